@@ -1,0 +1,54 @@
+"""Which web pages may open a socket: an exact allow-list of origins (RFC 6454, RFC 6455 10.2).
+
+A browser sends the cookie of this host with a WebSocket handshake that any page starts, so the
+Origin header is what keeps a foreign page from talking in its visitor's name.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def origin_allowed(origin: str | None, allowed: frozenset[str]) -> bool:
+    """Tell whether a handshake with this Origin header may go on.
+
+    `origin` is the header's value, or None when there is none: apps and servers send none, and
+    whoever is no browser could send any. `allowed` is what `read_origins` made. The comparison is
+    of whole strings, so neither a look-alike host nor another port or scheme passes. A request
+    with several Origin headers is for the caller to refuse.
+    """
+    return origin is None or origin in allowed
+
+
+def read_origins(origins: Iterable[str]) -> frozenset[str]:
+    """Check the configured origins, such as `https://app.example.com` or `http://localhost:3000`.
+
+    Raises ValueError for what no browser would ever send, because such an entry silently allows
+    nobody: a path or a final slash, upper case, a default port written out, a wildcard. `null` is
+    what sandboxed pages and local files send; it counts only when it is listed as it is.
+    """
+    checked = frozenset(origins)
+    for origin in sorted(checked):
+        if origin != "null" and origin != _as_browsers_write(origin):
+            raise ValueError(
+                f"{origin!r} is no origin: write scheme://host or scheme://host:port,"
+                " in lower case, without a path, a final slash, a wildcard or a default port"
+            )
+    return checked
+
+
+def _as_browsers_write(origin: str) -> str | None:
+    """The serialised form of this origin (RFC 6454 6.2), or None when it cannot be one."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        return None
+    host = parts.hostname
+    if not parts.scheme or not host or not origin.isascii() or "*" in host:
+        return None
+    written_host = f"[{host}]" if ":" in host else host
+    if port is None or port == _DEFAULT_PORTS.get(parts.scheme):
+        return f"{parts.scheme}://{written_host}"
+    return f"{parts.scheme}://{written_host}:{port}"
