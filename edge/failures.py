@@ -1,0 +1,131 @@
+"""What goes wrong, as error packets and as close codes: one table for each.
+
+Services refuse with google.rpc.Status and an ErrorInfo; a client reads `code`, `retryable` and,
+for an argument, `fields`.
+"""
+
+import enum
+from typing import NamedTuple
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+from msgspec import UNSET
+
+from edge.payloads import Error, FieldProblem
+
+
+class CloseCode(enum.IntEnum):
+    """The hundreds say what to do: 41 come back now and resume, 42 come back later, 43 get a new
+    token first, 44 do not come back as you are.
+    """
+
+    DRAINING = 4100
+    SLOW_READER = 4101
+    NO_PONG = 4102
+    OVERLOADED = 4200
+    TOO_MANY_SOCKETS = 4201
+    TOKEN_EXPIRED = 4300
+    TOKEN_REVOKED = 4301
+    BAD_PACKETS = 4400
+    BANNED = 4403
+    PACKET_TOO_LARGE = 4413
+
+
+class _Code(NamedTuple):
+    code: str
+    retryable: bool
+    # None: the service's own words are shown.
+    message: str | None = None
+
+
+_UNAVAILABLE = _Code("UNAVAILABLE", retryable=True, message="The service is not available now.")
+_INTERNAL = _Code("INTERNAL", retryable=True)
+
+# By status; what is not here is INTERNAL, for a client can do nothing about it.
+_CODES = {
+    grpc.StatusCode.INVALID_ARGUMENT: _Code("INVALID_ARGUMENT", retryable=False),
+    grpc.StatusCode.NOT_FOUND: _Code("NOT_FOUND", retryable=False),
+    grpc.StatusCode.PERMISSION_DENIED: _Code("PERMISSION_DENIED", retryable=False),
+    grpc.StatusCode.ALREADY_EXISTS: _Code("CONFLICT", retryable=False),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: _Code("RESOURCE_EXHAUSTED", retryable=True),
+    grpc.StatusCode.UNAVAILABLE: _UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED: _Code(
+        "DEADLINE_EXCEEDED",
+        retryable=True,
+        message="The service did not answer in time; the outcome is not known.",
+    ),
+    grpc.StatusCode.INTERNAL: _INTERNAL,
+}
+_STATUS_BY_NUMBER = {status.value[0]: status for status in grpc.StatusCode}
+# A limit that time alone lifts is told apart from a full queue.
+_RATE_LIMITED = _Code("RATE_LIMITED", retryable=True)
+_OWN_CREDENTIAL_REFUSED = grpc.StatusCode.UNAUTHENTICATED
+
+
+def refusal(code: str, message: str, *, retryable: bool = False) -> Error:
+    """An error that the edge itself gives."""
+    return Error(code=code, message=message, retryable=retryable)
+
+
+def invalid_argument(field: str, problem: str) -> Error:
+    """One field of a payload is wrong."""
+    return Error(
+        code="INVALID_ARGUMENT",
+        message=f"{field or 'd'}: {problem}",
+        retryable=False,
+        fields=[FieldProblem(field, problem)],
+    )
+
+
+# The fields of the contract under the names that they bear in packets.
+_FIELD_NAMES = {"conversation_id": "conversation", "page_token": "page", "page_size": "limit"}
+
+
+def _field_name(path: str) -> str:
+    """The last part of a path such as requests[3].conversation_id, as packets call it."""
+    name = path.rpartition(".")[2]
+    return _FIELD_NAMES.get(name, name)
+
+
+def from_status(status: status_pb2.Status) -> Error:
+    """The error packet of a service's refusal."""
+    grpc_code = _STATUS_BY_NUMBER.get(status.code, grpc.StatusCode.UNKNOWN)
+    code = _CODES.get(grpc_code, _INTERNAL)
+    fields: list[FieldProblem] = []
+    retry_after_ms: int | None = None
+    for detail in status.details:
+        if detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
+            bad_request = error_details_pb2.BadRequest()
+            detail.Unpack(bad_request)
+            fields += [
+                FieldProblem(_field_name(violation.field), violation.description)
+                for violation in bad_request.field_violations
+            ]
+        elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
+            retry = error_details_pb2.RetryInfo()
+            detail.Unpack(retry)
+            retry_after_ms = retry.retry_delay.ToMilliseconds()
+    if retry_after_ms is not None and grpc_code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        code = _RATE_LIMITED
+    return Error(
+        code=code.code,
+        message=code.message or status.message,
+        retryable=code.retryable,
+        retry_after_ms=UNSET if retry_after_ms is None else retry_after_ms,
+        fields=fields or UNSET,
+    )
+
+
+def from_call(error: grpc.aio.AioRpcError) -> Error:
+    """The error packet of a call that failed as a whole."""
+    if error.code() is _OWN_CREDENTIAL_REFUSED:
+        # The operator's mistake, not the client's: its token was good.
+        return Error(code=_UNAVAILABLE.code, message=_UNAVAILABLE.message or "", retryable=True)
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin" and isinstance(value, bytes):
+            try:
+                return from_status(status_pb2.Status.FromString(value))
+            except DecodeError:
+                break
+    return from_status(status_pb2.Status(code=error.code().value[0], message=error.details() or ""))
