@@ -1,0 +1,143 @@
+"""The edge's process: settings, backends, application, serve. Nothing is built at import."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+
+import structlog
+import uvicorn
+import uvloop
+from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
+
+from edge.alerts import MessagingAlerts
+from edge.app import build_app
+from edge.authentication import Authenticator
+from edge.backends import MessagingBackend
+from edge.drain import Drain
+from edge.feed import Feed
+from edge.hub import Hub
+from edge.keys import open_key_source
+from edge.metrics import Metrics
+from edge.opcodes import routes
+from edge.session import Edge
+from edge.settings import Settings
+from edge.transport import PacketProtocol
+from service_kit import logs
+
+_logger = structlog.get_logger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to `serve`, which drains first and then ends with status 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ValueError or OSError for what cannot be used."""
+    credential = settings.credential_file.read_text().strip()
+    if not credential:
+        raise ValueError(f"{settings.credential_file} holds no credential")
+    metrics = Metrics(CollectorRegistry())
+    keys = open_key_source(
+        secret_file=settings.token_secret_file,
+        public_key_file=settings.token_public_key_file,
+        jwks_url=settings.token_jwks_url,
+        registry=metrics.registry,
+    )
+    authenticator = Authenticator(
+        keys,
+        algorithms=settings.token_algorithms,
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        leeway_seconds=settings.token_leeway_seconds,
+    )
+    hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds)
+    metrics.sockets.set_function(hub.__len__)
+    messaging = MessagingBackend(settings, credential, metrics)
+    feed = Feed(
+        messaging,
+        hub,
+        MessagingAlerts(hub),
+        watcher_name=f"edge {socket.gethostname()} {os.getpid()}",
+        timeout_seconds=settings.watch_timeout_seconds,
+        metrics=metrics,
+    )
+    edge = Edge(settings, hub, feed, messaging, authenticator, metrics, routes(metrics))
+    drain = Drain(settings, hub, messaging)
+    server = _Server(
+        uvicorn.Config(
+            build_app(edge, drain),
+            host=settings.host,
+            port=settings.port,
+            ws=PacketProtocol,
+            ws_max_size=settings.max_packet_bytes,
+            ws_per_message_deflate=False,
+            # PING of the protocol's own replaces WebSocket's, which scripts in browsers can't see.
+            ws_ping_interval=None,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await keys.start()
+    try:
+        async with asyncio.TaskGroup() as group:
+            # If one of these two ends, so does the process: it would be deaf or never hang up.
+            background = [group.create_task(feed.run()), group.create_task(hub.beat())]
+            serving = group.create_task(server.serve())
+            stopping = group.create_task(stop.wait())
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not serving.done():
+                await drain.run()
+                server.should_exit = True
+            await serving
+            stopping.cancel()
+            for task in background:
+                task.cancel()
+    finally:
+        await keys.close()
+        await messaging.close()
+    _logger.info("stopped")
+
+
+def main() -> int:
+    """Returns the exit status: 0 after a signal, 2 for settings that cannot be used."""
+    try:
+        settings = Settings.from_environment()
+        logs.configure(settings.log_level, "edge")
+    except (ValidationError, ValueError) as error:
+        print(f"edge: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - there is no log yet
+        return 2
+    try:
+        uvloop.run(serve(settings))
+    except (ValueError, OSError) as error:
+        _logger.error("the edge cannot start", cause=str(error))  # noqa: TRY400 - no trace needed
+        return 2
+    return 0
+
+
+def _one_line(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(
+        f"PARLEY_EDGE_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+        for problem in error.errors(include_input=False)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""From events of a Watch stream to packets, and into the outboxes of those concerned."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+from parley.messaging.v1 import messaging_pb2 as pb
+
+from edge.cursors import Position
+from edge.feed import SERVICE
+from edge.hub import Hub
+from edge.packets import Format, Frame, Op
+from edge.payloads import AlertNewMsg, Resumed, StatusMsg, Typing
+from edge.translation import message_payload, optional, seen_payload, timestamp
+
+
+class Push(NamedTuple):
+    """A packet for one user, whatever the format and the cursor."""
+
+    op: Op
+    payload: msgspec.Struct
+    # The session that caused it, which has its answer already.
+    origin: str = ""
+    # (conversation, seq) whose delivery the recipient's PONG confirms.
+    confirms: tuple[str, int] | None = None
+    # Typing is never stored, so it moves no cursor and no resume brings it back.
+    stored: bool = True
+
+
+def push_of(event: pb.Event, user: str) -> Push | None:
+    """The packet that tells `user` of `event`; None when there is nothing to tell."""
+    match event.WhichOneof("event"):
+        case "message_created":
+            return _message_created(event, user)
+        case "read":
+            return Push(Op.MSG_SEEN, seen_payload(event.read), event.read.origin)
+        case "delivered":
+            moved = event.delivered
+            status = StatusMsg(
+                message=moved.message_id,
+                conversation=moved.conversation_id,
+                seq=moved.seq,
+                status="delivered",
+                created_at=timestamp(moved.message_create_time),
+                duplicate=False,
+                idempotency_key=optional(moved.idempotency_key),
+            )
+            return Push(Op.STATUS_MSG, status)
+        case "typing":
+            typing = event.typing
+            if typing.user == user:
+                return None
+            payload = Typing(typing.conversation_id, typing.user, typing.typing)
+            return Push(Op.TYPING, payload, stored=False)
+        case _:
+            # A newer service tells of something that this edge does not know yet.
+            return None
+
+
+def _message_created(event: pb.Event, user: str) -> Push:
+    created = event.message_created
+    message = created.message
+    unread = created.unread[list(event.recipients).index(user)]
+    return Push(
+        Op.ALERT_NEW_MSG,
+        AlertNewMsg(message.conversation_id, message_payload(message), unread),
+        created.origin,
+        None if message.sender == user else (message.conversation_id, message.seq),
+    )
+
+
+class MessagingAlerts:
+    """Pushes what the messaging service tells. A packet is encoded once for each format."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def deliver(self, revision: int, events: Sequence[pb.Event], only: str | None = None) -> None:
+        """Push the events of one revision to all their recipients here, or to `only` one."""
+        users = self._hub.users
+        # A cursor moves to the revision with the last of its events for that user. Whoever drops
+        # off before it gets all of the revision again.
+        last: dict[str, int] = {}
+        for index, event in enumerate(events):
+            if not event.HasField("typing"):
+                for user in event.recipients:
+                    last[user] = index
+        after, before = self._hub.cursor(SERVICE, revision), self._hub.cursor(SERVICE, revision - 1)
+        for index, event in enumerate(events):
+            for user in event.recipients:
+                sessions = users.get(user)
+                if not sessions or (only is not None and user != only):
+                    continue
+                push = push_of(event, user)
+                if push is None:
+                    continue
+                cursor = (after if last[user] == index else before) if push.stored else None
+                frames: dict[Format, Frame] = {}
+                for session in list(sessions):
+                    if session.id == push.origin:
+                        continue
+                    frame = frames.get(session.format)
+                    if frame is None:
+                        frame = session.format.encode(push.op, push.payload, cur=cursor)
+                        frames[session.format] = frame
+                    session.push(revision if push.stored else None, frame, push.confirms)
+
+    def start_over(self, position: Position, *, everyone: bool) -> None:
+        """Tell sessions that nobody can say what they missed."""
+        for session in self._hub:
+            if session.floor is None or everyone:
+                session.floor = position.revision
+                resumed = Resumed(
+                    replayed=0, complete=False, cur=self._hub.cursor(SERVICE, position.revision)
+                )
+                session.send(Op.RESUMED, resumed)

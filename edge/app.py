@@ -1,0 +1,184 @@
+"""The Starlette application: the socket, health, readiness and metrics."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from edge.authentication import AuthenticationError, Principal, find_token
+from edge.drain import Drain
+from edge.handlers.connection import attach
+from edge.origins import origin_allowed, read_origins
+from edge.packets import FORMATS, JSON
+from edge.session import Edge, Session
+from edge.transport import ABORT_EXTENSION
+
+_Scope = dict[str, Any]
+_Receive = Callable[[], Awaitable[Any]]
+_Send = Callable[[Any], Awaitable[None]]
+
+
+class _RefusedError(Exception):
+    """A handshake that ends before the upgrade."""
+
+    def __init__(self, status: HTTPStatus, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.reason = reason
+
+
+def _problem(status: HTTPStatus, reason: str, detail: str) -> bytes:
+    """A body of type application/problem+json (RFC 9457); `reason` is a stable word."""
+    problem = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        "reason": reason,
+    }
+    return json.dumps(problem).encode()
+
+
+_PROBLEM_TYPE = "application/problem+json"
+_HEADERS = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
+    HTTPStatus.UPGRADE_REQUIRED: {"Upgrade": "websocket", "Connection": "Upgrade"},
+}
+
+
+class SocketEndpoint:
+    """GET /ws, as a plain ASGI application: Starlette's own WebSocket class checks the state of
+    the connection at every packet, which the server does already.
+    """
+
+    def __init__(self, edge: Edge, drain: Drain) -> None:
+        self._edge = edge
+        self._drain = drain
+        self._origins = read_origins(edge.settings.allowed_origins)
+
+    async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
+        metrics = self._edge.metrics
+        try:
+            principal = await self._admit(scope)
+        except _RefusedError as refused:
+            metrics.handshakes.labels(status=str(refused.status.value)).inc()
+            await _deny(send, refused)
+            return
+        event = await receive()
+        if event["type"] != "websocket.connect":
+            return
+        offered = [name for name in scope["subprotocols"] if name in FORMATS]
+        accept = {"type": "websocket.accept", "subprotocol": offered[0] if offered else None}
+        await send({**accept, "headers": []})
+        metrics.handshakes.labels(status="101").inc()
+        session = Session(
+            self._edge,
+            principal,
+            FORMATS[offered[0]] if offered else JSON,
+            receive,
+            send,
+            scope["extensions"][ABORT_EXTENSION]["abort"],
+        )
+        await self._serve(session, parse_qs(scope["query_string"].decode()).get("resume"))
+
+    async def _serve(self, session: Session, resume: list[str] | None) -> None:
+        hub, feed = self._edge.hub, self._edge.feed
+        hub.add(session)
+        try:
+            session.start(attach(session, resume[-1] if resume else None))
+            await session.run()
+        finally:
+            if hub.remove(session):
+                feed.unfollow(session.user)
+
+    async def _admit(self, scope: _Scope) -> Principal:
+        if self._drain.begun:
+            raise _RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "draining", "This edge is shutting down."
+            )
+        origins = [value for name, value in scope["headers"] if name == b"origin"]
+        if len(origins) > 1 or not origin_allowed(
+            origins[0].decode("latin-1") if origins else None, self._origins
+        ):
+            raise _RefusedError(
+                HTTPStatus.FORBIDDEN, "origin_not_allowed", "This Origin is not allowed."
+            )
+        try:
+            token = find_token(scope["headers"], scope["query_string"], scope["subprotocols"])
+            principal = await self._edge.authenticator.authenticate(token)
+        except AuthenticationError as error:
+            status = HTTPStatus.UNAUTHORIZED
+            if error.reason == "keys_unavailable":
+                status = HTTPStatus.SERVICE_UNAVAILABLE
+            raise _RefusedError(status, error.reason, str(error)) from None
+        settings, hub = self._edge.settings, self._edge.hub
+        if len(hub.of(principal.user)) >= settings.sockets_per_user:
+            raise _RefusedError(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too_many_sockets",
+                f"A user has at most {settings.sockets_per_user} sockets here.",
+            )
+        if len(hub) >= settings.sockets_per_edge:
+            raise _RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "This edge has too many sockets."
+            )
+        return principal
+
+
+async def _deny(send: _Send, refused: _RefusedError) -> None:
+    body = _problem(refused.status, refused.reason, str(refused))
+    headers = {"Content-Type": _PROBLEM_TYPE, **_HEADERS.get(refused.status, {})}
+    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send(
+        {
+            "type": "websocket.http.response.start",
+            "status": refused.status.value,
+            "headers": encoded,
+        }
+    )
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def build_app(edge: Edge, drain: Drain) -> Starlette:
+    """The routes of one edge."""
+
+    async def healthz(_request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_request: Request) -> Response:
+        """200 while new people can be served in full."""
+        state: Mapping[str, bool] = {"messaging": edge.feed.live, "draining": drain.begun}
+        ready = edge.feed.live and not drain.begun
+        return Response(
+            json.dumps({"ready": ready, **state}),
+            HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE,
+            media_type="application/json",
+        )
+
+    async def metrics(_request: Request) -> Response:
+        return Response(
+            generate_latest(edge.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    async def upgrade_required(_request: Request) -> Response:
+        status = HTTPStatus.UPGRADE_REQUIRED
+        body = _problem(status, "not_a_websocket", "GET /ws is for WebSocket clients.")
+        return Response(body, status, headers=_HEADERS[status], media_type=_PROBLEM_TYPE)
+
+    return Starlette(
+        routes=[
+            WebSocketRoute("/ws", SocketEndpoint(edge, drain)),
+            Route("/ws", upgrade_required),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            Route("/metrics", metrics),
+        ]
+    )

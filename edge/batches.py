@@ -1,0 +1,88 @@
+"""One call in flight per kind; what arrives meanwhile travels together next.
+
+Alone, an item leaves at once. Under load the batches grow by themselves. No timer is involved.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+import structlog
+
+from edge.failures import refusal
+from edge.payloads import Error
+
+_logger = structlog.get_logger(__name__)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+OVERLOADED = refusal("RESOURCE_EXHAUSTED", "The edge is overloaded.", retryable=True)
+
+
+class Batcher(Generic[Item, Result]):
+    """Turns single items into batch calls, in order.
+
+    `call` takes a list of items and gives a result for each, or one Error for all. Each item comes
+    with a function that is given its own result.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[list[Item]], Awaitable[list[Result | Error] | Error]],
+        size_of: Callable[[Item], int],
+        *,
+        batch_items: int,
+        batch_bytes: int,
+        waiting_items: int,
+    ) -> None:
+        self._call = call
+        self._size_of = size_of
+        self._batch_items = batch_items
+        self._batch_bytes = batch_bytes
+        self._waiting_items = waiting_items
+        self._waiting: deque[tuple[Item, Callable[[Result | Error], None]]] = deque()
+        self._caller: asyncio.Task[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def submit(self, item: Item, done: Callable[[Result | Error], None]) -> None:
+        """Send `item` with the next call; `done` gets its result. Never waits."""
+        if len(self._waiting) >= self._waiting_items:
+            done(OVERLOADED)
+            return
+        self._waiting.append((item, done))
+        if self._caller is None:
+            self._caller = asyncio.get_running_loop().create_task(self._call_all())
+
+    def _next_batch(self) -> list[tuple[Item, Callable[[Result | Error], None]]]:
+        batch: list[tuple[Item, Callable[[Result | Error], None]]] = []
+        size = 0
+        while self._waiting and len(batch) < self._batch_items:
+            size += self._size_of(self._waiting[0][0])
+            if batch and size > self._batch_bytes:
+                break
+            batch.append(self._waiting.popleft())
+        return batch
+
+    async def _call_all(self) -> None:
+        try:
+            while batch := self._next_batch():
+                results = await self._call([item for item, _ in batch])
+                if isinstance(results, Error):
+                    results = [results] * len(batch)
+                for (_, done), result in zip(batch, results, strict=True):
+                    try:
+                        done(result)
+                    except Exception:
+                        # A mistake in the handling of one answer must not hold up the others.
+                        _logger.exception("an answer could not be handled")
+        finally:
+            self._caller = None
+
+    async def flush(self) -> None:
+        """Return when all that was submitted has been answered."""
+        while self._caller is not None:
+            await asyncio.shield(self._caller)

@@ -1,0 +1,297 @@
+"""Follows the Watch stream of a service for all users who have a socket here.
+
+The stream is a doorbell; the database is the truth. Whenever the stream was interrupted, what each
+user missed is read with ListChanges before the new stream is consumed, so that nobody notices
+more than a delay.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import grpc
+import structlog
+from parley.messaging.v1 import messaging_pb2 as pb
+
+from edge.backends import MessagingBackend
+from edge.cursors import Position
+from edge.hub import Hub
+from edge.metrics import Metrics
+from edge.payloads import Error
+
+_logger = structlog.get_logger(__name__)
+
+SERVICE = "messaging"
+# Users whose missed changes are read at the same time after an interruption.
+_CONCURRENT_RECOVERIES = 16
+_CHANGES_PAGE = 500
+_FIRST_RETRY_SECONDS = 0.1
+_LAST_RETRY_SECONDS = 2.0
+
+
+class NotLiveError(Exception):
+    """The service does not deliver at present."""
+
+
+class _WatchFailedError(Exception):
+    """The stream has to be opened anew."""
+
+
+class Alerts(Protocol):
+    """What the feed does with what it learns."""
+
+    def deliver(self, revision: int, events: Sequence[pb.Event], only: str | None = None) -> None:
+        """Push the events of one revision, to `only` this user when given."""
+
+    def start_over(self, position: Position, *, everyone: bool) -> None:
+        """Tell sessions that were never attached, or everyone, to ask for everything anew."""
+
+
+class Feed:
+    """`run` for the life of the process; `follow` and `unfollow` as users come and go."""
+
+    def __init__(
+        self,
+        backend: MessagingBackend,
+        hub: Hub,
+        alerts: Alerts,
+        *,
+        watcher_name: str,
+        timeout_seconds: float,
+        metrics: Metrics,
+    ) -> None:
+        self._backend = backend
+        self._hub = hub
+        self._alerts = alerts
+        self._watcher_name = watcher_name
+        self._timeout = timeout_seconds
+        self._live_metric = metrics.watch_live.labels(service=SERVICE)
+        self._revision_metric = metrics.watch_revision.labels(service=SERVICE)
+        self._watcher_id = ""
+        # What this watcher follows as far as the service has confirmed it, and who waits to hear.
+        self._followed: set[str] = set()
+        self._changed: set[str] = set()
+        self._updating: set[str] = set()
+        self._waiting: dict[str, list[asyncio.Future[Position]]] = {}
+        self._updater: asyncio.Task[None] | None = None
+        self._reading: asyncio.Timeout | None = None
+        self.live = False
+        # Whether this stream has been of use, which resets the back-off.
+        self._was_live = False
+
+    @property
+    def position(self) -> Position | None:
+        """Up to where events have been pushed."""
+        return self._hub.positions.get(SERVICE)
+
+    async def run(self) -> None:
+        """Watch until cancelled; a stream that ends is opened anew with back-off."""
+        retry = _FIRST_RETRY_SECONDS
+        while True:
+            try:
+                await self._watch_once()
+            except* (grpc.aio.AioRpcError, _WatchFailedError, TimeoutError) as group:
+                cause = _cause(group.exceptions[0])
+                _logger.warning("the watch stream ended", service=SERVICE, cause=cause)
+            if self._was_live:
+                retry = _FIRST_RETRY_SECONDS
+            self._down()
+            # Many edges must not come back in the same instant.
+            await asyncio.sleep(retry * random.uniform(0.5, 1))  # noqa: S311 - no secret
+            retry = min(retry * 2, _LAST_RETRY_SECONDS)
+
+    def _down(self) -> None:
+        self.live = self._was_live = False
+        self._live_metric.set(0)
+        self._watcher_id = ""
+        self._followed.clear()
+        waiting, self._waiting = self._waiting, {}
+        for futures in waiting.values():
+            for future in futures:
+                if not future.done():
+                    future.set_exception(NotLiveError())
+
+    async def _watch_once(self) -> None:
+        stream = self._backend.watch(self._watcher_name)
+        try:
+            first = await self._next(stream)
+            self._watcher_id = first.watcher_id
+            await self._recover(_position(first.position))
+            self.live = self._was_live = True
+            self._live_metric.set(1)
+            _logger.info("watching", service=SERVICE, revision=first.position.revision)
+            # Whoever came while the users were being recovered is followed now.
+            self._changed |= self._hub.users.keys() ^ self._followed
+            self._update_soon()
+            while True:
+                response = await self._next(stream)
+                self._advance(response)
+        finally:
+            stream.cancel()
+
+    async def _next(
+        self, stream: grpc.aio.UnaryStreamCall[pb.WatchRequest, pb.WatchResponse]
+    ) -> pb.WatchResponse:
+        async with asyncio.timeout(self._timeout) as self._reading:
+            response = await stream.read()
+        if not isinstance(response, pb.WatchResponse):
+            raise _WatchFailedError("the service ended the stream")
+        return response
+
+    def _advance(self, response: pb.WatchResponse) -> None:
+        position = _position(response.position)
+        if response.events:
+            self._alerts.deliver(position.revision, response.events)
+        self._hub.positions[SERVICE] = position
+        self._revision_metric.set(position.revision)
+
+    async def _recover(self, first: Position) -> None:
+        """Follow everyone who is here, and push what they missed since the last stream."""
+        users = list(self._hub.users)
+        now = first
+        if users:
+            answer = await self._backend.update_watch(
+                pb.UpdateWatchRequest(watcher_id=self._watcher_id, add_users=users)
+            )
+            if isinstance(answer, Error):
+                raise _WatchFailedError(answer.message)
+            now = _position(answer.position)
+            self._followed.update(users)
+        last = self.position
+        same_clock = last is not None and last.epoch == now.epoch and last.revision <= now.revision
+        if same_clock and last is not None and last.revision < now.revision:
+            await self._catch_up(users, last, now)
+        self._hub.positions[SERVICE] = now
+        self._alerts.start_over(now, everyone=not same_clock)
+
+    async def _catch_up(self, users: Sequence[str], last: Position, now: Position) -> None:
+        slots = asyncio.Semaphore(_CONCURRENT_RECOVERIES)
+
+        async def catch_up(user: str) -> None:
+            async def deliver(revision: int, events: Sequence[pb.Event]) -> None:
+                self._alerts.deliver(revision, events, only=user)
+
+            async with slots:
+                await self.replay(user, last, now, deliver)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for user in users:
+                    group.create_task(catch_up(user))
+        except* NotLiveError as failures:
+            raise _WatchFailedError("missed changes could not be read") from failures
+
+    async def replay(
+        self,
+        user: str,
+        after: Position,
+        until: Position,
+        deliver: Callable[[int, Sequence[pb.Event]], Awaitable[None]],
+        limit: int | None = None,
+    ) -> bool:
+        """Read what `user` missed, a revision at a time, in order.
+
+        Returns whether that was all: false when the service cannot tell, or after `limit` events.
+        Raises NotLiveError when the service does not answer.
+        """
+        page_token = ""
+        count = 0
+        while True:
+            page = await self._backend.list_changes(
+                pb.ListChangesRequest(
+                    user=user,
+                    after=pb.Position(epoch=after.epoch, revision=after.revision),
+                    until=pb.Position(epoch=until.epoch, revision=until.revision),
+                    page_size=_CHANGES_PAGE,
+                    page_token=page_token,
+                )
+            )
+            if isinstance(page, Error):
+                raise NotLiveError(page.message)
+            if not page.complete:
+                return False
+            for change in page.changes:
+                count += len(change.events)
+                if limit is not None and count > limit:
+                    return False
+                await deliver(change.revision, change.events)
+            page_token = page.next_page_token
+            if not page_token:
+                return True
+
+    async def follow(self, user: str) -> Position:
+        """Returns the position after which the user's events come. Raises NotLiveError."""
+        if not self.live:
+            raise NotLiveError
+        position = self.position
+        settled = user not in self._changed and user not in self._updating
+        if settled and user in self._followed and position is not None:
+            return position
+        future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(user, []).append(future)
+        self._changed.add(user)
+        self._update_soon()
+        return await future
+
+    def unfollow(self, user: str) -> None:
+        """The user's last socket here is gone."""
+        if self.live:
+            self._changed.add(user)
+            self._update_soon()
+
+    def _update_soon(self) -> None:
+        if self._changed and self._updater is None:
+            self._updater = asyncio.get_running_loop().create_task(self._update())
+
+    async def _update(self) -> None:
+        """Tell the service of all that has changed, one call at a time."""
+        try:
+            while self._changed and self.live:
+                self._updating, self._changed = self._changed, set()
+                await self._update_once(self._updating)
+        finally:
+            self._updating = set()
+            self._updater = None
+
+    async def _update_once(self, changed: set[str]) -> None:
+        here = self._hub.users.keys() & changed
+        watcher_id = self._watcher_id
+        answer = await self._backend.update_watch(
+            pb.UpdateWatchRequest(
+                watcher_id=watcher_id,
+                add_users=sorted(here - self._followed),
+                remove_users=sorted((changed - here) & self._followed),
+            )
+        )
+        if watcher_id != self._watcher_id:
+            # The stream ended meanwhile; its successor follows everyone anew.
+            return
+        if isinstance(answer, Error):
+            _logger.warning("users could not be followed", cause=answer.message)
+            # The service and this edge disagree about who is followed: watch anew.
+            if self._reading is not None:
+                self._reading.reschedule(asyncio.get_running_loop().time())
+            self.live = False
+            return
+        self._followed = (self._followed - changed) | here
+        position = _position(answer.position)
+        if self.position is not None and self.position.revision > position.revision:
+            # The stream has been faster than the answer.
+            position = self.position
+        for user in changed:
+            # Someone who left and came back meanwhile waits for the next round.
+            if user in here or user not in self._changed:
+                for future in self._waiting.pop(user, ()):
+                    if not future.done():
+                        future.set_result(position)
+
+
+def _position(position: pb.Position) -> Position:
+    return Position(position.epoch, position.revision)
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return f"{error.code().name}: {error.details()}"
+    return str(error) or type(error).__name__

@@ -1,0 +1,167 @@
+"""Packets about the connection itself: PONG, RESUME, RENEW TOKEN, and the greeting."""
+
+import dataclasses
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+from parley.messaging.v1 import messaging_pb2 as pb
+
+from edge import cursors
+from edge.alerts import push_of
+from edge.authentication import AuthenticationError
+from edge.failures import refusal
+from edge.feed import SERVICE, NotLiveError
+from edge.packets import InvalidPayloadError, Op
+from edge.payloads import Error, Hello, Pong, RenewToken, Resume, Resumed
+
+if TYPE_CHECKING:
+    from edge.session import Session
+
+
+def _positions(cursor: str) -> dict[str, cursors.Position]:
+    try:
+        return dict(cursors.decode(cursor))
+    except cursors.BadCursorError as error:
+        raise InvalidPayloadError("cur", "is not a cursor of this server") from error
+
+
+def pong(session: "Session", _re: int | str | None, payload: Pong) -> None:
+    """Mark as delivered what the client says it has processed."""
+    if payload.cur is UNSET:
+        return
+    position = _positions(payload.cur).get(SERVICE)
+    if position is None:
+        return
+    latest: dict[str, tuple[int, int]] = {}
+    unconfirmed = session.unconfirmed
+    while unconfirmed and unconfirmed[0][0] <= position.revision:
+        revision, conversation, seq = unconfirmed.popleft()
+        latest[conversation] = (revision, max(seq, latest.get(conversation, (0, 0))[1]))
+    for conversation, (revision, seq) in latest.items():
+
+        def done(
+            result: pb.Watermark | Error,
+            entry: tuple[int, str, int] = (revision, conversation, seq),
+        ) -> None:
+            if isinstance(result, Error) and result.retryable:
+                # PONG has no answer: the next one tries again.
+                unconfirmed.appendleft(entry)
+
+        session.edge.messaging.mark_delivered.submit(
+            pb.Mark(actor=session.user, conversation_id=conversation, seq=seq, origin=session.id),
+            done,
+        )
+
+
+def greet(session: "Session", cur: str, *, resumed: bool, re: int | str | None = None) -> None:
+    """Send HELLO."""
+    settings = session.edge.settings
+    expires_at = datetime.fromtimestamp(session.principal.expires_at, UTC)
+    hello = Hello(
+        user=session.user,
+        session=session.id,
+        ping_interval_ms=round(settings.ping_interval_seconds * 1000),
+        pong_timeout_ms=round(settings.pong_timeout_seconds * 1000),
+        max_packet_bytes=settings.max_packet_bytes,
+        token_expires_at=expires_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        resumed=resumed,
+        cur=cur,
+    )
+    session.send(Op.HELLO, hello, re=re)
+
+
+async def attach(session: "Session", cursor: str | None) -> None:
+    """Connect a new session to the feed, greet it, and resume when it brought a cursor."""
+    hub = session.edge.hub
+    try:
+        position = await session.edge.feed.follow(session.user)
+    except NotLiveError:
+        # The rest of the edge goes on; RESUMED with complete=false will tell when it is back.
+        greet(session, "", resumed=False)
+        session.release()
+        if cursor is not None:
+            session.fail(None, _NOT_LIVE)
+        return
+    session.floor = position.revision
+    current = hub.cursor(SERVICE, position.revision)
+    if cursor is None:
+        greet(session, current, resumed=False)
+        session.release()
+        return
+    greet(session, cursor, resumed=True)
+    await _resume(session, None, cursor, position)
+
+
+_NOT_LIVE = refusal("UNAVAILABLE", "The service is not available now.", retryable=True)
+
+
+async def resume(session: "Session", re: int | str | None, payload: Resume) -> None:
+    """Replay what was missed since a cursor."""
+    _positions(payload.cur)
+    if not session.hold():
+        session.fail(re, refusal("INVALID_STATE", "A resume is under way.", retryable=True))
+        return
+    try:
+        position = await session.edge.feed.follow(session.user)
+    except NotLiveError:
+        session.release()
+        session.fail(re, _NOT_LIVE)
+        return
+    await _resume(session, re, payload.cur, position)
+
+
+async def _resume(
+    session: "Session", re: int | str | None, cursor: str, until: cursors.Position
+) -> None:
+    """Replay from `cursor` to `until`, say so, and go on live. The session holds its alerts."""
+    hub = session.edge.hub
+    session.floor = until.revision
+    replayed = 0
+
+    async def deliver(revision: int, events: Sequence[pb.Event]) -> None:
+        nonlocal replayed
+        after, before = hub.cursor(SERVICE, revision), hub.cursor(SERVICE, revision - 1)
+        for index, event in enumerate(events):
+            push = push_of(event, session.user)
+            if push is not None:
+                cur = after if index == len(events) - 1 else before
+                frame = session.format.encode(push.op, push.payload, cur=cur)
+                await session.replay(revision, frame, push.confirms)
+                replayed += 1
+
+    try:
+        position = _positions(cursor).get(SERVICE)
+        complete = (
+            position is not None
+            and position.epoch == until.epoch
+            and position.revision <= until.revision
+            and await session.edge.feed.replay(
+                session.user, position, until, deliver, session.edge.settings.resume_changes
+            )
+        )
+    except NotLiveError:
+        session.fail(re, _NOT_LIVE)
+        session.release()
+        return
+    except InvalidPayloadError:
+        session.release()
+        raise
+    current = hub.cursor(SERVICE, until.revision)
+    session.send(Op.RESUMED, Resumed(replayed, complete, current), re=re, cur=current)
+    session.release()
+
+
+async def renew_token(session: "Session", re: int | str | None, payload: RenewToken) -> None:
+    """Replace the token of a session by a later one of the same user."""
+    try:
+        principal = await session.edge.authenticator.authenticate(payload.token)
+    except AuthenticationError as error:
+        raise InvalidPayloadError("token", str(error)) from None
+    if principal.user != session.user:
+        session.fail(re, refusal("PERMISSION_DENIED", "The token is another user's."))
+        return
+    session.principal = dataclasses.replace(principal)
+    cursor = "" if session.floor is None else session.edge.hub.cursor()
+    greet(session, cursor, resumed=False, re=re)

@@ -1,0 +1,99 @@
+"""Which users have which sockets on this edge, and the one timer for all of them."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from edge import cursors
+from edge.cursors import Position
+from edge.failures import CloseCode
+from edge.packets import FORMATS, Frame, Op
+
+if TYPE_CHECKING:
+    from edge.session import Session
+
+# A round of PINGs is spread over this many parts of the interval, so that 20,000 sockets do not
+# all answer in the same instant.
+_PARTS = 5
+
+
+class Hub:
+    """All sessions by user, and up to where each service's events have been pushed to them."""
+
+    def __init__(self, ping_interval_seconds: float, pong_timeout_seconds: float) -> None:
+        self._ping_interval = ping_interval_seconds
+        self._pong_timeout = pong_timeout_seconds
+        self._sessions: dict[str, list[Session]] = {}
+        self._count = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
+        # By service; everything up to here has been put into the outboxes of live sessions.
+        self.positions: dict[str, Position] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator["Session"]:
+        for sessions in list(self._sessions.values()):
+            yield from list(sessions)
+
+    @property
+    def users(self) -> Mapping[str, list["Session"]]:
+        return self._sessions
+
+    def of(self, user: str) -> list["Session"]:
+        """The sessions of one user; not to be changed."""
+        return self._sessions.get(user, [])
+
+    def add(self, session: "Session") -> None:
+        self._sessions.setdefault(session.user, []).append(session)
+        self._count += 1
+        self._empty.clear()
+
+    def remove(self, session: "Session") -> bool:
+        """Returns whether that was the last session of its user."""
+        sessions = self._sessions[session.user]
+        sessions.remove(session)
+        self._count -= 1
+        if not self._count:
+            self._empty.set()
+        if sessions:
+            return False
+        del self._sessions[session.user]
+        return True
+
+    async def empty(self) -> None:
+        """Return when there is no session left."""
+        await self._empty.wait()
+
+    def cursor(self, service: str | None = None, revision: int = 0) -> str:
+        """The cursor of a session to which all was pushed, with `service` at `revision`."""
+        if service is None:
+            return cursors.encode(self.positions)
+        at = Position(self.positions[service].epoch, revision)
+        return cursors.encode({**self.positions, service: at})
+
+    async def beat(self) -> None:
+        """Send PING at every interval, and close who is silent or whose token has expired."""
+        loop = asyncio.get_running_loop()
+        next_tick = loop.time()
+        part = 0
+        while True:
+            next_tick += self._ping_interval / _PARTS
+            await asyncio.sleep(next_tick - loop.time())
+            self._tick(loop.time(), part)
+            part = (part + 1) % _PARTS
+
+    def _tick(self, now: float, part: int) -> None:
+        cursor = self.cursor() or None
+        # The cursor spares an idle client, or one that only writes, a long replay.
+        frames: dict[object, Frame] = {
+            format_: format_.encode(Op.PING, {}, cur=cursor) for format_ in FORMATS.values()
+        }
+        for session in self:
+            if now - session.last_heard > self._pong_timeout:
+                session.close(CloseCode.NO_PONG, "no PONG")
+            elif session.token_has_expired():
+                session.close(CloseCode.TOKEN_EXPIRED, "token expired")
+            elif session.beat_part == part:
+                session.ping(frames[session.format])

@@ -1,0 +1,99 @@
+"""Every packet: number, name, direction, payload and what handles it. The one table."""
+
+import enum
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+from prometheus_client import Counter
+
+from edge import payloads
+from edge.handlers import connection, messaging
+from edge.metrics import Metrics
+from edge.packets import FORMATS, Format, Op
+
+
+class Direction(enum.StrEnum):
+    """Which way a packet travels."""
+
+    TO_CLIENT = "<="
+    TO_SERVER = "=>"
+    BOTH = "<=>"
+
+
+# A handler that has to wait gives a coroutine, which the session runs.
+Handler = Callable[[Any, int | str | None, Any], Coroutine[Any, Any, None] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Opcode:
+    """One row. A packet that clients never send has no `request` and no `handler`."""
+
+    op: Op
+    direction: Direction
+    # The payload to the client; None where the client alone sends the packet.
+    push: type[msgspec.Struct] | None
+    request: type[msgspec.Struct] | None = None
+    handler: Handler | None = None
+
+    @property
+    def number(self) -> int:
+        return self.op.value
+
+    @property
+    def name(self) -> str:
+        return self.op.name.replace("_", " ")
+
+
+_DOWN, _UP, _BOTH = Direction.TO_CLIENT, Direction.TO_SERVER, Direction.BOTH
+
+OPCODES = (
+    Opcode(Op.PING, _DOWN, payloads.Nothing),
+    Opcode(Op.PONG, _UP, None, payloads.Pong, connection.pong),
+    Opcode(Op.HELLO, _DOWN, payloads.Hello),
+    Opcode(Op.ERROR, _DOWN, payloads.Error),
+    Opcode(Op.ASK_CONVERSATIONS, _UP, None, payloads.AskConversations, messaging.ask_conversations),
+    Opcode(Op.RETURN_CONVERSATIONS, _DOWN, payloads.ReturnConversations),
+    Opcode(Op.CREATE_MSG, _UP, None, payloads.CreateMsg, messaging.create_msg),
+    Opcode(Op.STATUS_MSG, _DOWN, payloads.StatusMsg),
+    Opcode(
+        Op.OPENED_CONVERSATION,
+        _UP,
+        None,
+        payloads.OpenedConversation,
+        messaging.opened_conversation,
+    ),
+    Opcode(Op.ASK_MESSAGES, _UP, None, payloads.AskMessages, messaging.ask_messages),
+    Opcode(Op.RETURN_MESSAGES, _DOWN, payloads.ReturnMessages),
+    Opcode(Op.RESUME, _UP, None, payloads.Resume, connection.resume),
+    Opcode(Op.RESUMED, _DOWN, payloads.Resumed),
+    Opcode(Op.RENEW_TOKEN, _UP, None, payloads.RenewToken, connection.renew_token),
+    Opcode(Op.RECONNECT, _DOWN, payloads.Reconnect),
+    Opcode(Op.ALERT_NEW_MSG, _DOWN, payloads.AlertNewMsg),
+    Opcode(Op.MSG_SEEN, _DOWN, payloads.MsgSeen),
+    Opcode(Op.TYPING, _BOTH, payloads.Typing, payloads.SendTyping, messaging.typing),
+)
+
+
+class Route(NamedTuple):
+    """What a packet from a client is read as, what handles it, and what counts it."""
+
+    name: str
+    handler: Handler
+    decoders: Mapping[Format, Any]
+    received: Counter
+
+
+def routes(metrics: Metrics) -> dict[int, Route]:
+    """The packets that clients may send, by number, with a decoder for each format."""
+    return {
+        row.number: Route(
+            row.name,
+            row.handler,
+            {format_: format_.decoder(row.request) for format_ in FORMATS.values()},
+            metrics.packets_received.labels(opcode=row.name),
+        )
+        for row in OPCODES
+        if row.handler is not None and row.request is not None
+    }

@@ -1,0 +1,80 @@
+"""The edge's settings, from environment variables that begin with PARLEY_EDGE_."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+class Settings(BaseSettings):
+    """Frozen; every limit of the edge has its name here."""
+
+    model_config = SettingsConfigDict(env_prefix="PARLEY_EDGE_", frozen=True, extra="forbid")
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    log_level: str = "info"
+
+    # host:port of the messaging service, and a file with the credential that it accepts.
+    messaging_target: str = "127.0.0.1:7101"
+    credential_file: Path
+
+    # Exactly one of the three says how tokens are verified.
+    token_secret_file: Path | None = None
+    token_public_key_file: Path | None = None
+    token_jwks_url: str | None = None
+    # Empty: all that the kind of key allows.
+    token_algorithms: Annotated[tuple[str, ...], NoDecode] = ()
+    token_issuer: str | None = None
+    token_audience: str | None = None
+    token_leeway_seconds: Annotated[float, Field(ge=0)] = 0
+    # Exact origins of the browsers' pages that may connect, separated by commas.
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+
+    ping_interval_seconds: Seconds = 5
+    pong_timeout_seconds: Seconds = 30
+    # Within which a service answers, or the client is told that it did not.
+    call_timeout_seconds: Seconds = 2
+    # Without a sign of life for this long a Watch stream is opened anew.
+    watch_timeout_seconds: Seconds = 5
+    # From SIGTERM until the last socket is closed, whatever the clients do.
+    drain_seconds: Seconds = 5
+    # Clients that are told to reconnect spread over this time.
+    reconnect_spread_seconds: Annotated[float, Field(ge=0)] = 3
+    # A closed socket whose peer does not answer is cut off after this.
+    close_timeout_seconds: Seconds = 5
+
+    max_packet_bytes: Count = 64 * 1024
+    # Encoded packets that wait for one slow reader (4101).
+    outbox_bytes: Count = 1024 * 1024
+    # Requests of one socket that are being answered at the same time; more wait in the socket.
+    requests_per_socket: Count = 16
+    # Undecodable packets of one socket within a minute (4400).
+    bad_packets_per_minute: Count = 20
+    sockets_per_user: Count = 20
+    sockets_per_edge: Count = 20_000
+    # Alerts of one socket whose delivery its client has not confirmed; the oldest are forgotten.
+    unconfirmed_alerts: Count = 10_000
+    # Changes that a resume replays before it says that it is not complete.
+    resume_changes: Count = 20_000
+    # Items of one batch call, and items that wait for the next (RESOURCE_EXHAUSTED).
+    batch_items: Count = 1000
+    batch_bytes: Count = 2 * 1024 * 1024
+    waiting_items: Count = 20_000
+
+    _split_lists = field_validator("token_algorithms", "allowed_origins", mode="before")(_split)
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """Read and validate the environment. Raises pydantic's ValidationError."""
+        return cls.model_validate({})
