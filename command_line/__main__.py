@@ -1,0 +1,263 @@
+"""The `parley` program: its commands, their options, and their exit codes."""
+
+import asyncio
+import shlex
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from secrets import token_hex
+from typing import Annotated
+
+import typer
+
+from command_line import tokens
+from command_line.chat import Chat, Talk
+from command_line.console import CommandError, complain, say
+from command_line.folder import DataFolder
+from command_line.parts import Address
+from command_line.play import play
+from command_line.probes import free_port, port_is_free
+from command_line.screen import Screen
+from command_line.serving import migrate as migrate_database
+from command_line.serving import serve
+from command_line.transcript import heading
+
+DEFAULT_PORT = 8080
+DEFAULT_DATA = Path(".data/parley")
+CHAT_TOKEN_LIFETIME = "1h"  # noqa: S105  # A duration.
+
+
+class LogLevel(StrEnum):
+    """How much the parts write to their logs."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+application = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Parley: people talk in real time, through a WebSocket edge in front of gRPC services.",
+    epilog="Begin with: parley demo",
+)
+
+Data = Annotated[Path, typer.Option(help="The data folder: database, secrets, logs.")]
+Host = Annotated[str, typer.Option(help="The address to listen on.")]
+Level = Annotated[LogLevel, typer.Option(help="How much the parts write to their logs.")]
+
+
+def announce(folder: DataFolder, address: Address, subject: str = "") -> None:
+    """Says where the edge listens, and how to connect."""
+    data = f"--data {shlex.quote(str(folder.path))}"
+    about = f" --subject {shlex.quote(subject)}" if subject else ""
+    program = sys.argv[0] if sys.argv[0].endswith("/parley") else "parley"
+    say(heading("ready"))
+    say(f"  socket   {address.socket_url}")
+    say(f"  health   http://{address.authority}/readyz")
+    say(f"  token    {program} token alice {data}")
+    say(f"  chat     {program} chat --as alice --with bob{about} {data}")
+    say(f"           {program} chat --as bob --with alice{about} {data}")
+    say(f"  logs     {folder.log('edge')}")
+    say(f"           {folder.log('messaging')}")
+    say("  Ctrl-C stops everything.")
+
+
+@application.command()
+def up(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port to listen on; 0 takes any free one.")
+    ] = DEFAULT_PORT,
+    data: Data = DEFAULT_DATA,
+    host: Host = "127.0.0.1",
+    log_level: Level = LogLevel.INFO,
+) -> None:
+    """Serve until Ctrl-C, with everything kept in a data folder.
+
+    The first start makes the folder and its secrets. The database is brought up to date, the
+    messaging service and the edge are started as processes and waited for, and started again
+    when they die. SIGINT and SIGTERM stop them in order, the edge first, with exit code 0; a
+    second Ctrl-C kills them at once. Settings of the parts (PARLEY_EDGE_..., PARLEY_MESSAGING_...)
+    are taken from the environment.
+
+    \b
+    Examples:
+      parley up
+      parley up --port 9000 --data /var/lib/parley
+    """
+    folder = DataFolder.at(data)
+    address = Address(host, port or free_port(host))
+
+    async def stay() -> None:
+        announce(folder, address)
+        await asyncio.Event().wait()
+
+    asyncio.run(serve(folder, address, log_level.value, stay))
+
+
+@application.command()
+def demo(
+    data: Annotated[
+        Path | None, typer.Option(help="A data folder; by default a fresh one below .data.")
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help=f"The port to listen on; 0 takes any free one. Without this option: "
+            f"{DEFAULT_PORT}, or any free one when that is taken.",
+        ),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End after the play.")] = False,
+    log_level: Level = LogLevel.INFO,
+) -> None:
+    """Play a conversation through the real socket, packet by packet.
+
+    Starts everything as `parley up` does, in a fresh folder, then alice and bob connect and
+    write, one drops off and resumes. Each step is checked: exit code 1 when one does not come.
+    Afterwards it goes on serving, so that you can join in.
+
+    \b
+    Examples:
+      parley demo
+      parley demo --once --port 0
+    """
+    if data is None:
+        started = datetime.now(UTC)
+        data = Path(".data") / f"demo-{started:%Y%m%d-%H%M%S}-{token_hex(2)}"
+    folder = DataFolder.at(data)
+    host = "127.0.0.1"
+    if port is None:
+        port = DEFAULT_PORT
+        if not port_is_free(host, port):
+            port = free_port(host)
+            say(f"port {DEFAULT_PORT} is taken, so the demo listens on {port}")
+    address = Address(host, port or free_port(host))
+
+    def mint(user: str) -> str:
+        return tokens.mint(folder, user, tokens.parse_duration("1h"))
+
+    async def perform() -> None:
+        await play(address.socket_url, mint, say)
+        say("\nThe play is over; every step came as expected.")
+        if not once:
+            announce(folder, address, subject="Kitchen tap")
+            await asyncio.Event().wait()
+
+    asyncio.run(serve(folder, address, log_level.value, perform))
+
+
+@application.command()
+def token(
+    user: Annotated[str, typer.Argument(metavar="USER", help="Whose token: its subject.")],
+    data: Data = DEFAULT_DATA,
+    role: Annotated[
+        list[str] | None, typer.Option(metavar="ROLE", help="A role of this user; may be repeated.")
+    ] = None,
+    expires_in: Annotated[
+        str, typer.Option(metavar="TIME", help="How long it is good for: 30s, 15m, 1h, 7d.")
+    ] = "1h",
+) -> None:
+    """Print a token (JWT) for a data folder, and nothing else.
+
+    It is signed with the folder's own secret, which the first `parley up` on it makes.
+
+    \b
+    Examples:
+      parley token alice
+      parley token carol --role moderator --expires-in 15m --data /var/lib/parley
+    """
+    lifetime = tokens.parse_duration(expires_in)
+    print(tokens.mint(DataFolder.at(data), user, lifetime, role or ()))
+
+
+@application.command()
+def chat(
+    me: Annotated[str, typer.Option("--as", metavar="USER", help="Who you are.")],
+    peer: Annotated[str, typer.Option("--with", metavar="USER", help="Whom you talk with.")],
+    data: Data = DEFAULT_DATA,
+    url: Annotated[
+        str | None, typer.Option(help="The socket; by default that of the folder's `parley up`.")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="What it is about; two people may have several subjects.")
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(help="Your token, for a server whose secret is not in the data folder."),
+    ] = None,
+) -> None:
+    """Talk with someone from the terminal.
+
+    Shows the last messages, then what comes and what becomes of what you write: stored,
+    delivered, seen. After a lost connection it comes back and shows what was missed. Lines may
+    also come from a pipe; it ends when they end.
+
+    \b
+    Examples:
+      parley chat --as alice --with bob
+      echo "Hello" | parley chat --as alice --with bob --subject "Kitchen tap"
+      parley chat --as alice --with bob --url wss://example.org/ws --token "$TOKEN"
+    """
+    if tokens.check_user(me) == tokens.check_user(peer):
+        raise CommandError("--as and --with are the same person", 2)
+    folder = DataFolder.at(data)
+
+    def mint() -> str:
+        return tokens.mint(folder, me, tokens.parse_duration(CHAT_TOKEN_LIFETIME))
+
+    talk = Talk(
+        me=me,
+        peer=peer,
+        subject=subject,
+        url=url or folder.read_url(),
+        token=token or mint(),
+        mint=None if token else mint,
+    )
+
+    async def converse() -> None:
+        await Chat(talk, Screen(me)).run(sys.stdin.fileno())
+
+    try:
+        asyncio.run(converse())
+    except KeyboardInterrupt:
+        say("")  # Leaving by Ctrl-C is the usual way out of a chat, and no failure.
+
+
+@application.command()
+def migrate(data: Data = DEFAULT_DATA, log_level: Level = LogLevel.INFO) -> None:
+    """Bring a data folder's database up to date.
+
+    `parley up` does this by itself. It is refused while the folder is being served.
+
+    \b
+    Examples:
+      parley migrate
+      parley migrate --data /var/lib/parley
+    """
+    folder = DataFolder.at(data)
+    with folder.locked():
+        folder.prepare()
+        asyncio.run(migrate_database(folder, log_level.value))
+    say(f"{folder.database} is up to date")
+
+
+def main() -> None:
+    """The console script: runs a command; expected failures are one message and an exit code."""
+    try:
+        application()
+    except CommandError as error:
+        complain(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        complain("interrupted")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""One conversation on the screen: found in the list, its history, and what is pushed about it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from command_line.client import Client, Packet
+from command_line.packets import Opcode
+from command_line.screen import Screen
+
+HISTORY = 50
+
+
+class Conversation:
+    """The conversation of two people about a subject, which may not have been opened yet."""
+
+    def __init__(self, me: str, peer: str, subject: str | None, screen: Screen) -> None:
+        self.id: str | None = None
+        self._me = me
+        self._peer = peer
+        self._subject = subject
+        self._screen = screen
+        # By number and not by the highest one: the reply to one's own message may overtake the
+        # other one's message that was stored before it.
+        self._shown: set[int] = set()
+
+    def where(self) -> dict[str, str]:
+        """The fields of CREATE MSG that say where the message goes."""
+        if self.id is not None:
+            return {"conversation": self.id}
+        subject = {} if self._subject is None else {"subject": self._subject}
+        return {"to": self._peer, **subject}
+
+    def stored(self, status: Packet) -> None:
+        """Takes the answer to one's own message."""
+        self.id = str(status.data["conversation"])
+        self._shown.add(int(status.data["seq"]))
+        self._screen.mark(status.data["seq"], "stored")
+
+    async def take(self, client: Client, packet: Packet) -> None:
+        """Shows a pushed packet, if it is one to show."""
+        data = packet.data
+        ours = self.id is not None and data.get("conversation") == self.id
+        match packet.opcode:
+            case Opcode.ALERT_NEW_MSG:
+                await self._take_message(client, data)
+            case Opcode.STATUS_MSG if ours:
+                self._screen.mark(data["seq"], str(data["status"]))
+            case Opcode.MSG_SEEN if ours and data["reader"] != self._me:
+                self._screen.mark(data["seq"], f"seen by {self._peer}")
+            case Opcode.TYPING if ours and data["typing"]:
+                self._screen.notice(f"{self._peer} is typing")
+            case Opcode.ERROR:
+                self._screen.notice(f"error: {data.get('code')}: {data.get('message')}")
+
+    async def show_history(self, client: Client) -> None:
+        """Finds the conversation, when there is one, and shows of its end what is not shown yet."""
+        entry = await self._find(client)
+        if entry is None:
+            return
+        self.id = str(entry["conversation"])
+        reply = await client.ask(Opcode.ASK_MESSAGES, {"conversation": self.id, "limit": HISTORY})
+        messages = sorted(reply.data["messages"], key=lambda message: int(message["seq"]))
+        if reply.data["more"] and not self._shown:
+            self._screen.notice("there are older messages")
+        for message in messages:
+            self._show(message)
+        if messages:
+            await self._mark_opened(client, messages[-1]["seq"])
+        if entry["peer_read_up_to"]:
+            self._screen.mark(entry["peer_read_up_to"], f"seen by {self._peer}")
+
+    async def _find(self, client: Client) -> dict[str, Any] | None:
+        """The conversation of these two about this subject, page by page; newest first."""
+        page: dict[str, Any] = {}
+        while True:
+            reply = await client.ask(Opcode.ASK_CONVERSATIONS, {"limit": 100, **page})
+            for entry in reply.data["conversations"]:
+                both = {self._me, self._peer} == set(entry["participants"])
+                if both and (entry.get("subject") or "") == (self._subject or ""):
+                    return dict(entry)
+            if not reply.data.get("next"):
+                return None
+            page = {"page": reply.data["next"]}
+
+    async def _take_message(self, client: Client, alert: Mapping[str, Any]) -> None:
+        message = alert["message"]
+        if self.id is None and message["sender"] in {self._peer, self._me}:
+            # It may be the first one of this conversation; only the list knows subjects.
+            await self.show_history(client)
+        if alert["conversation"] != self.id:
+            self._screen.message(message, place="(another conversation) ")
+        elif self._show(message):
+            await self._mark_opened(client, message["seq"])
+
+    def _show(self, message: Mapping[str, Any]) -> bool:
+        """Shows a message unless it was shown before; whether it did."""
+        seq = int(message["seq"])
+        if seq in self._shown:
+            return False
+        self._shown.add(seq)
+        self._screen.message(message)
+        return True
+
+    async def _mark_opened(self, client: Client, seq: int) -> None:
+        await client.send(Opcode.OPENED_CONVERSATION, {"conversation": self.id, "seq": seq})

@@ -1,0 +1,57 @@
+"""What a chat shows: messages, marks and notices as lines, safe for the terminal."""
+
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from command_line.console import say
+
+HELP = """\
+  Type a line and press Enter to send it.
+  /typing   tell the other one that you are typing
+  /help     this
+  /quit     leave (so does Ctrl-D; Ctrl-C leaves at once)"""
+
+
+def printable(text: str) -> str:
+    """The text with line ends shown and control characters replaced.
+
+    What others write must not move this terminal's cursor or rename its window.
+    """
+    joined = text.replace("\n", " ⏎ ")
+    return "".join(character if character.isprintable() else "�" for character in joined)
+
+
+class Screen:
+    """Prints for one person, `me`. On a terminal a prompt is kept at the bottom."""
+
+    def __init__(self, me: str) -> None:
+        self._me = me
+        self._prompts = sys.stdout.isatty() and sys.stdin.isatty()
+
+    def notice(self, text: str) -> None:
+        """Something about the connection or the conversation."""
+        self._show(f"-- {text}")
+
+    def message(self, message: Mapping[str, Any], place: str = "") -> None:
+        """A message with its number and time; `place` says where, when it is elsewhere."""
+        sender = "me" if message["sender"] == self._me else printable(str(message["sender"]))
+        at = datetime.fromisoformat(message["created_at"]).astimezone()
+        text = printable(str(message.get("text") or message.get("event") or ""))
+        self._show(f"#{message['seq']} {at:%H:%M} {place}{sender}: {text}")
+
+    def mark(self, seq: int, what: str) -> None:
+        """What became of one's own messages up to this one."""
+        self._show(f"   #{seq} {what}")
+
+    def prompt(self) -> None:
+        """Invites to type, on a terminal."""
+        if self._prompts:
+            sys.stdout.write("> ")
+            sys.stdout.flush()
+
+    def _show(self, line: str) -> None:
+        # Back to the start of the prompt's line and over it; what is being typed stays typed.
+        say(f"\r\x1b[K{line}" if self._prompts else line)
+        self.prompt()

@@ -1,0 +1,83 @@
+"""The program as a process, run as a person runs it."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+SECONDS = 60.0
+
+
+class Program:
+    """A running `parley`; its output is read line by line."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.lines: list[str] = []
+
+    async def until(self, text: str) -> str:
+        """Reads on to the first line that has this text."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(SECONDS):
+            while line := (await self.process.stdout.readline()).decode():
+                self.lines.append(line.rstrip("\n"))
+                if text in line:
+                    return self.lines[-1]
+        raise AssertionError(f"no {text!r} in:\n" + "\n".join(self.lines))
+
+    def write(self, line: str) -> None:
+        """Types a line."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n".encode())
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def end(self) -> tuple[int, str]:
+        """Waits for the end: the exit code, and standard error."""
+        async with asyncio.timeout(SECONDS):
+            out, error = await self.process.communicate()
+        self.lines.extend(out.decode().splitlines())
+        assert self.process.returncode is not None
+        return self.process.returncode, error.decode()
+
+
+Run = Callable[..., Awaitable[Program]]
+
+
+@pytest.fixture
+async def parley(tmp_path: Path) -> AsyncIterator[Run]:
+    """Starts `parley` with these arguments, in a folder of the test's own."""
+    started: list[Program] = []
+
+    async def run(*arguments: str, **environment: str) -> Program:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "command_line", *arguments),
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        program = Program(process)
+        started.append(program)
+        return program
+
+    yield run
+    for program in started:
+        if program.process.returncode is None:
+            # Its parts are tied to it and end with it.
+            program.process.kill()
+        await program.process.communicate()
+
+
+@pytest.fixture
+def taken_port() -> socket.socket:
+    """A socket that listens, so that its port is taken until it is closed."""
+    return socket.create_server(("127.0.0.1", 0))

@@ -1,0 +1,286 @@
+"""How a chat comes back: each kind of close, RECONNECT, refusals, and what it writes meanwhile.
+
+The server here is a script of one step per connection; the chat is the real one.
+"""
+
+import asyncio
+import http
+import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from command_line.chat import Chat, Talk
+from command_line.console import CommandError
+from command_line.packets import Opcode
+from command_line.screen import Screen, printable
+
+CONVERSATION = "019ab3c2-0000-7000-8000-000000000001"
+
+
+class Connection:
+    """The server's side of one socket."""
+
+    def __init__(self, socket: ServerConnection) -> None:
+        self.socket = socket
+
+    async def send(self, opcode: Opcode, data: dict[str, Any], **fields: Any) -> None:
+        await self.socket.send(json.dumps({"op": int(opcode), "d": data, **fields}))
+
+    async def expect(self, opcode: Opcode) -> dict[str, Any]:
+        """The next packet, which must be of this kind."""
+        packet: dict[str, Any] = json.loads(await self.socket.recv())
+        assert packet["op"] == opcode, packet
+        return packet
+
+    async def greet(self) -> None:
+        """HELLO, and an empty list of conversations."""
+        await self.send(Opcode.HELLO, {"user": "alice", "cur": "first"})
+        asked = await self.expect(Opcode.ASK_CONVERSATIONS)
+        await self.send(Opcode.RETURN_CONVERSATIONS, {"conversations": []}, re=asked["id"])
+
+    async def resume(self, complete: bool = True) -> dict[str, Any]:
+        """HELLO, and the answer to RESUME."""
+        await self.send(Opcode.HELLO, {"user": "alice", "cur": "second"})
+        asked = await self.expect(Opcode.RESUME)
+        data = {"replayed": 0, "complete": complete, "cur": "second"}
+        await self.send(Opcode.RESUMED, data, re=asked["id"])
+        return asked
+
+    async def store(self) -> dict[str, Any]:
+        """Takes a message and answers that it is stored."""
+        asked = await self.expect(Opcode.CREATE_MSG)
+        status = {"conversation": CONVERSATION, "seq": 1, "status": "stored"}
+        await self.send(Opcode.STATUS_MSG, status, re=asked["id"])
+        return asked
+
+
+Step = Callable[[Connection], Awaitable[None]]
+Play = Callable[..., Awaitable["Played"]]
+
+
+class Played:
+    """What the server saw: when each connection came, and with which token."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+        self.tokens: list[str] = []
+        self.ends: list[float] = []
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """The chat's standard input, and the end to write to."""
+    reading, writing = os.pipe()
+    yield reading, writing
+    os.close(writing)
+    os.close(reading)
+
+
+@pytest.fixture
+async def play_steps(pipe: tuple[int, int]) -> AsyncIterator[Play]:
+    """Runs the chat against the steps, one per connection, until the last one has ended."""
+    servers: list[Server] = []
+
+    async def play(
+        *steps: Step, refuse: tuple[int, str] | None = None, may_mint: bool = True
+    ) -> Played:
+        played = Played()
+        left = list(steps)
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+
+        async def handle(socket: ServerConnection) -> None:
+            assert socket.request is not None
+            played.times.append(loop.time())
+            played.tokens.append(socket.request.headers["Authorization"])
+            try:
+                await left.pop(0)(Connection(socket))
+                if not left:
+                    over.set_result(None)
+                    return
+                await socket.wait_closed()
+            except Exception as error:  # noqa: BLE001  # The test's own step failed: the test tells.
+                if not over.done():
+                    over.set_exception(error)
+            finally:
+                played.ends.append(loop.time())
+
+        def check(_socket: ServerConnection, _request: Request) -> Response | None:
+            if refuse is None:
+                return None
+            status = http.HTTPStatus(refuse[0])
+            body = json.dumps({"title": status.phrase, "detail": refuse[1]}).encode()
+            headers = Headers({"Content-Type": "application/problem+json"})
+            return Response(status.value, status.phrase, headers, body)
+
+        server = await serve(handle, "127.0.0.1", 0, process_request=check)
+        servers.append(server)
+        port = next(iter(server.sockets)).getsockname()[1]
+        minted = iter(f"token-{number}" for number in range(2, 10))
+        talk = Talk(
+            me="alice",
+            peer="bob",
+            subject=None,
+            url=f"ws://127.0.0.1:{port}/ws",
+            token="token-1",
+            mint=(lambda: next(minted)) if may_mint else None,
+        )
+        chatting = asyncio.create_task(Chat(talk, Screen("alice")).run(pipe[0]))
+        try:
+            async with asyncio.timeout(20):
+                await asyncio.wait({chatting, over}, return_when=asyncio.FIRST_COMPLETED)
+                await (chatting if chatting.done() else over)
+        finally:
+            chatting.cancel()
+            over.cancel()
+            await asyncio.gather(chatting, over, return_exceptions=True)
+        return played
+
+    yield play
+    for server in servers:
+        server.close()
+        await server.wait_closed()
+
+
+def closing(code: int) -> Step:
+    """A first connection that greets and is then closed with this code."""
+
+    async def step(connection: Connection) -> None:
+        await connection.greet()
+        await connection.socket.close(code)
+
+    return step
+
+
+async def resuming(connection: Connection) -> None:
+    """A connection that must begin by resuming from the last cursor."""
+    asked = await connection.resume()
+    assert asked["d"] == {"cur": "first"}
+
+
+@pytest.mark.parametrize("code", [4100, 4101, 4102])
+async def test_41xx_comes_back_now_and_resumes(play_steps: Play, code: int) -> None:
+    """The server asks for it, so there is no pause, and the cursor says what was missed."""
+    played = await play_steps(closing(code), resuming)
+    assert played.times[1] - played.times[0] < 2
+    assert played.tokens == ["Bearer token-1", "Bearer token-1"]
+
+
+@pytest.mark.parametrize("code", [4200, 4201, 1011, 1012])
+async def test_42xx_and_unknown_codes_come_back_after_a_pause(play_steps: Play, code: int) -> None:
+    """The least pause with its jitter is an eighth of a second and more."""
+    played = await play_steps(closing(code), resuming)
+    assert played.times[1] - played.ends[0] >= 0.1
+
+
+@pytest.mark.parametrize("code", [4300, 4301])
+async def test_43xx_comes_back_with_a_new_token(play_steps: Play, code: int) -> None:
+    """Whoever holds the secret mints one."""
+    played = await play_steps(closing(code), resuming)
+    assert played.tokens == ["Bearer token-1", "Bearer token-2"]
+
+
+async def test_43xx_without_the_secret_stops(play_steps: Play) -> None:
+    """The message says what is needed."""
+    with pytest.raises(CommandError, match=r"4300.*--token"):
+        await play_steps(closing(4300), resuming, may_mint=False)
+
+
+@pytest.mark.parametrize("code", [4400, 4403, 4413])
+async def test_44xx_stays_away(play_steps: Play, code: int) -> None:
+    """Coming back as one is would only repeat it."""
+    with pytest.raises(CommandError, match=str(code)):
+        await play_steps(closing(code), resuming)
+
+
+async def test_reconnect_is_honoured_with_its_delay(play_steps: Play) -> None:
+    """The client leaves by itself, and comes back no sooner than asked."""
+
+    async def step(connection: Connection) -> None:
+        await connection.greet()
+        await connection.send(Opcode.RECONNECT, {"delay_ms": 400, "reason": "draining"})
+
+    played = await play_steps(step, resuming)
+    assert played.times[1] - played.ends[0] >= 0.35
+
+
+async def test_a_refused_token_ends_with_the_reason(play_steps: Play) -> None:
+    """The problem+json body's detail reaches the person."""
+    with pytest.raises(CommandError, match=r"401.*signature"):
+        await play_steps(resuming, refuse=(401, "the signature is wrong"), may_mint=False)
+
+
+async def test_ping_is_answered_with_the_cursor(play_steps: Play) -> None:
+    """PONG tells the server how far the chat has come."""
+
+    async def step(connection: Connection) -> None:
+        await connection.greet()
+        await connection.send(Opcode.PING, {})
+        pong = await connection.expect(Opcode.PONG)
+        assert pong["d"] == {"cur": "first"}
+
+    await play_steps(step)
+
+
+async def test_a_message_cut_off_is_sent_again_with_its_key(
+    play_steps: Play, pipe: tuple[int, int]
+) -> None:
+    """No answer came before the socket closed, so only the same key makes the repeat safe."""
+    keys: list[str] = []
+
+    async def cut_off(connection: Connection) -> None:
+        await connection.greet()
+        os.write(pipe[1], b"Hello Bob\n")
+        asked = await connection.expect(Opcode.CREATE_MSG)
+        assert asked["d"]["to"] == "bob"
+        assert asked["d"]["text"] == "Hello Bob"
+        keys.append(asked["d"]["idempotency_key"])
+        await connection.socket.close(4101)
+
+    async def take(connection: Connection) -> None:
+        await connection.resume()
+        asked = await connection.store()
+        keys.append(asked["d"]["idempotency_key"])
+
+    await play_steps(cut_off, take)
+    assert keys[0] == keys[1]
+
+
+async def test_the_end_of_the_input_ends_the_chat_after_the_last_message(
+    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`echo Hello | parley chat` leaves only when the message is stored."""
+    stored = asyncio.Event()
+
+    async def step(connection: Connection) -> None:
+        await connection.greet()
+        os.write(pipe[1], b"Hello Bob\n/quit\n")
+        await connection.store()
+        stored.set()
+        await connection.socket.wait_closed()
+
+    await play_steps(step)
+    assert stored.is_set()
+    assert "#1 stored" in capsys.readouterr().out
+
+
+async def test_someone_elses_token_is_refused(play_steps: Play) -> None:
+    """HELLO says who one is; talking under another name is not what was asked."""
+
+    async def step(connection: Connection) -> None:
+        await connection.send(Opcode.HELLO, {"user": "mallory", "cur": "first"})
+        await connection.socket.wait_closed()
+
+    with pytest.raises(CommandError, match="mallory's, not alice's"):
+        await play_steps(step, resuming)
+
+
+def test_what_others_write_cannot_control_the_terminal() -> None:
+    """Escape sequences and other control characters lose their power; line ends stay visible."""
+    assert printable("a\x1b[2Jb\x07\u202ec\nd") == "a�[2Jb��c ⏎ d"

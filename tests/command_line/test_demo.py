@@ -1,0 +1,118 @@
+"""`parley demo` and `parley chat` for real, through the real socket."""
+
+import re
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+Run = Callable[..., Awaitable[Any]]
+
+
+async def test_the_demo_plays_a_conversation_and_shows_its_packets(
+    parley: Run, tmp_path: Path
+) -> None:
+    """Every step came, each packet is a readable line, no token is shown; exit code 0."""
+    demo = await parley("demo", "--once", "--port", "0")
+    code, error = await demo.end()
+    assert (code, error) == (0, ""), "\n".join(demo.lines)
+    shown = "\n".join(demo.lines)
+    for who, packet in (
+        ("alice", "<= 0x03 HELLO"),
+        ("alice", "=> 0x07 CREATE MSG"),
+        ("alice", "<= 0x08 STATUS MSG"),
+        ("bob  ", "<= 0x10 ALERT NEW MSG"),
+        ("bob  ", "=> 0x02 PONG"),
+        ("bob  ", "=> 0x09 OPENED CONVERSATION"),
+        ("alice", "<= 0x11 MSG SEEN"),
+        ("alice", "<= 0x12 TYPING"),
+        ("bob  ", "=> 0x0C RESUME"),
+        ("bob  ", "<= 0x0D RESUMED"),
+        ("bob  ", "<= 0x06 RETURN CONVERSATIONS"),
+        ("bob  ", "<= 0x0B RETURN MESSAGES"),
+    ):
+        assert f"{who} {packet} " in shown
+    assert "The play is over; every step came as expected." in demo.lines
+    assert "eyJ" not in shown
+    packets = [line for line in demo.lines if re.match(r"(alice|bob  ) (=>|<=) 0x", line)]
+    assert len({line.index("{") for line in packets}) == 1
+    # The folder is a fresh one, below the folder one stands in.
+    assert [path.name[:5] for path in (tmp_path / ".data").iterdir()] == ["demo-"]
+
+
+async def test_the_demo_goes_on_serving_and_two_people_chat(parley: Run, tmp_path: Path) -> None:
+    """Two terminals: history, messages, what became of them; the end of the input ends a chat."""
+    data = tmp_path / "data"
+    demo = await parley("demo", "--port", "0", "--data", str(data))
+    await demo.until("The play is over")
+    await demo.until("Ctrl-C stops everything")
+
+    alice = await parley("chat", "--as", "alice", "--with", "bob", "--data", str(data))
+    await alice.until("connected to ws://")
+    bob = await parley("chat", "--as", "bob", "--with", "alice", "--data", str(data))
+    await bob.until("connected to ws://")
+
+    alice.write("Hello Bob, are you there?")
+    await alice.until("#1 stored")
+    assert re.fullmatch(
+        r"#1 \d\d:\d\d alice: Hello Bob, are you there\?", await bob.until("are you there?")
+    )
+    await alice.until("#1 seen by bob")
+    bob.write("/typing")
+    await alice.until("bob is typing")
+    bob.write("Always!")
+    await bob.until("#2 stored")
+    await alice.until("bob: Always!")
+    await bob.until("#2 seen by alice")
+    bob.write("/quit")
+    assert await bob.end() == (0, "")
+
+    alice.write("Bob has left")
+    await alice.until("#3 stored")
+    alice.signal(signal.SIGINT)
+    assert await alice.end() == (0, "")
+
+    # Another subject is another conversation: the play's own, with its history.
+    piped = await parley(
+        *("chat", "--as", "bob", "--with", "alice", "--subject", "Kitchen tap"),
+        *("--data", str(data)),
+    )
+    piped.write("All repaired.")
+    assert piped.process.stdin is not None
+    piped.process.stdin.write_eof()
+    assert await piped.end() == (0, "")
+    history = [line for line in piped.lines if line.startswith("#")]
+    assert len(history) == 5
+    assert any("my kitchen tap drips" in line for line in history)
+    assert any("#6 stored" in line for line in piped.lines)
+
+    demo.signal(signal.SIGINT)
+    assert (await demo.end())[0] == 0
+
+
+async def test_a_port_asked_for_and_taken_is_an_error(
+    parley: Run, taken_port: socket.socket
+) -> None:
+    """Only the default port may be replaced by another."""
+    with taken_port:
+        port = taken_port.getsockname()[1]
+        demo = await parley("demo", "--once", "--port", str(port))
+        code, error = await demo.end()
+    assert code == 1
+    assert f"port {port} on 127.0.0.1 is taken" in error
+
+
+async def test_chat_without_a_server_says_how_to_start_one(parley: Run, tmp_path: Path) -> None:
+    """A folder that nobody serves is one line with the command to run."""
+    chat = await parley("chat", "--as", "alice", "--with", "bob", "--data", str(tmp_path / "data"))
+    code, error = await chat.end()
+    assert code == 1
+    assert f"parley up --data {tmp_path / 'data'}" in error
+    assert "Traceback" not in error
+
+
+async def test_chat_with_oneself_is_refused(parley: Run) -> None:
+    """It takes two."""
+    chat = await parley("chat", "--as", "alice", "--with", "alice")
+    assert await chat.end() == (2, "parley: --as and --with are the same person\n")

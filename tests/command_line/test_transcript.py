@@ -1,0 +1,51 @@
+"""How packets are shown, and the table of their names."""
+
+import pytest
+
+from command_line.client import Packet
+from command_line.packets import Opcode, title
+from command_line.transcript import line
+
+
+def test_names_are_those_of_the_protocol() -> None:
+    """The command line's table and the edge's say the same, number for number."""
+    table = pytest.importorskip("edge.opcodes")
+    theirs = {int(entry.number): entry.name for entry in table.OPCODES}
+    assert {int(opcode): opcode.title for opcode in Opcode} == theirs
+
+
+def test_a_packet_is_one_aligned_line() -> None:
+    """Who, direction, number, name, the id that replies repeat, payload."""
+    sent = line("alice", "=>", Packet(Opcode.PONG, {"cur": "abc"}, id=7))
+    received = line("bob", "<=", Packet(Opcode.HELLO, {"user": "bob"}, re=7, cursor="c" * 60))
+    assert sent.startswith("alice => 0x02 PONG ")
+    assert received.startswith("bob   <= 0x03 HELLO ")
+    assert sent.index("{") == received.index("{")
+    assert "#7" in sent
+    assert "#7" in received
+    assert received.endswith("cur cccccccc…cccccccc")
+
+
+def test_long_values_are_shortened_and_tokens_left_out() -> None:
+    """Ids keep their distinct end; a token never reaches the screen."""
+    secret = "eyJhbGciOiJIUzI1NiJ9.payload.signature"
+    shown = line("alice", "=>", Packet(Opcode.RENEW_TOKEN, {"token": secret}))
+    assert "eyJ" not in shown
+    assert "[redacted]" in shown
+    message = {
+        "message": "019ab3c2-0000-7000-8000-0000deadbeef",
+        "created_at": "2026-11-23T11:31:38.004Z",
+        "nested": [{"text": "x" * 500}, {}, {}],
+    }
+    shown = line("alice", "<=", Packet(Opcode.ALERT_NEW_MSG, message))
+    assert "…deadbeef" in shown
+    assert "…11:31:38.004Z" in shown
+    assert "… 2 more" in shown
+    assert "x" * 30 in shown
+    assert len(shown) < 200
+
+
+def test_a_packet_newer_than_the_table_is_shown_by_number() -> None:
+    """A later server does not break an older client."""
+    assert title(0xE0) == "(unknown)"
+    assert "0xE0" in line("alice", "<=", Packet(0xE0, {}))
