@@ -1,0 +1,273 @@
+"""Writes the tables of docs/protocol.md from the code of the edge, or checks them.
+
+    python docs/generate_protocol.py           writes the tables
+    python docs/generate_protocol.py --check   fails when they are not what the code says
+
+The packets come from edge/opcodes.py and edge/payloads.py, the codes from edge/failures.py and
+from every place of the edge that refuses. What a code means stands here, in a sentence for each;
+a packet or code without a sentence is an error, so that none stays undocumented.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import inspect
+
+from edge.failures import CloseCode
+from edge.opcodes import OPCODES, Direction, Opcode
+from edge.packets import Op
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT = ROOT / "docs" / "protocol.md"
+EDGE = ROOT / "edge"
+
+PACKETS: Mapping[Op, str] = {
+    Op.PING: "Sent at every ping interval. Its envelope bears `cur`, so that a client that is told"
+    " nothing else still moves forward; but not while a resume is under way.",
+    Op.PONG: "Confirms life and, with `cur`, that everything up to this cursor was processed, which"
+    " makes those messages delivered. May be sent unasked. No answer.",
+    Op.HELLO: "The first packet of a connection, and the answer to RENEW TOKEN. `session` names"
+    " this connection. `resumed` is true when a `?resume=` is being followed: the missed packets"
+    " come next. `cur` is empty while the messaging service can not be reached or a resume is"
+    " under way; then keep the one before.",
+    Op.ERROR: "A packet was refused or failed; see [Errors](#errors).",
+    Op.ASK_CONVERSATIONS: "The conversations of the user, newest activity first. `page` is the"
+    " `next` of the answer before. Answered by RETURN CONVERSATIONS.",
+    Op.RETURN_CONVERSATIONS: "One page; without `next` it is the last. Each has the number of"
+    " unread messages, and up to which `seq` either side has read.",
+    Op.CREATE_MSG: "Says something, in exactly one of `conversation` and `to`. `to` opens (or"
+    " finds) the conversation with that user about `subject`. Answered by STATUS MSG once the"
+    " message is stored.",
+    Op.STATUS_MSG: "As an answer: the message is stored; `duplicate` when the key had stored it"
+    ' before. Pushed to the author later with `"delivered"`, for this message and all before it.',
+    Op.OPENED_CONVERSATION: "The user has read everything up to `seq`, or all there is. Answered by"
+    " MSG SEEN.",
+    Op.ASK_MESSAGES: "A page of history: the newest, or those with a seq below `before` or above"
+    " `after` (0: from the beginning), of which at most one is given. Answered by RETURN MESSAGES.",
+    Op.RETURN_MESSAGES: "Ascending by seq. `more`: there are further ones in the direction asked.",
+    Op.RESUME: "What was missed since this cursor; see [Resume](#cursor-and-resume). Answered by"
+    " RESUMED.",
+    Op.RESUMED: "`replayed` packets were sent before it. With `complete` false something is"
+    " missing: ask for everything anew. Without `re` it says so unasked.",
+    Op.RENEW_TOKEN: "Goes on with a later token of the same user. Answered by HELLO.",
+    Op.RECONNECT: "Please leave, wait `delay_ms`, and come back; the socket is closed soon.",
+    Op.ALERT_NEW_MSG: "A new message, to its recipient and to the author's other sockets. `unread`"
+    " is the user's own count in that conversation.",
+    Op.MSG_SEEN: "How far `reader` has read: `message` with `seq`, and everything before it. As an"
+    " answer to OPENED CONVERSATION; pushed to the author, and to the reader's other sockets."
+    " Always a message of the other: `seq` is 0 and `message` null while there is none.",
+    Op.TYPING: "Someone is typing, or stopped. Never stored; no answer.",
+}
+
+ERRORS: Mapping[str, str] = {
+    "BAD_PACKET": "The frame is no packet: not JSON or MessagePack, no `op`, the wrong frame type.",
+    "UNKNOWN_OPCODE": "No client sends a packet of this number.",
+    "INVALID_ARGUMENT": "A field is missing or wrong; `fields` says which.",
+    "INVALID_STATE": "Not now: a resume is under way already.",
+    "PERMISSION_DENIED": "This user may not do this.",
+    "NOT_FOUND": "It does not exist, or this user may not see it.",
+    "CONFLICT": "The idempotency key was used before, for something else.",
+    "RATE_LIMITED": "Too often; wait `retry_after_ms`.",
+    "RESOURCE_EXHAUSTED": "The server is too busy.",
+    "UNAVAILABLE": "The service behind is down; the rest goes on.",
+    "DEADLINE_EXCEEDED": "No answer in time, the outcome is unknown: repeat it with the same key.",
+    "INTERNAL": "A defect. The message holds an id that is in the server's log.",
+}
+
+CLOSES: Mapping[CloseCode, str] = {
+    CloseCode.DRAINING: "This edge is shutting down.",
+    CloseCode.SLOW_READER: "Too many packets wait for this client to read them.",
+    CloseCode.NO_PONG: "No frame came for the whole pong timeout.",
+    CloseCode.OVERLOADED: "The edge is overloaded.",
+    CloseCode.TOO_MANY_SOCKETS: "This user has too many sockets.",
+    CloseCode.TOKEN_EXPIRED: "The token expired and was not renewed.",
+    CloseCode.TOKEN_REVOKED: "The token was revoked.",
+    CloseCode.BAD_PACKETS: "Too many frames that are no packets.",
+    CloseCode.BANNED: "This user is banned.",
+    CloseCode.PACKET_TOO_LARGE: "A frame exceeded `max_packet_bytes`.",
+}
+
+
+def number_range(kind: inspect.IntType) -> str:
+    """The bounds of an integer in words; both ends included."""
+    low = kind.ge if kind.ge is not None else None if kind.gt is None else kind.gt + 1
+    high = kind.le if kind.le is not None else None if kind.lt is None else kind.lt - 1
+    if low is None and high is None:
+        return "integer"
+    shown = {2**63 - 1: "2^63-1"}
+    return f"integer, {low} to {shown.get(high or 0, high)}"
+
+
+def text_range(kind: inspect.StrType) -> str:
+    """The bounds of a string in words."""
+    if kind.min_length is None and kind.max_length is None:
+        return "string"
+    if kind.min_length is None:
+        return f"string, up to {kind.max_length} characters"
+    return f"string, {kind.min_length} to {kind.max_length} characters"
+
+
+def type_name(kind: inspect.Type) -> str:
+    """A type as the tables show it. Raises TypeError for one that no payload has used yet."""
+    match kind:
+        case inspect.StrType():
+            return text_range(kind)
+        case inspect.IntType():
+            return number_range(kind)
+        case inspect.BoolType():
+            return "boolean"
+        case inspect.NoneType():
+            return "null"
+        case inspect.LiteralType():
+            return " or ".join(f'`"{value}"`' for value in sorted(map(str, kind.values)))
+        case inspect.ListType():
+            return f"list of {type_name(kind.item_type)}"
+        case inspect.StructType():
+            return f"[{kind.cls.__name__}](#structure-{kind.cls.__name__.lower()})"
+        case inspect.UnionType():
+            return " or ".join(type_name(inner) for inner in kind.types)
+    raise TypeError(f"no words for {kind}")
+
+
+def structure(payload: type[msgspec.Struct]) -> inspect.StructType:
+    kind = inspect.type_info(payload)
+    if not isinstance(kind, inspect.StructType):
+        raise TypeError(f"{payload} is no structure")
+    return kind
+
+
+def nested(kind: inspect.Type) -> Iterator[inspect.StructType]:
+    """The structures inside a type, the outer before the inner."""
+    match kind:
+        case inspect.StructType():
+            yield kind
+            for field in kind.fields:
+                yield from nested(field.type)
+        case inspect.ListType():
+            yield from nested(kind.item_type)
+        case inspect.UnionType():
+            for inner in kind.types:
+                yield from nested(inner)
+
+
+def field_table(kind: inspect.StructType) -> Iterator[str]:
+    """A row for each field: name, type with bounds, whether it must be there, else its default."""
+    if not kind.fields:
+        yield "`{}`"
+        return
+    yield "| field | type | required |"
+    yield "|---|---|---|"
+    for field in kind.fields:
+        # A field that is left out when absent has no default to tell.
+        absent = field.default in {msgspec.NODEFAULT, msgspec.UNSET}
+        required = "yes" if field.required else "no" if absent else f"no, {field.default}"
+        yield f"| `{field.encode_name}` | {type_name(field.type)} | {required} |"
+
+
+def packet(row: Opcode) -> Iterator[str]:
+    """The section of one packet."""
+    yield f"### 0x{row.number:02X} {row.name}"
+    yield ""
+    yield f"`{row.direction}` {PACKETS[row.op]}"
+    both = row.direction is Direction.BOTH
+    for payload, heading in ((row.request, "From the client:"), (row.push, "To the client:")):
+        if payload is not None:
+            yield ""
+            if both:
+                yield heading
+                yield ""
+            yield from field_table(structure(payload))
+    yield ""
+
+
+def packets() -> Iterator[str]:
+    """An overview, then each packet, then the structures that several of them share."""
+    yield "| op | direction | name |"
+    yield "|---|---|---|"
+    for row in OPCODES:
+        anchor = f"0x{row.number:02x}-{row.name.lower().replace(' ', '-')}"
+        yield f"| 0x{row.number:02X} | `{row.direction}` | [{row.name}](#{anchor}) |"
+    yield ""
+    shared: dict[str, inspect.StructType] = {}
+    for row in OPCODES:
+        yield from packet(row)
+        for payload in (row.request, row.push):
+            if payload is not None:
+                for kind in list(nested(structure(payload)))[1:]:
+                    shared[kind.cls.__name__] = kind
+    for name, kind in sorted(shared.items()):
+        yield f"### Structure {name}"
+        yield ""
+        yield from field_table(kind)
+        yield ""
+
+
+def refusals() -> dict[str, set[bool]]:
+    """Every error code that the edge's source names, and whether it is called retryable."""
+    found: dict[str, set[bool]] = {}
+    for path in sorted(EDGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            if node.func.id not in {"_Code", "Error", "refusal"}:
+                continue
+            named = {keyword.arg: keyword.value for keyword in node.keywords}
+            code = node.args[0] if node.args else named.get("code")
+            if isinstance(code, ast.Constant):
+                retryable = named.get("retryable")
+                value = isinstance(retryable, ast.Constant) and bool(retryable.value)
+                found.setdefault(str(code.value), set()).add(value)
+    return found
+
+
+def errors() -> Iterator[str]:
+    found = refusals()
+    if found.keys() != ERRORS.keys():
+        raise ValueError(f"error codes without words, or words without: {found.keys() ^ ERRORS}")
+    words = {frozenset({True}): "yes", frozenset({False}): "no"}
+    yield "| code | retryable | meaning |"
+    yield "|---|---|---|"
+    for code, meaning in ERRORS.items():
+        yield f"| `{code}` | {words.get(frozenset(found[code]), 'as it says')} | {meaning} |"
+
+
+def closes() -> Iterator[str]:
+    sources = "".join(path.read_text("utf-8") for path in sorted(EDGE.rglob("*.py")))
+    yield "| code | meaning |"
+    yield "|---|---|"
+    for code in CloseCode:
+        sent = f"CloseCode.{code.name}" in sources
+        yield f"| {code.value} | {CLOSES[code]}{'' if sent else ' (Reserved: not sent yet.)'} |"
+
+
+def generate(document: str) -> str:
+    """The document with what stands between each pair of markers made anew."""
+    for name, lines in (("packets", packets()), ("errors", errors()), ("closes", closes())):
+        begin, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->\n"
+        before, found_begin, rest = document.partition(begin)
+        _, found_end, after = rest.partition(end)
+        if not found_begin or not found_end:
+            raise ValueError(f"docs/protocol.md has lost the markers of {name}")
+        table = "\n".join(lines).strip()
+        document = f"{before}{begin}\n{table}\n\n{end}{after}"
+    return document
+
+
+def main(arguments: list[str]) -> int:
+    """Returns the exit status: 1 when --check finds a difference."""
+    present = DOCUMENT.read_text("utf-8")
+    fresh = generate(present)
+    if fresh == present:
+        return 0
+    if "--check" in arguments:
+        sys.stderr.write("drift: docs/protocol.md; run `python docs/generate_protocol.py`\n")
+        return 1
+    DOCUMENT.write_text(fresh, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,124 @@
+"""What the documents name exists: files, make targets, settings and their defaults."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from edge.settings import Settings as EdgeSettings
+from messaging_service.settings import MessagingSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PARTS: tuple[type[BaseSettings], ...] = (EdgeSettings, MessagingSettings)
+
+
+def prefix(part: type[BaseSettings]) -> str:
+    return str(part.model_config["env_prefix"])
+
+
+def written(value: object) -> str:
+    """A default as the tables of docs/operations.md show it."""
+    match value:
+        case None | () | "":
+            return "none"
+        case bool():
+            return f"`{str(value).lower()}`"
+        case float() if value == int(value):
+            return f"`{int(value)}`"
+        case _:
+            return f"`{value}`"
+
+
+def settings_of(part: type[BaseSettings]) -> dict[str, str]:
+    """Each setting by its variable, with its default as written."""
+    return {
+        f"{prefix(part)}{name.upper()}": "required"
+        if field.is_required()
+        else written(field.default)
+        for name, field in part.model_fields.items()
+    }
+
+
+ALL_SETTINGS = {name for part in PARTS for name in settings_of(part)}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_relative_links_resolve(document: Path) -> None:
+    """Every link to a file leads to one, and every link to a heading of the same file as well."""
+    text = document.read_text("utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", title).lower().replace(" ", "-") for title in headings}
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        if path:
+            assert (document.parent / path).exists(), f"{document.name} links to {path}"
+        else:
+            assert anchor in anchors, f"{document.name} links to #{anchor}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_make_targets_exist(document: Path) -> None:
+    """Whoever types a `make` command from a document gets something made."""
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    text = document.read_text("utf-8")
+    named = {
+        target
+        for code in re.findall(r"`([^`\n]+)`|^    (make .+)$|^(make .+)$", text, re.MULTILINE)
+        for target in re.findall(r"^make ([a-z]+)", "".join(code))
+    }
+    assert named <= targets
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_named_settings_exist(document: Path) -> None:
+    """A variable that a document names is one that a part reads."""
+    named = set(re.findall(r"PARLEY_[A-Z]+_[A-Z0-9_]*[A-Z0-9]", document.read_text("utf-8")))
+    assert named <= ALL_SETTINGS
+
+
+@pytest.mark.parametrize("part", PARTS, ids=prefix)
+def test_every_setting_stands_in_the_table_with_its_default(part: type[BaseSettings]) -> None:
+    """docs/operations.md lists every setting of every part, none besides, and true defaults."""
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    rows = dict(re.findall(rf"^\| `({prefix(part)}\w+)` \| ([^|]+) \|", text, re.MULTILINE))
+    assert rows == settings_of(part)
+
+
+def test_files_named_in_the_architecture_exist() -> None:
+    """The tables of ARCHITECTURE.md lead to files that are there."""
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    named = set(re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.[a-z]+)`", text))
+    assert named, "the document names files by their path"
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
+def test_every_module_stands_in_the_architecture() -> None:
+    """The file by file table leaves out no module of a part."""
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    modules = [
+        path.relative_to(ROOT).as_posix()
+        for part in ("edge", "messaging_service", "service_kit", "command_line")
+        for path in (ROOT / part).rglob("*.py")
+        if path.name != "__init__.py" and "migrations" not in path.parts
+    ]
+    assert sorted(name for name in modules if f"`{name}`" not in text) == []
+
+
+def test_named_metrics_exist() -> None:
+    """Whoever sets an alarm on a metric of docs/operations.md sets it on one that is counted."""
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    sources = "".join(
+        path.read_text("utf-8")
+        for part in ("edge", "service_kit")
+        for path in ROOT.glob(f"{part}/*.py")
+    )
+    named = re.findall(r"`((?:parley_edge|writer|watch)_[a-z_]+[a-z])`", text)
+    assert named
+    for name in named:
+        # Counters get their suffix from the client library, unless they have it already.
+        assert f'"{name}"' in sources or f'"{name.removesuffix("_total")}"' in sources, name

@@ -1,0 +1,93 @@
+"""docs/protocol.md says what the edge does, because the edge's own tables are in it."""
+
+import re
+
+import pytest
+
+from command_line.packets import Opcode as KnownByCommandLine
+from docs import generate_protocol
+from edge.failures import CloseCode
+from edge.opcodes import OPCODES, Opcode
+from edge.packets import FORMATS, MAXIMUM_ID_LENGTH, Op
+from edge.settings import Settings
+from messaging_service.settings import MessagingSettings
+
+
+@pytest.fixture(scope="module")
+def document() -> str:
+    return generate_protocol.DOCUMENT.read_text("utf-8")
+
+
+def default(name: str) -> object:
+    return Settings.model_fields[name].default
+
+
+def test_generated_tables_are_what_the_code_says(document: str) -> None:
+    """A changed payload, code or opcode fails here until the document is generated anew."""
+    assert generate_protocol.generate(document) == document
+
+
+def test_drift_is_found(document: str) -> None:
+    """A field that is documented otherwise than it is coded comes back as it is coded."""
+    spoiled = document.replace("| `seq` | integer, 1 to 2^63-1 | no |", "| `seq` | string | no |")
+    assert spoiled != document
+    assert generate_protocol.generate(spoiled) == document
+
+
+def test_lost_markers_are_an_error(document: str) -> None:
+    """A table whose place was removed is not silently left out."""
+    with pytest.raises(ValueError, match="markers of packets"):
+        generate_protocol.generate(document.replace("<!-- packets: end -->", ""))
+
+
+@pytest.mark.parametrize("row", OPCODES, ids=lambda row: row.name)
+def test_every_opcode_has_its_section(document: str, row: Opcode) -> None:
+    """Number, name and direction of each packet stand in the document, once."""
+    heading = f"\n### 0x{row.number:02X} {row.name}\n\n`{row.direction}` "
+    assert document.count(heading) == 1
+
+
+def test_the_table_has_every_number_once() -> None:
+    """No packet is missing from the table of opcodes, and none stands in it twice."""
+    assert [row.op for row in OPCODES] == list(Op)
+
+
+def test_the_command_line_knows_the_same_packets() -> None:
+    """The command line keeps a table of its own, as a client does; it must not fall behind."""
+    assert {opcode.value: opcode.title for opcode in KnownByCommandLine} == {
+        row.number: row.name for row in OPCODES
+    }
+
+
+def test_every_close_code_is_documented(document: str) -> None:
+    """Each close code of the edge has its row."""
+    rows = {int(number) for number in re.findall(r"^\| (4\d{3}) \|", document, re.MULTILINE)}
+    assert rows == {code.value for code in CloseCode}
+
+
+def test_subprotocols_are_documented(document: str) -> None:
+    """Both encodings are named, and no other."""
+    assert set(re.findall(r"`(parley\.v1\.[a-z]+)`", document)) == set(FORMATS)
+
+
+def test_heartbeat_times_are_the_defaults(document: str) -> None:
+    """PING every 5 s and 30 s of silence are promises; the defaults of the settings keep them."""
+    assert default("ping_interval_seconds") == 5
+    assert default("pong_timeout_seconds") == 30
+    assert "PING comes every 5 s." in document
+    assert "After 30 s without any frame the socket is closed with 4102." in document
+
+
+def test_stated_limits_are_the_defaults(document: str) -> None:
+    """Numbers in the text are those of the settings."""
+    assert default("max_packet_bytes") == 64 * 1024
+    assert "at most 64 KiB" in document
+    assert default("requests_per_socket") == 16
+    assert "Beyond 16 questions under way" in document
+    assert default("outbox_bytes") == 1024 * 1024
+    assert "(1 MiB by\ndefault)" in document
+    assert MAXIMUM_ID_LENGTH == 64
+    assert "a string of up to 64 characters" in document
+    messaging = MessagingSettings.model_fields
+    text, subject = messaging["text_limit"].default, messaging["subject_limit"].default
+    assert f"A text has 1 to {text} characters and a subject up to {subject} " in document

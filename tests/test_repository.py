@@ -1,0 +1,122 @@
+"""What the repository holds, and what it must not."""
+
+import ast
+import configparser
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+# Where packages come from is each installation's own affair. Put together here, so that this file
+# is no find of its own.
+REGISTRY_HOSTS = ("pypi" + ".org", "python" + "hosted.org", "npm" + "js.org", "--index" + "-url")
+HOME_FOLDER = re.compile(r"(?<![\w.])/(?:home|Users)/[a-z][\w.-]*/|(?<![\w.])/root/\w")
+
+
+@cache
+def files() -> tuple[Path, ...]:
+    """Every file that is tracked, or that would be with the next commit of everything."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    names = [name.decode() for name in listed.stdout.split(b"\0") if name]
+    return tuple(path for name in names if (path := ROOT / name).is_file())
+
+
+def texts() -> list[tuple[str, str]]:
+    """Each file's name and text; what is not text is shown as far as it can be read."""
+    return [
+        (path.relative_to(ROOT).as_posix(), path.read_text("utf-8", errors="replace"))
+        for path in files()
+    ]
+
+
+def test_no_file_names_a_registry() -> None:
+    """A clone installs from whatever registry its machine is set up for."""
+    found = [name for name, text in texts() if any(host in text for host in REGISTRY_HOSTS)]
+    assert found == []
+
+
+def test_no_file_names_a_folder_of_somebodys_machine() -> None:
+    """Paths are relative to the checkout or made at run time."""
+    own = str(ROOT) + "/"
+    found = [name for name, text in texts() if HOME_FOLDER.search(text) or own in text]
+    assert found == []
+
+
+def test_there_is_no_lock_file_that_records_where_packages_come_from() -> None:
+    """Versions and hashes stand in requirements/, and nowhere else."""
+    names = {path.name for path in files()}
+    assert not names & {"uv.lock", "poetry.lock", "Pipfile.lock", "package-lock.json"}
+
+
+@pytest.mark.parametrize("name", ["runtime.txt", "development.txt"])
+def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
+    """No package can be replaced by another one of the same version."""
+    text = (ROOT / "requirements" / name).read_text("utf-8")
+    entries = [
+        entry for entry in re.split(r"\n(?=\S)", text.strip()) if not entry.lstrip().startswith("#")
+    ]
+    assert entries
+    for entry in entries:
+        assert re.match(r"[A-Za-z0-9_.\[\],-]+==[^\s;]+", entry), entry.splitlines()[0]
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry.splitlines()[0]
+
+
+@pytest.mark.parametrize("name", ["runtime", "development"])
+def test_every_wished_package_is_pinned(name: str) -> None:
+    """The lists that people edit and the files made from them name the same packages."""
+    wished = {
+        re.split(r"[\[=<>;\s]", line)[0].lower().replace("_", "-")
+        for line in (ROOT / "requirements" / f"{name}.in").read_text("utf-8").splitlines()
+        if line and not line.startswith(("#", "-r"))
+    }
+    pinned = {
+        line.split("==")[0].split("[")[0].lower().replace("_", "-")
+        for line in (ROOT / "requirements" / f"{name}.txt").read_text("utf-8").splitlines()
+        if "==" in line and not line.startswith((" ", "#"))
+    }
+    assert wished <= pinned
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("*_service/domain.py")), ids=lambda path: path.parent.name
+)
+def test_rules_need_the_standard_library_alone(path: Path) -> None:
+    """The rules of a service can be read, tested and reasoned about without anything installed."""
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import leads to the service's other modules"
+            imported.add(str(node.module).partition(".")[0])
+    assert imported <= sys.stdlib_module_names
+
+
+def forbidden(contract: str) -> set[str]:
+    """The modules that a contract of .importlinter forbids."""
+    rules = configparser.ConfigParser()
+    rules.read(ROOT / ".importlinter", "utf-8")
+    return set(rules[f"importlinter:contract:{contract}"]["forbidden_modules"].split())
+
+
+def test_new_modules_of_the_kit_are_closed_to_the_edge() -> None:
+    """The edge's import rule names every module of service_kit but the two that are open to it."""
+    modules = {f"service_kit.{path.stem}" for path in (ROOT / "service_kit").glob("[a-z]*.py")}
+    named = {name for name in forbidden("edge-and-service-kit") if name.startswith("service_kit.")}
+    assert named == modules - {"service_kit.logs", "service_kit.settings"}
+
+
+def test_secrets_are_not_in_the_repository() -> None:
+    """No file holds a private key or looks like a token that somebody left behind."""
+    private_key = "-----BEGIN " + r"(?:[A-Z]+ )?PRIVATE KEY-----\n[A-Za-z0-9+/=]{40}"
+    found = [name for name, text in texts() if re.search(private_key, text)]
+    assert found == []
