@@ -431,7 +431,7 @@ class ListMessagesRequest(_message.Message):
     """Empty: an internal service."""
     conversation_id: _builtins.str
     before_seq: _builtins.int
-    """At most one of the two. Both zero: the newest page."""
+    """At most one of the two; after_seq 0 is the beginning. Neither: the newest page."""
     after_seq: _builtins.int
     page_size: _builtins.int
     def __init__(
@@ -439,15 +439,22 @@ class ListMessagesRequest(_message.Message):
         *,
         actor: _builtins.str = ...,
         conversation_id: _builtins.str = ...,
-        before_seq: _builtins.int = ...,
-        after_seq: _builtins.int = ...,
+        before_seq: _builtins.int | None = ...,
+        after_seq: _builtins.int | None = ...,
         page_size: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_after_seq", b"_after_seq", "_before_seq", b"_before_seq", "after_seq", b"after_seq", "before_seq", b"before_seq"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "after_seq", b"after_seq", "before_seq", b"before_seq", "conversation_id", b"conversation_id", "page_size", b"page_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after_seq", b"_after_seq", "_before_seq", b"_before_seq", "actor", b"actor", "after_seq", b"after_seq", "before_seq", b"before_seq", "conversation_id", b"conversation_id", "page_size", b"page_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__after_seq: _TypeAlias = _typing.Literal["after_seq"]  # noqa: Y015
+    _WhichOneofArgType__after_seq: _TypeAlias = _typing.Literal["_after_seq", b"_after_seq"]  # noqa: Y015
+    _WhichOneofReturnType__before_seq: _TypeAlias = _typing.Literal["before_seq"]  # noqa: Y015
+    _WhichOneofArgType__before_seq: _TypeAlias = _typing.Literal["_before_seq", b"_before_seq"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__after_seq) -> _WhichOneofReturnType__after_seq | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__before_seq) -> _WhichOneofReturnType__before_seq | None: ...
 
 Global___ListMessagesRequest: _TypeAlias = ListMessagesRequest  # noqa: Y015
 
