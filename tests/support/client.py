@@ -1,0 +1,161 @@
+"""A client of the protocol on top of the `websockets` package's asyncio client."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, Self
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+Packet = dict[str, Any]
+
+PING, PONG, HELLO, ERROR = 0x01, 0x02, 0x03, 0x04
+ASK_CONVERSATIONS, RETURN_CONVERSATIONS = 0x05, 0x06
+CREATE_MSG, STATUS_MSG, OPENED_CONVERSATION = 0x07, 0x08, 0x09
+ASK_MESSAGES, RETURN_MESSAGES = 0x0A, 0x0B
+RESUME, RESUMED, RENEW_TOKEN, RECONNECT = 0x0C, 0x0D, 0x0E, 0x0F
+ALERT_NEW_MSG, MSG_SEEN, TYPING = 0x10, 0x11, 0x12
+
+_SECONDS = 10
+
+
+class Client:
+    """One socket. Packets are kept until a test asks for them; PINGs are kept apart."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.packets: list[Packet] = []
+        self.pings: list[Packet] = []
+        self.cursor: str | None = None
+        self.hello: Packet = {}
+        self._next_id = 0
+        self._arrived = asyncio.Condition()
+        self._reader = asyncio.create_task(self._read())
+        self._binary = connection.subprotocol == "parley.v1.msgpack"
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        token: str | None,
+        *,
+        resume: str | None = None,
+        subprotocol: str | None = "parley.v1.json",
+        **options: Any,
+    ) -> Self:
+        """Connect with the token in the header and wait for HELLO."""
+        if resume is not None:
+            url += f"?resume={resume}"
+        if token is not None:
+            options["additional_headers"] = {"Authorization": f"Bearer {token}"}
+        if subprotocol is not None:
+            options["subprotocols"] = [subprotocol]
+        connection = await connect(url, compression=None, ping_interval=None, **options)
+        client = cls(connection)
+        client.hello = await client.expect(HELLO)
+        return client
+
+    async def _read(self) -> None:
+        try:
+            async for data in self.connection:
+                packet: Packet = (
+                    msgspec.msgpack.decode(data) if isinstance(data, bytes) else json.loads(data)
+                )
+                async with self._arrived:
+                    if packet["op"] == PING:
+                        self.pings.append(packet)
+                    else:
+                        self.packets.append(packet)
+                    self.cursor = packet.get("cur", self.cursor)
+                    self._arrived.notify_all()
+        except ConnectionClosed:
+            # The code is read from the connection.
+            pass
+        finally:
+            async with self._arrived:
+                self._arrived.notify_all()
+
+    async def send(self, op: int, d: Any = None, id: int | str | None = None) -> None:  # noqa: A002
+        packet: Packet = {"op": op}
+        if id is not None:
+            packet["id"] = id
+        if d is not None:
+            packet["d"] = d
+        await self.send_raw(msgspec.msgpack.encode(packet) if self._binary else json.dumps(packet))
+
+    async def send_raw(self, data: Any) -> None:
+        await self.connection.send(data)
+
+    async def take(self, matches: Callable[[Packet], bool], seconds: float = _SECONDS) -> Packet:
+        """The first packet not yet taken that matches."""
+
+        def position() -> int | None:
+            return next((i for i, packet in enumerate(self.packets) if matches(packet)), None)
+
+        async with asyncio.timeout(seconds), self._arrived:
+            while (found := position()) is None:
+                if self._reader.done():
+                    raise AssertionError(
+                        f"closed with {self.connection.close_code}; last {self.packets[-5:]}"
+                    )
+                await self._arrived.wait()
+            return self.packets.pop(found)
+
+    async def take_ping(self, seconds: float = _SECONDS) -> None:
+        """Wait for a PING beyond those seen so far."""
+        seen = len(self.pings)
+        async with asyncio.timeout(seconds), self._arrived:
+            while len(self.pings) <= seen:
+                if self._reader.done():
+                    raise AssertionError(f"closed with {self.connection.close_code}")
+                await self._arrived.wait()
+
+    async def expect(self, op: int, **fields: Any) -> Packet:
+        """The first packet not yet taken of this opcode whose payload has these fields."""
+        return await self.take(
+            lambda packet: (
+                packet["op"] == op
+                and all(packet["d"].get(name) == value for name, value in fields.items())
+            )
+        )
+
+    async def ask(self, op: int, d: Any = None, id: int | str | None = None) -> Packet:  # noqa: A002
+        """Send a packet and give its one reply."""
+        if id is None:
+            self._next_id += 1
+            id = self._next_id  # noqa: A001 - the protocol's own word
+        await self.send(op, d, id)
+        return await self.take_reply(id)
+
+    async def take_reply(self, id: int | str, seconds: float = _SECONDS) -> Packet:  # noqa: A002
+        """The reply to the packet of this id."""
+        return await self.take(lambda packet: packet.get("re") == id, seconds)
+
+    async def settle(self) -> None:
+        """Return when the edge has handled everything that was sent before."""
+        await self.ask(OPENED_CONVERSATION, {"conversation": "settled"})
+
+    async def write(self, to: str, text: str, **fields: Any) -> Packet:
+        """Send a text to a user and give the payload of STATUS MSG."""
+        reply = await self.ask(CREATE_MSG, {"to": to, "text": text, **fields})
+        assert reply["op"] == STATUS_MSG, reply
+        payload: Packet = reply["d"]
+        return payload
+
+    async def closed(self, seconds: float = _SECONDS) -> int | None:
+        """Wait until the server has closed; the close code."""
+        async with asyncio.timeout(seconds):
+            await self.connection.wait_closed()
+            await self._reader
+        return self.connection.close_code
+
+    async def drop(self) -> None:
+        """Vanish without a closing handshake."""
+        self.connection.transport.abort()
+        await self.closed()
+
+    async def close(self) -> None:
+        await self.connection.close()
+        await self._reader

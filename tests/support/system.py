@@ -1,0 +1,147 @@
+"""A messaging service and edges as real processes, each on a free port of the loopback."""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import jwt
+
+_START_SECONDS = 30
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Part:
+    """One process, its output in a file."""
+
+    def __init__(self, name: str, command: list[str], environment: dict[str, str], log: Path):
+        self.name = name
+        self.log = log
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", *command],
+                env={**os.environ, **environment},
+                stdout=output,
+                stderr=output,
+            )
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 15) -> int:
+        """Send a signal and wait; returns the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+    def read_log(self) -> str:
+        return self.log.read_text()
+
+
+class System:
+    """One database, one messaging service, any number of edges."""
+
+    def __init__(self, folder: Path, **messaging_settings: object) -> None:
+        self.folder = folder
+        self.token_key = secrets.token_urlsafe(48)
+        self.credential = secrets.token_urlsafe(32)
+        (folder / "token.key").write_text(self.token_key)
+        (folder / "service.key").write_text(self.credential)
+        self.messaging_port = free_port()
+        self.messaging_settings = messaging_settings
+        self.parts: list[Part] = []
+        self.messaging: Part
+        self.edge_port = 0
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "messaging.sqlite3"
+
+    def messaging_environment(self) -> dict[str, str]:
+        return {
+            "PARLEY_MESSAGING_LISTEN": f"127.0.0.1:{self.messaging_port}",
+            "PARLEY_MESSAGING_DATABASE_URL": f"sqlite:///{self.database}",
+            "PARLEY_MESSAGING_CREDENTIALS_FILE": str(self.folder / "service.key"),
+            **{
+                f"PARLEY_MESSAGING_{name.upper()}": str(value)
+                for name, value in self.messaging_settings.items()
+            },
+        }
+
+    def start_messaging(self) -> Part:
+        environment = self.messaging_environment()
+        log = self.folder / "messaging.log"
+        migrated = Part("migrate", ["messaging_service", "migrate"], environment, log)
+        assert migrated.process.wait(_START_SECONDS) == 0, migrated.read_log()
+        self.messaging = Part("messaging", ["messaging_service", "serve"], environment, log)
+        self.parts.append(self.messaging)
+        return self.messaging
+
+    def start_edge(self, *, wait: bool = True, **settings: object) -> Part:
+        """Start an edge; `edge_port` is its port from now on."""
+        self.edge_port = free_port()
+        environment = {
+            "PARLEY_EDGE_PORT": str(self.edge_port),
+            "PARLEY_EDGE_MESSAGING_TARGET": f"127.0.0.1:{self.messaging_port}",
+            "PARLEY_EDGE_CREDENTIAL_FILE": str(self.folder / "service.key"),
+            "PARLEY_EDGE_TOKEN_SECRET_FILE": str(self.folder / "token.key"),
+            **{f"PARLEY_EDGE_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+        log = self.folder / f"edge-{self.edge_port}.log"
+        edge = Part("edge", ["edge"], environment, log)
+        self.parts.append(edge)
+        if wait:
+            self.wait_ready(edge)
+        return edge
+
+    def wait_ready(self, edge: Part, status: int = 200) -> None:
+        """Return when /readyz answers with `status`."""
+        deadline = time.monotonic() + _START_SECONDS
+        while (found := self.get("/readyz")[0]) != status:
+            assert edge.process.poll() is None, edge.read_log()
+            assert time.monotonic() < deadline, f"/readyz answers {found}: {edge.read_log()}"
+            # Nothing announces that a process listens.
+            time.sleep(0.02)
+
+    def get(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        """GET from the edge; status 0 when nothing listens."""
+        url = f"http://127.0.0.1:{self.edge_port}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return response.status, dict(response.headers), response.read()
+        except urllib.error.HTTPError as error:
+            return error.code, dict(error.headers), error.read()
+        except OSError:
+            return 0, {}, b""
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.edge_port}/ws"
+
+    def token(self, user: str, *, expires_in: float = 3600, **claims: Any) -> str:
+        """A good token of `user`; a claim of None is left out."""
+        payload = {"sub": user, "exp": int(time.time() + expires_in), **claims}
+        kept = {name: value for name, value in payload.items() if value is not None}
+        return jwt.encode(kept, self.token_key, algorithm="HS256")
+
+    def logs(self) -> str:
+        return "\n".join(path.read_text() for path in self.folder.glob("*.log"))
+
+    def log_records(self, part: Part) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in part.read_log().splitlines() if line.startswith("{")]
+
+    def close(self) -> None:
+        for part in reversed(self.parts):
+            if part.process.poll() is None:
+                part.stop()

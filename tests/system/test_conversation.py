@@ -1,0 +1,267 @@
+"""Two people talk: what each of them is told, in both formats, on one socket and on several."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.support.client import (
+    ALERT_NEW_MSG,
+    ASK_CONVERSATIONS,
+    ASK_MESSAGES,
+    CREATE_MSG,
+    ERROR,
+    MSG_SEEN,
+    OPENED_CONVERSATION,
+    PONG,
+    RETURN_CONVERSATIONS,
+    RETURN_MESSAGES,
+    STATUS_MSG,
+    TYPING,
+    Client,
+)
+from tests.support.system import System
+from tests.system.conftest import Connect
+
+
+@pytest.mark.parametrize("subprotocol", ["parley.v1.json", "parley.v1.msgpack", None])
+async def test_a_message_is_stored_alerted_delivered_and_seen(
+    shared_system: System, connect: Connect, alice: str, bob: str, subprotocol: str | None
+) -> None:
+    """The whole life of a message, with every field of every packet on the way."""
+    author: Client = await connect(shared_system, alice, subprotocol=subprotocol)
+    reader: Client = await connect(shared_system, bob, subprotocol=subprotocol)
+    key = str(uuid4())
+
+    stored = await author.ask(
+        CREATE_MSG, {"to": bob, "subject": "roof", "text": "Salut é 🙂", "idempotency_key": key}
+    )
+    assert stored["op"] == STATUS_MSG
+    d = stored["d"]
+    assert UUID(d["message"]).version == UUID(d["conversation"]).version == 7
+    assert (d["seq"], d["status"], d["duplicate"], d["idempotency_key"]) == (
+        1,
+        "stored",
+        False,
+        key,
+    )
+    assert d["created_at"].endswith("Z")
+    assert len(d["created_at"]) == len("2026-01-01T00:00:00.000Z")
+    datetime.fromisoformat(d["created_at"])
+
+    alert = await reader.expect(ALERT_NEW_MSG)
+    assert alert["d"] == {
+        "conversation": d["conversation"],
+        "message": {
+            "message": d["message"],
+            "conversation": d["conversation"],
+            "seq": 1,
+            "sender": alice,
+            "kind": "text",
+            "text": "Salut é 🙂",
+            "created_at": d["created_at"],
+        },
+        "unread": 1,
+    }
+
+    await reader.send(PONG, {"cur": alert["cur"]})
+    delivered = await author.expect(STATUS_MSG, status="delivered")
+    assert {name: delivered["d"][name] for name in ("message", "seq", "idempotency_key")} == {
+        "message": d["message"],
+        "seq": 1,
+        "idempotency_key": key,
+    }
+
+    seen = await reader.ask(OPENED_CONVERSATION, {"conversation": d["conversation"]})
+    assert (seen["op"], seen["d"]["message"], seen["d"]["reader"]) == (MSG_SEEN, d["message"], bob)
+    told = await author.expect(MSG_SEEN)
+    assert told["d"] == seen["d"]
+
+
+async def test_conversations_are_listed_by_newest_activity_and_in_pages(
+    shared_system: System, connect: Connect, person: Callable[[str], str], alice: str
+) -> None:
+    """RETURN CONVERSATIONS: order, last message, unread, both watermarks, and `next`."""
+    client: Client = await connect(shared_system, alice)
+    friends = [person(f"friend{number}") for number in range(5)]
+    for friend in friends:
+        await client.write(friend, f"Hello {friend}")
+    other: Client = await connect(shared_system, friends[0])
+    answer = await other.write(alice, "Hello back")
+    await client.expect(ALERT_NEW_MSG)
+
+    first = await client.ask(ASK_CONVERSATIONS, {"limit": 3})
+    assert first["op"] == RETURN_CONVERSATIONS
+    second = await client.ask(ASK_CONVERSATIONS, {"limit": 3, "page": first["d"]["next"]})
+    assert "next" not in second["d"]
+    found = [*first["d"]["conversations"], *second["d"]["conversations"]]
+    others = [next(p for p in each["participants"] if p != alice) for each in found]
+    assert others == [friends[0], *reversed(friends[1:])]
+    top = found[0]
+    assert top["last_message"]["message"] == answer["message"]
+    assert (top["unread"], top["read_up_to"], top["peer_read_up_to"]) == (1, 0, 0)
+    assert "service" not in top
+    await other.ask(OPENED_CONVERSATION, {"conversation": top["conversation"]})
+    await client.ask(OPENED_CONVERSATION, {"conversation": top["conversation"]})
+    again = (await client.ask(ASK_CONVERSATIONS, {}))["d"]["conversations"][0]
+    assert (again["unread"], again["read_up_to"], again["peer_read_up_to"]) == (0, 2, 1)
+
+
+async def test_history_is_read_in_pages_both_ways(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """RETURN MESSAGES: ascending seq, `more`, before and after."""
+    client: Client = await connect(shared_system, alice)
+    conversation = (await client.write(bob, "1"))["conversation"]
+    for number in range(2, 11):
+        await client.ask(CREATE_MSG, {"conversation": conversation, "text": str(number)})
+
+    async def page(**fields: int) -> tuple[list[str], bool]:
+        reply = await client.ask(ASK_MESSAGES, {"conversation": conversation, **fields})
+        assert reply["op"] == RETURN_MESSAGES
+        return [message["text"] for message in reply["d"]["messages"]], reply["d"]["more"]
+
+    assert await page(limit=3) == (["8", "9", "10"], True)
+    assert await page(limit=3, before=8) == (["5", "6", "7"], True)
+    assert await page(limit=10, before=3) == (["1", "2"], False)
+    assert await page(limit=3, after=0) == (["1", "2", "3"], True)
+    assert await page(limit=3, after=7) == (["8", "9", "10"], False)
+    assert await page(after=10) == ([], False)
+
+
+async def test_two_devices_of_one_user_stay_in_step(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """The author's other device is alerted, the writing one is not; both devices of the reader
+    are alerted, and the reading of one shows on the other.
+    """
+    phone: Client = await connect(shared_system, alice)
+    laptop: Client = await connect(shared_system, alice, subprotocol="parley.v1.msgpack")
+    bobs: list[Client] = [await connect(shared_system, bob) for _ in range(2)]
+    stored = await phone.write(bob, "from the phone")
+    assert (await laptop.expect(ALERT_NEW_MSG))["d"]["unread"] == 0
+    for client in bobs:
+        assert (await client.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == "from the phone"
+    await bobs[0].ask(OPENED_CONVERSATION, {"conversation": stored["conversation"]})
+    for client in (bobs[1], phone, laptop):
+        assert (await client.expect(MSG_SEEN))["d"]["reader"] == bob
+    for client in (phone, bobs[0]):
+        await client.settle()
+    assert not [packet for packet in phone.packets if packet["op"] == ALERT_NEW_MSG]
+    assert not [packet for packet in bobs[0].packets if packet["op"] == MSG_SEEN]
+
+
+async def test_both_open_the_conversation_at_the_same_instant(
+    shared_system: System, connect: Connect, person: Callable[[str], str]
+) -> None:
+    """`to` from both sides, many times at once, gives exactly one conversation per subject."""
+    for _ in range(10):
+        left, right = person("left" + uuid4().hex[:6]), person("right" + uuid4().hex[:6])
+        one: Client = await connect(shared_system, left)
+        two: Client = await connect(shared_system, right)
+        replies = await asyncio.gather(
+            *[one.write(right, f"l{number}", subject="s") for number in range(5)],
+            *[two.write(left, f"r{number}", subject="s") for number in range(5)],
+        )
+        assert len({reply["conversation"] for reply in replies}) == 1
+        assert sorted(reply["seq"] for reply in replies) == list(range(1, 11))
+        other = await one.write(right, "another", subject="t")
+        assert other["conversation"] != replies[0]["conversation"]
+
+
+async def test_200_pipelined_messages_keep_their_order(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """Sent without waiting: answered, numbered and alerted in the order of sending."""
+    writer: Client = await connect(shared_system, alice)
+    reader: Client = await connect(shared_system, bob)
+    conversation = (await writer.write(bob, "0"))["conversation"]
+    for number in range(1, 201):
+        await writer.send(
+            CREATE_MSG, {"conversation": conversation, "text": str(number)}, id=f"n{number}"
+        )
+    for number in range(1, 201):
+        reply = await writer.expect(STATUS_MSG, status="stored")
+        assert (reply["re"], reply["d"]["seq"]) == (f"n{number}", number + 1)
+    texts = [(await reader.expect(ALERT_NEW_MSG))["d"]["message"] for _ in range(201)]
+    assert [(m["seq"], m["text"]) for m in texts] == [(n + 1, str(n)) for n in range(201)]
+
+
+async def test_a_resend_with_its_key_is_harmless(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """The first answer again, marked as a duplicate, from any socket; nothing new is told."""
+    writer: Client = await connect(shared_system, alice)
+    reader: Client = await connect(shared_system, bob)
+    first = await writer.write(bob, "once", idempotency_key="k1")
+    again = await writer.write(bob, "once", idempotency_key="k1")
+    assert again == {**first, "duplicate": True}
+    other_socket: Client = await connect(shared_system, alice)
+    assert await other_socket.write(bob, "once", idempotency_key="k1") == again
+    conflict = await writer.ask(CREATE_MSG, {"to": bob, "text": "two", "idempotency_key": "k1"})
+    assert (conflict["op"], conflict["d"]["code"]) == (ERROR, "CONFLICT")
+    theirs = await reader.write(alice, "mine", idempotency_key="k1")
+    assert theirs["seq"] == 2
+    await reader.expect(ALERT_NEW_MSG)
+    await reader.settle()
+    assert not [packet for packet in reader.packets if packet["op"] == ALERT_NEW_MSG]
+
+
+async def test_what_one_may_not_see_does_not_exist(
+    shared_system: System, connect: Connect, alice: str, bob: str, person: Callable[[str], str]
+) -> None:
+    """An outsider gets the same NOT_FOUND for someone else's conversation as for none at all."""
+    writer: Client = await connect(shared_system, alice)
+    conversation = (await writer.write(bob, "private"))["conversation"]
+    outsider: Client = await connect(shared_system, person("mallory"))
+    packets: list[tuple[int, dict[str, Any]]] = [
+        (CREATE_MSG, {"text": "x"}),
+        (OPENED_CONVERSATION, {}),
+        (OPENED_CONVERSATION, {"seq": 1}),
+        (ASK_MESSAGES, {}),
+        (TYPING, {"typing": True}),
+    ]
+    for op, d in packets:
+        real = await outsider.ask(op, {"conversation": conversation, **d})
+        none = await outsider.ask(op, {"conversation": str(uuid4()), **d})
+        assert real["op"] == ERROR
+        assert real["d"] == none["d"]
+        assert real["d"]["code"] == "NOT_FOUND"
+    await outsider.ask(ASK_CONVERSATIONS)
+    assert (await outsider.ask(ASK_CONVERSATIONS))["d"]["conversations"] == []
+
+
+async def test_typing_is_told_to_the_other_alone(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """TYPING reaches the other's sockets, bears no cursor, and has no reply."""
+    writer: Client = await connect(shared_system, alice)
+    reader: Client = await connect(shared_system, bob)
+    conversation = (await writer.write(bob, "hi"))["conversation"]
+    await writer.send(TYPING, {"conversation": conversation, "typing": True}, id="t")
+    told = await reader.expect(TYPING)
+    assert told == {
+        "op": TYPING,
+        "d": {"conversation": conversation, "user": alice, "typing": True},
+    }
+    await writer.settle()
+    assert not [packet for packet in writer.packets if packet.get("re") == "t"]
+
+
+async def test_without_an_id_only_errors_come_back(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """A packet without an id is carried out in silence; its refusal is told."""
+    writer: Client = await connect(shared_system, alice)
+    reader: Client = await connect(shared_system, bob)
+    await writer.send(CREATE_MSG, {"to": bob, "text": "silent"})
+    await reader.expect(ALERT_NEW_MSG)
+    await writer.send(CREATE_MSG, {"to": alice, "text": "to myself"})
+    error = await writer.expect(ERROR)
+    assert "re" not in error
+    assert error["d"]["code"] == "INVALID_ARGUMENT"
+    await writer.settle()
+    assert not [packet for packet in writer.packets if packet["op"] == STATUS_MSG]

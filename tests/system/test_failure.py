@@ -1,0 +1,149 @@
+"""Parts that stop, die and come back: latency grows, nothing is lost."""
+
+import asyncio
+import signal
+
+from tests.support.client import (
+    ALERT_NEW_MSG,
+    ASK_CONVERSATIONS,
+    CREATE_MSG,
+    ERROR,
+    RECONNECT,
+    RESUMED,
+    RETURN_CONVERSATIONS,
+    Client,
+)
+from tests.support.system import System
+from tests.system.conftest import Connect
+
+
+async def test_a_dead_messaging_service_costs_its_own_features_only(
+    own_system: System, connect: Connect
+) -> None:
+    """UNAVAILABLE with `retryable` meanwhile; after its return the same sockets go on, and what
+    was stored through another edge in between is alerted.
+    """
+    own_system.start_messaging()
+    edge = own_system.start_edge(watch_timeout_seconds=2)
+    alice: Client = await connect(own_system, "alice")
+    bob: Client = await connect(own_system, "bob")
+    conversation = (await alice.write("bob", "before"))["conversation"]
+    await bob.expect(ALERT_NEW_MSG)
+
+    own_system.messaging.stop(signal.SIGKILL)
+    for op, d in [
+        (CREATE_MSG, {"conversation": conversation, "text": "x"}),
+        (ASK_CONVERSATIONS, {}),
+    ]:
+        error = (await alice.ask(op, d))["d"]
+        assert error["code"] in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
+        assert error["retryable"] is True
+    await asyncio.to_thread(own_system.wait_ready, edge, 503)
+    late: Client = await connect(own_system, "carol")
+    assert late.hello["d"]["cur"] == ""
+
+    own_system.start_messaging()
+    await asyncio.to_thread(own_system.wait_ready, edge)
+    # Who came while nobody could say from where on is told to ask for everything.
+    assert (await late.expect(RESUMED))["d"]["complete"] is False
+    assert (await alice.ask(ASK_CONVERSATIONS))["op"] == RETURN_CONVERSATIONS
+    await alice.ask(CREATE_MSG, {"conversation": conversation, "text": "after"})
+    assert (await bob.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == "after"
+    await alice.write("carol", "hello")
+    await late.expect(ALERT_NEW_MSG)
+
+
+async def test_a_stopped_service_is_answered_for_within_the_budget(
+    own_system: System, connect: Connect
+) -> None:
+    """SIGSTOP: an error with `retryable` in about 2 s; afterwards everything is caught up."""
+    own_system.start_messaging()
+    edge = own_system.start_edge(watch_timeout_seconds=2)
+    alice: Client = await connect(own_system, "alice")
+    bob: Client = await connect(own_system, "bob")
+    conversation = (await alice.write("bob", "before"))["conversation"]
+    await bob.expect(ALERT_NEW_MSG)
+    own_system.messaging.process.send_signal(signal.SIGSTOP)
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    reply = await alice.ask(
+        CREATE_MSG, {"conversation": conversation, "text": "kept", "idempotency_key": "k"}
+    )
+    assert loop.time() - start < 4
+    assert (reply["op"], reply["d"]["retryable"]) == (ERROR, True)
+    await asyncio.to_thread(own_system.wait_ready, edge, 503)
+    own_system.messaging.process.send_signal(signal.SIGCONT)
+    await asyncio.to_thread(own_system.wait_ready, edge)
+    # Whether or not the first try arrived, the key makes it one message.
+    stored = await alice.ask(
+        CREATE_MSG, {"conversation": conversation, "text": "kept", "idempotency_key": "k"}
+    )
+    assert stored["d"]["seq"] == 2
+    assert (await bob.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == "kept"
+
+
+async def test_two_edges_and_a_message_during_an_interruption(
+    own_system: System, connect: Connect
+) -> None:
+    """An edge whose stream was interrupted reads what its people missed before it goes on."""
+    own_system.start_messaging()
+    edge = own_system.start_edge(watch_timeout_seconds=2)
+    bob: Client = await connect(own_system, "bob")
+    edge.process.send_signal(signal.SIGSTOP)
+    first_port = own_system.edge_port
+    own_system.start_edge()
+    alice: Client = await connect(own_system, "alice")
+    own_system.messaging.stop(signal.SIGKILL)
+    own_system.start_messaging()
+    await asyncio.to_thread(own_system.wait_ready, own_system.parts[-2])
+    conversation = (await alice.write("bob", "0"))["conversation"]
+    for number in range(1, 50):
+        await alice.ask(CREATE_MSG, {"conversation": conversation, "text": str(number)})
+    edge.process.send_signal(signal.SIGCONT)
+    texts = [(await bob.expect(ALERT_NEW_MSG))["d"]["message"]["text"] for _ in range(50)]
+    assert texts == [str(number) for number in range(50)]
+    assert first_port != own_system.edge_port
+
+
+async def test_sigterm_drains_the_edge(own_system: System, connect: Connect) -> None:
+    """RECONNECT with a delay, what is under way is answered, 4100, status 0; and the messaging
+    service ends with 0 as well.
+    """
+    own_system.start_messaging()
+    edge = own_system.start_edge()
+    alice: Client = await connect(own_system, "alice")
+    await alice.write("bob", "first")
+    await alice.send(CREATE_MSG, {"to": "bob", "text": "last"}, id="last")
+    edge.process.send_signal(signal.SIGTERM)
+    reconnect = await alice.expect(RECONNECT)
+    assert 0 <= reconnect["d"]["delay_ms"] <= 3_000
+    assert reconnect["d"]["reason"] == "draining"
+    assert await alice.closed() == 4100
+    assert await asyncio.to_thread(edge.process.wait, 10) == 0
+    assert await asyncio.to_thread(own_system.messaging.stop) == 0
+
+
+async def test_a_reader_that_reads_nothing_is_closed_and_heals_by_resume(
+    own_system: System, connect: Connect
+) -> None:
+    """The edge's memory for it is bounded; the others do not notice; RESUME brings it all."""
+    own_system.start_messaging()
+    own_system.start_edge(outbox_bytes=1_000_000, close_timeout_seconds=1)
+    alice: Client = await connect(own_system, "alice")
+    slow: Client = await connect(own_system, "bob")
+    conversation = (await alice.write("bob", "0"))["conversation"]
+    await slow.expect(ALERT_NEW_MSG)
+    cursor = slow.cursor
+    slow.connection.transport.pause_reading()
+    count = 3_000
+    for number in range(count):
+        await alice.send(
+            CREATE_MSG, {"conversation": conversation, "text": "x" * 3_900}, id=f"w{number}"
+        )
+    await alice.take(lambda packet: packet.get("re") == f"w{count - 1}", seconds=60)
+    metrics = own_system.get("/metrics")[2].decode()
+    assert 'parley_edge_closes_total{code="4101"} 1.0' in metrics
+    back: Client = await connect(own_system, "bob", resume=cursor)
+    resumed = await back.take(lambda packet: packet["op"] == RESUMED, seconds=60)
+    assert resumed["d"]["complete"] is True
+    assert resumed["d"]["replayed"] == count

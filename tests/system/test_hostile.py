@@ -1,0 +1,290 @@
+"""Each opcode with bad and hostile input: a named error, and nothing lost."""
+
+import asyncio
+import json
+import socket
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from tests.support.client import (
+    ALERT_NEW_MSG,
+    ASK_CONVERSATIONS,
+    ASK_MESSAGES,
+    CREATE_MSG,
+    ERROR,
+    OPENED_CONVERSATION,
+    PONG,
+    RENEW_TOKEN,
+    RESUME,
+    TYPING,
+    Client,
+)
+from tests.support.system import System
+from tests.system.conftest import Connect
+
+SOME = str(uuid4())
+
+# Opcode, payload, and the field that the error has to name.
+INVALID = [
+    (PONG, {"cur": 5}, "cur"),
+    (PONG, {"cur": "!"}, "cur"),
+    (PONG, [], ""),
+    (ASK_CONVERSATIONS, {"limit": 0}, "limit"),
+    (ASK_CONVERSATIONS, {"limit": 101}, "limit"),
+    (ASK_CONVERSATIONS, {"limit": "5"}, "limit"),
+    (ASK_CONVERSATIONS, {"limit": 10**30}, "limit"),
+    (ASK_CONVERSATIONS, {"page": "nonsense"}, "page"),
+    (ASK_CONVERSATIONS, {"page": "x" * 2000}, "page"),
+    (CREATE_MSG, {}, ""),
+    (CREATE_MSG, {"text": "x"}, "conversation"),
+    (CREATE_MSG, {"text": "x", "to": "b", "conversation": SOME}, "conversation"),
+    (CREATE_MSG, {"text": "x", "conversation": SOME, "subject": "s"}, "subject"),
+    (CREATE_MSG, {"text": 7, "to": "b"}, "text"),
+    (CREATE_MSG, {"text": None, "to": "b"}, "text"),
+    (CREATE_MSG, {"text": "", "to": "b"}, "text"),
+    (CREATE_MSG, {"text": " \n\t", "to": "b"}, "text"),
+    (CREATE_MSG, {"text": "a\0b", "to": "b"}, "text"),
+    (CREATE_MSG, {"text": "x" * 4001, "to": "b"}, "text"),
+    (CREATE_MSG, {"text": "x", "to": ""}, "to"),
+    (CREATE_MSG, {"text": "x", "to": "u" * 129}, "to"),
+    (CREATE_MSG, {"text": "x", "to": "a\nb"}, "to"),
+    (CREATE_MSG, {"text": "x", "to": "b", "subject": "s" * 201}, "subject"),
+    (CREATE_MSG, {"text": "x", "to": "b", "idempotency_key": ""}, "idempotency_key"),
+    (CREATE_MSG, {"text": "x", "to": "b", "idempotency_key": "k" * 65}, "idempotency_key"),
+    (OPENED_CONVERSATION, {}, ""),
+    (OPENED_CONVERSATION, {"conversation": 5}, "conversation"),
+    (OPENED_CONVERSATION, {"conversation": SOME, "seq": 0}, "seq"),
+    (OPENED_CONVERSATION, {"conversation": SOME, "seq": -1}, "seq"),
+    (OPENED_CONVERSATION, {"conversation": SOME, "seq": 2**63}, "seq"),
+    (OPENED_CONVERSATION, {"conversation": SOME, "seq": 1.5}, "seq"),
+    (ASK_MESSAGES, {"conversation": SOME, "before": 1, "after": 1}, "before"),
+    (ASK_MESSAGES, {"conversation": SOME, "limit": 201}, "limit"),
+    (ASK_MESSAGES, {"conversation": SOME, "before": 0}, "before"),
+    (ASK_MESSAGES, {"conversation": SOME, "after": -1}, "after"),
+    (RESUME, {}, ""),
+    (RESUME, {"cur": None}, "cur"),
+    (RENEW_TOKEN, {}, ""),
+    (RENEW_TOKEN, {"token": 5}, "token"),
+    (TYPING, {"conversation": SOME}, ""),
+    (TYPING, {"conversation": SOME, "typing": "yes"}, "typing"),
+]
+
+
+@pytest.mark.parametrize("subprotocol", ["parley.v1.json", "parley.v1.msgpack"])
+async def test_an_invalid_payload_names_its_field(
+    shared_system: System, connect: Connect, alice: str, subprotocol: str
+) -> None:
+    """INVALID_ARGUMENT with `fields`, not retryable, and the socket lives on."""
+    client: Client = await connect(shared_system, alice, subprotocol=subprotocol)
+    for op, d, field in INVALID:
+        if subprotocol == "parley.v1.msgpack" and op == ASK_CONVERSATIONS and d == INVALID[6][1]:
+            # MessagePack can not spell an integer of 100 bits.
+            continue
+        reply = await client.ask(op, d)
+        assert (reply["op"], reply["d"]["code"]) == (ERROR, "INVALID_ARGUMENT"), (op, d, reply)
+        assert not reply["d"]["retryable"]
+        fields = reply["d"]["fields"]
+        assert [problem["field"] for problem in fields] == [field], (op, d, reply)
+        assert all(problem["problem"] for problem in fields)
+    await client.settle()
+
+
+async def test_lone_surrogates_are_refused_as_invalid(
+    shared_system: System, connect: Connect, alice: str
+) -> None:
+    """JSON can spell what UTF-8 can not; no field lets it through, and nothing breaks."""
+    client: Client = await connect(shared_system, alice)
+    for raw in (
+        r'{"op":7,"id":1,"d":{"to":"b","text":"\ud800"}}',
+        r'{"op":7,"id":1,"d":{"to":"\udfff","text":"x"}}',
+        r'{"op":9,"id":1,"d":{"conversation":"\ud800x"}}',
+    ):
+        await client.send_raw(raw)
+        reply = await client.expect(ERROR)
+        assert reply["d"]["code"] in {"INVALID_ARGUMENT", "BAD_PACKET"}
+    await client.settle()
+
+
+async def test_unknown_fields_are_ignored(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """Clients of a later version are understood."""
+    client: Client = await connect(shared_system, alice)
+    assert (await client.write(bob, "x", colour="red"))["seq"] == 1
+
+
+NOT_PACKETS: list[Any] = [
+    "",
+    "x",
+    "{",
+    "null",
+    "[]",
+    "7",
+    '"op"',
+    "{}",
+    '{"op":"7"}',
+    '{"op":1.5}',
+    '{"op":null}',
+    '{"op":7,"id":{}}',
+    '{"op":7,"id":true}',
+    '{"op":7,"id":"' + "x" * 65 + '"}',
+    '{"op":5,"id":' + "9" * 40 + "}",
+    "[" * 30_000,
+    '{"op":7,"d":' + "[" * 30_000,
+    b"\x82\xa2op\x05",
+    b"\x00\xff",
+]
+
+
+@pytest.mark.parametrize("data", NOT_PACKETS, ids=range(len(NOT_PACKETS)))
+async def test_what_is_no_packet_gets_bad_packet(
+    shared_system: System, connect: Connect, alice: str, data: Any
+) -> None:
+    """BAD_PACKET, and the next good packet is answered."""
+    client: Client = await connect(shared_system, alice)
+    await client.send_raw(data)
+    error = await client.expect(ERROR)
+    assert error["d"]["code"] == "BAD_PACKET"
+    await client.settle()
+
+
+@pytest.mark.parametrize("op", [0, 1, 3, 4, 6, 8, 0x0B, 0x0D, 0x0F, 0x10, 0x11, 0x99, -1, 2**40])
+async def test_opcodes_that_no_client_sends(
+    shared_system: System, connect: Connect, alice: str, op: int
+) -> None:
+    """UNKNOWN_OPCODE, bearing the id of the packet."""
+    client: Client = await connect(shared_system, alice)
+    reply = await client.ask(op, {})
+    assert reply["d"]["code"] == "UNKNOWN_OPCODE"
+
+
+async def test_repeated_bad_packets_close_with_4400(
+    shared_system: System, connect: Connect, alice: str
+) -> None:
+    """Each of them is answered until the limit, then the socket is closed."""
+    client: Client = await connect(shared_system, alice)
+    for _ in range(20):
+        await client.send_raw("x")
+    assert await client.closed() == 4400
+    assert [packet["d"]["code"] for packet in client.packets] == ["BAD_PACKET"] * 20
+
+
+@pytest.mark.parametrize("size", [64 * 1024 + 1, 200_000, 3_000_000])
+async def test_a_packet_too_large_closes_with_4413(
+    shared_system: System, connect: Connect, alice: str, size: int
+) -> None:
+    """64 KiB pass, a byte more does not, however the frames are cut."""
+    client: Client = await connect(shared_system, alice)
+    await client.send_raw('{"op":2}'.ljust(64 * 1024))
+    await client.settle()
+    with suppress(ConnectionClosed):
+        # The edge does not wait for the end of what it will not read.
+        await client.send_raw("x" * size)
+    assert await client.closed() == 4413
+    fragmented: Client = await connect(shared_system, alice)
+    with suppress(ConnectionClosed):
+        await fragmented.connection.send(["x" * (size // 4 + 1)] * 4)
+    assert await fragmented.closed() == 4413
+
+
+async def test_fragmented_packets_are_put_together(
+    shared_system: System, connect: Connect, alice: str
+) -> None:
+    """A packet may come in many frames."""
+    client: Client = await connect(shared_system, alice)
+    await client.connection.send(list('{"op":5,"id":"f"}'))
+    assert (await client.take(lambda packet: packet.get("re") == "f"))["op"] == 6
+
+
+async def test_invalid_utf8_in_a_text_frame_closes_with_1007(
+    shared_system: System, connect: Connect, alice: str
+) -> None:
+    """RFC 6455, 8.1: the protocol's own answer."""
+    client: Client = await connect(shared_system, alice)
+    await client.connection.send(b"\xff\xfe{}", text=True)
+    assert await client.closed() == 1007
+
+
+async def test_duplicate_keys_do_no_harm(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """The last one counts, in one place only, so no check sees another value than the effect."""
+    client: Client = await connect(shared_system, alice)
+    await client.send_raw(
+        json.dumps({"op": 7, "id": 1, "d": {"text": "x", "to": alice}}).replace(
+            f'"to": "{alice}"', f'"to": "{alice}", "to": "{bob}"'
+        )
+    )
+    reply = await client.take(lambda packet: packet.get("re") == 1)
+    assert reply["d"]["seq"] == 1
+
+
+async def test_half_a_packet_and_a_vanished_peer_harm_nobody(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """Half-open handshakes, half frames and resets leave the others untouched."""
+    client: Client = await connect(shared_system, alice)
+    address = ("127.0.0.1", shared_system.edge_port)
+    held = [socket.create_connection(address) for _ in range(20)]
+    for number, raw in enumerate(held):
+        raw.sendall(b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: webs"[: 5 + number * 2])
+    victim: Client = await connect(shared_system, alice)
+    victim.connection.transport.write(b"\x81\xfe\xff")
+    victim.connection.transport.abort()
+    assert (await client.write(bob, "unharmed"))["seq"] == 1
+    for raw in held:
+        raw.close()
+
+
+async def test_script_and_bidi_texts_come_out_as_they_went_in(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """Texts are data: kept to the character, and encoded, never interpreted."""
+    writer: Client = await connect(shared_system, alice)
+    reader: Client = await connect(shared_system, bob, subprotocol="parley.v1.msgpack")
+    for text in (
+        "<script>alert(1)</script>",
+        "'; DROP TABLE messages; --",
+        "\u202egnirts\u202c",
+        "%s {0} ${x}",
+        "\ufeffé\u0301",
+        "🙂" * 1000,
+        "x" * 4000,
+        '{"op":1}',
+    ):
+        await writer.write(bob, text)
+        assert (await reader.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == text
+
+
+async def test_a_flood_of_packets_is_answered_in_full(
+    shared_system: System, connect: Connect, alice: str
+) -> None:
+    """A pipelined burst of reading requests is bounded in the edge, and each gets its reply."""
+    client: Client = await connect(shared_system, alice)
+    for number in range(300):
+        await client.send(ASK_CONVERSATIONS, {}, id=number)
+    async with asyncio.timeout(30):
+        for number in range(300):
+            await client.take_reply(number)
+
+
+async def test_random_bytes_never_end_in_an_internal_error(
+    shared_system: System, connect: Connect, alice: str
+) -> None:
+    """Well-formed envelopes with odd payloads of every kind get a named error or their answer."""
+    odd: list[Any] = [None, True, -1, 2**62, 1e300, "", "x" * 300, [], [[]], {}, {"a": {}}]
+    client: Client = await connect(shared_system, alice, subprotocol="parley.v1.msgpack")
+    names = ["conversation", "to", "text", "seq", "cur", "limit", "page", "typing", "before"]
+    for op in (PONG, ASK_CONVERSATIONS, CREATE_MSG, OPENED_CONVERSATION, ASK_MESSAGES, TYPING):
+        for value in odd:
+            packet = {"op": op, "id": 1, "d": dict.fromkeys(names, value)}
+            await client.send_raw(msgspec.msgpack.encode(packet))
+            await client.send_raw(msgspec.msgpack.encode({**packet, "d": value}))
+    await client.settle()
+    codes = {packet["d"]["code"] for packet in client.packets if packet["op"] == ERROR}
+    assert codes <= {"INVALID_ARGUMENT", "NOT_FOUND"}

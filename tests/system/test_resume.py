@@ -1,0 +1,180 @@
+"""Whoever was away catches up: nothing is missing, in order, and never more than can be proven."""
+
+import asyncio
+import base64
+
+import pytest
+
+from tests.support.client import (
+    ALERT_NEW_MSG,
+    CREATE_MSG,
+    ERROR,
+    HELLO,
+    MSG_SEEN,
+    OPENED_CONVERSATION,
+    PONG,
+    RESUME,
+    RESUMED,
+    STATUS_MSG,
+    Client,
+)
+from tests.support.system import System
+from tests.system.conftest import Connect
+
+
+async def write_many(writer: Client, conversation: str, first: int, count: int) -> None:
+    """Pipeline numbered messages and wait until all are stored."""
+    for number in range(first, first + count):
+        await writer.send(
+            CREATE_MSG, {"conversation": conversation, "text": str(number)}, id=f"w{number}"
+        )
+    await writer.take(lambda packet: packet.get("re") == f"w{first + count - 1}", seconds=60)
+
+
+@pytest.mark.parametrize("missed", [1, 100, 5_000])
+async def test_resume_after_missed_messages(
+    shared_system: System, connect: Connect, alice: str, bob: str, missed: int
+) -> None:
+    """All that was missed, once, in order, then RESUMED with complete=true, then live ones."""
+    writer: Client = await connect(shared_system, alice)
+    reader: Client = await connect(shared_system, bob)
+    conversation = (await writer.write(bob, "0"))["conversation"]
+    await reader.expect(ALERT_NEW_MSG)
+    await reader.drop()
+    await write_many(writer, conversation, 1, missed)
+
+    back: Client = await connect(shared_system, bob, resume=reader.cursor)
+    assert back.hello["d"]["resumed"] is True
+    resumed = await back.take(lambda packet: packet["op"] == RESUMED, seconds=60)
+    replayed = [packet for packet in back.packets if packet["op"] == ALERT_NEW_MSG]
+    assert [packet["d"]["message"]["text"] for packet in replayed] == [
+        str(number) for number in range(1, missed + 1)
+    ]
+    assert resumed["d"] == {"replayed": missed, "complete": True, "cur": resumed["cur"]}
+    assert replayed[-1]["d"]["unread"] == missed + 1
+    back.packets.clear()
+    await writer.ask(CREATE_MSG, {"conversation": conversation, "text": "live"})
+    assert (await back.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == "live"
+
+
+async def test_resume_while_the_other_goes_on_writing(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """Replay and live stream meet without a gap, without a repetition and in order."""
+    writer: Client = await connect(shared_system, alice)
+    reader: Client = await connect(shared_system, bob)
+    conversation = (await writer.write(bob, "0"))["conversation"]
+    await reader.expect(ALERT_NEW_MSG)
+    await reader.drop()
+    await write_many(writer, conversation, 1, 500)
+    writing = asyncio.create_task(write_many(writer, conversation, 501, 1500))
+    back: Client = await connect(shared_system, bob, resume=reader.cursor)
+    await writing
+    seqs = [(await back.expect(ALERT_NEW_MSG))["d"]["message"]["seq"] for _ in range(2000)]
+    assert seqs == list(range(2, 2002))
+    assert (await back.expect(RESUMED))["d"]["complete"] is True
+
+
+async def test_any_cursor_on_the_way_resumes_without_a_gap(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """Dropping off after any packet, also in the middle of one commit, loses nothing."""
+    writer: Client = await connect(shared_system, alice)
+    reader: Client = await connect(shared_system, bob)
+    conversation = (await writer.write(bob, "0"))["conversation"]
+    await write_many(writer, conversation, 1, 60)
+    alerts = [await reader.expect(ALERT_NEW_MSG) for _ in range(61)]
+    for position in range(0, 61, 7):
+        back: Client = await connect(shared_system, bob, resume=alerts[position]["cur"])
+        await back.expect(RESUMED, complete=True)
+        found = {p["d"]["message"]["seq"] for p in back.packets if p["op"] == ALERT_NEW_MSG}
+        assert found >= set(range(position + 2, 62))
+        await back.close()
+
+
+async def test_a_resume_brings_the_latest_watermarks(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """The author who was away learns how far the other has read, once, however often it moved."""
+    writer: Client = await connect(shared_system, alice)
+    reader: Client = await connect(shared_system, bob)
+    conversation = (await writer.write(bob, "0"))["conversation"]
+    await write_many(writer, conversation, 1, 4)
+    await writer.settle()
+    cursor = (
+        await reader.take(lambda p: p["op"] == ALERT_NEW_MSG and p["d"]["message"]["seq"] == 5)
+    )["cur"]
+    await writer.drop()
+    for seq in (1, 2, 3):
+        await reader.ask(OPENED_CONVERSATION, {"conversation": conversation, "seq": seq})
+    await reader.send(PONG, {"cur": cursor})
+    back: Client = await connect(shared_system, alice)
+    reply = await back.ask(RESUME, {"cur": cursor})
+    assert (reply["op"], reply["d"]["complete"]) == (RESUMED, True)
+    seen = [packet["d"]["seq"] for packet in back.packets if packet["op"] == MSG_SEEN]
+    assert seen == [3]
+    delivered = await back.expect(STATUS_MSG, status="delivered")
+    assert delivered["d"]["seq"] == 5
+
+
+async def test_a_cursor_of_another_database_is_not_complete(
+    shared_system: System, connect: Connect, alice: str
+) -> None:
+    """Another epoch, a revision not reached yet, and an empty cursor prove nothing."""
+    client: Client = await connect(shared_system, alice)
+    plain = base64.urlsafe_b64decode(client.hello["d"]["cur"] + "==")
+    service, epoch, _ = plain.decode().split(":")
+
+    def cursor(text: str) -> str:
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    for forged in (f"{service}:another:1", f"{service}:{epoch}:999999999", ""):
+        reply = await client.ask(RESUME, {"cur": cursor(forged)})
+        assert (reply["op"], reply["d"]["complete"], reply["d"]["replayed"]) == (RESUMED, False, 0)
+        assert reply["d"]["cur"]
+    for nonsense in ("%%%", "é", cursor("a:b"), cursor("a:b:-1"), "A" * 1024, "x" * 1025, 7):
+        reply = await client.ask(RESUME, {"cur": nonsense})
+        assert (reply["op"], reply["d"]["code"]) == (ERROR, "INVALID_ARGUMENT")
+        assert reply["d"]["fields"][0]["field"] == "cur"
+
+
+async def test_a_bad_cursor_in_the_url_is_told_and_harms_nothing(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """The connection lives on after an ERROR."""
+    client: Client = await connect(shared_system, alice, resume="nonsense")
+    assert (await client.expect(ERROR))["d"]["code"] == "INVALID_ARGUMENT"
+    assert (await client.write(bob, "still here"))["seq"] == 1
+    writer: Client = await connect(shared_system, bob)
+    await writer.write(alice, "and heard")
+    await client.expect(ALERT_NEW_MSG)
+
+
+async def test_resume_is_bounded(own_system: System, connect: Connect) -> None:
+    """Beyond the limit of replayed changes, complete=false says so instead of an endless replay."""
+    own_system.start_messaging()
+    own_system.start_edge(resume_changes=50)
+    writer: Client = await connect(own_system, "alice")
+    reader: Client = await connect(own_system, "bob")
+    conversation = (await writer.write("bob", "0"))["conversation"]
+    await reader.expect(ALERT_NEW_MSG)
+    await reader.drop()
+    for number in range(60):
+        await writer.ask(CREATE_MSG, {"conversation": conversation, "text": str(number)})
+    back: Client = await connect(own_system, "bob", resume=reader.cursor)
+    assert (await back.expect(RESUMED))["d"]["complete"] is False
+
+
+async def test_hello_is_the_first_packet_and_tells_the_terms(
+    shared_system: System, connect: Connect, alice: str
+) -> None:
+    """Its fields, and the defaults of the heartbeat: every 5 s, 30 s of silence."""
+    client: Client = await connect(shared_system, alice)
+    d = client.hello["d"]
+    assert client.hello["op"] == HELLO
+    assert (d["user"], d["resumed"]) == (alice, False)
+    assert (d["ping_interval_ms"], d["pong_timeout_ms"]) == (5_000, 30_000)
+    assert d["max_packet_bytes"] == 65_536
+    assert d["token_expires_at"].endswith("Z")
+    assert d["session"]
+    assert d["cur"]
