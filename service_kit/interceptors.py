@@ -1,0 +1,154 @@
+"""What every call of every service passes: the credential, and the boundary of exceptions."""
+
+import hmac
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import grpc
+import structlog
+from google.rpc import status_pb2
+
+from service_kit.rpc_errors import RpcError, abort, build_status
+
+# Quoted, for these classes are generic in their stubs only.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Continuation: TypeAlias = (
+    "Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]]"
+)
+
+
+def read_credentials(path: Path) -> tuple[str, ...]:
+    """Read the accepted secrets, one a line. Raises ValueError when there is none."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"the credentials file {path} can not be read: {error}") from error
+    secrets = tuple(line.strip() for line in lines if line.strip())
+    if not secrets:
+        raise ValueError(f"the credentials file {path} holds no credential")
+    return secrets
+
+
+class CredentialInterceptor(grpc.aio.ServerInterceptor):
+    """Requires `authorization: Bearer <secret>` on every call, health and reflection included."""
+
+    def __init__(self, secrets: Sequence[str], domain: str) -> None:
+        if not secrets:
+            raise ValueError("a service without a credential would serve anyone")
+        self._expected = tuple(f"Bearer {secret}".encode() for secret in secrets)
+        status = build_status(
+            grpc.StatusCode.UNAUTHENTICATED,
+            "UNAUTHENTICATED",
+            domain,
+            "the service credential is missing or wrong",
+        )
+
+        async def refuse(_requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            await abort(context, status)
+
+        # Of the streaming kind, because it must not wait for a request that may never come.
+        self._refusal: Handler = grpc.stream_stream_rpc_method_handler(refuse)
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> "Handler | None":
+        """Go on only with an accepted credential."""
+        given: bytes = b""
+        for key, value in handler_call_details.invocation_metadata or ():
+            if key == "authorization":
+                given = value.encode() if isinstance(value, str) else value
+        accepted = False
+        for expected in self._expected:
+            # All are compared, each in constant time.
+            accepted |= hmac.compare_digest(given, expected)
+        return await continuation(handler_call_details) if accepted else self._refusal
+
+
+class BoundaryInterceptor(grpc.aio.ServerInterceptor):
+    """Turns exceptions into statuses: known ones by `translate`, others into INTERNAL.
+
+    Whoever called learns an id that stands in the log, and never a trace.
+    """
+
+    def __init__(
+        self, domain: str, translate: Callable[[Exception], status_pb2.Status | None]
+    ) -> None:
+        self._domain = domain
+        self._translate = translate
+        self._log = structlog.get_logger("service_kit.boundary")
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> "Handler | None":
+        """Wrap the two kinds of methods that Parley's services have."""
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.request_streaming:
+            return handler
+        method = handler_call_details.method
+        if handler.response_streaming:
+            return self._stream(handler, method)
+        return self._unary(handler, method)
+
+    def _unary(self, handler: Handler, method: str) -> Handler:
+        behavior: Any = handler.unary_unary
+
+        async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            try:
+                return await behavior(request, context)
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # noqa: BLE001, this is the boundary
+                return await abort(context, self._status(error, method))
+
+        return grpc.unary_unary_rpc_method_handler(
+            call,
+            handler.request_deserializer,
+            handler.response_serializer,
+        )
+
+    def _stream(self, handler: Handler, method: str) -> Handler:
+        behavior: Any = handler.unary_stream
+
+        async def call(
+            request: Any, context: grpc.aio.ServicerContext[Any, Any]
+        ) -> AsyncIterator[Any]:
+            responses = behavior(request, context)
+            try:
+                async for response in responses:
+                    yield response
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # noqa: BLE001, this is the boundary
+                await abort(context, self._status(error, method))
+            finally:
+                # At once, so that the method's own clean-up does not wait for the collector.
+                await responses.aclose()
+
+        return grpc.unary_stream_rpc_method_handler(
+            call,
+            handler.request_deserializer,
+            handler.response_serializer,
+        )
+
+    def _status(self, error: Exception, method: str) -> status_pb2.Status:
+        if isinstance(error, RpcError):
+            return error.status
+        status = self._translate(error)
+        if status is None:
+            incident = uuid4().hex
+            self._log.error("a call failed", method=method, incident=incident, exc_info=error)
+            status = build_internal(self._domain, incident)
+        return status
+
+
+def build_internal(domain: str, incident: str) -> status_pb2.Status:
+    """Build the status of a defect: the id of the incident, and no more."""
+    return build_status(
+        grpc.StatusCode.INTERNAL,
+        "INTERNAL",
+        domain,
+        f"internal error {incident}",
+        metadata={"incident": incident},
+    )

@@ -1,0 +1,61 @@
+"""Refusals as google.rpc.Status with their details (AIP-193), and how a call ends with one."""
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+STATUS_METADATA_KEY = "grpc-status-details-bin"
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class RpcError(Exception):
+    """Ends a call with `status`, from any depth of a servicer."""
+
+    def __init__(self, status: status_pb2.Status) -> None:
+        super().__init__(status.message)
+        self.status = status
+
+
+def build_status(
+    code: grpc.StatusCode,
+    reason: str,
+    domain: str,
+    message: str,
+    *,
+    field: str = "",
+    retry_after_milliseconds: int = 0,
+    metadata: dict[str, str] | None = None,
+) -> status_pb2.Status:
+    """Build a status with ErrorInfo, a BadRequest if `field` is named, a RetryInfo if to wait."""
+    details: list[Any] = [
+        error_details_pb2.ErrorInfo(reason=reason, domain=domain, metadata=metadata or {})
+    ]
+    if field:
+        violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=message)
+        details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+    if retry_after_milliseconds:
+        delay = duration_pb2.Duration()
+        delay.FromMilliseconds(retry_after_milliseconds)
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    packed: list[any_pb2.Any] = []
+    for detail in details:
+        anything = any_pb2.Any()
+        anything.Pack(detail)
+        packed.append(anything)
+    return status_pb2.Status(code=code.value[0], message=message, details=packed)
+
+
+async def abort(
+    context: grpc.aio.ServicerContext[Any, Any],
+    status: status_pb2.Status,
+    trailing_metadata: Sequence[tuple[str, str | bytes]] = (),
+) -> NoReturn:
+    """End the call with `status`, its details included."""
+    await context.abort(
+        _CODES[status.code],
+        status.message,
+        (*trailing_metadata, (STATUS_METADATA_KEY, status.SerializeToString())),
+    )

@@ -1,0 +1,54 @@
+"""Settings from the environment: frozen, checked at the start, explained in one line when bad."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SettingsType = TypeVar("SettingsType", bound="Settings")
+
+
+class Settings(BaseSettings):
+    """The base of every part's settings; each gives its own `env_prefix`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    log_level: str = Field("info", pattern="^(?i:debug|info|warning|error|critical)$")
+
+
+class ServiceSettings(Settings):
+    """What every service is told."""
+
+    listen: str = Field("127.0.0.1:0", pattern=r"^.+:\d{1,5}$")
+    database_url: str
+    # One accepted secret a line: the first of a new pair is added before the old one goes.
+    credentials_file: Path
+    reflection: bool = False
+    metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
+    grace_seconds: Annotated[float, Field(ge=0, le=300)] = 5.0
+    reader_threads: Annotated[int, Field(ge=1, le=64)] = 2
+
+
+def load(settings: type[SettingsType]) -> SettingsType:
+    """Read the settings, or say on one line what is wrong with them and exit with 2."""
+    try:
+        # The type checker can not know that the fields come from the environment.
+        from_environment: Callable[[], SettingsType] = settings
+        return from_environment()
+    except ValidationError as error:
+        prefix = settings.model_config.get("env_prefix", "")
+        # The values stay unsaid: one of them may be a secret.
+        problems = "; ".join(
+            f"{prefix}{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)
+        )
+        stop(problems)
+
+
+def stop(problem: str) -> NoReturn:
+    """Say a problem of the settings on one line of standard error, and exit with 2."""
+    sys.stderr.write(f"bad settings: {problem}\n")
+    raise SystemExit(2)

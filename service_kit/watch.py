@@ -1,0 +1,218 @@
+"""Who follows whom on this replica, and the bounded queue of events to each watcher.
+
+The hub knows no business word: events are objects with recipients. The database is the truth and
+a stream only a doorbell, so a watcher that is too slow, or a hole in the revisions, costs it
+nothing but a new Watch and a read of what it missed. The ideas are those of etcd's watch.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import NamedTuple
+from uuid import uuid4
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from service_kit.clock import Position
+from service_kit.writer import Events
+
+WATCHER_TOO_SLOW = "WATCHER_TOO_SLOW"
+REVISION_GAP = "REVISION_GAP"
+SHUTTING_DOWN = "SHUTTING_DOWN"
+
+
+class WatcherNotFound(KeyError):  # noqa: N818, the name says what is the case
+    """No stream of that id is open here: watch anew."""
+
+
+class WatcherCutOff(Exception):  # noqa: N818, the name says what is the case
+    """A stream ended by the hub. `reason` is WATCHER_TOO_SLOW, REVISION_GAP or SHUTTING_DOWN."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Batch(NamedTuple):
+    """What a watcher is told at once; without events it reports progress."""
+
+    revision: int
+    events: list[object]
+
+
+class Watcher:
+    """One open stream: iterate over its batches. Made by the hub."""
+
+    def __init__(self, name: str, limit: int) -> None:
+        self.id = uuid4().hex
+        self.name = name
+        self.following: set[str] = set()
+        self.idle = True
+        self._limit = limit
+        self._queue: deque[Batch] = deque()
+        self._queued_events = 0
+        self._cut_off: WatcherCutOff | None = None
+        self._filled = asyncio.Event()
+
+    def put(self, batch: Batch) -> bool:
+        """Queue a batch; False when the queue would grow beyond its bound."""
+        # A batch alone may be larger than the bound: it exists already, and no other waits.
+        if self._queue and self._queued_events + len(batch.events) > self._limit:
+            return False
+        self.idle = False
+        self._queue.append(batch)
+        self._queued_events += len(batch.events)
+        self._filled.set()
+        return True
+
+    def report_progress(self, revision: int) -> None:
+        """Queue a batch without events, unless something waits to be sent anyway."""
+        if not self._queue:
+            self._queue.append(Batch(revision, []))
+            self._filled.set()
+
+    def cut_off(self, reason: str) -> None:
+        """End the stream; what was queued is dropped, for it will be read."""
+        self._cut_off = WatcherCutOff(reason)
+        self._queue.clear()
+        self._filled.set()
+
+    async def __aiter__(self) -> AsyncIterator[Batch]:
+        """Give batches in order of revision. Raises WatcherCutOff when the hub ends the stream."""
+        while True:
+            await self._filled.wait()
+            if self._cut_off is not None:
+                raise self._cut_off
+            batch = self._queue.popleft()
+            self._queued_events -= len(batch.events)
+            if not self._queue:
+                self._filled.clear()
+            yield batch
+
+
+class WatchHub:
+    """The watchers of one replica. All methods are called on one event loop.
+
+    `position` is where the database stands when the hub is made. `encode(recipients, event)` is
+    called once for each event that anyone follows. Times are in seconds, `queue_events` bounds
+    each watcher's queue.
+    """
+
+    def __init__(
+        self,
+        position: Position,
+        encode: Callable[[tuple[str, ...], object], object],
+        *,
+        queue_events: int = 20_000,
+        progress_interval: float = 1.0,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        self._epoch = position.epoch
+        self._revision = position.revision
+        self._encode = encode
+        self._queue_events = queue_events
+        self._progress_interval = progress_interval
+        self._watchers: dict[str, Watcher] = {}
+        self._followers: dict[str, set[Watcher]] = {}
+        self._closed = False
+        registry = registry or CollectorRegistry()
+        watchers = Gauge("watch_watchers", "Open streams.", registry=registry)
+        watchers.set_function(lambda: float(len(self._watchers)))
+        self._cut_offs = Counter(
+            "watch_cut_offs", "Streams ended by the hub.", ["reason"], registry=registry
+        )
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(progress_interval, self._report_progress)
+
+    @property
+    def position(self) -> Position:
+        """The newest revision that was published."""
+        return Position(self._epoch, self._revision)
+
+    def open(self, name: str) -> Watcher:
+        """Open a watcher that follows nobody yet. Raises WatcherCutOff once the hub is closed."""
+        if self._closed:
+            raise WatcherCutOff(SHUTTING_DOWN)
+        watcher = Watcher(name, self._queue_events)
+        self._watchers[watcher.id] = watcher
+        return watcher
+
+    def forget(self, watcher: Watcher) -> None:
+        """Drop a watcher whose stream has ended; harmless when it is gone already."""
+        if self._watchers.pop(watcher.id, None) is not None:
+            self._unfollow(watcher, tuple(watcher.following))
+
+    def update(self, watcher_id: str, add: Iterable[str], remove: Iterable[str]) -> Position:
+        """Follow and no longer follow; of the added, all events after the answer will come.
+
+        Raises WatcherNotFound.
+        """
+        watcher = self._watchers.get(watcher_id)
+        if watcher is None:
+            raise WatcherNotFound(watcher_id)
+        self._unfollow(watcher, remove)
+        for user in add:
+            watcher.following.add(user)
+            self._followers.setdefault(user, set()).add(watcher)
+        return self.position
+
+    def publish(self, revision: int, events: Events) -> None:
+        """Tell the events of the next revision to all who follow one of their recipients."""
+        expected = self._revision + 1
+        self._revision = revision
+        if revision != expected:
+            # Someone else wrote, or a notification was lost: only a read can tell what happened.
+            for watcher in list(self._watchers.values()):
+                self._cut_off(watcher, REVISION_GAP)
+            return
+        self._hand_out(events)
+
+    def publish_ephemeral(self, events: Events) -> None:
+        """Tell events that are stored nowhere; they come after all that was published before."""
+        self._hand_out(events)
+
+    def close(self) -> None:
+        """End all streams."""
+        self._closed = True
+        self._timer.cancel()
+        for watcher in list(self._watchers.values()):
+            self._cut_off(watcher, SHUTTING_DOWN)
+
+    def _hand_out(self, events: Events) -> None:
+        followers = self._followers
+        batches: dict[Watcher, list[object]] = {}
+        for recipients, event in events:
+            followed: set[Watcher] | None = None
+            for recipient in recipients:
+                watchers = followers.get(recipient)
+                if watchers is not None:
+                    followed = watchers if followed is None else followed | watchers
+            if followed is not None:
+                encoded = self._encode(recipients, event)
+                for watcher in followed:
+                    batches.setdefault(watcher, []).append(encoded)
+        for watcher, batch in batches.items():
+            if not watcher.put(Batch(self._revision, batch)):
+                self._cut_off(watcher, WATCHER_TOO_SLOW)
+
+    def _unfollow(self, watcher: Watcher, users: Iterable[str]) -> None:
+        for user in users:
+            watcher.following.discard(user)
+            watchers = self._followers.get(user)
+            if watchers is not None:
+                watchers.discard(watcher)
+                if not watchers:
+                    del self._followers[user]
+
+    def _cut_off(self, watcher: Watcher, reason: str) -> None:
+        self._cut_offs.labels(reason).inc()
+        self.forget(watcher)
+        watcher.cut_off(reason)
+
+    def _report_progress(self) -> None:
+        """One timer for all watchers."""
+        for watcher in self._watchers.values():
+            if watcher.idle:
+                watcher.report_progress(self._revision)
+            watcher.idle = True
+        self._timer = self._loop.call_later(self._progress_interval, self._report_progress)

@@ -1,0 +1,255 @@
+"""The one thread that writes: whatever waits is committed together (group commit).
+
+Nobody waits for a timer. While one transaction is under way new work gathers, and travels
+together in the next one: alone it goes at once, under load batches grow by themselves.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from service_kit.clock import take_revision
+
+Events = list[tuple[tuple[str, ...], object]]
+"""What happened in one revision: the recipients of each event, and the event."""
+
+CommandType = TypeVar("CommandType")
+OutcomeType = TypeVar("OutcomeType")
+
+
+class StorageUnavailable(Exception):  # noqa: N818, the name says what is the case
+    """The database can not be written or read now; nothing of the work was stored."""
+
+
+class WriterOverloaded(Exception):  # noqa: N818, the name says what is the case
+    """Too much work waits already; nothing of the work was taken."""
+
+
+class UnexpectedFailure(Exception):  # noqa: N818, the name says what is the case
+    """A defect, told to nobody in full: `incident` finds it in the log."""
+
+    def __init__(self, incident: str) -> None:
+        super().__init__(f"unexpected failure {incident}")
+        self.incident = incident
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What an operation works with. `now` is in milliseconds UTC, the same for all in it."""
+
+    connection: Connection
+    revision: int
+    now: int
+    changed: bool = False
+    events: Events = field(default_factory=list)
+
+    def touch(self) -> None:
+        """Say that a row was written; without this or an event nothing is committed."""
+        self.changed = True
+
+    def emit(self, recipients: tuple[str, ...], event: object) -> None:
+        """Tell the recipients of an event, after the commit."""
+        self.changed = True
+        self.events.append((recipients, event))
+
+
+Operation = Callable[[Transaction, Sequence[CommandType]], list[OutcomeType]]
+"""Decides and stores commands; one outcome for each. Refusals are outcomes, not exceptions."""
+
+
+@dataclass(slots=True, eq=False)
+class _Submission:
+    operation: Operation[Any, Any]
+    items: Sequence[Any]
+    future: asyncio.Future[list[Any]]
+    outcome: list[Any] | Exception = field(default_factory=list)
+
+
+class Writer:
+    """Owns the writing connection of a database; made and used on one event loop.
+
+    `deliver(revision, events)` is called on the loop after each commit, before the answers.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        deliver: Callable[[int, Events], None],
+        *,
+        max_transaction_items: int = 2_000,
+        max_waiting_items: int = 20_000,
+        registry: CollectorRegistry | None = None,
+    ) -> None:
+        self._engine = engine
+        self._deliver = deliver
+        self._max_transaction_items = max_transaction_items
+        self._max_waiting_items = max_waiting_items
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[_Submission] = deque()
+        self._waiting_items = 0
+        self._closing = False
+        self._wake = threading.Condition()
+        self._last_now = 0
+        self._log = structlog.get_logger("service_kit.writer")
+        registry = registry or CollectorRegistry()
+        self._commit_seconds = Histogram(
+            "writer_commit_seconds", "Time of a commit.", registry=registry
+        )
+        self._transaction_items = Histogram(
+            "writer_transaction_items",
+            "Commands in one transaction.",
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
+            registry=registry,
+        )
+        waiting = Gauge("writer_waiting_items", "Commands that wait.", registry=registry)
+        waiting.set_function(lambda: float(self._waiting_items))
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    async def submit(
+        self, operation: Operation[CommandType, OutcomeType], items: Sequence[CommandType]
+    ) -> list[OutcomeType | Exception]:
+        """Run `operation` on `items` in the next transaction; one result for each item.
+
+        An item that fails unexpectedly has an UnexpectedFailure or StorageUnavailable as its
+        result. Raises WriterOverloaded, and StorageUnavailable when nothing was stored at all.
+        """
+        if not items:
+            return []
+        submission = _Submission(operation, items, self._loop.create_future())
+        with self._wake:
+            if self._closing:
+                raise StorageUnavailable("the writer is closed")
+            if self._waiting_items + len(items) > self._max_waiting_items:
+                raise WriterOverloaded(f"{self._waiting_items} commands wait")
+            self._waiting.append(submission)
+            self._waiting_items += len(items)
+            self._wake.notify()
+        return await submission.future
+
+    async def close(self) -> None:
+        """Finish what waits, then end the thread."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        while submissions := self._take():
+            revision, events = 0, list[tuple[tuple[str, ...], object]]()
+            try:
+                revision, events = self._together(submissions)
+            except (OperationalError, InterfaceError) as error:
+                self._log.exception("the database is unavailable")
+                for submission in submissions:
+                    submission.outcome = StorageUnavailable(type(error.orig).__name__)
+            except Exception:  # noqa: BLE001, whatever a command does, the thread lives on
+                self._log.exception("a transaction failed; its commands are run one by one")
+                self._apart(submissions)
+            self._hand_over(self._finish, revision, events, submissions)
+
+    def _take(self) -> list[_Submission]:
+        """Wait for work and take what one transaction may hold; nothing at the end."""
+        taken: list[_Submission] = []
+        count = 0
+        with self._wake:
+            while not self._waiting and not self._closing:
+                self._wake.wait()
+            while self._waiting:
+                following = len(self._waiting[0].items)
+                if taken and count + following > self._max_transaction_items:
+                    break
+                taken.append(self._waiting.popleft())
+                count += following
+            self._waiting_items -= count
+        return taken
+
+    def _together(self, submissions: list[_Submission]) -> tuple[int, Events]:
+        """Run all in one transaction; a revision of 0 says that nothing was written."""
+        by_operation: dict[Operation[Any, Any], list[_Submission]] = {}
+        for submission in submissions:
+            by_operation.setdefault(submission.operation, []).append(submission)
+        with self._engine.connect() as connection, connection.begin() as transaction:
+            # Wall clocks step back now and then; the times of one process do not.
+            self._last_now = max(self._last_now, time.time_ns() // 1_000_000)
+            work = Transaction(connection, take_revision(connection), self._last_now)
+            for operation, group in by_operation.items():
+                items = [item for submission in group for item in submission.items]
+                outcomes = operation(work, items)
+                if len(outcomes) != len(items):
+                    raise RuntimeError(f"{len(outcomes)} outcomes for {len(items)} commands")
+                start = 0
+                for submission in group:
+                    end = start + len(submission.items)
+                    submission.outcome = outcomes[start:end]
+                    start = end
+            if not work.changed:
+                # Refusals and repeats spend no revision.
+                transaction.rollback()
+                return 0, []
+            began = time.perf_counter()
+            transaction.commit()
+            self._commit_seconds.observe(time.perf_counter() - began)
+        self._transaction_items.observe(sum(len(submission.items) for submission in submissions))
+        return work.revision, work.events
+
+    def _apart(self, submissions: list[_Submission]) -> None:
+        """Run each command in a transaction of its own, so that a bad one harms only itself."""
+        for submission in submissions:
+            submission.outcome = [
+                self._alone(submission.operation, item, submission.future)
+                for item in submission.items
+            ]
+
+    def _alone(
+        self, operation: Operation[Any, Any], item: Any, future: asyncio.Future[list[Any]]
+    ) -> Any:
+        single = _Submission(operation, [item], future)
+        try:
+            revision, events = self._together([single])
+        except (OperationalError, InterfaceError) as error:
+            self._log.exception("the database is unavailable")
+            return StorageUnavailable(type(error.orig).__name__)
+        except Exception:  # noqa: BLE001, it is logged and harms this command alone
+            incident = uuid4().hex
+            self._log.exception("a command failed", incident=incident)
+            return UnexpectedFailure(incident)
+        self._hand_over(self._finish, revision, events, [])
+        return single.outcome[0] if isinstance(single.outcome, list) else single.outcome
+
+    def _hand_over(
+        self,
+        finish: Callable[[int, Events, list[_Submission]], None],
+        revision: int,
+        events: Events,
+        submissions: list[_Submission],
+    ) -> None:
+        try:
+            self._loop.call_soon_threadsafe(finish, revision, events, submissions)
+        except RuntimeError:
+            # The loop ended without close(): there is nobody left to be told.
+            self._log.warning("the event loop ended before the writer", revision=revision)
+
+    def _finish(self, revision: int, events: Events, submissions: list[_Submission]) -> None:
+        try:
+            if revision:
+                self._deliver(revision, events)
+        finally:
+            for submission in submissions:
+                if submission.future.done():
+                    # Its caller was cancelled; what was committed stays so.
+                    continue
+                if isinstance(submission.outcome, Exception):
+                    submission.future.set_exception(submission.outcome)
+                else:
+                    submission.future.set_result(submission.outcome)
