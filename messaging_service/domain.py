@@ -1,0 +1,392 @@
+"""The rules of conversations between two people: pure functions of state, command and now.
+
+They know no database, no network and no clock. Each returns the new state, or a `Refusal`.
+Times are milliseconds UTC.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+USER_LIMIT = 128
+KEY_LIMIT = 64
+ID_LIMIT = 64
+HOUR = 3_600_000
+
+
+class Opening(StrEnum):
+    """Who may open a conversation by writing to somebody."""
+
+    ANYONE = "anyone"
+    INTERNAL = "internal"
+
+
+class Reason(StrEnum):
+    """Why a command is refused; part of the contract as ErrorInfo.reason."""
+
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    CONVERSATION_NOT_FOUND = "CONVERSATION_NOT_FOUND"
+    MESSAGE_NOT_FOUND = "MESSAGE_NOT_FOUND"
+    IDEMPOTENCY_KEY_CONFLICT = "IDEMPOTENCY_KEY_CONFLICT"
+    OPENING_NOT_ALLOWED = "OPENING_NOT_ALLOWED"
+    OPENINGS_LIMIT_REACHED = "OPENINGS_LIMIT_REACHED"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A named no. `field` is the argument at fault; `retry_after` is in milliseconds."""
+
+    reason: Reason
+    message: str
+    field: str = ""
+    retry_after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the settings say; counts, and lengths in characters."""
+
+    opening: Opening = Opening.ANYONE
+    openings_per_hour: int = 60
+    text: int = 4_000
+    subject: int = 200
+
+
+class Side(NamedTuple):
+    """What a conversation holds for one participant.
+
+    `incoming_*`: how many messages of the other there are, and the seq of the newest. A watermark
+    stands at a message of the other; `read_count` is the incoming count there.
+    """
+
+    user: str
+    incoming_count: int = 0
+    incoming_seq: int = 0
+    read_seq: int = 0
+    read_count: int = 0
+    read_at: int = 0
+    read_revision: int = 0
+    delivered_seq: int = 0
+    delivered_at: int = 0
+    delivered_revision: int = 0
+
+    @property
+    def unread(self) -> int:
+        """Messages of the other after the read watermark."""
+        return self.incoming_count - self.read_count
+
+
+class Conversation(NamedTuple):
+    """Two people and a subject; `first.user` < `second.user`.
+
+    `revision` is that of the last change of any kind, `activity` that of the last message.
+    """
+
+    id: str
+    subject: str
+    opened_by: str
+    created_at: int
+    revision: int
+    activity: int
+    last_seq: int
+    first: Side
+    second: Side
+
+    def has(self, user: str) -> bool:
+        """Tell whether `user` takes part."""
+        return user in (self.first.user, self.second.user)
+
+    def side(self, user: str) -> Side:
+        """Give the side of a participant."""
+        return self.first if user == self.first.user else self.second
+
+    def peer(self, user: str) -> Side:
+        """Give the side of the other participant."""
+        return self.second if user == self.first.user else self.first
+
+    def with_side(self, side: Side, revision: int) -> "Conversation":
+        """Replace one side by its new state."""
+        if side.user == self.first.user:
+            return self._replace(first=side, revision=revision)
+        return self._replace(second=side, revision=revision)
+
+
+class Message(NamedTuple):
+    """A message as stored, with the running incoming values of both sides at its place."""
+
+    conversation_id: str
+    seq: int
+    id: str
+    sender: str
+    kind: str
+    text: str
+    created_at: int
+    revision: int
+    idempotency_key: str | None
+    first_incoming_count: int
+    first_incoming_seq: int
+    second_incoming_count: int
+    second_incoming_seq: int
+
+
+TEXT = "text"
+
+
+class MessageCreated(NamedTuple):
+    """A message was stored; `unread` has a number for each recipient, in their order."""
+
+    message: Message
+    unread: tuple[int, ...]
+    origin: str
+
+
+class WatermarkMoved(NamedTuple):
+    """The reader's watermark (`read`, otherwise delivered) now stands at `message`."""
+
+    read: bool
+    reader: str
+    message: Message
+    marked_at: int
+    origin: str
+
+
+class Typing(NamedTuple):
+    """Someone is typing, or no longer is; stored nowhere."""
+
+    conversation_id: str
+    user: str
+    typing: bool
+
+
+Event = MessageCreated | WatermarkMoved | Typing
+
+
+def order(one: str, other: str) -> tuple[str, str]:
+    """Put two participants into the order of their ids."""
+    return (one, other) if one < other else (other, one)
+
+
+# --- Arguments ------------------------------------------------------------------------------
+
+
+def invalid(field: str, problem: str) -> Refusal:
+    """Refuse an argument."""
+    return Refusal(Reason.INVALID_ARGUMENT, f"{field} {problem}", field)
+
+
+def conversation_not_found() -> Refusal:
+    """Refuse what does not exist, and in the same words what one may not see."""
+    return Refusal(Reason.CONVERSATION_NOT_FOUND, "there is no such conversation for this user")
+
+
+def is_identifier(text: str) -> bool:
+    """Tell whether `text` can be the id of a conversation or message at all."""
+    return 0 < len(text) <= ID_LIMIT and text.isascii() and text.isprintable()
+
+
+def check_user(field: str, user: str) -> Refusal | None:
+    """Users are named by 1 to 128 printable characters."""
+    if not user:
+        return invalid(field, "is missing")
+    if len(user) > USER_LIMIT:
+        return invalid(field, f"is longer than {USER_LIMIT} characters")
+    if not user.isprintable():
+        return invalid(field, "has characters that can not be printed")
+    return None
+
+
+def _is_storable(text: str) -> bool:
+    if "\0" in text:
+        return False
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def check_text(text: str, limit: int) -> Refusal | None:
+    """A message says something, in at most `limit` characters; it is kept as it is."""
+    if not text or text.isspace():
+        return invalid("text", "is empty")
+    if len(text) > limit:
+        return invalid("text", f"is longer than {limit} characters")
+    if not _is_storable(text):
+        return invalid("text", "has a NUL or half of a surrogate pair")
+    return None
+
+
+def check_subject(subject: str, limit: int) -> Refusal | None:
+    """A subject may be empty; like a name it has no control characters."""
+    if len(subject) > limit:
+        return invalid("subject", f"is longer than {limit} characters")
+    if subject and not subject.isprintable():
+        return invalid("subject", "has characters that can not be printed")
+    return None
+
+
+def check_key(key: str) -> Refusal | None:
+    """An idempotency key may be absent; it is opaque."""
+    if len(key) > KEY_LIMIT:
+        return invalid("idempotency_key", f"is longer than {KEY_LIMIT} characters")
+    if key and not key.isprintable():
+        return invalid("idempotency_key", "has characters that can not be printed")
+    return None
+
+
+def check_pair(participants: Sequence[str]) -> Refusal | None:
+    """A conversation has exactly two different participants."""
+    if len(participants) != 2:
+        return invalid("participants", "must be exactly two")
+    for user in participants:
+        if refusal := check_user("participants", user):
+            return refusal
+    if participants[0] == participants[1]:
+        return invalid("participants", "must be two different users")
+    return None
+
+
+def check_message(
+    actor: str,
+    conversation_id: str,
+    to: str,
+    subject: str,
+    text: str,
+    idempotency_key: str,
+    limits: Limits,
+) -> Refusal | None:
+    """Check what can be said of a new message without looking anything up."""
+    if refusal := check_user("actor", actor):
+        return refusal
+    if bool(conversation_id) == bool(to):
+        return invalid("conversation_id", "or `to` must be given, and not both")
+    if to:
+        if refusal := check_user("to", to) or check_subject(subject, limits.subject):
+            return refusal
+        if to == actor:
+            return invalid("to", "is the actor")
+    elif subject:
+        return invalid("subject", "goes with `to` only")
+    elif not is_identifier(conversation_id):
+        return conversation_not_found()
+    return check_text(text, limits.text) or check_key(idempotency_key)
+
+
+def check_mark(actor: str, conversation_id: str, seq: int) -> Refusal | None:
+    """Check what can be said of a mark without looking anything up."""
+    if refusal := check_user("actor", actor):
+        return refusal
+    if seq < 0:
+        return invalid("seq", "is negative")
+    return None if is_identifier(conversation_id) else conversation_not_found()
+
+
+# --- Decisions ------------------------------------------------------------------------------
+
+
+def decide_opening(openings: Sequence[int], now: int, limits: Limits) -> Refusal | None:
+    """Decide whether an actor may open one more, having done so at the times of `openings`."""
+    if limits.opening is Opening.INTERNAL:
+        return Refusal(Reason.OPENING_NOT_ALLOWED, "only internal services open conversations here")
+    recent = sorted(time for time in openings if time > now - HOUR)
+    if len(recent) < limits.openings_per_hour:
+        return None
+    # The next is possible when the oldest that counts has left the window.
+    retry_after = recent[len(recent) - limits.openings_per_hour] + HOUR - now
+    return Refusal(
+        Reason.OPENINGS_LIMIT_REACHED,
+        f"more than {limits.openings_per_hour} new conversations in an hour",
+        retry_after=max(1, retry_after),
+    )
+
+
+def open_conversation(
+    conversation_id: str,
+    participants: tuple[str, str],
+    subject: str,
+    opened_by: str,
+    now: int,
+    revision: int,
+) -> Conversation:
+    """Open a conversation in which nothing was said yet."""
+    first, second = order(*participants)
+    return Conversation(
+        conversation_id, subject, opened_by, now, revision, revision, 0, Side(first), Side(second)
+    )
+
+
+def add_message(
+    conversation: Conversation,
+    message_id: str,
+    sender: str,
+    text: str,
+    idempotency_key: str | None,
+    now: int,
+    revision: int,
+) -> tuple[Conversation, Message]:
+    """Add what a participant says: the next seq, and one more incoming for the other."""
+    seq = conversation.last_seq + 1
+    first, second = conversation.first, conversation.second
+    if sender == first.user:
+        second = Side(second.user, second.incoming_count + 1, seq, *second[3:])
+    else:
+        first = Side(first.user, first.incoming_count + 1, seq, *first[3:])
+    identity = conversation[:4]
+    changed = Conversation(*identity, revision, revision, seq, first, second)
+    message = Message(
+        conversation.id,
+        seq,
+        message_id,
+        sender,
+        TEXT,
+        text,
+        now,
+        revision,
+        idempotency_key,
+        first.incoming_count,
+        first.incoming_seq,
+        second.incoming_count,
+        second.incoming_seq,
+    )
+    return changed, message
+
+
+def repeat_message(known: Message, conversation_id: str, text: str) -> Refusal | None:
+    """Refuse a used idempotency key for anything but the command that it was used for."""
+    if known.conversation_id == conversation_id and known.text == text:
+        return None
+    return Refusal(
+        Reason.IDEMPOTENCY_KEY_CONFLICT,
+        "this idempotency key was used for another message",
+        "idempotency_key",
+    )
+
+
+def incoming_at(conversation: Conversation, user: str, message: Message | None) -> tuple[int, int]:
+    """Count the incoming messages of `user` up to `message` (None: all); also the newest seq."""
+    if message is None:
+        side = conversation.side(user)
+        return side.incoming_count, side.incoming_seq
+    if user == conversation.first.user:
+        return message.first_incoming_count, message.first_incoming_seq
+    return message.second_incoming_count, message.second_incoming_seq
+
+
+def mark_read(side: Side, count: int, seq: int, now: int, revision: int) -> Side | None:
+    """Move the read watermark to `seq`, the `count`th incoming one; None when it covers no more.
+
+    What is read is delivered.
+    """
+    if seq <= side.read_seq:
+        return None
+    side = side._replace(read_seq=seq, read_count=count, read_at=now, read_revision=revision)
+    return mark_delivered(side, seq, now, revision) or side
+
+
+def mark_delivered(side: Side, seq: int, now: int, revision: int) -> Side | None:
+    """Move the delivered watermark to `seq`; None when it covers no more than before."""
+    if seq <= side.delivered_seq:
+        return None
+    return side._replace(delivered_seq=seq, delivered_at=now, delivered_revision=revision)
+
+
+def tells_delivered(side: Side) -> bool:
+    """Tell whether the delivered watermark says anything that the read one does not."""
+    return side.delivered_seq > 0 and side.delivered_revision != side.read_revision

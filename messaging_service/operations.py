@@ -1,0 +1,375 @@
+"""The commands: one function for each RPC of the same name, over lists of commands.
+
+Each is an operation of the writer: it reads what all its commands need at once, lets the domain
+decide them in their order, and writes what came of it at once. Refusals are outcomes.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from uuid_utils import uuid7
+
+from messaging_service import domain, storage
+from messaging_service.domain import (
+    HOUR,
+    Conversation,
+    Limits,
+    Message,
+    MessageCreated,
+    Refusal,
+    Side,
+    WatermarkMoved,
+)
+from service_kit.writer import Transaction
+
+
+class CreateConversation(NamedTuple):
+    """Introduce two people to one another."""
+
+    participants: tuple[str, ...]
+    subject: str
+
+
+class CreatedConversation(NamedTuple):
+    """The conversation, its last message if any, and whether it is new."""
+
+    conversation: Conversation
+    last_message: Message | None
+    created: bool
+
+
+class CreateMessage(NamedTuple):
+    """Say `text` in a conversation, or to somebody about a subject."""
+
+    actor: str
+    conversation_id: str
+    to: str
+    subject: str
+    text: str
+    idempotency_key: str
+    origin: str
+
+
+class StoredMessage(NamedTuple):
+    """The message, and whether its idempotency key had stored it before."""
+
+    message: Message
+    duplicate: bool
+
+
+class Mark(NamedTuple):
+    """Move a watermark up to and including `seq`; 0: all there is."""
+
+    actor: str
+    conversation_id: str
+    seq: int
+    origin: str
+
+
+class Watermark(NamedTuple):
+    """Where a watermark stands; without a message while it covers none."""
+
+    conversation_id: str
+    user: str
+    message: Message | None
+    marked_at: int
+    moved: bool
+
+
+class Changes:
+    """The conversations that a list of commands concerns, as found and as they become."""
+
+    def __init__(self, transaction: Transaction, found: Iterable[Conversation]) -> None:
+        self.by_id = {one.id: one for one in found}
+        self._transaction = transaction
+        self._opened: set[str] = set()
+        self._changed: set[str] = set()
+
+    def of(self, user: str, conversation_id: str) -> Conversation | Refusal:
+        """Give a conversation to one who takes part in it."""
+        conversation = self.by_id.get(conversation_id)
+        if conversation is None or not conversation.has(user):
+            return domain.conversation_not_found()
+        return conversation
+
+    def open(self, pair: tuple[str, str], subject: str, opened_by: str) -> Conversation:
+        """Open a conversation."""
+        now, revision = self._transaction.now, self._transaction.revision
+        opened = domain.open_conversation(str(uuid7()), pair, subject, opened_by, now, revision)
+        self.by_id[opened.id] = opened
+        self._opened.add(opened.id)
+        return opened
+
+    def change(self, conversation: Conversation) -> None:
+        """Note the new state of a conversation."""
+        self.by_id[conversation.id] = conversation
+        self._changed.add(conversation.id)
+
+    def store(self) -> None:
+        """Write all that is new; before the messages in it."""
+        changed = self._changed - self._opened
+        if self._opened or changed:
+            self._transaction.touch()
+        connection = self._transaction.connection
+        storage.insert_conversations(connection, [self.by_id[one] for one in sorted(self._opened)])
+        storage.update_conversations(connection, [self.by_id[one] for one in sorted(changed)])
+
+
+def create_conversations(
+    limits: Limits, transaction: Transaction, commands: Sequence[CreateConversation]
+) -> list[CreatedConversation | Refusal]:
+    """Open or find the conversation of each pair about each subject."""
+    refusals = [
+        domain.check_pair(command.participants)
+        or domain.check_subject(command.subject, limits.subject)
+        for command in commands
+    ]
+    wanted = [
+        (*domain.order(*command.participants), command.subject) if refusal is None else None
+        for command, refusal in zip(commands, refusals, strict=True)
+    ]
+    connection = transaction.connection
+    found = storage.find_pairs(connection, [pair for pair in wanted if pair])
+    last = storage.find_messages_at(
+        connection, [(one.id, one.last_seq) for one in found.values() if one.last_seq]
+    )
+    changes = Changes(transaction, ())
+    results: list[CreatedConversation | Refusal] = []
+    for refusal, pair in zip(refusals, wanted, strict=True):
+        if refusal is not None or pair is None:
+            results.append(refusal or domain.invalid("participants", "must be exactly two"))
+            continue
+        conversation = found.get(pair)
+        created = conversation is None
+        if conversation is None:
+            conversation = found[pair] = changes.open(pair[:2], pair[2], opened_by="")
+        message = last.get((conversation.id, conversation.last_seq))
+        results.append(CreatedConversation(conversation, message, created))
+    changes.store()
+    return results
+
+
+class _MessageCreation:
+    """One run of create_messages: what was found, and what is being made."""
+
+    def __init__(
+        self, limits: Limits, transaction: Transaction, commands: Sequence[CreateMessage]
+    ) -> None:
+        connection = transaction.connection
+        self.limits = limits
+        self.transaction = transaction
+        self.known = storage.find_keys(
+            connection,
+            [(one.actor, one.idempotency_key) for one in commands if one.idempotency_key],
+        )
+        self.pairs = storage.find_pairs(
+            connection,
+            [(*domain.order(one.actor, one.to), one.subject) for one in commands if one.to],
+        )
+        found = storage.find_conversations(
+            connection, [one.conversation_id for one in commands if one.conversation_id]
+        )
+        self.changes = Changes(transaction, (*found.values(), *self.pairs.values()))
+        self.openings = storage.find_openings(
+            connection,
+            {
+                one.actor
+                for one in commands
+                if one.to and (*domain.order(one.actor, one.to), one.subject) not in self.pairs
+            },
+            transaction.now - HOUR,
+        )
+        self.created: list[Message] = []
+
+    def create(self, command: CreateMessage) -> StoredMessage | Refusal:
+        """Decide one command, after all before it."""
+        key = command.idempotency_key
+        known = self.known.get((command.actor, key)) if key else None
+        if known is not None:
+            return self.repeat(command, known)
+        conversation = self.resolve(command)
+        if isinstance(conversation, Refusal):
+            return conversation
+        conversation, message = domain.add_message(
+            conversation,
+            str(uuid7()),
+            command.actor,
+            command.text,
+            key or None,
+            self.transaction.now,
+            self.transaction.revision,
+        )
+        self.changes.change(conversation)
+        self.created.append(message)
+        if key:
+            self.known[command.actor, key] = message
+        first, second = conversation.first, conversation.second
+        event = MessageCreated(message, (first.unread, second.unread), command.origin)
+        self.transaction.emit((first.user, second.user), event)
+        return StoredMessage(message, duplicate=False)
+
+    def repeat(self, command: CreateMessage, known: Message) -> StoredMessage | Refusal:
+        """Answer a key that has been used: the same answer for the same command only."""
+        if command.conversation_id:
+            meant = command.conversation_id
+        else:
+            pair = (*domain.order(command.actor, command.to), command.subject)
+            meant = self.pairs[pair].id if pair in self.pairs else ""
+        return domain.repeat_message(known, meant, command.text) or StoredMessage(
+            known, duplicate=True
+        )
+
+    def resolve(self, command: CreateMessage) -> Conversation | Refusal:
+        """Find the conversation that is meant, or open it."""
+        if command.conversation_id:
+            return self.changes.of(command.actor, command.conversation_id)
+        pair = domain.order(command.actor, command.to)
+        known = self.pairs.get((*pair, command.subject))
+        if known is not None:
+            # Earlier commands of this transaction may have moved it on.
+            return self.changes.by_id[known.id]
+        openings = self.openings[command.actor]
+        refusal = domain.decide_opening(openings, self.transaction.now, self.limits)
+        if refusal is not None:
+            return refusal
+        openings.append(self.transaction.now)
+        opened = self.changes.open(pair, command.subject, command.actor)
+        self.pairs[*pair, command.subject] = opened
+        return opened
+
+
+def create_messages(
+    limits: Limits, transaction: Transaction, commands: Sequence[CreateMessage]
+) -> list[StoredMessage | Refusal]:
+    """Store messages in their order; each has its own outcome."""
+    refusals = [
+        domain.check_message(
+            one.actor,
+            one.conversation_id,
+            one.to,
+            one.subject,
+            one.text,
+            one.idempotency_key,
+            limits,
+        )
+        for one in commands
+    ]
+    sound = [one for one, refusal in zip(commands, refusals, strict=True) if refusal is None]
+    creation = _MessageCreation(limits, transaction, sound)
+    results = [
+        creation.create(command) if refusal is None else refusal
+        for command, refusal in zip(commands, refusals, strict=True)
+    ]
+    creation.changes.store()
+    storage.insert_messages(transaction.connection, creation.created)
+    return results
+
+
+class _Kind(NamedTuple):
+    """What differs between the two watermarks."""
+
+    read: bool
+    move: Callable[[Side, int, int, int, int], Side | None]
+    place: Callable[[Side], tuple[int, int]]
+
+
+_READ = _Kind(
+    read=True,
+    move=domain.mark_read,
+    place=lambda side: (side.read_seq, side.read_at),
+)
+_DELIVERED = _Kind(
+    read=False,
+    move=lambda side, _count, seq, now, revision: domain.mark_delivered(side, seq, now, revision),
+    place=lambda side: (side.delivered_seq, side.delivered_at),
+)
+
+
+class _Marked(NamedTuple):
+    mark: Mark
+    conversation: Conversation
+    seq: int
+    at: int
+    moved: bool
+
+
+def _move(
+    kind: _Kind,
+    mark: Mark,
+    changes: Changes,
+    limits_of_marks: dict[tuple[str, int], Message],
+    transaction: Transaction,
+) -> _Marked | Refusal:
+    conversation = changes.of(mark.actor, mark.conversation_id)
+    if isinstance(conversation, Refusal):
+        return conversation
+    message = limits_of_marks.get((mark.conversation_id, mark.seq))
+    count, seq = domain.incoming_at(conversation, mark.actor, message)
+    side = conversation.side(mark.actor)
+    moved = kind.move(side, count, seq, transaction.now, transaction.revision)
+    if moved is not None:
+        conversation = conversation.with_side(moved, transaction.revision)
+        changes.change(conversation)
+    return _Marked(mark, conversation, *kind.place(moved or side), moved is not None)
+
+
+def _mark(
+    kind: _Kind, transaction: Transaction, marks: Sequence[Mark]
+) -> list[Watermark | Refusal]:
+    connection = transaction.connection
+    refusals = [domain.check_mark(one.actor, one.conversation_id, one.seq) for one in marks]
+    sound = [one for one, refusal in zip(marks, refusals, strict=True) if refusal is None]
+    found = storage.find_conversations(connection, [one.conversation_id for one in sound])
+    changes = Changes(transaction, found.values())
+    # A mark at or beyond the end needs no message looked up: the conversation knows its end.
+    limits_of_marks = storage.find_messages_at(
+        connection,
+        [
+            (one.conversation_id, one.seq)
+            for one in sound
+            if one.conversation_id in found and 0 < one.seq < found[one.conversation_id].last_seq
+        ],
+    )
+    marked = [
+        _move(kind, mark, changes, limits_of_marks, transaction) if refusal is None else refusal
+        for mark, refusal in zip(marks, refusals, strict=True)
+    ]
+    changes.store()
+    standing = storage.find_messages_at(
+        connection,
+        [(one.conversation.id, one.seq) for one in marked if isinstance(one, _Marked) and one.seq],
+    )
+    results: list[Watermark | Refusal] = []
+    for one in marked:
+        if isinstance(one, Refusal):
+            results.append(one)
+            continue
+        message = standing.get((one.conversation.id, one.seq))
+        actor = one.mark.actor
+        results.append(Watermark(one.conversation.id, actor, message, one.at, one.moved))
+        if one.moved and message is not None:
+            recipients = (message.sender, actor) if kind.read else (message.sender,)
+            event = WatermarkMoved(kind.read, actor, message, one.at, one.mark.origin)
+            transaction.emit(recipients, event)
+    return results
+
+
+def mark_read(transaction: Transaction, marks: Sequence[Mark]) -> list[Watermark | Refusal]:
+    """Move read watermarks forward; what is read is delivered."""
+    return _mark(_READ, transaction, marks)
+
+
+def mark_delivered(transaction: Transaction, marks: Sequence[Mark]) -> list[Watermark | Refusal]:
+    """Move delivered watermarks forward."""
+    return _mark(_DELIVERED, transaction, marks)
+
+
+class Commands:
+    """The operations with their limits bound: made once, for the writer groups by identity."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.create_conversations = partial(create_conversations, limits)
+        self.create_messages = partial(create_messages, limits)
+        self.mark_read = mark_read
+        self.mark_delivered = mark_delivered

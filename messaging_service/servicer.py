@@ -1,0 +1,276 @@
+"""The contract's methods: each translates, delegates and translates back. No rule is in here."""
+
+# The contract gives the names of the methods, and a context that few of them need.
+# ruff: noqa: N802, ARG002
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, TypeVar
+
+import grpc
+from google.rpc import status_pb2
+from parley.messaging.v1 import messaging_pb2 as pb
+from parley.messaging.v1 import messaging_pb2_grpc
+
+from messaging_service import domain, failures, operations, queries, translation
+from messaging_service.domain import Refusal, Typing
+from messaging_service.operations import Commands, StoredMessage, Watermark
+from messaging_service.settings import MessagingSettings
+from service_kit.clock import Position
+from service_kit.readers import Readers
+from service_kit.rpc_errors import RpcError
+from service_kit.watch import WatchHub
+from service_kit.writer import Events, Operation, Writer
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Result = TypeVar("Result")
+
+PARTICIPANTS_REMEMBERED = 10_000
+
+
+class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
+    """Serves the contract from a writer, readers and a hub."""
+
+    def __init__(
+        self, settings: MessagingSettings, writer: Writer, readers: Readers, hub: WatchHub
+    ) -> None:
+        self._settings = settings
+        self._writer = writer
+        self._readers = readers
+        self._hub = hub
+        self._commands = Commands(settings.limits())
+        self._participants: OrderedDict[str, tuple[str, str]] = OrderedDict()
+
+    async def CreateConversation(
+        self, request: pb.CreateConversationRequest, context: Context
+    ) -> pb.CreateConversationResponse:
+        command = operations.CreateConversation(tuple(request.participants), request.subject)
+        created = await self._write_one(self._commands.create_conversations, command)
+        view = queries.ConversationView(created.conversation, created.last_message)
+        return pb.CreateConversationResponse(
+            conversation=translation.conversation(view, ""), created=created.created
+        )
+
+    async def CreateMessage(
+        self, request: pb.CreateMessageRequest, context: Context
+    ) -> pb.CreateMessageResponse:
+        stored = await self._write_one(self._commands.create_messages, _create_message(request))
+        return pb.CreateMessageResponse(stored=translation.stored_message(stored))
+
+    async def BatchCreateMessages(
+        self, request: pb.BatchCreateMessagesRequest, context: Context
+    ) -> pb.BatchCreateMessagesResponse:
+        self._check_batch("requests", request.requests)
+        commands = [_create_message(one) for one in request.requests]
+        outcomes = await self._writer.submit(self._commands.create_messages, commands)
+        result = pb.BatchCreateMessagesResponse.Result
+        return pb.BatchCreateMessagesResponse(
+            results=[
+                result(stored=translation.stored_message(outcome))
+                if isinstance(outcome, StoredMessage)
+                else result(status=_status(outcome))
+                for outcome in outcomes
+            ]
+        )
+
+    async def ListConversations(
+        self, request: pb.ListConversationsRequest, context: Context
+    ) -> pb.ListConversationsResponse:
+        page = _accepted(
+            await self._readers.run(
+                queries.list_conversations,
+                request.actor,
+                request.page_size,
+                request.page_token,
+                self._settings.conversations_page,
+            )
+        )
+        return pb.ListConversationsResponse(
+            conversations=[
+                translation.conversation(view, request.actor) for view in page.conversations
+            ],
+            next_page_token=page.next_page_token,
+        )
+
+    async def ListMessages(
+        self, request: pb.ListMessagesRequest, context: Context
+    ) -> pb.ListMessagesResponse:
+        page = _accepted(
+            await self._readers.run(
+                queries.list_messages,
+                request.actor,
+                request.conversation_id,
+                request.before_seq if request.HasField("before_seq") else None,
+                request.after_seq if request.HasField("after_seq") else None,
+                request.page_size,
+                self._settings.messages_page,
+            )
+        )
+        messages = map(translation.message, page.messages)
+        return pb.ListMessagesResponse(messages=messages, more=page.more)
+
+    async def GetConversation(
+        self, request: pb.GetConversationRequest, context: Context
+    ) -> pb.GetConversationResponse:
+        view = _accepted(
+            await self._readers.run(
+                queries.get_conversation, request.actor, request.conversation_id
+            )
+        )
+        return pb.GetConversationResponse(
+            conversation=translation.conversation(view, request.actor)
+        )
+
+    async def GetMessages(
+        self, request: pb.GetMessagesRequest, context: Context
+    ) -> pb.GetMessagesResponse:
+        self._check_batch("message_ids", request.message_ids)
+        found = await self._readers.run(
+            queries.get_messages, request.actor, tuple(request.message_ids)
+        )
+        return pb.GetMessagesResponse(messages=map(translation.message, found))
+
+    async def MarkRead(self, request: pb.MarkReadRequest, context: Context) -> pb.MarkReadResponse:
+        return pb.MarkReadResponse(
+            results=await self._mark(self._commands.mark_read, request.marks)
+        )
+
+    async def MarkDelivered(
+        self, request: pb.MarkDeliveredRequest, context: Context
+    ) -> pb.MarkDeliveredResponse:
+        return pb.MarkDeliveredResponse(
+            results=await self._mark(self._commands.mark_delivered, request.marks)
+        )
+
+    async def SendTyping(
+        self, request: pb.SendTypingRequest, context: Context
+    ) -> pb.SendTypingResponse:
+        self._check_batch("signals", request.signals)
+        known = await self._participants_of({one.conversation_id for one in request.signals})
+        results: list[pb.SendTypingResponse.Result] = []
+        events: Events = []
+        for signal in request.signals:
+            pair = known.get(signal.conversation_id, ())
+            refusal = domain.check_user("actor", signal.actor)
+            if refusal is None and signal.actor not in pair:
+                refusal = domain.conversation_not_found()
+            status = failures.refusal_status(refusal) if refusal else None
+            results.append(pb.SendTypingResponse.Result(status=status))
+            if refusal is None:
+                others = tuple(user for user in pair if user != signal.actor)
+                events.append((others, Typing(signal.conversation_id, signal.actor, signal.typing)))
+        self._hub.publish_ephemeral(events)
+        return pb.SendTypingResponse(results=results)
+
+    async def Watch(
+        self, request: pb.WatchRequest, context: Context
+    ) -> AsyncIterator[pb.WatchResponse]:
+        watcher = self._hub.open(request.watcher_name)
+        try:
+            epoch = self._hub.position.epoch
+            yield pb.WatchResponse(
+                watcher_id=watcher.id, position=translation.position(self._hub.position)
+            )
+            async for revision, events in watcher:
+                yield pb.WatchResponse(
+                    watcher_id=watcher.id,
+                    position=pb.Position(epoch=epoch, revision=revision),
+                    events=events,  # type: ignore[arg-type]  # the hub knows no contract
+                )
+        finally:
+            self._hub.forget(watcher)
+
+    async def UpdateWatch(
+        self, request: pb.UpdateWatchRequest, context: Context
+    ) -> pb.UpdateWatchResponse:
+        position = self._hub.update(request.watcher_id, request.add_users, request.remove_users)
+        return pb.UpdateWatchResponse(position=translation.position(position))
+
+    async def ListChanges(
+        self, request: pb.ListChangesRequest, context: Context
+    ) -> pb.ListChangesResponse:
+        page = _accepted(
+            await self._readers.run(
+                queries.list_changes,
+                request.user,
+                Position(request.after.epoch, request.after.revision),
+                Position(request.until.epoch, request.until.revision),
+                request.page_size,
+                request.page_token,
+                self._settings.changes_page,
+            )
+        )
+        return pb.ListChangesResponse(
+            complete=page.complete,
+            changes=[translation.change(one, request.user) for one in page.changes],
+            next_page_token=page.next_page_token,
+        )
+
+    async def _write_one(
+        self, operation: Operation[Any, Result | Refusal], command: object
+    ) -> Result:
+        (outcome,) = await self._writer.submit(operation, (command,))
+        return _accepted(outcome)
+
+    async def _mark(
+        self,
+        operation: Operation[operations.Mark, Watermark | Refusal],
+        marks: Sequence[pb.Mark],
+    ) -> list[pb.MarkResult]:
+        self._check_batch("marks", marks)
+        commands = [
+            operations.Mark(one.actor, one.conversation_id, one.seq, one.origin) for one in marks
+        ]
+        return [
+            pb.MarkResult(watermark=translation.watermark(outcome))
+            if isinstance(outcome, Watermark)
+            else pb.MarkResult(status=_status(outcome))
+            for outcome in await self._writer.submit(operation, commands)
+        ]
+
+    async def _participants_of(self, ids: set[str]) -> dict[str, tuple[str, str]]:
+        """Who takes part never changes, so that it may be remembered."""
+        known = {one: self._participants[one] for one in ids if one in self._participants}
+        unknown = tuple(ids - known.keys())
+        if unknown:
+            found = await self._readers.run(queries.participants, unknown)
+            known |= found
+            self._participants |= found
+            while len(self._participants) > PARTICIPANTS_REMEMBERED:
+                self._participants.popitem(last=False)
+        return known
+
+    def _check_batch(self, field: str, items: Sequence[object]) -> None:
+        if len(items) > self._settings.max_batch:
+            raise RpcError(failures.batch_too_large(field, len(items), self._settings.max_batch))
+
+
+def _create_message(request: pb.CreateMessageRequest) -> operations.CreateMessage:
+    return operations.CreateMessage(
+        request.actor,
+        request.conversation_id,
+        request.to,
+        request.subject,
+        request.text,
+        request.idempotency_key,
+        request.origin,
+    )
+
+
+def _status(outcome: object) -> status_pb2.Status:
+    """Build the status of what is no success: a refusal, or an exception of the writer."""
+    if isinstance(outcome, Refusal):
+        return failures.refusal_status(outcome)
+    status = failures.translate(outcome) if isinstance(outcome, Exception) else None
+    if status is None:
+        raise TypeError(f"neither a success nor a refusal: {type(outcome).__name__}")
+    return status
+
+
+def _accepted(outcome: Result | Refusal | Exception) -> Result:
+    """Give a success; end the call with the status of anything else."""
+    if isinstance(outcome, Refusal):
+        raise RpcError(failures.refusal_status(outcome))
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome

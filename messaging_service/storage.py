@@ -1,0 +1,305 @@
+"""Tables and queries. Every query of a hot path goes through an index, and none sorts a page."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    MetaData,
+    Row,
+    String,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    select,
+    tuple_,
+)
+
+from messaging_service.domain import Conversation, Message, Side
+from service_kit.clock import add_clock
+from service_kit.database import as_given, bulk_insert, bulk_update, given_rows, given_values
+
+metadata = MetaData()
+add_clock(metadata)
+
+_SIDE_NUMBERS = Side._fields[1:]
+
+
+def _side_columns(side: str) -> list[Column[Any]]:
+    user = Column(f"{side}_id", String, nullable=False)
+    numbers = (Column(f"{side}_{name}", BigInteger, nullable=False) for name in _SIDE_NUMBERS)
+    return [user, *numbers]
+
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("subject", String, nullable=False),
+    Column("opened_by", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("activity", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    *_side_columns("first"),
+    *_side_columns("second"),
+    UniqueConstraint("first_id", "second_id", "subject", name="conversations_pair"),
+    Index("conversations_first_activity", "first_id", "activity", "id"),
+    Index("conversations_second_activity", "second_id", "activity", "id"),
+    Index("conversations_first_revision", "first_id", "revision"),
+    Index("conversations_second_revision", "second_id", "revision"),
+    Index("conversations_opened", "opened_by", "created_at"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("conversation_id", String, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("id", String, nullable=False),
+    Column("sender_id", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("text", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("idempotency_key", String),
+    Column("first_incoming_count", BigInteger, nullable=False),
+    Column("first_incoming_seq", BigInteger, nullable=False),
+    Column("second_incoming_count", BigInteger, nullable=False),
+    Column("second_incoming_seq", BigInteger, nullable=False),
+    UniqueConstraint("id", name="messages_id"),
+    UniqueConstraint("sender_id", "idempotency_key", name="messages_key"),
+    Index("messages_revision", "conversation_id", "revision"),
+    # A history lies together on the disk, in the order in which it is read.
+    sqlite_with_rowid=False,
+)
+
+_CONVERSATION_COLUMNS = tuple(column.name for column in conversations.columns)
+_CHANGING_COLUMNS = tuple(
+    name
+    for name in _CONVERSATION_COLUMNS
+    if name not in {"id", "subject", "opened_by", "created_at", "first_id", "second_id"}
+)
+_MESSAGE_COLUMNS = tuple(column.name for column in messages.columns)
+_FIRST_SIDE = len(Conversation._fields) - 2
+_SECOND_SIDE = _FIRST_SIDE + len(Side._fields)
+
+
+def _conversation(row: Row[Any]) -> Conversation:
+    first, second = row[_FIRST_SIDE:_SECOND_SIDE], row[_SECOND_SIDE:]
+    return Conversation._make((*row[:_FIRST_SIDE], Side._make(first), Side._make(second)))
+
+
+# --- Statements, each built once --------------------------------------------------------------
+
+_BY_IDS = select(conversations).where(conversations.c.id.in_(given_values("ids")))
+
+_pairs, _pairs_match = given_rows(
+    "rows", (conversations.c.first_id, conversations.c.second_id, conversations.c.subject)
+)
+_BY_PAIRS = select(conversations).select_from(_pairs.join(conversations, _pairs_match))
+
+_OPENINGS = select(conversations.c.opened_by, conversations.c.created_at).where(
+    conversations.c.opened_by.in_(given_values("users")),
+    conversations.c.created_at > bindparam("since"),
+)
+
+_places, _places_match = given_rows("rows", (messages.c.conversation_id, messages.c.seq))
+_BY_PLACES = select(messages).select_from(_places.join(messages, _places_match))
+
+_keys, _keys_match = given_rows("rows", (messages.c.sender_id, messages.c.idempotency_key))
+_BY_KEYS = select(messages).select_from(_keys.join(messages, _keys_match))
+
+_BY_MESSAGE_IDS = select(messages).where(messages.c.id.in_(given_values("ids")))
+
+_IN_CONVERSATION = select(messages).where(
+    messages.c.conversation_id == bindparam("conversation_id")
+)
+_BEFORE = (
+    _IN_CONVERSATION.where(messages.c.seq < bindparam("seq"))
+    .order_by(messages.c.seq.desc())
+    .limit(bindparam("count", type_=BigInteger))
+)
+_AFTER = (
+    _IN_CONVERSATION.where(messages.c.seq > bindparam("seq"))
+    .order_by(messages.c.seq)
+    .limit(bindparam("count", type_=BigInteger))
+)
+
+_PAGES = tuple(
+    select(conversations)
+    .where(
+        side == bindparam("user"),
+        tuple_(conversations.c.activity, conversations.c.id)
+        < tuple_(bindparam("activity", type_=BigInteger), bindparam("id", type_=String)),
+    )
+    .order_by(conversations.c.activity.desc(), conversations.c.id.desc())
+    .limit(bindparam("count", type_=BigInteger))
+    for side in (conversations.c.first_id, conversations.c.second_id)
+)
+
+_CHANGED = tuple(
+    select(conversations).where(
+        side == bindparam("user"), conversations.c.revision > bindparam("after")
+    )
+    for side in (conversations.c.first_id, conversations.c.second_id)
+)
+
+_CHANGED_MESSAGES = (
+    select(messages)
+    .where(
+        messages.c.conversation_id == bindparam("conversation_id"),
+        messages.c.revision > bindparam("after"),
+        messages.c.revision <= bindparam("until"),
+    )
+    .order_by(messages.c.revision, messages.c.seq)
+    .limit(bindparam("count", type_=BigInteger))
+)
+
+HOT_STATEMENTS = {
+    "conversations by id": _BY_IDS,
+    "conversations by pair": _BY_PAIRS,
+    "openings": _OPENINGS,
+    "messages by place": _BY_PLACES,
+    "messages by key": _BY_KEYS,
+    "messages by id": _BY_MESSAGE_IDS,
+    "messages before": _BEFORE,
+    "messages after": _AFTER,
+    "conversations page, first": _PAGES[0],
+    "conversations page, second": _PAGES[1],
+    "conversations changed, first": _CHANGED[0],
+    "conversations changed, second": _CHANGED[1],
+    "messages changed": _CHANGED_MESSAGES,
+}
+"""By name, for whoever wants to see their query plans."""
+
+
+# --- Reading -----------------------------------------------------------------------------------
+
+
+def find_conversations(connection: Connection, ids: Iterable[str]) -> dict[str, Conversation]:
+    """Find conversations by id."""
+    wanted = as_given(set(ids))
+    if wanted == "[]":
+        return {}
+    rows = connection.execute(_BY_IDS, {"ids": wanted})
+    return {row.id: _conversation(row) for row in rows}
+
+
+def find_pairs(
+    connection: Connection, pairs: Iterable[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], Conversation]:
+    """Find conversations by (first user, second user, subject)."""
+    wanted = as_given(set(pairs))
+    if wanted == "[]":
+        return {}
+    found = map(_conversation, connection.execute(_BY_PAIRS, {"rows": wanted}))
+    return {(one.first.user, one.second.user, one.subject): one for one in found}
+
+
+def find_openings(connection: Connection, users: Iterable[str], since: int) -> dict[str, list[int]]:
+    """Find when each of `users` opened conversations after `since`."""
+    found: dict[str, list[int]] = {user: [] for user in users}
+    if found:
+        given = {"users": as_given(found), "since": since}
+        for row in connection.execute(_OPENINGS, given):
+            found[row.opened_by].append(row.created_at)
+    return found
+
+
+def find_messages_at(
+    connection: Connection, places: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int], Message]:
+    """Find messages by (conversation id, seq)."""
+    wanted = as_given(set(places))
+    if wanted == "[]":
+        return {}
+    found = map(Message._make, connection.execute(_BY_PLACES, {"rows": wanted}))
+    return {(message.conversation_id, message.seq): message for message in found}
+
+
+def find_keys(
+    connection: Connection, keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], Message]:
+    """Find messages by (sender, idempotency key)."""
+    wanted = as_given(set(keys))
+    if wanted == "[]":
+        return {}
+    found = map(Message._make, connection.execute(_BY_KEYS, {"rows": wanted}))
+    return {(message.sender, message.idempotency_key or ""): message for message in found}
+
+
+def find_messages(connection: Connection, ids: Iterable[str]) -> dict[str, Message]:
+    """Find messages by id."""
+    rows = connection.execute(_BY_MESSAGE_IDS, {"ids": as_given(set(ids))})
+    return {message.id: message for message in map(Message._make, rows)}
+
+
+def page_before(
+    connection: Connection, conversation_id: str, seq: int, count: int
+) -> list[Message]:
+    """The last `count` messages before `seq`, newest first."""
+    given = {"conversation_id": conversation_id, "seq": seq, "count": count}
+    return [Message._make(row) for row in connection.execute(_BEFORE, given)]
+
+
+def page_after(connection: Connection, conversation_id: str, seq: int, count: int) -> list[Message]:
+    """The first `count` messages after `seq`, oldest first."""
+    given = {"conversation_id": conversation_id, "seq": seq, "count": count}
+    return [Message._make(row) for row in connection.execute(_AFTER, given)]
+
+
+def page_of_conversations(
+    connection: Connection, user: str, below: tuple[int, str], count: int
+) -> list[Conversation]:
+    """The first `count` conversations of `user` below (activity, id), newest activity first."""
+    given = {"user": user, "activity": below[0], "id": below[1], "count": count}
+    # One ordered page of each index, joined here, for a database would sort their union.
+    found = [_conversation(row) for page in _PAGES for row in connection.execute(page, given)]
+    found.sort(key=lambda one: (one.activity, one.id), reverse=True)
+    return found[:count]
+
+
+def changed_conversations(connection: Connection, user: str, after: int) -> list[Conversation]:
+    """The conversations of `user` in which anything happened after the revision."""
+    given = {"user": user, "after": after}
+    return [_conversation(row) for side in _CHANGED for row in connection.execute(side, given)]
+
+
+def changed_messages(
+    connection: Connection, conversation_id: str, after: int, until: int, count: int
+) -> list[Message]:
+    """The first `count` messages with after < revision <= until."""
+    given = {
+        "conversation_id": conversation_id,
+        "after": after,
+        "until": until,
+        "count": count,
+    }
+    return [Message._make(row) for row in connection.execute(_CHANGED_MESSAGES, given)]
+
+
+# --- Writing -----------------------------------------------------------------------------------
+
+
+def insert_conversations(connection: Connection, opened: Iterable[Conversation]) -> None:
+    """Store new conversations."""
+    rows = [(*one[:_FIRST_SIDE], *one.first, *one.second) for one in opened]
+    bulk_insert(connection, conversations, _CONVERSATION_COLUMNS, rows)
+
+
+def update_conversations(connection: Connection, changed: Iterable[Conversation]) -> None:
+    """Store the new state of conversations that stand already."""
+    rows = [
+        (one.revision, one.activity, one.last_seq, *one.first[1:], *one.second[1:], one.id)
+        for one in changed
+    ]
+    bulk_update(connection, conversations, "id", _CHANGING_COLUMNS, rows)
+
+
+def insert_messages(connection: Connection, created: Sequence[Message]) -> None:
+    """Store new messages."""
+    bulk_insert(connection, messages, _MESSAGE_COLUMNS, created)

@@ -1,0 +1,132 @@
+"""Domain objects into messages of the contract."""
+
+from functools import lru_cache
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from parley.messaging.v1 import messaging_pb2 as pb
+
+from messaging_service import domain
+from messaging_service.domain import MessageCreated, Typing, WatermarkMoved
+from messaging_service.operations import StoredMessage, Watermark
+from messaging_service.queries import Change, ConversationView
+from service_kit.clock import Position
+
+_KINDS = {domain.TEXT: pb.MESSAGE_KIND_TEXT}
+
+
+@lru_cache(maxsize=256)
+def timestamp(milliseconds: int) -> Timestamp:
+    """Give a time. It is shared: whatever takes it copies it, as fields of messages do."""
+    seconds, rest = divmod(milliseconds, 1000)
+    return Timestamp(seconds=seconds, nanos=rest * 1_000_000)
+
+
+def position(given: Position) -> pb.Position:
+    """Translate a position."""
+    return pb.Position(epoch=given.epoch, revision=given.revision)
+
+
+def message(given: domain.Message) -> pb.Message:
+    """Translate a message."""
+    return pb.Message(
+        id=given.id,
+        conversation_id=given.conversation_id,
+        seq=given.seq,
+        sender=given.sender,
+        kind=_KINDS[given.kind],
+        text=given.text,
+        create_time=timestamp(given.created_at),
+    )
+
+
+def stored_message(given: StoredMessage) -> pb.StoredMessage:
+    """Translate the answer to a new message."""
+    stored = given.message
+    return pb.StoredMessage(
+        id=stored.id,
+        conversation_id=stored.conversation_id,
+        seq=stored.seq,
+        create_time=timestamp(stored.created_at),
+        idempotency_key=stored.idempotency_key or "",
+        duplicate=given.duplicate,
+    )
+
+
+def conversation(view: ConversationView, actor: str) -> pb.Conversation:
+    """Translate a conversation as `actor` sees it; an internal service has no watermarks."""
+    given = view.conversation
+    own = {}
+    if actor:
+        side, peer = given.side(actor), given.peer(actor)
+        own = {
+            "unread": side.unread,
+            "read_up_to": side.read_seq,
+            "peer_read_up_to": peer.read_seq,
+        }
+    return pb.Conversation(
+        id=given.id,
+        subject=given.subject,
+        participants=(given.first.user, given.second.user),
+        create_time=timestamp(given.created_at),
+        last_seq=given.last_seq,
+        last_message=message(view.last_message) if view.last_message else None,
+        **own,
+    )
+
+
+def watermark(given: Watermark) -> pb.Watermark:
+    """Translate where a watermark stands."""
+    standing = given.message
+    if standing is None:
+        return pb.Watermark(conversation_id=given.conversation_id, user=given.user)
+    return pb.Watermark(
+        conversation_id=given.conversation_id,
+        user=given.user,
+        seq=standing.seq,
+        message_id=standing.id,
+        mark_time=timestamp(given.marked_at),
+        moved=given.moved,
+    )
+
+
+def event(recipients: tuple[str, ...], given: object) -> pb.Event:
+    """Translate an event and who is to learn of it."""
+    match given:
+        case MessageCreated():
+            created = pb.MessageCreated(
+                message=message(given.message), unread=given.unread, origin=given.origin
+            )
+            return pb.Event(recipients=recipients, message_created=created)
+        case WatermarkMoved():
+            moved = _watermark_moved(given)
+            if given.read:
+                return pb.Event(recipients=recipients, read=moved)
+            return pb.Event(recipients=recipients, delivered=moved)
+        case Typing():
+            typing = pb.Typing(
+                conversation_id=given.conversation_id, user=given.user, typing=given.typing
+            )
+            return pb.Event(recipients=recipients, typing=typing)
+    raise TypeError(f"not an event of this service: {type(given).__name__}")
+
+
+def _watermark_moved(given: WatermarkMoved) -> pb.WatermarkMoved:
+    at = given.message
+    return pb.WatermarkMoved(
+        conversation_id=at.conversation_id,
+        reader=given.reader,
+        message_id=at.id,
+        seq=at.seq,
+        author=at.sender,
+        message_create_time=timestamp(at.created_at),
+        idempotency_key=at.idempotency_key or "",
+        mark_time=timestamp(given.marked_at),
+        origin=given.origin,
+    )
+
+
+def change(given: Change, user: str) -> pb.ListChangesResponse.Change:
+    """Translate the events of one revision, all for one user."""
+    return pb.ListChangesResponse.Change(
+        revision=given.revision, events=[event((user,), one) for one in given.events]
+    )
