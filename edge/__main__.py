@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -119,6 +120,9 @@ def main() -> int:
     try:
         settings = Settings.from_environment()
         logs.configure(settings.log_level, "edge")
+        if logging.getLogger().level < logging.INFO:
+            # At its lowest level the server writes every packet, and so what people say.
+            logging.getLogger("uvicorn.error").setLevel(logging.INFO)
     except (ValidationError, ValueError) as error:
         print(f"edge: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2

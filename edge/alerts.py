@@ -1,9 +1,10 @@
 """From events of a Watch stream to packets, and into the outboxes of those concerned."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
+import structlog
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.cursors import Position
@@ -12,6 +13,8 @@ from edge.hub import Hub
 from edge.packets import Format, Frame, Op
 from edge.payloads import AlertNewMsg, Resumed, StatusMsg, Typing
 from edge.translation import message_payload, optional, seen_payload, timestamp
+
+_logger = structlog.get_logger(__name__)
 
 
 class Push(NamedTuple):
@@ -29,6 +32,15 @@ class Push(NamedTuple):
 
 def push_of(event: pb.Event, user: str) -> Push | None:
     """The packet that tells `user` of `event`; None when there is nothing to tell."""
+    try:
+        return _push_of(event, user)
+    except Exception:
+        # An event that makes no sense must not stop those after it, now and at every resume.
+        _logger.exception("an event could not be told", kind=event.WhichOneof("event"))
+        return None
+
+
+def _push_of(event: pb.Event, user: str) -> Push | None:
     match event.WhichOneof("event"):
         case "message_created":
             return _message_created(event, user)
@@ -69,6 +81,12 @@ def _message_created(event: pb.Event, user: str) -> Push:
     )
 
 
+def around(hub: Hub, epoch: str, revision: int) -> tuple[str, str]:
+    """The cursors of a session that has all of a revision, and of one that has not yet."""
+    after, before = Position(epoch, revision), Position(epoch, revision - 1)
+    return hub.cursor(SERVICE, after), hub.cursor(SERVICE, before)
+
+
 class MessagingAlerts:
     """Pushes what the messaging service tells. A packet is encoded once for each format."""
 
@@ -85,7 +103,7 @@ class MessagingAlerts:
             if not event.HasField("typing"):
                 for user in event.recipients:
                     last[user] = index
-        after, before = self._hub.cursor(SERVICE, revision), self._hub.cursor(SERVICE, revision - 1)
+        after, before = around(self._hub, self._hub.positions[SERVICE].epoch, revision)
         for index, event in enumerate(events):
             for user in event.recipients:
                 sessions = users.get(user)
@@ -105,12 +123,11 @@ class MessagingAlerts:
                         frames[session.format] = frame
                     session.push(revision if push.stored else None, frame, push.confirms)
 
-    def start_over(self, position: Position, *, everyone: bool) -> None:
+    def start_over(self, users: Iterable[str], position: Position, *, everyone: bool) -> None:
         """Tell sessions that nobody can say what they missed."""
-        for session in self._hub:
-            if session.floor is None or everyone:
-                session.floor = position.revision
-                resumed = Resumed(
-                    replayed=0, complete=False, cur=self._hub.cursor(SERVICE, position.revision)
-                )
-                session.send(Op.RESUMED, resumed)
+        cursor = self._hub.cursor(SERVICE, position)
+        for user in users:
+            for session in self._hub.of(user):
+                if session.start_over(position.revision, everyone=everyone):
+                    resumed = Resumed(replayed=0, complete=False, cur=cursor)
+                    session.send(Op.RESUMED, resumed, cur=cursor)

@@ -93,17 +93,14 @@ class SocketEndpoint:
         hub, feed = self._edge.hub, self._edge.feed
         hub.add(session)
         try:
-            session.start(attach(session, resume[-1] if resume else None))
+            # HELLO is the first packet, so nothing is read and answered before it.
+            await attach(session, resume[-1] if resume else None)
             await session.run()
         finally:
             if hub.remove(session):
                 feed.unfollow(session.user)
 
     async def _admit(self, scope: _Scope) -> Principal:
-        if self._drain.begun:
-            raise _RefusedError(
-                HTTPStatus.SERVICE_UNAVAILABLE, "draining", "This edge is shutting down."
-            )
         origins = [value for name, value in scope["headers"] if name == b"origin"]
         if len(origins) > 1 or not origin_allowed(
             origins[0].decode("latin-1") if origins else None, self._origins
@@ -119,6 +116,11 @@ class SocketEndpoint:
             if error.reason == "keys_unavailable":
                 status = HTTPStatus.SERVICE_UNAVAILABLE
             raise _RefusedError(status, error.reason, str(error)) from None
+        if self._drain.begun:
+            # Asked last, for the keys may have been waited for.
+            raise _RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE, "draining", "This edge is shutting down."
+            )
         settings, hub = self._edge.settings, self._edge.hub
         if len(hub.of(principal.user)) >= settings.sockets_per_user:
             raise _RefusedError(

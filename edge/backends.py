@@ -7,7 +7,6 @@ from typing import Any, Protocol, TypeVar
 
 import grpc
 import structlog
-from google.protobuf.message import Message
 from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
@@ -26,6 +25,9 @@ _CHANNEL_OPTIONS = [
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 2_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # What a person missed, or one commit for many, may be far more than the 4 MiB of default. The
+    # service bounds both; refusing to read them would only have them sent again.
+    ("grpc.max_receive_message_length", 128 * 1024 * 1024),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
@@ -77,7 +79,8 @@ class MessagingBackend:
 
             made: Batcher[Any, Any] = Batcher(
                 call_batch,
-                Message.ByteSize,
+                # Asked of the message itself: the base class has no size.
+                lambda item: item.ByteSize(),
                 batch_items=settings.batch_items,
                 batch_bytes=settings.batch_bytes,
                 waiting_items=settings.waiting_items,

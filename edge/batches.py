@@ -4,6 +4,7 @@ Alone, an item leaves at once. Under load the batches grow by themselves. No tim
 """
 
 import asyncio
+import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
@@ -44,6 +45,10 @@ class Batcher(Generic[Item, Result]):
         self._waiting_items = waiting_items
         self._waiting: deque[tuple[Item, Callable[[Result | Error], None]]] = deque()
         self._caller: asyncio.Task[None] | None = None
+        self._submitted = 0
+        self._answered = 0
+        # Set, and replaced by the next, when a batch has been answered.
+        self._progress = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -53,6 +58,7 @@ class Batcher(Generic[Item, Result]):
         if len(self._waiting) >= self._waiting_items:
             done(OVERLOADED)
             return
+        self._submitted += 1
         self._waiting.append((item, done))
         if self._caller is None:
             self._caller = asyncio.get_running_loop().create_task(self._call_all())
@@ -70,19 +76,37 @@ class Batcher(Generic[Item, Result]):
     async def _call_all(self) -> None:
         try:
             while batch := self._next_batch():
-                results = await self._call([item for item, _ in batch])
-                if isinstance(results, Error):
-                    results = [results] * len(batch)
+                results = await self._results([item for item, _ in batch])
                 for (_, done), result in zip(batch, results, strict=True):
                     try:
                         done(result)
                     except Exception:
                         # A mistake in the handling of one answer must not hold up the others.
                         _logger.exception("an answer could not be handled")
+                self._answered += len(batch)
+                self._progress.set()
+                self._progress = asyncio.Event()
         finally:
             self._caller = None
 
+    async def _results(self, items: list[Item]) -> list[Result | Error]:
+        """One result for each item, whatever the call does: nobody waits for an answer in vain."""
+        try:
+            results = await self._call(items)
+            if isinstance(results, Error):
+                return [results] * len(items)
+            if len(results) != len(items):
+                raise ValueError(f"{len(results)} results for {len(items)} items")  # noqa: TRY301 - logged below
+        except Exception:
+            error_id = str(uuid.uuid4())
+            _logger.exception("a batch could not be sent", error_id=error_id)
+            return [refusal("INTERNAL", f"An internal error, {error_id}.", retryable=True)] * len(
+                items
+            )
+        return results
+
     async def flush(self) -> None:
-        """Return when all that was submitted has been answered."""
-        while self._caller is not None:
-            await asyncio.shield(self._caller)
+        """Return when all that has been submitted until now is answered, whatever comes later."""
+        last = self._submitted
+        while self._answered < last:
+            await self._progress.wait()

@@ -41,6 +41,8 @@ class _Code(NamedTuple):
 
 _UNAVAILABLE = _Code("UNAVAILABLE", retryable=True, message="The service is not available now.")
 _INTERNAL = _Code("INTERNAL", retryable=True)
+# The words of a status that no service of ours gives may be a trace, so they are not shown.
+_UNEXPECTED = _Code("INTERNAL", retryable=True, message="The service failed.")
 
 # By status; what is not here is INTERNAL, for a client can do nothing about it.
 _CODES = {
@@ -50,6 +52,10 @@ _CODES = {
     grpc.StatusCode.ALREADY_EXISTS: _Code("CONFLICT", retryable=False),
     grpc.StatusCode.RESOURCE_EXHAUSTED: _Code("RESOURCE_EXHAUSTED", retryable=True),
     grpc.StatusCode.UNAVAILABLE: _UNAVAILABLE,
+    # The service has gone while it was at it.
+    grpc.StatusCode.CANCELLED: _UNAVAILABLE,
+    # The operator's mistake, not the client's: its token was good.
+    grpc.StatusCode.UNAUTHENTICATED: _UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED: _Code(
         "DEADLINE_EXCEEDED",
         retryable=True,
@@ -60,7 +66,6 @@ _CODES = {
 _STATUS_BY_NUMBER = {status.value[0]: status for status in grpc.StatusCode}
 # A limit that time alone lifts is told apart from a full queue.
 _RATE_LIMITED = _Code("RATE_LIMITED", retryable=True)
-_OWN_CREDENTIAL_REFUSED = grpc.StatusCode.UNAUTHENTICATED
 
 
 def refusal(code: str, message: str, *, retryable: bool = False) -> Error:
@@ -79,7 +84,13 @@ def invalid_argument(field: str, problem: str) -> Error:
 
 
 # The fields of the contract under the names that they bear in packets.
-_FIELD_NAMES = {"conversation_id": "conversation", "page_token": "page", "page_size": "limit"}
+_FIELD_NAMES = {
+    "conversation_id": "conversation",
+    "page_token": "page",
+    "page_size": "limit",
+    "before_seq": "before",
+    "after_seq": "after",
+}
 
 
 def _field_name(path: str) -> str:
@@ -91,7 +102,7 @@ def _field_name(path: str) -> str:
 def from_status(status: status_pb2.Status) -> Error:
     """The error packet of a service's refusal."""
     grpc_code = _STATUS_BY_NUMBER.get(status.code, grpc.StatusCode.UNKNOWN)
-    code = _CODES.get(grpc_code, _INTERNAL)
+    code = _CODES.get(grpc_code, _UNEXPECTED)
     fields: list[FieldProblem] = []
     retry_after_ms: int | None = None
     for detail in status.details:
@@ -119,9 +130,6 @@ def from_status(status: status_pb2.Status) -> Error:
 
 def from_call(error: grpc.aio.AioRpcError) -> Error:
     """The error packet of a call that failed as a whole."""
-    if error.code() is _OWN_CREDENTIAL_REFUSED:
-        # The operator's mistake, not the client's: its token was good.
-        return Error(code=_UNAVAILABLE.code, message=_UNAVAILABLE.message or "", retryable=True)
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
             try:

@@ -7,7 +7,7 @@ more than a delay.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 import grpc
@@ -44,8 +44,10 @@ class Alerts(Protocol):
     def deliver(self, revision: int, events: Sequence[pb.Event], only: str | None = None) -> None:
         """Push the events of one revision, to `only` this user when given."""
 
-    def start_over(self, position: Position, *, everyone: bool) -> None:
-        """Tell sessions that were never attached, or everyone, to ask for everything anew."""
+    def start_over(self, users: Iterable[str], position: Position, *, everyone: bool) -> None:
+        """Tell those sessions of `users` that were never attached, or all of them, to ask for
+        everything anew.
+        """
 
 
 class Feed:
@@ -69,8 +71,9 @@ class Feed:
         self._live_metric = metrics.watch_live.labels(service=SERVICE)
         self._revision_metric = metrics.watch_revision.labels(service=SERVICE)
         self._watcher_id = ""
-        # What this watcher follows as far as the service has confirmed it, and who waits to hear.
-        self._followed: set[str] = set()
+        # Whom this watcher follows as far as the service has confirmed it, with the position after
+        # which their events come, which the stream may yet have to reach; and who waits to hear.
+        self._followed: dict[str, Position] = {}
         self._changed: set[str] = set()
         self._updating: set[str] = set()
         self._waiting: dict[str, list[asyncio.Future[Position]]] = {}
@@ -122,7 +125,7 @@ class Feed:
             self._live_metric.set(1)
             _logger.info("watching", service=SERVICE, revision=first.position.revision)
             # Whoever came while the users were being recovered is followed now.
-            self._changed |= self._hub.users.keys() ^ self._followed
+            self._changed |= self._hub.users.keys() ^ self._followed.keys()
             self._update_soon()
             while True:
                 response = await self._next(stream)
@@ -143,7 +146,7 @@ class Feed:
         position = _position(response.position)
         if response.events:
             self._alerts.deliver(position.revision, response.events)
-        self._hub.positions[SERVICE] = position
+        self._hub.positions[SERVICE] = _later(position, self.position)
         self._revision_metric.set(position.revision)
 
     async def _recover(self, first: Position) -> None:
@@ -157,30 +160,32 @@ class Feed:
             if isinstance(answer, Error):
                 raise _WatchFailedError(answer.message)
             now = _position(answer.position)
-            self._followed.update(users)
+            self._followed.update(dict.fromkeys(users, now))
         last = self.position
-        same_clock = last is not None and last.epoch == now.epoch and last.revision <= now.revision
-        if same_clock and last is not None and last.revision < now.revision:
-            await self._catch_up(users, last, now)
+        complete = last is not None and last.epoch == now.epoch and last.revision <= now.revision
+        if complete and last is not None and last.revision < now.revision:
+            complete = await self._catch_up(users, last, now)
         self._hub.positions[SERVICE] = now
-        self._alerts.start_over(now, everyone=not same_clock)
+        # Only those who are followed: what the others ask for now would miss what comes until then.
+        self._alerts.start_over(users, now, everyone=not complete)
 
-    async def _catch_up(self, users: Sequence[str], last: Position, now: Position) -> None:
+    async def _catch_up(self, users: Sequence[str], last: Position, now: Position) -> bool:
+        """Push what `users` missed. Returns whether that was all."""
         slots = asyncio.Semaphore(_CONCURRENT_RECOVERIES)
 
-        async def catch_up(user: str) -> None:
+        async def catch_up(user: str) -> bool:
             async def deliver(revision: int, events: Sequence[pb.Event]) -> None:
                 self._alerts.deliver(revision, events, only=user)
 
             async with slots:
-                await self.replay(user, last, now, deliver)
+                return await self.replay(user, last, now, deliver)
 
         try:
             async with asyncio.TaskGroup() as group:
-                for user in users:
-                    group.create_task(catch_up(user))
+                tasks = [group.create_task(catch_up(user)) for user in users]
         except* NotLiveError as failures:
             raise _WatchFailedError("missed changes could not be read") from failures
+        return all(task.result() for task in tasks)
 
     async def replay(
         self,
@@ -224,10 +229,9 @@ class Feed:
         """Returns the position after which the user's events come. Raises NotLiveError."""
         if not self.live:
             raise NotLiveError
-        position = self.position
         settled = user not in self._changed and user not in self._updating
-        if settled and user in self._followed and position is not None:
-            return position
+        if settled and user in self._followed:
+            return _later(self._followed[user], self.position)
         future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(user, []).append(future)
         self._changed.add(user)
@@ -256,12 +260,13 @@ class Feed:
 
     async def _update_once(self, changed: set[str]) -> None:
         here = self._hub.users.keys() & changed
+        added = here - self._followed.keys()
         watcher_id = self._watcher_id
         answer = await self._backend.update_watch(
             pb.UpdateWatchRequest(
                 watcher_id=watcher_id,
-                add_users=sorted(here - self._followed),
-                remove_users=sorted((changed - here) & self._followed),
+                add_users=sorted(added),
+                remove_users=sorted((changed - here) & self._followed.keys()),
             )
         )
         if watcher_id != self._watcher_id:
@@ -270,15 +275,17 @@ class Feed:
         if isinstance(answer, Error):
             _logger.warning("users could not be followed", cause=answer.message)
             # The service and this edge disagree about who is followed: watch anew.
-            if self._reading is not None:
+            if self._reading is not None and not self._reading.expired():
                 self._reading.reschedule(asyncio.get_running_loop().time())
             self.live = False
             return
-        self._followed = (self._followed - changed) | here
-        position = _position(answer.position)
-        if self.position is not None and self.position.revision > position.revision:
-            # The stream has been faster than the answer.
-            position = self.position
+        for user in changed - here:
+            self._followed.pop(user, None)
+        # The stream may have been faster than the answer.
+        position = _later(_position(answer.position), self.position)
+        self._followed.update(dict.fromkeys(added, position))
+        # Who came while the service was away, and was not here when the stream was recovered.
+        self._alerts.start_over(added, position, everyone=False)
         for user in changed:
             # Someone who left and came back meanwhile waits for the next round.
             if user in here or user not in self._changed:
@@ -289,6 +296,13 @@ class Feed:
 
 def _position(position: pb.Position) -> Position:
     return Position(position.epoch, position.revision)
+
+
+def _later(position: Position, other: Position | None) -> Position:
+    """The later of two positions on the clock of `position`."""
+    if other is None or other.epoch != position.epoch or other.revision < position.revision:
+        return position
+    return other
 
 
 def _cause(error: BaseException) -> str:

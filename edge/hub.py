@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # A round of PINGs is spread over this many parts of the interval, so that 20,000 sockets do not
 # all answer in the same instant.
-_PARTS = 5
+BEAT_PARTS = 5
 
 
 class Hub:
@@ -66,12 +66,11 @@ class Hub:
         """Return when there is no session left."""
         await self._empty.wait()
 
-    def cursor(self, service: str | None = None, revision: int = 0) -> str:
-        """The cursor of a session to which all was pushed, with `service` at `revision`."""
-        if service is None:
+    def cursor(self, service: str | None = None, position: Position | None = None) -> str:
+        """The cursor of a session to which all was pushed, with `service` at `position`."""
+        if service is None or position is None:
             return cursors.encode(self.positions)
-        at = Position(self.positions[service].epoch, revision)
-        return cursors.encode({**self.positions, service: at})
+        return cursors.encode({**self.positions, service: position})
 
     async def beat(self) -> None:
         """Send PING at every interval, and close who is silent or whose token has expired."""
@@ -79,10 +78,11 @@ class Hub:
         next_tick = loop.time()
         part = 0
         while True:
-            next_tick += self._ping_interval / _PARTS
+            # What a stalled process has missed is not made up for with a burst.
+            next_tick = max(next_tick + self._ping_interval / BEAT_PARTS, loop.time())
             await asyncio.sleep(next_tick - loop.time())
             self._tick(loop.time(), part)
-            part = (part + 1) % _PARTS
+            part = (part + 1) % BEAT_PARTS
 
     def _tick(self, now: float, part: int) -> None:
         cursor = self.cursor() or None

@@ -12,8 +12,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 class Outbox:
     """Frames leave in order. A task runs only while there is something to send, so an idle socket
-    costs none. What the client does not read is bounded by `limit` bytes; beyond that `overflowed`
-    is called once and nothing more is taken.
+    costs none. When more than `limit` bytes wait already, the next frame makes it call `overflowed`
+    once, and nothing more is taken: one frame may be larger than the limit, two may not.
     """
 
     def __init__(self, send: Send, limit: int, overflowed: Callable[[], None]) -> None:
@@ -31,11 +31,11 @@ class Outbox:
         """Queue a frame; it is dropped when the outbox is closed."""
         if not self._open:
             return
-        self._bytes += frame.size
         if self._bytes > self._limit:
             self.discard()
             self._overflowed()
             return
+        self._bytes += frame.size
         if self._bytes > self._limit // 2:
             self._room.clear()
         self._frames.append(frame)
@@ -60,7 +60,9 @@ class Outbox:
 
     async def room(self) -> None:
         """Wait until less than half of the limit is used, or the outbox is closed."""
-        await self._room.wait()
+        # Many may wait; whoever is first may take all of it.
+        while not self._room.is_set():
+            await self._room.wait()
 
     def discard(self) -> None:
         """Take nothing more, and forget what has not been sent."""

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 Identifier = Annotated[str, Meta(min_length=1, max_length=128)]
 IdempotencyKey = Annotated[str, Meta(min_length=1, max_length=64)]
-Seq = Annotated[int, Meta(ge=1, lt=2**63)]
+Seq = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Cursor = Annotated[str, Meta(max_length=1024)]
 
 
@@ -46,7 +46,7 @@ class OpenedConversation(Struct, frozen=True):
 class AskMessages(Struct, frozen=True):
     conversation: Identifier
     before: Seq | UnsetType = UNSET
-    after: Annotated[int, Meta(ge=0, lt=2**63)] | UnsetType = UNSET
+    after: Annotated[int, Meta(ge=0, le=2**63 - 1)] | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
 
 

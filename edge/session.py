@@ -15,7 +15,7 @@ from edge.authentication import Authenticator, Principal
 from edge.backends import MessagingBackend
 from edge.failures import CloseCode, invalid_argument, refusal
 from edge.feed import Feed
-from edge.hub import Hub
+from edge.hub import BEAT_PARTS, Hub
 from edge.metrics import Metrics
 from edge.outbox import Outbox
 from edge.packets import BadPacketError, Format, Frame, InvalidPayloadError, Op
@@ -78,7 +78,7 @@ class Session:
         self.format = format_
         self.id = str(uuid_utils.uuid7())
         self.last_heard = asyncio.get_running_loop().time()
-        self.beat_part = len(edge.hub) % 5
+        self.beat_part = len(edge.hub) % BEAT_PARTS
         # Alerts up to this revision reached the client another way: by a replay, or because it
         # has yet to ask. None: not attached to the feed.
         self.floor: int | None = None
@@ -120,16 +120,20 @@ class Session:
         self.send(Op.ERROR, error, re=re)
 
     def ping(self, frame: Frame) -> None:
-        """Queue a PING, but not into a replay: its cursor would skip what is still to come."""
-        if self._held is None and self.floor is not None:
+        """Queue a PING, but not before HELLO, and without the cursor while that would skip what is
+        still to come.
+        """
+        if self.settled:
             self._outbox.put(frame)
-        else:
+        elif self._held is None or self.floor is not None:
             self._outbox.put(self.format.encode(Op.PING, {}))
 
     def push(
         self, revision: int | None, frame: Frame, confirms: tuple[str, int] | None = None
     ) -> None:
         """Queue a live alert of this revision; None for what no revision numbers."""
+        if self.closing:
+            return
         if revision is None:
             if self._held is None:
                 self._outbox.put(frame)
@@ -142,6 +146,32 @@ class Session:
             self._outbox.put(frame)
             if confirms is not None:
                 self.unconfirmed.append((revision, *confirms))
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything up to the hub's cursor has been queued for this client."""
+        return self._held is None and self.floor is not None
+
+    def start_over(self, revision: int, *, everyone: bool) -> bool:
+        """Go on from `revision`, if never attached or if `everyone` has to. Returns whether the
+        client must be told; a session that is only being attached is on the new clock anyway.
+        """
+        if self.floor is None:
+            if self._held is not None:
+                return False
+        elif not everyone:
+            return False
+        self.floor = revision
+        # Revisions of another clock say nothing on this one.
+        self.unconfirmed.clear()
+        if self._held is not None:
+            self._held.clear()
+            self._held_bytes = 0
+        return True
+
+    async def room(self) -> None:
+        """Wait until the client has read enough for an answer of any size."""
+        await self._outbox.room()
 
     def hold(self) -> bool:
         """Keep live alerts back until `release`. False when they are kept back already."""
@@ -186,6 +216,8 @@ class Session:
             self._outbox.discard()
             for task in self._requests:
                 task.cancel()
+            # A peer that has closed but reads nothing would hold what the server has yet to send.
+            loop.call_later(edge.settings.close_timeout_seconds, self._abort)
 
     def _handle(self, event: Any) -> None:
         try:
@@ -215,7 +247,7 @@ class Session:
     def start(
         self,
         waiting: Coroutine[Any, Any, None],
-        name: str = "handshake",
+        name: str,
         re: int | str | None = None,
     ) -> None:
         """Run what has to wait, beside the receiving, as long as the session lasts."""

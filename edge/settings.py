@@ -55,8 +55,9 @@ class Settings(BaseSettings):
     close_timeout_seconds: Seconds = 5
 
     max_packet_bytes: Count = 64 * 1024
-    # Encoded packets that wait for one slow reader (4101).
-    outbox_bytes: Count = 1024 * 1024
+    # Encoded packets that wait for one slow reader (4101). More than one commit brings at once, so
+    # that a burst does not close a reader who is fast enough.
+    outbox_bytes: Count = 4 * 1024 * 1024
     # Requests of one socket that are being answered at the same time; more wait in the socket.
     requests_per_socket: Count = 16
     # Undecodable packets of one socket within a minute (4400).

@@ -9,6 +9,7 @@ from websockets.server import ServerProtocol
 
 from edge.failures import CloseCode
 
+_LINGER_SECONDS = 2.0
 ABORT_EXTENSION = "parley.abort"
 
 
@@ -32,6 +33,35 @@ class PacketProtocol(WebSocketsSansIOProtocol):
         self.conn = _PacketServerProtocol(
             extensions=[], max_size=self.config.ws_max_size, logger=self.logger
         )
+
+        self._lingering = False
+
+    def data_received(self, data: bytes) -> None:
+        # What still comes after the close frame is read and dropped.
+        if not self._lingering:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """Close so that the peer learns why. A connection closed while unread bytes wait is reset
+        by the kernel, and the close frame lost with it, so those bytes are read for a while.
+        """
+        close_sent = self.conn.close_sent
+        if close_sent is None or close_sent.code != CloseCode.PACKET_TOO_LARGE:
+            super().handle_parser_exception()
+            return
+        self._lingering = self.close_sent = True
+        self.queue.put_nowait(
+            {
+                "type": "websocket.disconnect",
+                "code": close_sent.code,
+                "reason": close_sent.reason,
+            }
+        )
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)

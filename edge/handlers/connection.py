@@ -1,7 +1,6 @@
 """Packets about the connection itself: PONG, RESUME, RENEW TOKEN, and the greeting."""
 
-import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -9,9 +8,9 @@ from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge import cursors
-from edge.alerts import push_of
+from edge.alerts import around, push_of
 from edge.authentication import AuthenticationError
-from edge.failures import refusal
+from edge.failures import invalid_argument, refusal
 from edge.feed import SERVICE, NotLiveError
 from edge.packets import InvalidPayloadError, Op
 from edge.payloads import Error, Hello, Pong, RenewToken, Resume, Resumed
@@ -32,7 +31,8 @@ def pong(session: "Session", _re: int | str | None, payload: Pong) -> None:
     if payload.cur is UNSET:
         return
     position = _positions(payload.cur).get(SERVICE)
-    if position is None:
+    now = session.edge.hub.positions.get(SERVICE)
+    if position is None or now is None or position.epoch != now.epoch:
         return
     latest: dict[str, tuple[int, int]] = {}
     unconfirmed = session.unconfirmed
@@ -45,7 +45,8 @@ def pong(session: "Session", _re: int | str | None, payload: Pong) -> None:
             result: pb.Watermark | Error,
             entry: tuple[int, str, int] = (revision, conversation, seq),
         ) -> None:
-            if isinstance(result, Error) and result.retryable:
+            full = len(unconfirmed) == unconfirmed.maxlen
+            if isinstance(result, Error) and result.retryable and not full:
                 # PONG has no answer: the next one tries again.
                 unconfirmed.appendleft(entry)
 
@@ -73,7 +74,7 @@ def greet(session: "Session", cur: str, *, resumed: bool, re: int | str | None =
 
 
 async def attach(session: "Session", cursor: str | None) -> None:
-    """Connect a new session to the feed, greet it, and resume when it brought a cursor."""
+    """Connect a new session to the feed and greet it; resume when it brought a cursor."""
     hub = session.edge.hub
     try:
         position = await session.edge.feed.follow(session.user)
@@ -85,72 +86,101 @@ async def attach(session: "Session", cursor: str | None) -> None:
             session.fail(None, _NOT_LIVE)
         return
     session.floor = position.revision
-    current = hub.cursor(SERVICE, position.revision)
     if cursor is None:
-        greet(session, current, resumed=False)
+        greet(session, hub.cursor(SERVICE, position), resumed=False)
         session.release()
         return
+    try:
+        after = _positions(cursor)
+    except InvalidPayloadError as error:
+        greet(session, hub.cursor(SERVICE, position), resumed=False)
+        session.release()
+        session.fail(None, invalid_argument(error.field, error.problem))
+        return
     greet(session, cursor, resumed=True)
-    await _resume(session, None, cursor, position)
+    session.start(_resume_attached(session, after, position), "RESUME")
 
 
 _NOT_LIVE = refusal("UNAVAILABLE", "The service is not available now.", retryable=True)
 
 
+async def _resume_attached(
+    session: "Session", after: Mapping[str, cursors.Position], until: cursors.Position
+) -> None:
+    try:
+        await _resume(session, None, after, until)
+    except NotLiveError:
+        # Nobody asked in a packet, so nobody would ask again: from now on the cursor moves past
+        # what was missed.
+        _resumed(session, None, 0, until, complete=False)
+    finally:
+        session.release()
+
+
 async def resume(session: "Session", re: int | str | None, payload: Resume) -> None:
     """Replay what was missed since a cursor."""
-    _positions(payload.cur)
+    after = _positions(payload.cur)
     if not session.hold():
         session.fail(re, refusal("INVALID_STATE", "A resume is under way.", retryable=True))
         return
     try:
-        position = await session.edge.feed.follow(session.user)
+        until = await session.edge.feed.follow(session.user)
+        session.floor = until.revision
+        await _resume(session, re, after, until)
     except NotLiveError:
-        session.release()
         session.fail(re, _NOT_LIVE)
-        return
-    await _resume(session, re, payload.cur, position)
+    finally:
+        session.release()
 
 
 async def _resume(
-    session: "Session", re: int | str | None, cursor: str, until: cursors.Position
+    session: "Session",
+    re: int | str | None,
+    after: Mapping[str, cursors.Position],
+    until: cursors.Position,
 ) -> None:
-    """Replay from `cursor` to `until`, say so, and go on live. The session holds its alerts."""
+    """Replay to `until` and say so, while the session holds its alerts. Raises NotLiveError."""
     hub = session.edge.hub
-    session.floor = until.revision
     replayed = 0
 
     async def deliver(revision: int, events: Sequence[pb.Event]) -> None:
         nonlocal replayed
-        after, before = hub.cursor(SERVICE, revision), hub.cursor(SERVICE, revision - 1)
+        cursor_after, cursor_before = around(hub, until.epoch, revision)
         for index, event in enumerate(events):
             push = push_of(event, session.user)
             if push is not None:
-                cur = after if index == len(events) - 1 else before
+                cur = cursor_after if index == len(events) - 1 else cursor_before
                 frame = session.format.encode(push.op, push.payload, cur=cur)
                 await session.replay(revision, frame, push.confirms)
                 replayed += 1
 
-    try:
-        position = _positions(cursor).get(SERVICE)
-        complete = (
-            position is not None
-            and position.epoch == until.epoch
-            and position.revision <= until.revision
-            and await session.edge.feed.replay(
-                session.user, position, until, deliver, session.edge.settings.resume_changes
-            )
+    position = after.get(SERVICE)
+    complete = (
+        position is not None
+        and position.epoch == until.epoch
+        and position.revision <= until.revision
+        and await session.edge.feed.replay(
+            session.user, position, until, deliver, session.edge.settings.resume_changes
         )
-    except NotLiveError:
-        session.fail(re, _NOT_LIVE)
-        session.release()
-        return
-    except InvalidPayloadError:
-        session.release()
-        raise
-    current = hub.cursor(SERVICE, until.revision)
-    session.send(Op.RESUMED, Resumed(replayed, complete, current), re=re, cur=current)
-    session.release()
+    )
+    _resumed(session, re, replayed, until, complete=complete)
+
+
+def _resumed(
+    session: "Session",
+    re: int | str | None,
+    replayed: int,
+    until: cursors.Position,
+    *,
+    complete: bool,
+) -> None:
+    hub = session.edge.hub
+    now = hub.positions[SERVICE]
+    if now.epoch != until.epoch:
+        # Another database has taken the place of the one that was replayed.
+        until, complete = now, False
+    cursor = hub.cursor(SERVICE, until)
+    session.send(Op.RESUMED, Resumed(replayed, complete, cursor), re=re, cur=cursor)
 
 
 async def renew_token(session: "Session", re: int | str | None, payload: RenewToken) -> None:
@@ -162,6 +192,7 @@ async def renew_token(session: "Session", re: int | str | None, payload: RenewTo
     if principal.user != session.user:
         session.fail(re, refusal("PERMISSION_DENIED", "The token is another user's."))
         return
-    session.principal = dataclasses.replace(principal)
-    cursor = "" if session.floor is None else session.edge.hub.cursor()
+    session.principal = principal
+    # A cursor would skip what a replay has yet to bring.
+    cursor = session.edge.hub.cursor() if session.settled else ""
     greet(session, cursor, resumed=False, re=re)

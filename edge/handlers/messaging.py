@@ -53,6 +53,7 @@ async def ask_conversations(
     elif re is not None:
         conversations = [conversation_payload(found) for found in answer.conversations]
         returned = ReturnConversations(conversations, optional(answer.next_page_token))
+        await session.room()
         session.send(Op.RETURN_CONVERSATIONS, returned, re=re)
 
 
@@ -131,6 +132,7 @@ async def ask_messages(session: "Session", re: int | str | None, payload: AskMes
         session.fail(re, answer)
     elif re is not None:
         messages = [message_payload(message) for message in answer.messages]
+        await session.room()
         session.send(Op.RETURN_MESSAGES, ReturnMessages(conversation, messages, answer.more), re=re)
 
 
