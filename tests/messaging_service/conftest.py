@@ -1,0 +1,214 @@
+"""A migrated SQLite file, and a messaging service on a free port of this process."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from parley.messaging.v1 import messaging_pb2 as pb
+from parley.messaging.v1 import messaging_pb2_grpc
+from sqlalchemy import Engine
+
+from messaging_service import operations
+from messaging_service.__main__ import migrate, running
+from messaging_service.domain import Limits
+from messaging_service.settings import MessagingSettings
+from service_kit.clock import take_revision
+from service_kit.database import open_engine
+from service_kit.writer import Operation, Transaction
+
+SECRET = "the-service-credential"
+METADATA = (("authorization", f"Bearer {SECRET}"),)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> MessagingSettings:
+    """Settings of a migrated database in a fresh folder."""
+    credentials = tmp_path / "service.key"
+    credentials.write_text(f"{SECRET}\nthe-next-credential\n")
+    made = MessagingSettings(
+        listen="127.0.0.1:0",
+        database_url=f"sqlite:///{tmp_path / 'messaging.sqlite3'}",
+        credentials_file=credentials,
+        grace_seconds=0,
+        log_level="info",
+        watch_progress_seconds=0.05,
+    )
+    migrate(made)
+    return made
+
+
+@pytest.fixture
+def engine(settings: MessagingSettings) -> Iterator[Engine]:
+    """The writing engine of the database, for tests without a server."""
+    opened = open_engine(settings.database_url, "writer")
+    yield opened
+    opened.dispose()
+
+
+@dataclass
+class Database:
+    """Runs operations as the writer does, each in a transaction, and keeps their events."""
+
+    engine: Engine
+    now: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        self.events: list[tuple[int, tuple[str, ...], Any]] = []
+
+    def run(self, operation: Operation[Any, Any], *commands: Any) -> list[Any]:
+        """Run one operation in one transaction."""
+        with self.engine.connect() as connection, connection.begin() as transaction:
+            self.now += 1
+            work = Transaction(connection, take_revision(connection), self.now)
+            outcomes = operation(work, commands)
+            if work.changed:
+                self.events += [(work.revision, *event) for event in work.events]
+            else:
+                transaction.rollback()
+        return outcomes
+
+    def read(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run one query in one transaction."""
+        with self.engine.connect() as connection, connection.begin():
+            return function(connection, *arguments)
+
+    def say(self, *commands: operations.CreateMessage, limits: Limits | None = None) -> list[Any]:
+        """Create messages in one transaction."""
+        bound = operations.Commands(limits or Limits())
+        return self.run(bound.create_messages, *commands)
+
+
+@pytest.fixture
+def database(engine: Engine) -> Database:
+    """A database to run operations on."""
+    return Database(engine)
+
+
+class Client:
+    """Calls a service with its credential."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.channel = channel
+        self.stub: Any = messaging_pb2_grpc.MessagingServiceStub(channel)
+
+    async def call(self, name: str, request: Any) -> Any:
+        """Call the method of that name."""
+        return await getattr(self.stub, name)(request, metadata=METADATA, timeout=10)
+
+    async def say(self, actor: str, text: str = "hello", **fields: Any) -> pb.StoredMessage:
+        """Create one message."""
+        request = pb.CreateMessageRequest(actor=actor, text=text, **fields)
+        response = await self.call("CreateMessage", request)
+        assert isinstance(response, pb.CreateMessageResponse)
+        return response.stored
+
+    async def watch(self, users: Sequence[str]) -> "Stream":
+        """Watch users."""
+        call = self.stub.Watch(pb.WatchRequest(watcher_name="test"), metadata=METADATA)
+        first = await call.read()
+        request = pb.UpdateWatchRequest(watcher_id=first.watcher_id, add_users=users)
+        await self.call("UpdateWatch", request)
+        return Stream(call, first)
+
+
+class Stream:
+    """An open Watch."""
+
+    def __init__(self, call: Any, first: pb.WatchResponse) -> None:
+        self.call = call
+        self.first = first
+
+    async def events(self, count: int) -> list[tuple[int, pb.Event]]:
+        """Read until `count` events have come, each with its revision."""
+        found: list[tuple[int, pb.Event]] = []
+        async with asyncio.timeout(10):
+            while len(found) < count:
+                response = await self.call.read()
+                found += [(response.position.revision, event) for event in response.events]
+        return found
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture
+def serve(settings: MessagingSettings) -> Serve:
+    """Start a service with changed settings."""
+
+    @asynccontextmanager
+    async def start(**changes: Any) -> AsyncIterator[Client]:
+        async with (
+            running(settings.model_copy(update=changes)) as port,
+            connected(port) as client,
+        ):
+            yield client
+
+    return start
+
+
+@asynccontextmanager
+async def connected(port: int) -> AsyncIterator[Client]:
+    """A client of the service on a port of this machine."""
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield Client(channel)
+
+
+@pytest.fixture
+def connect() -> Callable[[int], AbstractAsyncContextManager[Client]]:
+    """Connect to a service that the test itself runs."""
+    return connected
+
+
+@pytest.fixture
+async def client(serve: Serve) -> AsyncIterator[Client]:
+    """A running service with the settings as they are."""
+    async with serve() as started:
+        yield started
+
+
+def details(error: grpc.aio.AioRpcError) -> tuple[status_pb2.Status, dict[str, Any]]:
+    """Unpack the status of a failed call, and its details by the name of their type."""
+    trailing = dict(error.trailing_metadata() or ())
+    status = status_pb2.Status.FromString(trailing["grpc-status-details-bin"])
+    return status, unpack(status)
+
+
+def unpack(status: status_pb2.Status) -> dict[str, Any]:
+    """Unpack the details of a status by the name of their type."""
+    kinds = (
+        error_details_pb2.ErrorInfo,
+        error_details_pb2.BadRequest,
+        error_details_pb2.RetryInfo,
+    )
+    found: dict[str, Any] = {}
+    for detail in status.details:
+        for kind in kinds:
+            if detail.Is(kind.DESCRIPTOR):
+                message = kind()
+                detail.Unpack(message)
+                found[kind.__name__] = message
+    return found
+
+
+@pytest.fixture
+def refused() -> Callable[..., Any]:
+    """Check that a call is refused with a code and reason; gives the details."""
+
+    async def check(awaitable: Any, code: grpc.StatusCode, reason: str, field: str = "") -> Any:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await awaitable
+        status, found = details(caught.value)
+        assert (caught.value.code(), found["ErrorInfo"].reason) == (code, reason)
+        assert status.code == code.value[0]
+        assert found["ErrorInfo"].domain == "messaging.parley"
+        if field:
+            assert [one.field for one in found["BadRequest"].field_violations] == [field]
+        return found
+
+    return check

@@ -1,0 +1,120 @@
+"""The watch hub: who is told what, in which order, and who is cut off."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from service_kit.clock import Position
+from service_kit.watch import (
+    REVISION_GAP,
+    SHUTTING_DOWN,
+    WATCHER_TOO_SLOW,
+    Batch,
+    Watcher,
+    WatcherCutOff,
+    WatcherNotFound,
+    WatchHub,
+)
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[WatchHub]:
+    """A hub at revision 5 whose timer does not disturb."""
+    made = WatchHub(
+        Position("epoch", 5), lambda _to, event: event, queue_events=3, progress_interval=60
+    )
+    yield made
+    made.close()
+
+
+def following(hub: WatchHub, *users: str) -> tuple[Watcher, AsyncIterator[Batch]]:
+    watcher = hub.open("test")
+    hub.update(watcher.id, users, ())
+    return watcher, aiter(watcher)
+
+
+async def test_a_watcher_is_told_of_whom_it_follows(hub: WatchHub) -> None:
+    """An event comes once to each watcher that follows any of its recipients."""
+    _, both = following(hub, "a", "b")
+    _, one = following(hub, "b")
+    hub.publish(6, [(("a",), "first"), (("a", "b"), "second"), (("c",), "third")])
+    assert await anext(both) == Batch(6, ["first", "second"])
+    assert await anext(one) == Batch(6, ["second"])
+
+
+async def test_no_longer_followed_is_no_longer_told(hub: WatchHub) -> None:
+    """After remove nothing of that user comes; the answer bears the position."""
+    watcher, batches = following(hub, "a", "b")
+    assert hub.update(watcher.id, (), ("a", "unknown")) == Position("epoch", 5)
+    hub.publish(6, [(("a",), "lost"), (("b",), "found")])
+    assert await anext(batches) == Batch(6, ["found"])
+
+
+async def test_nothing_ephemeral_overtakes(hub: WatchHub) -> None:
+    """What is stored nowhere comes behind all that was published before it."""
+    _, batches = following(hub, "a")
+    hub.publish(6, [(("a",), "stored")])
+    hub.publish_ephemeral([(("a",), "typing")])
+    assert [await anext(batches), await anext(batches)] == [
+        Batch(6, ["stored"]),
+        Batch(6, ["typing"]),
+    ]
+
+
+async def test_a_slow_watcher_is_cut_off_alone(hub: WatchHub) -> None:
+    """One that lets its queue overflow is cut off by name; its id is unknown afterwards."""
+    slow, batches = following(hub, "a")
+    for revision in (6, 7, 8):
+        hub.publish(revision, [(("a",), "x"), (("b",), "x")])
+    _, quick = following(hub, "b")
+    hub.publish(9, [(("a",), "x"), (("b",), "x")])
+    with pytest.raises(WatcherCutOff, match=WATCHER_TOO_SLOW):
+        await anext(batches)
+    with pytest.raises(WatcherNotFound):
+        hub.update(slow.id, ("a",), ())
+    assert await anext(quick) == Batch(9, ["x"])
+
+
+async def test_a_hole_in_the_revisions_cuts_all_off(hub: WatchHub) -> None:
+    """After a missing revision all must read; the hub goes on from where it is."""
+    _, batches = following(hub, "a")
+    hub.publish(7, [(("a",), "x")])
+    with pytest.raises(WatcherCutOff, match=REVISION_GAP):
+        await anext(batches)
+    _, again = following(hub, "a")
+    assert hub.position == Position("epoch", 7)
+    hub.publish(8, [(("a",), "y")])
+    assert await anext(again) == Batch(8, ["y"])
+
+
+async def test_silence_is_broken_by_progress() -> None:
+    """A watcher without events is told the position, which other events may have moved."""
+    hub = WatchHub(Position("epoch", 5), lambda _to, event: event, progress_interval=0.01)
+    _, batches = following(hub, "a")
+    hub.publish(6, [(("b",), "not yours")])
+    async with asyncio.timeout(5):
+        assert await anext(batches) == Batch(6, [])
+    hub.close()
+
+
+async def test_closing_ends_every_stream() -> None:
+    """At the end streams end by name, and no new one is opened."""
+    hub = WatchHub(Position("epoch", 5), lambda _to, event: event)
+    _, batches = following(hub, "a")
+    hub.close()
+    with pytest.raises(WatcherCutOff, match=SHUTTING_DOWN):
+        await anext(batches)
+    with pytest.raises(WatcherCutOff, match=SHUTTING_DOWN):
+        hub.open("late")
+
+
+async def test_only_what_is_followed_is_encoded() -> None:
+    """An event is encoded once however many follow, and not at all when nobody does."""
+    encoded: list[object] = []
+    hub = WatchHub(Position("epoch", 0), lambda _to, event: encoded.append(event))
+    following(hub, "a")
+    following(hub, "a")
+    hub.publish(1, [(("a",), "followed"), (("b",), "alone")])
+    hub.close()
+    assert encoded == ["followed"]
