@@ -28,7 +28,7 @@ from edge.opcodes import routes
 from edge.session import Edge
 from edge.settings import Settings
 from edge.transport import PacketProtocol
-from service_kit import logs
+from service_kit import garbage, logs
 
 _logger = structlog.get_logger(__name__)
 
@@ -95,6 +95,7 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await keys.start()
+    garbage.settle()
     try:
         async with asyncio.TaskGroup() as group:
             # If one of these two ends, so does the process: it would be deaf or never hang up.

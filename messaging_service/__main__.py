@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from messaging_service import failures, translation
 from messaging_service.servicer import MessagingServicer
 from messaging_service.settings import MessagingSettings
-from service_kit import logs, migrations
+from service_kit import garbage, logs, migrations
 from service_kit.clock import read_position
 from service_kit.database import UnsupportedDatabase, open_engine
 from service_kit.interceptors import read_credentials
@@ -79,6 +79,7 @@ async def running(settings: MessagingSettings) -> AsyncIterator[int]:
         if settings.metrics_port:
             start_http_server(settings.metrics_port, addr="127.0.0.1", registry=registry)
         port = await server.start(settings.listen)
+        garbage.settle()
         log.info("serving", port=port, epoch=position.epoch, revision=position.revision)
         yield port
         log.info("stopping")
