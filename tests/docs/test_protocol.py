@@ -84,8 +84,8 @@ def test_stated_limits_are_the_defaults(document: str) -> None:
     assert "at most 64 KiB" in document
     assert default("requests_per_socket") == 16
     assert "Beyond 16 questions under way" in document
-    assert default("outbox_bytes") == 1024 * 1024
-    assert "(1 MiB by\ndefault)" in document
+    assert default("outbox_bytes") == 4 * 1024 * 1024
+    assert "(4 MiB by\ndefault)" in document
     assert MAXIMUM_ID_LENGTH == 64
     assert "a string of up to 64 characters" in document
     messaging = MessagingSettings.model_fields
