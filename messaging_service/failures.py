@@ -46,7 +46,8 @@ _MESSAGES = {
     STORAGE_UNAVAILABLE: "the database is unavailable; nothing was stored",
     WRITER_OVERLOADED: "too many commands wait; nothing was stored",
 }
-_RETRY_AFTER_MILLISECONDS = {STORAGE_UNAVAILABLE: 1_000, WRITER_OVERLOADED: 200}
+# A full queue names no time: with one it would read as a rate limit of the caller's own.
+_RETRY_AFTER_MILLISECONDS = {STORAGE_UNAVAILABLE: 1_000}
 
 
 def refusal_status(refusal: Refusal) -> status_pb2.Status:

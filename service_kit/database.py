@@ -68,9 +68,9 @@ def open_engine(url: str, role: Literal["writer", "reader"], connections: int = 
             "journal_mode=WAL",
             "synchronous=FULL",
             "foreign_keys=ON",
-            # One commit under load touches some 400 pages. Moving them from the log to the file
-            # after 16 MB instead of 4 took a fifth off the CPU of a message, for most of them
-            # change again before that; the cache holds what one transaction changes.
+            # One commit under load touches hundreds of pages, and most of them change again soon:
+            # they move from the log to the file after 16 MB instead of 4, and the cache holds what
+            # one transaction changes.
             "wal_autocheckpoint=4000",
             "cache_size=-16384",
         ):
