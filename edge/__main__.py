@@ -117,7 +117,10 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> int:
-    """Returns the exit status: 0 after a signal, 2 for settings that cannot be used."""
+    """Returns the exit status: 0 after a signal, 2 for settings that cannot be used.
+
+    An address that is taken ends the process with 3, as uvicorn does.
+    """
     try:
         settings = Settings.from_environment()
         logs.configure(settings.log_level, "edge")

@@ -11,12 +11,15 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
 from edge.batches import Batcher
+from edge.cursors import Position
 from edge.failures import from_call, from_status
 from edge.metrics import Metrics
 from edge.payloads import Error
 from edge.settings import Settings
 
 _logger = structlog.get_logger(__name__)
+
+_CHANGES_PAGE = 500
 
 Response = TypeVar("Response")
 
@@ -38,6 +41,10 @@ _ROUND_ROBIN = ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin":
 _OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
 
 
+class NotLiveError(Exception):
+    """The service does not deliver at present."""
+
+
 class _Results(Protocol):
     """The response of a batch call."""
 
@@ -47,7 +54,7 @@ class _Results(Protocol):
 
 class MessagingBackend:
     """The messaging service as the edge uses it. Nothing here raises for a failed call but
-    `watch`: a failure is an Error, ready to be shown.
+    `watch` and `replay`: a failure is an Error, ready to be shown.
     """
 
     def __init__(self, settings: Settings, credential: str, metrics: Metrics) -> None:
@@ -155,6 +162,44 @@ class MessagingBackend:
         return await self._measured(
             "ListChanges", self._stub.ListChanges(request, **self._options())
         )
+
+    async def replay(
+        self,
+        user: str,
+        after: Position,
+        until: Position,
+        deliver: Callable[[int, Sequence[pb.Event]], Awaitable[None]],
+        limit: int | None = None,
+    ) -> bool:
+        """Read what `user` missed, a revision at a time, in order.
+
+        Returns whether that was all: false when the service cannot tell, or after `limit` events.
+        Raises NotLiveError when the service does not answer.
+        """
+        page_token = ""
+        count = 0
+        while True:
+            page = await self.list_changes(
+                pb.ListChangesRequest(
+                    user=user,
+                    after=pb.Position(epoch=after.epoch, revision=after.revision),
+                    until=pb.Position(epoch=until.epoch, revision=until.revision),
+                    page_size=_CHANGES_PAGE,
+                    page_token=page_token,
+                )
+            )
+            if isinstance(page, Error):
+                raise NotLiveError(page.message)
+            if not page.complete:
+                return False
+            for change in page.changes:
+                count += len(change.events)
+                if limit is not None and count > limit:
+                    return False
+                await deliver(change.revision, change.events)
+            page_token = page.next_page_token
+            if not page_token:
+                return True
 
     async def update_watch(self, request: pb.UpdateWatchRequest) -> pb.UpdateWatchResponse | Error:
         return await self._measured(

@@ -7,14 +7,14 @@ more than a delay.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import grpc
 import structlog
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.backends import MessagingBackend
+from edge.backends import MessagingBackend, NotLiveError
 from edge.cursors import Position
 from edge.hub import Hub
 from edge.metrics import Metrics
@@ -25,13 +25,8 @@ _logger = structlog.get_logger(__name__)
 SERVICE = "messaging"
 # Users whose missed changes are read at the same time after an interruption.
 _CONCURRENT_RECOVERIES = 16
-_CHANGES_PAGE = 500
 _FIRST_RETRY_SECONDS = 0.1
 _LAST_RETRY_SECONDS = 2.0
-
-
-class NotLiveError(Exception):
-    """The service does not deliver at present."""
 
 
 class _WatchFailedError(Exception):
@@ -178,7 +173,7 @@ class Feed:
                 self._alerts.deliver(revision, events, only=user)
 
             async with slots:
-                return await self.replay(user, last, now, deliver)
+                return await self._backend.replay(user, last, now, deliver)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -186,44 +181,6 @@ class Feed:
         except* NotLiveError as failures:
             raise _WatchFailedError("missed changes could not be read") from failures
         return all(task.result() for task in tasks)
-
-    async def replay(
-        self,
-        user: str,
-        after: Position,
-        until: Position,
-        deliver: Callable[[int, Sequence[pb.Event]], Awaitable[None]],
-        limit: int | None = None,
-    ) -> bool:
-        """Read what `user` missed, a revision at a time, in order.
-
-        Returns whether that was all: false when the service cannot tell, or after `limit` events.
-        Raises NotLiveError when the service does not answer.
-        """
-        page_token = ""
-        count = 0
-        while True:
-            page = await self._backend.list_changes(
-                pb.ListChangesRequest(
-                    user=user,
-                    after=pb.Position(epoch=after.epoch, revision=after.revision),
-                    until=pb.Position(epoch=until.epoch, revision=until.revision),
-                    page_size=_CHANGES_PAGE,
-                    page_token=page_token,
-                )
-            )
-            if isinstance(page, Error):
-                raise NotLiveError(page.message)
-            if not page.complete:
-                return False
-            for change in page.changes:
-                count += len(change.events)
-                if limit is not None and count > limit:
-                    return False
-                await deliver(change.revision, change.events)
-            page_token = page.next_page_token
-            if not page_token:
-                return True
 
     async def follow(self, user: str) -> Position:
         """Returns the position after which the user's events come. Raises NotLiveError."""
@@ -254,9 +211,19 @@ class Feed:
             while self._changed and self.live:
                 self._updating, self._changed = self._changed, set()
                 await self._update_once(self._updating)
+        except Exception:
+            # Sessions wait for this; a mistake in it must not leave them waiting.
+            _logger.exception("users could not be followed")
+            self._watch_anew()
         finally:
             self._updating = set()
             self._updater = None
+
+    def _watch_anew(self) -> None:
+        """The service and this edge may disagree about who is followed: end the stream."""
+        self.live = False
+        if self._reading is not None and not self._reading.expired():
+            self._reading.reschedule(asyncio.get_running_loop().time())
 
     async def _update_once(self, changed: set[str]) -> None:
         here = self._hub.users.keys() & changed
@@ -274,10 +241,7 @@ class Feed:
             return
         if isinstance(answer, Error):
             _logger.warning("users could not be followed", cause=answer.message)
-            # The service and this edge disagree about who is followed: watch anew.
-            if self._reading is not None and not self._reading.expired():
-                self._reading.reschedule(asyncio.get_running_loop().time())
-            self.live = False
+            self._watch_anew()
             return
         for user in changed - here:
             self._followed.pop(user, None)
@@ -291,7 +255,7 @@ class Feed:
             if user in here or user not in self._changed:
                 for future in self._waiting.pop(user, ()):
                     if not future.done():
-                        future.set_result(position)
+                        future.set_result(_later(position, self._followed.get(user)))
 
 
 def _position(position: pb.Position) -> Position:
@@ -306,6 +270,8 @@ def _later(position: Position, other: Position | None) -> Position:
 
 
 def _cause(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
     if isinstance(error, grpc.aio.AioRpcError):
         return f"{error.code().name}: {error.details()}"
     return str(error) or type(error).__name__

@@ -10,8 +10,9 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from edge import cursors
 from edge.alerts import around, push_of
 from edge.authentication import AuthenticationError
+from edge.backends import NotLiveError
 from edge.failures import invalid_argument, refusal
-from edge.feed import SERVICE, NotLiveError
+from edge.feed import SERVICE
 from edge.packets import InvalidPayloadError, Op
 from edge.payloads import Error, Hello, Pong, RenewToken, Resume, Resumed
 
@@ -159,8 +160,12 @@ async def _resume(
         position is not None
         and position.epoch == until.epoch
         and position.revision <= until.revision
-        and await session.edge.feed.replay(
-            session.user, position, until, deliver, session.edge.settings.resume_changes
+        and await session.edge.messaging.replay(
+            session.user,
+            position,
+            until,
+            deliver,
+            session.edge.settings.resume_changes,
         )
     )
     _resumed(session, re, replayed, until, complete=complete)
