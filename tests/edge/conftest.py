@@ -1,0 +1,79 @@
+"""An edge that dials a scripted messaging service."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+from parley.messaging.v1 import messaging_pb2_grpc
+from prometheus_client import CollectorRegistry
+
+from edge.alerts import MessagingAlerts
+from edge.authentication import Authenticator
+from edge.backends import MessagingBackend
+from edge.feed import Feed
+from edge.hub import Hub
+from edge.keys import open_key_source
+from edge.metrics import Metrics
+from edge.opcodes import routes
+from edge.session import Edge
+from edge.settings import Settings
+from tests.edge.scripted import SECRET, Service, Stream, until
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()  # type: ignore[abstract]  # the rest is unimplemented
+
+
+@pytest.fixture
+async def target(service: Service) -> AsyncIterator[str]:
+    """The address of the scripted service, on a free port."""
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1)])
+    messaging_pb2_grpc.add_MessagingServiceServicer_to_server(service, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    yield f"127.0.0.1:{port}"
+    await server.stop(None)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(credential_file=tmp_path / "service.key")
+
+
+@pytest.fixture
+async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator[Edge]:
+    """What sessions share, dialling the scripted service. The feed does not run by itself."""
+    metrics = Metrics(CollectorRegistry())
+    settings = settings.model_copy(update={"messaging_target": target})
+    hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds)
+    backend = MessagingBackend(settings, "credential", metrics)
+    feed = Feed(
+        backend,
+        hub,
+        MessagingAlerts(hub),
+        watcher_name="test",
+        timeout_seconds=settings.watch_timeout_seconds,
+        metrics=metrics,
+    )
+    secret = tmp_path / "token.key"
+    secret.write_bytes(SECRET)
+    keys = open_key_source(
+        secret_file=secret, public_key_file=None, jwks_url=None, registry=metrics.registry
+    )
+    authenticator = Authenticator(keys, algorithms=(), issuer=None, audience=None, leeway_seconds=0)
+    yield Edge(settings, hub, feed, backend, authenticator, metrics, routes(metrics))
+    await backend.close()
+
+
+@pytest.fixture
+async def live(edge: Edge, service: Service) -> AsyncIterator[Stream]:
+    """The feed runs and is live; its stream."""
+    task = asyncio.create_task(edge.feed.run())
+    stream = await asyncio.wait_for(service.streams.get(), 5)
+    await until(lambda: edge.feed.live)
+    yield stream
+    task.cancel()
+    await asyncio.wait({task})

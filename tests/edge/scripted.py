@@ -1,0 +1,223 @@
+"""A messaging service whose answers the test writes, and sessions on wires that the test holds."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from typing import Any
+
+import grpc
+import msgspec
+from parley.messaging.v1 import messaging_pb2 as pb
+from parley.messaging.v1 import messaging_pb2_grpc
+
+from edge.authentication import Principal
+from edge.packets import JSON, Format
+from edge.session import Edge, Session
+
+EPOCH = "epoch-1"
+SECRET = b"a secret of the tests that is long enough for HS512 as well, really long"
+
+
+def position(revision: int, epoch: str = EPOCH) -> pb.Position:
+    return pb.Position(epoch=epoch, revision=revision)
+
+
+def message_event(
+    seq: int, *, recipients: Iterable[str] = ("alice", "bob"), sender: str = "bob", origin: str = ""
+) -> pb.Event:
+    """Message `seq` of conversation c."""
+    recipients = list(recipients)
+    message = pb.Message(id=f"m{seq}", conversation_id="c", seq=seq, sender=sender, text="hi")
+    created = pb.MessageCreated(message=message, unread=[seq] * len(recipients), origin=origin)
+    return pb.Event(recipients=recipients, message_created=created)
+
+
+def typing_event(user: str = "bob") -> pb.Event:
+    typing = pb.Typing(conversation_id="c", user=user, typing=True)
+    return pb.Event(recipients=["alice", "bob"], typing=typing)
+
+
+def change(revision: int, *events: pb.Event) -> pb.ListChangesResponse.Change:
+    return pb.ListChangesResponse.Change(revision=revision, events=events)
+
+
+class Stream:
+    """One Watch stream as the service sees it."""
+
+    def __init__(self, watcher_id: str) -> None:
+        self.watcher_id = watcher_id
+        self._responses: asyncio.Queue[pb.WatchResponse | grpc.StatusCode] = asyncio.Queue()
+
+    def say(self, revision: int, *events: pb.Event, epoch: str = EPOCH) -> None:
+        self._responses.put_nowait(
+            pb.WatchResponse(position=position(revision, epoch), events=events)
+        )
+
+    def end(self, status: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE) -> None:
+        self._responses.put_nowait(status)
+
+    async def next(self) -> pb.WatchResponse | grpc.StatusCode:
+        return await self._responses.get()
+
+
+class Service(messaging_pb2_grpc.MessagingServiceServicer):
+    """The contract, as far as an edge uses it. What a test does not script is answered simply."""
+
+    def __init__(self) -> None:
+        self.epoch = EPOCH
+        self.revision = 10
+        self.watchers = 0
+        self.streams: asyncio.Queue[Stream] = asyncio.Queue()
+        # Every UpdateWatch in order; with `hold_updates` each waits for `release_update`.
+        self.updates: asyncio.Queue[pb.UpdateWatchRequest] = asyncio.Queue()
+        self.hold_updates = False
+        self._releases: asyncio.Queue[pb.UpdateWatchResponse | grpc.StatusCode] = asyncio.Queue()
+        self.changes: Callable[[pb.ListChangesRequest], Awaitable[pb.ListChangesResponse]]
+        self.changes = self._no_changes
+        self.change_requests: list[pb.ListChangesRequest] = []
+        self.list_messages: Callable[[pb.ListMessagesRequest], Awaitable[pb.ListMessagesResponse]]
+        self.list_messages = self._no_messages
+        self.created: list[pb.CreateMessageRequest] = []
+        self.marks: asyncio.Queue[pb.Mark] = asyncio.Queue()
+
+    def release_update(self, revision: int | grpc.StatusCode) -> None:
+        if isinstance(revision, int):
+            answer = pb.UpdateWatchResponse(position=position(revision, self.epoch))
+            self._releases.put_nowait(answer)
+        else:
+            self._releases.put_nowait(revision)
+
+    async def _no_changes(self, _request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        return pb.ListChangesResponse(complete=True)
+
+    async def _no_messages(self, _request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
+        return pb.ListMessagesResponse()
+
+    async def Watch(  # noqa: N802 - the contract's name
+        self, _request: pb.WatchRequest, context: Any
+    ) -> AsyncIterator[pb.WatchResponse]:
+        self.watchers += 1
+        stream = Stream(f"watcher-{self.watchers}")
+        yield pb.WatchResponse(
+            watcher_id=stream.watcher_id, position=position(self.revision, self.epoch)
+        )
+        self.streams.put_nowait(stream)
+        while isinstance(response := await stream.next(), pb.WatchResponse):
+            yield response
+        await context.abort(response, "the test ends the stream")
+
+    async def UpdateWatch(  # noqa: N802 - the contract's name
+        self, request: pb.UpdateWatchRequest, context: Any
+    ) -> pb.UpdateWatchResponse:
+        self.updates.put_nowait(request)
+        if not self.hold_updates:
+            return pb.UpdateWatchResponse(position=position(self.revision, self.epoch))
+        answer = await self._releases.get()
+        if isinstance(answer, grpc.StatusCode):
+            await context.abort(answer, "the test refuses the update")
+        assert isinstance(answer, pb.UpdateWatchResponse)
+        return answer
+
+    async def ListChanges(  # noqa: N802 - the contract's name
+        self, request: pb.ListChangesRequest, _context: Any
+    ) -> pb.ListChangesResponse:
+        self.change_requests.append(request)
+        return await self.changes(request)
+
+    async def ListMessages(  # noqa: N802 - the contract's name
+        self, request: pb.ListMessagesRequest, _context: Any
+    ) -> pb.ListMessagesResponse:
+        return await self.list_messages(request)
+
+    async def BatchCreateMessages(  # noqa: N802 - the contract's name
+        self, request: pb.BatchCreateMessagesRequest, _context: Any
+    ) -> pb.BatchCreateMessagesResponse:
+        answer = pb.BatchCreateMessagesResponse()
+        for item in request.requests:
+            self.created.append(item)
+            stored = answer.results.add().stored
+            stored.id, stored.conversation_id = f"m{len(self.created)}", item.conversation_id
+            stored.seq = len(self.created)
+        return answer
+
+    async def MarkDelivered(  # noqa: N802 - the contract's name
+        self, request: pb.MarkDeliveredRequest, _context: Any
+    ) -> pb.MarkDeliveredResponse:
+        for mark in request.marks:
+            self.marks.put_nowait(mark)
+        results = [pb.MarkResult(watermark=pb.Watermark(seq=mark.seq)) for mark in request.marks]
+        return pb.MarkDeliveredResponse(results=results)
+
+
+class Wire:
+    """The client's end of a session: what it sends, and what has been sent to it."""
+
+    def __init__(self, format_: Format) -> None:
+        self._format = format_
+        self._incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._outgoing: asyncio.Queue[Any] = asyncio.Queue()
+        self.reads = asyncio.Event()
+        self.reads.set()
+        # Without it a peer takes the close frame and never answers.
+        self.answers_close = True
+        self.aborted = asyncio.Event()
+
+    async def receive(self) -> dict[str, Any]:
+        return await self._incoming.get()
+
+    async def send(self, event: dict[str, Any]) -> None:
+        await self.reads.wait()
+        if event["type"] == "websocket.close":
+            self._outgoing.put_nowait(event)
+            if self.answers_close:
+                self.hang_up()
+            return
+        text = event.get("text")
+        packet = json.loads(text) if text else msgspec.msgpack.decode(event["bytes"])
+        self._outgoing.put_nowait(packet)
+
+    def abort(self) -> None:
+        self.aborted.set()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        self._incoming.put_nowait({"type": "websocket.disconnect", "code": 1006})
+
+    def say(self, op: int, payload: object = None, packet_id: object = None) -> None:
+        packet: dict[str, Any] = {"op": op}
+        if packet_id is not None:
+            packet["id"] = packet_id
+        if payload is not None:
+            packet["d"] = payload
+        self.say_raw(json.dumps(packet))
+
+    def say_raw(self, text: str) -> None:
+        self._incoming.put_nowait({"type": "websocket.receive", "text": text})
+
+    async def hear(self) -> Any:
+        """The next packet, or the event of the closing."""
+        async with asyncio.timeout(5):
+            return await self._outgoing.get()
+
+    def heard(self) -> list[Any]:
+        """What has arrived and was not asked for yet."""
+        packets = []
+        while not self._outgoing.empty():
+            packets.append(self._outgoing.get_nowait())
+        return packets
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the loop run until something that tells nobody has come about."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0)
+
+
+def new_session(
+    edge: Edge, user: str = "alice", format_: Format = JSON, expires_in: float = 3600
+) -> tuple[Session, Wire]:
+    wire = Wire(format_)
+    principal = Principal(user, time.time() + expires_in, frozenset())
+    return Session(edge, principal, format_, wire.receive, wire.send, wire.abort), wire

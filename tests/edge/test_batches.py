@@ -1,0 +1,203 @@
+"""One call in flight per kind, and what arrives meanwhile travels together."""
+
+import asyncio
+
+import pytest
+
+from edge.batches import OVERLOADED, Batcher
+from edge.failures import refusal
+from edge.payloads import Error
+
+REFUSED = refusal("NOT_FOUND", "no")
+
+
+class Calls:
+    """A call that the test answers."""
+
+    def __init__(self) -> None:
+        self.made: asyncio.Queue[list[str]] = asyncio.Queue()
+        self._answers: asyncio.Queue[list[str | Error] | Error | Exception] = asyncio.Queue()
+        self.in_flight = 0
+
+    async def __call__(self, items: list[str]) -> list[str | Error] | Error:
+        self.in_flight += 1
+        assert self.in_flight == 1
+        self.made.put_nowait(items)
+        answer = await self._answers.get()
+        self.in_flight -= 1
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def next(self) -> list[str]:
+        async with asyncio.timeout(5):
+            return await self.made.get()
+
+    def answer(self, answer: list[str | Error] | Error | Exception) -> None:
+        self._answers.put_nowait(answer)
+
+
+@pytest.fixture
+def calls() -> Calls:
+    return Calls()
+
+
+def new_batcher(
+    calls: Calls, *, items: int = 10, size: int = 1000, waiting: int = 100
+) -> Batcher[str, str]:
+    return Batcher(calls, len, batch_items=items, batch_bytes=size, waiting_items=waiting)
+
+
+async def test_alone_an_item_leaves_at_once(calls: Calls) -> None:
+    """No timer is waited for, and the result comes to its own callback."""
+    batcher = new_batcher(calls)
+    results: list[str | Error] = []
+    batcher.submit("a", results.append)
+    assert await calls.next() == ["a"]
+    calls.answer(["A"])
+    await batcher.flush()
+    assert results == ["A"]
+
+
+async def test_what_arrives_in_flight_travels_together_in_order(calls: Calls) -> None:
+    """One call at a time; the next one takes all that has gathered."""
+    batcher = new_batcher(calls)
+    results: list[str | Error] = []
+    batcher.submit("a", results.append)
+    await calls.next()
+    for item in "bcd":
+        batcher.submit(item, results.append)
+    assert len(batcher) == 3
+    calls.answer(["A"])
+    assert await calls.next() == ["b", "c", "d"]
+    calls.answer(["B", REFUSED, "D"])
+    await batcher.flush()
+    assert results == ["A", "B", REFUSED, "D"]
+
+
+async def test_a_batch_is_bounded_by_items(calls: Calls) -> None:
+    """More go with the calls after it."""
+    batcher = new_batcher(calls, items=2)
+    results: list[str | Error] = []
+    for item in "abc":
+        batcher.submit(item, results.append)
+    assert await calls.next() == ["a", "b"]
+    calls.answer(["A", "B"])
+    assert await calls.next() == ["c"]
+
+
+async def test_a_batch_is_bounded_by_bytes(calls: Calls) -> None:
+    """An item that is larger than the bound goes alone, rather than never."""
+    batcher = new_batcher(calls, size=5)
+    results: list[str | Error] = []
+    for item in ("aaa", "bb", "c", "dddddddd", "e"):
+        batcher.submit(item, results.append)
+    for expected in (["aaa", "bb"], ["c"], ["dddddddd"], ["e"]):
+        assert await calls.next() == expected
+        calls.answer([*expected])
+    await batcher.flush()
+    assert results == ["aaa", "bb", "c", "dddddddd", "e"]
+
+
+async def test_what_waits_is_bounded(calls: Calls) -> None:
+    """Beyond it an item is refused by name, and those before it are not harmed."""
+    batcher = new_batcher(calls, waiting=2)
+    results: list[str | Error] = []
+    refused: list[str | Error] = []
+    batcher.submit("a", results.append)
+    await calls.next()
+    batcher.submit("b", results.append)
+    batcher.submit("c", results.append)
+    batcher.submit("d", refused.append)
+    assert refused == [OVERLOADED]
+    assert OVERLOADED.retryable
+    calls.answer(["A"])
+    assert await calls.next() == ["b", "c"]
+    calls.answer(["B", "C"])
+    await batcher.flush()
+    assert results == ["A", "B", "C"]
+
+
+async def test_a_call_that_fails_fails_for_all_its_items(calls: Calls) -> None:
+    """And for no others."""
+    batcher = new_batcher(calls)
+    results: list[str | Error] = []
+    batcher.submit("a", results.append)
+    batcher.submit("b", results.append)
+    await calls.next()
+    batcher.submit("c", results.append)
+    calls.answer(REFUSED)
+    await calls.next()
+    calls.answer(["C"])
+    await batcher.flush()
+    assert results == [REFUSED, REFUSED, "C"]
+
+
+async def test_a_failing_callback_harms_only_itself(calls: Calls) -> None:
+    """A mistake in one answer's handling does not cost the others theirs."""
+    batcher = new_batcher(calls)
+    results: list[str | Error] = []
+
+    def fail(_result: str | Error) -> None:
+        raise RuntimeError("a mistake")
+
+    batcher.submit("a", fail)
+    batcher.submit("b", results.append)
+    await calls.next()
+    batcher.submit("c", results.append)
+    calls.answer(["A", "B"])
+    await calls.next()
+    calls.answer(["C"])
+    await batcher.flush()
+    assert results == ["B", "C"]
+
+
+@pytest.mark.parametrize(
+    "answer", [RuntimeError("a secret"), [], ["A", "B", "C"]], ids=["raises", "none", "too many"]
+)
+async def test_a_call_that_breaks_its_promise_answers_everyone(
+    calls: Calls, answer: Exception | list[str | Error]
+) -> None:
+    """Whoever waits for an answer gets INTERNAL, without the trace, and the batches go on."""
+    batcher = new_batcher(calls)
+    results: list[str | Error] = []
+    batcher.submit("a", results.append)
+    batcher.submit("b", results.append)
+    await calls.next()
+    batcher.submit("c", results.append)
+    calls.answer(answer)
+    assert await calls.next() == ["c"]
+    calls.answer(["C"])
+    await batcher.flush()
+    first, second, third = results
+    assert isinstance(first, Error)
+    assert first == second
+    assert first.code == "INTERNAL"
+    assert "secret" not in first.message
+    assert third == "C"
+
+
+async def test_flush_of_nothing_returns(calls: Calls) -> None:
+    """An idle edge drains at once."""
+    await new_batcher(calls).flush()
+
+
+async def test_flush_waits_for_what_was_submitted_and_not_for_what_comes(calls: Calls) -> None:
+    """A busy edge could otherwise never drain: there is always something in flight."""
+    batcher = new_batcher(calls)
+    results: list[str | Error] = []
+    batcher.submit("a", results.append)
+    await calls.next()
+    batcher.submit("b", results.append)
+    flushed = asyncio.create_task(batcher.flush())
+    calls.answer(["A"])
+    await calls.next()
+    batcher.submit("c", results.append)
+    assert not flushed.done()
+    calls.answer(["B"])
+    await calls.next()
+    async with asyncio.timeout(5):
+        await flushed
+    assert results == ["A", "B"]
+    calls.answer(["C"])
+    await batcher.flush()

@@ -1,0 +1,100 @@
+"""From the contract's messages to payloads of packets."""
+
+from datetime import UTC, datetime
+
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+from parley.messaging.v1 import messaging_pb2 as pb
+
+from edge import translation
+from edge.payloads import Conversation, Message, MsgSeen
+
+TIME = Timestamp(seconds=1_700_000_000, nanos=123_000_000)
+TEXT = "2023-11-14T22:13:20.123Z"
+STORED = pb.Message(
+    id="m1", conversation_id="c1", seq=3, sender="alice", text="hello", create_time=TIME
+)
+SHOWN = Message(
+    message="m1",
+    conversation="c1",
+    seq=3,
+    sender="alice",
+    kind="text",
+    text="hello",
+    created_at=TEXT,
+)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "nanos", "text"),
+    [
+        (0, 0, "1970-01-01T00:00:00.000Z"),
+        (0, 999_999_999, "1970-01-01T00:00:00.999Z"),
+        (1_700_000_000, 1_000_000, "2023-11-14T22:13:20.001Z"),
+    ],
+)
+def test_times_are_rfc_3339_in_utc_with_milliseconds(seconds: int, nanos: int, text: str) -> None:
+    """Always three digits and a Z; what is finer is cut off."""
+    assert translation.timestamp(Timestamp(seconds=seconds, nanos=nanos)) == text
+
+
+@given(st.integers(min_value=0, max_value=4_102_444_800_000))
+def test_no_millisecond_is_lost(milliseconds: int) -> None:
+    """The text names exactly the stored millisecond, whatever floating point makes of it."""
+    value = Timestamp(seconds=milliseconds // 1000, nanos=milliseconds % 1000 * 1_000_000)
+    read = datetime.fromisoformat(translation.timestamp(value))
+    since = read - datetime(1970, 1, 1, tzinfo=UTC)
+    assert since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000 == (
+        milliseconds
+    )
+
+
+def test_an_empty_string_is_an_absent_field() -> None:
+    """Protocol buffers know no absent string, packets no empty subject."""
+    assert translation.optional("") is UNSET
+    assert translation.optional("x") == "x"
+
+
+def test_a_message_is_shown_whole() -> None:
+    """Every field of a packet's message comes from the stored one."""
+    assert translation.message_payload(STORED) == SHOWN
+
+
+def test_a_read_watermark_is_shown_as_seen() -> None:
+    """MSG SEEN says which message, by whom and when."""
+    moved = pb.WatermarkMoved(
+        conversation_id="c1", reader="bob", message_id="m1", seq=3, author="alice", mark_time=TIME
+    )
+    assert translation.seen_payload(moved) == MsgSeen("c1", "m1", 3, "bob", TEXT)
+
+
+def test_a_conversation_is_shown_with_its_last_message() -> None:
+    """The overview needs nothing else."""
+    conversation = pb.Conversation(
+        id="c1",
+        subject="flat",
+        participants=["alice", "bob"],
+        last_message=STORED,
+        unread=2,
+        read_up_to=1,
+        peer_read_up_to=3,
+    )
+    assert translation.conversation_payload(conversation) == Conversation(
+        conversation="c1",
+        participants=["alice", "bob"],
+        last_message=SHOWN,
+        unread=2,
+        read_up_to=1,
+        peer_read_up_to=3,
+        subject="flat",
+    )
+
+
+def test_a_silent_conversation_has_no_last_message_and_perhaps_no_subject() -> None:
+    """An opened conversation in which nothing was said is shown as such."""
+    shown = translation.conversation_payload(pb.Conversation(id="c1"))
+    assert shown.last_message is None
+    assert shown.subject is UNSET
