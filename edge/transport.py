@@ -1,5 +1,6 @@
-"""uvicorn's WebSocket protocol, with the two things that ASGI has no words for."""
+"""uvicorn's WebSocket protocol, with the things that ASGI has no words for."""
 
+from asyncio.transports import BaseTransport, Transport
 from typing import Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -8,6 +9,7 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from edge.failures import CloseCode
+from edge.gathering import GatheringTransport
 
 _LINGER_SECONDS = 2.0
 ABORT_EXTENSION = "parley.abort"
@@ -35,6 +37,9 @@ class PacketProtocol(WebSocketsSansIOProtocol):
         )
 
         self._lingering = False
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(GatheringTransport(cast("Transport", transport), self.loop))
 
     def data_received(self, data: bytes) -> None:
         # What still comes after the close frame is read and dropped.
