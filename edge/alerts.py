@@ -22,8 +22,6 @@ class Push(NamedTuple):
 
     op: Op
     payload: msgspec.Struct
-    # The session that caused it, which has its answer already.
-    origin: str = ""
     # (conversation, seq) whose delivery the recipient's PONG confirms.
     confirms: tuple[str, int] | None = None
     # Typing is never stored, so it moves no cursor and no resume brings it back.
@@ -45,7 +43,7 @@ def _push_of(event: pb.Event, user: str) -> Push | None:
         case "message_created":
             return _message_created(event, user)
         case "read":
-            return Push(Op.MSG_SEEN, seen_payload(event.read), event.read.origin)
+            return Push(Op.MSG_SEEN, seen_payload(event.read))
         case "delivered":
             moved = event.delivered
             status = StatusMsg(
@@ -76,9 +74,18 @@ def _message_created(event: pb.Event, user: str) -> Push:
     return Push(
         Op.ALERT_NEW_MSG,
         AlertNewMsg(message.conversation_id, message_payload(message), unread),
-        created.origin,
         None if message.sender == user else (message.conversation_id, message.seq),
     )
+
+
+def _origin_of(event: pb.Event) -> str:
+    """The session that caused an event, which has its answer already."""
+    match event.WhichOneof("event"):
+        case "message_created":
+            return event.message_created.origin
+        case "read":
+            return event.read.origin
+    return ""
 
 
 def around(hub: Hub, epoch: str, revision: int) -> tuple[str, str]:
@@ -105,18 +112,17 @@ class MessagingAlerts:
                     last[user] = index
         after, before = around(self._hub, self._hub.positions[SERVICE].epoch, revision)
         for index, event in enumerate(events):
+            origin = _origin_of(event)
             for user in event.recipients:
-                sessions = users.get(user)
-                if not sessions or (only is not None and user != only):
+                if only is not None and user != only:
                     continue
-                push = push_of(event, user)
+                sessions = [one for one in users.get(user, ()) if one.id != origin]
+                push = push_of(event, user) if sessions else None
                 if push is None:
                     continue
                 cursor = (after if last[user] == index else before) if push.stored else None
                 frames: dict[Format, Frame] = {}
-                for session in list(sessions):
-                    if session.id == push.origin:
-                        continue
+                for session in sessions:
                     frame = frames.get(session.format)
                     if frame is None:
                         frame = session.format.encode(push.op, push.payload, cur=cursor)
