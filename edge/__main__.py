@@ -117,7 +117,7 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> int:
-    """Returns the exit status: 0 after a signal, 2 for settings that cannot be used.
+    """Returns the exit status: 0 after a signal, 1 after a defect, 2 for unusable settings.
 
     An address that is taken ends the process with 3, as uvicorn does.
     """
@@ -135,6 +135,10 @@ def main() -> int:
     except (ValueError, OSError) as error:
         _logger.error("the edge cannot start", cause=str(error))  # noqa: TRY400 - no trace needed
         return 2
+    except Exception:
+        # A defect in what runs for the life of the process; whoever keeps it starts it again.
+        _logger.exception("the edge failed")
+        return 1
     return 0
 
 
