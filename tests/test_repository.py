@@ -57,7 +57,9 @@ def test_there_is_no_lock_file_that_records_where_packages_come_from() -> None:
     assert not names & {"uv.lock", "poetry.lock", "Pipfile.lock", "package-lock.json"}
 
 
-@pytest.mark.parametrize("name", ["runtime.txt", "development.txt"])
+@pytest.mark.parametrize(
+    "name", sorted(path.name for path in (ROOT / "requirements").glob("*.txt"))
+)
 def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
     """No package can be replaced by another one of the same version."""
     text = (ROOT / "requirements" / name).read_text("utf-8")
@@ -70,7 +72,7 @@ def test_every_requirement_is_pinned_with_hashes(name: str) -> None:
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry.splitlines()[0]
 
 
-@pytest.mark.parametrize("name", ["runtime", "development"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "requirements").glob("*.in")))
 def test_every_wished_package_is_pinned(name: str) -> None:
     """The lists that people edit and the files made from them name the same packages."""
     wished = {
