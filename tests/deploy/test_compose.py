@@ -201,6 +201,8 @@ def token(user: str) -> str:
     return jwt.encode({"sub": user, "exp": int(time.time()) + 600}, KEY, algorithm="HS256")
 
 
+# Two environments and a dozen starts of Python, beside other tests.
+@pytest.mark.timeout(300)
 async def test_the_compose_file_runs(deployment: Deployment) -> None:
     """Its very commands serve a conversation, in its order, judged by its own health checks."""
     images = deployment.images.values()
