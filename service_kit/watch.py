@@ -158,14 +158,17 @@ class WatchHub:
 
     def publish(self, revision: int, events: Events) -> None:
         """Tell the events of the next revision to all who follow one of their recipients."""
-        expected = self._revision + 1
-        self._revision = revision
-        if revision != expected:
-            # Someone else wrote, or a notification was lost: only a read can tell what happened.
-            for watcher in list(self._watchers.values()):
-                self._cut_off(watcher, REVISION_GAP)
+        if revision != self._revision + 1:
+            # Someone else wrote, or a notification was lost.
+            self._skip_to(revision)
             return
+        self._revision = revision
         self._hand_out(events)
+
+    def catch_up(self, revision: int) -> None:
+        """Learn where the database stands; it may stand beyond what was published."""
+        if revision != self._revision:
+            self._skip_to(revision)
 
     def publish_ephemeral(self, events: Events) -> None:
         """Tell events that are stored nowhere; they come after all that was published before."""
@@ -177,6 +180,12 @@ class WatchHub:
         self._timer.cancel()
         for watcher in list(self._watchers.values()):
             self._cut_off(watcher, SHUTTING_DOWN)
+
+    def _skip_to(self, revision: int) -> None:
+        """Go on from `revision`; only a read can tell what led there."""
+        self._revision = revision
+        for watcher in list(self._watchers.values()):
+            self._cut_off(watcher, REVISION_GAP)
 
     def _hand_out(self, events: Events) -> None:
         followers = self._followers

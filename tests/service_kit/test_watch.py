@@ -88,6 +88,18 @@ async def test_a_hole_in_the_revisions_cuts_all_off(hub: WatchHub) -> None:
     assert await anext(again) == Batch(8, ["y"])
 
 
+async def test_a_database_found_further_on_cuts_all_off(hub: WatchHub) -> None:
+    """Where the database stands is no news unless it stands elsewhere than was published."""
+    _, batches = following(hub, "a")
+    hub.catch_up(5)
+    hub.publish(6, [(("a",), "x")])
+    assert await anext(batches) == Batch(6, ["x"])
+    hub.catch_up(7)
+    with pytest.raises(WatcherCutOff, match=REVISION_GAP):
+        await anext(batches)
+    assert hub.position == Position("epoch", 7)
+
+
 async def test_silence_is_broken_by_progress() -> None:
     """A watcher without events is told the position, which other events may have moved."""
     hub = WatchHub(Position("epoch", 5), lambda _to, event: event, progress_interval=0.01)
