@@ -72,7 +72,7 @@ ERRORS: Mapping[str, str] = {
     "CONFLICT": "The idempotency key was used before, for something else.",
     "RATE_LIMITED": "Too often; wait `retry_after_ms`.",
     "RESOURCE_EXHAUSTED": "The server is too busy.",
-    "UNAVAILABLE": "The service behind is down; the rest goes on.",
+    "UNAVAILABLE": "The service behind is down; repeat it with the same key. The rest goes on.",
     "DEADLINE_EXCEEDED": "No answer in time, the outcome is unknown: repeat it with the same key.",
     "INTERNAL": "A defect. The message holds an id that is in the server's log.",
 }

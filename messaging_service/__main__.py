@@ -34,7 +34,7 @@ SERVICE_NAME = messaging_pb2.DESCRIPTOR.services_by_name["MessagingService"].ful
 
 def migrate(settings: MessagingSettings) -> int:
     """Bring the database to the newest migration."""
-    engine = open_engine(settings.database_url, "writer")
+    engine = open_engine(settings.database_url, "migrator", timeouts=settings.timeouts())
     try:
         migrations.upgrade(engine, MIGRATIONS)
     finally:
@@ -48,8 +48,9 @@ async def running(settings: MessagingSettings) -> AsyncIterator[int]:
     """Serve while the context lasts, then drain and stop in order; gives the port."""
     log = structlog.get_logger("messaging_service")
     secrets = read_credentials(settings.credentials_file)
-    writing = open_engine(settings.database_url, "writer")
-    reading = open_engine(settings.database_url, "reader", settings.reader_threads)
+    url, timeouts = settings.database_url, settings.timeouts()
+    writing = open_engine(url, "writer", timeouts=timeouts)
+    reading = open_engine(url, "reader", settings.reader_threads, timeouts)
     migrations.check(reading, MIGRATIONS)
     with reading.connect() as connection:
         position = read_position(connection)
@@ -65,6 +66,7 @@ async def running(settings: MessagingSettings) -> AsyncIterator[int]:
     writer = Writer(
         writing,
         hub.publish,
+        hub.catch_up,
         max_transaction_items=settings.max_transaction_items,
         max_waiting_items=settings.max_waiting_items,
         registry=registry,

@@ -43,7 +43,7 @@ _MESSAGES = {
     REVISION_GAP: "a revision was not seen here: watch again and read what was missed",
     SHUTTING_DOWN: "this replica is shutting down: watch another",
     WATCHER_NOT_FOUND: "no stream of this watcher is open on this replica: watch anew",
-    STORAGE_UNAVAILABLE: "the database is unavailable; nothing was stored",
+    STORAGE_UNAVAILABLE: "the database is unavailable; nothing is known to be stored",
     WRITER_OVERLOADED: "too many commands wait; nothing was stored",
 }
 # A full queue names no time: with one it would read as a rate limit of the caller's own.

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Index,
     MetaData,
     Row,
-    String,
     Table,
     UniqueConstraint,
     bindparam,
@@ -20,7 +19,16 @@ from sqlalchemy import (
 
 from messaging_service.domain import Conversation, Message, Side
 from service_kit.clock import add_clock
-from service_kit.database import as_given, bulk_insert, bulk_update, given_rows, given_values
+from service_kit.database import (
+    STORED_BY_KEY,
+    TEXT,
+    among_given,
+    bulk_insert,
+    bulk_update,
+    give_rows,
+    give_values,
+    given_rows,
+)
 
 metadata = MetaData()
 add_clock(metadata)
@@ -29,7 +37,7 @@ _SIDE_NUMBERS = Side._fields[1:]
 
 
 def _side_columns(side: str) -> list[Column[Any]]:
-    user = Column(f"{side}_id", String, nullable=False)
+    user = Column(f"{side}_id", TEXT, nullable=False)
     numbers = (Column(f"{side}_{name}", BigInteger, nullable=False) for name in _SIDE_NUMBERS)
     return [user, *numbers]
 
@@ -37,9 +45,9 @@ def _side_columns(side: str) -> list[Column[Any]]:
 conversations = Table(
     "conversations",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("subject", String, nullable=False),
-    Column("opened_by", String, nullable=False),
+    Column("id", TEXT, primary_key=True),
+    Column("subject", TEXT, nullable=False),
+    Column("opened_by", TEXT, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("activity", BigInteger, nullable=False),
@@ -57,24 +65,24 @@ conversations = Table(
 messages = Table(
     "messages",
     metadata,
-    Column("conversation_id", String, primary_key=True),
+    Column("conversation_id", TEXT, primary_key=True),
     Column("seq", BigInteger, primary_key=True),
-    Column("id", String, nullable=False),
-    Column("sender_id", String, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("text", String, nullable=False),
+    Column("id", TEXT, nullable=False),
+    Column("sender_id", TEXT, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("text", TEXT, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
-    Column("idempotency_key", String),
+    Column("idempotency_key", TEXT),
     Column("first_incoming_count", BigInteger, nullable=False),
     Column("first_incoming_seq", BigInteger, nullable=False),
     Column("second_incoming_count", BigInteger, nullable=False),
     Column("second_incoming_seq", BigInteger, nullable=False),
     UniqueConstraint("id", name="messages_id"),
     UniqueConstraint("sender_id", "idempotency_key", name="messages_key"),
-    Index("messages_revision", "conversation_id", "revision"),
+    Index("messages_revision", "conversation_id", "revision", "seq"),
     # A history lies together on the disk, in the order in which it is read.
-    sqlite_with_rowid=False,
+    **STORED_BY_KEY,
 )
 
 _CONVERSATION_COLUMNS = tuple(column.name for column in conversations.columns)
@@ -95,7 +103,7 @@ def _conversation(row: Row[Any]) -> Conversation:
 
 # --- Statements, each built once --------------------------------------------------------------
 
-_BY_IDS = select(conversations).where(conversations.c.id.in_(given_values("ids")))
+_BY_IDS = select(conversations).where(among_given(conversations.c.id, "ids"))
 
 _pairs, _pairs_match = given_rows(
     "rows", (conversations.c.first_id, conversations.c.second_id, conversations.c.subject)
@@ -103,7 +111,7 @@ _pairs, _pairs_match = given_rows(
 _BY_PAIRS = select(conversations).select_from(_pairs.join(conversations, _pairs_match))
 
 _OPENINGS = select(conversations.c.opened_by, conversations.c.created_at).where(
-    conversations.c.opened_by.in_(given_values("users")),
+    among_given(conversations.c.opened_by, "users"),
     conversations.c.created_at > bindparam("since"),
 )
 
@@ -113,7 +121,7 @@ _BY_PLACES = select(messages).select_from(_places.join(messages, _places_match))
 _keys, _keys_match = given_rows("rows", (messages.c.sender_id, messages.c.idempotency_key))
 _BY_KEYS = select(messages).select_from(_keys.join(messages, _keys_match))
 
-_BY_MESSAGE_IDS = select(messages).where(messages.c.id.in_(given_values("ids")))
+_BY_MESSAGE_IDS = select(messages).where(among_given(messages.c.id, "ids"))
 
 _IN_CONVERSATION = select(messages).where(
     messages.c.conversation_id == bindparam("conversation_id")
@@ -134,7 +142,7 @@ _PAGES = tuple(
     .where(
         side == bindparam("user"),
         tuple_(conversations.c.activity, conversations.c.id)
-        < tuple_(bindparam("activity", type_=BigInteger), bindparam("id", type_=String)),
+        < tuple_(bindparam("activity", type_=BigInteger), bindparam("id", type_=TEXT)),
     )
     .order_by(conversations.c.activity.desc(), conversations.c.id.desc())
     .limit(bindparam("count", type_=BigInteger))
@@ -182,10 +190,10 @@ HOT_STATEMENTS = {
 
 def find_conversations(connection: Connection, ids: Iterable[str]) -> dict[str, Conversation]:
     """Find conversations by id."""
-    wanted = as_given(set(ids))
-    if wanted == "[]":
+    wanted = set(ids)
+    if not wanted:
         return {}
-    rows = connection.execute(_BY_IDS, {"ids": wanted})
+    rows = connection.execute(_BY_IDS, give_values(connection, "ids", wanted))
     return {row.id: _conversation(row) for row in rows}
 
 
@@ -193,10 +201,10 @@ def find_pairs(
     connection: Connection, pairs: Iterable[tuple[str, str, str]]
 ) -> dict[tuple[str, str, str], Conversation]:
     """Find conversations by (first user, second user, subject)."""
-    wanted = as_given(set(pairs))
-    if wanted == "[]":
+    wanted = set(pairs)
+    if not wanted:
         return {}
-    found = map(_conversation, connection.execute(_BY_PAIRS, {"rows": wanted}))
+    found = map(_conversation, connection.execute(_BY_PAIRS, give_rows(connection, "rows", wanted)))
     return {(one.first.user, one.second.user, one.subject): one for one in found}
 
 
@@ -204,7 +212,7 @@ def find_openings(connection: Connection, users: Iterable[str], since: int) -> d
     """Find when each of `users` opened conversations after `since`."""
     found: dict[str, list[int]] = {user: [] for user in users}
     if found:
-        given = {"users": as_given(found), "since": since}
+        given = give_values(connection, "users", found) | {"since": since}
         for row in connection.execute(_OPENINGS, given):
             found[row.opened_by].append(row.created_at)
     return found
@@ -214,10 +222,12 @@ def find_messages_at(
     connection: Connection, places: Iterable[tuple[str, int]]
 ) -> dict[tuple[str, int], Message]:
     """Find messages by (conversation id, seq)."""
-    wanted = as_given(set(places))
-    if wanted == "[]":
+    wanted = set(places)
+    if not wanted:
         return {}
-    found = map(Message._make, connection.execute(_BY_PLACES, {"rows": wanted}))
+    found = map(
+        Message._make, connection.execute(_BY_PLACES, give_rows(connection, "rows", wanted))
+    )
     return {(message.conversation_id, message.seq): message for message in found}
 
 
@@ -225,16 +235,16 @@ def find_keys(
     connection: Connection, keys: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], Message]:
     """Find messages by (sender, idempotency key)."""
-    wanted = as_given(set(keys))
-    if wanted == "[]":
+    wanted = set(keys)
+    if not wanted:
         return {}
-    found = map(Message._make, connection.execute(_BY_KEYS, {"rows": wanted}))
+    found = map(Message._make, connection.execute(_BY_KEYS, give_rows(connection, "rows", wanted)))
     return {(message.sender, message.idempotency_key or ""): message for message in found}
 
 
 def find_messages(connection: Connection, ids: Iterable[str]) -> dict[str, Message]:
     """Find messages by id."""
-    rows = connection.execute(_BY_MESSAGE_IDS, {"ids": as_given(set(ids))})
+    rows = connection.execute(_BY_MESSAGE_IDS, give_values(connection, "ids", set(ids)))
     return {message.id: message for message in map(Message._make, rows)}
 
 

@@ -3,11 +3,14 @@
 Every write transaction takes the next revision as its first statement and stamps it on every row
 it writes. The epoch is a random id made with the database, so that a restored or replaced one is
 told from the one before it. The contract is that of etcd's revisions: ordered and contiguous.
+The row is held until the commit, so that transactions of several processes commit in its order.
 """
 
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, select, update
+from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, select, update
+
+from service_kit.database import TEXT
 
 
 class Position(NamedTuple):
@@ -21,7 +24,7 @@ _metadata = MetaData()
 _clock = Table(
     "clock",
     _metadata,
-    Column("epoch", String, nullable=False),
+    Column("epoch", TEXT, nullable=False),
     Column("revision", BigInteger, nullable=False),
 )
 _TAKE = update(_clock).values(revision=_clock.c.revision + 1).returning(_clock.c.revision)

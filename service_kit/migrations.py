@@ -8,6 +8,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, MetaData
 
+from service_kit.database import lock_migrations
+
 
 class NotMigrated(RuntimeError):  # noqa: N818, the name says what is the case
     """The database does not stand at the newest migration of this program."""
@@ -25,6 +27,7 @@ def upgrade(engine: Engine, directory: Path) -> None:
     """Bring the database to the newest migration in `directory`, in one transaction."""
     configuration = _configuration(directory)
     with engine.begin() as connection:
+        lock_migrations(connection)
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, "head")
 

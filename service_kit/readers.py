@@ -7,8 +7,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
 
+from service_kit.database import why_unavailable
 from service_kit.writer import StorageUnavailable
 
 Arguments = ParamSpec("Arguments")
@@ -37,9 +37,12 @@ class Readers:
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, read)
-        except (OperationalError, InterfaceError) as error:
+        except Exception as error:
+            cause = why_unavailable(error)
+            if cause is None:
+                raise
             self._log.exception("the database is unavailable")
-            raise StorageUnavailable(type(error.orig).__name__) from error
+            raise StorageUnavailable(cause) from error
 
     async def close(self) -> None:
         """Wait for what is being read, then end the threads."""

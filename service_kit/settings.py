@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, NamedTuple, NoReturn, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,17 +19,42 @@ class Settings(BaseSettings):
     log_level: str = Field("info", pattern="^(?i:debug|info|warning|error|critical)$")
 
 
+Seconds = Annotated[float, Field(gt=0, le=3_600)]
+
+
+class Timeouts(NamedTuple):
+    """What a database is waited for, in seconds. SQLite knows the lock's alone."""
+
+    connect: float = 5.0
+    lock: float = 5.0
+    statement: float = 10.0
+    idle_transaction: float = 10.0
+
+
 class ServiceSettings(Settings):
     """What every service is told."""
 
     listen: str = Field("127.0.0.1:0", pattern=r"^.+:\d{1,5}$")
     database_url: str
+    database_connect_timeout_seconds: Seconds = Timeouts().connect
+    database_lock_timeout_seconds: Seconds = Timeouts().lock
+    database_statement_timeout_seconds: Seconds = Timeouts().statement
+    database_idle_transaction_timeout_seconds: Seconds = Timeouts().idle_transaction
     # One accepted secret a line: the first of a new pair is added before the old one goes.
     credentials_file: Path
     reflection: bool = False
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     grace_seconds: Annotated[float, Field(ge=0, le=300)] = 5.0
     reader_threads: Annotated[int, Field(ge=1, le=64)] = 2
+
+    def timeouts(self) -> Timeouts:
+        """Give what the database is waited for."""
+        return Timeouts(
+            connect=self.database_connect_timeout_seconds,
+            lock=self.database_lock_timeout_seconds,
+            statement=self.database_statement_timeout_seconds,
+            idle_transaction=self.database_idle_transaction_timeout_seconds,
+        )
 
 
 def load(settings: type[SettingsType]) -> SettingsType:

@@ -10,25 +10,32 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, Histogram
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy import Connection, Engine, RootTransaction
 
 from service_kit.clock import take_revision
+from service_kit.database import why_unavailable
+
+_PROBE_SECONDS = 1.0
 
 Events = list[tuple[tuple[str, ...], object]]
 """What happened in one revision: the recipients of each event, and the event."""
 
 CommandType = TypeVar("CommandType")
 OutcomeType = TypeVar("OutcomeType")
+Arguments = ParamSpec("Arguments")
 
 
 class StorageUnavailable(Exception):  # noqa: N818, the name says what is the case
-    """The database can not be written or read now; nothing of the work was stored."""
+    """The database can not be written or read now; nothing of the work is known to be stored.
+
+    If the connection broke during the commit, it may be stored all the same.
+    """
 
 
 class WriterOverloaded(Exception):  # noqa: N818, the name says what is the case
@@ -79,12 +86,15 @@ class Writer:
     """Owns the writing connection of a database; made and used on one event loop.
 
     `deliver(revision, events)` is called on the loop after each commit, before the answers.
+    After a commit of which nobody knows whether it happened, `catch_up(revision)` tells at which
+    revision the database was found, before anything later is delivered.
     """
 
     def __init__(
         self,
         engine: Engine,
         deliver: Callable[[int, Events], None],
+        catch_up: Callable[[int], None],
         *,
         max_transaction_items: int = 2_000,
         max_waiting_items: int = 20_000,
@@ -92,6 +102,8 @@ class Writer:
     ) -> None:
         self._engine = engine
         self._deliver = deliver
+        self._catch_up = catch_up
+        self._uncertain = False
         self._max_transaction_items = max_transaction_items
         self._max_waiting_items = max_waiting_items
         self._loop = asyncio.get_running_loop()
@@ -145,26 +157,32 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        while submissions := self._take():
+        while (submissions := self._take()) is not None:
             revision, events = 0, list[tuple[tuple[str, ...], object]]()
             try:
                 revision, events = self._together(submissions)
-            except (OperationalError, InterfaceError) as error:
+            except StorageUnavailable as error:
                 self._log.exception("the database is unavailable")
                 for submission in submissions:
-                    submission.outcome = StorageUnavailable(type(error.orig).__name__)
+                    submission.outcome = error
             except Exception:  # noqa: BLE001, whatever a command does, the thread lives on
                 self._log.exception("a transaction failed; its commands are run one by one")
                 self._apart(submissions)
             self._hand_over(self._finish, revision, events, submissions)
 
-    def _take(self) -> list[_Submission]:
-        """Wait for work and take what one transaction may hold; nothing at the end."""
+    def _take(self) -> list[_Submission] | None:
+        """Wait for work and take what one transaction may hold; None at the end.
+
+        After an uncertain commit an empty list comes as well: time to look what became of it.
+        """
         taken: list[_Submission] = []
         count = 0
         with self._wake:
             while not self._waiting and not self._closing:
-                self._wake.wait()
+                if not self._wake.wait(_PROBE_SECONDS if self._uncertain else None):
+                    return []
+            if not self._waiting:
+                return None
             while self._waiting:
                 following = len(self._waiting[0].items)
                 if taken and count + following > self._max_transaction_items:
@@ -179,28 +197,52 @@ class Writer:
         by_operation: dict[Operation[Any, Any], list[_Submission]] = {}
         for submission in submissions:
             by_operation.setdefault(submission.operation, []).append(submission)
-        with self._engine.connect() as connection, connection.begin() as transaction:
-            # Wall clocks step back now and then; the times of one process do not.
-            self._last_now = max(self._last_now, time.time_ns() // 1_000_000)
-            work = Transaction(connection, take_revision(connection), self._last_now)
-            for operation, group in by_operation.items():
-                items = [item for submission in group for item in submission.items]
-                outcomes = operation(work, items)
-                if len(outcomes) != len(items):
-                    raise RuntimeError(f"{len(outcomes)} outcomes for {len(items)} commands")
-                start = 0
-                for submission in group:
-                    end = start + len(submission.items)
-                    submission.outcome = outcomes[start:end]
-                    start = end
-            if not work.changed:
-                # Refusals and repeats spend no revision.
-                transaction.rollback()
-                return 0, []
-            began = time.perf_counter()
+        try:
+            with self._engine.connect() as connection, connection.begin() as transaction:
+                return self._run_operations(connection, transaction, by_operation)
+        except Exception as error:
+            cause = why_unavailable(error)
+            if cause is None:
+                raise
+            raise StorageUnavailable(cause) from error
+
+    def _run_operations(
+        self,
+        connection: Connection,
+        transaction: RootTransaction,
+        by_operation: dict[Operation[Any, Any], list[_Submission]],
+    ) -> tuple[int, Events]:
+        # Wall clocks step back now and then; the times of one process do not.
+        self._last_now = max(self._last_now, time.time_ns() // 1_000_000)
+        work = Transaction(connection, take_revision(connection), self._last_now)
+        if self._uncertain:
+            self._hand_over(self._catch_up, work.revision - 1)
+            self._uncertain = False
+        count = 0
+        for operation, group in by_operation.items():
+            items = [item for submission in group for item in submission.items]
+            outcomes = operation(work, items)
+            if len(outcomes) != len(items):
+                raise RuntimeError(f"{len(outcomes)} outcomes for {len(items)} commands")
+            count += len(items)
+            start = 0
+            for submission in group:
+                end = start + len(submission.items)
+                submission.outcome = outcomes[start:end]
+                start = end
+        if not work.changed:
+            # Refusals and repeats spend no revision.
+            transaction.rollback()
+            return 0, []
+        began = time.perf_counter()
+        try:
             transaction.commit()
-            self._commit_seconds.observe(time.perf_counter() - began)
-        self._transaction_items.observe(sum(len(submission.items) for submission in submissions))
+        except Exception as error:
+            # The database may have committed before its word got lost. It must not be done twice.
+            self._uncertain = True
+            raise StorageUnavailable("the commit was not confirmed") from error
+        self._commit_seconds.observe(time.perf_counter() - began)
+        self._transaction_items.observe(count)
         return work.revision, work.events
 
     def _apart(self, submissions: list[_Submission]) -> None:
@@ -217,9 +259,9 @@ class Writer:
         single = _Submission(operation, [item], future)
         try:
             revision, events = self._together([single])
-        except (OperationalError, InterfaceError) as error:
+        except StorageUnavailable as error:
             self._log.exception("the database is unavailable")
-            return StorageUnavailable(type(error.orig).__name__)
+            return error
         except Exception:  # noqa: BLE001, it is logged and harms this command alone
             incident = uuid4().hex
             self._log.exception("a command failed", incident=incident)
@@ -229,13 +271,13 @@ class Writer:
 
     def _hand_over(
         self,
-        finish: Callable[[int, Events, list[_Submission]], None],
+        callback: Callable[Concatenate[int, Arguments], None],
         revision: int,
-        events: Events,
-        submissions: list[_Submission],
+        *arguments: Arguments.args,
+        **options: Arguments.kwargs,
     ) -> None:
         try:
-            self._loop.call_soon_threadsafe(finish, revision, events, submissions)
+            self._loop.call_soon_threadsafe(partial(callback, revision, *arguments, **options))
         except RuntimeError:
             # The loop ended without close(): there is nobody left to be told.
             self._log.warning("the event loop ended before the writer", revision=revision)

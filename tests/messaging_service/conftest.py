@@ -1,4 +1,4 @@
-"""A migrated SQLite file, and a messaging service on a free port of this process."""
+"""A migrated database of each kind, and a messaging service on a free port of this process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -21,26 +21,48 @@ from messaging_service.settings import MessagingSettings
 from service_kit.clock import take_revision
 from service_kit.database import open_engine
 from service_kit.writer import Operation, Transaction
+from tests.support.postgresql import Postgresql
 
 SECRET = "the-service-credential"
 METADATA = (("authorization", f"Bearer {SECRET}"),)
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> MessagingSettings:
-    """Settings of a migrated database in a fresh folder."""
-    credentials = tmp_path / "service.key"
+def settings_of(folder: Path, database_url: str) -> MessagingSettings:
+    """Settings with which tests do not wait for long."""
+    credentials = folder / "service.key"
     credentials.write_text(f"{SECRET}\nthe-next-credential\n")
-    made = MessagingSettings(
+    return MessagingSettings(
         listen="127.0.0.1:0",
-        database_url=f"sqlite:///{tmp_path / 'messaging.sqlite3'}",
+        database_url=database_url,
+        database_lock_timeout_seconds=1,
         credentials_file=credentials,
         grace_seconds=0,
         log_level="info",
         watch_progress_seconds=0.05,
     )
-    migrate(made)
-    return made
+
+
+@pytest.fixture(scope="session")
+def migrated(postgresql: Postgresql, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a migrated database on PostgreSQL, to make others from."""
+    with postgresql.database() as name:
+        migrate(settings_of(tmp_path_factory.mktemp("migrated"), postgresql.url(name)))
+        yield name
+
+
+@pytest.fixture
+def settings(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[MessagingSettings]:
+    """Settings of a migrated database of the test's own."""
+    if kind == "sqlite":
+        made = settings_of(tmp_path, f"sqlite:///{tmp_path / 'messaging.sqlite3'}")
+        migrate(made)
+        yield made
+        return
+    server: Postgresql = request.getfixturevalue("postgresql")
+    with server.database(template=request.getfixturevalue("migrated")) as name:
+        yield settings_of(tmp_path, server.url(name))
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-"""Operations and queries on a real SQLite file."""
+"""Operations and queries on a real database."""
 
 import re
 from collections import defaultdict
-from pathlib import Path
+from itertools import count
 from typing import Any
 
 import pytest
@@ -336,21 +336,52 @@ def test_pages_of_conversations_meet(database: Any) -> None:
     assert database.read(queries.list_conversations, "m", 0, "?", 100).field == "page_token"
 
 
-@pytest.mark.parametrize("name", storage.HOT_STATEMENTS)
-def test_hot_queries_search_by_an_index(engine: Engine, name: str) -> None:
-    """No hot query scans a table or sorts; only the values given with it are walked through."""
-    compiled = storage.HOT_STATEMENTS[name].compile(engine)
+def plan_on_sqlite(engine: Engine, statement: str) -> tuple[list[str], list[str]]:
+    """The lines of a plan that search an index, and those that walk a table or sort."""
     with engine.connect() as connection:
-        plan = [
-            row.detail
-            for row in connection.execute(
-                text(f"EXPLAIN QUERY PLAN {re.sub(r'[?]', 'NULL', str(compiled))}")
-            )
-        ]
-    assert any(line.startswith("SEARCH") for line in plan)
-    scans = [line for line in plan if line.startswith("SCAN")]
-    assert all("given" in line or "anon" in line or "VIRTUAL" in line for line in scans), plan
-    assert not any("TEMP B-TREE" in line for line in plan), plan
+        question = f"EXPLAIN QUERY PLAN {statement.replace('?', 'NULL')}"
+        plan = [row.detail for row in connection.execute(text(question))]
+    # The values that were given are walked through.
+    walked = ("given", "anon", "VIRTUAL")
+    bad = [
+        line
+        for line in plan
+        if "TEMP B-TREE" in line
+        or (line.startswith("SCAN") and not any(word in line for word in walked))
+    ]
+    return [line for line in plan if line.startswith("SEARCH")], bad
+
+
+def plan_on_postgresql(engine: Engine, statement: str) -> tuple[list[str], list[str]]:
+    """The same. For a few rows walking through them all is the best plan, so what is not wanted
+    is made dear: where it still appears the database knows no other way.
+    """
+    numbers = count(1)
+    generic = re.sub("%s", lambda _match: f"${next(numbers)}", statement)
+    with engine.connect() as connection, connection.begin():
+        connection.execute(text("ANALYZE"))
+        for unwanted in ("seqscan", "hashjoin", "mergejoin", "sort", "bitmapscan"):
+            connection.execute(text(f"SET LOCAL enable_{unwanted} = off"))
+        plan = connection.exec_driver_sql(f"EXPLAIN (GENERIC_PLAN) {generic}").scalars().all()
+    bad = [line for line in plan if "Seq Scan" in line or "Sort" in line or "Filter" in line]
+    return [line for line in plan if "Index Cond" in line], bad
+
+
+@pytest.mark.parametrize("name", storage.HOT_STATEMENTS)
+def test_hot_queries_search_by_an_index(
+    engine: Engine, database: Any, kind: str, name: str
+) -> None:
+    """No hot query scans a table or sorts; only the values given with it are walked through."""
+    database.say(
+        *(said("alice", to=f"b{i}", subject=f"s{j}") for i in range(9) for j in range(9)),
+        *(said("carol", to="dave", key=str(i)) for i in range(300)),
+        limits=Limits(openings_per_hour=1_000),
+    )
+    statement = str(storage.HOT_STATEMENTS[name].compile(engine))
+    plan = plan_on_sqlite if kind == "sqlite" else plan_on_postgresql
+    searches, bad = plan(engine, statement)
+    assert searches
+    assert bad == []
 
 
 def test_migrations_make_the_tables_that_the_queries_know(engine: Engine) -> None:
@@ -368,9 +399,9 @@ def test_migrating_twice_keeps_everything(settings: MessagingSettings, database:
     assert database.read(read_position) == before
 
 
-def test_an_empty_database_is_not_served(tmp_path: Path) -> None:
+def test_an_empty_database_is_not_served(empty_database: str) -> None:
     """A database without the newest migration is refused with what to do."""
-    engine = open_engine(f"sqlite:///{tmp_path / 'empty.sqlite3'}", "reader")
+    engine = open_engine(empty_database, "reader")
     with pytest.raises(NotMigrated, match="run the migrate command"):
         check(engine, MIGRATIONS)
     engine.dispose()

@@ -1,9 +1,9 @@
-"""The writer on a real SQLite file: group commit, poisoned work, overload, the end."""
+"""The writer on a real database: group commit, poisoned work, overload, the end."""
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -24,14 +24,21 @@ Delivered = list[tuple[int, Events]]
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
+def engine(empty_database: str) -> Iterator[Engine]:
     """A database with a clock and one table."""
-    made = open_engine(f"sqlite:///{tmp_path / 'kit.sqlite3'}", "writer")
+    made = open_engine(empty_database, "writer")
     with made.begin() as connection:
         connection.execute(text("CREATE TABLE clock (epoch TEXT, revision BIGINT)"))
         connection.execute(text("INSERT INTO clock VALUES ('epoch', 0)"))
         connection.execute(text("CREATE TABLE words (word TEXT, revision BIGINT)"))
-    return made
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def found() -> asyncio.Queue[int]:
+    """Where the database was found after commits of which nobody knew whether they happened."""
+    return asyncio.Queue()
 
 
 @pytest.fixture
@@ -41,17 +48,19 @@ def delivered() -> Delivered:
 
 
 @pytest.fixture
-async def writer(engine: Engine, delivered: Delivered) -> AsyncIterator[Writer]:
+async def writer(
+    engine: Engine, delivered: Delivered, found: asyncio.Queue[int]
+) -> AsyncIterator[Writer]:
     """A writer that takes at most 4 items in a transaction and lets 10 wait."""
     made = Writer(
         engine,
         lambda revision, events: delivered.append((revision, events)),
+        found.put_nowait,
         max_transaction_items=4,
         max_waiting_items=10,
     )
     yield made
     await made.close()
-    engine.dispose()
 
 
 def store(transaction: Transaction, words: Sequence[str]) -> list[str]:
@@ -169,9 +178,43 @@ async def test_an_unavailable_database_fails_all_and_stores_none(
     assert delivered == []
 
 
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_after_an_unconfirmed_commit_the_writer_looks_what_became_of_it(
+    writer: Writer,
+    engine: Engine,
+    delivered: Delivered,
+    found: asyncio.Queue[int],
+    monkeypatch: pytest.MonkeyPatch,
+    arrives: bool,
+) -> None:
+    """Nothing is answered as stored or done twice; where the database stands is told, once,
+    before anything later and without waiting for it.
+    """
+    commit = engine.dialect.do_commit
+
+    def cut(connection: Any) -> None:
+        if arrives:
+            commit(connection)
+        raise RuntimeError("no word came back")
+
+    await writer.submit(store, ["a"])
+    with monkeypatch.context() as patched:
+        patched.setattr(engine.dialect, "do_commit", cut)
+        with pytest.raises(StorageUnavailable):
+            await writer.submit(store, ["b"])
+    async with asyncio.timeout(10):
+        revision = await found.get() + 1
+    assert revision == (3 if arrives else 2)
+    assert await writer.submit(store, ["c"]) == [f"c at {revision}"]
+    assert [at for at, _ in delivered] == [1, revision]
+    words = [word for word, _ in stored(engine)]
+    assert words == (["a", "b", "c"] if arrives else ["a", "c"])
+    assert found.empty()
+
+
 async def test_closing_finishes_what_waits(engine: Engine) -> None:
     """What was submitted before the end is stored and answered; afterwards nothing is taken."""
-    writer = Writer(engine, lambda _revision, _events: None)
+    writer = Writer(engine, lambda _revision, _events: None, lambda _revision: None)
     waiting = [asyncio.ensure_future(writer.submit(store, [word])) for word in "abc"]
     await asyncio.sleep(0)
     await writer.close()
@@ -179,7 +222,6 @@ async def test_closing_finishes_what_waits(engine: Engine) -> None:
     with pytest.raises(StorageUnavailable):
         await writer.submit(store, ["late"])
     assert len(stored(engine)) == 3
-    engine.dispose()
 
 
 async def test_a_cancelled_caller_holds_nobody_up(writer: Writer, engine: Engine) -> None:

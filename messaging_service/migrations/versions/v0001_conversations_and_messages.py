@@ -8,6 +8,8 @@ import uuid
 import sqlalchemy as sa
 from alembic import op
 
+from service_kit.database import STORED_BY_KEY, TEXT
+
 revision = "0001"
 down_revision: str | None = None
 branch_labels: str | None = None
@@ -27,7 +29,7 @@ _SIDE_NUMBERS = (
 
 
 def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.String, nullable=False)
+    return sa.Column(name, TEXT, nullable=False)
 
 
 def _number(name: str) -> sa.Column[int]:
@@ -40,7 +42,7 @@ def upgrade() -> None:
     op.bulk_insert(clock, [{"epoch": uuid.uuid4().hex, "revision": 0}])
     op.create_table(
         "conversations",
-        sa.Column("id", sa.String, primary_key=True),
+        sa.Column("id", TEXT, primary_key=True),
         *map(_text, ("subject", "opened_by")),
         *map(_number, ("created_at", "revision", "activity", "last_seq")),
         _text("first_id"),
@@ -59,11 +61,11 @@ def upgrade() -> None:
         op.create_index(f"conversations_{name}", "conversations", columns)
     op.create_table(
         "messages",
-        sa.Column("conversation_id", sa.String, primary_key=True),
+        sa.Column("conversation_id", TEXT, primary_key=True),
         sa.Column("seq", sa.BigInteger, primary_key=True),
         *map(_text, ("id", "sender_id", "kind", "text")),
         *map(_number, ("created_at", "revision")),
-        sa.Column("idempotency_key", sa.String),
+        sa.Column("idempotency_key", TEXT),
         *(
             _number(f"{side}_{name}")
             for side in ("first", "second")
@@ -71,9 +73,9 @@ def upgrade() -> None:
         ),
         sa.UniqueConstraint("id", name="messages_id"),
         sa.UniqueConstraint("sender_id", "idempotency_key", name="messages_key"),
-        sqlite_with_rowid=False,
+        **STORED_BY_KEY,
     )
-    op.create_index("messages_revision", "messages", ["conversation_id", "revision"])
+    op.create_index("messages_revision", "messages", ["conversation_id", "revision", "seq"])
 
 
 def downgrade() -> None:

@@ -1,0 +1,40 @@
+"""The databases on which tests run: each test that asks for one runs on every kind."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.postgresql import Postgresql
+
+# Tests fork in order to start a program and for nothing else. Where the child becomes another user
+# first, as for PostgreSQL's sake, gRPC's handlers of forks would crash it during calls.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """A server for all tests of this worker; each takes databases of its own from it."""
+    server = Postgresql()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of database of this run of the test."""
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_database(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database without tables."""
+    if kind == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.sqlite3'}"
+        return
+    server: Postgresql = request.getfixturevalue("postgresql")
+    with server.database() as name:
+        yield server.url(name)

