@@ -149,7 +149,11 @@ _MIGRATION_LOCK = 0x7061726C6579
 # before it began to wait for that row. A reader's queries all see the same.
 _POSTGRESQL_TRANSACTIONS: dict[Role, dict[str, str]] = {
     "writer": {"default_transaction_isolation": r"read\ committed"},
-    "migrator": {"default_transaction_isolation": r"read\ committed", "statement_timeout": "0"},
+    "migrator": {
+        "default_transaction_isolation": r"read\ committed",
+        "statement_timeout": "0",
+        "idle_in_transaction_session_timeout": "0",
+    },
     "reader": {
         "default_transaction_isolation": r"repeatable\ read",
         "default_transaction_read_only": "on",

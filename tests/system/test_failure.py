@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+from contextlib import ExitStack
+from pathlib import Path
 
 from tests.support.client import (
     ALERT_NEW_MSG,
@@ -13,6 +15,7 @@ from tests.support.client import (
     RETURN_CONVERSATIONS,
     Client,
 )
+from tests.support.postgresql import Postgresql
 from tests.support.system import System
 from tests.system.conftest import Connect
 
@@ -80,6 +83,37 @@ async def test_a_stopped_service_is_answered_for_within_the_budget(
     )
     assert stored["d"]["seq"] == 2
     assert (await bob.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == "kept"
+
+
+async def test_a_restart_of_postgresql_costs_only_its_time(
+    postgresql: Postgresql, tmp_path: Path, connect: Connect
+) -> None:
+    """Neither the service nor the edge is restarted, nor any socket closed: UNAVAILABLE with
+    `retryable` meanwhile, and afterwards messages and alerts as before.
+    """
+    with ExitStack() as stack:
+        name = stack.enter_context(postgresql.database())
+        system = System(tmp_path, database_url=postgresql.url(name))
+        stack.callback(system.close)
+        stack.callback(postgresql.start)
+        system.start_messaging()
+        system.start_edge()
+        alice: Client = await connect(system, "alice")
+        bob: Client = await connect(system, "bob")
+        conversation = (await alice.write("bob", "before"))["conversation"]
+        await bob.expect(ALERT_NEW_MSG)
+        await asyncio.to_thread(postgresql.stop)
+        for op, d in [
+            (CREATE_MSG, {"conversation": conversation, "text": "x"}),
+            (ASK_CONVERSATIONS, {}),
+        ]:
+            error = (await alice.ask(op, d))["d"]
+            assert (error["code"], error["retryable"]) == ("UNAVAILABLE", True)
+        await asyncio.to_thread(postgresql.start)
+        stored = await alice.ask(CREATE_MSG, {"conversation": conversation, "text": "after"})
+        assert stored["d"]["seq"] == 2
+        assert (await bob.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == "after"
+        assert (await alice.ask(ASK_CONVERSATIONS))["op"] == RETURN_CONVERSATIONS
 
 
 async def test_two_edges_and_a_message_during_an_interruption(
