@@ -214,6 +214,10 @@ class MessagingBackend:
             pb.WatchRequest(watcher_name=watcher_name), metadata=self._metadata
         )
 
+    async def ready(self) -> None:
+        """Return when commands have a connection to the service."""
+        await self._channel.channel_ready()
+
     async def flush(self) -> None:
         """Return when every batch that was submitted has been answered."""
         await asyncio.gather(

@@ -115,6 +115,10 @@ class Feed:
         try:
             first = await self._next(stream)
             self._watcher_id = first.watcher_id
+            # The stream has a connection of its own. Who is told that the service is back must not
+            # be refused because the connection of the commands is still waiting to be tried again.
+            async with asyncio.timeout(self._timeout):
+                await self._backend.ready()
             await self._recover(_position(first.position))
             self.live = self._was_live = True
             self._live_metric.set(1)
