@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from packaging.requirements import Requirement
 
 from tests.support.system import free_port
 
@@ -65,9 +66,14 @@ class Dockerfile:
 
 
 def pins(path: Path) -> dict[str, str]:
-    """The distributions of a requirements file with their versions; extras are left out."""
-    found = re.findall(r"^([\w.-]+)(?:\[[^]]*\])?==(\S+)", path.read_text("utf-8"), re.MULTILINE)
-    return dict(found)
+    """The distributions that a requirements file has for this machine, with their versions."""
+    found: dict[str, str] = {}
+    for line in path.read_text("utf-8").splitlines():
+        if "==" in line:
+            requirement = Requirement(line.removesuffix(" \\"))
+            if requirement.marker is None or requirement.marker.evaluate():
+                found[requirement.name] = str(requirement.specifier).removeprefix("==")
+    return found
 
 
 class Image:
