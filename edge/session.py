@@ -143,9 +143,7 @@ class Session:
             if self._held_bytes > self.edge.settings.outbox_bytes:
                 self._overflowed()
         elif self.floor is not None and revision > self.floor:
-            self._outbox.put(frame)
-            if confirms is not None:
-                self.unconfirmed.append((revision, *confirms))
+            self._alert(revision, frame, confirms)
 
     @property
     def settled(self) -> bool:
@@ -190,6 +188,9 @@ class Session:
     async def replay(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
         """Queue a missed packet, at the pace at which the client reads."""
         await self._outbox.room()
+        self._alert(revision, frame, confirms)
+
+    def _alert(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
         self._outbox.put(frame)
         if confirms is not None:
             self.unconfirmed.append((revision, *confirms))

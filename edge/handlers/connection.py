@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from edge.session import Session
 
 
-def _positions(cursor: str) -> dict[str, cursors.Position]:
+def _positions(cursor: str) -> Mapping[str, cursors.Position]:
     try:
-        return dict(cursors.decode(cursor))
+        return cursors.decode(cursor)
     except cursors.BadCursorError as error:
         raise InvalidPayloadError("cur", "is not a cursor of this server") from error
 
