@@ -1,6 +1,5 @@
 """A messaging service and edges as real processes, each on a free port of the loopback."""
 
-import json
 import os
 import secrets
 import signal
@@ -137,9 +136,6 @@ class System:
 
     def logs(self) -> str:
         return "\n".join(path.read_text() for path in self.folder.glob("*.log"))
-
-    def log_records(self, part: Part) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in part.read_log().splitlines() if line.startswith("{")]
 
     def close(self) -> None:
         for part in reversed(self.parts):
