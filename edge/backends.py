@@ -72,14 +72,16 @@ class MessagingBackend:
 
         def batcher(
             name: str,
-            call: Callable[[list[Any]], Awaitable[_Results]],
+            call: Callable[[list[Any], dict[str, Any]], Awaitable[_Results]],
             result_of: Callable[[Any], Any],
+            linger_seconds: float = 0,
         ) -> Batcher[Any, Any]:
             instruments = metrics.batch_items.labels(call=name)
 
-            async def call_batch(items: list[Any]) -> list[Any] | Error:
+            async def call_batch(items: list[Any], seconds: float) -> list[Any] | Error:
                 instruments.observe(len(items))
-                response = await self._measured(name, call(items))
+                options = {"timeout": seconds, "metadata": self._metadata}
+                response = await self._measured(name, call(items, options))
                 if isinstance(response, Error):
                     return response
                 return [result_of(result) for result in response.results]
@@ -91,14 +93,16 @@ class MessagingBackend:
                 batch_items=settings.batch_items,
                 batch_bytes=settings.batch_bytes,
                 waiting_items=settings.waiting_items,
+                budget_seconds=settings.call_timeout_seconds,
+                linger_seconds=linger_seconds,
             )
             metrics.waiting_items.labels(call=name).set_function(made.__len__)
             return made
 
         self.create_message: Batcher[pb.CreateMessageRequest, pb.StoredMessage] = batcher(
             "BatchCreateMessages",
-            lambda items: self._stub.BatchCreateMessages(
-                pb.BatchCreateMessagesRequest(requests=items), **self._options()
+            lambda items, options: self._stub.BatchCreateMessages(
+                pb.BatchCreateMessagesRequest(requests=items), **options
             ),
             lambda result: (
                 result.stored if result.HasField("stored") else from_status(result.status)
@@ -106,20 +110,21 @@ class MessagingBackend:
         )
         self.mark_read: Batcher[pb.Mark, pb.Watermark] = batcher(
             "MarkRead",
-            lambda items: self._stub.MarkRead(pb.MarkReadRequest(marks=items), **self._options()),
+            lambda items, options: self._stub.MarkRead(pb.MarkReadRequest(marks=items), **options),
             _watermark_of,
         )
         self.mark_delivered: Batcher[pb.Mark, pb.Watermark] = batcher(
             "MarkDelivered",
-            lambda items: self._stub.MarkDelivered(
-                pb.MarkDeliveredRequest(marks=items), **self._options()
+            lambda items, options: self._stub.MarkDelivered(
+                pb.MarkDeliveredRequest(marks=items), **options
             ),
             _watermark_of,
+            linger_seconds=settings.delivered_delay_seconds,
         )
         self.send_typing: Batcher[pb.TypingSignal, None] = batcher(
             "SendTyping",
-            lambda items: self._stub.SendTyping(
-                pb.SendTypingRequest(signals=items), **self._options()
+            lambda items, options: self._stub.SendTyping(
+                pb.SendTypingRequest(signals=items), **options
             ),
             lambda result: from_status(result.status) if result.HasField("status") else None,
         )

@@ -68,6 +68,11 @@ _STATUS_BY_NUMBER = {status.value[0]: status for status in grpc.StatusCode}
 _RATE_LIMITED = _Code("RATE_LIMITED", retryable=True)
 
 
+_TIMED_OUT = _CODES[grpc.StatusCode.DEADLINE_EXCEEDED]
+TIMED_OUT = Error(_TIMED_OUT.code, _TIMED_OUT.message or "", _TIMED_OUT.retryable)
+"""There was no answer within the budget."""
+
+
 def refusal(code: str, message: str, *, retryable: bool = False) -> Error:
     """An error that the edge itself gives."""
     return Error(code=code, message=message, retryable=retryable)

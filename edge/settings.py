@@ -43,8 +43,11 @@ class Settings(BaseSettings):
 
     ping_interval_seconds: Seconds = 5
     pong_timeout_seconds: Seconds = 30
-    # Within which a service answers, or the client is told that it did not.
+    # Within which a client is answered, or told that the service was too late.
     call_timeout_seconds: Seconds = 2
+    # Marks of delivery gather for so long before they leave, for a commit of their own would be in
+    # the way of the next message. 0: they leave at once.
+    delivered_delay_seconds: Annotated[float, Field(ge=0, le=10)] = 0.05
     # Without a sign of life for this long a Watch stream is opened anew.
     watch_timeout_seconds: Seconds = 5
     # From SIGTERM until the last socket is closed, whatever the clients do.
