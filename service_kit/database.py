@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Select,
     String,
     Table,
     and_,
@@ -192,6 +193,29 @@ def _open_postgresql(url: URL, role: Role, connections: int, timeouts: Timeouts)
         # Parameters by their places, as the bulk statements give them.
         paramstyle="format",
     )
+
+
+# --- Hot statements ----------------------------------------------------------------------------
+
+
+def fetch(
+    connection: Connection, statement: Select[Any], given: Mapping[str, Any]
+) -> Sequence[Any]:
+    """Run a query with the parameters in `given`; gives all rows, as the driver has them.
+
+    The statement is compiled once for each kind of database; what SQLAlchemy does at each execution
+    beyond that would cost a short query more than the database does.
+    """
+    sql, parameters = _query_sql(statement, connection.dialect)
+    values = [given.get(name, fixed) for name, fixed in parameters]
+    return connection.exec_driver_sql(sql, tuple(values)).fetchall()
+
+
+@lru_cache(maxsize=64)
+def _query_sql(statement: Select[Any], dialect: Dialect) -> tuple[str, tuple[tuple[str, Any], ...]]:
+    """The text of a query, and its parameters in order with the values that the statement fixes."""
+    compiled: Any = statement.compile(dialect=dialect)
+    return str(compiled), tuple((name, compiled.params[name]) for name in compiled.positiontup)
 
 
 # --- Bulk statements ---------------------------------------------------------------------------
