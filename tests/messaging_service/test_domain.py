@@ -12,9 +12,9 @@ from messaging_service.domain import (
     Message,
     Opening,
     Reason,
-    Refusal,
     Side,
 )
+from service_kit.rules import INVALID_ARGUMENT
 
 
 def opened() -> Conversation:
@@ -74,22 +74,6 @@ def test_running_counts_agree_with_counting(plan: list[Step]) -> None:
         assert side.delivered_seq >= side.read_seq
 
 
-@given(st.text(max_size=30))
-def test_a_text_is_taken_as_it_is_or_refused(text: str) -> None:
-    """Every text of some visible content within the limit is taken, all others are refused."""
-    refusal = domain.check_text(text, 20)
-    sound = bool(text.strip()) and len(text) <= 20 and "\0" not in text
-    sound = sound and not any("\ud800" <= one <= "\udfff" for one in text)
-    assert (refusal is None) == sound
-    assert refusal is None or refusal.field == "text"
-
-
-@pytest.mark.parametrize("text", ["", " \n\t", "\u2003", "a\0b", "\ud800", "x" * 21])
-def test_texts_that_are_refused(text: str) -> None:
-    """Nothing, only spaces, NUL, half a surrogate pair, and too much are each refused."""
-    assert isinstance(domain.check_text(text, 20), Refusal)
-
-
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -119,7 +103,7 @@ def test_the_argument_at_fault_is_named(fields: dict[str, str], field: str) -> N
     assert domain.check_message(**good, limits=Limits()) is None
     refusal = domain.check_message(**(good | fields), limits=Limits())
     assert refusal is not None
-    assert (refusal.reason, refusal.field) == (Reason.INVALID_ARGUMENT, field)
+    assert (refusal.reason, refusal.field) == (INVALID_ARGUMENT, field)
 
 
 def test_one_may_not_know_that_a_strange_id_can_not_exist() -> None:
