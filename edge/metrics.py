@@ -5,6 +5,19 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 _BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
+class Outcomes:
+    """What became of the packets of one opcode."""
+
+    def __init__(self, packets: Counter, opcode: str) -> None:
+        self._packets = packets
+        self.opcode = opcode
+        self.ok = packets.labels(opcode=opcode, outcome="ok")
+
+    def failed(self, code: str) -> None:
+        """Count a packet that was answered with an error."""
+        self._packets.labels(opcode=self.opcode, outcome=code).inc()
+
+
 class Metrics:
     """The instruments of one edge; labels take values from fixed tables alone."""
 
@@ -23,15 +36,14 @@ class Metrics:
             ["code"],
             registry=registry,
         )
-        self.packets_received = Counter(
-            "parley_edge_packets_received_total",
-            "Packets from clients by opcode; those unread count as BAD PACKET.",
-            ["opcode"],
+        self._packets = Counter(
+            "parley_edge_packets_total",
+            "Packets from clients by opcode and outcome: ok, or the code of the error. Counted when"
+            " the outcome is known; those unread count as BAD PACKET.",
+            ["opcode", "outcome"],
             registry=registry,
         )
-        self.errors = Counter(
-            "parley_edge_errors_total", "Error packets by code.", ["code"], registry=registry
-        )
+        self.bad_packets = self.outcomes("BAD PACKET")
         self.batch_items = Histogram(
             "parley_edge_batch_items",
             "Items of one batch call.",
@@ -69,3 +81,7 @@ class Metrics:
             ["service"],
             registry=registry,
         )
+
+    def outcomes(self, opcode: str) -> Outcomes:
+        """What counts the packets of one opcode."""
+        return Outcomes(self._packets, opcode)

@@ -20,6 +20,7 @@ from edge.metrics import Metrics
 from edge.outbox import Outbox
 from edge.packets import BadPacketError, Format, Frame, InvalidPayloadError, Op
 from edge.payloads import Error
+from edge.requests import Request
 from edge.settings import Settings
 
 _logger = structlog.get_logger(__name__)
@@ -114,10 +115,16 @@ class Session:
         """Queue a packet."""
         self._outbox.put(self.format.encode(op, payload, re=re, cur=cur))
 
-    def fail(self, re: int | str | None, error: Error) -> None:
+    def answer(self, re: Request, op: Op, payload: msgspec.Struct) -> None:
+        """Queue the answer to a packet; it is not wanted by whoever gave no id."""
+        re.outcomes.ok.inc()
+        if re.id is not None:
+            self.send(op, payload, re=re.id)
+
+    def fail(self, re: Request, error: Error) -> None:
         """Queue an ERROR."""
-        self.edge.metrics.errors.labels(code=error.code).inc()
-        self.send(Op.ERROR, error, re=re)
+        re.outcomes.failed(error.code)
+        self.send(Op.ERROR, error, re=re.id)
 
     def ping(self, frame: Frame) -> None:
         """Queue a PING, but not before HELLO, and without the cursor while that would skip what is
@@ -233,57 +240,53 @@ class Session:
                 refusal("UNKNOWN_OPCODE", f"No client sends a packet with op {envelope.op}."),
             )
             return
-        route.received.inc()
+        re = Request(envelope.id, route.outcomes)
         try:
             payload = self.format.payload(envelope, route.decoders[self.format])
-            waiting = route.handler(self, envelope.id, payload)
+            waiting = route.handler(self, re, payload)
         except InvalidPayloadError as error:
-            self.fail(envelope.id, invalid_argument(error.field, error.problem))
+            self.fail(re, invalid_argument(error.field, error.problem))
         except Exception:  # noqa: BLE001 - whatever it is, it harms this packet alone
-            self._internal_error(route.name, envelope.id)
+            self._internal_error(re)
         else:
             if waiting is not None:
-                self.start(waiting, route.name, envelope.id)
+                self.start(re, waiting)
 
-    def start(
-        self,
-        waiting: Coroutine[Any, Any, None],
-        name: str,
-        re: int | str | None = None,
-    ) -> None:
+    def start(self, re: Request, waiting: Coroutine[Any, Any, None]) -> None:
         """Run what has to wait, beside the receiving, as long as the session lasts."""
-        task = asyncio.get_running_loop().create_task(self._finish(waiting, name, re))
+        task = asyncio.get_running_loop().create_task(self._finish(re, waiting))
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
 
-    async def _finish(
-        self, waiting: Coroutine[Any, Any, None], name: str, re: int | str | None
-    ) -> None:
+    async def _finish(self, re: Request, waiting: Coroutine[Any, Any, None]) -> None:
         try:
             await waiting
         except InvalidPayloadError as error:
             self.fail(re, invalid_argument(error.field, error.problem))
+        except asyncio.CancelledError:
+            # The socket is gone, and with it whoever asked.
+            re.outcomes.failed("CANCELLED")
+            raise
         except Exception:  # noqa: BLE001 - whatever it is, it harms this packet alone
-            self._internal_error(name, re)
+            self._internal_error(re)
 
-    def _internal_error(self, name: str, re: int | str | None) -> None:
+    def _internal_error(self, re: Request) -> None:
         error_id = str(uuid_utils.uuid7())
         _logger.error(
             "a packet could not be handled",
-            opcode=name,
+            opcode=re.outcomes.opcode,
             error_id=error_id,
             # Called while the exception is being handled.
             exc_info=True,  # noqa: LOG014
         )
         self.fail(re, refusal("INTERNAL", f"An internal error, {error_id}.", retryable=True))
 
-    def _bad_packet(self, re: int | str | None, error: Error) -> None:
-        self.edge.metrics.packets_received.labels(opcode="BAD PACKET").inc()
+    def _bad_packet(self, packet_id: int | str | None, error: Error) -> None:
         now = self.last_heard
         if now - self._bad_packets_since > 60:
             self._bad_packets_since, self._bad_packets = now, 0
         self._bad_packets += 1
-        self.fail(re, error)
+        self.fail(Request(packet_id, self.edge.metrics.bad_packets), error)
         if self._bad_packets >= self.edge.settings.bad_packets_per_minute:
             self.close(CloseCode.BAD_PACKETS, "repeated bad packets")
 

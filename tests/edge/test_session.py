@@ -33,6 +33,7 @@ from tests.edge.scripted import (
     message_event,
     new_session,
     position,
+    sample,
     typing_event,
     until,
 )
@@ -234,6 +235,48 @@ async def test_an_internal_error_has_an_id_and_no_trace(
     assert entry["error_id"] in error["d"]["message"]
     wire.say(ASK_MESSAGES, {"conversation": "c"}, 2)
     assert (await wire.hear())["op"] == RETURN_MESSAGES
+
+
+@pytest.mark.parametrize("packet_id", [7, None], ids=["with an id", "without"])
+@pytest.mark.parametrize(
+    ("op", "payload", "opcode", "outcome"),
+    [
+        (PONG, {}, "PONG", "ok"),
+        (PONG, {"cur": "!"}, "PONG", "INVALID_ARGUMENT"),
+        (CREATE_MSG, {"to": "bob", "text": "hi"}, "CREATE MSG", "ok"),
+        (CREATE_MSG, {"text": "hi"}, "CREATE MSG", "INVALID_ARGUMENT"),
+        (9, {"conversation": "c"}, "OPENED CONVERSATION", "ok"),
+        (ASK_MESSAGES, {"conversation": "c"}, "ASK MESSAGES", "ok"),
+        (5, {}, "ASK CONVERSATIONS", "ok"),
+        (RESUME, {"cur": cursor(10)}, "RESUME", "ok"),
+        (RESUME, {"cur": "!"}, "RESUME", "INVALID_ARGUMENT"),
+        (RENEW_TOKEN, {"token": "none"}, "RENEW TOKEN", "INVALID_ARGUMENT"),
+        (18, {"conversation": "c", "typing": True}, "TYPING", "ok"),
+        (99, {}, "BAD PACKET", "UNKNOWN_OPCODE"),
+    ],
+)
+async def test_every_packet_is_counted_once_with_its_outcome(
+    greeted: tuple[Session, Wire],
+    packet_id: int | None,
+    op: int,
+    payload: object,
+    opcode: str,
+    outcome: str,
+) -> None:
+    """By opcode, whether or not it is answered."""
+    session, wire = greeted
+    wire.say(op, payload, packet_id)
+
+    def counted() -> list[tuple[str, str, float]]:
+        return [
+            (one.labels["opcode"], one.labels["outcome"], one.value)
+            for metric in session.edge.metrics.registry.collect()
+            for one in metric.samples
+            if one.name == "parley_edge_packets_total" and one.value
+        ]
+
+    await until(counted)
+    assert counted() == [(opcode, outcome, 1.0)]
 
 
 # Alerts and resume.
@@ -550,6 +593,7 @@ async def test_the_requests_of_a_socket_end_with_it(
     await asked.wait()
     wire.hang_up()
     await until(lambda: not session._requests and not edge.hub.users)
+    assert sample(edge, "packets_total", opcode="ASK MESSAGES", outcome="CANCELLED") == 1
     await until(lambda: not edge.feed._followed)
 
 
