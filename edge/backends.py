@@ -91,6 +91,7 @@ class MessagingBackend:
                 batch_items=settings.batch_items,
                 batch_bytes=settings.batch_bytes,
                 waiting_items=settings.waiting_items,
+                reached=metrics.limits.reached,
             )
             metrics.waiting_items.labels(call=name).set_function(made.__len__)
             return made
@@ -135,7 +136,9 @@ class MessagingBackend:
         except grpc.aio.AioRpcError as error:
             status = error.code()
             self._metrics.call_failures.labels(call=name, status=status.name).inc()
-            if status is grpc.StatusCode.UNAUTHENTICATED:
+            if status is grpc.StatusCode.DEADLINE_EXCEEDED:
+                self._metrics.limits.reached("call_timeout_seconds")
+            elif status is grpc.StatusCode.UNAUTHENTICATED:
                 # The trace would say nothing; the operator has to mend a file.
                 _logger.error(  # noqa: TRY400
                     "the messaging service refuses this edge's credential"
@@ -195,6 +198,7 @@ class MessagingBackend:
             for change in page.changes:
                 count += len(change.events)
                 if limit is not None and count > limit:
+                    self._metrics.limits.reached("resume_changes")
                     return False
                 await deliver(change.revision, change.events)
             page_token = page.next_page_token

@@ -26,7 +26,7 @@ class Batcher(Generic[Item, Result]):
     """Turns single items into batch calls, in order.
 
     `call` takes a list of items and gives a result for each, or one Error for all. Each item comes
-    with a function that is given its own result.
+    with a function that is given its own result. `reached` is told the names of limits.
     """
 
     def __init__(
@@ -37,12 +37,14 @@ class Batcher(Generic[Item, Result]):
         batch_items: int,
         batch_bytes: int,
         waiting_items: int,
+        reached: Callable[[str], None] = lambda _limit: None,
     ) -> None:
         self._call = call
         self._size_of = size_of
         self._batch_items = batch_items
         self._batch_bytes = batch_bytes
         self._waiting_items = waiting_items
+        self._reached = reached
         self._waiting: deque[tuple[Item, Callable[[Result | Error], None]]] = deque()
         self._caller: asyncio.Task[None] | None = None
         self._submitted = 0
@@ -56,6 +58,7 @@ class Batcher(Generic[Item, Result]):
     def submit(self, item: Item, done: Callable[[Result | Error], None]) -> None:
         """Send `item` with the next call; `done` gets its result. Never waits."""
         if len(self._waiting) >= self._waiting_items:
+            self._reached("waiting_items")
             done(OVERLOADED)
             return
         self._submitted += 1
@@ -69,8 +72,11 @@ class Batcher(Generic[Item, Result]):
         while self._waiting and len(batch) < self._batch_items:
             size += self._size_of(self._waiting[0][0])
             if batch and size > self._batch_bytes:
-                break
+                self._reached("batch_bytes")
+                return batch
             batch.append(self._waiting.popleft())
+        if self._waiting:
+            self._reached("batch_items")
         return batch
 
     async def _call_all(self) -> None:

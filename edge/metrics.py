@@ -2,6 +2,35 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from edge.failures import CloseCode
+from service_kit.limits import ReachedLimits
+
+# The settings that are limits, each counted when it is reached (ARCHITECTURE.md, "Limits").
+LIMITS = (
+    "max_packet_bytes",
+    "outbox_bytes",
+    "packets_per_second",
+    "rate_limited_packets",
+    "bad_packets_per_minute",
+    "requests_per_socket",
+    "sockets_per_user",
+    "sockets_per_edge",
+    "pong_timeout_seconds",
+    "unconfirmed_alerts",
+    "resume_changes",
+    "waiting_items",
+    "batch_items",
+    "batch_bytes",
+    "call_timeout_seconds",
+)
+_LIMITS_OF_CLOSES = {
+    CloseCode.PACKET_TOO_LARGE: "max_packet_bytes",
+    CloseCode.SLOW_READER: "outbox_bytes",
+    CloseCode.NO_PONG: "pong_timeout_seconds",
+    CloseCode.TOO_MANY_SOCKETS: "sockets_per_user",
+}
+# RFC 6455, 7.4.1, and its registry.
+_WEBSOCKET_CLOSES = range(1000, 1016)
 _BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
@@ -23,6 +52,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self.limits = ReachedLimits(LIMITS, registry, prefix="parley_edge_")
         self.sockets = Gauge("parley_edge_sockets", "Open sockets.", registry=registry)
         self.handshakes = Counter(
             "parley_edge_handshakes_total",
@@ -30,9 +60,9 @@ class Metrics:
             ["status"],
             registry=registry,
         )
-        self.closes = Counter(
+        self._closes = Counter(
             "parley_edge_closes_total",
-            "Sockets that the edge closed, by code.",
+            "Ends of sockets by close code: the edge's, or what the client said; 1005 is none.",
             ["code"],
             registry=registry,
         )
@@ -81,6 +111,21 @@ class Metrics:
             ["service"],
             registry=registry,
         )
+
+    def closed(self, code: CloseCode) -> None:
+        """Count a socket that the edge closes."""
+        self._closes.labels(code=str(code.value)).inc()
+        limit = _LIMITS_OF_CLOSES.get(code)
+        if limit is not None:
+            self.limits.reached(limit)
+
+    def left(self, code: int) -> None:
+        """Count a socket that the client closed, or the server's own protocol."""
+        if code == CloseCode.PACKET_TOO_LARGE:
+            self.closed(CloseCode.PACKET_TOO_LARGE)
+        else:
+            # Clients may make up any code.
+            self._closes.labels(code=str(code) if code in _WEBSOCKET_CLOSES else "other").inc()
 
     def outcomes(self, opcode: str) -> Outcomes:
         """What counts the packets of one opcode."""

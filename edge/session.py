@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,8 @@ from edge.feed import Feed
 from edge.hub import BEAT_PARTS, Hub
 from edge.metrics import Metrics
 from edge.outbox import Outbox
-from edge.packets import BadPacketError, Format, Frame, InvalidPayloadError, Op
+from edge.packet_rate import PacketRate
+from edge.packets import BadPacketError, ClientEnvelope, Format, Frame, InvalidPayloadError, Op
 from edge.payloads import Error
 from edge.requests import Request
 from edge.settings import Settings
@@ -50,6 +52,7 @@ class Session:
         "_held",
         "_held_bytes",
         "_outbox",
+        "_packet_rate",
         "_receive",
         "_requests",
         "_send",
@@ -95,6 +98,9 @@ class Session:
         self._outbox = Outbox(send, settings.outbox_bytes, self._overflowed)
         self._requests: set[asyncio.Task[None]] = set()
         self._closer: asyncio.Task[None] | None = None
+        self._packet_rate = PacketRate(
+            settings.packets_per_second, settings.packets_burst, self.last_heard
+        )
         self._bad_packets = 0
         self._bad_packets_since = self.last_heard
 
@@ -200,6 +206,8 @@ class Session:
     def _alert(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
         self._outbox.put(frame)
         if confirms is not None:
+            if len(self.unconfirmed) == self.unconfirmed.maxlen:
+                self.edge.metrics.limits.reached("unconfirmed_alerts")
             self.unconfirmed.append((revision, *confirms))
 
     # From the client.
@@ -212,12 +220,19 @@ class Session:
             while True:
                 event = await self._receive()
                 if event["type"] != "websocket.receive":
+                    if not self.closing:
+                        edge.metrics.left(event.get("code", 1005))
                     return
-                self.last_heard = loop.time()
+                now = self.last_heard = loop.time()
                 if self.closing:
+                    continue
+                retry_after_ms = self._packet_rate.take(now)
+                if retry_after_ms:
+                    self._rate_limited(event, retry_after_ms)
                     continue
                 self._handle(event)
                 if len(self._requests) >= edge.settings.requests_per_socket:
+                    edge.metrics.limits.reached("requests_per_socket")
                     await asyncio.wait(self._requests, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.closing = True
@@ -227,9 +242,32 @@ class Session:
             # A peer that has closed but reads nothing would hold what the server has yet to send.
             loop.call_later(edge.settings.close_timeout_seconds, self._abort)
 
+    def _envelope(self, event: Any) -> ClientEnvelope:
+        return self.format.decode(event.get("text") or event.get("bytes") or "")
+
+    def _rate_limited(self, event: Any, retry_after_ms: int) -> None:
+        """Refuse a packet, of which no more is read than what names it in the answer."""
+        metrics, packet_id, route = self.edge.metrics, None, None
+        # What is no packet has no name.
+        with suppress(BadPacketError):
+            envelope = self._envelope(event)
+            packet_id, route = envelope.id, self.edge.routes.get(envelope.op)
+        outcomes = metrics.bad_packets if route is None else route.outcomes
+        error = Error(
+            code="RATE_LIMITED",
+            message=f"More than {self.edge.settings.packets_per_second:g} packets a second.",
+            retryable=True,
+            retry_after_ms=retry_after_ms,
+        )
+        self.fail(Request(packet_id, outcomes), error)
+        metrics.limits.reached("packets_per_second")
+        if self._packet_rate.refused >= self.edge.settings.rate_limited_packets:
+            metrics.limits.reached("rate_limited_packets")
+            self.close(CloseCode.BAD_PACKETS, "too many packets")
+
     def _handle(self, event: Any) -> None:
         try:
-            envelope = self.format.decode(event.get("text") or event.get("bytes") or "")
+            envelope = self._envelope(event)
         except BadPacketError as error:
             self._bad_packet(None, refusal("BAD_PACKET", str(error)))
             return
@@ -288,6 +326,7 @@ class Session:
         self._bad_packets += 1
         self.fail(Request(packet_id, self.edge.metrics.bad_packets), error)
         if self._bad_packets >= self.edge.settings.bad_packets_per_minute:
+            self.edge.metrics.limits.reached("bad_packets_per_minute")
             self.close(CloseCode.BAD_PACKETS, "repeated bad packets")
 
     def token_has_expired(self) -> bool:
@@ -303,7 +342,7 @@ class Session:
         if self.closing:
             return
         self.closing = True
-        self.edge.metrics.closes.labels(code=str(int(code))).inc()
+        self.edge.metrics.closed(code)
         self._closer = asyncio.get_running_loop().create_task(self._close(code, reason))
 
     async def _close(self, code: CloseCode, reason: str) -> None:

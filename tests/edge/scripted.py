@@ -198,8 +198,8 @@ class Wire:
         self.aborted.set()
         self.hang_up()
 
-    def hang_up(self) -> None:
-        self._incoming.put_nowait({"type": "websocket.disconnect", "code": 1006})
+    def hang_up(self, code: int = 1006) -> None:
+        self._incoming.put_nowait({"type": "websocket.disconnect", "code": code})
 
     def say(self, op: int, payload: object = None, packet_id: object = None) -> None:
         packet: dict[str, Any] = {"op": op}

@@ -18,6 +18,7 @@ class Calls:
         self.made: asyncio.Queue[list[str]] = asyncio.Queue()
         self._answers: asyncio.Queue[list[str | Error] | Error | Exception] = asyncio.Queue()
         self.in_flight = 0
+        self.limits_reached: list[str] = []
 
     async def __call__(self, items: list[str]) -> list[str | Error] | Error:
         self.in_flight += 1
@@ -45,7 +46,14 @@ def calls() -> Calls:
 def new_batcher(
     calls: Calls, *, items: int = 10, size: int = 1000, waiting: int = 100
 ) -> Batcher[str, str]:
-    return Batcher(calls, len, batch_items=items, batch_bytes=size, waiting_items=waiting)
+    return Batcher(
+        calls,
+        len,
+        batch_items=items,
+        batch_bytes=size,
+        waiting_items=waiting,
+        reached=calls.limits_reached.append,
+    )
 
 
 async def test_alone_an_item_leaves_at_once(calls: Calls) -> None:
@@ -84,6 +92,7 @@ async def test_a_batch_is_bounded_by_items(calls: Calls) -> None:
     assert await calls.next() == ["a", "b"]
     calls.answer(["A", "B"])
     assert await calls.next() == ["c"]
+    assert calls.limits_reached == ["batch_items"]
 
 
 async def test_a_batch_is_bounded_by_bytes(calls: Calls) -> None:
@@ -97,6 +106,7 @@ async def test_a_batch_is_bounded_by_bytes(calls: Calls) -> None:
         calls.answer([*expected])
     await batcher.flush()
     assert results == ["aaa", "bb", "c", "dddddddd", "e"]
+    assert calls.limits_reached == ["batch_bytes"] * 3
 
 
 async def test_what_waits_is_bounded(calls: Calls) -> None:
@@ -110,6 +120,7 @@ async def test_what_waits_is_bounded(calls: Calls) -> None:
     batcher.submit("c", results.append)
     batcher.submit("d", refused.append)
     assert refused == [OVERLOADED]
+    assert calls.limits_reached == ["waiting_items"]
     assert OVERLOADED.retryable
     calls.answer(["A"])
     assert await calls.next() == ["b", "c"]
