@@ -70,7 +70,7 @@ ERRORS: Mapping[str, str] = {
     "PERMISSION_DENIED": "This user may not do this.",
     "NOT_FOUND": "It does not exist, or this user may not see it.",
     "CONFLICT": "The idempotency key was used before, for something else.",
-    "RATE_LIMITED": "Too often; wait `retry_after_ms`.",
+    "RATE_LIMITED": "Too often; send it again after `retry_after_ms`.",
     "RESOURCE_EXHAUSTED": "The server is too busy.",
     "UNAVAILABLE": "The service behind is down; repeat it with the same key. The rest goes on.",
     "DEADLINE_EXCEEDED": "No answer in time, the outcome is unknown: repeat it with the same key.",
@@ -85,7 +85,7 @@ CLOSES: Mapping[CloseCode, str] = {
     CloseCode.TOO_MANY_SOCKETS: "This user has too many sockets.",
     CloseCode.TOKEN_EXPIRED: "The token expired and was not renewed.",
     CloseCode.TOKEN_REVOKED: "The token was revoked.",
-    CloseCode.BAD_PACKETS: "Too many frames that are no packets.",
+    CloseCode.BAD_PACKETS: "Too many frames that are no packets, or that ignored RATE_LIMITED.",
     CloseCode.BANNED: "This user is banned.",
     CloseCode.PACKET_TOO_LARGE: "A frame exceeded `max_packet_bytes`.",
 }

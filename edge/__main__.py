@@ -47,6 +47,7 @@ async def serve(settings: Settings) -> None:
     if not credential:
         raise ValueError(f"{settings.credential_file} holds no credential")
     metrics = Metrics(CollectorRegistry())
+    metrics.limits.show(settings)
     keys = open_key_source(
         secret_file=settings.token_secret_file,
         public_key_file=settings.token_public_key_file,

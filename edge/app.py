@@ -129,6 +129,7 @@ class SocketEndpoint:
                 f"A user has at most {settings.sockets_per_user} sockets here.",
             )
         if len(hub) >= settings.sockets_per_edge:
+            self._edge.metrics.limits.reached("sockets_per_edge")
             raise _RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "This edge has too many sockets."
             )

@@ -95,6 +95,7 @@ class MessagingBackend:
                 waiting_items=settings.waiting_items,
                 budget_seconds=settings.call_timeout_seconds,
                 linger_seconds=linger_seconds,
+                reached=metrics.limits.reached,
             )
             metrics.waiting_items.labels(call=name).set_function(made.__len__)
             return made
@@ -140,7 +141,9 @@ class MessagingBackend:
         except grpc.aio.AioRpcError as error:
             status = error.code()
             self._metrics.call_failures.labels(call=name, status=status.name).inc()
-            if status is grpc.StatusCode.UNAUTHENTICATED:
+            if status is grpc.StatusCode.DEADLINE_EXCEEDED:
+                self._metrics.limits.reached("call_timeout_seconds")
+            elif status is grpc.StatusCode.UNAUTHENTICATED:
                 # The trace would say nothing; the operator has to mend a file.
                 _logger.error(  # noqa: TRY400
                     "the messaging service refuses this edge's credential"
@@ -200,6 +203,7 @@ class MessagingBackend:
             for change in page.changes:
                 count += len(change.events)
                 if limit is not None and count > limit:
+                    self._metrics.limits.reached("resume_changes")
                     return False
                 await deliver(change.revision, change.events)
             page_token = page.next_page_token

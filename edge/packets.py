@@ -36,11 +36,7 @@ class Op(enum.IntEnum):
 
 
 class BadPacketError(ValueError):
-    """Bytes that are no packet. The text is safe to show; `packet_id` is known when it was read."""
-
-    def __init__(self, problem: str, packet_id: int | str | None = None) -> None:
-        super().__init__(problem)
-        self.packet_id = packet_id
+    """Bytes that are no packet. The text is safe to show."""
 
 
 class InvalidPayloadError(ValueError):

@@ -15,6 +15,7 @@ from edge.failures import invalid_argument, refusal
 from edge.feed import SERVICE
 from edge.packets import InvalidPayloadError, Op
 from edge.payloads import Error, Hello, Pong, RenewToken, Resume, Resumed
+from edge.requests import Request
 
 if TYPE_CHECKING:
     from edge.session import Session
@@ -27,11 +28,11 @@ def _positions(cursor: str) -> Mapping[str, cursors.Position]:
         raise InvalidPayloadError("cur", "is not a cursor of this server") from error
 
 
-def pong(session: "Session", _re: int | str | None, payload: Pong) -> None:
+def pong(session: "Session", re: Request, payload: Pong) -> None:
     """Mark as delivered what the client says it has processed."""
-    if payload.cur is UNSET:
-        return
-    position = _positions(payload.cur).get(SERVICE)
+    positions = {} if payload.cur is UNSET else _positions(payload.cur)
+    re.done()
+    position = positions.get(SERVICE)
     now = session.edge.hub.positions.get(SERVICE)
     if position is None or now is None or position.epoch != now.epoch:
         return
@@ -77,6 +78,8 @@ def greet(session: "Session", cur: str, *, resumed: bool, re: int | str | None =
 async def attach(session: "Session", cursor: str | None) -> None:
     """Connect a new session to the feed and greet it; resume when it brought a cursor."""
     hub = session.edge.hub
+    # A cursor in the address is the RESUME of whoever has yet to send packets.
+    re = Request(None, session.edge.routes[Op.RESUME].outcomes)
     try:
         position = await session.edge.feed.follow(session.user)
     except NotLiveError:
@@ -84,7 +87,7 @@ async def attach(session: "Session", cursor: str | None) -> None:
         greet(session, "", resumed=False)
         session.release()
         if cursor is not None:
-            session.fail(None, _NOT_LIVE)
+            session.fail(re, _NOT_LIVE)
         return
     session.floor = position.revision
     if cursor is None:
@@ -96,29 +99,32 @@ async def attach(session: "Session", cursor: str | None) -> None:
     except InvalidPayloadError as error:
         greet(session, hub.cursor(SERVICE, position), resumed=False)
         session.release()
-        session.fail(None, invalid_argument(error.field, error.problem))
+        session.fail(re, invalid_argument(error.field, error.problem))
         return
     greet(session, cursor, resumed=True)
-    session.start(_resume_attached(session, after, position), "RESUME")
+    session.start(re, _resume_attached(session, re, after, position))
 
 
 _NOT_LIVE = refusal("UNAVAILABLE", "The service is not available now.", retryable=True)
 
 
 async def _resume_attached(
-    session: "Session", after: Mapping[str, cursors.Position], until: cursors.Position
+    session: "Session",
+    re: Request,
+    after: Mapping[str, cursors.Position],
+    until: cursors.Position,
 ) -> None:
     try:
-        await _resume(session, None, after, until)
+        await _resume(session, re, after, until)
     except NotLiveError:
         # Nobody asked in a packet, so nobody would ask again: from now on the cursor moves past
         # what was missed.
-        _resumed(session, None, 0, until, complete=False)
+        _resumed(session, re, 0, until, complete=False)
     finally:
         session.release()
 
 
-async def resume(session: "Session", re: int | str | None, payload: Resume) -> None:
+async def resume(session: "Session", re: Request, payload: Resume) -> None:
     """Replay what was missed since a cursor."""
     after = _positions(payload.cur)
     if not session.hold():
@@ -136,7 +142,7 @@ async def resume(session: "Session", re: int | str | None, payload: Resume) -> N
 
 async def _resume(
     session: "Session",
-    re: int | str | None,
+    re: Request,
     after: Mapping[str, cursors.Position],
     until: cursors.Position,
 ) -> None:
@@ -173,7 +179,7 @@ async def _resume(
 
 def _resumed(
     session: "Session",
-    re: int | str | None,
+    re: Request,
     replayed: int,
     until: cursors.Position,
     *,
@@ -185,10 +191,12 @@ def _resumed(
         # Another database has taken the place of the one that was replayed.
         until, complete = now, False
     cursor = hub.cursor(SERVICE, until)
-    session.send(Op.RESUMED, Resumed(replayed, complete, cursor), re=re, cur=cursor)
+    re.done()
+    # Also to whoever gave no id: it ends the replay.
+    session.send(Op.RESUMED, Resumed(replayed, complete, cursor), re=re.id, cur=cursor)
 
 
-async def renew_token(session: "Session", re: int | str | None, payload: RenewToken) -> None:
+async def renew_token(session: "Session", re: Request, payload: RenewToken) -> None:
     """Replace the token of a session by a later one of the same user."""
     try:
         principal = await session.edge.authenticator.authenticate(payload.token)
@@ -200,4 +208,5 @@ async def renew_token(session: "Session", re: int | str | None, payload: RenewTo
     session.principal = principal
     # A cursor would skip what a replay has yet to bring.
     cursor = session.edge.hub.cursor() if session.settled else ""
-    greet(session, cursor, resumed=False, re=re)
+    re.done()
+    greet(session, cursor, resumed=False, re=re.id)

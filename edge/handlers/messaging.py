@@ -18,6 +18,7 @@ from edge.payloads import (
     SendTyping,
     StatusMsg,
 )
+from edge.requests import Request
 from edge.translation import conversation_payload, message_payload, optional, timestamp
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ def _text(field: str, value: str | UnsetType) -> str:
     return value
 
 
-async def ask_conversations(
-    session: "Session", re: int | str | None, payload: AskConversations
-) -> None:
+async def ask_conversations(session: "Session", re: Request, payload: AskConversations) -> None:
     """Answered by RETURN CONVERSATIONS.
 
     The packet has room for each conversation's deal, and for `missing`, the names of the services
@@ -50,14 +49,14 @@ async def ask_conversations(
     )
     if isinstance(answer, Error):
         session.fail(re, answer)
-    elif re is not None:
+    else:
         conversations = [conversation_payload(found) for found in answer.conversations]
         returned = ReturnConversations(conversations, optional(answer.next_page_token))
         await session.room()
-        session.send(Op.RETURN_CONVERSATIONS, returned, re=re)
+        session.answer(re, Op.RETURN_CONVERSATIONS, returned)
 
 
-def create_msg(session: "Session", re: int | str | None, payload: CreateMsg) -> None:
+def create_msg(session: "Session", re: Request, payload: CreateMsg) -> None:
     """Answered by STATUS MSG after the commit; leaves with the next batch."""
     if (payload.conversation is UNSET) == (payload.to is UNSET):
         raise InvalidPayloadError("conversation", "exactly one of conversation and to is needed")
@@ -76,7 +75,7 @@ def create_msg(session: "Session", re: int | str | None, payload: CreateMsg) -> 
     def done(result: pb.StoredMessage | Error) -> None:
         if isinstance(result, Error):
             session.fail(re, result)
-        elif re is not None:
+        else:
             status = StatusMsg(
                 message=result.id,
                 conversation=result.conversation_id,
@@ -86,14 +85,12 @@ def create_msg(session: "Session", re: int | str | None, payload: CreateMsg) -> 
                 duplicate=result.duplicate,
                 idempotency_key=optional(result.idempotency_key),
             )
-            session.send(Op.STATUS_MSG, status, re=re)
+            session.answer(re, Op.STATUS_MSG, status)
 
     session.edge.messaging.create_message.submit(request, done)
 
 
-def opened_conversation(
-    session: "Session", re: int | str | None, payload: OpenedConversation
-) -> None:
+def opened_conversation(session: "Session", re: Request, payload: OpenedConversation) -> None:
     """Answered by MSG SEEN; leaves with the next batch."""
     seq = 0 if payload.seq is UNSET else payload.seq
     conversation = _text("conversation", payload.conversation)
@@ -102,7 +99,7 @@ def opened_conversation(
     def done(result: pb.Watermark | Error) -> None:
         if isinstance(result, Error):
             session.fail(re, result)
-        elif re is not None:
+        else:
             seen = MsgSeen(
                 conversation=conversation,
                 message=result.message_id or None,
@@ -110,12 +107,12 @@ def opened_conversation(
                 reader=session.user,
                 seen_at=timestamp(result.mark_time) if result.HasField("mark_time") else None,
             )
-            session.send(Op.MSG_SEEN, seen, re=re)
+            session.answer(re, Op.MSG_SEEN, seen)
 
     session.edge.messaging.mark_read.submit(request, done)
 
 
-async def ask_messages(session: "Session", re: int | str | None, payload: AskMessages) -> None:
+async def ask_messages(session: "Session", re: Request, payload: AskMessages) -> None:
     """Answered by RETURN MESSAGES, in ascending order of seq."""
     if payload.before is not UNSET and payload.after is not UNSET:
         raise InvalidPayloadError("before", "at most one of before and after is allowed")
@@ -130,13 +127,13 @@ async def ask_messages(session: "Session", re: int | str | None, payload: AskMes
     answer = await session.edge.messaging.list_messages(request)
     if isinstance(answer, Error):
         session.fail(re, answer)
-    elif re is not None:
+    else:
         messages = [message_payload(message) for message in answer.messages]
         await session.room()
-        session.send(Op.RETURN_MESSAGES, ReturnMessages(conversation, messages, answer.more), re=re)
+        session.answer(re, Op.RETURN_MESSAGES, ReturnMessages(conversation, messages, answer.more))
 
 
-def typing(session: "Session", re: int | str | None, payload: SendTyping) -> None:
+def typing(session: "Session", re: Request, payload: SendTyping) -> None:
     """Told to the other; only errors come back."""
     signal = pb.TypingSignal(
         actor=session.user,
@@ -147,5 +144,7 @@ def typing(session: "Session", re: int | str | None, payload: SendTyping) -> Non
     def done(result: Error | None) -> None:
         if isinstance(result, Error):
             session.fail(re, result)
+        else:
+            re.done()
 
     session.edge.messaging.send_typing.submit(signal, done)
