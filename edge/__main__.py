@@ -62,7 +62,7 @@ async def serve(settings: Settings) -> None:
         leeway_seconds=settings.token_leeway_seconds,
     )
     hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds)
-    metrics.sockets.set_function(hub.__len__)
+    metrics.sockets.set_function(lambda: hub.sockets)
     messaging = MessagingBackend(settings, credential, metrics)
     feed = Feed(
         messaging,
