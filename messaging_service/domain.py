@@ -9,9 +9,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-USER_LIMIT = 128
-KEY_LIMIT = 64
-ID_LIMIT = 64
+from service_kit import rules
+from service_kit.rules import (
+    Refusal,
+    check_key,
+    check_line,
+    check_not_blank,
+    check_user,
+    invalid,
+    is_identifier,
+)
+
 HOUR = 3_600_000
 
 
@@ -25,21 +33,10 @@ class Opening(StrEnum):
 class Reason(StrEnum):
     """Why a command is refused; part of the contract as ErrorInfo.reason."""
 
-    INVALID_ARGUMENT = "INVALID_ARGUMENT"
     CONVERSATION_NOT_FOUND = "CONVERSATION_NOT_FOUND"
     IDEMPOTENCY_KEY_CONFLICT = "IDEMPOTENCY_KEY_CONFLICT"
     OPENING_NOT_ALLOWED = "OPENING_NOT_ALLOWED"
     OPENINGS_LIMIT_REACHED = "OPENINGS_LIMIT_REACHED"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A named no. `field` is the argument at fault; `retry_after` is in milliseconds."""
-
-    reason: Reason
-    message: str
-    field: str = ""
-    retry_after: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,65 +166,19 @@ def order(one: str, other: str) -> tuple[str, str]:
 # --- Arguments ------------------------------------------------------------------------------
 
 
-def invalid(field: str, problem: str) -> Refusal:
-    """Refuse an argument."""
-    return Refusal(Reason.INVALID_ARGUMENT, f"{field} {problem}", field)
-
-
 def conversation_not_found() -> Refusal:
     """Refuse what does not exist, and in the same words what one may not see."""
     return Refusal(Reason.CONVERSATION_NOT_FOUND, "there is no such conversation for this user")
 
 
-def is_identifier(text: str) -> bool:
-    """Tell whether `text` can be the id of a conversation or message at all."""
-    return 0 < len(text) <= ID_LIMIT and text.isascii() and text.isprintable()
-
-
-def check_user(field: str, user: str) -> Refusal | None:
-    """Users are named by 1 to 128 printable characters."""
-    if not user:
-        return invalid(field, "is missing")
-    if len(user) > USER_LIMIT:
-        return invalid(field, f"is longer than {USER_LIMIT} characters")
-    if not user.isprintable():
-        return invalid(field, "has characters that can not be printed")
-    return None
-
-
-def _is_storable(text: str) -> bool:
-    if "\0" in text:
-        return False
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
-
-
 def check_text(text: str, limit: int) -> Refusal | None:
     """A message says something, in at most `limit` characters; it is kept as it is."""
-    if not text or text.isspace():
-        return invalid("text", "is empty")
-    if len(text) > limit:
-        return invalid("text", f"is longer than {limit} characters")
-    if not _is_storable(text):
-        return invalid("text", "has a NUL or half of a surrogate pair")
-    return None
+    return check_not_blank("text", text) or rules.check_text("text", text, limit)
 
 
 def check_subject(subject: str, limit: int) -> Refusal | None:
     """A subject may be empty; like a name it has no control characters."""
-    if len(subject) > limit:
-        return invalid("subject", f"is longer than {limit} characters")
-    if subject and not subject.isprintable():
-        return invalid("subject", "has characters that can not be printed")
-    return None
-
-
-def check_key(key: str) -> Refusal | None:
-    """An idempotency key may be absent; it is opaque."""
-    if len(key) > KEY_LIMIT:
-        return invalid("idempotency_key", f"is longer than {KEY_LIMIT} characters")
-    if key and not key.isprintable():
-        return invalid("idempotency_key", "has characters that can not be printed")
-    return None
+    return check_line("subject", subject, limit)
 
 
 def check_pair(participants: Sequence[str]) -> Refusal | None:

@@ -17,10 +17,10 @@ from messaging_service.domain import (
     Limits,
     Message,
     MessageCreated,
-    Refusal,
     Side,
     WatermarkMoved,
 )
+from service_kit.rules import Refusal, invalid
 from service_kit.writer import Transaction
 
 
@@ -138,7 +138,7 @@ def create_conversations(
     results: list[CreatedConversation | Refusal] = []
     for refusal, pair in zip(refusals, wanted, strict=True):
         if refusal is not None or pair is None:
-            results.append(refusal or domain.invalid("participants", "must be exactly two"))
+            results.append(refusal or invalid("participants", "must be exactly two"))
             continue
         conversation = found.get(pair)
         created = conversation is None

@@ -1,8 +1,7 @@
 """The reads: one function for each RPC of the same name, each in one read transaction."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -13,14 +12,14 @@ from messaging_service.domain import (
     Event,
     Message,
     MessageCreated,
-    Refusal,
     Side,
     WatermarkMoved,
 )
-from service_kit.clock import Position, read_position
-
-_NEWEST = 2**63 - 1
-_DEFAULT_PAGE = 50
+from service_kit import changes
+from service_kit.changes import ChangePage
+from service_kit.clock import Position
+from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
+from service_kit.rules import Refusal, check_user, invalid, is_identifier
 
 
 class ConversationView(NamedTuple):
@@ -44,47 +43,9 @@ class MessagePage(NamedTuple):
     more: bool
 
 
-class Change(NamedTuple):
-    """The events of one revision."""
-
-    revision: int
-    events: list[Event]
-
-
-class ChangePage(NamedTuple):
-    """`complete` is false when what lies between can not be told."""
-
-    complete: bool
-    changes: list[Change]
-    next_page_token: str
-
-
-def _encode_token(*values: object) -> str:
-    return urlsafe_b64encode(":".join(map(str, values)).encode()).decode().rstrip("=")
-
-
-def _decode_token(token: str, parts: int) -> list[str] | Refusal:
-    bad = domain.invalid("page_token", "is not one that was given out")
-    try:
-        padded = token.encode("ascii") + b"=" * (-len(token) % 4)
-        values = urlsafe_b64decode(padded).decode("ascii").split(":")
-    except (Base64Error, UnicodeError):
-        return bad
-    if len(values) != parts or not values[0].isdecimal() or int(values[0]) > _NEWEST:
-        return bad
-    return values
-
-
-def _page_size(asked: int, most: int) -> int | Refusal:
-    """0 leaves the size to the service, and too much is less (AIP-158)."""
-    if asked < 0:
-        return domain.invalid("page_size", "is negative")
-    return min(asked or _DEFAULT_PAGE, most)
-
-
 def _visible(connection: Connection, actor: str, conversation_id: str) -> Conversation | Refusal:
     """Find a conversation for a participant, or for an internal service without an actor."""
-    if not domain.is_identifier(conversation_id):
+    if not is_identifier(conversation_id):
         return domain.conversation_not_found()
     found = storage.find_conversations(connection, (conversation_id,)).get(conversation_id)
     if found is None or (actor and not found.has(actor)):
@@ -102,20 +63,20 @@ def list_conversations(
     connection: Connection, actor: str, page_size: int, page_token: str, most: int
 ) -> ConversationPage | Refusal:
     """The conversations of an actor."""
-    count = _page_size(page_size, most)
+    count = bounded_size(page_size, most)
     if isinstance(count, Refusal):
         return count
-    if refusal := domain.check_user("actor", actor):
+    if refusal := check_user("actor", actor):
         return refusal
-    below = (_NEWEST, "")
+    below = (NEWEST, "")
     if page_token:
-        values = _decode_token(page_token, 2)
-        if isinstance(values, Refusal):
-            return values
-        below = (int(values[0]), values[1])
+        place = decode_token(page_token, 2)
+        if isinstance(place, Refusal):
+            return place
+        below = (place[0], place[1][0])
     found = storage.page_of_conversations(connection, actor, below, count + 1)
     page = found[:count]
-    token = _encode_token(page[-1].activity, page[-1].id) if len(found) > count else ""
+    token = encode_token(page[-1].activity, page[-1].id) if len(found) > count else ""
     return ConversationPage(_views(connection, page), token)
 
 
@@ -124,7 +85,7 @@ def get_conversation(
 ) -> ConversationView | Refusal:
     """One conversation."""
     if not conversation_id:
-        return domain.invalid("conversation_id", "is missing")
+        return invalid("conversation_id", "is missing")
     found = _visible(connection, actor, conversation_id)
     return found if isinstance(found, Refusal) else _views(connection, (found,))[0]
 
@@ -141,12 +102,12 @@ def list_messages(
     """One page of a history: before a seq, after a seq, or the newest."""
     for field, seq in (("before_seq", before_seq), ("after_seq", after_seq)):
         if seq is not None and seq < 0:
-            return domain.invalid(field, "is negative")
+            return invalid(field, "is negative")
     if before_seq is not None and after_seq is not None:
-        return domain.invalid("after_seq", "and `before_seq` exclude each other")
+        return invalid("after_seq", "and `before_seq` exclude each other")
     if not conversation_id:
-        return domain.invalid("conversation_id", "is missing")
-    count = _page_size(page_size, most)
+        return invalid("conversation_id", "is missing")
+    count = bounded_size(page_size, most)
     if isinstance(count, Refusal):
         return count
     found = _visible(connection, actor, conversation_id)
@@ -155,14 +116,14 @@ def list_messages(
     if after_seq is not None:
         messages = storage.page_after(connection, conversation_id, after_seq, count + 1)
         return MessagePage(messages[:count], len(messages) > count)
-    before = _NEWEST if before_seq is None else before_seq
+    before = NEWEST if before_seq is None else before_seq
     messages = storage.page_before(connection, conversation_id, before, count + 1)
     return MessagePage(messages[:count][::-1], len(messages) > count)
 
 
 def get_messages(connection: Connection, actor: str, ids: Sequence[str]) -> list[Message]:
     """Messages by id, in the order asked for; what the actor may not see is left out."""
-    found = storage.find_messages(connection, filter(domain.is_identifier, ids))
+    found = storage.find_messages(connection, filter(is_identifier, ids))
     if actor:
         around = storage.find_conversations(
             connection, {one.conversation_id for one in found.values()}
@@ -173,7 +134,7 @@ def get_messages(connection: Connection, actor: str, ids: Sequence[str]) -> list
 
 def participants(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Who takes part in conversations; those that do not exist are left out."""
-    found = storage.find_conversations(connection, filter(domain.is_identifier, ids))
+    found = storage.find_conversations(connection, filter(is_identifier, ids))
     return {key: (one.first.user, one.second.user) for key, one in found.items()}
 
 
@@ -198,72 +159,27 @@ def list_changes(
     page_size: int,
     page_token: str,
     most: int,
-) -> ChangePage | Refusal:
+) -> ChangePage[Event] | Refusal:
     """What `user` missed: after < revision <= until. A page ends between two revisions."""
-    count = _page_size(page_size, most)
-    if isinstance(count, Refusal):
-        return count
-    if refusal := domain.check_user("user", user):
+    if refusal := check_user("user", user):
         return refusal
-    for field, position in (("after", after), ("until", until)):
-        if position.revision < 0:
-            return domain.invalid(field, "is negative")
-    now = read_position(connection)
-    if {after.epoch, until.epoch} != {now.epoch} or after.revision > now.revision:
-        return ChangePage(complete=False, changes=[], next_page_token="")
-    if not after.revision <= until.revision <= now.revision:
-        return domain.invalid("until", "lies before `after`, or was not reached yet")
-    start = after.revision
-    if page_token:
-        values = _decode_token(page_token, 1)
-        if isinstance(values, Refusal):
-            return values
-        start = int(values[0])
-        if not after.revision <= start <= until.revision:
-            return domain.invalid("page_token", "belongs to another request")
-    entries, end = _page_of_changes(connection, user, start, until.revision, count)
-    changes: list[Change] = []
-    for entry in entries:
-        if not changes or changes[-1].revision != entry.revision:
-            changes.append(Change(entry.revision, []))
-        changes[-1].events.append(entry.event)
-    token = _encode_token(end) if end < until.revision else ""
-    return ChangePage(complete=True, changes=changes, next_page_token=token)
+    read = partial(_changes, connection, user)
+    return changes.list_changes(connection, after, until, page_size, page_token, most, read)
 
 
-def _page_of_changes(
-    connection: Connection, user: str, start: int, until: int, count: int
-) -> tuple[list[_Entry], int]:
-    """About `count` entries in order, and the revision up to which they are all there are."""
+def _changes(
+    connection: Connection, user: str, start: int, until: int, count: int | None
+) -> list[tuple[int, Event]]:
+    """The first in order; of each conversation at most `count` messages are read."""
     touched = storage.changed_conversations(connection, user, start)
-    entries = _entries(connection, user, touched, start, until, count + 1)
-    if len(entries) <= count:
-        return entries, until
-    # The first entry too many tells where to end: before its revision, or, when this one revision
-    # alone is larger than a page, after it.
-    end = entries[count].revision - 1
-    if entries[0].revision <= end:
-        return [entry for entry in entries if entry.revision <= end], end
-    return _entries(connection, user, touched, start, end + 1, None), end + 1
-
-
-def _entries(
-    connection: Connection,
-    user: str,
-    touched: Sequence[Conversation],
-    start: int,
-    until: int,
-    count: int | None,
-) -> list[_Entry]:
-    """The first entries in order; of each conversation at most `count` messages are read."""
     entries = _watermarks(connection, user, touched, start, until)
     for one in touched:
-        most = _NEWEST if count is None else count
+        most = NEWEST if count is None else count
         for message in storage.changed_messages(connection, one.id, start, until, most):
             event = MessageCreated(message, (_unread_then(one, user, message),), "")
             entries.append(_Entry(message.revision, one.id, message.seq, 0, event))
     entries.sort(key=lambda entry: entry[:4])
-    return entries if count is None else entries[:count]
+    return [(entry.revision, entry.event) for entry in entries[:count]]
 
 
 def _unread_then(conversation: Conversation, user: str, message: Message) -> int:

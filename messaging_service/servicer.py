@@ -5,25 +5,24 @@
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
-from google.rpc import status_pb2
 from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
-from messaging_service import domain, failures, operations, queries, translation
-from messaging_service.domain import Refusal, Typing
+from messaging_service import domain, operations, queries, translation
+from messaging_service.domain import Typing
+from messaging_service.failures import FAILURES
 from messaging_service.operations import Commands, StoredMessage, Watermark
 from messaging_service.settings import MessagingSettings
 from service_kit.clock import Position
-from service_kit.readers import Readers
-from service_kit.rpc_errors import RpcError
-from service_kit.watch import WatchHub
-from service_kit.writer import Events, Operation, Writer
+from service_kit.rules import Refusal, check_user
+from service_kit.service import Resources
+from service_kit.servicer import accepted, check_batch, watch, write_one
+from service_kit.writer import Events, Operation
 
 Context = grpc.aio.ServicerContext[Any, Any]
-Result = TypeVar("Result")
 
 PARTICIPANTS_REMEMBERED = 10_000
 
@@ -31,21 +30,19 @@ PARTICIPANTS_REMEMBERED = 10_000
 class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     """Serves the contract from a writer, readers and a hub."""
 
-    def __init__(
-        self, settings: MessagingSettings, writer: Writer, readers: Readers, hub: WatchHub
-    ) -> None:
-        self._settings = settings
-        self._writer = writer
-        self._readers = readers
-        self._hub = hub
-        self._commands = Commands(settings.limits())
+    def __init__(self, resources: Resources[MessagingSettings]) -> None:
+        self._settings = resources.settings
+        self._writer = resources.writer
+        self._readers = resources.readers
+        self._hub = resources.hub
+        self._commands = Commands(resources.settings.limits())
         self._participants: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
     async def CreateConversation(
         self, request: pb.CreateConversationRequest, context: Context
     ) -> pb.CreateConversationResponse:
         command = operations.CreateConversation(tuple(request.participants), request.subject)
-        created = await self._write_one(self._commands.create_conversations, command)
+        created = await write_one(self._writer, self._commands.create_conversations, command)
         view = queries.ConversationView(created.conversation, created.last_message)
         return pb.CreateConversationResponse(
             conversation=translation.conversation(view, ""), created=created.created
@@ -54,13 +51,15 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     async def CreateMessage(
         self, request: pb.CreateMessageRequest, context: Context
     ) -> pb.CreateMessageResponse:
-        stored = await self._write_one(self._commands.create_messages, _create_message(request))
+        stored = await write_one(
+            self._writer, self._commands.create_messages, _create_message(request)
+        )
         return pb.CreateMessageResponse(stored=translation.stored_message(stored))
 
     async def BatchCreateMessages(
         self, request: pb.BatchCreateMessagesRequest, context: Context
     ) -> pb.BatchCreateMessagesResponse:
-        self._check_batch("requests", request.requests)
+        check_batch("requests", request.requests, self._settings.max_batch)
         commands = [_create_message(one) for one in request.requests]
         outcomes = await self._writer.submit(self._commands.create_messages, commands)
         result = pb.BatchCreateMessagesResponse.Result
@@ -68,7 +67,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             results=[
                 result(stored=translation.stored_message(outcome))
                 if isinstance(outcome, StoredMessage)
-                else result(status=_status(outcome))
+                else result(status=FAILURES.status(outcome))
                 for outcome in outcomes
             ]
         )
@@ -76,7 +75,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     async def ListConversations(
         self, request: pb.ListConversationsRequest, context: Context
     ) -> pb.ListConversationsResponse:
-        page = _accepted(
+        page = accepted(
             await self._readers.run(
                 queries.list_conversations,
                 request.actor,
@@ -95,7 +94,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     async def ListMessages(
         self, request: pb.ListMessagesRequest, context: Context
     ) -> pb.ListMessagesResponse:
-        page = _accepted(
+        page = accepted(
             await self._readers.run(
                 queries.list_messages,
                 request.actor,
@@ -112,7 +111,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     async def GetConversation(
         self, request: pb.GetConversationRequest, context: Context
     ) -> pb.GetConversationResponse:
-        view = _accepted(
+        view = accepted(
             await self._readers.run(
                 queries.get_conversation, request.actor, request.conversation_id
             )
@@ -124,7 +123,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     async def GetMessages(
         self, request: pb.GetMessagesRequest, context: Context
     ) -> pb.GetMessagesResponse:
-        self._check_batch("message_ids", request.message_ids)
+        check_batch("message_ids", request.message_ids, self._settings.max_batch)
         found = await self._readers.run(
             queries.get_messages, request.actor, tuple(request.message_ids)
         )
@@ -145,16 +144,16 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     async def SendTyping(
         self, request: pb.SendTypingRequest, context: Context
     ) -> pb.SendTypingResponse:
-        self._check_batch("signals", request.signals)
+        check_batch("signals", request.signals, self._settings.max_batch)
         known = await self._participants_of({one.conversation_id for one in request.signals})
         results: list[pb.SendTypingResponse.Result] = []
         events: Events = []
         for signal in request.signals:
             pair = known.get(signal.conversation_id, ())
-            refusal = domain.check_user("actor", signal.actor)
+            refusal = check_user("actor", signal.actor)
             if refusal is None and signal.actor not in pair:
                 refusal = domain.conversation_not_found()
-            status = failures.refusal_status(refusal) if refusal else None
+            status = FAILURES.status(refusal) if refusal else None
             results.append(pb.SendTypingResponse.Result(status=status))
             if refusal is None:
                 others = tuple(user for user in pair if user != signal.actor)
@@ -162,23 +161,8 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         self._hub.publish_ephemeral(events)
         return pb.SendTypingResponse(results=results)
 
-    async def Watch(
-        self, request: pb.WatchRequest, context: Context
-    ) -> AsyncIterator[pb.WatchResponse]:
-        watcher = self._hub.open(request.watcher_name)
-        try:
-            epoch = self._hub.position.epoch
-            yield pb.WatchResponse(
-                watcher_id=watcher.id, position=translation.position(self._hub.position)
-            )
-            async for revision, events in watcher:
-                yield pb.WatchResponse(
-                    watcher_id=watcher.id,
-                    position=pb.Position(epoch=epoch, revision=revision),
-                    events=events,  # type: ignore[arg-type]  # the hub knows no contract
-                )
-        finally:
-            self._hub.forget(watcher)
+    def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[pb.WatchResponse]:
+        return watch(self._hub, request.watcher_name, translation.watch_response)
 
     async def UpdateWatch(
         self, request: pb.UpdateWatchRequest, context: Context
@@ -189,7 +173,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     async def ListChanges(
         self, request: pb.ListChangesRequest, context: Context
     ) -> pb.ListChangesResponse:
-        page = _accepted(
+        page = accepted(
             await self._readers.run(
                 queries.list_changes,
                 request.user,
@@ -206,25 +190,19 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             next_page_token=page.next_page_token,
         )
 
-    async def _write_one(
-        self, operation: Operation[Any, Result | Refusal], command: object
-    ) -> Result:
-        (outcome,) = await self._writer.submit(operation, (command,))
-        return _accepted(outcome)
-
     async def _mark(
         self,
         operation: Operation[operations.Mark, Watermark | Refusal],
         marks: Sequence[pb.Mark],
     ) -> list[pb.MarkResult]:
-        self._check_batch("marks", marks)
+        check_batch("marks", marks, self._settings.max_batch)
         commands = [
             operations.Mark(one.actor, one.conversation_id, one.seq, one.origin) for one in marks
         ]
         return [
             pb.MarkResult(watermark=translation.watermark(outcome))
             if isinstance(outcome, Watermark)
-            else pb.MarkResult(status=_status(outcome))
+            else pb.MarkResult(status=FAILURES.status(outcome))
             for outcome in await self._writer.submit(operation, commands)
         ]
 
@@ -240,10 +218,6 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
                 self._participants.popitem(last=False)
         return known
 
-    def _check_batch(self, field: str, items: Sequence[object]) -> None:
-        if len(items) > self._settings.max_batch:
-            raise RpcError(failures.batch_too_large(field, len(items), self._settings.max_batch))
-
 
 def _create_message(request: pb.CreateMessageRequest) -> operations.CreateMessage:
     return operations.CreateMessage(
@@ -255,22 +229,3 @@ def _create_message(request: pb.CreateMessageRequest) -> operations.CreateMessag
         request.idempotency_key,
         request.origin,
     )
-
-
-def _status(outcome: object) -> status_pb2.Status:
-    """Build the status of what is no success: a refusal, or an exception of the writer."""
-    if isinstance(outcome, Refusal):
-        return failures.refusal_status(outcome)
-    status = failures.translate(outcome) if isinstance(outcome, Exception) else None
-    if status is None:
-        raise TypeError(f"neither a success nor a refusal: {type(outcome).__name__}")
-    return status
-
-
-def _accepted(outcome: Result | Refusal | Exception) -> Result:
-    """Give a success; end the call with the status of anything else."""
-    if isinstance(outcome, Refusal):
-        raise RpcError(failures.refusal_status(outcome))
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome

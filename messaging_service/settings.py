@@ -1,14 +1,10 @@
 """The settings of the messaging service, from `PARLEY_MESSAGING_*` in the environment."""
 
-from typing import Annotated
-
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from messaging_service.domain import Limits, Opening
-from service_kit.settings import ServiceSettings
-
-Count = Annotated[int, Field(ge=1)]
+from service_kit.settings import Count, ServiceSettings
 
 
 class MessagingSettings(ServiceSettings):
@@ -21,14 +17,8 @@ class MessagingSettings(ServiceSettings):
     openings_per_hour: Count = 60
     text_limit: Count = 4_000
     subject_limit: Count = 200
-    max_batch: Count = 1_000
     conversations_page: Count = 100
     messages_page: Count = 200
-    changes_page: Count = 500
-    watch_queue_events: Count = 20_000
-    watch_progress_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
-    max_transaction_items: Count = 2_000
-    max_waiting_items: Count = 20_000
 
     def limits(self) -> Limits:
         """Give the limits that the rules know."""

@@ -1,29 +1,28 @@
 """Domain objects into messages of the contract."""
 
-from functools import lru_cache
-
-from google.protobuf.timestamp_pb2 import Timestamp
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from messaging_service import domain
 from messaging_service.domain import MessageCreated, Typing, WatermarkMoved
 from messaging_service.operations import StoredMessage, Watermark
-from messaging_service.queries import Change, ConversationView
+from messaging_service.queries import ConversationView
+from service_kit.changes import Change
 from service_kit.clock import Position
+from service_kit.servicer import timestamp
 
 _KINDS = {domain.TEXT: pb.MESSAGE_KIND_TEXT}
-
-
-@lru_cache(maxsize=256)
-def timestamp(milliseconds: int) -> Timestamp:
-    """Give a time. It is shared: whatever takes it copies it, as fields of messages do."""
-    seconds, rest = divmod(milliseconds, 1000)
-    return Timestamp(seconds=seconds, nanos=rest * 1_000_000)
 
 
 def position(given: Position) -> pb.Position:
     """Translate a position."""
     return pb.Position(epoch=given.epoch, revision=given.revision)
+
+
+def watch_response(
+    watcher_id: str, position_: Position, events: list[pb.Event]
+) -> pb.WatchResponse:
+    """Translate what a watcher is told at once; the hub has its events translated already."""
+    return pb.WatchResponse(watcher_id=watcher_id, position=position(position_), events=events)
 
 
 def message(given: domain.Message) -> pb.Message:
@@ -125,7 +124,7 @@ def _watermark_moved(given: WatermarkMoved) -> pb.WatermarkMoved:
     )
 
 
-def change(given: Change, user: str) -> pb.ListChangesResponse.Change:
+def change(given: Change[domain.Event], user: str) -> pb.ListChangesResponse.Change:
     """Translate the events of one revision, all for one user."""
     return pb.ListChangesResponse.Change(
         revision=given.revision, events=[event((user,), one) for one in given.events]

@@ -10,7 +10,7 @@ import grpc
 import structlog
 from google.rpc import status_pb2
 
-from service_kit.rpc_errors import RpcError, abort, build_status
+from service_kit.rpc_errors import abort, build_status
 
 # Quoted, for these classes are generic in their stubs only.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -133,8 +133,6 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
         )
 
     def _status(self, error: Exception, method: str) -> status_pb2.Status:
-        if isinstance(error, RpcError):
-            return error.status
         status = self._translate(error)
         if status is None:
             incident = uuid4().hex

@@ -1,14 +1,15 @@
 """Alembic, run by the program itself: no alembic.ini, no command of its own."""
 
+import uuid
 from pathlib import Path
 
-from alembic import command, context
+from alembic import command, context, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, MetaData
+from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData
 
-from service_kit.database import lock_migrations
+from service_kit.database import TEXT, lock_migrations
 
 
 class NotMigrated(RuntimeError):  # noqa: N818, the name says what is the case
@@ -51,3 +52,16 @@ def run_environment(metadata: MetaData) -> None:
         raise TypeError("migrations run on a connection that the program opened")
     context.configure(connection=connection, target_metadata=metadata)
     context.run_migrations()
+
+
+# What migrations call stays as it is for ever: a later change of a table has a name of its own.
+
+
+def make_clock() -> None:
+    """Make the clock, in an epoch of its own; a step of a service's first migration."""
+    clock = op.create_table(
+        "clock",
+        Column("epoch", TEXT, nullable=False),
+        Column("revision", BigInteger, nullable=False),
+    )
+    op.bulk_insert(clock, [{"epoch": uuid.uuid4().hex, "revision": 0}])

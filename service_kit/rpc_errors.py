@@ -5,18 +5,11 @@ from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 STATUS_METADATA_KEY = "grpc-status-details-bin"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-
-
-class RpcError(Exception):
-    """Ends a call with `status`, from any depth of a servicer."""
-
-    def __init__(self, status: status_pb2.Status) -> None:
-        super().__init__(status.message)
-        self.status = status
 
 
 def build_status(
@@ -28,20 +21,24 @@ def build_status(
     field: str = "",
     retry_after_milliseconds: int = 0,
     metadata: dict[str, str] | None = None,
+    details: Sequence[Message] = (),
 ) -> status_pb2.Status:
-    """Build a status with ErrorInfo, a BadRequest if `field` is named, a RetryInfo if to wait."""
-    details: list[Any] = [
+    """Build a status with ErrorInfo, a BadRequest if `field` is named, a RetryInfo if to wait.
+
+    What a service has to add comes behind these, as `details`.
+    """
+    found: list[Message] = [
         error_details_pb2.ErrorInfo(reason=reason, domain=domain, metadata=metadata or {})
     ]
     if field:
         violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=message)
-        details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+        found.append(error_details_pb2.BadRequest(field_violations=[violation]))
     if retry_after_milliseconds:
         delay = duration_pb2.Duration()
         delay.FromMilliseconds(retry_after_milliseconds)
-        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+        found.append(error_details_pb2.RetryInfo(retry_delay=delay))
     packed: list[any_pb2.Any] = []
-    for detail in details:
+    for detail in (*found, *details):
         anything = any_pb2.Any()
         anything.Pack(detail)
         packed.append(anything)

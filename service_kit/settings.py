@@ -20,6 +20,7 @@ class Settings(BaseSettings):
 
 
 Seconds = Annotated[float, Field(gt=0, le=3_600)]
+Count = Annotated[int, Field(ge=1)]
 
 
 class Timeouts(NamedTuple):
@@ -46,6 +47,12 @@ class ServiceSettings(Settings):
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     grace_seconds: Annotated[float, Field(ge=0, le=300)] = 5.0
     reader_threads: Annotated[int, Field(ge=1, le=64)] = 2
+    max_batch: Count = 1_000
+    changes_page: Count = 500
+    watch_queue_events: Count = 20_000
+    watch_progress_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
+    max_transaction_items: Count = 2_000
+    max_waiting_items: Count = 20_000
 
     def timeouts(self) -> Timeouts:
         """Give what the database is waited for."""

@@ -15,11 +15,12 @@ from parley.messaging.v1 import messaging_pb2_grpc
 from sqlalchemy import Engine
 
 from messaging_service import operations
-from messaging_service.__main__ import migrate, running
+from messaging_service.__main__ import SERVICE
 from messaging_service.domain import Limits
 from messaging_service.settings import MessagingSettings
 from service_kit.clock import take_revision
 from service_kit.database import open_engine
+from service_kit.service import migrate, running
 from service_kit.writer import Operation, Transaction
 from tests.support.postgresql import Postgresql
 
@@ -46,7 +47,7 @@ def settings_of(folder: Path, database_url: str) -> MessagingSettings:
 def migrated(postgresql: Postgresql, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The name of a migrated database on PostgreSQL, to make others from."""
     with postgresql.database() as name:
-        migrate(settings_of(tmp_path_factory.mktemp("migrated"), postgresql.url(name)))
+        migrate(SERVICE, settings_of(tmp_path_factory.mktemp("migrated"), postgresql.url(name)))
         yield name
 
 
@@ -57,7 +58,7 @@ def settings(
     """Settings of a migrated database of the test's own."""
     if kind == "sqlite":
         made = settings_of(tmp_path, f"sqlite:///{tmp_path / 'messaging.sqlite3'}")
-        migrate(made)
+        migrate(SERVICE, made)
         yield made
         return
     server: Postgresql = request.getfixturevalue("postgresql")
@@ -166,7 +167,7 @@ def serve(settings: MessagingSettings) -> Serve:
     @asynccontextmanager
     async def start(**changes: Any) -> AsyncIterator[Client]:
         async with (
-            running(settings.model_copy(update=changes)) as port,
+            running(SERVICE, settings.model_copy(update=changes)) as port,
             connected(port) as client,
         ):
             yield client

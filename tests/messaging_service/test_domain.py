@@ -12,9 +12,9 @@ from messaging_service.domain import (
     Message,
     Opening,
     Reason,
-    Refusal,
     Side,
 )
+from service_kit.rules import INVALID_ARGUMENT, Refusal
 
 
 def opened() -> Conversation:
@@ -119,7 +119,7 @@ def test_the_argument_at_fault_is_named(fields: dict[str, str], field: str) -> N
     assert domain.check_message(**good, limits=Limits()) is None
     refusal = domain.check_message(**(good | fields), limits=Limits())
     assert refusal is not None
-    assert (refusal.reason, refusal.field) == (Reason.INVALID_ARGUMENT, field)
+    assert (refusal.reason, refusal.field) == (INVALID_ARGUMENT, field)
 
 
 def test_one_may_not_know_that_a_strange_id_can_not_exist() -> None:

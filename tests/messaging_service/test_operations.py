@@ -15,20 +15,23 @@ from sqlalchemy import Engine, text
 from uuid_utils import uuid7
 
 from messaging_service import operations, queries, storage
-from messaging_service.__main__ import MIGRATIONS, migrate
+from messaging_service.__main__ import SERVICE
 from messaging_service.domain import (
     Limits,
     MessageCreated,
     Opening,
     Reason,
-    Refusal,
     WatermarkMoved,
 )
 from messaging_service.operations import CreateMessage, Mark
 from messaging_service.settings import MessagingSettings
+from service_kit.changes import ChangePage
 from service_kit.clock import Position, read_position
 from service_kit.database import open_engine
 from service_kit.migrations import NotMigrated, check
+from service_kit.pages import encode_token
+from service_kit.rules import Refusal
+from service_kit.service import migrate
 
 LIMITS = Limits()
 
@@ -296,9 +299,9 @@ def test_what_can_not_be_told_is_said(database: Any) -> None:
     assert ask(now, start).field == "until"
     assert ask(start._replace(revision=-1), now).field == "after"
     assert ask(start, now, "!").field == "page_token"
-    assert ask(start, now, queries._encode_token(99)).field == "page_token"
+    assert ask(start, now, encode_token(99)).field == "page_token"
     assert ask(start, now, size=-1).field == "page_size"
-    assert ask(now, now) == queries.ChangePage(complete=True, changes=[], next_page_token="")
+    assert ask(now, now) == ChangePage(complete=True, changes=[], next_page_token="")
 
 
 def test_pages_of_a_history_meet(database: Any) -> None:
@@ -395,7 +398,7 @@ def test_migrating_twice_keeps_everything(settings: MessagingSettings, database:
     """The command is harmless on a migrated database: same epoch, same revision."""
     database.say(said("alice", to="bob"))
     before = database.read(read_position)
-    migrate(settings)
+    migrate(SERVICE, settings)
     assert database.read(read_position) == before
 
 
@@ -403,5 +406,5 @@ def test_an_empty_database_is_not_served(empty_database: str) -> None:
     """A database without the newest migration is refused with what to do."""
     engine = open_engine(empty_database, "reader")
     with pytest.raises(NotMigrated, match="run the migrate command"):
-        check(engine, MIGRATIONS)
+        check(engine, SERVICE.migrations)
     engine.dispose()

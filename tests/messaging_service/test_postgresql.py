@@ -15,11 +15,12 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from messaging_service import storage
-from messaging_service.__main__ import MIGRATIONS, migrate
+from messaging_service.__main__ import SERVICE
 from messaging_service.settings import MessagingSettings
 from service_kit.clock import read_position, take_revision
 from service_kit.database import open_engine
 from service_kit.migrations import check
+from service_kit.service import migrate
 from tests.support.postgresql import Postgresql
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -339,7 +340,7 @@ def test_two_migrations_at_once_make_one_database(
     """Of two processes that migrate one waits for the other, and both succeed."""
     fresh = settings.model_copy(update={"database_url": empty_database})
     with ThreadPoolExecutor(4) as threads:
-        assert list(threads.map(migrate, [fresh] * 4)) == [0] * 4
+        assert list(threads.map(migrate, [SERVICE] * 4, [fresh] * 4)) == [0] * 4
     engine = open_engine(empty_database, "reader")
-    check(engine, MIGRATIONS)
+    check(engine, SERVICE.migrations)
     engine.dispose()

@@ -15,11 +15,12 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from messaging_service import domain
-from messaging_service.__main__ import running
+from messaging_service.__main__ import SERVICE
 from messaging_service.domain import Opening
 from messaging_service.settings import MessagingSettings
 from service_kit.clock import take_revision
 from service_kit.database import open_engine
+from service_kit.service import running
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -307,7 +308,7 @@ async def test_an_idle_stream_reports_progress(client: Any) -> None:
 
 async def test_a_stream_ends_with_the_service(settings: MessagingSettings, connect: Any) -> None:
     """When the service stops, an open stream ends as UNAVAILABLE instead of hanging."""
-    service = running(settings)
+    service = running(SERVICE, settings)
     port = await service.__aenter__()
     async with connect(port) as client:
         stream = await client.watch(["a"])

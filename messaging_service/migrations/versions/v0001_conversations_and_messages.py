@@ -3,12 +3,11 @@
 A migration stands for itself: it does not follow what the tables become later.
 """
 
-import uuid
-
 import sqlalchemy as sa
 from alembic import op
 
 from service_kit.database import STORED_BY_KEY, TEXT
+from service_kit.migrations import make_clock
 
 revision = "0001"
 down_revision: str | None = None
@@ -38,8 +37,7 @@ def _number(name: str) -> sa.Column[int]:
 
 def upgrade() -> None:
     """Make the tables, and start the clock in an epoch of its own."""
-    clock = op.create_table("clock", _text("epoch"), _number("revision"))
-    op.bulk_insert(clock, [{"epoch": uuid.uuid4().hex, "revision": 0}])
+    make_clock()
     op.create_table(
         "conversations",
         sa.Column("id", TEXT, primary_key=True),

@@ -1,0 +1,77 @@
+"""What the rules of all services share: a named no, and the checks of common arguments.
+
+It is the one module of the kit that a service's rules import, and needs the standard library alone,
+as they do.
+"""
+
+from dataclasses import dataclass
+
+USER_LIMIT = 128
+KEY_LIMIT = 64
+ID_LIMIT = 64
+
+INVALID_ARGUMENT = "INVALID_ARGUMENT"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A named no. `reason` is part of the contract as ErrorInfo.reason.
+
+    `field` is the argument at fault; `retry_after` is in milliseconds. `current` is how things
+    really stand, as the actor may see them, if the command was meant for another state.
+    """
+
+    reason: str
+    message: str
+    field: str = ""
+    retry_after: int = 0
+    current: object = None
+
+
+def invalid(field: str, problem: str) -> Refusal:
+    """Refuse an argument."""
+    return Refusal(INVALID_ARGUMENT, f"{field} {problem}", field)
+
+
+def is_identifier(text: str) -> bool:
+    """Tell whether `text` can be an id that a service made at all."""
+    return 0 < len(text) <= ID_LIMIT and text.isascii() and text.isprintable()
+
+
+def check_line(field: str, text: str, limit: int) -> Refusal | None:
+    """A line may be empty; it has at most `limit` characters, none of them control characters."""
+    if len(text) > limit:
+        return invalid(field, f"is longer than {limit} characters")
+    if text and not text.isprintable():
+        return invalid(field, "has characters that can not be printed")
+    return None
+
+
+def check_user(field: str, user: str) -> Refusal | None:
+    """Users are named by 1 to 128 printable characters."""
+    return check_line(field, user, USER_LIMIT) if user else invalid(field, "is missing")
+
+
+def check_key(key: str) -> Refusal | None:
+    """An idempotency key may be absent; it is opaque."""
+    return check_line("idempotency_key", key, KEY_LIMIT)
+
+
+def check_not_blank(field: str, text: str) -> Refusal | None:
+    """Some texts must say something."""
+    return invalid(field, "is empty") if not text or text.isspace() else None
+
+
+def check_text(field: str, text: str, limit: int) -> Refusal | None:
+    """A text of at most `limit` characters is kept as it is, if a database can keep it."""
+    if len(text) > limit:
+        return invalid(field, f"is longer than {limit} characters")
+    if not _is_storable(text):
+        return invalid(field, "has a NUL or half of a surrogate pair")
+    return None
+
+
+def _is_storable(text: str) -> bool:
+    if "\0" in text:
+        return False
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)

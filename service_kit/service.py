@@ -1,0 +1,174 @@
+"""The composition root of every service: `python -m <name>_service serve|migrate|health`.
+
+Everything is built here, from what a service says of itself, and handed down; nothing at import.
+"""
+
+import argparse
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import grpc
+import structlog
+import uvloop
+from google.protobuf.descriptor import ServiceDescriptor
+from prometheus_client import CollectorRegistry, start_http_server
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from service_kit import garbage, logs, migrations
+from service_kit.clock import read_position
+from service_kit.database import UnsupportedDatabase, open_engine
+from service_kit.failures import Failures
+from service_kit.interceptors import read_credentials
+from service_kit.readers import Readers
+from service_kit.server import Server, probe_health, wait_for_signal
+from service_kit.settings import ServiceSettings, load, stop
+from service_kit.watch import WatchHub
+from service_kit.writer import Writer
+
+SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
+
+
+@dataclass(frozen=True)
+class Resources(Generic[SettingsType]):
+    """What is made for a service from its settings."""
+
+    settings: SettingsType
+    writer: Writer
+    readers: Readers
+    hub: WatchHub
+    registry: CollectorRegistry
+
+
+@dataclass(frozen=True)
+class Service(Generic[SettingsType]):
+    """What a service says of itself.
+
+    `contract` names it to callers, and `encode(recipients, event)` makes the contract's message of
+    an event. `servicer` gives what serves the calls and keeps what lives beside it: it is entered
+    before the first call and left after the last, while the writer still writes. `add_servicer` is
+    the function that was generated with the contract.
+    """
+
+    name: str
+    settings: type[SettingsType]
+    contract: ServiceDescriptor
+    migrations: Path
+    failures: Failures
+    encode: Callable[[tuple[str, ...], object], object]
+    servicer: Callable[[Resources[SettingsType]], AbstractAsyncContextManager[Any]]
+    add_servicer: Callable[[Any, grpc.aio.Server], None]
+
+    @property
+    def module(self) -> str:
+        """The package of the service."""
+        return f"{self.name}_service"
+
+
+def migrate(service: Service[SettingsType], settings: SettingsType) -> int:
+    """Bring the database to the newest migration."""
+    engine = open_engine(settings.database_url, "migrator", timeouts=settings.timeouts())
+    try:
+        migrations.upgrade(engine, service.migrations)
+    finally:
+        engine.dispose()
+    structlog.get_logger(service.module).info("the database is migrated")
+    return 0
+
+
+@asynccontextmanager
+async def running(service: Service[SettingsType], settings: SettingsType) -> AsyncIterator[int]:
+    """Serve while the context lasts, then drain and stop in order; gives the port."""
+    log = structlog.get_logger(service.module)
+    secrets = read_credentials(settings.credentials_file)
+    url, timeouts = settings.database_url, settings.timeouts()
+    writing = open_engine(url, "writer", timeouts=timeouts)
+    reading = open_engine(url, "reader", settings.reader_threads, timeouts)
+    migrations.check(reading, service.migrations)
+    with reading.connect() as connection:
+        position = read_position(connection)
+    registry = CollectorRegistry()
+    failures = service.failures
+    server = Server(service.contract.full_name, failures.domain, secrets, failures.translate)
+    hub = WatchHub(
+        position,
+        service.encode,
+        queue_events=settings.watch_queue_events,
+        progress_interval=settings.watch_progress_seconds,
+        registry=registry,
+    )
+    writer = Writer(
+        writing,
+        hub.publish,
+        hub.catch_up,
+        max_transaction_items=settings.max_transaction_items,
+        max_waiting_items=settings.max_waiting_items,
+        registry=registry,
+    )
+    readers = Readers(reading, settings.reader_threads)
+    resources = Resources(settings, writer, readers, hub, registry)
+    try:
+        async with service.servicer(resources) as servicer:
+            service.add_servicer(servicer, server.grpc)
+            if settings.reflection:
+                server.add_reflection()
+            try:
+                if settings.metrics_port:
+                    start_http_server(settings.metrics_port, addr="127.0.0.1", registry=registry)
+                port = await server.start(settings.listen)
+                garbage.settle()
+                log.info("serving", port=port, epoch=position.epoch, revision=position.revision)
+                yield port
+                log.info("stopping")
+                await server.drain()
+            finally:
+                # Streams end first, so that the grace is left to calls.
+                hub.close()
+                await server.stop(settings.grace_seconds)
+    finally:
+        # What waits is still written.
+        await writer.close()
+        await readers.close()
+        writing.dispose()
+        reading.dispose()
+    log.info("stopped")
+
+
+async def serve(service: Service[SettingsType], settings: SettingsType) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    async with running(service, settings):
+        await wait_for_signal()
+    return 0
+
+
+async def health(settings: ServiceSettings) -> int:
+    """Exit with 0 when the service that these settings describe says SERVING."""
+    secret = read_credentials(settings.credentials_file)[0]
+    return 0 if await probe_health(settings.listen, secret) else 1
+
+
+def main(service: Service[SettingsType]) -> int:
+    """Run one command; a problem that whoever runs it can solve is one line."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {service.module}",
+        description=f"The {service.name} service. Settings come from"
+        f" {service.settings.model_config.get('env_prefix')}* variables.",
+    )
+    parser.add_argument("command", choices=("serve", "migrate", "health"))
+    command = parser.parse_args().command
+    settings = load(service.settings)
+    logs.configure(settings.log_level, service.name)
+    try:
+        if command == "migrate":
+            return migrate(service, settings)
+        return uvloop.run(serve(service, settings) if command == "serve" else health(settings))
+    except (ValueError, ArgumentError, UnsupportedDatabase) as error:
+        stop(str(error))
+    except (OSError, migrations.NotMigrated) as error:
+        sys.stderr.write(f"{error}\n")
+    except SQLAlchemyError as error:
+        sys.stderr.write(f"the database can not be used: {error.__class__.__name__}: {error}\n")
+    return 1
