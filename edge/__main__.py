@@ -26,6 +26,7 @@ from edge.keys import open_key_source
 from edge.metrics import Metrics
 from edge.opcodes import routes
 from edge.session import Edge
+from edge.session_metrics import SessionMetrics
 from edge.settings import Settings
 from edge.transport import PacketProtocol
 from service_kit import garbage, logs
@@ -62,7 +63,8 @@ async def serve(settings: Settings) -> None:
         leeway_seconds=settings.token_leeway_seconds,
     )
     hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds)
-    metrics.sockets.set_function(hub.__len__)
+    metrics.sockets.set_function(lambda: hub.sockets)
+    metrics.registry.register(SessionMetrics(hub))
     messaging = MessagingBackend(settings, credential, metrics)
     feed = Feed(
         messaging,

@@ -25,6 +25,8 @@ class Hub:
         self._pong_timeout = pong_timeout_seconds
         self._sessions: dict[str, list[Session]] = {}
         self._count = 0
+        # Open connections of sockets, also those that are refused or closed and not yet gone.
+        self.sockets = 0
         self._empty = asyncio.Event()
         self._empty.set()
         # By service; everything up to here has been put into the outboxes of live sessions.

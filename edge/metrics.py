@@ -53,7 +53,9 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self.limits = ReachedLimits(LIMITS, registry, prefix="parley_edge_")
-        self.sockets = Gauge("parley_edge_sockets", "Open sockets.", registry=registry)
+        self.sockets = Gauge(
+            "parley_edge_sockets", "Open sockets, also those being closed.", registry=registry
+        )
         self.handshakes = Counter(
             "parley_edge_handshakes_total",
             "Handshakes by HTTP status.",

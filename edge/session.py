@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -108,6 +108,16 @@ class Session:
     def user(self) -> str:
         return self.principal.user
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of packets that wait for the client to read, or for a replay to end."""
+        return self._outbox.size + self._held_bytes
+
+    @property
+    def requests(self) -> Collection["asyncio.Task[None]"]:
+        """What is being answered."""
+        return self._requests
+
     # To the client.
 
     def send(
@@ -138,7 +148,7 @@ class Session:
         """
         if self.settled:
             self._outbox.put(frame)
-        elif self._held is None or self.floor is not None:
+        elif self.greeted:
             self._outbox.put(self.format.encode(Op.PING, {}))
 
     def push(
@@ -157,6 +167,11 @@ class Session:
                 self._overflowed()
         elif self.floor is not None and revision > self.floor:
             self._alert(revision, frame, confirms)
+
+    @property
+    def greeted(self) -> bool:
+        """Whether HELLO, the first packet, has been queued."""
+        return self._held is None or self.floor is not None
 
     @property
     def settled(self) -> bool:

@@ -5,9 +5,9 @@ Everything is built here, from what a service says of itself, and handed down; n
 
 import argparse
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -19,13 +19,15 @@ from prometheus_client import CollectorRegistry, start_http_server
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from service_kit import garbage, logs, migrations
+from service_kit.calls import Calls
 from service_kit.clock import read_position
 from service_kit.database import UnsupportedDatabase, open_engine
 from service_kit.failures import Failures
 from service_kit.interceptors import read_credentials
+from service_kit.limits import ReachedLimits
 from service_kit.readers import Readers
 from service_kit.server import Server, probe_health, wait_for_signal
-from service_kit.settings import ServiceSettings, load, stop
+from service_kit.settings import KIT_LIMITS, ServiceSettings, load, stop
 from service_kit.watch import WatchHub
 from service_kit.writer import Writer
 
@@ -41,6 +43,8 @@ class Resources(Generic[SettingsType]):
     readers: Readers
     hub: WatchHub
     registry: CollectorRegistry
+    failures: Failures
+    limits: ReachedLimits
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Service(Generic[SettingsType]):
     `contract` names it to callers, and `encode(recipients, event)` makes the contract's message of
     an event. `servicer` gives what serves the calls and keeps what lives beside it: it is entered
     before the first call and left after the last, while the writer still writes. `add_servicer` is
-    the function that was generated with the contract.
+    the function that was generated with the contract. `limits` are the settings of its own that are
+    counted when they are reached.
     """
 
     name: str
@@ -61,6 +66,7 @@ class Service(Generic[SettingsType]):
     encode: Callable[[tuple[str, ...], object], object]
     servicer: Callable[[Resources[SettingsType]], AbstractAsyncContextManager[Any]]
     add_servicer: Callable[[Any, grpc.aio.Server], None]
+    limits: Sequence[str] = ()
 
     @property
     def module(self) -> str:
@@ -91,14 +97,18 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
     with reading.connect() as connection:
         position = read_position(connection)
     registry = CollectorRegistry()
-    failures = service.failures
-    server = Server(service.contract.full_name, failures.domain, secrets, failures.translate)
+    limits = ReachedLimits((*KIT_LIMITS, *service.limits), registry)
+    limits.show(settings)
+    failures = replace(service.failures, reached=limits.reached)
+    calls = Calls(registry)
+    server = Server(service.contract.full_name, failures.domain, secrets, failures.translate, calls)
     hub = WatchHub(
         position,
         service.encode,
         queue_events=settings.watch_queue_events,
         progress_interval=settings.watch_progress_seconds,
         registry=registry,
+        reached=limits.reached,
     )
     writer = Writer(
         writing,
@@ -107,9 +117,10 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
         max_transaction_items=settings.max_transaction_items,
         max_waiting_items=settings.max_waiting_items,
         registry=registry,
+        reached=limits.reached,
     )
     readers = Readers(reading, settings.reader_threads)
-    resources = Resources(settings, writer, readers, hub, registry)
+    resources = Resources(settings, writer, readers, hub, registry, failures, limits)
     try:
         async with service.servicer(resources) as servicer:
             service.add_servicer(servicer, server.grpc)
@@ -117,7 +128,8 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
                 server.add_reflection()
             try:
                 if settings.metrics_port:
-                    start_http_server(settings.metrics_port, addr="127.0.0.1", registry=registry)
+                    host, metrics_port = settings.metrics_host, settings.metrics_port
+                    start_http_server(metrics_port, addr=host, registry=registry)
                 port = await server.start(settings.listen)
                 garbage.settle()
                 log.info("serving", port=port, epoch=position.epoch, revision=position.revision)
@@ -125,9 +137,8 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
                 log.info("stopping")
                 await server.drain()
             finally:
-                # Streams end first, so that the grace is left to calls.
-                hub.close()
-                await server.stop(settings.grace_seconds)
+                # Streams end after the calls, which still have something to tell.
+                await server.stop(settings.grace_seconds, hub.close)
     finally:
         # What waits is still written.
         await writer.close()
