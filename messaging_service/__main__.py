@@ -20,7 +20,7 @@ from messaging_service.servicer import MessagingServicer
 from messaging_service.settings import MessagingSettings
 from service_kit import garbage, logs, migrations
 from service_kit.clock import read_position
-from service_kit.database import UnsupportedDatabase, open_engine
+from service_kit.database import UnsupportedDatabase, address_of, open_engine
 from service_kit.interceptors import read_credentials
 from service_kit.readers import Readers
 from service_kit.server import Server, probe_health, wait_for_signal
@@ -34,7 +34,7 @@ SERVICE_NAME = messaging_pb2.DESCRIPTOR.services_by_name["MessagingService"].ful
 
 def migrate(settings: MessagingSettings) -> int:
     """Bring the database to the newest migration."""
-    engine = open_engine(settings.database_url, "migrator", timeouts=settings.timeouts())
+    engine = open_engine(address_of(settings), "migrator", timeouts=settings.timeouts())
     try:
         migrations.upgrade(engine, MIGRATIONS)
     finally:
@@ -48,7 +48,7 @@ async def running(settings: MessagingSettings) -> AsyncIterator[int]:
     """Serve while the context lasts, then drain and stop in order; gives the port."""
     log = structlog.get_logger("messaging_service")
     secrets = read_credentials(settings.credentials_file)
-    url, timeouts = settings.database_url, settings.timeouts()
+    url, timeouts = address_of(settings), settings.timeouts()
     writing = open_engine(url, "writer", timeouts=timeouts)
     reading = open_engine(url, "reader", settings.reader_threads, timeouts)
     migrations.check(reading, MIGRATIONS)
