@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from edge.authentication import AuthenticationError, Principal, find_token
+from edge.cursors import MESSAGING
 from edge.drain import Drain
 from edge.handlers.connection import attach
 from edge.origins import origin_allowed, read_origins
@@ -90,7 +91,7 @@ class SocketEndpoint:
         await self._serve(session, parse_qs(scope["query_string"].decode()).get("resume"))
 
     async def _serve(self, session: Session, resume: list[str] | None) -> None:
-        hub, feed = self._edge.hub, self._edge.feed
+        hub = self._edge.hub
         hub.add(session)
         try:
             # HELLO is the first packet, so nothing is read and answered before it.
@@ -98,7 +99,8 @@ class SocketEndpoint:
             await session.run()
         finally:
             if hub.remove(session):
-                feed.unfollow(session.user)
+                for feed in self._edge.feeds.values():
+                    feed.unfollow(session.user)
 
     async def _admit(self, scope: _Scope) -> Principal:
         origins = [value for name, value in scope["headers"] if name == b"origin"]
@@ -157,9 +159,10 @@ def build_app(edge: Edge, drain: Drain) -> Starlette:
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> Response:
-        """200 while new people can be served in full."""
-        state: Mapping[str, bool] = {"messaging": edge.feed.live, "draining": drain.begun}
-        ready = edge.feed.live and not drain.begun
+        """200 while new people can be served. Without another service its features alone fail."""
+        live = {service: feed.live for service, feed in edge.feeds.items()}
+        state: Mapping[str, bool] = {**live, "draining": drain.begun}
+        ready = live[MESSAGING] and not drain.begun
         return Response(
             json.dumps({"ready": ready, **state}),
             HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE,

@@ -2,10 +2,11 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 
 import structlog
 
-from edge.backends import MessagingBackend
+from edge.backend import Backend
 from edge.failures import CloseCode
 from edge.hub import Hub
 from edge.packets import Op
@@ -18,10 +19,10 @@ _logger = structlog.get_logger(__name__)
 class Drain:
     """uvicorn would close every socket with 1012 and no warning, so this comes before it."""
 
-    def __init__(self, settings: Settings, hub: Hub, messaging: MessagingBackend) -> None:
+    def __init__(self, settings: Settings, hub: Hub, backends: Sequence[Backend]) -> None:
         self._settings = settings
         self._hub = hub
-        self._messaging = messaging
+        self._backends = backends
         # From now on handshakes are refused and /readyz says so.
         self.begun = False
 
@@ -36,7 +37,7 @@ class Drain:
                 for session in self._hub:
                     delay = random.randint(0, round(spread))  # noqa: S311 - no secret
                     session.send(Op.RECONNECT, Reconnect(delay, "draining"))
-                await self._messaging.flush()
+                await asyncio.gather(*(backend.flush() for backend in self._backends))
                 for session in self._hub:
                     session.close(CloseCode.DRAINING, "draining")
                 await self._hub.empty()

@@ -125,3 +125,10 @@ class Format:
 JSON = Format("parley.v1.json", msgspec.json, text=True)
 MESSAGE_PACK = Format("parley.v1.msgpack", msgspec.msgpack, text=False)
 FORMATS = {format_.subprotocol: format_ for format_ in (JSON, MESSAGE_PACK)}
+
+
+class Encoding(NamedTuple):
+    """What the frames of alerts depend on: the format, and the services that cursors cover."""
+
+    format: Format
+    attached: frozenset[str]
