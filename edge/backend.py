@@ -143,10 +143,12 @@ class Backend:
         finally:
             self._metrics.call_seconds.labels(call=name).observe(time.perf_counter() - start)
 
-    async def _call(self, name: str, request: Any, stub: Any = None) -> Any:
+    async def _call(
+        self, name: str, request: Any, stub: Any = None, seconds: float | None = None
+    ) -> Any:
         """Call the RPC of this name; its response, or an Error."""
         call = getattr(stub or self._stub, name)
-        timeout = self._settings.call_timeout_seconds
+        timeout = self._settings.call_timeout_seconds if seconds is None else max(0.0, seconds)
         return await self._measured(name, call(request, timeout=timeout, metadata=self._metadata))
 
     async def replay(

@@ -1,6 +1,7 @@
 """The services as the edge uses them, a method or a batcher for each RPC."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from parley.messaging.v1 import messaging_pb2 as messaging
@@ -94,14 +95,15 @@ class NegotiationBackend(Backend):
             metrics,
         )
 
-    async def command(self, name: str, request: Any) -> negotiation.Service | Error:
-        """Call a command's RPC; the service as its actor now sees it."""
-        answer = await self._call(name, request)
-        return answer if isinstance(answer, Error) else answer.service
+    async def command(self, name: str, request: Any) -> Any:
+        """Call a command's RPC; its response with the service as its actor now sees it."""
+        return await self._call(name, request)
 
     async def batch_get_services(
-        self, request: negotiation.BatchGetServicesRequest
+        self, actor: str, conversations: Sequence[str], seconds: float
     ) -> negotiation.BatchGetServicesResponse | Error:
+        """The deal of each conversation, within what is left of the time for a question."""
+        request = negotiation.BatchGetServicesRequest(actor=actor, conversation_ids=conversations)
         answer: negotiation.BatchGetServicesResponse | Error
-        answer = await self._call("BatchGetServices", request)
+        answer = await self._call("BatchGetServices", request, seconds=seconds)
         return answer

@@ -6,11 +6,14 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 from parley.messaging.v1 import messaging_pb2 as messaging
+from parley.negotiation.v1 import negotiation_pb2 as negotiation
 
-from edge.cursors import MESSAGING
+from edge.cursors import MESSAGING, NEGOTIATION
+from edge.deals import service_payload
 from edge.packets import Op
-from edge.payloads import AlertNewMsg, StatusMsg, Typing
-from edge.translation import message_payload, optional, seen_payload, timestamp
+from edge.payloads import AlertNewMsg, StatusMsg, Typing, UpdateConversationDatas
+from edge.times import timestamp
+from edge.translation import message_payload, optional, seen_payload
 
 _logger = structlog.get_logger(__name__)
 
@@ -98,11 +101,23 @@ def _messaging_origin_of(event: messaging.Event) -> str:
     return ""
 
 
+def _negotiation_push_of(event: negotiation.Event, user: str) -> Push | None:
+    if event.WhichOneof("event") != "service_changed":
+        # A newer service tells of something that this edge does not know yet.
+        return None
+    changed = event.service_changed
+    service = service_payload(changed.views[list(event.recipients).index(user)])
+    update = UpdateConversationDatas(service.conversation, service, changed.event.cause)
+    return Push(Op.UPDATE_CONVERSATION_DATAS, update)
+
+
 TELLINGS: Mapping[str, Telling] = {
     MESSAGING: Telling(
         _messaging_push_of,
         _messaging_origin_of,
         lambda event: not event.HasField("typing"),
     ),
+    # Who asked for it needs it as well: the answer moves no cursor.
+    NEGOTIATION: Telling(_negotiation_push_of, lambda _event: "", lambda _event: True),
 }
 """By service."""
