@@ -26,8 +26,10 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     log_level: str = "info"
 
-    # host:port of the messaging service, and a file with the credential that it accepts.
+    # host:port of the services, and a file with the credential that they accept.
     messaging_target: str = "127.0.0.1:7101"
+    # None: that service is not deployed, and its packets are refused.
+    negotiation_target: str | None = None
     credential_file: Path
 
     # Exactly one of the three says how tokens are verified.

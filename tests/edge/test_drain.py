@@ -42,7 +42,7 @@ async def serving(edge: Edge, live: Stream) -> tuple[Wire, "asyncio.Task[None]"]
 
 
 def drain_of(edge: Edge, **settings: object) -> Drain:
-    return Drain(edge.settings.model_copy(update=settings), edge.hub, edge.messaging)
+    return Drain(edge.settings.model_copy(update=settings), edge.hub, [edge.messaging])
 
 
 async def test_clients_are_told_answered_and_closed_in_this_order(

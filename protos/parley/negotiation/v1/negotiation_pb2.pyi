@@ -660,8 +660,11 @@ class CreateServiceResponse(_message.Message):
 
     SERVICE_FIELD_NUMBER: _builtins.int
     DUPLICATE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
     duplicate: _builtins.bool
     """True when the key had done it before; the service is shown as it was answered then."""
+    cause: _builtins.str
+    """What the command did, as ServiceEvent.cause."""
     @_builtins.property
     def service(self) -> Global___Service: ...
     def __init__(
@@ -669,10 +672,11 @@ class CreateServiceResponse(_message.Message):
         *,
         service: Global___Service | None = ...,
         duplicate: _builtins.bool = ...,
+        cause: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -720,7 +724,10 @@ class EditPriceResponse(_message.Message):
 
     SERVICE_FIELD_NUMBER: _builtins.int
     DUPLICATE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
     duplicate: _builtins.bool
+    cause: _builtins.str
+    """What the command did, as ServiceEvent.cause."""
     @_builtins.property
     def service(self) -> Global___Service: ...
     def __init__(
@@ -728,10 +735,11 @@ class EditPriceResponse(_message.Message):
         *,
         service: Global___Service | None = ...,
         duplicate: _builtins.bool = ...,
+        cause: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -780,7 +788,10 @@ class EndNegotiationResponse(_message.Message):
 
     SERVICE_FIELD_NUMBER: _builtins.int
     DUPLICATE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
     duplicate: _builtins.bool
+    cause: _builtins.str
+    """What the command did, as ServiceEvent.cause."""
     @_builtins.property
     def service(self) -> Global___Service: ...
     def __init__(
@@ -788,10 +799,11 @@ class EndNegotiationResponse(_message.Message):
         *,
         service: Global___Service | None = ...,
         duplicate: _builtins.bool = ...,
+        cause: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -834,7 +846,10 @@ class TerminateServiceResponse(_message.Message):
 
     SERVICE_FIELD_NUMBER: _builtins.int
     DUPLICATE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
     duplicate: _builtins.bool
+    cause: _builtins.str
+    """What the command did, as ServiceEvent.cause."""
     @_builtins.property
     def service(self) -> Global___Service: ...
     def __init__(
@@ -842,10 +857,11 @@ class TerminateServiceResponse(_message.Message):
         *,
         service: Global___Service | None = ...,
         duplicate: _builtins.bool = ...,
+        cause: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -889,7 +905,10 @@ class SubmitNoteResponse(_message.Message):
 
     SERVICE_FIELD_NUMBER: _builtins.int
     DUPLICATE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
     duplicate: _builtins.bool
+    cause: _builtins.str
+    """What the command did, as ServiceEvent.cause."""
     @_builtins.property
     def service(self) -> Global___Service: ...
     def __init__(
@@ -897,10 +916,11 @@ class SubmitNoteResponse(_message.Message):
         *,
         service: Global___Service | None = ...,
         duplicate: _builtins.bool = ...,
+        cause: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1231,11 +1251,13 @@ class Event(_message.Message):
         recipients: _abc.Iterable[_builtins.str] | None = ...,
         service_changed: Global___ServiceChanged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["service_changed", b"service_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "service_changed", b"service_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["recipients", b"recipients", "service_changed", b"service_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "recipients", b"recipients", "service_changed", b"service_changed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["service_changed"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___Event: _TypeAlias = Event  # noqa: Y015
 
