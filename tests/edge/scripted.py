@@ -208,13 +208,6 @@ class Wire:
         return packets
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop run until something that tells nobody has come about."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0)
-
-
 def new_session(
     edge: Edge, user: str = "alice", format_: Format = JSON, expires_in: float = 3600
 ) -> tuple[Session, Wire]:

@@ -8,7 +8,8 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from edge.drain import Drain
 from edge.handlers.connection import attach
 from edge.session import Edge, Session
-from tests.edge.scripted import Service, Stream, Wire, new_session, until
+from tests.edge.scripted import Service, Stream, Wire, new_session
+from tests.support.waiting import until
 
 RECONNECT, STATUS_MSG = 0x0F, 0x08
 
