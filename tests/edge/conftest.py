@@ -20,7 +20,8 @@ from edge.metrics import Metrics
 from edge.opcodes import routes
 from edge.session import Edge
 from edge.settings import Settings
-from tests.edge.scripted import SECRET, Service, Stream, until
+from tests.edge.scripted import SECRET, Service, Stream
+from tests.support.waiting import until
 
 
 @pytest.fixture

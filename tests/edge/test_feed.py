@@ -26,8 +26,8 @@ from tests.edge.scripted import (
     message_event,
     new_session,
     position,
-    until,
 )
+from tests.support.waiting import until
 
 
 def join(edge: Edge, user: str = "alice") -> tuple[Session, Wire]:

@@ -35,8 +35,8 @@ from tests.edge.scripted import (
     position,
     sample,
     typing_event,
-    until,
 )
+from tests.support.waiting import until
 
 PING, PONG, HELLO, ERROR, CREATE_MSG, STATUS_MSG, ASK_MESSAGES = 1, 2, 3, 4, 7, 8, 10
 RETURN_MESSAGES, RESUME, RESUMED, RENEW_TOKEN, ALERT = 11, 12, 13, 14, 16
