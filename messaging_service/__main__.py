@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from messaging_service import failures, translation
+from messaging_service.presence import PresenceKeeper
 from messaging_service.servicer import MessagingServicer
 from messaging_service.settings import MessagingSettings
 from service_kit import garbage, logs, migrations
@@ -72,14 +73,17 @@ async def running(settings: MessagingSettings) -> AsyncIterator[int]:
         registry=registry,
     )
     readers = Readers(reading, settings.reader_threads)
+    presence = PresenceKeeper(settings, writer, readers, registry)
+    hub.observe(presence.observe)
     messaging_pb2_grpc.add_MessagingServiceServicer_to_server(
-        MessagingServicer(settings, writer, readers, hub), server.grpc
+        MessagingServicer(settings, writer, readers, hub, presence), server.grpc
     )
     if settings.reflection:
         server.add_reflection()
     try:
         if settings.metrics_port:
             start_http_server(settings.metrics_port, addr="127.0.0.1", registry=registry)
+        await presence.start()
         port = await server.start(settings.listen)
         garbage.settle()
         log.info("serving", port=port, epoch=position.epoch, revision=position.revision)
@@ -90,6 +94,7 @@ async def running(settings: MessagingSettings) -> AsyncIterator[int]:
         # Streams end first, so that the grace is left to calls; what waits is still written.
         hub.close()
         await server.stop(settings.grace_seconds)
+        await presence.close()
         await writer.close()
         await readers.close()
         writing.dispose()

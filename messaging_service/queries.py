@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from messaging_service import domain, storage
+from messaging_service import domain, presence_storage, storage
 from messaging_service.domain import (
     Conversation,
     Event,
     Message,
     MessageCreated,
+    Presence,
     Refusal,
     Side,
     WatermarkMoved,
@@ -24,10 +25,11 @@ _DEFAULT_PAGE = 50
 
 
 class ConversationView(NamedTuple):
-    """A conversation with its last message, if anything was said."""
+    """A conversation, its last message if anything was said, and what is shown of the other."""
 
     conversation: Conversation
     last_message: Message | None
+    presence: Presence | None = None
 
 
 class ConversationPage(NamedTuple):
@@ -92,16 +94,29 @@ def _visible(connection: Connection, actor: str, conversation_id: str) -> Conver
     return found
 
 
-def _views(connection: Connection, found: Sequence[Conversation]) -> list[ConversationView]:
+def _views(
+    connection: Connection, found: Sequence[Conversation], actor: str, *, presence: bool
+) -> list[ConversationView]:
     places = [(one.id, one.last_seq) for one in found if one.last_seq]
     last = storage.find_messages_at(connection, places)
-    return [ConversationView(one, last.get((one.id, one.last_seq))) for one in found]
+    peers = {one.id: one.peer(actor).user for one in found} if presence and actor else {}
+    shown = presence_storage.find_presence(connection, peers.values())
+    return [
+        ConversationView(one, last.get((one.id, one.last_seq)), shown.get(peers.get(one.id, "")))
+        for one in found
+    ]
 
 
 def list_conversations(
-    connection: Connection, actor: str, page_size: int, page_token: str, most: int
+    connection: Connection,
+    actor: str,
+    page_size: int,
+    page_token: str,
+    most: int,
+    *,
+    presence: bool = False,
 ) -> ConversationPage | Refusal:
-    """The conversations of an actor."""
+    """The conversations of an actor, with `presence` or without."""
     count = _page_size(page_size, most)
     if isinstance(count, Refusal):
         return count
@@ -116,17 +131,19 @@ def list_conversations(
     found = storage.page_of_conversations(connection, actor, below, count + 1)
     page = found[:count]
     token = _encode_token(page[-1].activity, page[-1].id) if len(found) > count else ""
-    return ConversationPage(_views(connection, page), token)
+    return ConversationPage(_views(connection, page, actor, presence=presence), token)
 
 
 def get_conversation(
-    connection: Connection, actor: str, conversation_id: str
+    connection: Connection, actor: str, conversation_id: str, *, presence: bool = False
 ) -> ConversationView | Refusal:
-    """One conversation."""
+    """One conversation, with `presence` or without."""
     if not conversation_id:
         return domain.invalid("conversation_id", "is missing")
     found = _visible(connection, actor, conversation_id)
-    return found if isinstance(found, Refusal) else _views(connection, (found,))[0]
+    if isinstance(found, Refusal):
+        return found
+    return _views(connection, (found,), actor, presence=presence)[0]
 
 
 def list_messages(
@@ -181,7 +198,7 @@ def participants(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[
 
 
 class _Entry(NamedTuple):
-    """A change of one conversation, in the order in which changes are told."""
+    """A change of one conversation, or of a person (""), in the order in which they are told."""
 
     revision: int
     conversation_id: str
@@ -198,8 +215,12 @@ def list_changes(
     page_size: int,
     page_token: str,
     most: int,
+    presence: int = 0,
 ) -> ChangePage | Refusal:
-    """What `user` missed: after < revision <= until. A page ends between two revisions."""
+    """What `user` missed: after < revision <= until. A page ends between two revisions.
+
+    The presence of others belongs to it, in `presence` conversations.
+    """
     count = _page_size(page_size, most)
     if isinstance(count, Refusal):
         return count
@@ -221,7 +242,7 @@ def list_changes(
         start = int(values[0])
         if not after.revision <= start <= until.revision:
             return domain.invalid("page_token", "belongs to another request")
-    entries, end = _page_of_changes(connection, user, start, until.revision, count)
+    entries, end = _page_of_changes(connection, user, start, until.revision, count, presence)
     changes: list[Change] = []
     for entry in entries:
         if not changes or changes[-1].revision != entry.revision:
@@ -232,11 +253,12 @@ def list_changes(
 
 
 def _page_of_changes(
-    connection: Connection, user: str, start: int, until: int, count: int
+    connection: Connection, user: str, start: int, until: int, count: int, presence: int
 ) -> tuple[list[_Entry], int]:
     """About `count` entries in order, and the revision up to which they are all there are."""
     touched = storage.changed_conversations(connection, user, start)
-    entries = _entries(connection, user, touched, start, until, count + 1)
+    shown = _shown(connection, user, start, until, presence)
+    entries = _entries(connection, user, touched, shown, start, until, count + 1)
     if len(entries) <= count:
         return entries, until
     # The first entry too many tells where to end: before its revision, or, when this one revision
@@ -244,19 +266,21 @@ def _page_of_changes(
     end = entries[count].revision - 1
     if entries[0].revision <= end:
         return [entry for entry in entries if entry.revision <= end], end
-    return _entries(connection, user, touched, start, end + 1, None), end + 1
+    shown = [entry for entry in shown if entry.revision <= end + 1]
+    return _entries(connection, user, touched, shown, start, end + 1, None), end + 1
 
 
 def _entries(
     connection: Connection,
     user: str,
     touched: Sequence[Conversation],
+    shown: Sequence[_Entry],
     start: int,
     until: int,
     count: int | None,
 ) -> list[_Entry]:
     """The first entries in order; of each conversation at most `count` messages are read."""
-    entries = _watermarks(connection, user, touched, start, until)
+    entries = [*shown, *_watermarks(connection, user, touched, start, until)]
     for one in touched:
         most = _NEWEST if count is None else count
         for message in storage.changed_messages(connection, one.id, start, until, most):
@@ -294,3 +318,13 @@ def _watermarks(
         event = WatermarkMoved(read, side.user, message, at, "")
         entries.append(_Entry(revision, one.id, message.seq, 2 if read else 1, event))
     return entries
+
+
+def _shown(
+    connection: Connection, user: str, start: int, until: int, presence: int
+) -> list[_Entry]:
+    """Presence is state as well: what is shown of each person now, if it changed in the range."""
+    if not presence:
+        return []
+    changed = presence_storage.changed_presence(connection, user, start, until, presence)
+    return [_Entry(one.revision, "", 0, 0, one) for one in changed]

@@ -15,6 +15,7 @@ from parley.messaging.v1 import messaging_pb2_grpc
 from messaging_service import domain, failures, operations, queries, translation
 from messaging_service.domain import Refusal, Typing
 from messaging_service.operations import Commands, StoredMessage, Watermark
+from messaging_service.presence import PresenceKeeper
 from messaging_service.settings import MessagingSettings
 from service_kit.clock import Position
 from service_kit.readers import Readers
@@ -32,12 +33,18 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     """Serves the contract from a writer, readers and a hub."""
 
     def __init__(
-        self, settings: MessagingSettings, writer: Writer, readers: Readers, hub: WatchHub
+        self,
+        settings: MessagingSettings,
+        writer: Writer,
+        readers: Readers,
+        hub: WatchHub,
+        presence: PresenceKeeper,
     ) -> None:
         self._settings = settings
         self._writer = writer
         self._readers = readers
         self._hub = hub
+        self._presence = presence
         self._commands = Commands(settings.limits())
         self._participants: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
@@ -83,6 +90,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
                 request.page_size,
                 request.page_token,
                 self._settings.conversations_page,
+                presence=self._settings.presence,
             )
         )
         return pb.ListConversationsResponse(
@@ -114,7 +122,10 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     ) -> pb.GetConversationResponse:
         view = _accepted(
             await self._readers.run(
-                queries.get_conversation, request.actor, request.conversation_id
+                queries.get_conversation,
+                request.actor,
+                request.conversation_id,
+                presence=self._settings.presence,
             )
         )
         return pb.GetConversationResponse(
@@ -162,6 +173,12 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         self._hub.publish_ephemeral(events)
         return pb.SendTypingResponse(results=results)
 
+    async def SetInvisible(
+        self, request: pb.SetInvisibleRequest, context: Context
+    ) -> pb.SetInvisibleResponse:
+        _accepted(await self._presence.set_invisible(request.actor, invisible=request.invisible))
+        return pb.SetInvisibleResponse()
+
     async def Watch(
         self, request: pb.WatchRequest, context: Context
     ) -> AsyncIterator[pb.WatchResponse]:
@@ -183,7 +200,9 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     async def UpdateWatch(
         self, request: pb.UpdateWatchRequest, context: Context
     ) -> pb.UpdateWatchResponse:
-        position = self._hub.update(request.watcher_id, request.add_users, request.remove_users)
+        position = self._hub.update(
+            request.watcher_id, request.add_users, request.remove_users, request.invisible_users
+        )
         return pb.UpdateWatchResponse(position=translation.position(position))
 
     async def ListChanges(
@@ -198,6 +217,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
                 request.page_size,
                 request.page_token,
                 self._settings.changes_page,
+                self._settings.presence_limit(),
             )
         )
         return pb.ListChangesResponse(

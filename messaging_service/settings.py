@@ -27,8 +27,17 @@ class MessagingSettings(ServiceSettings):
     changes_page: Count = 500
     watch_queue_events: Count = 20_000
     watch_progress_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
+    presence: bool = True
+    presence_absence_seconds: Annotated[float, Field(gt=0, le=3_600)] = 10.0
+    presence_conversations: Count = 500
+    presence_people: Count = 200_000
+    presence_batch: Count = 500
     max_transaction_items: Count = 2_000
     max_waiting_items: Count = 20_000
+
+    def presence_limit(self) -> int:
+        """Give in how many conversations of a person presence is shown; 0 when it is off."""
+        return self.presence_conversations if self.presence else 0
 
     def limits(self) -> Limits:
         """Give the limits that the rules know."""
