@@ -28,6 +28,7 @@ class Opcode(IntEnum):
     ALERT_NEW_MSG = 0x10
     MSG_SEEN = 0x11
     TYPING = 0x12
+    PRESENCE = 0x13
 
     @property
     def title(self) -> str:

@@ -37,7 +37,7 @@ PACKETS: Mapping[Op, str] = {
     Op.ASK_CONVERSATIONS: "The conversations of the user, newest activity first. `page` is the"
     " `next` of the answer before. Answered by RETURN CONVERSATIONS.",
     Op.RETURN_CONVERSATIONS: "One page; without `next` it is the last. Each has the number of"
-    " unread messages, and up to which `seq` either side has read.",
+    " unread messages, up to which `seq` either side has read, and the other's presence.",
     Op.CREATE_MSG: "Says something, in exactly one of `conversation` and `to`. `to` opens (or"
     " finds) the conversation with that user about `subject`. Answered by STATUS MSG once the"
     " message is stored.",
@@ -60,6 +60,8 @@ PACKETS: Mapping[Op, str] = {
     " answer to OPENED CONVERSATION; pushed to the author, and to the reader's other sockets."
     " Always a message of the other: `seq` is 0 and `message` null while there is none.",
     Op.TYPING: "Someone is typing, or stopped. Never stored; no answer.",
+    Op.PRESENCE: "Someone with whom the user shares a conversation came online, or went; see"
+    " [Presence](#presence). `last_seen` is until when, and is absent while `online`.",
 }
 
 ERRORS: Mapping[str, str] = {

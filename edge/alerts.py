@@ -12,7 +12,13 @@ from edge.feed import SERVICE
 from edge.hub import Hub
 from edge.packets import Format, Frame, Op
 from edge.payloads import AlertNewMsg, Resumed, StatusMsg, Typing
-from edge.translation import message_payload, optional, seen_payload, timestamp
+from edge.translation import (
+    message_payload,
+    optional,
+    presence_payload,
+    seen_payload,
+    timestamp,
+)
 
 _logger = structlog.get_logger(__name__)
 
@@ -62,6 +68,8 @@ def _push_of(event: pb.Event, user: str) -> Push | None:
                 return None
             payload = Typing(typing.conversation_id, typing.user, typing.typing)
             return Push(Op.TYPING, payload, stored=False)
+        case "presence":
+            return Push(Op.PRESENCE, presence_payload(event.presence))
         case _:
             # A newer service tells of something that this edge does not know yet.
             return None

@@ -97,8 +97,8 @@ class SocketEndpoint:
             await attach(session, resume[-1] if resume else None)
             await session.run()
         finally:
-            if hub.remove(session):
-                feed.unfollow(session.user)
+            hub.remove(session)
+            feed.review(session.user)
 
     async def _admit(self, scope: _Scope) -> Principal:
         origins = [value for name, value in scope["headers"] if name == b"origin"]

@@ -46,7 +46,7 @@ class Alerts(Protocol):
 
 
 class Feed:
-    """`run` for the life of the process; `follow` and `unfollow` as users come and go."""
+    """`run` for the life of the process; `follow` and `review` as users come and go."""
 
     def __init__(
         self,
@@ -69,6 +69,8 @@ class Feed:
         # Whom this watcher follows as far as the service has confirmed it, with the position after
         # which their events come, which the stream may yet have to reach; and who waits to hear.
         self._followed: dict[str, Position] = {}
+        # Those of them whom the service was told to be invisible here.
+        self._invisible: set[str] = set()
         self._changed: set[str] = set()
         self._updating: set[str] = set()
         self._waiting: dict[str, list[asyncio.Future[Position]]] = {}
@@ -104,6 +106,7 @@ class Feed:
         self._live_metric.set(0)
         self._watcher_id = ""
         self._followed.clear()
+        self._invisible.clear()
         waiting, self._waiting = self._waiting, {}
         for futures in waiting.values():
             for future in futures:
@@ -124,7 +127,8 @@ class Feed:
             self._live_metric.set(1)
             _logger.info("watching", service=SERVICE, revision=first.position.revision)
             # Whoever came while the users were being recovered is followed now.
-            self._changed |= self._hub.users.keys() ^ self._followed.keys()
+            everyone = self._hub.users.keys() | self._followed.keys()
+            self._changed |= {user for user in everyone if self._differs(user)}
             self._update_soon()
             while True:
                 response = await self._next(stream)
@@ -153,13 +157,17 @@ class Feed:
         users = list(self._hub.users)
         now = first
         if users:
+            invisible = list(filter(self._hub.invisible, users))
             answer = await self._backend.update_watch(
-                pb.UpdateWatchRequest(watcher_id=self._watcher_id, add_users=users)
+                pb.UpdateWatchRequest(
+                    watcher_id=self._watcher_id, add_users=users, invisible_users=invisible
+                )
             )
             if isinstance(answer, Error):
                 raise _WatchFailedError(answer.message)
             now = _position(answer.position)
             self._followed.update(dict.fromkeys(users, now))
+            self._invisible.update(invisible)
         last = self.position
         complete = last is not None and last.epoch == now.epoch and last.revision <= now.revision
         if complete and last is not None and last.revision < now.revision:
@@ -191,7 +199,7 @@ class Feed:
         if not self.live:
             raise NotLiveError
         settled = user not in self._changed and user not in self._updating
-        if settled and user in self._followed:
+        if settled and user in self._followed and not self._differs(user):
             return _later(self._followed[user], self.position)
         future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(user, []).append(future)
@@ -199,11 +207,17 @@ class Feed:
         self._update_soon()
         return await future
 
-    def unfollow(self, user: str) -> None:
-        """The user's last socket here is gone."""
-        if self.live:
+    def review(self, user: str) -> None:
+        """A socket of the user is gone, or has another token: tell the service if that matters."""
+        if self.live and (user in self._updating or self._differs(user)):
             self._changed.add(user)
             self._update_soon()
+
+    def _differs(self, user: str) -> bool:
+        """Whether the user is here otherwise than the service has been told."""
+        if (user in self._hub.users) != (user in self._followed):
+            return True
+        return self._hub.invisible(user) != (user in self._invisible)
 
     def _update_soon(self) -> None:
         if self._changed and self._updater is None:
@@ -232,12 +246,16 @@ class Feed:
     async def _update_once(self, changed: set[str]) -> None:
         here = self._hub.users.keys() & changed
         added = here - self._followed.keys()
+        invisible = set(filter(self._hub.invisible, here))
+        # To add them again tells how they are followed from now on.
+        turned = (invisible ^ (self._invisible & here)) - added
         watcher_id = self._watcher_id
         answer = await self._backend.update_watch(
             pb.UpdateWatchRequest(
                 watcher_id=watcher_id,
-                add_users=sorted(added),
+                add_users=sorted(added | turned),
                 remove_users=sorted((changed - here) & self._followed.keys()),
+                invisible_users=sorted(invisible & (added | turned)),
             )
         )
         if watcher_id != self._watcher_id:
@@ -249,6 +267,7 @@ class Feed:
             return
         for user in changed - here:
             self._followed.pop(user, None)
+        self._invisible = (self._invisible - changed) | invisible
         # The stream may have been faster than the answer.
         position = _later(_position(answer.position), self.position)
         self._followed.update(dict.fromkeys(added, position))

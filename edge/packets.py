@@ -33,6 +33,7 @@ class Op(enum.IntEnum):
     ALERT_NEW_MSG = 0x10
     MSG_SEEN = 0x11
     TYPING = 0x12
+    PRESENCE = 0x13
 
 
 class BadPacketError(ValueError):

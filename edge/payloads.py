@@ -100,6 +100,11 @@ class Message(Struct, frozen=True):
     text: str | UnsetType = UNSET
 
 
+class PeerPresence(Struct, frozen=True):
+    online: bool
+    last_seen: str | UnsetType = UNSET
+
+
 class Conversation(Struct, frozen=True):
     conversation: str
     participants: list[str]
@@ -108,6 +113,7 @@ class Conversation(Struct, frozen=True):
     read_up_to: int
     peer_read_up_to: int
     subject: str | UnsetType = UNSET
+    presence: PeerPresence | UnsetType = UNSET
 
 
 class ReturnConversations(Struct, frozen=True):
@@ -162,3 +168,9 @@ class Typing(Struct, frozen=True):
     conversation: str
     user: str
     typing: bool
+
+
+class Presence(Struct, frozen=True):
+    user: str
+    online: bool
+    last_seen: str | UnsetType = UNSET

@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.payloads import Conversation, Message, MsgSeen
+from edge.payloads import Conversation, Message, MsgSeen, PeerPresence, Presence
 
 
 # Everything in one commit bears one time, and each message of it is shown several times.
@@ -51,9 +51,19 @@ def seen_payload(moved: pb.WatermarkMoved) -> MsgSeen:
     )
 
 
+def _last_seen(presence: pb.Presence) -> str | UnsetType:
+    return timestamp(presence.last_seen_time) if presence.HasField("last_seen_time") else UNSET
+
+
+def presence_payload(presence: pb.Presence) -> Presence:
+    """Presence as packets tell of it."""
+    return Presence(presence.user, presence.online, _last_seen(presence))
+
+
 def conversation_payload(conversation: pb.Conversation) -> Conversation:
     """A conversation as packets show it to one of its participants."""
     last = conversation.last_message if conversation.HasField("last_message") else None
+    shown = conversation.presence if conversation.HasField("presence") else None
     return Conversation(
         conversation=conversation.id,
         participants=list(conversation.participants),
@@ -62,4 +72,5 @@ def conversation_payload(conversation: pb.Conversation) -> Conversation:
         read_up_to=conversation.read_up_to,
         peer_read_up_to=conversation.peer_read_up_to,
         subject=optional(conversation.subject),
+        presence=UNSET if shown is None else PeerPresence(shown.online, _last_seen(shown)),
     )

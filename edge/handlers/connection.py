@@ -198,6 +198,8 @@ async def renew_token(session: "Session", re: int | str | None, payload: RenewTo
         session.fail(re, refusal("PERMISSION_DENIED", "The token is another user's."))
         return
     session.principal = principal
+    # It may be invisible where the one before was not, or the other way round.
+    session.edge.feed.review(session.user)
     # A cursor would skip what a replay has yet to bring.
     cursor = session.edge.hub.cursor() if session.settled else ""
     greet(session, cursor, resumed=False, re=re)

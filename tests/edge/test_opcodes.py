@@ -29,6 +29,7 @@ PROTOCOL = [
     (0x10, "<=", "ALERT NEW MSG"),
     (0x11, "<=", "MSG SEEN"),
     (0x12, "<=>", "TYPING"),
+    (0x13, "<=", "PRESENCE"),
 ]
 
 

@@ -15,7 +15,7 @@ from messaging_service.settings import MessagingSettings
 from service_kit.clock import take_revision
 from service_kit.database import open_engine
 
-ABSENCE = 0.4
+ABSENCE = 1.0
 
 
 @pytest.fixture
