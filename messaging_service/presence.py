@@ -40,12 +40,11 @@ class PresenceKeeper:
         self._on = settings.presence
         self._writer = writer
         self._readers = readers
-        self._people = settings.presence_people
         self._batch = min(settings.presence_batch, settings.max_waiting_items)
         self._attend: Operation[Attend, Attended] = partial(
             presence_operations.attend, settings.presence_conversations
         )
-        self._attendance = Attendance(settings.presence_absence_seconds, self._people)
+        self._attendance = Attendance(settings.presence_absence_seconds, settings.presence_people)
         # The latest of each person that is not stored yet.
         self._waiting: dict[str, Attend] = {}
         self._writing: asyncio.Task[None] | None = None
@@ -77,7 +76,7 @@ class PresenceKeeper:
         """Recall who was there; they have a short absence to be followed again."""
         if not self._on:
             return
-        seen_at, online = await self._readers.run(presence_storage.find_online, self._people)
+        seen_at, online = await self._readers.run(presence_storage.find_online)
         now = self._loop.time()
         for user, invisible in online:
             self._attendance.recall(user, seen_at, now, final=invisible)

@@ -85,11 +85,7 @@ _PEERS = tuple(_peers(*side) for side in _SIDES)
 
 
 # Read once, at the start, and so without an index that each change would have to keep.
-_ONLINE = (
-    select(presence.c.user_id, presence.c.invisible)
-    .where(presence.c.online)
-    .limit(bindparam("count", type_=BigInteger))
-)
+_ONLINE = select(presence.c.user_id, presence.c.invisible).where(presence.c.online)
 
 HOT_STATEMENTS = {
     "presence by user": _BY_USERS,
@@ -150,11 +146,10 @@ def changed_presence(
     return [one for one in found.values() if after < one.revision <= until]
 
 
-def find_online(connection: Connection, count: int) -> tuple[int, list[tuple[str, bool]]]:
+def find_online(connection: Connection) -> tuple[int, list[tuple[str, bool]]]:
     """Find who was online when the service last knew, and when that was: (user, invisible)."""
     at = int(connection.execute(select(known.c.at)).scalar_one())
-    rows = connection.execute(_ONLINE, {"count": count})
-    return at, [(row.user_id, row.invisible) for row in rows]
+    return at, [(row.user_id, row.invisible) for row in connection.execute(_ONLINE)]
 
 
 # --- Writing -----------------------------------------------------------------------------------

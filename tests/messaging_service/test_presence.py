@@ -1,6 +1,7 @@
 """Who is online, over real gRPC: from what watchers follow to what the others are told."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 from prometheus_client import CollectorRegistry
 
+from messaging_service import presence as presence_module
 from messaging_service.presence import PresenceKeeper
+from messaging_service.presence_operations import Attended
 from messaging_service.presence_storage import find_online
 from messaging_service.settings import MessagingSettings
 from service_kit.clock import take_revision
@@ -229,13 +232,13 @@ class Counted:
     async def submit(self, _operation: Any, items: Any) -> list[Any]:
         self.batches.append(len(items))
         await asyncio.sleep(0)
-        return [None] * len(items)
+        return [Attended(told=True, cut=False) for _ in items]
 
 
 class Nobody:
     """A database in which nobody is online."""
 
-    async def run(self, function: Any, *_arguments: Any) -> Any:
+    async def run(self, function: Any) -> Any:
         assert function is find_online
         return 0, []
 
@@ -260,3 +263,24 @@ async def test_a_burst_is_a_few_transactions_and_its_metrics_tell(
     labels = {"limit": "people"}
     assert registry.get_sample_value("presence_limits_reached_total", labels) == 1_000
     assert registry.get_sample_value("presence_waiting_changes") == 0
+    assert registry.get_sample_value("presence_changes_total", {"to": "online"}) == 5_000
+
+
+async def test_until_when_it_is_known_is_stored_while_people_are_there(
+    serve: Any, settings: MessagingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Again and again, without a word to anybody."""
+    monkeypatch.setattr(presence_module, "REMEMBER_SECONDS", 0.05)
+    before = time.time_ns() // 1_000_000
+    async with serve(presence=True, presence_absence_seconds=0.2) as client:
+        await client.watch(["a"])
+        nobody = await client.watch(["nobody"], invisible_users=["nobody"])
+        async with asyncio.timeout(10):
+            while (response := await nobody.call.read()).position.revision < 4:
+                assert not response.events
+    engine = open_engine(settings.database_url, "reader")
+    with engine.connect() as connection:
+        at, online = find_online(connection)
+    engine.dispose()
+    assert before < at <= time.time_ns() // 1_000_000
+    assert online == [("a", False)]
