@@ -236,6 +236,9 @@ async def renew_token(session: "Session", re: Request, payload: RenewToken) -> N
         session.fail(re, refusal("PERMISSION_DENIED", "The token is another user's."))
         return
     session.principal = principal
+    # It may be invisible where the one before was not, or the other way round.
+    for feed in session.edge.feeds.values():
+        feed.review(session.user)
     # A cursor would skip what a replay has yet to bring.
     cursor = session.edge.hub.cursor().of(session.attached) if session.settled else ""
     re.done()

@@ -114,10 +114,10 @@ def test_named_metrics_exist() -> None:
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
     sources = "".join(
         path.read_text("utf-8")
-        for part in ("edge", "service_kit")
+        for part in ("edge", "messaging_service", "service_kit")
         for path in ROOT.glob(f"{part}/*.py")
     )
-    named = re.findall(r"`((?:parley_edge|writer|watch)_[a-z_]+[a-z])`", text)
+    named = re.findall(r"`((?:parley_edge|presence|writer|watch)_[a-z_]+[a-z])`", text)
     assert named
     for name in named:
         # Counters get their suffix from the client library, unless they have it already.

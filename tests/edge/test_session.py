@@ -65,8 +65,8 @@ async def start(edge: Edge) -> AsyncIterator[Start]:
             await attach(session, resume)
             await session.run()
         finally:
-            if session.edge.hub.remove(session):
-                session.edge.feeds[MESSAGING].unfollow(session.user)
+            session.edge.hub.remove(session)
+            session.edge.feeds[MESSAGING].review(session.user)
 
     async def start(
         resume: str | None = None, on: Edge = edge, format_: Format = JSON, **of: Any
@@ -498,6 +498,21 @@ async def test_a_renewed_token_is_answered_by_hello(greeted: tuple[Session, Wire
     hello = await wire.hear()
     assert (hello["op"], hello["re"], hello["d"]["cur"]) == (HELLO, 1, cursor(10))
     assert session.principal.expires_at > before
+
+
+async def test_a_renewed_token_may_make_invisible(
+    greeted: tuple[Session, Wire], service: Service
+) -> None:
+    """The service learns of it, and again when the next one does not."""
+    _, wire = greeted
+    await service.updates.get()
+    for invisible in (True, False):
+        wire.say(RENEW_TOKEN, {"token": token(invisible=invisible)}, 1)
+        assert (await wire.hear())["op"] == HELLO
+        async with asyncio.timeout(5):
+            update = await service.updates.get()
+        assert list(update.add_users) == ["alice"]
+        assert list(update.invisible_users) == (["alice"] if invisible else [])
 
 
 async def test_a_token_renewed_during_a_replay_brings_no_cursor(

@@ -167,3 +167,74 @@ async def test_a_watcher_of_everything_has_progress_bounds_and_an_end() -> None:
         await anext(batches)
     hub.publish(9, [((), "x")])
     hub.close()
+
+
+Observed = list[tuple[list[str], list[str]]]
+
+
+@pytest.fixture
+def observed(hub: WatchHub) -> Observed:
+    """What the hub tells its observer: who is followed, who no longer is."""
+    told: Observed = []
+    hub.observe(lambda followed, unfollowed: told.append((followed, unfollowed)))
+    return told
+
+
+def test_the_observer_learns_of_the_first_follower_and_the_last(
+    hub: WatchHub, observed: Observed
+) -> None:
+    """At once for all users of one change, and not of what changes nothing."""
+    one, other = hub.open("one"), hub.open("other")
+    hub.update(one.id, ["a", "b"], ())
+    hub.update(other.id, ["b", "c"], ["unknown"])
+    hub.update(one.id, ["a"], ["a"])
+    hub.update(one.id, (), ["a", "b"])
+    assert observed == [(["a", "b"], []), (["c"], []), ([], ["a"])]
+
+
+def test_the_observer_learns_who_is_lost_with_a_stream(hub: WatchHub, observed: Observed) -> None:
+    """Whether the watcher left or was cut off; once, however often it is forgotten."""
+    one, other = hub.open("one"), hub.open("other")
+    hub.update(one.id, ["a", "b"], ())
+    hub.update(other.id, ["b"], ())
+    observed.clear()
+    hub.forget(one)
+    hub.forget(one)
+    assert observed == [([], ["a"])]
+    hub.publish(99, [])
+    assert observed[1:] == [([], ["b"])]
+
+
+def test_who_is_followed_quietly_does_not_count(hub: WatchHub, observed: Observed) -> None:
+    """But is told all the same; adding again changes it, and another watcher counts alone."""
+    one, other = hub.open("one"), hub.open("other")
+    hub.update(one.id, ["a", "b"], (), quiet=["a", "nobody"])
+    hub.update(one.id, ["a"], ())
+    hub.update(one.id, ["a"], (), quiet=["a"])
+    hub.update(other.id, ["a"], ())
+    hub.update(other.id, (), ["a"])
+    hub.update(one.id, (), ["a"])
+    hub.update(one.id, ["a"], ())
+    assert observed == [
+        (["b"], []),
+        (["a"], []),
+        ([], ["a"]),
+        (["a"], []),
+        ([], ["a"]),
+        (["a"], []),
+    ]
+
+
+async def test_who_is_followed_quietly_is_told(hub: WatchHub) -> None:
+    """Being quiet hides nothing from the user."""
+    watcher = hub.open("test")
+    hub.update(watcher.id, ["a"], (), quiet=["a"])
+    hub.publish(6, [(("a",), "x")])
+    assert await anext(aiter(watcher)) == Batch(6, ["x"])
+
+
+def test_nobody_is_lost_with_the_replica(hub: WatchHub, observed: Observed) -> None:
+    """The users are where they were, and follow another replica or the next process."""
+    hub.update(hub.open("test").id, ["a"], ())
+    hub.close()
+    assert observed == [(["a"], [])]
