@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from edge.authentication import AuthenticationError, Principal, find_token
+from edge.cursors import MESSAGING
 from edge.drain import Drain
 from edge.failures import CloseCode
 from edge.handlers.connection import attach
@@ -103,7 +104,7 @@ class SocketEndpoint:
         connection.gone.add_done_callback(discount)
 
     async def _serve(self, session: Session, resume: list[str] | None) -> None:
-        hub, feed = self._edge.hub, self._edge.feed
+        hub = self._edge.hub
         if self._drain.begun:
             session.close(CloseCode.DRAINING, "draining")
         elif len(hub.of(session.user)) >= self._edge.settings.sockets_per_user:
@@ -119,7 +120,8 @@ class SocketEndpoint:
             await session.run()
         finally:
             if hub.remove(session):
-                feed.unfollow(session.user)
+                for feed in self._edge.feeds.values():
+                    feed.unfollow(session.user)
 
     async def _admit(self, scope: _Scope) -> Principal:
         origins = [value for name, value in scope["headers"] if name == b"origin"]
@@ -172,9 +174,10 @@ def build_app(edge: Edge, drain: Drain) -> Starlette:
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> Response:
-        """200 while new people can be served in full."""
-        state: Mapping[str, bool] = {"messaging": edge.feed.live, "draining": drain.begun}
-        ready = edge.feed.live and not drain.begun
+        """200 while new people can be served. Without another service its features alone fail."""
+        live = {service: feed.live for service, feed in edge.feeds.items()}
+        state: Mapping[str, bool] = {**live, "draining": drain.begun}
+        ready = live[MESSAGING] and not drain.begun
         return Response(
             json.dumps({"ready": ready, **state}),
             HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE,

@@ -2,10 +2,11 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 
 import structlog
 
-from edge.backends import MessagingBackend
+from edge.backend import Backend
 from edge.failures import CloseCode
 from edge.hub import Hub
 from edge.packets import Op
@@ -18,10 +19,10 @@ _logger = structlog.get_logger(__name__)
 class Drain:
     """uvicorn would close every socket with 1012 and no warning, so this comes before it."""
 
-    def __init__(self, settings: Settings, hub: Hub, messaging: MessagingBackend) -> None:
+    def __init__(self, settings: Settings, hub: Hub, backends: Sequence[Backend]) -> None:
         self._settings = settings
         self._hub = hub
-        self._messaging = messaging
+        self._backends = backends
         # From now on handshakes are refused and /readyz says so.
         self.begun = False
 
@@ -55,6 +56,6 @@ class Drain:
     async def _answered(self) -> None:
         """Return when what was asked until now is answered, whatever comes later."""
         requests = [request for session in self._hub for request in session.requests]
-        await self._messaging.flush()
+        await asyncio.gather(*(backend.flush() for backend in self._backends))
         if requests:
             await asyncio.wait(requests)

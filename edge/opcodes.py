@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from edge import payloads
-from edge.handlers import connection, messaging
+from edge.handlers import connection, messaging, negotiation
 from edge.metrics import Metrics, Outcomes
 from edge.packets import FORMATS, Format, Op
 from edge.requests import Request
@@ -73,6 +73,18 @@ OPCODES = (
     Opcode(Op.ALERT_NEW_MSG, _DOWN, payloads.AlertNewMsg),
     Opcode(Op.MSG_SEEN, _DOWN, payloads.MsgSeen),
     Opcode(Op.TYPING, _BOTH, payloads.Typing, payloads.SendTyping, messaging.typing),
+    Opcode(Op.UPDATE_CONVERSATION_DATAS, _DOWN, payloads.UpdateConversationDatas),
+    Opcode(Op.SERVICE_CREATED, _UP, None, payloads.ServiceCreated, negotiation.service_created),
+    Opcode(Op.NOTE_SUBMITTED, _UP, None, payloads.NoteSubmitted, negotiation.note_submitted),
+    Opcode(
+        Op.SERVICE_TERMINATED,
+        _UP,
+        None,
+        payloads.ServiceTerminated,
+        negotiation.service_terminated,
+    ),
+    Opcode(Op.PRICE_EDITED, _UP, None, payloads.PriceEdited, negotiation.price_edited),
+    Opcode(Op.NEGOTIATION_END, _UP, None, payloads.NegotiationEnd, negotiation.negotiation_end),
 )
 
 

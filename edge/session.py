@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -12,15 +12,25 @@ import msgspec
 import structlog
 import uuid_utils
 
+from edge.alerts import Alert
 from edge.authentication import Authenticator, Principal
-from edge.backends import MessagingBackend
+from edge.backends import MessagingBackend, NegotiationBackend
+from edge.cursors import MESSAGING, Position
 from edge.failures import CloseCode, invalid_argument, refusal
 from edge.feed import Feed
 from edge.hub import BEAT_PARTS, Hub
 from edge.metrics import Metrics
 from edge.outbox import Outbox
 from edge.packet_rate import PacketRate
-from edge.packets import BadPacketError, ClientEnvelope, Format, Frame, InvalidPayloadError, Op
+from edge.packets import (
+    BadPacketError,
+    ClientEnvelope,
+    Encoding,
+    Format,
+    Frame,
+    InvalidPayloadError,
+    Op,
+)
 from edge.payloads import Error
 from edge.requests import Request
 from edge.settings import Settings
@@ -34,8 +44,11 @@ class Edge:
 
     settings: Settings
     hub: Hub
-    feed: Feed
+    # By service.
+    feeds: Mapping[str, Feed]
     messaging: MessagingBackend
+    # None where that service is not deployed.
+    negotiation: NegotiationBackend | None
     authenticator: Authenticator
     metrics: Metrics
     routes: dict[int, Any]
@@ -56,10 +69,12 @@ class Session:
         "_receive",
         "_requests",
         "_send",
+        "attaching",
         "beat_part",
         "closing",
         "edge",
-        "floor",
+        "encoding",
+        "floors",
         "format",
         "id",
         "last_heard",
@@ -83,13 +98,16 @@ class Session:
         self.id = str(uuid_utils.uuid7())
         self.last_heard = asyncio.get_running_loop().time()
         self.beat_part = len(edge.hub) % BEAT_PARTS
-        # Alerts up to this revision reached the client another way: by a replay, or because it
-        # has yet to ask. None: not attached to the feed.
-        self.floor: int | None = None
+        # Alerts of a service up to this revision reached the client another way: by a replay, or
+        # because it has yet to ask. Without one it is not attached to the service's feed.
+        self.floors: dict[str, int] = {}
+        self.encoding = Encoding(format_, frozenset())
+        # While the services are asked from where on their alerts will come.
+        self.attaching = True
         # While attaching or resuming, live alerts wait here for their turn.
-        self._held: list[tuple[int, Frame, tuple[str, int] | None]] | None = []
+        self._held: list[tuple[str, int, Alert]] | None = []
         self._held_bytes = 0
-        # Alerts that a PONG has yet to confirm: (revision, conversation, seq).
+        # Messages that a PONG has yet to confirm: (revision, conversation, seq).
         self.unconfirmed: deque[tuple[int, str, int]] = deque(maxlen=settings.unconfirmed_alerts)
         self.closing = False
         self._receive = receive
@@ -146,53 +164,65 @@ class Session:
         """Queue a PING, but not before HELLO, and without the cursor while that would skip what is
         still to come.
         """
-        if self.settled:
+        if self._held is None:
             self._outbox.put(frame)
         elif self.greeted:
             self._outbox.put(self.format.encode(Op.PING, {}))
 
-    def push(
-        self, revision: int | None, frame: Frame, confirms: tuple[str, int] | None = None
-    ) -> None:
-        """Queue a live alert of this revision; None for what no revision numbers."""
+    def push(self, service: str, revision: int, alert: Alert) -> None:
+        """Queue a live alert of this revision of a service."""
         if self.closing:
             return
-        if revision is None:
-            if self._held is None:
-                self._outbox.put(frame)
-        elif self._held is not None:
-            self._held.append((revision, frame, confirms))
-            self._held_bytes += frame.size
+        if self._held is not None:
+            self._held.append((service, revision, alert))
+            self._held_bytes += alert.frame(self.encoding).size
             if self._held_bytes > self.edge.settings.outbox_bytes:
                 self._overflowed()
-        elif self.floor is not None and revision > self.floor:
-            self._alert(revision, frame, confirms)
+            return
+        floor = self.floors.get(service)
+        if floor is not None and revision > floor:
+            self._alert(revision, alert.frame(self.encoding), alert.confirms)
+
+    def push_passing(self, alert: Alert) -> None:
+        """Queue what no revision numbers and no resume brings back, unless others must go first."""
+        if self._held is None and not self.closing:
+            self._outbox.put(alert.frame(self.encoding))
+
+    @property
+    def attached(self) -> frozenset[str]:
+        """The services whose alerts come to this client."""
+        return self.encoding.attached
 
     @property
     def greeted(self) -> bool:
         """Whether HELLO, the first packet, has been queued."""
-        return self._held is None or self.floor is not None
+        return self._held is None or bool(self.floors)
 
     @property
     def settled(self) -> bool:
         """Whether everything up to the hub's cursor has been queued for this client."""
-        return self._held is None and self.floor is not None
+        return self._held is None
 
-    def start_over(self, revision: int, *, everyone: bool) -> bool:
+    def attach(self, positions: Mapping[str, Position]) -> None:
+        """Let alerts of these services beyond these positions come; of others none."""
+        self.attaching = False
+        self.floors = {service: at.revision for service, at in positions.items()}
+        self.encoding = Encoding(self.format, frozenset(self.floors))
+
+    def start_over(self, service: str, revision: int, *, everyone: bool) -> bool:
         """Go on from `revision`, if never attached or if `everyone` has to. Returns whether the
         client must be told; a session that is only being attached is on the new clock anyway.
         """
-        if self.floor is None:
-            if self._held is not None:
-                return False
-        elif not everyone:
+        if self.attaching if service not in self.floors else not everyone:
             return False
-        self.floor = revision
-        # Revisions of another clock say nothing on this one.
-        self.unconfirmed.clear()
+        self.floors[service] = revision
+        self.encoding = Encoding(self.format, frozenset(self.floors))
+        if service == MESSAGING:
+            # Revisions of another clock say nothing on this one.
+            self.unconfirmed.clear()
         if self._held is not None:
-            self._held.clear()
-            self._held_bytes = 0
+            self._held = [one for one in self._held if one[0] != service]
+            self._held_bytes = sum(one[2].frame(self.encoding).size for one in self._held)
         return True
 
     async def room(self) -> None:
@@ -210,8 +240,8 @@ class Session:
         """Let the alerts go that were held and that no replay has covered."""
         held, self._held = self._held or [], None
         self._held_bytes = 0
-        for revision, frame, confirms in held:
-            self.push(revision, frame, confirms)
+        for service, revision, alert in held:
+            self.push(service, revision, alert)
 
     async def replay(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
         """Queue a missed packet, at the pace at which the client reads."""

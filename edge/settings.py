@@ -26,8 +26,10 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     log_level: str = "info"
 
-    # host:port of the messaging service, and a file with the credential that it accepts.
+    # host:port of the services, and a file with the credential that they accept.
     messaging_target: str = "127.0.0.1:7101"
+    # None: that service is not deployed, and its packets are refused.
+    negotiation_target: str | None = None
     credential_file: Path
 
     # Exactly one of the three says how tokens are verified.
@@ -44,8 +46,11 @@ class Settings(BaseSettings):
 
     ping_interval_seconds: Seconds = 5
     pong_timeout_seconds: Seconds = 30
-    # Within which a service answers, or the client is told that it did not.
+    # Within which a client is answered, or told that the service was too late.
     call_timeout_seconds: Seconds = 2
+    # Marks of delivery gather for so long before they leave, for a commit of their own would be in
+    # the way of the next message. 0: they leave at once.
+    delivered_delay_seconds: Annotated[float, Field(ge=0, le=10)] = 0.05
     # Without a sign of life for this long a Watch stream is opened anew.
     watch_timeout_seconds: Seconds = 5
     # From SIGTERM until the last socket is closed, whatever the clients do.

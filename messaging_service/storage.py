@@ -25,6 +25,7 @@ from service_kit.database import (
     among_given,
     bulk_insert,
     bulk_update,
+    fetch,
     give_rows,
     give_values,
     given_rows,
@@ -193,7 +194,7 @@ def find_conversations(connection: Connection, ids: Iterable[str]) -> dict[str, 
     wanted = set(ids)
     if not wanted:
         return {}
-    rows = connection.execute(_BY_IDS, give_values(connection, "ids", wanted))
+    rows = fetch(connection, _BY_IDS, give_values(connection, "ids", wanted))
     return {row.id: _conversation(row) for row in rows}
 
 
@@ -204,7 +205,7 @@ def find_pairs(
     wanted = set(pairs)
     if not wanted:
         return {}
-    found = map(_conversation, connection.execute(_BY_PAIRS, give_rows(connection, "rows", wanted)))
+    found = map(_conversation, fetch(connection, _BY_PAIRS, give_rows(connection, "rows", wanted)))
     return {(one.first.user, one.second.user, one.subject): one for one in found}
 
 
@@ -213,7 +214,7 @@ def find_openings(connection: Connection, users: Iterable[str], since: int) -> d
     found: dict[str, list[int]] = {user: [] for user in users}
     if found:
         given = give_values(connection, "users", found) | {"since": since}
-        for row in connection.execute(_OPENINGS, given):
+        for row in fetch(connection, _OPENINGS, given):
             found[row.opened_by].append(row.created_at)
     return found
 
@@ -225,9 +226,7 @@ def find_messages_at(
     wanted = set(places)
     if not wanted:
         return {}
-    found = map(
-        Message._make, connection.execute(_BY_PLACES, give_rows(connection, "rows", wanted))
-    )
+    found = map(Message._make, fetch(connection, _BY_PLACES, give_rows(connection, "rows", wanted)))
     return {(message.conversation_id, message.seq): message for message in found}
 
 
@@ -238,13 +237,13 @@ def find_keys(
     wanted = set(keys)
     if not wanted:
         return {}
-    found = map(Message._make, connection.execute(_BY_KEYS, give_rows(connection, "rows", wanted)))
+    found = map(Message._make, fetch(connection, _BY_KEYS, give_rows(connection, "rows", wanted)))
     return {(message.sender, message.idempotency_key or ""): message for message in found}
 
 
 def find_messages(connection: Connection, ids: Iterable[str]) -> dict[str, Message]:
     """Find messages by id."""
-    rows = connection.execute(_BY_MESSAGE_IDS, give_values(connection, "ids", set(ids)))
+    rows = fetch(connection, _BY_MESSAGE_IDS, give_values(connection, "ids", set(ids)))
     return {message.id: message for message in map(Message._make, rows)}
 
 
@@ -253,13 +252,13 @@ def page_before(
 ) -> list[Message]:
     """The last `count` messages before `seq`, newest first."""
     given = {"conversation_id": conversation_id, "seq": seq, "count": count}
-    return [Message._make(row) for row in connection.execute(_BEFORE, given)]
+    return [Message._make(row) for row in fetch(connection, _BEFORE, given)]
 
 
 def page_after(connection: Connection, conversation_id: str, seq: int, count: int) -> list[Message]:
     """The first `count` messages after `seq`, oldest first."""
     given = {"conversation_id": conversation_id, "seq": seq, "count": count}
-    return [Message._make(row) for row in connection.execute(_AFTER, given)]
+    return [Message._make(row) for row in fetch(connection, _AFTER, given)]
 
 
 def page_of_conversations(
@@ -268,7 +267,7 @@ def page_of_conversations(
     """The first `count` conversations of `user` below (activity, id), newest activity first."""
     given = {"user": user, "activity": below[0], "id": below[1], "count": count}
     # One ordered page of each index, joined here, for a database would sort their union.
-    found = [_conversation(row) for page in _PAGES for row in connection.execute(page, given)]
+    found = [_conversation(row) for page in _PAGES for row in fetch(connection, page, given)]
     found.sort(key=lambda one: (one.activity, one.id), reverse=True)
     return found[:count]
 
@@ -276,7 +275,7 @@ def page_of_conversations(
 def changed_conversations(connection: Connection, user: str, after: int) -> list[Conversation]:
     """The conversations of `user` in which anything happened after the revision."""
     given = {"user": user, "after": after}
-    return [_conversation(row) for side in _CHANGED for row in connection.execute(side, given)]
+    return [_conversation(row) for side in _CHANGED for row in fetch(connection, side, given)]
 
 
 def changed_messages(
@@ -289,7 +288,7 @@ def changed_messages(
         "until": until,
         "count": count,
     }
-    return [Message._make(row) for row in connection.execute(_CHANGED_MESSAGES, given)]
+    return [Message._make(row) for row in fetch(connection, _CHANGED_MESSAGES, given)]
 
 
 # --- Writing -----------------------------------------------------------------------------------

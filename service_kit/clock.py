@@ -8,7 +8,7 @@ The row is held until the commit, so that transactions of several processes comm
 
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, select, update
+from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, select, text, update
 
 from service_kit.database import TEXT
 
@@ -27,7 +27,7 @@ _clock = Table(
     Column("epoch", TEXT, nullable=False),
     Column("revision", BigInteger, nullable=False),
 )
-_TAKE = update(_clock).values(revision=_clock.c.revision + 1).returning(_clock.c.revision)
+_TAKE = str(update(_clock).values(revision=text("revision + 1")).returning(_clock.c.revision))
 _READ = select(_clock.c.epoch, _clock.c.revision)
 
 
@@ -38,7 +38,7 @@ def add_clock(metadata: MetaData) -> Table:
 
 def take_revision(connection: Connection) -> int:
     """Take the next revision; it is spent only if the transaction commits."""
-    return int(connection.execute(_TAKE).scalar_one())
+    return int(connection.exec_driver_sql(_TAKE).scalar_one())
 
 
 def read_position(connection: Connection) -> Position:

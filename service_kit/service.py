@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from service_kit import garbage, logs, migrations
 from service_kit.calls import Calls
 from service_kit.clock import read_position
-from service_kit.database import UnsupportedDatabase, open_engine
+from service_kit.database import UnsupportedDatabase, address_of, open_engine
 from service_kit.failures import Failures
 from service_kit.interceptors import read_credentials
 from service_kit.limits import ReachedLimits
@@ -76,7 +76,7 @@ class Service(Generic[SettingsType]):
 
 def migrate(service: Service[SettingsType], settings: SettingsType) -> int:
     """Bring the database to the newest migration."""
-    engine = open_engine(settings.database_url, "migrator", timeouts=settings.timeouts())
+    engine = open_engine(address_of(settings), "migrator", timeouts=settings.timeouts())
     try:
         migrations.upgrade(engine, service.migrations)
     finally:
@@ -90,7 +90,7 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
     """Serve while the context lasts, then drain and stop in order; gives the port."""
     log = structlog.get_logger(service.module)
     secrets = read_credentials(settings.credentials_file)
-    url, timeouts = settings.database_url, settings.timeouts()
+    url, timeouts = address_of(settings), settings.timeouts()
     writing = open_engine(url, "writer", timeouts=timeouts)
     reading = open_engine(url, "reader", settings.reader_threads, timeouts)
     migrations.check(reading, service.migrations)

@@ -47,6 +47,8 @@ class ServiceSettings(Settings):
 
     listen: str = Field("127.0.0.1:0", pattern=r"^.+:\d{1,5}$")
     database_url: str
+    # One line, so that the password stands neither in the address nor in the environment.
+    database_password_file: Path | None = None
     database_connect_timeout_seconds: Seconds = Timeouts().connect
     database_lock_timeout_seconds: Seconds = Timeouts().lock
     database_statement_timeout_seconds: Seconds = Timeouts().statement

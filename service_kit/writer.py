@@ -17,6 +17,7 @@ from uuid import uuid4
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 from sqlalchemy import Connection, Engine, RootTransaction
+from sqlalchemy.exc import DBAPIError
 
 from service_kit.clock import take_revision
 from service_kit.database import why_unavailable
@@ -103,6 +104,8 @@ class Writer:
         reached: Callable[[str], None] = lambda _limit: None,
     ) -> None:
         self._engine = engine
+        # Kept between transactions: a checkout from the pool costs, and on PostgreSQL a ping.
+        self._connection: Connection | None = None
         self._deliver = deliver
         self._catch_up = catch_up
         self._reached = reached
@@ -173,6 +176,7 @@ class Writer:
                 self._log.exception("a transaction failed; its commands are run one by one")
                 self._apart(submissions)
             self._hand_over(self._finish, revision, events, submissions)
+        self._disconnect()
 
     def _take(self) -> list[_Submission] | None:
         """Wait for work and take what one transaction may hold; None at the end.
@@ -203,23 +207,53 @@ class Writer:
         for submission in submissions:
             by_operation.setdefault(submission.operation, []).append(submission)
         try:
-            with self._engine.connect() as connection, connection.begin() as transaction:
-                return self._run_operations(connection, transaction, by_operation)
+            connection, transaction, revision = self._begin()
+            try:
+                return self._run_operations(connection, transaction, revision, by_operation)
+            finally:
+                if transaction.is_active:
+                    transaction.rollback()
         except Exception as error:
+            self._disconnect()
             cause = why_unavailable(error)
             if cause is None:
                 raise
             raise StorageUnavailable(cause) from error
 
+    def _begin(self) -> tuple[Connection, RootTransaction, int]:
+        """Begin a transaction and take its revision, on the connection of the one before.
+
+        If that broke meanwhile, nothing has been done on it yet and another takes its place.
+        """
+        if self._connection is not None:
+            try:
+                return self._begin_on(self._connection)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                self._disconnect()
+        self._connection = self._engine.connect()
+        return self._begin_on(self._connection)
+
+    def _begin_on(self, connection: Connection) -> tuple[Connection, RootTransaction, int]:
+        transaction = connection.begin()
+        return connection, transaction, take_revision(connection)
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
     def _run_operations(
         self,
         connection: Connection,
         transaction: RootTransaction,
+        revision: int,
         by_operation: dict[Operation[Any, Any], list[_Submission]],
     ) -> tuple[int, Events]:
         # Wall clocks step back now and then; the times of one process do not.
         self._last_now = max(self._last_now, time.time_ns() // 1_000_000)
-        work = Transaction(connection, take_revision(connection), self._last_now)
+        work = Transaction(connection, revision, self._last_now)
         if self._uncertain:
             self._hand_over(self._catch_up, work.revision - 1)
             self._uncertain = False

@@ -230,13 +230,6 @@ def sample(edge: Edge, name: str, **labels: str) -> float:
     return edge.metrics.registry.get_sample_value(f"parley_edge_{name}", labels) or 0.0
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop run until something that tells nobody has come about."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0)
-
-
 def new_session(
     edge: Edge, user: str = "alice", format_: Format = JSON, expires_in: float = 3600
 ) -> tuple[Session, Wire]:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from edge.batches import OVERLOADED, Batcher
-from edge.failures import refusal
+from edge.failures import TIMED_OUT, refusal
 from edge.payloads import Error
 
 REFUSED = refusal("NOT_FOUND", "no")
@@ -18,10 +18,12 @@ class Calls:
         self.made: asyncio.Queue[list[str]] = asyncio.Queue()
         self._answers: asyncio.Queue[list[str | Error] | Error | Exception] = asyncio.Queue()
         self.in_flight = 0
+        self.seconds = 0.0
         self.limits_reached: list[str] = []
 
-    async def __call__(self, items: list[str]) -> list[str | Error] | Error:
+    async def __call__(self, items: list[str], seconds: float) -> list[str | Error] | Error:
         self.in_flight += 1
+        self.seconds = seconds
         assert self.in_flight == 1
         self.made.put_nowait(items)
         answer = await self._answers.get()
@@ -44,7 +46,13 @@ def calls() -> Calls:
 
 
 def new_batcher(
-    calls: Calls, *, items: int = 10, size: int = 1000, waiting: int = 100
+    calls: Calls,
+    *,
+    items: int = 10,
+    size: int = 1000,
+    waiting: int = 100,
+    budget: float = 60,
+    linger: float = 0,
 ) -> Batcher[str, str]:
     return Batcher(
         calls,
@@ -52,6 +60,8 @@ def new_batcher(
         batch_items=items,
         batch_bytes=size,
         waiting_items=waiting,
+        budget_seconds=budget,
+        linger_seconds=linger,
         reached=calls.limits_reached.append,
     )
 
@@ -211,4 +221,91 @@ async def test_flush_waits_for_what_was_submitted_and_not_for_what_comes(calls: 
         await flushed
     assert results == ["A", "B"]
     calls.answer(["C"])
+    await batcher.flush()
+
+
+async def test_every_item_is_answered_within_its_budget(calls: Calls) -> None:
+    """In flight or still waiting, it is told that there is no answer; a late one comes to nobody,
+    and what was never sent is not sent any more.
+    """
+    batcher = new_batcher(calls, budget=0.05)
+    results: list[str | Error] = []
+    answered = asyncio.Event()
+
+    def last(result: str | Error) -> None:
+        results.append(result)
+        answered.set()
+
+    batcher.submit("a", results.append)
+    await calls.next()
+    batcher.submit("b", last)
+    async with asyncio.timeout(5):
+        await answered.wait()
+    assert results == [TIMED_OUT, TIMED_OUT]
+    assert TIMED_OUT.retryable
+    assert len(batcher) == 0
+    calls.answer(["A"])
+    await batcher.flush()
+    assert results == [TIMED_OUT, TIMED_OUT]
+    batcher.submit("c", results.append)
+    assert await calls.next() == ["c"]
+    calls.answer(["C"])
+    await batcher.flush()
+    assert results[2:] == ["C"]
+
+
+async def test_waiting_for_the_batch_before_it_counts_against_the_budget(calls: Calls) -> None:
+    """A call lasts no longer than the time that is left to the newest of its items."""
+    batcher = new_batcher(calls, budget=10)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    batcher.submit("a", lambda _result: None)
+    await calls.next()
+    assert calls.seconds <= 10
+    batcher.submit("b", lambda _result: None)
+    batcher.submit("c", lambda _result: None)
+    # Time is what this test is about.
+    await asyncio.sleep(0.02)
+    calls.answer(["A"])
+    await calls.next()
+    assert calls.seconds < 10 - 0.015
+    assert calls.seconds >= 10 - (loop.time() - began)
+
+
+async def test_what_may_linger_gathers(calls: Calls) -> None:
+    """It leaves together after a while, and never directly after the batch before it."""
+    batcher = new_batcher(calls, linger=0.05)
+    for item in "ab":
+        batcher.submit(item, lambda _result: None)
+        await asyncio.sleep(0)
+    assert calls.made.empty()
+    assert await calls.next() == ["a", "b"]
+    batcher.submit("c", lambda _result: None)
+    calls.answer(["A", "B"])
+    await asyncio.sleep(0)
+    batcher.submit("d", lambda _result: None)
+    assert await calls.next() == ["c", "d"]
+
+
+async def test_nothing_lingers_for_whoever_flushes(calls: Calls) -> None:
+    """A drain does not wait for the timer, nor for a second one between two batches."""
+    batcher = new_batcher(calls, items=1, linger=3600, budget=7200)
+    for item in "abc":
+        batcher.submit(item, lambda _result: None)
+    flushed = asyncio.create_task(batcher.flush())
+    for item in "abc":
+        assert await calls.next() == [item]
+        calls.answer([item])
+    async with asyncio.timeout(5):
+        await flushed
+
+
+async def test_a_full_batch_does_not_linger(calls: Calls) -> None:
+    """What fills the next call goes as soon as the one before it is answered."""
+    batcher = new_batcher(calls, items=2, linger=0.01)
+    for item in "abcde":
+        batcher.submit(item, lambda _result: None)
+    for expected in (["a", "b"], ["c", "d"], ["e"]):
+        assert await calls.next() == expected
+        calls.answer([*expected])
     await batcher.flush()

@@ -18,8 +18,8 @@ from tests.edge.scripted import (
     change,
     message_event,
     new_session,
-    until,
 )
+from tests.support.waiting import until
 
 HELLO, STATUS_MSG, ASK_MESSAGES, RETURN_MESSAGES = 0x03, 0x08, 0x0A, 0x0B
 RESUMED, RECONNECT, ALERT_NEW_MSG = 0x0D, 0x0F, 0x10
@@ -42,7 +42,7 @@ async def serving(edge: Edge, live: Stream) -> tuple[Wire, "asyncio.Task[None]"]
 
 
 def drain_of(edge: Edge, **settings: object) -> Drain:
-    return Drain(edge.settings.model_copy(update=settings), edge.hub, edge.messaging)
+    return Drain(edge.settings.model_copy(update=settings), edge.hub, [edge.messaging])
 
 
 async def test_clients_are_told_answered_and_closed_in_this_order(

@@ -16,7 +16,7 @@ import structlog
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge import cursors
-from edge.cursors import Position
+from edge.cursors import MESSAGING, Position
 from edge.failures import CloseCode
 from edge.handlers.connection import attach
 from edge.opcodes import Route
@@ -35,8 +35,8 @@ from tests.edge.scripted import (
     position,
     sample,
     typing_event,
-    until,
 )
+from tests.support.waiting import until
 
 PING, PONG, HELLO, ERROR, CREATE_MSG, STATUS_MSG, ASK_MESSAGES = 1, 2, 3, 4, 7, 8, 10
 RETURN_MESSAGES, RESUME, RESUMED, RENEW_TOKEN, ALERT = 11, 12, 13, 14, 16
@@ -66,7 +66,7 @@ async def start(edge: Edge) -> AsyncIterator[Start]:
             await session.run()
         finally:
             if session.edge.hub.remove(session):
-                session.edge.feed.unfollow(session.user)
+                session.edge.feeds[MESSAGING].unfollow(session.user)
 
     async def start(
         resume: str | None = None, on: Edge = edge, format_: Format = JSON, **of: Any
@@ -380,7 +380,7 @@ async def test_alerts_held_during_a_resume_come_after_it_in_order(
     live.say(13, message_event(4))
     live.say(13, typing_event())
     live.say(14, message_event(5))
-    await until(lambda: session.edge.feed.position == Position(EPOCH, 14))
+    await until(lambda: session.edge.feeds[MESSAGING].position == Position(EPOCH, 14))
     session.ping(JSON.encode(Op.PING, {}, cur=cursor(14)))
     assert await wire.hear() == {"op": PING, "d": {}}
     go.set()
@@ -460,7 +460,7 @@ async def test_without_the_service_a_session_is_greeted_and_told_later(
     hello, error = await wire.hear(), await wire.hear()
     assert (hello["d"]["resumed"], hello["d"]["cur"]) == (False, "")
     assert (error["d"]["code"], error["d"]["retryable"]) == ("UNAVAILABLE", True)
-    running = asyncio.create_task(edge.feed.run())
+    running = asyncio.create_task(edge.feeds[MESSAGING].run())
     resumed = await wire.hear()
     assert resumed["d"] == {"replayed": 0, "complete": False, "cur": cursor(10)}
     running.cancel()
@@ -645,7 +645,7 @@ async def test_a_service_that_does_not_answer_in_time_is_given_up(
     edge: Edge, start: Start, service: Service, live: Stream
 ) -> None:
     """DEADLINE_EXCEEDED with `retryable`."""
-    edge.messaging._timeout = 0.05
+    edge.messaging._settings = edge.settings.model_copy(update={"call_timeout_seconds": 0.05})
 
     async def list_messages(_request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
         await asyncio.Event().wait()
@@ -677,7 +677,7 @@ async def test_alerts_held_for_too_long_a_replay_close_it_and_stay_bounded(
     for number in range(1, 200):
         live.say(10 + number, message_event(number))
     assert (await wire.hear())["code"] == CloseCode.SLOW_READER
-    await until(lambda: edge.feed.position == Position(EPOCH, 209))
+    await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 209))
     assert session._held_bytes < 3000
     go.set()
 
@@ -742,7 +742,7 @@ async def test_the_requests_of_a_socket_end_with_it(
     wire.hang_up()
     await until(lambda: not session._requests and not edge.hub.users)
     assert sample(edge, "packets_total", opcode="ASK MESSAGES", outcome="CANCELLED") == 1
-    await until(lambda: not edge.feed._followed)
+    await until(lambda: not edge.feeds[MESSAGING]._followed)
 
 
 async def test_a_failing_service_shows_no_trace(

@@ -7,7 +7,8 @@ from prometheus_client import CollectorRegistry
 from edge.handlers.connection import attach
 from edge.session import Edge
 from edge.session_metrics import SessionMetrics
-from tests.edge.scripted import Stream, message_event, new_session, until
+from tests.edge.scripted import Stream, message_event, new_session
+from tests.support.waiting import until
 
 
 async def test_the_sessions_are_added_up(edge: Edge, live: Stream) -> None:

@@ -26,7 +26,8 @@ Delivered = list[tuple[int, Events]]
 @pytest.fixture
 def engine(empty_database: str) -> Iterator[Engine]:
     """A database with a clock and one table."""
-    made = open_engine(empty_database, "writer")
+    # One connection for the writer, and one for the test.
+    made = open_engine(empty_database, "writer", connections=2)
     with made.begin() as connection:
         connection.execute(text("CREATE TABLE clock (epoch TEXT, revision BIGINT)"))
         connection.execute(text("INSERT INTO clock VALUES ('epoch', 0)"))
@@ -210,6 +211,26 @@ async def test_after_an_unconfirmed_commit_the_writer_looks_what_became_of_it(
     words = [word for word, _ in stored(engine)]
     assert words == (["a", "b", "c"] if arrives else ["a", "c"])
     assert found.empty()
+
+
+# SQLite has no connection that breaks.
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+async def test_a_connection_that_broke_between_transactions_is_replaced(
+    engine: Engine, delivered: Delivered
+) -> None:
+    """Nothing had been done on it, so the command that found it broken is none the wiser."""
+    writer = Writer(engine, lambda *given: delivered.append(given), lambda _revision: None)
+    await writer.submit(store, ["a"])
+    with engine.connect() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+    assert await writer.submit(store, ["b"]) == ["b at 2"]
+    await writer.close()
+    assert [word for word, _ in stored(engine)] == ["a", "b"]
 
 
 async def test_closing_finishes_what_waits(engine: Engine) -> None:
