@@ -160,6 +160,58 @@ async def test_sigterm_drains_the_edge(own_system: System, connect: Connect) -> 
     assert await asyncio.to_thread(own_system.messaging.stop) == 0
 
 
+async def test_a_service_that_stops_under_load_loses_nothing(
+    own_system: System, connect: Connect
+) -> None:
+    """Whatever was answered as stored is there, once, and was alerted; the sockets go on."""
+    own_system.start_messaging()
+    edge = own_system.start_edge(watch_timeout_seconds=2)
+    alice: Client = await connect(own_system, "alice")
+    bob: Client = await connect(own_system, "bob")
+    conversation = (await alice.write("bob", "0"))["conversation"]
+    stored: dict[str, int] = {}
+    going = True
+
+    async def write(lane: int) -> None:
+        number = 0
+        while going:
+            number += 1
+            text = f"{lane}.{number}"
+            message = {"conversation": conversation, "text": text, "idempotency_key": text}
+            reply = await alice.ask(CREATE_MSG, message)
+            if reply["op"] == ERROR:
+                assert reply["d"]["retryable"]
+                await asyncio.sleep(0.05)
+            else:
+                stored[text] = reply["d"]["seq"]
+
+    lanes = [asyncio.create_task(write(lane)) for lane in range(20)]
+    await bob.take(lambda packet: packet["op"] == ALERT_NEW_MSG, seconds=10)
+    while len(stored) < 200:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(own_system.messaging.stop) == 0
+    await asyncio.to_thread(own_system.wait_ready, edge, 503)
+    own_system.start_messaging()
+    await asyncio.to_thread(own_system.wait_ready, edge)
+    before = len(stored)
+    while len(stored) < before + 100:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.01)
+    going = False
+    await asyncio.gather(*lanes)
+    assert len(set(stored.values())) == len(stored)
+    await alice.ask(CREATE_MSG, {"conversation": conversation, "text": "the end"})
+    await bob.take(
+        lambda packet: packet["op"] == ALERT_NEW_MSG and packet["d"]["message"]["text"] == "the end"
+    )
+    alerted = {
+        packet["d"]["message"]["text"]: packet["d"]["message"]["seq"]
+        for packet in bob.packets
+        if packet["op"] == ALERT_NEW_MSG
+    }
+    assert stored.items() <= alerted.items()
+    assert "SHUTTING_DOWN" in own_system.logs() or "shutting down" in own_system.logs()
+
+
 async def test_a_drain_answers_what_was_asked_before_it(
     own_system: System, connect: Connect
 ) -> None:
