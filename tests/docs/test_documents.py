@@ -120,7 +120,8 @@ def test_named_metrics_exist() -> None:
         for part in ("edge", "messaging_service", "service_kit")
         for path in ROOT.glob(f"{part}/*.py")
     )
-    named = re.findall(r"`((?:parley_edge|presence|writer|watch|calls?|limit)_[a-z_]+[a-z])`", text)
+    prefixes = "parley_edge|presence|writer|watch|calls?|limit|follower|background"
+    named = re.findall(rf"`((?:{prefixes})_[a-z_]+[a-z])`", text)
     assert named
     for name in named:
         # Counters get their suffix from the client library, unless they have it already; some
