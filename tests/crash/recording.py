@@ -1,6 +1,5 @@
 """What each device sent, was told and saw, in order, and what the history holds in the end."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -93,17 +92,13 @@ Recording = Mapping[str, DeviceRecord]
 
 
 class Recorder:
-    """Writes down what passes at one device. Packets that send a message bear its key as id, and
-    set `traffic`.
-    """
+    """Writes down what passes at one device. Packets that send a message bear its key as id."""
 
-    def __init__(self, record: DeviceRecord, traffic: asyncio.Event) -> None:
+    def __init__(self, record: DeviceRecord) -> None:
         self._events = record.events
-        self._traffic = traffic
 
     def sent(self, packet: Packet) -> None:
         if packet["op"] == CREATE_MSG:
-            self._traffic.set()
             self._events.append(Sent(packet["id"], packet["d"]["text"]))
 
     def heard(self, packet: Packet) -> None:

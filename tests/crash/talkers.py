@@ -121,7 +121,7 @@ async def join_talkers(
     system: System, count: int, seed: int, traffic: asyncio.Event
 ) -> list[Talker]:
     """The devices of `count` people; every third has two. Each talks with four others at most.
-    `traffic` is set whenever one of them sends a message.
+    `traffic` is set whenever one of them sends a packet.
     """
     random = Random(seed)
     users = [f"talker{number}" for number in range(count)]
@@ -134,7 +134,11 @@ async def join_talkers(
         for subprotocol in _SUBPROTOCOLS[: 2 if number % 3 == 0 else 1]:
             record = DeviceRecord(user)
             device = await Device.join(
-                system.urls, token, subprotocol=subprotocol, observer=Recorder(record, traffic)
+                system.urls,
+                token,
+                subprotocol=subprotocol,
+                observer=Recorder(record),
+                traffic=traffic,
             )
             name = f"{user}.{len(own)}"
             own.append(Talker(name, partners, Random(random.random()), device, record))

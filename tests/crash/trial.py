@@ -97,11 +97,7 @@ async def run_trial(
         progress.append(Progress(strike, sum(talker.device.under_way for talker in talkers)))
         report(progress[-1])
 
-    async def packet() -> None:
-        traffic.clear()
-        await traffic.wait()
-
-    killer = Killer(system, Random(plan.seed), packet, struck)
+    killer = Killer(system, Random(plan.seed), traffic, struck)
     enough = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         listening = [group.create_task(listen(talker)) for talker in talkers]

@@ -54,12 +54,14 @@ class Device(Client):
         options: dict[str, Any],
         cursor: str | None,
         observer: Observer | None,
+        traffic: asyncio.Event | None,
     ) -> None:
         super().__init__(connection)
         self.cursor = cursor
         self._urls = urls
         self._options = options
         self._observer = observer
+        self._traffic = traffic
         # Whether the cursors of this connection cover all that was said before it.
         self._caught_up = False
         # Alerts that came before it was known what had been missed before them.
@@ -80,14 +82,18 @@ class Device(Client):
         resume: str | None = None,
         subprotocol: str = "parley.v1.json",
         observer: Observer | None = None,
+        traffic: asyncio.Event | None = None,
     ) -> Self:
-        """Connect to any of `urls`, and return when what is said from now on is sure to come."""
+        """Connect to any of `urls`, and return when what is said from now on is sure to come.
+
+        `traffic` is set whenever a packet was sent.
+        """
         options = {
             "additional_headers": {"Authorization": f"Bearer {token}"},
             "subprotocols": [subprotocol],
         }
         connection = await _connect(urls, options, resume, cls.patience)
-        device = cls(connection, urls, options, resume, observer)
+        device = cls(connection, urls, options, resume, observer, traffic)
         async with asyncio.timeout(cls.patience), device._arrived:
             await device._arrived.wait_for(lambda: device._caught_up or device._reader.done())
         return device
@@ -171,6 +177,8 @@ class Device(Client):
             await super().send(op, d, id_)
         except ConnectionClosed:
             return
+        if self._traffic is not None:
+            self._traffic.set()
         if self._observer is not None:
             self._observer.sent({"op": op, "d": d, "id": id_})
 

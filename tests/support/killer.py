@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
@@ -29,20 +29,19 @@ class Strike:
 
 class Killer:
     """Strikes the parts of a system. Each kind of part is hit as often as any other, however many
-    processes it has. `packet` returns when the next packet has been sent; `struck` is called after
-    each strike.
+    processes it has. Whoever sends a packet sets `traffic`. `struck` is called after each strike.
     """
 
     def __init__(
         self,
         system: System,
         random: Random,
-        packet: Callable[[], Awaitable[None]],
+        traffic: asyncio.Event,
         struck: Callable[[Strike], None] = lambda strike: None,
     ) -> None:
         self._system = system
         self._random = random
-        self._packet = packet
+        self._traffic = traffic
         self._struck = struck
         self.strikes: list[Strike] = []
 
@@ -71,10 +70,11 @@ class Killer:
         """Wait for a random moment."""
         await asyncio.sleep(self._random.uniform(0, _LONGEST_PAUSE_SECONDS))
         if self._random.random() < _SHARE_OF_AIMED:
+            self._traffic.clear()
             # Nobody may be left who sends, and then any moment is as good.
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LONGEST_PAUSE_SECONDS):
-                    await self._packet()
+                    await self._traffic.wait()
             await asyncio.sleep(self._random.uniform(0, _LONGEST_WAY_SECONDS))
 
     def _choose(self) -> list[Part]:
