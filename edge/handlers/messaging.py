@@ -43,18 +43,18 @@ async def ask_conversations(
     The packet has room for each conversation's deal, and for `missing`, the names of the services
     that could not be asked; both come with the negotiation service.
     """
-    answer = await session.edge.messaging.list_conversations(
-        pb.ListConversationsRequest(
-            actor=session.user, page_size=payload.limit, page_token=_text("page", payload.page)
-        )
+    request = pb.ListConversationsRequest(
+        actor=session.user, page_size=payload.limit, page_token=_text("page", payload.page)
     )
-    if isinstance(answer, Error):
-        session.fail(re, answer)
-    elif re is not None:
-        conversations = [conversation_payload(found) for found in answer.conversations]
-        returned = ReturnConversations(conversations, optional(answer.next_page_token))
-        await session.room()
-        session.send(Op.RETURN_CONVERSATIONS, returned, re=re)
+    async with session.pages:
+        answer = await session.edge.messaging.list_conversations(request)
+        if isinstance(answer, Error):
+            session.fail(re, answer)
+        elif re is not None:
+            conversations = [conversation_payload(found) for found in answer.conversations]
+            returned = ReturnConversations(conversations, optional(answer.next_page_token))
+            await session.room()
+            session.send(Op.RETURN_CONVERSATIONS, returned, re=re)
 
 
 def create_msg(session: "Session", re: int | str | None, payload: CreateMsg) -> None:
@@ -127,13 +127,15 @@ async def ask_messages(session: "Session", re: int | str | None, payload: AskMes
         request.before_seq = payload.before
     if payload.after is not UNSET:
         request.after_seq = payload.after
-    answer = await session.edge.messaging.list_messages(request)
-    if isinstance(answer, Error):
-        session.fail(re, answer)
-    elif re is not None:
-        messages = [message_payload(message) for message in answer.messages]
-        await session.room()
-        session.send(Op.RETURN_MESSAGES, ReturnMessages(conversation, messages, answer.more), re=re)
+    async with session.pages:
+        answer = await session.edge.messaging.list_messages(request)
+        if isinstance(answer, Error):
+            session.fail(re, answer)
+        elif re is not None:
+            messages = [message_payload(message) for message in answer.messages]
+            returned = ReturnMessages(conversation, messages, answer.more)
+            await session.room()
+            session.send(Op.RETURN_MESSAGES, returned, re=re)
 
 
 def typing(session: "Session", re: int | str | None, payload: SendTyping) -> None:
