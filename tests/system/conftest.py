@@ -18,7 +18,7 @@ from tests.support.killer import Killer
 from tests.support.system import System
 
 # During each of the tests in which parts are killed.
-_KILLS = 4
+_KILLS = 3
 
 
 @pytest.fixture(scope="session")
