@@ -48,7 +48,7 @@ async def _messages(device: Device, conversation: str) -> list[Entry]:
         reply = await device.ask(ASK_MESSAGES, question)
         assert reply["op"] == RETURN_MESSAGES, reply
         entries += [_entry(message) for message in reply["d"]["messages"]]
-        after, more = entries[-1].seq, reply["d"]["more"]
+        after, more = entries[-1].seq if entries else 0, reply["d"]["more"]
     return entries
 
 

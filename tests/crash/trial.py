@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from random import Random
 
@@ -90,29 +90,32 @@ async def run_trial(
         system.start_edge(wait=False)
     await system.all_ready()
     traffic = asyncio.Event()
-    talkers = await join_talkers(system, plan.talkers, plan.seed, traffic)
     progress: list[Progress] = []
+    async with AsyncExitStack() as stack:
+        talkers = await join_talkers(system, plan.talkers, plan.seed, traffic)
+        for talker in talkers:
+            stack.push_async_callback(talker.device.close)
 
-    def struck(strike: Strike) -> None:
-        progress.append(Progress(strike, sum(talker.device.under_way for talker in talkers)))
-        report(progress[-1])
+        def struck(strike: Strike) -> None:
+            progress.append(Progress(strike, sum(talker.device.under_way for talker in talkers)))
+            report(progress[-1])
 
-    killer = Killer(system, Random(plan.seed), traffic, struck)
-    enough = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        listening = [group.create_task(listen(talker)) for talker in talkers]
-        talking = [
-            group.create_task(_talk(talk, talker, enough)) for talk in TALKS for talker in talkers
-        ]
-        await killer.run(plan.kills)
-        enough.set()
-        await asyncio.wait(talking)
-        history = await read_history(system, sorted({talker.record.user for talker in talkers}))
-        await _settle(talkers, history)
-        for task in listening:
-            task.cancel()
-    for talker in talkers:
-        await talker.device.close()
+        killer = Killer(system, Random(plan.seed), traffic, struck)
+        enough = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            listening = [group.create_task(listen(talker)) for talker in talkers]
+            talking = [
+                group.create_task(_talk(talk, talker, enough))
+                for talk in TALKS
+                for talker in talkers
+            ]
+            await killer.run(plan.kills)
+            enough.set()
+            await asyncio.wait(talking)
+            history = await read_history(system, sorted({one.record.user for one in talkers}))
+            await _settle(talkers, history)
+            for task in listening:
+                task.cancel()
     recording = {talker.name: talker.record for talker in talkers}
     violations = check(recording, history)
     return Outcome(plan, progress, recording, history, violations, time.monotonic() - began)

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Protocol, Self
 from uuid import uuid4
 
@@ -30,7 +31,7 @@ _PAUSE_SECONDS = (0.05, 0.2)
 
 
 class Observer(Protocol):
-    """Sees every packet of a device as it passes, in order."""
+    """Sees every packet of a device in order, what it sends also if the connection has ended."""
 
     def sent(self, packet: Packet) -> None: ...
 
@@ -173,14 +174,13 @@ class Device(Client):
                     await self._send_now(op, d, id_)
 
     async def _send_now(self, op: int, d: Any, id_: int | str | None = None) -> None:
-        try:
+        if self._observer is not None:
+            # First, for the answer may be there before the sending returns.
+            self._observer.sent({"op": op, "d": d, "id": id_})
+        with suppress(ConnectionClosed):
             await super().send(op, d, id_)
-        except ConnectionClosed:
-            return
         if self._traffic is not None:
             self._traffic.set()
-        if self._observer is not None:
-            self._observer.sent({"op": op, "d": d, "id": id_})
 
     # Hearing.
 
