@@ -3,13 +3,16 @@
 PYTHON ?= python3.11
 PORT ?= 8080
 DATA ?= .data/parley
+KILLS ?= 20
+DATABASE ?= sqlite
+TALKERS ?= 20
 
 BIN := .venv/bin
 READY := .venv/.ready
 PACKAGES := bench command_line edge messaging_service service_kit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check protos bench
+.PHONY: help setup demo up test check protos bench crash
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +44,9 @@ up: $(READY) ## Serve until Ctrl-C (PORT=8080 DATA=.data/parley)
 
 test: $(READY) ## Run all tests
 	@$(BIN)/python -m pytest -n auto --maxprocesses 8
+
+crash: $(READY) ## Kill parts while people talk (KILLS=20 DATABASE=sqlite TALKERS=20)
+	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE) --talkers $(TALKERS)
 
 check: $(READY) ## Lint, format, types, import rules, contracts, documents
 	$(BIN)/ruff check

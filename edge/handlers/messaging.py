@@ -34,31 +34,31 @@ if TYPE_CHECKING:
 async def ask_conversations(session: "Session", re: Request, payload: AskConversations) -> None:
     """Answered by RETURN CONVERSATIONS, each with its deal; `missing` names who was not reached."""
     edge = session.edge
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + edge.settings.call_timeout_seconds
-    answer = await edge.messaging.list_conversations(
-        pb.ListConversationsRequest(
-            actor=session.user, page_size=payload.limit, page_token=text_of("page", payload.page)
-        )
+    request = pb.ListConversationsRequest(
+        actor=session.user, page_size=payload.limit, page_token=text_of("page", payload.page)
     )
-    if isinstance(answer, Error):
-        session.fail(re, answer)
-        return
-    found = answer.conversations
-    services: dict[str, Service] = {}
-    missing: list[str] | UnsetType = UNSET
-    if edge.negotiation is not None and found:
-        deals = await edge.negotiation.batch_get_services(
-            session.user, [one.id for one in found], deadline - loop.time()
-        )
-        if isinstance(deals, Error):
-            missing = [NEGOTIATION]
-        else:
-            services = {one.conversation_id: service_payload(one) for one in deals.services}
-    conversations = [conversation_payload(one, services.get(one.id, UNSET)) for one in found]
-    returned = ReturnConversations(conversations, optional(answer.next_page_token), missing)
-    await session.room()
-    session.answer(re, Op.RETURN_CONVERSATIONS, returned)
+    async with session.pages:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + edge.settings.call_timeout_seconds
+        answer = await edge.messaging.list_conversations(request)
+        if isinstance(answer, Error):
+            session.fail(re, answer)
+            return
+        found = answer.conversations
+        services: dict[str, Service] = {}
+        missing: list[str] | UnsetType = UNSET
+        if edge.negotiation is not None and found:
+            deals = await edge.negotiation.batch_get_services(
+                session.user, [one.id for one in found], deadline - loop.time()
+            )
+            if isinstance(deals, Error):
+                missing = [NEGOTIATION]
+            else:
+                services = {one.conversation_id: service_payload(one) for one in deals.services}
+        conversations = [conversation_payload(one, services.get(one.id, UNSET)) for one in found]
+        returned = ReturnConversations(conversations, optional(answer.next_page_token), missing)
+        await session.room()
+        session.answer(re, Op.RETURN_CONVERSATIONS, returned)
 
 
 def create_msg(session: "Session", re: Request, payload: CreateMsg) -> None:
@@ -129,10 +129,11 @@ async def ask_messages(session: "Session", re: Request, payload: AskMessages) ->
         request.before_seq = payload.before
     if payload.after is not UNSET:
         request.after_seq = payload.after
-    answer = await session.edge.messaging.list_messages(request)
-    if isinstance(answer, Error):
-        session.fail(re, answer)
-    else:
+    async with session.pages:
+        answer = await session.edge.messaging.list_messages(request)
+        if isinstance(answer, Error):
+            session.fail(re, answer)
+            return
         messages = [message_payload(message) for message in answer.messages]
         await session.room()
         session.answer(re, Op.RETURN_MESSAGES, ReturnMessages(conversation, messages, answer.more))

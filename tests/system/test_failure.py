@@ -259,29 +259,3 @@ async def test_a_drain_does_not_wait_for_who_reads_nothing(
     assert await alice.closed() == 4100
     assert await asyncio.to_thread(edge.process.wait, 15) == 0
     assert loop.time() - began < 8
-
-
-async def test_a_reader_that_reads_nothing_is_closed_and_heals_by_resume(
-    own_system: System, connect: Connect
-) -> None:
-    """The edge's memory for it is bounded; the others do not notice; RESUME brings it all."""
-    own_system.start_messaging()
-    own_system.start_edge(outbox_bytes=1_000_000, close_timeout_seconds=1)
-    alice: Client = await connect(own_system, "alice")
-    slow: Client = await connect(own_system, "bob")
-    conversation = (await alice.write("bob", "0"))["conversation"]
-    await slow.expect(ALERT_NEW_MSG)
-    cursor = slow.cursor
-    slow.connection.transport.pause_reading()
-    count = 3_000
-    for number in range(count):
-        await alice.send(
-            CREATE_MSG, {"conversation": conversation, "text": "x" * 3_900}, id=f"w{number}"
-        )
-    await alice.take(lambda packet: packet.get("re") == f"w{count - 1}", seconds=60)
-    metrics = own_system.get("/metrics")[2].decode()
-    assert 'parley_edge_closes_total{code="4101"} 1.0' in metrics
-    back: Client = await connect(own_system, "bob", resume=cursor)
-    resumed = await back.take(lambda packet: packet["op"] == RESUMED, seconds=60)
-    assert resumed["d"]["complete"] is True
-    assert resumed["d"]["replayed"] == count
