@@ -3,6 +3,7 @@
 PYTHON ?= python3.11
 PORT ?= 8080
 DATA ?= .data/parley
+BENCH ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -53,5 +54,5 @@ check: $(READY) ## Lint, format, types, import rules, contracts, documents
 protos: $(READY) ## Generate the contracts' code
 	$(BIN)/python protos/generate.py
 
-bench: $(READY) ## Measure
-	$(BIN)/python -m bench
+bench: $(READY) ## Measure (BENCH="load --database sqlite"; BENCH=--help)
+	$(BIN)/python -m bench $(BENCH)

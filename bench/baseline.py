@@ -94,6 +94,10 @@ class Store:
             await connection.run_sync(metadata.create_all)
         self.writer = await self.engine.connect()
 
+    async def close(self) -> None:
+        await self.writer.close()
+        await self.engine.dispose()
+
     @asynccontextmanager
     async def transaction_of_the_one_writer(self) -> AsyncIterator[AsyncConnection]:
         async with self.writing, self.writer.begin():
@@ -205,7 +209,10 @@ async def main() -> None:
         ws="websockets-sansio",
         ws_per_message_deflate=False,
     )
-    await uvicorn.Server(config).serve()
+    try:
+        await uvicorn.Server(config).serve()
+    finally:
+        await store.close()
 
 
 if __name__ == "__main__":

@@ -62,9 +62,15 @@ class _Talker(Person):
         self.write(self.partner, f"{time.perf_counter_ns()} {self.counts.filler}")
 
 
-def _own_cpu_seconds() -> float:
+def own_cpu_seconds() -> float:
+    """CPU time of the driver until now."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime
+
+
+def driver_figure(before: float, elapsed: float) -> Figure:
+    """How busy the driver was since `before`: near 100 it is what was measured."""
+    return Figure("driver's core busy", "%", (own_cpu_seconds() - before) / elapsed * 100)
 
 
 def cpu_figures(system: System, before: dict[str, float], count: int, of_what: str) -> list[Figure]:
@@ -104,7 +110,7 @@ async def measure(
         await crowd.wait(asyncio.sleep(WARM_UP_SECONDS))
         counts.delays_ns.clear()
         stored, delivered = counts.stored, counts.delivered
-        cpu, own = system.cpu_seconds(), _own_cpu_seconds()
+        cpu, own = system.cpu_seconds(), own_cpu_seconds()
         start = time.perf_counter()
         await crowd.wait(asyncio.sleep(seconds))
         elapsed = time.perf_counter() - start
@@ -116,11 +122,17 @@ async def measure(
             Figure("messages delivered", "/s", delivered / elapsed),
             *latencies("send to alert", counts.delays_ns),
             *cpu_figures(system, cpu, stored, "a message"),
-            Figure("driver's core busy", "%", (_own_cpu_seconds() - own) / elapsed * 100),
+            driver_figure(own, elapsed),
         ]
         # What is in flight is waited for, so that the next round begins on a quiet machine, and
         # none may be missing.
         counts.going = False
         counts.settle()
-        await crowd.wait(counts.settled.wait(), _SETTLED_WITHIN_SECONDS)
+        try:
+            await crowd.wait(counts.settled.wait(), _SETTLED_WITHIN_SECONDS)
+        except TimeoutError:
+            raise RuntimeError(
+                f"{system.name}: of {counts.sent} messages {counts.stored} were stored and "
+                f"{counts.delivered} alerted"
+            ) from None
     return figures

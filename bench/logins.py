@@ -6,7 +6,7 @@ from itertools import count
 
 from bench.driver import Crowd, Person
 from bench.figures import Figure, latencies
-from bench.load import cpu_figures
+from bench.load import cpu_figures, driver_figure, own_cpu_seconds
 from bench.systems import System
 
 
@@ -30,11 +30,13 @@ async def measure(system: System, name: str, *, concurrency: int, seconds: float
                 group.create_task(come_and_go(crowd, end))
 
     async with Crowd(system) as crowd:
-        cpu = system.cpu_seconds()
+        cpu, own = system.cpu_seconds(), own_cpu_seconds()
         start = time.perf_counter()
         await crowd.wait(come_and_go_together(crowd))
+        elapsed = time.perf_counter() - start
         return [
-            Figure("logins", "/s", len(delays_ns) / (time.perf_counter() - start)),
+            Figure("logins", "/s", len(delays_ns) / elapsed),
             *latencies("connect to HELLO", delays_ns),
             *cpu_figures(system, cpu, len(delays_ns), "a login"),
+            driver_figure(own, elapsed),
         ]

@@ -100,14 +100,20 @@ def _started(part: Part) -> Iterator[int]:
     """Stop a process at the end of the context; gives its id."""
     try:
         yield part.process.pid
-    finally:
+    except Exception:
         if part.process.poll() is not None:
-            print(f"{part.name} has ended by itself:\n{part.read_log()[-4000:]}", file=sys.stderr)
+            print(f"{part.name} has ended; its log:\n{_end_of_log(part)}", file=sys.stderr)
+        raise
+    finally:
         try:
             part.stop()
         except TimeoutExpired:
             part.process.kill()
             part.process.wait()
+
+
+def _end_of_log(part: Part) -> str:
+    return "\n".join(part.read_log().splitlines()[-20:])
 
 
 def _wait_ready(url: str, part: Part) -> None:
@@ -121,7 +127,7 @@ def _wait_ready(url: str, part: Part) -> None:
             # Not yet: it does not listen, or it says that it is not ready.
             pass
         if part.process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"{part.name} does not start:\n{part.read_log()}")
+            raise RuntimeError(f"{part.name} does not start:\n{_end_of_log(part)}")
         time.sleep(0.05)
 
 
@@ -157,7 +163,7 @@ def parley(
             messaging_settings["PARLEY_MESSAGING_DATABASE_URL"] = address
             migration = Part("migration", ["messaging_service", "migrate"], messaging_settings, log)
             if migration.process.wait(_START_SECONDS) != 0:
-                raise RuntimeError(migration.read_log())
+                raise RuntimeError(f"the migration failed:\n{_end_of_log(migration)}")
             serve = [*launcher, "messaging_service", "serve"]
             messaging = Part("messaging", serve, messaging_settings, log)
             processes = {"messaging": stack.enter_context(_started(messaging))}
