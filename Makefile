@@ -6,6 +6,7 @@ DATA ?= .data/parley
 KILLS ?= 20
 DATABASE ?= sqlite
 TALKERS ?= 20
+BENCH ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -59,5 +60,5 @@ check: $(READY) ## Lint, format, types, import rules, contracts, documents
 protos: $(READY) ## Generate the contracts' code
 	$(BIN)/python protos/generate.py
 
-bench: $(READY) ## Measure
-	$(BIN)/python -m bench
+bench: $(READY) ## Measure (BENCH="load --database sqlite"; BENCH=--help)
+	$(BIN)/python -m bench $(BENCH)
