@@ -78,6 +78,7 @@ class Session:
         "format",
         "id",
         "last_heard",
+        "page_timed_out",
         "pages",
         "principal",
         "unconfirmed",
@@ -113,6 +114,8 @@ class Session:
         # Held from the question for a page until there is room for it. A page may be as large as
         # the outbox: whoever asks for many and reads none makes the edge hold one.
         self.pages = asyncio.Lock()
+        # When a page was last given up because the service did not answer.
+        self.page_timed_out = 0.0
         self.closing = False
         self._receive = receive
         self._send = send

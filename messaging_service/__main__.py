@@ -44,6 +44,7 @@ SERVICE = Service(
         "messages_page",
         "presence_conversations",
         "presence_people",
+        "presence_batch",
     ),
 )
 

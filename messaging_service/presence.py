@@ -143,6 +143,8 @@ class PresenceKeeper:
             batch = list(islice(self._waiting.values(), self._batch))
             for attend in batch:
                 del self._waiting[attend.user]
+            if self._waiting:
+                self._limits.reached("presence_batch")
             try:
                 outcomes = await self._writer.submit(self._attend, batch)
             except (StorageUnavailable, WriterOverloaded) as error:

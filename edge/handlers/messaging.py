@@ -1,13 +1,15 @@
 """Packets of the conversation: from a packet to an RPC, and from its answer to a reply."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.cursors import NEGOTIATION
 from edge.deals import service_payload
+from edge.failures import TIMED_OUT
 from edge.handlers.texts import text_of
 from edge.packets import InvalidPayloadError, Op
 from edge.payloads import (
@@ -30,6 +32,22 @@ from edge.translation import conversation_payload, message_payload, optional
 if TYPE_CHECKING:
     from edge.session import Session
 
+Answer = TypeVar("Answer")
+
+
+async def _ask(
+    session: "Session", asked_at: float, call: Callable[[], Awaitable[Answer | Error]]
+) -> Answer | Error:
+    """Call for a page when it is its turn. What waited all the while behind a page that a service
+    did not answer is not made to wait as long again.
+    """
+    if session.page_timed_out > asked_at:
+        return TIMED_OUT
+    answer = await call()
+    if isinstance(answer, Error) and answer.code == TIMED_OUT.code:
+        session.page_timed_out = asyncio.get_running_loop().time()
+    return answer
+
 
 async def ask_conversations(session: "Session", re: Request, payload: AskConversations) -> None:
     """Answered by RETURN CONVERSATIONS, each with its deal; `missing` names who was not reached."""
@@ -37,10 +55,11 @@ async def ask_conversations(session: "Session", re: Request, payload: AskConvers
     request = pb.ListConversationsRequest(
         actor=session.user, page_size=payload.limit, page_token=text_of("page", payload.page)
     )
+    loop = asyncio.get_running_loop()
+    asked_at = loop.time()
     async with session.pages:
-        loop = asyncio.get_running_loop()
         deadline = loop.time() + edge.settings.call_timeout_seconds
-        answer = await edge.messaging.list_conversations(request)
+        answer = await _ask(session, asked_at, lambda: edge.messaging.list_conversations(request))
         if isinstance(answer, Error):
             session.fail(re, answer)
             return
@@ -129,8 +148,11 @@ async def ask_messages(session: "Session", re: Request, payload: AskMessages) ->
         request.before_seq = payload.before
     if payload.after is not UNSET:
         request.after_seq = payload.after
+    asked_at = asyncio.get_running_loop().time()
     async with session.pages:
-        answer = await session.edge.messaging.list_messages(request)
+        answer = await _ask(
+            session, asked_at, lambda: session.edge.messaging.list_messages(request)
+        )
         if isinstance(answer, Error):
             session.fail(re, answer)
             return

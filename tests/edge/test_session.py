@@ -162,6 +162,32 @@ async def test_requests_of_one_socket_are_bounded(
     assert sample(edge, "limit_reached_total", limit="requests_per_socket") >= 2
 
 
+async def test_pages_that_wait_behind_one_that_is_given_up_are_given_up_with_it(
+    edge: Edge, start: Start, service: Service, live: Stream
+) -> None:
+    """A service that hangs costs the whole of what was asked one time-out, not one each."""
+    edge.messaging._settings = edge.settings.model_copy(update={"call_timeout_seconds": 0.1})
+    asked: list[int] = []
+
+    async def list_messages(request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
+        asked.append(request.after_seq)
+        if request.after_seq < 10:
+            await asyncio.Event().wait()
+        return pb.ListMessagesResponse()
+
+    service.list_messages = list_messages
+    _, wire = await start()
+    await wire.hear()
+    for number in range(5):
+        wire.say(ASK_MESSAGES, {"conversation": "c", "after": number}, number)
+    for number in range(5):
+        reply = await wire.hear()
+        assert (reply["re"], reply["d"]["code"]) == (number, "DEADLINE_EXCEEDED")
+    assert asked == [0]
+    wire.say(ASK_MESSAGES, {"conversation": "c", "after": 10}, 10)
+    assert (await wire.hear())["op"] == RETURN_MESSAGES
+
+
 async def test_large_answers_together_are_no_slow_reader(
     edge: Edge, start: Start, service: Service, live: Stream
 ) -> None:
