@@ -53,7 +53,9 @@ PACKETS: Mapping[Op, str] = {
     Op.RESUME: "What was missed since this cursor; see [Resume](#cursor-and-resume). Answered by"
     " RESUMED.",
     Op.RESUMED: "`replayed` packets were sent before it. With `complete` false something is"
-    " missing: ask for everything anew. Without `re` it says so unasked.",
+    " missing: ask for everything anew. Without `re` it says so unasked. `missing` names services"
+    " that could not be asked: `complete` speaks of the others, and RESUMED comes again, with"
+    " `complete` false, when such a one is back.",
     Op.RENEW_TOKEN: "Goes on with a later token of the same user. Answered by HELLO.",
     Op.RECONNECT: "Please leave, wait `delay_ms`, and come back; the socket is closed soon.",
     Op.ALERT_NEW_MSG: "A new message, to its recipient and to the author's other sockets. `unread`"

@@ -310,9 +310,12 @@ class ReturnMessages(Struct, frozen=True):
 
 
 class Resumed(Struct, frozen=True):
+    """`missing` names services that could not be asked; RESUMED comes again when they are back."""
+
     replayed: int
     complete: bool
     cur: str
+    missing: list[str] | UnsetType = UNSET
 
 
 class Reconnect(Struct, frozen=True):
