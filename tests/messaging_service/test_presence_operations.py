@@ -184,6 +184,12 @@ def test_presence_is_told_in_the_newest_conversations_alone(database: Any) -> No
         database.run(ATTEND, Attend(name, here=True, at=5))
     found = database.read(presence_storage.changed_presence, "m", 0, 10_000, 3)
     assert {one.user for one in found} == set(names[-3:])
+    for number in range(4):
+        database.say(said("k", f"z{number}"))
+    for count, more in ((3, True), (4, False)):
+        operation = partial(presence_operations.attend, count)
+        (cut,) = database.run(operation, Attend("k", here=not more, at=count))
+        assert cut == (True, more)
     many = [said("n", f"n{i}") for i in range(20)]
     database.say(*many, limits=Limits(openings_per_hour=100))
     database.events.clear()
