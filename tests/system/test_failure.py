@@ -18,6 +18,7 @@ from tests.support.client import (
     RETURN_CONVERSATIONS,
     Client,
 )
+from tests.support.metrics import read_metric
 from tests.support.postgresql import Postgresql
 from tests.support.system import System
 from tests.system.conftest import Connect
@@ -221,15 +222,20 @@ async def test_a_drain_answers_what_was_asked_before_it(
     alice: Client = await connect(own_system, "alice")
     conversation = (await alice.write("bob", "before"))["conversation"]
     own_system.messaging.process.send_signal(signal.SIGSTOP)
-    await alice.send(CREATE_MSG, {"conversation": conversation, "text": "last"}, id="write")
-    await alice.send(ASK_CONVERSATIONS, {}, id="page")
-    edge.process.send_signal(signal.SIGTERM)
-    await alice.expect(RECONNECT)
-    assert own_system.get("/readyz")[0] == 503
-    with pytest.raises(InvalidStatus) as refused:
-        await connect(own_system, "bob")
-    assert refused.value.response.status_code == 503
-    own_system.messaging.process.send_signal(signal.SIGCONT)
+    try:
+        await alice.send(CREATE_MSG, {"conversation": conversation, "text": "last"}, id="write")
+        await alice.send(ASK_CONVERSATIONS, {}, id="page")
+        metrics = f"http://127.0.0.1:{own_system.edge_port}/metrics"
+        while read_metric(metrics, "parley_edge_requests") != 1:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+        edge.process.send_signal(signal.SIGTERM)
+        await alice.expect(RECONNECT)
+        assert own_system.get("/readyz")[0] == 503
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(own_system, "bob")
+        assert refused.value.response.status_code == 503
+    finally:
+        own_system.messaging.process.send_signal(signal.SIGCONT)
     assert (await alice.take_reply("write"))["d"]["seq"] == 2
     assert (await alice.take_reply("page"))["op"] == RETURN_CONVERSATIONS
     assert await alice.closed() == 4100

@@ -108,15 +108,21 @@ async def test_what_waits_for_a_service_is_bounded(own_system: System, connect: 
     own_system.start_edge(waiting_items=2, call_timeout_seconds=10, watch_timeout_seconds=10)
     client: Client = await connect(own_system, "alice")
     conversation = (await client.write("bob", "0"))["conversation"]
+    call = "BatchCreateMessages"
     own_system.messaging.process.send_signal(signal.SIGSTOP)
-    for number in range(1, 6):
-        await client.send(CREATE_MSG, {"conversation": conversation, "text": "x"}, id=number)
-    for number in (4, 5):
-        error = (await client.take_reply(number))["d"]
-        assert (error["code"], error["retryable"]) == ("RESOURCE_EXHAUSTED", True)
-    assert reached(own_system, "waiting_items") == 2
-    assert metric(own_system, "waiting_items", call="BatchCreateMessages") == 2
-    own_system.messaging.process.send_signal(signal.SIGCONT)
+    try:
+        await client.send(CREATE_MSG, {"conversation": conversation, "text": "x"}, id=1)
+        while metric(own_system, "batch_items_count", call=call) != 2:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+        for number in range(2, 6):
+            await client.send(CREATE_MSG, {"conversation": conversation, "text": "x"}, id=number)
+        for number in (4, 5):
+            error = (await client.take_reply(number))["d"]
+            assert (error["code"], error["retryable"]) == ("RESOURCE_EXHAUSTED", True)
+        assert reached(own_system, "waiting_items") == 2
+        assert metric(own_system, "waiting_items", call=call) == 2
+    finally:
+        own_system.messaging.process.send_signal(signal.SIGCONT)
     assert [(await client.take_reply(number))["d"]["seq"] for number in (1, 2, 3)] == [2, 3, 4]
     outcomes = {
         outcome: metric(own_system, "packets_total", opcode="CREATE MSG", outcome=outcome)
