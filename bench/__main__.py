@@ -3,8 +3,8 @@
 Server processes with their database share one core; the driver has another. Parley and the version
 that one writes by hand (bench/baseline.py) take turns within one run, for machines are noisy and
 only what is compared within a run says much. A figure is the median of the rounds; in brackets are
-the smallest and the largest. The last column compares the first with the one before it: by ratios,
-but "ms" by differences.
+the smallest and the largest. The last column compares the first system with the last, each round
+with the one beside it: by ratios, milliseconds by differences.
 
   load     messages stored and delivered a second, send to alert, CPU a message
   alone    one message at a time, the next when all that the last one brings has come
