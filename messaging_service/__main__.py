@@ -1,6 +1,8 @@
 """The messaging service: `python -m messaging_service serve|migrate|health`."""
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from parley.messaging.v1 import messaging_pb2, messaging_pb2_grpc
@@ -9,7 +11,14 @@ from messaging_service import translation
 from messaging_service.failures import FAILURES
 from messaging_service.servicer import MessagingServicer
 from messaging_service.settings import MessagingSettings
-from service_kit.service import Service, main
+from service_kit.service import Resources, Service, main
+
+
+@asynccontextmanager
+async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[MessagingServicer]:
+    """Give what serves the calls."""
+    yield MessagingServicer(resources)
+
 
 SERVICE = Service(
     name="messaging",
@@ -18,7 +27,7 @@ SERVICE = Service(
     migrations=Path(__file__).parent / "migrations",
     failures=FAILURES,
     encode=translation.event,
-    servicer=MessagingServicer,
+    servicer=servicer,
     add_servicer=messaging_pb2_grpc.add_MessagingServiceServicer_to_server,
 )
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from service_kit import rules
 from service_kit.rules import (
     Refusal,
     check_key,
     check_line,
-    check_text,
+    check_not_blank,
     check_user,
     invalid,
     is_identifier,
@@ -170,6 +171,11 @@ def conversation_not_found() -> Refusal:
     return Refusal(Reason.CONVERSATION_NOT_FOUND, "there is no such conversation for this user")
 
 
+def check_text(text: str, limit: int) -> Refusal | None:
+    """A message says something, in at most `limit` characters; it is kept as it is."""
+    return check_not_blank("text", text) or rules.check_text("text", text, limit)
+
+
 def check_subject(subject: str, limit: int) -> Refusal | None:
     """A subject may be empty; like a name it has no control characters."""
     return check_line("subject", subject, limit)
@@ -210,7 +216,7 @@ def check_message(
         return invalid("subject", "goes with `to` only")
     elif not is_identifier(conversation_id):
         return conversation_not_found()
-    return check_text("text", text, limits.text) or check_key(idempotency_key)
+    return check_text(text, limits.text) or check_key(idempotency_key)
 
 
 def check_mark(actor: str, conversation_id: str, seq: int) -> Refusal | None:

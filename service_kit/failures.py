@@ -59,11 +59,11 @@ class Refused(Exception):  # noqa: N818, the name says what is the case
 
 @dataclass(frozen=True)
 class Failures:
-    """The refusals of a service. `pack_snapshot` makes a message of the snapshot of a Refusal."""
+    """The refusals of a service. `pack_current` makes a message of the `current` of one."""
 
     domain: str
     codes: Mapping[str, grpc.StatusCode]
-    pack_snapshot: Callable[[object], Message] | None = None
+    pack_current: Callable[[object], Message] | None = None
 
     def status(self, outcome: object) -> status_pb2.Status:
         """Build the status of what is no success: a refusal, or an exception of the kit."""
@@ -93,8 +93,8 @@ class Failures:
 
     def _refusal(self, refusal: Refusal) -> status_pb2.Status:
         details: tuple[Message, ...] = ()
-        if refusal.snapshot is not None and self.pack_snapshot is not None:
-            details = (self.pack_snapshot(refusal.snapshot),)
+        if refusal.current is not None and self.pack_current is not None:
+            details = (self.pack_current(refusal.current),)
         return build_status(
             self._code(refusal.reason),
             refusal.reason,

@@ -17,15 +17,15 @@ INVALID_ARGUMENT = "INVALID_ARGUMENT"
 class Refusal:
     """A named no. `reason` is part of the contract as ErrorInfo.reason.
 
-    `field` is the argument at fault; `retry_after` is in milliseconds. `snapshot` is the present
-    state, as the actor may see it, when the command was meant for another one.
+    `field` is the argument at fault; `retry_after` is in milliseconds. `current` is how things
+    really stand, as the actor may see them, if the command was meant for another state.
     """
 
     reason: str
     message: str
     field: str = ""
     retry_after: int = 0
-    snapshot: object = None
+    current: object = None
 
 
 def invalid(field: str, problem: str) -> Refusal:
@@ -57,10 +57,13 @@ def check_key(key: str) -> Refusal | None:
     return check_line("idempotency_key", key, KEY_LIMIT)
 
 
+def check_not_blank(field: str, text: str) -> Refusal | None:
+    """Some texts must say something."""
+    return invalid(field, "is empty") if not text or text.isspace() else None
+
+
 def check_text(field: str, text: str, limit: int) -> Refusal | None:
-    """A text says something, in at most `limit` characters; it is kept as it is."""
-    if not text or text.isspace():
-        return invalid(field, "is empty")
+    """A text of at most `limit` characters is kept as it is, if a database can keep it."""
     if len(text) > limit:
         return invalid(field, f"is longer than {limit} characters")
     if not _is_storable(text):

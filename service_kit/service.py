@@ -4,10 +4,9 @@ Everything is built here, from what a service says of itself, and handed down; n
 """
 
 import argparse
-import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -16,7 +15,7 @@ import grpc
 import structlog
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
-from prometheus_client import CollectorRegistry, Counter, start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from service_kit import garbage, logs, migrations
@@ -30,13 +29,7 @@ from service_kit.settings import ServiceSettings, load, stop
 from service_kit.watch import WatchHub
 from service_kit.writer import Writer
 
-# Time for a person to see what keeps failing, and none to be missed by others.
-_PAUSE_AFTER_FAILURE_SECONDS = 5.0
-
 SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
-
-Work = Callable[[], Awaitable[None]]
-"""Goes on until it is cancelled; called anew after a failure."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +43,14 @@ class Resources(Generic[SettingsType]):
     registry: CollectorRegistry
 
 
-def _nothing(_resources: Resources[Any]) -> Mapping[str, Work]:
-    return {}
-
-
 @dataclass(frozen=True)
 class Service(Generic[SettingsType]):
     """What a service says of itself.
 
-    `contract` names it to callers, `encode(recipients, event)` makes the contract's message of an
-    event, `servicer` is added to the server by `add_servicer`, which is generated. `background`
-    gives what goes on beside the calls, by name, from when the service listens until it drains.
+    `contract` names it to callers, and `encode(recipients, event)` makes the contract's message of
+    an event. `servicer` gives what serves the calls and keeps what lives beside it: it is entered
+    before the first call and left after the last, while the writer still writes. `add_servicer` is
+    the function that was generated with the contract.
     """
 
     name: str
@@ -69,9 +59,8 @@ class Service(Generic[SettingsType]):
     migrations: Path
     failures: Failures
     encode: Callable[[tuple[str, ...], object], object]
-    servicer: Callable[[Resources[SettingsType]], Any]
+    servicer: Callable[[Resources[SettingsType]], AbstractAsyncContextManager[Any]]
     add_servicer: Callable[[Any, grpc.aio.Server], None]
-    background: Callable[[Resources[SettingsType]], Mapping[str, Work]] = _nothing
 
     @property
     def module(self) -> str:
@@ -121,68 +110,31 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
     )
     readers = Readers(reading, settings.reader_threads)
     resources = Resources(settings, writer, readers, hub, registry)
-    service.add_servicer(service.servicer(resources), server.grpc)
-    if settings.reflection:
-        server.add_reflection()
-    background = _Background(registry)
     try:
-        if settings.metrics_port:
-            start_http_server(settings.metrics_port, addr="127.0.0.1", registry=registry)
-        port = await server.start(settings.listen)
-        background.start(service.background(resources))
-        garbage.settle()
-        log.info("serving", port=port, epoch=position.epoch, revision=position.revision)
-        yield port
-        log.info("stopping")
-        await server.drain()
+        async with service.servicer(resources) as servicer:
+            service.add_servicer(servicer, server.grpc)
+            if settings.reflection:
+                server.add_reflection()
+            try:
+                if settings.metrics_port:
+                    start_http_server(settings.metrics_port, addr="127.0.0.1", registry=registry)
+                port = await server.start(settings.listen)
+                garbage.settle()
+                log.info("serving", port=port, epoch=position.epoch, revision=position.revision)
+                yield port
+                log.info("stopping")
+                await server.drain()
+            finally:
+                # Streams end first, so that the grace is left to calls.
+                hub.close()
+                await server.stop(settings.grace_seconds)
     finally:
-        await background.stop()
-        # Streams end first, so that the grace is left to calls; what waits is still written.
-        hub.close()
-        await server.stop(settings.grace_seconds)
+        # What waits is still written.
         await writer.close()
         await readers.close()
         writing.dispose()
         reading.dispose()
     log.info("stopped")
-
-
-class _Background:
-    """Works beside the calls. One that fails harms itself alone: it is logged and called anew."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._log = structlog.get_logger("service_kit.background")
-        self._failures = Counter(
-            "background_failures", "Failures of background work.", ["work"], registry=registry
-        )
-        self._tasks: list[asyncio.Task[None]] = []
-
-    def start(self, works: Mapping[str, Work]) -> None:
-        """Begin each, in order."""
-        for name, work in works.items():
-            self._failures.labels(name)
-            self._tasks.append(asyncio.create_task(self._keep(name, work), name=name))
-
-    async def stop(self) -> None:
-        """End each before the one that began before it."""
-        while self._tasks:
-            task = self._tasks.pop()
-            task.cancel()
-            await asyncio.wait({task})
-
-    async def _keep(self, name: str, work: Work) -> None:
-        task = asyncio.current_task()
-        while True:
-            try:
-                await work()
-            except Exception:  # noqa: BLE001, it is logged, and the service has other work
-                self._failures.labels(name).inc()
-                self._log.exception("background work failed", work=name)
-            else:
-                return
-            if task is None or task.cancelling():
-                return
-            await asyncio.sleep(_PAUSE_AFTER_FAILURE_SECONDS)
 
 
 async def serve(service: Service[SettingsType], settings: SettingsType) -> int:

@@ -48,10 +48,14 @@ def check_batch(field: str, items: Sequence[object], most: int) -> None:
 
 
 async def watch(
-    hub: WatchHub, name: str, respond: Callable[[str, Position, list[Any]], ResponseType]
+    hub: WatchHub,
+    name: str,
+    respond: Callable[[str, Position, list[Any]], ResponseType],
+    *,
+    everything: bool = False,
 ) -> AsyncIterator[ResponseType]:
     """Serve a Watch stream of `respond(watcher id, position, events)`; the first has no events."""
-    watcher = hub.open(name)
+    watcher = hub.open(name, everything=everything)
     try:
         epoch = hub.position.epoch
         yield respond(watcher.id, hub.position, [])

@@ -7,7 +7,7 @@ nothing but a new Watch and a read of what it missed. The ideas are those of etc
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Set
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -90,6 +90,9 @@ class Watcher:
             yield batch
 
 
+_NOBODY: Set[Watcher] = frozenset()
+
+
 class WatchHub:
     """The watchers of one replica. All methods are called on one event loop.
 
@@ -114,6 +117,7 @@ class WatchHub:
         self._progress_interval = progress_interval
         self._watchers: dict[str, Watcher] = {}
         self._followers: dict[str, set[Watcher]] = {}
+        self._followers_of_everything: set[Watcher] = set()
         self._closed = False
         registry = registry or CollectorRegistry()
         watchers = Gauge("watch_watchers", "Open streams.", registry=registry)
@@ -129,18 +133,24 @@ class WatchHub:
         """The newest revision that was published."""
         return Position(self._epoch, self._revision)
 
-    def open(self, name: str) -> Watcher:
-        """Open a watcher that follows nobody yet. Raises WatcherCutOff once the hub is closed."""
+    def open(self, name: str, *, everything: bool = False) -> Watcher:
+        """Open a watcher that follows nobody yet, or everything that is published with a revision.
+
+        Raises WatcherCutOff once the hub is closed.
+        """
         if self._closed:
             raise WatcherCutOff(SHUTTING_DOWN)
         watcher = Watcher(name, self._queue_events)
         self._watchers[watcher.id] = watcher
+        if everything:
+            self._followers_of_everything.add(watcher)
         return watcher
 
     def forget(self, watcher: Watcher) -> None:
         """Drop a watcher whose stream has ended; harmless when it is gone already."""
         if self._watchers.pop(watcher.id, None) is not None:
             self._unfollow(watcher, tuple(watcher.following))
+            self._followers_of_everything.discard(watcher)
 
     def update(self, watcher_id: str, add: Iterable[str], remove: Iterable[str]) -> Position:
         """Follow and no longer follow; of the added, all events after the answer will come.
@@ -163,7 +173,7 @@ class WatchHub:
             self._skip_to(revision)
             return
         self._revision = revision
-        self._hand_out(events)
+        self._hand_out(events, self._followers_of_everything)
 
     def catch_up(self, revision: int) -> None:
         """Learn where the database stands; it may stand beyond what was published."""
@@ -172,7 +182,7 @@ class WatchHub:
 
     def publish_ephemeral(self, events: Events) -> None:
         """Tell events that are stored nowhere; they come after all that was published before."""
-        self._hand_out(events)
+        self._hand_out(events, _NOBODY)
 
     def close(self) -> None:
         """End all streams."""
@@ -187,16 +197,16 @@ class WatchHub:
         for watcher in list(self._watchers.values()):
             self._cut_off(watcher, REVISION_GAP)
 
-    def _hand_out(self, events: Events) -> None:
+    def _hand_out(self, events: Events, everywhere: Set[Watcher]) -> None:
         followers = self._followers
         batches: dict[Watcher, list[object]] = {}
         for recipients, event in events:
-            followed: set[Watcher] | None = None
+            followed = everywhere
             for recipient in recipients:
                 watchers = followers.get(recipient)
                 if watchers is not None:
-                    followed = watchers if followed is None else followed | watchers
-            if followed is not None:
+                    followed = followed | watchers if followed else watchers
+            if followed:
                 encoded = self._encode(recipients, event)
                 for watcher in followed:
                     batches.setdefault(watcher, []).append(encoded)

@@ -14,7 +14,7 @@ from messaging_service.domain import (
     Reason,
     Side,
 )
-from service_kit.rules import INVALID_ARGUMENT
+from service_kit.rules import INVALID_ARGUMENT, Refusal
 
 
 def opened() -> Conversation:
@@ -72,6 +72,22 @@ def test_running_counts_agree_with_counting(plan: list[Step]) -> None:
         assert (side.read_seq, side.delivered_seq) == (read[user], delivered[user])
         assert side.read_seq in {0, *incoming}
         assert side.delivered_seq >= side.read_seq
+
+
+@given(st.text(max_size=30))
+def test_a_text_is_taken_as_it_is_or_refused(text: str) -> None:
+    """Every text of some visible content within the limit is taken, all others are refused."""
+    refusal = domain.check_text(text, 20)
+    sound = bool(text.strip()) and len(text) <= 20 and "\0" not in text
+    sound = sound and not any("\ud800" <= one <= "\udfff" for one in text)
+    assert (refusal is None) == sound
+    assert refusal is None or refusal.field == "text"
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "\u2003", "a\0b", "\ud800", "x" * 21])
+def test_texts_that_are_refused(text: str) -> None:
+    """Nothing, only spaces, NUL, half a surrogate pair, and too much are each refused."""
+    assert isinstance(domain.check_text(text, 20), Refusal)
 
 
 @pytest.mark.parametrize(

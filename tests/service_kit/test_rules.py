@@ -9,6 +9,7 @@ from service_kit.rules import (
     Refusal,
     check_key,
     check_line,
+    check_not_blank,
     check_text,
     check_user,
     is_identifier,
@@ -16,19 +17,20 @@ from service_kit.rules import (
 
 
 @given(st.text(max_size=30))
-def test_a_text_is_taken_as_it_is_or_refused(text: str) -> None:
-    """Every text of some visible content within the limit is taken, all others are refused."""
-    refusal = check_text("text", text, 20)
-    sound = bool(text.strip()) and len(text) <= 20 and "\0" not in text
+def test_a_text_is_kept_as_it_is_or_refused(text: str) -> None:
+    """What is short enough and can be stored is taken, all else is refused."""
+    refusal = check_text("note", text, 20)
+    sound = len(text) <= 20 and "\0" not in text
     sound = sound and not any("\ud800" <= one <= "\udfff" for one in text)
     assert (refusal is None) == sound
-    assert refusal is None or refusal.field == "text"
+    assert refusal is None or refusal.field == "note"
 
 
-@pytest.mark.parametrize("text", ["", " \n\t", "\u2003", "a\0b", "\ud800", "x" * 21])
-def test_texts_that_are_refused(text: str) -> None:
-    """Nothing, only spaces, NUL, half a surrogate pair, and too much are each refused."""
-    assert isinstance(check_text("text", text, 20), Refusal)
+@pytest.mark.parametrize("text", ["", " \n\t", "\u2003"])
+def test_a_blank_text_says_nothing(text: str) -> None:
+    """Nothing and only spaces are blank, and still texts of which some may be so."""
+    assert check_not_blank("title", text) == Refusal(INVALID_ARGUMENT, "title is empty", "title")
+    assert check_text("note", text, 20) is None
 
 
 @pytest.mark.parametrize("line", ["x" * 21, "a\nb", "a\0", "\u202e", "\ud800"])

@@ -130,3 +130,40 @@ async def test_only_what_is_followed_is_encoded() -> None:
     hub.publish(1, [(("a",), "followed"), (("b",), "alone")])
     hub.close()
     assert encoded == ["followed"]
+
+
+async def test_a_watcher_of_everything_is_told_each_event_once(hub: WatchHub) -> None:
+    """Whoever is to learn of it, nobody included, and also when a recipient is followed by name."""
+    watcher = hub.open("a service", everything=True)
+    batches = aiter(watcher)
+    hub.update(watcher.id, ("a",), ())
+    _, one = following(hub, "b")
+    hub.publish(6, [(("a", "b"), "first"), (("c",), "second"), ((), "third")])
+    assert await anext(batches) == Batch(6, ["first", "second", "third"])
+    assert await anext(one) == Batch(6, ["first"])
+
+
+async def test_a_watcher_of_everything_is_told_what_has_a_revision(hub: WatchHub) -> None:
+    """What is stored nowhere could not be read again, so only those whom it concerns hear of it."""
+    batches = aiter(hub.open("a service", everything=True))
+    hub.publish_ephemeral([(("a",), "typing")])
+    hub.publish(6, [(("a",), "stored")])
+    assert await anext(batches) == Batch(6, ["stored"])
+
+
+async def test_a_watcher_of_everything_has_progress_bounds_and_an_end() -> None:
+    """Like all others it is told the position when idle, and cut off when it is too slow."""
+    hub = WatchHub(
+        Position("epoch", 5), lambda _to, event: event, queue_events=1, progress_interval=0.01
+    )
+    watcher = hub.open("a service", everything=True)
+    batches = aiter(watcher)
+    hub.publish(6, [])
+    async with asyncio.timeout(5):
+        assert await anext(batches) == Batch(6, [])
+    for revision in (7, 8):
+        hub.publish(revision, [((), "x")])
+    with pytest.raises(WatcherCutOff, match=WATCHER_TOO_SLOW):
+        await anext(batches)
+    hub.publish(9, [((), "x")])
+    hub.close()
