@@ -6,7 +6,7 @@ DATA ?= .data/parley
 
 BIN := .venv/bin
 READY := .venv/.ready
-PACKAGES := bench command_line edge messaging_service service_kit
+PACKAGES := bench command_line edge messaging_service negotiation_service service_kit
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test check protos bench

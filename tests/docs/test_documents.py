@@ -11,6 +11,7 @@ from messaging_service.settings import MessagingSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+SOURCES = ("edge", "messaging_service", "negotiation_service", "service_kit", "command_line")
 PARTS: tuple[type[BaseSettings], ...] = (EdgeSettings, MessagingSettings)
 
 
@@ -102,7 +103,7 @@ def test_every_module_stands_in_the_architecture() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
     modules = [
         path.relative_to(ROOT).as_posix()
-        for part in ("edge", "messaging_service", "service_kit", "command_line")
+        for part in SOURCES
         for path in (ROOT / part).rglob("*.py")
         if path.name != "__init__.py" and "migrations" not in path.parts
     ]
