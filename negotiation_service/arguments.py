@@ -15,46 +15,17 @@ from negotiation_service.commands import (
 from negotiation_service.entities import Outcome
 from negotiation_service.limits import SECOND, Limits
 from negotiation_service.money import check_amount, check_money
-from negotiation_service.refusals import (
+from negotiation_service.refusals import conversation_not_found, service_not_found
+from service_kit.rules import (
     Refusal,
-    conversation_not_found,
+    check_key,
+    check_line,
+    check_not_blank,
+    check_text,
+    check_user,
     invalid,
-    service_not_found,
+    is_identifier,
 )
-
-USER_LIMIT = 128
-KEY_LIMIT = 64
-ID_LIMIT = 64
-
-
-def is_identifier(text: str) -> bool:
-    """Tell whether `text` can be the id of a service, conversation or dispute at all."""
-    return 0 < len(text) <= ID_LIMIT and text.isascii() and text.isprintable()
-
-
-def check_user(field: str, user: str) -> Refusal | None:
-    """Users are named by 1 to 128 printable characters."""
-    if not user:
-        return invalid(field, "is missing")
-    return check_line(field, user, USER_LIMIT)
-
-
-def check_line(field: str, text: str, limit: int) -> Refusal | None:
-    """A line of at most `limit` characters, all of which can be printed."""
-    if len(text) > limit:
-        return invalid(field, f"is longer than {limit} characters")
-    if text and not text.isprintable():
-        return invalid(field, "has characters that can not be printed")
-    return None
-
-
-def check_text(field: str, text: str, limit: int) -> Refusal | None:
-    """Text of at most `limit` characters, kept as it is, that a database can keep."""
-    if len(text) > limit:
-        return invalid(field, f"is longer than {limit} characters")
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        return invalid(field, "has a NUL or half of a surrogate pair")
-    return None
 
 
 def check_arguments(command: Command, limits: Limits) -> Refusal | None:
@@ -69,7 +40,7 @@ def check_arguments(command: Command, limits: Limits) -> Refusal | None:
         case _:
             refusal = (
                 check_user("actor", command.actor)
-                or check_line("idempotency_key", command.idempotency_key, KEY_LIMIT)
+                or check_key(command.idempotency_key)
                 or _check_party_command(command, limits)
             )
     if refusal is not None:
@@ -125,8 +96,8 @@ def _check_party_command(
 def _check_creation(command: CreateService, limits: Limits) -> Refusal | None:
     if not is_identifier(command.conversation):
         return conversation_not_found()
-    if not command.title or command.title.isspace():
-        return invalid("title", "is empty")
+    if refusal := check_not_blank("title", command.title):
+        return refusal
     if command.offer_ttl_s is not None and not (
         limits.min_offer_ttl <= command.offer_ttl_s * SECOND <= limits.max_offer_ttl
     ):

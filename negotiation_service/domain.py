@@ -42,9 +42,10 @@ from negotiation_service.entities import (
 from negotiation_service.events import Details, Event, Terms, evolve
 from negotiation_service.limits import SECOND, Limits
 from negotiation_service.money import Money
-from negotiation_service.refusals import Reason, Refusal, service_not_found
+from negotiation_service.refusals import Reason, service_not_found
 from negotiation_service.steps import actor_of, capacities_of, may_see, not_for_actor, step_of
 from negotiation_service.transitions import Step, Transition, rows_of
+from service_kit.rules import Refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from negotiation_service.commands import (
 )
 from negotiation_service.entities import Deal, Timer
 from negotiation_service.limits import Limits
-from negotiation_service.refusals import Reason, Refusal, conversation_not_found, invalid
+from negotiation_service.refusals import Reason, conversation_not_found
+from service_kit.rules import Refusal, invalid
 
 
 def is_participant(_: Deal | None, command: CreateService, __: Limits) -> Refusal | None:

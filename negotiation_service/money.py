@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from negotiation_service.limits import Limits
-from negotiation_service.refusals import Refusal, invalid
+from service_kit.rules import Refusal, invalid
 
 
 class Money(NamedTuple):

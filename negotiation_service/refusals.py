@@ -1,15 +1,12 @@
 """Why a command is refused."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
-from negotiation_service.entities import Deal
+from service_kit.rules import Refusal
 
 
 class Reason(StrEnum):
     """The names of refusals; part of the contract as ErrorInfo.reason."""
-
-    INVALID_ARGUMENT = "INVALID_ARGUMENT"
 
     # Unknown, and in the same words what one may not see.
     CONVERSATION_NOT_FOUND = "CONVERSATION_NOT_FOUND"
@@ -36,21 +33,6 @@ class Reason(StrEnum):
     # Between moderation and here.
     HOLD_NOT_FOUND = "HOLD_NOT_FOUND"
     DECIDED_OTHERWISE = "DECIDED_OTHERWISE"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A named no. `field` is the argument at fault; `current` is how the deal really stands."""
-
-    reason: Reason
-    message: str
-    field: str = ""
-    current: Deal | None = None
-
-
-def invalid(field: str, problem: str) -> Refusal:
-    """Refuse an argument."""
-    return Refusal(Reason.INVALID_ARGUMENT, f"{field} {problem}", field)
 
 
 def service_not_found() -> Refusal:

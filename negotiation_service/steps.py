@@ -14,8 +14,9 @@ from negotiation_service.commands import (
     TerminationOutcome,
 )
 from negotiation_service.entities import Deal, Outcome
-from negotiation_service.refusals import Reason, Refusal
+from negotiation_service.refusals import Reason
 from negotiation_service.transitions import Step, Transition, Who
+from service_kit.rules import Refusal
 
 _NEGOTIATION_STEPS = {
     NegotiationOutcome.AGREED: Step.ACCEPT,

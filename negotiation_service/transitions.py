@@ -26,7 +26,7 @@ from negotiation_service.guards import (
     splits_price,
 )
 from negotiation_service.limits import Limits
-from negotiation_service.refusals import Refusal
+from service_kit.rules import Refusal
 
 
 class Step(StrEnum):

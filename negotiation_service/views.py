@@ -17,7 +17,8 @@ from negotiation_service.entities import (
     Timer,
 )
 from negotiation_service.limits import Limits
-from negotiation_service.refusals import Refusal, service_not_found
+from negotiation_service.refusals import service_not_found
+from service_kit.rules import Refusal
 
 # No user has this name, so that only a service can read a deal in which it has no part.
 INTERNAL = ""
