@@ -34,6 +34,10 @@ class Reason(StrEnum):
     HOLD_NOT_FOUND = "HOLD_NOT_FOUND"
     DECIDED_OTHERWISE = "DECIDED_OTHERWISE"
 
+    # Before anything is decided.
+    IDEMPOTENCY_KEY_CONFLICT = "IDEMPOTENCY_KEY_CONFLICT"
+    MESSAGING_UNAVAILABLE = "MESSAGING_UNAVAILABLE"
+
 
 def service_not_found() -> Refusal:
     """Refuse what does not exist, and in the same words what one may not see."""
