@@ -10,6 +10,7 @@ from negotiation_service.commands import (
     EditPrice,
     EndNegotiation,
     ResolveHold,
+    SubmitNote,
 )
 from negotiation_service.entities import Deal, Timer
 from negotiation_service.limits import Limits
@@ -92,6 +93,15 @@ def notes_sealed(deal: Deal, _: Command, __: Limits) -> Refusal | None:
     if deal.revealed_at is None:
         return None
     return Refusal(Reason.INVALID_STATE, "the notes have been revealed and stay as they are")
+
+
+def submissions_left(deal: Deal, command: SubmitNote, limits: Limits) -> Refusal | None:
+    """at most {submissions} times by each"""
+    note = deal.note_of(command.actor)
+    if note is None or note.submissions < limits.submissions:
+        return None
+    message = f"a note is submitted at most {limits.submissions} times"
+    return Refusal(Reason.TOO_MANY_SUBMISSIONS, message)
 
 
 def dispute_window_open(deal: Deal, _: Command, __: Limits) -> Refusal | None:

@@ -25,6 +25,7 @@ class Limits:
     amendments: int = 50
     reopenings: int = 3
     disputes: int = 5
+    submissions: int = 100
     title: int = 120
     description: int = 4_000
     offer_note: int = 500

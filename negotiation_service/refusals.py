@@ -23,6 +23,7 @@ class Reason(StrEnum):
     TOO_MANY_ROUNDS = "TOO_MANY_ROUNDS"
     TOO_MANY_REOPENINGS = "TOO_MANY_REOPENINGS"
     TOO_MANY_DISPUTES = "TOO_MANY_DISPUTES"
+    TOO_MANY_SUBMISSIONS = "TOO_MANY_SUBMISSIONS"
 
     # The state allows it, but to the other party.
     OWN_OFFER = "OWN_OFFER"

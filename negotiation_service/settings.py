@@ -35,6 +35,7 @@ class NegotiationSettings(ServiceSettings):
     amendments_limit: Count = 50
     reopenings_limit: Count = 3
     disputes_limit: Count = 5
+    submissions_limit: Count = 100
     title_limit: Count = 120
     description_limit: Count = 4_000
     offer_note_limit: Count = 500
@@ -76,6 +77,7 @@ class NegotiationSettings(ServiceSettings):
             amendments=self.amendments_limit,
             reopenings=self.reopenings_limit,
             disputes=self.disputes_limit,
+            submissions=self.submissions_limit,
             title=self.title_limit,
             description=self.description_limit,
             offer_note=self.offer_note_limit,

@@ -24,6 +24,7 @@ from negotiation_service.guards import (
     reopenings_left,
     rounds_left,
     splits_price,
+    submissions_left,
 )
 from negotiation_service.limits import Limits
 from service_kit.rules import Refusal
@@ -118,7 +119,7 @@ HOLD = (not_on_hold, disputes_left)
 HOLD_LATE = (not_on_hold, dispute_window_open, disputes_left)
 DECIDE = (holds_dispute,)
 SPLIT = (holds_dispute, splits_price)
-NOTE = (not_on_hold, notes_sealed)
+NOTE = (not_on_hold, notes_sealed, submissions_left)
 
 # Of the rows of one state and step, the first that is for the actor counts.
 # fmt: off
