@@ -183,7 +183,8 @@ def _changes(deal: Deal, event: Event) -> dict[str, Any]:
             return {"revealed_at": event.at}
         case ((Cause.REMINDER | Cause.DISPUTE_WINDOW_CLOSED), _):
             return {}
-    raise TypeError(f"{event.cause} is not about {event.details}")
+    # Its words are left unsaid, for this ends in a log.
+    raise TypeError(f"{event.cause} is not about a {type(event.details).__name__}")
 
 
 def _price(deal: Deal) -> int:

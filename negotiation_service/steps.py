@@ -60,7 +60,7 @@ def step_of(command: Command) -> Step:
             return Step.PLACE_HOLD
         case ResolveHold():
             return _RULING_STEPS[command.outcome]
-    raise TypeError(f"{command} asks for no step")
+    raise TypeError(f"{type(command).__name__} asks for no step")
 
 
 def actor_of(command: Command) -> str:
