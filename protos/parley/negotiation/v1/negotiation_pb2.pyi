@@ -562,7 +562,9 @@ class ServiceEvent(_message.Message):
     service_id: _builtins.str
     conversation_id: _builtins.str
     number: _builtins.int
-    """Counts the events of the service as far as the reader may know."""
+    """Counts the events of the service as far as the reader may know. 0 in what users are told by a
+    stream or as changes, for what may be counted is another number for each: that of its view.
+    """
     cause: _builtins.str
     """What happened: "created", "countered", "agreed", "delivered", ... (docs/negotiation.md)."""
     by: _builtins.str
@@ -1247,7 +1249,7 @@ class ServiceChanged(_message.Message):
     VIEWS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def event(self) -> Global___ServiceEvent:
-        """As an internal service sees it: without a note."""
+        """Without a note, whoever is told."""
 
     @_builtins.property
     def views(self) -> _containers.RepeatedCompositeFieldContainer[Global___Service]:
