@@ -3,13 +3,21 @@
 A field with a default may be added to either; what was stored before has the default.
 """
 
-from pydantic import TypeAdapter
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from negotiation_service.entities import Deal
 from negotiation_service.events import Event
 
 _DEAL = TypeAdapter(Deal)
 _EVENT = TypeAdapter(Event)
+
+Document = TypeVar("Document")
+
+
+class UnreadableDocument(ValueError):  # noqa: N818, the name says what is the case
+    """What is stored is no deal or event that this program knows."""
 
 
 def dump_deal(deal: Deal) -> str:
@@ -18,8 +26,8 @@ def dump_deal(deal: Deal) -> str:
 
 
 def load_deal(document: str) -> Deal:
-    """Read a deal."""
-    return _DEAL.validate_json(document)
+    """Read a deal. Raises UnreadableDocument."""
+    return _load(_DEAL, document)
 
 
 def dump_event(event: Event) -> str:
@@ -28,5 +36,17 @@ def dump_event(event: Event) -> str:
 
 
 def load_event(document: str) -> Event:
-    """Read an event; what its details are is told by their fields, of which no two kinds agree."""
-    return _EVENT.validate_json(document)
+    """Read an event; what its details are is told by their fields, of which no two kinds agree.
+
+    Raises UnreadableDocument.
+    """
+    return _load(_EVENT, document)
+
+
+def _load(adapter: TypeAdapter[Document], document: str) -> Document:
+    try:
+        return adapter.validate_json(document)
+    except ValidationError as error:
+        # Without the values, which people wrote and nobody else may read in a log.
+        problems = [(one["loc"], one["type"]) for one in error.errors(include_input=False)]
+        raise UnreadableDocument(str(problems)) from None
