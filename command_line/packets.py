@@ -28,6 +28,12 @@ class Opcode(IntEnum):
     ALERT_NEW_MSG = 0x10
     MSG_SEEN = 0x11
     TYPING = 0x12
+    UPDATE_CONVERSATION_DATAS = 0xE0
+    SERVICE_CREATED = 0xE1
+    NOTE_SUBMITTED = 0xE2
+    SERVICE_TERMINATED = 0xE4
+    PRICE_EDITED = 0xE5
+    NEGOTIATION_END = 0xE6
 
     @property
     def title(self) -> str:

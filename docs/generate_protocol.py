@@ -37,7 +37,8 @@ PACKETS: Mapping[Op, str] = {
     Op.ASK_CONVERSATIONS: "The conversations of the user, newest activity first. `page` is the"
     " `next` of the answer before. Answered by RETURN CONVERSATIONS.",
     Op.RETURN_CONVERSATIONS: "One page; without `next` it is the last. Each has the number of"
-    " unread messages, and up to which `seq` either side has read.",
+    " unread messages, up to which `seq` either side has read, and its open deal or else its latest"
+    " one. `missing` names services that did not answer: what they know is not shown.",
     Op.CREATE_MSG: "Says something, in exactly one of `conversation` and `to`. `to` opens (or"
     " finds) the conversation with that user about `subject`. Answered by STATUS MSG once the"
     " message is stored.",
@@ -60,17 +61,32 @@ PACKETS: Mapping[Op, str] = {
     " answer to OPENED CONVERSATION; pushed to the author, and to the reader's other sockets."
     " Always a message of the other: `seq` is 0 and `message` null while there is none.",
     Op.TYPING: "Someone is typing, or stopped. Never stored; no answer.",
+    Op.UPDATE_CONVERSATION_DATAS: "How a service of this conversation stands, as this user sees it,"
+    " after something happened to it: to both parties, on all their sockets. `cause` says what;"
+    ' "reminder" says that time will soon act. Also the answer to the packets about a service.',
+    Op.SERVICE_CREATED: "Proposes a service at a price; `role` is the sender's own. Answered by"
+    " UPDATE CONVERSATION DATAS, as all packets about a service.",
+    Op.NOTE_SUBMITTED: "Rates the other party, once the service has ended. Nobody else sees it"
+    " until both notes are in or the time for them is over; until then it may be changed.",
+    Op.SERVICE_TERMINATED: "The provider has delivered; the client takes it as completed, or"
+    " reopens it. Either asks to cancel, and the other confirms by the same packet.",
+    Op.PRICE_EDITED: "Names another price: a counter-offer, a revision of one's own, or, once"
+    " agreed, an amendment. Refused as STALE_OFFER unless `base_offer` is the live offer.",
+    Op.NEGOTIATION_END: "Accepts, declines or withdraws the live offer, or a proposed amendment."
+    " Who accepts names number and price; refused as STALE_OFFER if they are not the live ones.",
 }
 
 ERRORS: Mapping[str, str] = {
     "BAD_PACKET": "The frame is no packet: not JSON or MessagePack, no `op`, the wrong frame type.",
     "UNKNOWN_OPCODE": "No client sends a packet of this number.",
     "INVALID_ARGUMENT": "A field is missing or wrong; `fields` says which.",
-    "INVALID_STATE": "Not now: a resume is under way already.",
+    "INVALID_STATE": "Not now: a resume is under way already, or the service stands otherwise:"
+    " `current` shows how, and `reason` may say more.",
+    "STALE_OFFER": "What the packet names is not the live offer; `current` shows what is.",
     "PERMISSION_DENIED": "This user may not do this.",
     "NOT_FOUND": "It does not exist, or this user may not see it.",
     "CONFLICT": "The idempotency key was used before, for something else.",
-    "RATE_LIMITED": "Too often; wait `retry_after_ms`.",
+    "RATE_LIMITED": "Too often; send it again after `retry_after_ms`.",
     "RESOURCE_EXHAUSTED": "The server is too busy.",
     "UNAVAILABLE": "The service behind is down; repeat it with the same key. The rest goes on.",
     "DEADLINE_EXCEEDED": "No answer in time, the outcome is unknown: repeat it with the same key.",
@@ -85,7 +101,7 @@ CLOSES: Mapping[CloseCode, str] = {
     CloseCode.TOO_MANY_SOCKETS: "This user has too many sockets.",
     CloseCode.TOKEN_EXPIRED: "The token expired and was not renewed.",
     CloseCode.TOKEN_REVOKED: "The token was revoked.",
-    CloseCode.BAD_PACKETS: "Too many frames that are no packets.",
+    CloseCode.BAD_PACKETS: "Too many frames that are no packets, or that ignored RATE_LIMITED.",
     CloseCode.BANNED: "This user is banned.",
     CloseCode.PACKET_TOO_LARGE: "A frame exceeded `max_packet_bytes`.",
 }
@@ -97,8 +113,13 @@ def number_range(kind: inspect.IntType) -> str:
     high = kind.le if kind.le is not None else None if kind.lt is None else kind.lt - 1
     if low is None and high is None:
         return "integer"
-    shown = {2**63 - 1: "2^63-1"}
-    return f"integer, {low} to {shown.get(high or 0, high)}"
+    shown = {
+        2**63 - 1: "2^63-1",
+        -(2**63): "-2^63",
+        2**31 - 1: "2^31-1",
+        -(2**31): "-2^31",
+    }
+    return f"integer, {shown.get(low or 0, low)} to {shown.get(high or 0, high)}"
 
 
 def text_range(kind: inspect.StrType) -> str:
@@ -125,6 +146,8 @@ def type_name(kind: inspect.Type) -> str:
             return " or ".join(f'`"{value}"`' for value in sorted(map(str, kind.values)))
         case inspect.ListType():
             return f"list of {type_name(kind.item_type)}"
+        case inspect.DictType():
+            return f"object of {type_name(kind.value_type)}"
         case inspect.StructType():
             return f"[{kind.cls.__name__}](#structure-{kind.cls.__name__.lower()})"
         case inspect.UnionType():

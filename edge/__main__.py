@@ -15,10 +15,11 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
-from edge.alerts import MessagingAlerts
+from edge.alerts import Alerts
 from edge.app import build_app
 from edge.authentication import Authenticator
-from edge.backends import MessagingBackend
+from edge.backend import Backend
+from edge.backends import MessagingBackend, NegotiationBackend
 from edge.drain import Drain
 from edge.feed import Feed
 from edge.hub import Hub
@@ -26,6 +27,7 @@ from edge.keys import open_key_source
 from edge.metrics import Metrics
 from edge.opcodes import routes
 from edge.session import Edge
+from edge.session_metrics import SessionMetrics
 from edge.settings import Settings
 from edge.transport import PacketProtocol
 from service_kit import garbage, logs
@@ -47,6 +49,7 @@ async def serve(settings: Settings) -> None:
     if not credential:
         raise ValueError(f"{settings.credential_file} holds no credential")
     metrics = Metrics(CollectorRegistry())
+    metrics.limits.show(settings)
     keys = open_key_source(
         secret_file=settings.token_secret_file,
         public_key_file=settings.token_public_key_file,
@@ -61,18 +64,28 @@ async def serve(settings: Settings) -> None:
         leeway_seconds=settings.token_leeway_seconds,
     )
     hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds)
-    metrics.sockets.set_function(hub.__len__)
+    metrics.sockets.set_function(lambda: hub.sockets)
+    metrics.registry.register(SessionMetrics(hub))
     messaging = MessagingBackend(settings, credential, metrics)
-    feed = Feed(
-        messaging,
-        hub,
-        MessagingAlerts(hub),
-        watcher_name=f"edge {socket.gethostname()} {os.getpid()}",
-        timeout_seconds=settings.watch_timeout_seconds,
-        metrics=metrics,
+    negotiation = None
+    if settings.negotiation_target is not None:
+        negotiation = NegotiationBackend(settings, settings.negotiation_target, credential, metrics)
+    backends: list[Backend] = [messaging] if negotiation is None else [messaging, negotiation]
+    feeds = {
+        backend.service: Feed(
+            backend,
+            hub,
+            Alerts(hub, backend.service),
+            watcher_name=f"edge {socket.gethostname()} {os.getpid()}",
+            timeout_seconds=settings.watch_timeout_seconds,
+            metrics=metrics,
+        )
+        for backend in backends
+    }
+    edge = Edge(
+        settings, hub, feeds, messaging, negotiation, authenticator, metrics, routes(metrics)
     )
-    edge = Edge(settings, hub, feed, messaging, authenticator, metrics, routes(metrics))
-    drain = Drain(settings, hub, messaging)
+    drain = Drain(settings, hub, backends)
     server = _Server(
         uvicorn.Config(
             build_app(edge, drain),
@@ -98,8 +111,9 @@ async def serve(settings: Settings) -> None:
     garbage.settle()
     try:
         async with asyncio.TaskGroup() as group:
-            # If one of these two ends, so does the process: it would be deaf or never hang up.
-            background = [group.create_task(feed.run()), group.create_task(hub.beat())]
+            # If one of these ends, so does the process: it would be deaf or never hang up.
+            background = [group.create_task(feed.run()) for feed in feeds.values()]
+            background.append(group.create_task(hub.beat()))
             serving = group.create_task(server.serve())
             stopping = group.create_task(stop.wait())
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -112,7 +126,8 @@ async def serve(settings: Settings) -> None:
                 task.cancel()
     finally:
         await keys.close()
-        await messaging.close()
+        for backend in backends:
+            await backend.close()
     _logger.info("stopped")
 
 

@@ -13,12 +13,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from edge.authentication import AuthenticationError, Principal, find_token
+from edge.cursors import MESSAGING
 from edge.drain import Drain
+from edge.failures import CloseCode
 from edge.handlers.connection import attach
 from edge.origins import origin_allowed, read_origins
 from edge.packets import FORMATS, JSON
 from edge.session import Edge, Session
-from edge.transport import ABORT_EXTENSION
+from edge.transport import CONNECTION_EXTENSION, Connection
 
 _Scope = dict[str, Any]
 _Receive = Callable[[], Awaitable[Any]]
@@ -72,6 +74,9 @@ class SocketEndpoint:
             metrics.handshakes.labels(status=str(refused.status.value)).inc()
             await _deny(send, refused)
             return
+        connection: Connection = scope["extensions"][CONNECTION_EXTENSION]
+        # Nothing was waited for since the limit was asked.
+        self._count(connection)
         event = await receive()
         if event["type"] != "websocket.connect":
             return
@@ -85,12 +90,29 @@ class SocketEndpoint:
             FORMATS[offered[0]] if offered else JSON,
             receive,
             send,
-            scope["extensions"][ABORT_EXTENSION]["abort"],
+            connection.abort,
         )
         await self._serve(session, parse_qs(scope["query_string"].decode()).get("resume"))
 
+    def _count(self, connection: Connection) -> None:
+        hub = self._edge.hub
+        hub.sockets += 1
+
+        def discount(_gone: object) -> None:
+            hub.sockets -= 1
+
+        connection.gone.add_done_callback(discount)
+
     async def _serve(self, session: Session, resume: list[str] | None) -> None:
-        hub, feed = self._edge.hub, self._edge.feed
+        hub = self._edge.hub
+        if self._drain.begun:
+            session.close(CloseCode.DRAINING, "draining")
+        elif len(hub.of(session.user)) >= self._edge.settings.sockets_per_user:
+            # A script in a browser learns a close code, but never the status of a handshake.
+            session.close(CloseCode.TOO_MANY_SOCKETS, "too many sockets of this user")
+        if session.closing:
+            await session.run()
+            return
         hub.add(session)
         try:
             # HELLO is the first packet, so nothing is read and answered before it.
@@ -98,7 +120,8 @@ class SocketEndpoint:
             await session.run()
         finally:
             if hub.remove(session):
-                feed.unfollow(session.user)
+                for feed in self._edge.feeds.values():
+                    feed.unfollow(session.user)
 
     async def _admit(self, scope: _Scope) -> Principal:
         origins = [value for name, value in scope["headers"] if name == b"origin"]
@@ -122,13 +145,8 @@ class SocketEndpoint:
                 HTTPStatus.SERVICE_UNAVAILABLE, "draining", "This edge is shutting down."
             )
         settings, hub = self._edge.settings, self._edge.hub
-        if len(hub.of(principal.user)) >= settings.sockets_per_user:
-            raise _RefusedError(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                "too_many_sockets",
-                f"A user has at most {settings.sockets_per_user} sockets here.",
-            )
-        if len(hub) >= settings.sockets_per_edge:
+        if hub.sockets >= settings.sockets_per_edge:
+            self._edge.metrics.limits.reached("sockets_per_edge")
             raise _RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "This edge has too many sockets."
             )
@@ -156,9 +174,10 @@ def build_app(edge: Edge, drain: Drain) -> Starlette:
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> Response:
-        """200 while new people can be served in full."""
-        state: Mapping[str, bool] = {"messaging": edge.feed.live, "draining": drain.begun}
-        ready = edge.feed.live and not drain.begun
+        """200 while new people can be served. Without another service its features alone fail."""
+        live = {service: feed.live for service, feed in edge.feeds.items()}
+        state: Mapping[str, bool] = {**live, "draining": drain.begun}
+        ready = live[MESSAGING] and not drain.begun
         return Response(
             json.dumps({"ready": ready, **state}),
             HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE,

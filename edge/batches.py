@@ -40,7 +40,7 @@ class Batcher(Generic[Item, Result]):
     `call` takes a list of items and the seconds it may last, and gives a result for each, or one
     Error for all. Each item comes with a function that is given its own result, or TIMED_OUT when
     there is none within `budget_seconds`. While no call is under way the first item leaves after
-    `linger_seconds`.
+    `linger_seconds`. `reached` is told the names of limits.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Batcher(Generic[Item, Result]):
         waiting_items: int,
         budget_seconds: float,
         linger_seconds: float = 0,
+        reached: Callable[[str], None] = lambda _limit: None,
     ) -> None:
         self._call = call
         self._size_of = size_of
@@ -62,6 +63,7 @@ class Batcher(Generic[Item, Result]):
         self._budget = budget_seconds
         self._linger = linger_seconds
         self._loop = asyncio.get_running_loop()
+        self._reached = reached
         self._waiting: deque[_Waiting[Item, Result]] = deque()
         self._in_flight: list[_Waiting[Item, Result]] = []
         self._caller: asyncio.Task[None] | None = None
@@ -81,6 +83,7 @@ class Batcher(Generic[Item, Result]):
     def submit(self, item: Item, done: Callable[[Result | Error], None]) -> None:
         """Send `item` with the next call; `done` gets its result. Never waits."""
         if len(self._waiting) >= self._waiting_items:
+            self._reached("waiting_items")
             done(OVERLOADED)
             return
         self._submitted += 1
@@ -108,8 +111,11 @@ class Batcher(Generic[Item, Result]):
         while self._waiting and len(batch) < self._batch_items:
             size += self._size_of(self._waiting[0].item)
             if batch and size > self._batch_bytes:
-                break
+                self._reached("batch_bytes")
+                return batch
             batch.append(self._waiting.popleft())
+        if self._waiting:
+            self._reached("batch_items")
         return batch
 
     async def _call_all(self) -> None:

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+MESSAGING = "messaging"
+NEGOTIATION = "negotiation"
+
 
 class Position(NamedTuple):
     """A place on one database's clock. Another epoch is another database."""
@@ -31,6 +34,27 @@ def _encode(positions: tuple[tuple[str, Position], ...]) -> str:
 def encode(positions: Mapping[str, Position]) -> str:
     """Make the cursor of these positions, by service; empty when there are none."""
     return _encode(tuple(sorted(positions.items())))
+
+
+class Cursor:
+    """The positions of a moment, as the cursor of whoever is attached to some of the services.
+
+    Of the others a client has not been told everything, so its cursor is silent about them.
+    """
+
+    __slots__ = ("_encoded", "_positions")
+
+    def __init__(self, positions: Mapping[str, Position]) -> None:
+        self._positions = positions
+        self._encoded: dict[frozenset[str], str] = {}
+
+    def of(self, attached: frozenset[str]) -> str:
+        """The text for a session attached to these services."""
+        encoded = self._encoded.get(attached)
+        if encoded is None:
+            found = {one: at for one, at in self._positions.items() if one in attached}
+            encoded = self._encoded[attached] = encode(found)
+        return encoded
 
 
 # Clients return the cursors that they were given, and many are given the same.

@@ -10,9 +10,11 @@ from typing import NamedTuple
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
+from parley.negotiation.v1 import negotiation_pb2
 
-from edge.payloads import Error, FieldProblem
+from edge.deals import service_payload
+from edge.payloads import Error, FieldProblem, Service
 
 
 class CloseCode(enum.IntEnum):
@@ -63,6 +65,9 @@ _CODES = {
     ),
     grpc.StatusCode.INTERNAL: _INTERNAL,
 }
+# What a command supposes and what is true differ; the answer shows what is.
+_STALE_OFFER = _Code("STALE_OFFER", retryable=False)
+_INVALID_STATE = _Code("INVALID_STATE", retryable=False)
 _STATUS_BY_NUMBER = {status.value[0]: status for status in grpc.StatusCode}
 # A limit that time alone lifts is told apart from a full queue.
 _RATE_LIMITED = _Code("RATE_LIMITED", retryable=True)
@@ -88,9 +93,11 @@ def invalid_argument(field: str, problem: str) -> Error:
     )
 
 
-# The fields of the contract under the names that they bear in packets.
+# The fields of the contracts under the names that they bear in packets.
 _FIELD_NAMES = {
     "conversation_id": "conversation",
+    "service_id": "service",
+    "offer_ttl_seconds": "offer_ttl_s",
     "page_token": "page",
     "page_size": "limit",
     "before_seq": "before",
@@ -99,8 +106,8 @@ _FIELD_NAMES = {
 
 
 def _field_name(path: str) -> str:
-    """The last part of a path such as requests[3].conversation_id, as packets call it."""
-    name = path.rpartition(".")[2]
+    """A path such as requests[3].conversation_id or price.currency, as packets call it."""
+    name = path.rpartition("].")[2]
     return _FIELD_NAMES.get(name, name)
 
 
@@ -110,6 +117,8 @@ def from_status(status: status_pb2.Status) -> Error:
     code = _CODES.get(grpc_code, _UNEXPECTED)
     fields: list[FieldProblem] = []
     retry_after_ms: int | None = None
+    reason = ""
+    current: Service | UnsetType = UNSET
     for detail in status.details:
         if detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
             bad_request = error_details_pb2.BadRequest()
@@ -122,14 +131,26 @@ def from_status(status: status_pb2.Status) -> Error:
             retry = error_details_pb2.RetryInfo()
             detail.Unpack(retry)
             retry_after_ms = retry.retry_delay.ToMilliseconds()
+        elif detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
+            info = error_details_pb2.ErrorInfo()
+            detail.Unpack(info)
+            reason = info.reason
+        elif detail.Is(negotiation_pb2.Service.DESCRIPTOR):
+            service = negotiation_pb2.Service()
+            detail.Unpack(service)
+            current = service_payload(service)
     if retry_after_ms is not None and grpc_code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         code = _RATE_LIMITED
+    if grpc_code is grpc.StatusCode.FAILED_PRECONDITION:
+        code = _STALE_OFFER if reason == "STALE_OFFER" else _INVALID_STATE
     return Error(
         code=code.code,
         message=code.message or status.message,
         retryable=code.retryable,
         retry_after_ms=UNSET if retry_after_ms is None else retry_after_ms,
         fields=fields or UNSET,
+        reason=reason if code is _INVALID_STATE and reason != code.code else UNSET,
+        current=current,
     )
 
 

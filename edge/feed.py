@@ -8,13 +8,12 @@ more than a delay.
 import asyncio
 import random
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import grpc
 import structlog
-from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.backends import MessagingBackend, NotLiveError
+from edge.backend import Backend, Event, NotLiveError
 from edge.cursors import Position
 from edge.hub import Hub
 from edge.metrics import Metrics
@@ -22,7 +21,6 @@ from edge.payloads import Error
 
 _logger = structlog.get_logger(__name__)
 
-SERVICE = "messaging"
 # Users whose missed changes are read at the same time after an interruption.
 _CONCURRENT_RECOVERIES = 16
 _FIRST_RETRY_SECONDS = 0.1
@@ -36,7 +34,7 @@ class _WatchFailedError(Exception):
 class Alerts(Protocol):
     """What the feed does with what it learns."""
 
-    def deliver(self, revision: int, events: Sequence[pb.Event], only: str | None = None) -> None:
+    def deliver(self, revision: int, events: Sequence[Event], only: str | None = None) -> None:
         """Push the events of one revision, to `only` this user when given."""
 
     def start_over(self, users: Iterable[str], position: Position, *, everyone: bool) -> None:
@@ -50,7 +48,7 @@ class Feed:
 
     def __init__(
         self,
-        backend: MessagingBackend,
+        backend: Backend,
         hub: Hub,
         alerts: Alerts,
         *,
@@ -58,13 +56,14 @@ class Feed:
         timeout_seconds: float,
         metrics: Metrics,
     ) -> None:
-        self._backend = backend
+        self.service = backend.service
+        self.backend = backend
         self._hub = hub
         self._alerts = alerts
         self._watcher_name = watcher_name
         self._timeout = timeout_seconds
-        self._live_metric = metrics.watch_live.labels(service=SERVICE)
-        self._revision_metric = metrics.watch_revision.labels(service=SERVICE)
+        self._live_metric = metrics.watch_live.labels(service=self.service)
+        self._revision_metric = metrics.watch_revision.labels(service=self.service)
         self._watcher_id = ""
         # Whom this watcher follows as far as the service has confirmed it, with the position after
         # which their events come, which the stream may yet have to reach; and who waits to hear.
@@ -81,7 +80,7 @@ class Feed:
     @property
     def position(self) -> Position | None:
         """Up to where events have been pushed."""
-        return self._hub.positions.get(SERVICE)
+        return self._hub.positions.get(self.service)
 
     async def run(self) -> None:
         """Watch until cancelled; a stream that ends is opened anew with back-off."""
@@ -91,7 +90,7 @@ class Feed:
                 await self._watch_once()
             except* (grpc.aio.AioRpcError, _WatchFailedError, TimeoutError) as group:
                 cause = _cause(group.exceptions[0])
-                _logger.warning("the watch stream ended", service=SERVICE, cause=cause)
+                _logger.warning("the watch stream ended", service=self.service, cause=cause)
             if self._was_live:
                 retry = _FIRST_RETRY_SECONDS
             self._down()
@@ -111,18 +110,18 @@ class Feed:
                     future.set_exception(NotLiveError())
 
     async def _watch_once(self) -> None:
-        stream = self._backend.watch(self._watcher_name)
+        stream = self.backend.watch(self._watcher_name)
         try:
             first = await self._next(stream)
             self._watcher_id = first.watcher_id
             # The stream has a connection of its own. Who is told that the service is back must not
             # be refused because the connection of the commands is still waiting to be tried again.
             async with asyncio.timeout(self._timeout):
-                await self._backend.ready()
+                await self.backend.ready()
             await self._recover(_position(first.position))
             self.live = self._was_live = True
             self._live_metric.set(1)
-            _logger.info("watching", service=SERVICE, revision=first.position.revision)
+            _logger.info("watching", service=self.service, revision=first.position.revision)
             # Whoever came while the users were being recovered is followed now.
             self._changed |= self._hub.users.keys() ^ self._followed.keys()
             self._update_soon()
@@ -132,20 +131,18 @@ class Feed:
         finally:
             stream.cancel()
 
-    async def _next(
-        self, stream: grpc.aio.UnaryStreamCall[pb.WatchRequest, pb.WatchResponse]
-    ) -> pb.WatchResponse:
+    async def _next(self, stream: "grpc.aio.UnaryStreamCall[Any, Any]") -> Any:
         async with asyncio.timeout(self._timeout) as self._reading:
             response = await stream.read()
-        if not isinstance(response, pb.WatchResponse):
+        if response is grpc.aio.EOF:
             raise _WatchFailedError("the service ended the stream")
         return response
 
-    def _advance(self, response: pb.WatchResponse) -> None:
+    def _advance(self, response: Any) -> None:
         position = _position(response.position)
         if response.events:
             self._alerts.deliver(position.revision, response.events)
-        self._hub.positions[SERVICE] = _later(position, self.position)
+        self._hub.positions[self.service] = _later(position, self.position)
         self._revision_metric.set(position.revision)
 
     async def _recover(self, first: Position) -> None:
@@ -153,18 +150,16 @@ class Feed:
         users = list(self._hub.users)
         now = first
         if users:
-            answer = await self._backend.update_watch(
-                pb.UpdateWatchRequest(watcher_id=self._watcher_id, add_users=users)
-            )
+            answer = await self.backend.update_watch(self._watcher_id, users, ())
             if isinstance(answer, Error):
                 raise _WatchFailedError(answer.message)
-            now = _position(answer.position)
+            now = answer
             self._followed.update(dict.fromkeys(users, now))
         last = self.position
         complete = last is not None and last.epoch == now.epoch and last.revision <= now.revision
         if complete and last is not None and last.revision < now.revision:
             complete = await self._catch_up(users, last, now)
-        self._hub.positions[SERVICE] = now
+        self._hub.positions[self.service] = now
         # Only those who are followed: what the others ask for now would miss what comes until then.
         self._alerts.start_over(users, now, everyone=not complete)
 
@@ -173,11 +168,11 @@ class Feed:
         slots = asyncio.Semaphore(_CONCURRENT_RECOVERIES)
 
         async def catch_up(user: str) -> bool:
-            async def deliver(revision: int, events: Sequence[pb.Event]) -> None:
+            async def deliver(revision: int, events: Sequence[Event]) -> None:
                 self._alerts.deliver(revision, events, only=user)
 
             async with slots:
-                return await self._backend.replay(user, last, now, deliver)
+                return await self.backend.replay(user, last, now, deliver)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -233,13 +228,8 @@ class Feed:
         here = self._hub.users.keys() & changed
         added = here - self._followed.keys()
         watcher_id = self._watcher_id
-        answer = await self._backend.update_watch(
-            pb.UpdateWatchRequest(
-                watcher_id=watcher_id,
-                add_users=sorted(added),
-                remove_users=sorted((changed - here) & self._followed.keys()),
-            )
-        )
+        removed = (changed - here) & self._followed.keys()
+        answer = await self.backend.update_watch(watcher_id, sorted(added), sorted(removed))
         if watcher_id != self._watcher_id:
             # The stream ended meanwhile; its successor follows everyone anew.
             return
@@ -250,7 +240,7 @@ class Feed:
         for user in changed - here:
             self._followed.pop(user, None)
         # The stream may have been faster than the answer.
-        position = _later(_position(answer.position), self.position)
+        position = _later(answer, self.position)
         self._followed.update(dict.fromkeys(added, position))
         # Who came while the service was away, and was not here when the stream was recovered.
         self._alerts.start_over(added, position, everyone=False)
@@ -262,7 +252,7 @@ class Feed:
                         future.set_result(_later(position, self._followed.get(user)))
 
 
-def _position(position: pb.Position) -> Position:
+def _position(position: Any) -> Position:
     return Position(position.epoch, position.revision)
 
 

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from edge import cursors
-from edge.cursors import Position
+from edge.cursors import Cursor, Position
 from edge.failures import CloseCode
-from edge.packets import FORMATS, Frame, Op
+from edge.packets import Encoding, Frame, Op
 
 if TYPE_CHECKING:
     from edge.session import Session
@@ -25,6 +24,8 @@ class Hub:
         self._pong_timeout = pong_timeout_seconds
         self._sessions: dict[str, list[Session]] = {}
         self._count = 0
+        # Open connections of sockets, also those that are refused or closed and not yet gone.
+        self.sockets = 0
         self._empty = asyncio.Event()
         self._empty.set()
         # By service; everything up to here has been put into the outboxes of live sessions.
@@ -66,11 +67,9 @@ class Hub:
         """Return when there is no session left."""
         await self._empty.wait()
 
-    def cursor(self, service: str | None = None, position: Position | None = None) -> str:
-        """The cursor of a session to which all was pushed, with `service` at `position`."""
-        if service is None or position is None:
-            return cursors.encode(self.positions)
-        return cursors.encode({**self.positions, service: position})
+    def cursor(self) -> Cursor:
+        """The cursor of sessions to which all was pushed."""
+        return Cursor(self.positions)
 
     async def beat(self) -> None:
         """Send PING at every interval, and close who is silent or whose token has expired."""
@@ -85,15 +84,18 @@ class Hub:
             part = (part + 1) % BEAT_PARTS
 
     def _tick(self, now: float, part: int) -> None:
-        cursor = self.cursor() or None
         # The cursor spares an idle client, or one that only writes, a long replay.
-        frames: dict[object, Frame] = {
-            format_: format_.encode(Op.PING, {}, cur=cursor) for format_ in FORMATS.values()
-        }
+        cursor = self.cursor()
+        frames: dict[Encoding, Frame] = {}
         for session in self:
             if now - session.last_heard > self._pong_timeout:
                 session.close(CloseCode.NO_PONG, "no PONG")
             elif session.token_has_expired():
                 session.close(CloseCode.TOKEN_EXPIRED, "token expired")
             elif session.beat_part == part:
-                session.ping(frames[session.format])
+                encoding = session.encoding
+                frame = frames.get(encoding)
+                if frame is None:
+                    cur = cursor.of(encoding.attached) or None
+                    frame = frames[encoding] = encoding.format.encode(Op.PING, {}, cur=cur)
+                session.ping(frame)

@@ -2,7 +2,49 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from edge.failures import CloseCode
+from service_kit.limits import ReachedLimits
+
+# The settings that are limits, each counted when it is reached (ARCHITECTURE.md, "Limits").
+LIMITS = (
+    "max_packet_bytes",
+    "outbox_bytes",
+    "packets_per_second",
+    "rate_limited_packets",
+    "bad_packets_per_minute",
+    "requests_per_socket",
+    "sockets_per_user",
+    "sockets_per_edge",
+    "pong_timeout_seconds",
+    "unconfirmed_alerts",
+    "resume_changes",
+    "waiting_items",
+    "batch_items",
+    "batch_bytes",
+    "call_timeout_seconds",
+)
+_LIMITS_OF_CLOSES = {
+    CloseCode.PACKET_TOO_LARGE: "max_packet_bytes",
+    CloseCode.SLOW_READER: "outbox_bytes",
+    CloseCode.NO_PONG: "pong_timeout_seconds",
+    CloseCode.TOO_MANY_SOCKETS: "sockets_per_user",
+}
+# RFC 6455, 7.4.1, and its registry.
+_WEBSOCKET_CLOSES = range(1000, 1016)
 _BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+
+
+class Outcomes:
+    """What became of the packets of one opcode."""
+
+    def __init__(self, packets: Counter, opcode: str) -> None:
+        self._packets = packets
+        self.opcode = opcode
+        self.ok = packets.labels(opcode=opcode, outcome="ok")
+
+    def failed(self, code: str) -> None:
+        """Count a packet that was answered with an error."""
+        self._packets.labels(opcode=self.opcode, outcome=code).inc()
 
 
 class Metrics:
@@ -10,28 +52,30 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self.sockets = Gauge("parley_edge_sockets", "Open sockets.", registry=registry)
+        self.limits = ReachedLimits(LIMITS, registry, prefix="parley_edge_")
+        self.sockets = Gauge(
+            "parley_edge_sockets", "Open sockets, also those being closed.", registry=registry
+        )
         self.handshakes = Counter(
             "parley_edge_handshakes_total",
             "Handshakes by HTTP status.",
             ["status"],
             registry=registry,
         )
-        self.closes = Counter(
+        self._closes = Counter(
             "parley_edge_closes_total",
-            "Sockets that the edge closed, by code.",
+            "Ends of sockets by close code: the edge's, or what the client said; 1005 is none.",
             ["code"],
             registry=registry,
         )
-        self.packets_received = Counter(
-            "parley_edge_packets_received_total",
-            "Packets from clients by opcode; those unread count as BAD PACKET.",
-            ["opcode"],
+        self._packets = Counter(
+            "parley_edge_packets_total",
+            "Packets from clients by opcode and outcome: ok, or the code of the error. Counted when"
+            " the outcome is known; those unread count as BAD PACKET.",
+            ["opcode", "outcome"],
             registry=registry,
         )
-        self.errors = Counter(
-            "parley_edge_errors_total", "Error packets by code.", ["code"], registry=registry
-        )
+        self.bad_packets = self.outcomes("BAD PACKET")
         self.batch_items = Histogram(
             "parley_edge_batch_items",
             "Items of one batch call.",
@@ -69,3 +113,22 @@ class Metrics:
             ["service"],
             registry=registry,
         )
+
+    def closed(self, code: CloseCode) -> None:
+        """Count a socket that the edge closes."""
+        self._closes.labels(code=str(code.value)).inc()
+        limit = _LIMITS_OF_CLOSES.get(code)
+        if limit is not None:
+            self.limits.reached(limit)
+
+    def left(self, code: int) -> None:
+        """Count a socket that the client closed, or the server's own protocol."""
+        if code == CloseCode.PACKET_TOO_LARGE:
+            self.closed(CloseCode.PACKET_TOO_LARGE)
+        else:
+            # Clients may make up any code.
+            self._closes.labels(code=str(code) if code in _WEBSOCKET_CLOSES else "other").inc()
+
+    def outcomes(self, opcode: str) -> Outcomes:
+        """What counts the packets of one opcode."""
+        return Outcomes(self._packets, opcode)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
-from prometheus_client import Counter
 
 from edge import payloads
-from edge.handlers import connection, messaging
-from edge.metrics import Metrics
+from edge.handlers import connection, messaging, negotiation
+from edge.metrics import Metrics, Outcomes
 from edge.packets import FORMATS, Format, Op
+from edge.requests import Request
 
 
 class Direction(enum.StrEnum):
@@ -23,7 +23,7 @@ class Direction(enum.StrEnum):
 
 
 # A handler that has to wait gives a coroutine, which the session runs.
-Handler = Callable[[Any, int | str | None, Any], Coroutine[Any, Any, None] | None]
+Handler = Callable[[Any, Request, Any], Coroutine[Any, Any, None] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +73,36 @@ OPCODES = (
     Opcode(Op.ALERT_NEW_MSG, _DOWN, payloads.AlertNewMsg),
     Opcode(Op.MSG_SEEN, _DOWN, payloads.MsgSeen),
     Opcode(Op.TYPING, _BOTH, payloads.Typing, payloads.SendTyping, messaging.typing),
+    Opcode(Op.UPDATE_CONVERSATION_DATAS, _DOWN, payloads.UpdateConversationDatas),
+    Opcode(Op.SERVICE_CREATED, _UP, None, payloads.ServiceCreated, negotiation.service_created),
+    Opcode(Op.NOTE_SUBMITTED, _UP, None, payloads.NoteSubmitted, negotiation.note_submitted),
+    Opcode(
+        Op.SERVICE_TERMINATED,
+        _UP,
+        None,
+        payloads.ServiceTerminated,
+        negotiation.service_terminated,
+    ),
+    Opcode(Op.PRICE_EDITED, _UP, None, payloads.PriceEdited, negotiation.price_edited),
+    Opcode(Op.NEGOTIATION_END, _UP, None, payloads.NegotiationEnd, negotiation.negotiation_end),
 )
 
 
 class Route(NamedTuple):
     """What a packet from a client is read as, what handles it, and what counts it."""
 
-    name: str
     handler: Handler
     decoders: Mapping[Format, Any]
-    received: Counter
+    outcomes: Outcomes
 
 
 def routes(metrics: Metrics) -> dict[int, Route]:
     """The packets that clients may send, by number, with a decoder for each format."""
     return {
         row.number: Route(
-            row.name,
             row.handler,
             {format_: format_.decoder(row.request) for format_ in FORMATS.values()},
-            metrics.packets_received.labels(opcode=row.name),
+            metrics.outcomes(row.name),
         )
         for row in OPCODES
         if row.handler is not None and row.request is not None

@@ -27,6 +27,11 @@ class Outbox:
         self._room = asyncio.Event()
         self._room.set()
 
+    @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        return self._bytes
+
     def put(self, frame: Frame) -> None:
         """Queue a frame; it is dropped when the outbox is closed."""
         if not self._open:

@@ -33,14 +33,16 @@ class Op(enum.IntEnum):
     ALERT_NEW_MSG = 0x10
     MSG_SEEN = 0x11
     TYPING = 0x12
+    UPDATE_CONVERSATION_DATAS = 0xE0
+    SERVICE_CREATED = 0xE1
+    NOTE_SUBMITTED = 0xE2
+    SERVICE_TERMINATED = 0xE4
+    PRICE_EDITED = 0xE5
+    NEGOTIATION_END = 0xE6
 
 
 class BadPacketError(ValueError):
-    """Bytes that are no packet. The text is safe to show; `packet_id` is known when it was read."""
-
-    def __init__(self, problem: str, packet_id: int | str | None = None) -> None:
-        super().__init__(problem)
-        self.packet_id = packet_id
+    """Bytes that are no packet. The text is safe to show."""
 
 
 class InvalidPayloadError(ValueError):
@@ -129,3 +131,10 @@ class Format:
 JSON = Format("parley.v1.json", msgspec.json, text=True)
 MESSAGE_PACK = Format("parley.v1.msgpack", msgspec.msgpack, text=False)
 FORMATS = {format_.subprotocol: format_ for format_ in (JSON, MESSAGE_PACK)}
+
+
+class Encoding(NamedTuple):
+    """What the frames of alerts depend on: the format, and the services that cursors cover."""
+
+    format: Format
+    attached: frozenset[str]

@@ -12,6 +12,9 @@ Identifier = Annotated[str, Meta(min_length=1, max_length=128)]
 IdempotencyKey = Annotated[str, Meta(min_length=1, max_length=64)]
 Seq = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Cursor = Annotated[str, Meta(max_length=1024)]
+# What a service can be asked at all; which of them are good is its own to say.
+Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Score = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 
 
 class Nothing(Struct, frozen=True):
@@ -63,6 +66,61 @@ class SendTyping(Struct, frozen=True):
     typing: bool
 
 
+class Money(Struct, frozen=True):
+    """120.50 euros are 12050 of EUR: minor units, whose number of decimals is the currency's."""
+
+    amount_minor: Integer
+    currency: str
+
+
+class ServiceCreated(Struct, frozen=True):
+    conversation: Identifier
+    role: Literal["provider", "client"]
+    title: str
+    price: Money
+    description: str | UnsetType = UNSET
+    offer_ttl_s: Integer | UnsetType = UNSET
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+class PriceEdited(Struct, frozen=True):
+    """`base_offer` is the number of the live offer; 0 when there is none, after the agreement."""
+
+    service: Identifier
+    price: Money
+    base_offer: Integer
+    note: str | UnsetType = UNSET
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+class NegotiationEnd(Struct, frozen=True):
+    """To agree, number and price of the live offer are named."""
+
+    service: Identifier
+    outcome: Literal["agreed", "declined", "withdrawn"]
+    offer: Integer
+    price: Money | UnsetType = UNSET
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+class ServiceTerminated(Struct, frozen=True):
+    """To cancel, one asks and the other confirms by the same."""
+
+    service: Identifier
+    outcome: Literal["delivered", "completed", "reopened", "cancelled"]
+    reason: str | UnsetType = UNSET
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+class NoteSubmitted(Struct, frozen=True):
+    """A score from 1 to 5."""
+
+    service: Identifier
+    score: Score
+    comment: str | UnsetType = UNSET
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
 # To the client.
 
 
@@ -82,12 +140,120 @@ class FieldProblem(Struct, frozen=True):
     problem: str
 
 
+class Offer(Struct, frozen=True):
+    """`expires_at` is absent while a dispute holds the service."""
+
+    number: int
+    price: Money
+    by: str
+    created_at: str
+    note: str | UnsetType = UNSET
+    expires_at: str | UnsetType = UNSET
+
+
+class Agreed(Struct, frozen=True):
+    """`offer` is the number of the offer that was accepted, `version` counts the agreements."""
+
+    price: Money
+    version: int
+    offer: int
+    at: str
+
+
+class Cancellation(Struct, frozen=True):
+    """One party asks the other to confirm that the service is cancelled."""
+
+    by: str
+    at: str
+    reason: str | UnsetType = UNSET
+
+
+class Hold(Struct, frozen=True):
+    dispute: str
+    opened_by: str
+    since: str
+
+
+class Ending(Struct, frozen=True):
+    """Without `by` it was time, or a decision about a dispute."""
+
+    cause: str
+    at: str
+    by: str | UnsetType = UNSET
+
+
+class Settlement(Struct, frozen=True):
+    """Who is to have what of the agreed price, in minor units of its currency."""
+
+    provider_minor: int
+    client_minor: int
+
+
+class Note(Struct, frozen=True):
+    score: int
+    at: str
+    comment: str | UnsetType = UNSET
+
+
+class Notes(Struct, frozen=True):
+    """`theirs` comes with `revealed_at`, when both are in or the time for them is over."""
+
+    mine: Note | UnsetType = UNSET
+    theirs: Note | UnsetType = UNSET
+    revealed_at: str | UnsetType = UNSET
+
+
+class Service(Struct, frozen=True):
+    """A deal as its reader may see it. Of two the one with the higher `version` is the newer.
+
+    `exponent` is the number of decimals of the currency's minor unit. `deadlines` say when time
+    acts by itself, by timer; they are absent while a dispute holds the service.
+    """
+
+    service: str
+    conversation: str
+    provider: str
+    client: str
+    title: str
+    state: Literal["offered", "agreed", "delivered", "completed", "cancelled", "closed"]
+    currency: str
+    exponent: int
+    notes: Notes
+    deadlines: dict[str, str]
+    allowed_actions: list[str]
+    created_at: str
+    version: int
+    description: str | UnsetType = UNSET
+    offer: Offer | UnsetType = UNSET
+    agreed: Agreed | UnsetType = UNSET
+    amendment: Offer | UnsetType = UNSET
+    reopenings: int | UnsetType = UNSET
+    cancellation: Cancellation | UnsetType = UNSET
+    hold: Hold | UnsetType = UNSET
+    ending: Ending | UnsetType = UNSET
+    settlement: Settlement | UnsetType = UNSET
+
+
+class UpdateConversationDatas(Struct, frozen=True):
+    """`cause` is what happened: "created", "countered", "agreed", "reminder", ..."""
+
+    conversation: str
+    service: Service
+    cause: str
+
+
 class Error(Struct, frozen=True):
+    """`reason` says more than `code` where a state does not allow something; `current` is how the
+    service really stands then.
+    """
+
     code: str
     message: str
     retryable: bool
     retry_after_ms: int | UnsetType = UNSET
     fields: list[FieldProblem] | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+    current: Service | UnsetType = UNSET
 
 
 class Message(Struct, frozen=True):
@@ -108,11 +274,17 @@ class Conversation(Struct, frozen=True):
     read_up_to: int
     peer_read_up_to: int
     subject: str | UnsetType = UNSET
+    service: Service | UnsetType = UNSET
 
 
 class ReturnConversations(Struct, frozen=True):
+    """`service` of a conversation is its open deal or else its latest. `missing` names what could
+    not be asked.
+    """
+
     conversations: list[Conversation]
     next: str | UnsetType = UNSET
+    missing: list[str] | UnsetType = UNSET
 
 
 class StatusMsg(Struct, frozen=True):

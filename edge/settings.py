@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
+PerSecond = Annotated[float, Field(gt=0)]
 
 
 def _split(value: object) -> object:
@@ -25,8 +26,10 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     log_level: str = "info"
 
-    # host:port of the messaging service, and a file with the credential that it accepts.
+    # host:port of the services, and a file with the credential that they accept.
     messaging_target: str = "127.0.0.1:7101"
+    # None: that service is not deployed, and its packets are refused.
+    negotiation_target: str | None = None
     credential_file: Path
 
     # Exactly one of the three says how tokens are verified.
@@ -63,6 +66,11 @@ class Settings(BaseSettings):
     outbox_bytes: Count = 4 * 1024 * 1024
     # Requests of one socket that are being answered at the same time; more wait in the socket.
     requests_per_socket: Count = 16
+    # Packets of one socket: so many at once, and so many a second; more are refused (RATE_LIMITED).
+    packets_burst: Count = 500
+    packets_per_second: PerSecond = 100
+    # Refused packets of one socket that never waits as it is told (4400).
+    rate_limited_packets: Count = 500
     # Undecodable packets of one socket within a minute (4400).
     bad_packets_per_minute: Count = 20
     sockets_per_user: Count = 20

@@ -1,25 +1,10 @@
 """From the messages of the contract to the payloads of packets."""
 
-from datetime import UTC, datetime
-from functools import lru_cache
-
-from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.payloads import Conversation, Message, MsgSeen
-
-
-# Everything in one commit bears one time, and each message of it is shown several times.
-@lru_cache(maxsize=1024)
-def _format_time(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def timestamp(value: Timestamp) -> str:
-    """RFC 3339 in UTC with milliseconds."""
-    return _format_time(value.seconds * 1000 + value.nanos // 1_000_000)
+from edge.payloads import Conversation, Message, MsgSeen, Service
+from edge.times import timestamp
 
 
 def optional(value: str) -> str | UnsetType:
@@ -51,8 +36,10 @@ def seen_payload(moved: pb.WatermarkMoved) -> MsgSeen:
     )
 
 
-def conversation_payload(conversation: pb.Conversation) -> Conversation:
-    """A conversation as packets show it to one of its participants."""
+def conversation_payload(
+    conversation: pb.Conversation, service: Service | UnsetType = UNSET
+) -> Conversation:
+    """A conversation as packets show it to one of its participants, with its deal if it has one."""
     last = conversation.last_message if conversation.HasField("last_message") else None
     return Conversation(
         conversation=conversation.id,
@@ -62,4 +49,5 @@ def conversation_payload(conversation: pb.Conversation) -> Conversation:
         read_up_to=conversation.read_up_to,
         peer_read_up_to=conversation.peer_read_up_to,
         subject=optional(conversation.subject),
+        service=service,
     )

@@ -1,7 +1,9 @@
 """uvicorn's WebSocket protocol, with the things that ASGI has no words for."""
 
+import asyncio
 from asyncio.transports import BaseTransport, Transport
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, NamedTuple, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode as WebSocketCloseCode
@@ -12,7 +14,15 @@ from edge.failures import CloseCode
 from edge.gathering import GatheringTransport
 
 _LINGER_SECONDS = 2.0
-ABORT_EXTENSION = "parley.abort"
+CONNECTION_EXTENSION = "parley.connection"
+
+
+class Connection(NamedTuple):
+    """What the application may do to the connection below a socket, and learn of it."""
+
+    abort: Callable[[], None]
+    # Done when the connection is gone, which is after the close that both sides may want.
+    gone: "asyncio.Future[None]"
 
 
 class _PacketServerProtocol(ServerProtocol):
@@ -26,8 +36,8 @@ class _PacketServerProtocol(ServerProtocol):
 
 
 class PacketProtocol(WebSocketsSansIOProtocol):
-    """Gives the application a way to cut a connection whose peer reads nothing, in the scope's
-    extensions under `parley.abort`.
+    """Gives the application the connection, in the scope's extensions under `parley.connection`:
+    it may cut one whose peer reads nothing, and knows how many there are.
     """
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
@@ -35,16 +45,29 @@ class PacketProtocol(WebSocketsSansIOProtocol):
         self.conn = _PacketServerProtocol(
             extensions=[], max_size=self.config.ws_max_size, logger=self.logger
         )
-
         self._lingering = False
+        self._gone = self.loop.create_future()
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(GatheringTransport(cast("Transport", transport), self.loop))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._gone.set_result(None)
 
     def data_received(self, data: bytes) -> None:
         # What still comes after the close frame is read and dropped.
         if not self._lingering:
             super().data_received(data)
+
+    def handle_ping(self) -> None:
+        """Answer a ping, but not one whose sender reads no answers: they would gather without a
+        bound. RFC 6455, 5.5.3, asks for the answer to the last one only.
+        """
+        if self.writable.is_set():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
 
     def handle_parser_exception(self) -> None:
         """Close so that the peer learns why. A connection closed while unread bytes wait is reset
@@ -72,4 +95,4 @@ class PacketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if not self.close_sent:
             extensions = cast("dict[str, Any]", self.scope["extensions"])
-            extensions[ABORT_EXTENSION] = {"abort": self.transport.abort}
+            extensions[CONNECTION_EXTENSION] = Connection(self.transport.abort, self._gone)

@@ -29,6 +29,13 @@ SERVICE = Service(
     encode=translation.event,
     servicer=servicer,
     add_servicer=messaging_pb2_grpc.add_MessagingServiceServicer_to_server,
+    limits=(
+        "openings_per_hour",
+        "text_limit",
+        "subject_limit",
+        "conversations_page",
+        "messages_page",
+    ),
 )
 
 if __name__ == "__main__":

@@ -173,12 +173,12 @@ def conversation_not_found() -> Refusal:
 
 def check_text(text: str, limit: int) -> Refusal | None:
     """A message says something, in at most `limit` characters; it is kept as it is."""
-    return check_not_blank("text", text) or rules.check_text("text", text, limit)
+    return check_not_blank("text", text) or rules.check_text("text", text, limit, "text_limit")
 
 
 def check_subject(subject: str, limit: int) -> Refusal | None:
     """A subject may be empty; like a name it has no control characters."""
-    return check_line("subject", subject, limit)
+    return check_line("subject", subject, limit, "subject_limit")
 
 
 def check_pair(participants: Sequence[str]) -> Refusal | None:
@@ -244,6 +244,7 @@ def decide_opening(openings: Sequence[int], now: int, limits: Limits) -> Refusal
         Reason.OPENINGS_LIMIT_REACHED,
         f"more than {limits.openings_per_hour} new conversations in an hour",
         retry_after=max(1, retry_after),
+        limit="openings_per_hour",
     )
 
 

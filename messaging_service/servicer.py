@@ -13,13 +13,12 @@ from parley.messaging.v1 import messaging_pb2_grpc
 
 from messaging_service import domain, operations, queries, translation
 from messaging_service.domain import Typing
-from messaging_service.failures import FAILURES
 from messaging_service.operations import Commands, StoredMessage, Watermark
 from messaging_service.settings import MessagingSettings
 from service_kit.clock import Position
 from service_kit.rules import Refusal, check_user
 from service_kit.service import Resources
-from service_kit.servicer import accepted, check_batch, watch, write_one
+from service_kit.servicer import accepted, check_batch, page_limit, watch, write_one
 from service_kit.writer import Events, Operation
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -35,6 +34,8 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         self._writer = resources.writer
         self._readers = resources.readers
         self._hub = resources.hub
+        self._failures = resources.failures
+        self._limits = resources.limits
         self._commands = Commands(resources.settings.limits())
         self._participants: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
@@ -67,7 +68,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             results=[
                 result(stored=translation.stored_message(outcome))
                 if isinstance(outcome, StoredMessage)
-                else result(status=FAILURES.status(outcome))
+                else result(status=self._failures.status(outcome))
                 for outcome in outcomes
             ]
         )
@@ -81,7 +82,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
                 request.actor,
                 request.page_size,
                 request.page_token,
-                self._settings.conversations_page,
+                self._page_limit("conversations_page", request.page_size),
             )
         )
         return pb.ListConversationsResponse(
@@ -102,7 +103,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
                 request.before_seq if request.HasField("before_seq") else None,
                 request.after_seq if request.HasField("after_seq") else None,
                 request.page_size,
-                self._settings.messages_page,
+                self._page_limit("messages_page", request.page_size),
             )
         )
         messages = map(translation.message, page.messages)
@@ -153,7 +154,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             refusal = check_user("actor", signal.actor)
             if refusal is None and signal.actor not in pair:
                 refusal = domain.conversation_not_found()
-            status = FAILURES.status(refusal) if refusal else None
+            status = self._failures.status(refusal) if refusal else None
             results.append(pb.SendTypingResponse.Result(status=status))
             if refusal is None:
                 others = tuple(user for user in pair if user != signal.actor)
@@ -181,7 +182,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
                 Position(request.until.epoch, request.until.revision),
                 request.page_size,
                 request.page_token,
-                self._settings.changes_page,
+                self._page_limit("changes_page", request.page_size),
             )
         )
         return pb.ListChangesResponse(
@@ -202,9 +203,12 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         return [
             pb.MarkResult(watermark=translation.watermark(outcome))
             if isinstance(outcome, Watermark)
-            else pb.MarkResult(status=FAILURES.status(outcome))
+            else pb.MarkResult(status=self._failures.status(outcome))
             for outcome in await self._writer.submit(operation, commands)
         ]
+
+    def _page_limit(self, name: str, asked: int) -> int:
+        return page_limit(self._settings, self._limits, name, asked)
 
     async def _participants_of(self, ids: set[str]) -> dict[str, tuple[str, str]]:
         """Who takes part never changes, so that it may be remembered."""

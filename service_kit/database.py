@@ -7,6 +7,7 @@ that is the server's own setting, and text is compared as SQLite compares it, by
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -41,7 +42,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import TableValuedAlias
 
-from service_kit.settings import Timeouts
+from service_kit.settings import ServiceSettings, Timeouts
 
 Role = Literal["writer", "reader", "migrator"]
 
@@ -56,8 +57,34 @@ class UnsupportedDatabase(ValueError):  # noqa: N818, the name says what is the 
     """The address names a database that Parley does not run on."""
 
 
+def address_of(settings: ServiceSettings) -> URL:
+    """Give the address of the database with its password, which the address shows as `***`.
+
+    Raises ValueError for a password file that can not be used; nothing of it is in the error.
+    """
+    url, path = make_url(settings.database_url), settings.database_password_file
+    if path is None:
+        return url
+    if url.get_backend_name() != "postgresql" or url.password:
+        raise ValueError("a password file goes with a PostgreSQL address that has no password")
+    return url.set(password=_read_password(path))
+
+
+def _read_password(path: Path) -> str:
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except OSError as error:
+        raise ValueError(f"the password file {path} can not be read: {error}") from error
+    except UnicodeDecodeError:
+        # Its own words would tell a byte of the password.
+        raise ValueError(f"the password file {path} is not UTF-8") from None
+    if len(lines) != 1 or not lines[0]:
+        raise ValueError(f"the password file {path} does not hold one line with the password")
+    return lines[0]
+
+
 def open_engine(
-    url: str, role: Role, connections: int = 1, timeouts: Timeouts | None = None
+    url: str | URL, role: Role, connections: int = 1, timeouts: Timeouts | None = None
 ) -> Engine:
     """Open an engine for one writer thread, for a pool of readers, or for a migration.
 

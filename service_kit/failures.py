@@ -59,11 +59,14 @@ class Refused(Exception):  # noqa: N818, the name says what is the case
 
 @dataclass(frozen=True)
 class Failures:
-    """The refusals of a service. `pack_current` makes a message of the `current` of one."""
+    """The refusals of a service. `pack_current` makes a message of the `current` of one, and
+    `reached` is told the name of the limit that one is due to.
+    """
 
     domain: str
     codes: Mapping[str, grpc.StatusCode]
     pack_current: Callable[[object], Message] | None = None
+    reached: Callable[[str], None] = lambda _limit: None
 
     def status(self, outcome: object) -> status_pb2.Status:
         """Build the status of what is no success: a refusal, or an exception of the kit."""
@@ -92,6 +95,8 @@ class Failures:
         return None
 
     def _refusal(self, refusal: Refusal) -> status_pb2.Status:
+        if refusal.limit:
+            self.reached(refusal.limit)
         details: tuple[Message, ...] = ()
         if refusal.current is not None and self.pack_current is not None:
             details = (self.pack_current(refusal.current),)

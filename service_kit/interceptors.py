@@ -1,7 +1,9 @@
 """What every call of every service passes: the credential, and the boundary of exceptions."""
 
+import asyncio
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -10,7 +12,8 @@ import grpc
 import structlog
 from google.rpc import status_pb2
 
-from service_kit.rpc_errors import abort, build_status
+from service_kit.calls import Calls, Method
+from service_kit.rpc_errors import abort, build_status, code_of
 
 # Quoted, for these classes are generic in their stubs only.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -34,7 +37,7 @@ def read_credentials(path: Path) -> tuple[str, ...]:
 class CredentialInterceptor(grpc.aio.ServerInterceptor):
     """Requires `authorization: Bearer <secret>` on every call, health and reflection included."""
 
-    def __init__(self, secrets: Sequence[str], domain: str) -> None:
+    def __init__(self, secrets: Sequence[str], domain: str, calls: Calls) -> None:
         if not secrets:
             raise ValueError("a service without a credential would serve anyone")
         self._expected = tuple(f"Bearer {secret}".encode() for secret in secrets)
@@ -46,6 +49,7 @@ class CredentialInterceptor(grpc.aio.ServerInterceptor):
         )
 
         async def refuse(_requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            calls.refused()
             await abort(context, status)
 
         # Of the streaming kind, because it must not wait for a request that may never come.
@@ -69,12 +73,18 @@ class CredentialInterceptor(grpc.aio.ServerInterceptor):
 class BoundaryInterceptor(grpc.aio.ServerInterceptor):
     """Turns exceptions into statuses: known ones by `translate`, others into INTERNAL.
 
-    Whoever called learns an id that stands in the log, and never a trace.
+    Whoever called learns an id that stands in the log, and never a trace. Each call is counted.
     """
 
     def __init__(
-        self, domain: str, translate: Callable[[Exception], status_pb2.Status | None]
+        self,
+        domain: str,
+        translate: Callable[[Exception], status_pb2.Status | None],
+        calls: Calls,
     ) -> None:
+        self._calls = calls
+        # By method; the same for all of its calls.
+        self._wrapped: dict[str, Handler] = {}
         self._domain = domain
         self._translate = translate
         self._log = structlog.get_logger("service_kit.boundary")
@@ -84,23 +94,40 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
     ) -> "Handler | None":
         """Wrap the two kinds of methods that Parley's services have."""
         handler = await continuation(handler_call_details)
-        if handler is None or handler.request_streaming:
+        if (
+            handler is None
+            or handler.request_streaming
+            # Of the kind that writes by itself: the health's own Watch.
+            or iscoroutinefunction(handler.unary_stream)
+        ):
             return handler
         method = handler_call_details.method
-        if handler.response_streaming:
-            return self._stream(handler, method)
-        return self._unary(handler, method)
+        if method not in self._wrapped:
+            wrap = self._stream if handler.response_streaming else self._unary
+            self._wrapped[method] = wrap(handler, method)
+        return self._wrapped[method]
 
     def _unary(self, handler: Handler, method: str) -> Handler:
         behavior: Any = handler.unary_unary
+        counted = Method(self._calls, method)
 
         async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            began = counted.begin()
+            code = grpc.StatusCode.OK
             try:
                 return await behavior(request, context)
             except grpc.aio.AbortError:
+                code = code_of(context.code())
+                raise
+            except asyncio.CancelledError:
+                code = grpc.StatusCode.CANCELLED
                 raise
             except Exception as error:  # noqa: BLE001, this is the boundary
-                return await abort(context, self._status(error, method))
+                status = self._status(error, method)
+                code = code_of(status.code)
+                return await abort(context, status)
+            finally:
+                counted.end(began, code)
 
         return grpc.unary_unary_rpc_method_handler(
             call,
@@ -110,19 +137,28 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
 
     def _stream(self, handler: Handler, method: str) -> Handler:
         behavior: Any = handler.unary_stream
+        counted = Method(self._calls, method)
 
         async def call(
             request: Any, context: grpc.aio.ServicerContext[Any, Any]
         ) -> AsyncIterator[Any]:
             responses = behavior(request, context)
+            code = grpc.StatusCode.OK
             try:
                 async for response in responses:
                     yield response
             except grpc.aio.AbortError:
+                code = code_of(context.code())
+                raise
+            except (asyncio.CancelledError, GeneratorExit):
+                code = grpc.StatusCode.CANCELLED
                 raise
             except Exception as error:  # noqa: BLE001, this is the boundary
-                await abort(context, self._status(error, method))
+                status = self._status(error, method)
+                code = code_of(status.code)
+                await abort(context, status)
             finally:
+                counted.ended(code)
                 # At once, so that the method's own clean-up does not wait for the collector.
                 await responses.aclose()
 

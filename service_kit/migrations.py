@@ -65,3 +65,13 @@ def make_clock() -> None:
         Column("revision", BigInteger, nullable=False),
     )
     op.bulk_insert(clock, [{"epoch": uuid.uuid4().hex, "revision": 0}])
+
+
+def make_positions() -> None:
+    """Make the positions of a service that follows others."""
+    op.create_table(
+        "positions",
+        Column("source", TEXT, primary_key=True),
+        Column("epoch", TEXT, nullable=False),
+        Column("revision", BigInteger, nullable=False),
+    )

@@ -12,6 +12,13 @@ STATUS_METADATA_KEY = "grpc-status-details-bin"
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
+def code_of(status: int | grpc.StatusCode) -> grpc.StatusCode:
+    """Give the code of a number, which nobody may know; a context gives either."""
+    if isinstance(status, grpc.StatusCode):
+        return status
+    return _CODES.get(status, grpc.StatusCode.UNKNOWN)
+
+
 def build_status(
     code: grpc.StatusCode,
     reason: str,

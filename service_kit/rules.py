@@ -18,7 +18,8 @@ class Refusal:
     """A named no. `reason` is part of the contract as ErrorInfo.reason.
 
     `field` is the argument at fault; `retry_after` is in milliseconds. `current` is how things
-    really stand, as the actor may see them, if the command was meant for another state.
+    really stand, as the actor may see them, if the command was meant for another state. `limit` is
+    the setting that was reached, if it was one.
     """
 
     reason: str
@@ -26,11 +27,12 @@ class Refusal:
     field: str = ""
     retry_after: int = 0
     current: object = None
+    limit: str = ""
 
 
-def invalid(field: str, problem: str) -> Refusal:
-    """Refuse an argument."""
-    return Refusal(INVALID_ARGUMENT, f"{field} {problem}", field)
+def invalid(field: str, problem: str, limit: str = "") -> Refusal:
+    """Refuse an argument; `limit` is the setting that it exceeds."""
+    return Refusal(INVALID_ARGUMENT, f"{field} {problem}", field, limit=limit)
 
 
 def is_identifier(text: str) -> bool:
@@ -38,10 +40,10 @@ def is_identifier(text: str) -> bool:
     return 0 < len(text) <= ID_LIMIT and text.isascii() and text.isprintable()
 
 
-def check_line(field: str, text: str, limit: int) -> Refusal | None:
+def check_line(field: str, text: str, limit: int, setting: str = "") -> Refusal | None:
     """A line may be empty; it has at most `limit` characters, none of them control characters."""
     if len(text) > limit:
-        return invalid(field, f"is longer than {limit} characters")
+        return invalid(field, f"is longer than {limit} characters", setting)
     if text and not text.isprintable():
         return invalid(field, "has characters that can not be printed")
     return None
@@ -62,10 +64,10 @@ def check_not_blank(field: str, text: str) -> Refusal | None:
     return invalid(field, "is empty") if not text or text.isspace() else None
 
 
-def check_text(field: str, text: str, limit: int) -> Refusal | None:
+def check_text(field: str, text: str, limit: int, setting: str = "") -> Refusal | None:
     """A text of at most `limit` characters is kept as it is, if a database can keep it."""
     if len(text) > limit:
-        return invalid(field, f"is longer than {limit} characters")
+        return invalid(field, f"is longer than {limit} characters", setting)
     if not _is_storable(text):
         return invalid(field, "has a NUL or half of a surrogate pair")
     return None

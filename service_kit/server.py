@@ -6,11 +6,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
+import structlog
 from google.rpc import status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from service_kit.calls import Calls
 from service_kit.interceptors import BoundaryInterceptor, CredentialInterceptor
+
+_logger = structlog.get_logger(__name__)
 
 OPTIONS: tuple[tuple[str, int], ...] = (
     # A second process on the same port is a mistake that must be seen.
@@ -31,6 +35,7 @@ class Server:
         domain: str,
         secrets: Sequence[str],
         translate: Callable[[Exception], status_pb2.Status | None],
+        calls: Calls,
         *,
         max_connection_age_seconds: float = 0,
     ) -> None:
@@ -40,11 +45,12 @@ class Server:
             options.append(("grpc.max_connection_age_ms", age))
         self.grpc = grpc.aio.server(
             interceptors=[
-                CredentialInterceptor(secrets, domain),
-                BoundaryInterceptor(domain, translate),
+                CredentialInterceptor(secrets, domain, calls),
+                BoundaryInterceptor(domain, translate, calls),
             ],
             options=options,
         )
+        self._calls = calls
         self._service_name = service_name
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
@@ -69,9 +75,17 @@ class Server:
         """Say NOT_SERVING, so that no new calls are sent here; what runs goes on."""
         await self._health.enter_graceful_shutdown()
 
-    async def stop(self, grace_seconds: float) -> None:
-        """Take no more calls; give those that run the grace to end."""
-        await self.grpc.stop(grace_seconds)
+    async def stop(self, grace_seconds: float, end_streams: Callable[[], None]) -> None:
+        """Take no more calls; let those that run end, and then the streams, within the grace."""
+        stopping = asyncio.ensure_future(self.grpc.stop(grace_seconds))
+        try:
+            # Half of the grace, so that a call that hangs leaves the streams time to be drained.
+            async with asyncio.timeout(grace_seconds / 2):
+                await self._calls.idle()
+        except TimeoutError:
+            _logger.warning("calls did not end in time", calls=self._calls.under_way)
+        end_streams()
+        await stopping
 
 
 async def wait_for_signal() -> None:

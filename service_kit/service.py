@@ -5,9 +5,9 @@ Everything is built here, from what a service says of itself, and handed down; n
 
 import argparse
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -19,13 +19,15 @@ from prometheus_client import CollectorRegistry, start_http_server
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from service_kit import garbage, logs, migrations
+from service_kit.calls import Calls
 from service_kit.clock import read_position
-from service_kit.database import UnsupportedDatabase, open_engine
+from service_kit.database import UnsupportedDatabase, address_of, open_engine
 from service_kit.failures import Failures
 from service_kit.interceptors import read_credentials
+from service_kit.limits import ReachedLimits
 from service_kit.readers import Readers
 from service_kit.server import Server, probe_health, wait_for_signal
-from service_kit.settings import ServiceSettings, load, stop
+from service_kit.settings import KIT_LIMITS, ServiceSettings, load, stop
 from service_kit.watch import Encode, WatchHub
 from service_kit.writer import Writer
 
@@ -41,6 +43,8 @@ class Resources(Generic[SettingsType]):
     readers: Readers
     hub: WatchHub
     registry: CollectorRegistry
+    failures: Failures
+    limits: ReachedLimits
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class Service(Generic[SettingsType]):
     an event, another one for watchers of everything if there is an `encode_for_everything`.
     `servicer` gives what serves the calls and keeps what lives beside it: it is entered
     before the first call and left after the last, while the writer still writes. `add_servicer` is
-    the function that was generated with the contract.
+    the function that was generated with the contract. `limits` are the settings of its own that are
+    counted when they are reached.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Service(Generic[SettingsType]):
     encode: Encode
     servicer: Callable[[Resources[SettingsType]], AbstractAsyncContextManager[Any]]
     add_servicer: Callable[[Any, grpc.aio.Server], None]
+    limits: Sequence[str] = ()
     encode_for_everything: Encode | None = None
 
     @property
@@ -72,7 +78,7 @@ class Service(Generic[SettingsType]):
 
 def migrate(service: Service[SettingsType], settings: SettingsType) -> int:
     """Bring the database to the newest migration."""
-    engine = open_engine(settings.database_url, "migrator", timeouts=settings.timeouts())
+    engine = open_engine(address_of(settings), "migrator", timeouts=settings.timeouts())
     try:
         migrations.upgrade(engine, service.migrations)
     finally:
@@ -86,15 +92,18 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
     """Serve while the context lasts, then drain and stop in order; gives the port."""
     log = structlog.get_logger(service.module)
     secrets = read_credentials(settings.credentials_file)
-    url, timeouts = settings.database_url, settings.timeouts()
+    url, timeouts = address_of(settings), settings.timeouts()
     writing = open_engine(url, "writer", timeouts=timeouts)
     reading = open_engine(url, "reader", settings.reader_threads, timeouts)
     migrations.check(reading, service.migrations)
     with reading.connect() as connection:
         position = read_position(connection)
     registry = CollectorRegistry()
-    failures = service.failures
-    server = Server(service.contract.full_name, failures.domain, secrets, failures.translate)
+    limits = ReachedLimits((*KIT_LIMITS, *service.limits), registry)
+    limits.show(settings)
+    failures = replace(service.failures, reached=limits.reached)
+    calls = Calls(registry)
+    server = Server(service.contract.full_name, failures.domain, secrets, failures.translate, calls)
     hub = WatchHub(
         position,
         service.encode,
@@ -102,6 +111,7 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
         queue_events=settings.watch_queue_events,
         progress_interval=settings.watch_progress_seconds,
         registry=registry,
+        reached=limits.reached,
     )
     writer = Writer(
         writing,
@@ -110,9 +120,10 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
         max_transaction_items=settings.max_transaction_items,
         max_waiting_items=settings.max_waiting_items,
         registry=registry,
+        reached=limits.reached,
     )
     readers = Readers(reading, settings.reader_threads)
-    resources = Resources(settings, writer, readers, hub, registry)
+    resources = Resources(settings, writer, readers, hub, registry, failures, limits)
     try:
         async with service.servicer(resources) as servicer:
             service.add_servicer(servicer, server.grpc)
@@ -120,7 +131,8 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
                 server.add_reflection()
             try:
                 if settings.metrics_port:
-                    start_http_server(settings.metrics_port, addr="127.0.0.1", registry=registry)
+                    host, metrics_port = settings.metrics_host, settings.metrics_port
+                    start_http_server(metrics_port, addr=host, registry=registry)
                 port = await server.start(settings.listen)
                 garbage.settle()
                 log.info("serving", port=port, epoch=position.epoch, revision=position.revision)
@@ -128,9 +140,8 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
                 log.info("stopping")
                 await server.drain()
             finally:
-                # Streams end first, so that the grace is left to calls.
-                hub.close()
-                await server.stop(settings.grace_seconds)
+                # Streams end after the calls, which still have something to tell.
+                await server.stop(settings.grace_seconds, hub.close)
     finally:
         # What waits is still written.
         await writer.close()

@@ -8,7 +8,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from service_kit.clock import Position
 from service_kit.failures import BATCH_TOO_LARGE, Refused
+from service_kit.limits import ReachedLimits
 from service_kit.rules import Refusal
+from service_kit.settings import ServiceSettings
 from service_kit.watch import WatchHub
 from service_kit.writer import Operation, Writer
 
@@ -44,7 +46,15 @@ def check_batch(field: str, items: Sequence[object], most: int) -> None:
     """End the call if a list is longer than a call may bring."""
     if len(items) > most:
         problem = f"{len(items)} in one call, at most {most} are taken"
-        raise Refused(Refusal(BATCH_TOO_LARGE, problem, field))
+        raise Refused(Refusal(BATCH_TOO_LARGE, problem, field, limit="max_batch"))
+
+
+def page_limit(settings: ServiceSettings, limits: ReachedLimits, name: str, asked: int) -> int:
+    """Give the most items of a page, a setting; asking for more is no mistake, but counted."""
+    most: int = getattr(settings, name)
+    if asked > most:
+        limits.reached(name)
+    return most
 
 
 async def watch(

@@ -32,11 +32,23 @@ class Timeouts(NamedTuple):
     idle_transaction: float = 10.0
 
 
+KIT_LIMITS = (
+    "max_batch",
+    "changes_page",
+    "watch_queue_events",
+    "max_transaction_items",
+    "max_waiting_items",
+)
+"""The settings below that are limits, each counted when it is reached."""
+
+
 class ServiceSettings(Settings):
     """What every service is told."""
 
     listen: str = Field("127.0.0.1:0", pattern=r"^.+:\d{1,5}$")
     database_url: str
+    # One line, so that the password stands neither in the address nor in the environment.
+    database_password_file: Path | None = None
     database_connect_timeout_seconds: Seconds = Timeouts().connect
     database_lock_timeout_seconds: Seconds = Timeouts().lock
     database_statement_timeout_seconds: Seconds = Timeouts().statement
@@ -44,6 +56,7 @@ class ServiceSettings(Settings):
     # One accepted secret a line: the first of a new pair is added before the old one goes.
     credentials_file: Path
     reflection: bool = False
+    metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0
     grace_seconds: Annotated[float, Field(ge=0, le=300)] = 5.0
     reader_threads: Annotated[int, Field(ge=1, le=64)] = 2

@@ -14,6 +14,7 @@ from uuid import uuid4
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from service_kit.clock import Position
+from service_kit.watch_metrics import WatcherMetrics
 from service_kit.writer import Events
 
 WATCHER_TOO_SLOW = "WATCHER_TOO_SLOW"
@@ -47,16 +48,27 @@ class Batch(NamedTuple):
 class Watcher:
     """One open stream: iterate over its batches. Made by the hub."""
 
-    def __init__(self, name: str, limit: int) -> None:
+    def __init__(self, name: str, revision: int, limit: int) -> None:
         self.id = uuid4().hex
         self.name = name
         self.following: set[str] = set()
         self.idle = True
+        # Up to where what it follows has been handed to the stream.
+        self.revision = revision
         self._limit = limit
         self._queue: deque[Batch] = deque()
         self._queued_events = 0
         self._cut_off: WatcherCutOff | None = None
         self._filled = asyncio.Event()
+
+    @property
+    def queued_events(self) -> int:
+        """Events that wait to be sent."""
+        return self._queued_events
+
+    def lag(self, revision: int) -> int:
+        """How many revisions it is behind `revision`; 0 when it has all that it follows."""
+        return revision - self.revision if self._queue else 0
 
     def put(self, batch: Batch) -> bool:
         """Queue a batch; False when the queue would grow beyond its bound."""
@@ -77,20 +89,26 @@ class Watcher:
 
     def cut_off(self, reason: str) -> None:
         """End the stream; what was queued is dropped, for it will be read."""
-        self._cut_off = WatcherCutOff(reason)
         self._queue.clear()
+        self._queued_events = 0
+        self.finish(reason)
+
+    def finish(self, reason: str) -> None:
+        """End the stream after what is queued."""
+        self._cut_off = WatcherCutOff(reason)
         self._filled.set()
 
     async def __aiter__(self) -> AsyncIterator[Batch]:
         """Give batches in order of revision. Raises WatcherCutOff when the hub ends the stream."""
         while True:
             await self._filled.wait()
-            if self._cut_off is not None:
+            if self._cut_off is not None and not self._queue:
                 raise self._cut_off
             batch = self._queue.popleft()
             self._queued_events -= len(batch.events)
-            if not self._queue:
+            if not self._queue and self._cut_off is None:
                 self._filled.clear()
+            self.revision = batch.revision
             yield batch
 
 
@@ -115,12 +133,14 @@ class WatchHub:
         queue_events: int = 20_000,
         progress_interval: float = 1.0,
         registry: CollectorRegistry | None = None,
+        reached: Callable[[str], None] = lambda _limit: None,
     ) -> None:
         self._epoch = position.epoch
         self._revision = position.revision
         self._encode = encode
         self._encode_for_everything = encode_for_everything or encode
         self._queue_events = queue_events
+        self._reached = reached
         self._progress_interval = progress_interval
         self._watchers: dict[str, Watcher] = {}
         self._followers: dict[str, set[Watcher]] = {}
@@ -129,6 +149,7 @@ class WatchHub:
         registry = registry or CollectorRegistry()
         watchers = Gauge("watch_watchers", "Open streams.", registry=registry)
         watchers.set_function(lambda: float(len(self._watchers)))
+        registry.register(WatcherMetrics(self))
         self._cut_offs = Counter(
             "watch_cut_offs", "Streams ended by the hub.", ["reason"], registry=registry
         )
@@ -147,11 +168,16 @@ class WatchHub:
         """
         if self._closed:
             raise WatcherCutOff(SHUTTING_DOWN)
-        watcher = Watcher(name, self._queue_events)
+        watcher = Watcher(name, self._revision, self._queue_events)
         self._watchers[watcher.id] = watcher
         if everything:
             self._followers_of_everything.add(watcher)
         return watcher
+
+    @property
+    def watchers(self) -> list[Watcher]:
+        """The open streams; may be asked for in any thread."""
+        return list(self._watchers.values())
 
     def forget(self, watcher: Watcher) -> None:
         """Drop a watcher whose stream has ended; harmless when it is gone already."""
@@ -194,16 +220,18 @@ class WatchHub:
         self._hand_out(events, _NOBODY)
 
     def close(self) -> None:
-        """End all streams."""
+        """End all streams, each after what is queued for it."""
         self._closed = True
         self._timer.cancel()
-        for watcher in list(self._watchers.values()):
-            self._cut_off(watcher, SHUTTING_DOWN)
+        for watcher in self.watchers:
+            self._cut_offs.labels(SHUTTING_DOWN).inc()
+            self.forget(watcher)
+            watcher.finish(SHUTTING_DOWN)
 
     def _skip_to(self, revision: int) -> None:
         """Go on from `revision`; only a read can tell what led there."""
         self._revision = revision
-        for watcher in list(self._watchers.values()):
+        for watcher in self.watchers:
             self._cut_off(watcher, REVISION_GAP)
 
     def _hand_out(self, events: Events, everywhere: Set[Watcher]) -> None:
@@ -225,6 +253,7 @@ class WatchHub:
                         batches.setdefault(watcher, []).append(encoded)
         for watcher, batch in batches.items():
             if not watcher.put(Batch(self._revision, batch)):
+                self._reached("watch_queue_events")
                 self._cut_off(watcher, WATCHER_TOO_SLOW)
 
     def _unfollow(self, watcher: Watcher, users: Iterable[str]) -> None:

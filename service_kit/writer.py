@@ -88,7 +88,8 @@ class Writer:
 
     `deliver(revision, events)` is called on the loop after each commit, before the answers.
     After a commit of which nobody knows whether it happened, `catch_up(revision)` tells at which
-    revision the database was found, before anything later is delivered.
+    revision the database was found, before anything later is delivered. `reached(name)` is called,
+    in any thread, when a limit is.
     """
 
     def __init__(
@@ -100,12 +101,14 @@ class Writer:
         max_transaction_items: int = 2_000,
         max_waiting_items: int = 20_000,
         registry: CollectorRegistry | None = None,
+        reached: Callable[[str], None] = lambda _limit: None,
     ) -> None:
         self._engine = engine
         # Kept between transactions: a checkout from the pool costs, and on PostgreSQL a ping.
         self._connection: Connection | None = None
         self._deliver = deliver
         self._catch_up = catch_up
+        self._reached = reached
         self._uncertain = False
         self._max_transaction_items = max_transaction_items
         self._max_waiting_items = max_waiting_items
@@ -146,6 +149,7 @@ class Writer:
             if self._closing:
                 raise StorageUnavailable("the writer is closed")
             if self._waiting_items + len(items) > self._max_waiting_items:
+                self._reached("max_waiting_items")
                 raise WriterOverloaded(f"{self._waiting_items} commands wait")
             self._waiting.append(submission)
             self._waiting_items += len(items)
@@ -190,6 +194,7 @@ class Writer:
             while self._waiting:
                 following = len(self._waiting[0].items)
                 if taken and count + following > self._max_transaction_items:
+                    self._reached("max_transaction_items")
                     break
                 taken.append(self._waiting.popleft())
                 count += following

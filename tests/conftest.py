@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support.postgresql import Postgresql
@@ -11,6 +12,10 @@ from tests.support.postgresql import Postgresql
 # Tests fork in order to start a program and for nothing else. Where the child becomes another user
 # first, as for PostgreSQL's sake, gRPC's handlers of forks would crash it during calls.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
+# How long an example takes says something of the machine, which runs other tests beside it.
+hypothesis.settings.register_profile("parley", deadline=None)
+hypothesis.settings.load_profile("parley")
 
 
 @pytest.fixture(scope="session")

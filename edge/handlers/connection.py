@@ -1,5 +1,6 @@
 """Packets about the connection itself: PONG, RESUME, RENEW TOKEN, and the greeting."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -8,31 +9,32 @@ from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge import cursors
-from edge.alerts import around, push_of
 from edge.authentication import AuthenticationError
-from edge.backends import NotLiveError
+from edge.backend import Event, NotLiveError
+from edge.cursors import MESSAGING, Position
 from edge.failures import invalid_argument, refusal
-from edge.feed import SERVICE
 from edge.packets import InvalidPayloadError, Op
 from edge.payloads import Error, Hello, Pong, RenewToken, Resume, Resumed
+from edge.pushes import push_of
+from edge.requests import Request
 
 if TYPE_CHECKING:
     from edge.session import Session
 
 
-def _positions(cursor: str) -> Mapping[str, cursors.Position]:
+def _positions(cursor: str) -> Mapping[str, Position]:
     try:
         return cursors.decode(cursor)
     except cursors.BadCursorError as error:
         raise InvalidPayloadError("cur", "is not a cursor of this server") from error
 
 
-def pong(session: "Session", _re: int | str | None, payload: Pong) -> None:
+def pong(session: "Session", re: Request, payload: Pong) -> None:
     """Mark as delivered what the client says it has processed."""
-    if payload.cur is UNSET:
-        return
-    position = _positions(payload.cur).get(SERVICE)
-    now = session.edge.hub.positions.get(SERVICE)
+    positions = {} if payload.cur is UNSET else _positions(payload.cur)
+    re.done()
+    position = positions.get(MESSAGING)
+    now = session.edge.hub.positions.get(MESSAGING)
     if position is None or now is None or position.epoch != now.epoch:
         return
     latest: dict[str, tuple[int, int]] = {}
@@ -74,121 +76,157 @@ def greet(session: "Session", cur: str, *, resumed: bool, re: int | str | None =
     session.send(Op.HELLO, hello, re=re)
 
 
+async def _follow(session: "Session") -> dict[str, Position]:
+    """Follow the session's user at each service that delivers; the positions from which on."""
+    feeds = session.edge.feeds
+
+    async def follow(service: str) -> Position | None:
+        try:
+            return await feeds[service].follow(session.user)
+        except NotLiveError:
+            return None
+
+    found: dict[str, Position] = {}
+    # One that came back while another was waited for has passed this session over.
+    while missing := [one for one in feeds if one not in found and (not found or feeds[one].live)]:
+        positions = await asyncio.gather(*map(follow, missing))
+        found |= {one: at for one, at in zip(missing, positions, strict=True) if at is not None}
+        if not found:
+            break
+    return found
+
+
 async def attach(session: "Session", cursor: str | None) -> None:
-    """Connect a new session to the feed and greet it; resume when it brought a cursor."""
-    hub = session.edge.hub
-    try:
-        position = await session.edge.feed.follow(session.user)
-    except NotLiveError:
-        # The rest of the edge goes on; RESUMED with complete=false will tell when it is back.
-        greet(session, "", resumed=False)
+    """Connect a new session to the feeds and greet it; resume when it brought a cursor.
+
+    Where a service does not deliver, the others go on; RESUMED with complete=false will tell when
+    it is back.
+    """
+    # A cursor in the address is the RESUME of whoever has yet to send packets.
+    re = Request(None, session.edge.routes[Op.RESUME].outcomes)
+    until = await _follow(session)
+    session.attach(until)
+    after: Mapping[str, Position] | None = None
+    failure: Error | None = None
+    if cursor is not None:
+        try:
+            after = _positions(cursor)
+        except InvalidPayloadError as error:
+            failure = invalid_argument(error.field, error.problem)
+        else:
+            failure = None if until else _NOT_LIVE
+    if after is None or failure is not None:
+        greet(session, cursors.encode(until), resumed=False)
         session.release()
-        if cursor is not None:
-            session.fail(None, _NOT_LIVE)
+        if failure is not None:
+            session.fail(re, failure)
         return
-    session.floor = position.revision
-    if cursor is None:
-        greet(session, hub.cursor(SERVICE, position), resumed=False)
-        session.release()
-        return
-    try:
-        after = _positions(cursor)
-    except InvalidPayloadError as error:
-        greet(session, hub.cursor(SERVICE, position), resumed=False)
-        session.release()
-        session.fail(None, invalid_argument(error.field, error.problem))
-        return
-    greet(session, cursor, resumed=True)
-    session.start(_resume_attached(session, after, position), "RESUME")
+    greet(session, cursor or "", resumed=True)
+    session.start(re, _resume(session, re, after, until))
 
 
 _NOT_LIVE = refusal("UNAVAILABLE", "The service is not available now.", retryable=True)
 
 
-async def _resume_attached(
-    session: "Session", after: Mapping[str, cursors.Position], until: cursors.Position
-) -> None:
-    try:
-        await _resume(session, None, after, until)
-    except NotLiveError:
-        # Nobody asked in a packet, so nobody would ask again: from now on the cursor moves past
-        # what was missed.
-        _resumed(session, None, 0, until, complete=False)
-    finally:
-        session.release()
-
-
-async def resume(session: "Session", re: int | str | None, payload: Resume) -> None:
+async def resume(session: "Session", re: Request, payload: Resume) -> None:
     """Replay what was missed since a cursor."""
     after = _positions(payload.cur)
     if not session.hold():
         session.fail(re, refusal("INVALID_STATE", "A resume is under way.", retryable=True))
         return
+    session.attaching = True
     try:
-        until = await session.edge.feed.follow(session.user)
-        session.floor = until.revision
-        await _resume(session, re, after, until)
-    except NotLiveError:
-        session.fail(re, _NOT_LIVE)
+        until = await _follow(session)
     finally:
+        session.attaching = False
+    if not until:
         session.release()
+        session.fail(re, _NOT_LIVE)
+        return
+    session.attach(until)
+    await _resume(session, re, after, until)
 
 
 async def _resume(
     session: "Session",
-    re: int | str | None,
-    after: Mapping[str, cursors.Position],
-    until: cursors.Position,
+    re: Request,
+    after: Mapping[str, Position],
+    until: Mapping[str, Position],
 ) -> None:
-    """Replay to `until` and say so, while the session holds its alerts. Raises NotLiveError."""
-    hub = session.edge.hub
-    replayed = 0
+    """Replay each service to `until`, then say so, while the session holds its alerts.
 
-    async def deliver(revision: int, events: Sequence[pb.Event]) -> None:
-        nonlocal replayed
-        cursor_after, cursor_before = around(hub, until.epoch, revision)
-        for index, event in enumerate(events):
-            push = push_of(event, session.user)
-            if push is not None:
-                cur = cursor_after if index == len(events) - 1 else cursor_before
-                frame = session.format.encode(push.op, push.payload, cur=cur)
-                await session.replay(revision, frame, push.confirms)
-                replayed += 1
+    A service that does not answer makes it incomplete, and the cursor moves past what was missed:
+    whoever asks everything anew has it.
+    """
+    try:
+        replay = _Replay(session, after)
+        complete = len(until) == len(session.edge.feeds)
+        for service, position in until.items():
+            complete &= await replay.run(service, position)
+        _resumed(session, re, replay.count, until, complete=complete)
+    finally:
+        session.release()
 
-    position = after.get(SERVICE)
-    complete = (
-        position is not None
-        and position.epoch == until.epoch
-        and position.revision <= until.revision
-        and await session.edge.messaging.replay(
-            session.user,
-            position,
-            until,
-            deliver,
-            session.edge.settings.resume_changes,
-        )
-    )
-    _resumed(session, re, replayed, until, complete=complete)
+
+class _Replay:
+    """Packets for what a session missed, each with the cursor as it is with that packet."""
+
+    def __init__(self, session: "Session", after: Mapping[str, Position]) -> None:
+        self.count = 0
+        self._session = session
+        self._positions = dict(after)
+
+    async def run(self, service: str, until: Position) -> bool:
+        """Replay one service. Returns whether that was all."""
+        session = self._session
+        after = self._positions.get(service)
+        if after is None or after.epoch != until.epoch or after.revision > until.revision:
+            return False
+
+        async def deliver(revision: int, events: Sequence[Event]) -> None:
+            before = self._cursor(service, Position(until.epoch, revision - 1))
+            cursor = self._cursor(service, Position(until.epoch, revision))
+            for index, event in enumerate(events):
+                push = push_of(service, event, session.user)
+                if push is not None:
+                    cur = cursor if index == len(events) - 1 else before
+                    frame = session.format.encode(push.op, push.payload, cur=cur)
+                    await session.replay(revision, frame, push.confirms)
+                    self.count += 1
+
+        limit = session.edge.settings.resume_changes - self.count
+        backend = session.edge.feeds[service].backend
+        try:
+            return await backend.replay(session.user, after, until, deliver, limit)
+        except NotLiveError:
+            return False
+        finally:
+            self._positions[service] = until
+
+    def _cursor(self, service: str, position: Position) -> str:
+        return cursors.encode({**self._positions, service: position})
 
 
 def _resumed(
     session: "Session",
-    re: int | str | None,
+    re: Request,
     replayed: int,
-    until: cursors.Position,
+    until: Mapping[str, Position],
     *,
     complete: bool,
 ) -> None:
-    hub = session.edge.hub
-    now = hub.positions[SERVICE]
-    if now.epoch != until.epoch:
-        # Another database has taken the place of the one that was replayed.
-        until, complete = now, False
-    cursor = hub.cursor(SERVICE, until)
-    session.send(Op.RESUMED, Resumed(replayed, complete, cursor), re=re, cur=cursor)
+    positions = dict(until)
+    for service, now in session.edge.hub.positions.items():
+        if service in positions and now.epoch != positions[service].epoch:
+            # Another database has taken the place of the one that was replayed.
+            positions[service], complete = now, False
+    cursor = cursors.encode(positions)
+    re.done()
+    # Also to whoever gave no id: it ends the replay.
+    session.send(Op.RESUMED, Resumed(replayed, complete, cursor), re=re.id, cur=cursor)
 
 
-async def renew_token(session: "Session", re: int | str | None, payload: RenewToken) -> None:
+async def renew_token(session: "Session", re: Request, payload: RenewToken) -> None:
     """Replace the token of a session by a later one of the same user."""
     try:
         principal = await session.edge.authenticator.authenticate(payload.token)
@@ -199,5 +237,6 @@ async def renew_token(session: "Session", re: int | str | None, payload: RenewTo
         return
     session.principal = principal
     # A cursor would skip what a replay has yet to bring.
-    cursor = session.edge.hub.cursor() if session.settled else ""
-    greet(session, cursor, resumed=False, re=re)
+    cursor = session.edge.hub.cursor().of(session.attached) if session.settled else ""
+    re.done()
+    greet(session, cursor, resumed=False, re=re.id)

@@ -1,10 +1,14 @@
 """Packets of the conversation: from a packet to an RPC, and from its answer to a reply."""
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
+from edge.cursors import NEGOTIATION
+from edge.deals import service_payload
+from edge.handlers.texts import text_of
 from edge.packets import InvalidPayloadError, Op
 from edge.payloads import (
     AskConversations,
@@ -16,48 +20,48 @@ from edge.payloads import (
     ReturnConversations,
     ReturnMessages,
     SendTyping,
+    Service,
     StatusMsg,
 )
-from edge.translation import conversation_payload, message_payload, optional, timestamp
+from edge.requests import Request
+from edge.times import timestamp
+from edge.translation import conversation_payload, message_payload, optional
 
 if TYPE_CHECKING:
     from edge.session import Session
 
 
-def _text(field: str, value: str | UnsetType) -> str:
-    """A text for the contract. JSON can spell lone surrogates, which UTF-8 can not carry."""
-    if value is UNSET:
-        return ""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InvalidPayloadError(field, "holds text that is not valid Unicode") from None
-    return value
-
-
-async def ask_conversations(
-    session: "Session", re: int | str | None, payload: AskConversations
-) -> None:
-    """Answered by RETURN CONVERSATIONS.
-
-    The packet has room for each conversation's deal, and for `missing`, the names of the services
-    that could not be asked; both come with the negotiation service.
-    """
-    answer = await session.edge.messaging.list_conversations(
+async def ask_conversations(session: "Session", re: Request, payload: AskConversations) -> None:
+    """Answered by RETURN CONVERSATIONS, each with its deal; `missing` names who was not reached."""
+    edge = session.edge
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + edge.settings.call_timeout_seconds
+    answer = await edge.messaging.list_conversations(
         pb.ListConversationsRequest(
-            actor=session.user, page_size=payload.limit, page_token=_text("page", payload.page)
+            actor=session.user, page_size=payload.limit, page_token=text_of("page", payload.page)
         )
     )
     if isinstance(answer, Error):
         session.fail(re, answer)
-    elif re is not None:
-        conversations = [conversation_payload(found) for found in answer.conversations]
-        returned = ReturnConversations(conversations, optional(answer.next_page_token))
-        await session.room()
-        session.send(Op.RETURN_CONVERSATIONS, returned, re=re)
+        return
+    found = answer.conversations
+    services: dict[str, Service] = {}
+    missing: list[str] | UnsetType = UNSET
+    if edge.negotiation is not None and found:
+        deals = await edge.negotiation.batch_get_services(
+            session.user, [one.id for one in found], deadline - loop.time()
+        )
+        if isinstance(deals, Error):
+            missing = [NEGOTIATION]
+        else:
+            services = {one.conversation_id: service_payload(one) for one in deals.services}
+    conversations = [conversation_payload(one, services.get(one.id, UNSET)) for one in found]
+    returned = ReturnConversations(conversations, optional(answer.next_page_token), missing)
+    await session.room()
+    session.answer(re, Op.RETURN_CONVERSATIONS, returned)
 
 
-def create_msg(session: "Session", re: int | str | None, payload: CreateMsg) -> None:
+def create_msg(session: "Session", re: Request, payload: CreateMsg) -> None:
     """Answered by STATUS MSG after the commit; leaves with the next batch."""
     if (payload.conversation is UNSET) == (payload.to is UNSET):
         raise InvalidPayloadError("conversation", "exactly one of conversation and to is needed")
@@ -65,18 +69,18 @@ def create_msg(session: "Session", re: int | str | None, payload: CreateMsg) -> 
         raise InvalidPayloadError("subject", "goes with to: a conversation has its subject")
     request = pb.CreateMessageRequest(
         actor=session.user,
-        conversation_id=_text("conversation", payload.conversation),
-        to=_text("to", payload.to),
-        subject=_text("subject", payload.subject),
-        text=_text("text", payload.text),
-        idempotency_key=_text("idempotency_key", payload.idempotency_key),
+        conversation_id=text_of("conversation", payload.conversation),
+        to=text_of("to", payload.to),
+        subject=text_of("subject", payload.subject),
+        text=text_of("text", payload.text),
+        idempotency_key=text_of("idempotency_key", payload.idempotency_key),
         origin=session.id,
     )
 
     def done(result: pb.StoredMessage | Error) -> None:
         if isinstance(result, Error):
             session.fail(re, result)
-        elif re is not None:
+        else:
             status = StatusMsg(
                 message=result.id,
                 conversation=result.conversation_id,
@@ -86,23 +90,21 @@ def create_msg(session: "Session", re: int | str | None, payload: CreateMsg) -> 
                 duplicate=result.duplicate,
                 idempotency_key=optional(result.idempotency_key),
             )
-            session.send(Op.STATUS_MSG, status, re=re)
+            session.answer(re, Op.STATUS_MSG, status)
 
     session.edge.messaging.create_message.submit(request, done)
 
 
-def opened_conversation(
-    session: "Session", re: int | str | None, payload: OpenedConversation
-) -> None:
+def opened_conversation(session: "Session", re: Request, payload: OpenedConversation) -> None:
     """Answered by MSG SEEN; leaves with the next batch."""
     seq = 0 if payload.seq is UNSET else payload.seq
-    conversation = _text("conversation", payload.conversation)
+    conversation = text_of("conversation", payload.conversation)
     request = pb.Mark(actor=session.user, conversation_id=conversation, seq=seq, origin=session.id)
 
     def done(result: pb.Watermark | Error) -> None:
         if isinstance(result, Error):
             session.fail(re, result)
-        elif re is not None:
+        else:
             seen = MsgSeen(
                 conversation=conversation,
                 message=result.message_id or None,
@@ -110,16 +112,16 @@ def opened_conversation(
                 reader=session.user,
                 seen_at=timestamp(result.mark_time) if result.HasField("mark_time") else None,
             )
-            session.send(Op.MSG_SEEN, seen, re=re)
+            session.answer(re, Op.MSG_SEEN, seen)
 
     session.edge.messaging.mark_read.submit(request, done)
 
 
-async def ask_messages(session: "Session", re: int | str | None, payload: AskMessages) -> None:
+async def ask_messages(session: "Session", re: Request, payload: AskMessages) -> None:
     """Answered by RETURN MESSAGES, in ascending order of seq."""
     if payload.before is not UNSET and payload.after is not UNSET:
         raise InvalidPayloadError("before", "at most one of before and after is allowed")
-    conversation = _text("conversation", payload.conversation)
+    conversation = text_of("conversation", payload.conversation)
     request = pb.ListMessagesRequest(
         actor=session.user, conversation_id=conversation, page_size=payload.limit
     )
@@ -130,22 +132,24 @@ async def ask_messages(session: "Session", re: int | str | None, payload: AskMes
     answer = await session.edge.messaging.list_messages(request)
     if isinstance(answer, Error):
         session.fail(re, answer)
-    elif re is not None:
+    else:
         messages = [message_payload(message) for message in answer.messages]
         await session.room()
-        session.send(Op.RETURN_MESSAGES, ReturnMessages(conversation, messages, answer.more), re=re)
+        session.answer(re, Op.RETURN_MESSAGES, ReturnMessages(conversation, messages, answer.more))
 
 
-def typing(session: "Session", re: int | str | None, payload: SendTyping) -> None:
+def typing(session: "Session", re: Request, payload: SendTyping) -> None:
     """Told to the other; only errors come back."""
     signal = pb.TypingSignal(
         actor=session.user,
-        conversation_id=_text("conversation", payload.conversation),
+        conversation_id=text_of("conversation", payload.conversation),
         typing=payload.typing,
     )
 
     def done(result: Error | None) -> None:
         if isinstance(result, Error):
             session.fail(re, result)
+        else:
+            re.done()
 
     session.edge.messaging.send_typing.submit(signal, done)

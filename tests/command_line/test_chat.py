@@ -179,6 +179,17 @@ async def test_42xx_and_unknown_codes_come_back_after_a_pause(play_steps: Play, 
     assert played.times[1] - played.ends[0] >= 0.1
 
 
+async def test_too_many_sockets_is_tried_again_after_a_pause(play_steps: Play) -> None:
+    """It is said before HELLO, also to a chat that was never greeted."""
+
+    async def too_many(connection: Connection) -> None:
+        await connection.socket.close(4201, "too many sockets of this user")
+
+    played = await play_steps(too_many, too_many, lambda connection: connection.greet())
+    assert played.times[1] - played.ends[0] >= 0.1
+    assert played.times[2] - played.ends[1] >= 0.1
+
+
 @pytest.mark.parametrize("code", [4300, 4301])
 async def test_43xx_comes_back_with_a_new_token(play_steps: Play, code: int) -> None:
     """Whoever holds the secret mints one."""

@@ -1,39 +1,29 @@
-"""docker-compose.yml and the Dockerfiles: what they promise, and that they run as they stand."""
+"""docker-compose.yml: what it promises. That it runs as it stands is in test_deployment.py."""
 
-import json
 import re
-import secrets
-import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import jwt
 import pytest
 from pydantic_settings import BaseSettings
+from sqlalchemy.engine import make_url
 
 from edge.settings import Settings as EdgeSettings
 from messaging_service.settings import MessagingSettings
-from tests.support.client import ALERT_NEW_MSG, Client
-from tests.support.compose import (
-    ROOT,
-    Deployment,
-    Dockerfile,
-    Image,
-    import_main,
-    pins,
-    read_compose,
-)
+from tests.support.compose import port_of, read_compose, secrets_of
+from tests.support.database_container import VARIABLES
+from tests.support.images import ROOT
 
 COMPOSE = read_compose()
 SERVICES: dict[str, Any] = COMPOSE["services"]
-SERVING = ("edge", "messaging")
+DATABASES = [name for name in SERVICES if name.endswith("-database")]
+OURS = [name for name in SERVICES if name not in DATABASES]
+SERVING = [name for name in SERVICES if not name.endswith("-migrate")]
 PARTS: dict[str, type[BaseSettings]] = {
     "edge": EdgeSettings,
     "messaging_service": MessagingSettings,
 }
 every_service = pytest.mark.parametrize("name", SERVICES)
-every_part = pytest.mark.parametrize("part", PARTS)
+every_database = pytest.mark.parametrize("name", DATABASES)
 
 
 def part_of(name: str) -> str:
@@ -45,13 +35,21 @@ def seconds(text: str) -> float:
     return float(text[:-1])
 
 
+def owner_of(database: str) -> str:
+    """The service that a database belongs to."""
+    return database.removesuffix("-database")
+
+
 @every_service
 def test_a_container_has_no_more_rights_than_it_needs(name: str) -> None:
-    """Neither root nor a capability nor a place to write but /tmp and the volumes."""
+    """Neither root nor a capability; only a database has places to write to but /tmp."""
     service = SERVICES[name]
     assert not service["user"].startswith(("0", "root"))
     assert service["read_only"] is True
-    assert [mount.split(":")[0] for mount in service["tmpfs"]] == ["/tmp"]  # noqa: S108
+    temporary = {mount.split(":")[0] for mount in service["tmpfs"]}
+    assert temporary == {"/tmp"} | ({"/run/postgresql"} if name in DATABASES else set())  # noqa: S108
+    assert all("size=" in mount for mount in service["tmpfs"])
+    assert bool(service.get("volumes")) == (name in DATABASES)
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert not {"cap_add", "privileged", "network_mode", "pid", "ipc"} & service.keys()
@@ -59,16 +57,30 @@ def test_a_container_has_no_more_rights_than_it_needs(name: str) -> None:
 
 @every_service
 def test_secrets_are_files_that_are_declared(name: str) -> None:
-    """Every secret is a file that no image and no commit holds, and is used where it is mounted."""
+    """Every secret is a file that is used where it is mounted, and in no variable."""
     service = SERVICES[name]
-    paths = {value for value in service["environment"].values() if "/run/secrets/" in value}
-    assert paths == {f"/run/secrets/{secret}" for secret in service["secrets"]}
-    for secret in service["secrets"]:
-        assert COMPOSE["secrets"][secret]["file"].startswith("./secrets/")
-    assert "/secrets/" in (ROOT / ".gitignore").read_text("utf-8").splitlines()
+    mounted = secrets_of(service)
+    variables = {v for v, value in service["environment"].items() if "/run/secrets/" in value}
+    assert {service["environment"][variable] for variable in variables} == mounted.keys()
+    assert variables == {
+        variable
+        for variable in service["environment"]
+        if re.search("SECRET|PASSWORD|CREDENTIAL|_KEY", variable)
+    }
+    assert all(variable.endswith("_FILE") for variable in variables)
+    for secret in mounted.values():
+        assert COMPOSE["secrets"][secret]["file"] == f"./secrets/{secret}"
 
 
 @every_service
+def test_secrets_can_be_read_by_their_group(name: str) -> None:
+    """The files belong to 10001, and each container is of that group by one way or the other."""
+    service = SERVICES[name]
+    group = service["user"].partition(":")[2]
+    assert "10001" in {group, *service.get("group_add", ())}
+
+
+@pytest.mark.parametrize("name", OURS)
 def test_every_variable_is_a_setting(name: str) -> None:
     """What is set is read, its value is good, and nothing that is required is missing."""
     part = PARTS[part_of(name)]
@@ -82,13 +94,92 @@ def test_every_variable_is_a_setting(name: str) -> None:
     part.model_validate({fields[variable]: value for variable, value in given.items()})
 
 
+@pytest.mark.parametrize("kind", ["networks", "secrets", "volumes"])
+def test_what_is_declared_is_used_and_the_reverse(kind: str) -> None:
+    """Nothing is left over, and nothing is missing."""
+    used = {
+        one["source"] if isinstance(one, dict) else one.partition(":")[0]
+        for service in SERVICES.values()
+        for one in service.get(kind, ())
+    }
+    assert used == COMPOSE[kind].keys()
+
+
 def test_only_the_edge_is_published() -> None:
-    """gRPC stays in a network that leads nowhere."""
+    """gRPC and PostgreSQL stay in networks that lead nowhere."""
     assert [name for name, service in SERVICES.items() if "ports" in service] == ["edge"]
     for name, service in SERVICES.items():
         if name != "edge":
             assert all(COMPOSE["networks"][network]["internal"] for network in service["networks"])
-    assert set(SERVICES["messaging"]["networks"]) & set(SERVICES["edge"]["networks"])
+
+
+@every_service
+def test_names_lead_to_services(name: str) -> None:
+    """Whatever is addressed is a service that listens there and shares a network; no stranger is
+    in the network of a database.
+    """
+    service = SERVICES[name]
+    for value in service["environment"].values():
+        for other, port in re.findall(r"\b([a-z][a-z-]*):(\d+)\b", value):
+            assert port_of(SERVICES[other]) == port
+            assert set(service["networks"]) & set(SERVICES[other]["networks"])
+    for network in set(service["networks"]) & set(DATABASES):
+        assert name in {network, owner_of(network), f"{owner_of(network)}-migrate"}
+
+
+@every_database
+def test_a_database_belongs_to_one_service(name: str) -> None:
+    """Of PostgreSQL 18, in a volume of its own where that version wants it, for one owner, who
+    connects with the role, the database and the password that it is made with.
+    """
+    service, owner = SERVICES[name], SERVICES[owner_of(name)]
+    assert service["image"] == "postgres:18"
+    assert service["volumes"] == [f"{name}:/var/lib/postgresql"]
+    assert service["networks"] == [name]
+    environment = service["environment"]
+    assert environment.keys() == VARIABLES
+    prefix = f"PARLEY_{owner_of(name).upper()}_DATABASE_"
+    url = make_url(owner["environment"][f"{prefix}URL"])
+    assert url.drivername == "postgresql+psycopg"
+    assert (url.host, url.password) == (name, None)
+    assert url.username == environment["POSTGRES_USER"]
+    assert url.database == environment["POSTGRES_DB"]
+    (password,) = secrets_of(service).values()
+    assert secrets_of(owner)[owner["environment"][f"{prefix}PASSWORD_FILE"]] == password
+    users = [other for other in SERVICES if password in secrets_of(SERVICES[other]).values()]
+    assert set(users) == {name, owner_of(name), f"{owner_of(name)}-migrate"}
+
+
+@every_database
+def test_a_database_runs_as_the_user_of_its_image(name: str) -> None:
+    """Whom a new volume belongs to, and who may make the socket; no option of the server is set,
+    so that it is as durable as PostgreSQL is by itself.
+    """
+    service = SERVICES[name]
+    assert service["user"] == "999:999"
+    (socket,) = [mount for mount in service["tmpfs"] if mount.startswith("/run/postgresql:")]
+    options = dict(option.split("=") for option in socket.partition(":")[2].split(","))
+    assert (options["uid"], options["gid"], options["mode"]) == ("999", "999", "3775")
+    assert not {"command", "entrypoint", "configs"} & service.keys()
+    assert service["shm_size"] == "256m"
+
+
+@every_database
+def test_a_database_is_healthy_when_others_can_connect(name: str) -> None:
+    """The check comes by TCP, as its role, and waits for a recovery."""
+    check, environment = SERVICES[name]["healthcheck"], SERVICES[name]["environment"]
+    assert check["test"] == [
+        *("CMD", "pg_isready", "-h", "127.0.0.1"),
+        *("-U", environment["POSTGRES_USER"], "-d", environment["POSTGRES_DB"]),
+    ]
+    assert seconds(check["start_period"]) >= 300
+    assert seconds(SERVICES[name]["stop_grace_period"]) >= 60
+
+
+def test_nothing_is_left_of_the_embedded_database() -> None:
+    """Compose runs PostgreSQL; SQLite is what one process has without it."""
+    files = [ROOT / "docker-compose.yml", *ROOT.glob("*/Dockerfile")]
+    assert not [path for path in files if "sqlite" in path.read_text("utf-8").lower()]
 
 
 @pytest.mark.parametrize("name", SERVING)
@@ -97,134 +188,28 @@ def test_what_serves_is_watched_and_started_again(name: str) -> None:
     service = SERVICES[name]
     assert service["healthcheck"]["test"][0] == "CMD"
     assert service["restart"] == "unless-stopped"
-    variable = {"edge": "PARLEY_EDGE_DRAIN_SECONDS", "messaging": "PARLEY_MESSAGING_GRACE_SECONDS"}
-    drain = float(service["environment"][variable[name]])
-    assert seconds(service["stop_grace_period"]) >= 2 * drain
+    assert service["init"] is True
+    for variable, value in service["environment"].items():
+        if variable.endswith(("_DRAIN_SECONDS", "_GRACE_SECONDS")):
+            assert seconds(service["stop_grace_period"]) >= 2 * float(value)
 
 
-def test_the_migration_runs_once_and_first() -> None:
-    """The service starts after a migration that ended well, on the same database."""
-    migration, messaging = SERVICES["messaging-migrate"], SERVICES["messaging"]
+@every_database
+def test_the_migration_runs_once_and_first(name: str) -> None:
+    """The database, then the migration of it, then the service on it, then the edge."""
+    migration, service = SERVICES[f"{owner_of(name)}-migrate"], SERVICES[owner_of(name)]
     assert migration["restart"] == "no"
-    condition = messaging["depends_on"]["messaging-migrate"]["condition"]
-    assert condition == "service_completed_successfully"
-    assert SERVICES["edge"]["depends_on"]["messaging"]["condition"] == "service_healthy"
-    for field in ("image", "environment", "volumes", "secrets"):
-        assert migration[field] == messaging[field]
+    healthy = {"condition": "service_healthy"}
+    assert migration["depends_on"] == {name: healthy}
+    assert service["depends_on"][f"{owner_of(name)}-migrate"] == {
+        "condition": "service_completed_successfully"
+    }
+    assert SERVICES["edge"]["depends_on"][owner_of(name)] == healthy
+    for field in ("image", "environment", "secrets"):
+        assert migration[field] == service[field]
 
 
 def test_the_edge_may_open_as_many_files_as_it_takes_sockets() -> None:
     """The limit of open files does not come before the limit of sockets."""
     limit = EdgeSettings.model_fields["sockets_per_edge"].default
     assert SERVICES["edge"]["ulimits"]["nofile"] > limit
-
-
-@every_part
-def test_an_image_copies_its_own_folders(part: str) -> None:
-    """All that is copied exists, is let through by .dockerignore, and is no other part's."""
-    copied = Dockerfile(part).copied
-    assert set(copied) == {f"requirements/{part}.txt", "service_kit", "protos/parley", part}
-    lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
-    assert [line for line in lines if not line.startswith("#")][0] == "*"  # noqa: RUF015
-    let_through = {line[1:] for line in lines if line.startswith("!")}
-    for source in copied:
-        assert (ROOT / source).exists()
-        assert source in let_through or source.partition("/")[0] in let_through
-
-
-@every_part
-def test_an_image_is_pinned_and_not_root(part: str) -> None:
-    """Same base by tag in all stages, hashes demanded, and compose's user and command."""
-    dockerfile = Dockerfile(part)
-    bases = {text.split()[0] for text in dockerfile.arguments("FROM")}
-    assert bases == {"python:3.11-slim"}
-    assert len(dockerfile.arguments("FROM")) == 2
-    assert "--require-hashes" in " ".join(dockerfile.arguments("RUN"))
-    assert not dockerfile.arguments("ENTRYPOINT"), "compose's command would follow it"
-    service = SERVICES["edge" if part == "edge" else "messaging"]
-    assert dockerfile.arguments("USER") == [service["user"]]
-    assert json.loads(dockerfile.arguments("CMD")[-1]) == service["command"]
-    user, _, group = service["user"].partition(":")
-    for volume in service.get("volumes", ()):
-        owned = rf"install -d -o {user} -g {group} -m 700 {volume.split(':')[1]}$"
-        assert re.search(owned, " ".join(dockerfile.arguments("RUN")), re.MULTILINE)
-
-
-def test_a_package_has_one_version_everywhere() -> None:
-    """What is tested is what the images hold."""
-    files = {path.stem: pins(path) for path in (ROOT / "requirements").glob("*.txt")}
-    assert files.keys() == {"development", "runtime", *PARTS}
-    for name, pinned in files.items():
-        assert pinned.items() <= files["development"].items(), name
-    for part in PARTS:
-        assert files[part].items() <= files["runtime"].items(), part
-
-
-@every_part
-def test_a_part_needs_no_more_than_its_image_holds(part: str, tmp_path: Path) -> None:
-    """Everything that is loaded comes from the distributions of its own requirements."""
-    loaded = import_main(Image(part, tmp_path), f"{part}.__main__")
-    assert loaded.returncode == 0, loaded.stderr
-    pinned = {name.lower().replace("_", "-") for name in pins(ROOT / f"requirements/{part}.txt")}
-    used = {name.lower().replace("_", "-") for name in loaded.stdout.split()}
-    assert used
-    assert used <= pinned
-
-
-def test_an_image_lacks_what_it_does_not_list(tmp_path: Path) -> None:
-    """The test before would notice: the edge's image has no SQLAlchemy and no other part."""
-    image = Image("edge", tmp_path)
-    for module in ("sqlalchemy", "messaging_service", "pytest"):
-        assert f"No module named '{module}'" in import_main(image, module).stderr
-
-
-KEY = secrets.token_urlsafe(48)
-CREDENTIAL = secrets.token_urlsafe(32)
-
-
-@pytest.fixture
-def deployment(tmp_path: Path) -> Iterator[Deployment]:
-    values = {
-        "accepted_credentials": CREDENTIAL,
-        "edge_credential": CREDENTIAL,
-        "token_secret": KEY,
-    }
-    assert values.keys() == COMPOSE["secrets"].keys()
-    deployed = Deployment(tmp_path, values)
-    try:
-        yield deployed
-    finally:
-        deployed.kill()
-
-
-def token(user: str) -> str:
-    return jwt.encode({"sub": user, "exp": int(time.time()) + 600}, KEY, algorithm="HS256")
-
-
-# Two environments and a dozen starts of Python, beside other tests.
-@pytest.mark.timeout(300)
-async def test_the_compose_file_runs(deployment: Deployment) -> None:
-    """Its very commands serve a conversation, in its order, judged by its own health checks."""
-    images = deployment.images.values()
-    before = {path for image in images for path in image.files()}
-
-    deployment.start("edge")
-    assert deployment.processes["messaging-migrate"].returncode == 0
-    assert deployment.is_healthy("messaging")
-    deployment.wait_healthy("edge")
-
-    alice = await Client.open(deployment.url, token("alice"))
-    bob = await Client.open(deployment.url, token("bob"))
-    stored = await alice.write("bob", "Hello Bob", idempotency_key="k1")
-    alert = await bob.expect(ALERT_NEW_MSG)
-    assert stored["status"] == "stored"
-    assert alert["d"]["message"]["text"] == "Hello Bob"
-    assert alert["d"]["message"]["seq"] == stored["seq"]
-    await alice.close()
-    await bob.close()
-
-    assert deployment.stop() == {"edge": 0, "messaging": 0, "messaging-migrate": 0}
-    assert not deployment.is_healthy("edge")
-    assert not deployment.is_healthy("messaging")
-    after = {path for image in images for path in image.files()}
-    assert after == before, "something was written into what is read-only in a container"

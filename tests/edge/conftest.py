@@ -9,9 +9,10 @@ import pytest
 from parley.messaging.v1 import messaging_pb2_grpc
 from prometheus_client import CollectorRegistry
 
-from edge.alerts import MessagingAlerts
+from edge.alerts import Alerts
 from edge.authentication import Authenticator
 from edge.backends import MessagingBackend
+from edge.cursors import MESSAGING
 from edge.feed import Feed
 from edge.hub import Hub
 from edge.keys import open_key_source
@@ -19,7 +20,8 @@ from edge.metrics import Metrics
 from edge.opcodes import routes
 from edge.session import Edge
 from edge.settings import Settings
-from tests.edge.scripted import SECRET, Service, Stream, until
+from tests.edge.scripted import SECRET, Service, Stream
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
     feed = Feed(
         backend,
         hub,
-        MessagingAlerts(hub),
+        Alerts(hub, MESSAGING),
         watcher_name="test",
         timeout_seconds=settings.watch_timeout_seconds,
         metrics=metrics,
@@ -64,16 +66,17 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
         secret_file=secret, public_key_file=None, jwks_url=None, registry=metrics.registry
     )
     authenticator = Authenticator(keys, algorithms=(), issuer=None, audience=None, leeway_seconds=0)
-    yield Edge(settings, hub, feed, backend, authenticator, metrics, routes(metrics))
+    feeds = {MESSAGING: feed}
+    yield Edge(settings, hub, feeds, backend, None, authenticator, metrics, routes(metrics))
     await backend.close()
 
 
 @pytest.fixture
 async def live(edge: Edge, service: Service) -> AsyncIterator[Stream]:
     """The feed runs and is live; its stream."""
-    task = asyncio.create_task(edge.feed.run())
+    task = asyncio.create_task(edge.feeds[MESSAGING].run())
     stream = await asyncio.wait_for(service.streams.get(), 5)
-    await until(lambda: edge.feed.live)
+    await until(lambda: edge.feeds[MESSAGING].live)
     yield stream
     task.cancel()
     await asyncio.wait({task})

@@ -9,10 +9,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge import cursors
-from edge.alerts import MessagingAlerts, push_of
-from edge.cursors import Position
+from edge.alerts import Alert, Alerts
+from edge.cursors import MESSAGING, Position
 from edge.hub import Hub
-from edge.packets import JSON, MESSAGE_PACK, Format, Frame, Op
+from edge.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame, Op
+from edge.payloads import Nothing
+from edge.pushes import Push, push_of
 from edge.session import Edge, Session
 from tests.edge.scripted import EPOCH, message_event, new_session, typing_event
 
@@ -21,20 +23,25 @@ class Socket:
     """As much of a session as alerts need; `got` are revision, packet's cursor, and opcode."""
 
     def __init__(self, hub: Hub, user: str = "alice", format_: Format = JSON) -> None:
-        self.user, self.format, self.id = user, format_, f"session of {user} {len(hub)}"
+        self.user, self.id = user, f"session of {user} {len(hub)}"
+        self.encoding = Encoding(format_, frozenset({MESSAGING}))
         self.got: list[tuple[int | None, int | None, int]] = []
         self.frames: list[Frame] = []
         self.confirms: list[tuple[str, int] | None] = []
         hub.add(cast("Session", self))
 
-    def push(self, revision: int | None, frame: Frame, confirms: tuple[str, int] | None) -> None:
+    def push(self, _service: str, revision: int | None, alert: Alert) -> None:
+        frame = alert.frame(self.encoding)
         self.frames.append(frame)
-        self.confirms.append(confirms)
-        if self.format is JSON:
+        self.confirms.append(alert.confirms)
+        if self.encoding.format is JSON:
             envelope = json.loads(frame.event["text"])
             cursor = envelope.get("cur")
-            at = None if cursor is None else cursors.decode(cursor)["messaging"].revision
+            at = None if cursor is None else cursors.decode(cursor)[MESSAGING].revision
             self.got.append((revision, at, envelope["op"]))
+
+    def push_passing(self, alert: Alert) -> None:
+        self.push(MESSAGING, None, alert)
 
 
 @pytest.fixture
@@ -45,8 +52,8 @@ def hub() -> Hub:
 
 
 @pytest.fixture
-def alerts(hub: Hub) -> MessagingAlerts:
-    return MessagingAlerts(hub)
+def alerts(hub: Hub) -> Alerts:
+    return Alerts(hub, MESSAGING)
 
 
 def read_event() -> pb.Event:
@@ -57,7 +64,7 @@ def read_event() -> pb.Event:
 
 
 async def test_the_cursor_moves_with_the_last_event_of_the_revision(
-    hub: Hub, alerts: MessagingAlerts
+    hub: Hub, alerts: Alerts
 ) -> None:
     """Whoever drops off in the middle of a revision gets all of it again."""
     socket = Socket(hub)
@@ -65,7 +72,7 @@ async def test_the_cursor_moves_with_the_last_event_of_the_revision(
     assert socket.got == [(11, 10, 0x10), (11, 10, 0x10), (11, 11, 0x11)]
 
 
-async def test_the_last_event_is_each_users_own(hub: Hub, alerts: MessagingAlerts) -> None:
+async def test_the_last_event_is_each_users_own(hub: Hub, alerts: Alerts) -> None:
     """For carol the revision ends before it does for alice."""
     alice, carol = Socket(hub), Socket(hub, "carol")
     alerts.deliver(11, [message_event(1, recipients=["alice", "carol"]), message_event(2)])
@@ -73,9 +80,7 @@ async def test_the_last_event_is_each_users_own(hub: Hub, alerts: MessagingAlert
     assert carol.got == [(11, 11, 0x10)]
 
 
-async def test_typing_has_no_cursor_and_does_not_end_a_revision(
-    hub: Hub, alerts: MessagingAlerts
-) -> None:
+async def test_typing_has_no_cursor_and_does_not_end_a_revision(hub: Hub, alerts: Alerts) -> None:
     """It is never stored, so no resume could bring it back."""
     socket, typist = Socket(hub), Socket(hub, "bob")
     alerts.deliver(11, [message_event(1), typing_event()])
@@ -83,7 +88,7 @@ async def test_typing_has_no_cursor_and_does_not_end_a_revision(
     assert typist.got == [(11, 11, 0x10)]
 
 
-async def test_the_session_that_caused_it_is_skipped(hub: Hub, alerts: MessagingAlerts) -> None:
+async def test_the_session_that_caused_it_is_skipped(hub: Hub, alerts: Alerts) -> None:
     """It has its answer; the author's other sockets and the recipient learn of it."""
     origin, other, recipient = Socket(hub, "bob"), Socket(hub, "bob"), Socket(hub)
     alerts.deliver(11, [message_event(1, origin=origin.id)])
@@ -91,14 +96,14 @@ async def test_the_session_that_caused_it_is_skipped(hub: Hub, alerts: Messaging
     assert (other.confirms, recipient.confirms) == ([None], [("c", 1)])
 
 
-async def test_only_one_user_is_caught_up(hub: Hub, alerts: MessagingAlerts) -> None:
+async def test_only_one_user_is_caught_up(hub: Hub, alerts: Alerts) -> None:
     """What one user missed is no news to the other."""
     alice, bob = Socket(hub), Socket(hub, "bob")
     alerts.deliver(11, [message_event(1)], only="alice")
     assert (len(alice.got), len(bob.got)) == (1, 0)
 
 
-async def test_a_packet_is_encoded_once_for_each_format(hub: Hub, alerts: MessagingAlerts) -> None:
+async def test_a_packet_is_encoded_once_for_each_format(hub: Hub, alerts: Alerts) -> None:
     """Ten devices of one person cost one encoding."""
     text = [Socket(hub), Socket(hub)]
     binary = [Socket(hub, format_=MESSAGE_PACK), Socket(hub, format_=MESSAGE_PACK)]
@@ -109,9 +114,7 @@ async def test_a_packet_is_encoded_once_for_each_format(hub: Hub, alerts: Messag
     assert binary[0].frames[0] is binary[1].frames[0]
 
 
-async def test_an_event_that_makes_no_sense_harms_only_itself(
-    hub: Hub, alerts: MessagingAlerts
-) -> None:
+async def test_an_event_that_makes_no_sense_harms_only_itself(hub: Hub, alerts: Alerts) -> None:
     """It would otherwise end the feed of everyone, and again after each recovery."""
     socket = Socket(hub)
     senseless = message_event(1)
@@ -124,7 +127,7 @@ async def test_an_event_that_makes_no_sense_harms_only_itself(
 
 def test_an_event_of_a_newer_service_is_passed_over() -> None:
     """An edge may be older than the services behind it."""
-    assert push_of(pb.Event(recipients=["alice"]), "alice") is None
+    assert push_of(MESSAGING, pb.Event(recipients=["alice"]), "alice") is None
 
 
 def test_a_delivered_watermark_is_a_status_of_the_message() -> None:
@@ -132,7 +135,7 @@ def test_a_delivered_watermark_is_a_status_of_the_message() -> None:
     moved = pb.WatermarkMoved(
         conversation_id="c", reader="bob", message_id="m1", seq=1, idempotency_key="k"
     )
-    push = push_of(pb.Event(recipients=["alice"], delivered=moved), "alice")
+    push = push_of(MESSAGING, pb.Event(recipients=["alice"], delivered=moved), "alice")
     assert push is not None
     assert push.op is Op.STATUS_MSG
     content = JSON.encode(push.op, push.payload).event["text"]
@@ -143,11 +146,12 @@ def test_a_delivered_watermark_is_a_status_of_the_message() -> None:
 async def test_who_was_never_attached_is_told_to_start_over(edge: Edge) -> None:
     """With the cursor from which alerts come, in the payload and in the envelope."""
     edge.hub.positions["messaging"] = Position(EPOCH, 10)
-    alerts = MessagingAlerts(edge.hub)
+    alerts = Alerts(edge.hub, MESSAGING)
     attached, _ = new_session(edge)
-    attached.floor = 5
+    attached.attach({MESSAGING: Position(EPOCH, 5)})
     attached.release()
     new, wire = new_session(edge)
+    new.attach({})
     new.release()
     for session in (attached, new):
         edge.hub.add(session)
@@ -155,7 +159,7 @@ async def test_who_was_never_attached_is_told_to_start_over(edge: Edge) -> None:
     cursor = cursors.encode({"messaging": Position(EPOCH, 10)})
     resumed = {"replayed": 0, "complete": False, "cur": cursor}
     assert await wire.hear() == {"op": 0x0D, "d": resumed, "cur": cursor}
-    assert (attached.floor, new.floor) == (5, 10)
+    assert (attached.floors, new.floors) == ({MESSAGING: 5}, {MESSAGING: 10})
 
 
 async def test_who_is_being_attached_is_not_told_before_its_greeting(edge: Edge) -> None:
@@ -163,8 +167,8 @@ async def test_who_is_being_attached_is_not_told_before_its_greeting(edge: Edge)
     edge.hub.positions["messaging"] = Position(EPOCH, 10)
     session, _ = new_session(edge)
     edge.hub.add(session)
-    MessagingAlerts(edge.hub).start_over(["alice"], Position(EPOCH, 10), everyone=True)
-    assert session.floor is None
+    Alerts(edge.hub, MESSAGING).start_over(["alice"], Position(EPOCH, 10), everyone=True)
+    assert not session.floors
 
 
 async def test_another_clock_forgets_what_a_pong_would_confirm(edge: Edge) -> None:
@@ -172,12 +176,13 @@ async def test_another_clock_forgets_what_a_pong_would_confirm(edge: Edge) -> No
     edge.hub.positions["messaging"] = Position("another", 3)
     session, wire = new_session(edge)
     edge.hub.add(session)
-    session.floor = 5
+    session.attach({MESSAGING: Position(EPOCH, 5)})
     session.release()
     session.unconfirmed.append((8, "c", 1))
     session.hold()
-    session.push(9, JSON.encode(Op.PING, {}))
-    MessagingAlerts(edge.hub).start_over(["alice"], Position("another", 3), everyone=True)
+    session.push(MESSAGING, 9, Alert(Push(Op.ALERT_NEW_MSG, Nothing()), None))
+    Alerts(edge.hub, MESSAGING).start_over(["alice"], Position("another", 3), everyone=True)
     session.release()
     assert (await wire.hear())["op"] == 0x0D
-    assert (session.floor, list(session.unconfirmed), wire.heard()) == (3, [], [])
+    assert (session.floors, list(session.unconfirmed)) == ({MESSAGING: 3}, [])
+    assert not wire.heard()

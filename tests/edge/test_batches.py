@@ -19,6 +19,7 @@ class Calls:
         self._answers: asyncio.Queue[list[str | Error] | Error | Exception] = asyncio.Queue()
         self.in_flight = 0
         self.seconds = 0.0
+        self.limits_reached: list[str] = []
 
     async def __call__(self, items: list[str], seconds: float) -> list[str | Error] | Error:
         self.in_flight += 1
@@ -61,6 +62,7 @@ def new_batcher(
         waiting_items=waiting,
         budget_seconds=budget,
         linger_seconds=linger,
+        reached=calls.limits_reached.append,
     )
 
 
@@ -100,6 +102,7 @@ async def test_a_batch_is_bounded_by_items(calls: Calls) -> None:
     assert await calls.next() == ["a", "b"]
     calls.answer(["A", "B"])
     assert await calls.next() == ["c"]
+    assert calls.limits_reached == ["batch_items"]
 
 
 async def test_a_batch_is_bounded_by_bytes(calls: Calls) -> None:
@@ -113,6 +116,7 @@ async def test_a_batch_is_bounded_by_bytes(calls: Calls) -> None:
         calls.answer([*expected])
     await batcher.flush()
     assert results == ["aaa", "bb", "c", "dddddddd", "e"]
+    assert calls.limits_reached == ["batch_bytes"] * 3
 
 
 async def test_what_waits_is_bounded(calls: Calls) -> None:
@@ -126,6 +130,7 @@ async def test_what_waits_is_bounded(calls: Calls) -> None:
     batcher.submit("c", results.append)
     batcher.submit("d", refused.append)
     assert refused == [OVERLOADED]
+    assert calls.limits_reached == ["waiting_items"]
     assert OVERLOADED.retryable
     calls.answer(["A"])
     assert await calls.next() == ["b", "c"]

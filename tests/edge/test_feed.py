@@ -12,8 +12,8 @@ import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge import cursors
-from edge.backends import NotLiveError
-from edge.cursors import Position
+from edge.backend import NotLiveError
+from edge.cursors import MESSAGING, Position
 from edge.feed import Feed
 from edge.session import Edge, Session
 from edge.settings import Settings
@@ -26,8 +26,8 @@ from tests.edge.scripted import (
     message_event,
     new_session,
     position,
-    until,
 )
+from tests.support.waiting import until
 
 
 def join(edge: Edge, user: str = "alice") -> tuple[Session, Wire]:
@@ -39,13 +39,13 @@ def join(edge: Edge, user: str = "alice") -> tuple[Session, Wire]:
 
 def leave(edge: Edge, session: Session) -> None:
     if edge.hub.remove(session):
-        edge.feed.unfollow(session.user)
+        edge.feeds[MESSAGING].unfollow(session.user)
 
 
 async def attached(edge: Edge, user: str = "alice") -> tuple[Session, Wire]:
     """A socket to which live alerts go."""
     session, wire = join(edge, user)
-    session.floor = (await edge.feed.follow(user)).revision
+    session.attach({MESSAGING: await edge.feeds[MESSAGING].follow(user)})
     session.release()
     return session, wire
 
@@ -59,7 +59,7 @@ async def get(queue: "asyncio.Queue[pb.UpdateWatchRequest]") -> tuple[list[str],
 async def next_stream(edge: Edge, service: Service) -> Stream:
     async with asyncio.timeout(5):
         stream = await service.streams.get()
-    await until(lambda: edge.feed.live)
+    await until(lambda: edge.feeds[MESSAGING].live)
     return stream
 
 
@@ -76,7 +76,7 @@ async def test_a_user_is_followed_from_the_answers_position(
     """What comes after that position is on the stream; what came before, reads show."""
     service.revision = 12
     join(edge)
-    assert await edge.feed.follow("alice") == Position(EPOCH, 12)
+    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 12)
     assert await get(service.updates) == (["alice"], [])
 
 
@@ -86,10 +86,10 @@ async def test_the_stream_may_be_faster_than_the_answer(
     """Then what it brought is what a new session has to read."""
     service.hold_updates = True
     join(edge)
-    following = asyncio.create_task(edge.feed.follow("alice"))
+    following = asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))
     await get(service.updates)
     live.say(15)
-    await until(lambda: edge.feed.position == Position(EPOCH, 15))
+    await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 15))
     service.release_update(12)
     assert await following == Position(EPOCH, 15)
 
@@ -100,14 +100,14 @@ async def test_a_second_socket_is_followed_from_no_earlier_than_the_first(
     """The stream may still be behind the answer, and brings nothing of the user before it."""
     service.revision = 20
     join(edge)
-    await edge.feed.follow("alice")
+    await edge.feeds[MESSAGING].follow("alice")
     live.say(15)
-    await until(lambda: edge.feed.position == Position(EPOCH, 15))
+    await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 15))
     join(edge)
-    assert await edge.feed.follow("alice") == Position(EPOCH, 20)
+    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 20)
     live.say(25)
-    await until(lambda: edge.feed.position == Position(EPOCH, 25))
-    assert await edge.feed.follow("alice") == Position(EPOCH, 25)
+    await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 25))
+    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 25)
 
 
 async def test_who_comes_while_an_update_is_in_flight_travels_together(
@@ -116,11 +116,11 @@ async def test_who_comes_while_an_update_is_in_flight_travels_together(
     """One call at a time; a thousand handshakes are a few calls."""
     service.hold_updates = True
     join(edge, "alice")
-    following = [asyncio.create_task(edge.feed.follow("alice"))]
+    following = [asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))]
     assert await get(service.updates) == (["alice"], [])
     for user in ("bob", "carol", "dora"):
         join(edge, user)
-        following.append(asyncio.create_task(edge.feed.follow(user)))
+        following.append(asyncio.create_task(edge.feeds[MESSAGING].follow(user)))
     await asyncio.sleep(0)
     service.release_update(10)
     assert await get(service.updates) == (["bob", "carol", "dora"], [])
@@ -153,7 +153,7 @@ async def test_leaving_and_returning_while_the_removal_is_in_flight(
     leave(edge, session)
     assert await get(service.updates) == ([], ["alice"])
     join(edge)
-    returning = asyncio.create_task(edge.feed.follow("alice"))
+    returning = asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))
     await asyncio.sleep(0)
     service.release_update(11)
     assert await get(service.updates) == (["alice"], [])
@@ -168,18 +168,18 @@ async def test_leaving_and_returning_while_the_addition_is_in_flight(
     """The first addition serves the second socket."""
     service.hold_updates = True
     session, _ = join(edge)
-    first = asyncio.create_task(edge.feed.follow("alice"))
+    first = asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))
     assert await get(service.updates) == (["alice"], [])
     leave(edge, session)
     join(edge)
-    second = asyncio.create_task(edge.feed.follow("alice"))
+    second = asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))
     await asyncio.sleep(0)
     service.release_update(11)
     assert (await first).revision == (await second).revision == 11
     assert await get(service.updates) == ([], [])
     service.release_update(11)
-    await until(lambda: edge.feed._updater is None)
-    assert await edge.feed.follow("alice") == Position(EPOCH, 11)
+    await until(lambda: edge.feeds[MESSAGING]._updater is None)
+    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 11)
 
 
 async def test_a_socket_that_leaves_before_it_is_followed_is_forgotten(
@@ -188,16 +188,16 @@ async def test_a_socket_that_leaves_before_it_is_followed_is_forgotten(
     """Nothing of it stays behind."""
     service.hold_updates = True
     session, _ = join(edge)
-    following = asyncio.create_task(edge.feed.follow("alice"))
+    following = asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))
     await get(service.updates)
     following.cancel()
     leave(edge, session)
     service.release_update(11)
     assert await get(service.updates) == ([], ["alice"])
     service.release_update(12)
-    await until(lambda: edge.feed._updater is None)
-    assert not edge.feed._waiting
-    assert not edge.feed._followed
+    await until(lambda: edge.feeds[MESSAGING]._updater is None)
+    assert not edge.feeds[MESSAGING]._waiting
+    assert not edge.feeds[MESSAGING]._followed
 
 
 async def test_live_events_reach_the_sockets_and_move_the_position(
@@ -208,13 +208,13 @@ async def test_live_events_reach_the_sockets_and_move_the_position(
     live.say(11, message_event(1))
     live.say(13)
     assert await alert(wire) == (1, 11)
-    await until(lambda: edge.feed.position == Position(EPOCH, 13))
+    await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 13))
 
 
 async def test_before_the_first_stream_nobody_can_follow(edge: Edge) -> None:
     """The session is greeted all the same, and told when the service is there."""
     with pytest.raises(NotLiveError):
-        await edge.feed.follow("alice")
+        await edge.feeds[MESSAGING].follow("alice")
 
 
 async def test_an_end_of_the_stream_is_told_to_who_waits(
@@ -223,7 +223,7 @@ async def test_an_end_of_the_stream_is_told_to_who_waits(
     """Nobody hangs on an answer that will not come."""
     service.hold_updates = True
     join(edge)
-    following = asyncio.create_task(edge.feed.follow("alice"))
+    following = asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))
     await get(service.updates)
     live.end()
     async with asyncio.timeout(5):
@@ -343,7 +343,8 @@ async def test_who_came_while_the_service_was_away_starts_over_once_followed(
     assert await get(service.updates) == (["alice"], [])
     late, wire = join(edge, "bob")
     with pytest.raises(NotLiveError):
-        await edge.feed.follow("bob")
+        await edge.feeds[MESSAGING].follow("bob")
+    late.attach({})
     late.release()
     service.release_update(10)
     await next_stream(edge, service)
@@ -352,7 +353,7 @@ async def test_who_came_while_the_service_was_away_starts_over_once_followed(
     service.release_update(12)
     packet = await wire.hear()
     assert (packet["op"], packet["d"]["complete"]) == (0x0D, False)
-    assert late.floor == 12
+    assert late.floors == {MESSAGING: 12}
 
 
 async def test_silence_is_an_interruption(edge: Edge, service: Service, live: Stream) -> None:
@@ -360,7 +361,7 @@ async def test_silence_is_an_interruption(edge: Edge, service: Service, live: St
     feed = Feed(
         edge.messaging,
         edge.hub,
-        edge.feed._alerts,
+        edge.feeds[MESSAGING]._alerts,
         watcher_name="impatient",
         timeout_seconds=0.05,
         metrics=edge.metrics,
@@ -381,7 +382,7 @@ async def test_a_watcher_that_the_service_does_not_know_watches_anew(
     """The stream may have ended on the other side alone."""
     service.hold_updates = True
     join(edge)
-    following = asyncio.create_task(edge.feed.follow("alice"))
+    following = asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))
     await get(service.updates)
     service.release_update(grpc.StatusCode.NOT_FOUND)
     with pytest.raises(NotLiveError):
@@ -390,7 +391,7 @@ async def test_a_watcher_that_the_service_does_not_know_watches_anew(
     stream = await next_stream(edge, service)
     assert stream.watcher_id != live.watcher_id
     assert await get(service.updates) == (["alice"], [])
-    assert await edge.feed.follow("alice") == Position(EPOCH, 10)
+    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 10)
 
 
 async def test_a_mistake_in_following_leaves_nobody_waiting(
@@ -406,9 +407,9 @@ async def test_a_mistake_in_following_leaves_nobody_waiting(
         patched.setattr(edge.messaging, "update_watch", fail)
         async with asyncio.timeout(5):
             with pytest.raises(NotLiveError):
-                await edge.feed.follow("alice")
+                await edge.feeds[MESSAGING].follow("alice")
     await next_stream(edge, service)
-    assert await edge.feed.follow("alice") == Position(EPOCH, 10)
+    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 10)
 
 
 async def test_a_failing_recovery_is_tried_again(
@@ -428,7 +429,7 @@ async def test_a_failing_recovery_is_tried_again(
 
     service.changes = failing
     live.end()
-    await until(lambda: edge.feed.position == Position(EPOCH, 12))
+    await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 12))
     assert await alert(wire) == (2, 12)
     assert failures == 0
 
@@ -450,7 +451,7 @@ async def test_a_replay_ends_at_its_limit(edge: Edge, service: Service, live: St
 
 async def test_stopping_is_not_held_up(edge: Edge, service: Service, settings: Settings) -> None:
     """A cancelled feed ends, whatever it was at."""
-    task = asyncio.create_task(edge.feed.run())
+    task = asyncio.create_task(edge.feeds[MESSAGING].run())
     async with asyncio.timeout(5):
         await service.streams.get()
         task.cancel()

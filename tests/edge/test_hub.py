@@ -7,10 +7,10 @@ from typing import Any, cast
 import pytest
 
 from edge import cursors
-from edge.cursors import Position
+from edge.cursors import MESSAGING, NEGOTIATION, Cursor, Position
 from edge.failures import CloseCode
 from edge.hub import BEAT_PARTS, Hub
-from edge.packets import JSON, MESSAGE_PACK, Format, Frame
+from edge.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame
 from edge.session import Session
 from edge.settings import Settings
 
@@ -21,7 +21,8 @@ class Socket:
     def __init__(
         self, user: str = "alice", format_: Format = JSON, part: int = 0, heard: float = 0.0
     ) -> None:
-        self.user, self.format, self.beat_part, self.last_heard = user, format_, part, heard
+        self.user, self.beat_part, self.last_heard = user, part, heard
+        self.encoding = Encoding(format_, frozenset({MESSAGING}))
         self.pings: list[Frame] = []
         self.pinged = asyncio.Event()
         self.closed: list[CloseCode] = []
@@ -197,10 +198,12 @@ async def test_a_socket_may_leave_while_all_are_visited(hub: Hub) -> None:
     assert visited == 3
 
 
-def test_a_cursor_keeps_the_other_services_positions(hub: Hub) -> None:
-    """One service's event moves its own position alone."""
-    hub.positions.update(messaging=Position("e", 7), negotiation=Position("n", 3))
-    cursor = hub.cursor("messaging", Position("e", 9))
-    expected = {"messaging": Position("e", 9), "negotiation": Position("n", 3)}
-    assert cursors.decode(cursor) == expected
-    assert hub.positions["messaging"] == Position("e", 7)
+def test_a_cursor_is_silent_about_services_that_a_session_is_not_attached_to(hub: Hub) -> None:
+    """Of those it was not told everything, and a resume must not skip it."""
+    positions = {MESSAGING: Position("e", 7), NEGOTIATION: Position("n", 3)}
+    hub.positions.update(positions)
+    everything = hub.cursor()
+    assert cursors.decode(everything.of(frozenset(positions))) == positions
+    only = cursors.decode(everything.of(frozenset({MESSAGING})))
+    assert only == {MESSAGING: Position("e", 7)}
+    assert Cursor(positions).of(frozenset()) == ""

@@ -16,7 +16,7 @@ import structlog
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge import cursors
-from edge.cursors import Position
+from edge.cursors import MESSAGING, Position
 from edge.failures import CloseCode
 from edge.handlers.connection import attach
 from edge.opcodes import Route
@@ -33,9 +33,10 @@ from tests.edge.scripted import (
     message_event,
     new_session,
     position,
+    sample,
     typing_event,
-    until,
 )
+from tests.support.waiting import until
 
 PING, PONG, HELLO, ERROR, CREATE_MSG, STATUS_MSG, ASK_MESSAGES = 1, 2, 3, 4, 7, 8, 10
 RETURN_MESSAGES, RESUME, RESUMED, RENEW_TOKEN, ALERT = 11, 12, 13, 14, 16
@@ -65,7 +66,7 @@ async def start(edge: Edge) -> AsyncIterator[Start]:
             await session.run()
         finally:
             if session.edge.hub.remove(session):
-                session.edge.feed.unfollow(session.user)
+                session.edge.feeds[MESSAGING].unfollow(session.user)
 
     async def start(
         resume: str | None = None, on: Edge = edge, format_: Format = JSON, **of: Any
@@ -155,6 +156,7 @@ async def test_requests_of_one_socket_are_bounded(
     for _ in range(3):
         go.release()
     assert {(await wire.hear())["re"] for _ in range(3)} | {0, 1} == {0, 1, 2, 3}
+    assert sample(edge, "limit_reached_total", limit="requests_per_socket") >= 2
 
 
 async def test_large_answers_together_are_no_slow_reader(
@@ -189,6 +191,81 @@ async def test_repeated_bad_packets_close_the_socket(
     errors = [await wire.hear() for _ in range(3)]
     assert [error["d"]["code"] for error in errors] == [code] * 3
     assert (await wire.hear())["code"] == 4400
+    assert sample(edge, "limit_reached_total", limit="bad_packets_per_minute") == 1
+
+
+async def test_packets_beyond_the_burst_are_refused_and_not_handled(
+    edge: Edge, start: Start, service: Service, live: Stream
+) -> None:
+    """RATE_LIMITED with `re` and a time to wait, whatever the payload; after it one more passes."""
+    _, wire = await start(on=with_settings(edge, packets_burst=3, packets_per_second=20))
+    await wire.hear()
+    for number in range(3):
+        wire.say(CREATE_MSG, {"conversation": "c", "text": str(number)}, number)
+    wire.say(CREATE_MSG, {"conversation": "c", "text": "refused"}, "first")
+    wire.say(CREATE_MSG, "no payload of this packet", "second")
+    packets = [await wire.hear() for _ in range(5)]
+    errors = {packet["re"]: packet["d"] for packet in packets if packet["op"] == ERROR}
+    assert errors.keys() == {"first", "second"}
+    for error in errors.values():
+        assert (error["code"], error["retryable"]) == ("RATE_LIMITED", True)
+    assert 0 < errors["first"]["retry_after_ms"] <= 51
+    assert errors["first"]["retry_after_ms"] < errors["second"]["retry_after_ms"] <= 101
+    assert sample(edge, "packets_total", opcode="CREATE MSG", outcome="RATE_LIMITED") == 2
+    assert sample(edge, "limit_reached_total", limit="packets_per_second") == 2
+    await asyncio.sleep(errors["first"]["retry_after_ms"] / 1000)
+    wire.say(CREATE_MSG, {"conversation": "c", "text": "passes"}, "first")
+    assert (await wire.hear())["op"] == STATUS_MSG
+    assert [request.text for request in service.created] == ["0", "1", "2", "passes"]
+
+
+async def test_what_is_no_packet_and_what_is_never_answered_count_as_packets(
+    edge: Edge, start: Start, live: Stream
+) -> None:
+    """Otherwise they would be the way around the limit."""
+    _, wire = await start(on=with_settings(edge, packets_burst=3, packets_per_second=0.1))
+    await wire.hear()
+    wire.say(PONG)
+    wire.say_raw("{")
+    wire.say(99)
+    assert [(await wire.hear())["d"]["code"] for _ in range(2)] == ["BAD_PACKET", "UNKNOWN_OPCODE"]
+    wire.say(PONG, packet_id=1)
+    wire.say_raw("{")
+    wire.say(99, packet_id=3)
+    errors = [await wire.hear() for _ in range(3)]
+    assert {error["d"]["code"] for error in errors} == {"RATE_LIMITED"}
+    assert [error.get("re") for error in errors] == [1, None, 3]
+    assert sample(edge, "packets_total", opcode="PONG", outcome="RATE_LIMITED") == 1
+    assert sample(edge, "packets_total", opcode="BAD PACKET", outcome="RATE_LIMITED") == 2
+
+
+async def test_whoever_goes_on_regardless_is_closed(
+    edge: Edge, start: Start, service: Service, live: Stream
+) -> None:
+    """After that many refusals, with the code for those who must not come back as they are."""
+    settings = {"packets_burst": 5, "packets_per_second": 0.1, "rate_limited_packets": 10}
+    _, wire = await start(on=with_settings(edge, **settings))
+    await wire.hear()
+    for number in range(1000):
+        wire.say(CREATE_MSG, {"conversation": "c", "text": "x"}, number)
+    errors = [await wire.hear() for _ in range(10)]
+    assert {error["op"] for error in errors} == {ERROR}
+    assert (await wire.hear())["code"] == 4400
+    await until(lambda: len(service.created) == 5 and len(edge.hub) == 0)
+    assert sample(edge, "limit_reached_total", limit="rate_limited_packets") == 1
+    assert sample(edge, "closes_total", code="4400") == 1
+
+
+async def test_the_defaults_let_a_burst_of_500_pass(
+    greeted: tuple[Session, Wire], edge: Edge
+) -> None:
+    """And refuse what comes with it beyond that."""
+    _, wire = greeted
+    for number in range(510):
+        wire.say(9, {"conversation": "c"}, number)
+    answers = [await wire.hear() for _ in range(510)]
+    refused = [answer["re"] for answer in answers if answer["op"] == ERROR]
+    assert refused == list(range(500, 510))
 
 
 async def test_a_frame_of_the_other_kind_is_a_bad_packet(start: Start, live: Stream) -> None:
@@ -236,6 +313,48 @@ async def test_an_internal_error_has_an_id_and_no_trace(
     assert (await wire.hear())["op"] == RETURN_MESSAGES
 
 
+@pytest.mark.parametrize("packet_id", [7, None], ids=["with an id", "without"])
+@pytest.mark.parametrize(
+    ("op", "payload", "opcode", "outcome"),
+    [
+        (PONG, {}, "PONG", "ok"),
+        (PONG, {"cur": "!"}, "PONG", "INVALID_ARGUMENT"),
+        (CREATE_MSG, {"to": "bob", "text": "hi"}, "CREATE MSG", "ok"),
+        (CREATE_MSG, {"text": "hi"}, "CREATE MSG", "INVALID_ARGUMENT"),
+        (9, {"conversation": "c"}, "OPENED CONVERSATION", "ok"),
+        (ASK_MESSAGES, {"conversation": "c"}, "ASK MESSAGES", "ok"),
+        (5, {}, "ASK CONVERSATIONS", "ok"),
+        (RESUME, {"cur": cursor(10)}, "RESUME", "ok"),
+        (RESUME, {"cur": "!"}, "RESUME", "INVALID_ARGUMENT"),
+        (RENEW_TOKEN, {"token": "none"}, "RENEW TOKEN", "INVALID_ARGUMENT"),
+        (18, {"conversation": "c", "typing": True}, "TYPING", "ok"),
+        (99, {}, "BAD PACKET", "UNKNOWN_OPCODE"),
+    ],
+)
+async def test_every_packet_is_counted_once_with_its_outcome(
+    greeted: tuple[Session, Wire],
+    packet_id: int | None,
+    op: int,
+    payload: object,
+    opcode: str,
+    outcome: str,
+) -> None:
+    """By opcode, whether or not it is answered."""
+    session, wire = greeted
+    wire.say(op, payload, packet_id)
+
+    def counted() -> list[tuple[str, str, float]]:
+        return [
+            (one.labels["opcode"], one.labels["outcome"], one.value)
+            for metric in session.edge.metrics.registry.collect()
+            for one in metric.samples
+            if one.name == "parley_edge_packets_total" and one.value
+        ]
+
+    await until(counted)
+    assert counted() == [(opcode, outcome, 1.0)]
+
+
 # Alerts and resume.
 
 
@@ -261,7 +380,7 @@ async def test_alerts_held_during_a_resume_come_after_it_in_order(
     live.say(13, message_event(4))
     live.say(13, typing_event())
     live.say(14, message_event(5))
-    await until(lambda: session.edge.feed.position == Position(EPOCH, 14))
+    await until(lambda: session.edge.feeds[MESSAGING].position == Position(EPOCH, 14))
     session.ping(JSON.encode(Op.PING, {}, cur=cursor(14)))
     assert await wire.hear() == {"op": PING, "d": {}}
     go.set()
@@ -341,7 +460,7 @@ async def test_without_the_service_a_session_is_greeted_and_told_later(
     hello, error = await wire.hear(), await wire.hear()
     assert (hello["d"]["resumed"], hello["d"]["cur"]) == (False, "")
     assert (error["d"]["code"], error["d"]["retryable"]) == ("UNAVAILABLE", True)
-    running = asyncio.create_task(edge.feed.run())
+    running = asyncio.create_task(edge.feeds[MESSAGING].run())
     resumed = await wire.hear()
     assert resumed["d"] == {"replayed": 0, "complete": False, "cur": cursor(10)}
     running.cancel()
@@ -467,6 +586,78 @@ async def test_a_slow_reader_is_closed(edge: Edge, start: Start, live: Stream) -
     while "op" in closed:
         closed = await wire.hear()
     assert closed["code"] == CloseCode.SLOW_READER
+    assert sample(edge, "limit_reached_total", limit="outbox_bytes") == 1
+    assert sample(edge, "closes_total", code="4101") == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "label"),
+    [
+        (1000, "1000"),
+        (1001, "1001"),
+        (1005, "1005"),
+        (4413, "4413"),
+        (4100, "other"),
+        (3999, "other"),
+    ],
+)
+async def test_a_close_that_is_not_the_edges_is_counted_as_well(
+    edge: Edge, greeted: tuple[Session, Wire], code: int, label: str
+) -> None:
+    """By the codes of RFC 6455, and 4413, which the server's protocol says; clients make up any."""
+    _, wire = greeted
+    wire.hang_up(code)
+    await until(lambda: len(edge.hub) == 0)
+    assert sample(edge, "closes_total", code=label) == 1
+
+
+async def test_alerts_that_nobody_confirms_are_forgotten_beyond_a_limit(
+    edge: Edge, start: Start, live: Stream
+) -> None:
+    """The oldest first; they are not marked delivered by a later PONG."""
+    session, wire = await start(on=with_settings(edge, unconfirmed_alerts=2))
+    await wire.hear()
+    for number in (1, 2, 3):
+        live.say(10 + number, message_event(number))
+        await wire.hear()
+    assert [seq for _, _, seq in session.unconfirmed] == [2, 3]
+    assert sample(edge, "limit_reached_total", limit="unconfirmed_alerts") == 1
+
+
+async def test_a_resume_of_too_much_is_not_complete(
+    edge: Edge, start: Start, service: Service, live: Stream
+) -> None:
+    """The client asks for everything anew rather than be told of each change."""
+
+    async def changes(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        missed = [change(8, message_event(1)), change(9, message_event(2), message_event(3))]
+        return pb.ListChangesResponse(complete=True, changes=missed)
+
+    service.changes = changes
+    _, wire = await start(cursor(7), on=with_settings(edge, resume_changes=2))
+    packets = [await wire.hear() for _ in range(3)]
+    assert [packet["op"] for packet in packets] == [HELLO, ALERT, RESUMED]
+    assert packets[2]["d"]["complete"] is False
+    assert sample(edge, "limit_reached_total", limit="resume_changes") == 1
+
+
+async def test_a_service_that_does_not_answer_in_time_is_given_up(
+    edge: Edge, start: Start, service: Service, live: Stream
+) -> None:
+    """DEADLINE_EXCEEDED with `retryable`."""
+    edge.messaging._settings = edge.settings.model_copy(update={"call_timeout_seconds": 0.05})
+
+    async def list_messages(_request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    service.list_messages = list_messages
+    _, wire = await start()
+    await wire.hear()
+    wire.say(ASK_MESSAGES, {"conversation": "c"}, 1)
+    error = (await wire.hear())["d"]
+    assert (error["code"], error["retryable"]) == ("DEADLINE_EXCEEDED", True)
+    assert sample(edge, "limit_reached_total", limit="call_timeout_seconds") == 1
 
 
 async def test_alerts_held_for_too_long_a_replay_close_it_and_stay_bounded(
@@ -486,7 +677,7 @@ async def test_alerts_held_for_too_long_a_replay_close_it_and_stay_bounded(
     for number in range(1, 200):
         live.say(10 + number, message_event(number))
     assert (await wire.hear())["code"] == CloseCode.SLOW_READER
-    await until(lambda: edge.feed.position == Position(EPOCH, 209))
+    await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 209))
     assert session._held_bytes < 3000
     go.set()
 
@@ -550,7 +741,8 @@ async def test_the_requests_of_a_socket_end_with_it(
     await asked.wait()
     wire.hang_up()
     await until(lambda: not session._requests and not edge.hub.users)
-    await until(lambda: not edge.feed._followed)
+    assert sample(edge, "packets_total", opcode="ASK MESSAGES", outcome="CANCELLED") == 1
+    await until(lambda: not edge.feeds[MESSAGING]._followed)
 
 
 async def test_a_failing_service_shows_no_trace(

@@ -354,6 +354,7 @@ async def test_a_locked_database_stores_nothing_and_says_so(
         ({"PARLEY_MESSAGING_TEXT_LIMIT": "0"}, "PARLEY_MESSAGING_TEXT_LIMIT"),
         ({"PARLEY_MESSAGING_DATABASE_URL": "oracle://x"}, "neither a SQLite nor"),
         ({"PARLEY_MESSAGING_CREDENTIALS_FILE": "/nowhere"}, "can not be read"),
+        ({"PARLEY_MESSAGING_DATABASE_PASSWORD_FILE": "/nowhere"}, "that has no password"),
     ],
 )
 def test_bad_settings_are_one_line(tmp_path: Path, changes: dict[str, str], words: str) -> None:

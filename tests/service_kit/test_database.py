@@ -1,7 +1,9 @@
 """What is asked of each kind of database, and lists as parameters on both."""
 
+import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import BigInteger, Column, Engine, MetaData, Table, select, text
@@ -12,6 +14,7 @@ from service_kit.database import (
     TEXT,
     Role,
     UnsupportedDatabase,
+    address_of,
     among_given,
     bulk_insert,
     bulk_update,
@@ -21,8 +24,10 @@ from service_kit.database import (
     open_engine,
     why_unavailable,
 )
-from service_kit.settings import Timeouts
+from service_kit.settings import ServiceSettings, Timeouts
+from tests.support.database_container import DatabaseContainer
 from tests.support.postgresql import Postgresql
+from tests.support.system import free_port
 
 TIMEOUTS = Timeouts(connect=2, lock=0.5, statement=1.5, idle_transaction=0.2)
 
@@ -176,4 +181,93 @@ def test_other_databases_are_refused(url: str) -> None:
     """An address of anything else is refused by name, without its password."""
     with pytest.raises(UnsupportedDatabase, match="neither") as caught:
         open_engine(url, "writer")
+    assert "secret" not in str(caught.value)
+
+
+# What an address would have to escape, with spaces at both ends.
+PASSWORD = " a@b:c/d?e#f %41 'é' \\ "
+
+
+def settings_of(url: str, password_file: Path) -> ServiceSettings:
+    return ServiceSettings.model_validate(
+        {
+            "database_url": url,
+            "database_password_file": password_file,
+            "credentials_file": password_file,
+        }
+    )
+
+
+@pytest.fixture
+def guarded(postgresql: Postgresql, tmp_path: Path) -> Iterator[ServiceSettings]:
+    """Settings of a database that asks for PASSWORD (SCRAM, by TCP)."""
+    password_file, port = tmp_path / "password", free_port()
+    password_file.write_text(PASSWORD + "\n", "utf-8")
+    environment = {
+        "POSTGRES_USER": "one",
+        "POSTGRES_DB": "two",
+        "POSTGRES_PASSWORD_FILE": str(password_file),
+        "POSTGRES_INITDB_ARGS": "--encoding=UTF8",
+    }
+    container = DatabaseContainer(postgresql, environment, port)
+    server = container.start(tmp_path / "log")
+    try:
+        while container.execute("pg_isready -q -h 127.0.0.1 -U one -d two", tmp_path).returncode:
+            assert server.poll() is None, (tmp_path / "log").read_text()
+            # Nothing announces that a process listens.
+            time.sleep(0.05)
+        yield settings_of(f"postgresql://one@127.0.0.1:{port}/two", password_file)
+    finally:
+        server.send_signal(signal.SIGQUIT)
+        server.wait(30)
+        container.remove()
+
+
+def test_the_password_comes_from_a_file(guarded: ServiceSettings, tmp_path: Path) -> None:
+    """Each sign of it counts, a wrong one is refused, and neither is shown by what knows it."""
+    address = address_of(guarded)
+    engine = open_engine(address, "reader")
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT current_user")).scalar_one() == "one"
+    engine.dispose()
+    assert PASSWORD not in f"{address} {address!r} {engine!r} {engine.url}"
+
+    (tmp_path / "wrong").write_text("another one")
+    wrong = open_engine(address_of(settings_of(guarded.database_url, tmp_path / "wrong")), "reader")
+    with pytest.raises(DBAPIError, match="password authentication failed") as caught:
+        wrong.connect()
+    assert "another one" not in str(caught.value)
+    assert why_unavailable(caught.value) == "OperationalError"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "can not be read"),
+        (b"", "does not hold one line"),
+        (b"\n", "does not hold one line"),
+        (b"secret\nsecond\n", "does not hold one line"),
+        (b"secret\xff", "is not UTF-8"),
+    ],
+)
+def test_a_password_file_that_can_not_be_used_is_named(
+    content: bytes | None, words: str, tmp_path: Path
+) -> None:
+    """A missing, empty, longer or garbled file is refused by its path, without what is in it."""
+    path = tmp_path / "password"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=words) as caught:
+        address_of(settings_of("postgresql://u@h/d", path))
+    assert str(path) in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "xff" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite:////tmp/x", "postgresql://u:secret@h/d"])
+def test_a_password_file_goes_with_an_address_that_wants_one(url: str, tmp_path: Path) -> None:
+    """Two passwords, or one where none is asked for, are a mistake that is told."""
+    (tmp_path / "password").write_text("another")
+    with pytest.raises(ValueError, match="that has no password") as caught:
+        address_of(settings_of(url, tmp_path / "password"))
     assert "secret" not in str(caught.value)

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from service_kit.calls import Calls
 from service_kit.interceptors import CredentialInterceptor, read_credentials
 
 
@@ -23,4 +25,4 @@ def test_without_a_credential_nothing_starts(tmp_path: Path, content: str | None
     with pytest.raises(ValueError, match="credential"):
         read_credentials(file)
     with pytest.raises(ValueError, match="credential"):
-        CredentialInterceptor((), "domain")
+        CredentialInterceptor((), "domain", Calls(CollectorRegistry()))

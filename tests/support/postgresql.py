@@ -39,6 +39,16 @@ class Postgresql:
         self._server.start()
         self._numbers = count(1)
 
+    @property
+    def programs(self) -> Path:
+        """The folder of PostgreSQL's programs; whoever runs a server may read it by now."""
+        return self._server.bin_path
+
+    @property
+    def system_user(self) -> str | None:
+        """Who runs a server; None for the user of the tests, who is not root."""
+        return self._server.system_user
+
     def url(self, database: str) -> str:
         """The address of a database, as settings have it."""
         return str(self._server.get_uri(database, driver="psycopg"))

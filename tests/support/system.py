@@ -95,6 +95,9 @@ class System:
             "PARLEY_EDGE_MESSAGING_TARGET": f"127.0.0.1:{self.messaging_port}",
             "PARLEY_EDGE_CREDENTIAL_FILE": str(self.folder / "service.key"),
             "PARLEY_EDGE_TOKEN_SECRET_FILE": str(self.folder / "token.key"),
+            # Tests pipeline thousands of packets; those of the limit set it themselves.
+            "PARLEY_EDGE_PACKETS_BURST": "1000000",
+            "PARLEY_EDGE_PACKETS_PER_SECOND": "1000000",
             **{f"PARLEY_EDGE_{name.upper()}": str(value) for name, value in settings.items()},
         }
         log = self.folder / f"edge-{self.edge_port}.log"

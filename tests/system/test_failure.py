@@ -5,6 +5,9 @@ import signal
 from contextlib import ExitStack
 from pathlib import Path
 
+import pytest
+from websockets.exceptions import InvalidStatus
+
 from tests.support.client import (
     ALERT_NEW_MSG,
     ASK_CONVERSATIONS,
@@ -155,6 +158,55 @@ async def test_sigterm_drains_the_edge(own_system: System, connect: Connect) -> 
     assert await alice.closed() == 4100
     assert await asyncio.to_thread(edge.process.wait, 10) == 0
     assert await asyncio.to_thread(own_system.messaging.stop) == 0
+
+
+async def test_a_drain_answers_what_was_asked_before_it(
+    own_system: System, connect: Connect
+) -> None:
+    """A slow page and a slow write are answered before 4100; handshakes are refused meanwhile."""
+    own_system.start_messaging()
+    edge = own_system.start_edge(drain_seconds=10, call_timeout_seconds=8)
+    alice: Client = await connect(own_system, "alice")
+    conversation = (await alice.write("bob", "before"))["conversation"]
+    own_system.messaging.process.send_signal(signal.SIGSTOP)
+    await alice.send(CREATE_MSG, {"conversation": conversation, "text": "last"}, id="write")
+    await alice.send(ASK_CONVERSATIONS, {}, id="page")
+    edge.process.send_signal(signal.SIGTERM)
+    await alice.expect(RECONNECT)
+    assert own_system.get("/readyz")[0] == 503
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(own_system, "bob")
+    assert refused.value.response.status_code == 503
+    own_system.messaging.process.send_signal(signal.SIGCONT)
+    assert (await alice.take_reply("write"))["d"]["seq"] == 2
+    assert (await alice.take_reply("page"))["op"] == RETURN_CONVERSATIONS
+    assert await alice.closed() == 4100
+    assert await asyncio.to_thread(edge.process.wait, 10) == 0
+
+
+async def test_a_drain_does_not_wait_for_who_reads_nothing(
+    own_system: System, connect: Connect
+) -> None:
+    """The edge is gone soon after the time of the drain, and the others got their close."""
+    own_system.start_messaging()
+    edge = own_system.start_edge(drain_seconds=2, outbox_bytes=64_000_000)
+    alice: Client = await connect(own_system, "alice")
+    stuck: Client = await connect(own_system, "bob")
+    conversation = (await alice.write("bob", "0"))["conversation"]
+    await stuck.expect(ALERT_NEW_MSG)
+    stuck.connection.transport.pause_reading()
+    for number in range(3_000):
+        await alice.send(
+            CREATE_MSG, {"conversation": conversation, "text": "x" * 3_900}, id=f"w{number}"
+        )
+    await alice.take(lambda packet: packet.get("re") == "w2999", seconds=60)
+    await stuck.connection.send('{"op": 5, "id": 1}')
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    edge.process.send_signal(signal.SIGTERM)
+    assert await alice.closed() == 4100
+    assert await asyncio.to_thread(edge.process.wait, 15) == 0
+    assert loop.time() - began < 8
 
 
 async def test_a_reader_that_reads_nothing_is_closed_and_heals_by_resume(

@@ -1,5 +1,6 @@
 """The door: ways to pass a token, wrong tokens, origins, and what is refused before the upgrade."""
 
+import asyncio
 import base64
 import json
 import socket
@@ -8,8 +9,9 @@ from typing import Any
 
 import jwt
 import pytest
+from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin
 
 from tests.support.client import HELLO, Client
@@ -168,15 +170,64 @@ async def test_plain_http_is_told_to_upgrade(shared_system: System) -> None:
 
 
 async def test_a_user_has_a_bounded_number_of_sockets(own_system: System, connect: Connect) -> None:
-    """One more than the limit is 429; when one leaves there is room again."""
+    """One more than the limit is closed with 4201 before HELLO, also of many that come at once;
+    when one leaves there is room again.
+    """
     own_system.start_messaging()
     own_system.start_edge(sockets_per_user=2)
-    clients = [await connect(own_system, "alice") for _ in range(2)]
     query = f"?token={own_system.token('alice')}"
-    assert (await refused(own_system, query))[0] == 429
+
+    async def come() -> tuple[ClientConnection, int | None]:
+        connection = await websocket_connect(own_system.url + query)
+        try:
+            assert json.loads(await connection.recv())["op"] == HELLO
+        except ConnectionClosed as closed:
+            return connection, closed.rcvd.code if closed.rcvd else None
+        return connection, None
+
+    came = await asyncio.gather(*(come() for _ in range(10)))
+    assert sorted(code or 0 for _, code in came) == [0, 0, *[4201] * 8]
+    metrics = own_system.get("/metrics")[2].decode()
+    assert 'parley_edge_closes_total{code="4201"} 8.0' in metrics
+    assert 'parley_edge_limit_reached_total{limit="sockets_per_user"} 8.0' in metrics
     await connect(own_system, "bob")
-    await clients[0].close()
+    first, second = [connection for connection, code in came if code is None]
+    await first.close()
     await connect(own_system, "alice")
+    await second.close()
+
+
+async def test_an_edge_has_a_bounded_number_of_sockets(
+    own_system: System, connect: Connect
+) -> None:
+    """503 before the upgrade. A socket that is refused with 4201 counts until it is gone, and is
+    cut off if its client does not let go.
+    """
+    own_system.start_messaging()
+    own_system.start_edge(sockets_per_edge=2, sockets_per_user=1, close_timeout_seconds=1)
+    await connect(own_system, "alice")
+    with socket.create_connection(("127.0.0.1", own_system.edge_port)) as stubborn:
+        token = own_system.token("alice")
+        stubborn.sendall(
+            f"GET /ws?token={token} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+            "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        answer = b""
+        while b"too many sockets" not in answer:
+            received = await asyncio.to_thread(stubborn.recv, 4096)
+            assert received, answer
+            answer += received
+        assert answer.startswith(b"HTTP/1.1 101")
+        query = f"?token={own_system.token('bob')}"
+        status, problem = await refused(own_system, query)
+        assert (status, problem["reason"]) == (503, "overloaded")
+        metrics = own_system.get("/metrics")[2].decode()
+        assert "parley_edge_sockets 2.0" in metrics
+        assert 'parley_edge_limit_reached_total{limit="sockets_per_edge"} 1.0' in metrics
+        # The close was not answered; the edge ends the connection all the same.
+        assert await asyncio.to_thread(stubborn.recv, 4096) == b""
+        await connect(own_system, "bob")
 
 
 async def test_the_token_stands_in_no_log(own_system: System) -> None:

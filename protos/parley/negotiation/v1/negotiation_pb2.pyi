@@ -662,8 +662,11 @@ class CreateServiceResponse(_message.Message):
 
     SERVICE_FIELD_NUMBER: _builtins.int
     DUPLICATE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
     duplicate: _builtins.bool
     """True when the key had done it before; the service is shown as it was answered then."""
+    cause: _builtins.str
+    """What the command did, as ServiceEvent.cause."""
     @_builtins.property
     def service(self) -> Global___Service: ...
     def __init__(
@@ -671,10 +674,11 @@ class CreateServiceResponse(_message.Message):
         *,
         service: Global___Service | None = ...,
         duplicate: _builtins.bool = ...,
+        cause: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -722,7 +726,10 @@ class EditPriceResponse(_message.Message):
 
     SERVICE_FIELD_NUMBER: _builtins.int
     DUPLICATE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
     duplicate: _builtins.bool
+    cause: _builtins.str
+    """What the command did, as ServiceEvent.cause."""
     @_builtins.property
     def service(self) -> Global___Service: ...
     def __init__(
@@ -730,10 +737,11 @@ class EditPriceResponse(_message.Message):
         *,
         service: Global___Service | None = ...,
         duplicate: _builtins.bool = ...,
+        cause: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -782,7 +790,10 @@ class EndNegotiationResponse(_message.Message):
 
     SERVICE_FIELD_NUMBER: _builtins.int
     DUPLICATE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
     duplicate: _builtins.bool
+    cause: _builtins.str
+    """What the command did, as ServiceEvent.cause."""
     @_builtins.property
     def service(self) -> Global___Service: ...
     def __init__(
@@ -790,10 +801,11 @@ class EndNegotiationResponse(_message.Message):
         *,
         service: Global___Service | None = ...,
         duplicate: _builtins.bool = ...,
+        cause: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -836,7 +848,10 @@ class TerminateServiceResponse(_message.Message):
 
     SERVICE_FIELD_NUMBER: _builtins.int
     DUPLICATE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
     duplicate: _builtins.bool
+    cause: _builtins.str
+    """What the command did, as ServiceEvent.cause."""
     @_builtins.property
     def service(self) -> Global___Service: ...
     def __init__(
@@ -844,10 +859,11 @@ class TerminateServiceResponse(_message.Message):
         *,
         service: Global___Service | None = ...,
         duplicate: _builtins.bool = ...,
+        cause: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -891,7 +907,10 @@ class SubmitNoteResponse(_message.Message):
 
     SERVICE_FIELD_NUMBER: _builtins.int
     DUPLICATE_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
     duplicate: _builtins.bool
+    cause: _builtins.str
+    """What the command did, as ServiceEvent.cause."""
     @_builtins.property
     def service(self) -> Global___Service: ...
     def __init__(
@@ -899,10 +918,11 @@ class SubmitNoteResponse(_message.Message):
         *,
         service: Global___Service | None = ...,
         duplicate: _builtins.bool = ...,
+        cause: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["service", b"service"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "duplicate", b"duplicate", "service", b"service"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1233,11 +1253,13 @@ class Event(_message.Message):
         recipients: _abc.Iterable[_builtins.str] | None = ...,
         service_changed: Global___ServiceChanged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["service_changed", b"service_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "service_changed", b"service_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["recipients", b"recipients", "service_changed", b"service_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "recipients", b"recipients", "service_changed", b"service_changed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["service_changed"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___Event: _TypeAlias = Event  # noqa: Y015
 

@@ -1,0 +1,44 @@
+"""How many packets a socket may send: a token bucket, and who goes on when it is empty.
+
+It knows no clock: whoever asks says what time it is, in seconds.
+"""
+
+# More than what the arithmetic of floats loses, and less than anyone waits.
+_SLACK_MILLISECONDS = 1e-3
+
+
+class PacketRate:
+    """A burst passes at once, and then `rate` packets a second.
+
+    Each refused packet is told a time of its own, as if those refused before it come back as they
+    were told: clients that try again each packet by itself are let in one by one.
+    """
+
+    __slots__ = ("_burst", "_rate", "_retry_at", "_tokens", "_updated_at", "refused")
+
+    def __init__(self, rate: float, burst: int, now: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = float(burst)
+        self._updated_at = now
+        # The time that the packet refused last was told.
+        self._retry_at = now
+        # How many were refused since whoever sends has last waited as it was told.
+        self.refused = 0
+
+    def take(self, now: float) -> int:
+        """Let a packet pass: 0; or refuse it: after how many milliseconds to send it again."""
+        tokens = self._tokens + (now - self._updated_at) * self._rate
+        self._updated_at = now
+        if tokens >= 1.0:
+            self._tokens = min(tokens, self._burst) - 1.0
+            if self.refused and now >= self._retry_at:
+                self.refused = 0
+            return 0
+        self._tokens = tokens
+        self.refused += 1
+        next_token = now + (1.0 - tokens) / self._rate
+        # By then a whole burst has gathered, and nobody needs to wait for longer.
+        full = now + (self._burst - tokens) / self._rate
+        self._retry_at = min(max(self._retry_at + 1.0 / self._rate, next_token), full)
+        return int((self._retry_at - now) * 1000.0 + _SLACK_MILLISECONDS) + 1

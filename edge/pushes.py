@@ -1,0 +1,123 @@
+"""From the events of each service to the packets that tell of them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+from parley.messaging.v1 import messaging_pb2 as messaging
+from parley.negotiation.v1 import negotiation_pb2 as negotiation
+
+from edge.cursors import MESSAGING, NEGOTIATION
+from edge.deals import service_payload
+from edge.packets import Op
+from edge.payloads import AlertNewMsg, StatusMsg, Typing, UpdateConversationDatas
+from edge.times import timestamp
+from edge.translation import message_payload, optional, seen_payload
+
+_logger = structlog.get_logger(__name__)
+
+
+class Push(NamedTuple):
+    """A packet for one user, whatever the format and the cursor."""
+
+    op: Op
+    payload: msgspec.Struct
+    # (conversation, seq) whose delivery the recipient's PONG confirms.
+    confirms: tuple[str, int] | None = None
+    # Typing is never stored, so it moves no cursor and no resume brings it back.
+    stored: bool = True
+
+
+class Telling(NamedTuple):
+    """What one service's events are to people."""
+
+    push_of: Callable[[Any, str], Push | None]
+    """The packet that tells a user of an event; None when there is nothing to tell."""
+
+    origin_of: Callable[[Any], str]
+    """The session that caused an event, which has its answer already."""
+
+    is_stored: Callable[[Any], bool]
+    """Whether a resume would bring an event back."""
+
+
+def push_of(service: str, event: Any, user: str) -> Push | None:
+    """The packet that tells `user` of an event; None when there is nothing to tell."""
+    try:
+        return TELLINGS[service].push_of(event, user)
+    except Exception:
+        # An event that makes no sense must not stop those after it, now and at every resume.
+        _logger.exception("an event could not be told", service=service)
+        return None
+
+
+def _messaging_push_of(event: messaging.Event, user: str) -> Push | None:
+    match event.WhichOneof("event"):
+        case "message_created":
+            return _message_created(event, user)
+        case "read":
+            return Push(Op.MSG_SEEN, seen_payload(event.read))
+        case "delivered":
+            moved = event.delivered
+            status = StatusMsg(
+                message=moved.message_id,
+                conversation=moved.conversation_id,
+                seq=moved.seq,
+                status="delivered",
+                created_at=timestamp(moved.message_create_time),
+                duplicate=False,
+                idempotency_key=optional(moved.idempotency_key),
+            )
+            return Push(Op.STATUS_MSG, status)
+        case "typing":
+            typing = event.typing
+            if typing.user == user:
+                return None
+            payload = Typing(typing.conversation_id, typing.user, typing.typing)
+            return Push(Op.TYPING, payload, stored=False)
+        case _:
+            # A newer service tells of something that this edge does not know yet.
+            return None
+
+
+def _message_created(event: messaging.Event, user: str) -> Push:
+    created = event.message_created
+    message = created.message
+    unread = created.unread[list(event.recipients).index(user)]
+    return Push(
+        Op.ALERT_NEW_MSG,
+        AlertNewMsg(message.conversation_id, message_payload(message), unread),
+        None if message.sender == user else (message.conversation_id, message.seq),
+    )
+
+
+def _messaging_origin_of(event: messaging.Event) -> str:
+    match event.WhichOneof("event"):
+        case "message_created":
+            return event.message_created.origin
+        case "read":
+            return event.read.origin
+    return ""
+
+
+def _negotiation_push_of(event: negotiation.Event, user: str) -> Push | None:
+    if event.WhichOneof("event") != "service_changed":
+        # A newer service tells of something that this edge does not know yet.
+        return None
+    changed = event.service_changed
+    service = service_payload(changed.views[list(event.recipients).index(user)])
+    update = UpdateConversationDatas(service.conversation, service, changed.event.cause)
+    return Push(Op.UPDATE_CONVERSATION_DATAS, update)
+
+
+TELLINGS: Mapping[str, Telling] = {
+    MESSAGING: Telling(
+        _messaging_push_of,
+        _messaging_origin_of,
+        lambda event: not event.HasField("typing"),
+    ),
+    # Who asked for it needs it as well: the answer moves no cursor.
+    NEGOTIATION: Telling(_negotiation_push_of, lambda _event: "", lambda _event: True),
+}
+"""By service."""

@@ -1,0 +1,78 @@
+"""The calls of a service: counted by method and status, timed, and waited for at the end."""
+
+import asyncio
+import time
+
+import grpc
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+# For calls that reach no method; whoever has no credential could make up any name.
+_REFUSED = "refused"
+
+
+class Method:
+    """The instruments of one method, bound once."""
+
+    def __init__(self, calls: "Calls", name: str) -> None:
+        self._calls = calls
+        self._name = name
+        self._ok = calls.count.labels(method=name, code="OK")
+        self._seconds = calls.seconds.labels(method=name)
+
+    def begin(self) -> float:
+        """Say that a call is under way; gives what `end` wants."""
+        self._calls.begin()
+        return time.perf_counter()
+
+    def end(self, began: float, code: grpc.StatusCode) -> None:
+        """Say that it has ended."""
+        self._calls.end()
+        self._seconds.observe(time.perf_counter() - began)
+        self.ended(code)
+
+    def ended(self, code: grpc.StatusCode) -> None:
+        """Count a call that is neither timed nor waited for: a stream."""
+        if code is grpc.StatusCode.OK:
+            self._ok.inc()
+        else:
+            self._calls.count.labels(method=self._name, code=code.name).inc()
+
+
+class Calls:
+    """Made and used on one event loop."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.count = Counter(
+            "calls_total",
+            "Calls that have ended, by method and status; streams as well.",
+            ["method", "code"],
+            registry=registry,
+        )
+        self.seconds = Histogram(
+            "call_seconds", "Duration of calls that are no streams.", ["method"], registry=registry
+        )
+        self.under_way = 0
+        gauge = Gauge("calls_under_way", "Calls that are no streams.", registry=registry)
+        gauge.set_function(lambda: float(self.under_way))
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def refused(self) -> None:
+        """Count a call without the credential."""
+        code = grpc.StatusCode.UNAUTHENTICATED.name
+        self.count.labels(method=_REFUSED, code=code).inc()
+
+    def begin(self) -> None:
+        """A call is under way."""
+        self.under_way += 1
+        self._idle.clear()
+
+    def end(self) -> None:
+        """It has ended."""
+        self.under_way -= 1
+        if not self.under_way:
+            self._idle.set()
+
+    async def idle(self) -> None:
+        """Return when no call is under way."""
+        await self._idle.wait()

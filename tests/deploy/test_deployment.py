@@ -1,0 +1,234 @@
+"""docker-compose.yml runs, and docs/operations.md operates it: both word for word."""
+
+import os
+import re
+import secrets
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import jwt
+import psycopg
+import pytest
+
+from tests.support.client import ALERT_NEW_MSG, ASK_MESSAGES, RESUMED, Client
+from tests.support.compose import Deployment, read_compose, secrets_of
+from tests.support.images import ROOT
+from tests.support.postgresql import Postgresql
+
+# A database, two environments and a dozen starts of Python, beside other tests.
+pytestmark = pytest.mark.timeout(300)
+
+SERVICES = read_compose()["services"]
+# Who is not root can give no file away: nobody but the tests reads them then.
+SUDO = 'sudo() { "$@"; }' if os.geteuid() == 0 else 'sudo() { [[ $1 == ch* ]] || "$@"; }'
+
+
+def documented(title: str) -> list[str]:
+    """The commands of the block below a title of "With compose", each with its lines of input."""
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    section = text.partition("\n## With compose\n")[2].partition("\n## ")[0]
+    block = section.partition(title)[2].partition("```\n")[2].partition("```\n")[0]
+    assert block
+    return re.findall(r".+<<'SQL'\n(?:.+\n)+?SQL\n|.+\n", block)
+
+
+def run(command: str, folder: Path) -> None:
+    """Run a command of the shell that is not Docker's."""
+    subprocess.run(["bash", "-c", f"{SUDO}\n{command}"], cwd=folder, check=True, timeout=60)
+
+
+def follow(title: str, deployment: Deployment) -> None:
+    """Do what the document says below a title, and fail where a command fails."""
+    for command in documented(title):
+        docker = re.fullmatch(r"docker compose (\w+) ?(.*?)(?: &&)?\n?", command, re.DOTALL)
+        if docker is None:
+            run(command, deployment.folder)
+            continue
+        names = [word for word in docker[2].split() if word in SERVICES]
+        match docker[1]:
+            case "exec":
+                line = docker[2].removeprefix(f"-T {names[0]} ")
+                done = deployment.execute(names[0], line)
+                assert done.returncode == 0, done.stderr
+            case "stop":
+                deployment.stop(*names)
+            case "up" | "restart" as verb:
+                if verb == "restart":
+                    deployment.stop(*names)
+                for name in names or ["edge"]:
+                    deployment.start(name)
+                    deployment.wait_healthy(name)
+            case verb:
+                assert verb in {"build", "pull"}
+
+
+@pytest.fixture
+def secret_files(tmp_path: Path) -> Path:
+    """The folder of the secrets, made as documented."""
+    for command in documented("What is secret stands in"):
+        if not command.startswith("docker "):
+            run(command, tmp_path)
+    return tmp_path / "secrets"
+
+
+@pytest.fixture
+def deployment(secret_files: Path, postgresql: Postgresql) -> Iterator[Deployment]:
+    deployed = Deployment(secret_files.parent, postgresql)
+    try:
+        yield deployed
+    finally:
+        deployed.remove()
+
+
+async def connect(deployment: Deployment, user: str, resume: str | None = None) -> Client:
+    claims = {"sub": user, "exp": int(time.time()) + 600}
+    token = jwt.encode(claims, deployment.secret("token_secret"), algorithm="HS256")
+    return await Client.open(deployment.url, token, resume=resume)
+
+
+def open_database(deployment: Deployment, password: str) -> psycopg.Connection:
+    """Connect as another container would."""
+    port = deployment.ports["messaging-database"][1]
+    address = f"host=127.0.0.1 port={port} user=parley dbname=parley"
+    return psycopg.connect(address, password=password, autocommit=True)
+
+
+def query(deployment: Deployment, statement: str) -> list[object]:
+    """The only column of what the database answers."""
+    with open_database(deployment, deployment.secret("messaging_database_password")) as connection:
+        return [row[0] for row in connection.execute(statement.encode()).fetchall()]
+
+
+def test_documented_secrets_are_all_and_each_its_own(secret_files: Path) -> None:
+    """What compose mounts is made, only a credential is in two files, and no commit takes them."""
+    values = {path.name: path.read_text() for path in secret_files.iterdir()}
+    assert values.keys() == read_compose()["secrets"].keys()
+    assert values["edge_credential"] == values["accepted_credentials"]
+    assert len(set(values.values())) == len(values) - 1
+    ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
+    assert {"/secrets/", "/backups/"} <= set(ignored)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_documented_secrets_are_read_by_those_who_use_them(secret_files: Path) -> None:
+    """Owner or group of each file is whoever mounts it; nobody else reads, writes or lists them."""
+    assert secret_files.stat().st_mode & 0o777 == 0o711
+    for service in SERVICES.values():
+        user, _, group = service["user"].partition(":")
+        groups = {int(group), *map(int, service.get("group_add", ()))}
+        for name in secrets_of(service).values():
+            status = (secret_files / name).stat()
+            assert status.st_mode & 0o777 == 0o440
+            assert status.st_uid == int(user) or status.st_gid in groups
+
+
+async def test_the_compose_file_runs(deployment: Deployment) -> None:
+    """Its very commands serve a conversation, in its order, judged by its own health checks."""
+    images = deployment.images.values()
+    before = {path for image in images for path in image.files()}
+
+    deployment.start("edge")
+    started = ["messaging-database", "messaging-migrate", "messaging", "edge"]
+    assert list(deployment.processes) == started
+    assert deployment.processes["messaging-migrate"].returncode == 0
+    assert deployment.is_healthy("messaging")
+    deployment.wait_healthy("edge")
+
+    alice = await connect(deployment, "alice")
+    bob = await connect(deployment, "bob")
+    stored = await alice.write("bob", "Hello Bob", idempotency_key="k1")
+    alert = await bob.expect(ALERT_NEW_MSG)
+    assert stored["status"] == "stored"
+    assert alert["d"]["message"]["text"] == "Hello Bob"
+    assert alert["d"]["message"]["seq"] == stored["seq"]
+    await alice.close()
+    await bob.close()
+
+    assert deployment.stop() == dict.fromkeys(reversed(started), 0)
+    for name in set(started) - {"messaging-migrate"}:
+        assert not deployment.is_healthy(name)
+    after = {path for image in images for path in image.files()}
+    assert after == before, "something was written into what is read-only in a container"
+
+
+def test_the_database_is_as_the_file_says(deployment: Deployment) -> None:
+    """It lets nobody in without the password, is durable, and in UTF-8 with rules of its own."""
+    deployment.start("messaging-migrate")
+    assert deployment.processes["messaging-migrate"].wait(60) == 0
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        open_database(deployment, "another")
+    assert query(deployment, "SELECT revision FROM clock") == [0]
+    for name in ("fsync", "full_page_writes", "synchronous_commit", "data_checksums"):
+        assert query(deployment, f"SHOW {name}") == ["on"]
+    assert query(deployment, "SHOW server_encoding") == ["UTF8"]
+    assert set(query(deployment, "SELECT datlocprovider FROM pg_database")) == {"b"}
+    assert set(query(deployment, "SELECT datlocale FROM pg_database")) == {"C.UTF-8"}
+    (version,) = query(deployment, "SHOW server_version")
+    image = SERVICES["messaging-database"]["image"]
+    assert str(version).partition(".")[0] == image.partition(":")[2]
+
+
+def test_without_its_password_nothing_starts(deployment: Deployment) -> None:
+    """With another password in the file the migration fails, and tells neither of both."""
+    password = deployment.secret("messaging_database_password")
+    other = secrets.token_hex(32)
+    (deployment.folder / "secrets/messaging_database_password").write_text(other)
+    with pytest.raises(AssertionError, match="password authentication failed"):
+        deployment.start("messaging")
+    assert deployment.processes["messaging-migrate"].returncode == 1
+    for name in deployment.processes:
+        assert password not in deployment.log(name)
+        assert other not in deployment.log(name)
+
+
+async def test_an_update_and_another_password_keep_what_was_written(
+    deployment: Deployment,
+) -> None:
+    """After both the conversation goes on where it was, and only the new password is good."""
+    deployment.start("edge")
+    deployment.wait_healthy("edge")
+    alice = await connect(deployment, "alice")
+    assert (await alice.write("bob", "before"))["seq"] == 1
+    await alice.close()
+
+    follow("**Update**", deployment)
+    old = deployment.secret("messaging_database_password")
+    follow("**Another password for the database**", deployment)
+    new = deployment.secret("messaging_database_password")
+    assert new != old
+    open_database(deployment, new).close()
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        open_database(deployment, old)
+
+    alice = await connect(deployment, "alice")
+    assert (await alice.write("bob", "after"))["seq"] == 2
+    await alice.close()
+    for name in deployment.processes:
+        assert old not in deployment.log(name)
+        assert new not in deployment.log(name)
+
+
+async def test_going_back_to_a_backup(deployment: Deployment) -> None:
+    """What was written after the backup is gone, and a client with a cursor from then is told."""
+    deployment.start("edge")
+    deployment.wait_healthy("edge")
+    alice = await connect(deployment, "alice")
+    kept = await alice.write("bob", "kept")
+    follow("**Backup**", deployment)
+    bob = await connect(deployment, "bob")
+    await alice.write("bob", "lost")
+    cursor = (await bob.expect(ALERT_NEW_MSG))["cur"]
+    await alice.close()
+    await bob.close()
+    epoch = query(deployment, "SELECT epoch FROM clock")
+
+    follow("**Going back to a backup**", deployment)
+    assert query(deployment, "SELECT epoch FROM clock") != epoch
+    bob = await connect(deployment, "bob", resume=cursor)
+    assert (await bob.expect(RESUMED))["d"]["complete"] is False
+    answer = await bob.ask(ASK_MESSAGES, {"conversation": kept["conversation"]})
+    assert [message["text"] for message in answer["d"]["messages"]] == ["kept"]
+    assert (await bob.write("alice", "and on"))["seq"] == 2
+    await bob.close()

@@ -1,0 +1,199 @@
+"""Each limit of the service reached through real gRPC: the named refusal, and the metric."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import pytest
+from parley.messaging.v1 import messaging_pb2 as pb
+
+from messaging_service.settings import MessagingSettings
+from service_kit.clock import take_revision
+from service_kit.database import open_engine
+from tests.support.metrics import read_metric
+from tests.support.system import free_port
+
+INVALID, EXHAUSTED = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED
+METADATA = (("authorization", "Bearer the-service-credential"),)
+
+Metric = Callable[..., Awaitable[float | None]]
+
+
+@pytest.fixture
+def port() -> int:
+    """Where metrics are served."""
+    return free_port()
+
+
+@pytest.fixture
+def metric(port: int) -> Metric:
+    """Read one sample."""
+
+    async def read(name: str, **labels: str) -> float | None:
+        url = f"http://127.0.0.1:{port}/metrics"
+        return await asyncio.to_thread(read_metric, url, name, **labels)
+
+    return read
+
+
+def a_message(text: str = "x", **fields: Any) -> pb.CreateMessageRequest:
+    return pb.CreateMessageRequest(actor="a", to="b", text=text, **fields)
+
+
+@pytest.mark.parametrize(
+    ("limit", "method", "request_", "code", "why"),
+    [
+        ("text_limit", "CreateMessage", a_message("12345"), INVALID, "INVALID_ARGUMENT"),
+        ("subject_limit", "CreateMessage", a_message(subject="1234"), INVALID, "INVALID_ARGUMENT"),
+        (
+            "subject_limit",
+            "CreateConversation",
+            pb.CreateConversationRequest(participants=["a", "b"], subject="1234"),
+            INVALID,
+            "INVALID_ARGUMENT",
+        ),
+        (
+            "max_batch",
+            "GetMessages",
+            pb.GetMessagesRequest(message_ids=["m"] * 3),
+            INVALID,
+            "BATCH_TOO_LARGE",
+        ),
+        (
+            "max_waiting_items",
+            "BatchCreateMessages",
+            pb.BatchCreateMessagesRequest(requests=[a_message()] * 2),
+            EXHAUSTED,
+            "WRITER_OVERLOADED",
+        ),
+    ],
+)
+async def test_a_limit_refuses_by_name_and_is_counted(
+    serve: Any,
+    refused: Any,
+    port: int,
+    metric: Metric,
+    limit: str,
+    method: str,
+    request_: Any,
+    code: grpc.StatusCode,
+    why: str,
+) -> None:
+    """Whatever the call; and what the limit is set to is told as well."""
+    small = {"text_limit": 4, "subject_limit": 3, "max_batch": 2, "max_waiting_items": 1}
+    async with serve(metrics_port=port, **small) as client:
+        assert await metric("limit_reached_total", limit=limit) == 0
+        assert await metric("limit_value", limit=limit) == small[limit]
+        await refused(client.call(method, request_), code, why)
+        assert await metric("limit_reached_total", limit=limit) == 1
+        name = f"/parley.messaging.v1.MessagingService/{method}"
+        assert await metric("calls_total", method=name, code=code.name) == 1
+        assert await metric("call_seconds_count", method=name) == 1
+
+
+async def test_items_of_a_batch_are_counted_each(serve: Any, port: int, metric: Metric) -> None:
+    """Also those of a call that ends well."""
+    async with serve(metrics_port=port, text_limit=4, openings_per_hour=1) as client:
+        requests = [a_message(), a_message("12345"), a_message(subject="s"), a_message("12345")]
+        await client.call("BatchCreateMessages", pb.BatchCreateMessagesRequest(requests=requests))
+        assert await metric("limit_reached_total", limit="text_limit") == 2
+        assert await metric("limit_reached_total", limit="openings_per_hour") == 1
+        name = "/parley.messaging.v1.MessagingService/BatchCreateMessages"
+        assert await metric("calls_total", method=name, code="OK") == 1
+
+
+async def test_a_page_is_no_larger_than_its_limit(serve: Any, port: int, metric: Metric) -> None:
+    """Asking for more is no mistake (AIP-158): it is less, and counted."""
+    pages = {"conversations_page": 1, "messages_page": 1, "changes_page": 1}
+    async with serve(metrics_port=port, **pages) as client:
+        start = (await client.watch(["a"])).first.position
+        stored = [await client.say("a", to="b", subject=str(number)) for number in range(2)]
+        await client.say("a", conversation_id=stored[0].conversation_id)
+        for size, times in ((1, 0), (2, 1)):
+            conversations = await client.call(
+                "ListConversations", pb.ListConversationsRequest(actor="a", page_size=size)
+            )
+            messages = await client.call(
+                "ListMessages",
+                pb.ListMessagesRequest(
+                    actor="a", conversation_id=stored[0].conversation_id, page_size=size
+                ),
+            )
+            until = pb.Position(epoch=start.epoch, revision=3)
+            changes = await client.call(
+                "ListChanges",
+                pb.ListChangesRequest(user="a", after=start, until=until, page_size=size),
+            )
+            assert len(conversations.conversations) == len(messages.messages) == 1
+            assert len(changes.changes) == 1
+            for limit in pages:
+                assert await metric("limit_reached_total", limit=limit) == times
+
+
+async def test_a_transaction_takes_no_more_than_its_limit(
+    serve: Any, settings: MessagingSettings, port: int, metric: Metric
+) -> None:
+    """The rest goes with the next; nothing is refused."""
+    changes = {"max_transaction_items": 2, "database_lock_timeout_seconds": 10}
+    async with serve(metrics_port=port, **changes) as client:
+        await client.say("a", to="b")
+        other = open_engine(settings.database_url, "writer")
+        with other.connect() as holder, holder.begin():
+            take_revision(holder)
+            calls = [asyncio.ensure_future(client.say("a", str(i), to="b")) for i in range(7)]
+            # One transaction is waiting for the lock, with what had come by then.
+            while (await metric("writer_waiting_items") or 0) < 5:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.01)
+        other.dispose()
+        assert sorted([(await call).seq for call in calls]) == list(range(2, 9))
+        assert (await metric("limit_reached_total", limit="max_transaction_items") or 0) >= 2
+        assert await metric("writer_transaction_items_sum") == 8
+
+
+async def test_a_watcher_that_reads_nothing_lags_and_is_cut_off(
+    serve: Any, port: int, metric: Metric
+) -> None:
+    """Its lag is told by its name until then; the others are told everything."""
+    async with serve(metrics_port=port, watch_queue_events=20) as client:
+        slow = client.stub.Watch(pb.WatchRequest(watcher_name="slow"), metadata=METADATA)
+        first = await slow.read()
+        await client.call(
+            "UpdateWatch", pb.UpdateWatchRequest(watcher_id=first.watcher_id, add_users=["b"])
+        )
+        quick = await client.watch(["b"])
+        lagged = written = 0.0
+        while not await metric("limit_reached_total", limit="watch_queue_events"):
+            # What gRPC and the sockets hold has to be full before anything waits here.
+            requests = [a_message("x" * 4_000) for _ in range(15)]
+            await client.call(
+                "BatchCreateMessages", pb.BatchCreateMessagesRequest(requests=requests)
+            )
+            await quick.events(15)
+            written += 1
+            lagged = max(lagged, await metric("watch_lag_revisions", watcher="slow") or 0)
+            assert written < 500
+        assert lagged >= 1
+        assert await metric("watch_lag_revisions", watcher="slow") is None
+        assert await metric("watch_lag_revisions", watcher="test") == 0
+        assert await metric("watch_cut_offs_total", reason="WATCHER_TOO_SLOW") == 1
+        slow.cancel()
+
+
+async def test_a_call_without_the_credential_is_counted(
+    serve: Any, refused: Any, port: int, metric: Metric
+) -> None:
+    """Under no name that it gives itself, for it may give any."""
+    async with serve(metrics_port=port) as client:
+        unauthenticated = (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+        await refused(client.stub.GetMessages(pb.GetMessagesRequest(), timeout=5), *unauthenticated)
+        assert await metric("calls_total", method="refused", code="UNAUTHENTICATED") == 1
+
+
+async def test_the_address_of_the_metrics_is_a_setting(serve: Any, port: int) -> None:
+    """Loopback unless it is said; 127.0.0.2 is loopback as well, and another address."""
+    async with serve(metrics_port=port, metrics_host="127.0.0.2"):
+        url = f"http://127.0.0.2:{port}/metrics"
+        assert await asyncio.to_thread(read_metric, url, "watch_watchers") == 0
+        with pytest.raises(OSError, match="refused"):
+            await asyncio.to_thread(read_metric, f"http://127.0.0.1:{port}/metrics", "x")

@@ -1,0 +1,192 @@
+"""A service that is nothing but its own rules, tables, operations, queries and contract."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from google.rpc import error_details_pb2, status_pb2
+
+from service_kit.clock import Position
+from service_kit.database import open_engine
+from service_kit.migrations import NotMigrated
+from service_kit.positions import read_followed
+from service_kit.server import probe_health
+from service_kit.service import Resources, running
+from tests.support.system import free_port
+from tests.support.tally.running import METADATA, SECRET, RunningTally, run_tally
+from tests.support.tally.service import (
+    SERVICE,
+    SOURCE,
+    TallyServicer,
+    TallySettings,
+    find_sum,
+    messages,
+    metadata,
+)
+from tests.support.waiting import until
+
+NewSettings = Callable[[], TallySettings]
+
+
+def details(error: grpc.aio.AioRpcError) -> status_pb2.Status:
+    trailing = dict(error.trailing_metadata() or ())
+    return status_pb2.Status.FromString(trailing["grpc-status-details-bin"])
+
+
+async def test_a_service_has_what_all_services_have(tally: RunningTally) -> None:
+    """Commands, a stream, changes and health, behind the credential."""
+    stream = tally.stub.Watch(messages.WatchRequest(watcher_name="test"), metadata=METADATA)
+    first = await stream.read()
+    await tally.call(
+        "UpdateWatch",
+        messages.UpdateWatchRequest(watcher_id=first.watcher_id, add_users=["apples"]),
+    )
+    assert (await tally.add("pears", 3)).sum == 3
+    assert (await tally.add("apples", 5)).sum == 5
+    async with asyncio.timeout(5):
+        while not (response := await stream.read()).events:
+            continue
+    assert [one.added.amount for one in response.events] == [5]
+    changes = await tally.call(
+        "ListChanges",
+        messages.ListChangesRequest(user="apples", after=first.position, until=response.position),
+    )
+    assert [one.revision for one in changes.changes] == [response.position.revision]
+    assert await probe_health(tally.target, SECRET)
+    assert not await probe_health(tally.target, "wrong")
+
+
+async def test_a_refusal_tells_how_things_really_stand(tally: RunningTally) -> None:
+    """Its own reason has the code of the service's table, and the present state is packed in."""
+    await tally.add("apples", 5)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await tally.add("apples", 1, base=4)
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+    info, current = error_details_pb2.ErrorInfo(), messages.Tally()
+    found = details(caught.value).details
+    assert found[0].Unpack(info)
+    assert found[1].Unpack(current)
+    assert (info.reason, info.domain) == ("STALE_SUM", "tally.parley")
+    assert (current.name, current.sum) == ("apples", 5)
+
+
+async def test_a_refused_argument_needs_no_row_in_the_table(tally: RunningTally) -> None:
+    """What all services refuse has its code from the kit."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await tally.add("apples", 0)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    violation = error_details_pb2.BadRequest()
+    assert details(caught.value).details[1].Unpack(violation)
+    assert violation.field_violations[0].field == "amount"
+
+
+def test_what_the_kit_gives_to_migrations_makes_its_tables(new_settings: NewSettings) -> None:
+    """The clock and the positions of a migrated database are the tables that the kit uses."""
+    engine = open_engine(new_settings().database_url, "reader")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+async def test_an_unmigrated_database_is_not_served(empty_database: str, tmp_path: Path) -> None:
+    """It is told before anything listens."""
+    credentials = tmp_path / "key"
+    credentials.write_text(SECRET)
+    settings = TallySettings(
+        listen="127.0.0.1:0",
+        log_level="info",
+        database_url=empty_database,
+        credentials_file=credentials,
+    )
+    with pytest.raises(NotMigrated):
+        async with running(SERVICE, settings):
+            pass
+
+
+async def test_what_lives_beside_the_calls_outlives_them(new_settings: NewSettings) -> None:
+    """It is there before the service listens, and can still write when calls have ended."""
+    settings = new_settings().model_copy(update={"listen": f"127.0.0.1:{free_port()}"})
+    seen: list[object] = []
+
+    @asynccontextmanager
+    async def beside(resources: Resources[TallySettings]) -> AsyncIterator[TallyServicer]:
+        seen.append(await probe_health(settings.listen, SECRET))
+        yield TallyServicer(resources)
+        seen.append(await probe_health(settings.listen, SECRET))
+        seen.append(await resources.writer.submit(lambda _transaction, items: list(items), ["x"]))
+
+    async with running(replace(SERVICE, servicer=beside), settings):
+        assert await probe_health(settings.listen, SECRET)
+    assert seen == [False, False, ["x"]]
+
+
+# --- As processes ------------------------------------------------------------------------------
+
+
+def environment(settings: TallySettings, **changes: object) -> dict[str, str]:
+    given = settings.model_dump(include={"listen", "database_url", "credentials_file"}) | changes
+    return {
+        **os.environ,
+        **{f"PARLEY_TALLY_{name.upper()}": str(value) for name, value in given.items()},
+    }
+
+
+def command(name: str) -> list[str]:
+    return [sys.executable, "-m", "tests.support.tally.service", name]
+
+
+def test_the_commands_have_exit_codes(new_settings: NewSettings) -> None:
+    """Migrating twice is 0, the health of what does not run is 1, a bad setting is 2."""
+    good = environment(new_settings(), listen=f"127.0.0.1:{free_port()}")
+    for name, given, code in (
+        ("migrate", good, 0),
+        ("health", good, 1),
+        ("serve", good | {"PARLEY_TALLY_MAX_BATCH": "0"}, 2),
+    ):
+        ended = subprocess.run(
+            command(name), env=given, check=False, capture_output=True, timeout=30
+        )
+        assert ended.returncode == code, ended.stderr
+
+
+async def test_a_killed_follower_applies_everything_once(
+    new_settings: NewSettings,
+) -> None:
+    """However often it is killed in the midst of it, in the end it has all, and nothing twice."""
+    own = new_settings()
+    reading = open_engine(own.database_url, "reader")
+
+    def followed() -> tuple[int, Position | None]:
+        with reading.connect() as connection:
+            return find_sum(connection, "apples"), read_followed(connection, SOURCE)
+
+    async with run_tally(new_settings()) as source:
+        given = environment(own, follow_target=source.target)
+        for _ in range(4):
+            before, _position = followed()
+            process = await asyncio.create_subprocess_exec(*command("serve"), env=given)
+            try:
+                # It lives for as long as it takes to get further, and dies while more comes.
+                async with asyncio.timeout(30):
+                    while followed()[0] <= before:
+                        await asyncio.gather(*(source.add("apples", 1) for _ in range(20)))
+            finally:
+                process.send_signal(signal.SIGKILL)
+                await process.wait()
+        total = (await source.add("apples", 1)).sum
+        async with run_tally(own.model_copy(update={"follow_target": source.target})):
+            position = source.resources.hub.position
+            await until(lambda: followed()[1] == position, 30)
+        assert followed() == (total, position)
+    reading.dispose()

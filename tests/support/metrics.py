@@ -1,0 +1,16 @@
+"""What a process tells Prometheus."""
+
+import urllib.request
+
+from prometheus_client.parser import text_string_to_metric_families
+
+
+def read_metric(url: str, name: str, **labels: str) -> float | None:
+    """The present value of one sample at the address of metrics; None when there is none."""
+    with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - our own address
+        text = response.read().decode()
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name == name and sample.labels == labels:
+                return sample.value
+    return None

@@ -1,0 +1,31 @@
+"""The clock, the positions, and what was added."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from service_kit.database import TEXT
+from service_kit.migrations import make_clock, make_positions
+
+revision = "0001"
+down_revision: str | None = None
+branch_labels: str | None = None
+depends_on: str | None = None
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    make_clock()
+    make_positions()
+    op.create_table(
+        "additions",
+        sa.Column("revision", sa.BigInteger, primary_key=True),
+        sa.Column("number", sa.BigInteger, primary_key=True),
+        sa.Column("name", TEXT, nullable=False),
+        sa.Column("amount", sa.BigInteger, nullable=False),
+    )
+
+
+def downgrade() -> None:
+    """Drop them."""
+    for table in ("additions", "positions", "clock"):
+        op.drop_table(table)

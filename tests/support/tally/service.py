@@ -1,0 +1,290 @@
+"""The smallest service: named numbers that are added up, and that can follow another of its kind.
+
+It has what a service has of its own (rules, tables, operations, queries, contract, translation) and
+no line of what the kit gives.
+"""
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import grpc
+from pydantic_settings import SettingsConfigDict
+from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, bindparam, select
+
+from service_kit import changes
+from service_kit.background import background
+from service_kit.changes import ChangePage
+from service_kit.clock import Position, add_clock
+from service_kit.database import TEXT, bulk_insert
+from service_kit.failures import Failures
+from service_kit.follower import Follower, FollowerMetrics, Source
+from service_kit.interceptors import read_credentials
+from service_kit.positions import add_positions, advance
+from service_kit.rules import Refusal, check_user, invalid
+from service_kit.service import Resources, Service, main
+from service_kit.servicer import accepted, watch, write_one
+from service_kit.settings import ServiceSettings
+from service_kit.writer import Transaction
+
+messages: Any
+methods: Any
+messages, methods = grpc.protos_and_services("tests/support/tally/tally.proto")
+
+SOURCE = "another tally"
+
+
+class TallySettings(ServiceSettings):
+    """With a target it follows another tally, which accepts the first of its own credentials."""
+
+    model_config = SettingsConfigDict(env_prefix="PARLEY_TALLY_")
+
+    follow_target: str = ""
+
+
+# --- Rules -------------------------------------------------------------------------------------
+
+
+class Tally(NamedTuple):
+    """A name and its sum."""
+
+    name: str
+    sum: int
+
+
+class Added(NamedTuple):
+    """An amount was added, which is the event."""
+
+    name: str
+    amount: int
+
+
+class Add(NamedTuple):
+    """Add an amount, if `base` is the sum or None."""
+
+    name: str
+    amount: int
+    base: int | None = None
+
+
+def decide(command: Add, tally: Tally) -> Tally | Refusal:
+    """Add, unless the sum is another one than the command was meant for."""
+    if command.base not in {None, tally.sum}:
+        return Refusal("STALE_SUM", "the sum is another one by now", current=tally)
+    return Tally(tally.name, tally.sum + command.amount)
+
+
+# --- Tables ------------------------------------------------------------------------------------
+
+metadata = MetaData()
+add_clock(metadata)
+add_positions(metadata)
+additions = Table(
+    "additions",
+    metadata,
+    Column("revision", BigInteger, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("name", TEXT, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+)
+_OF_NAME = select(additions.c.amount).where(additions.c.name == bindparam("name"))
+_CHANGED = (
+    select(additions)
+    .where(additions.c.revision > bindparam("after"), additions.c.revision <= bindparam("until"))
+    .order_by(additions.c.revision, additions.c.number)
+)
+
+
+# --- Operations and queries --------------------------------------------------------------------
+
+
+def find_sum(connection: Connection, name: str) -> int:
+    """Add up."""
+    return sum(connection.execute(_OF_NAME, {"name": name}).scalars())
+
+
+def store(transaction: Transaction, found: Sequence[Added]) -> None:
+    """Store what is added, after all that this transaction has added before."""
+    numbers = count(len(transaction.events))
+    rows = [(transaction.revision, next(numbers), *added) for added in found]
+    bulk_insert(transaction.connection, additions, tuple(additions.c.keys()), rows)
+    for added in found:
+        transaction.emit((added.name,), added)
+
+
+def add(transaction: Transaction, commands: Sequence[Add]) -> list[Tally | Refusal]:
+    """Add amounts, one after the other."""
+    outcomes: list[Tally | Refusal] = []
+    for command in commands:
+        refusal = check_user("name", command.name)
+        if refusal is None and command.amount == 0:
+            refusal = invalid("amount", "is zero")
+        if refusal is not None:
+            outcomes.append(refusal)
+            continue
+        sum_ = find_sum(transaction.connection, command.name)
+        outcome = decide(command, Tally(command.name, sum_))
+        if isinstance(outcome, Tally):
+            store(transaction, [Added(command.name, command.amount)])
+        outcomes.append(outcome)
+    return outcomes
+
+
+class Followed(NamedTuple):
+    """What another tally said of one revision."""
+
+    position: Position
+    found: Sequence[Added]
+
+
+def follow(transaction: Transaction, commands: Sequence[Followed]) -> list[bool]:
+    """Add what was added elsewhere, once; tells whether it was the first time."""
+    outcomes: list[bool] = []
+    for position, found in commands:
+        first = advance(transaction, SOURCE, position)
+        if first:
+            store(transaction, found)
+        outcomes.append(first)
+    return outcomes
+
+
+def list_changes(
+    connection: Connection,
+    name: str | None,
+    after: Position,
+    until: Position,
+    page_size: int,
+    page_token: str,
+    most: int,
+) -> ChangePage[Added] | Refusal:
+    """What was added to a name, or to any."""
+    read = partial(_changes, connection, name)
+    return changes.list_changes(connection, after, until, page_size, page_token, most, read)
+
+
+def _changes(
+    connection: Connection, name: str | None, after: int, until: int, most: int | None
+) -> list[tuple[int, Added]]:
+    rows = connection.execute(_CHANGED, {"after": after, "until": until})
+    return [
+        (row.revision, Added(row.name, row.amount)) for row in rows if name in {None, row.name}
+    ][:most]
+
+
+# --- Translation -------------------------------------------------------------------------------
+
+
+def _position(given: Position) -> Any:
+    return messages.Position(**given._asdict())
+
+
+def _tally(given: Any) -> Any:
+    return messages.Tally(**given._asdict())
+
+
+def _event(recipients: tuple[str, ...], given: Any) -> Any:
+    return messages.Event(recipients=recipients, added=messages.Added(**given._asdict()))
+
+
+def _watch_response(watcher_id: str, position: Position, events: list[Any]) -> Any:
+    return messages.WatchResponse(
+        watcher_id=watcher_id, position=_position(position), events=events
+    )
+
+
+FAILURES = Failures(
+    "tally.parley", {"STALE_SUM": grpc.StatusCode.FAILED_PRECONDITION}, pack_current=_tally
+)
+
+
+class TallyServicer:
+    """Serves the contract."""
+
+    def __init__(self, resources: Resources[TallySettings]) -> None:
+        self._resources = resources
+
+    async def Add(self, request: Any, _context: Any) -> Any:  # noqa: N802, the contract's name
+        base = request.base if request.HasField("base") else None
+        command = Add(request.name, request.amount, base)
+        return messages.AddResponse(
+            tally=_tally(await write_one(self._resources.writer, add, command))
+        )
+
+    def Watch(self, request: Any, _context: Any) -> AsyncIterator[Any]:  # noqa: N802, as above
+        return watch(
+            self._resources.hub,
+            request.watcher_name,
+            _watch_response,
+            everything=request.everything,
+        )
+
+    async def UpdateWatch(self, request: Any, _context: Any) -> Any:  # noqa: N802, as above
+        position = self._resources.hub.update(
+            request.watcher_id, request.add_users, request.remove_users
+        )
+        return messages.UpdateWatchResponse(position=_position(position))
+
+    async def ListChanges(self, request: Any, _context: Any) -> Any:  # noqa: N802, as above
+        page = accepted(
+            await self._resources.readers.run(
+                list_changes,
+                None if request.everything else request.user,
+                Position(request.after.epoch, request.after.revision),
+                Position(request.until.epoch, request.until.revision),
+                request.page_size,
+                request.page_token,
+                self._resources.settings.changes_page,
+            )
+        )
+        change = messages.ListChangesResponse.Change
+        return messages.ListChangesResponse(
+            complete=page.complete,
+            changes=[
+                change(revision=one.revision, events=[_event((), event) for event in one.events])
+                for one in page.changes
+            ],
+            next_page_token=page.next_page_token,
+        )
+
+
+# --- The process -------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def servicer(resources: Resources[TallySettings]) -> AsyncIterator[TallyServicer]:
+    """Give what serves the calls, and follow another tally if there is one."""
+    settings = resources.settings
+    works = {}
+    if settings.follow_target:
+
+        async def apply(position: Position, events: Sequence[Any]) -> None:
+            found = [Added(one.added.name, one.added.amount) for one in events]
+            accepted(*await resources.writer.submit(follow, [Followed(position, found)]))
+
+        credential = read_credentials(settings.credentials_file)[0]
+        source = Source(
+            SOURCE, settings.follow_target, credential, messages, methods.TallyServiceStub
+        )
+        metrics = FollowerMetrics(resources.registry)
+        works["follow"] = Follower("tally", source, resources.readers, apply, metrics).run
+    async with background(works, resources.registry):
+        yield TallyServicer(resources)
+
+
+SERVICE = Service(
+    name="tally",
+    settings=TallySettings,
+    contract=messages.DESCRIPTOR.services_by_name["TallyService"],
+    migrations=Path(__file__).parent / "migrations",
+    failures=FAILURES,
+    encode=_event,
+    servicer=servicer,
+    add_servicer=methods.add_TallyServiceServicer_to_server,
+)
+
+if __name__ == "__main__":
+    sys.exit(main(SERVICE))
