@@ -15,7 +15,7 @@ from command_line import tokens
 from command_line.chat import Chat, Talk
 from command_line.console import CommandError, complain, say
 from command_line.folder import DataFolder
-from command_line.parts import Address
+from command_line.parts import SERVICES, Address
 from command_line.play import play
 from command_line.probes import free_port, port_is_free
 from command_line.screen import Screen
@@ -63,7 +63,8 @@ def announce(folder: DataFolder, address: Address, subject: str = "") -> None:
     say(f"  chat     {program} chat --as alice --with bob{about} {data}")
     say(f"           {program} chat --as bob --with alice{about} {data}")
     say(f"  logs     {folder.log('edge')}")
-    say(f"           {folder.log('messaging')}")
+    for name in SERVICES:
+        say(f"           {folder.log(name)}")
     say("  Ctrl-C stops everything.")
 
 
@@ -78,9 +79,9 @@ def up(
 ) -> None:
     """Serve until Ctrl-C, with everything kept in a data folder.
 
-    The first start makes the folder and its secrets. The database is brought up to date, the
-    messaging service and the edge are started as processes and waited for, and started again
-    when they die. SIGINT and SIGTERM stop them in order, the edge first, with exit code 0; a
+    The first start makes the folder and its secrets. The databases are brought up to date, the
+    services and the edge are started as processes and waited for, and started again when they
+    die. SIGINT and SIGTERM stop them in order, the edge first, with exit code 0; a
     second Ctrl-C kills them at once. Settings of the parts (PARLEY_EDGE_..., PARLEY_MESSAGING_...)
     are taken from the environment.
 
@@ -231,7 +232,7 @@ def chat(
 
 @application.command()
 def migrate(data: Data = DEFAULT_DATA, log_level: Level = LogLevel.INFO) -> None:
-    """Bring a data folder's database up to date.
+    """Bring a data folder's databases up to date.
 
     `parley up` does this by itself. It is refused while the folder is being served.
 
@@ -244,7 +245,8 @@ def migrate(data: Data = DEFAULT_DATA, log_level: Level = LogLevel.INFO) -> None
     with folder.locked():
         folder.prepare()
         asyncio.run(migrate_database(folder, log_level.value))
-    say(f"{folder.database} is up to date")
+    for name in SERVICES:
+        say(f"{folder.database(name)} is up to date")
 
 
 def main() -> None:

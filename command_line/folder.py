@@ -1,6 +1,6 @@
-"""The data folder: one database, two secrets, logs, a lock, and the address while served.
+"""The data folder: databases, two secrets, logs, a lock, and the address while served.
 
-DIR/messaging.sqlite3     the messages
+DIR/<service>.sqlite3     the database of each service
 DIR/secrets/token.key     signs the tokens of people (0600)
 DIR/secrets/service.key   the credential that the parts show each other (0600)
 DIR/logs/<part>.log       standard output and error of each part
@@ -38,9 +38,9 @@ class DataFolder:
             raise CommandError(f"the data folder's path may not contain '?': {absolute}", 2)
         return cls(absolute)
 
-    @property
-    def database(self) -> Path:
-        return self.path / "messaging.sqlite3"
+    def database(self, service: str) -> Path:
+        """The database of this service."""
+        return self.path / f"{service}.sqlite3"
 
     @property
     def token_secret(self) -> Path:

@@ -10,6 +10,11 @@ from command_line.folder import DataFolder
 from command_line.keeper import Part
 from command_line.probes import grpc_is_healthy, http_is_ready
 
+SERVICES = ("messaging",)
+"""In the order in which they start. The name of a service is that of its module, `<name>_service`,
+of its settings, `PARLEY_<NAME>_...`, of its database and log in the data folder, and of the edge's
+setting that says where it is."""
+
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # Only compared.
 
 
@@ -44,33 +49,39 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {**os.environ, "PYTHONUNBUFFERED": "1", **settings}
 
 
-def messaging_settings(folder: DataFolder, target: str, log_level: str) -> dict[str, str]:
-    """What the messaging service is told, for serving and for migrating alike."""
-    return {
-        "PARLEY_MESSAGING_LISTEN": target,
-        "PARLEY_MESSAGING_DATABASE_URL": f"sqlite:///{folder.database}",
-        "PARLEY_MESSAGING_CREDENTIALS_FILE": str(folder.service_credential),
-        "PARLEY_MESSAGING_LOG_LEVEL": log_level,
+def service_command(name: str, command: str) -> tuple[str, ...]:
+    """A command of a service: serve or migrate."""
+    return python(f"{name}_service", command)
+
+
+def service_settings(name: str, folder: DataFolder, target: str, log_level: str) -> dict[str, str]:
+    """What a service is told, for serving and for migrating alike."""
+    settings = {
+        "LISTEN": target,
+        "DATABASE_URL": f"sqlite:///{folder.database(name)}",
+        "CREDENTIALS_FILE": str(folder.service_credential),
+        "LOG_LEVEL": log_level,
     }
+    return {f"PARLEY_{name.upper()}_{setting}": value for setting, value in settings.items()}
 
 
-def messaging(folder: DataFolder, target: str, log_level: str) -> Part:
-    """The messaging service on the folder's database, at this loopback target."""
+def service(name: str, folder: DataFolder, target: str, log_level: str) -> Part:
+    """A service on its database in the folder, at this loopback target."""
     return Part(
-        name="messaging",
-        command=python("messaging_service", "serve"),
-        environment=environment(messaging_settings(folder, target, log_level)),
-        log=folder.log("messaging"),
+        name=name,
+        command=service_command(name, "serve"),
+        environment=environment(service_settings(name, folder, target, log_level)),
+        log=folder.log(name),
         healthy=partial(grpc_is_healthy, target, folder.service_credential),
     )
 
 
-def edge(folder: DataFolder, address: Address, messaging_target: str, log_level: str) -> Part:
-    """The edge at this address, in front of that messaging service."""
+def edge(folder: DataFolder, address: Address, targets: Mapping[str, str], log_level: str) -> Part:
+    """The edge at this address, in front of the services, whose targets are given by name."""
     settings = {
         "PARLEY_EDGE_HOST": address.host,
         "PARLEY_EDGE_PORT": str(address.port),
-        "PARLEY_EDGE_MESSAGING_TARGET": messaging_target,
+        **{f"PARLEY_EDGE_{name.upper()}_TARGET": target for name, target in targets.items()},
         "PARLEY_EDGE_CREDENTIAL_FILE": str(folder.service_credential),
         "PARLEY_EDGE_TOKEN_SECRET_FILE": str(folder.token_secret),
         "PARLEY_EDGE_LOG_LEVEL": log_level,

@@ -20,11 +20,16 @@ Play = Callable[[], Awaitable[None]]
 
 
 async def migrate(folder: DataFolder, log_level: str) -> None:
-    """Brings the folder's database to the present shape. Call it with the lock held."""
+    """Brings the folder's databases to the present shape. Call it with the lock held."""
+    for name in parts.SERVICES:
+        await _migrate(name, folder, log_level)
+
+
+async def _migrate(name: str, folder: DataFolder, log_level: str) -> None:
     # Nothing listens while migrating, but the settings are checked as a whole.
-    settings = parts.messaging_settings(folder, "127.0.0.1:1", log_level)
-    command = parts.python("messaging_service", "migrate")
-    log = folder.log("messaging")
+    settings = parts.service_settings(name, folder, "127.0.0.1:1", log_level)
+    log = folder.log(name)
+    command = parts.service_command(name, "migrate")
     process = await spawn(command, parts.environment(settings), log)
     try:
         async with asyncio.timeout(MIGRATED_WITHIN):
@@ -37,7 +42,8 @@ async def migrate(folder: DataFolder, log_level: str) -> None:
             await process.wait()
     if return_code != 0:
         raise CommandError(
-            f"the migration of {folder.database} failed.\n  The end of its log, {log}:\n{tail(log)}"
+            f"the migration of {folder.database(name)} failed.\n"
+            f"  The end of its log, {log}:\n{tail(log)}"
         )
 
 
@@ -112,8 +118,10 @@ async def start(
     supervisor: Supervisor, folder: DataFolder, address: Address, log_level: str
 ) -> None:
     """Migrates, then starts the services and last the edge; each is healthy before the next."""
-    say("the database is brought up to date")
+    say("the databases are brought up to date")
     await migrate(folder, log_level)
-    target = f"127.0.0.1:{free_port()}"
-    await supervisor.start(parts.messaging(folder, target, log_level))
-    await supervisor.start(parts.edge(folder, address, target, log_level))
+    targets: dict[str, str] = {}
+    for name in parts.SERVICES:
+        targets[name] = f"127.0.0.1:{free_port()}"
+        await supervisor.start(parts.service(name, folder, targets[name], log_level))
+    await supervisor.start(parts.edge(folder, address, targets, log_level))

@@ -118,7 +118,7 @@ def test_named_metrics_exist() -> None:
         for part in ("edge", "service_kit")
         for path in ROOT.glob(f"{part}/*.py")
     )
-    named = re.findall(r"`((?:parley_edge|writer|watch)_[a-z_]+[a-z])`", text)
+    named = re.findall(r"`((?:parley_edge|writer|watch|follower|background)_[a-z_]+[a-z])`", text)
     assert named
     for name in named:
         # Counters get their suffix from the client library, unless they have it already.
