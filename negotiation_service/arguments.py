@@ -105,8 +105,6 @@ def _check_creation(command: CreateService, limits: Limits) -> Refusal | None:
         return invalid("offer_ttl_seconds", f"is not one of {shortest} to {longest}")
     return (
         check_line("title", command.title, limits.title, "title_limit")
-        or check_text(
-            "description", command.description, limits.description, "description_limit"
-        )
+        or check_text("description", command.description, limits.description, "description_limit")
         or check_money("price", command.price, limits)
     )
