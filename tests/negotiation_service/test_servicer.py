@@ -68,12 +68,12 @@ async def test_a_service_goes_from_its_offer_to_the_notes(client: Any) -> None:
     assert {(one.title, one.conversation_id) for one in listed.events} == {
         (shown.title, shown.conversation_id)
     }
-    page = await client.call(pb.ListServicesRequest(actor="ann"))
+    page = await client.call("ListServices", pb.ListServicesRequest(actor="ann"))
     by_conversation = await client.call(
         "BatchGetServices",
         pb.BatchGetServicesRequest(actor="ann", conversation_ids=[shown.conversation_id]),
     )
-    alone = await client.call(pb.GetServiceRequest(actor="ann", service_id=shown.id))
+    alone = await client.call("GetService", pb.GetServiceRequest(actor="ann", service_id=shown.id))
     assert list(page.services) == list(by_conversation.services) == [alone.service]
     assert alone.service.version == len(causes)
 
