@@ -10,10 +10,10 @@ BENCH ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
-PACKAGES := bench command_line edge messaging_service service_kit
+PACKAGES := bench command_line edge messaging_service negotiation_service service_kit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check protos bench crash
+.PHONY: help setup demo up test nightly check protos bench crash
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ test: $(READY) ## Run all tests
 
 crash: $(READY) ## Kill parts while people talk (KILLS=20 DATABASE=sqlite TALKERS=20)
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE) --talkers $(TALKERS)
+
+nightly: $(READY) ## Try the rules of negotiation out for 100,000 steps (some minutes)
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/negotiation_service/test_machine.py
 
 check: $(READY) ## Lint, format, types, import rules, contracts, documents
 	$(BIN)/ruff check

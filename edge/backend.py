@@ -31,6 +31,8 @@ _CHANNEL_OPTIONS = [
     # What a person missed, or one commit for many, may be far more than the 4 MiB of default. The
     # service bounds both; refusing to read them would only have them sent again.
     ("grpc.max_receive_message_length", 128 * 1024 * 1024),
+    # A refusal may carry the whole state that the command was not meant for.
+    ("grpc.max_metadata_size", 64 * 1024),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),

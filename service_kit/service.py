@@ -28,7 +28,7 @@ from service_kit.limits import ReachedLimits
 from service_kit.readers import Readers
 from service_kit.server import Server, probe_health, wait_for_signal
 from service_kit.settings import KIT_LIMITS, ServiceSettings, load, stop
-from service_kit.watch import WatchHub
+from service_kit.watch import Encode, WatchHub
 from service_kit.writer import Writer
 
 SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
@@ -52,7 +52,8 @@ class Service(Generic[SettingsType]):
     """What a service says of itself.
 
     `contract` names it to callers, and `encode(recipients, event)` makes the contract's message of
-    an event. `servicer` gives what serves the calls and keeps what lives beside it: it is entered
+    an event, another one for watchers of everything if there is an `encode_for_everything`.
+    `servicer` gives what serves the calls and keeps what lives beside it: it is entered
     before the first call and left after the last, while the writer still writes. `add_servicer` is
     the function that was generated with the contract. `limits` are the settings of its own that are
     counted when they are reached.
@@ -63,10 +64,11 @@ class Service(Generic[SettingsType]):
     contract: ServiceDescriptor
     migrations: Path
     failures: Failures
-    encode: Callable[[tuple[str, ...], object], object]
+    encode: Encode
     servicer: Callable[[Resources[SettingsType]], AbstractAsyncContextManager[Any]]
     add_servicer: Callable[[Any, grpc.aio.Server], None]
     limits: Sequence[str] = ()
+    encode_for_everything: Encode | None = None
 
     @property
     def module(self) -> str:
@@ -105,6 +107,7 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
     hub = WatchHub(
         position,
         service.encode,
+        encode_for_everything=service.encode_for_everything,
         queue_events=settings.watch_queue_events,
         progress_interval=settings.watch_progress_seconds,
         registry=registry,

@@ -22,6 +22,10 @@ REVISION_GAP = "REVISION_GAP"
 SHUTTING_DOWN = "SHUTTING_DOWN"
 
 
+Encode = Callable[[tuple[str, ...], object], object]
+"""Makes the contract's message of an event, for (recipients, event)."""
+
+
 class WatcherNotFound(KeyError):  # noqa: N818, the name says what is the case
     """No stream of that id is open here: watch anew."""
 
@@ -117,15 +121,17 @@ class WatchHub:
     """The watchers of one replica. All methods are called on one event loop.
 
     `position` is where the database stands when the hub is made. `encode(recipients, event)` is
-    called once for each event that anyone follows. Times are in seconds, `queue_events` bounds
-    each watcher's queue.
+    called once for each event of which a recipient is followed, `encode_for_everything` once for
+    each that watchers of everything are told; by default it is the same. Times are in seconds,
+    `queue_events` bounds each watcher's queue.
     """
 
     def __init__(
         self,
         position: Position,
-        encode: Callable[[tuple[str, ...], object], object],
+        encode: Encode,
         *,
+        encode_for_everything: Encode | None = None,
         queue_events: int = 20_000,
         progress_interval: float = 1.0,
         registry: CollectorRegistry | None = None,
@@ -134,6 +140,7 @@ class WatchHub:
         self._epoch = position.epoch
         self._revision = position.revision
         self._encode = encode
+        self._encode_for_everything = encode_for_everything or encode
         self._queue_events = queue_events
         self._reached = reached
         self._progress_interval = progress_interval
@@ -200,11 +207,13 @@ class WatchHub:
         """Follow and no longer follow; of the added, all events after the answer will come.
 
         The added who are in `quiet` do not count as followed because of this watcher; adding a user
-        again replaces that. Raises WatcherNotFound.
+        again replaces that. A watcher of everything is told them already. Raises WatcherNotFound.
         """
         watcher = self._watchers.get(watcher_id)
         if watcher is None:
             raise WatcherNotFound(watcher_id)
+        if watcher in self._followers_of_everything:
+            return self.position
         quiet = frozenset(quiet)
         before = self._counted((*remove, *add))
         self._unfollow(watcher, remove)
@@ -258,15 +267,19 @@ class WatchHub:
         followers = self._followers
         batches: dict[Watcher, list[object]] = {}
         for recipients, event in events:
-            followed = everywhere
+            followed: Set[Watcher] = _NOBODY
             for recipient in recipients:
                 watchers = followers.get(recipient)
                 if watchers is not None:
                     followed = followed | watchers if followed else watchers
-            if followed:
-                encoded = self._encode(recipients, event)
-                for watcher in followed:
-                    batches.setdefault(watcher, []).append(encoded)
+            for told, encode in (
+                (followed, self._encode),
+                (everywhere, self._encode_for_everything),
+            ):
+                if told:
+                    encoded = encode(recipients, event)
+                    for watcher in told:
+                        batches.setdefault(watcher, []).append(encoded)
         for watcher, batch in batches.items():
             if not watcher.put(Batch(self._revision, batch)):
                 self._reached("watch_queue_events")

@@ -10,11 +10,14 @@ from edge.metrics import LIMITS as EDGE_LIMITS
 from edge.settings import Settings as EdgeSettings
 from messaging_service.__main__ import SERVICE as MESSAGING
 from messaging_service.settings import MessagingSettings
+from negotiation_service.__main__ import SERVICE as NEGOTIATION
+from negotiation_service.settings import NegotiationSettings
 from service_kit.settings import KIT_LIMITS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-PARTS: tuple[type[BaseSettings], ...] = (EdgeSettings, MessagingSettings)
+SOURCES = ("edge", "messaging_service", "negotiation_service", "service_kit", "command_line")
+PARTS: tuple[type[BaseSettings], ...] = (EdgeSettings, MessagingSettings, NegotiationSettings)
 
 
 def prefix(part: type[BaseSettings]) -> str:
@@ -105,7 +108,7 @@ def test_every_module_stands_in_the_architecture() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
     modules = [
         path.relative_to(ROOT).as_posix()
-        for part in ("edge", "messaging_service", "service_kit", "command_line")
+        for part in SOURCES
         for path in (ROOT / part).rglob("*.py")
         if path.name != "__init__.py" and "migrations" not in path.parts
     ]
@@ -117,10 +120,10 @@ def test_named_metrics_exist() -> None:
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
     sources = "".join(
         path.read_text("utf-8")
-        for part in ("edge", "messaging_service", "service_kit")
+        for part in ("edge", "messaging_service", "negotiation_service", "service_kit")
         for path in ROOT.glob(f"{part}/*.py")
     )
-    prefixes = "parley_edge|presence|writer|watch|calls?|limit|follower|background"
+    prefixes = "parley_edge|presence|writer|watch|calls?|limit|follower|background|timers"
     named = re.findall(rf"`((?:{prefixes})_[a-z_]+[a-z])`", text)
     assert named
     for name in named:
@@ -143,6 +146,7 @@ def test_every_limit_of_the_architecture_is_counted() -> None:
     limits = {
         prefix(EdgeSettings): {*EDGE_LIMITS, "packets_burst"},
         prefix(MessagingSettings): {*KIT_LIMITS, *MESSAGING.limits},
+        prefix(NegotiationSettings): set(NEGOTIATION.limits),
     }
     for start, names in limits.items():
         assert set(re.findall(rf"{start}(\w+)", table)) == {name.upper() for name in names}

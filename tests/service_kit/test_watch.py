@@ -302,3 +302,19 @@ def test_nobody_is_lost_with_the_replica(hub: WatchHub, observed: Observed) -> N
     hub.update(hub.open("test").id, ["a"], ())
     hub.close()
     assert observed == [(["a"], [])]
+
+
+async def test_a_watcher_of_everything_is_told_in_its_own_words() -> None:
+    """What is encoded for those who follow people is not what is encoded for everything."""
+    hub = WatchHub(
+        Position("epoch", 5),
+        lambda to, event: (to, event),
+        encode_for_everything=lambda _to, event: event,
+    )
+    everything = hub.open("a service", everything=True)
+    hub.update(everything.id, ("a",), ())
+    _, followed = following(hub, "a")
+    hub.publish(6, [(("a",), "first"), (("b",), "second")])
+    assert await anext(aiter(everything)) == Batch(6, ["first", "second"])
+    assert await anext(followed) == Batch(6, [(("a",), "first")])
+    hub.close()

@@ -562,7 +562,9 @@ class ServiceEvent(_message.Message):
     service_id: _builtins.str
     conversation_id: _builtins.str
     number: _builtins.int
-    """Counts the events of the service as far as the reader may know."""
+    """Counts the events of the service as far as the reader may know. 0 in what users are told by a
+    stream or as changes, for what may be counted is another number for each: that of its view.
+    """
     cause: _builtins.str
     """What happened: "created", "countered", "agreed", "delivered", ... (docs/negotiation.md)."""
     by: _builtins.str
@@ -1269,7 +1271,7 @@ class ServiceChanged(_message.Message):
     VIEWS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def event(self) -> Global___ServiceEvent:
-        """As an internal service sees it: without a note."""
+        """Without a note, whoever is told."""
 
     @_builtins.property
     def views(self) -> _containers.RepeatedCompositeFieldContainer[Global___Service]:
@@ -1407,10 +1409,13 @@ class ListChangesRequest(_message.Message):
     UNTIL_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    EVERYTHING_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     """Empty: an internal service, which is told everything."""
     page_size: _builtins.int
     page_token: _builtins.str
+    everything: _builtins.bool
+    """Says that the user is left empty on purpose."""
     @_builtins.property
     def after(self) -> Global___Position:
         """Both of one epoch: changes with after < revision <= until."""
@@ -1425,10 +1430,11 @@ class ListChangesRequest(_message.Message):
         until: Global___Position | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        everything: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "page_size", b"page_size", "page_token", b"page_token", "until", b"until", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "everything", b"everything", "page_size", b"page_size", "page_token", b"page_token", "until", b"until", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -32,7 +32,8 @@ class NegotiationServiceStub:
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "negotiation.parley"; a refused
     argument adds a BadRequest. What an actor may not see is NOT_FOUND. A refusal because the deal
     stands otherwise than the command supposes (STALE_OFFER, INVALID_STATE and the like) adds the
-    Service as it stands, as the actor sees it. An empty actor, where a request says so, is an internal
+    Service as it stands, as the actor sees it: a client takes 64 KiB of metadata and not gRPC's default
+    of 8 (grpc.max_metadata_size), or it may see RESOURCE_EXHAUSTED instead. An empty actor, where a request says so, is an internal
     service that sees all but notes.
     """
 
@@ -121,7 +122,8 @@ class NegotiationServiceServicer:
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "negotiation.parley"; a refused
     argument adds a BadRequest. What an actor may not see is NOT_FOUND. A refusal because the deal
     stands otherwise than the command supposes (STALE_OFFER, INVALID_STATE and the like) adds the
-    Service as it stands, as the actor sees it. An empty actor, where a request says so, is an internal
+    Service as it stands, as the actor sees it: a client takes 64 KiB of metadata and not gRPC's default
+    of 8 (grpc.max_metadata_size), or it may see RESOURCE_EXHAUSTED instead. An empty actor, where a request says so, is an internal
     service that sees all but notes.
     """
 
@@ -310,7 +312,8 @@ class NegotiationService:
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "negotiation.parley"; a refused
     argument adds a BadRequest. What an actor may not see is NOT_FOUND. A refusal because the deal
     stands otherwise than the command supposes (STALE_OFFER, INVALID_STATE and the like) adds the
-    Service as it stands, as the actor sees it. An empty actor, where a request says so, is an internal
+    Service as it stands, as the actor sees it: a client takes 64 KiB of metadata and not gRPC's default
+    of 8 (grpc.max_metadata_size), or it may see RESOURCE_EXHAUSTED instead. An empty actor, where a request says so, is an internal
     service that sees all but notes.
     """
 

@@ -1,0 +1,80 @@
+"""The negotiation service: `python -m negotiation_service serve|migrate|health`."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from parley.negotiation.v1 import negotiation_pb2, negotiation_pb2_grpc
+
+from negotiation_service import messaging, translation
+from negotiation_service.currencies import load_currencies
+from negotiation_service.failures import FAILURES
+from negotiation_service.operations import operation
+from negotiation_service.servicer import NegotiationServicer
+from negotiation_service.settings import NegotiationSettings
+from negotiation_service.timers import Timers
+from service_kit.background import background
+from service_kit.interceptors import read_credentials
+from service_kit.service import Resources, Service, main
+
+
+@asynccontextmanager
+async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[NegotiationServicer]:
+    """Give what serves the calls; beside it live the timers and the connection to messaging."""
+    settings = resources.settings
+    limits = settings.limits(load_currencies())
+    carry_out = operation(limits)
+    timers = Timers(
+        resources.writer,
+        resources.readers,
+        carry_out,
+        batch=settings.timers_batch,
+        max_sleep_seconds=settings.timers_max_sleep_seconds,
+        reached=resources.limits.reached,
+        registry=resources.registry,
+    )
+    credential = read_credentials(settings.messaging_credential_file)[0]
+    async with (
+        messaging.dial(
+            settings.messaging_target,
+            credential,
+            settings.messaging_timeout_seconds,
+            resources.limits.reached,
+        ) as dialled,
+        background({"timers": timers.run}, resources.registry),
+    ):
+        yield NegotiationServicer(resources, limits, carry_out, timers, dialled)
+
+
+SERVICE = Service(
+    name="negotiation",
+    settings=NegotiationSettings,
+    contract=negotiation_pb2.DESCRIPTOR.services_by_name["NegotiationService"],
+    migrations=Path(__file__).parent / "migrations",
+    failures=FAILURES,
+    encode=translation.event,
+    encode_for_everything=translation.event_of_everything,
+    servicer=servicer,
+    add_servicer=negotiation_pb2_grpc.add_NegotiationServiceServicer_to_server,
+    limits=(
+        "max_price_minor",
+        "rounds_limit",
+        "amendments_limit",
+        "reopenings_limit",
+        "disputes_limit",
+        "submissions_limit",
+        "title_limit",
+        "description_limit",
+        "offer_note_limit",
+        "reason_limit",
+        "comment_limit",
+        "services_page",
+        "events_page",
+        "timers_batch",
+        "messaging_timeout_seconds",
+    ),
+)
+
+if __name__ == "__main__":
+    sys.exit(main(SERVICE))

@@ -1,0 +1,238 @@
+"""What a deal is: three regions side by side, the deal itself, the hold on it, and the notes.
+
+Prices are integers of minor units of the deal's one currency; times are milliseconds UTC.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a party is in a deal."""
+
+    PROVIDER = "provider"
+    CLIENT = "client"
+
+
+class State(StrEnum):
+    """Where the deal stands; the hold and the notes have regions of their own."""
+
+    OFFERED = "offered"
+    AGREED = "agreed"
+    DELIVERED = "delivered"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    CLOSED = "closed"
+
+
+FINAL = frozenset({State.COMPLETED, State.CANCELLED, State.CLOSED})
+
+
+class Timer(StrEnum):
+    """What time does to a deal, or reminds of; each runs at most once at a time."""
+
+    OFFER = "offer"
+    DELIVERY = "delivery"
+    COMPLETION = "completion"
+    CANCELLATION = "cancellation"
+    DISPUTE = "dispute"
+    NOTES = "notes"
+    OFFER_REMINDER = "offer_reminder"
+    DELIVERY_REMINDER = "delivery_reminder"
+    COMPLETION_REMINDER = "completion_reminder"
+    CANCELLATION_REMINDER = "cancellation_reminder"
+
+    @property
+    def reminds_of(self) -> "Timer | None":
+        """The timer that this one comes before; None when it is no reminder."""
+        return _REMINDS_OF.get(self)
+
+
+_REMINDS_OF = {
+    Timer.OFFER_REMINDER: Timer.OFFER,
+    Timer.DELIVERY_REMINDER: Timer.DELIVERY,
+    Timer.COMPLETION_REMINDER: Timer.COMPLETION,
+    Timer.CANCELLATION_REMINDER: Timer.CANCELLATION,
+}
+REMINDER_OF = {timer: reminder for reminder, timer in _REMINDS_OF.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A timer and when it is due. People were promised this time: settings do not change it."""
+
+    timer: Timer
+    due_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A price that somebody named; immutable, and numbered 1, 2, 3 ... within the deal."""
+
+    number: int
+    price: int
+    by: str
+    note: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The agreed price: `version` counts the agreements, `offer` is the one that was accepted."""
+
+    price: int
+    version: int
+    offer: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancellationRequest:
+    """One party asks the other to confirm that the deal is cancelled."""
+
+    by: str
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A dispute freezes the deal: at `since` all its timers stood still."""
+
+    dispute: str
+    opened_by: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Who is to have what of the agreed price; together they are all of it."""
+
+    provider_minor: int
+    client_minor: int
+
+
+class Outcome(StrEnum):
+    """How a dispute ends."""
+
+    RESUME = "resume"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    SPLIT = "split"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The end of a dispute. With RESUME nothing is settled: the deal goes on."""
+
+    dispute: str
+    outcome: Outcome
+    settlement: Settlement | None
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a party thinks of the other: 1 to 5. `submissions` counts this one and its edits."""
+
+    score: int
+    comment: str
+    at: int
+    submissions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What brought the deal to its final state; `by` is empty for time and moderation."""
+
+    cause: str
+    by: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """A deal as it stands after its events; `seq` counts them.
+
+    `offer` is the live one: of the bargaining in OFFERED, an amendment in AGREED. `rounds` counts
+    the price edits of the bargaining, `amendments` those after it. While a hold stands, the
+    `deadlines` are those that ran when it was placed.
+    """
+
+    id: str
+    conversation: str
+    provider: str
+    client: str
+    title: str
+    description: str
+    currency: str
+    exponent: int
+    offer_ttl: int
+    created_at: int
+    seq: int
+    state: State
+    rounds: int = 0
+    amendments: int = 0
+    offer: Offer | None = None
+    agreed: Agreement | None = None
+    reopenings: int = 0
+    cancellation: CancellationRequest | None = None
+    hold: Hold | None = None
+    rulings: tuple[Ruling, ...] = ()
+    ending: Ending | None = None
+    settlement: Settlement | None = None
+    provider_note: Note | None = None
+    client_note: Note | None = None
+    revealed_at: int | None = None
+    deadlines: tuple[Deadline, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still goes on; a conversation has at most one such deal."""
+        return self.state not in FINAL
+
+    @property
+    def offers(self) -> int:
+        """How many offers were made, which is the number of the newest."""
+        return 1 + self.rounds + self.amendments
+
+    @property
+    def parties(self) -> tuple[str, str]:
+        """The two whose deal it is."""
+        return (self.provider, self.client)
+
+    @property
+    def notes(self) -> tuple[Note | None, Note | None]:
+        """What the provider and the client wrote, sealed or not."""
+        return (self.provider_note, self.client_note)
+
+    @property
+    def disputes(self) -> int:
+        """How many disputes it has had, with the present one."""
+        return len(self.rulings) + (self.hold is not None)
+
+    def role(self, party: str) -> Role:
+        """Tell what a party is."""
+        return Role.PROVIDER if party == self.provider else Role.CLIENT
+
+    def peer(self, party: str) -> str:
+        """Give the other party."""
+        return self.client if party == self.provider else self.provider
+
+    def note_of(self, party: str) -> Note | None:
+        """Give the note that a party wrote, sealed or not."""
+        return self.provider_note if party == self.provider else self.client_note
+
+    def due_at(self, timer: Timer) -> int | None:
+        """Tell when a timer is due, or would be but for the hold; None when it does not run."""
+        for deadline in self.deadlines:
+            if deadline.timer is timer:
+                return deadline.due_at
+        return None
+
+    def ruling(self, dispute: str) -> Ruling | None:
+        """Give how a dispute ended; None for one that has not."""
+        for ruling in self.rulings:
+            if ruling.dispute == dispute:
+                return ruling
+        return None

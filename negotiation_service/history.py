@@ -1,0 +1,91 @@
+"""What a deal's events tell their readers, and what its past answers were."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from negotiation_service.entities import Deal, Note, Offer
+from negotiation_service.events import Cause, Event, Terms, replay
+from negotiation_service.limits import Limits
+from negotiation_service.views import INTERNAL, Snapshot, snapshot
+from service_kit.rules import Refusal
+
+
+class Entry(NamedTuple):
+    """An event in the eyes of a reader; `number` counts those that this reader may know of."""
+
+    deal: Deal
+    event: Event
+    number: int
+    note: Note | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceChanged:
+    """An event as it is told: `deal` is how the deal stands after the revision, at `now`."""
+
+    event: Event
+    deal: Deal
+    now: int
+    limits: Limits
+
+    def view(self, reader: str) -> Snapshot:
+        """Show the deal to a party."""
+        return show(self.deal, reader, self.now, self.limits)
+
+
+def show(deal: Deal, reader: str, now: int, limits: Limits) -> Snapshot:
+    """Show a deal to one who has been found to be a party, or INTERNAL."""
+    shown = snapshot(deal, reader, now, limits)
+    if isinstance(shown, Refusal):
+        raise TypeError(f"whoever is no party is refused earlier: {shown.reason}")
+    return shown
+
+
+def show_past(events: Sequence[Event], reader: str, limits: Limits) -> Snapshot:
+    """Show a deal to a party as it was after its first events, at the time of the last of them."""
+    deal = replay(events)
+    if deal is None:
+        raise TypeError("a deal has at least the event of its creation")
+    return show(deal, reader, events[-1].at, limits)
+
+
+def cause_by_command(events: Sequence[Event]) -> str:
+    """Tell what the last command did: the last event that no timer has caused."""
+    return next((event.cause for event in reversed(events) if event.timer is None), "")
+
+
+def read(deal: Deal, events: Sequence[Event], reader: str) -> list[Entry]:
+    """Give all of a deal's events that a reader may know of, numbered without a hole."""
+    visible = [event for event in events if _may_know(deal, event, reader)]
+    return [
+        Entry(deal, event, number, _note_for(event, reader))
+        for number, event in enumerate(visible, 1)
+    ]
+
+
+def tell(changed: ServiceChanged) -> Entry:
+    """Give an event as an internal service is told of it: with its number, without a note."""
+    return Entry(changed.deal, changed.event, changed.event.seq, None)
+
+
+def offer_of(event: Event) -> Offer | None:
+    """Give the offer that was made, accepted or ended; None for an event about none."""
+    if isinstance(event.details, Terms):
+        return Offer(1, event.details.price, event.by, "", event.at)
+    return event.details if isinstance(event.details, Offer) else None
+
+
+def offer_made(event: Event) -> Offer | None:
+    """Give the offer that came to be with an event."""
+    made = (Cause.CREATED, Cause.COUNTERED, Cause.REVISED, Cause.AMENDMENT_PROPOSED)
+    return offer_of(event) if event.cause in made else None
+
+
+def _may_know(deal: Deal, event: Event, reader: str) -> bool:
+    is_sealed = event.cause is Cause.NOTE_SUBMITTED and deal.revealed_at is None
+    return not is_sealed or reader in (event.by, INTERNAL)
+
+
+def _note_for(event: Event, reader: str) -> Note | None:
+    return event.details if isinstance(event.details, Note) and event.by == reader else None

@@ -1,0 +1,98 @@
+"""The settings of the negotiation service, from `PARLEY_NEGOTIATION_*` in the environment."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from negotiation_service.limits import DAY, HOUR, MINUTE, Limits
+from service_kit.settings import Count, Seconds, ServiceSettings
+
+Address = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
+Minutes = Annotated[float, Field(gt=0, le=525_600)]
+Hours = Annotated[float, Field(gt=0, le=87_600)]
+Days = Annotated[float, Field(gt=0, le=3_650)]
+# JSON's numbers are exact up to here in every client.
+Price = Annotated[int, Field(ge=1, le=2**53 - 1)]
+
+
+class NegotiationSettings(ServiceSettings):
+    """Limits are counts, and characters of texts; each duration names its unit."""
+
+    model_config = SettingsConfigDict(env_prefix="PARLEY_NEGOTIATION_")
+
+    listen: Address = "127.0.0.1:7102"
+
+    messaging_target: Address = "127.0.0.1:7101"
+    # Which messaging accepts; what this service accepts itself stands in `credentials_file`.
+    messaging_credential_file: Path
+    messaging_timeout_seconds: Seconds = 1.0
+
+    max_price_minor: Price = 10**12
+    rounds_limit: Count = 50
+    amendments_limit: Count = 50
+    reopenings_limit: Count = 3
+    disputes_limit: Count = 5
+    submissions_limit: Count = 100
+    title_limit: Count = 120
+    description_limit: Count = 4_000
+    offer_note_limit: Count = 500
+    reason_limit: Count = 500
+    comment_limit: Count = 2_000
+
+    offer_hours: Hours = 48.0
+    min_offer_minutes: Minutes = 5.0
+    max_offer_days: Days = 14.0
+    delivery_days: Days = 30.0
+    completion_days: Days = 7.0
+    cancellation_hours: Hours = 48.0
+    dispute_days: Days = 14.0
+    notes_days: Days = 14.0
+    offer_reminder_hours: Hours = 6.0
+    delivery_reminder_hours: Hours = 72.0
+    completion_reminder_hours: Hours = 24.0
+    cancellation_reminder_hours: Hours = 6.0
+
+    timers_batch: Count = 500
+    timers_max_sleep_seconds: Seconds = 10.0
+
+    services_page: Count = 100
+    events_page: Count = 200
+
+    @model_validator(mode="after")
+    def _check_offers(self) -> Self:
+        limits = self.limits({})
+        if not limits.min_offer_ttl <= limits.offer_ttl <= limits.max_offer_ttl:
+            raise ValueError("OFFER_HOURS is not between MIN_OFFER_MINUTES and MAX_OFFER_DAYS")
+        return self
+
+    def limits(self, currencies: Mapping[str, int]) -> Limits:
+        """Give the limits that the rules know."""
+        return Limits(
+            currencies=currencies,
+            max_price=self.max_price_minor,
+            rounds=self.rounds_limit,
+            amendments=self.amendments_limit,
+            reopenings=self.reopenings_limit,
+            disputes=self.disputes_limit,
+            submissions=self.submissions_limit,
+            title=self.title_limit,
+            description=self.description_limit,
+            offer_note=self.offer_note_limit,
+            reason=self.reason_limit,
+            comment=self.comment_limit,
+            offer_ttl=int(self.offer_hours * HOUR),
+            min_offer_ttl=int(self.min_offer_minutes * MINUTE),
+            max_offer_ttl=int(self.max_offer_days * DAY),
+            delivery=int(self.delivery_days * DAY),
+            completion=int(self.completion_days * DAY),
+            cancellation=int(self.cancellation_hours * HOUR),
+            dispute=int(self.dispute_days * DAY),
+            notes=int(self.notes_days * DAY),
+            offer_reminder=int(self.offer_reminder_hours * HOUR),
+            delivery_reminder=int(self.delivery_reminder_hours * HOUR),
+            completion_reminder=int(self.completion_reminder_hours * HOUR),
+            cancellation_reminder=int(self.cancellation_reminder_hours * HOUR),
+        )

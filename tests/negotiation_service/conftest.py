@@ -1,0 +1,254 @@
+"""A migrated database of each kind, and a negotiation service beside a messaging service.
+
+How long the rules are tried out: a few thousand steps, or with the profile nightly many more.
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import hypothesis
+import pytest
+from parley.messaging.v1 import messaging_pb2, messaging_pb2_grpc
+from parley.negotiation.v1 import negotiation_pb2 as pb
+from parley.negotiation.v1 import negotiation_pb2_grpc
+from sqlalchemy import Engine
+
+from messaging_service.__main__ import SERVICE as MESSAGING
+from messaging_service.settings import MessagingSettings
+from negotiation_service.__main__ import SERVICE
+from negotiation_service.settings import NegotiationSettings
+from service_kit.database import open_engine
+from service_kit.service import migrate, running
+from tests.support.postgresql import Postgresql
+from tests.support.serving import METADATA, SECRET, Database, Stream, check_refused
+
+hypothesis.settings.register_profile("nightly", max_examples=1_000, deadline=None)
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
+if PROFILE == "nightly":
+    hypothesis.settings.load_profile(PROFILE)
+
+MESSAGING_SECRET = "what-messaging-accepts"
+
+
+@pytest.fixture
+def profile() -> str:
+    """The name of the profile of Hypothesis that is asked for."""
+    return PROFILE
+
+
+def settings_of(folder: Path, database_url: str) -> NegotiationSettings:
+    """Settings with which tests do not wait for long."""
+    credentials = folder / "service.key"
+    credentials.write_text(f"{SECRET}\nthe-next-credential\n")
+    (folder / "messaging.key").write_text(MESSAGING_SECRET)
+    return NegotiationSettings(
+        listen="127.0.0.1:0",
+        database_url=database_url,
+        database_lock_timeout_seconds=1,
+        credentials_file=credentials,
+        messaging_credential_file=folder / "messaging.key",
+        grace_seconds=0,
+        log_level="info",
+        watch_progress_seconds=0.05,
+    )
+
+
+@pytest.fixture(scope="session")
+def migrated(postgresql: Postgresql, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a migrated database on PostgreSQL, to make others from."""
+    with postgresql.database() as name:
+        migrate(SERVICE, settings_of(tmp_path_factory.mktemp("migrated"), postgresql.url(name)))
+        yield name
+
+
+@pytest.fixture
+def settings(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[NegotiationSettings]:
+    """Settings of a migrated database of the test's own."""
+    if kind == "sqlite":
+        made = settings_of(tmp_path, f"sqlite:///{tmp_path / 'negotiation.sqlite3'}")
+        migrate(SERVICE, made)
+        yield made
+        return
+    server: Postgresql = request.getfixturevalue("postgresql")
+    with server.database(template=request.getfixturevalue("migrated")) as name:
+        yield settings_of(tmp_path, server.url(name))
+
+
+@pytest.fixture
+def engine(settings: NegotiationSettings) -> Iterator[Engine]:
+    """The writing engine of the database, for tests without a server."""
+    opened = open_engine(settings.database_url, "writer")
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def database(engine: Engine) -> Database:
+    """A database to run operations on."""
+    return Database(engine)
+
+
+@pytest.fixture
+async def messaging(tmp_path: Path) -> AsyncIterator[Any]:
+    """A running messaging service, as its stub with `target`."""
+    credentials = tmp_path / "messaging.accepted"
+    credentials.write_text(MESSAGING_SECRET)
+    settings = MessagingSettings(
+        listen="127.0.0.1:0",
+        database_url=f"sqlite:///{tmp_path / 'messaging.sqlite3'}",
+        credentials_file=credentials,
+        grace_seconds=0,
+        log_level="info",
+    )
+    migrate(MESSAGING, settings)
+    async with running(MESSAGING, settings) as port:
+        yield f"127.0.0.1:{port}"
+
+
+class Client:
+    """Calls a service with its credential."""
+
+    def __init__(self, channel: grpc.aio.Channel, port: int, open_conversation: Any) -> None:
+        self.channel = channel
+        self.port = port
+        self.stub: Any = negotiation_pb2_grpc.NegotiationServiceStub(channel)
+        self.open_conversation = open_conversation
+
+    async def call(self, name: str, request: Any) -> Any:
+        """Call the method of that name."""
+        return await getattr(self.stub, name)(request, metadata=METADATA, timeout=10)
+
+    async def watch(self, users: Sequence[str] = (), *, everything: bool = False) -> Stream:
+        """Watch users, or everything."""
+        request = pb.WatchRequest(watcher_name="test", everything=everything)
+        call = self.stub.Watch(request, metadata=METADATA)
+        first = await call.read()
+        update = pb.UpdateWatchRequest(watcher_id=first.watcher_id, add_users=users)
+        await self.call("UpdateWatch", update)
+        return Stream(call, first)
+
+    def creation(self, actor: str = "ann", **fields: Any) -> pb.CreateServiceRequest:
+        """A request of a provider; a field that is None is left out."""
+        given = {
+            "role": pb.ROLE_PROVIDER,
+            "title": "A garden fence",
+            "price": pb.Money(amount_minor=10_000, currency="EUR"),
+            "actor": actor,
+            **fields,
+        }
+        return pb.CreateServiceRequest(**given)
+
+    async def create(self, actor: str = "ann", other: str = "bob", **fields: Any) -> pb.Service:
+        """Propose a service as its provider, in a conversation of two people."""
+        conversation = fields.pop("conversation", None)
+        conversation = conversation or await self.open_conversation(actor, other)
+        request = self.creation(actor, conversation_id=conversation, **fields)
+        response = await self.call("CreateService", request)
+        assert isinstance(response, pb.CreateServiceResponse)
+        return response.service
+
+    async def edit(
+        self, actor: str, service: str, amount: int, base: int, **fields: Any
+    ) -> pb.Service:
+        """Name another price in euros."""
+        price = pb.Money(amount_minor=amount, currency="EUR")
+        request = pb.EditPriceRequest(
+            actor=actor, service_id=service, price=price, base_offer=base, **fields
+        )
+        response = await self.call("EditPrice", request)
+        assert isinstance(response, pb.EditPriceResponse)
+        return response.service
+
+    async def note(self, actor: str, service: str, comment: str, **fields: Any) -> pb.Service:
+        """Rate the other."""
+        request = pb.SubmitNoteRequest(
+            actor=actor, service_id=service, score=5, comment=comment, **fields
+        )
+        response = await self.call("SubmitNote", request)
+        assert isinstance(response, pb.SubmitNoteResponse)
+        return response.service
+
+    async def accept(self, actor: str, shown: pb.Service, **fields: Any) -> pb.Service:
+        """Accept the live offer of a service as it was shown."""
+        live = shown.offer if shown.HasField("offer") else shown.amendment
+        given = {"offer": live.number, "price": live.price, **fields}
+        request = pb.EndNegotiationRequest(
+            actor=actor, service_id=shown.id, outcome=pb.NEGOTIATION_OUTCOME_AGREED, **given
+        )
+        response = await self.call("EndNegotiation", request)
+        assert isinstance(response, pb.EndNegotiationResponse)
+        return response.service
+
+    async def terminate(self, actor: str, service: str, outcome: str, **fields: Any) -> pb.Service:
+        """Deliver, complete, reopen or cancel."""
+        request = pb.TerminateServiceRequest(
+            actor=actor,
+            service_id=service,
+            outcome=pb.TerminationOutcome.Value(f"TERMINATION_OUTCOME_{outcome}"),
+            **fields,
+        )
+        response = await self.call("TerminateService", request)
+        assert isinstance(response, pb.TerminateServiceResponse)
+        return response.service
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture
+async def open_conversation(messaging: str) -> AsyncIterator[Any]:
+    """Open a conversation of two people about a subject; gives its id."""
+    async with grpc.aio.insecure_channel(messaging) as channel:
+        stub: Any = messaging_pb2_grpc.MessagingServiceStub(channel)
+        metadata = (("authorization", f"Bearer {MESSAGING_SECRET}"),)
+
+        async def opened(one: str, other: str, subject: str = "") -> str:
+            request = messaging_pb2.CreateConversationRequest(
+                participants=[one, other], subject=subject
+            )
+            answer = await stub.CreateConversation(request, metadata=metadata, timeout=10)
+            return str(answer.conversation.id)
+
+        yield opened
+
+
+@pytest.fixture
+def serve(settings: NegotiationSettings, messaging: str, open_conversation: Any) -> Serve:
+    """Start a service with changed settings."""
+
+    @asynccontextmanager
+    async def start(**changes: Any) -> AsyncIterator[Client]:
+        changed = settings.model_copy(update={"messaging_target": messaging, **changes})
+        options = (("grpc.max_metadata_size", 64 * 1024),)
+        async with (
+            running(SERVICE, changed) as port,
+            grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel,
+        ):
+            yield Client(channel, port, open_conversation)
+
+    return start
+
+
+@pytest.fixture
+async def client(serve: Serve) -> AsyncIterator[Client]:
+    """A running service with the settings as they are."""
+    async with serve() as started:
+        yield started
+
+
+@pytest.fixture
+def refused() -> Callable[..., Any]:
+    """Check that a call is refused with a code and reason; gives the details."""
+
+    async def check(awaitable: Any, code: grpc.StatusCode, reason: str, field: str = "") -> Any:
+        return await check_refused(
+            awaitable, "negotiation.parley", code, reason, field, (pb.Service,)
+        )
+
+    return check
