@@ -161,7 +161,7 @@ class Negotiation(RuleBasedStateMachine):
         """Look at a new deal; `progress` lets it begin some steps along the shortest way."""
         self.deal = self.prompt = decision.deal
         self.events = list(decision.events)
-        self.done: list[tuple[int, Command]] = []
+        self.waiting = []
         peer = next(one for one in PARTIES if one != command.actor)
         pair = (command.actor, peer) if command.role is Role.PROVIDER else (peer, command.actor)
         ttl = LIMITS.offer_ttl if command.offer_ttl_s is None else command.offer_ttl_s * 1_000
@@ -194,7 +194,6 @@ class Negotiation(RuleBasedStateMachine):
         self.events += result.events
         self.model.apply(command)
         if not isinstance(command, FireTimers):
-            self.done.append((self.now, command))
             self.keep_prompt(command)
         return result
 
