@@ -40,7 +40,10 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A named no. `field` is the argument at fault; `current` is how the deal really stands."""
+    """A named no. `field` is the argument at fault.
+
+    `current` is how the deal really stands, for `views.snapshot` to show: it holds sealed notes.
+    """
 
     reason: Reason
     message: str
