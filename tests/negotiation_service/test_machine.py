@@ -290,7 +290,7 @@ class Negotiation(RuleBasedStateMachine):
     @rule(
         actor=st.sampled_from(ACTORS),
         outcome=st.sampled_from(NegotiationOutcome),
-        error=st.sampled_from([0, 0, 0, -1, 1]),
+        error=st.sampled_from([0, 0, 0, 0, 0, -1, 1]),
         price=st.sampled_from(PRICES),
         edits=st.booleans(),
     )
@@ -349,15 +349,29 @@ class Negotiation(RuleBasedStateMachine):
     def place_hold(self, dispute: str, opened_by: str) -> None:
         self.send(PlaceHold(self.deal.id, dispute, opened_by))
 
-    @precondition(lambda self: self.deal.disputes)
     @rule(
         data=st.data(),
         outcome=st.sampled_from([Outcome.RESUME, *Outcome, Outcome.SPLIT]),
         share=st.integers(0, 2),
         error=st.sampled_from([0, 0, -1, 1]),
+        time=st.sampled_from([0, HOUR, 40 * DAY, -HOUR]),
+        place=st.booleans(),
     )
-    def resolve_hold(self, data: st.DataObject, outcome: Outcome, share: int, error: int) -> None:
+    def resolve_hold(
+        self,
+        data: st.DataObject,
+        outcome: Outcome,
+        share: int,
+        error: int,
+        time: int,
+        *,
+        place: bool,
+    ) -> None:
         """Moderation decides; P7: what time was left when the hold was placed is left again."""
+        if place:
+            self.place_hold(f"d{self.deal.disputes + 1}", "bob")
+        if self.deal.hold:
+            self.move_clock(time)
         known = [one.dispute for one in self.deal.rulings]
         standing = [self.deal.hold.dispute] * 4 if self.deal.hold else []
         dispute = data.draw(st.sampled_from([*standing, *known, "d4"]))
