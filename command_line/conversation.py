@@ -1,6 +1,7 @@
 """One conversation on the screen: found in the list, its history, and what is pushed about it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from command_line.client import Client, Packet
@@ -49,6 +50,8 @@ class Conversation:
                 self._screen.mark(data["seq"], f"seen by {self._peer}")
             case Opcode.TYPING if ours and data["typing"]:
                 self._screen.notice(f"{self._peer} is typing")
+            case Opcode.PRESENCE if data["user"] == self._peer:
+                self._show_presence(data)
             case Opcode.ERROR:
                 self._screen.notice(f"error: {data.get('code')}: {data.get('message')}")
 
@@ -68,6 +71,17 @@ class Conversation:
             await self._mark_opened(client, messages[-1]["seq"])
         if entry["peer_read_up_to"]:
             self._screen.mark(entry["peer_read_up_to"], f"seen by {self._peer}")
+        if entry.get("presence"):
+            self._show_presence(entry["presence"])
+
+    def _show_presence(self, presence: Mapping[str, Any]) -> None:
+        if presence["online"]:
+            self._screen.notice(f"{self._peer} is online")
+        elif "last_seen" in presence:
+            last_seen = datetime.fromisoformat(presence["last_seen"]).astimezone()
+            self._screen.notice(f"{self._peer} was last seen {last_seen:%Y-%m-%d %H:%M}")
+        else:
+            self._screen.notice(f"{self._peer} is offline")
 
     async def _find(self, client: Client) -> dict[str, Any] | None:
         """The conversation of these two about this subject, page by page; newest first."""
