@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import inspect
 
+from docs import markers
 from edge.failures import CloseCode
 from edge.opcodes import OPCODES, Direction, Opcode
 from edge.packets import Op
@@ -274,28 +275,9 @@ def closes() -> Iterator[str]:
 def generate(document: str) -> str:
     """The document with what stands between each pair of markers made anew."""
     for name, lines in (("packets", packets()), ("errors", errors()), ("closes", closes())):
-        begin, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->\n"
-        before, found_begin, rest = document.partition(begin)
-        _, found_end, after = rest.partition(end)
-        if not found_begin or not found_end:
-            raise ValueError(f"docs/protocol.md has lost the markers of {name}")
-        table = "\n".join(lines).strip()
-        document = f"{before}{begin}\n{table}\n\n{end}{after}"
+        document = markers.fill(document, name, lines)
     return document
 
 
-def main(arguments: list[str]) -> int:
-    """Returns the exit status: 1 when --check finds a difference."""
-    present = DOCUMENT.read_text("utf-8")
-    fresh = generate(present)
-    if fresh == present:
-        return 0
-    if "--check" in arguments:
-        sys.stderr.write("drift: docs/protocol.md; run `python docs/generate_protocol.py`\n")
-        return 1
-    DOCUMENT.write_text(fresh, "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(markers.run(DOCUMENT, generate, sys.argv[1:]))
