@@ -189,7 +189,7 @@ def test_an_offer_is_good_until_the_millisecond_in_which_it_expires() -> None:
 
 def test_each_offer_has_the_time_of_its_deal() -> None:
     """A life of five minutes holds for counters and amendments too, each from its own time."""
-    story = Story(offer_ttl_s=300)
+    story = Story(offer_ttl_seconds=300)
     assert next_due(story.deal) == START + 5 * MINUTE
     story.now += 4 * MINUTE
     story.take("counter")
@@ -257,7 +257,7 @@ def test_a_reminder_comes_before_the_deadline() -> None:
 
 def test_nobody_is_reminded_too_late_or_of_what_is_no_more() -> None:
     """Not of an offer that lives shorter, nor of one that was answered, nor after it expired."""
-    short = Story(offer_ttl_s=6 * 3_600)
+    short = Story(offer_ttl_seconds=6 * 3_600)
     assert [deadline.timer for deadline in timers(short.deal)] == [Timer.OFFER]
     assert all(one.timer is not Timer.OFFER_REMINDER for one in timers(Story("accept").deal))
     late = Story()
@@ -428,7 +428,7 @@ def test_what_is_no_event_of_its_cause_is_an_error() -> None:
     story = Story("accept")
     with pytest.raises(TypeError, match="creation"):
         evolve(None, story.events[1])
-    with pytest.raises(TypeError, match="agreed is not about None"):
+    with pytest.raises(TypeError, match="agreed is not about a NoneType"):
         evolve(story.deal, replace(story.events[1], details=None))
     assert replay(()) is None
 
