@@ -64,12 +64,15 @@ REFUSALS: Mapping[Reason, str] = {
     Reason.TOO_MANY_ROUNDS: "The price was edited as often as it may be.",
     Reason.TOO_MANY_REOPENINGS: "The service was reopened as often as it may be.",
     Reason.TOO_MANY_DISPUTES: "The service was disputed as often as it may be.",
+    Reason.TOO_MANY_SUBMISSIONS: "The note was submitted as often as it may be.",
     Reason.OWN_OFFER: "One does not accept or decline one's own offer.",
     Reason.OFFER_OF_THE_OTHER: "One does not withdraw the offer of the other.",
     Reason.PROVIDER_ONLY: "Only the provider delivers.",
     Reason.CLIENT_ONLY: "Only the client completes and reopens.",
     Reason.HOLD_NOT_FOUND: "No hold of this dispute stands.",
     Reason.DECIDED_OTHERWISE: "This dispute was decided before, with another outcome.",
+    Reason.IDEMPOTENCY_KEY_CONFLICT: "The actor has used this key for another command.",
+    Reason.MESSAGING_UNAVAILABLE: "Who takes part in the conversation can not be asked now.",
 }
 
 BOUNDS: Mapping[str, str] = {
@@ -78,6 +81,7 @@ BOUNDS: Mapping[str, str] = {
     "amendments": "prices proposed after it",
     "reopenings": "times that a client sends the work back",
     "disputes": "disputes of a deal",
+    "submissions": "submissions of a note, edits counted",
     "title": "characters of a title",
     "description": "characters of a description",
     "offer_note": "characters that go with a price",

@@ -20,8 +20,8 @@ from negotiation_service.entities import Deal, Outcome, Role, Settlement, Timer
 from negotiation_service.events import Event
 from negotiation_service.limits import DAY, Limits
 from negotiation_service.money import Money
-from negotiation_service.refusals import Refusal
 from negotiation_service.views import Snapshot, snapshot
+from service_kit.rules import Refusal
 
 LIMITS = Limits({"EUR": 2, "USD": 2, "JPY": 0})
 START = 1_000 * DAY

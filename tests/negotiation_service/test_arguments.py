@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from negotiation_service.arguments import check_arguments, check_text
+from negotiation_service.arguments import check_arguments
 from negotiation_service.commands import (
     Command,
     EditPrice,
@@ -22,11 +22,12 @@ from negotiation_service.commands import (
 from negotiation_service.domain import decide
 from negotiation_service.entities import Outcome, Settlement
 from negotiation_service.money import Money
-from negotiation_service.refusals import Reason, Refusal
+from negotiation_service.refusals import Reason
+from service_kit.rules import Refusal, check_text
 from tests.negotiation_service.story import LIMITS, START, Story, creation
 
 EUR = Money(10_000, "EUR")
-CREATE = creation(offer_ttl_s=3_600)
+CREATE = creation(offer_ttl_seconds=3_600)
 EDIT = EditPrice("ann", "service-1", EUR, 1, "a little less")
 END = EndNegotiation("bob", "service-1", NegotiationOutcome.AGREED, 1, EUR)
 TERMINATE = TerminateService("ann", "service-1", TerminationOutcome.DELIVERED, "done")
@@ -47,11 +48,11 @@ BAD: list[tuple[Command, str]] = [
     (replace(CREATE, title="a\tb"), "title"),
     (replace(CREATE, description="d" * 4_001), "description"),
     (replace(CREATE, description="\ud800"), "description"),
-    (replace(CREATE, offer_ttl_s=0), "offer_ttl_s"),
-    (replace(CREATE, offer_ttl_s=-1), "offer_ttl_s"),
-    (replace(CREATE, offer_ttl_s=299), "offer_ttl_s"),
-    (replace(CREATE, offer_ttl_s=14 * 24 * 3_600 + 1), "offer_ttl_s"),
-    (replace(CREATE, offer_ttl_s=2**63), "offer_ttl_s"),
+    (replace(CREATE, offer_ttl_seconds=0), "offer_ttl_seconds"),
+    (replace(CREATE, offer_ttl_seconds=-1), "offer_ttl_seconds"),
+    (replace(CREATE, offer_ttl_seconds=299), "offer_ttl_seconds"),
+    (replace(CREATE, offer_ttl_seconds=14 * 24 * 3_600 + 1), "offer_ttl_seconds"),
+    (replace(CREATE, offer_ttl_seconds=2**63), "offer_ttl_seconds"),
     (replace(CREATE, price=Money(0, "EUR")), "price.amount_minor"),
     (replace(CREATE, price=Money(-1, "EUR")), "price.amount_minor"),
     (replace(CREATE, price=Money(10**12 + 1, "EUR")), "price.amount_minor"),

@@ -165,7 +165,11 @@ class Negotiation(RuleBasedStateMachine):
         self.waiting = []
         peer = next(one for one in PARTIES if one != command.actor)
         pair = (command.actor, peer) if command.role is Role.PROVIDER else (peer, command.actor)
-        ttl = LIMITS.offer_ttl if command.offer_ttl_s is None else command.offer_ttl_s * 1_000
+        ttl = (
+            LIMITS.offer_ttl
+            if command.offer_ttl_seconds is None
+            else command.offer_ttl_seconds * 1_000
+        )
         self.model = Model(LIMITS, *pair, [command.price.amount_minor], [command.actor], ttl)
         self.told = {one: self.show(one) for one in PARTIES}
         self.go(PATHS[0][:progress], 0)

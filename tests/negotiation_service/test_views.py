@@ -4,8 +4,9 @@ import pytest
 
 from negotiation_service.domain import allowed_actions
 from negotiation_service.entities import State, Timer
-from negotiation_service.refusals import Reason, Refusal
+from negotiation_service.refusals import Reason
 from negotiation_service.views import INTERNAL, snapshot
+from service_kit.rules import Refusal
 from tests.negotiation_service.story import LIMITS, START, Story
 
 
