@@ -82,8 +82,8 @@ def up(
     The first start makes the folder and its secrets. The databases are brought up to date, the
     services and the edge are started as processes and waited for, and started again when they
     die. SIGINT and SIGTERM stop them in order, the edge first, with exit code 0; a
-    second Ctrl-C kills them at once. Settings of the parts (PARLEY_EDGE_..., PARLEY_MESSAGING_...)
-    are taken from the environment.
+    second Ctrl-C kills them at once. Settings of the parts (PARLEY_EDGE_..., PARLEY_MESSAGING_...,
+    PARLEY_NEGOTIATION_...) are taken from the environment.
 
     \b
     Examples:
