@@ -9,7 +9,7 @@ READY := .venv/.ready
 PACKAGES := bench command_line edge messaging_service negotiation_service service_kit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check protos bench
+.PHONY: help setup demo up test nightly check protos bench
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ up: $(READY) ## Serve until Ctrl-C (PORT=8080 DATA=.data/parley)
 
 test: $(READY) ## Run all tests
 	@$(BIN)/python -m pytest -n auto --maxprocesses 8
+
+nightly: $(READY) ## Try the rules of negotiation out for 100,000 steps (some minutes)
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/negotiation_service/test_machine.py
 
 check: $(READY) ## Lint, format, types, import rules, contracts, documents
 	$(BIN)/ruff check

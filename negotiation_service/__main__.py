@@ -53,6 +53,21 @@ SERVICE = Service(
     encode_for_everything=translation.event_of_everything,
     servicer=servicer,
     add_servicer=negotiation_pb2_grpc.add_NegotiationServiceServicer_to_server,
+    limits=(
+        "max_price_minor",
+        "rounds_limit",
+        "amendments_limit",
+        "reopenings_limit",
+        "disputes_limit",
+        "submissions_limit",
+        "title_limit",
+        "description_limit",
+        "offer_note_limit",
+        "reason_limit",
+        "comment_limit",
+        "services_page",
+        "events_page",
+    ),
 )
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def _check_party_command(
             if command.base_offer < 0:
                 return invalid("base_offer", "is negative")
             return check_amount("price", command.price, limits) or check_text(
-                "note", command.note, limits.offer_note
+                "note", command.note, limits.offer_note, "offer_note_limit"
             )
         case EndNegotiation():
             if command.offer < 1:
@@ -86,11 +86,11 @@ def _check_party_command(
                 return invalid("price", "is missing")
             return None
         case TerminateService():
-            return check_text("reason", command.reason, limits.reason)
+            return check_text("reason", command.reason, limits.reason, "reason_limit")
         case SubmitNote():
             if not 1 <= command.score <= 5:
                 return invalid("score", "is not one of 1 to 5")
-            return check_text("comment", command.comment, limits.comment)
+            return check_text("comment", command.comment, limits.comment, "comment_limit")
 
 
 def _check_creation(command: CreateService, limits: Limits) -> Refusal | None:
@@ -102,9 +102,9 @@ def _check_creation(command: CreateService, limits: Limits) -> Refusal | None:
         limits.min_offer_ttl <= command.offer_ttl_s * SECOND <= limits.max_offer_ttl
     ):
         shortest, longest = limits.min_offer_ttl // SECOND, limits.max_offer_ttl // SECOND
-        return invalid("offer_ttl_s", f"is not one of {shortest} to {longest}")
+        return invalid("offer_ttl_seconds", f"is not one of {shortest} to {longest}")
     return (
-        check_line("title", command.title, limits.title)
-        or check_text("description", command.description, limits.description)
+        check_line("title", command.title, limits.title, "title_limit")
+        or check_text("description", command.description, limits.description, "description_limit")
         or check_money("price", command.price, limits)
     )

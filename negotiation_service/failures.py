@@ -11,7 +11,6 @@ from service_kit.failures import Failures
 _NOT_FOUND = grpc.StatusCode.NOT_FOUND
 _FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 _PERMISSION_DENIED = grpc.StatusCode.PERMISSION_DENIED
-_ALREADY_EXISTS = grpc.StatusCode.ALREADY_EXISTS
 
 
 def _pack_current(current: object) -> Message:
@@ -25,11 +24,10 @@ FAILURES = Failures(
     {
         Reason.CONVERSATION_NOT_FOUND: _NOT_FOUND,
         Reason.SERVICE_NOT_FOUND: _NOT_FOUND,
-        # To be read and tried again with what is true now (AIP-154).
-        Reason.STALE_OFFER: grpc.StatusCode.ABORTED,
+        Reason.STALE_OFFER: _FAILED_PRECONDITION,
         Reason.INVALID_STATE: _FAILED_PRECONDITION,
         Reason.ON_HOLD: _FAILED_PRECONDITION,
-        Reason.OPEN_SERVICE_EXISTS: _ALREADY_EXISTS,
+        Reason.OPEN_SERVICE_EXISTS: _FAILED_PRECONDITION,
         Reason.CANCELLATION_REQUESTED: _FAILED_PRECONDITION,
         Reason.TOO_MANY_ROUNDS: _FAILED_PRECONDITION,
         Reason.TOO_MANY_REOPENINGS: _FAILED_PRECONDITION,
@@ -40,8 +38,8 @@ FAILURES = Failures(
         Reason.PROVIDER_ONLY: _PERMISSION_DENIED,
         Reason.CLIENT_ONLY: _PERMISSION_DENIED,
         Reason.HOLD_NOT_FOUND: _NOT_FOUND,
-        Reason.DECIDED_OTHERWISE: _ALREADY_EXISTS,
-        Reason.IDEMPOTENCY_KEY_CONFLICT: _ALREADY_EXISTS,
+        Reason.DECIDED_OTHERWISE: _FAILED_PRECONDITION,
+        Reason.IDEMPOTENCY_KEY_CONFLICT: grpc.StatusCode.ALREADY_EXISTS,
         Reason.MESSAGING_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     },
     _pack_current,

@@ -64,12 +64,16 @@ def names_live_offer(deal: Deal, command: EndNegotiation, _: Limits) -> Refusal 
 
 def rounds_left(deal: Deal, _: Command, limits: Limits) -> Refusal | None:
     """at most {rounds} rounds"""
-    return None if deal.rounds < limits.rounds else _too_many_rounds(limits.rounds)
+    if deal.rounds < limits.rounds:
+        return None
+    return _too_many_rounds(limits.rounds, "rounds_limit")
 
 
 def amendments_left(deal: Deal, _: Command, limits: Limits) -> Refusal | None:
     """at most {amendments} amendments proposed"""
-    return None if deal.amendments < limits.amendments else _too_many_rounds(limits.amendments)
+    if deal.amendments < limits.amendments:
+        return None
+    return _too_many_rounds(limits.amendments, "amendments_limit")
 
 
 def reopenings_left(deal: Deal, _: Command, limits: Limits) -> Refusal | None:
@@ -77,7 +81,7 @@ def reopenings_left(deal: Deal, _: Command, limits: Limits) -> Refusal | None:
     if deal.reopenings < limits.reopenings:
         return None
     message = f"a service is reopened at most {limits.reopenings} times"
-    return Refusal(Reason.TOO_MANY_REOPENINGS, message)
+    return Refusal(Reason.TOO_MANY_REOPENINGS, message, limit="reopenings_limit")
 
 
 def not_requested(deal: Deal, _: Command, __: Limits) -> Refusal | None:
@@ -101,7 +105,7 @@ def submissions_left(deal: Deal, command: SubmitNote, limits: Limits) -> Refusal
     if note is None or note.submissions < limits.submissions:
         return None
     message = f"a note is submitted at most {limits.submissions} times"
-    return Refusal(Reason.TOO_MANY_SUBMISSIONS, message)
+    return Refusal(Reason.TOO_MANY_SUBMISSIONS, message, limit="submissions_limit")
 
 
 def dispute_window_open(deal: Deal, _: Command, __: Limits) -> Refusal | None:
@@ -116,7 +120,7 @@ def disputes_left(deal: Deal, _: Command, limits: Limits) -> Refusal | None:
     if deal.disputes < limits.disputes:
         return None
     message = f"a service has at most {limits.disputes} disputes"
-    return Refusal(Reason.TOO_MANY_DISPUTES, message)
+    return Refusal(Reason.TOO_MANY_DISPUTES, message, limit="disputes_limit")
 
 
 def holds_dispute(deal: Deal, command: ResolveHold, _: Limits) -> Refusal | None:
@@ -138,5 +142,5 @@ def _stale(message: str) -> Refusal:
     return Refusal(Reason.STALE_OFFER, message)
 
 
-def _too_many_rounds(limit: int) -> Refusal:
-    return Refusal(Reason.TOO_MANY_ROUNDS, f"the price was edited {limit} times")
+def _too_many_rounds(limit: int, setting: str) -> Refusal:
+    return Refusal(Reason.TOO_MANY_ROUNDS, f"the price was edited {limit} times", limit=setting)

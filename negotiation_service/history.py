@@ -1,6 +1,6 @@
 """What a deal's events tell their readers, and what its past answers were."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -42,13 +42,17 @@ def show(deal: Deal, reader: str, now: int, limits: Limits) -> Snapshot:
     return shown
 
 
-def show_past(events: Iterable[Event], seq: int, reader: str, limits: Limits) -> Snapshot:
-    """Show a deal to a party as it was after its event `seq`, at the time of this event."""
-    past = [event for event in events if event.seq <= seq]
-    deal = replay(past)
+def show_past(events: Sequence[Event], reader: str, limits: Limits) -> Snapshot:
+    """Show a deal to a party as it was after its first events, at the time of the last of them."""
+    deal = replay(events)
     if deal is None:
         raise TypeError("a deal has at least the event of its creation")
-    return show(deal, reader, past[-1].at, limits)
+    return show(deal, reader, events[-1].at, limits)
+
+
+def cause_by_command(events: Sequence[Event]) -> str:
+    """Tell what the last command did: the last event that no timer has caused."""
+    return next((event.cause for event in reversed(events) if event.timer is None), "")
 
 
 def read(deal: Deal, events: Sequence[Event], reader: str) -> list[Entry]:

@@ -18,7 +18,9 @@ def check_amount(field: str, money: Money, limits: Limits) -> Refusal | None:
     if money.amount_minor <= 0:
         return invalid(f"{field}.amount_minor", "is not positive")
     if money.amount_minor > limits.max_price:
-        return invalid(f"{field}.amount_minor", f"is more than {limits.max_price}")
+        return invalid(
+            f"{field}.amount_minor", f"is more than {limits.max_price}", "max_price_minor"
+        )
     return None
 
 

@@ -15,7 +15,13 @@ from negotiation_service.commands import Command, CreateService, FireTimers, Par
 from negotiation_service.domain import Decision, decide, next_due
 from negotiation_service.entities import Deal
 from negotiation_service.events import Event, recipients
-from negotiation_service.history import ServiceChanged, offer_made, show, show_past
+from negotiation_service.history import (
+    ServiceChanged,
+    cause_by_command,
+    offer_made,
+    show,
+    show_past,
+)
 from negotiation_service.idempotency import fingerprint
 from negotiation_service.limits import Limits
 from negotiation_service.refusals import Reason
@@ -28,11 +34,12 @@ from service_kit.writer import Operation, Transaction
 class Answer(NamedTuple):
     """What a command came to: the service then, as the actor sees it, and what happened to it.
 
-    Nothing happened if the command changed nothing, and if it is a duplicate: then the answer is
-    that of the first time. `next_due` tells when the service's next timer is due.
+    `cause` is what the command itself did; empty if it changed nothing. A duplicate is answered as
+    the first time, and nothing happens. `next_due` tells when the service's next timer is due.
     """
 
     service: Snapshot
+    cause: str
     events: tuple[Event, ...]
     duplicate: bool
     next_due: int | None
@@ -81,9 +88,10 @@ class _Run:
         )
         answers: dict[tuple[str, str], Answer] = {}
         for key, used in self.keys.items():
-            events = [event for _, event in histories[used.service]]
-            shown = show_past(events, used.seq, key[0], self.limits)
-            answers[key] = Answer(shown, (), duplicate=True, next_due=None)
+            events = [event for _, event in histories[used.service] if event.seq <= used.seq]
+            shown = show_past(events, key[0], self.limits)
+            cause = cause_by_command(events)
+            answers[key] = Answer(shown, cause, (), duplicate=True, next_due=None)
         return answers
 
     def carry_out(self, command: Command) -> Answer | Refusal:
@@ -113,8 +121,9 @@ class _Run:
             return decision
         self.note(decision, is_new=isinstance(command, CreateService))
         shown = show(decision.deal, reader, now, self.limits)
+        cause = cause_by_command(decision.events)
         due_at = next_due(decision.deal)
-        return Answer(shown, decision.events, duplicate=False, next_due=due_at)
+        return Answer(shown, cause, decision.events, duplicate=False, next_due=due_at)
 
     def repeat(self, key: tuple[str, str], digest: str) -> Answer | Refusal:
         """Answer a key that has been used: the same answer for the same command only."""

@@ -160,10 +160,14 @@ def list_changes(
     page_token: str,
     most: int,
     limits: Limits,
+    *,
+    everything: bool,
 ) -> ChangePage[Told] | Refusal:
     """What `user` missed, or without one all there is: after < revision <= until."""
     if refusal := _check_reader("user", user):
         return refusal
+    if everything and user:
+        return invalid("everything", "is not what a user is told")
     read = partial(_changes, connection, user, limits)
     return changes.list_changes(connection, after, until, page_size, page_token, most, read)
 

@@ -25,7 +25,7 @@ from service_kit.clock import Position
 from service_kit.failures import Refused
 from service_kit.rules import Refusal
 from service_kit.service import Resources
-from service_kit.servicer import accepted, check_batch, watch, write_one
+from service_kit.servicer import accepted, check_batch, page_limit, watch, write_one
 from service_kit.writer import Operation
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -46,6 +46,7 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
         self._writer = resources.writer
         self._readers = resources.readers
         self._hub = resources.hub
+        self._reached = resources.limits
         self._limits = limits
         self._operation = operation
         self._timers = timers
@@ -62,7 +63,9 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
         )
         answer = await self._carry_out(replace(command, participants=participants))
         return pb.CreateServiceResponse(
-            service=translation.service(answer.service), duplicate=answer.duplicate
+            service=translation.service(answer.service),
+            duplicate=answer.duplicate,
+            cause=answer.cause,
         )
 
     async def EditPrice(
@@ -70,7 +73,9 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
     ) -> pb.EditPriceResponse:
         answer = await self._carry_out(requests.edit_price(request))
         return pb.EditPriceResponse(
-            service=translation.service(answer.service), duplicate=answer.duplicate
+            service=translation.service(answer.service),
+            duplicate=answer.duplicate,
+            cause=answer.cause,
         )
 
     async def EndNegotiation(
@@ -78,7 +83,9 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
     ) -> pb.EndNegotiationResponse:
         answer = await self._carry_out(requests.end_negotiation(request))
         return pb.EndNegotiationResponse(
-            service=translation.service(answer.service), duplicate=answer.duplicate
+            service=translation.service(answer.service),
+            duplicate=answer.duplicate,
+            cause=answer.cause,
         )
 
     async def TerminateService(
@@ -86,7 +93,9 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
     ) -> pb.TerminateServiceResponse:
         answer = await self._carry_out(requests.terminate_service(request))
         return pb.TerminateServiceResponse(
-            service=translation.service(answer.service), duplicate=answer.duplicate
+            service=translation.service(answer.service),
+            duplicate=answer.duplicate,
+            cause=answer.cause,
         )
 
     async def SubmitNote(
@@ -94,7 +103,9 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
     ) -> pb.SubmitNoteResponse:
         answer = await self._carry_out(requests.submit_note(request))
         return pb.SubmitNoteResponse(
-            service=translation.service(answer.service), duplicate=answer.duplicate
+            service=translation.service(answer.service),
+            duplicate=answer.duplicate,
+            cause=answer.cause,
         )
 
     async def PlaceHold(
@@ -148,7 +159,7 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
                 request.conversation_id,
                 request.page_size,
                 request.page_token,
-                self._settings.services_page,
+                self._page_limit("services_page", request.page_size),
                 _now(),
                 self._limits,
                 open_only=request.open_only,
@@ -168,7 +179,7 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
                 request.service_id,
                 request.page_size,
                 request.page_token,
-                self._settings.events_page,
+                self._page_limit("events_page", request.page_size),
             )
         )
         return pb.ListServiceEventsResponse(
@@ -201,8 +212,9 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
                 Position(request.until.epoch, request.until.revision),
                 request.page_size,
                 request.page_token,
-                self._settings.changes_page,
+                self._page_limit("changes_page", request.page_size),
                 self._limits,
+                everything=request.everything,
             )
         )
         return pb.ListChangesResponse(
@@ -210,6 +222,9 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
             changes=[translation.change(one, request.user) for one in page.changes],
             next_page_token=page.next_page_token,
         )
+
+    def _page_limit(self, name: str, asked: int) -> int:
+        return page_limit(self._settings, self._reached, name, asked)
 
     async def _carry_out(self, command: Command) -> Answer:
         answer = await write_one(self._writer, self._operation, command)

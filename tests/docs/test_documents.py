@@ -8,11 +8,12 @@ from pydantic_settings import BaseSettings
 
 from edge.settings import Settings as EdgeSettings
 from messaging_service.settings import MessagingSettings
+from negotiation_service.settings import NegotiationSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 SOURCES = ("edge", "messaging_service", "negotiation_service", "service_kit", "command_line")
-PARTS: tuple[type[BaseSettings], ...] = (EdgeSettings, MessagingSettings)
+PARTS: tuple[type[BaseSettings], ...] = (EdgeSettings, MessagingSettings, NegotiationSettings)
 
 
 def prefix(part: type[BaseSettings]) -> str:
@@ -115,10 +116,11 @@ def test_named_metrics_exist() -> None:
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
     sources = "".join(
         path.read_text("utf-8")
-        for part in ("edge", "service_kit")
+        for part in ("edge", "negotiation_service", "service_kit")
         for path in ROOT.glob(f"{part}/*.py")
     )
-    named = re.findall(r"`((?:parley_edge|writer|watch|follower|background)_[a-z_]+[a-z])`", text)
+    owners = "parley_edge|writer|watch|follower|background|timers"
+    named = re.findall(rf"`((?:{owners})_[a-z_]+[a-z])`", text)
     assert named
     for name in named:
         # Counters get their suffix from the client library, unless they have it already.

@@ -1409,10 +1409,13 @@ class ListChangesRequest(_message.Message):
     UNTIL_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    EVERYTHING_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     """Empty: an internal service, which is told everything."""
     page_size: _builtins.int
     page_token: _builtins.str
+    everything: _builtins.bool
+    """Says that the user is left empty on purpose."""
     @_builtins.property
     def after(self) -> Global___Position:
         """Both of one epoch: changes with after < revision <= until."""
@@ -1427,10 +1430,11 @@ class ListChangesRequest(_message.Message):
         until: Global___Position | None = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        everything: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "until", b"until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "page_size", b"page_size", "page_token", b"page_token", "until", b"until", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "everything", b"everything", "page_size", b"page_size", "page_token", b"page_token", "until", b"until", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
