@@ -117,10 +117,11 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the play.")] = False,
     log_level: Level = LogLevel.INFO,
 ) -> None:
-    """Play a conversation through the real socket, packet by packet.
+    """Play a conversation and a deal through the real socket, packet by packet.
 
     Starts everything as `parley up` does, in a fresh folder, then alice and bob connect and
-    write, one drops off and resumes. Each step is checked: exit code 1 when one does not come.
+    write, one drops off and resumes; they bargain about a service, which is delivered, completed
+    and rated. Each step is checked: exit code 1 when one does not come.
     Afterwards it goes on serving, so that you can join in.
 
     \b

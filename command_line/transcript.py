@@ -16,8 +16,8 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 SECRET_FIELDS = {"token"}
 # What a service's reader looks at first. The rest is in the packet all the same.
 SERVICE_FIELDS = (
-    *("service", "title", "provider", "client", "state", "offer", "amendment", "agreed"),
-    *("cancellation", "hold", "ending", "settlement", "notes", "allowed_actions", "version"),
+    *("service", "title", "state", "offer", "amendment", "agreed", "cancellation", "hold"),
+    *("ending", "settlement", "notes", "allowed_actions", "version"),
 )
 TIME_FIELDS = {"at", "created_at", "expires_at", "since"}
 WIDEST_NAME = max(len(opcode.title) for opcode in Opcode)
@@ -36,6 +36,9 @@ def shortened(value: Any, field: str = "") -> Any:
             return shortened_money(value)
         if "allowed_actions" in value:
             value = shortened_service(value)
+        elif "cause" in value and "service" in value:
+            # What happened is read before all of what came of it.
+            value = {"cause": value["cause"], **value}
         return {name: shortened(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
         if len(value) <= LONGEST_LIST or not isinstance(value[0], Mapping):

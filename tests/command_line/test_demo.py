@@ -31,12 +31,33 @@ async def test_the_demo_plays_a_conversation_and_shows_its_packets(
         ("bob  ", "<= 0x0D RESUMED"),
         ("bob  ", "<= 0x06 RETURN CONVERSATIONS"),
         ("bob  ", "<= 0x0B RETURN MESSAGES"),
+        ("alice", "=> 0xE1 SERVICE CREATED"),
+        ("bob  ", "<= 0xE0 UPDATE CONVERSATION DATAS"),
+        ("bob  ", "=> 0xE5 PRICE EDITED"),
+        ("alice", "=> 0xE6 NEGOTIATION END"),
+        ("alice", "<= 0x04 ERROR"),
+        ("bob  ", "=> 0xE4 SERVICE TERMINATED"),
+        ("alice", "=> 0xE2 NOTE SUBMITTED"),
+        ("bob  ", "=> 0xE2 NOTE SUBMITTED"),
     ):
         assert f"{who} {packet} " in shown
     assert "The play is over; every step came as expected." in demo.lines
     assert "eyJ" not in shown
     packets = [line for line in demo.lines if re.match(r"(alice|bob  ) (=>|<=) 0x", line)]
     assert len({line.index("{") for line in packets}) == 1
+    # Of the deal: prices have their decimals, and the stale accept is refused before the good one.
+    told = re.findall(r'<= 0xE0 .*?"cause": "(\w+)"', shown)
+    assert list(dict.fromkeys(told)) == [
+        *("created", "countered", "agreed", "delivered", "completed"),
+        *("note_submitted", "notes_revealed"),
+    ]
+    (refused,) = [line for line in packets if '"STALE_OFFER"' in line]
+    assert '"current": {' in refused
+    assert '"price": "120.50 EUR"' in refused
+    before, after = (packets[: packets.index(refused)], packets[packets.index(refused) :])
+    assert not any('"state": "agreed"' in line for line in before)
+    assert any('"state": "agreed"' in line for line in after)
+    assert "amount_minor" not in shown
     # The folder is a fresh one, below the folder one stands in.
     assert [path.name[:5] for path in (tmp_path / ".data").iterdir()] == ["demo-"]
 

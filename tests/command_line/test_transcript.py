@@ -72,10 +72,11 @@ def test_a_service_is_shown_by_what_matters() -> None:
     changed = {"service": service, "cause": "completed"}
     shown = line("alice", "<=", Packet(Opcode.UPDATE_CONVERSATION_DATAS, changed))
     assert shown.endswith(
-        '{"service": {"service": "…deadbeef", "title": "Repair the kitchen tap", '
-        '"state": "completed", "agreed": {"price": "110.00 EUR", "version": 1}, '
+        '{"cause": "completed", "service": {"service": "…deadbeef", '
+        '"title": "Repair the kitchen tap", "state": "completed", '
+        '"agreed": {"price": "110.00 EUR", "version": 1}, '
         '"settlement": {"provider": "110.00 EUR", "client": "0.00 EUR"}, '
-        '"allowed_actions": ["submit_note"]}, "cause": "completed"}'
+        '"allowed_actions": ["submit_note"]}}'
     )
 
 
