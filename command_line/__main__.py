@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from command_line import tokens
-from command_line.chat import Chat, Talk
+from command_line.chat import Chat
+from command_line.connection import Talk
 from command_line.console import CommandError, complain, say
 from command_line.folder import DataFolder
 from command_line.parts import SERVICES, Address

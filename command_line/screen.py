@@ -7,12 +7,6 @@ from typing import Any
 
 from command_line.console import say
 
-HELP = """\
-  Type a line and press Enter to send it.
-  /typing   tell the other one that you are typing
-  /help     this
-  /quit     leave (so does Ctrl-D; Ctrl-C leaves at once)"""
-
 
 def printable(text: str) -> str:
     """The text with line ends shown and control characters replaced.
@@ -40,6 +34,11 @@ class Screen:
         at = datetime.fromisoformat(message["created_at"]).astimezone()
         text = printable(str(message.get("text") or message.get("event") or ""))
         self._show(f"#{message['seq']} {at:%H:%M} {place}{sender}: {text}")
+
+    def deal(self, *lines: str) -> None:
+        """What happened to a deal, or how it stands; what others wrote is in it."""
+        for number, line in enumerate(lines):
+            self._show(f"{'--' if number == 0 else '  '} {printable(line)}")
 
     def mark(self, seq: int, what: str) -> None:
         """What became of one's own messages up to this one."""
