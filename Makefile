@@ -3,13 +3,17 @@
 PYTHON ?= python3.11
 PORT ?= 8080
 DATA ?= .data/parley
+KILLS ?= 20
+DATABASE ?= sqlite
+TALKERS ?= 20
+BENCH ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
 PACKAGES := bench command_line edge messaging_service negotiation_service service_kit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test nightly check protos bench
+.PHONY: help setup demo up test nightly check protos bench crash
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +46,9 @@ up: $(READY) ## Serve until Ctrl-C (PORT=8080 DATA=.data/parley)
 test: $(READY) ## Run all tests
 	@$(BIN)/python -m pytest -n auto --maxprocesses 8
 
+crash: $(READY) ## Kill parts while people talk (KILLS=20 DATABASE=sqlite TALKERS=20)
+	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE) --talkers $(TALKERS)
+
 nightly: $(READY) ## Try the rules of negotiation out for 100,000 steps (some minutes)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/negotiation_service/test_machine.py
 
@@ -56,5 +63,5 @@ check: $(READY) ## Lint, format, types, import rules, contracts, documents
 protos: $(READY) ## Generate the contracts' code
 	$(BIN)/python protos/generate.py
 
-bench: $(READY) ## Measure
-	$(BIN)/python -m bench
+bench: $(READY) ## Measure (BENCH="load --database sqlite"; BENCH=--help)
+	$(BIN)/python -m bench $(BENCH)

@@ -1,110 +1,268 @@
-"""Measures the whole: messages stored and delivered through real sockets.
-
-    python -m bench --pairs 50 --window 16 --seconds 5 --rounds 3
+"""Measures the whole: real processes, real sockets, real databases.
 
 Server processes with their database share one core; the driver has another. Parley and the version
 that one writes by hand (bench/baseline.py) take turns within one run, for machines are noisy and
-only their ratio says much. A message counts when its author has the STATUS MSG; latency is from
-send to ALERT NEW MSG.
+only what is compared within a run says much. A figure is the median of the rounds; in brackets are
+the smallest and the largest. The last column compares the first system with the last, each round
+with the one beside it: by ratios, milliseconds by differences.
+
+  load     messages stored and delivered a second, send to alert, CPU a message
+  alone    one message at a time, the next when all that the last one brings has come
+  logins   connect with a token, get HELLO, close
+  idle     memory and CPU of a socket on which nothing happens but PING
+  slow     load beside sockets that never read and get their share of the messages
+  hops     from place to place, where the time of one message goes
 """
 
 import argparse
+import asyncio
 import os
+import platform
 import resource
-import statistics
+import signal
+import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
-from bench.driver import Run
-from bench.servers import Server, baseline, parley
+from bench import alone, hops, idle, load, logins, traced
+from bench.figures import Figure, table
+from bench.processes import DRIVER_CORE
+from bench.slow_readers import Beside, Second
+from bench.systems import Database, System, baseline, database, parley
 
-_DRIVER_CORE = 1
-_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS
+Round = Callable[[int], list[Figure]]
+Measure = Callable[[System, str], Coroutine[Any, Any, list[Figure]]]
 
 
-def _own_cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+class _Bench:
+    """The measurements on one database, each by its name on the command line."""
 
+    def __init__(
+        self,
+        arguments: argparse.Namespace,
+        runner: asyncio.Runner,
+        running: Database,
+        folder: Path,
+    ) -> None:
+        self._arguments = arguments
+        self._run = runner.run
+        self._running = running
+        self._folder = folder
+        self._seconds: float = arguments.seconds
+        self._text: int = arguments.text
+        self._load = {
+            "pairs": arguments.pairs,
+            "window": arguments.window,
+            "seconds": arguments.seconds,
+            "text": arguments.text,
+        }
+        self._pairs = f"{arguments.pairs} pairs, {arguments.window} messages in flight each"
 
-def _quantile(values: list[int], share: float) -> float:
-    """In milliseconds, of values in nanoseconds."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] / 1e6
-
-
-async def _round(number: int, server: Server, arguments: argparse.Namespace) -> float:
-    """Measure and print one round; returns messages stored a second."""
-    run = Run(f"r{number}", arguments.window, "x" * arguments.text)
-    before = {name: _cpu_seconds(pid) for name, pid in server.processes.items()}
-    own_before = _own_cpu_seconds()
-    elapsed = await run.measure(server.url, server.key, arguments.pairs, arguments.seconds)
-    driver = (_own_cpu_seconds() - own_before) / elapsed
-    cpu = {
-        name: (_cpu_seconds(pid) - before[name]) / max(1, run.stored) * 1e6
-        for name, pid in server.processes.items()
-    }
-    delays = run.delays_ns
-    print(
-        f"round {number} {server.name:8}: {run.stored / elapsed:7,.0f} stored/s, "
-        f"{len(delays) / elapsed:7,.0f} delivered/s; send to alert "
-        f"p50 {_quantile(delays, 0.5):.1f} ms, p99 {_quantile(delays, 0.99):.1f} ms, "
-        f"p99.9 {_quantile(delays, 0.999):.1f} ms; CPU a message: "
-        + ", ".join(f"{name} {value:.0f} us" for name, value in cpu.items())
-        + f"; driver busy {driver:.0%}",
-        flush=True,
-    )
-    return run.stored / elapsed
-
-
-async def _measure(arguments: argparse.Namespace, servers: list[Server]) -> None:
-    rates: dict[str, list[float]] = {server.name: [] for server in servers}
-    for number in range(1, arguments.rounds + 1):
-        for server in servers:
-            rates[server.name].append(await _round(number, server, arguments))
-    for name, values in rates.items():
-        print(
-            f"{name:8}: median {statistics.median(values):,.0f} stored/s "
-            f"(from {min(values):,.0f} to {max(values):,.0f}) with {arguments.pairs} pairs, "
-            f"window {arguments.window}"
-        )
-    if "baseline" in rates:
-        ratios = [ours / theirs for ours, theirs in zip(*rates.values(), strict=True)]
-        print(
-            f"parley / baseline: median {statistics.median(ratios):.1f} "
-            f"(from {min(ratios):.1f} to {max(ratios):.1f})"
+    def load(self) -> None:
+        self._side_by_side(
+            f"load: {self._pairs}",
+            lambda system, name: load.measure(system, name, **self._load),
         )
 
+    def alone(self) -> None:
+        self._side_by_side(
+            "alone: one message at a time",
+            lambda system, name: alone.measure(
+                system, name, seconds=self._seconds, text=self._text
+            ),
+        )
 
-def main() -> None:
+    def logins(self) -> None:
+        concurrency = self._arguments.concurrency
+        self._side_by_side(
+            f"logins: {concurrency} at the door",
+            lambda system, name: logins.measure(
+                system, name, concurrency=concurrency, seconds=self._seconds
+            ),
+        )
+
+    def idle(self) -> None:
+        sockets, seconds = self._arguments.sockets, self._arguments.idle_seconds
+
+        def measure(start: Callable[[Database, Path], AbstractContextManager[System]]) -> Round:
+            def run(number: int) -> list[Figure]:
+                # Started for each round, for memory that was used once is seldom given back.
+                with start(self._running, self._new_folder()) as system:
+                    return self._run(
+                        idle.measure(system, f"r{number}", sockets=sockets, seconds=seconds)
+                    )
+
+            return run
+
+        columns = {name: measure(start) for name, start in self._starts().items()}
+        self._report(f"idle: {sockets} sockets, for {seconds:g} s", columns)
+
+    def slow(self) -> None:
+        sockets = self._arguments.slow_sockets
+        with ExitStack() as stack:
+
+            def column(second: Second) -> Round:
+                system = stack.enter_context(parley(self._running, self._new_folder()))
+                beside = Beside(system, second, sockets)
+                stack.callback(lambda: self._run(beside.close()))
+                self._run(beside.open())
+                return lambda _number: self._run(beside.measure(**self._load))
+
+            self._report(
+                f"slow: {self._pairs}, and beside them {sockets} second sockets",
+                {str(second): column(second) for second in Second},
+            )
+
+    def hops(self) -> None:
+        def measure(number: int) -> list[Figure]:
+            folder = self._new_folder()
+            # Started for each round: the parts tell at their end what they have noted.
+            with parley(self._running, folder, ["bench.traced"], BENCH_NOTES=str(folder)) as system:
+                moments = self._run(hops.write(system, f"r{number}", self._seconds, self._text))
+            return hops.figures(moments, traced.read(folder))
+
+        self._report("hops: one message at a time, medians", {"parley": measure})
+
+    def _new_folder(self) -> Path:
+        return Path(tempfile.mkdtemp(dir=self._folder))
+
+    def _starts(self) -> dict[str, Callable[[Database, Path], AbstractContextManager[System]]]:
+        """What is compared."""
+        if self._arguments.without_baseline:
+            return {"parley": parley}
+        return {"parley": parley, "baseline": baseline}
+
+    def _side_by_side(self, title: str, measure: Measure) -> None:
+        """Let the systems take turns; they run all the time."""
+
+        def column(system: System) -> Round:
+            return lambda number: self._run(measure(system, f"r{number}"))
+
+        with ExitStack() as stack:
+            columns = {
+                name: column(stack.enter_context(start(self._running, self._new_folder())))
+                for name, start in self._starts().items()
+            }
+            self._report(title, columns)
+
+    def _report(self, title: str, columns: dict[str, Round]) -> None:
+        """Measure all columns in each round, and print the table."""
+        title = f"{title}; {self._running.version}"
+        rounds = self._arguments.rounds
+        _progress(title)
+        found: dict[str, list[list[Figure]]] = {name: [] for name in columns}
+        for number in range(1, rounds + 1):
+            # Who comes first changes from round to round, and with it who has the quieter machine.
+            for name in list(columns)[:: 1 if number % 2 else -1]:
+                figures = columns[name](number)
+                found[name].append(figures)
+                first = figures[0]
+                _progress(
+                    f"  round {number} of {rounds}, {name}: "
+                    f"{first.name} {first.value:,.1f} {first.unit}"
+                )
+        print(table(title, found), end="\n\n", flush=True)
+
+
+_MEASUREMENTS: dict[str, Callable[[_Bench], None]] = {
+    "load": _Bench.load,
+    "alone": _Bench.alone,
+    "logins": _Bench.logins,
+    "idle": _Bench.idle,
+    "slow": _Bench.slow,
+    "hops": _Bench.hops,
+}
+_KINDS = ("sqlite", "postgresql")
+
+
+def _progress(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        value = kind(text)
+        if value <= 0:
+            raise argparse.ArgumentTypeError("must be greater than 0")
+        return value
+
+    return number
+
+
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--pairs", type=int, default=50, help="pairs of people (50)")
-    parser.add_argument("--window", type=int, default=16, help="messages in flight a pair (16)")
-    parser.add_argument("--seconds", type=float, default=5, help="length of a round (5)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds (3)")
-    parser.add_argument("--text", type=int, default=40, help="characters of filler (40)")
-    parser.add_argument("--alone", action="store_true", help="without the baseline")
-    arguments = parser.parse_args()
-    os.sched_setaffinity(0, {_DRIVER_CORE % (os.cpu_count() or 1)})
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="parley-bench-")))
-        servers = [stack.enter_context(parley(folder))]
-        if not arguments.alone:
-            servers.append(stack.enter_context(baseline(folder)))
-        uvloop.run(_measure(arguments, servers))
+
+    def option(name: str, default: int, meaning: str, kind: Any = int) -> None:
+        parser.add_argument(
+            name, type=_positive(kind), default=default, metavar="N", help=f"{meaning} ({default})"
+        )
+
+    parser.add_argument(
+        "measurements",
+        nargs="*",
+        metavar="measurement",
+        choices=[*_MEASUREMENTS, "all"],
+        default="all",
+        help=f"{', '.join(_MEASUREMENTS)}; without any: all",
+    )
+    parser.add_argument("--database", choices=[*_KINDS, "both"], default="both", help="(both)")
+    parser.add_argument("--without-baseline", action="store_true", help="measure Parley alone")
+    option("--rounds", 3, "rounds of each measurement")
+    option("--seconds", 3, "seconds of a round, but of idle", float)
+    option("--text", 40, "characters of a message's text")
+    option("--pairs", 50, "load, slow: pairs of people")
+    option("--window", 16, "load, slow: messages in flight of each pair")
+    option("--concurrency", 16, "logins: at the same time")
+    option("--sockets", 2000, "idle: sockets")
+    option("--idle-seconds", 10, "idle: seconds of a round, once all are open", float)
+    option("--slow-sockets", 20, "slow: sockets that never read")
+    return parser.parse_args()
+
+
+def _permit_sockets(sockets: int) -> None:
+    """Let this process and those that it starts have as many files open as the system permits."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if sockets + 500 > most:
+        raise SystemExit(f"bench: {sockets} sockets need more open files than the {most} permitted")
+
+
+def main() -> int:
+    arguments = _parse()
+    _permit_sockets(arguments.sockets)
+    # Stopped as with Ctrl-C, so that everything that was started is stopped as well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.sched_setaffinity(0, {DRIVER_CORE})
+    print(f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}\n")
+    chosen = _MEASUREMENTS if "all" in arguments.measurements else arguments.measurements
+    kinds = _KINDS if arguments.database == "both" else (arguments.database,)
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="parley-bench-") as folder,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            for kind in kinds:
+                with database(kind) as running:
+                    bench = _Bench(arguments, runner, running, Path(folder))
+                    for name in chosen:
+                        _MEASUREMENTS[name](bench)
+    except KeyboardInterrupt:
+        _progress("stopped")
+        return 130
+    except (RuntimeError, TimeoutError) as error:
+        _progress(f"bench: {error}")
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

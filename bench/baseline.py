@@ -5,7 +5,11 @@ It speaks as much of the protocol as the driver needs: JWT, HELLO, CREATE MSG wi
 key, STATUS MSG after the commit, ALERT NEW MSG. It does less than Parley: it counts nothing unread,
 marks nothing delivered, resumes nothing, and one process is all there can be.
 
-    BASELINE_PORT=8090 BASELINE_DATABASE=file.sqlite3 BASELINE_KEY=... python -m bench.baseline
+Nothing slows it down on purpose: two statements for each message, on SQLite one connection that is
+kept, on PostgreSQL twenty at work at the same time, whose statements the driver prepares.
+
+    BASELINE_PORT=8090 BASELINE_DATABASE=sqlite+aiosqlite:///file.sqlite3 BASELINE_KEY=... \\
+        python -m bench.baseline
 """
 
 import asyncio
@@ -13,30 +17,22 @@ import json
 import os
 import uuid
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import jwt
 import uvicorn
 import uvloop
-from sqlalchemy import (
-    Column,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    UniqueConstraint,
-    event,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Column, Integer, MetaData, String, Table, UniqueConstraint, event, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 metadata = MetaData()
 conversations = Table(
@@ -63,61 +59,77 @@ messages = Table(
 )
 
 
-class Server:
-    """The whole of it."""
+class Store:
+    """The database: `transaction` gives a connection that commits at the end."""
 
-    def __init__(self, database: str, key: str) -> None:
-        self.key = key
-        self.sockets: dict[str, set[WebSocket]] = defaultdict(set)
-        self.engine = create_async_engine(f"sqlite+aiosqlite:///{database}")
-        # SQLite has one writer; waiting here is cheaper than being told that it is locked.
-        self.writing = asyncio.Lock()
+    def __init__(self, url: str) -> None:
+        self.transaction: Any
+        if url.startswith("sqlite"):
+            self.engine = create_async_engine(url)
+            insert: Any = sqlite.insert
+            self.transaction = self.transaction_of_the_one_writer
+            # SQLite has one writer; waiting here is cheaper than being told that it is locked.
+            self.writing = asyncio.Lock()
+            self.writer: AsyncConnection
 
-        @event.listens_for(self.engine.sync_engine, "connect")
-        def set_pragmas(connection: Any, _record: object) -> None:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
+            @event.listens_for(self.engine.sync_engine, "connect")
+            def set_pragmas(connection: Any, _record: object) -> None:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=FULL")
+        else:
+            self.engine = create_async_engine(url, pool_size=20)
+            insert = postgresql.insert
+            self.transaction = self.transaction_of_the_pool
+        self.next_seq = (
+            insert(conversations)
+            .on_conflict_do_update(
+                index_elements=["first", "second"],
+                set_={"last_seq": conversations.c.last_seq + 1},
+            )
+            .returning(conversations.c.id, conversations.c.last_seq)
+        )
 
-    async def create_tables(self) -> None:
+    async def open(self) -> None:
         async with self.engine.begin() as connection:
             await connection.run_sync(metadata.create_all)
+        self.writer = await self.engine.connect()
+
+    async def close(self) -> None:
+        await self.writer.close()
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def transaction_of_the_one_writer(self) -> AsyncIterator[AsyncConnection]:
+        async with self.writing, self.writer.begin():
+            yield self.writer
+
+    def transaction_of_the_pool(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        return self.engine.begin()
 
     async def store(self, user: str, d: dict[str, Any]) -> tuple[dict[str, Any], bool]:
         """One transaction for one message; a known key gives the message of before."""
-        first, second = sorted((user, d["to"]))
-        async with self.writing:
-            try:
-                async with self.engine.begin() as connection:
-                    return await self.insert(connection, user, first, second, d), False
-            except IntegrityError:
-                async with self.engine.begin() as connection:
-                    known = await connection.execute(
-                        select(messages).where(
-                            messages.c.sender == user,
-                            messages.c.idempotency_key == d["idempotency_key"],
-                        )
+        try:
+            async with self.transaction() as connection:
+                return await self.insert(connection, user, d), False
+        except IntegrityError:
+            async with self.transaction() as connection:
+                known = await connection.execute(
+                    select(messages).where(
+                        messages.c.sender == user,
+                        messages.c.idempotency_key == d["idempotency_key"],
                     )
-                    return dict(known.mappings().one()), True
+                )
+                return dict(known.mappings().one()), True
 
     async def insert(
-        self, connection: AsyncConnection, user: str, first: str, second: str, d: dict[str, Any]
+        self, connection: AsyncConnection, user: str, d: dict[str, Any]
     ) -> dict[str, Any]:
+        first, second = sorted((user, d["to"]))
         found = await connection.execute(
-            update(conversations)
-            .where(conversations.c.first == first, conversations.c.second == second)
-            .values(last_seq=conversations.c.last_seq + 1)
-            .returning(conversations.c.id, conversations.c.last_seq)
+            self.next_seq,
+            {"id": str(uuid.uuid4()), "first": first, "second": second, "last_seq": 1},
         )
-        row = found.one_or_none()
-        if row is None:
-            conversation, seq = str(uuid.uuid4()), 1
-            await connection.execute(
-                insert(conversations).values(
-                    id=conversation, first=first, second=second, last_seq=seq
-                )
-            )
-        else:
-            conversation, seq = row
+        conversation, seq = found.one()
         message = {
             "id": str(uuid.uuid4()),
             "conversation": conversation,
@@ -127,12 +139,21 @@ class Server:
             "idempotency_key": d["idempotency_key"],
             "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
-        await connection.execute(insert(messages), message)
+        await connection.execute(messages.insert(), message)
         return message
+
+
+class Server:
+    """The sockets, and what comes from them."""
+
+    def __init__(self, store: Store, key: str) -> None:
+        self.store = store
+        self.key = key
+        self.sockets: dict[str, set[WebSocket]] = defaultdict(set)
 
     async def create_message(self, socket: WebSocket, user: str, packet: dict[str, Any]) -> None:
         d = packet["d"]
-        message, duplicate = await self.store(user, d)
+        message, duplicate = await self.store.store(user, d)
         shown = {
             "message": message["id"],
             "conversation": message["conversation"],
@@ -163,15 +184,19 @@ class Server:
                 packet = json.loads(await socket.receive_text())
                 if packet["op"] == 7:
                     await self.create_message(socket, user, packet)
-        except WebSocketDisconnect:
+        except (WebSocketDisconnect, WebSocketDisconnected):
+            # It is gone, or the one whom it wrote to; a client comes back by itself.
             pass
         finally:
             self.sockets[user].discard(socket)
+            if not self.sockets[user]:
+                del self.sockets[user]
 
 
 async def main() -> None:
-    server = Server(os.environ["BASELINE_DATABASE"], os.environ["BASELINE_KEY"])
-    await server.create_tables()
+    store = Store(os.environ["BASELINE_DATABASE"])
+    await store.open()
+    server = Server(store, os.environ["BASELINE_KEY"])
     config = uvicorn.Config(
         Starlette(
             routes=[
@@ -184,7 +209,10 @@ async def main() -> None:
         ws="websockets-sansio",
         ws_per_message_deflate=False,
     )
-    await uvicorn.Server(config).serve()
+    try:
+        await uvicorn.Server(config).serve()
+    finally:
+        await store.close()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,21 @@
-"""People who talk through real sockets, with a client cheap enough not to be the bottleneck."""
+"""People on real sockets, with a client cheap enough not to be the bottleneck."""
 
 import asyncio
-import time
-from typing import cast
+import socket
+import uuid
+from collections.abc import Coroutine, Sequence
+from typing import Any, Self
 
-import jwt
 import msgspec
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+
+from bench.systems import System
+
+# Sockets that are being opened at the same time, where how fast is not the question.
+_OPENING = 32
+_GREETED_WITHIN_SECONDS = 30
+# What the kernel keeps for one who never reads: the less, the sooner the server has to.
+_UNREAD_BYTES = 4096
 
 
 class _Packet(msgspec.Struct):
@@ -15,121 +24,171 @@ class _Packet(msgspec.Struct):
     cur: str | None = None
 
 
-class _Alert(msgspec.Struct):
-    class _Message(msgspec.Struct):
-        text: str
+class _Status(msgspec.Struct):
+    status: str
 
+
+class _Message(msgspec.Struct):
+    sender: str
+    text: str
+
+
+class _Alert(msgspec.Struct):
     message: _Message
 
 
 _decode = msgspec.json.Decoder(_Packet).decode
+_decode_status = msgspec.json.Decoder(_Status).decode
 _decode_alert = msgspec.json.Decoder(_Alert).decode
 _encode = msgspec.json.encode
 
 
-class Talker(WSListener):
-    """One person. Keeps `window` messages to the partner in flight, and confirms what it gets."""
+class Person(WSListener):
+    """One socket. It answers PING; what else comes is for classes that derive from it."""
 
-    def __init__(self, run: "Run", partner: str) -> None:
-        self.run = run
-        self.partner = partner
+    def __init__(self, user: str) -> None:
+        self.user = user
+        self.crowd: Crowd
         self.transport: WSTransport
-        self.sent = self.stored = self.alerted = 0
-        self.greeted = asyncio.get_running_loop().create_future()
+        self.greeted = asyncio.Event()
+        self._leaving = False
+        self._sent = 0
+        # The same people come back on another socket, with other messages.
+        self._key = uuid.uuid4().hex
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.transport = transport
 
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        if not self._leaving:
+            self.crowd.fail(f"{self.user} was disconnected: {transport.close_handshake}")
+
     def on_ws_frame(self, _transport: WSTransport, frame: WSFrame) -> None:
-        if frame.msg_type == WSMsgType.CLOSE:
-            self.run.fail(f"closed with {frame.get_close_code()}")
+        if frame.msg_type != WSMsgType.TEXT:
             return
         packet = _decode(frame.get_payload_as_bytes())
         match packet.op:
             case 0x08:
-                self._stored(packet)
+                self.on_status(_decode_status(packet.d).status)
             case 0x10:
-                self.run.alerted(_decode_alert(packet.d))
-                self.alerted += 1
-                if self.alerted % self.run.window == 0:
-                    self.send({"op": 2, "d": {"cur": packet.cur}})
+                message = _decode_alert(packet.d).message
+                self.on_alert(message.sender, message.text, packet.cur)
             case 0x01:
-                self.send({"op": 2, "d": {"cur": packet.cur}})
+                self.confirm(packet.cur)
             case 0x03:
-                self.greeted.set_result(None)
+                self.greeted.set()
             case 0x04:
-                self.run.fail(bytes(packet.d).decode())
+                self.crowd.fail(f"{self.user} got an error: {bytes(packet.d).decode()}")
 
-    def _stored(self, packet: _Packet) -> None:
-        # A "delivered" has no answer to wait for.
-        if b'"stored"' in bytes(packet.d):
-            self.stored += 1
-            self.run.stored += 1
-            if self.run.going:
-                self.write()
+    def on_status(self, status: str) -> None:
+        """STATUS MSG: "stored" for each message that was written, "delivered" now and then."""
 
-    def write(self) -> None:
-        self.sent += 1
-        self.send(
-            {
-                "op": 7,
-                "id": self.sent,
-                "d": {
-                    "to": self.partner,
-                    "text": f"{time.perf_counter_ns()} {self.run.filler}",
-                    "idempotency_key": f"{self.run.name}-{self.sent}",
-                },
-            }
-        )
+    def on_alert(self, sender: str, text: str, cursor: str | None) -> None:
+        """ALERT NEW MSG."""
 
-    def send(self, packet: object) -> None:
+    def confirm(self, cursor: str | None) -> None:
+        """Send PONG: everything up to the cursor has arrived."""
+        self._send({"op": 0x02, "d": {"cur": cursor} if cursor else {}})
+
+    def write(self, to: str, text: str) -> None:
+        """Send CREATE MSG."""
+        self._sent += 1
+        d = {"to": to, "text": text, "idempotency_key": f"{self._key}-{self._sent}"}
+        self._send({"op": 0x07, "id": self._sent, "d": d})
+
+    def _send(self, packet: object) -> None:
         self.transport.send(WSMsgType.TEXT, _encode(packet))
 
+    def stop_reading(self) -> None:
+        """Read nothing from now on, but stay."""
+        self.transport.underlying_transport.pause_reading()
 
-class Run:
-    """One measurement."""
+    def leave(self) -> None:
+        """Close the socket."""
+        self._leaving = True
+        self.crowd.people.discard(self)
+        self.transport.send_close(WSCloseCode.OK)
+        self.transport.disconnect()
 
-    def __init__(self, name: str, window: int, filler: str) -> None:
-        self.name = name
-        self.window = window
-        self.filler = filler
-        self.stored = 0
-        self.delays_ns: list[int] = []
-        self.going = True
-        self.failure: str | None = None
 
-    def alerted(self, alert: _Alert) -> None:
-        sent_at = int(alert.message.text.partition(" ")[0])
-        self.delays_ns.append(time.perf_counter_ns() - sent_at)
+class Crowd:
+    """The people of one measurement, who leave at the end of the context.
+
+    What goes wrong with one of them, an ERROR or a lost connection, ends what is waited for.
+    """
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.people: set[Person] = set()
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._opening = asyncio.Semaphore(_OPENING)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.disperse()
+
+    async def disperse(self) -> None:
+        """Let all leave."""
+        leaving = list(self.people)
+        for person in leaving:
+            person.leave()
+        # The next round shall not pay for the farewell of this one.
+        await asyncio.gather(*(person.transport.wait_disconnected() for person in leaving))
+        self._failed.cancel()
 
     def fail(self, cause: str) -> None:
-        self.failure = self.failure or cause
+        """Note what went wrong; the first counts."""
+        if not self._failed.done():
+            self._failed.set_exception(RuntimeError(f"{self.system.name}: {cause}"))
 
-    async def measure(self, url: str, key: str, pairs: int, seconds: float) -> float:
-        """Drive `pairs` pairs for `seconds`; returns how long it really took."""
-        talkers = []
-        for number in range(pairs):
-            pair = (f"{self.name}-a{number}", f"{self.name}-b{number}")
-            for user, partner in (pair, pair[::-1]):
-                token = jwt.encode({"sub": user, "exp": int(time.time()) + 3600}, key, "HS256")
-                _, listener = await ws_connect(
-                    lambda partner=partner: Talker(self, partner),
-                    url,
-                    extra_headers={"Authorization": f"Bearer {token}"},
-                    enable_auto_pong=True,
-                )
-                talker = cast("Talker", listener)
-                await talker.greeted
-                talkers.append(talker)
-        start = time.perf_counter()
-        for talker in talkers[::2] if self.window == 1 else talkers:
-            for _ in range(self.window if self.window == 1 else max(1, self.window // 2)):
-                talker.write()
-        await asyncio.sleep(seconds)
-        self.going = False
-        elapsed = time.perf_counter() - start
-        for talker in talkers:
-            talker.transport.disconnect()
-        if self.failure is not None:
-            raise RuntimeError(self.failure)
-        return elapsed
+    async def join(self, people: Sequence[Person], **options: Any) -> None:
+        """Connect people, and return when all have HELLO."""
+        await self.wait(self._gather(people, options), _GREETED_WITHIN_SECONDS)
+
+    async def _gather(self, people: Sequence[Person], options: dict[str, Any]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for person in people:
+                group.create_task(self._join(person, options))
+
+    async def _join(self, person: Person, options: dict[str, Any]) -> None:
+        async with self._opening:
+            await self.connect(person, **options)
+
+    async def connect(self, person: Person, **options: Any) -> None:
+        """Connect one person, and return at HELLO."""
+        person.crowd = self
+        headers = {"Authorization": f"Bearer {self.system.token(person.user)}"}
+        await ws_connect(
+            lambda: person,
+            self.system.url,
+            extra_headers=headers,
+            websocket_handshake_timeout=_GREETED_WITHIN_SECONDS,
+            **options,
+        )
+        self.people.add(person)
+        await person.greeted.wait()
+
+    async def wait(self, coroutine: Coroutine[Any, Any, Any], seconds: float | None = None) -> None:
+        """Wait for something. Raises RuntimeError for what goes wrong, or TimeoutError."""
+        task = asyncio.ensure_future(coroutine)
+        try:
+            await asyncio.wait(
+                {task, self._failed}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if self._failed.done():
+                await self._failed
+            if not task.done():
+                raise TimeoutError(f"{self.system.name} did not answer within {seconds} s")
+            await task
+        finally:
+            task.cancel()
+
+
+def small_socket(_url: object) -> socket.socket:
+    """Make the socket of one who is not going to read, for picows to connect."""
+    made = socket.socket()
+    made.setblocking(False)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UNREAD_BYTES)
+    return made

@@ -165,6 +165,9 @@ def token(
     expires_in: Annotated[
         str, typer.Option(metavar="TIME", help="How long it is good for: 30s, 15m, 1h, 7d.")
     ] = "1h",
+    invisible: Annotated[
+        bool, typer.Option("--invisible", help="Who connects with it is not shown as online.")
+    ] = False,
 ) -> None:
     """Print a token (JWT) for a data folder, and nothing else.
 
@@ -176,7 +179,7 @@ def token(
       parley token carol --role moderator --expires-in 15m --data /var/lib/parley
     """
     lifetime = tokens.parse_duration(expires_in)
-    print(tokens.mint(DataFolder.at(data), user, lifetime, role or ()))
+    print(tokens.mint(DataFolder.at(data), user, lifetime, role or (), invisible=invisible))
 
 
 @application.command()

@@ -1,6 +1,7 @@
 """One conversation on the screen: found in the list, its history, and what is pushed about it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from command_line.client import Client, Packet
@@ -12,6 +13,7 @@ from command_line.screen import Screen
 from command_line.wording import summary
 
 HISTORY = 50
+NO_DEALS_NOW = "deals cannot be shown just now"
 
 
 class Conversation:
@@ -60,6 +62,8 @@ class Conversation:
                 self._screen.mark(data["seq"], f"seen by {self._peer}")
             case Opcode.TYPING if ours and data["typing"]:
                 self._screen.notice(f"{self._peer} is typing")
+            case Opcode.PRESENCE if data["user"] == self._peer:
+                self._show_presence(data)
             case Opcode.UPDATE_CONVERSATION_DATAS:
                 await self._take_deal(client, data)
             case Opcode.RESUMED if not data["complete"]:
@@ -84,28 +88,44 @@ class Conversation:
             await self._mark_opened(client, messages[-1]["seq"])
         if entry["peer_read_up_to"]:
             self._screen.mark(entry["peer_read_up_to"], f"seen by {self._peer}")
+        if entry.get("presence"):
+            self._show_presence(entry["presence"])
         if "service" in entry:
             self.deals.stands(entry["service"])
+        elif "negotiation" in entry["missing"]:
+            self._screen.notice(NO_DEALS_NOW)
 
     async def show_deal(self, client: Client) -> None:
         """Asks how the deal stands now, and shows all of it."""
         entry = await self._find(client)
-        if entry is None or "service" not in entry:
-            self._screen.notice("there is no deal to show; /offer or /request proposes one")
-        else:
+        if entry is not None and "service" in entry:
             self.deals.show(entry["service"], whole=True)
+        elif entry is not None and "negotiation" in entry["missing"]:
+            self._screen.notice(NO_DEALS_NOW)
+        else:
+            self._screen.notice("there is no deal to show; /offer or /request proposes one")
+
+    def _show_presence(self, presence: Mapping[str, Any]) -> None:
+        if presence["online"]:
+            self._screen.notice(f"{self._peer} is online")
+        elif "last_seen" in presence:
+            last_seen = datetime.fromisoformat(presence["last_seen"]).astimezone()
+            self._screen.notice(f"{self._peer} was last seen {last_seen:%Y-%m-%d %H:%M}")
+        else:
+            self._screen.notice(f"{self._peer} is offline")
 
     async def _find(self, client: Client) -> dict[str, Any] | None:
-        """The conversation of these two about this subject, page by page; newest first."""
+        """The conversation of these two about this subject, page by page; newest first.
+
+        With it comes which services are `missing` in the list.
+        """
         page: dict[str, Any] = {}
         while True:
             reply = await client.ask(Opcode.ASK_CONVERSATIONS, {"limit": 100, **page})
             for entry in reply.data["conversations"]:
                 both = {self._me, self._peer} == set(entry["participants"])
                 if both and (entry.get("subject") or "") == (self._subject or ""):
-                    if "negotiation" in reply.data.get("missing", ()):
-                        self._screen.notice("deals cannot be shown just now")
-                    return dict(entry)
+                    return {**entry, "missing": reply.data.get("missing", ())}
             if not reply.data.get("next"):
                 return None
             page = {"page": reply.data["next"]}

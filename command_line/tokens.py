@@ -32,8 +32,17 @@ def check_user(user: str) -> str:
     return user
 
 
-def mint(folder: DataFolder, user: str, lifetime: timedelta, roles: Sequence[str] = ()) -> str:
-    """A signed token for this user: `sub`, `iat`, `exp` in whole seconds, and `roles`."""
+def mint(
+    folder: DataFolder,
+    user: str,
+    lifetime: timedelta,
+    roles: Sequence[str] = (),
+    *,
+    invisible: bool = False,
+) -> str:
+    """A signed token for this user: `sub`, `iat`, `exp` in whole seconds, `roles`, `invisible`."""
     now = datetime.now(UTC)
     claims = {"sub": check_user(user), "iat": now, "exp": now + lifetime, "roles": list(roles)}
+    if invisible:
+        claims["invisible"] = True
     return jwt.encode(claims, folder.read_token_secret(), algorithm="HS256")

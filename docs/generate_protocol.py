@@ -37,8 +37,9 @@ PACKETS: Mapping[Op, str] = {
     Op.ASK_CONVERSATIONS: "The conversations of the user, newest activity first. `page` is the"
     " `next` of the answer before. Answered by RETURN CONVERSATIONS.",
     Op.RETURN_CONVERSATIONS: "One page; without `next` it is the last. Each has the number of"
-    " unread messages, up to which `seq` either side has read, and its open deal or else its latest"
-    " one. `missing` names services that did not answer: what they know is not shown.",
+    " unread messages, up to which `seq` either side has read, the other's presence, and the open"
+    " deal or else the latest one. `missing` names services that did not answer: what they know is"
+    " not shown.",
     Op.CREATE_MSG: "Says something, in exactly one of `conversation` and `to`. `to` opens (or"
     " finds) the conversation with that user about `subject`. Answered by STATUS MSG once the"
     " message is stored.",
@@ -52,7 +53,9 @@ PACKETS: Mapping[Op, str] = {
     Op.RESUME: "What was missed since this cursor; see [Resume](#cursor-and-resume). Answered by"
     " RESUMED.",
     Op.RESUMED: "`replayed` packets were sent before it. With `complete` false something is"
-    " missing: ask for everything anew. Without `re` it says so unasked.",
+    " missing: ask for everything anew. Without `re` it says so unasked. `missing` names services"
+    " that could not be asked: `complete` speaks of the others, and RESUMED comes again, with"
+    " `complete` false, when such a one is back.",
     Op.RENEW_TOKEN: "Goes on with a later token of the same user. Answered by HELLO.",
     Op.RECONNECT: "Please leave, wait `delay_ms`, and come back; the socket is closed soon.",
     Op.ALERT_NEW_MSG: "A new message, to its recipient and to the author's other sockets. `unread`"
@@ -61,6 +64,8 @@ PACKETS: Mapping[Op, str] = {
     " answer to OPENED CONVERSATION; pushed to the author, and to the reader's other sockets."
     " Always a message of the other: `seq` is 0 and `message` null while there is none.",
     Op.TYPING: "Someone is typing, or stopped. Never stored; no answer.",
+    Op.PRESENCE: "Someone with whom the user shares a conversation came online, or went; see"
+    " [Presence](#presence). `last_seen` is until when, and is absent while `online`.",
     Op.UPDATE_CONVERSATION_DATAS: "How a service of this conversation stands, as this user sees it,"
     " after something happened to it: to both parties, on all their sockets. `cause` says what;"
     ' "reminder" says that time will soon act. Also the answer to the packets about a service.',

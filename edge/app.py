@@ -119,9 +119,9 @@ class SocketEndpoint:
             await attach(session, resume[-1] if resume else None)
             await session.run()
         finally:
-            if hub.remove(session):
-                for feed in self._edge.feeds.values():
-                    feed.unfollow(session.user)
+            hub.remove(session)
+            for feed in self._edge.feeds.values():
+                feed.review(session.user)
 
     async def _admit(self, scope: _Scope) -> Principal:
         origins = [value for name, value in scope["headers"] if name == b"origin"]

@@ -64,11 +64,13 @@ class Principal:
     """Who speaks.
 
     `expires_at` is in Unix seconds: from then on the token is refused (its `exp`, plus the leeway).
+    `invisible`: this connection does not make the person online.
     """
 
     user: str
     expires_at: float
     roles: frozenset[str]
+    invisible: bool = False
 
 
 def find_token(
@@ -223,7 +225,12 @@ class Authenticator:
             begins_at = _time_claim(claims, name)
             if begins_at is not None and now + self._leeway_seconds < begins_at:
                 raise AuthenticationError("not_yet_valid")
-        return Principal(user=subject, expires_at=refused_from, roles=_roles(claims))
+        return Principal(
+            user=subject,
+            expires_at=refused_from,
+            roles=_roles(claims),
+            invisible=_invisible(claims),
+        )
 
 
 # PyJWT's refusals, the special ones before the general ones. `sub` and `jti` are the only claims
@@ -291,3 +298,13 @@ def _roles(claims: Mapping[str, Any]) -> frozenset[str]:
     if not all(isinstance(role, str) and role and role.isprintable() for role in roles):
         raise AuthenticationError("invalid_claim")
     return frozenset(roles)
+
+
+def _invisible(claims: Mapping[str, Any]) -> bool:
+    invisible = claims.get("invisible")
+    if invisible is None:
+        return False
+    # Whoever says it in another form wants something, and must not be shown by mistake.
+    if not isinstance(invisible, bool):
+        raise AuthenticationError("invalid_claim")
+    return invisible

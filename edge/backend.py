@@ -68,6 +68,9 @@ class Backend:
     `contract` is the module of the service's messages, and `make_stub` the class of its stub.
     """
 
+    knows_presence = False
+    """Whether the service is told who is invisible."""
+
     def __init__(
         self,
         service: str,
@@ -192,12 +195,21 @@ class Backend:
                 return True
 
     async def update_watch(
-        self, watcher_id: str, add: Sequence[str], remove: Sequence[str]
+        self,
+        watcher_id: str,
+        add: Sequence[str],
+        remove: Sequence[str],
+        invisible: Sequence[str] = (),
     ) -> Position | Error:
-        """Follow and no longer follow users; the position after which events of the added come."""
+        """Follow and no longer follow users; the position after which events of the added come.
+
+        `invisible` are some of the added, and empty unless the service knows presence.
+        """
         request = self._contract.UpdateWatchRequest(
             watcher_id=watcher_id, add_users=add, remove_users=remove
         )
+        if invisible:
+            request.invisible_users.extend(invisible)
         answer = await self._call("UpdateWatch", request, self._watch_stub)
         if isinstance(answer, Error):
             return answer

@@ -21,6 +21,8 @@ from edge.settings import Settings
 class MessagingBackend(Backend):
     """Conversations and messages. What people say in numbers travels in batches."""
 
+    knows_presence = True
+
     def __init__(self, settings: Settings, credential: str, metrics: Metrics) -> None:
         super().__init__(
             MESSAGING,

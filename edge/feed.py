@@ -44,7 +44,7 @@ class Alerts(Protocol):
 
 
 class Feed:
-    """`run` for the life of the process; `follow` and `unfollow` as users come and go."""
+    """`run` for the life of the process; `follow` and `review` as users come and go."""
 
     def __init__(
         self,
@@ -68,6 +68,8 @@ class Feed:
         # Whom this watcher follows as far as the service has confirmed it, with the position after
         # which their events come, which the stream may yet have to reach; and who waits to hear.
         self._followed: dict[str, Position] = {}
+        # Those of them whom the service was told to be invisible here.
+        self._invisible: set[str] = set()
         self._changed: set[str] = set()
         self._updating: set[str] = set()
         self._waiting: dict[str, list[asyncio.Future[Position]]] = {}
@@ -103,6 +105,7 @@ class Feed:
         self._live_metric.set(0)
         self._watcher_id = ""
         self._followed.clear()
+        self._invisible.clear()
         waiting, self._waiting = self._waiting, {}
         for futures in waiting.values():
             for future in futures:
@@ -123,7 +126,8 @@ class Feed:
             self._live_metric.set(1)
             _logger.info("watching", service=self.service, revision=first.position.revision)
             # Whoever came while the users were being recovered is followed now.
-            self._changed |= self._hub.users.keys() ^ self._followed.keys()
+            everyone = self._hub.users.keys() | self._followed.keys()
+            self._changed |= {user for user in everyone if self._differs(user)}
             self._update_soon()
             while True:
                 response = await self._next(stream)
@@ -150,11 +154,13 @@ class Feed:
         users = list(self._hub.users)
         now = first
         if users:
-            answer = await self.backend.update_watch(self._watcher_id, users, ())
+            invisible = list(filter(self._is_invisible, users))
+            answer = await self.backend.update_watch(self._watcher_id, users, (), invisible)
             if isinstance(answer, Error):
                 raise _WatchFailedError(answer.message)
             now = answer
             self._followed.update(dict.fromkeys(users, now))
+            self._invisible.update(invisible)
         last = self.position
         complete = last is not None and last.epoch == now.epoch and last.revision <= now.revision
         if complete and last is not None and last.revision < now.revision:
@@ -186,7 +192,7 @@ class Feed:
         if not self.live:
             raise NotLiveError
         settled = user not in self._changed and user not in self._updating
-        if settled and user in self._followed:
+        if settled and user in self._followed and not self._differs(user):
             return _later(self._followed[user], self.position)
         future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(user, []).append(future)
@@ -194,11 +200,20 @@ class Feed:
         self._update_soon()
         return await future
 
-    def unfollow(self, user: str) -> None:
-        """The user's last socket here is gone."""
-        if self.live:
+    def review(self, user: str) -> None:
+        """A socket of the user is gone, or has another token: tell the service if that matters."""
+        if self.live and (user in self._updating or self._differs(user)):
             self._changed.add(user)
             self._update_soon()
+
+    def _differs(self, user: str) -> bool:
+        """Whether the user is here otherwise than the service has been told."""
+        if (user in self._hub.users) != (user in self._followed):
+            return True
+        return self._is_invisible(user) != (user in self._invisible)
+
+    def _is_invisible(self, user: str) -> bool:
+        return self.backend.knows_presence and self._hub.invisible(user)
 
     def _update_soon(self) -> None:
         if self._changed and self._updater is None:
@@ -227,9 +242,17 @@ class Feed:
     async def _update_once(self, changed: set[str]) -> None:
         here = self._hub.users.keys() & changed
         added = here - self._followed.keys()
+        invisible = set(filter(self._is_invisible, here))
+        # To add them again tells how they are followed from now on.
+        turned = (invisible ^ (self._invisible & here)) - added
         watcher_id = self._watcher_id
         removed = (changed - here) & self._followed.keys()
-        answer = await self.backend.update_watch(watcher_id, sorted(added), sorted(removed))
+        answer = await self.backend.update_watch(
+            watcher_id,
+            sorted(added | turned),
+            sorted(removed),
+            sorted(invisible & (added | turned)),
+        )
         if watcher_id != self._watcher_id:
             # The stream ended meanwhile; its successor follows everyone anew.
             return
@@ -239,6 +262,7 @@ class Feed:
             return
         for user in changed - here:
             self._followed.pop(user, None)
+        self._invisible = (self._invisible - changed) | invisible
         # The stream may have been faster than the answer.
         position = _later(answer, self.position)
         self._followed.update(dict.fromkeys(added, position))

@@ -46,22 +46,24 @@ class Hub:
         """The sessions of one user; not to be changed."""
         return self._sessions.get(user, [])
 
+    def invisible(self, user: str) -> bool:
+        """Whether all sockets of a user who is here want to be invisible."""
+        sessions = self.of(user)
+        return bool(sessions) and all(session.principal.invisible for session in sessions)
+
     def add(self, session: "Session") -> None:
         self._sessions.setdefault(session.user, []).append(session)
         self._count += 1
         self._empty.clear()
 
-    def remove(self, session: "Session") -> bool:
-        """Returns whether that was the last session of its user."""
+    def remove(self, session: "Session") -> None:
         sessions = self._sessions[session.user]
         sessions.remove(session)
         self._count -= 1
         if not self._count:
             self._empty.set()
-        if sessions:
-            return False
-        del self._sessions[session.user]
-        return True
+        if not sessions:
+            del self._sessions[session.user]
 
     async def empty(self) -> None:
         """Return when there is no session left."""

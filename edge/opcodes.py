@@ -73,6 +73,7 @@ OPCODES = (
     Opcode(Op.ALERT_NEW_MSG, _DOWN, payloads.AlertNewMsg),
     Opcode(Op.MSG_SEEN, _DOWN, payloads.MsgSeen),
     Opcode(Op.TYPING, _BOTH, payloads.Typing, payloads.SendTyping, messaging.typing),
+    Opcode(Op.PRESENCE, _DOWN, payloads.Presence),
     Opcode(Op.UPDATE_CONVERSATION_DATAS, _DOWN, payloads.UpdateConversationDatas),
     Opcode(Op.SERVICE_CREATED, _UP, None, payloads.ServiceCreated, negotiation.service_created),
     Opcode(Op.NOTE_SUBMITTED, _UP, None, payloads.NoteSubmitted, negotiation.note_submitted),

@@ -266,6 +266,11 @@ class Message(Struct, frozen=True):
     text: str | UnsetType = UNSET
 
 
+class PeerPresence(Struct, frozen=True):
+    online: bool
+    last_seen: str | UnsetType = UNSET
+
+
 class Conversation(Struct, frozen=True):
     conversation: str
     participants: list[str]
@@ -275,6 +280,7 @@ class Conversation(Struct, frozen=True):
     peer_read_up_to: int
     subject: str | UnsetType = UNSET
     service: Service | UnsetType = UNSET
+    presence: PeerPresence | UnsetType = UNSET
 
 
 class ReturnConversations(Struct, frozen=True):
@@ -304,9 +310,12 @@ class ReturnMessages(Struct, frozen=True):
 
 
 class Resumed(Struct, frozen=True):
+    """`missing` names services that could not be asked; RESUMED comes again when they are back."""
+
     replayed: int
     complete: bool
     cur: str
+    missing: list[str] | UnsetType = UNSET
 
 
 class Reconnect(Struct, frozen=True):
@@ -334,3 +343,9 @@ class Typing(Struct, frozen=True):
     conversation: str
     user: str
     typing: bool
+
+
+class Presence(Struct, frozen=True):
+    user: str
+    online: bool
+    last_seen: str | UnsetType = UNSET

@@ -13,7 +13,7 @@ from edge.deals import service_payload
 from edge.packets import Op
 from edge.payloads import AlertNewMsg, StatusMsg, Typing, UpdateConversationDatas
 from edge.times import timestamp
-from edge.translation import message_payload, optional, seen_payload
+from edge.translation import message_payload, optional, presence_payload, seen_payload
 
 _logger = structlog.get_logger(__name__)
 
@@ -76,6 +76,8 @@ def _messaging_push_of(event: messaging.Event, user: str) -> Push | None:
                 return None
             payload = Typing(typing.conversation_id, typing.user, typing.typing)
             return Push(Op.TYPING, payload, stored=False)
+        case "presence":
+            return Push(Op.PRESENCE, presence_payload(event.presence))
         case _:
             # A newer service tells of something that this edge does not know yet.
             return None

@@ -78,6 +78,8 @@ class Session:
         "format",
         "id",
         "last_heard",
+        "page_timed_out",
+        "pages",
         "principal",
         "unconfirmed",
     )
@@ -109,6 +111,11 @@ class Session:
         self._held_bytes = 0
         # Messages that a PONG has yet to confirm: (revision, conversation, seq).
         self.unconfirmed: deque[tuple[int, str, int]] = deque(maxlen=settings.unconfirmed_alerts)
+        # Held from the question for a page until there is room for it. A page may be as large as
+        # the outbox: whoever asks for many and reads none makes the edge hold one.
+        self.pages = asyncio.Lock()
+        # When a page was last given up because the service did not answer.
+        self.page_timed_out = 0.0
         self.closing = False
         self._receive = receive
         self._send = send

@@ -3,7 +3,7 @@
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.payloads import Conversation, Message, MsgSeen, Service
+from edge.payloads import Conversation, Message, MsgSeen, PeerPresence, Presence, Service
 from edge.times import timestamp
 
 
@@ -36,11 +36,21 @@ def seen_payload(moved: pb.WatermarkMoved) -> MsgSeen:
     )
 
 
+def _last_seen(presence: pb.Presence) -> str | UnsetType:
+    return timestamp(presence.last_seen_time) if presence.HasField("last_seen_time") else UNSET
+
+
+def presence_payload(presence: pb.Presence) -> Presence:
+    """Presence as packets tell of it."""
+    return Presence(presence.user, presence.online, _last_seen(presence))
+
+
 def conversation_payload(
     conversation: pb.Conversation, service: Service | UnsetType = UNSET
 ) -> Conversation:
     """A conversation as packets show it to one of its participants, with its deal if it has one."""
     last = conversation.last_message if conversation.HasField("last_message") else None
+    shown = conversation.presence if conversation.HasField("presence") else None
     return Conversation(
         conversation=conversation.id,
         participants=list(conversation.participants),
@@ -50,4 +60,5 @@ def conversation_payload(
         peer_read_up_to=conversation.peer_read_up_to,
         subject=optional(conversation.subject),
         service=service,
+        presence=UNSET if shown is None else PeerPresence(shown.online, _last_seen(shown)),
     )

@@ -9,6 +9,7 @@ from parley.messaging.v1 import messaging_pb2, messaging_pb2_grpc
 
 from messaging_service import translation
 from messaging_service.failures import FAILURES
+from messaging_service.presence import PresenceKeeper
 from messaging_service.servicer import MessagingServicer
 from messaging_service.settings import MessagingSettings
 from service_kit.service import Resources, Service, main
@@ -16,8 +17,14 @@ from service_kit.service import Resources, Service, main
 
 @asynccontextmanager
 async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[MessagingServicer]:
-    """Give what serves the calls."""
-    yield MessagingServicer(resources)
+    """Give what serves the calls; beside it runs who keeps presence."""
+    presence = PresenceKeeper(resources)
+    resources.hub.observe(presence.observe)
+    await presence.start()
+    try:
+        yield MessagingServicer(resources, presence)
+    finally:
+        await presence.close()
 
 
 SERVICE = Service(
@@ -35,6 +42,9 @@ SERVICE = Service(
         "subject_limit",
         "conversations_page",
         "messages_page",
+        "presence_conversations",
+        "presence_people",
+        "presence_batch",
     ),
 )
 

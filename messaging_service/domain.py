@@ -155,7 +155,22 @@ class Typing(NamedTuple):
     typing: bool
 
 
-Event = MessageCreated | WatermarkMoved | Typing
+class Presence(NamedTuple):
+    """What others are shown of a person, as it is stored; it is its own event.
+
+    `last_seen` is until when the person was online, while online since when, and 0 before the
+    first time. `invisible` is the person's own wish. `revision` is that of the last change that
+    others could see.
+    """
+
+    user: str
+    online: bool = False
+    last_seen: int = 0
+    invisible: bool = False
+    revision: int = 0
+
+
+Event = MessageCreated | WatermarkMoved | Typing | Presence
 
 
 def order(one: str, other: str) -> tuple[str, str]:
@@ -341,3 +356,22 @@ def mark_delivered(side: Side, seq: int, now: int, revision: int) -> Side | None
 def tells_delivered(side: Side) -> bool:
     """Tell whether the delivered watermark says anything that the read one does not."""
     return side.delivered_seq > 0 and side.delivered_revision != side.read_revision
+
+
+def come_online(presence: Presence, at: int, revision: int) -> Presence | None:
+    """Show that a person is there since `at`; None when that is no news, or nobody is to know."""
+    if presence.online or presence.invisible:
+        return None
+    last_seen = max(presence.last_seen, at)
+    return presence._replace(online=True, last_seen=last_seen, revision=revision)
+
+
+def go_offline(presence: Presence, at: int, revision: int) -> Presence | None:
+    """Show that a person was there until `at`, and no longer is; None when that is no news.
+
+    Whoever has become invisible meanwhile goes as everybody goes, and then is not seen any more.
+    """
+    if not presence.online and (presence.invisible or at <= presence.last_seen):
+        return None
+    last_seen = max(presence.last_seen, at)
+    return presence._replace(online=False, last_seen=last_seen, revision=revision)

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from messaging_service import domain, storage
+from messaging_service import domain, presence_storage, storage
 from messaging_service.domain import (
     Conversation,
     Event,
     Message,
     MessageCreated,
+    Presence,
     Side,
     WatermarkMoved,
 )
@@ -23,10 +24,11 @@ from service_kit.rules import Refusal, check_user, invalid, is_identifier
 
 
 class ConversationView(NamedTuple):
-    """A conversation with its last message, if anything was said."""
+    """A conversation, its last message if anything was said, and what is shown of the other."""
 
     conversation: Conversation
     last_message: Message | None
+    presence: Presence | None = None
 
 
 class ConversationPage(NamedTuple):
@@ -53,16 +55,29 @@ def _visible(connection: Connection, actor: str, conversation_id: str) -> Conver
     return found
 
 
-def _views(connection: Connection, found: Sequence[Conversation]) -> list[ConversationView]:
+def _views(
+    connection: Connection, found: Sequence[Conversation], actor: str, *, presence: bool
+) -> list[ConversationView]:
     places = [(one.id, one.last_seq) for one in found if one.last_seq]
     last = storage.find_messages_at(connection, places)
-    return [ConversationView(one, last.get((one.id, one.last_seq))) for one in found]
+    peers = {one.id: one.peer(actor).user for one in found} if presence and actor else {}
+    shown = presence_storage.find_presence(connection, peers.values())
+    return [
+        ConversationView(one, last.get((one.id, one.last_seq)), shown.get(peers.get(one.id, "")))
+        for one in found
+    ]
 
 
 def list_conversations(
-    connection: Connection, actor: str, page_size: int, page_token: str, most: int
+    connection: Connection,
+    actor: str,
+    page_size: int,
+    page_token: str,
+    most: int,
+    *,
+    presence: bool = False,
 ) -> ConversationPage | Refusal:
-    """The conversations of an actor."""
+    """The conversations of an actor, with `presence` or without."""
     count = bounded_size(page_size, most)
     if isinstance(count, Refusal):
         return count
@@ -77,17 +92,19 @@ def list_conversations(
     found = storage.page_of_conversations(connection, actor, below, count + 1)
     page = found[:count]
     token = encode_token(page[-1].activity, page[-1].id) if len(found) > count else ""
-    return ConversationPage(_views(connection, page), token)
+    return ConversationPage(_views(connection, page, actor, presence=presence), token)
 
 
 def get_conversation(
-    connection: Connection, actor: str, conversation_id: str
+    connection: Connection, actor: str, conversation_id: str, *, presence: bool = False
 ) -> ConversationView | Refusal:
-    """One conversation."""
+    """One conversation, with `presence` or without."""
     if not conversation_id:
         return invalid("conversation_id", "is missing")
     found = _visible(connection, actor, conversation_id)
-    return found if isinstance(found, Refusal) else _views(connection, (found,))[0]
+    if isinstance(found, Refusal):
+        return found
+    return _views(connection, (found,), actor, presence=presence)[0]
 
 
 def list_messages(
@@ -142,7 +159,7 @@ def participants(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[
 
 
 class _Entry(NamedTuple):
-    """A change of one conversation, in the order in which changes are told."""
+    """A change of one conversation, or of a person (""), in the order in which they are told."""
 
     revision: int
     conversation_id: str
@@ -159,20 +176,25 @@ def list_changes(
     page_size: int,
     page_token: str,
     most: int,
+    presence: int = 0,
 ) -> ChangePage[Event] | Refusal:
-    """What `user` missed: after < revision <= until. A page ends between two revisions."""
+    """What `user` missed: after < revision <= until. A page ends between two revisions.
+
+    The presence of others belongs to it, in `presence` conversations.
+    """
     if refusal := check_user("user", user):
         return refusal
-    read = partial(_changes, connection, user)
+    read = partial(_changes, connection, user, presence)
     return changes.list_changes(connection, after, until, page_size, page_token, most, read)
 
 
 def _changes(
-    connection: Connection, user: str, start: int, until: int, count: int | None
+    connection: Connection, user: str, presence: int, start: int, until: int, count: int | None
 ) -> list[tuple[int, Event]]:
     """The first in order; of each conversation at most `count` messages are read."""
     touched = storage.changed_conversations(connection, user, start)
-    entries = _watermarks(connection, user, touched, start, until)
+    entries = _shown(connection, user, start, until, presence)
+    entries += _watermarks(connection, user, touched, start, until)
     for one in touched:
         most = NEWEST if count is None else count
         for message in storage.changed_messages(connection, one.id, start, until, most):
@@ -210,3 +232,13 @@ def _watermarks(
         event = WatermarkMoved(read, side.user, message, at, "")
         entries.append(_Entry(revision, one.id, message.seq, 2 if read else 1, event))
     return entries
+
+
+def _shown(
+    connection: Connection, user: str, start: int, until: int, presence: int
+) -> list[_Entry]:
+    """Presence is state as well: what is shown of each person now, if it changed in the range."""
+    if not presence:
+        return []
+    changed = presence_storage.changed_presence(connection, user, start, until, presence)
+    return [_Entry(one.revision, "", 0, 0, one) for one in changed]

@@ -14,6 +14,7 @@ from parley.messaging.v1 import messaging_pb2_grpc
 from messaging_service import domain, operations, queries, translation
 from messaging_service.domain import Typing
 from messaging_service.operations import Commands, StoredMessage, Watermark
+from messaging_service.presence import PresenceKeeper
 from messaging_service.settings import MessagingSettings
 from service_kit.clock import Position
 from service_kit.rules import Refusal, check_user
@@ -29,13 +30,14 @@ PARTICIPANTS_REMEMBERED = 10_000
 class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     """Serves the contract from a writer, readers and a hub."""
 
-    def __init__(self, resources: Resources[MessagingSettings]) -> None:
+    def __init__(self, resources: Resources[MessagingSettings], presence: PresenceKeeper) -> None:
         self._settings = resources.settings
         self._writer = resources.writer
         self._readers = resources.readers
         self._hub = resources.hub
         self._failures = resources.failures
         self._limits = resources.limits
+        self._presence = presence
         self._commands = Commands(resources.settings.limits())
         self._participants: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
@@ -83,6 +85,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
                 request.page_size,
                 request.page_token,
                 self._page_limit("conversations_page", request.page_size),
+                presence=self._settings.presence,
             )
         )
         return pb.ListConversationsResponse(
@@ -114,7 +117,10 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     ) -> pb.GetConversationResponse:
         view = accepted(
             await self._readers.run(
-                queries.get_conversation, request.actor, request.conversation_id
+                queries.get_conversation,
+                request.actor,
+                request.conversation_id,
+                presence=self._settings.presence,
             )
         )
         return pb.GetConversationResponse(
@@ -162,13 +168,21 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         self._hub.publish_ephemeral(events)
         return pb.SendTypingResponse(results=results)
 
+    async def SetInvisible(
+        self, request: pb.SetInvisibleRequest, context: Context
+    ) -> pb.SetInvisibleResponse:
+        accepted(await self._presence.set_invisible(request.actor, invisible=request.invisible))
+        return pb.SetInvisibleResponse()
+
     def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[pb.WatchResponse]:
         return watch(self._hub, request.watcher_name, translation.watch_response)
 
     async def UpdateWatch(
         self, request: pb.UpdateWatchRequest, context: Context
     ) -> pb.UpdateWatchResponse:
-        position = self._hub.update(request.watcher_id, request.add_users, request.remove_users)
+        position = self._hub.update(
+            request.watcher_id, request.add_users, request.remove_users, request.invisible_users
+        )
         return pb.UpdateWatchResponse(position=translation.position(position))
 
     async def ListChanges(
@@ -183,6 +197,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
                 request.page_size,
                 request.page_token,
                 self._page_limit("changes_page", request.page_size),
+                self._settings.presence_limit(),
             )
         )
         return pb.ListChangesResponse(

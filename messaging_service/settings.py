@@ -1,5 +1,7 @@
 """The settings of the messaging service, from `PARLEY_MESSAGING_*` in the environment."""
 
+from typing import Annotated
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -19,6 +21,15 @@ class MessagingSettings(ServiceSettings):
     subject_limit: Count = 200
     conversations_page: Count = 100
     messages_page: Count = 200
+    presence: bool = True
+    presence_absence_seconds: Annotated[float, Field(gt=0, le=3_600)] = 10.0
+    presence_conversations: Count = 500
+    presence_people: Count = 200_000
+    presence_batch: Count = 500
+
+    def presence_limit(self) -> int:
+        """Give in how many conversations of a person presence is shown; 0 when it is off."""
+        return self.presence_conversations if self.presence else 0
 
     def limits(self) -> Limits:
         """Give the limits that the rules know."""

@@ -3,7 +3,7 @@
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from messaging_service import domain
-from messaging_service.domain import MessageCreated, Typing, WatermarkMoved
+from messaging_service.domain import MessageCreated, Presence, Typing, WatermarkMoved
 from messaging_service.operations import StoredMessage, Watermark
 from messaging_service.queries import ConversationView
 from service_kit.changes import Change
@@ -69,8 +69,16 @@ def conversation(view: ConversationView, actor: str) -> pb.Conversation:
         create_time=timestamp(given.created_at),
         last_seq=given.last_seq,
         last_message=message(view.last_message) if view.last_message else None,
+        # Of one who was never seen there is nothing to show, whatever that person wishes.
+        presence=presence(view.presence) if view.presence and view.presence.revision else None,
         **own,
     )
+
+
+def presence(given: Presence) -> pb.Presence:
+    """Translate what others are shown of a person."""
+    last_seen = None if given.online else timestamp(given.last_seen)
+    return pb.Presence(user=given.user, online=given.online, last_seen_time=last_seen)
 
 
 def watermark(given: Watermark) -> pb.Watermark:
@@ -106,6 +114,8 @@ def event(recipients: tuple[str, ...], given: object) -> pb.Event:
                 conversation_id=given.conversation_id, user=given.user, typing=given.typing
             )
             return pb.Event(recipients=recipients, typing=typing)
+        case Presence():
+            return pb.Event(recipients=recipients, presence=presence(given))
     raise TypeError(f"not an event of this service: {type(given).__name__}")
 
 

@@ -31,12 +31,16 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
         carry_out,
         batch=settings.timers_batch,
         max_sleep_seconds=settings.timers_max_sleep_seconds,
+        reached=resources.limits.reached,
         registry=resources.registry,
     )
     credential = read_credentials(settings.messaging_credential_file)[0]
     async with (
         messaging.dial(
-            settings.messaging_target, credential, settings.messaging_timeout_seconds
+            settings.messaging_target,
+            credential,
+            settings.messaging_timeout_seconds,
+            resources.limits.reached,
         ) as dialled,
         background({"timers": timers.run}, resources.registry),
     ):
@@ -67,6 +71,8 @@ SERVICE = Service(
         "comment_limit",
         "services_page",
         "events_page",
+        "timers_batch",
+        "messaging_timeout_seconds",
     ),
 )
 

@@ -1,6 +1,6 @@
 """What this service asks of messaging, and nothing else does: who takes part in a conversation."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import grpc
@@ -31,10 +31,17 @@ _logger = structlog.get_logger(__name__)
 class Messaging:
     """The messaging service as this one uses it."""
 
-    def __init__(self, channel: grpc.aio.Channel, credential: str, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        credential: str,
+        timeout_seconds: float,
+        reached: Callable[[str], None],
+    ) -> None:
         self._stub = messaging_pb2_grpc.MessagingServiceStub(channel)
         self._metadata = (("authorization", f"Bearer {credential}"),)
         self._timeout_seconds = timeout_seconds
+        self._reached = reached
 
     async def participants(
         self, actor: str, conversation: str, seconds_left: float | None
@@ -55,6 +62,8 @@ class Messaging:
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.NOT_FOUND:
                 raise Refused(conversation_not_found()) from error
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                self._reached("messaging_timeout_seconds")
             _logger.warning(
                 "messaging can not be asked", code=error.code().name, problem=error.details()
             )
@@ -63,10 +72,15 @@ class Messaging:
 
 
 @asynccontextmanager
-async def dial(target: str, credential: str, timeout_seconds: float) -> AsyncIterator[Messaging]:
-    """Keep a connection to messaging while the context lasts; it is made with the first call."""
+async def dial(
+    target: str, credential: str, timeout_seconds: float, reached: Callable[[str], None]
+) -> AsyncIterator[Messaging]:
+    """Keep a connection to messaging while the context lasts; it is made with the first call.
+
+    `reached` is told the names of limits.
+    """
     async with grpc.aio.insecure_channel(target, options=_CHANNEL_OPTIONS) as channel:
-        yield Messaging(channel, credential, timeout_seconds)
+        yield Messaging(channel, credential, timeout_seconds, reached)
 
 
 def _unavailable() -> Refusal:

@@ -103,18 +103,19 @@ def list_services(
         if isinstance(place, Refusal):
             return place
         below = Place(place[0], place[1][0])
-    if not conversation:
-        read = partial(storage.page_of_party, connection, actor)
-    elif is_identifier(conversation):
-        read = partial(storage.page_of_conversation, connection, conversation)
-    else:
+    if conversation and not is_identifier(conversation):
         return ServicePage([], "")
-    found = read(below, count + 1, open_only=open_only)
-    token = encode_token(*found[count - 1][0]) if len(found) > count else ""
+    if conversation and open_only:
+        deals, token = [*storage.find_open(connection, (conversation,)).values()], ""
+    else:
+        if conversation:
+            found = storage.page_of_conversation(connection, conversation, below, count + 1)
+        else:
+            found = storage.page_of_party(connection, actor, below, count + 1, open_only=open_only)
+        deals = [deal for _, deal in found[:count]]
+        token = encode_token(*found[count - 1][0]) if len(found) > count else ""
     # The two people of a conversation are the parties of all that it has.
-    shown = [
-        history.show(deal, actor, now, limits) for _, deal in found[:count] if _may_see(deal, actor)
-    ]
+    shown = [history.show(deal, actor, now, limits) for deal in deals if _may_see(deal, actor)]
     if open_only:
         shown = [one for one in shown if one.state not in FINAL]
     return ServicePage(shown, token)

@@ -86,12 +86,13 @@ _PAGES = {
     )
     .order_by(services.c.created_revision.desc(), services.c.id.desc())
     .limit(_COUNT)
-    for name, column in (
-        ("conversation", services.c.conversation_id),
-        ("provider", services.c.provider_id),
-        ("client", services.c.client_id),
+    for name, column, open_only in (
+        ("conversation", services.c.conversation_id, False),
+        ("provider", services.c.provider_id, False),
+        ("provider", services.c.provider_id, True),
+        ("client", services.c.client_id, False),
+        ("client", services.c.client_id, True),
     )
-    for open_only in (False, True)
 }
 
 _EVENTS = select(service_events.c.service_id, service_events.c.revision, service_events.c.event)
@@ -199,10 +200,10 @@ def find_latest(connection: Connection, conversations: Iterable[str]) -> list[De
 
 
 def page_of_conversation(
-    connection: Connection, conversation: str, below: Place, count: int, *, open_only: bool
+    connection: Connection, conversation: str, below: Place, count: int
 ) -> list[tuple[Place, Deal]]:
     """The first `count` deals of a conversation below a place, newest first."""
-    return _page(connection, ("conversation", open_only), conversation, below, count)
+    return _page(connection, ("conversation", False), conversation, below, count)
 
 
 def page_of_party(

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -22,7 +23,7 @@ class Timers:
     No timer depends on it: whatever is due has happened before the next command or read. It makes
     it an event at once. Several replicas may do so at the same time, and each due thing happens
     once. `batch` services are fired in one command; `max_sleep_seconds` is how long a timer that
-    another replica has set may go unnoticed.
+    another replica has set may go unnoticed. `reached` is told the names of limits.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Timers:
         *,
         batch: int = 500,
         max_sleep_seconds: float = 10.0,
+        reached: Callable[[str], None] = lambda _limit: None,
         registry: CollectorRegistry | None = None,
     ) -> None:
         self._writer = writer
@@ -40,6 +42,7 @@ class Timers:
         self._operation = operation
         self._batch = batch
         self._max_sleep_seconds = max_sleep_seconds
+        self._reached = reached
         self._earlier = asyncio.Event()
         # While it works, anything that comes up has it look again.
         self._sleeps_until = _NEVER
@@ -83,6 +86,8 @@ class Timers:
         count = 0
         while due := await self._readers.run(storage.find_due, now, after, self._batch):
             after = due[-1]
+            if len(due) == self._batch:
+                self._reached("timers_batch")
             services = dict.fromkeys(service for _, service in due)
             count += len(services)
             self._overdue.set(count)

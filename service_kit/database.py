@@ -388,12 +388,12 @@ def give_values(connection: Connection, parameter: str, values: Iterable[Any]) -
     return {parameter: _json(found) if connection.dialect.name == "sqlite" else found}
 
 
-def given_rows(
+def given_items(
     parameter: str, columns: Sequence[Column[Any]]
-) -> tuple[TableValuedAlias, ColumnElement[bool]]:
-    """Join a list of rows in `parameter`: what to select from, and the condition of the join.
+) -> tuple[TableValuedAlias, list[ColumnElement[Any]]]:
+    """Select from a list of rows in `parameter`: what to select from, and the values of a row.
 
-    Each row of the list holds the values that `columns` must equal, in their order.
+    Each row of the list holds values of the types of `columns`, in their order.
     """
     arrays = [
         bindparam(_array_name(parameter, index), type_=ARRAY(wanted.type))
@@ -403,18 +403,26 @@ def given_rows(
     each = _Each(bindparam(parameter, type_=String()), *arrays).table_valued(
         column("value", String()), *items, name="given"
     )
-    return each, and_(
-        *(
-            wanted == _Item(index, each.c.value, each.c[_item_name(index)])
-            for index, wanted in enumerate(columns)
-        )
-    )
+    return each, [
+        _Item(index, each.c.value, each.c[_item_name(index)]) for index in range(len(columns))
+    ]
+
+
+def given_rows(
+    parameter: str, columns: Sequence[Column[Any]]
+) -> tuple[TableValuedAlias, ColumnElement[bool]]:
+    """Join a list of rows in `parameter`: what to select from, and the condition of the join.
+
+    Each row of the list holds the values that `columns` must equal, in their order.
+    """
+    each, items = given_items(parameter, columns)
+    return each, and_(*(wanted == item for wanted, item in zip(columns, items, strict=True)))
 
 
 def give_rows(
     connection: Connection, parameter: str, rows: Iterable[tuple[Any, ...]]
 ) -> dict[str, Any]:
-    """Make the parameters of `given_rows`, of one row at least."""
+    """Make the parameters of `given_rows` or `given_items`, of one row at least."""
     found = list(rows)
     if connection.dialect.name == "sqlite":
         return {parameter: _json(found)}

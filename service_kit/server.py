@@ -23,6 +23,9 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     # Clients keep their idle connections alive by pings, which a server forbids by default.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # A watcher whose machine or network is gone sends no word of it.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
 )
 
 

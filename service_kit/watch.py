@@ -7,7 +7,7 @@ nothing but a new Watch and a read of what it missed. The ideas are those of etc
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Set
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Set
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -52,6 +52,8 @@ class Watcher:
         self.id = uuid4().hex
         self.name = name
         self.following: set[str] = set()
+        # Those of them who are not counted as followed because of this watcher.
+        self.quiet: set[str] = set()
         self.idle = True
         # Up to where what it follows has been handed to the stream.
         self.revision = revision
@@ -145,6 +147,7 @@ class WatchHub:
         self._watchers: dict[str, Watcher] = {}
         self._followers: dict[str, set[Watcher]] = {}
         self._followers_of_everything: set[Watcher] = set()
+        self._observe: Callable[[list[str], list[str]], None] | None = None
         self._closed = False
         registry = registry or CollectorRegistry()
         watchers = Gauge("watch_watchers", "Open streams.", registry=registry)
@@ -160,6 +163,12 @@ class WatchHub:
     def position(self) -> Position:
         """The newest revision that was published."""
         return Position(self._epoch, self._revision)
+
+    def observe(self, observe: Callable[[list[str], list[str]], None]) -> None:
+        """Tell `observe(followed, unfollowed)` of users who are followed from now on, and of those
+        whom no watcher follows any more; quietly does not count. Once for each change of a watcher.
+        """
+        self._observe = observe
 
     def open(self, name: str, *, everything: bool = False) -> Watcher:
         """Open a watcher that follows nobody yet, or everything that is published with a revision.
@@ -182,23 +191,40 @@ class WatchHub:
     def forget(self, watcher: Watcher) -> None:
         """Drop a watcher whose stream has ended; harmless when it is gone already."""
         if self._watchers.pop(watcher.id, None) is not None:
-            self._unfollow(watcher, tuple(watcher.following))
+            users = tuple(watcher.following)
+            before = self._counted(users)
+            self._unfollow(watcher, users)
             self._followers_of_everything.discard(watcher)
+            self._tell_observer(before)
 
-    def update(self, watcher_id: str, add: Iterable[str], remove: Iterable[str]) -> Position:
+    def update(
+        self,
+        watcher_id: str,
+        add: Collection[str],
+        remove: Collection[str],
+        quiet: Iterable[str] = (),
+    ) -> Position:
         """Follow and no longer follow; of the added, all events after the answer will come.
 
-        A watcher of everything is told them already. Raises WatcherNotFound.
+        The added who are in `quiet` do not count as followed because of this watcher; adding a user
+        again replaces that. A watcher of everything is told them already. Raises WatcherNotFound.
         """
         watcher = self._watchers.get(watcher_id)
         if watcher is None:
             raise WatcherNotFound(watcher_id)
         if watcher in self._followers_of_everything:
             return self.position
+        quiet = frozenset(quiet)
+        before = self._counted((*remove, *add))
         self._unfollow(watcher, remove)
         for user in add:
             watcher.following.add(user)
+            if user in quiet:
+                watcher.quiet.add(user)
+            else:
+                watcher.quiet.discard(user)
             self._followers.setdefault(user, set()).add(watcher)
+        self._tell_observer(before)
         return self.position
 
     def publish(self, revision: int, events: Events) -> None:
@@ -220,8 +246,11 @@ class WatchHub:
         self._hand_out(events, _NOBODY)
 
     def close(self) -> None:
-        """End all streams, each after what is queued for it."""
+        """End all streams, each after what is queued for it. The observer is not told: the replica
+        leaves, and not the users.
+        """
         self._closed = True
+        self._observe = None
         self._timer.cancel()
         for watcher in self.watchers:
             self._cut_offs.labels(SHUTTING_DOWN).inc()
@@ -259,11 +288,31 @@ class WatchHub:
     def _unfollow(self, watcher: Watcher, users: Iterable[str]) -> None:
         for user in users:
             watcher.following.discard(user)
+            watcher.quiet.discard(user)
             watchers = self._followers.get(user)
             if watchers is not None:
                 watchers.discard(watcher)
                 if not watchers:
                     del self._followers[user]
+
+    def _counted(self, users: Iterable[str]) -> dict[str, bool]:
+        """Tell of each user whether any watcher follows it, and not quietly."""
+        if self._observe is None:
+            return {}
+        followers = self._followers
+        return {
+            user: any(user not in watcher.quiet for watcher in followers.get(user, ()))
+            for user in users
+        }
+
+    def _tell_observer(self, before: dict[str, bool]) -> None:
+        if self._observe is None:
+            return
+        after = self._counted(before)
+        followed = [user for user, counted in after.items() if counted and not before[user]]
+        unfollowed = [user for user, counted in after.items() if not counted and before[user]]
+        if followed or unfollowed:
+            self._observe(followed, unfollowed)
 
     def _cut_off(self, watcher: Watcher, reason: str) -> None:
         self._cut_offs.labels(reason).inc()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 from tests.support.postgresql import Postgresql
 
@@ -16,6 +17,15 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 # How long an example takes says something of the machine, which runs other tests beside it.
 hypothesis.settings.register_profile("parley", deadline=None)
 hypothesis.settings.load_profile("parley")
+
+# Where no test sets logging up, a traceback shows no local variables: while a database is away, to
+# write them down would take longer than calls wait for.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 @pytest.fixture(scope="session")

@@ -114,7 +114,7 @@ async def attach(session: "Session", cursor: str | None) -> None:
         except InvalidPayloadError as error:
             failure = invalid_argument(error.field, error.problem)
         else:
-            failure = None if until else _NOT_LIVE
+            failure = None if MESSAGING in until else _NOT_LIVE
     if after is None or failure is not None:
         greet(session, cursors.encode(until), resumed=False)
         session.release()
@@ -122,10 +122,26 @@ async def attach(session: "Session", cursor: str | None) -> None:
             session.fail(re, failure)
         return
     greet(session, cursor or "", resumed=True)
-    session.start(re, _resume(session, re, after, until))
+    session.start(re, _resume_attached(session, re, after, until))
 
 
 _NOT_LIVE = refusal("UNAVAILABLE", "The service is not available now.", retryable=True)
+
+
+async def _resume_attached(
+    session: "Session",
+    re: Request,
+    after: Mapping[str, Position],
+    until: Mapping[str, Position],
+) -> None:
+    try:
+        await _resume(session, re, after, until)
+    except NotLiveError:
+        # Nobody asked in a packet, so nobody would ask again: from now on the cursor moves past
+        # what was missed.
+        _resumed(session, re, 0, until, complete=False)
+    finally:
+        session.release()
 
 
 async def resume(session: "Session", re: Request, payload: Resume) -> None:
@@ -137,14 +153,16 @@ async def resume(session: "Session", re: Request, payload: Resume) -> None:
     session.attaching = True
     try:
         until = await _follow(session)
+        if MESSAGING in until:
+            session.attach(until)
+            await _resume(session, re, after, until)
+        else:
+            session.fail(re, _NOT_LIVE)
+    except NotLiveError:
+        session.fail(re, _NOT_LIVE)
     finally:
         session.attaching = False
-    if not until:
         session.release()
-        session.fail(re, _NOT_LIVE)
-        return
-    session.attach(until)
-    await _resume(session, re, after, until)
 
 
 async def _resume(
@@ -155,17 +173,14 @@ async def _resume(
 ) -> None:
     """Replay each service to `until`, then say so, while the session holds its alerts.
 
-    A service that does not answer makes it incomplete, and the cursor moves past what was missed:
-    whoever asks everything anew has it.
+    A service that does not deliver is named as missing; when it is back, RESUMED with
+    complete=false tells. Raises NotLiveError for one that fails in the middle.
     """
-    try:
-        replay = _Replay(session, after)
-        complete = len(until) == len(session.edge.feeds)
-        for service, position in until.items():
-            complete &= await replay.run(service, position)
-        _resumed(session, re, replay.count, until, complete=complete)
-    finally:
-        session.release()
+    replay = _Replay(session, after)
+    complete = True
+    for service, position in until.items():
+        complete &= await replay.run(service, position)
+    _resumed(session, re, replay.count, until, complete=complete)
 
 
 class _Replay:
@@ -177,7 +192,7 @@ class _Replay:
         self._positions = dict(after)
 
     async def run(self, service: str, until: Position) -> bool:
-        """Replay one service. Returns whether that was all."""
+        """Replay one service. Returns whether that was all. Raises NotLiveError."""
         session = self._session
         after = self._positions.get(service)
         if after is None or after.epoch != until.epoch or after.revision > until.revision:
@@ -196,12 +211,9 @@ class _Replay:
 
         limit = session.edge.settings.resume_changes - self.count
         backend = session.edge.feeds[service].backend
-        try:
-            return await backend.replay(session.user, after, until, deliver, limit)
-        except NotLiveError:
-            return False
-        finally:
-            self._positions[service] = until
+        complete = await backend.replay(session.user, after, until, deliver, limit)
+        self._positions[service] = until
+        return complete
 
     def _cursor(self, service: str, position: Position) -> str:
         return cursors.encode({**self._positions, service: position})
@@ -221,9 +233,11 @@ def _resumed(
             # Another database has taken the place of the one that was replayed.
             positions[service], complete = now, False
     cursor = cursors.encode(positions)
+    missing = [service for service in session.edge.feeds if service not in positions]
     re.done()
     # Also to whoever gave no id: it ends the replay.
-    session.send(Op.RESUMED, Resumed(replayed, complete, cursor), re=re.id, cur=cursor)
+    resumed = Resumed(replayed, complete, cursor, missing or UNSET)
+    session.send(Op.RESUMED, resumed, re=re.id, cur=cursor)
 
 
 async def renew_token(session: "Session", re: Request, payload: RenewToken) -> None:
@@ -236,6 +250,9 @@ async def renew_token(session: "Session", re: Request, payload: RenewToken) -> N
         session.fail(re, refusal("PERMISSION_DENIED", "The token is another user's."))
         return
     session.principal = principal
+    # It may be invisible where the one before was not, or the other way round.
+    for feed in session.edge.feeds.values():
+        feed.review(session.user)
     # A cursor would skip what a replay has yet to bring.
     cursor = session.edge.hub.cursor().of(session.attached) if session.settled else ""
     re.done()

@@ -1,13 +1,15 @@
 """Packets of the conversation: from a packet to an RPC, and from its answer to a reply."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.cursors import NEGOTIATION
 from edge.deals import service_payload
+from edge.failures import TIMED_OUT
 from edge.handlers.texts import text_of
 from edge.packets import InvalidPayloadError, Op
 from edge.payloads import (
@@ -30,35 +32,52 @@ from edge.translation import conversation_payload, message_payload, optional
 if TYPE_CHECKING:
     from edge.session import Session
 
+Answer = TypeVar("Answer")
+
+
+async def _ask(
+    session: "Session", asked_at: float, call: Callable[[], Awaitable[Answer | Error]]
+) -> Answer | Error:
+    """Call for a page when it is its turn. What waited all the while behind a page that a service
+    did not answer is not made to wait as long again.
+    """
+    if session.page_timed_out > asked_at:
+        return TIMED_OUT
+    answer = await call()
+    if isinstance(answer, Error) and answer.code == TIMED_OUT.code:
+        session.page_timed_out = asyncio.get_running_loop().time()
+    return answer
+
 
 async def ask_conversations(session: "Session", re: Request, payload: AskConversations) -> None:
     """Answered by RETURN CONVERSATIONS, each with its deal; `missing` names who was not reached."""
     edge = session.edge
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + edge.settings.call_timeout_seconds
-    answer = await edge.messaging.list_conversations(
-        pb.ListConversationsRequest(
-            actor=session.user, page_size=payload.limit, page_token=text_of("page", payload.page)
-        )
+    request = pb.ListConversationsRequest(
+        actor=session.user, page_size=payload.limit, page_token=text_of("page", payload.page)
     )
-    if isinstance(answer, Error):
-        session.fail(re, answer)
-        return
-    found = answer.conversations
-    services: dict[str, Service] = {}
-    missing: list[str] | UnsetType = UNSET
-    if edge.negotiation is not None and found:
-        deals = await edge.negotiation.batch_get_services(
-            session.user, [one.id for one in found], deadline - loop.time()
-        )
-        if isinstance(deals, Error):
-            missing = [NEGOTIATION]
-        else:
-            services = {one.conversation_id: service_payload(one) for one in deals.services}
-    conversations = [conversation_payload(one, services.get(one.id, UNSET)) for one in found]
-    returned = ReturnConversations(conversations, optional(answer.next_page_token), missing)
-    await session.room()
-    session.answer(re, Op.RETURN_CONVERSATIONS, returned)
+    loop = asyncio.get_running_loop()
+    asked_at = loop.time()
+    async with session.pages:
+        deadline = loop.time() + edge.settings.call_timeout_seconds
+        answer = await _ask(session, asked_at, lambda: edge.messaging.list_conversations(request))
+        if isinstance(answer, Error):
+            session.fail(re, answer)
+            return
+        found = answer.conversations
+        services: dict[str, Service] = {}
+        missing: list[str] | UnsetType = UNSET
+        if edge.negotiation is not None and found:
+            deals = await edge.negotiation.batch_get_services(
+                session.user, [one.id for one in found], deadline - loop.time()
+            )
+            if isinstance(deals, Error):
+                missing = [NEGOTIATION]
+            else:
+                services = {one.conversation_id: service_payload(one) for one in deals.services}
+        conversations = [conversation_payload(one, services.get(one.id, UNSET)) for one in found]
+        returned = ReturnConversations(conversations, optional(answer.next_page_token), missing)
+        await session.room()
+        session.answer(re, Op.RETURN_CONVERSATIONS, returned)
 
 
 def create_msg(session: "Session", re: Request, payload: CreateMsg) -> None:
@@ -129,10 +148,14 @@ async def ask_messages(session: "Session", re: Request, payload: AskMessages) ->
         request.before_seq = payload.before
     if payload.after is not UNSET:
         request.after_seq = payload.after
-    answer = await session.edge.messaging.list_messages(request)
-    if isinstance(answer, Error):
-        session.fail(re, answer)
-    else:
+    asked_at = asyncio.get_running_loop().time()
+    async with session.pages:
+        answer = await _ask(
+            session, asked_at, lambda: session.edge.messaging.list_messages(request)
+        )
+        if isinstance(answer, Error):
+            session.fail(re, answer)
+            return
         messages = [message_payload(message) for message in answer.messages]
         await session.room()
         session.answer(re, Op.RETURN_MESSAGES, ReturnMessages(conversation, messages, answer.more))

@@ -314,6 +314,43 @@ async def test_the_end_of_the_input_ends_the_chat_after_the_last_message(
     assert "#1 stored" in capsys.readouterr().out
 
 
+async def test_the_other_ones_presence_is_shown(
+    play_steps: Play, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the list says at first and as it changes; that of others is none of this chat's."""
+    last_seen = "2023-11-14T12:13:20.000Z"
+
+    async def step(connection: Connection) -> None:
+        await connection.send(Opcode.HELLO, {"user": "alice", "cur": "first"})
+        asked = await connection.expect(Opcode.ASK_CONVERSATIONS)
+        entry = {
+            "conversation": CONVERSATION,
+            "participants": ["alice", "bob"],
+            "peer_read_up_to": 0,
+            "presence": {"online": False, "last_seen": last_seen},
+        }
+        await connection.send(
+            Opcode.RETURN_CONVERSATIONS, {"conversations": [entry]}, re=asked["id"]
+        )
+        asked = await connection.expect(Opcode.ASK_MESSAGES)
+        await connection.send(
+            Opcode.RETURN_MESSAGES, {"messages": [], "more": False}, re=asked["id"]
+        )
+        await connection.send(Opcode.PRESENCE, {"user": "carol", "online": True})
+        await connection.send(Opcode.PRESENCE, {"user": "bob", "online": True})
+        await connection.send(Opcode.PRESENCE, {"user": "bob", "online": False})
+        await connection.send(Opcode.PING, {})
+        await connection.expect(Opcode.PONG)
+        # A chat shows what came in order, so this is behind all of it.
+        await connection.send(Opcode.RECONNECT, {"delay_ms": 1, "reason": "draining"})
+
+    await play_steps(step, resuming)
+    shown = capsys.readouterr().out
+    assert "-- bob was last seen 2023-11-14 " in shown
+    assert shown.index("-- bob is online") < shown.index("-- bob is offline")
+    assert "carol" not in shown
+
+
 async def test_someone_elses_token_is_refused(play_steps: Play) -> None:
     """HELLO says who one is; talking under another name is not what was asked."""
 

@@ -59,6 +59,13 @@ def test_a_token_lives_for_an_hour_without_roles_unless_told(folder: DataFolder)
     assert claims["roles"] == []
 
 
+def test_a_token_may_be_invisible(folder: DataFolder) -> None:
+    """The claim is there when asked for, and otherwise not at all."""
+    run = parley("token", "bob", "--invisible", "--data", str(folder.path))
+    claims = jwt.decode(run.stdout.strip(), folder.read_token_secret(), algorithms=["HS256"])
+    assert claims["invisible"] is True
+
+
 def test_a_folder_that_never_started_has_no_secret_and_gets_none(tmp_path: Path) -> None:
     """The message says how to get one; nothing is made, nothing is on standard output."""
     missing = tmp_path / "missing"

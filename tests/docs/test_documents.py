@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings
 
+from edge.metrics import LIMITS as EDGE_LIMITS
 from edge.settings import Settings as EdgeSettings
+from messaging_service.__main__ import SERVICE as MESSAGING
 from messaging_service.settings import MessagingSettings
+from negotiation_service.__main__ import SERVICE as NEGOTIATION
 from negotiation_service.settings import NegotiationSettings
+from service_kit.settings import KIT_LIMITS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -116,12 +120,33 @@ def test_named_metrics_exist() -> None:
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
     sources = "".join(
         path.read_text("utf-8")
-        for part in ("edge", "negotiation_service", "service_kit")
+        for part in ("edge", "messaging_service", "negotiation_service", "service_kit")
         for path in ROOT.glob(f"{part}/*.py")
     )
-    owners = "parley_edge|writer|watch|follower|background|timers"
-    named = re.findall(rf"`((?:{owners})_[a-z_]+[a-z])`", text)
+    prefixes = "parley_edge|presence|writer|watch|calls?|limit|follower|background|timers"
+    named = re.findall(rf"`((?:{prefixes})_[a-z_]+[a-z])`", text)
     assert named
     for name in named:
-        # Counters get their suffix from the client library, unless they have it already.
-        assert f'"{name}"' in sources or f'"{name.removesuffix("_total")}"' in sources, name
+        # Counters get their suffix from the client library, unless they have it already; some
+        # names get their prefix where they are made.
+        whole = {name, name.removesuffix("_total")}
+        short = {one.removeprefix("parley_edge_") for one in whole}
+        spellings = {f'"{one}"' for one in whole | short} | {f"}}{one}" for one in short}
+        assert any(spelling in sources for spelling in spellings), name
+
+
+def test_every_limit_of_the_architecture_is_counted() -> None:
+    """Its table names the settings that the metrics are labelled with, each of them, and no more.
+
+    The burst of packets is part of their rate, and counted with it.
+    """
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    _, _, section = text.partition("\n## Limits\n")
+    table = section.partition("\n## ")[0]
+    limits = {
+        prefix(EdgeSettings): {*EDGE_LIMITS, "packets_burst"},
+        prefix(MessagingSettings): {*KIT_LIMITS, *MESSAGING.limits},
+        prefix(NegotiationSettings): set(NEGOTIATION.limits),
+    }
+    for start, names in limits.items():
+        assert set(re.findall(rf"{start}(\w+)", table)) == {name.upper() for name in names}

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import msgspec
+from google.protobuf.timestamp_pb2 import Timestamp
 from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
@@ -230,9 +231,22 @@ def sample(edge: Edge, name: str, **labels: str) -> float:
     return edge.metrics.registry.get_sample_value(f"parley_edge_{name}", labels) or 0.0
 
 
+def presence_event(
+    user: str = "bob", *, online: bool = True, last_seen: Timestamp | None = None
+) -> pb.Event:
+    """What alice is told of somebody's presence."""
+    presence = pb.Presence(user=user, online=online, last_seen_time=last_seen)
+    return pb.Event(recipients=["alice"], presence=presence)
+
+
 def new_session(
-    edge: Edge, user: str = "alice", format_: Format = JSON, expires_in: float = 3600
+    edge: Edge,
+    user: str = "alice",
+    format_: Format = JSON,
+    expires_in: float = 3600,
+    *,
+    invisible: bool = False,
 ) -> tuple[Session, Wire]:
     wire = Wire(format_)
-    principal = Principal(user, time.time() + expires_in, frozenset())
+    principal = Principal(user, time.time() + expires_in, frozenset(), invisible)
     return Session(edge, principal, format_, wire.receive, wire.send, wire.abort), wire

@@ -16,7 +16,13 @@ from edge.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame, Op
 from edge.payloads import Nothing
 from edge.pushes import Push, push_of
 from edge.session import Edge, Session
-from tests.edge.scripted import EPOCH, message_event, new_session, typing_event
+from tests.edge.scripted import (
+    EPOCH,
+    message_event,
+    new_session,
+    presence_event,
+    typing_event,
+)
 
 
 class Socket:
@@ -86,6 +92,20 @@ async def test_typing_has_no_cursor_and_does_not_end_a_revision(hub: Hub, alerts
     alerts.deliver(11, [message_event(1), typing_event()])
     assert socket.got == [(11, 11, 0x10), (None, None, 0x12)]
     assert typist.got == [(11, 11, 0x10)]
+
+
+async def test_presence_is_told_to_all_sockets_with_a_cursor(hub: Hub, alerts: Alerts) -> None:
+    """It is stored, so that a resume brings it back."""
+    first, second = Socket(hub), Socket(hub)
+    alerts.deliver(11, [presence_event(), message_event(1)])
+    assert first.got == second.got == [(11, 10, 0x13), (11, 11, 0x10)]
+    seen = Timestamp(seconds=1_700_000_000)
+    alerts.deliver(12, [presence_event(online=False, last_seen=seen)])
+    assert [json.loads(frame.event["text"])["d"] for frame in first.frames if frame][::2] == [
+        {"user": "bob", "online": True},
+        {"user": "bob", "online": False, "last_seen": "2023-11-14T22:13:20.000Z"},
+    ]
+    assert first.confirms == [None, ("c", 1), None]
 
 
 async def test_the_session_that_caused_it_is_skipped(hub: Hub, alerts: Alerts) -> None:

@@ -193,6 +193,8 @@ WRONG_FOR_SECRET: dict[str, tuple[str, Callable[[], str]]] = {
     "roles with a number": ("invalid_claim", lambda: signed(claims(roles=["moderator", 7]))),
     "roles with an empty one": ("invalid_claim", lambda: signed(claims(roles=[""]))),
     "roles with a control": ("invalid_claim", lambda: signed(claims(roles=["a\nb"]))),
+    "invisible a string": ("invalid_claim", lambda: signed(claims(invisible="true"))),
+    "invisible a number": ("invalid_claim", lambda: signed(claims(invisible=1))),
     "signature empty": ("bad_signature", lambda: signed(claims()).rpartition(".")[0] + "."),
     "signature cut": ("bad_signature", lambda: with_signature(b"only a part")),
     "signature too long": ("bad_signature", lambda: with_signature(b"x" * 64)),
@@ -323,6 +325,13 @@ async def test_good_token_names_its_person() -> None:
     token = signed(claims(roles=["moderator", "moderator", "support"], nbf=NOW, iat=NOW - 5))
     principal = await secret_authenticator().authenticate(token, NOW)
     assert principal == Principal("alice", NOW + 60.0, frozenset({"moderator", "support"}))
+
+
+@pytest.mark.parametrize(("claim", "invisible"), [(True, True), (False, False), (None, False)])
+async def test_a_token_may_make_invisible(claim: bool | None, invisible: bool) -> None:
+    """True and false mean what they say; null is as good as absent."""
+    principal = await secret_authenticator().authenticate(signed(claims(invisible=claim)), NOW)
+    assert principal.invisible is invisible
 
 
 @pytest.mark.parametrize("subject", ["a", "a" * 128, "Ünïcode 名前 😀", "user:42@example.com"])
@@ -566,7 +575,8 @@ json_values = st.recursive(
 
 @given(
     changes=st.dictionaries(
-        st.sampled_from(["sub", "exp", "nbf", "iat", "iss", "aud", "jti", "roles"]), json_values
+        st.sampled_from(["sub", "exp", "nbf", "iat", "iss", "aud", "jti", "roles", "invisible"]),
+        json_values,
     ),
     header=st.dictionaries(
         st.sampled_from(["alg", "kid", "crit", "b64", "typ", "cty", "zip", "jwk"]), json_values

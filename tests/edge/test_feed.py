@@ -6,6 +6,7 @@ The service is a real gRPC server on loopback whose answers the test writes.
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -30,16 +31,16 @@ from tests.edge.scripted import (
 from tests.support.waiting import until
 
 
-def join(edge: Edge, user: str = "alice") -> tuple[Session, Wire]:
+def join(edge: Edge, user: str = "alice", *, invisible: bool = False) -> tuple[Session, Wire]:
     """A socket that is here and not attached yet."""
-    session, wire = new_session(edge, user)
+    session, wire = new_session(edge, user, invisible=invisible)
     edge.hub.add(session)
     return session, wire
 
 
 def leave(edge: Edge, session: Session) -> None:
-    if edge.hub.remove(session):
-        edge.feeds[MESSAGING].unfollow(session.user)
+    edge.hub.remove(session)
+    edge.feeds[MESSAGING].review(session.user)
 
 
 async def attached(edge: Edge, user: str = "alice") -> tuple[Session, Wire]:
@@ -180,6 +181,95 @@ async def test_leaving_and_returning_while_the_addition_is_in_flight(
     service.release_update(11)
     await until(lambda: edge.feeds[MESSAGING]._updater is None)
     assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 11)
+
+
+async def invisible(queue: "asyncio.Queue[pb.UpdateWatchRequest]") -> tuple[list[str], list[str]]:
+    """Of the next update: who is added, and who of them is invisible."""
+    async with asyncio.timeout(5):
+        update = await queue.get()
+    assert not update.remove_users
+    return list(update.add_users), list(update.invisible_users)
+
+
+async def test_a_user_is_invisible_when_all_sockets_are(
+    edge: Edge, service: Service, live: Stream
+) -> None:
+    """A visible one that comes or goes changes it; each other one changes nothing."""
+    join(edge, invisible=True)
+    await edge.feeds[MESSAGING].follow("alice")
+    assert await invisible(service.updates) == (["alice"], ["alice"])
+    hidden, _ = join(edge, invisible=True)
+    await edge.feeds[MESSAGING].follow("alice")
+    assert service.updates.empty()
+    first, _ = join(edge)
+    await edge.feeds[MESSAGING].follow("alice")
+    assert await invisible(service.updates) == (["alice"], [])
+    second, _ = join(edge)
+    await edge.feeds[MESSAGING].follow("alice")
+    leave(edge, hidden)
+    leave(edge, first)
+    await until(lambda: edge.feeds[MESSAGING]._updater is None)
+    assert service.updates.empty()
+    leave(edge, second)
+    assert await invisible(service.updates) == (["alice"], ["alice"])
+
+
+async def test_to_be_followed_otherwise_moves_no_position(
+    edge: Edge, service: Service, live: Stream
+) -> None:
+    """The events came all the while: they are not skipped by who attaches now."""
+    join(edge, invisible=True)
+    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 10)
+    service.revision = 20
+    visible, _ = join(edge)
+    await edge.feeds[MESSAGING].follow("alice")
+    leave(edge, visible)
+    await until(lambda: service.updates.qsize() == 3)
+    await until(lambda: edge.feeds[MESSAGING]._updater is None)
+    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 10)
+
+
+async def test_a_token_may_change_who_is_invisible_also_during_an_update(
+    edge: Edge, service: Service, live: Stream
+) -> None:
+    """What is told in the end is how it is in the end."""
+    session, _ = await attached(edge)
+    await get(service.updates)
+    service.hold_updates = True
+
+    def renew(*, hidden: bool) -> None:
+        session.principal = replace(session.principal, invisible=hidden)
+        edge.feeds[MESSAGING].review("alice")
+
+    renew(hidden=True)
+    assert await invisible(service.updates) == (["alice"], ["alice"])
+    renew(hidden=False)
+    service.release_update(10)
+    assert await invisible(service.updates) == (["alice"], [])
+    service.release_update(10)
+    await until(lambda: edge.feeds[MESSAGING]._updater is None)
+    assert not edge.feeds[MESSAGING]._invisible
+
+
+async def test_a_new_stream_is_told_who_is_invisible(
+    edge: Edge, service: Service, live: Stream
+) -> None:
+    """Those who are here when it begins, and whoever changed while it was being made."""
+    await attached(edge, "bob")
+    join(edge, invisible=True)
+    await edge.feeds[MESSAGING].follow("alice")
+    for _ in range(2):
+        await get(service.updates)
+    service.hold_updates = True
+    live.end()
+    async with asyncio.timeout(5):
+        update = await service.updates.get()
+    assert sorted(update.add_users) == ["alice", "bob"]
+    assert list(update.invisible_users) == ["alice"]
+    join(edge)
+    service.release_update(10)
+    assert await invisible(service.updates) == (["alice"], [])
+    service.release_update(10)
 
 
 async def test_a_socket_that_leaves_before_it_is_followed_is_forgotten(

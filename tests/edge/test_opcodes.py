@@ -29,6 +29,7 @@ PROTOCOL = [
     (0x10, "<=", "ALERT NEW MSG"),
     (0x11, "<=", "MSG SEEN"),
     (0x12, "<=>", "TYPING"),
+    (0x13, "<=", "PRESENCE"),
     (0xE0, "<=", "UPDATE CONVERSATION DATAS"),
     (0xE1, "=>", "SERVICE CREATED"),
     (0xE2, "=>", "NOTE SUBMITTED"),

@@ -65,8 +65,8 @@ async def start(edge: Edge) -> AsyncIterator[Start]:
             await attach(session, resume)
             await session.run()
         finally:
-            if session.edge.hub.remove(session):
-                session.edge.feeds[MESSAGING].unfollow(session.user)
+            session.edge.hub.remove(session)
+            session.edge.feeds[MESSAGING].review(session.user)
 
     async def start(
         resume: str | None = None, on: Edge = edge, format_: Format = JSON, **of: Any
@@ -133,7 +133,9 @@ async def test_two_hundred_pipelined_messages_are_stored_and_answered_in_order(
 async def test_requests_of_one_socket_are_bounded(
     edge: Edge, start: Start, service: Service, live: Stream
 ) -> None:
-    """What is beyond the limit waits in the socket until an answer is given."""
+    """What is beyond the limit waits in the socket until an answer is given. One page at a time is
+    asked for.
+    """
     asked: asyncio.Queue[int] = asyncio.Queue()
     go = asyncio.Semaphore(0)
 
@@ -147,16 +149,43 @@ async def test_requests_of_one_socket_are_bounded(
     await wire.hear()
     for number in range(4):
         wire.say(ASK_MESSAGES, {"conversation": "c", "after": number}, number)
-    assert {await asked.get(), await asked.get()} == {0, 1}
+    assert await asked.get() == 0
     assert wire._incoming.qsize() == 2
     go.release()
-    assert (await wire.hear())["op"] == RETURN_MESSAGES
-    assert await asked.get() == 2
+    assert (await wire.hear())["re"] == 0
+    assert await asked.get() == 1
     assert wire._incoming.qsize() == 1
-    for _ in range(3):
+    assert asked.empty()
+    for number in range(1, 4):
         go.release()
-    assert {(await wire.hear())["re"] for _ in range(3)} | {0, 1} == {0, 1, 2, 3}
+        assert (await wire.hear())["re"] == number
     assert sample(edge, "limit_reached_total", limit="requests_per_socket") >= 2
+
+
+async def test_pages_that_wait_behind_one_that_is_given_up_are_given_up_with_it(
+    edge: Edge, start: Start, service: Service, live: Stream
+) -> None:
+    """A service that hangs costs the whole of what was asked one time-out, not one each."""
+    edge.messaging._settings = edge.settings.model_copy(update={"call_timeout_seconds": 0.1})
+    asked: list[int] = []
+
+    async def list_messages(request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
+        asked.append(request.after_seq)
+        if request.after_seq < 10:
+            await asyncio.Event().wait()
+        return pb.ListMessagesResponse()
+
+    service.list_messages = list_messages
+    _, wire = await start()
+    await wire.hear()
+    for number in range(5):
+        wire.say(ASK_MESSAGES, {"conversation": "c", "after": number}, number)
+    for number in range(5):
+        reply = await wire.hear()
+        assert (reply["re"], reply["d"]["code"]) == (number, "DEADLINE_EXCEEDED")
+    assert asked == [0]
+    wire.say(ASK_MESSAGES, {"conversation": "c", "after": 10}, 10)
+    assert (await wire.hear())["op"] == RETURN_MESSAGES
 
 
 async def test_large_answers_together_are_no_slow_reader(
@@ -174,6 +203,34 @@ async def test_large_answers_together_are_no_slow_reader(
         wire.say(ASK_MESSAGES, {"conversation": "c"}, number)
     answers = [await wire.hear() for _ in range(10)]
     assert {answer.get("op") for answer in answers} == {RETURN_MESSAGES}
+
+
+async def test_pages_wait_unasked_until_the_client_has_read(
+    edge: Edge, start: Start, service: Service, live: Stream
+) -> None:
+    """Whoever asks for many and reads none makes the edge hold one."""
+    asked: asyncio.Queue[int] = asyncio.Queue()
+
+    async def list_messages(request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
+        asked.put_nowait(request.after_seq)
+        return pb.ListMessagesResponse(messages=[pb.Message(id="m", text="x" * 50_000)])
+
+    service.list_messages = list_messages
+    small = with_settings(edge, outbox_bytes=40_000)
+    _, wire = await start(on=small)
+    await wire.hear()
+    wire.reads.clear()
+    for number in range(10):
+        wire.say(ASK_MESSAGES, {"conversation": "c", "after": number}, number)
+    # The first is on its way to the client, and the second waits for room.
+    assert [await asked.get() for _ in range(2)] == [0, 1]
+    _, other = await start(on=small)
+    await other.hear()
+    other.say(ASK_MESSAGES, {"conversation": "c", "after": 99}, 99)
+    assert (await other.hear())["re"] == 99
+    assert (asked.get_nowait(), asked.empty()) == (99, True)
+    wire.reads.set()
+    assert [(await wire.hear())["re"] for _ in range(10)] == list(range(10))
 
 
 @pytest.mark.parametrize(
@@ -498,6 +555,21 @@ async def test_a_renewed_token_is_answered_by_hello(greeted: tuple[Session, Wire
     hello = await wire.hear()
     assert (hello["op"], hello["re"], hello["d"]["cur"]) == (HELLO, 1, cursor(10))
     assert session.principal.expires_at > before
+
+
+async def test_a_renewed_token_may_make_invisible(
+    greeted: tuple[Session, Wire], service: Service
+) -> None:
+    """The service learns of it, and again when the next one does not."""
+    _, wire = greeted
+    await service.updates.get()
+    for invisible in (True, False):
+        wire.say(RENEW_TOKEN, {"token": token(invisible=invisible)}, 1)
+        assert (await wire.hear())["op"] == HELLO
+        async with asyncio.timeout(5):
+            update = await service.updates.get()
+        assert list(update.add_users) == ["alice"]
+        assert list(update.invisible_users) == (["alice"] if invisible else [])
 
 
 async def test_a_token_renewed_during_a_replay_brings_no_cursor(

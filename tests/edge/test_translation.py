@@ -1,11 +1,12 @@
 """From the contract's messages to payloads of packets."""
 
+import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge import translation
-from edge.payloads import Conversation, Message, MsgSeen
+from edge.payloads import Conversation, Message, MsgSeen, PeerPresence, Presence
 
 TIME = Timestamp(seconds=1_700_000_000, nanos=123_000_000)
 TEXT = "2023-11-14T22:13:20.123Z"
@@ -64,8 +65,25 @@ def test_a_conversation_is_shown_with_its_last_message() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("presence", "last_seen"),
+    [
+        (pb.Presence(user="bob", online=True), UNSET),
+        (pb.Presence(user="bob", last_seen_time=TIME), TEXT),
+    ],
+)
+def test_presence_is_shown_in_the_conversation_and_by_itself(
+    presence: pb.Presence, last_seen: str | UnsetType
+) -> None:
+    """Online, or until when; in a conversation its participants say of whom."""
+    assert translation.presence_payload(presence) == Presence("bob", presence.online, last_seen)
+    shown = translation.conversation_payload(pb.Conversation(id="c1", presence=presence))
+    assert shown.presence == PeerPresence(presence.online, last_seen)
+
+
 def test_a_silent_conversation_has_no_last_message_and_perhaps_no_subject() -> None:
     """An opened conversation in which nothing was said is shown as such."""
     shown = translation.conversation_payload(pb.Conversation(id="c1"))
     assert shown.last_message is None
     assert shown.subject is UNSET
+    assert shown.presence is UNSET

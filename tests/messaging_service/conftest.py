@@ -40,6 +40,8 @@ def settings_of(folder: Path, database_url: str) -> MessagingSettings:
         grace_seconds=0,
         log_level="info",
         watch_progress_seconds=0.05,
+        # Otherwise whoever is watched would spend revisions; the tests of presence turn it on.
+        presence=False,
     )
 
 
@@ -131,30 +133,37 @@ class Client:
         assert isinstance(response, pb.CreateMessageResponse)
         return response.stored
 
-    async def watch(self, users: Sequence[str]) -> "Stream":
+    async def watch(self, users: Sequence[str], **fields: Any) -> "Stream":
         """Watch users."""
         call = self.stub.Watch(pb.WatchRequest(watcher_name="test"), metadata=METADATA)
-        first = await call.read()
-        request = pb.UpdateWatchRequest(watcher_id=first.watcher_id, add_users=users)
-        await self.call("UpdateWatch", request)
-        return Stream(call, first)
+        stream = Stream(self, call, await call.read())
+        await stream.update(add_users=users, **fields)
+        return stream
 
 
 class Stream:
     """An open Watch."""
 
-    def __init__(self, call: Any, first: pb.WatchResponse) -> None:
+    def __init__(self, client: Client, call: Any, first: pb.WatchResponse) -> None:
+        self.client = client
         self.call = call
         self.first = first
+        self._surplus: list[tuple[int, pb.Event]] = []
+
+    async def update(self, **fields: Any) -> None:
+        """Follow, and no longer follow."""
+        request = pb.UpdateWatchRequest(watcher_id=self.first.watcher_id, **fields)
+        await self.client.call("UpdateWatch", request)
 
     async def events(self, count: int) -> list[tuple[int, pb.Event]]:
-        """Read until `count` events have come, each with its revision."""
-        found: list[tuple[int, pb.Event]] = []
+        """Read until `count` events have come, each with its revision; the rest is kept."""
+        found = self._surplus
         async with asyncio.timeout(10):
             while len(found) < count:
                 response = await self.call.read()
                 found += [(response.position.revision, event) for event in response.events]
-        return found
+        self._surplus = found[count:]
+        return found[:count]
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Client]]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from uuid_utils import uuid7
 
-from messaging_service import operations, queries, storage
+from messaging_service import operations, presence_storage, queries, storage
 from messaging_service.__main__ import SERVICE
 from messaging_service.domain import (
     Limits,
@@ -370,7 +370,10 @@ def plan_on_postgresql(engine: Engine, statement: str) -> tuple[list[str], list[
     return [line for line in plan if "Index Cond" in line], bad
 
 
-@pytest.mark.parametrize("name", storage.HOT_STATEMENTS)
+HOT_STATEMENTS = storage.HOT_STATEMENTS | presence_storage.HOT_STATEMENTS
+
+
+@pytest.mark.parametrize("name", HOT_STATEMENTS)
 def test_hot_queries_search_by_an_index(
     engine: Engine, database: Any, kind: str, name: str
 ) -> None:
@@ -380,7 +383,7 @@ def test_hot_queries_search_by_an_index(
         *(said("carol", to="dave", key=str(i)) for i in range(300)),
         limits=Limits(openings_per_hour=1_000),
     )
-    statement = str(storage.HOT_STATEMENTS[name].compile(engine))
+    statement = str(HOT_STATEMENTS[name].compile(engine))
     plan = plan_on_sqlite if kind == "sqlite" else plan_on_postgresql
     searches, bad = plan(engine, statement)
     assert searches

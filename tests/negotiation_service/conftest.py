@@ -114,8 +114,9 @@ async def messaging(tmp_path: Path) -> AsyncIterator[Any]:
 class Client:
     """Calls a service with its credential."""
 
-    def __init__(self, channel: grpc.aio.Channel, open_conversation: Any) -> None:
+    def __init__(self, channel: grpc.aio.Channel, port: int, open_conversation: Any) -> None:
         self.channel = channel
+        self.port = port
         self.stub: Any = negotiation_pb2_grpc.NegotiationServiceStub(channel)
         self.open_conversation = open_conversation
 
@@ -132,33 +133,53 @@ class Client:
         await self.call("UpdateWatch", update)
         return Stream(call, first)
 
-    async def create(
-        self, actor: str = "ann", other: str = "bob", amount: int = 10_000, **fields: Any
-    ) -> pb.Service:
-        """Propose a service as its provider, in a conversation of two people."""
-        request = pb.CreateServiceRequest(
-            actor=actor,
-            conversation_id=fields.pop("conversation", None)
-            or await self.open_conversation(actor, other),
-            role=pb.ROLE_PROVIDER,
-            title="A garden fence",
-            price=pb.Money(amount_minor=amount, currency="EUR"),
+    def creation(self, actor: str = "ann", **fields: Any) -> pb.CreateServiceRequest:
+        """A request of a provider; a field that is None is left out."""
+        given = {
+            "role": pb.ROLE_PROVIDER,
+            "title": "A garden fence",
+            "price": pb.Money(amount_minor=10_000, currency="EUR"),
+            "actor": actor,
             **fields,
-        )
+        }
+        return pb.CreateServiceRequest(**given)
+
+    async def create(self, actor: str = "ann", other: str = "bob", **fields: Any) -> pb.Service:
+        """Propose a service as its provider, in a conversation of two people."""
+        conversation = fields.pop("conversation", None)
+        conversation = conversation or await self.open_conversation(actor, other)
+        request = self.creation(actor, conversation_id=conversation, **fields)
         response = await self.call("CreateService", request)
         assert isinstance(response, pb.CreateServiceResponse)
+        return response.service
+
+    async def edit(
+        self, actor: str, service: str, amount: int, base: int, **fields: Any
+    ) -> pb.Service:
+        """Name another price in euros."""
+        price = pb.Money(amount_minor=amount, currency="EUR")
+        request = pb.EditPriceRequest(
+            actor=actor, service_id=service, price=price, base_offer=base, **fields
+        )
+        response = await self.call("EditPrice", request)
+        assert isinstance(response, pb.EditPriceResponse)
+        return response.service
+
+    async def note(self, actor: str, service: str, comment: str, **fields: Any) -> pb.Service:
+        """Rate the other."""
+        request = pb.SubmitNoteRequest(
+            actor=actor, service_id=service, score=5, comment=comment, **fields
+        )
+        response = await self.call("SubmitNote", request)
+        assert isinstance(response, pb.SubmitNoteResponse)
         return response.service
 
     async def accept(self, actor: str, shown: pb.Service, **fields: Any) -> pb.Service:
         """Accept the live offer of a service as it was shown."""
         live = shown.offer if shown.HasField("offer") else shown.amendment
+        given = {"offer": live.number, "price": live.price, **fields}
         request = pb.EndNegotiationRequest(
-            actor=actor,
-            service_id=shown.id,
-            outcome=pb.NEGOTIATION_OUTCOME_AGREED,
-            offer=live.number,
-            price=live.price,
-            **fields,
+            actor=actor, service_id=shown.id, outcome=pb.NEGOTIATION_OUTCOME_AGREED, **given
         )
         response = await self.call("EndNegotiation", request)
         assert isinstance(response, pb.EndNegotiationResponse)
@@ -204,11 +225,12 @@ def serve(settings: NegotiationSettings, messaging: str, open_conversation: Any)
     @asynccontextmanager
     async def start(**changes: Any) -> AsyncIterator[Client]:
         changed = settings.model_copy(update={"messaging_target": messaging, **changes})
+        options = (("grpc.max_metadata_size", 64 * 1024),)
         async with (
             running(SERVICE, changed) as port,
-            grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+            grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel,
         ):
-            yield Client(channel, open_conversation)
+            yield Client(channel, port, open_conversation)
 
     return start
 

@@ -2,63 +2,479 @@
 
 from typing import Any
 
+import grpc
+import pytest
+from google.protobuf.message import Message
 from parley.negotiation.v1 import negotiation_pb2 as pb
+from parley.negotiation.v1 import negotiation_pb2_grpc
+
+from negotiation_service.settings import NegotiationSettings
+from service_kit.clock import take_revision
+from service_kit.database import open_engine
+from tests.support.serving import METADATA
+
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+NOT_FOUND = grpc.StatusCode.NOT_FOUND
+PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
+DENIED = grpc.StatusCode.PERMISSION_DENIED
+METHODS = pb.DESCRIPTOR.services_by_name["NegotiationService"].methods
+
+
+def method_of(request: Message) -> str:
+    """The method that takes a request."""
+    return type(request).__name__.removesuffix("Request")
+
+
+def euros(amount: int, currency: str = "EUR") -> pb.Money:
+    return pb.Money(amount_minor=amount, currency=currency)
 
 
 async def test_a_service_goes_from_its_offer_to_the_notes(client: Any) -> None:
-    """Proposed, countered, agreed, amended, delivered, completed, rated by both."""
+    """Proposed, countered, agreed, delivered, completed, rated by both: each answer shows it, the
+    stream tells it, and the reads agree.
+    """
     stream = await client.watch(["ann", "bob"])
-    shown = await client.create()
+    shown = await client.create(description="Of wood", idempotency_key="k")
     assert (shown.state, shown.offer.number, shown.version) == (pb.STATE_OFFERED, 1, 1)
-    countered = await client.call(
-        "EditPrice",
-        pb.EditPriceRequest(
-            actor="bob",
-            service_id=shown.id,
-            price=pb.Money(amount_minor=9_000, currency="EUR"),
-            base_offer=1,
-            note="less",
-        ),
-    )
-    assert (countered.service.offer.number, countered.service.offer.note) == (2, "less")
-    agreed = await client.accept("ann", countered.service)
-    assert agreed.state == pb.STATE_AGREED
-    await client.terminate("ann", shown.id, "DELIVERED")
+    assert shown.offer.expire_time.seconds - shown.create_time.seconds == 48 * 3_600
+    assert (shown.exponent, shown.currency, shown.description) == (2, "EUR", "Of wood")
+    assert list(shown.allowed_actions) == ["revise", "withdraw"]
+    countered = await client.edit("bob", shown.id, 9_000, 1, note="less")
+    assert (countered.offer.number, countered.offer.note) == (2, "less")
+    agreed = await client.accept("ann", countered)
+    assert (agreed.state, agreed.agreed.version, agreed.agreed.offer) == (pb.STATE_AGREED, 1, 2)
+    amending = await client.edit("ann", shown.id, 9_500, 0)
+    assert (amending.HasField("offer"), amending.amendment.number) == (False, 3)
+    amended = await client.accept("bob", amending)
+    assert (amended.agreed.version, amended.agreed.price) == (2, euros(9_500))
+    delivered = await client.terminate("ann", shown.id, "DELIVERED")
+    assert [one.timer for one in delivered.deadlines] == ["completion"]
     completed = await client.terminate("bob", shown.id, "COMPLETED")
-    assert completed.settlement.provider_minor == 9_000
-    for actor in ("ann", "bob"):
-        noted = await client.call(
-            "SubmitNote", pb.SubmitNoteRequest(actor=actor, service_id=shown.id, score=5)
-        )
-    assert noted.service.notes.theirs.score == 5
-    told = await stream.events(8)
-    assert [event.service_changed.event.cause for _, event in told] == [
-        "created",
-        "countered",
-        "agreed",
-        "delivered",
-        "completed",
-        "note_submitted",
-        "note_submitted",
-        "notes_revealed",
-    ]
-    listed = await client.call(
-        "ListServiceEvents", pb.ListServiceEventsRequest(actor="ann", service_id=shown.id)
-    )
-    assert [one.number for one in listed.events] == list(range(1, 9))
-    found = await client.call(
+    assert completed.settlement == pb.Settlement(provider_minor=9_500)
+    assert (completed.ending.cause, completed.ending.by) == ("completed", "bob")
+    await client.note("ann", shown.id, "prompt")
+    noted = await client.note("bob", shown.id, "solid")
+    assert (noted.notes.mine.comment, noted.notes.theirs.comment) == ("solid", "prompt")
+    causes = [
+        "created", "countered", "agreed", "amendment_proposed", "amended", "delivered", "completed",
+        "note_submitted", "note_submitted", "notes_revealed",
+    ]  # fmt: skip
+    told = await stream.events(10)
+    assert [event.service_changed.event.cause for _, event in told] == causes
+    request = pb.ListServiceEventsRequest(actor="ann", service_id=shown.id)
+    listed = await client.call("ListServiceEvents", request)
+    assert [(one.number, one.cause) for one in listed.events] == list(enumerate(causes, 1))
+    assert [one.offer.number for one in listed.events] == [1, 2, 2, 3, 3, 0, 0, 0, 0, 0]
+    assert {(one.title, one.conversation_id) for one in listed.events} == {
+        (shown.title, shown.conversation_id)
+    }
+    page = await client.call("ListServices", pb.ListServicesRequest(actor="ann"))
+    by_conversation = await client.call(
         "BatchGetServices",
         pb.BatchGetServicesRequest(actor="ann", conversation_ids=[shown.conversation_id]),
     )
-    assert [one.id for one in found.services] == [shown.id]
-    page = await client.call("ListServices", pb.ListServicesRequest(actor="bob"))
-    assert [one.version for one in page.services] == [8]
-    changes = await client.call(
-        "ListChanges",
-        pb.ListChangesRequest(
-            user="ann",
-            after=stream.first.position,
-            until=pb.Position(epoch=stream.first.position.epoch, revision=told[-1][0]),
-        ),
+    alone = await client.call("GetService", pb.GetServiceRequest(actor="ann", service_id=shown.id))
+    assert list(page.services) == list(by_conversation.services) == [alone.service]
+    assert alone.service.version == len(causes)
+
+
+async def test_a_dispute_holds_and_splits(client: Any, refused: Any) -> None:
+    """Moderation's calls: held, repeated, resolved, repeated; nobody else's call goes through."""
+    shown = await client.accept("bob", await client.create())
+    hold = pb.PlaceHoldRequest(service_id=shown.id, dispute="d", opened_by="bob")
+    placed = await client.call("PlaceHold", hold)
+    assert (placed.placed, placed.service.hold.dispute) == (True, "d")
+    assert not placed.service.deadlines
+    assert not (await client.call("PlaceHold", hold)).placed
+    other = pb.PlaceHoldRequest(service_id=shown.id, dispute="e", opened_by="ann")
+    found = await refused(client.call("PlaceHold", other), PRECONDITION, "ON_HOLD")
+    assert found["Service"].hold.dispute == "d"
+    await refused(client.terminate("ann", shown.id, "DELIVERED"), PRECONDITION, "ON_HOLD")
+
+    def resolve(provider: int, client_: int, dispute: str = "d") -> Any:
+        split = pb.Settlement(provider_minor=provider, client_minor=client_)
+        request = pb.ResolveHoldRequest(
+            service_id=shown.id, dispute=dispute, outcome=pb.HOLD_OUTCOME_SPLIT, split=split
+        )
+        return client.call("ResolveHold", request)
+
+    await refused(resolve(9_999, 0), INVALID, "INVALID_ARGUMENT", "split")
+    await refused(resolve(10_000, 0, "e"), NOT_FOUND, "HOLD_NOT_FOUND")
+    resolved = await resolve(7_000, 3_000)
+    assert (resolved.resolved, resolved.service.state) == (True, pb.STATE_COMPLETED)
+    assert resolved.service.settlement == pb.Settlement(provider_minor=7_000, client_minor=3_000)
+    assert not (await resolve(7_000, 3_000)).resolved
+    await refused(resolve(3_000, 7_000), PRECONDITION, "DECIDED_OTHERWISE")
+
+
+async def test_a_refusal_shows_what_is_true(client: Any, refused: Any) -> None:
+    """STALE_OFFER, INVALID_STATE and the like bear the service as the actor would read it."""
+    shown = await client.create()
+    await client.edit("bob", shown.id, 9_000, 1)
+    stale = await refused(client.accept("ann", shown), PRECONDITION, "STALE_OFFER")
+    own = await refused(client.edit("bob", shown.id, 8_000, 1), PRECONDITION, "STALE_OFFER")
+    deliver = client.terminate("ann", shown.id, "DELIVERED")
+    early = await refused(deliver, PRECONDITION, "INVALID_STATE")
+    denied = await refused(client.accept("bob", stale["Service"]), DENIED, "OWN_OFFER")
+    second = await refused(
+        client.create(conversation=shown.conversation_id), PRECONDITION, "OPEN_SERVICE_EXISTS"
     )
-    assert len(changes.changes) == 7
+    for actor, found in (
+        ("ann", stale), ("bob", own), ("ann", early), ("bob", denied), ("ann", second),
+    ):  # fmt: skip
+        request = pb.GetServiceRequest(actor=actor, service_id=shown.id)
+        assert found["Service"] == (await client.call("GetService", request)).service
+    assert stale["Service"].offer.number == 2
+    # What was shown is enough to do the right thing at once.
+    assert (await client.accept("ann", stale["Service"])).state == pb.STATE_AGREED
+
+
+async def test_a_refusal_bears_the_longest_texts(client: Any, refused: Any) -> None:
+    """A client that takes 64 KiB of metadata, as the contract wants, is shown all of them."""
+    face = "\N{CAT FACE}"
+    shown = await client.create(description=face * 4_000, title=face * 120)
+    note = face * 500
+    countered = await client.edit("bob", shown.id, 9_000, 1, note=note)
+    agreed = await client.accept("ann", countered)
+    await client.terminate("ann", shown.id, "CANCELLED", reason=face * 500)
+    await client.terminate("bob", shown.id, "CANCELLED")
+    for actor in ("ann", "bob"):
+        await client.note(actor, shown.id, face * 2_000)
+    found = await refused(client.note("ann", shown.id, "again"), PRECONDITION, "INVALID_STATE")
+    request = pb.GetServiceRequest(actor="ann", service_id=agreed.id)
+    whole = (await client.call("GetService", request)).service
+    assert found["Service"] == whole
+    assert whole.ByteSize() > 32_000
+    assert whole.notes.theirs.comment == face * 2_000
+
+
+async def test_a_resend_is_answered_as_the_first_time(client: Any, refused: Any) -> None:
+    """The same key and body: the first answer, marked as a duplicate; another body: a conflict."""
+    conversation = await client.open_conversation("ann", "bob")
+    request = client.creation(conversation_id=conversation, idempotency_key="k")
+    first = await client.call("CreateService", request)
+    await client.edit("bob", first.service.id, 9_000, 1)
+    again = await client.call("CreateService", request)
+    assert (first.duplicate, again.duplicate) == (False, True)
+    assert (again.service, again.cause) == (first.service, "created")
+    request.price.amount_minor += 1
+    code = grpc.StatusCode.ALREADY_EXISTS
+    await refused(
+        client.call("CreateService", request), code, "IDEMPOTENCY_KEY_CONFLICT", "idempotency_key"
+    )
+
+
+# --- Streams and changes -------------------------------------------------------------------------
+
+
+async def test_the_stream_tells_what_the_replay_tells(client: Any) -> None:
+    """Watch brings each event with a view for each recipient; ListChanges the same for one."""
+    stream = await client.watch(["ann"])
+    both = await client.watch(["ann", "bob"])
+    shown = await client.create()
+    await client.edit("bob", shown.id, 9_000, 1)
+    live = await stream.events(2)
+    assert live == await both.events(2)
+    for revision, event in live:
+        assert list(event.recipients) == ["ann", "bob"]
+        for actor, view in zip(event.recipients, event.service_changed.views, strict=True):
+            assert view.version == revision
+            assert ("accept" in view.allowed_actions) == (
+                actor == ("bob" if revision == 1 else "ann")
+            )
+    position = pb.Position(epoch=stream.first.position.epoch, revision=2)
+    request = pb.ListChangesRequest(user="ann", after=stream.first.position, until=position)
+    answer = await client.call("ListChanges", request)
+    assert answer.complete
+    replayed = [(one.revision, event) for one in answer.changes for event in one.events]
+    for (revision, event), (then, before) in zip(replayed, live, strict=True):
+        assert (revision, list(event.recipients)) == (then, ["ann"])
+        assert event.service_changed.event == before.service_changed.event
+        assert list(event.service_changed.views) == [before.service_changed.views[0]]
+
+
+async def test_everything_is_told_without_a_view(client: Any, refused: Any) -> None:
+    """An internal service is told every event of all people, numbered, on the stream and after."""
+    everything = await client.watch(["ann"], everything=True)
+    shown = await client.create()
+    await client.create("carol", "dan")
+    await client.edit("bob", shown.id, 9_000, 1)
+    told = await everything.events(3)
+    assert [list(event.recipients) for _, event in told] == [
+        ["ann", "bob"], ["carol", "dan"], ["ann", "bob"],
+    ]  # fmt: skip
+    assert [event.service_changed.event.number for _, event in told] == [1, 1, 2]
+    assert not any(event.service_changed.views for _, event in told)
+    position = pb.Position(epoch=everything.first.position.epoch, revision=3)
+    after = everything.first.position
+    for said in (False, True):
+        request = pb.ListChangesRequest(after=after, until=position, page_size=1, everything=said)
+        changes: list[Any] = []
+        while True:
+            answer = await client.call("ListChanges", request)
+            changes += answer.changes
+            request.page_token = answer.next_page_token
+            if not answer.next_page_token:
+                break
+        assert [(one.revision, event) for one in changes for event in one.events] == told
+    mixed = pb.ListChangesRequest(user="ann", everything=True, after=after, until=position)
+    await refused(client.call("ListChanges", mixed), INVALID, "INVALID_ARGUMENT", "everything")
+
+
+# --- Bad and hostile requests --------------------------------------------------------------------
+
+
+async def test_every_method_wants_the_credential(client: Any, refused: Any) -> None:
+    """Without it or with a wrong one every method is UNAUTHENTICATED."""
+    for method in (one.name for one in METHODS):
+        for metadata in ((), (("authorization", "Bearer wrong"),)):
+            request = getattr(pb, f"{method}Request")()
+            call = getattr(client.stub, method)(request, metadata=metadata, timeout=5)
+            awaitable = call.read() if method == "Watch" else call
+            await refused(awaitable, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+LARGE = 2**63 - 1
+AGREED, DECLINED = pb.NEGOTIATION_OUTCOME_AGREED, pb.NEGOTIATION_OUTCOME_DECLINED
+CANCELLED = pb.TERMINATION_OUTCOME_CANCELLED
+RESUME, SPLIT = pb.HOLD_OUTCOME_RESUME, pb.HOLD_OUTCOME_SPLIT
+# Of an enumeration that is newer than this service.
+UNKNOWN: Any = 99
+SQL = "x' OR '1'='1"
+BIDI = "\N{RIGHT-TO-LEFT OVERRIDE}ecneF"
+# Each changes a creation that is good.
+BAD_CREATIONS: list[tuple[dict[str, Any], str]] = [
+    ({"actor": ""}, "actor"),
+    ({"actor": "a" * 129}, "actor"),
+    ({"actor": "ann\0"}, "actor"),
+    ({"actor": BIDI}, "actor"),
+    ({"role": 0}, "role"),
+    ({"role": 99}, "role"),
+    ({"title": ""}, "title"),
+    ({"title": " \t "}, "title"),
+    ({"title": "x" * 121}, "title"),
+    ({"title": "a\0b"}, "title"),
+    ({"title": "a\nb"}, "title"),
+    ({"title": BIDI}, "title"),
+    ({"description": "x" * 4_001}, "description"),
+    ({"description": "a\0b"}, "description"),
+    ({"price": None}, "price"),
+    ({"price": euros(0)}, "price.amount_minor"),
+    ({"price": euros(-1)}, "price.amount_minor"),
+    ({"price": euros(-LARGE - 1)}, "price.amount_minor"),
+    ({"price": euros(10**12 + 1)}, "price.amount_minor"),
+    ({"price": euros(LARGE)}, "price.amount_minor"),
+    ({"price": euros(1, "")}, "price.currency"),
+    ({"price": euros(1, "eur")}, "price.currency"),
+    ({"price": euros(1, "XXX")}, "price.currency"),
+    ({"price": euros(1, "XAU")}, "price.currency"),
+    ({"price": euros(1, "EUR\0")}, "price.currency"),
+    ({"price": euros(1, "E" * 100_000)}, "price.currency"),
+    ({"offer_ttl_seconds": 299}, "offer_ttl_seconds"),
+    ({"offer_ttl_seconds": 14 * 86_400 + 1}, "offer_ttl_seconds"),
+    ({"offer_ttl_seconds": LARGE}, "offer_ttl_seconds"),
+    ({"offer_ttl_seconds": -1}, "offer_ttl_seconds"),
+    ({"idempotency_key": "k" * 65}, "idempotency_key"),
+    ({"idempotency_key": "\0"}, "idempotency_key"),
+    ({"idempotency_key": BIDI}, "idempotency_key"),
+]
+
+
+async def test_a_bad_proposal_names_its_field(client: Any, refused: Any) -> None:
+    """Zero, negative, absurd and unknown money, and every other field, however hostile."""
+    for changes, field in BAD_CREATIONS:
+        request = client.creation(conversation_id="nobody asks for it", **changes)
+        await refused(client.call("CreateService", request), INVALID, "INVALID_ARGUMENT", field)
+
+
+STRANGE_IDS = ["", SQL, "\0", "é", "x" * 65, "0" * 36]
+
+
+async def test_an_unknown_conversation_is_not_found(client: Any, refused: Any) -> None:
+    """Whatever it is, and in the same words as one in which the actor has no part."""
+    theirs = await client.open_conversation("carol", "dan")
+    for one in (*STRANGE_IDS, theirs):
+        request = client.creation(conversation_id=one)
+        await refused(client.call("CreateService", request), NOT_FOUND, "CONVERSATION_NOT_FOUND")
+
+
+# Of a service that ann has proposed to bob, which is left out here, and the field at fault.
+BAD_COMMANDS: list[tuple[Message, str]] = [
+    (pb.EditPriceRequest(price=euros(1), base_offer=1), "actor"),
+    (pb.EditPriceRequest(actor="bob", base_offer=1), "price"),
+    (pb.EditPriceRequest(actor="bob", price=euros(0), base_offer=1), "price.amount_minor"),
+    (pb.EditPriceRequest(actor="bob", price=euros(LARGE), base_offer=1), "price.amount_minor"),
+    (pb.EditPriceRequest(actor="bob", price=euros(1, "JPY"), base_offer=1), "price.currency"),
+    (pb.EditPriceRequest(actor="bob", price=euros(1, "\0"), base_offer=1), "price.currency"),
+    (pb.EditPriceRequest(actor="bob", price=euros(1), base_offer=-1), "base_offer"),
+    (pb.EditPriceRequest(actor="bob", price=euros(1), base_offer=1, note="x" * 501), "note"),
+    (pb.EditPriceRequest(actor="bob", price=euros(1), base_offer=1, note="\0"), "note"),
+    (pb.EndNegotiationRequest(actor="bob", offer=1, price=euros(10_000)), "outcome"),
+    (pb.EndNegotiationRequest(actor="bob", outcome=UNKNOWN, offer=1), "outcome"),
+    (pb.EndNegotiationRequest(actor="bob", outcome=AGREED, price=euros(10_000)), "offer"),
+    (pb.EndNegotiationRequest(actor="bob", outcome=AGREED, offer=-LARGE), "offer"),
+    (pb.EndNegotiationRequest(actor="bob", outcome=AGREED, offer=1), "price"),
+    (pb.EndNegotiationRequest(actor="\0", outcome=AGREED, offer=1), "actor"),
+    (pb.TerminateServiceRequest(actor="bob"), "outcome"),
+    (pb.TerminateServiceRequest(actor="bob", outcome=UNKNOWN), "outcome"),
+    (pb.TerminateServiceRequest(actor="bob", outcome=CANCELLED, reason="x" * 501), "reason"),
+    (pb.TerminateServiceRequest(actor="bob", outcome=CANCELLED, reason="\0"), "reason"),
+    (pb.SubmitNoteRequest(actor="bob"), "score"),
+    (pb.SubmitNoteRequest(actor="bob", score=6), "score"),
+    (pb.SubmitNoteRequest(actor="bob", score=-(2**31)), "score"),
+    (pb.SubmitNoteRequest(actor="bob", score=5, comment="x" * 2_001), "comment"),
+    (pb.SubmitNoteRequest(actor="bob", score=5, comment="\0"), "comment"),
+    (pb.SubmitNoteRequest(actor="bob", score=5, idempotency_key="k" * 65), "idempotency_key"),
+    (pb.PlaceHoldRequest(opened_by="bob"), "dispute"),
+    (pb.PlaceHoldRequest(dispute="\0", opened_by="bob"), "dispute"),
+    (pb.PlaceHoldRequest(dispute="d" * 65, opened_by="bob"), "dispute"),
+    (pb.PlaceHoldRequest(dispute="d"), "opened_by"),
+    (pb.PlaceHoldRequest(dispute="d", opened_by="b" * 129), "opened_by"),
+    (pb.ResolveHoldRequest(dispute="d"), "outcome"),
+    (pb.ResolveHoldRequest(outcome=RESUME), "dispute"),
+    (pb.ResolveHoldRequest(dispute="d", outcome=SPLIT), "split"),
+    (pb.ResolveHoldRequest(dispute="d", outcome=RESUME, split=pb.Settlement()), "split"),
+    (
+        pb.ResolveHoldRequest(
+            dispute="d", outcome=SPLIT, split=pb.Settlement(provider_minor=-1, client_minor=10_001)
+        ),
+        "split.provider_minor",
+    ),
+    (pb.ListServiceEventsRequest(actor="bob", page_size=-1), "page_size"),
+    (pb.ListServiceEventsRequest(actor="bob", page_token="?"), "page_token"),
+    (pb.ListServiceEventsRequest(actor="\0"), "actor"),
+    (pb.GetServiceRequest(actor="\0"), "actor"),
+]
+
+
+async def test_a_bad_command_names_its_field(client: Any, refused: Any) -> None:
+    """Every field of every command about a service; nothing of it leaves a trace."""
+    shown = await client.create()
+    for request, field in BAD_COMMANDS:
+        whole: Any = type(request)()
+        whole.CopyFrom(request)
+        whole.service_id = shown.id
+        await refused(client.call(method_of(whole), whole), INVALID, "INVALID_ARGUMENT", field)
+    request = pb.GetServiceRequest(actor="ann", service_id=shown.id)
+    assert (await client.call("GetService", request)).service == shown
+
+
+async def test_a_price_that_is_not_on_the_table_is_stale(client: Any, refused: Any) -> None:
+    """However absurd, it is not the live offer, and the answer shows what is."""
+    shown = await client.create()
+    prices = [euros(LARGE), euros(-LARGE), euros(10_000, "JPY"), euros(10_000, "\0")]
+    changes: list[dict[str, Any]] = [{"offer": LARGE}, *({"price": price} for price in prices)]
+    for wrong in changes:
+        found = await refused(client.accept("bob", shown, **wrong), PRECONDITION, "STALE_OFFER")
+        assert found["Service"].offer == shown.offer
+
+
+async def test_an_unknown_service_is_not_found(client: Any, refused: Any) -> None:
+    """Whatever its id looks like, to every method about one."""
+    requests: list[Any] = [
+        pb.EditPriceRequest(actor="bob", price=euros(1), base_offer=1),
+        pb.EndNegotiationRequest(actor="bob", outcome=DECLINED, offer=1),
+        pb.TerminateServiceRequest(actor="bob", outcome=CANCELLED),
+        pb.SubmitNoteRequest(actor="bob", score=5),
+        pb.PlaceHoldRequest(dispute="d", opened_by="bob"),
+        pb.ResolveHoldRequest(dispute="d", outcome=RESUME),
+        pb.GetServiceRequest(actor="bob"),
+        pb.ListServiceEventsRequest(),
+    ]
+    for request in requests:
+        for service in STRANGE_IDS:
+            request.service_id = service
+            await refused(client.call(method_of(request), request), NOT_FOUND, "SERVICE_NOT_FOUND")
+
+
+BAD_READS: list[tuple[Message, grpc.StatusCode, str, str]] = [
+    (
+        pb.BatchGetServicesRequest(conversation_ids=["c"] * 1001),
+        INVALID,
+        "BATCH_TOO_LARGE",
+        "conversation_ids",
+    ),
+    (pb.BatchGetServicesRequest(actor="\0"), INVALID, "INVALID_ARGUMENT", "actor"),
+    (pb.ListServicesRequest(), INVALID, "INVALID_ARGUMENT", "actor"),
+    (pb.ListServicesRequest(actor="\0"), INVALID, "INVALID_ARGUMENT", "actor"),
+    (
+        pb.ListServicesRequest(actor="a", page_size=-(2**31)),
+        INVALID,
+        "INVALID_ARGUMENT",
+        "page_size",
+    ),
+    (
+        pb.ListServicesRequest(actor="a", page_token="A" * 999),
+        INVALID,
+        "INVALID_ARGUMENT",
+        "page_token",
+    ),
+    (
+        pb.UpdateWatchRequest(watcher_id="unknown", add_users=["a"]),
+        NOT_FOUND,
+        "WATCHER_NOT_FOUND",
+        "",
+    ),
+    (pb.ListChangesRequest(user="\0"), INVALID, "INVALID_ARGUMENT", "user"),
+    (
+        pb.ListChangesRequest(after=pb.Position(revision=-LARGE)),
+        INVALID,
+        "INVALID_ARGUMENT",
+        "after",
+    ),
+    (pb.ListChangesRequest(page_size=-1), INVALID, "INVALID_ARGUMENT", "page_size"),
+]
+
+
+async def test_bad_reads_are_refused_by_name(client: Any, refused: Any) -> None:
+    """Each bad or hostile request ends with its code, its reason and the field at fault."""
+    for request, code, reason, field in BAD_READS:
+        await refused(client.call(method_of(request), request), code, reason, field)
+
+
+async def test_half_a_surrogate_is_no_text(client: Any) -> None:
+    """What is no UTF-8 is refused before it is a request, and the service goes on."""
+    raw = client.channel.unary_unary("/parley.negotiation.v1.NegotiationService/SubmitNote")
+    # Field 4, the comment: U+D800 as somebody who does not know better would encode it.
+    with pytest.raises(grpc.aio.AioRpcError):
+        await raw(b"\x22\x03\xed\xa0\x80", metadata=METADATA, timeout=5)
+    assert (await client.create()).version == 1
+
+
+async def test_text_is_kept_as_it_is(client: Any) -> None:
+    """Directions, joined emoji and unknown scripts in free text come back to the letter."""
+    odd = f"{BIDI}\n\t \N{MAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER} \U000e0041 'x' -- \\"
+    shown = await client.create(description=odd)
+    countered = await client.edit("bob", shown.id, 9_000, 1, note=odd)
+    assert (countered.description, countered.offer.note) == (odd, odd)
+
+
+# --- Failures ------------------------------------------------------------------------------------
+
+
+async def test_a_locked_database_stores_nothing_and_says_so(
+    client: Any, refused: Any, settings: NegotiationSettings
+) -> None:
+    """While another process holds the write lock: UNAVAILABLE with a RetryInfo; then it goes on."""
+    shown = await client.create()
+    other = open_engine(settings.database_url, "writer")
+    with other.connect() as holder, holder.begin():
+        take_revision(holder)
+        code = grpc.StatusCode.UNAVAILABLE
+        found = await refused(client.accept("bob", shown), code, "STORAGE_UNAVAILABLE")
+        assert found["RetryInfo"].retry_delay.ToSeconds() == 1
+    other.dispose()
+    assert (await client.accept("bob", shown)).state == pb.STATE_AGREED
+
+
+async def test_short_texts_need_no_larger_metadata(client: Any) -> None:
+    """What people usually write fits into gRPC's default of 8 KiB."""
+    shown = await client.create(description="x" * 4_000)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{client.port}") as channel:
+        stub: Any = negotiation_pb2_grpc.NegotiationServiceStub(channel)
+        request = pb.EndNegotiationRequest(
+            actor="bob", service_id=shown.id, outcome=DECLINED, offer=7
+        )
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.EndNegotiation(request, metadata=METADATA, timeout=5)
+    assert caught.value.code() is PRECONDITION

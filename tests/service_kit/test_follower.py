@@ -200,6 +200,25 @@ async def test_a_crash_after_the_commit_repeats_nothing(
     assert await following.sum() == 8
 
 
+async def test_two_at_once_apply_everything_once(own: TallyResources, tally: RunningTally) -> None:
+    """Replicas of a service follow each for itself, into one database."""
+    followers = [Following(own, tally.target, progress_seconds=3600) for _ in range(2)]
+    async with followers[0].running(), followers[1].running():
+        for following in followers:
+            await following.live()
+        for _ in range(5):
+            await asyncio.gather(*(tally.add("apples", 1) for _ in range(10)))
+        last = tally.resources.hub.position.revision
+        came = [[await following.next()] for following in followers]
+        for following, found in zip(followers, came, strict=True):
+            while found[-1][0] < last:
+                found.append(await following.next())
+    assert await followers[0].sum() == 50
+    for (revision, _, one), (again, _, other) in zip(*came, strict=True):
+        assert revision == again
+        assert one != other
+
+
 async def test_what_is_delivered_twice_takes_effect_once(following: Following) -> None:
     """An operation that comes again with the same or an earlier position does nothing."""
     writer = following.own.writer

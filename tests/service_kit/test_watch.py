@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from service_kit.clock import Position
 from service_kit.watch import (
@@ -121,6 +122,69 @@ async def test_closing_ends_every_stream() -> None:
         hub.open("late")
 
 
+async def test_what_is_queued_comes_before_the_end(hub: WatchHub) -> None:
+    """Closing cuts nobody off from what was published already."""
+    _, batches = following(hub, "a")
+    hub.publish(6, [(("a",), "x")])
+    hub.publish(7, [(("a",), "y")])
+    hub.close()
+    assert [await anext(batches), await anext(batches)] == [Batch(6, ["x"]), Batch(7, ["y"])]
+    with pytest.raises(WatcherCutOff, match=SHUTTING_DOWN):
+        await anext(batches)
+
+
+async def test_the_lag_of_each_watcher_is_told_while_it_is_open() -> None:
+    """By revisions not handed out yet; nothing that it does not follow counts, and of several
+    streams of one name the worst is told.
+    """
+    registry = CollectorRegistry()
+    hub = WatchHub(
+        Position("epoch", 5), lambda _to, event: event, progress_interval=60, registry=registry
+    )
+
+    def told(metric: str, watcher: str) -> float | None:
+        return registry.get_sample_value(f"watch_{metric}", {"watcher": watcher})
+
+    watcher, batches = following(hub, "a")
+    following(hub, "b")
+    hub.publish(6, [(("a",), "x"), (("a",), "y")])
+    hub.publish(7, [(("b",), "z")])
+    hub.publish(8, [(("b",), "z")])
+    assert (told("lag_revisions", "test"), told("queued_events", "test")) == (3, 2)
+    hub.publish(9, [(("a",), "z")])
+    await anext(batches)
+    assert watcher.lag(9) == 3
+    await anext(batches)
+    assert (watcher.lag(9), watcher.queued_events) == (0, 0)
+    for one in hub.watchers:
+        hub.forget(one)
+    assert told("lag_revisions", "test") is None
+    hub.close()
+
+
+async def test_names_of_watchers_make_no_endless_metrics() -> None:
+    """Callers choose them: they are cut short, and only the furthest behind are shown."""
+    registry = CollectorRegistry()
+    hub = WatchHub(
+        Position("epoch", 0), lambda _to, event: event, progress_interval=60, registry=registry
+    )
+    for number in range(300):
+        hub.open(f"{number} " + "x" * 10_000)
+    late = hub.open("late")
+    hub.update(late.id, ("a",), ())
+    hub.publish(1, [(("a",), "x")])
+    shown = {
+        sample.labels["watcher"]
+        for metric in registry.collect()
+        for sample in metric.samples
+        if sample.name == "watch_lag_revisions"
+    }
+    assert len(shown) == 100
+    assert "late" in shown
+    assert max(map(len, shown)) <= 64
+    hub.close()
+
+
 async def test_only_what_is_followed_is_encoded() -> None:
     """An event is encoded once however many follow, and not at all when nobody does."""
     encoded: list[object] = []
@@ -167,6 +231,77 @@ async def test_a_watcher_of_everything_has_progress_bounds_and_an_end() -> None:
         await anext(batches)
     hub.publish(9, [((), "x")])
     hub.close()
+
+
+Observed = list[tuple[list[str], list[str]]]
+
+
+@pytest.fixture
+def observed(hub: WatchHub) -> Observed:
+    """What the hub tells its observer: who is followed, who no longer is."""
+    told: Observed = []
+    hub.observe(lambda followed, unfollowed: told.append((followed, unfollowed)))
+    return told
+
+
+def test_the_observer_learns_of_the_first_follower_and_the_last(
+    hub: WatchHub, observed: Observed
+) -> None:
+    """At once for all users of one change, and not of what changes nothing."""
+    one, other = hub.open("one"), hub.open("other")
+    hub.update(one.id, ["a", "b"], ())
+    hub.update(other.id, ["b", "c"], ["unknown"])
+    hub.update(one.id, ["a"], ["a"])
+    hub.update(one.id, (), ["a", "b"])
+    assert observed == [(["a", "b"], []), (["c"], []), ([], ["a"])]
+
+
+def test_the_observer_learns_who_is_lost_with_a_stream(hub: WatchHub, observed: Observed) -> None:
+    """Whether the watcher left or was cut off; once, however often it is forgotten."""
+    one, other = hub.open("one"), hub.open("other")
+    hub.update(one.id, ["a", "b"], ())
+    hub.update(other.id, ["b"], ())
+    observed.clear()
+    hub.forget(one)
+    hub.forget(one)
+    assert observed == [([], ["a"])]
+    hub.publish(99, [])
+    assert observed[1:] == [([], ["b"])]
+
+
+def test_who_is_followed_quietly_does_not_count(hub: WatchHub, observed: Observed) -> None:
+    """But is told all the same; adding again changes it, and another watcher counts alone."""
+    one, other = hub.open("one"), hub.open("other")
+    hub.update(one.id, ["a", "b"], (), quiet=["a", "nobody"])
+    hub.update(one.id, ["a"], ())
+    hub.update(one.id, ["a"], (), quiet=["a"])
+    hub.update(other.id, ["a"], ())
+    hub.update(other.id, (), ["a"])
+    hub.update(one.id, (), ["a"])
+    hub.update(one.id, ["a"], ())
+    assert observed == [
+        (["b"], []),
+        (["a"], []),
+        ([], ["a"]),
+        (["a"], []),
+        ([], ["a"]),
+        (["a"], []),
+    ]
+
+
+async def test_who_is_followed_quietly_is_told(hub: WatchHub) -> None:
+    """Being quiet hides nothing from the user."""
+    watcher = hub.open("test")
+    hub.update(watcher.id, ["a"], (), quiet=["a"])
+    hub.publish(6, [(("a",), "x")])
+    assert await anext(aiter(watcher)) == Batch(6, ["x"])
+
+
+def test_nobody_is_lost_with_the_replica(hub: WatchHub, observed: Observed) -> None:
+    """The users are where they were, and follow another replica or the next process."""
+    hub.update(hub.open("test").id, ["a"], ())
+    hub.close()
+    assert observed == [(["a"], [])]
 
 
 async def test_a_watcher_of_everything_is_told_in_its_own_words() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -16,13 +17,14 @@ ASK_CONVERSATIONS, RETURN_CONVERSATIONS = 0x05, 0x06
 CREATE_MSG, STATUS_MSG, OPENED_CONVERSATION = 0x07, 0x08, 0x09
 ASK_MESSAGES, RETURN_MESSAGES = 0x0A, 0x0B
 RESUME, RESUMED, RENEW_TOKEN, RECONNECT = 0x0C, 0x0D, 0x0E, 0x0F
-ALERT_NEW_MSG, MSG_SEEN, TYPING = 0x10, 0x11, 0x12
-
-_SECONDS = 10
+ALERT_NEW_MSG, MSG_SEEN, TYPING, PRESENCE = 0x10, 0x11, 0x12, 0x13
 
 
 class Client:
     """One socket. Packets are kept until a test asks for them; PINGs are kept apart."""
+
+    # For how long an awaited packet may take.
+    patience = 10.0
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -30,10 +32,11 @@ class Client:
         self.pings: list[Packet] = []
         self.cursor: str | None = None
         self.hello: Packet = {}
+        # How often the packet of each id was sent.
+        self.times_sent: Counter[int | str] = Counter()
         self._next_id = 0
         self._arrived = asyncio.Condition()
         self._reader = asyncio.create_task(self._read())
-        self._binary = connection.subprotocol == "parley.v1.msgpack"
 
     @classmethod
     async def open(
@@ -64,11 +67,7 @@ class Client:
                     msgspec.msgpack.decode(data) if isinstance(data, bytes) else json.loads(data)
                 )
                 async with self._arrived:
-                    if packet["op"] == PING:
-                        self.pings.append(packet)
-                    else:
-                        self.packets.append(packet)
-                    self.cursor = packet.get("cur", self.cursor)
+                    self._keep(packet)
                     self._arrived.notify_all()
         except ConnectionClosed:
             # The code is read from the connection.
@@ -77,24 +76,31 @@ class Client:
             async with self._arrived:
                 self._arrived.notify_all()
 
+    def _keep(self, packet: Packet) -> None:
+        (self.pings if packet["op"] == PING else self.packets).append(packet)
+        self.cursor = packet.get("cur", self.cursor)
+
     async def send(self, op: int, d: Any = None, id: int | str | None = None) -> None:  # noqa: A002
         packet: Packet = {"op": op}
         if id is not None:
             packet["id"] = id
         if d is not None:
             packet["d"] = d
-        await self.send_raw(msgspec.msgpack.encode(packet) if self._binary else json.dumps(packet))
+        binary = self.connection.subprotocol == "parley.v1.msgpack"
+        await self.send_raw(msgspec.msgpack.encode(packet) if binary else json.dumps(packet))
+        if id is not None:
+            self.times_sent[id] += 1
 
     async def send_raw(self, data: Any) -> None:
         await self.connection.send(data)
 
-    async def take(self, matches: Callable[[Packet], bool], seconds: float = _SECONDS) -> Packet:
+    async def take(self, matches: Callable[[Packet], bool], seconds: float | None = None) -> Packet:
         """The first packet not yet taken that matches."""
 
         def position() -> int | None:
             return next((i for i, packet in enumerate(self.packets) if matches(packet)), None)
 
-        async with asyncio.timeout(seconds), self._arrived:
+        async with asyncio.timeout(seconds or self.patience), self._arrived:
             while (found := position()) is None:
                 if self._reader.done():
                     raise AssertionError(
@@ -103,7 +109,7 @@ class Client:
                 await self._arrived.wait()
             return self.packets.pop(found)
 
-    async def take_ping(self, seconds: float = _SECONDS) -> None:
+    async def take_ping(self, seconds: float = patience) -> None:
         """Wait for a PING beyond those seen so far."""
         seen = len(self.pings)
         async with asyncio.timeout(seconds), self._arrived:
@@ -129,7 +135,7 @@ class Client:
         await self.send(op, d, id)
         return await self.take_reply(id)
 
-    async def take_reply(self, id: int | str, seconds: float = _SECONDS) -> Packet:  # noqa: A002
+    async def take_reply(self, id: int | str, seconds: float | None = None) -> Packet:  # noqa: A002
         """The reply to the packet of this id."""
         return await self.take(lambda packet: packet.get("re") == id, seconds)
 
@@ -144,7 +150,7 @@ class Client:
         payload: Packet = reply["d"]
         return payload
 
-    async def closed(self, seconds: float = _SECONDS) -> int | None:
+    async def closed(self, seconds: float = patience) -> int | None:
         """Wait until the server has closed; the close code."""
         async with asyncio.timeout(seconds):
             await self.connection.wait_closed()

@@ -1,5 +1,7 @@
 """A messaging service and edges as real processes, each on a free port of the loopback."""
 
+import asyncio
+import contextlib
 import os
 import secrets
 import signal
@@ -18,24 +20,41 @@ _START_SECONDS = 30
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nothing listens on, below the range from which outgoing connections take theirs:
+    while a part is started again, none of them can take its port.
+    """
+    for _ in range(100):
+        port = 15_000 + secrets.randbelow(17_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no port is free")
 
 
 class Part:
-    """One process, its output in a file."""
+    """One process, its output in a file. `port` is where it listens, if it does."""
 
-    def __init__(self, name: str, command: list[str], environment: dict[str, str], log: Path):
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        environment: dict[str, str],
+        log: Path,
+        port: int = 0,
+    ) -> None:
         self.name = name
         self.log = log
-        with log.open("ab") as output:
+        self.port = port
+        self._command = [sys.executable, "-m", *command]
+        self._environment = {**os.environ, **environment}
+        self.process: subprocess.Popen[bytes]
+        self.start()
+
+    def start(self) -> None:
+        """Start it, or start it again as it was."""
+        with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *command],
-                env={**os.environ, **environment},
-                stdout=output,
-                stderr=output,
+                self._command, env=self._environment, stdout=output, stderr=output
             )
 
     def stop(self, number: int = signal.SIGTERM, seconds: float = 15) -> int:
@@ -83,7 +102,9 @@ class System:
         log = self.folder / "messaging.log"
         migrated = Part("migrate", ["messaging_service", "migrate"], environment, log)
         assert migrated.process.wait(_START_SECONDS) == 0, migrated.read_log()
-        self.messaging = Part("messaging", ["messaging_service", "serve"], environment, log)
+        self.messaging = Part(
+            "messaging", ["messaging_service", "serve"], environment, log, self.messaging_port
+        )
         self.parts.append(self.messaging)
         return self.messaging
 
@@ -101,7 +122,7 @@ class System:
             **{f"PARLEY_EDGE_{name.upper()}": str(value) for name, value in settings.items()},
         }
         log = self.folder / f"edge-{self.edge_port}.log"
-        edge = Part("edge", ["edge"], environment, log)
+        edge = Part("edge", ["edge"], environment, log, self.edge_port)
         self.parts.append(edge)
         if wait:
             self.wait_ready(edge)
@@ -110,15 +131,20 @@ class System:
     def wait_ready(self, edge: Part, status: int = 200) -> None:
         """Return when /readyz answers with `status`."""
         deadline = time.monotonic() + _START_SECONDS
-        while (found := self.get("/readyz")[0]) != status:
+        while (found := self.get("/readyz", edge.port)[0]) != status:
             assert edge.process.poll() is None, edge.read_log()
             assert time.monotonic() < deadline, f"/readyz answers {found}: {edge.read_log()}"
             # Nothing announces that a process listens.
             time.sleep(0.02)
 
-    def get(self, path: str) -> tuple[int, dict[str, str], bytes]:
-        """GET from the edge; status 0 when nothing listens."""
-        url = f"http://127.0.0.1:{self.edge_port}{path}"
+    async def all_ready(self) -> None:
+        """Return when everything that was started is in service."""
+        for edge in self.edges:
+            await asyncio.to_thread(self.wait_ready, edge)
+
+    def get(self, path: str, port: int = 0) -> tuple[int, dict[str, str], bytes]:
+        """GET from an edge, by default the last one; status 0 when nothing listens."""
+        url = f"http://127.0.0.1:{port or self.edge_port}{path}"
         try:
             with urllib.request.urlopen(url, timeout=5) as response:
                 return response.status, dict(response.headers), response.read()
@@ -130,6 +156,14 @@ class System:
     @property
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.edge_port}/ws"
+
+    @property
+    def edges(self) -> list[Part]:
+        return [part for part in self.parts if part.name == "edge"]
+
+    @property
+    def urls(self) -> list[str]:
+        return [f"ws://127.0.0.1:{edge.port}/ws" for edge in self.edges]
 
     def token(self, user: str, *, expires_in: float = 3600, **claims: Any) -> str:
         """A good token of `user`; a claim of None is left out."""

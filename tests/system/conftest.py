@@ -1,15 +1,24 @@
 """Fixtures of the tests that run the whole: real processes, real sockets."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, aclosing
+from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import Any
+from random import Random
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
 
 from tests.support.client import Client
+from tests.support.device import Device
+from tests.support.killer import Killer
 from tests.support.system import System
+
+# During each of the tests in which parts are killed.
+_KILLS = 3
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +75,75 @@ async def connect() -> AsyncIterator[Connect]:
             return client
 
         yield open_client
+
+
+class Round(NamedTuple):
+    """Two new people, and how they connect: `await connect(user, ...)`."""
+
+    connect: Connect
+    alice: str
+    bob: str
+    # Whether nothing is killed.
+    quiet: bool
+
+
+Rounds = AsyncIterator[Round]
+
+
+@pytest.fixture(scope="session")
+def battered_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A system with two edges, for tests during which its parts are killed."""
+    system = System(tmp_path_factory.mktemp("battered"), openings_per_hour=10_000)
+    try:
+        system.start_messaging()
+        for _ in range(2):
+            system.start_edge()
+        yield system
+    finally:
+        system.close()
+
+
+@pytest.fixture(params=["quiet", "killed"])
+async def rounds(
+    request: pytest.FixtureRequest, connect: Connect, person: Callable[[str], str]
+) -> AsyncIterator[Rounds]:
+    """What a test goes through: once with nobody disturbed; or again and again, each time with new
+    people, who come back by themselves, while parts are killed.
+    """
+    if request.param == "quiet":
+        system = request.getfixturevalue("shared_system")
+        going = _quiet_round(partial(connect, system), person)
+    else:
+        going = _rounds_until_killed(request.getfixturevalue("battered_system"), person)
+    async with aclosing(going):
+        yield going
+
+
+async def _quiet_round(
+    connect: Connect, person: Callable[[str], str]
+) -> AsyncGenerator[Round, None]:
+    yield Round(connect, person("alice"), person("bob"), quiet=True)
+
+
+async def _rounds_until_killed(
+    system: System, person: Callable[[str], str]
+) -> AsyncGenerator[Round, None]:
+    """Rounds until there were `_KILLS` kills."""
+    traffic = asyncio.Event()
+    killing = asyncio.create_task(Killer(system, Random(), traffic).run(_KILLS))
+    try:
+        for number in count():
+            async with AsyncExitStack() as stack:
+
+                async def join(user: str, stack: AsyncExitStack = stack, **options: Any) -> Device:
+                    token = system.token(user)
+                    device = await Device.join(system.urls, token, traffic=traffic, **options)
+                    stack.push_async_callback(device.close)
+                    return device
+
+                yield Round(join, person(f"alice{number}"), person(f"bob{number}"), quiet=False)
+            if killing.done():
+                break
+    finally:
+        # Every part is in service again, for the next test as well.
+        await killing

@@ -1,25 +1,26 @@
 """Limits reached through real sockets and processes: the named error or code, and the metric."""
 
 import asyncio
+import signal
 from contextlib import suppress
 
-from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.client import ALERT_NEW_MSG, CREATE_MSG, ERROR, STATUS_MSG, Client
+from tests.support.metrics import read_metric
 from tests.support.system import System
 from tests.system.conftest import Connect
 
 
-def reached(system: System, limit: str) -> float:
+def metric(system: System, name: str, **labels: str) -> float | None:
+    """A sample of the edge."""
+    url = f"http://127.0.0.1:{system.edge_port}/metrics"
+    return read_metric(url, f"parley_edge_{name}", **labels)
+
+
+def reached(system: System, limit: str) -> float | None:
     """How often a limit of the edge was reached."""
-    metrics = system.get("/metrics")[2].decode()
-    return next(
-        sample.value
-        for family in text_string_to_metric_families(metrics)
-        for sample in family.samples
-        if sample.name == "parley_edge_limit_reached_total" and sample.labels == {"limit": limit}
-    )
+    return metric(system, "limit_reached_total", limit=limit)
 
 
 async def test_a_flood_is_refused_and_closed_and_the_others_do_not_notice(
@@ -73,5 +74,58 @@ async def test_whoever_waits_as_told_sends_all_it_has(own_system: System, connec
         raise AssertionError(f"message {number} was always refused")
 
     await asyncio.gather(*(send(number) for number in range(150)))
-    assert reached(own_system, "packets_per_second") >= 90
+    assert (reached(own_system, "packets_per_second") or 0) >= 90
     assert reached(own_system, "rate_limited_packets") == 0
+
+
+async def test_every_end_of_a_socket_is_counted_by_its_code(
+    own_system: System, connect: Connect
+) -> None:
+    """Also those that the edge did not say, and with them the limits that end a socket."""
+    own_system.start_messaging()
+    own_system.start_edge(max_packet_bytes=2_000, ping_interval_seconds=0.2, pong_timeout_seconds=1)
+    large: Client = await connect(own_system, "alice")
+    with suppress(ConnectionClosed):
+        await large.send_raw("x" * 3_000)
+    assert await large.closed() == 4413
+    content: Client = await connect(own_system, "bob")
+    await content.close()
+    inventive: Client = await connect(own_system, "bob")
+    await inventive.connection.close(4999)
+    silent: Client = await connect(own_system, "carol")
+    assert await silent.closed() == 4102
+    for code in ("4413", "1000", "other", "4102"):
+        assert metric(own_system, "closes_total", code=code) == 1, code
+    assert reached(own_system, "max_packet_bytes") == 1
+    assert reached(own_system, "pong_timeout_seconds") == 1
+    assert metric(own_system, "limit_value", limit="max_packet_bytes") == 2_000
+    assert metric(own_system, "sessions") == 0
+
+
+async def test_what_waits_for_a_service_is_bounded(own_system: System, connect: Connect) -> None:
+    """Beyond it RESOURCE_EXHAUSTED, at once; what waited is stored when the service goes on."""
+    own_system.start_messaging()
+    own_system.start_edge(waiting_items=2, call_timeout_seconds=10, watch_timeout_seconds=10)
+    client: Client = await connect(own_system, "alice")
+    conversation = (await client.write("bob", "0"))["conversation"]
+    call = "BatchCreateMessages"
+    own_system.messaging.process.send_signal(signal.SIGSTOP)
+    try:
+        await client.send(CREATE_MSG, {"conversation": conversation, "text": "x"}, id=1)
+        while metric(own_system, "batch_items_count", call=call) != 2:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+        for number in range(2, 6):
+            await client.send(CREATE_MSG, {"conversation": conversation, "text": "x"}, id=number)
+        for number in (4, 5):
+            error = (await client.take_reply(number))["d"]
+            assert (error["code"], error["retryable"]) == ("RESOURCE_EXHAUSTED", True)
+        assert reached(own_system, "waiting_items") == 2
+        assert metric(own_system, "waiting_items", call=call) == 2
+    finally:
+        own_system.messaging.process.send_signal(signal.SIGCONT)
+    assert [(await client.take_reply(number))["d"]["seq"] for number in (1, 2, 3)] == [2, 3, 4]
+    outcomes = {
+        outcome: metric(own_system, "packets_total", opcode="CREATE MSG", outcome=outcome)
+        for outcome in ("ok", "RESOURCE_EXHAUSTED")
+    }
+    assert outcomes == {"ok": 4, "RESOURCE_EXHAUSTED": 2}

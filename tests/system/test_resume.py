@@ -19,77 +19,86 @@ from tests.support.client import (
     Client,
 )
 from tests.support.system import System
-from tests.system.conftest import Connect
+from tests.system.conftest import Connect, Rounds
 
 
-async def write_many(writer: Client, conversation: str, first: int, count: int) -> None:
-    """Pipeline numbered messages and wait until all are stored."""
-    for number in range(first, first + count):
-        await writer.send(
-            CREATE_MSG, {"conversation": conversation, "text": str(number)}, id=f"w{number}"
-        )
-    await writer.take(lambda packet: packet.get("re") == f"w{first + count - 1}", seconds=60)
+async def write_many(writer: Client, conversation: str, first: int, count: int) -> list[str]:
+    """Pipeline numbered messages; their texts in the order in which they are stored."""
+    texts = {f"w{number}": str(number) for number in range(first, first + count)}
+    for id_, text in texts.items():
+        await writer.send(CREATE_MSG, {"conversation": conversation, "text": text}, id=id_)
+    seqs = {text: (await writer.take_reply(id_, 60))["d"]["seq"] for id_, text in texts.items()}
+    return sorted(seqs, key=seqs.__getitem__)
 
 
-@pytest.mark.parametrize("missed", [1, 100, 5_000])
-async def test_resume_after_missed_messages(
-    shared_system: System, connect: Connect, alice: str, bob: str, missed: int
-) -> None:
+@pytest.mark.parametrize(
+    ("rounds", "missed"),
+    [("quiet", 1), ("quiet", 100), ("quiet", 5_000), ("killed", 1), ("killed", 100)],
+    indirect=["rounds"],
+)
+async def test_resume_after_missed_messages(rounds: Rounds, missed: int) -> None:
     """All that was missed, once, in order, then RESUMED with complete=true, then live ones."""
-    writer: Client = await connect(shared_system, alice)
-    reader: Client = await connect(shared_system, bob)
-    conversation = (await writer.write(bob, "0"))["conversation"]
-    await reader.expect(ALERT_NEW_MSG)
-    await reader.drop()
-    await write_many(writer, conversation, 1, missed)
+    async for connect, alice, bob, quiet in rounds:
+        writer: Client = await connect(alice)
+        reader: Client = await connect(bob)
+        conversation = (await writer.write(bob, "0"))["conversation"]
+        await reader.expect(ALERT_NEW_MSG)
+        await reader.drop()
+        written = await write_many(writer, conversation, 1, missed)
 
-    back: Client = await connect(shared_system, bob, resume=reader.cursor)
-    assert back.hello["d"]["resumed"] is True
-    resumed = await back.take(lambda packet: packet["op"] == RESUMED, seconds=60)
-    replayed = [packet for packet in back.packets if packet["op"] == ALERT_NEW_MSG]
-    assert [packet["d"]["message"]["text"] for packet in replayed] == [
-        str(number) for number in range(1, missed + 1)
-    ]
-    assert resumed["d"] == {"replayed": missed, "complete": True, "cur": resumed["cur"]}
-    assert replayed[-1]["d"]["unread"] == missed + 1
-    back.packets.clear()
-    await writer.ask(CREATE_MSG, {"conversation": conversation, "text": "live"})
-    assert (await back.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == "live"
+        back: Client = await connect(bob, resume=reader.cursor)
+        resumed = await back.take(lambda packet: packet["op"] == RESUMED, seconds=60)
+        replayed = [packet for packet in back.packets if packet["op"] == ALERT_NEW_MSG]
+        assert [packet["d"]["message"]["text"] for packet in replayed] == written
+        assert replayed[-1]["d"]["unread"] == missed + 1
+        assert resumed["d"]["complete"] is True
+        if quiet:
+            # Of a resume that was broken off and begun anew, RESUMED tells the last part alone.
+            assert back.hello["d"]["resumed"] is True
+            assert resumed["d"] == {"replayed": missed, "complete": True, "cur": resumed["cur"]}
+        back.packets.clear()
+        await writer.ask(CREATE_MSG, {"conversation": conversation, "text": "live"})
+        assert (await back.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == "live"
 
 
-async def test_resume_while_the_other_goes_on_writing(
-    shared_system: System, connect: Connect, alice: str, bob: str
-) -> None:
+async def test_resume_while_the_other_goes_on_writing(rounds: Rounds) -> None:
     """Replay and live stream meet without a gap, without a repetition and in order."""
-    writer: Client = await connect(shared_system, alice)
-    reader: Client = await connect(shared_system, bob)
-    conversation = (await writer.write(bob, "0"))["conversation"]
-    await reader.expect(ALERT_NEW_MSG)
-    await reader.drop()
-    await write_many(writer, conversation, 1, 500)
-    writing = asyncio.create_task(write_many(writer, conversation, 501, 1500))
-    back: Client = await connect(shared_system, bob, resume=reader.cursor)
-    await writing
-    seqs = [(await back.expect(ALERT_NEW_MSG))["d"]["message"]["seq"] for _ in range(2000)]
-    assert seqs == list(range(2, 2002))
-    assert (await back.expect(RESUMED))["d"]["complete"] is True
+    async for connect, alice, bob, quiet in rounds:
+        writer: Client = await connect(alice)
+        reader: Client = await connect(bob)
+        conversation = (await writer.write(bob, "0"))["conversation"]
+        await reader.expect(ALERT_NEW_MSG)
+        await reader.drop()
+        written = await write_many(writer, conversation, 1, 1_000 if quiet else 100)
+
+        async def come_back(user: str, cursor: str | None, connect: Connect = connect) -> Client:
+            client: Client = await connect(user, resume=cursor)
+            await client.expect(RESUMED, complete=True)
+            return client
+
+        coming_back = asyncio.create_task(come_back(bob, reader.cursor))
+        while not coming_back.done():
+            written += await write_many(writer, conversation, len(written) + 1, 20)
+        back = await coming_back
+        alerts = [(await back.expect(ALERT_NEW_MSG))["d"]["message"] for _ in written]
+        assert [alert["seq"] for alert in alerts] == list(range(2, len(written) + 2))
+        assert [alert["text"] for alert in alerts] == written
 
 
-async def test_any_cursor_on_the_way_resumes_without_a_gap(
-    shared_system: System, connect: Connect, alice: str, bob: str
-) -> None:
+async def test_any_cursor_on_the_way_resumes_without_a_gap(rounds: Rounds) -> None:
     """Dropping off after any packet, also in the middle of one commit, loses nothing."""
-    writer: Client = await connect(shared_system, alice)
-    reader: Client = await connect(shared_system, bob)
-    conversation = (await writer.write(bob, "0"))["conversation"]
-    await write_many(writer, conversation, 1, 60)
-    alerts = [await reader.expect(ALERT_NEW_MSG) for _ in range(61)]
-    for position in range(0, 61, 7):
-        back: Client = await connect(shared_system, bob, resume=alerts[position]["cur"])
-        await back.expect(RESUMED, complete=True)
-        found = {p["d"]["message"]["seq"] for p in back.packets if p["op"] == ALERT_NEW_MSG}
-        assert found >= set(range(position + 2, 62))
-        await back.close()
+    async for connect, alice, bob, _quiet in rounds:
+        writer: Client = await connect(alice)
+        reader: Client = await connect(bob)
+        conversation = (await writer.write(bob, "0"))["conversation"]
+        await write_many(writer, conversation, 1, 60)
+        alerts = [await reader.expect(ALERT_NEW_MSG) for _ in range(61)]
+        for position in range(0, 61, 7):
+            back: Client = await connect(bob, resume=alerts[position]["cur"])
+            await back.expect(RESUMED, complete=True)
+            found = {p["d"]["message"]["seq"] for p in back.packets if p["op"] == ALERT_NEW_MSG}
+            assert found >= set(range(position + 2, 62))
+            await back.close()
 
 
 async def test_a_resume_brings_the_latest_watermarks(

@@ -116,6 +116,7 @@ class Conversation(_message.Message):
     UNREAD_FIELD_NUMBER: _builtins.int
     READ_UP_TO_FIELD_NUMBER: _builtins.int
     PEER_READ_UP_TO_FIELD_NUMBER: _builtins.int
+    PRESENCE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     subject: _builtins.str
     last_seq: _builtins.int
@@ -135,6 +136,10 @@ class Conversation(_message.Message):
     def last_message(self) -> Global___Message:
         """Absent while nothing was said."""
 
+    @_builtins.property
+    def presence(self) -> Global___Presence:
+        """Of the other participant; absent when presence is off, or while there is nothing to show."""
+
     def __init__(
         self,
         *,
@@ -147,14 +152,45 @@ class Conversation(_message.Message):
         unread: _builtins.int = ...,
         read_up_to: _builtins.int = ...,
         peer_read_up_to: _builtins.int = ...,
+        presence: Global___Presence | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_message", b"last_message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_message", b"last_message", "presence", b"presence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "id", b"id", "last_message", b"last_message", "last_seq", b"last_seq", "participants", b"participants", "peer_read_up_to", b"peer_read_up_to", "read_up_to", b"read_up_to", "subject", b"subject", "unread", b"unread"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "id", b"id", "last_message", b"last_message", "last_seq", b"last_seq", "participants", b"participants", "peer_read_up_to", b"peer_read_up_to", "presence", b"presence", "read_up_to", b"read_up_to", "subject", b"subject", "unread", b"unread"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Conversation: _TypeAlias = Conversation  # noqa: Y015
+
+@_typing.final
+class Presence(_message.Message):
+    """What others are shown of a person. Who is invisible is shown as offline."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    ONLINE_FIELD_NUMBER: _builtins.int
+    LAST_SEEN_TIME_FIELD_NUMBER: _builtins.int
+    user: _builtins.str
+    online: _builtins.bool
+    @_builtins.property
+    def last_seen_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when the person was online; absent for one who is, or of whom that is not known."""
+
+    def __init__(
+        self,
+        *,
+        user: _builtins.str = ...,
+        online: _builtins.bool = ...,
+        last_seen_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen_time", b"last_seen_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_seen_time", b"last_seen_time", "online", b"online", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Presence: _TypeAlias = Presence  # noqa: Y015
 
 @_typing.final
 class CreateConversationRequest(_message.Message):
@@ -837,6 +873,43 @@ class SendTypingResponse(_message.Message):
 Global___SendTypingResponse: _TypeAlias = SendTypingResponse  # noqa: Y015
 
 @_typing.final
+class SetInvisibleRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTOR_FIELD_NUMBER: _builtins.int
+    INVISIBLE_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    invisible: _builtins.bool
+    def __init__(
+        self,
+        *,
+        actor: _builtins.str = ...,
+        invisible: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "invisible", b"invisible"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetInvisibleRequest: _TypeAlias = SetInvisibleRequest  # noqa: Y015
+
+@_typing.final
+class SetInvisibleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetInvisibleResponse: _TypeAlias = SetInvisibleResponse  # noqa: Y015
+
+@_typing.final
 class Event(_message.Message):
     """Something that happened, and who is to learn of it."""
 
@@ -847,6 +920,7 @@ class Event(_message.Message):
     READ_FIELD_NUMBER: _builtins.int
     DELIVERED_FIELD_NUMBER: _builtins.int
     TYPING_FIELD_NUMBER: _builtins.int
+    PRESENCE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -857,6 +931,10 @@ class Event(_message.Message):
     def delivered(self) -> Global___WatermarkMoved: ...
     @_builtins.property
     def typing(self) -> Global___Typing: ...
+    @_builtins.property
+    def presence(self) -> Global___Presence:
+        """It is state, and only its latest is told."""
+
     def __init__(
         self,
         *,
@@ -865,12 +943,13 @@ class Event(_message.Message):
         read: Global___WatermarkMoved | None = ...,
         delivered: Global___WatermarkMoved | None = ...,
         typing: Global___Typing | None = ...,
+        presence: Global___Presence | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delivered", b"delivered", "event", b"event", "message_created", b"message_created", "read", b"read", "typing", b"typing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delivered", b"delivered", "event", b"event", "message_created", b"message_created", "presence", b"presence", "read", b"read", "typing", b"typing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivered", b"delivered", "event", b"event", "message_created", b"message_created", "read", b"read", "recipients", b"recipients", "typing", b"typing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivered", b"delivered", "event", b"event", "message_created", b"message_created", "presence", b"presence", "read", b"read", "recipients", b"recipients", "typing", b"typing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_created", "read", "delivered", "typing"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_created", "read", "delivered", "typing", "presence"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -1043,21 +1122,31 @@ class UpdateWatchRequest(_message.Message):
     WATCHER_ID_FIELD_NUMBER: _builtins.int
     ADD_USERS_FIELD_NUMBER: _builtins.int
     REMOVE_USERS_FIELD_NUMBER: _builtins.int
+    INVISIBLE_USERS_FIELD_NUMBER: _builtins.int
     watcher_id: _builtins.str
     @_builtins.property
-    def add_users(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def add_users(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who is followed already may be added again, to be followed otherwise."""
+
     @_builtins.property
     def remove_users(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def invisible_users(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those of add_users whom this watcher's following does not make online: on an edge, users who
+        want to be invisible on all of their sockets there.
+        """
+
     def __init__(
         self,
         *,
         watcher_id: _builtins.str = ...,
         add_users: _abc.Iterable[_builtins.str] | None = ...,
         remove_users: _abc.Iterable[_builtins.str] | None = ...,
+        invisible_users: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_users", b"add_users", "remove_users", b"remove_users", "watcher_id", b"watcher_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add_users", b"add_users", "invisible_users", b"invisible_users", "remove_users", b"remove_users", "watcher_id", b"watcher_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

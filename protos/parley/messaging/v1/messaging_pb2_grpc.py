@@ -90,6 +90,11 @@ class MessagingServiceStub:
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SendTypingRequest.SerializeToString,
                 response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SendTypingResponse.FromString,
                 _registered_method=True)
+        self.SetInvisible = channel.unary_unary(
+                '/parley.messaging.v1.MessagingService/SetInvisible',
+                request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SetInvisibleRequest.SerializeToString,
+                response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SetInvisibleResponse.FromString,
+                _registered_method=True)
         self.Watch = channel.unary_stream(
                 '/parley.messaging.v1.MessagingService/Watch',
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.WatchRequest.SerializeToString,
@@ -185,6 +190,14 @@ class MessagingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetInvisible(self, request, context):
+        """Hides from now on whether a person is online, or shows it again. For internal services, such as
+        one that has the person's profile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Watch(self, request, context):
         """What happens to the users that this watcher follows, in order of revision.
         """
@@ -258,6 +271,11 @@ def add_MessagingServiceServicer_to_server(servicer, server):
                     servicer.SendTyping,
                     request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SendTypingRequest.FromString,
                     response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SendTypingResponse.SerializeToString,
+            ),
+            'SetInvisible': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetInvisible,
+                    request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SetInvisibleRequest.FromString,
+                    response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SetInvisibleResponse.SerializeToString,
             ),
             'Watch': grpc.unary_stream_rpc_method_handler(
                     servicer.Watch,
@@ -551,6 +569,33 @@ class MessagingService:
             '/parley.messaging.v1.MessagingService/SendTyping',
             parley_dot_messaging_dot_v1_dot_messaging__pb2.SendTypingRequest.SerializeToString,
             parley_dot_messaging_dot_v1_dot_messaging__pb2.SendTypingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetInvisible(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.messaging.v1.MessagingService/SetInvisible',
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.SetInvisibleRequest.SerializeToString,
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.SetInvisibleResponse.FromString,
             options,
             channel_credentials,
             insecure,

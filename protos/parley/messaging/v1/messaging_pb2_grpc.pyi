@@ -58,6 +58,10 @@ class MessagingServiceStub:
     """Moves delivered watermarks forward; what is read is delivered."""
     SendTyping: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.SendTypingRequest, _messaging_pb2.SendTypingResponse]
     """Tells the others of a conversation that someone is typing. Nothing is stored."""
+    SetInvisible: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.SetInvisibleRequest, _messaging_pb2.SetInvisibleResponse]
+    """Hides from now on whether a person is online, or shows it again. For internal services, such as
+    one that has the person's profile.
+    """
     Watch: _grpc.UnaryStreamMultiCallable[_messaging_pb2.WatchRequest, _messaging_pb2.WatchResponse]
     """What happens to the users that this watcher follows, in order of revision."""
     UpdateWatch: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.UpdateWatchRequest, _messaging_pb2.UpdateWatchResponse]
@@ -95,6 +99,10 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     """Moves delivered watermarks forward; what is read is delivered."""
     SendTyping: _aio.UnaryUnaryMultiCallable[_messaging_pb2.SendTypingRequest, _messaging_pb2.SendTypingResponse]  # type: ignore[assignment]
     """Tells the others of a conversation that someone is typing. Nothing is stored."""
+    SetInvisible: _aio.UnaryUnaryMultiCallable[_messaging_pb2.SetInvisibleRequest, _messaging_pb2.SetInvisibleResponse]  # type: ignore[assignment]
+    """Hides from now on whether a person is online, or shows it again. For internal services, such as
+    one that has the person's profile.
+    """
     Watch: _aio.UnaryStreamMultiCallable[_messaging_pb2.WatchRequest, _messaging_pb2.WatchResponse]  # type: ignore[assignment]
     """What happens to the users that this watcher follows, in order of revision."""
     UpdateWatch: _aio.UnaryUnaryMultiCallable[_messaging_pb2.UpdateWatchRequest, _messaging_pb2.UpdateWatchResponse]  # type: ignore[assignment]
@@ -189,6 +197,16 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.SendTypingResponse, _abc.Awaitable[_messaging_pb2.SendTypingResponse]]:
         """Tells the others of a conversation that someone is typing. Nothing is stored."""
+
+    @_abc_1.abstractmethod
+    def SetInvisible(
+        self,
+        request: _messaging_pb2.SetInvisibleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messaging_pb2.SetInvisibleResponse, _abc.Awaitable[_messaging_pb2.SetInvisibleResponse]]:
+        """Hides from now on whether a person is online, or shows it again. For internal services, such as
+        one that has the person's profile.
+        """
 
     @_abc_1.abstractmethod
     def Watch(

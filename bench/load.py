@@ -1,0 +1,138 @@
+"""Messages a second, latency and CPU under load: each pair keeps a window of messages in flight."""
+
+import asyncio
+import resource
+import time
+
+from bench.driver import Crowd, Person
+from bench.figures import Figure, latencies
+from bench.systems import System
+
+# Until here nothing counts: conversations are opened, statements prepared, caches filled.
+WARM_UP_SECONDS = 0.5
+_SETTLED_WITHIN_SECONDS = 60
+
+
+class _Counts:
+    """What all pairs of a round have in common."""
+
+    def __init__(self, window: int, filler: str) -> None:
+        self.window = window
+        self.filler = filler
+        self.sent = self.stored = self.delivered = 0
+        self.delays_ns: list[int] = []
+        self.going = True
+        self.settled = asyncio.Event()
+
+    def settle(self) -> None:
+        if not self.going and self.sent == self.stored == self.delivered:
+            self.settled.set()
+
+
+class _Talker(Person):
+    """Writes the next message to its partner when one has been stored."""
+
+    def __init__(self, user: str, partner: str, counts: _Counts) -> None:
+        super().__init__(user)
+        self.partner = partner
+        self.counts = counts
+        self.alerts = 0
+
+    def on_status(self, status: str) -> None:
+        # A "delivered" has no answer to wait for.
+        if status == "stored":
+            self.counts.stored += 1
+            if self.counts.going:
+                self.write_next()
+            self.counts.settle()
+
+    def on_alert(self, sender: str, text: str, cursor: str | None) -> None:
+        if sender == self.user:
+            self.crowd.fail(f"{self.user} is told of its own message")
+        counts = self.counts
+        counts.delivered += 1
+        counts.delays_ns.append(time.perf_counter_ns() - int(text.partition(" ")[0]))
+        self.alerts += 1
+        if self.alerts % counts.window == 0:
+            self.confirm(cursor)
+        counts.settle()
+
+    def write_next(self) -> None:
+        self.counts.sent += 1
+        self.write(self.partner, f"{time.perf_counter_ns()} {self.counts.filler}")
+
+
+def own_cpu_seconds() -> float:
+    """CPU time of the driver until now."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def driver_figure(before: float, elapsed: float) -> Figure:
+    """How busy the driver was since `before`: near 100 it is what was measured."""
+    return Figure("driver's core busy", "%", (own_cpu_seconds() - before) / elapsed * 100)
+
+
+def cpu_figures(system: System, before: dict[str, float], count: int, of_what: str) -> list[Figure]:
+    """CPU since `before` by process and for all of them, for each of `count` things."""
+    used = {name: now - before[name] for name, now in system.cpu_seconds().items()}
+    total = {"all processes": sum(used.values())} if len(used) > 1 else {}
+    return [
+        Figure(f"CPU {of_what}, {name}", "us", seconds / count * 1e6)
+        for name, seconds in (used | total).items()
+    ]
+
+
+def users(name: str, number: int) -> tuple[str, str]:
+    """The two people of a pair."""
+    return f"{name}-a{number}", f"{name}-b{number}"
+
+
+async def measure(
+    system: System, name: str, *, pairs: int, window: int, seconds: float, text: int
+) -> list[Figure]:
+    """One round. `name` keeps its people apart from those of other rounds.
+
+    A pair's window is halved between its two; a window of 1 is one of them who writes. Raises
+    RuntimeError when a message was refused, lost, or alerted twice.
+    """
+    counts = _Counts(window, "x" * text)
+    talkers = [
+        _Talker(user, partner, counts)
+        for number in range(pairs)
+        for user, partner in (users(name, number), users(name, number)[::-1])
+    ]
+    async with Crowd(system) as crowd:
+        await crowd.join(talkers)
+        for talker in talkers[::2] if window == 1 else talkers:
+            for _ in range(max(1, window // 2)):
+                talker.write_next()
+        await crowd.wait(asyncio.sleep(WARM_UP_SECONDS))
+        counts.delays_ns.clear()
+        stored, delivered = counts.stored, counts.delivered
+        cpu, own = system.cpu_seconds(), own_cpu_seconds()
+        start = time.perf_counter()
+        await crowd.wait(asyncio.sleep(seconds))
+        elapsed = time.perf_counter() - start
+        stored, delivered = counts.stored - stored, counts.delivered - delivered
+        if not stored or not counts.delays_ns:
+            raise RuntimeError(f"{system.name} stored nothing in {seconds} s")
+        figures = [
+            Figure("messages stored", "/s", stored / elapsed),
+            Figure("messages delivered", "/s", delivered / elapsed),
+            *latencies("send to alert", counts.delays_ns),
+            *cpu_figures(system, cpu, stored, "a message"),
+            driver_figure(own, elapsed),
+        ]
+        # What is in flight is waited for, so that the next round begins on a quiet machine, and
+        # none may be missing.
+        counts.going = False
+        counts.settle()
+        try:
+            await crowd.wait(counts.settled.wait(), _SETTLED_WITHIN_SECONDS)
+        except TimeoutError:
+            raise RuntimeError(
+                f"{system.name}: of {counts.sent} messages {counts.stored} were stored and "
+                f"{counts.delivered} alerted"
+            ) from None
+    return figures

@@ -1,0 +1,49 @@
+"""CPU time and memory of processes, as the kernel accounts for them (proc(5))."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SERVER_CORE = 0
+# With one core alone the driver shares it, and the figures say little.
+DRIVER_CORE = min(1, (os.cpu_count() or 1) - 1)
+
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Stay on a core; what is started meanwhile stays there for good, with its children."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the third on: the second may hold anything."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def parent(pid: int) -> int:
+    """The parent of a process."""
+    return int(_stat(pid)[1])
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process and of all that it has started, also of those that are gone."""
+    # utime, stime, and the same of children that have ended.
+    seconds = sum(map(int, _stat(pid)[11:15])) / _TICKS_A_SECOND
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return seconds + sum(cpu_seconds(int(child)) for child in children)
+
+
+def memory_kib(pid: int) -> int:
+    """Resident memory of one process in KiB."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Rss:"):
+            return int(line.split()[1])
+    raise RuntimeError(f"the kernel does not say how much memory process {pid} has")

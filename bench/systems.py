@@ -1,0 +1,195 @@
+"""The systems that are measured, each started with its database on the server core."""
+
+import secrets
+import sqlite3
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from subprocess import TimeoutExpired
+from types import MappingProxyType
+from typing import NamedTuple
+
+import jwt
+
+from bench.processes import SERVER_CORE, cpu_seconds, on_core, parent
+from tests.support.postgresql import Postgresql
+from tests.support.system import Part, free_port
+
+_START_SECONDS = 60
+# As a server comes that is to keep what it says it has stored; the tests' own is set to forget.
+_DURABLE = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "128MB",
+    "max_connections": "100",
+}
+# The driver's people write as fast as they are answered, thousands of packets a second: a limit of
+# packets would be all that is measured.
+_NO_PACKET_LIMIT = {
+    "PARLEY_EDGE_PACKETS_PER_SECOND": "1000000",
+    "PARLEY_EDGE_PACKETS_BURST": "1000000",
+}
+
+
+class Database(NamedTuple):
+    """A running database. PostgreSQL has a process, whose children do the work; SQLite has none."""
+
+    kind: str
+    version: str
+    postgresql: Postgresql | None = None
+    processes: Mapping[str, int] = MappingProxyType({})
+
+    @contextmanager
+    def create(self, folder: Path, driver: str) -> Iterator[str]:
+        """A new database; gives its address for SQLAlchemy. `driver` is SQLite's."""
+        if self.postgresql is None:
+            yield f"{driver}:///{folder / 'database.sqlite3'}"
+            return
+        with self.postgresql.database() as name:
+            yield self.postgresql.url(name)
+
+
+class System(NamedTuple):
+    """A system that is ready: its socket, the key of its tokens, its processes by name."""
+
+    name: str
+    url: str
+    key: str
+    processes: dict[str, int]
+    # Whether an author is told that a message has been delivered.
+    tells_delivered: bool = False
+
+    def token(self, user: str) -> str:
+        claims = {"sub": user, "exp": int(time.time()) + 3600}
+        return jwt.encode(claims, self.key, algorithm="HS256")
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU time until now by process."""
+        return {name: cpu_seconds(pid) for name, pid in self.processes.items()}
+
+
+@contextmanager
+def database(kind: str) -> Iterator[Database]:
+    """Run a database of a kind, "sqlite" or "postgresql"."""
+    if kind == "sqlite":
+        yield Database(kind, f"SQLite {sqlite3.sqlite_version}")
+        return
+    with ExitStack() as stack:
+        with on_core(SERVER_CORE):
+            server = Postgresql()
+            stack.callback(server.close)
+            with server.connect() as connection:
+                for name, value in _DURABLE.items():
+                    connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+            server.stop()
+            server.start()
+        with server.connect() as connection:
+            # Every backend is a child of the first process.
+            pid = parent(connection.info.backend_pid)
+            version = f"PostgreSQL {connection.info.server_version // 10_000}"
+        yield Database(kind, version, server, {"postgresql": pid})
+
+
+@contextmanager
+def _started(part: Part) -> Iterator[int]:
+    """Stop a process at the end of the context; gives its id."""
+    try:
+        yield part.process.pid
+    except Exception:
+        if part.process.poll() is not None:
+            print(f"{part.name} has ended; its log:\n{_end_of_log(part)}", file=sys.stderr)
+        raise
+    finally:
+        try:
+            part.stop()
+        except TimeoutExpired:
+            part.process.kill()
+            part.process.wait()
+
+
+def _end_of_log(part: Part) -> str:
+    return "\n".join(part.read_log().splitlines()[-20:])
+
+
+def _wait_ready(url: str, part: Part) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(url) as response:  # noqa: S310 - our own address
+                if response.status == HTTPStatus.OK:
+                    return
+        except OSError:
+            # Not yet: it does not listen, or it says that it is not ready.
+            pass
+        if part.process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{part.name} does not start:\n{_end_of_log(part)}")
+        time.sleep(0.05)
+
+
+@contextmanager
+def parley(
+    running: Database, folder: Path, launcher: Sequence[str] = (), **environment: str
+) -> Iterator[System]:
+    """One messaging service and one edge, as docs/operations.md has them started by hand.
+
+    `launcher` is a module that runs them, if not they themselves; `environment` is for both.
+    """
+    key, credential = secrets.token_urlsafe(32), folder / "service.key"
+    credential.write_text(secrets.token_urlsafe(32))
+    (folder / "token.key").write_text(key)
+    target, port = f"127.0.0.1:{free_port()}", free_port()
+    edge_settings = {
+        "PARLEY_EDGE_PORT": str(port),
+        "PARLEY_EDGE_MESSAGING_TARGET": target,
+        "PARLEY_EDGE_CREDENTIAL_FILE": str(credential),
+        "PARLEY_EDGE_TOKEN_SECRET_FILE": str(folder / "token.key"),
+        **_NO_PACKET_LIMIT,
+        **environment,
+    }
+    messaging_settings = {
+        "PARLEY_MESSAGING_LISTEN": target,
+        "PARLEY_MESSAGING_CREDENTIALS_FILE": str(credential),
+        **environment,
+    }
+    log = folder / "parley.log"
+    with ExitStack() as stack:
+        with on_core(SERVER_CORE):
+            address = stack.enter_context(running.create(folder, "sqlite"))
+            messaging_settings["PARLEY_MESSAGING_DATABASE_URL"] = address
+            migration = Part("migration", ["messaging_service", "migrate"], messaging_settings, log)
+            if migration.process.wait(_START_SECONDS) != 0:
+                raise RuntimeError(f"the migration failed:\n{_end_of_log(migration)}")
+            serve = [*launcher, "messaging_service", "serve"]
+            messaging = Part("messaging", serve, messaging_settings, log)
+            processes = {"messaging": stack.enter_context(_started(messaging))}
+            edge = Part("edge", [*launcher, "edge"], edge_settings, log)
+            processes["edge"] = stack.enter_context(_started(edge))
+        _wait_ready(f"http://127.0.0.1:{port}/readyz", edge)
+        url = f"ws://127.0.0.1:{port}/ws"
+        yield System("parley", url, key, {**processes, **running.processes}, tells_delivered=True)
+
+
+@contextmanager
+def baseline(running: Database, folder: Path) -> Iterator[System]:
+    """The hand-written version of bench/baseline.py."""
+    key, port = secrets.token_urlsafe(32), free_port()
+    with ExitStack() as stack:
+        with on_core(SERVER_CORE):
+            settings = {
+                "BASELINE_PORT": str(port),
+                "BASELINE_DATABASE": stack.enter_context(
+                    running.create(folder, "sqlite+aiosqlite")
+                ),
+                "BASELINE_KEY": key,
+            }
+            part = Part("baseline", ["bench.baseline"], settings, folder / "baseline.log")
+            processes = {"baseline": stack.enter_context(_started(part))}
+        _wait_ready(f"http://127.0.0.1:{port}/healthz", part)
+        yield System(
+            "baseline", f"ws://127.0.0.1:{port}/ws", key, {**processes, **running.processes}
+        )

@@ -1,0 +1,255 @@
+"""Compares what people were told with what the history holds. It decides and reads nothing else."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from tests.crash.recording import (
+    Alerted,
+    Connected,
+    DeviceRecord,
+    Entry,
+    History,
+    Recording,
+    Refused,
+    Resumed,
+    Sent,
+    Stored,
+)
+
+
+class Violation(NamedTuple):
+    """A promise that was broken, and where it shows."""
+
+    name: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.detail}"
+
+
+class Findings:
+    """A recording and a history, with what several checks look up in them."""
+
+    def __init__(self, recording: Recording, history: History) -> None:
+        self.recording = recording
+        self.history = history
+        # Each conversation as its first participant sees it; `views_agree` compares the others'.
+        self.entries: dict[str, list[Entry]] = {
+            conversation: next(iter(views.values())) for conversation, views in history.items()
+        }
+        self.at: dict[tuple[str, int], list[Entry]] = defaultdict(list)
+        self.place: dict[str, tuple[str, int]] = {}
+        for conversation, entries in self.entries.items():
+            for entry in entries:
+                self.at[conversation, entry.seq].append(entry)
+                self.place[entry.message] = (conversation, entry.seq)
+        # Who sent what under which key. Every key has a text of its own.
+        self.texts: dict[str, tuple[str, str]] = {}
+        self.times_sent: Counter[str] = Counter()
+        for record in recording.values():
+            for event in record.events:
+                if isinstance(event, Sent):
+                    self.texts[event.key] = (record.user, event.text)
+                    self.times_sent[event.key] += 1
+
+
+Check = Callable[[Findings], Iterator[Violation]]
+
+
+def check(recording: Recording, history: History) -> list[Violation]:
+    """All promises that were broken."""
+    findings = Findings(recording, history)
+    return [violation for each in CHECKS for violation in each(findings)]
+
+
+# The history.
+
+
+def views_agree(findings: Findings) -> Iterator[Violation]:
+    """Both participants read the same."""
+    for conversation, views in findings.history.items():
+        if len(views) != 2 or len({tuple(entries) for entries in views.values()}) != 1:
+            yield Violation("VIEWS DIFFER", f"{conversation} as read by {sorted(views)}")
+
+
+def seq_is_dense(findings: Findings) -> Iterator[Violation]:
+    """1, 2, 3 ... without a hole."""
+    for conversation, entries in findings.entries.items():
+        seqs = [entry.seq for entry in entries]
+        if seqs != list(range(1, len(seqs) + 1)):
+            wrong = next(i for i, seq in enumerate(seqs) if seq != i + 1)
+            around = seqs[max(0, wrong - 2) : wrong + 3]
+            yield Violation("HOLE", f"{conversation} has the seqs ... {around} ...")
+
+
+def history_holds_what_was_sent_once(findings: Findings) -> Iterator[Violation]:
+    """Nothing is stored twice, and nothing that nobody sent."""
+    known = set(findings.texts.values())
+    found: dict[tuple[str, str], tuple[str, int]] = {}
+    for conversation, entries in findings.entries.items():
+        for entry in entries:
+            place, said = (conversation, entry.seq), (entry.sender, entry.text)
+            if said not in known:
+                yield Violation("DIFFERENT TEXT", f"{_at(place)} holds what nobody sent")
+            elif said in found:
+                yield Violation("DOUBLED", f"{_at(place)} is at {_at(found[said])} as well")
+            found[said] = place
+
+
+# What people were told.
+
+
+def answers_hold(findings: Findings) -> Iterator[Violation]:
+    """What was answered as stored is in the history with that seq, and one key is one message."""
+    first: dict[str, Stored] = {}
+    for name, record in findings.recording.items():
+        for answer in record.events:
+            if not isinstance(answer, Stored):
+                continue
+            before = first.setdefault(answer.key, answer)
+            if answer != before:
+                yield Violation("DOUBLED", f"{name} was answered {answer} after {before}")
+            elif answer is before:
+                yield from _answer_holds(findings, name, answer)
+
+
+def _answer_holds(findings: Findings, name: str, answer: Stored) -> Iterator[Violation]:
+    place = (answer.conversation, answer.seq)
+    found = findings.place.get(answer.message)
+    if found is None:
+        yield Violation("LOST", f"{answer.key} of {name}, answered as {_at(place)}")
+    elif found != place:
+        yield Violation("WRONG SEQ", f"{answer.key} of {name}: {_at(place)} is {_at(found)}")
+    else:
+        said = {(entry.sender, entry.text) for entry in findings.at[place]}
+        if said != {findings.texts.get(answer.key)}:
+            yield Violation("DIFFERENT TEXT", f"{_at(place)} is not what {answer.key} said")
+
+
+def alerts_are_true(findings: Findings) -> Iterator[Violation]:
+    """What people are alerted of is in the history, word for word."""
+    for name, record in findings.recording.items():
+        for alert in record.events:
+            if not isinstance(alert, Alerted):
+                continue
+            place = (alert.conversation, alert.seq)
+            found = findings.place.get(alert.message)
+            if found is None:
+                yield Violation("LOST", f"{name} was alerted of {_at(place)}")
+            elif found != place:
+                yield Violation("WRONG SEQ", f"{name}: alerted of {_at(found)} as {_at(place)}")
+            elif Entry(*alert[1:]) not in findings.at[place]:
+                yield Violation("DIFFERENT TEXT", f"{name} was told another {_at(place)}")
+
+
+def everyone_was_alerted(findings: Findings) -> Iterator[Violation]:
+    """Each device of both participants has been told of every message."""
+    for name, record in findings.recording.items():
+        told = {
+            (event.conversation, event.seq)
+            for event in record.events
+            if isinstance(event, Alerted | Stored)
+        }
+        for conversation, views in findings.history.items():
+            if record.user in views:
+                for entry in findings.entries[conversation]:
+                    if (conversation, entry.seq) not in told:
+                        yield Violation(
+                            "NOT ALERTED", f"{name} of {_at((conversation, entry.seq))}"
+                        )
+
+
+def alerts_come_in_order(findings: Findings) -> Iterator[Violation]:
+    """What is new to a device comes in order of seq within its conversation.
+
+    It can not while the device has yet to resume: live alerts may come before what was missed. And
+    what a device wrote itself is answered, and not alerted, unless its answer got lost.
+    """
+    for name, record in findings.recording.items():
+        own = {event.key for event in record.events if isinstance(event, Sent)}
+        own_texts = {findings.texts[key] for key in own}
+        known: set[tuple[str, int]] = set()
+        latest: dict[str, int] = defaultdict(int)
+        ordered = first = True
+        for event in record.events:
+            match event:
+                case Connected(resumed):
+                    # The first connection has missed nothing.
+                    ordered, first = resumed or first, False
+                case Resumed(complete):
+                    ordered = complete
+                case Stored(_, conversation, seq):
+                    known.add((conversation, seq))
+                case Alerted(conversation, seq, _, sender, text):
+                    new = (conversation, seq) not in known and (sender, text) not in own_texts
+                    if ordered and new and seq < latest[conversation]:
+                        after = _at((conversation, latest[conversation]))
+                        at = _at((conversation, seq))
+                        yield Violation("OUT OF ORDER", f"{name}: {at} after {after}")
+                    known.add((conversation, seq))
+                    latest[conversation] = max(seq, latest[conversation])
+
+
+def messages_keep_the_order_of_sending(findings: Findings) -> Iterator[Violation]:
+    """Of what a socket sent once and was answered there, earlier ones have lower seqs."""
+    for name, record in findings.recording.items():
+        sent: dict[str, int] = {}
+        answered: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+        for number, event in enumerate([*record.events, Connected(resumed=True)]):
+            match event:
+                case Sent(key) if findings.times_sent[key] == 1:
+                    sent[key] = number
+                case Stored(key, conversation, seq) if key in sent:
+                    answered[conversation].append((sent[key], seq, key))
+                case Connected():
+                    yield from _ascending(name, answered)
+                    sent, answered = {}, defaultdict(list)
+
+
+def _ascending(name: str, answered: dict[str, list[tuple[int, int, str]]]) -> Iterator[Violation]:
+    for conversation, messages in answered.items():
+        for (_, seq, key), (_, next_seq, next_key) in pairwise(sorted(messages)):
+            if next_seq < seq:
+                what = f"{name}: {next_key} after {key}, but {_at((conversation, next_seq))}"
+                yield Violation("OUT OF ORDER", f"{what} before {_at((conversation, seq))}")
+
+
+def people_see_only_delay(findings: Findings) -> Iterator[Violation]:
+    """Every message is answered in the end, every resume is complete, nothing fails for good."""
+    for name, record in findings.recording.items():
+        yield from _only_delay(name, record)
+
+
+def _only_delay(name: str, record: DeviceRecord) -> Iterator[Violation]:
+    unanswered: dict[str, None] = {}
+    for event in record.events:
+        match event:
+            case Sent(key):
+                unanswered[key] = None
+            case Stored(key):
+                unanswered.pop(key, None)
+            case Refused(key, code, retryable) if code == "INTERNAL" or not retryable:
+                yield Violation("REFUSED", f"{key or 'something'} of {name} with {code}")
+            case Resumed(complete=False, asked=True):
+                yield Violation("NOT RESUMED", f"{name} from a cursor that it was given")
+    for key in unanswered:
+        yield Violation("UNANSWERED", f"{key} of {name}")
+
+
+def _at(place: tuple[str, int]) -> str:
+    return f"{place[0]}#{place[1]}"
+
+
+CHECKS: tuple[Check, ...] = (
+    views_agree,
+    seq_is_dense,
+    history_holds_what_was_sent_once,
+    answers_hold,
+    alerts_are_true,
+    everyone_was_alerted,
+    alerts_come_in_order,
+    messages_keep_the_order_of_sending,
+    people_see_only_delay,
+)

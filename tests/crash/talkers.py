@@ -1,0 +1,148 @@
+"""People who talk: what they do while parts are being killed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from random import Random
+from typing import Any
+
+from tests.crash.recording import DeviceRecord, Recorder
+from tests.support.client import (
+    ALERT_NEW_MSG,
+    CREATE_MSG,
+    OPENED_CONVERSATION,
+    PONG,
+    STATUS_MSG,
+)
+from tests.support.device import Device
+from tests.support.system import System
+
+_SUBJECTS = (None, "roof", "garden")
+_LONGEST_BURST = 5
+# On average between two bursts; a socket stays far below the edge's limit of packets.
+_PAUSE_SECONDS = 0.4
+_SUBPROTOCOLS = ("parley.v1.json", "parley.v1.msgpack")
+_LETTERS = 'abc äß "\\\n\t🙂'
+# Longer than any trial is quiet.
+_SILENCE_SECONDS = 3600.0
+_TOKEN_SECONDS = 7 * 24 * 3600.0
+
+
+class Talker:
+    """One device of a person."""
+
+    def __init__(
+        self,
+        name: str,
+        partners: Sequence[str],
+        random: Random,
+        device: Device,
+        record: DeviceRecord,
+    ) -> None:
+        self.name = name
+        self.partners = partners
+        self.random = random
+        self.device = device
+        self.record = record
+        # The same person's other device, if there is one.
+        self.twin: Talker | None = None
+        # The conversation with a partner about a subject, once it is known.
+        self._conversations: dict[tuple[str, str | None], str] = {}
+        self._written = 0
+
+    def compose(self) -> tuple[tuple[str, str | None], dict[str, Any]]:
+        """A message that nobody has sent before, and with whom about what it is."""
+        self._written += 1
+        key = f"{self.name}-{self._written}"
+        topic = (self.random.choice(self.partners), self.random.choice(_SUBJECTS))
+        filler = self.random.choices(_LETTERS, k=self.random.randrange(200))
+        message = {"text": f"{key} {''.join(filler)}", "idempotency_key": key}
+        conversation = self._conversations.get(topic)
+        if conversation is not None and self.random.random() < 0.7:
+            return topic, {**message, "conversation": conversation}
+        partner, subject = topic
+        return topic, {**message, "to": partner, **({"subject": subject} if subject else {})}
+
+    def learn(self, topic: tuple[str, str | None], conversation: str) -> None:
+        self._conversations[topic] = conversation
+
+
+# A kind of talk goes on until there is enough, at least once, and returns when all that it asked is
+# answered. Each talker does all kinds at the same time.
+Talk = Callable[[Talker, asyncio.Event], Awaitable[None]]
+
+
+async def write(talker: Talker, enough: asyncio.Event) -> None:
+    """Write to partners, several messages at once and the one or other twice."""
+    random, device = talker.random, talker.device
+    while True:
+        burst = [talker.compose() for _ in range(random.randint(1, _LONGEST_BURST))]
+        for _, message in burst:
+            await device.send(CREATE_MSG, message, id=message["idempotency_key"])
+        if talker.twin is not None and random.random() < 0.1:
+            # From both devices at the same time.
+            await _write_again(talker.twin, burst[-1][1])
+        for topic, message in burst:
+            reply = await device.take_reply(message["idempotency_key"])
+            if reply["op"] == STATUS_MSG:
+                talker.learn(topic, reply["d"]["conversation"])
+        if random.random() < 0.1:
+            await _write_again(talker, burst[0][1])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(random.expovariate(1 / _PAUSE_SECONDS)):
+                await enough.wait()
+        if enough.is_set():
+            return
+
+
+async def _write_again(talker: Talker, message: dict[str, Any]) -> None:
+    await talker.device.ask(CREATE_MSG, message, id=message["idempotency_key"])
+
+
+TALKS: tuple[Talk, ...] = (write,)
+
+
+async def listen(talker: Talker) -> None:
+    """Take what is told, confirm some of it, and open a conversation now and then, for ever."""
+    random, device = talker.random, talker.device
+    while True:
+        told = await device.take(lambda packet: "re" not in packet, _SILENCE_SECONDS)
+        if told["op"] != ALERT_NEW_MSG:
+            continue
+        if random.random() < 0.1:
+            await device.send(PONG, {"cur": device.cursor})
+        if random.random() < 0.1:
+            message = told["d"]["message"]
+            opened = {"conversation": message["conversation"], "seq": message["seq"]}
+            await device.ask(OPENED_CONVERSATION, opened)
+
+
+async def join_talkers(
+    system: System, count: int, seed: int, traffic: asyncio.Event
+) -> list[Talker]:
+    """The devices of `count` people; every third has two. Each talks with four others at most.
+    `traffic` is set whenever one of them sends a packet.
+    """
+    random = Random(seed)
+    users = [f"talker{number}" for number in range(count)]
+    talkers: list[Talker] = []
+    for number, user in enumerate(users):
+        around = (users[(number + step) % count] for step in (-2, -1, 1, 2))
+        partners = sorted({other for other in around if other != user})
+        token = system.token(user, expires_in=_TOKEN_SECONDS)
+        own: list[Talker] = []
+        for subprotocol in _SUBPROTOCOLS[: 2 if number % 3 == 0 else 1]:
+            record = DeviceRecord(user)
+            device = await Device.join(
+                system.urls,
+                token,
+                subprotocol=subprotocol,
+                observer=Recorder(record),
+                traffic=traffic,
+            )
+            name = f"{user}.{len(own)}"
+            own.append(Talker(name, partners, Random(random.random()), device, record))
+        if len(own) == 2:
+            own[0].twin, own[1].twin = own[1], own[0]
+        talkers += own
+    return talkers

@@ -1,0 +1,121 @@
+"""Commands about deals between ann, who provides, and bob, who pays, as tests write them."""
+
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from sqlalchemy import text
+
+from negotiation_service.commands import (
+    Command,
+    CreateService,
+    EditPrice,
+    EndNegotiation,
+    NegotiationOutcome,
+    SubmitNote,
+    TerminateService,
+    TerminationOutcome,
+)
+from negotiation_service.documents import load_deal, load_event
+from negotiation_service.entities import Deal, Role
+from negotiation_service.events import Event
+from negotiation_service.limits import Limits
+from negotiation_service.money import Money
+from negotiation_service.operations import operation
+from tests.support.serving import Database
+
+LIMITS = Limits({"EUR": 2, "JPY": 0})
+CARRY_OUT = operation(LIMITS)
+_numbers = count(1)
+
+
+def euros(amount: int) -> Money:
+    return Money(amount, "EUR")
+
+
+def proposed(
+    conversation: str = "c", *, actor: str = "ann", amount: int = 10_000, key: str = "", **rest: Any
+) -> CreateService:
+    """A new service of an id of its own, whose actor provides."""
+    other = rest.pop("other", "bob" if actor == "ann" else "ann")
+    return CreateService(
+        actor=actor,
+        service=rest.pop("service", f"service-{next(_numbers)}"),
+        conversation=conversation,
+        participants=(actor, other),
+        role=rest.pop("role", Role.PROVIDER),
+        title=rest.pop("title", "A garden fence"),
+        price=euros(amount),
+        idempotency_key=key,
+        **rest,
+    )
+
+
+def edited(actor: str, service: str, amount: int, base: int, **rest: Any) -> EditPrice:
+    return EditPrice(actor, service, euros(amount), base, **rest)
+
+
+def accepted(
+    actor: str, service: str, offer: int = 1, amount: int = 10_000, **rest: Any
+) -> EndNegotiation:
+    outcome = NegotiationOutcome.AGREED
+    return EndNegotiation(actor, service, outcome, offer, euros(amount), **rest)
+
+
+def ended(actor: str, service: str, outcome: str, offer: int = 1) -> EndNegotiation:
+    return EndNegotiation(actor, service, NegotiationOutcome(outcome), offer)
+
+
+def terminated(actor: str, service: str, outcome: str, **rest: Any) -> TerminateService:
+    return TerminateService(actor, service, TerminationOutcome(outcome), **rest)
+
+
+def noted(actor: str, service: str, comment: str = "", **rest: Any) -> SubmitNote:
+    return SubmitNote(actor, service, rest.pop("score", 5), comment, **rest)
+
+
+def to_completion(service: str) -> Sequence[Command]:
+    """What leads from the first offer to the completion."""
+    return (
+        accepted("bob", service),
+        terminated("ann", service, "delivered"),
+        terminated("bob", service, "completed"),
+    )
+
+
+def stored_deals(database: Database) -> dict[str, Deal]:
+    """Every deal as its row has it."""
+    with database.engine.connect() as connection:
+        rows = connection.execute(text("SELECT id, deal FROM services")).all()
+    return {row.id: load_deal(row.deal) for row in rows}
+
+
+def stored_events(database: Database) -> dict[str, list[Event]]:
+    """The events of every deal, in their order."""
+    found: dict[str, list[Event]] = {}
+    with database.engine.connect() as connection:
+        for row in connection.execute(
+            text("SELECT service_id, event FROM service_events ORDER BY service_id, seq")
+        ):
+            found.setdefault(row.service_id, []).append(load_event(row.event))
+    return found
+
+
+def stored_offers(database: Database) -> dict[str, list[tuple[int, int]]]:
+    """The number and price of every offer of every deal, in their order."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    with database.engine.connect() as connection:
+        for row in connection.execute(
+            text("SELECT service_id, number, price FROM offers ORDER BY service_id, number")
+        ):
+            found.setdefault(row.service_id, []).append((row.number, row.price))
+    return found
+
+
+def stored_timers(database: Database) -> dict[str, dict[str, int]]:
+    """When each timer of each deal is due."""
+    found: dict[str, dict[str, int]] = {}
+    with database.engine.connect() as connection:
+        for row in connection.execute(text("SELECT service_id, timer, due_at FROM service_timers")):
+            found.setdefault(row.service_id, {})[row.timer] = row.due_at
+    return found

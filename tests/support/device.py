@@ -1,0 +1,297 @@
+"""A client that lives through what happens to parts and sockets, as docs/protocol.md asks for."""
+
+import asyncio
+import random
+from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
+from typing import Any, Protocol, Self
+from uuid import uuid4
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+from tests.support.client import (
+    ALERT_NEW_MSG,
+    CREATE_MSG,
+    ERROR,
+    HELLO,
+    MSG_SEEN,
+    PING,
+    PONG,
+    RESUME,
+    RESUMED,
+    STATUS_MSG,
+    Client,
+    Packet,
+)
+
+_RESUME_ID = "resume"
+# Between two attempts to connect, and before a packet is sent again.
+_PAUSE_SECONDS = (0.05, 0.2)
+
+
+class Observer(Protocol):
+    """Sees every packet of a device in order, what it sends also if the connection has ended."""
+
+    def sent(self, packet: Packet) -> None: ...
+
+    def heard(self, packet: Packet) -> None: ...
+
+
+class Device(Client):
+    """One socket after the other, to any of the edges.
+
+    It keeps the cursor and resumes with it. What was not answered, or refused for the moment, it
+    sends again, a CREATE MSG with its idempotency key. What it is told twice it drops. Whoever uses
+    it notices nothing but time: each packet with an id has one answer, alerts come in order.
+    """
+
+    patience = 60.0
+
+    def __init__(
+        self,
+        connection: ClientConnection,
+        urls: Sequence[str],
+        options: dict[str, Any],
+        cursor: str | None,
+        observer: Observer | None,
+        traffic: asyncio.Event | None,
+    ) -> None:
+        super().__init__(connection)
+        self.cursor = cursor
+        self._urls = urls
+        self._options = options
+        self._observer = observer
+        self._traffic = traffic
+        # Whether the cursors of this connection cover all that was said before it.
+        self._caught_up = False
+        # Alerts that came before it was known what had been missed before them.
+        self._early: list[Packet] = []
+        self._known: set[tuple[Any, ...]] = set()
+        # By id, in the order of the first sending.
+        self._unanswered: dict[int | str, tuple[int, Any]] = {}
+        # One at a time, or old and new packets would mix when it comes back.
+        self._sending = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def join(
+        cls,
+        urls: Sequence[str],
+        token: str,
+        *,
+        resume: str | None = None,
+        subprotocol: str = "parley.v1.json",
+        observer: Observer | None = None,
+        traffic: asyncio.Event | None = None,
+    ) -> Self:
+        """Connect to any of `urls`, and return when what is said from now on is sure to come.
+
+        `traffic` is set whenever a packet was sent.
+        """
+        options = {
+            "additional_headers": {"Authorization": f"Bearer {token}"},
+            "subprotocols": [subprotocol],
+        }
+        connection = await _connect(urls, options, resume, cls.patience)
+        device = cls(connection, urls, options, resume, observer, traffic)
+        async with asyncio.timeout(cls.patience), device._arrived:
+            await device._arrived.wait_for(lambda: device._caught_up or device._reader.done())
+        return device
+
+    @property
+    def under_way(self) -> int:
+        """Packets that were sent and not answered yet."""
+        return len(self._unanswered)
+
+    async def learn(self, places: Iterable[tuple[str, int]]) -> None:
+        """Return when it was alerted of these messages, each a conversation and a seq, or answered
+        that they are stored.
+        """
+        facts = {("message", *place) for place in places}
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: facts <= self._known)
+
+    # Connections.
+
+    async def _read(self) -> None:
+        try:
+            while True:
+                await super()._read()
+                code = self.connection.close_code or 0
+                if 4300 <= code < 4500:
+                    raise AssertionError(f"closed with {code}: not to come back as it is")
+                self._caught_up = False
+                self.connection = await _connect(
+                    self._urls, self._options, self.cursor, self.patience
+                )
+        finally:
+            async with self._arrived:
+                self._arrived.notify_all()
+
+    async def close(self) -> None:
+        await self._leave()
+        await self.connection.close()
+
+    async def drop(self) -> None:
+        """Vanish without a closing handshake, and do not come back."""
+        await self._leave()
+        self.connection.transport.abort()
+        await self.connection.wait_closed()
+
+    async def _leave(self) -> None:
+        tasks = [self._reader, *self._tasks]
+        for task in tasks:
+            task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Sending.
+
+    async def send(self, op: int, d: Any = None, id: int | str | None = None) -> None:  # noqa: A002
+        """Send as soon as there is a connection; with an id, until there is an answer."""
+        if op == CREATE_MSG:
+            d = {"idempotency_key": str(uuid4()), **d}
+        if id is None:
+            await self._send_now(op, d)
+            return
+        self._unanswered[id] = (op, d)
+        await self._send_all([id])
+
+    async def _send_all(self, ids: Iterable[int | str], pause: float = 0) -> None:
+        """Send those that are still unanswered. If the connection ends, the next sends them."""
+        await asyncio.sleep(pause)
+        async with self._sending:
+            for id_ in ids:
+                if id_ in self._unanswered:
+                    op, d = self._unanswered[id_]
+                    await self._send_now(op, d, id_)
+
+    async def _send_now(self, op: int, d: Any, id_: int | str | None = None) -> None:
+        if self._observer is not None:
+            # First, for the answer may be there before the sending returns.
+            self._observer.sent({"op": op, "d": d, "id": id_})
+        with suppress(ConnectionClosed):
+            await super().send(op, d, id_)
+        if self._traffic is not None:
+            self._traffic.set()
+
+    # Hearing.
+
+    def _keep(self, packet: Packet) -> None:
+        if self._observer is not None:
+            self._observer.heard(packet)
+        op = packet["op"]
+        if op == HELLO and "re" not in packet:
+            self._greeted(packet)
+        elif op == RESUMED:
+            self._resumed(packet)
+        elif "re" in packet:
+            self._answered(packet)
+        elif op == PING:
+            self.pings.append(packet)
+        elif not self._caught_up:
+            self._early.append(packet)
+        else:
+            self._told(packet)
+        if self._caught_up:
+            self.cursor = packet.get("cur", self.cursor)
+        if op == PING:
+            # Without a cursor it proves that the device lives, and nothing else.
+            self._start(self._send_now(PONG, {"cur": self.cursor} if self._caught_up else {}))
+
+    def _greeted(self, packet: Packet) -> None:
+        self.hello = packet
+        if self.cursor is None and packet["d"]["cur"]:
+            self.cursor = packet["d"]["cur"]
+            self._caught_up = True
+        self._start(self._send_all(list(self._unanswered)))
+
+    def _resumed(self, packet: Packet) -> None:
+        complete = packet["d"]["complete"]
+        if not complete and "re" not in packet and self.cursor is not None:
+            # The server has lost its place; the device knows its own.
+            self._caught_up = False
+            self._start(self._ask_to_resume(0))
+            return
+        self._caught_up = True
+        self.cursor = packet["d"]["cur"]
+        early, self._early = self._early, []
+        for told in sorted(early, key=_place):
+            self._told(told)
+        self.packets.append(packet)
+
+    async def _ask_to_resume(self, pause: float) -> None:
+        connection = self.connection
+        await asyncio.sleep(pause)
+        # A later connection resumes by its URL.
+        if connection is self.connection:
+            await self._send_now(RESUME, {"cur": self.cursor}, _RESUME_ID)
+
+    def _answered(self, packet: Packet) -> None:
+        re = packet["re"]
+        if packet["op"] == ERROR and packet["d"]["retryable"]:
+            pause = random.uniform(*_PAUSE_SECONDS)
+            pause = max(pause, packet["d"].get("retry_after_ms", 0) / 1000)
+            resuming = re == _RESUME_ID
+            self._start(self._ask_to_resume(pause) if resuming else self._send_all([re], pause))
+        elif self._unanswered.pop(re, None) is not None:
+            if (fact := _fact(packet)) is not None:
+                # It may have been told before it was answered.
+                self._known.add(fact)
+                self.packets = [one for one in self.packets if _fact(one) != fact]
+                self._early = [one for one in self._early if _fact(one) != fact]
+            self.packets.append(packet)
+
+    def _told(self, packet: Packet) -> None:
+        fact = _fact(packet)
+        if fact in self._known:
+            return
+        if fact is not None:
+            self._known.add(fact)
+        self.packets.append(packet)
+
+
+def _fact(packet: Packet) -> tuple[Any, ...] | None:
+    """What a packet tells that need not be told twice."""
+    d = packet["d"]
+    match packet["op"]:
+        case op if op == ALERT_NEW_MSG:
+            return ("message", d["conversation"], d["message"]["seq"])
+        case op if op == STATUS_MSG:
+            kind = "message" if d["status"] == "stored" else "delivered"
+            return (kind, d["conversation"], d["seq"])
+        case op if op == MSG_SEEN:
+            return ("seen", d["conversation"], d["reader"], d["seq"])
+    return None
+
+
+def _place(packet: Packet) -> tuple[str, int]:
+    """Where an alert belongs among those of its conversation; all else comes first."""
+    if packet["op"] != ALERT_NEW_MSG:
+        return ("", 0)
+    return (packet["d"]["conversation"], packet["d"]["message"]["seq"])
+
+
+async def _connect(
+    urls: Sequence[str], options: dict[str, Any], resume: str | None, seconds: float
+) -> ClientConnection:
+    """A connection to any of `urls`. Raises TimeoutError, and InvalidStatus for a refusal that
+    another try would not change.
+    """
+    query = "" if resume is None else f"?resume={resume}"
+    async with asyncio.timeout(seconds):
+        while True:
+            url = random.choice(urls) + query
+            try:
+                return await connect(url, compression=None, ping_interval=None, **options)
+            except (OSError, WebSocketException) as error:
+                if isinstance(error, InvalidStatus) and error.response.status_code < 500:
+                    raise
+                await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))
