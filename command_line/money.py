@@ -56,3 +56,11 @@ def written_amount(minor: int, decimals: int) -> str:
 def written(money: Mapping[str, Any], decimals: int) -> str:
     """A price of a packet as people read it: 120.50 EUR."""
     return f"{written_amount(money['amount_minor'], decimals)} {money['currency']}"
+
+
+def written_alone(money: Mapping[str, Any]) -> str:
+    """A price where nothing says how many decimals its currency has: the standard's table does."""
+    try:
+        return written(money, decimals_of(money["currency"]))
+    except MoneyError:
+        return f"{money['amount_minor']} minor units of {money['currency']}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from command_line.client import Direction, Packet
-from command_line.money import MoneyError, decimals_of, written, written_amount
+from command_line.money import written_alone, written_amount
 from command_line.packets import Opcode, title
 
 LONGEST_STRING = 44
@@ -33,7 +33,7 @@ def shortened(value: Any, field: str = "") -> Any:
         return "[redacted]"
     if isinstance(value, Mapping):
         if value.keys() == {"amount_minor", "currency"}:
-            return shortened_money(value)
+            return written_alone(value)
         if "allowed_actions" in value:
             value = shortened_service(value)
         elif "cause" in value and "service" in value:
@@ -45,14 +45,6 @@ def shortened(value: Any, field: str = "") -> Any:
             return [shortened(inner, field) for inner in value]
         return [shortened(value[0], field), f"… {len(value) - 1} more"]
     return shortened_string(value, field) if isinstance(value, str) else value
-
-
-def shortened_money(money: Mapping[str, Any]) -> Any:
-    """A price as people read it; as it is where its currency is unknown."""
-    try:
-        return written(money, decimals_of(money["currency"]))
-    except MoneyError:
-        return dict(money)
 
 
 def shortened_service(service: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from command_line.money import written, written_amount
+from command_line.money import written, written_alone, written_amount
 
 Service = Mapping[str, Any]
 
@@ -35,6 +35,17 @@ def summary(service: Service, me: str, cause: str | None = None) -> str:
     head = f'"{service["title"]}" {words}' + (f" by {_name(by, me)}" if by else "")
     known = "; ".join(_known(service, me, happened))
     return f"{head}: {known}" if known else head
+
+
+def recorded(event: Mapping[str, Any], me: str) -> str:
+    """What a message of kind "event" records in the history."""
+    words = CAUSES.get(event["cause"], event["cause"].replace("_", " "))
+    by = f" by {_name(event['by'], me)}" if "by" in event else ""
+    known = _quote(event.get("reason"))
+    if "price" in event:
+        known = [f"{written_alone(event['price'])} (offer {event['offer']})", *known]
+    head = f'"{event["title"]}" {words}{by}'
+    return f"{head}: {'; '.join(known)}" if known else head
 
 
 def details(service: Service, me: str) -> list[str]:

@@ -20,7 +20,7 @@ from command_line.connection import Talk
 from command_line.console import CommandError
 from command_line.packets import Opcode
 from command_line.screen import Screen, printable
-from tests.command_line.deals import CONVERSATION, SERVICE, euros, offer, service
+from tests.command_line.deals import CONVERSATION, NOW, SERVICE, euros, offer, service
 
 
 class Connection:
@@ -54,7 +54,12 @@ class Connection:
         listed = {"conversations": list(entries), **more}
         await self.send(Opcode.RETURN_CONVERSATIONS, listed, re=asked["id"])
 
-    async def show_conversation(self, missing: tuple[str, ...] = (), **more: Any) -> None:
+    async def show_conversation(
+        self,
+        *messages: dict[str, Any],
+        missing: tuple[str, ...] = (),
+        **more: Any,
+    ) -> None:
         """Answers what a chat asks for that starts anew."""
         entry = {
             "conversation": CONVERSATION,
@@ -64,7 +69,7 @@ class Connection:
         }
         await self.list_conversations(entry, **({"missing": missing} if missing else {}))
         asked = await self.expect(Opcode.ASK_MESSAGES)
-        page = {"conversation": CONVERSATION, "messages": [], "more": False}
+        page = {"conversation": CONVERSATION, "messages": list(messages), "more": False}
         await self.send(Opcode.RETURN_MESSAGES, page, re=asked["id"])
 
     async def happen(self, cause: str, deal: dict[str, Any], **fields: Any) -> None:
@@ -322,20 +327,7 @@ async def test_the_other_ones_presence_is_shown(
 
     async def step(connection: Connection) -> None:
         await connection.send(Opcode.HELLO, {"user": "alice", "cur": "first"})
-        asked = await connection.expect(Opcode.ASK_CONVERSATIONS)
-        entry = {
-            "conversation": CONVERSATION,
-            "participants": ["alice", "bob"],
-            "peer_read_up_to": 0,
-            "presence": {"online": False, "last_seen": last_seen},
-        }
-        await connection.send(
-            Opcode.RETURN_CONVERSATIONS, {"conversations": [entry]}, re=asked["id"]
-        )
-        asked = await connection.expect(Opcode.ASK_MESSAGES)
-        await connection.send(
-            Opcode.RETURN_MESSAGES, {"messages": [], "more": False}, re=asked["id"]
-        )
+        await connection.show_conversation(presence={"online": False, "last_seen": last_seen})
         await connection.send(Opcode.PRESENCE, {"user": "carol", "online": True})
         await connection.send(Opcode.PRESENCE, {"user": "bob", "online": True})
         await connection.send(Opcode.PRESENCE, {"user": "bob", "online": False})
@@ -504,6 +496,34 @@ async def test_what_nobody_can_replay_is_asked_for_anew(
     before, after = shown.split("-- connected to ")
     assert "-- deals cannot be shown just now\n" in before
     assert '-- "Repair the tap" agreed: 120.50 EUR\n' in after
+
+
+async def test_the_history_shows_what_happened_between_the_words(
+    play_steps: Play, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each event is a line with its number, like a message; those that are pushed as well."""
+    text = {"seq": 1, "sender": "bob", "kind": "text", "created_at": NOW, "text": "Hello"}
+    event = {"service": SERVICE, "title": "Tap", "cause": "agreed", "offer": 2}
+    record = {"seq": 2, "sender": "", "kind": "event", "created_at": NOW}
+    pushed = {**record, "seq": 3, "event": {**event, "cause": "expired\x1b"}}
+
+    async def step(connection: Connection) -> None:
+        await connection.send(Opcode.HELLO, {"user": "alice", "cur": "first"})
+        event_of_alice = {**event, "by": "alice", "price": euros(12050)}
+        await connection.show_conversation(text, {**record, "event": event_of_alice})
+        await connection.expect(Opcode.OPENED_CONVERSATION)
+        alert = {"conversation": CONVERSATION, "message": pushed, "unread": 1}
+        await connection.send(Opcode.ALERT_NEW_MSG, alert)
+        opened = await connection.expect(Opcode.OPENED_CONVERSATION)
+        assert opened["d"]["seq"] == 3
+
+    await play_steps(step)
+    lines = [line[:3] + line[9:] for line in capsys.readouterr().out.splitlines() if "#" in line]
+    assert lines == [
+        "#1 bob: Hello",
+        '#2 * "Tap" agreed by you: 120.50 EUR (offer 2)',
+        '#3 * "Tap" expired�',
+    ]
 
 
 async def test_deal_asks_how_it_stands_now(

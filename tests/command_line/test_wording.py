@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from command_line.wording import details, summary
+from command_line.wording import details, recorded, summary
 from tests.command_line.deals import LATER, NOW, euros, offer, service
 
 AGREED: dict[str, Any] = {"agreed": {"price": euros(12050), "version": 1, "offer": 2, "at": NOW}}
@@ -105,6 +105,26 @@ def ended(cause: str, **more: Any) -> dict[str, Any]:
 def test_what_happened_is_one_line(cause: str | None, seen: dict[str, Any], words: str) -> None:
     """By whom, at which price, and what is to be known of it now; alice reads it."""
     assert re.fullmatch(f'"Repair the tap" {words}', summary(seen, "alice", cause))
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (
+            {"cause": "created", "by": "alice", "offer": 1, "price": euros(10000)},
+            "proposed by you: 100.00 EUR (offer 1)",
+        ),
+        (
+            {"cause": "cancellation_requested", "by": "bob", "reason": "Ill"},
+            'cancellation requested by bob: "Ill"',
+        ),
+        ({"cause": "auto_completed"}, "completed by time"),
+    ],
+)
+def test_what_the_history_records_is_one_line(event: dict[str, Any], words: str) -> None:
+    """By whom, and what it was about; the currency alone says how many decimals there are."""
+    event = {"service": "s", "number": 1, "state": "offered", "title": "Tap", "at": NOW, **event}
+    assert recorded(event, "alice") == f'"Tap" {words}'
 
 
 def test_every_cause_has_words() -> None:
