@@ -11,7 +11,7 @@ from command_line.keeper import Part
 from command_line.probes import grpc_is_healthy, http_is_ready
 
 SERVICES: Mapping[str, tuple[str, ...]] = {
-    "messaging": (),
+    "messaging": ("negotiation",),
     "negotiation": ("messaging",),
 }
 """Each service with those that it calls, in the order in which they start. None waits for another

@@ -5,12 +5,13 @@ pushed to both of them, so each must be told of all of it, in order; of a sealed
 author is.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
 from command_line.packets import Opcode
-from command_line.person import Person, Say, must
+from command_line.person import SECONDS_PER_STEP, Person, Say, must
 from command_line.transcript import heading
 
 TITLE = "Repair the kitchen tap"
@@ -26,6 +27,7 @@ async def deal(alice: Person, bob: Person, conversation: str, say: Say) -> None:
     await accept(alice, bob, service, say)
     await work(alice, bob, service, say)
     await rate(alice, bob, conversation, service, say)
+    await remember(bob, conversation, service, say)
 
 
 async def act(person: Person, opcode: Opcode, cause: str, **data: Any) -> Service:
@@ -170,3 +172,24 @@ async def shown(person: Person, conversation: str) -> Service:
     entries = {entry["conversation"]: entry for entry in listed.data["conversations"]}
     service: Service = entries[conversation]["service"]
     return service
+
+
+async def remember(person: Person, conversation: str, service: str, say: Say) -> None:
+    """What happened to the service stands in the history, after the words that were said before."""
+    say(heading("the history of the conversation tells of the deal, between the words"))
+    wanted = ["created", "countered", "agreed", "delivered", "completed", "notes_revealed"]
+    async with asyncio.timeout(SECONDS_PER_STEP):
+        # Messaging puts them there as it learns of them.
+        while True:
+            history = await person.ask(
+                Opcode.ASK_MESSAGES, Opcode.RETURN_MESSAGES, conversation=conversation, limit=200
+            )
+            messages = history.data["messages"]
+            events = [one["event"] for one in messages if one["kind"] == "event"]
+            if len(events) >= len(wanted):
+                break
+            await asyncio.sleep(0.1)
+    must([event["cause"] for event in events] == wanted, "each event is there once, in its order")
+    must({event["service"] for event in events} == {service}, "all of them are of this service")
+    numbers = [one["seq"] for one in messages]
+    must(numbers == list(range(1, len(numbers) + 1)), "words and events share one count")

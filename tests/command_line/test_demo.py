@@ -104,7 +104,8 @@ async def test_the_demo_goes_on_serving_and_two_people_chat(parley: Run, tmp_pat
     piped.process.stdin.write_eof()
     assert await piped.end() == (0, "")
     history = [line for line in piped.lines if line.startswith("#")]
-    assert len(history) == 5
+    # Five messages, and six things that happened to the service.
+    assert len(history) == 11
     assert any("my kitchen tap drips" in line for line in history)
     assert any("#6 stored" in line for line in piped.lines)
 
