@@ -20,9 +20,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.crash",
         description=(
-            "People talk through two edges while the messaging service and the edges are killed "
-            "with SIGKILL at random moments. Afterwards what each of them was told is compared "
-            "with the history. The exit code is 1 when a promise was broken."
+            "People talk and bargain through two edges while the services for messaging and "
+            "negotiation and the edges are killed with SIGKILL at random moments. Afterwards what "
+            "each of them was told is compared with what is stored. The exit code is 1 when a "
+            "promise was broken."
         ),
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
@@ -60,8 +61,9 @@ def _run(arguments: argparse.Namespace, folder: Path) -> Outcome:
         if arguments.database == "postgresql":
             server = Postgresql()
             stack.callback(server.close)
-            name = stack.enter_context(server.database())
-            system.messaging_settings["database_url"] = server.url(name)
+            names = [stack.enter_context(server.database()) for _ in range(2)]
+            system.messaging_settings["database_url"] = server.url(names[0])
+            system.negotiation_settings = {"database_url": server.url(names[1])}
         stack.callback(system.close)
         return asyncio.run(
             run_trial(system, plan, lambda progress: _show(progress, arguments.kills))

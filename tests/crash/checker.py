@@ -1,16 +1,21 @@
-"""Compares what people were told with what the history holds. It decides and reads nothing else."""
+"""Compares what people were told with what is stored. It decides and reads nothing else."""
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
+from tests.crash.book_checks import BOOK_CHECKS
+from tests.crash.books import Books
+from tests.crash.deal_checks import DEAL_CHECKS
+from tests.crash.findings import Check, Findings, Violation, in_order
 from tests.crash.recording import (
     Alerted,
+    Answered,
+    Commanded,
     Connected,
     DeviceRecord,
-    Entry,
     History,
+    Looked,
     Recording,
     Refused,
     Resumed,
@@ -18,49 +23,13 @@ from tests.crash.recording import (
     Stored,
 )
 
-
-class Violation(NamedTuple):
-    """A promise that was broken, and where it shows."""
-
-    name: str
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.detail}"
+# Why a command about a service is refused while all is well: what it was about has changed.
+_TOO_LATE = frozenset({"STALE_OFFER", "INVALID_STATE", "PERMISSION_DENIED"})
 
 
-class Findings:
-    """A recording and a history, with what several checks look up in them."""
-
-    def __init__(self, recording: Recording, history: History) -> None:
-        self.recording = recording
-        self.history = history
-        # Each conversation as its first participant sees it; `views_agree` compares the others'.
-        self.entries: dict[str, list[Entry]] = {
-            conversation: next(iter(views.values())) for conversation, views in history.items()
-        }
-        self.at: dict[tuple[str, int], list[Entry]] = defaultdict(list)
-        self.place: dict[str, tuple[str, int]] = {}
-        for conversation, entries in self.entries.items():
-            for entry in entries:
-                self.at[conversation, entry.seq].append(entry)
-                self.place[entry.message] = (conversation, entry.seq)
-        # Who sent what under which key. Every key has a text of its own.
-        self.texts: dict[str, tuple[str, str]] = {}
-        self.times_sent: Counter[str] = Counter()
-        for record in recording.values():
-            for event in record.events:
-                if isinstance(event, Sent):
-                    self.texts[event.key] = (record.user, event.text)
-                    self.times_sent[event.key] += 1
-
-
-Check = Callable[[Findings], Iterator[Violation]]
-
-
-def check(recording: Recording, history: History) -> list[Violation]:
+def check(recording: Recording, history: History, books: Books) -> list[Violation]:
     """All promises that were broken."""
-    findings = Findings(recording, history)
+    findings = Findings(recording, history, books)
     return [violation for each in CHECKS for violation in each(findings)]
 
 
@@ -91,6 +60,8 @@ def history_holds_what_was_sent_once(findings: Findings) -> Iterator[Violation]:
     for conversation, entries in findings.entries.items():
         for entry in entries:
             place, said = (conversation, entry.seq), (entry.sender, entry.text)
+            if entry.event is not None:
+                continue
             if said not in known:
                 yield Violation("DIFFERENT TEXT", f"{_at(place)} holds what nobody sent")
             elif said in found:
@@ -132,25 +103,27 @@ def alerts_are_true(findings: Findings) -> Iterator[Violation]:
     """What people are alerted of is in the history, word for word."""
     for name, record in findings.recording.items():
         for alert in record.events:
-            if not isinstance(alert, Alerted):
+            if not isinstance(alert, Alerted | Looked):
                 continue
-            place = (alert.conversation, alert.seq)
-            found = findings.place.get(alert.message)
+            place = (alert.conversation, alert.entry.seq)
+            found = findings.place.get(alert.entry.message)
             if found is None:
                 yield Violation("LOST", f"{name} was alerted of {_at(place)}")
             elif found != place:
                 yield Violation("WRONG SEQ", f"{name}: alerted of {_at(found)} as {_at(place)}")
-            elif Entry(*alert[1:]) not in findings.at[place]:
+            elif alert.entry not in findings.at[place]:
                 yield Violation("DIFFERENT TEXT", f"{name} was told another {_at(place)}")
 
 
 def everyone_was_alerted(findings: Findings) -> Iterator[Violation]:
-    """Each device of both participants has been told of every message."""
+    """Each device of both participants has been told of every message, words or event, or has
+    looked it up when no resume could tell.
+    """
     for name, record in findings.recording.items():
         told = {
-            (event.conversation, event.seq)
+            (event.conversation, event.seq if isinstance(event, Stored) else event.entry.seq)
             for event in record.events
-            if isinstance(event, Alerted | Stored)
+            if isinstance(event, Alerted | Looked | Stored)
         }
         for conversation, views in findings.history.items():
             if record.user in views:
@@ -164,25 +137,20 @@ def everyone_was_alerted(findings: Findings) -> Iterator[Violation]:
 def alerts_come_in_order(findings: Findings) -> Iterator[Violation]:
     """What is new to a device comes in order of seq within its conversation.
 
-    It can not while the device has yet to resume: live alerts may come before what was missed. And
-    what a device wrote itself is answered, and not alerted, unless its answer got lost.
+    What a device wrote itself is answered, and not alerted, unless its answer got lost.
     """
     for name, record in findings.recording.items():
         own = {event.key for event in record.events if isinstance(event, Sent)}
         own_texts = {findings.texts[key] for key in own}
         known: set[tuple[str, int]] = set()
         latest: dict[str, int] = defaultdict(int)
-        ordered = first = True
-        for event in record.events:
+        for event, ordered in in_order(record):
             match event:
-                case Connected(resumed):
-                    # The first connection has missed nothing.
-                    ordered, first = resumed or first, False
-                case Resumed(complete):
-                    ordered = complete
                 case Stored(_, conversation, seq):
                     known.add((conversation, seq))
-                case Alerted(conversation, seq, _, sender, text):
+                case Looked(conversation, entry):
+                    known.add((conversation, entry.seq))
+                case Alerted(conversation, (seq, _, sender, text, _)):
                     new = (conversation, seq) not in known and (sender, text) not in own_texts
                     if ordered and new and seq < latest[conversation]:
                         after = _at((conversation, latest[conversation]))
@@ -217,23 +185,35 @@ def _ascending(name: str, answered: dict[str, list[tuple[int, int, str]]]) -> It
 
 
 def people_see_only_delay(findings: Findings) -> Iterator[Violation]:
-    """Every message is answered in the end, every resume is complete, nothing fails for good."""
+    """Everything is answered in the end, every resume is complete, nothing fails for good but
+    commands that come too late.
+    """
     for name, record in findings.recording.items():
         yield from _only_delay(name, record)
 
 
 def _only_delay(name: str, record: DeviceRecord) -> Iterator[Violation]:
     unanswered: dict[str, None] = {}
+    commands: set[str] = set()
+    # Whether the cursor lacks a service that could not be asked when it was given.
+    lacking = False
     for event in record.events:
         match event:
             case Sent(key):
                 unanswered[key] = None
-            case Stored(key):
+            case Commanded(key):
+                unanswered[key] = None
+                commands.add(key)
+            case Stored(key) | Answered(key):
+                unanswered.pop(key, None)
+            case Refused(key, code) if key in commands and code in _TOO_LATE:
                 unanswered.pop(key, None)
             case Refused(key, code, retryable) if code == "INTERNAL" or not retryable:
                 yield Violation("REFUSED", f"{key or 'something'} of {name} with {code}")
-            case Resumed(complete=False, asked=True):
+            case Resumed(complete=False, asked=True) if not lacking:
                 yield Violation("NOT RESUMED", f"{name} from a cursor that it was given")
+            case Resumed(complete, asked, missing) if complete or asked:
+                lacking = missing
     for key in unanswered:
         yield Violation("UNANSWERED", f"{key} of {name}")
 
@@ -252,4 +232,6 @@ CHECKS: tuple[Check, ...] = (
     alerts_come_in_order,
     messages_keep_the_order_of_sending,
     people_see_only_delay,
+    *BOOK_CHECKS,
+    *DEAL_CHECKS,
 )

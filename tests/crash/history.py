@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 
-from tests.crash.recording import Entry, History
+from tests.crash.recording import Entry, History, read_entry
 from tests.support.client import (
     ASK_CONVERSATIONS,
     ASK_MESSAGES,
     RETURN_CONVERSATIONS,
     RETURN_MESSAGES,
-    Packet,
 )
 from tests.support.device import Device
 from tests.support.system import System
@@ -47,10 +46,6 @@ async def _messages(device: Device, conversation: str) -> list[Entry]:
         question = {"conversation": conversation, "after": after, "limit": 200}
         reply = await device.ask(ASK_MESSAGES, question)
         assert reply["op"] == RETURN_MESSAGES, reply
-        entries += [_entry(message) for message in reply["d"]["messages"]]
+        entries += [read_entry(message) for message in reply["d"]["messages"]]
         after, more = entries[-1].seq if entries else 0, reply["d"]["more"]
     return entries
-
-
-def _entry(message: Packet) -> Entry:
-    return Entry(message["seq"], message["message"], message["sender"], message["text"])

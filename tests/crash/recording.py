@@ -1,5 +1,6 @@
 """What each device sent, was told and saw, in order, and what the history holds in the end."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,13 +8,56 @@ from typing import NamedTuple
 
 from tests.support.client import (
     ALERT_NEW_MSG,
+    COMMANDS,
     CREATE_MSG,
     ERROR,
     HELLO,
     RESUMED,
+    RETURN_CONVERSATIONS,
+    RETURN_MESSAGES,
     STATUS_MSG,
+    UPDATE_CONVERSATION_DATAS,
     Packet,
 )
+from tests.support.facts import services_of
+
+
+class Happened(NamedTuple):
+    """What a message of kind "event" tells of a service. The price is in minor units."""
+
+    service: str
+    cause: str
+    by: str
+    state: str
+    price: int | None
+    reason: str
+
+
+class Entry(NamedTuple):
+    """A message as the history shows it: words, or what happened."""
+
+    seq: int
+    message: str
+    sender: str
+    text: str
+    event: Happened | None = None
+
+
+class Shown(NamedTuple):
+    """A service as a party was shown it: prices in minor units, notes by their scores.
+
+    `offer` is the number and price of what lies on the table, `agreed` the version and price of
+    what was agreed.
+    """
+
+    service: str
+    conversation: str
+    version: int
+    state: str
+    offer: tuple[int, int] | None
+    agreed: tuple[int, int] | None
+    mine: int | None
+    theirs: int | None
 
 
 class Sent(NamedTuple):
@@ -36,10 +80,44 @@ class Alerted(NamedTuple):
     """The device was alerted of a message, live or by a resume."""
 
     conversation: str
-    seq: int
-    message: str
-    sender: str
-    text: str
+    entry: Entry
+
+
+class Looked(NamedTuple):
+    """The device asked anew, and was shown this message."""
+
+    conversation: str
+    entry: Entry
+
+
+class Commanded(NamedTuple):
+    """A command about a service was sent, or sent again. The body is the only one of this key."""
+
+    key: str
+    op: int
+    body: Packet
+
+
+class Answered(NamedTuple):
+    """A command was answered as carried out. `whole` is all of the answer."""
+
+    key: str
+    cause: str
+    shown: Shown
+    whole: str
+
+
+class Updated(NamedTuple):
+    """The device was told that something happened to a service, live or by a resume."""
+
+    cause: str
+    shown: Shown
+
+
+class Listed(NamedTuple):
+    """The device asked anew, and was shown how the latest service of a conversation stands."""
+
+    shown: Shown
 
 
 class Connected(NamedTuple):
@@ -49,31 +127,37 @@ class Connected(NamedTuple):
 
 
 class Resumed(NamedTuple):
-    """RESUMED came; `asked` for, or because the server had lost its place."""
+    """RESUMED came; `asked` for, or because the server had lost its place. `missing`: from now on
+    the cursor says nothing of a service that could not be asked.
+    """
 
     complete: bool
     asked: bool
+    missing: bool = False
 
 
 class Refused(NamedTuple):
-    """ERROR came, to the packet of this key if to any."""
+    """ERROR came, to the packet of this key if to any; with how the service really stands."""
 
     key: str
     code: str
     retryable: bool
+    shown: Shown | None = None
 
 
-Event = Sent | Stored | Alerted | Connected | Resumed | Refused
-
-
-class Entry(NamedTuple):
-    """A message as the history shows it."""
-
-    seq: int
-    message: str
-    sender: str
-    text: str
-
+Event = (
+    Sent
+    | Stored
+    | Alerted
+    | Looked
+    | Commanded
+    | Answered
+    | Updated
+    | Listed
+    | Connected
+    | Resumed
+    | Refused
+)
 
 # By conversation and participant: all there is, in the order in which it was read.
 History = Mapping[str, Mapping[str, list[Entry]]]
@@ -92,42 +176,86 @@ Recording = Mapping[str, DeviceRecord]
 
 
 class Recorder:
-    """Writes down what passes at one device. Packets that send a message bear its key as id."""
+    """Writes down what passes at one device. Packets that bear a key have it as their id."""
 
     def __init__(self, record: DeviceRecord) -> None:
         self._events = record.events
 
     def sent(self, packet: Packet) -> None:
-        if packet["op"] == CREATE_MSG:
+        op = packet["op"]
+        if op == CREATE_MSG:
             self._events.append(Sent(packet["id"], packet["d"]["text"]))
+        elif op in COMMANDS:
+            self._events.append(Commanded(packet["id"], op, packet["d"]))
 
     def heard(self, packet: Packet) -> None:
-        event = _event_of(packet)
-        if event is not None:
-            self._events.append(event)
+        self._events += _events_of(packet)
 
 
-def _event_of(packet: Packet) -> Event | None:
+def _events_of(packet: Packet) -> list[Event]:
     d = packet["d"]
     match packet["op"]:
         case op if op == HELLO:
-            return Connected(d["resumed"])
+            return [Connected(d["resumed"])]
         case op if op == STATUS_MSG and "re" in packet:
-            return Stored(packet["re"], d["conversation"], d["seq"], d["message"])
+            return [Stored(packet["re"], d["conversation"], d["seq"], d["message"])]
         case op if op == ALERT_NEW_MSG:
-            message = d["message"]
-            return Alerted(
-                d["conversation"],
-                message["seq"],
-                message["message"],
-                message["sender"],
-                message["text"],
-            )
+            return [Alerted(d["conversation"], read_entry(d["message"]))]
+        case op if op == RETURN_MESSAGES:
+            return [Looked(d["conversation"], read_entry(one)) for one in d["messages"]]
+        case op if op == UPDATE_CONVERSATION_DATAS and "re" in packet:
+            whole = json.dumps(d, sort_keys=True)
+            return [Answered(packet["re"], d["cause"], _shown(d["service"]), whole)]
+        case op if op == UPDATE_CONVERSATION_DATAS:
+            return [Updated(d["cause"], _shown(d["service"]))]
+        case op if op == RETURN_CONVERSATIONS:
+            return [Listed(_shown(one)) for one in services_of(packet)]
         case op if op == RESUMED:
-            return Resumed(d["complete"], "re" in packet)
+            return [Resumed(d["complete"], "re" in packet, "missing" in d)]
         case op if op == ERROR:
-            return Refused(str(packet.get("re", "")), d["code"], d["retryable"])
-    return None
+            shown = _shown(d["current"]) if "current" in d else None
+            return [Refused(str(packet.get("re", "")), d["code"], d["retryable"], shown)]
+    return []
+
+
+def read_entry(message: Packet) -> Entry:
+    """A message as a packet shows it."""
+    event = message.get("event")
+    return Entry(
+        message["seq"],
+        message["message"],
+        message["sender"],
+        message.get("text", ""),
+        None if event is None else _happened(event),
+    )
+
+
+def _happened(event: Packet) -> Happened:
+    price = event["price"]["amount_minor"] if "price" in event else None
+    return Happened(
+        event["service"],
+        event["cause"],
+        event.get("by", ""),
+        event["state"],
+        price,
+        event.get("reason", ""),
+    )
+
+
+def _shown(service: Packet) -> Shown:
+    offer = service.get("offer") or service.get("amendment")
+    agreed = service.get("agreed")
+    notes = service["notes"]
+    return Shown(
+        service["service"],
+        service["conversation"],
+        service["version"],
+        service["state"],
+        offer and (offer["number"], offer["price"]["amount_minor"]),
+        agreed and (agreed["version"], agreed["price"]["amount_minor"]),
+        notes["mine"]["score"] if "mine" in notes else None,
+        notes["theirs"]["score"] if "theirs" in notes else None,
+    )
 
 
 def count_events(recording: Recording) -> Counter[type[Event]]:

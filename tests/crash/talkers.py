@@ -6,6 +6,7 @@ from contextlib import suppress
 from random import Random
 from typing import Any
 
+from tests.crash.bargaining import bargain
 from tests.crash.recording import DeviceRecord, Recorder
 from tests.support.client import (
     ALERT_NEW_MSG,
@@ -27,6 +28,9 @@ _LETTERS = 'abc äß "\\\n\t🙂'
 _SILENCE_SECONDS = 3600.0
 _TOKEN_SECONDS = 7 * 24 * 3600.0
 
+# With whom, about what.
+Topic = tuple[str, str | None]
+
 
 class Talker:
     """One device of a person."""
@@ -47,14 +51,18 @@ class Talker:
         # The same person's other device, if there is one.
         self.twin: Talker | None = None
         # The conversation with a partner about a subject, once it is known.
-        self._conversations: dict[tuple[str, str | None], str] = {}
-        self._written = 0
+        self._conversations: dict[Topic, str] = {}
+        self._keys = 0
 
-    def compose(self) -> tuple[tuple[str, str | None], dict[str, Any]]:
+    def key(self) -> str:
+        """An idempotency key that was not used before."""
+        self._keys += 1
+        return f"{self.name}-{self._keys}"
+
+    def compose(self, topic: Topic | None = None) -> tuple[Topic, dict[str, Any]]:
         """A message that nobody has sent before, and with whom about what it is."""
-        self._written += 1
-        key = f"{self.name}-{self._written}"
-        topic = (self.random.choice(self.partners), self.random.choice(_SUBJECTS))
+        key = self.key()
+        topic = topic or (self.random.choice(self.partners), self.random.choice(_SUBJECTS))
         filler = self.random.choices(_LETTERS, k=self.random.randrange(200))
         message = {"text": f"{key} {''.join(filler)}", "idempotency_key": key}
         conversation = self._conversations.get(topic)
@@ -63,8 +71,25 @@ class Talker:
         partner, subject = topic
         return topic, {**message, "to": partner, **({"subject": subject} if subject else {})}
 
-    def learn(self, topic: tuple[str, str | None], conversation: str) -> None:
+    def learn(self, topic: Topic, conversation: str) -> None:
         self._conversations[topic] = conversation
+
+    async def place(self) -> str:
+        """A conversation to bargain in: with any partner, about nothing else."""
+        topic = (self.random.choice(self.partners), None)
+        if topic not in self._conversations:
+            _, message = self.compose(topic)
+            reply = await self.device.ask(CREATE_MSG, message, id=message["idempotency_key"])
+            assert reply["op"] == STATUS_MSG, reply
+            self.learn(topic, reply["d"]["conversation"])
+        return self._conversations[topic]
+
+    async def pause(self, seconds: float, enough: asyncio.Event) -> bool:
+        """Wait for so long on average, or until there is enough; whether there is."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.random.expovariate(1 / seconds)):
+                await enough.wait()
+        return enough.is_set()
 
 
 # A kind of talk goes on until there is enough, at least once, and returns when all that it asked is
@@ -88,10 +113,7 @@ async def write(talker: Talker, enough: asyncio.Event) -> None:
                 talker.learn(topic, reply["d"]["conversation"])
         if random.random() < 0.1:
             await _write_again(talker, burst[0][1])
-        with suppress(TimeoutError):
-            async with asyncio.timeout(random.expovariate(1 / _PAUSE_SECONDS)):
-                await enough.wait()
-        if enough.is_set():
+        if await talker.pause(_PAUSE_SECONDS, enough):
             return
 
 
@@ -99,7 +121,7 @@ async def _write_again(talker: Talker, message: dict[str, Any]) -> None:
     await talker.device.ask(CREATE_MSG, message, id=message["idempotency_key"])
 
 
-TALKS: tuple[Talk, ...] = (write,)
+TALKS: tuple[Talk, ...] = (write, bargain)
 
 
 async def listen(talker: Talker) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.crash.books import Books
 from tests.crash.checker import check
 from tests.crash.recording import (
     Alerted,
@@ -12,6 +13,7 @@ from tests.crash.recording import (
     DeviceRecord,
     Entry,
     Event,
+    Looked,
     Refused,
     Resumed,
     Sent,
@@ -34,7 +36,7 @@ def stored(seq: int, *, at: int = 0, message: str = "") -> Stored:
 
 
 def alerted(seq: int, *, text: str = "", message: str = "", sender: str = "alice") -> Alerted:
-    return Alerted(C, seq, message or f"m{seq}", sender, text or f"text {seq}")
+    return Alerted(C, entry(seq, text=text, message=message, sender=sender))
 
 
 @dataclass
@@ -64,7 +66,7 @@ class Case:
             recording["alice.1"] = DeviceRecord("alice", list(self.laptop))
         theirs = self.history if self.as_bob_reads_it is None else self.as_bob_reads_it
         views = {"alice": self.history, "bob": theirs}
-        return [violation.name for violation in check(recording, {C: views})]
+        return [violation.name for violation in check(recording, {C: views}, Books())]
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def test_what_is_right_is_found_right(case: Case) -> None:
 
 
 def test_nothing_at_all_is_right() -> None:
-    assert check({}, {}) == []
+    assert check({}, {}, Books()) == []
 
 
 # What is in the history.
@@ -193,6 +195,26 @@ def test_a_resume_that_is_refused_is_found(case: Case) -> None:
     assert case.names() == []
     case.bob.append(Resumed(complete=False, asked=True))
     assert case.names() == ["NOT RESUMED"]
+
+
+def test_a_resume_from_a_cursor_that_lacks_a_service_can_not_be_complete(case: Case) -> None:
+    """Once: then the cursor has all services again. What the device then looks up it was told."""
+    case.bob[3:] = [
+        Connected(resumed=True),
+        Resumed(complete=True, asked=False, missing=True),
+        Resumed(complete=False, asked=False),
+        Resumed(complete=False, asked=True),
+        Looked(C, entry(3)),
+    ]
+    assert case.names() == []
+    case.bob.append(Resumed(complete=False, asked=True))
+    assert case.names() == ["NOT RESUMED"]
+
+
+def test_what_is_looked_up_has_to_be_what_the_history_holds(case: Case) -> None:
+    """Word for word, and nothing else."""
+    case.bob += [Looked(C, entry(2, text="text 2!")), Looked(C, entry(4))]
+    assert case.names() == ["DIFFERENT TEXT", "LOST"]
 
 
 # Order.

@@ -1,35 +1,44 @@
-"""Parts are killed again and again while people talk, and everyone has everything once."""
+"""Parts are killed while people talk and bargain, again and again, and everyone has all of it once."""
 
 import secrets
 import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
+from tests.crash.books import read_books
 from tests.crash.checker import check
 from tests.crash.history import read_history
-from tests.crash.trial import Plan, run_trial
+from tests.crash.trial import Outcome, Plan, run_trial
+from tests.support.postgresql import Postgresql
 from tests.support.system import System
 
 KILLS = 20
 
 
 @pytest.fixture
-def system(empty_database: str, tmp_path: Path) -> Iterator[System]:
-    """A system on an empty database, not started yet."""
-    system = System(tmp_path, database_url=empty_database, openings_per_hour=10_000)
-    try:
+def system(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
+    """A system on empty databases, not started yet."""
+    system = System(tmp_path, openings_per_hour=10_000)
+    with ExitStack() as stack:
+        if kind == "postgresql":
+            server: Postgresql = request.getfixturevalue("postgresql")
+            names = [stack.enter_context(server.database()) for _ in range(2)]
+            system.messaging_settings["database_url"] = server.url(names[0])
+            system.negotiation_settings = {"database_url": server.url(names[1])}
+        stack.callback(system.close)
         yield system
-    finally:
-        system.close()
 
 
 @pytest.mark.timeout(600)
 async def test_kills_cost_nothing_but_time(system: System) -> None:
-    """SIGKILL for the messaging service and the edges at random moments: what was answered as
-    stored is in the history once with that seq, seq is dense, and every device has been alerted of
-    everything, in order, or recovered it by RESUME.
+    """SIGKILL for the services and the edges at random moments: what was answered as stored is in
+    the history once with that seq, seq is dense, and every device has been alerted of everything,
+    in order, or recovered it by RESUME. What was answered as done has happened once; services,
+    their offers, events and keys agree with each other and with the conversations; both parties
+    were told of every change.
     """
     outcome = await run_trial(system, Plan(KILLS, talkers=20, seed=secrets.randbelow(2**32)))
     assert outcome.violations == [], outcome.summary()
@@ -37,29 +46,45 @@ async def test_kills_cost_nothing_but_time(system: System) -> None:
     assert len(outcome.progress) == KILLS
     assert {name for one in outcome.progress for name in one.strike.victims} == {
         "messaging",
+        "negotiation",
         "edge",
     }
     assert sum(one.under_way > 0 for one in outcome.progress) >= KILLS // 4
     assert outcome.stored > 10 * KILLS
+    # And deals came to all kinds of ends meanwhile.
+    happened = outcome.causes
+    assert happened.total() > 5 * KILLS
+    assert {"countered", "agreed", "delivered", "reminder"} <= happened.keys()
 
 
 async def test_a_loss_shows(tmp_path: Path) -> None:
-    """The same without a kill, and right; then a message is taken out of the database."""
+    """The same without a kill, and right; then rows are taken out of the databases."""
     system = System(tmp_path, openings_per_hour=10_000)
     try:
         outcome = await run_trial(system, Plan(kills=0, talkers=3, seed=1))
         assert outcome.violations == []
+        assert await _violations(system, outcome) == set()
         # The longest, so that something is left around the hole.
         lengths = {one: min(map(len, views.values())) for one, views in outcome.history.items()}
         conversation = max(lengths, key=lengths.__getitem__)
         assert lengths[conversation] > 1
-        with sqlite3.connect(system.database) as database:
+        with closing(sqlite3.connect(system.database)) as database, database:
             database.execute(
                 "DELETE FROM messages WHERE conversation_id = ? AND seq = 1", (conversation,)
             )
-        users = {record.user for record in outcome.recording.values()}
-        history = await read_history(system, sorted(users))
+        assert await _violations(system, outcome) == {"LOST", "HOLE"}
+        with closing(sqlite3.connect(tmp_path / "negotiation.sqlite3")) as database, database:
+            database.execute("DELETE FROM idempotency_keys")
+            database.execute("UPDATE offers SET price = price + 1")
+        found = await _violations(system, outcome)
+        assert found == {"LOST", "HOLE", "DOUBLED", "OFFERS DIFFER"}
     finally:
         system.close()
-    names = {violation.name for violation in check(outcome.recording, history)}
-    assert names == {"LOST", "HOLE"}
+
+
+async def _violations(system: System, outcome: Outcome) -> set[str]:
+    """What the checker finds now in what is stored."""
+    users = {record.user for record in outcome.recording.values()}
+    history = await read_history(system, sorted(users))
+    books = read_books(system.negotiation_database)
+    return {violation.name for violation in check(outcome.recording, history, books)}

@@ -2,21 +2,31 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from itertools import chain
 from random import Random
 
-from tests.crash.checker import Violation, check
+from tests.crash.books import Books, quiet, read_books
+from tests.crash.checker import check
+from tests.crash.deal_checks import changes_of
+from tests.crash.findings import Findings, Violation
 from tests.crash.history import read_history
 from tests.crash.recording import (
     Alerted,
+    Answered,
+    Commanded,
     Connected,
     History,
+    Listed,
     Recording,
+    Refused,
     Resumed,
     Sent,
     Stored,
+    Updated,
     count_events,
 )
 from tests.crash.talkers import TALKS, Talk, Talker, join_talkers, listen
@@ -25,6 +35,13 @@ from tests.support.system import System
 
 # For everyone to have been told of everything once the last kill is over.
 _SETTLE_SECONDS = 30.0
+# So short that time acts during the trial, on offers that end soon and on requests to cancel.
+_TIMES = {
+    "min_offer_minutes": 1 / 60,
+    "offer_reminder_hours": 1 / 3600,
+    "cancellation_hours": 3 / 3600,
+    "cancellation_reminder_hours": 1 / 3600,
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +71,7 @@ class Outcome:
     progress: Sequence[Progress]
     recording: Recording
     history: History
+    books: Books
     violations: Sequence[Violation]
     seconds: float
 
@@ -61,6 +79,12 @@ class Outcome:
     def stored(self) -> int:
         """Messages in the history."""
         return sum(len(next(iter(views.values()))) for views in self.history.values())
+
+    @property
+    def causes(self) -> Counter[str]:
+        """How often each thing happened to a service."""
+        rows = chain.from_iterable(self.books.events.values())
+        return Counter(str(row.event.cause) for row in rows)
 
     def summary(self) -> str:
         counts = count_events(self.recording)
@@ -76,6 +100,9 @@ class Outcome:
             f"{counts[Resumed]} times resumed\n"
             f"{counts[Sent]} messages sent with repeats, {counts[Stored]} answers, "
             f"{self.stored} stored, {counts[Alerted]} alerts\n"
+            f"{counts[Commanded]} commands about {len(self.books.services)} services sent with "
+            f"repeats, {counts[Answered]} carried out, {counts[Refused]} refusals, "
+            f"{self.causes.total()} events, {counts[Updated]} told, {counts[Listed]} looked up\n"
             f"{len(self.violations)} violations (seed {self.plan.seed})"
         )
 
@@ -85,6 +112,8 @@ async def run_trial(
 ) -> Outcome:
     """Start the parts of `system`, talk, kill, and check."""
     began = time.monotonic()
+    system.negotiation_settings = {**_TIMES, **(system.negotiation_settings or {})}
+    system.start_negotiation()
     system.start_messaging()
     for _ in range(2):
         system.start_edge(wait=False)
@@ -112,13 +141,16 @@ async def run_trial(
             await killer.run(plan.kills)
             enough.set()
             await asyncio.wait(talking)
+            await quiet(system)
             history = await read_history(system, sorted({one.record.user for one in talkers}))
-            await _settle(talkers, history)
+            books = await asyncio.to_thread(read_books, system.negotiation_database)
+            recording = {talker.name: talker.record for talker in talkers}
+            await _settle(talkers, Findings(recording, history, books))
             for task in listening:
                 task.cancel()
-    recording = {talker.name: talker.record for talker in talkers}
-    violations = check(recording, history)
-    return Outcome(plan, progress, recording, history, violations, time.monotonic() - began)
+    violations = check(recording, history, books)
+    seconds = time.monotonic() - began
+    return Outcome(plan, progress, recording, history, books, violations, seconds)
 
 
 async def _talk(talk: Talk, talker: Talker, enough: asyncio.Event) -> None:
@@ -127,11 +159,14 @@ async def _talk(talk: Talk, talker: Talker, enough: asyncio.Event) -> None:
         await talk(talker, enough)
 
 
-async def _settle(talkers: Sequence[Talker], history: History) -> None:
+async def _settle(talkers: Sequence[Talker], findings: Findings) -> None:
     """Wait until everyone has been told of everything. Who has not by then, the checker finds."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_SETTLE_SECONDS):
             for talker in talkers:
-                for conversation, views in history.items():
-                    entries = views.get(talker.record.user, ())
-                    await talker.device.learn((conversation, entry.seq) for entry in entries)
+                places = [
+                    (conversation, entry.seq)
+                    for conversation, views in findings.history.items()
+                    for entry in views.get(talker.record.user, ())
+                ]
+                await talker.device.learn(places, changes_of(findings, talker.record))

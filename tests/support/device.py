@@ -12,18 +12,21 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from tests.support.client import (
     ALERT_NEW_MSG,
+    ASK_CONVERSATIONS,
+    ASK_MESSAGES,
     CREATE_MSG,
     ERROR,
     HELLO,
-    MSG_SEEN,
     PING,
     PONG,
     RESUME,
     RESUMED,
-    STATUS_MSG,
+    RETURN_CONVERSATIONS,
+    RETURN_MESSAGES,
     Client,
     Packet,
 )
+from tests.support.facts import fact_of, place_of, services_of
 
 _RESUME_ID = "resume"
 # Between two attempts to connect, and before a packet is sent again.
@@ -41,9 +44,10 @@ class Observer(Protocol):
 class Device(Client):
     """One socket after the other, to any of the edges.
 
-    It keeps the cursor and resumes with it. What was not answered, or refused for the moment, it
-    sends again, a CREATE MSG with its idempotency key. What it is told twice it drops. Whoever uses
-    it notices nothing but time: each packet with an id has one answer, alerts come in order.
+    It keeps the cursor and resumes with it; what no resume can bring it asks for anew. What was not
+    answered, or refused for the moment, it sends again, a CREATE MSG with its idempotency key. What
+    it is told twice it drops. Whoever uses it notices nothing but time: each packet with an id has
+    one answer, alerts come in order. `services` are the newest snapshots, by service.
     """
 
     patience = 60.0
@@ -59,6 +63,7 @@ class Device(Client):
     ) -> None:
         super().__init__(connection)
         self.cursor = cursor
+        self.services: dict[str, Packet] = {}
         self._urls = urls
         self._options = options
         self._observer = observer
@@ -104,11 +109,14 @@ class Device(Client):
         """Packets that were sent and not answered yet."""
         return len(self._unanswered)
 
-    async def learn(self, places: Iterable[tuple[str, int]]) -> None:
+    async def learn(
+        self, places: Iterable[tuple[str, int]], changes: Iterable[tuple[str, str, int]]
+    ) -> None:
         """Return when it was alerted of these messages, each a conversation and a seq, or answered
-        that they are stored.
+        that they are stored, and told of these changes of services: service, cause and version.
         """
-        facts = {("message", *place) for place in places}
+        facts: set[tuple[Any, ...]] = {("message", *place) for place in places}
+        facts.update(("service", *change) for change in changes)
         async with self._arrived:
             await self._arrived.wait_for(lambda: facts <= self._known)
 
@@ -188,6 +196,9 @@ class Device(Client):
         if self._observer is not None:
             self._observer.heard(packet)
         op = packet["op"]
+        for service in services_of(packet):
+            if service["version"] >= self.services.get(service["service"], service)["version"]:
+                self.services[service["service"]] = service
         if op == HELLO and "re" not in packet:
             self._greeted(packet)
         elif op == RESUMED:
@@ -223,9 +234,11 @@ class Device(Client):
         self._caught_up = True
         self.cursor = packet["d"]["cur"]
         early, self._early = self._early, []
-        for told in sorted(early, key=_place):
+        for told in sorted(early, key=place_of):
             self._told(told)
         self.packets.append(packet)
+        if not complete:
+            self._start(self._ask_anew())
 
     async def _ask_to_resume(self, pause: float) -> None:
         connection = self.connection
@@ -233,6 +246,39 @@ class Device(Client):
         # A later connection resumes by its URL.
         if connection is self.connection:
             await self._send_now(RESUME, {"cur": self.cursor}, _RESUME_ID)
+
+    async def _ask_anew(self) -> None:
+        """Ask for all conversations with their services, and for the messages not known yet."""
+        page: dict[str, str] = {}
+        while True:
+            reply = await self.ask(ASK_CONVERSATIONS, {"limit": 100, **page})
+            assert reply["op"] == RETURN_CONVERSATIONS, reply
+            listed = reply["d"]
+            if "missing" in listed:
+                await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))
+                continue
+            for conversation in listed["conversations"]:
+                await self._ask_messages(conversation)
+            if "next" not in listed:
+                return
+            page = {"page": listed["next"]}
+
+    async def _ask_messages(self, conversation: Packet) -> None:
+        name, seq = conversation["conversation"], 0
+        last = conversation["last_message"]["seq"]
+        while ("message", name, seq + 1) in self._known:
+            seq += 1
+        while seq < last:
+            question = {"conversation": name, "after": seq, "limit": 200}
+            reply = await self.ask(ASK_MESSAGES, question)
+            assert reply["op"] == RETURN_MESSAGES, reply
+            assert reply["d"]["messages"], reply
+            async with self._arrived:
+                for message in reply["d"]["messages"]:
+                    told = {"conversation": name, "message": message}
+                    self._told({"op": ALERT_NEW_MSG, "d": told})
+                    seq = message["seq"]
+                self._arrived.notify_all()
 
     def _answered(self, packet: Packet) -> None:
         re = packet["re"]
@@ -242,41 +288,20 @@ class Device(Client):
             resuming = re == _RESUME_ID
             self._start(self._ask_to_resume(pause) if resuming else self._send_all([re], pause))
         elif self._unanswered.pop(re, None) is not None:
-            if (fact := _fact(packet)) is not None:
+            if (fact := fact_of(packet)) is not None:
                 # It may have been told before it was answered.
                 self._known.add(fact)
-                self.packets = [one for one in self.packets if _fact(one) != fact]
-                self._early = [one for one in self._early if _fact(one) != fact]
+                self.packets = [one for one in self.packets if fact_of(one) != fact]
+                self._early = [one for one in self._early if fact_of(one) != fact]
             self.packets.append(packet)
 
     def _told(self, packet: Packet) -> None:
-        fact = _fact(packet)
+        fact = fact_of(packet)
         if fact in self._known:
             return
         if fact is not None:
             self._known.add(fact)
         self.packets.append(packet)
-
-
-def _fact(packet: Packet) -> tuple[Any, ...] | None:
-    """What a packet tells that need not be told twice."""
-    d = packet["d"]
-    match packet["op"]:
-        case op if op == ALERT_NEW_MSG:
-            return ("message", d["conversation"], d["message"]["seq"])
-        case op if op == STATUS_MSG:
-            kind = "message" if d["status"] == "stored" else "delivered"
-            return (kind, d["conversation"], d["seq"])
-        case op if op == MSG_SEEN:
-            return ("seen", d["conversation"], d["reader"], d["seq"])
-    return None
-
-
-def _place(packet: Packet) -> tuple[str, int]:
-    """Where an alert belongs among those of its conversation; all else comes first."""
-    if packet["op"] != ALERT_NEW_MSG:
-        return ("", 0)
-    return (packet["d"]["conversation"], packet["d"]["message"]["seq"])
 
 
 async def _connect(

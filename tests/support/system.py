@@ -91,6 +91,16 @@ class System:
     def database(self) -> Path:
         return self.folder / "messaging.sqlite3"
 
+    @property
+    def messaging_database(self) -> str:
+        """The address of messaging's database."""
+        return self.messaging_environment()["PARLEY_MESSAGING_DATABASE_URL"]
+
+    @property
+    def negotiation_database(self) -> str:
+        """The address of negotiation's database."""
+        return self.negotiation_environment()["PARLEY_NEGOTIATION_DATABASE_URL"]
+
     def messaging_environment(self) -> dict[str, str]:
         return {
             "PARLEY_MESSAGING_LISTEN": f"127.0.0.1:{self.messaging_port}",

@@ -1,0 +1,150 @@
+"""What the negotiation service has stored in the end, read from its tables."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+
+from messaging_service.operations import NEGOTIATION
+from negotiation_service.documents import load_deal, load_event
+from negotiation_service.entities import Deal, Offer
+from negotiation_service.events import Event
+from negotiation_service.tables import (
+    idempotency_keys,
+    offers,
+    service_events,
+    service_timers,
+    services,
+)
+from service_kit.database import open_engine
+from service_kit.positions import read_followed
+from tests.support.system import System
+
+# For timers that are due to fire, and for messaging to have heard of all that happened.
+_QUIET_SECONDS = 30.0
+_LOOK_SECONDS = 0.1
+# A timer that is due later than this will not fire before all is compared.
+_SOON_MS = 600_000
+
+
+class ServiceRow(NamedTuple):
+    """A row of services."""
+
+    conversation: str
+    provider: str
+    client: str
+    created_revision: int
+    created_at: int
+    revision: int
+    state: str
+    is_open: bool
+    deal: Deal
+
+
+class EventRow(NamedTuple):
+    """A row of service_events; `told` are those who may learn of it."""
+
+    revision: int
+    told: frozenset[str]
+    event: Event
+
+
+class KeyRow(NamedTuple):
+    """A row of idempotency_keys: the answer was the service after its event `seq`."""
+
+    revision: int
+    service: str
+    seq: int
+
+
+@dataclass(frozen=True)
+class Books:
+    """All rows: by service those of each in the order of their numbers, keys by actor and key."""
+
+    services: Mapping[str, ServiceRow] = field(default_factory=dict)
+    events: Mapping[str, Sequence[EventRow]] = field(default_factory=dict)
+    # Each with the revision that wrote it.
+    offers: Mapping[str, Sequence[tuple[int, Offer]]] = field(default_factory=dict)
+    timers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    keys: Mapping[tuple[str, str], KeyRow] = field(default_factory=dict)
+
+
+def read_books(url: str) -> Books:
+    """Read everything, as it stands at one moment."""
+    engine = open_engine(url, "reader")
+    try:
+        with engine.connect() as connection, connection.begin():
+            stored_offers = defaultdict(list)
+            for row in connection.execute(
+                select(offers).order_by(offers.c.service_id, offers.c.number)
+            ):
+                offer = Offer(row.number, row.price, row.by_id, row.note, row.created_at)
+                stored_offers[row.service_id].append((row.revision, offer))
+            events = defaultdict(list)
+            for row in connection.execute(
+                select(service_events).order_by(service_events.c.service_id, service_events.c.seq)
+            ):
+                told = frozenset({row.provider_id, row.client_id} - {None})
+                events[row.service_id].append(EventRow(row.revision, told, load_event(row.event)))
+            timers: dict[str, dict[str, int]] = defaultdict(dict)
+            for row in connection.execute(select(service_timers)):
+                timers[row.service_id][row.timer] = row.due_at
+            return Books(
+                {
+                    row.id: ServiceRow(
+                        row.conversation_id,
+                        row.provider_id,
+                        row.client_id,
+                        row.created_revision,
+                        row.created_at,
+                        row.revision,
+                        row.state,
+                        row.is_open,
+                        load_deal(row.deal),
+                    )
+                    for row in connection.execute(select(services))
+                },
+                events,
+                stored_offers,
+                timers,
+                {
+                    (row.actor_id, row.key): KeyRow(row.revision, row.service_id, row.seq)
+                    for row in connection.execute(select(idempotency_keys))
+                },
+            )
+    finally:
+        engine.dispose()
+
+
+async def quiet(system: System) -> None:
+    """Return when no timer is about to fire and messaging has followed all that happened. If that
+    takes too long, the checker finds what is missing.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_QUIET_SECONDS):
+            while not await asyncio.to_thread(_is_quiet, system):  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _is_quiet(system: System) -> bool:
+    engine = open_engine(system.negotiation_database, "reader")
+    try:
+        with engine.connect() as connection, connection.begin():
+            due_at = connection.scalar(select(func.min(service_timers.c.due_at)))
+            revision = connection.scalar(select(func.max(service_events.c.revision)))
+    finally:
+        engine.dispose()
+    if due_at is not None and due_at < time.time() * 1000 + _SOON_MS:
+        return False
+    engine = open_engine(system.messaging_database, "reader")
+    try:
+        with engine.connect() as connection, connection.begin():
+            followed = read_followed(connection, NEGOTIATION)
+    finally:
+        engine.dispose()
+    return revision is None or (followed is not None and followed.revision >= revision)

@@ -1,0 +1,131 @@
+"""What was recorded and what is stored, with all that several checks look up in them."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from negotiation_service.entities import Deal
+from negotiation_service.events import Cause, evolve
+from tests.crash.books import Books, EventRow
+from tests.crash.recording import (
+    Commanded,
+    Connected,
+    DeviceRecord,
+    Entry,
+    Event,
+    History,
+    Recording,
+    Resumed,
+    Sent,
+    Shown,
+)
+
+
+class Violation(NamedTuple):
+    """A promise that was broken, and where it shows."""
+
+    name: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.detail}"
+
+
+class Stage(NamedTuple):
+    """A service as its first events make it; and as each party may see it then."""
+
+    deal: Deal
+    views: dict[str, Shown]
+
+
+class Findings:
+    """A recording, a history and the books, with what several checks look up in them."""
+
+    def __init__(self, recording: Recording, history: History, books: Books) -> None:
+        self.recording = recording
+        self.history = history
+        self.books = books
+        # Each conversation as its first participant sees it; `views_agree` compares the others'.
+        self.entries: dict[str, list[Entry]] = {
+            conversation: next(iter(views.values())) for conversation, views in history.items()
+        }
+        self.at: dict[tuple[str, int], list[Entry]] = defaultdict(list)
+        self.place: dict[str, tuple[str, int]] = {}
+        for conversation, entries in self.entries.items():
+            for entry in entries:
+                self.at[conversation, entry.seq].append(entry)
+                self.place[entry.message] = (conversation, entry.seq)
+        # Who sent what under which key. Every key has a text, or a command, of its own.
+        self.texts: dict[str, tuple[str, str]] = {}
+        self.commands: dict[str, tuple[str, Commanded]] = {}
+        self.times_sent: Counter[str] = Counter()
+        # The devices that sent it.
+        self.senders: dict[str, set[str]] = defaultdict(set)
+        for name, record in recording.items():
+            for event in record.events:
+                if isinstance(event, Sent):
+                    self.texts[event.key] = (record.user, event.text)
+                elif isinstance(event, Commanded):
+                    self.commands[event.key] = (record.user, event)
+                else:
+                    continue
+                self.times_sent[event.key] += 1
+                self.senders[event.key].add(name)
+        # Of services whose events lead from nothing on; `events_are_dense` finds the others.
+        self.stages: dict[str, list[Stage]] = {
+            service: _stages(rows) for service, rows in books.events.items() if is_dense(rows)
+        }
+
+
+Check = Callable[[Findings], Iterator[Violation]]
+
+
+def is_dense(rows: Sequence[EventRow]) -> bool:
+    """Whether a service's events are all there: from its creation on, without a hole."""
+    seqs = [row.event.seq for row in rows]
+    return seqs == list(range(1, len(rows) + 1)) and rows[0].event.cause is Cause.CREATED
+
+
+def _stages(rows: Sequence[EventRow]) -> list[Stage]:
+    stages: list[Stage] = []
+    deal: Deal | None = None
+    for count, row in enumerate(rows, start=1):
+        deal = evolve(deal, row.event)
+        views = {}
+        for reader in deal.parties:
+            # Nobody may see from a number that the other has rated already.
+            known = sum(reader in one.told for one in rows[:count])
+            views[reader] = _view(deal, reader, count if deal.revealed_at is not None else known)
+        stages.append(Stage(deal, views))
+    return stages
+
+
+def _view(deal: Deal, reader: str, version: int) -> Shown:
+    mine, theirs = deal.note_of(reader), deal.note_of(deal.peer(reader))
+    return Shown(
+        deal.id,
+        deal.conversation,
+        version,
+        deal.state,
+        None if deal.offer is None else (deal.offer.number, deal.offer.price),
+        None if deal.agreed is None else (deal.agreed.version, deal.agreed.price),
+        None if mine is None else mine.score,
+        None if theirs is None or deal.revealed_at is None else theirs.score,
+    )
+
+
+def in_order(record: DeviceRecord) -> Iterator[tuple[Event, bool]]:
+    """What happened at a device, each with whether what is told has to be in order by then.
+
+    It does not while the device has yet to resume: what happens may come before what was missed.
+    """
+    ordered = first = True
+    for event in record.events:
+        match event:
+            case Connected(resumed):
+                # The first connection has missed nothing.
+                ordered, first = resumed or first, False
+            case Resumed(complete, asked):
+                # What even that could not bring is looked up, and not told.
+                ordered = complete or asked
+        yield event, ordered

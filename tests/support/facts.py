@@ -1,0 +1,49 @@
+"""What packets tell, for whoever keeps it: facts, places and services."""
+
+from typing import Any
+
+from tests.support.client import (
+    ALERT_NEW_MSG,
+    ERROR,
+    MSG_SEEN,
+    RETURN_CONVERSATIONS,
+    STATUS_MSG,
+    UPDATE_CONVERSATION_DATAS,
+    Packet,
+)
+
+
+def fact_of(packet: Packet) -> tuple[Any, ...] | None:
+    """What a packet tells that need not be told twice."""
+    d = packet["d"]
+    match packet["op"]:
+        case op if op == ALERT_NEW_MSG:
+            return ("message", d["conversation"], d["message"]["seq"])
+        case op if op == STATUS_MSG:
+            kind = "message" if d["status"] == "stored" else "delivered"
+            return (kind, d["conversation"], d["seq"])
+        case op if op == MSG_SEEN:
+            return ("seen", d["conversation"], d["reader"], d["seq"])
+        case op if op == UPDATE_CONVERSATION_DATAS and "re" not in packet:
+            return ("service", d["service"]["service"], d["cause"], d["service"]["version"])
+    return None
+
+
+def services_of(packet: Packet) -> list[Packet]:
+    """The services that a packet shows."""
+    d = packet["d"]
+    match packet["op"]:
+        case op if op == UPDATE_CONVERSATION_DATAS:
+            return [d["service"]]
+        case op if op == RETURN_CONVERSATIONS:
+            return [one["service"] for one in d["conversations"] if "service" in one]
+        case op if op == ERROR and "current" in d:
+            return [d["current"]]
+    return []
+
+
+def place_of(packet: Packet) -> tuple[str, int]:
+    """Where an alert belongs among those of its conversation; all else comes first."""
+    if packet["op"] != ALERT_NEW_MSG:
+        return ("", 0)
+    return (packet["d"]["conversation"], packet["d"]["message"]["seq"])
