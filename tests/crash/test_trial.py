@@ -1,4 +1,4 @@
-"""Parts are killed while people talk and bargain, again and again, and everyone has all of it once."""
+"""Parts are killed while people talk and bargain, and everyone has everything once."""
 
 import secrets
 import sqlite3
