@@ -5,7 +5,10 @@ import json
 import signal
 from typing import Any
 
+import grpc
 import pytest
+from parley.negotiation.v1 import negotiation_pb2 as pb
+from parley.negotiation.v1 import negotiation_pb2_grpc
 
 from tests.support.client import (
     ALERT_NEW_MSG,
@@ -296,6 +299,26 @@ async def test_a_sealed_note_is_in_no_packet_and_no_log(shared_deals: System, de
         if one["op"] == UPDATE_CONVERSATION_DATAS
     )
     assert secret not in shared_deals.logs()
+
+
+async def test_a_sealed_note_leaves_no_gap_among_the_numbers(
+    shared_deals: System, deal: Deal, bob: str
+) -> None:
+    """What happens after it is told to the other as if there was none, pushed and in history."""
+    await deal.agree()
+    await deal.complete()
+    before = (await deal.bob.told("completed"))["version"]
+    await deal.alice.do(NOTE_SUBMITTED, service=deal.service, score=1)
+    target = f"127.0.0.1:{shared_deals.negotiation_port}"
+    async with grpc.aio.insecure_channel(target) as channel:
+        await negotiation_pb2_grpc.NegotiationServiceStub(channel).PlaceHold(
+            pb.PlaceHoldRequest(service_id=deal.service, dispute="d1", opened_by=bob),
+            metadata=(("authorization", f"Bearer {shared_deals.credential}"),),
+        )
+    assert (await deal.bob.told("held"))["version"] == before + 1
+    event = (await deal.bob.event("held"))["event"]
+    # Not even in the number of the event in the service's own history.
+    assert before + 2 not in event.values()
 
 
 NAMES = {"service": "x", "conversation": "x"}
