@@ -11,6 +11,8 @@ with the one beside it: by ratios, milliseconds by differences.
   logins   connect with a token, get HELLO, close
   idle     memory and CPU of a socket on which nothing happens but PING
   slow     load beside sockets that never read and get their share of the messages
+  deals    deals from a proposal to the notes of both: commands a second, command to answer and to
+           what the other is told, CPU a command
   hops     from place to place, where the time of one message goes
 """
 
@@ -29,7 +31,7 @@ from typing import Any
 
 import uvloop
 
-from bench import alone, hops, idle, load, logins, traced
+from bench import alone, deals, hops, idle, load, logins, traced
 from bench.figures import Figure, table
 from bench.processes import DRIVER_CORE
 from bench.slow_readers import Beside, Second
@@ -118,6 +120,18 @@ class _Bench:
                 {str(second): column(second) for second in Second},
             )
 
+    def deals(self) -> None:
+        pairs = self._arguments.pairs
+        with parley(self._running, self._new_folder(), deals=True) as system:
+
+            def measure(number: int) -> list[Figure]:
+                return self._run(
+                    deals.measure(system, f"r{number}", pairs=pairs, seconds=self._seconds)
+                )
+
+            title = f"deals: {pairs} pairs, each one deal after the other"
+            self._report(title, {"parley": measure})
+
     def hops(self) -> None:
         def measure(number: int) -> list[Figure]:
             folder = self._new_folder()
@@ -175,6 +189,7 @@ _MEASUREMENTS: dict[str, Callable[[_Bench], None]] = {
     "logins": _Bench.logins,
     "idle": _Bench.idle,
     "slow": _Bench.slow,
+    "deals": _Bench.deals,
     "hops": _Bench.hops,
 }
 _KINDS = ("sqlite", "postgresql")
@@ -219,7 +234,7 @@ def _parse() -> argparse.Namespace:
     option("--rounds", 3, "rounds of each measurement")
     option("--seconds", 3, "seconds of a round, but of idle", float)
     option("--text", 40, "characters of a message's text")
-    option("--pairs", 50, "load, slow: pairs of people")
+    option("--pairs", 50, "load, slow, deals: pairs of people")
     option("--window", 16, "load, slow: messages in flight of each pair")
     option("--concurrency", 16, "logins: at the same time")
     option("--sockets", 2000, "idle: sockets")

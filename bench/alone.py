@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from bench.driver import Crowd, Person
+from bench.driver import Crowd, Person, Status
 from bench.figures import Figure, latencies
 from bench.load import WARM_UP_SECONDS, cpu_figures
 from bench.systems import System
@@ -18,8 +18,8 @@ class Writer(Person):
         self.stored = asyncio.Event()
         self.delivered = asyncio.Event()
 
-    def on_status(self, status: str) -> None:
-        if status == "stored":
+    def on_status(self, status: Status) -> None:
+        if status.status == "stored":
             self.stored_ns = time.perf_counter_ns()
             self.stored.set()
         else:

@@ -21,25 +21,44 @@ _UNREAD_BYTES = 4096
 class _Packet(msgspec.Struct):
     op: int
     d: msgspec.Raw = msgspec.Raw()
+    re: int | None = None
     cur: str | None = None
 
 
-class _Status(msgspec.Struct):
+class Status(msgspec.Struct):
+    """What a STATUS MSG says: "stored" or "delivered", and where."""
+
     status: str
+    conversation: str = ""
+
+
+class _Event(msgspec.Struct):
+    cause: str
 
 
 class _Message(msgspec.Struct):
     sender: str
-    text: str
+    text: str = ""
+    event: _Event | None = None
 
 
 class _Alert(msgspec.Struct):
     message: _Message
 
 
+class _Service(msgspec.Struct):
+    service: str
+
+
+class _Update(msgspec.Struct):
+    cause: str
+    service: _Service
+
+
 _decode = msgspec.json.Decoder(_Packet).decode
-_decode_status = msgspec.json.Decoder(_Status).decode
+_decode_status = msgspec.json.Decoder(Status).decode
 _decode_alert = msgspec.json.Decoder(_Alert).decode
+_decode_update = msgspec.json.Decoder(_Update).decode
 _encode = msgspec.json.encode
 
 
@@ -69,10 +88,16 @@ class Person(WSListener):
         packet = _decode(frame.get_payload_as_bytes())
         match packet.op:
             case 0x08:
-                self.on_status(_decode_status(packet.d).status)
+                self.on_status(_decode_status(packet.d))
             case 0x10:
                 message = _decode_alert(packet.d).message
-                self.on_alert(message.sender, message.text, packet.cur)
+                if message.event is None:
+                    self.on_alert(message.sender, message.text, packet.cur)
+                else:
+                    self.on_event(message.event.cause, packet.cur)
+            case 0xE0:
+                update = _decode_update(packet.d)
+                self.on_update(packet.re, update.cause, update.service.service)
             case 0x01:
                 self.confirm(packet.cur)
             case 0x03:
@@ -80,11 +105,17 @@ class Person(WSListener):
             case 0x04:
                 self.crowd.fail(f"{self.user} got an error: {bytes(packet.d).decode()}")
 
-    def on_status(self, status: str) -> None:
+    def on_status(self, status: Status) -> None:
         """STATUS MSG: "stored" for each message that was written, "delivered" now and then."""
 
     def on_alert(self, sender: str, text: str, cursor: str | None) -> None:
-        """ALERT NEW MSG."""
+        """ALERT NEW MSG of words."""
+
+    def on_event(self, cause: str, cursor: str | None) -> None:
+        """ALERT NEW MSG of what happened to a service."""
+
+    def on_update(self, re: int | None, cause: str, service: str) -> None:
+        """UPDATE CONVERSATION DATAS, as the answer to a packet or pushed."""
 
     def confirm(self, cursor: str | None) -> None:
         """Send PONG: everything up to the cursor has arrived."""
@@ -92,9 +123,14 @@ class Person(WSListener):
 
     def write(self, to: str, text: str) -> None:
         """Send CREATE MSG."""
+        self.ask(0x07, {"to": to, "text": text})
+
+    def ask(self, op: int, d: dict[str, object]) -> int:
+        """Send a packet with an idempotency key; returns its id."""
         self._sent += 1
-        d = {"to": to, "text": text, "idempotency_key": f"{self._key}-{self._sent}"}
-        self._send({"op": 0x07, "id": self._sent, "d": d})
+        d["idempotency_key"] = f"{self._key}-{self._sent}"
+        self._send({"op": op, "id": self._sent, "d": d})
+        return self._sent
 
     def _send(self, packet: object) -> None:
         self.transport.send(WSMsgType.TEXT, _encode(packet))

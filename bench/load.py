@@ -4,7 +4,7 @@ import asyncio
 import resource
 import time
 
-from bench.driver import Crowd, Person
+from bench.driver import Crowd, Person, Status
 from bench.figures import Figure, latencies
 from bench.systems import System
 
@@ -38,9 +38,9 @@ class _Talker(Person):
         self.counts = counts
         self.alerts = 0
 
-    def on_status(self, status: str) -> None:
+    def on_status(self, status: Status) -> None:
         # A "delivered" has no answer to wait for.
-        if status == "stored":
+        if status.status == "stored":
             self.counts.stored += 1
             if self.counts.going:
                 self.write_next()

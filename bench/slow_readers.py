@@ -8,7 +8,7 @@ from enum import StrEnum
 from picows import WSTransport
 
 from bench import load
-from bench.driver import Crowd, Person, small_socket
+from bench.driver import Crowd, Person, Status, small_socket
 from bench.figures import Figure
 from bench.processes import memory_kib
 from bench.systems import System
@@ -63,8 +63,8 @@ class _Filler(Person):
         if not self.in_flight:
             self.done.set()
 
-    def on_status(self, status: str) -> None:
-        if status == "stored":
+    def on_status(self, status: Status) -> None:
+        if status.status == "stored":
             self.in_flight -= 1
             self.fill()
 

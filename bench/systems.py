@@ -1,5 +1,6 @@
 """The systems that are measured, each started with its database on the server core."""
 
+import json
 import secrets
 import sqlite3
 import sys
@@ -116,12 +117,15 @@ def _end_of_log(part: Part) -> str:
     return "\n".join(part.read_log().splitlines()[-20:])
 
 
-def _wait_ready(url: str, part: Part) -> None:
+def _wait_ready(url: str, part: Part, *, deals: bool = False) -> None:
+    """Wait until this address says that all is ready, for `deals` also of negotiation."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:
             with urllib.request.urlopen(url) as response:  # noqa: S310 - our own address
-                if response.status == HTTPStatus.OK:
+                if response.status == HTTPStatus.OK and (
+                    not deals or json.load(response)["negotiation"]
+                ):
                     return
         except OSError:
             # Not yet: it does not listen, or it says that it is not ready.
@@ -132,44 +136,82 @@ def _wait_ready(url: str, part: Part) -> None:
 
 
 @contextmanager
-def parley(
-    running: Database, folder: Path, launcher: Sequence[str] = (), **environment: str
-) -> Iterator[System]:
-    """One messaging service and one edge, as docs/operations.md has them started by hand.
+def _service(
+    running: Database,
+    folder: Path,
+    name: str,
+    settings: Mapping[str, str],
+    launcher: Sequence[str] = (),
+) -> Iterator[int]:
+    """A service with a database of its own in `folder`, migrated and started; gives its process."""
+    folder.mkdir(exist_ok=True)
+    log = folder / f"{name}.log"
+    with running.create(folder, "sqlite") as address:
+        environment = {f"PARLEY_{name.upper()}_DATABASE_URL": address, **settings}
+        migration = Part("migration", [f"{name}_service", "migrate"], environment, log)
+        if migration.process.wait(_START_SECONDS) != 0:
+            raise RuntimeError(f"the migration failed:\n{_end_of_log(migration)}")
+        part = Part(name, [*launcher, f"{name}_service", "serve"], environment, log)
+        with _started(part) as process:
+            yield process
 
-    `launcher` is a module that runs them, if not they themselves; `environment` is for both.
+
+@contextmanager
+def parley(
+    running: Database,
+    folder: Path,
+    launcher: Sequence[str] = (),
+    *,
+    deals: bool = False,
+    **environment: str,
+) -> Iterator[System]:
+    """One messaging service and one edge, as docs/operations.md has them started by hand; for
+    `deals` a negotiation service as well.
+
+    `launcher` is a module that runs them, if not they themselves; `environment` is for all.
     """
-    key, credential = secrets.token_urlsafe(32), folder / "service.key"
-    credential.write_text(secrets.token_urlsafe(32))
+    key, credential = secrets.token_urlsafe(32), str(folder / "service.key")
+    Path(credential).write_text(secrets.token_urlsafe(32))
     (folder / "token.key").write_text(key)
-    target, port = f"127.0.0.1:{free_port()}", free_port()
+    messaging, negotiation = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    port = free_port()
     edge_settings = {
         "PARLEY_EDGE_PORT": str(port),
-        "PARLEY_EDGE_MESSAGING_TARGET": target,
-        "PARLEY_EDGE_CREDENTIAL_FILE": str(credential),
+        "PARLEY_EDGE_MESSAGING_TARGET": messaging,
+        "PARLEY_EDGE_CREDENTIAL_FILE": credential,
         "PARLEY_EDGE_TOKEN_SECRET_FILE": str(folder / "token.key"),
         **_NO_PACKET_LIMIT,
         **environment,
     }
     messaging_settings = {
-        "PARLEY_MESSAGING_LISTEN": target,
-        "PARLEY_MESSAGING_CREDENTIALS_FILE": str(credential),
+        "PARLEY_MESSAGING_LISTEN": messaging,
+        "PARLEY_MESSAGING_CREDENTIALS_FILE": credential,
         **environment,
     }
-    log = folder / "parley.log"
+    negotiation_settings = {
+        "PARLEY_NEGOTIATION_LISTEN": negotiation,
+        "PARLEY_NEGOTIATION_CREDENTIALS_FILE": credential,
+        "PARLEY_NEGOTIATION_MESSAGING_TARGET": messaging,
+        "PARLEY_NEGOTIATION_MESSAGING_CREDENTIAL_FILE": credential,
+        **environment,
+    }
+    if deals:
+        edge_settings["PARLEY_EDGE_NEGOTIATION_TARGET"] = negotiation
+        messaging_settings["PARLEY_MESSAGING_NEGOTIATION_TARGET"] = negotiation
+        messaging_settings["PARLEY_MESSAGING_NEGOTIATION_CREDENTIAL_FILE"] = credential
     with ExitStack() as stack:
         with on_core(SERVER_CORE):
-            address = stack.enter_context(running.create(folder, "sqlite"))
-            messaging_settings["PARLEY_MESSAGING_DATABASE_URL"] = address
-            migration = Part("migration", ["messaging_service", "migrate"], messaging_settings, log)
-            if migration.process.wait(_START_SECONDS) != 0:
-                raise RuntimeError(f"the migration failed:\n{_end_of_log(migration)}")
-            serve = [*launcher, "messaging_service", "serve"]
-            messaging = Part("messaging", serve, messaging_settings, log)
-            processes = {"messaging": stack.enter_context(_started(messaging))}
-            edge = Part("edge", [*launcher, "edge"], edge_settings, log)
+            processes = {}
+            if deals:
+                processes["negotiation"] = stack.enter_context(
+                    _service(running, folder / "negotiation", "negotiation", negotiation_settings)
+                )
+            processes["messaging"] = stack.enter_context(
+                _service(running, folder / "messaging", "messaging", messaging_settings, launcher)
+            )
+            edge = Part("edge", [*launcher, "edge"], edge_settings, folder / "edge.log")
             processes["edge"] = stack.enter_context(_started(edge))
-        _wait_ready(f"http://127.0.0.1:{port}/readyz", edge)
+        _wait_ready(f"http://127.0.0.1:{port}/readyz", edge, deals=deals)
         url = f"ws://127.0.0.1:{port}/ws"
         yield System("parley", url, key, {**processes, **running.processes}, tells_delivered=True)
 

@@ -37,6 +37,8 @@ def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         ("idle", "sqlite", "memory a socket, edge"),
         ("slow", "sqlite", "closed as too slow (4101)"),
         ("hops", "sqlite", "writer: COMMIT, to the disk"),
+        ("deals", "sqlite", "command to its event in the conversation, p99"),
+        ("deals", "postgresql", "CPU a command, postgresql"),
     ],
 )
 def test_a_measurement_gives_its_table(
