@@ -71,7 +71,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> Outcome:
 
 
 def main() -> int:
-    """Returns the exit code: 1 when a promise was broken, and then the logs are kept."""
+    """Returns the exit code: 1 when a promise was broken, and then all that tells of it is kept."""
     arguments = _arguments()
     folder = Path(tempfile.mkdtemp(prefix="parley-crash-"))
     failed = True
@@ -81,9 +81,12 @@ def main() -> int:
         for violation in outcome.violations[:_SHOWN_VIOLATIONS]:
             print(violation)
         failed = bool(outcome.violations)
+        if failed:
+            for name, record in outcome.recording.items():
+                (folder / f"{name}.txt").write_text("\n".join(map(str, record.events)))
     finally:
         if failed:
-            print(f"the logs are in {folder}")
+            print(f"the logs, and what each device sent and heard, are in {folder}")
         else:
             shutil.rmtree(folder)
     return int(failed)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from tests.crash.book_checks import BOOK_CHECKS
 from tests.crash.books import Books
 from tests.crash.deal_checks import DEAL_CHECKS
-from tests.crash.findings import Check, Findings, Violation, in_order
+from tests.crash.findings import Check, Findings, Order, Violation
 from tests.crash.recording import (
     Alerted,
     Answered,
@@ -143,8 +143,9 @@ def alerts_come_in_order(findings: Findings) -> Iterator[Violation]:
         own = {event.key for event in record.events if isinstance(event, Sent)}
         own_texts = {findings.texts[key] for key in own}
         known: set[tuple[str, int]] = set()
-        latest: dict[str, int] = defaultdict(int)
-        for event, ordered in in_order(record):
+        order = Order()
+        for event in record.events:
+            order.follow(event)
             match event:
                 case Stored(_, conversation, seq):
                     known.add((conversation, seq))
@@ -152,12 +153,10 @@ def alerts_come_in_order(findings: Findings) -> Iterator[Violation]:
                     known.add((conversation, entry.seq))
                 case Alerted(conversation, (seq, _, sender, text, _)):
                     new = (conversation, seq) not in known and (sender, text) not in own_texts
-                    if ordered and new and seq < latest[conversation]:
-                        after = _at((conversation, latest[conversation]))
-                        at = _at((conversation, seq))
-                        yield Violation("OUT OF ORDER", f"{name}: {at} after {after}")
+                    if new and order.is_behind(conversation, seq):
+                        yield Violation("OUT OF ORDER", f"{name}: {_at((conversation, seq))}")
                     known.add((conversation, seq))
-                    latest[conversation] = max(seq, latest[conversation])
+                    order.note(conversation, seq)
 
 
 def messages_keep_the_order_of_sending(findings: Findings) -> Iterator[Violation]:

@@ -8,7 +8,7 @@ from negotiation_service.events import Cause
 from negotiation_service.history import offer_of
 from tests.crash.book_checks import own_event
 from tests.crash.books import EventRow
-from tests.crash.findings import Check, Findings, Violation, in_order
+from tests.crash.findings import Check, Findings, Order, Violation
 from tests.crash.recording import (
     Answered,
     DeviceRecord,
@@ -150,16 +150,16 @@ def everyone_was_told(findings: Findings) -> Iterator[Violation]:
 def changes_come_in_order(findings: Findings) -> Iterator[Violation]:
     """A service never goes back in the eyes of a device, but for what is told twice."""
     for name, record in findings.recording.items():
-        latest: dict[str, int] = defaultdict(int)
         known: set[Updated] = set()
-        for event, ordered in in_order(record):
-            if not isinstance(event, Updated):
-                continue
-            service, version = event.shown.service, event.shown.version
-            if ordered and event not in known and version < latest[service]:
-                yield Violation("OUT OF ORDER", f"{name}: {event} after version {latest[service]}")
-            known.add(event)
-            latest[service] = max(version, latest[service])
+        order = Order()
+        for event in record.events:
+            order.follow(event)
+            if isinstance(event, Updated):
+                service, version = event.shown.service, event.shown.version
+                if event not in known and order.is_behind(service, version):
+                    yield Violation("OUT OF ORDER", f"{name}: {event}")
+                known.add(event)
+                order.note(service, version)
 
 
 # The conversations.

@@ -1,7 +1,7 @@
 """What was recorded and what is stored, with all that several checks look up in them."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 from negotiation_service.entities import Deal
@@ -10,7 +10,6 @@ from tests.crash.books import Books, EventRow
 from tests.crash.recording import (
     Commanded,
     Connected,
-    DeviceRecord,
     Entry,
     Event,
     History,
@@ -114,18 +113,37 @@ def _view(deal: Deal, reader: str, version: int) -> Shown:
     )
 
 
-def in_order(record: DeviceRecord) -> Iterator[tuple[Event, bool]]:
-    """What happened at a device, each with whether what is told has to be in order by then.
+class Order:
+    """How far a device was told, of each thing in ascending numbers.
 
-    It does not while the device has yet to resume: what happens may come before what was missed.
+    They need not ascend while the device has yet to resume: what happens may come before what was
+    missed. If it does not come to that, the next connection brings all of it again.
     """
-    ordered = first = True
-    for event in record.events:
+
+    def __init__(self) -> None:
+        self._ordered = self._first = True
+        self._latest: dict[Hashable, int] = defaultdict(int)
+        self._early: dict[Hashable, int] = defaultdict(int)
+
+    def follow(self, event: Event) -> None:
+        """Learn of a connection, or that it is resumed."""
         match event:
             case Connected(resumed):
                 # The first connection has missed nothing.
-                ordered, first = resumed or first, False
+                self._ordered, self._first = resumed or self._first, False
+                self._early.clear()
             case Resumed(complete, asked):
                 # What even that could not bring is looked up, and not told.
-                ordered = complete or asked
-        yield event, ordered
+                self._ordered = complete or asked
+                for thing, number in self._early.items():
+                    self._latest[thing] = max(number, self._latest[thing])
+                self._early.clear()
+
+    def is_behind(self, thing: Hashable, number: int) -> bool:
+        """Whether this comes too late."""
+        return self._ordered and number < self._latest[thing]
+
+    def note(self, thing: Hashable, number: int) -> None:
+        """The device was told this."""
+        told = self._latest if self._ordered else self._early
+        told[thing] = max(number, told[thing])
