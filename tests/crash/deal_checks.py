@@ -32,6 +32,7 @@ def answers_are_kept(findings: Findings) -> Iterator[Violation]:
     """
     first: dict[str, Answered] = {}
     for name, record in findings.recording.items():
+        refused: set[str] = set()
         for event in record.events:
             match event:
                 case Answered(key):
@@ -40,10 +41,14 @@ def answers_are_kept(findings: Findings) -> Iterator[Violation]:
                         yield Violation("DIFFERENT ANSWER", f"{key} of {name}")
                     elif event is before:
                         yield from _answer_is_kept(findings, name, record.user, event)
-                case Refused(key, _, retryable=False) if (record.user, key) in findings.books.keys:
-                    # From two devices at once, one may come too early and the other in time.
-                    if findings.senders[key] == {name}:
-                        yield Violation("DONE THOUGH REFUSED", f"{key} of {name}")
+                    # What came too early may come in time when it is sent again.
+                    refused.discard(key)
+                case Refused(key, _, retryable=False):
+                    refused.add(key)
+        for key in sorted(refused):
+            # Of two devices that send it, one may come too early and the other in time.
+            if (record.user, key) in findings.books.keys and findings.senders[key] == {name}:
+                yield Violation("DONE THOUGH REFUSED", f"{key} of {name}")
 
 
 def _answer_is_kept(
