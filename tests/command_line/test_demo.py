@@ -107,7 +107,7 @@ async def test_the_demo_goes_on_serving_and_two_people_chat(parley: Run, tmp_pat
     # Five messages, and six things that happened to the service.
     assert len(history) == 11
     assert any("my kitchen tap drips" in line for line in history)
-    assert any("#6 stored" in line for line in piped.lines)
+    assert any("#12 stored" in line for line in piped.lines)
 
     demo.signal(signal.SIGINT)
     assert (await demo.end())[0] == 0
