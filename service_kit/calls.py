@@ -2,12 +2,19 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 # For calls that reach no method; whoever has no credential could make up any name.
 _REFUSED = "refused"
+
+
+class ShuttingDown(Exception):  # noqa: N818, the name says what is the case
+    """This process takes no more requests."""
 
 
 class Method:
@@ -56,6 +63,8 @@ class Calls:
         gauge.set_function(lambda: float(self.under_way))
         self._idle = asyncio.Event()
         self._idle.set()
+        self._exchanges: set[asyncio.Task[Any]] = set()
+        self._ending = False
 
     def refused(self) -> None:
         """Count a call without the credential."""
@@ -76,3 +85,29 @@ class Calls:
     async def idle(self) -> None:
         """Return when no call is under way."""
         await self._idle.wait()
+
+    @contextmanager
+    def exchanging(self) -> Iterator[None]:
+        """Have this stream of requests and responses ended with the others.
+
+        Raises ShuttingDown when it was.
+        """
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a call runs in a task")
+        self._exchanges.add(task)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not self._ending:
+                raise
+            task.uncancel()
+            raise ShuttingDown from None
+        finally:
+            self._exchanges.discard(task)
+
+    def end_exchanges(self) -> None:
+        """End the streams that wait for their next request; nothing else would."""
+        self._ending = True
+        for task in self._exchanges:
+            task.cancel()
