@@ -67,6 +67,11 @@ def get_service(
     return deal if isinstance(deal, Refusal) else history.show(deal, actor, now, limits)
 
 
+def is_key_used(connection: Connection, actor: str, key: str) -> bool:
+    """Tell whether a command with this key has taken effect."""
+    return bool(storage.find_keys(connection, ((actor, key),)))
+
+
 def batch_get_services(
     connection: Connection, actor: str, conversations: Sequence[str], now: int, limits: Limits
 ) -> list[Snapshot] | Refusal:

@@ -164,9 +164,15 @@ async def test_what_is_not_found_there_is_not_found_here(
 
 
 async def test_a_deal_goes_on_without_messaging(client: Any, scripted: ScriptedMessaging) -> None:
-    """After the creation every command and read works although messaging answers nothing."""
-    shown = await client.create(conversation="c")
+    """After the creation every command and read works although messaging answers nothing, a resend
+    of the creation included.
+    """
+    creation = client.creation(conversation_id="c", idempotency_key="k")
+    created = await client.call("CreateService", creation)
+    shown = created.service
     scripted.hangs = True
+    again = await client.call("CreateService", creation)
+    assert (again.duplicate, again.service) == (True, shown)
     agreed = await client.accept("bob", await client.edit("ann", shown.id, 9_000, 1))
     await client.terminate("ann", agreed.id, "DELIVERED")
     await client.terminate("bob", agreed.id, "COMPLETED")

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, insert
 from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
-from negotiation_service import queries, storage
+from negotiation_service import queries, statements
 from negotiation_service.__main__ import SERVICE
 from negotiation_service.commands import FireTimers, PlaceHold, ResolveHold
 from negotiation_service.domain import timers
@@ -546,7 +546,7 @@ def test_changes_of_another_epoch_are_not_told(database: Database) -> None:
 # --- Statements and tables -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", storage.HOT_STATEMENTS)
+@pytest.mark.parametrize("name", statements.HOT_STATEMENTS)
 def test_hot_statements_search_by_an_index(engine: Engine, database: Database, name: str) -> None:
     """No hot statement scans a table or sorts; only the values given with it are walked through."""
     commands = [
@@ -555,7 +555,7 @@ def test_hot_statements_search_by_an_index(engine: Engine, database: Database, n
     ]
     database.run(CARRY_OUT, *commands)
     database.run(CARRY_OUT, *(ended(one.actor, one.service, "withdrawn") for one in commands[40:]))
-    statement = str(storage.HOT_STATEMENTS[name].compile(engine))
+    statement = str(statements.HOT_STATEMENTS[name].compile(engine))
     searches, bad = explain(engine, statement)
     assert searches
     assert bad == []
