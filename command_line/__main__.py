@@ -12,7 +12,8 @@ from typing import Annotated
 import typer
 
 from command_line import tokens
-from command_line.chat import Chat, Talk
+from command_line.chat import Chat
+from command_line.connection import Talk
 from command_line.console import CommandError, complain, say
 from command_line.folder import DataFolder
 from command_line.parts import SERVICES, Address
@@ -82,8 +83,8 @@ def up(
     The first start makes the folder and its secrets. The databases are brought up to date, the
     services and the edge are started as processes and waited for, and started again when they
     die. SIGINT and SIGTERM stop them in order, the edge first, with exit code 0; a
-    second Ctrl-C kills them at once. Settings of the parts (PARLEY_EDGE_..., PARLEY_MESSAGING_...)
-    are taken from the environment.
+    second Ctrl-C kills them at once. Settings of the parts (PARLEY_EDGE_..., PARLEY_MESSAGING_...,
+    PARLEY_NEGOTIATION_...) are taken from the environment.
 
     \b
     Examples:
@@ -117,10 +118,11 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the play.")] = False,
     log_level: Level = LogLevel.INFO,
 ) -> None:
-    """Play a conversation through the real socket, packet by packet.
+    """Play a conversation and a deal through the real socket, packet by packet.
 
     Starts everything as `parley up` does, in a fresh folder, then alice and bob connect and
-    write, one drops off and resumes. Each step is checked: exit code 1 when one does not come.
+    write, one drops off and resumes; they bargain about a service, which is delivered, completed
+    and rated. Each step is checked: exit code 1 when one does not come.
     Afterwards it goes on serving, so that you can join in.
 
     \b

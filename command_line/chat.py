@@ -1,60 +1,41 @@
-"""A conversation at the terminal: one person talks with one other through the real socket."""
+"""A conversation at the terminal: what is typed becomes messages and what commands send."""
 
 import asyncio
-import random
+import math
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from uuid import uuid4
 
-from command_line.client import (
-    Client,
-    DisconnectedError,
-    Packet,
-    RefusedError,
-    RejectedError,
-    Return,
-    how_to_return,
-)
-from command_line.console import CommandError
+from command_line.client import DisconnectedError, Packet, RejectedError
+from command_line.commands import BY_NAME, HELP, Command
+from command_line.connection import Connection, Talk
 from command_line.conversation import Conversation
 from command_line.lines import read_lines
 from command_line.packets import Opcode
-from command_line.screen import HELP, Screen
+from command_line.payloads import Payload, UsageError
+from command_line.screen import Screen
 
-FIRST_PAUSE = 0.25
-LONGEST_PAUSE = 15.0
-# A connection that ends sooner than this was no success: the next one waits longer.
-STEADY_AFTER = 5.0
-TRIES_TO_GREET = 3
-
-
-@dataclass(frozen=True)
-class Talk:
-    """Who talks with whom, about what, and where. `mint` makes a new token, where it can."""
-
-    me: str
-    peer: str
-    subject: str | None
-    url: str
-    token: str
-    mint: Callable[[], str] | None
+TRIES_OF_A_COMMAND = 5
+COMMAND = re.compile(r"/[a-z]+")
+# What a refusal means to a person; other ones speak for themselves.
+REFUSALS = {
+    "STALE_OFFER": "by now the offer on the table is another one",
+    "INVALID_STATE": "as the deal stands, this cannot be done",
+    "PERMISSION_DENIED": "this is not yours to do",
+}
 
 
 class Chat:
-    """The state of one conversation on the screen, over as many connections as it takes."""
+    """One conversation, its screen and its connection."""
 
     def __init__(self, talk: Talk, screen: Screen) -> None:
-        self._talk = talk
         self._screen = screen
-        self._token = talk.token
-        self._client: Client | None = None
-        self._connected = asyncio.Event()
-        self._cursor: str | None = None
         self._conversation = Conversation(talk.me, talk.peer, talk.subject, screen)
+        self._connection = Connection(talk, self._conversation, screen)
 
     async def run(self, descriptor: int) -> None:
         """Talks until /quit or the end of the input; CommandError when there is no way back in."""
-        staying = asyncio.create_task(self._stay_connected())
+        staying = asyncio.create_task(self._connection.run())
         typing = asyncio.create_task(self._take_input(descriptor))
         try:
             await asyncio.wait({staying, typing}, return_when=asyncio.FIRST_COMPLETED)
@@ -65,10 +46,11 @@ class Chat:
             await asyncio.gather(staying, typing, return_exceptions=True)
 
     async def _take_input(self, descriptor: int) -> None:
-        await self._connected.wait()
+        await self._connection.connected.wait()
         async for line in read_lines(descriptor):
-            match line.strip():
-                case "":
+            name, _, arguments = line.rstrip().partition(" ")
+            match name:
+                case "" if not line.strip():
                     self._screen.prompt()
                 case "/quit":
                     return
@@ -76,164 +58,80 @@ class Chat:
                     self._screen.notice(f"help\n{HELP}")
                 case "/typing":
                     await self._say_typing()
-                case command if command.startswith("/") and " " not in command:
-                    self._screen.notice(f"no such command: {command}; /help lists them")
+                case "/deal":
+                    await self._show_deal()
+                case _ if name in BY_NAME:
+                    await self._carry_out(BY_NAME[name], arguments.strip())
+                case _ if COMMAND.fullmatch(name):
+                    self._screen.notice(f"no such command: {name}; /help lists them")
                 case _:
                     await self._write(line)
 
     async def _write(self, text: str) -> None:
-        """Sends one message until it is stored or refused; its key makes every repeat harmless."""
+        """Sends one message until it is stored or refused."""
         message = {"text": text, "idempotency_key": uuid4().hex}
-        while True:
-            await self._connected.wait()
-            client = self._client
-            if client is None:
-                raise RuntimeError("connected without a client")
-            try:
-                reply = await client.ask(
-                    Opcode.CREATE_MSG, {**self._conversation.where(), **message}
-                )
-            except DisconnectedError:
-                self._connected.clear()
-            except TimeoutError:
-                self._screen.notice("no answer; connecting anew")
-                await client.drop()
-            except RejectedError as error:
-                if not error.retryable:
-                    self._screen.notice(f"not sent: {error}")
-                    return
-                self._screen.notice(f"not stored yet: {error}; trying again")
-                await asyncio.sleep(error.retry_after)
-            else:
-                self._conversation.stored(reply)
-                return
+        reply = await self._insist(
+            Opcode.CREATE_MSG, lambda: {**self._conversation.where(), **message}
+        )
+        if reply is not None:
+            self._conversation.stored(reply)
 
-    async def _say_typing(self) -> None:
-        if self._conversation.id is None or self._client is None:
-            self._screen.notice("there is no conversation yet; write something first")
-            return
+    async def _carry_out(self, command: Command, arguments: str) -> None:
+        """Sends what a command says about a deal until it is done or refused.
+
+        Without the service behind, it gives up after a while: messages can still be written.
+        """
         try:
-            await self._client.send(
-                Opcode.TYPING, {"conversation": self._conversation.id, "typing": True}
-            )
+            shown = self._conversation.shown_for(command)
+            payload = {**command.payload(shown, arguments), "idempotency_key": uuid4().hex}
+        except UsageError as error:
+            self._screen.notice(str(error))
+            return
+        reply = await self._insist(command.opcode, lambda: payload, TRIES_OF_A_COMMAND)
+        if reply is not None:
+            self._conversation.deals.happened(reply.data["service"], reply.data["cause"])
+
+    async def _insist(
+        self, opcode: Opcode, payload: Callable[[], Payload], tries: float = math.inf
+    ) -> Packet | None:
+        """Sends a packet until it is answered, or refused for good or this often for now.
+
+        When it was refused the screen says so, and there is no answer.
+        """
+        while True:
+            try:
+                return await self._connection.ask(opcode, payload)
+            except RejectedError as error:
+                tries -= 1
+                if not error.retryable:
+                    self._refused(error)
+                    return None
+                if tries <= 0:
+                    self._screen.notice(f"not done: {error}; try again later")
+                    return None
+                self._screen.notice(f"not done yet: {error}; trying again")
+                await asyncio.sleep(error.retry_after)
+
+    def _refused(self, error: RejectedError) -> None:
+        words = REFUSALS.get(error.packet.data["code"])
+        self._screen.notice(f"refused: {words} ({error})" if words else f"refused: {error}")
+        if "current" in error.packet.data:
+            self._conversation.deals.show(error.packet.data["current"])
+
+    async def _show_deal(self) -> None:
+        try:
+            await self._conversation.show_deal(self._connection.client)
         except DisconnectedError:
             self._screen.notice("not connected just now")
+        except (RejectedError, TimeoutError) as error:
+            self._screen.notice(f"the deal cannot be shown: {error}")
 
-    async def _stay_connected(self) -> None:
-        """Connects, follows the socket to its end, and comes back as its end says."""
-        loop = asyncio.get_running_loop()
-        pause = FIRST_PAUSE
-        greeted = False
-        refusals = 0
-        while True:
-            began = loop.time()
-            at_once = False
-            try:
-                await self._connect()
-                greeted, refusals = True, 0
-                at_once = await self._follow()
-            except RefusedError as error:
-                refusals += 1
-                self._may_return(error, refusals)
-            except (OSError, TimeoutError) as error:
-                if not greeted:
-                    raise CommandError(f"cannot reach {self._talk.url}: {error}") from error
-                self._screen.notice(f"cannot reach the server: {error}")
-            except RejectedError as error:
-                if not error.retryable:
-                    raise CommandError(f"the server refuses: {error}") from error
-                self._screen.notice(f"not ready: {error}")
-            except DisconnectedError as error:
-                at_once = self._after_close(error)
-            finally:
-                await self._leave()
-            steady = loop.time() - began >= STEADY_AFTER
-            pause = FIRST_PAUSE if steady else min(2 * pause, LONGEST_PAUSE)
-            if not (at_once and (steady or pause <= 2 * FIRST_PAUSE)):
-                # The jitter keeps many clients of one server from coming back in one wave.
-                await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311  # No secret.
-
-    async def _leave(self) -> None:
-        self._connected.clear()
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.close()
-            self._cursor = client.cursor
-
-    async def _connect(self) -> None:
-        client = self._client = await Client.open(self._talk.url, self._token, self._cursor)
-        hello = await client.next_push()
-        if hello.data.get("user") != self._talk.me:
-            raise CommandError(f"the token is {hello.data.get('user')}'s, not {self._talk.me}'s", 2)
-        complete = False
-        if self._cursor is not None:
-            complete = await self._resume(client, self._cursor, hello)
-        if not complete:
-            await self._conversation.show_history(client)
-        self._screen.notice(
-            f"connected to {self._talk.url} as {self._talk.me}, talking with {self._talk.peer}"
-        )
-        self._connected.set()
-
-    async def _resume(self, client: Client, cursor: str, hello: Packet) -> bool:
-        """Asks for what was missed; false when only the history can tell."""
+    async def _say_typing(self) -> None:
+        if self._conversation.id is None:
+            self._screen.notice("there is no conversation yet; write something first")
+            return
+        typing = {"conversation": self._conversation.id, "typing": True}
         try:
-            resumed = await client.ask(Opcode.RESUME, {"cur": cursor})
-        except RejectedError as error:
-            if error.retryable:
-                raise
-            self._screen.notice(f"cannot resume: {error}")
-            client.start_over(hello.data["cur"])
-            return False
-        return bool(resumed.data["complete"])
-
-    async def _follow(self) -> bool:
-        """Shows what is pushed until the server asks to leave; true: come back at once."""
-        client = self._client
-        if client is None:
-            raise RuntimeError("following without a client")
-        delay: float | None = None
-        try:
-            while True:
-                packet = await client.next_push()
-                if packet.opcode == Opcode.RECONNECT and delay is None:
-                    delay = float(packet.data["delay_ms"]) / 1000
-                    self._screen.notice(f"the server asks to come back in {delay:.1f} s")
-                    self._connected.clear()
-                    # What came before the end is still shown, since the cursor counts it.
-                    await client.close()
-                else:
-                    await self._conversation.take(client, packet)
+            await self._connection.client.send(Opcode.TYPING, typing)
         except DisconnectedError:
-            if delay is None:
-                raise
-        await asyncio.sleep(delay)
-        return True
-
-    def _after_close(self, error: DisconnectedError) -> bool:
-        """Acts on a close code; true: come back at once. CommandError: stay away."""
-        self._screen.notice(f"the connection ended: {error}")
-        match how_to_return(error.code):
-            case Return.NEVER:
-                raise CommandError(f"the server does not want us back: {error}")
-            case Return.NEW_TOKEN:
-                self._renew_token(str(error))
-                return True
-            case Return.AT_ONCE:
-                return True
-            case Return.LATER:
-                return False
-
-    def _may_return(self, error: RefusedError, refusals: int) -> None:
-        """Acts on a refused handshake; CommandError when trying again is no use."""
-        if error.status == 401 and refusals < TRIES_TO_GREET:
-            self._renew_token(str(error))
-        elif error.status not in {429, 502, 503, 504}:
-            raise CommandError(str(error))
-        else:
-            self._screen.notice(f"not let in: {error}")
-
-    def _renew_token(self, why: str) -> None:
-        if self._talk.mint is None:
-            raise CommandError(f"{why}; give a new token with --token")
-        self._token = self._talk.mint()
+            self._screen.notice("not connected just now")

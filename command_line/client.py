@@ -73,6 +73,7 @@ class RejectedError(Exception):
 
     def __init__(self, error: Packet) -> None:
         super().__init__(f"{error.data.get('code')}: {error.data.get('message')}")
+        self.packet = error
         self.retryable = bool(error.data.get("retryable"))
         self.retry_after = float(error.data.get("retry_after_ms") or 1000) / 1000
 

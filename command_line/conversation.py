@@ -5,10 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from command_line.client import Client, Packet
+from command_line.commands import Command
+from command_line.deals import Deals
 from command_line.packets import Opcode
+from command_line.payloads import UsageError
 from command_line.screen import Screen
+from command_line.wording import summary
 
 HISTORY = 50
+NO_DEALS_NOW = "deals cannot be shown just now"
 
 
 class Conversation:
@@ -20,6 +25,7 @@ class Conversation:
         self._peer = peer
         self._subject = subject
         self._screen = screen
+        self.deals = Deals(me, screen)
         # By number and not by the highest one: the reply to one's own message may overtake the
         # other one's message that was stored before it.
         self._shown: set[int] = set()
@@ -30,6 +36,12 @@ class Conversation:
             return {"conversation": self.id}
         subject = {} if self._subject is None else {"subject": self._subject}
         return {"to": self._peer, **subject}
+
+    def shown_for(self, command: Command) -> Mapping[str, Any]:
+        """What a command is about, as the screen last showed it; UsageError when there is none."""
+        if self.id is None:
+            raise UsageError("there is no conversation yet; write something first")
+        return {"conversation": self.id} if command.begins else self.deals.about(command)
 
     def stored(self, status: Packet) -> None:
         """Takes the answer to one's own message."""
@@ -52,6 +64,11 @@ class Conversation:
                 self._screen.notice(f"{self._peer} is typing")
             case Opcode.PRESENCE if data["user"] == self._peer:
                 self._show_presence(data)
+            case Opcode.UPDATE_CONVERSATION_DATAS:
+                await self._take_deal(client, data)
+            case Opcode.RESUMED if not data["complete"]:
+                # Nobody can say what was missed, as when a service was down for a while.
+                await self.show_history(client)
             case Opcode.ERROR:
                 self._screen.notice(f"error: {data.get('code')}: {data.get('message')}")
 
@@ -73,6 +90,20 @@ class Conversation:
             self._screen.mark(entry["peer_read_up_to"], f"seen by {self._peer}")
         if entry.get("presence"):
             self._show_presence(entry["presence"])
+        if "service" in entry:
+            self.deals.stands(entry["service"])
+        elif "negotiation" in entry["missing"]:
+            self._screen.notice(NO_DEALS_NOW)
+
+    async def show_deal(self, client: Client) -> None:
+        """Asks how the deal stands now, and shows all of it."""
+        entry = await self._find(client)
+        if entry is not None and "service" in entry:
+            self.deals.show(entry["service"], whole=True)
+        elif entry is not None and "negotiation" in entry["missing"]:
+            self._screen.notice(NO_DEALS_NOW)
+        else:
+            self._screen.notice("there is no deal to show; /offer or /request proposes one")
 
     def _show_presence(self, presence: Mapping[str, Any]) -> None:
         if presence["online"]:
@@ -84,14 +115,17 @@ class Conversation:
             self._screen.notice(f"{self._peer} is offline")
 
     async def _find(self, client: Client) -> dict[str, Any] | None:
-        """The conversation of these two about this subject, page by page; newest first."""
+        """The conversation of these two about this subject, page by page; newest first.
+
+        With it comes which services are `missing` in the list.
+        """
         page: dict[str, Any] = {}
         while True:
             reply = await client.ask(Opcode.ASK_CONVERSATIONS, {"limit": 100, **page})
             for entry in reply.data["conversations"]:
                 both = {self._me, self._peer} == set(entry["participants"])
                 if both and (entry.get("subject") or "") == (self._subject or ""):
-                    return dict(entry)
+                    return {**entry, "missing": reply.data.get("missing", ())}
             if not reply.data.get("next"):
                 return None
             page = {"page": reply.data["next"]}
@@ -105,6 +139,16 @@ class Conversation:
             self._screen.message(message, place="(another conversation) ")
         elif self._show(message):
             await self._mark_opened(client, message["seq"])
+
+    async def _take_deal(self, client: Client, update: Mapping[str, Any]) -> None:
+        service, cause = update["service"], update["cause"]
+        if self.id is None and {service["provider"], service["client"]} == {self._me, self._peer}:
+            # It may be of this conversation, whose first message is still to come.
+            await self.show_history(client)
+        if update["conversation"] == self.id:
+            self.deals.happened(service, cause)
+        else:
+            self._screen.deal(f"(another conversation) {summary(service, self._me, cause)}")
 
     def _show(self, message: Mapping[str, Any]) -> bool:
         """Shows a message unless it was shown before; whether it did."""

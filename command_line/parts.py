@@ -10,10 +10,14 @@ from command_line.folder import DataFolder
 from command_line.keeper import Part
 from command_line.probes import grpc_is_healthy, http_is_ready
 
-SERVICES = ("messaging",)
-"""In the order in which they start. The name of a service is that of its module, `<name>_service`,
-of its settings, `PARLEY_<NAME>_...`, of its database and log in the data folder, and of the edge's
-setting that says where it is."""
+SERVICES: Mapping[str, tuple[str, ...]] = {
+    "messaging": ("negotiation",),
+    "negotiation": ("messaging",),
+}
+"""Each service with those that it calls, in the order in which they start. None waits for another
+to be there: whom it calls may come later. The name of a service is that of its module,
+`<name>_service`, of its settings, `PARLEY_<NAME>_...`, of its database and log in the data folder,
+and of the settings of others that say where it is."""
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # Only compared.
 
@@ -54,25 +58,30 @@ def service_command(name: str, command: str) -> tuple[str, ...]:
     return python(f"{name}_service", command)
 
 
-def service_settings(name: str, folder: DataFolder, target: str, log_level: str) -> dict[str, str]:
+def service_settings(
+    name: str, folder: DataFolder, targets: Mapping[str, str], log_level: str
+) -> dict[str, str]:
     """What a service is told, for serving and for migrating alike."""
     settings = {
-        "LISTEN": target,
+        "LISTEN": targets[name],
         "DATABASE_URL": f"sqlite:///{folder.database(name)}",
         "CREDENTIALS_FILE": str(folder.service_credential),
         "LOG_LEVEL": log_level,
     }
+    for other in SERVICES[name]:
+        settings[f"{other.upper()}_TARGET"] = targets[other]
+        settings[f"{other.upper()}_CREDENTIAL_FILE"] = str(folder.service_credential)
     return {f"PARLEY_{name.upper()}_{setting}": value for setting, value in settings.items()}
 
 
-def service(name: str, folder: DataFolder, target: str, log_level: str) -> Part:
-    """A service on its database in the folder, at this loopback target."""
+def service(name: str, folder: DataFolder, targets: Mapping[str, str], log_level: str) -> Part:
+    """A service on its database in the folder, at its own of these loopback targets."""
     return Part(
         name=name,
         command=service_command(name, "serve"),
-        environment=environment(service_settings(name, folder, target, log_level)),
+        environment=environment(service_settings(name, folder, targets, log_level)),
         log=folder.log(name),
-        healthy=partial(grpc_is_healthy, target, folder.service_credential),
+        healthy=partial(grpc_is_healthy, targets[name], folder.service_credential),
     )
 
 

@@ -1,109 +1,17 @@
-"""The conversation that the demo plays through the real socket, and what each step must bring."""
+"""What the demo plays through the real socket, and what each step must bring."""
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
 from uuid import uuid4
 
-from command_line.client import (
-    Client,
-    Direction,
-    DisconnectedError,
-    Packet,
-    RefusedError,
-    RejectedError,
-)
+from command_line.client import DisconnectedError, Packet, RefusedError, RejectedError
 from command_line.console import CommandError
 from command_line.packets import Opcode
-from command_line.transcript import heading, line
+from command_line.person import Person, Say, must
+from command_line.play_deal import deal
+from command_line.transcript import heading
 
-SECONDS_PER_STEP = 10.0
 SUBJECT = "Kitchen tap"
-
-Say = Callable[[str], None]
-
-
-@dataclass
-class Person:
-    """Someone in the play: a name, tokens, and the socket while there is one."""
-
-    name: str
-    url: str
-    mint: Callable[[str], str]
-    say: Say
-    cursor: str | None = field(default=None, init=False)
-    _client: Client | None = field(default=None, init=False)
-
-    async def connect(self) -> None:
-        """Opens a socket with a fresh token; HELLO must greet this very person."""
-        self.say(f"{self.name:<5} => GET /ws  Authorization: Bearer [redacted]")
-        self._client = await Client.open(self.url, self.mint(self.name), self.cursor, self._show)
-        hello = await self.receive(Opcode.HELLO)
-        must(hello.data["user"] == self.name, f"HELLO greets {self.name}")
-
-    async def ask(self, opcode: Opcode, answer: Opcode, **data: Any) -> Packet:
-        """Sends a packet; its reply must be of this kind."""
-        try:
-            reply = await self._connected.ask(opcode, data, SECONDS_PER_STEP)
-        except TimeoutError as error:
-            raise self._missing(f"answer to {opcode.title}") from error
-        must(reply.opcode == answer, f"{answer.title} answers {opcode.title}")
-        return reply
-
-    async def tell(self, opcode: Opcode, **data: Any) -> None:
-        """Sends a packet that has no reply."""
-        await self._connected.send(opcode, data)
-
-    async def acknowledge(self) -> None:
-        """A PONG with the cursor."""
-        await self._connected.acknowledge()
-
-    async def receive(self, opcode: Opcode) -> Packet:
-        """The next pushed packet of this kind; others before it may pass."""
-        try:
-            async with asyncio.timeout(SECONDS_PER_STEP):
-                while True:
-                    packet = await self._connected.next_push()
-                    if packet.opcode == opcode:
-                        return packet
-                    if packet.opcode == Opcode.ERROR:
-                        raise RejectedError(packet)
-        except TimeoutError as error:
-            raise self._missing(opcode.title) from error
-
-    async def drop(self) -> None:
-        """Vanishes without a word; the cursor is kept, as an app keeps it on the device."""
-        self.cursor = self._connected.cursor
-        await self._connected.drop()
-        self._client = None
-        self.say(f"{self.name:<5} .. is gone")
-
-    async def leave(self) -> None:
-        """Closes the socket, if there is one."""
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
-
-    @property
-    def _connected(self) -> Client:
-        if self._client is None:
-            raise RuntimeError(f"{self.name} is not connected")
-        return self._client
-
-    def _show(self, direction: Direction, packet: Packet) -> None:
-        self.say(line(self.name, direction, packet))
-
-    def _missing(self, what: str) -> CommandError:
-        return CommandError(
-            f"the play failed: {self.name} got no {what} within {SECONDS_PER_STEP:.0f} s"
-        )
-
-
-def must(holds: bool, what: str) -> None:
-    """A step's expectation; CommandError when it does not hold."""
-    if not holds:
-        raise CommandError(f"the play failed: expected that {what}")
 
 
 async def play(url: str, mint: Callable[[str], str], say: Say) -> None:
@@ -114,6 +22,7 @@ async def play(url: str, mint: Callable[[str], str], say: Say) -> None:
         await answer(alice, bob, conversation, say)
         await away_and_back(alice, bob, conversation, say)
         await overview(alice, bob, conversation, say)
+        await deal(alice, bob, conversation, say)
     except (RefusedError, RejectedError, DisconnectedError, KeyError, OSError) as error:
         raise CommandError(f"the play failed: {type(error).__name__}: {error}") from error
     finally:

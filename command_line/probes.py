@@ -3,9 +3,12 @@
 import asyncio
 import errno
 import http.client
+import json
 import random
 import socket
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -41,12 +44,19 @@ def port_is_free(host: str, port: int) -> bool:
     return True
 
 
-def free_port(host: str = "127.0.0.1") -> int:
+def free_port(host: str) -> int:
     """A port on which nothing listens now."""
-    for port in random.SystemRandom().sample(LOOPBACK_PORTS, 100):
-        if port_is_free(host, port):
-            return port
-    raise CommandError(f"found no free port on {host}")
+    (port,) = free_ports(1, host)
+    return port
+
+
+def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
+    """As many different ports on which nothing listens now."""
+    candidates = random.SystemRandom().sample(LOOPBACK_PORTS, 100 + count)
+    found = list(islice((port for port in candidates if port_is_free(host, port)), count))
+    if len(found) < count:
+        raise CommandError(f"found no free port on {host}")
+    return found
 
 
 async def grpc_is_healthy(target: str, credential_file: Path) -> bool:
@@ -72,17 +82,25 @@ async def grpc_is_healthy(target: str, credential_file: Path) -> bool:
 
 
 async def http_is_ready(host: str, port: int) -> bool:
-    """Whether GET /readyz answers 200 there."""
-    return await asyncio.to_thread(_get_status, host, port, "/readyz") == 200
+    """Whether GET /readyz answers 200 there: new people can be served."""
+    return bool((await asyncio.to_thread(_get_readyz, host, port)).get("ready"))
 
 
-def _get_status(host: str, port: int, path: str) -> int | None:
+async def services_reached(host: str, port: int) -> set[str]:
+    """The services whose events reach the edge there; it is ready without some of them too."""
+    state = await asyncio.to_thread(_get_readyz, host, port)
+    return {name for name, reached in state.items() if reached is True}
+
+
+def _get_readyz(host: str, port: int) -> dict[str, Any]:
     connection = http.client.HTTPConnection(host, port, timeout=SECONDS_PER_PROBE)
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        # Not listening yet, or still busy: there is no status.
-        return None
+        connection.request("GET", "/readyz")
+        state: dict[str, Any] = json.load(connection.getresponse())
+    except (OSError, http.client.HTTPException, ValueError):
+        # Not listening yet, or still busy: nothing is known.
+        return {}
+    else:
+        return state
     finally:
         connection.close()

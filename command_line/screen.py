@@ -6,12 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from command_line.console import say
-
-HELP = """\
-  Type a line and press Enter to send it.
-  /typing   tell the other one that you are typing
-  /help     this
-  /quit     leave (so does Ctrl-D; Ctrl-C leaves at once)"""
+from command_line.wording import recorded
 
 
 def printable(text: str) -> str:
@@ -35,11 +30,22 @@ class Screen:
         self._show(f"-- {text}")
 
     def message(self, message: Mapping[str, Any], place: str = "") -> None:
-        """A message with its number and time; `place` says where, when it is elsewhere."""
-        sender = "me" if message["sender"] == self._me else printable(str(message["sender"]))
+        """A message with its number and time; `place` says where, when it is elsewhere.
+
+        One that records what happened to a deal has a star instead of who says it.
+        """
         at = datetime.fromisoformat(message["created_at"]).astimezone()
-        text = printable(str(message.get("text") or message.get("event") or ""))
-        self._show(f"#{message['seq']} {at:%H:%M} {place}{sender}: {text}")
+        if message["kind"] == "event":
+            said = f"* {recorded(message['event'], self._me)}"
+        else:
+            sender = "me" if message["sender"] == self._me else message["sender"]
+            said = f"{sender}: {message['text']}"
+        self._show(f"#{message['seq']} {at:%H:%M} {place}{printable(said)}")
+
+    def deal(self, *lines: str) -> None:
+        """What happened to a deal, or how it stands; what others wrote is in it."""
+        for number, line in enumerate(lines):
+            self._show(f"{'--' if number == 0 else '  '} {printable(line)}")
 
     def mark(self, seq: int, what: str) -> None:
         """What became of one's own messages up to this one."""

@@ -11,10 +11,11 @@ from command_line.folder import DataFolder
 from command_line.interruption import Interruption, interruption
 from command_line.keeper import spawn
 from command_line.parts import Address
-from command_line.probes import free_port, port_is_free
+from command_line.probes import free_ports, port_is_free, services_reached
 from command_line.supervisor import Supervisor
 
 MIGRATED_WITHIN = 600.0  # Seconds; a large database may be rewritten by a migration.
+REACHED_WITHIN = 15.0
 
 Play = Callable[[], Awaitable[None]]
 
@@ -27,7 +28,8 @@ async def migrate(folder: DataFolder, log_level: str) -> None:
 
 async def _migrate(name: str, folder: DataFolder, log_level: str) -> None:
     # Nothing listens while migrating, but the settings are checked as a whole.
-    settings = parts.service_settings(name, folder, "127.0.0.1:1", log_level)
+    nowhere = dict.fromkeys(parts.SERVICES, "127.0.0.1:1")
+    settings = parts.service_settings(name, folder, nowhere, log_level)
     log = folder.log(name)
     command = parts.service_command(name, "migrate")
     process = await spawn(command, parts.environment(settings), log)
@@ -120,8 +122,22 @@ async def start(
     """Migrates, then starts the services and last the edge; each is healthy before the next."""
     say("the databases are brought up to date")
     await migrate(folder, log_level)
-    targets: dict[str, str] = {}
+    ports = free_ports(len(parts.SERVICES))
+    targets = {name: f"127.0.0.1:{port}" for name, port in zip(parts.SERVICES, ports, strict=True)}
     for name in parts.SERVICES:
-        targets[name] = f"127.0.0.1:{free_port()}"
-        await supervisor.start(parts.service(name, folder, targets[name], log_level))
+        await supervisor.start(parts.service(name, folder, targets, log_level))
     await supervisor.start(parts.edge(folder, address, targets, log_level))
+    await _reach_all(address)
+
+
+async def _reach_all(address: Address) -> None:
+    """Waits until the edge has every service, without which it is ready as well; not for ever."""
+    host, port = address.reachable_host, address.port
+    missing = set(parts.SERVICES)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(REACHED_WITHIN):
+            # HTTP has no event to wait for.
+            while missing := missing - await services_reached(host, port):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+    for name in sorted(missing):
+        say(f"the edge does not reach {name} yet; everything else goes on")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from command_line.client import Direction, Packet
+from command_line.money import written_alone, written_amount
 from command_line.packets import Opcode, title
 
 LONGEST_STRING = 44
@@ -13,6 +14,12 @@ LONGEST_LIST = 1
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 SECRET_FIELDS = {"token"}
+# What a service's reader looks at first. The rest is in the packet all the same.
+SERVICE_FIELDS = (
+    *("service", "title", "state", "offer", "amendment", "agreed", "cancellation", "hold"),
+    *("ending", "settlement", "notes", "allowed_actions", "version"),
+)
+TIME_FIELDS = {"at", "created_at", "expires_at", "since"}
 WIDEST_NAME = max(len(opcode.title) for opcode in Opcode)
 
 
@@ -20,16 +27,42 @@ def shortened(value: Any, field: str = "") -> Any:
     """The value as short as it can be understood; tokens are left out.
 
     Ids keep their distinct end and times their hours; of a list's objects the first is shown.
+    Prices have their decimals, and of a service what matters first is shown.
     """
     if field in SECRET_FIELDS:
         return "[redacted]"
     if isinstance(value, Mapping):
+        if value.keys() == {"amount_minor", "currency"}:
+            return written_alone(value)
+        if "allowed_actions" in value:
+            value = shortened_service(value)
+        elif "cause" in value and "service" in value:
+            # What happened is read before all of what came of it.
+            value = {"cause": value["cause"], **value}
         return {name: shortened(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
         if len(value) <= LONGEST_LIST or not isinstance(value[0], Mapping):
             return [shortened(inner, field) for inner in value]
         return [shortened(value[0], field), f"… {len(value) - 1} more"]
     return shortened_string(value, field) if isinstance(value, str) else value
+
+
+def shortened_service(service: Mapping[str, Any]) -> dict[str, Any]:
+    """A service's part of `shortened`: without its times, and without what is empty."""
+    shown: dict[str, Any] = {}
+    for name in SERVICE_FIELDS:
+        value = service.get(name)
+        if name == "settlement" and value:
+            parts = {"provider": value["provider_minor"], "client": value["client_minor"]}
+            value = {
+                who: f"{written_amount(minor, service['exponent'])} {service['currency']}"
+                for who, minor in parts.items()
+            }
+        elif isinstance(value, Mapping):
+            value = {name: inner for name, inner in value.items() if name not in TIME_FIELDS}
+        if value:
+            shown[name] = value
+    return shown
 
 
 def shortened_string(text: str, field: str) -> str:
@@ -53,11 +86,14 @@ def compact(value: object) -> str:
 def line(who: str, direction: Direction, packet: Packet, width: int = 5) -> str:
     """One packet on one line; `#` marks the id of a packet, and in its reply the same one."""
     mark = packet.id if packet.id is not None else packet.re
+    data = shortened(packet.data)
+    if packet.opcode == Opcode.ERROR:
+        # The message is shown as it is: its id is to be found in the log.
+        data["message"] = packet.data.get("message")
     parts = [
         f"{who:<{width}} {direction} 0x{packet.opcode:02X} {title(packet.opcode):<{WIDEST_NAME}}",
         f"{'' if mark is None else f'#{mark}':<4}",
-        # An error is shown as it is: its id is to be found in the log.
-        compact(packet.data if packet.opcode == Opcode.ERROR else shortened(packet.data)),
+        compact(data),
     ]
     if packet.cursor is not None:
         parts.append(f"cur {shortened(packet.cursor, 'cur')}")

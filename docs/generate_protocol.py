@@ -59,8 +59,9 @@ PACKETS: Mapping[Op, str] = {
     " `complete` false, when such a one is back.",
     Op.RENEW_TOKEN: "Goes on with a later token of the same user. Answered by HELLO.",
     Op.RECONNECT: "Please leave, wait `delay_ms`, and come back; the socket is closed soon.",
-    Op.ALERT_NEW_MSG: "A new message, to its recipient and to the author's other sockets. `unread`"
-    " is the user's own count in that conversation.",
+    Op.ALERT_NEW_MSG: "A new message, to its recipient and to the author's other sockets; of kind"
+    ' "event" what happened to a service, to all sockets of both. `unread` is the user\'s own count'
+    " in that conversation.",
     Op.MSG_SEEN: "How far `reader` has read: `message` with `seq`, and everything before it. As an"
     " answer to OPENED CONVERSATION; pushed to the author, and to the reader's other sockets."
     " Always a message of the other: `seq` is 0 and `message` null while there is none.",

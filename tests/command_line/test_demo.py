@@ -31,12 +31,33 @@ async def test_the_demo_plays_a_conversation_and_shows_its_packets(
         ("bob  ", "<= 0x0D RESUMED"),
         ("bob  ", "<= 0x06 RETURN CONVERSATIONS"),
         ("bob  ", "<= 0x0B RETURN MESSAGES"),
+        ("alice", "=> 0xE1 SERVICE CREATED"),
+        ("bob  ", "<= 0xE0 UPDATE CONVERSATION DATAS"),
+        ("bob  ", "=> 0xE5 PRICE EDITED"),
+        ("alice", "=> 0xE6 NEGOTIATION END"),
+        ("alice", "<= 0x04 ERROR"),
+        ("bob  ", "=> 0xE4 SERVICE TERMINATED"),
+        ("alice", "=> 0xE2 NOTE SUBMITTED"),
+        ("bob  ", "=> 0xE2 NOTE SUBMITTED"),
     ):
         assert f"{who} {packet} " in shown
     assert "The play is over; every step came as expected." in demo.lines
     assert "eyJ" not in shown
     packets = [line for line in demo.lines if re.match(r"(alice|bob  ) (=>|<=) 0x", line)]
     assert len({line.index("{") for line in packets}) == 1
+    # Of the deal: prices have their decimals, and the stale accept is refused before the good one.
+    told = re.findall(r'<= 0xE0 .*?"cause": "(\w+)"', shown)
+    assert list(dict.fromkeys(told)) == [
+        *("created", "countered", "agreed", "delivered", "completed"),
+        *("note_submitted", "notes_revealed"),
+    ]
+    (refused,) = [line for line in packets if '"STALE_OFFER"' in line]
+    assert '"current": {' in refused
+    assert '"price": "120.50 EUR"' in refused
+    before, after = (packets[: packets.index(refused)], packets[packets.index(refused) :])
+    assert not any('"state": "agreed"' in line for line in before)
+    assert any('"state": "agreed"' in line for line in after)
+    assert "amount_minor" not in shown
     # The folder is a fresh one, below the folder one stands in.
     assert [path.name[:5] for path in (tmp_path / ".data").iterdir()] == ["demo-"]
 
@@ -83,12 +104,76 @@ async def test_the_demo_goes_on_serving_and_two_people_chat(parley: Run, tmp_pat
     piped.process.stdin.write_eof()
     assert await piped.end() == (0, "")
     history = [line for line in piped.lines if line.startswith("#")]
-    assert len(history) == 5
+    # Five messages, and six things that happened to the service.
+    assert len(history) == 11
     assert any("my kitchen tap drips" in line for line in history)
-    assert any("#6 stored" in line for line in piped.lines)
+    assert any("#12 stored" in line for line in piped.lines)
 
     demo.signal(signal.SIGINT)
     assert (await demo.end())[0] == 0
+
+
+async def test_two_people_do_all_of_a_deal_with_slash_commands(parley: Run, tmp_path: Path) -> None:
+    """Whatever one does is shown to both, with the price as it then is; so is a refusal."""
+    data = tmp_path / "data"
+    up = await parley("up", "--port", "0", "--data", str(data))
+    await up.until("Ctrl-C stops everything")
+    people = {}
+    for me, peer in (("alice", "bob"), ("bob", "alice")):
+        people[me] = await parley("chat", "--as", me, "--with", peer, "--data", str(data))
+        await people[me].until("connected to ws://")
+    people["alice"].write("Hello Bob")
+    await people["bob"].until("alice: Hello Bob")
+
+    async def act(who: str, typed: str, shown: str) -> None:
+        people[who].write(typed)
+        for name, screen in people.items():
+            await screen.until(re.sub(rf"\b{name}\b", "you", shown))
+
+    # One price after the other, until both name the same one; then amendments of it.
+    await act("bob", "/offer 120.50 EUR Repair -- It drips", '"Repair" proposed by bob: 120.50 EUR')
+    await act("alice", "/counter 90 It is old", "countered by alice: 90.00 EUR (offer 2")
+    await act("alice", "/counter 100", "revised by alice: 100.00 EUR (offer 3")
+    people["alice"].write("/accept")
+    await people["alice"].until("refused: this is not yours to do (PERMISSION_DENIED")
+    await act("bob", "/accept", "agreed: 100.00 EUR")
+    await act("bob", "/amend 110", "proposed by bob: 110.00 EUR instead of 100.00 EUR (offer 4")
+    await act("alice", "/accept", "amended: 110.00 EUR")
+    await act("bob", "/amend 500", "proposed by bob: 500.00 EUR instead of 110.00 EUR (offer 5")
+    await act("alice", "/decline", "amendment declined: 110.00 EUR")
+
+    # The work, which is not good at once, and the notes, which are revealed together.
+    await act("bob", "/deliver", "delivered by bob: 110.00 EUR")
+    await act("alice", "/reopen It still drips", "reopened by alice: 110.00 EUR")
+    await act("bob", "/deliver", "delivered by bob: 110.00 EUR")
+    await act("alice", "/complete", "completed by alice: 110.00 EUR for bob")
+    people["alice"].write("/rate 5 Punctual")
+    await people["alice"].until('your note: 5 of 5; "Punctual"')
+    people["bob"].write("/rate 4")
+    await people["alice"].until('your note: 5 of 5; "Punctual"; their note: 4 of 5')
+    await people["bob"].until('your note: 4 of 5; their note: 5 of 5; "Punctual"')
+
+    # Yen have no decimals, and dinars three; neither of these comes to an agreement.
+    await act("bob", "/offer 500 JPY Polish", '"Polish" proposed by bob: 500 JPY')
+    await act("alice", "/decline", "declined by alice")
+    await act("alice", "/request 1.5 KWD Lamp", '"Lamp" proposed by alice: 1.500 KWD')
+    await act("alice", "/withdraw", "withdrawn by alice")
+    # One that both give up.
+    await act("alice", "/request 10 EUR Sweep", '"Sweep" proposed by alice: 10.00 EUR')
+    await act("bob", "/accept", "agreed: 10.00 EUR")
+    await act("alice", "/cancel Rain", 'cancellation requested by alice: 10.00 EUR; "Rain"')
+    await act("bob", "/cancel", "cancelled by bob")
+
+    # Who comes later sees how the last one ended, and what there is to it.
+    people["bob"].write("/quit")
+    assert await people["bob"].end() == (0, "")
+    piped = await parley("chat", "--as", "bob", "--with", "alice", "--data", str(data))
+    piped.write("/deal")
+    assert piped.process.stdin is not None
+    piped.process.stdin.write_eof()
+    assert await piped.end() == (0, "")
+    assert sum(line.startswith('-- "Sweep" cancelled') for line in piped.lines) == 2
+    assert "   provider you, client alice" in piped.lines
 
 
 async def test_a_port_asked_for_and_taken_is_an_error(

@@ -24,14 +24,21 @@ def test_a_service_is_told_what_it_asks_for(name: str, tmp_path: Path) -> None:
     described = importlib.import_module(f"{name}_service.__main__").SERVICE
     assert described.name == name
     prefix = described.settings.model_config["env_prefix"]
-    part = service(name, DataFolder.at(tmp_path), "127.0.0.1:1", "info")
+    targets = {one: f"127.0.0.1:{number}" for number, one in enumerate(SERVICES, 1)}
+    part = service(name, DataFolder.at(tmp_path), targets, "info")
     told = {
         variable.removeprefix(prefix).lower()
         for variable in part.environment
         if variable.startswith(prefix)
     }
+    fields = described.settings.model_fields
     assert {"listen", "database_url", "credentials_file"} <= told
-    assert told <= described.settings.model_fields.keys()
+    assert {one for one, field in fields.items() if field.is_required()} <= told <= fields.keys()
+    assert part.environment[f"{prefix}LISTEN"] == targets[name]
+    asked = {one for one in SERVICES if f"{one}_target" in fields}
+    assert asked == set(SERVICES[name]), "it is told where those are whom it calls, and no others"
+    for other in asked:
+        assert part.environment[f"{prefix}{other.upper()}_TARGET"] == targets[other]
     assert f"{name}.sqlite3" in part.environment[f"{prefix}DATABASE_URL"]
     assert part.log.stem == name
 

@@ -47,5 +47,56 @@ def test_long_values_are_shortened_and_tokens_left_out() -> None:
 
 def test_a_packet_newer_than_the_table_is_shown_by_number() -> None:
     """A later server does not break an older client."""
-    assert title(0xE0) == "(unknown)"
-    assert "0xE0" in line("alice", "<=", Packet(0xE0, {}))
+    assert title(0x7F) == "(unknown)"
+    assert "0x7F" in line("alice", "<=", Packet(0x7F, {}))
+
+
+def test_a_service_is_shown_by_what_matters() -> None:
+    """Prices with their decimals and the actions in words; neither times nor what is empty."""
+    service = {
+        "service": "019ab3c2-0000-7000-8000-0000deadbeef",
+        "title": "Repair the kitchen tap",
+        "state": "completed",
+        "currency": "EUR",
+        "exponent": 2,
+        "agreed": {
+            "price": {"amount_minor": 11000, "currency": "EUR"},
+            "version": 1,
+            "at": "2026-11-23T11:31:38.004Z",
+        },
+        "settlement": {"provider_minor": 11000, "client_minor": 0},
+        "notes": {},
+        "deadlines": {"dispute": "2026-12-07T11:31:38.004Z"},
+        "allowed_actions": ["submit_note"],
+    }
+    changed = {"service": service, "cause": "completed"}
+    shown = line("alice", "<=", Packet(Opcode.UPDATE_CONVERSATION_DATAS, changed))
+    assert shown.endswith(
+        '{"cause": "completed", "service": {"service": "…deadbeef", '
+        '"title": "Repair the kitchen tap", "state": "completed", '
+        '"agreed": {"price": "110.00 EUR", "version": 1}, '
+        '"settlement": {"provider": "110.00 EUR", "client": "0.00 EUR"}, '
+        '"allowed_actions": ["submit_note"]}}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("currency", "shown"),
+    [("JPY", '"11000 JPY"'), ("KWD", '"11.000 KWD"'), ("??", '"11000 minor units of ??"')],
+)
+def test_a_price_has_the_decimals_of_its_currency(currency: str, shown: str) -> None:
+    """Also where the packet does not say how many; an unknown currency is shown as it came."""
+    price = {"amount_minor": 11000, "currency": currency}
+    assert shown in line("alice", "=>", Packet(Opcode.PRICE_EDITED, {"price": price}))
+
+
+def test_an_error_is_shown_whole_with_how_the_service_stands() -> None:
+    """Its message is not shortened, for an id in it is to be found in the log."""
+    error = {
+        "code": "STALE_OFFER",
+        "message": "m" * 100,
+        "current": {"state": "offered", "created_at": "now", "allowed_actions": ["accept"]},
+    }
+    shown = line("alice", "<=", Packet(Opcode.ERROR, error))
+    assert "m" * 100 in shown
+    assert '"current": {"state": "offered", "allowed_actions": ["accept"]}' in shown

@@ -1,4 +1,4 @@
-"""`parley up` for real: the messaging service and the edge as processes on a fresh folder."""
+"""`parley up` for real: the services and the edge as processes on a fresh folder."""
 
 import asyncio
 import json
@@ -53,18 +53,18 @@ async def test_up_serves_until_it_is_asked_to_stop(
     assert f"token alice --data {data}" in shown
     assert f"chat --as alice --with bob --data {data}" in shown
     parts = address(data)["parts"]
-    assert parts.keys() == {"messaging", "edge"}
+    assert list(parts) == ["messaging", "negotiation", "edge"]
 
     up.signal(number)
     code, error = await up.end()
     assert (code, error) == (0, "")
     stops = [line for line in up.lines if line.endswith(" stops")]
-    assert stops == ["edge stops", "messaging stops"]
+    assert stops == ["edge stops", "negotiation stops", "messaging stops"]
     assert not (data / "up.json").exists()
     for process in parts.values():
         with pytest.raises(ProcessLookupError):
             os.kill(process, 0)
-    for part in ("edge", "messaging"):
+    for part in parts:
         assert (data / "logs" / f"{part}.log").stat().st_size > 0
 
 
@@ -76,7 +76,8 @@ async def test_data_and_secret_outlive_a_restart(parley: Run, data: Path) -> Non
         assert any(line.startswith("made ") for line in up.lines) is made
         up.signal(signal.SIGTERM)
         assert (await up.end())[0] == 0
-    assert (data / "messaging.sqlite3").stat().st_size > 0
+    for name in ("messaging", "negotiation"):
+        assert (data / f"{name}.sqlite3").stat().st_size > 0
 
 
 async def test_a_taken_port_is_said_at_once(
@@ -112,7 +113,7 @@ async def test_a_folder_is_served_once(parley: Run, data: Path) -> None:
     assert (await up.end())[0] == 0
 
 
-@pytest.mark.parametrize("part", ["messaging", "edge"])
+@pytest.mark.parametrize("part", ["messaging", "negotiation", "edge"])
 async def test_a_killed_part_is_started_again(parley: Run, data: Path, part: str) -> None:
     """It is healthy again soon, under a new process id, and the edge is ready as before."""
     up = await parley("up", "--port", "0", "--data", str(data))
@@ -137,12 +138,15 @@ async def test_a_part_that_cannot_start_ends_everything(parley: Run, data: Path)
     assert "messaging stops" in up.lines
 
 
-async def test_migrate_makes_the_database(parley: Run, data: Path) -> None:
+async def test_migrate_makes_the_databases(parley: Run, data: Path) -> None:
     """And does nothing when repeated."""
     for _ in range(2):
         migrate = await parley("migrate", "--data", str(data))
         assert await migrate.end() == (0, "")
-        assert migrate.lines[-1] == f"{data / 'messaging.sqlite3'} is up to date"
+        assert migrate.lines == [
+            f"{data / 'messaging.sqlite3'} is up to date",
+            f"{data / 'negotiation.sqlite3'} is up to date",
+        ]
 
 
 async def test_a_host_of_another_machine_is_refused(parley: Run, data: Path) -> None:

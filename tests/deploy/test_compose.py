@@ -9,6 +9,7 @@ from sqlalchemy.engine import make_url
 
 from edge.settings import Settings as EdgeSettings
 from messaging_service.settings import MessagingSettings
+from negotiation_service.settings import NegotiationSettings
 from tests.support.compose import port_of, read_compose, secrets_of
 from tests.support.database_container import VARIABLES
 from tests.support.images import ROOT
@@ -21,6 +22,7 @@ SERVING = [name for name in SERVICES if not name.endswith("-migrate")]
 PARTS: dict[str, type[BaseSettings]] = {
     "edge": EdgeSettings,
     "messaging_service": MessagingSettings,
+    "negotiation_service": NegotiationSettings,
 }
 every_service = pytest.mark.parametrize("name", SERVICES)
 every_database = pytest.mark.parametrize("name", DATABASES)
@@ -116,13 +118,14 @@ def test_only_the_edge_is_published() -> None:
 @every_service
 def test_names_lead_to_services(name: str) -> None:
     """Whatever is addressed is a service that listens there and shares a network; no stranger is
-    in the network of a database.
+    in the network of a database. A migration is told what its service is told, and calls nobody.
     """
     service = SERVICES[name]
     for value in service["environment"].values():
         for other, port in re.findall(r"\b([a-z][a-z-]*):(\d+)\b", value):
             assert port_of(SERVICES[other]) == port
-            assert set(service["networks"]) & set(SERVICES[other]["networks"])
+            if name in SERVING or other in DATABASES:
+                assert set(service["networks"]) & set(SERVICES[other]["networks"])
     for network in set(service["networks"]) & set(DATABASES):
         assert name in {network, owner_of(network), f"{owner_of(network)}-migrate"}
 
@@ -207,6 +210,14 @@ def test_the_migration_runs_once_and_first(name: str) -> None:
     assert SERVICES["edge"]["depends_on"][owner_of(name)] == healthy
     for field in ("image", "environment", "secrets"):
         assert migration[field] == service[field]
+
+
+def test_no_service_waits_for_another() -> None:
+    """Each comes up by itself, whichever of them is away."""
+    services = {owner_of(name) for name in DATABASES}
+    for name in services:
+        assert SERVICES[name]["depends_on"].keys() == {f"{name}-migrate"}
+        assert SERVICES[f"{name}-migrate"]["depends_on"].keys() == {f"{name}-database"}
 
 
 def test_the_edge_may_open_as_many_files_as_it_takes_sockets() -> None:

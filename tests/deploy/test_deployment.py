@@ -1,5 +1,6 @@
 """docker-compose.yml runs, and docs/operations.md operates it: both word for word."""
 
+import asyncio
 import os
 import re
 import secrets
@@ -7,12 +8,23 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import jwt
 import psycopg
 import pytest
 
-from tests.support.client import ALERT_NEW_MSG, ASK_MESSAGES, RESUMED, Client
+from tests.support.client import (
+    ALERT_NEW_MSG,
+    ASK_CONVERSATIONS,
+    ASK_MESSAGES,
+    PRICE_EDITED,
+    RESUMED,
+    SERVICE_CREATED,
+    UPDATE_CONVERSATION_DATAS,
+    Client,
+)
 from tests.support.compose import Deployment, read_compose, secrets_of
 from tests.support.images import ROOT
 from tests.support.postgresql import Postgresql
@@ -88,6 +100,22 @@ async def connect(deployment: Deployment, user: str, resume: str | None = None) 
     return await Client.open(deployment.url, token, resume=resume)
 
 
+async def reaches_all(deployment: Deployment) -> None:
+    """The edge is ready when messaging delivers; wait until negotiation does as well."""
+    url = f"{deployment.url.replace('ws:', 'http:').removesuffix('/ws')}/readyz"
+    async with httpx.AsyncClient() as client, asyncio.timeout(30):
+        while not (await client.get(url)).json()["negotiation"]:  # noqa: ASYNC110  # No event.
+            await asyncio.sleep(0.1)
+
+
+async def propose(client: Client, conversation: str) -> dict[str, Any]:
+    """Propose a service at 120.50 euros, whose client one is."""
+    price = {"amount_minor": 12050, "currency": "EUR"}
+    service = {"conversation": conversation, "role": "client", "title": "Tap", "price": price}
+    proposed: dict[str, Any] = (await client.ask(SERVICE_CREATED, service))["d"]["service"]
+    return proposed
+
+
 def open_database(deployment: Deployment, password: str) -> psycopg.Connection:
     """Connect as another container would."""
     port = deployment.ports["messaging-database"][1]
@@ -102,11 +130,12 @@ def query(deployment: Deployment, statement: str) -> list[object]:
 
 
 def test_documented_secrets_are_all_and_each_its_own(secret_files: Path) -> None:
-    """What compose mounts is made, only a credential is in two files, and no commit takes them."""
+    """What compose mounts is made, each accepted credential is a caller's, no commit takes them."""
     values = {path.name: path.read_text() for path in secret_files.iterdir()}
     assert values.keys() == read_compose()["secrets"].keys()
-    assert values["edge_credential"] == values["accepted_credentials"]
-    assert len(set(values.values())) == len(values) - 1
+    credentials = [value for name, value in values.items() if name.endswith("_credential")]
+    assert values["accepted_credentials"] == "".join(credentials)
+    assert len(set(values.values())) == len(values)
     ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
     assert {"/secrets/", "/backups/"} <= set(ignored)
 
@@ -130,11 +159,15 @@ async def test_the_compose_file_runs(deployment: Deployment) -> None:
     before = {path for image in images for path in image.files()}
 
     deployment.start("edge")
-    started = ["messaging-database", "messaging-migrate", "messaging", "edge"]
+    names = ("messaging", "negotiation")
+    started = [f"{name}{what}" for name in names for what in ("-database", "-migrate", "")]
+    started.append("edge")
     assert list(deployment.processes) == started
-    assert deployment.processes["messaging-migrate"].returncode == 0
-    assert deployment.is_healthy("messaging")
+    for name in names:
+        assert deployment.processes[f"{name}-migrate"].returncode == 0
+        assert deployment.is_healthy(name)
     deployment.wait_healthy("edge")
+    await reaches_all(deployment)
 
     alice = await connect(deployment, "alice")
     bob = await connect(deployment, "bob")
@@ -143,11 +176,14 @@ async def test_the_compose_file_runs(deployment: Deployment) -> None:
     assert stored["status"] == "stored"
     assert alert["d"]["message"]["text"] == "Hello Bob"
     assert alert["d"]["message"]["seq"] == stored["seq"]
+    proposed = await propose(alice, stored["conversation"])
+    told = await bob.expect(UPDATE_CONVERSATION_DATAS)
+    assert told["d"]["service"]["service"] == proposed["service"]
     await alice.close()
     await bob.close()
 
     assert deployment.stop() == dict.fromkeys(reversed(started), 0)
-    for name in set(started) - {"messaging-migrate"}:
+    for name in (one for one in started if not one.endswith("-migrate")):
         assert not deployment.is_healthy(name)
     after = {path for image in images for path in image.files()}
     assert after == before, "something was written into what is read-only in a container"
@@ -195,7 +231,7 @@ async def test_an_update_and_another_password_keep_what_was_written(
 
     follow("**Update**", deployment)
     old = deployment.secret("messaging_database_password")
-    follow("**Another password for the database**", deployment)
+    follow("**Another password for a database**", deployment)
     new = deployment.secret("messaging_database_password")
     assert new != old
     open_database(deployment, new).close()
@@ -216,9 +252,13 @@ async def test_going_back_to_a_backup(deployment: Deployment) -> None:
     deployment.wait_healthy("edge")
     alice = await connect(deployment, "alice")
     kept = await alice.write("bob", "kept")
+    proposed = await propose(alice, kept["conversation"])
     follow("**Backup**", deployment)
     bob = await connect(deployment, "bob")
     await alice.write("bob", "lost")
+    revised = {"amount_minor": 10000, "currency": "EUR"}
+    edited = {"service": proposed["service"], "price": revised, "base_offer": 1}
+    assert (await alice.ask(PRICE_EDITED, edited))["d"]["service"]["offer"]["price"] == revised
     cursor = (await bob.expect(ALERT_NEW_MSG))["cur"]
     await alice.close()
     await bob.close()
@@ -230,5 +270,7 @@ async def test_going_back_to_a_backup(deployment: Deployment) -> None:
     assert (await bob.expect(RESUMED))["d"]["complete"] is False
     answer = await bob.ask(ASK_MESSAGES, {"conversation": kept["conversation"]})
     assert [message["text"] for message in answer["d"]["messages"]] == ["kept"]
+    (listed,) = (await bob.ask(ASK_CONVERSATIONS))["d"]["conversations"]
+    assert listed["service"]["offer"] == proposed["offer"]
     assert (await bob.write("alice", "and on"))["seq"] == 2
     await bob.close()

@@ -1,0 +1,67 @@
+"""The deals of one conversation as they were last shown on the screen, which commands are about."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from command_line import wording
+from command_line.commands import Command, choices
+from command_line.payloads import UsageError
+from command_line.screen import Screen
+
+Service = Mapping[str, Any]
+
+
+class Deals:
+    """Takes what is told of deals, by answers, pushes and lists in any order; shows what is new."""
+
+    def __init__(self, me: str, screen: Screen) -> None:
+        self._me = me
+        self._screen = screen
+        self._shown: dict[str, Service] = {}
+        # What was shown of each in its present version: an answer comes as a push as well, and one
+        # version may bring several things that happened at once.
+        self._causes: dict[str, set[str]] = {}
+
+    def happened(self, service: Service, cause: str) -> None:
+        """Shows what happened to a deal, unless it was shown or the screen knows a later state."""
+        identifier, version = service["service"], service["version"]
+        known = self._shown.get(identifier)
+        if known is not None and version <= known["version"]:
+            if version < known["version"] or cause in self._causes[identifier]:
+                return
+            self._causes[identifier].add(cause)
+        else:
+            self._causes[identifier] = {cause}
+        self._show(service, wording.summary(service, self._me, cause))
+
+    def stands(self, service: Service) -> None:
+        """Shows how a deal stands, unless the screen shows that or a later state already."""
+        known = self._shown.get(service["service"])
+        if known is None or known["version"] < service["version"]:
+            self.show(service)
+
+    def show(self, service: Service, *, whole: bool = False) -> None:
+        """Shows how a deal stands in any case, if asked with all that there is to it.
+
+        What is pushed may overtake an answer: the later state is shown then.
+        """
+        known = self._shown.get(service["service"])
+        if known is not None and known["version"] > service["version"]:
+            service = known
+        self._causes.setdefault(service["service"], set())
+        summary = wording.summary(service, self._me)
+        more = wording.details(service, self._me) if whole else ()
+        self._show(service, summary, *more)
+
+    def about(self, command: Command) -> Service:
+        """The deal that a command is about: the latest that allows it, or else the latest one."""
+        if not self._shown:
+            raise UsageError("there is no deal here yet; /offer or /request proposes one")
+        latest = sorted(self._shown.values(), key=lambda one: str(one["created_at"]), reverse=True)
+        allowing = (one for one in latest if set(command.actions) & set(one["allowed_actions"]))
+        return next(allowing, latest[0])
+
+    def _show(self, service: Service, *lines: str) -> None:
+        self._shown[service["service"]] = service
+        possible = choices(service)
+        self._screen.deal(*lines, *([f"you may: {possible}"] if possible else ()))
