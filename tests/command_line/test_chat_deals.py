@@ -104,16 +104,17 @@ async def test_a_command_gives_up_and_messages_go_on(
     async def step(connection: Connection) -> None:
         await connection.greet_with(AGREED)
         os.write(pipe[1], b"/deliver\nThe deals are down\n/quit\n")
-        for _ in range(5):
+        for wait in (1, 1, 60_000):
             asked = await connection.expect(Opcode.SERVICE_TERMINATED)
             keys.add(asked["d"]["idempotency_key"])
-            await connection.refuse(asked, "UNAVAILABLE", retryable=True, retry_after_ms=1)
+            await connection.refuse(asked, "UNAVAILABLE", retryable=True, retry_after_ms=wait)
         await connection.store()
         await connection.socket.wait_closed()
 
     await play_steps(step)
     assert len(keys) == 1
     shown = capsys.readouterr().out
+    assert shown.count("-- not done yet: UNAVAILABLE: the words of the server; trying again\n") == 2
     assert "-- not done: UNAVAILABLE: the words of the server; try again later\n" in shown
     assert "#1 stored" in shown
 

@@ -1,5 +1,7 @@
 """`parley demo` and `parley chat` for real, through the real socket."""
 
+import json
+import os
 import re
 import signal
 import socket
@@ -173,6 +175,31 @@ async def test_two_people_do_all_of_a_deal_with_slash_commands(parley: Run, tmp_
     assert await piped.end() == (0, "")
     assert sum(line.startswith('-- "Sweep" cancelled') for line in piped.lines) == 2
     assert "   provider you, client alice" in piped.lines
+
+
+async def test_a_command_outlives_the_death_of_its_service(parley: Run, tmp_path: Path) -> None:
+    """Typed while nothing answers, it is done once when the service is back; both are told."""
+    data = tmp_path / "data"
+    up = await parley("up", "--port", "0", "--data", str(data))
+    await up.until("Ctrl-C stops everything")
+    alice = await parley("chat", "--as", "alice", "--with", "bob", "--data", str(data))
+    bob = await parley("chat", "--as", "bob", "--with", "alice", "--data", str(data))
+    await bob.until("connected to ws://")
+    alice.write("Hello Bob")
+    await bob.until("alice: Hello Bob")
+
+    process = json.loads((data / "up.json").read_text())["parts"]["negotiation"]
+    os.kill(process, signal.SIGKILL)
+    await up.until("negotiation was killed by SIGKILL")
+    alice.write("/request 100 EUR Repair the tap")
+    await alice.until('"Repair the tap" proposed by you: 100.00 EUR')
+    # The edge follows the new process from where it was, or the chat asks for everything anew.
+    await bob.until("by alice: 100.00 EUR (offer 1")
+    bob.write("/accept")
+    await bob.until("agreed: 100.00 EUR")
+    alice.write("/quit")
+    assert (await alice.end())[0] == 0
+    assert sum("proposed by you" in line for line in alice.lines) == 1
 
 
 async def test_a_port_asked_for_and_taken_is_an_error(
