@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 from msgspec import inspect
 
+from docs import markers
 from edge.failures import CloseCode
 from edge.opcodes import OPCODES, Direction, Opcode
 from edge.packets import Op
@@ -58,8 +59,9 @@ PACKETS: Mapping[Op, str] = {
     " `complete` false, when such a one is back.",
     Op.RENEW_TOKEN: "Goes on with a later token of the same user. Answered by HELLO.",
     Op.RECONNECT: "Please leave, wait `delay_ms`, and come back; the socket is closed soon.",
-    Op.ALERT_NEW_MSG: "A new message, to its recipient and to the author's other sockets. `unread`"
-    " is the user's own count in that conversation.",
+    Op.ALERT_NEW_MSG: "A new message, to its recipient and to the author's other sockets; of kind"
+    ' "event" what happened to a service, to all sockets of both. `unread` is the user\'s own count'
+    " in that conversation.",
     Op.MSG_SEEN: "How far `reader` has read: `message` with `seq`, and everything before it. As an"
     " answer to OPENED CONVERSATION; pushed to the author, and to the reader's other sockets."
     " Always a message of the other: `seq` is 0 and `message` null while there is none.",
@@ -274,28 +276,9 @@ def closes() -> Iterator[str]:
 def generate(document: str) -> str:
     """The document with what stands between each pair of markers made anew."""
     for name, lines in (("packets", packets()), ("errors", errors()), ("closes", closes())):
-        begin, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->\n"
-        before, found_begin, rest = document.partition(begin)
-        _, found_end, after = rest.partition(end)
-        if not found_begin or not found_end:
-            raise ValueError(f"docs/protocol.md has lost the markers of {name}")
-        table = "\n".join(lines).strip()
-        document = f"{before}{begin}\n{table}\n\n{end}{after}"
+        document = markers.fill(document, name, lines)
     return document
 
 
-def main(arguments: list[str]) -> int:
-    """Returns the exit status: 1 when --check finds a difference."""
-    present = DOCUMENT.read_text("utf-8")
-    fresh = generate(present)
-    if fresh == present:
-        return 0
-    if "--check" in arguments:
-        sys.stderr.write("drift: docs/protocol.md; run `python docs/generate_protocol.py`\n")
-        return 1
-    DOCUMENT.write_text(fresh, "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(markers.run(DOCUMENT, generate, sys.argv[1:]))

@@ -256,7 +256,26 @@ class Error(Struct, frozen=True):
     current: Service | UnsetType = UNSET
 
 
+class ServiceEvent(Struct, frozen=True):
+    """What happened to a service: `number` is its place in the service's own history. `offer` and
+    `price` are those of the offer that it is about.
+    """
+
+    service: str
+    number: int
+    cause: str
+    state: str
+    title: str
+    at: str
+    by: str | UnsetType = UNSET
+    offer: int | UnsetType = UNSET
+    price: Money | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+
+
 class Message(Struct, frozen=True):
+    """With `text`, or of kind "event" with `event`; then `sender` is empty for what time did."""
+
     message: str
     conversation: str
     seq: int
@@ -264,6 +283,7 @@ class Message(Struct, frozen=True):
     kind: Literal["text", "event"]
     created_at: str
     text: str | UnsetType = UNSET
+    event: ServiceEvent | UnsetType = UNSET
 
 
 class PeerPresence(Struct, frozen=True):

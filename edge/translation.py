@@ -3,7 +3,16 @@
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.payloads import Conversation, Message, MsgSeen, PeerPresence, Presence, Service
+from edge.payloads import (
+    Conversation,
+    Message,
+    Money,
+    MsgSeen,
+    PeerPresence,
+    Presence,
+    Service,
+    ServiceEvent,
+)
 from edge.times import timestamp
 
 
@@ -14,14 +23,31 @@ def optional(value: str) -> str | UnsetType:
 
 def message_payload(message: pb.Message) -> Message:
     """A message as packets show it."""
+    is_event = message.kind == pb.MESSAGE_KIND_EVENT
     return Message(
         message=message.id,
         conversation=message.conversation_id,
         seq=message.seq,
         sender=message.sender,
-        kind="text",
-        text=message.text,
+        kind="event" if is_event else "text",
+        text=UNSET if is_event else message.text,
         created_at=timestamp(message.create_time),
+        event=_service_event(message.event) if is_event else UNSET,
+    )
+
+
+def _service_event(event: pb.ServiceEvent) -> ServiceEvent:
+    return ServiceEvent(
+        service=event.service_id,
+        number=event.number,
+        cause=event.cause,
+        state=event.state,
+        title=event.title,
+        at=timestamp(event.event_time),
+        by=optional(event.by),
+        offer=event.offer or UNSET,
+        price=Money(event.amount_minor, event.currency) if event.offer else UNSET,
+        reason=optional(event.reason),
     )
 
 

@@ -9,20 +9,26 @@ from parley.messaging.v1 import messaging_pb2, messaging_pb2_grpc
 
 from messaging_service import translation
 from messaging_service.failures import FAILURES
+from messaging_service.negotiation import follower
 from messaging_service.presence import PresenceKeeper
 from messaging_service.servicer import MessagingServicer
 from messaging_service.settings import MessagingSettings
+from service_kit.background import Work, background
 from service_kit.service import Resources, Service, main
 
 
 @asynccontextmanager
 async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[MessagingServicer]:
-    """Give what serves the calls; beside it runs who keeps presence."""
+    """Give what serves the calls; beside it runs who keeps presence and follows negotiation."""
     presence = PresenceKeeper(resources)
     resources.hub.observe(presence.observe)
+    works: dict[str, Work] = {}
+    if resources.settings.negotiation_target is not None:
+        works["negotiation"] = follower(resources, resources.settings.negotiation_target).run
     await presence.start()
     try:
-        yield MessagingServicer(resources, presence)
+        async with background(works, resources.registry):
+            yield MessagingServicer(resources, presence)
     finally:
         await presence.close()
 

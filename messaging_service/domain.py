@@ -52,8 +52,9 @@ class Limits:
 class Side(NamedTuple):
     """What a conversation holds for one participant.
 
-    `incoming_*`: how many messages of the other there are, and the seq of the newest. A watermark
-    stands at a message of the other; `read_count` is the incoming count there.
+    `incoming_*`: how many messages of the other there are, and the seq of the newest; what time did
+    to a service counts as the other's. A watermark stands at such a message; `read_count` is the
+    incoming count there.
     """
 
     user: str
@@ -127,6 +128,8 @@ class Message(NamedTuple):
 
 
 TEXT = "text"
+EVENT = "event"
+"""A message whose text is the document of what happened to a service (`service_events.py`)."""
 
 
 class MessageCreated(NamedTuple):
@@ -286,13 +289,17 @@ def add_message(
     idempotency_key: str | None,
     now: int,
     revision: int,
+    kind: str = TEXT,
 ) -> tuple[Conversation, Message]:
-    """Add what a participant says: the next seq, and one more incoming for the other."""
+    """Add what somebody says or did: the next seq, and one more incoming for all others.
+
+    What nobody did, for time did it, has no sender and is incoming for both.
+    """
     seq = conversation.last_seq + 1
     first, second = conversation.first, conversation.second
-    if sender == first.user:
+    if sender != second.user:
         second = Side(second.user, second.incoming_count + 1, seq, *second[3:])
-    else:
+    if sender != first.user:
         first = Side(first.user, first.incoming_count + 1, seq, *first[3:])
     identity = conversation[:4]
     changed = Conversation(*identity, revision, revision, seq, first, second)
@@ -301,7 +308,7 @@ def add_message(
         seq,
         message_id,
         sender,
-        TEXT,
+        kind,
         text,
         now,
         revision,

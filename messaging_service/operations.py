@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from uuid_utils import uuid7
 
-from messaging_service import domain, storage
+from messaging_service import domain, service_events, storage
 from messaging_service.domain import (
     HOUR,
     Conversation,
@@ -20,8 +20,14 @@ from messaging_service.domain import (
     Side,
     WatermarkMoved,
 )
+from messaging_service.service_events import ServiceEvent
+from service_kit.clock import Position
+from service_kit.positions import advance
 from service_kit.rules import Refusal, invalid
 from service_kit.writer import Transaction
+
+NEGOTIATION = "negotiation"
+"""The service that is followed, as its position is stored."""
 
 
 class CreateConversation(NamedTuple):
@@ -75,6 +81,13 @@ class Watermark(NamedTuple):
     message: Message | None
     marked_at: int
     moved: bool
+
+
+class ServiceEvents(NamedTuple):
+    """What one revision of negotiation has brought: a service's event with its conversation."""
+
+    position: Position
+    events: tuple[tuple[str, ServiceEvent], ...]
 
 
 class Changes:
@@ -266,6 +279,51 @@ def create_messages(
     return results
 
 
+def add_service_events(
+    transaction: Transaction, commands: Sequence[ServiceEvents]
+) -> list[list[ServiceEvent]]:
+    """Put what happened to services into the histories of their conversations, each once.
+
+    Gives for each command the events whose conversation is not known here.
+    """
+    connection = transaction.connection
+    # A revision that took effect before must not do so again.
+    fresh = [
+        command.events if advance(transaction, NEGOTIATION, command.position) else ()
+        for command in commands
+    ]
+    told = [one for events in fresh for one in events]
+    # Another epoch of negotiation is told from its beginning.
+    known = storage.find_keys(connection, [(event.by, event.key) for _, event in told])
+    found = storage.find_conversations(connection, [conversation for conversation, _ in told])
+    changes = Changes(transaction, found.values())
+    created: list[Message] = []
+    homeless: list[list[ServiceEvent]] = []
+    for events in fresh:
+        homeless.append([event for conversation, event in events if conversation not in found])
+        for conversation_id, event in events:
+            if conversation_id not in found or (event.by, event.key) in known:
+                continue
+            conversation, message = domain.add_message(
+                changes.by_id[conversation_id],
+                str(uuid7()),
+                event.by,
+                service_events.encode(event),
+                event.key,
+                transaction.now,
+                transaction.revision,
+                domain.EVENT,
+            )
+            changes.change(conversation)
+            created.append(message)
+            first, second = conversation.first, conversation.second
+            told_to = MessageCreated(message, (first.unread, second.unread), "")
+            transaction.emit((first.user, second.user), told_to)
+    changes.store()
+    storage.insert_messages(connection, created)
+    return homeless
+
+
 class _Kind(NamedTuple):
     """What differs between the two watermarks."""
 
@@ -349,7 +407,9 @@ def _mark(
         actor = one.mark.actor
         results.append(Watermark(one.conversation.id, actor, message, one.at, one.moved))
         if one.moved and message is not None:
-            recipients = (message.sender, actor) if kind.read else (message.sender,)
+            # Also where it stands at what time did, it covers what the other said before.
+            peer = one.conversation.peer(actor).user
+            recipients = (peer, actor) if kind.read else (peer,)
             event = WatermarkMoved(kind.read, actor, message, one.at, one.mark.origin)
             transaction.emit(recipients, event)
     return results

@@ -1,5 +1,6 @@
 """The settings of the messaging service, from `PARLEY_MESSAGING_*` in the environment."""
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -15,6 +16,10 @@ class MessagingSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="PARLEY_MESSAGING_")
 
     listen: str = Field("127.0.0.1:7101", pattern=r"^.+:\d{1,5}$")
+    # host:port of the negotiation service, and a file with a credential that it accepts. None: that
+    # service is not deployed, and nothing of it stands in the conversations.
+    negotiation_target: str | None = None
+    negotiation_credential_file: Path | None = None
     opening: Opening = Opening.ANYONE
     openings_per_hour: Count = 60
     text_limit: Count = 4_000

@@ -30,9 +30,11 @@ from service_kit.database import (
     give_values,
     given_rows,
 )
+from service_kit.positions import add_positions
 
 metadata = MetaData()
 add_clock(metadata)
+add_positions(metadata)
 
 _SIDE_NUMBERS = Side._fields[1:]
 

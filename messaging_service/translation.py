@@ -2,7 +2,7 @@
 
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from messaging_service import domain
+from messaging_service import domain, service_events
 from messaging_service.domain import MessageCreated, Presence, Typing, WatermarkMoved
 from messaging_service.operations import StoredMessage, Watermark
 from messaging_service.queries import ConversationView
@@ -10,7 +10,7 @@ from service_kit.changes import Change
 from service_kit.clock import Position
 from service_kit.servicer import timestamp
 
-_KINDS = {domain.TEXT: pb.MESSAGE_KIND_TEXT}
+_KINDS = {domain.TEXT: pb.MESSAGE_KIND_TEXT, domain.EVENT: pb.MESSAGE_KIND_EVENT}
 
 
 def position(given: Position) -> pb.Position:
@@ -27,14 +27,33 @@ def watch_response(
 
 def message(given: domain.Message) -> pb.Message:
     """Translate a message."""
+    is_event = given.kind == domain.EVENT
     return pb.Message(
         id=given.id,
         conversation_id=given.conversation_id,
         seq=given.seq,
         sender=given.sender,
         kind=_KINDS[given.kind],
-        text=given.text,
+        text="" if is_event else given.text,
         create_time=timestamp(given.created_at),
+        event=_service_event(given.text) if is_event else None,
+    )
+
+
+def _service_event(document: str) -> pb.ServiceEvent:
+    event = service_events.decode(document)
+    return pb.ServiceEvent(
+        service_id=event.service_id,
+        number=event.number,
+        cause=event.cause,
+        by=event.by,
+        event_time=timestamp(event.at),
+        state=event.state,
+        title=event.title,
+        offer=event.offer,
+        amount_minor=event.amount_minor,
+        currency=event.currency,
+        reason=event.reason,
     )
 
 
@@ -128,7 +147,7 @@ def _watermark_moved(given: WatermarkMoved) -> pb.WatermarkMoved:
         seq=at.seq,
         author=at.sender,
         message_create_time=timestamp(at.created_at),
-        idempotency_key=at.idempotency_key or "",
+        idempotency_key="" if at.kind == domain.EVENT else at.idempotency_key or "",
         mark_time=timestamp(given.marked_at),
         origin=given.origin,
     )

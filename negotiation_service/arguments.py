@@ -98,8 +98,8 @@ def _check_creation(command: CreateService, limits: Limits) -> Refusal | None:
         return conversation_not_found()
     if refusal := check_not_blank("title", command.title):
         return refusal
-    if command.offer_ttl_s is not None and not (
-        limits.min_offer_ttl <= command.offer_ttl_s * SECOND <= limits.max_offer_ttl
+    if command.offer_ttl_seconds is not None and not (
+        limits.min_offer_ttl <= command.offer_ttl_seconds * SECOND <= limits.max_offer_ttl
     ):
         shortest, longest = limits.min_offer_ttl // SECOND, limits.max_offer_ttl // SECOND
         return invalid("offer_ttl_seconds", f"is not one of {shortest} to {longest}")

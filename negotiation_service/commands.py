@@ -39,7 +39,7 @@ class CreateService:
     title: str
     price: Money
     description: str = ""
-    offer_ttl_s: int | None = None
+    offer_ttl_seconds: int | None = None
     idempotency_key: str = ""
 
 

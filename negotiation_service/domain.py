@@ -175,7 +175,7 @@ def _create(
             return replace(refusal, current=seen)
     peer = next(one for one in command.participants if one != command.actor)
     is_provider = command.role is Role.PROVIDER
-    ttl = command.offer_ttl_s
+    ttl = command.offer_ttl_seconds
     terms = Terms(
         conversation=command.conversation,
         provider=command.actor if is_provider else peer,

@@ -54,7 +54,7 @@ def in_currency(deal: Deal, command: EditPrice, _: Limits) -> Refusal | None:
 
 
 def names_live_offer(deal: Deal, command: EndNegotiation, _: Limits) -> Refusal | None:
-    """`offer`, and `price` if given, are those of the live offer"""
+    """`offer` and `price` are those of the live offer"""
     if deal.offer is None or command.offer != deal.offer.number:
         return _stale("this is not the live offer")
     if command.price is not None and command.price != (deal.offer.price, deal.currency):
@@ -109,7 +109,7 @@ def submissions_left(deal: Deal, command: SubmitNote, limits: Limits) -> Refusal
 
 
 def dispute_window_open(deal: Deal, _: Command, __: Limits) -> Refusal | None:
-    """within {dispute} of completion, unless a dispute has decided"""
+    """within {dispute} of completion, and no dispute has decided"""
     if deal.due_at(Timer.DISPUTE) is not None:
         return None
     return Refusal(Reason.INVALID_STATE, "it is too late to dispute this service")

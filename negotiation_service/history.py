@@ -7,7 +7,7 @@ from typing import NamedTuple
 from negotiation_service.entities import Deal, Note, Offer
 from negotiation_service.events import Cause, Event, Terms, replay
 from negotiation_service.limits import Limits
-from negotiation_service.views import INTERNAL, Snapshot, snapshot
+from negotiation_service.views import Snapshot, snapshot
 from service_kit.rules import Refusal
 
 
@@ -65,7 +65,7 @@ def read(deal: Deal, events: Sequence[Event], reader: str) -> list[Entry]:
 
 
 def tell(changed: ServiceChanged) -> Entry:
-    """Give an event as an internal service is told of it: with its number, without a note."""
+    """Give an event as a watcher of everything is told of it: counted as it is, without a note."""
     return Entry(changed.deal, changed.event, changed.event.seq, None)
 
 
@@ -84,7 +84,7 @@ def offer_made(event: Event) -> Offer | None:
 
 def _may_know(deal: Deal, event: Event, reader: str) -> bool:
     is_sealed = event.cause is Cause.NOTE_SUBMITTED and deal.revealed_at is None
-    return not is_sealed or reader in (event.by, INTERNAL)
+    return not is_sealed or reader == event.by
 
 
 def _note_for(event: Event, reader: str) -> Note | None:

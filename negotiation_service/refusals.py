@@ -1,12 +1,17 @@
-"""Why a command is refused."""
+"""Why a command is refused.
+
+The `current` of a refusal is the deal, for `views.snapshot` to show: it holds sealed notes.
+"""
 
 from enum import StrEnum
 
-from service_kit.rules import Refusal
+from service_kit.rules import INVALID_ARGUMENT, Refusal
 
 
 class Reason(StrEnum):
     """The names of refusals; part of the contract as ErrorInfo.reason."""
+
+    INVALID_ARGUMENT = INVALID_ARGUMENT
 
     # Unknown, and in the same words what one may not see.
     CONVERSATION_NOT_FOUND = "CONVERSATION_NOT_FOUND"

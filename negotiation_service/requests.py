@@ -47,7 +47,7 @@ def create_service(request: pb.CreateServiceRequest, service: str) -> CreateServ
         title=request.title,
         price=_price(request),
         description=request.description,
-        offer_ttl_s=request.offer_ttl_seconds or None,
+        offer_ttl_seconds=request.offer_ttl_seconds or None,
         idempotency_key=request.idempotency_key,
     )
 

@@ -31,6 +31,8 @@ PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
 if PROFILE == "nightly":
     hypothesis.settings.load_profile(PROFILE)
 
+# What the contract asks of a client.
+OPTIONS = (("grpc.max_metadata_size", 64 * 1024),)
 MESSAGING_SECRET = "what-messaging-accepts"
 
 
@@ -119,6 +121,13 @@ class Client:
         self.port = port
         self.stub: Any = negotiation_pb2_grpc.NegotiationServiceStub(channel)
         self.open_conversation = open_conversation
+
+    @asynccontextmanager
+    async def another(self) -> AsyncIterator["Client"]:
+        """Another client of the same service, on a connection of its own."""
+        options = (*OPTIONS, ("grpc.use_local_subchannel_pool", 1))
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{self.port}", options) as channel:
+            yield Client(channel, self.port, self.open_conversation)
 
     async def call(self, name: str, request: Any) -> Any:
         """Call the method of that name."""
@@ -225,10 +234,9 @@ def serve(settings: NegotiationSettings, messaging: str, open_conversation: Any)
     @asynccontextmanager
     async def start(**changes: Any) -> AsyncIterator[Client]:
         changed = settings.model_copy(update={"messaging_target": messaging, **changes})
-        options = (("grpc.max_metadata_size", 64 * 1024),)
         async with (
             running(SERVICE, changed) as port,
-            grpc.aio.insecure_channel(f"127.0.0.1:{port}", options) as channel,
+            grpc.aio.insecure_channel(f"127.0.0.1:{port}", OPTIONS) as channel,
         ):
             yield Client(channel, port, open_conversation)
 

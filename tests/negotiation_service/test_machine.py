@@ -162,10 +162,14 @@ class Negotiation(RuleBasedStateMachine):
         """Look at a new deal; `progress` lets it begin some steps along the shortest way."""
         self.deal = self.prompt = decision.deal
         self.events = list(decision.events)
-        self.done: list[tuple[int, Command]] = []
+        self.waiting = []
         peer = next(one for one in PARTIES if one != command.actor)
         pair = (command.actor, peer) if command.role is Role.PROVIDER else (peer, command.actor)
-        ttl = LIMITS.offer_ttl if command.offer_ttl_s is None else command.offer_ttl_s * 1_000
+        ttl = (
+            LIMITS.offer_ttl
+            if command.offer_ttl_seconds is None
+            else command.offer_ttl_seconds * 1_000
+        )
         self.model = Model(LIMITS, *pair, [command.price.amount_minor], [command.actor], ttl)
         self.told = {one: self.show(one) for one in PARTIES}
         self.go(PATHS[0][:progress], 0)
@@ -195,7 +199,6 @@ class Negotiation(RuleBasedStateMachine):
         self.events += result.events
         self.model.apply(command)
         if not isinstance(command, FireTimers):
-            self.done.append((self.now, command))
             self.keep_prompt(command)
         return result
 
@@ -292,7 +295,7 @@ class Negotiation(RuleBasedStateMachine):
     @rule(
         actor=st.sampled_from(ACTORS),
         outcome=st.sampled_from(NegotiationOutcome),
-        error=st.sampled_from([0, 0, 0, -1, 1]),
+        error=st.sampled_from([0, 0, 0, 0, 0, -1, 1]),
         price=st.sampled_from(PRICES),
         edits=st.booleans(),
     )
@@ -351,15 +354,29 @@ class Negotiation(RuleBasedStateMachine):
     def place_hold(self, dispute: str, opened_by: str) -> None:
         self.send(PlaceHold(self.deal.id, dispute, opened_by))
 
-    @precondition(lambda self: self.deal.disputes)
     @rule(
         data=st.data(),
         outcome=st.sampled_from([Outcome.RESUME, *Outcome, Outcome.SPLIT]),
         share=st.integers(0, 2),
         error=st.sampled_from([0, 0, -1, 1]),
+        time=st.sampled_from([0, HOUR, 40 * DAY, -HOUR]),
+        place=st.booleans(),
     )
-    def resolve_hold(self, data: st.DataObject, outcome: Outcome, share: int, error: int) -> None:
+    def resolve_hold(
+        self,
+        data: st.DataObject,
+        outcome: Outcome,
+        share: int,
+        error: int,
+        time: int,
+        *,
+        place: bool,
+    ) -> None:
         """Moderation decides; P7: what time was left when the hold was placed is left again."""
+        if place:
+            self.place_hold(f"d{self.deal.disputes + 1}", "bob")
+        if self.deal.hold:
+            self.move_clock(time)
         known = [one.dispute for one in self.deal.rulings]
         standing = [self.deal.hold.dispute] * 4 if self.deal.hold else []
         dispute = data.draw(st.sampled_from([*standing, *known, "d4"]))

@@ -222,7 +222,7 @@ def test_a_key_replays_the_first_answer(database: Database) -> None:
         proposed(key="k", amount=1),
         proposed(key="k", title="Another"),
         proposed(key="k", description="More"),
-        proposed(key="k", offer_ttl_s=3_600),
+        proposed(key="k", offer_ttl_seconds=3_600),
         edited("ann", "service", 10_000, 1, idempotency_key="k"),
         accepted("ann", "service", idempotency_key="k"),
         terminated("ann", "service", "delivered", idempotency_key="k"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -68,7 +69,7 @@ class Part:
 
 
 class System:
-    """One database, one messaging service, any number of edges."""
+    """One messaging service, perhaps one negotiation service, any number of edges."""
 
     def __init__(self, folder: Path, **messaging_settings: object) -> None:
         self.folder = folder
@@ -80,6 +81,10 @@ class System:
         self.messaging_settings = messaging_settings
         self.parts: list[Part] = []
         self.messaging: Part
+        # Settings of the negotiation service; None: there is none.
+        self.negotiation_settings: dict[str, object] | None = None
+        self.negotiation_port = free_port()
+        self.negotiation: Part
         self.edge_port = 0
 
     @property
@@ -91,6 +96,16 @@ class System:
             "PARLEY_MESSAGING_LISTEN": f"127.0.0.1:{self.messaging_port}",
             "PARLEY_MESSAGING_DATABASE_URL": f"sqlite:///{self.database}",
             "PARLEY_MESSAGING_CREDENTIALS_FILE": str(self.folder / "service.key"),
+            **(
+                {}
+                if self.negotiation_settings is None
+                else {
+                    "PARLEY_MESSAGING_NEGOTIATION_TARGET": f"127.0.0.1:{self.negotiation_port}",
+                    "PARLEY_MESSAGING_NEGOTIATION_CREDENTIAL_FILE": str(
+                        self.folder / "service.key"
+                    ),
+                }
+            ),
             **{
                 f"PARLEY_MESSAGING_{name.upper()}": str(value)
                 for name, value in self.messaging_settings.items()
@@ -108,12 +123,43 @@ class System:
         self.parts.append(self.messaging)
         return self.messaging
 
+    def negotiation_environment(self) -> dict[str, str]:
+        key = str(self.folder / "service.key")
+        return {
+            "PARLEY_NEGOTIATION_LISTEN": f"127.0.0.1:{self.negotiation_port}",
+            "PARLEY_NEGOTIATION_DATABASE_URL": f"sqlite:///{self.folder / 'negotiation.sqlite3'}",
+            "PARLEY_NEGOTIATION_CREDENTIALS_FILE": key,
+            "PARLEY_NEGOTIATION_MESSAGING_TARGET": f"127.0.0.1:{self.messaging_port}",
+            "PARLEY_NEGOTIATION_MESSAGING_CREDENTIAL_FILE": key,
+            **{
+                f"PARLEY_NEGOTIATION_{name.upper()}": str(value)
+                for name, value in (self.negotiation_settings or {}).items()
+            },
+        }
+
+    def start_negotiation(self) -> Part:
+        """Start it; messaging follows it, and edges dial it, if they are started later."""
+        self.negotiation_settings = self.negotiation_settings or {}
+        environment = self.negotiation_environment()
+        log = self.folder / "negotiation.log"
+        migrated = Part("migrate", ["negotiation_service", "migrate"], environment, log)
+        assert migrated.process.wait(_START_SECONDS) == 0, migrated.read_log()
+        command = ["negotiation_service", "serve"]
+        self.negotiation = Part("negotiation", command, environment, log, self.negotiation_port)
+        self.parts.append(self.negotiation)
+        return self.negotiation
+
     def start_edge(self, *, wait: bool = True, **settings: object) -> Part:
         """Start an edge; `edge_port` is its port from now on."""
         self.edge_port = free_port()
         environment = {
             "PARLEY_EDGE_PORT": str(self.edge_port),
             "PARLEY_EDGE_MESSAGING_TARGET": f"127.0.0.1:{self.messaging_port}",
+            **(
+                {}
+                if self.negotiation_settings is None
+                else {"PARLEY_EDGE_NEGOTIATION_TARGET": f"127.0.0.1:{self.negotiation_port}"}
+            ),
             "PARLEY_EDGE_CREDENTIAL_FILE": str(self.folder / "service.key"),
             "PARLEY_EDGE_TOKEN_SECRET_FILE": str(self.folder / "token.key"),
             # Tests pipeline thousands of packets; those of the limit set it themselves.
@@ -129,13 +175,19 @@ class System:
         return edge
 
     def wait_ready(self, edge: Part, status: int = 200) -> None:
-        """Return when /readyz answers with `status`."""
+        """Return when /readyz answers with `status`, for 200 also of the negotiation service."""
         deadline = time.monotonic() + _START_SECONDS
-        while (found := self.get("/readyz", edge.port)[0]) != status:
+        while (found := self._readiness(edge)) != status:
             assert edge.process.poll() is None, edge.read_log()
             assert time.monotonic() < deadline, f"/readyz answers {found}: {edge.read_log()}"
             # Nothing announces that a process listens.
             time.sleep(0.02)
+
+    def _readiness(self, edge: Part) -> int:
+        status, _, body = self.get("/readyz", edge.port)
+        if status == 200 and json.loads(body).get("negotiation") is False:
+            return 0
+        return status
 
     async def all_ready(self) -> None:
         """Return when everything that was started is in service."""

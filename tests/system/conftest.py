@@ -33,6 +33,19 @@ def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         system.close()
 
 
+@pytest.fixture(scope="session")
+def shared_deals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One system with negotiation for all tests that need no settings of their own."""
+    system = System(tmp_path_factory.mktemp("deals"), openings_per_hour=10_000)
+    try:
+        system.start_negotiation()
+        system.start_messaging()
+        system.start_edge()
+        yield system
+    finally:
+        system.close()
+
+
 @pytest.fixture
 def own_system(tmp_path: Path) -> Iterator[System]:
     """A system of the test's own, not started yet."""

@@ -29,11 +29,15 @@ class _MessageKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MessageKi
     DESCRIPTOR: _descriptor.EnumDescriptor
     MESSAGE_KIND_UNSPECIFIED: _MessageKind.ValueType  # 0
     MESSAGE_KIND_TEXT: _MessageKind.ValueType  # 1
+    MESSAGE_KIND_EVENT: _MessageKind.ValueType  # 2
+    """Something happened to a service of this conversation; it has its place among the words."""
 
 class MessageKind(_MessageKind, metaclass=_MessageKindEnumTypeWrapper): ...
 
 MESSAGE_KIND_UNSPECIFIED: MessageKind.ValueType  # 0
 MESSAGE_KIND_TEXT: MessageKind.ValueType  # 1
+MESSAGE_KIND_EVENT: MessageKind.ValueType  # 2
+"""Something happened to a service of this conversation; it has its place among the words."""
 Global___MessageKind: _TypeAlias = MessageKind  # noqa: Y015
 
 @_typing.final
@@ -63,6 +67,65 @@ class Position(_message.Message):
 Global___Position: _TypeAlias = Position  # noqa: Y015
 
 @_typing.final
+class ServiceEvent(_message.Message):
+    """What happened to a service of the conversation, as the negotiation service has told it. The notes
+    that people give one another are in none.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    EVENT_TIME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    OFFER_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    service_id: _builtins.str
+    number: _builtins.int
+    """Of the service's own history."""
+    cause: _builtins.str
+    """"created", "countered", "agreed", "delivered", ..."""
+    by: _builtins.str
+    """Empty for what time or moderation did."""
+    state: _builtins.str
+    """Where the service stood then: "offered", "agreed", ..."""
+    title: _builtins.str
+    offer: _builtins.int
+    """The number and price of the offer that it is about; 0 when it is about none."""
+    amount_minor: _builtins.int
+    currency: _builtins.str
+    reason: _builtins.str
+    @_builtins.property
+    def event_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        service_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        cause: _builtins.str = ...,
+        by: _builtins.str = ...,
+        event_time: _timestamp_pb2.Timestamp | None = ...,
+        state: _builtins.str = ...,
+        title: _builtins.str = ...,
+        offer: _builtins.int = ...,
+        amount_minor: _builtins.int = ...,
+        currency: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "by", b"by", "cause", b"cause", "currency", b"currency", "event_time", b"event_time", "number", b"number", "offer", b"offer", "reason", b"reason", "service_id", b"service_id", "state", b"state", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ServiceEvent: _TypeAlias = ServiceEvent  # noqa: Y015
+
+@_typing.final
 class Message(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -73,6 +136,7 @@ class Message(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     conversation_id: _builtins.str
     seq: _builtins.int
@@ -82,6 +146,10 @@ class Message(_message.Message):
     text: _builtins.str
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def event(self) -> Global___ServiceEvent:
+        """Of a message of kind EVENT, whose text is empty; its sender is who did it, if anybody."""
+
     def __init__(
         self,
         *,
@@ -92,10 +160,11 @@ class Message(_message.Message):
         kind: Global___MessageKind.ValueType = ...,
         text: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        event: Global___ServiceEvent | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "create_time", b"create_time", "id", b"id", "kind", b"kind", "sender", b"sender", "seq", b"seq", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "create_time", b"create_time", "event", b"event", "id", b"id", "kind", b"kind", "sender", b"sender", "seq", b"seq", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

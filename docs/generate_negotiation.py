@@ -1,0 +1,248 @@
+"""Writes the pictures and tables of docs/negotiation.md from the rules, or checks them.
+
+    python docs/generate_negotiation.py           writes them
+    python docs/generate_negotiation.py --check   fails when they are not what the code says
+
+They come from the table of transitions, the guards and the limits of negotiation_service. What a
+timer, a refusal or an action means stands here, in a sentence for each; one without a sentence is
+an error, so that none stays undocumented.
+"""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from docs import markers
+from negotiation_service.entities import FINAL, REMINDER_OF, Timer
+from negotiation_service.events import Cause
+from negotiation_service.guards import holds_dispute, notes_sealed
+from negotiation_service.limits import DAY, HOUR, MINUTE, Limits
+from negotiation_service.refusals import Reason
+from negotiation_service.transitions import TRANSITIONS, Step, Transition
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT = ROOT / "docs" / "negotiation.md"
+LIMITS = Limits({})
+
+PACKETS: Mapping[Step, str] = {
+    Step.CREATE: "0xE1",
+    Step.EDIT_PRICE: "0xE5",
+    Step.ACCEPT: "0xE6 agreed",
+    Step.DECLINE: "0xE6 declined",
+    Step.WITHDRAW: "0xE6 withdrawn",
+    Step.DELIVER: "0xE4 delivered",
+    Step.COMPLETE: "0xE4 completed",
+    Step.REOPEN: "0xE4 reopened",
+    Step.CANCEL: "0xE4 cancelled",
+    Step.SUBMIT_NOTE: "0xE2",
+    Step.PLACE_HOLD: "0xE3, PlaceHold",
+    Step.RESUME: "ResolveHold resume",
+    Step.DECIDE_COMPLETED: "ResolveHold completed",
+    Step.DECIDE_CANCELLED: "ResolveHold cancelled",
+    Step.DECIDE_SPLIT: "ResolveHold split",
+}
+
+TIMERS: Mapping[Timer, str] = {
+    Timer.OFFER: "The live offer is gone; while the state is offered, the deal is closed.",
+    Timer.DELIVERY: "Nobody delivered what was agreed: the deal is cancelled.",
+    Timer.COMPLETION: "The client has said nothing about the delivery: the deal is completed.",
+    Timer.CANCELLATION: "The other did not confirm: the request is gone.",
+    Timer.DISPUTE: "A completed deal can no longer be disputed.",
+    Timer.NOTES: "The notes that were given are revealed, and no more can be given.",
+}
+
+REFUSALS: Mapping[Reason, str] = {
+    Reason.INVALID_ARGUMENT: "An argument is missing or wrong; its field is named.",
+    Reason.CONVERSATION_NOT_FOUND: "It does not exist, or the actor takes no part in it.",
+    Reason.SERVICE_NOT_FOUND: "It does not exist, or the actor is no party of it.",
+    Reason.STALE_OFFER: "What the command names is not what lies on the table now.",
+    Reason.INVALID_STATE: "The state allows it to nobody.",
+    Reason.ON_HOLD: "A dispute freezes the deal.",
+    Reason.OPEN_SERVICE_EXISTS: "The conversation has a deal that has not ended.",
+    Reason.CANCELLATION_REQUESTED: "The actor has asked for the cancellation already.",
+    Reason.TOO_MANY_ROUNDS: "The price was edited as often as it may be.",
+    Reason.TOO_MANY_REOPENINGS: "The service was reopened as often as it may be.",
+    Reason.TOO_MANY_DISPUTES: "The service was disputed as often as it may be.",
+    Reason.TOO_MANY_SUBMISSIONS: "The note was submitted as often as it may be.",
+    Reason.OWN_OFFER: "One does not accept or decline one's own offer.",
+    Reason.OFFER_OF_THE_OTHER: "One does not withdraw the offer of the other.",
+    Reason.PROVIDER_ONLY: "Only the provider delivers.",
+    Reason.CLIENT_ONLY: "Only the client completes and reopens.",
+    Reason.HOLD_NOT_FOUND: "No hold of this dispute stands.",
+    Reason.DECIDED_OTHERWISE: "This dispute was decided before, with another outcome.",
+    Reason.IDEMPOTENCY_KEY_CONFLICT: "The actor has used this key for another command.",
+    Reason.MESSAGING_UNAVAILABLE: "Who takes part in the conversation can not be asked now.",
+}
+
+BOUNDS: Mapping[str, str] = {
+    "max_price": "the highest price, in minor units",
+    "rounds": "price edits before the agreement",
+    "amendments": "prices proposed after it",
+    "reopenings": "times that a client sends the work back",
+    "disputes": "disputes of a deal",
+    "submissions": "submissions of a note, edits counted",
+    "title": "characters of a title",
+    "description": "characters of a description",
+    "offer_note": "characters that go with a price",
+    "reason": "characters of a reason",
+    "comment": "characters of a note's comment",
+    "min_offer_ttl": "the shortest life of an offer",
+    "max_offer_ttl": "the longest life of an offer",
+}
+DURATIONS = {*Timer, "offer_ttl", "min_offer_ttl", "max_offer_ttl"}
+
+# What has a picture of its own, or none; everything else is in that of the deal.
+ASIDE = {
+    Cause.HELD,
+    Cause.RESUMED,
+    Cause.NOTE_SUBMITTED,
+    Cause.NOTES_REVEALED,
+    Cause.DISPUTE_WINDOW_CLOSED,
+    Cause.REMINDER,
+}
+
+
+def limit(name: str) -> str:
+    """The default of a limit, as people say it."""
+    value = int(getattr(LIMITS, name))
+    if name not in DURATIONS:
+        return f"{value:,}"
+    for unit, word in ((DAY, "days"), (HOUR, "h"), (MINUTE, "min")):
+        if value % unit == 0 and value > 2 * unit:
+            return f"{value // unit} {word}"
+    raise ValueError(f"no words for {name}, {value} ms")
+
+
+DEFAULTS = {field.name: limit(field.name) for field in fields(Limits) if field.name != "currencies"}
+
+
+def states(row: Transition) -> Iterator[tuple[str, str]]:
+    """From where to where a row leads; `[*]` is where there is no deal yet."""
+    for source in row.sources or ("[*]",):
+        yield str(source), str(row.target or source)
+
+
+def deal_picture() -> Iterator[str]:
+    """The states of the deal; what leads from one to the same other shares an arrow."""
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for row in TRANSITIONS:
+        for ends in states(row) if row.cause not in ASIDE else ():
+            names = arrows.setdefault(ends, [])
+            names += [str(row.cause)] if row.cause not in names else []
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    for (source, target), names in arrows.items():
+        yield f"    {source} --> {target}: {'<br/>'.join(names)}"
+    for state in sorted(FINAL):
+        yield f"    {state} --> [*]"
+    yield "```"
+
+
+def causes(holds: Callable[[Transition], bool]) -> str:
+    """As what the rows are told of which something holds."""
+    return "<br/>".join(dict.fromkeys(str(row.cause) for row in TRANSITIONS if holds(row)))
+
+
+def region_pictures() -> Iterator[str]:
+    """The hold and the notes, each beside the deal."""
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    yield "    state Hold {"
+    yield "        [*] --> free"
+    yield f"        free --> held: {causes(lambda row: row.step is Step.PLACE_HOLD)}"
+    yield f"        held --> free: {causes(lambda row: holds_dispute in row.guards)}"
+    yield "    }"
+    yield "    state Review {"
+    yield f"        [*] --> sealed: {causes(lambda row: Timer.NOTES in row.starts)}"
+    yield f"        sealed --> sealed: {causes(lambda row: notes_sealed in row.guards)}"
+    yield f"        sealed --> revealed: {causes(lambda row: row.step is Timer.NOTES)}"
+    yield "    }"
+    yield "```"
+
+
+def rows() -> Iterator[str]:
+    """The table of transitions, in its order."""
+    yield "| from | to | who | by | if | told as | starts |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in TRANSITIONS:
+        ends = list(states(row))
+        source = ", ".join(source for source, _ in ends).replace("[*]", "-")
+        target = str(row.target or "stays")
+        by = f"timer {row.step}" if isinstance(row.step, Timer) else PACKETS[row.step]
+        conditions = "; ".join((guard.__doc__ or "").format_map(DEFAULTS) for guard in row.guards)
+        starts = ", ".join(row.starts)
+        cells = (source, target, row.who, by, conditions, row.cause, starts)
+        yield f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
+
+
+def actions() -> Iterator[str]:
+    """What `allowed_actions` may name, with the packet that does it."""
+    packets: dict[str, list[str]] = {}
+    for row in TRANSITIONS:
+        if row.action and isinstance(row.step, Step):
+            packet = PACKETS[row.step].partition(",")[0]
+            packets[row.action] = sorted({packet, *packets.get(row.action, [])})
+    yield "| action | packet |"
+    yield "|---|---|"
+    for action, named in packets.items():
+        yield f"| `{action}` | {', '.join(named)} |"
+
+
+def timers() -> Iterator[str]:
+    """Each timer with its default, what starts it, what it does, and its reminder."""
+    yield "| timer | runs | starts when | when it is due | reminder |"
+    yield "|---|---|---|---|---|"
+    for timer, meaning in TIMERS.items():
+        starting = dict.fromkeys(str(row.cause) for row in TRANSITIONS if timer in row.starts)
+        runs = DEFAULTS["offer_ttl" if timer is Timer.OFFER else timer]
+        reminder = f"{DEFAULTS[REMINDER_OF[timer]]} before" if timer in REMINDER_OF else "none"
+        yield f"| {timer} | {runs} | {', '.join(starting)} | {meaning} | {reminder} |"
+
+
+def refusals() -> Iterator[str]:
+    yield "| reason | meaning |"
+    yield "|---|---|"
+    for reason, meaning in REFUSALS.items():
+        yield f"| `{reason}` | {meaning} |"
+
+
+def bounds() -> Iterator[str]:
+    yield "| limit | default |"
+    yield "|---|---|"
+    for name, meaning in BOUNDS.items():
+        yield f"| {meaning} | {DEFAULTS[name]} |"
+
+
+def check_words() -> None:
+    """Nothing of the rules is without a sentence, and no sentence is about nothing."""
+    timers_with_words = {*TIMERS, *REMINDER_OF.values()}
+    limits_with_words = {*BOUNDS, *Timer, "offer_ttl"}
+    for words, things in (
+        ({*PACKETS}, {*Step}),
+        (timers_with_words, {*Timer}),
+        ({*REFUSALS}, {*Reason}),
+        (limits_with_words, {*DEFAULTS} | {Timer.OFFER}),
+    ):
+        if words != things:
+            raise ValueError(f"without words, or words without a thing: {words ^ things}")
+
+
+def generate(document: str) -> str:
+    """The document with what stands between each pair of markers made anew."""
+    check_words()
+    for name, lines in (
+        ("deal", deal_picture()),
+        ("regions", region_pictures()),
+        ("transitions", rows()),
+        ("actions", actions()),
+        ("timers", timers()),
+        ("refusals", refusals()),
+        ("bounds", bounds()),
+    ):
+        document = markers.fill(document, name, lines)
+    return document
+
+
+if __name__ == "__main__":
+    sys.exit(markers.run(DOCUMENT, generate, sys.argv[1:]))

@@ -1,0 +1,42 @@
+"""What happened to a service, as a message holds it: a document instead of words."""
+
+import json
+from typing import NamedTuple
+
+
+class ServiceEvent(NamedTuple):
+    """An entry of a service's history; times are milliseconds UTC.
+
+    `number` is its place there, `by` is empty for what time or moderation did. `offer` and the
+    price are those of the offer that it is about; 0 and empty when it is about none.
+    """
+
+    service_id: str
+    number: int
+    cause: str
+    by: str
+    at: int
+    state: str
+    title: str
+    offer: int = 0
+    amount_minor: int = 0
+    currency: str = ""
+    reason: str = ""
+
+    @property
+    def key(self) -> str:
+        """Give what makes it one message, however often it is told. No user's key can be it, for
+        those can be printed.
+        """
+        return f"\x1e{self.service_id}:{self.number}"
+
+
+def encode(event: ServiceEvent) -> str:
+    """Make the document."""
+    return json.dumps(event._asdict(), separators=(",", ":"), ensure_ascii=False)
+
+
+def decode(document: str) -> ServiceEvent:
+    """Read a document; fields that a later version has added are left out."""
+    known = json.loads(document)
+    return ServiceEvent(**{name: known[name] for name in ServiceEvent._fields if name in known})

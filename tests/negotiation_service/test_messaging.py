@@ -1,0 +1,176 @@
+"""What is asked of messaging, and what becomes of a proposal when it does not answer well."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import pytest
+from parley.messaging.v1 import messaging_pb2, messaging_pb2_grpc
+from parley.negotiation.v1 import negotiation_pb2 as pb
+
+from negotiation_service.settings import NegotiationSettings
+from tests.negotiation_service.conftest import MESSAGING_SECRET
+from tests.support.system import free_port
+
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+NOT_FOUND = grpc.StatusCode.NOT_FOUND
+
+Answer = Callable[[Any, Any], Awaitable[Any]]
+
+
+class ScriptedMessaging(messaging_pb2_grpc.MessagingServiceServicer):
+    """Answers as the test says, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.participants: list[str] = ["ann", "bob"]
+        self.code: grpc.StatusCode | None = None
+        self.hangs = False
+        self.asked: list[tuple[Any, dict[str, str], float]] = []
+        self.target = ""
+
+    async def GetConversation(self, request: Any, context: Any) -> Any:  # noqa: N802, the contract's
+        metadata = dict(context.invocation_metadata())
+        self.asked.append((request, metadata, context.time_remaining()))
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.code is not None:
+            await context.abort(self.code, "as the test says")
+        return messaging_pb2.GetConversationResponse(
+            conversation=messaging_pb2.Conversation(id="c", participants=self.participants)
+        )
+
+
+@pytest.fixture
+async def scripted() -> AsyncIterator[ScriptedMessaging]:
+    """A messaging service that does what the test says."""
+    server = grpc.aio.server()
+    made = ScriptedMessaging()  # type: ignore[abstract]  # nothing else is asked of it
+    messaging_pb2_grpc.add_MessagingServiceServicer_to_server(made, server)
+    made.target = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    yield made
+    await server.stop(None)
+
+
+@pytest.fixture
+def kind() -> str:
+    """The database plays no part in this."""
+    return "sqlite"
+
+
+@pytest.fixture
+async def client(serve: Any, scripted: ScriptedMessaging) -> AsyncIterator[Any]:
+    """A service that asks the scripted messaging, and does not wait for long."""
+    async with serve(messaging_target=scripted.target, messaging_timeout_seconds=0.3) as started:
+        yield started
+
+
+async def test_it_is_asked_as_the_actor_with_the_credential_and_a_deadline(
+    client: Any, scripted: ScriptedMessaging
+) -> None:
+    """One question for each proposal, on behalf of who proposes."""
+    await client.create(conversation="c")
+    ((request, metadata, remaining),) = scripted.asked
+    assert (request.actor, request.conversation_id) == ("ann", "c")
+    assert metadata["authorization"] == f"Bearer {MESSAGING_SECRET}"
+    assert 0 < remaining <= 0.3
+
+
+async def test_it_has_no_longer_than_the_caller_waits(
+    client: Any, scripted: ScriptedMessaging
+) -> None:
+    """A call on behalf of another gets what remains of its time."""
+    call = client.stub.CreateService(
+        client.creation(conversation_id="c"),
+        metadata=(("authorization", "Bearer the-service-credential"),),
+        timeout=0.2,
+    )
+    await call
+    assert 0 < scripted.asked[0][2] <= 0.2
+
+
+async def test_a_bad_proposal_is_not_asked_about(
+    client: Any, refused: Any, scripted: ScriptedMessaging
+) -> None:
+    """What is wrong by itself is refused before anybody is asked."""
+    request = client.creation(conversation_id="c", title="")
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    await refused(client.call("CreateService", request), code, "INVALID_ARGUMENT", "title")
+    assert scripted.asked == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNAUTHENTICATED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNIMPLEMENTED,
+    ],
+)
+async def test_its_failures_are_unavailable_and_can_be_tried_again(
+    client: Any, refused: Any, scripted: ScriptedMessaging, code: grpc.StatusCode
+) -> None:
+    """Whatever it is: nothing is stored, the reason is named, and a resend works."""
+    scripted.code = code
+    request = client.creation(conversation_id="c", idempotency_key="k")
+    found = await refused(
+        client.call("CreateService", request), UNAVAILABLE, "MESSAGING_UNAVAILABLE"
+    )
+    assert found["RetryInfo"].retry_delay.ToSeconds() == 1
+    scripted.code = None
+    answer = await client.call("CreateService", request)
+    assert not answer.duplicate
+
+
+async def test_its_silence_ends_with_the_deadline(
+    client: Any, refused: Any, scripted: ScriptedMessaging
+) -> None:
+    """A messaging that hangs costs its time and no more."""
+    scripted.hangs = True
+    await refused(client.create(conversation="c"), UNAVAILABLE, "MESSAGING_UNAVAILABLE")
+    scripted.hangs = False
+    assert (await client.create(conversation="c")).version == 1
+
+
+async def test_nobody_listening_is_unavailable(
+    serve: Any, refused: Any, settings: NegotiationSettings
+) -> None:
+    """A messaging that is down is told at once."""
+    async with serve(messaging_target=f"127.0.0.1:{free_port()}") as client:
+        await refused(client.create(conversation="c"), UNAVAILABLE, "MESSAGING_UNAVAILABLE")
+
+
+@pytest.mark.parametrize(
+    "participants", [[], ["ann"], ["bob", "eve"], ["ann", "ann"], ["ann", "bob", "eve"]]
+)
+async def test_only_two_of_whom_one_proposes_make_a_deal(
+    client: Any, refused: Any, scripted: ScriptedMessaging, participants: list[str]
+) -> None:
+    """Whatever messaging may answer, a deal has two parties, and the actor is one of them."""
+    scripted.participants = participants
+    await refused(client.create(conversation="c"), NOT_FOUND, "CONVERSATION_NOT_FOUND")
+
+
+async def test_what_is_not_found_there_is_not_found_here(
+    client: Any, refused: Any, scripted: ScriptedMessaging
+) -> None:
+    """In the same words, whether it does not exist or is none of the actor's."""
+    scripted.code = NOT_FOUND
+    await refused(client.create(conversation="c"), NOT_FOUND, "CONVERSATION_NOT_FOUND")
+
+
+async def test_a_deal_goes_on_without_messaging(client: Any, scripted: ScriptedMessaging) -> None:
+    """After the creation every command and read works although messaging answers nothing."""
+    shown = await client.create(conversation="c")
+    scripted.hangs = True
+    agreed = await client.accept("bob", await client.edit("ann", shown.id, 9_000, 1))
+    await client.terminate("ann", agreed.id, "DELIVERED")
+    await client.terminate("bob", agreed.id, "COMPLETED")
+    await client.note("ann", agreed.id, "good")
+    listed = await client.call("ListServices", pb.ListServicesRequest(actor="bob"))
+    assert [one.state for one in listed.services] == [pb.STATE_COMPLETED]
+    assert len(scripted.asked) == 1
