@@ -11,11 +11,11 @@ from command_line.keeper import Part
 from command_line.probes import grpc_is_healthy, http_is_ready
 
 SERVICES: Mapping[str, tuple[str, ...]] = {
-    "messaging": (),
+    "messaging": ("negotiation",),
     "negotiation": ("messaging",),
 }
 """Each service with those that it calls, in the order in which they start. None waits for another
-to be there: whom it calls may come later. The name of a service is that of its module,
+to be there, for they call one another. The name of a service is that of its module,
 `<name>_service`, of its settings, `PARLEY_<NAME>_...`, of its database and log in the data folder,
 and of the settings of others that say where it is."""
 
