@@ -202,6 +202,8 @@ async def look_back(alice: Person, bob: Person, conversation: str, service: str,
     before_and_after = "created", "countered", "agreed", SEE_YOU
     expected = [*before_and_after, "delivered", "completed", "notes_revealed"]
     must(after_five == expected, "words and events stand in their order, and no sealed note")
+    events = [message["event"] for message in messages if message["kind"] == "event"]
+    must({event["service"] for event in events} == {service}, "all of them are of this service")
 
 
 async def shown(person: Person, conversation: str) -> Service:
