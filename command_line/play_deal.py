@@ -189,8 +189,9 @@ async def look_back(alice: Person, bob: Person, conversation: str, service: str,
     say(heading("the history shows the events of the deal between the words"))
     for person in (alice, bob):
         await recorded(person, "delivered", "completed", "notes_revealed")
-    asked = {"conversation": conversation}
-    history = await alice.ask(Opcode.ASK_MESSAGES, Opcode.RETURN_MESSAGES, **asked)
+    history = await alice.ask(
+        Opcode.ASK_MESSAGES, Opcode.RETURN_MESSAGES, conversation=conversation
+    )
     messages = history.data["messages"]
     for message in messages:
         said = f"{message['sender']}: {message.get('text')}"
@@ -198,10 +199,15 @@ async def look_back(alice: Person, bob: Person, conversation: str, service: str,
             said = wording.recorded(message["event"], me="")
         say(f"      #{message['seq']:<3} {said}")
     must([message["seq"] for message in messages] == list(range(1, 13)), "there is no hole in it")
-    after_five = [message.get("text") or message["event"]["cause"] for message in messages[5:]]
-    before_and_after = "created", "countered", "agreed", SEE_YOU
-    expected = [*before_and_after, "delivered", "completed", "notes_revealed"]
-    must(after_five == expected, "words and events stand in their order, and no sealed note")
+    since_the_offer = [one.get("text") or one["event"]["cause"] for one in messages[5:]]
+    must(
+        since_the_offer
+        == [
+            *("created", "countered", "agreed", SEE_YOU),
+            *("delivered", "completed", "notes_revealed"),
+        ],
+        "words and events stand in their order, and no sealed note",
+    )
     events = [message["event"] for message in messages if message["kind"] == "event"]
     must({event["service"] for event in events} == {service}, "all of them are of this service")
 
