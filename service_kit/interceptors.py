@@ -12,7 +12,7 @@ import grpc
 import structlog
 from google.rpc import status_pb2
 
-from service_kit.calls import Calls, Method
+from service_kit.calls import Calls, Exchange, Method
 from service_kit.rpc_errors import abort, build_status, code_of
 
 # Quoted, for these classes are generic in their stubs only.
@@ -182,17 +182,18 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
             requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
         ) -> AsyncIterator[Any]:
             began: float | None = None
+            code = grpc.StatusCode.OK
+            responses: Any = None
 
-            async def begun() -> AsyncIterator[Any]:
+            async def begun(exchange: Exchange) -> AsyncIterator[Any]:
                 nonlocal began
-                async for request in requests:
+                async for request in exchange.requests(aiter(requests)):
                     began = counted.begin()
                     yield request
 
-            code = grpc.StatusCode.OK
-            responses = behavior(begun(), context)
             try:
-                with calls.exchanging():
+                with calls.exchanging() as exchange:
+                    responses = behavior(begun(exchange), context)
                     async for response in responses:
                         if began is not None:
                             counted.end(began, code)
@@ -211,7 +212,8 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
             finally:
                 if began is not None:
                     counted.end(began, code)
-                await responses.aclose()
+                if responses is not None:
+                    await responses.aclose()
 
         return grpc.stream_stream_rpc_method_handler(
             call,
