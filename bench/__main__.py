@@ -7,7 +7,7 @@ the smallest and the largest. The last column compares the first system with the
 with the one beside it: by ratios, milliseconds by differences.
 
   load     messages stored and delivered a second, send to alert, CPU a message
-  alone    one message at a time, the next when all that the last one brings has come
+  alone    one message at a time, each after the same rest
   logins   connect with a token, get HELLO, close
   idle     memory and CPU of a socket on which nothing happens but PING
   slow     load beside sockets that never read and get their share of the messages

@@ -1,4 +1,6 @@
-"""One message alone: the next is written when all that the last one brings has come."""
+"""One message alone: the next is written when all that the last one brings has come, and every
+system is given the same time in between, so that all of them are found equally at rest.
+"""
 
 import asyncio
 import time
@@ -7,6 +9,9 @@ from bench.driver import Crowd, Person, Status
 from bench.figures import Figure, latencies
 from bench.load import WARM_UP_SECONDS, cpu_figures
 from bench.systems import System
+
+# Longer than all that one message brings, of which the mark of delivery comes last.
+_PACE_SECONDS = 0.075
 
 
 class Writer(Person):
@@ -64,9 +69,12 @@ async def measure(system: System, name: str, *, seconds: float, text: int) -> li
     to_alert: list[int] = []
 
     async def write_for(seconds: float) -> None:
-        end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
+        following = time.perf_counter()
+        end = following + seconds
+        while following < end:
             sent_ns = await write_one(writer, reader, "x" * text)
+            following = max(following + _PACE_SECONDS, time.perf_counter())
+            await asyncio.sleep(following - time.perf_counter())
             to_stored.append(writer.stored_ns - sent_ns)
             to_alert.append(reader.alerted_ns - sent_ns)
 

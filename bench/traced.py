@@ -21,8 +21,8 @@ PLACES = {
     "edge": {
         "decode": "edge.packets:Format.decode",
         "submit": "edge.batches:Batcher.submit",
-        "call": "grpc.aio._channel:UnaryUnaryMultiCallable.__call__",
-        "deliver": "edge.alerts:MessagingAlerts.deliver",
+        "call": "edge.backend:Exchange.ask",
+        "deliver": "edge.alerts:Alerts.deliver",
         "answer": "edge.session:Session.send",
     },
     "messaging_service": {

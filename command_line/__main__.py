@@ -204,6 +204,9 @@ def chat(
     delivered, seen. After a lost connection it comes back and shows what was missed. Lines may
     also come from a pipe; it ends when they end.
 
+    Lines that begin with / are commands, as /offer 120.50 EUR Repair the tap: all that two
+    people can do with a deal. /help lists them.
+
     \b
     Examples:
       parley chat --as alice --with bob

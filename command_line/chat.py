@@ -15,7 +15,8 @@ from command_line.packets import Opcode
 from command_line.payloads import Payload, UsageError
 from command_line.screen import Screen
 
-TRIES_OF_A_COMMAND = 5
+# A service that starts again is back by then.
+PATIENCE_FOR_A_COMMAND = 15.0
 COMMAND = re.compile(r"/[a-z]+")
 # What a refusal means to a person; other ones speak for themselves.
 REFUSALS = {
@@ -79,7 +80,7 @@ class Chat:
     async def _carry_out(self, command: Command, arguments: str) -> None:
         """Sends what a command says about a deal until it is done or refused.
 
-        Without the service behind, it gives up after a while: messages can still be written.
+        Without the service behind, it gives up after a while, for messages can still be written.
         """
         try:
             shown = self._conversation.shown_for(command)
@@ -87,26 +88,27 @@ class Chat:
         except UsageError as error:
             self._screen.notice(str(error))
             return
-        reply = await self._insist(command.opcode, lambda: payload, TRIES_OF_A_COMMAND)
+        reply = await self._insist(command.opcode, lambda: payload, PATIENCE_FOR_A_COMMAND)
         if reply is not None:
             self._conversation.deals.happened(reply.data["service"], reply.data["cause"])
 
     async def _insist(
-        self, opcode: Opcode, payload: Callable[[], Payload], tries: float = math.inf
+        self, opcode: Opcode, payload: Callable[[], Payload], patience: float = math.inf
     ) -> Packet | None:
-        """Sends a packet until it is answered, or refused for good or this often for now.
+        """Sends a packet until it is answered, or refused for good, or for so many seconds.
 
         When it was refused the screen says so, and there is no answer.
         """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience
         while True:
             try:
                 return await self._connection.ask(opcode, payload)
             except RejectedError as error:
-                tries -= 1
                 if not error.retryable:
                     self._refused(error)
                     return None
-                if tries <= 0:
+                if loop.time() + error.retry_after > deadline:
                     self._screen.notice(f"not done: {error}; try again later")
                     return None
                 self._screen.notice(f"not done yet: {error}; trying again")

@@ -56,7 +56,9 @@ class Deals:
     def about(self, command: Command) -> Service:
         """The deal that a command is about: the latest that allows it, or else the latest one."""
         if not self._shown:
-            raise UsageError("there is no deal here yet; /offer or /request proposes one")
+            raise UsageError(
+                "no deal is shown here; /deal asks for it, /offer or /request proposes one"
+            )
         latest = sorted(self._shown.values(), key=lambda one: str(one["created_at"]), reverse=True)
         allowing = (one for one in latest if set(command.actions) & set(one["allowed_actions"]))
         return next(allowing, latest[0])

@@ -15,7 +15,7 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "negotiation": ("messaging",),
 }
 """Each service with those that it calls, in the order in which they start. None waits for another
-to be there: whom it calls may come later. The name of a service is that of its module,
+to be there, for they call one another. The name of a service is that of its module,
 `<name>_service`, of its settings, `PARLEY_<NAME>_...`, of its database and log in the data folder,
 and of the settings of others that say where it is."""
 

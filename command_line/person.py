@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from command_line.client import Client, Direction, Packet, RejectedError
 from command_line.console import CommandError
@@ -25,6 +26,7 @@ class Person:
     say: Say
     cursor: str | None = field(default=None, init=False)
     _client: Client | None = field(default=None, init=False)
+    _kept: list[Packet] = field(default_factory=list, init=False)
 
     async def connect(self) -> None:
         """Opens a socket with a fresh token; HELLO must greet this very person."""
@@ -60,7 +62,15 @@ class Person:
         await self._connected.acknowledge()
 
     async def receive(self, opcode: Opcode) -> Packet:
-        """The next pushed packet of this kind; others before it may pass."""
+        """The next pushed packet of this kind.
+
+        Others before it are kept until they are asked for: two services tell what happens
+        independently of one another, so either may be the first.
+        """
+        for packet in self._kept:
+            if packet.opcode == opcode:
+                self._kept.remove(packet)
+                return packet
         try:
             async with asyncio.timeout(SECONDS_PER_STEP):
                 while True:
@@ -69,6 +79,7 @@ class Person:
                         return packet
                     if packet.opcode == Opcode.ERROR:
                         raise RejectedError(packet)
+                    self._kept.append(packet)
         except TimeoutError as error:
             raise self._missing(opcode.title) from error
 
@@ -77,6 +88,7 @@ class Person:
         self.cursor = self._connected.cursor
         await self._connected.drop()
         self._client = None
+        self._kept.clear()
         self.say(f"{self.name:<5} .. is gone")
 
     async def leave(self) -> None:
@@ -104,3 +116,12 @@ def must(holds: bool, what: str) -> None:
     """A step's expectation; CommandError when it does not hold."""
     if not holds:
         raise CommandError(f"the play failed: expected that {what}")
+
+
+async def write(author: Person, text: str, **where: str) -> Packet:
+    """CREATE MSG, which must be answered as stored."""
+    stored = await author.ask(
+        Opcode.CREATE_MSG, Opcode.STATUS_MSG, **where, text=text, idempotency_key=uuid4().hex[:12]
+    )
+    must(stored.data["status"] == "stored", "the message is stored")
+    return stored

@@ -7,7 +7,7 @@ from uuid import uuid4
 from command_line.client import DisconnectedError, Packet, RefusedError, RejectedError
 from command_line.console import CommandError
 from command_line.packets import Opcode
-from command_line.person import Person, Say, must
+from command_line.person import Person, Say, must, write
 from command_line.play_deal import deal
 from command_line.transcript import heading
 
@@ -27,15 +27,6 @@ async def play(url: str, mint: Callable[[str], str], say: Say) -> None:
         raise CommandError(f"the play failed: {type(error).__name__}: {error}") from error
     finally:
         await asyncio.gather(alice.leave(), bob.leave())
-
-
-async def write(author: Person, text: str, **where: str) -> Packet:
-    """CREATE MSG, which must be answered as stored."""
-    stored = await author.ask(
-        Opcode.CREATE_MSG, Opcode.STATUS_MSG, **where, text=text, idempotency_key=uuid4().hex[:12]
-    )
-    must(stored.data["status"] == "stored", "the message is stored")
-    return stored
 
 
 async def first_message(alice: Person, bob: Person, say: Say) -> str:

@@ -5,17 +5,18 @@ pushed to both of them, so each must be told of all of it, in order; of a sealed
 author is.
 """
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
+from command_line import wording
 from command_line.packets import Opcode
-from command_line.person import SECONDS_PER_STEP, Person, Say, must
+from command_line.person import Person, Say, must, write
 from command_line.transcript import heading
 
 TITLE = "Repair the kitchen tap"
 ALICE_OFFERS = {"amount_minor": 10_000, "currency": "EUR"}
+SEE_YOU = "Agreed, see you on Thursday."
 BOB_COUNTERS = {"amount_minor": 12_050, "currency": "EUR"}
 
 Service = Mapping[str, Any]
@@ -24,10 +25,10 @@ Service = Mapping[str, Any]
 async def deal(alice: Person, bob: Person, conversation: str, say: Say) -> None:
     """Plays all scenes of a deal in this conversation."""
     service = await offer_and_counter(alice, bob, conversation, say)
-    await accept(alice, bob, service, say)
+    await accept(alice, bob, conversation, service, say)
     await work(alice, bob, service, say)
     await rate(alice, bob, conversation, service, say)
-    await remember(bob, conversation, service, say)
+    await look_back(alice, bob, conversation, service, say)
 
 
 async def act(person: Person, opcode: Opcode, cause: str, **data: Any) -> Service:
@@ -46,6 +47,17 @@ async def told(person: Person, cause: str) -> Service:
     service: Service = packet.data["service"]
     must(packet.data["cause"] == cause, f"{person.name} is told {cause!r} next")
     return service
+
+
+async def recorded(person: Person, *causes: str) -> None:
+    """The next messages that are pushed must be the records of these events, one after the other.
+
+    They come from messaging, which learns of them from negotiation.
+    """
+    for cause in causes:
+        message = (await person.receive(Opcode.ALERT_NEW_MSG)).data["message"]
+        must(message["kind"] == "event", f"{person.name} is told of an event")
+        must(message["event"]["cause"] == cause, f"{cause!r} is recorded next")
 
 
 async def offer_and_counter(alice: Person, bob: Person, conversation: str, say: Say) -> str:
@@ -84,7 +96,7 @@ async def offer_and_counter(alice: Person, bob: Person, conversation: str, say: 
     return str(seen["service"])
 
 
-async def accept(alice: Person, bob: Person, service: str, say: Say) -> None:
+async def accept(alice: Person, bob: Person, conversation: str, service: str, say: Say) -> None:
     """Alice agrees to what is no longer on the table, in vain, and then to what is."""
     say(heading("alice's app still shows 100.00 EUR and agrees to that: refused, as it is stale"))
     agree = {"service": service, "outcome": "agreed"}
@@ -113,6 +125,13 @@ async def accept(alice: Person, bob: Person, service: str, say: Say) -> None:
     for seen in (mine, theirs):
         must(seen["state"] == "agreed", "it is agreed")
         must(seen["agreed"]["price"] == BOB_COUNTERS, "both have agreed to the same price")
+
+    say(heading("all of that stands in the history as well, before what alice writes next"))
+    for person in (alice, bob):
+        await recorded(person, "created", "countered", "agreed")
+    await write(alice, SEE_YOU, conversation=conversation)
+    alert = await bob.receive(Opcode.ALERT_NEW_MSG)
+    must(alert.data["message"]["text"] == SEE_YOU, "bob reads what alice wrote")
 
 
 async def work(alice: Person, bob: Person, service: str, say: Say) -> None:
@@ -158,11 +177,39 @@ async def rate(alice: Person, bob: Person, conversation: str, service: str, say:
         scores = revealed["mine"]["score"], revealed["theirs"]["score"]
         must(scores == (mine, theirs), f"{person.name} sees both notes")
 
+
+async def look_back(alice: Person, bob: Person, conversation: str, service: str, say: Say) -> None:
+    """The list shows how the deal ended; the history has its events between the words."""
     say(heading("the list of conversations shows how the deal ended"))
     for person in (alice, bob):
         ended = await shown(person, conversation)
         must((ended["service"], ended["state"]) == (service, "completed"), "it is completed")
         must("revealed_at" in ended["notes"], "the notes are revealed")
+
+    say(heading("the history shows the events of the deal between the words"))
+    for person in (alice, bob):
+        await recorded(person, "delivered", "completed", "notes_revealed")
+    history = await alice.ask(
+        Opcode.ASK_MESSAGES, Opcode.RETURN_MESSAGES, conversation=conversation
+    )
+    messages = history.data["messages"]
+    for message in messages:
+        said = f"{message['sender']}: {message.get('text')}"
+        if message["kind"] == "event":
+            said = wording.recorded(message["event"], me="")
+        say(f"      #{message['seq']:<3} {said}")
+    must([message["seq"] for message in messages] == list(range(1, 13)), "there is no hole in it")
+    since_the_offer = [one.get("text") or one["event"]["cause"] for one in messages[5:]]
+    must(
+        since_the_offer
+        == [
+            *("created", "countered", "agreed", SEE_YOU),
+            *("delivered", "completed", "notes_revealed"),
+        ],
+        "words and events stand in their order, and no sealed note",
+    )
+    events = [message["event"] for message in messages if message["kind"] == "event"]
+    must({event["service"] for event in events} == {service}, "all of them are of this service")
 
 
 async def shown(person: Person, conversation: str) -> Service:
@@ -172,24 +219,3 @@ async def shown(person: Person, conversation: str) -> Service:
     entries = {entry["conversation"]: entry for entry in listed.data["conversations"]}
     service: Service = entries[conversation]["service"]
     return service
-
-
-async def remember(person: Person, conversation: str, service: str, say: Say) -> None:
-    """What happened to the service stands in the history, after the words that were said before."""
-    say(heading("the history of the conversation tells of the deal, between the words"))
-    wanted = ["created", "countered", "agreed", "delivered", "completed", "notes_revealed"]
-    async with asyncio.timeout(SECONDS_PER_STEP):
-        # Messaging puts them there as it learns of them.
-        while True:
-            history = await person.ask(
-                Opcode.ASK_MESSAGES, Opcode.RETURN_MESSAGES, conversation=conversation, limit=200
-            )
-            messages = history.data["messages"]
-            events = [one["event"] for one in messages if one["kind"] == "event"]
-            if len(events) >= len(wanted):
-                break
-            await asyncio.sleep(0.1)
-    must([event["cause"] for event in events] == wanted, "each event is there once, in its order")
-    must({event["service"] for event in events} == {service}, "all of them are of this service")
-    numbers = [one["seq"] for one in messages]
-    must(numbers == list(range(1, len(numbers) + 1)), "words and events share one count")

@@ -3,6 +3,7 @@
 Every service has the same three RPCs to be followed by, each in messages of its own contract.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
@@ -41,6 +42,10 @@ _CHANNEL_OPTIONS = [
 # keeps to the first that answers, which is also the default.
 _ROUND_ROBIN = ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}')
 _OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
+
+
+# A stream keeps to one replica: another is chosen now and then.
+_EXCHANGE_SECONDS = 30.0
 
 
 class NotLiveError(Exception):
@@ -92,25 +97,22 @@ class Backend:
         )
         self._stub = make_stub(self._channel)
         self._watch_stub = make_stub(self._watch_channel)
+        self._exchanges: list[Exchange] = []
 
     def _batcher(
         self,
         name: str,
-        request_of: Callable[[list[Any]], Any],
+        call: Callable[[list[Any], float], Awaitable[_Results | Error]],
         result_of: Callable[[Any], Any],
         linger_seconds: float = 0,
     ) -> Batcher[Any, Any]:
-        """Make a batcher for the RPC of this name."""
+        """Make a batcher for the RPC of this name; `call` lasts at most the seconds it is given."""
         settings, metrics = self._settings, self._metrics
         instruments = metrics.batch_items.labels(call=name)
-        call: Callable[..., Awaitable[_Results]] = getattr(self._stub, name)
 
         async def call_batch(items: list[Any], seconds: float) -> list[Any] | Error:
             instruments.observe(len(items))
-            request = request_of(items)
-            response = await self._measured(
-                name, call(request, timeout=seconds, metadata=self._metadata)
-            )
+            response = await call(items, seconds)
             if isinstance(response, Error):
                 return response
             return [result_of(result) for result in response.results]
@@ -155,6 +157,13 @@ class Backend:
         call = getattr(stub or self._stub, name)
         timeout = self._settings.call_timeout_seconds if seconds is None else max(0.0, seconds)
         return await self._measured(name, call(request, timeout=timeout, metadata=self._metadata))
+
+    def _exchange(self, name: str) -> "Exchange":
+        """Open the RPC of this name, on whose stream each request has one response."""
+        call = getattr(self._stub, name)
+        exchange = Exchange(lambda: call(metadata=self._metadata))
+        self._exchanges.append(exchange)
+        return exchange
 
     async def replay(
         self,
@@ -231,5 +240,64 @@ class Backend:
         """Return when everything that was submitted to a batcher has been answered."""
 
     async def close(self) -> None:
+        for exchange in self._exchanges:
+            exchange.close()
         await self._channel.close()
         await self._watch_channel.close()
+
+
+class Exchange:
+    """A stream that stays open, on which each request is answered before the next.
+
+    It costs a fraction of a call for each. When it breaks, the request that is under way fails, and
+    the next one opens another.
+    """
+
+    def __init__(self, open_stream: "Callable[[], grpc.aio.StreamStreamCall[Any, Any]]") -> None:
+        self._open_stream = open_stream
+        self._stream: grpc.aio.StreamStreamCall[Any, Any] | None = None
+        self._renew_at = 0.0
+
+    async def ask(self, request: Any, seconds: float) -> Any:
+        """Send a request and give its response. Raises grpc.aio.AioRpcError."""
+        now = asyncio.get_running_loop().time()
+        if self._stream is not None and (self._stream.done() or now >= self._renew_at):
+            self.close()
+        if self._stream is None:
+            self._stream = self._open_stream()
+            self._renew_at = now + _EXCHANGE_SECONDS
+        stream = self._stream
+        try:
+            async with asyncio.timeout(seconds):
+                await stream.write(request)
+                response = await stream.read()
+        except TimeoutError:
+            # A response that comes late must not be taken for that of the next request.
+            self.close()
+            raise _rpc_error(grpc.StatusCode.DEADLINE_EXCEEDED, "no response in time") from None
+        except asyncio.InvalidStateError:
+            # It broke before the request had left.
+            response = grpc.aio.EOF
+        except BaseException:
+            self.close()
+            raise
+        if response is grpc.aio.EOF:
+            self._stream = None
+            code = await stream.code()
+            if code is grpc.StatusCode.OK:
+                code = grpc.StatusCode.UNAVAILABLE
+            raise _rpc_error(code, await stream.details(), await stream.trailing_metadata())
+        return response
+
+    def close(self) -> None:
+        """End the stream; the next request opens another."""
+        if self._stream is not None:
+            self._stream.cancel()
+            self._stream = None
+
+
+def _rpc_error(
+    code: grpc.StatusCode, details: str, trailing: grpc.aio.Metadata | None = None
+) -> grpc.aio.AioRpcError:
+    metadata = grpc.aio.Metadata()
+    return grpc.aio.AioRpcError(code, metadata, trailing or metadata, details=details)

@@ -33,29 +33,50 @@ class MessagingBackend(Backend):
             credential,
             metrics,
         )
+        self._create_messages = self._exchange("StreamCreateMessages")
         self.create_message: Batcher[messaging.CreateMessageRequest, messaging.StoredMessage] = (
             self._batcher(
-                "BatchCreateMessages",
-                lambda items: messaging.BatchCreateMessagesRequest(requests=items),
+                "StreamCreateMessages",
+                self._create_batch,
                 lambda result: (
                     result.stored if result.HasField("stored") else from_status(result.status)
                 ),
             )
         )
         self.mark_read: Batcher[messaging.Mark, messaging.Watermark] = self._batcher(
-            "MarkRead", lambda items: messaging.MarkReadRequest(marks=items), _watermark_of
+            "MarkRead",
+            lambda marks, seconds: self._call(
+                "MarkRead", messaging.MarkReadRequest(marks=marks), seconds=seconds
+            ),
+            _watermark_of,
         )
         self.mark_delivered: Batcher[messaging.Mark, messaging.Watermark] = self._batcher(
             "MarkDelivered",
-            lambda items: messaging.MarkDeliveredRequest(marks=items),
+            lambda marks, seconds: self._call(
+                "MarkDelivered", messaging.MarkDeliveredRequest(marks=marks), seconds=seconds
+            ),
             _watermark_of,
             settings.delivered_delay_seconds,
         )
         self.send_typing: Batcher[messaging.TypingSignal, None] = self._batcher(
             "SendTyping",
-            lambda items: messaging.SendTypingRequest(signals=items),
+            lambda signals, seconds: self._call(
+                "SendTyping", messaging.SendTypingRequest(signals=signals), seconds=seconds
+            ),
             lambda result: from_status(result.status) if result.HasField("status") else None,
         )
+
+    async def _create_batch(
+        self, requests: list[messaging.CreateMessageRequest], seconds: float
+    ) -> messaging.BatchCreateMessagesResponse | Error:
+        batch = messaging.BatchCreateMessagesRequest(requests=requests)
+        request = messaging.StreamCreateMessagesRequest(batch=batch)
+        response: messaging.StreamCreateMessagesResponse | Error = await self._measured(
+            "StreamCreateMessages", self._create_messages.ask(request, seconds)
+        )
+        if isinstance(response, Error):
+            return response
+        return from_status(response.status) if response.HasField("status") else response.batch
 
     async def list_conversations(
         self, request: messaging.ListConversationsRequest

@@ -59,6 +59,22 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         )
         return pb.CreateMessageResponse(stored=translation.stored_message(stored))
 
+    async def StreamCreateMessages(
+        self,
+        request_iterator: AsyncIterator[pb.StreamCreateMessagesRequest],
+        context: Context,
+    ) -> AsyncIterator[pb.StreamCreateMessagesResponse]:
+        async for request in request_iterator:
+            try:
+                batch = await self.BatchCreateMessages(request.batch, context)
+            except Exception as error:
+                status = self._failures.translate(error)
+                if status is None:
+                    raise
+                yield pb.StreamCreateMessagesResponse(status=status)
+            else:
+                yield pb.StreamCreateMessagesResponse(batch=batch)
+
     async def BatchCreateMessages(
         self, request: pb.BatchCreateMessagesRequest, context: Context
     ) -> pb.BatchCreateMessagesResponse:

@@ -11,8 +11,18 @@ from negotiation_service.views import Snapshot, snapshot
 from service_kit.rules import Refusal
 
 
+class Numbered(NamedTuple):
+    """An event and its number, the same for all: submissions of notes are not counted and have 0.
+
+    Were they counted, a gap would tell the other party of a note that is sealed.
+    """
+
+    event: Event
+    number: int
+
+
 class Entry(NamedTuple):
-    """An event in the eyes of a reader; `number` counts those that this reader may know of."""
+    """An event in the eyes of a reader."""
 
     deal: Deal
     event: Event
@@ -25,6 +35,7 @@ class ServiceChanged:
     """An event as it is told: `deal` is how the deal stands after the revision, at `now`."""
 
     event: Event
+    number: int
     deal: Deal
     now: int
     limits: Limits
@@ -32,6 +43,19 @@ class ServiceChanged:
     def view(self, reader: str) -> Snapshot:
         """Show the deal to a party."""
         return show(self.deal, reader, self.now, self.limits)
+
+
+def number_events(before: Deal | None, events: Sequence[Event]) -> list[Numbered]:
+    """Number the events that follow upon a deal; None: all from the first on."""
+    number = 0
+    if before is not None:
+        number = before.seq - sum(note.submissions for note in before.notes if note)
+    numbered: list[Numbered] = []
+    for event in events:
+        is_counted = event.cause is not Cause.NOTE_SUBMITTED
+        number += is_counted
+        numbered.append(Numbered(event, number if is_counted else 0))
+    return numbered
 
 
 def show(deal: Deal, reader: str, now: int, limits: Limits) -> Snapshot:
@@ -56,17 +80,17 @@ def cause_by_command(events: Sequence[Event]) -> str:
 
 
 def read(deal: Deal, events: Sequence[Event], reader: str) -> list[Entry]:
-    """Give all of a deal's events that a reader may know of, numbered without a hole."""
-    visible = [event for event in events if _may_know(deal, event, reader)]
+    """Give all of a deal's events that a reader may know of."""
     return [
         Entry(deal, event, number, _note_for(event, reader))
-        for number, event in enumerate(visible, 1)
+        for event, number in number_events(None, events)
+        if _may_know(deal, event, reader)
     ]
 
 
 def tell(changed: ServiceChanged) -> Entry:
-    """Give an event as a watcher of everything is told of it: counted as it is, without a note."""
-    return Entry(changed.deal, changed.event, changed.event.seq, None)
+    """Give an event as all are told of it, without a note."""
+    return Entry(changed.deal, changed.event, changed.number, None)
 
 
 def offer_of(event: Event) -> Offer | None:

@@ -16,8 +16,10 @@ from negotiation_service.domain import Decision, decide, next_due
 from negotiation_service.entities import Deal
 from negotiation_service.events import Event, recipients
 from negotiation_service.history import (
+    Numbered,
     ServiceChanged,
     cause_by_command,
+    number_events,
     offer_made,
     show,
     show_past,
@@ -78,7 +80,7 @@ class _Run:
         )
         self.created: dict[str, None] = {}
         self.changed: dict[str, None] = {}
-        self.events: list[Event] = []
+        self.events: list[Numbered] = []
         self.used: dict[tuple[str, str], UsedKey] = {}
 
     def find_answers(self) -> dict[tuple[str, str], Answer]:
@@ -161,8 +163,8 @@ class _Run:
         if not decision.events:
             return
         deal = decision.deal
+        self.events += number_events(self.deals.get(deal.id), decision.events)
         self.deals[deal.id] = deal
-        self.events += decision.events
         if is_new:
             self.created[deal.id] = None
             self.open[deal.conversation] = deal.id
@@ -176,17 +178,22 @@ class _Run:
         # What is no longer open makes place for what is.
         changed = [self.deals[one] for one in sorted(self.changed)]
         created = [self.deals[one] for one in self.created]
-        told = [(self.deals[one.service], one) for one in self.events]
         storage.update_deals(connection, changed, revision)
         storage.insert_deals(connection, created, revision)
-        made = [(one.service, offer) for one in self.events if (offer := offer_made(one))]
+        made = [(event.service, offer) for event, _ in self.events if (offer := offer_made(event))]
         storage.insert_offers(connection, made, revision)
-        happened = [(deal, recipients(deal, event), event) for deal, event in told]
+        told = [
+            (recipients(self.deals[event.service], event), event, number)
+            for event, number in self.events
+        ]
+        happened = [(self.deals[event.service], to, event) for to, event, _ in told]
         storage.insert_events(connection, happened, revision)
         storage.replace_timers(connection, [*changed, *created])
         storage.insert_keys(connection, self.used.items(), revision)
-        for deal, to, event in happened:
-            transaction.emit(to, ServiceChanged(event, deal, transaction.now, self.limits))
+        for to, event, number in told:
+            deal = self.deals[event.service]
+            news = ServiceChanged(event, number, deal, transaction.now, self.limits)
+            transaction.emit(to, news)
 
 
 def carry_out(

@@ -67,6 +67,11 @@ def get_service(
     return deal if isinstance(deal, Refusal) else history.show(deal, actor, now, limits)
 
 
+def is_key_used(connection: Connection, actor: str, key: str) -> bool:
+    """Tell whether a command with this key has taken effect."""
+    return bool(storage.find_keys(connection, ((actor, key),)))
+
+
 def batch_get_services(
     connection: Connection, actor: str, conversations: Sequence[str], now: int, limits: Limits
 ) -> list[Snapshot] | Refusal:
@@ -138,7 +143,7 @@ def list_service_events(
         return deal
     start = 0
     if page_token:
-        # In the reader's own count, in which a sealed note of the other leaves no gap.
+        # A place among what this reader may know of, so that it says nothing of a sealed note.
         place = decode_token(page_token, 1)
         if isinstance(place, Refusal):
             return place
@@ -179,20 +184,26 @@ def _changes(
     most = NEWEST if count is None else count
     stored = storage.changed_events(connection, user, start, until, most)
     histories = storage.find_histories(connection, {one.event.service for one in stored})
-    standing = {service: _stages(events) for service, events in histories.items()}
-    return [(one.revision, _told(one, standing[one.event.service], limits)) for one in stored]
+    pasts = {service: _Past(events) for service, events in histories.items()}
+    return [(one.revision, pasts[one.event.service].tell(one, limits)) for one in stored]
 
 
-def _stages(events: Sequence[tuple[int, Event]]) -> dict[int, tuple[Deal, int]]:
-    """Tell how a deal stood after each revision that changed it, and when that was."""
-    stages: dict[int, tuple[Deal, int]] = {}
-    deal: Deal | None = None
-    for revision, event in events:
-        deal = evolve(deal, event)
-        stages[revision] = (deal, event.at)
-    return stages
+class _Past:
+    """How a deal stood after each revision that changed it, when that was, and its numbers."""
 
+    def __init__(self, events: Sequence[tuple[int, Event]]) -> None:
+        self.stages: dict[int, tuple[Deal, int]] = {}
+        self.numbers = {
+            event.seq: number
+            for event, number in history.number_events(None, [event for _, event in events])
+        }
+        deal: Deal | None = None
+        for revision, event in events:
+            deal = evolve(deal, event)
+            self.stages[revision] = (deal, event.at)
 
-def _told(stored: StoredEvent, stages: dict[int, tuple[Deal, int]], limits: Limits) -> Told:
-    deal, at = stages[stored.revision]
-    return stored.recipients, ServiceChanged(stored.event, deal, at, limits)
+    def tell(self, stored: StoredEvent, limits: Limits) -> Told:
+        """Tell an event as it was told when it happened."""
+        deal, at = self.stages[stored.revision]
+        number = self.numbers[stored.event.seq]
+        return stored.recipients, ServiceChanged(stored.event, number, deal, at, limits)

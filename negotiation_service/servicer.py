@@ -13,7 +13,7 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2_grpc
 from uuid_utils import uuid7
 
-from negotiation_service import queries, requests, translation
+from negotiation_service import commands, queries, requests, translation
 from negotiation_service.arguments import check_arguments
 from negotiation_service.commands import Command
 from negotiation_service.limits import Limits
@@ -58,10 +58,12 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
         command = requests.create_service(request, str(uuid7()))
         if refusal := check_arguments(command, self._limits):
             raise Refused(refusal)
-        participants = await self._messaging.participants(
-            command.actor, command.conversation, context.time_remaining()
-        )
-        answer = await self._carry_out(replace(command, participants=participants))
+        if await self._is_new(command):
+            participants = await self._messaging.participants(
+                command.actor, command.conversation, context.time_remaining()
+            )
+            command = replace(command, participants=participants)
+        answer = await self._carry_out(command)
         return pb.CreateServiceResponse(
             service=translation.service(answer.service),
             duplicate=answer.duplicate,
@@ -222,6 +224,11 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
             changes=[translation.change(one, request.user) for one in page.changes],
             next_page_token=page.next_page_token,
         )
+
+    async def _is_new(self, command: commands.CreateService) -> bool:
+        """Whether it has to be decided; a repeat is answered from what is stored."""
+        actor, key = command.actor, command.idempotency_key
+        return not key or not await self._readers.run(queries.is_key_used, actor, key)
 
     def _page_limit(self, name: str, asked: int) -> int:
         return page_limit(self._settings, self._reached, name, asked)

@@ -1,11 +1,12 @@
-"""Statements. Every query of a hot path goes through an index, and none sorts a page."""
+"""What is read and written: deals, their events and timers, and idempotency keys."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, delete, func, select, tuple_
+from sqlalchemy import Connection
 
+from negotiation_service import statements
 from negotiation_service.documents import dump_deal, dump_event, load_deal, load_event
 from negotiation_service.domain import timers
 from negotiation_service.entities import Deal, Offer
@@ -17,16 +18,7 @@ from negotiation_service.tables import (
     service_timers,
     services,
 )
-from service_kit.database import (
-    TEXT,
-    among_given,
-    bulk_insert,
-    bulk_update,
-    fetch,
-    give_rows,
-    give_values,
-    given_rows,
-)
+from service_kit.database import bulk_insert, bulk_update, fetch, give_rows, give_values
 
 
 class Place(NamedTuple):
@@ -52,123 +44,6 @@ class UsedKey(NamedTuple):
     seq: int
 
 
-# --- Statements, each built once --------------------------------------------------------------
-
-_COUNT = bindparam("count", type_=BigInteger)
-
-_DEALS = select(services.c.deal).where(among_given(services.c.id, "ids"))
-_OPEN = select(services.c.deal).where(
-    among_given(services.c.conversation_id, "ids"), services.c.is_open
-)
-
-_earlier = services.alias("earlier")
-_wanted, _wanted_match = given_rows("rows", (_earlier.c.conversation_id,))
-_LATEST = select(services.c.deal).select_from(
-    _wanted.join(
-        services,
-        services.c.id
-        == select(_earlier.c.id)
-        .where(_wanted_match)
-        .order_by(_earlier.c.created_revision.desc(), _earlier.c.id.desc())
-        .limit(1)
-        .correlate(_wanted)
-        .scalar_subquery(),
-    )
-)
-
-_PAGES = {
-    (name, open_only): select(services.c.created_revision, services.c.id, services.c.deal)
-    .where(
-        column == bindparam("value"),
-        tuple_(services.c.created_revision, services.c.id)
-        < tuple_(bindparam("revision", type_=BigInteger), bindparam("id", type_=TEXT)),
-        *((services.c.is_open,) if open_only else ()),
-    )
-    .order_by(services.c.created_revision.desc(), services.c.id.desc())
-    .limit(_COUNT)
-    for name, column, open_only in (
-        ("conversation", services.c.conversation_id, False),
-        ("provider", services.c.provider_id, False),
-        ("provider", services.c.provider_id, True),
-        ("client", services.c.client_id, False),
-        ("client", services.c.client_id, True),
-    )
-}
-
-_EVENTS = select(service_events.c.service_id, service_events.c.revision, service_events.c.event)
-_HISTORIES = _EVENTS.where(among_given(service_events.c.service_id, "ids")).order_by(
-    service_events.c.service_id, service_events.c.seq
-)
-_CHANGED = {
-    name: select(
-        service_events.c.revision,
-        service_events.c.provider_id,
-        service_events.c.client_id,
-        service_events.c.event,
-    )
-    .where(
-        *((column == bindparam("user"),) if column is not None else ()),
-        service_events.c.revision > bindparam("after"),
-        service_events.c.revision <= bindparam("until"),
-    )
-    .order_by(service_events.c.revision, service_events.c.service_id, service_events.c.seq)
-    .limit(_COUNT)
-    for name, column in (
-        ("everything", None),
-        ("provider", service_events.c.provider_id),
-        ("client", service_events.c.client_id),
-    )
-}
-
-_keys, _keys_match = given_rows("rows", (idempotency_keys.c.actor_id, idempotency_keys.c.key))
-_KEYS = select(
-    idempotency_keys.c.actor_id,
-    idempotency_keys.c.key,
-    idempotency_keys.c.fingerprint,
-    idempotency_keys.c.service_id,
-    idempotency_keys.c.seq,
-).select_from(_keys.join(idempotency_keys, _keys_match))
-
-_DUE = (
-    select(service_timers.c.due_at, service_timers.c.service_id)
-    .where(
-        service_timers.c.due_at <= bindparam("now"),
-        tuple_(service_timers.c.due_at, service_timers.c.service_id)
-        > tuple_(bindparam("due_at", type_=BigInteger), bindparam("service_id", type_=TEXT)),
-    )
-    .order_by(service_timers.c.due_at, service_timers.c.service_id)
-    .limit(_COUNT)
-)
-_NEXT_DUE = select(func.min(service_timers.c.due_at)).where(
-    service_timers.c.due_at > bindparam("now")
-)
-# Those on which another replica is at work are left to it.
-_CLAIM = (
-    select(service_timers.c.service_id)
-    .where(
-        among_given(service_timers.c.service_id, "ids"),
-        service_timers.c.due_at <= bindparam("now"),
-    )
-    .with_for_update(skip_locked=True)
-)
-_FORGET_TIMERS = delete(service_timers).where(among_given(service_timers.c.service_id, "ids"))
-
-HOT_STATEMENTS = {
-    "services by id": _DEALS,
-    "open services": _OPEN,
-    "latest services": _LATEST,
-    **{f"services page, {name}, {open_only}": page for (name, open_only), page in _PAGES.items()},
-    "histories": _HISTORIES,
-    **{f"events changed, {name}": changed for name, changed in _CHANGED.items()},
-    "keys": _KEYS,
-    "timers due": _DUE,
-    "timer due next": _NEXT_DUE,
-    "timers claimed": _CLAIM,
-    "timers forgotten": _FORGET_TIMERS,
-}
-"""By name, for whoever wants to see their query plans."""
-
-
 # --- Reading -----------------------------------------------------------------------------------
 
 
@@ -177,7 +52,7 @@ def find_deals(connection: Connection, ids: Iterable[str]) -> dict[str, Deal]:
     wanted = set(ids)
     if not wanted:
         return {}
-    rows = fetch(connection, _DEALS, give_values(connection, "ids", wanted))
+    rows = fetch(connection, statements.DEALS, give_values(connection, "ids", wanted))
     return {deal.id: deal for deal in (load_deal(row.deal) for row in rows)}
 
 
@@ -186,7 +61,7 @@ def find_open(connection: Connection, conversations: Iterable[str]) -> dict[str,
     wanted = set(conversations)
     if not wanted:
         return {}
-    rows = fetch(connection, _OPEN, give_values(connection, "ids", wanted))
+    rows = fetch(connection, statements.OPEN, give_values(connection, "ids", wanted))
     return {deal.conversation: deal for deal in (load_deal(row.deal) for row in rows)}
 
 
@@ -195,7 +70,7 @@ def find_latest(connection: Connection, conversations: Iterable[str]) -> list[De
     wanted = {(one,) for one in conversations}
     if not wanted:
         return []
-    rows = fetch(connection, _LATEST, give_rows(connection, "rows", wanted))
+    rows = fetch(connection, statements.LATEST, give_rows(connection, "rows", wanted))
     return [load_deal(row.deal) for row in rows]
 
 
@@ -224,7 +99,7 @@ def _page(
     connection: Connection, which: tuple[str, bool], value: str, below: Place, count: int
 ) -> list[tuple[Place, Deal]]:
     given = {"value": value, "revision": below.created_revision, "id": below.id, "count": count}
-    rows = fetch(connection, _PAGES[which], given)
+    rows = fetch(connection, statements.PAGES[which], given)
     return [(Place(row.created_revision, row.id), load_deal(row.deal)) for row in rows]
 
 
@@ -235,7 +110,7 @@ def find_histories(
     wanted = set(ids)
     found: dict[str, list[tuple[int, Event]]] = defaultdict(list)
     if wanted:
-        for row in fetch(connection, _HISTORIES, give_values(connection, "ids", wanted)):
+        for row in fetch(connection, statements.HISTORIES, give_values(connection, "ids", wanted)):
             found[row.service_id].append((row.revision, load_event(row.event)))
     return found
 
@@ -252,7 +127,7 @@ def changed_events(
             load_event(row.event),
         )
         for name in (("provider", "client") if user else ("everything",))
-        for row in fetch(connection, _CHANGED[name], given)
+        for row in fetch(connection, statements.CHANGED[name], given)
     ]
     found.sort(key=lambda one: (one.revision, one.event.service, one.event.seq))
     return found[:count]
@@ -265,7 +140,7 @@ def find_keys(
     wanted = set(keys)
     if not wanted:
         return {}
-    rows = fetch(connection, _KEYS, give_rows(connection, "rows", wanted))
+    rows = fetch(connection, statements.KEYS, give_rows(connection, "rows", wanted))
     return {
         (row.actor_id, row.key): UsedKey(row.fingerprint, row.service_id, row.seq) for row in rows
     }
@@ -276,12 +151,12 @@ def find_due(
 ) -> list[tuple[int, str]]:
     """The first `count` (due at, service) that are due by `now` and come after another one."""
     given = {"now": now, "due_at": after[0], "service_id": after[1], "count": count}
-    return [(row.due_at, row.service_id) for row in fetch(connection, _DUE, given)]
+    return [(row.due_at, row.service_id) for row in fetch(connection, statements.DUE, given)]
 
 
 def find_next_due(connection: Connection, now: int) -> int | None:
     """Tell when the next timer after `now` is due; None if there is none."""
-    ((due_at,),) = fetch(connection, _NEXT_DUE, {"now": now})
+    ((due_at,),) = fetch(connection, statements.NEXT_DUE, {"now": now})
     return due_at if due_at is None else int(due_at)
 
 
@@ -294,7 +169,7 @@ def claim_due(connection: Connection, ids: Iterable[str], now: int) -> set[str]:
     if not wanted:
         return set()
     given = give_values(connection, "ids", wanted) | {"now": now}
-    return {row.service_id for row in fetch(connection, _CLAIM, given)}
+    return {row.service_id for row in fetch(connection, statements.CLAIM, given)}
 
 
 def insert_deals(connection: Connection, deals: Iterable[Deal], revision: int) -> None:
@@ -356,7 +231,7 @@ def replace_timers(connection: Connection, deals: Sequence[Deal]) -> None:
     if not deals:
         return
     ids = give_values(connection, "ids", [deal.id for deal in deals])
-    connection.execute(_FORGET_TIMERS, ids)
+    connection.execute(statements.FORGET_TIMERS, ids)
     rows = [(deal.id, one.timer, one.due_at) for deal in deals for one in timers(deal)]
     bulk_insert(connection, service_timers, tuple(service_timers.c.keys()), rows)
 

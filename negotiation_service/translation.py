@@ -89,8 +89,6 @@ def event(recipients: tuple[str, ...], given: object) -> pb.Event:
     told = _event(recipients, given)
     if isinstance(given, ServiceChanged):
         told.service_changed.views.extend(service(given.view(one)) for one in recipients)
-        # In the count of all a recipient would see that the other has submitted a note.
-        told.service_changed.event.number = 0
     return told
 
 

@@ -2,12 +2,19 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 # For calls that reach no method; whoever has no credential could make up any name.
 _REFUSED = "refused"
+
+
+class ShuttingDown(Exception):  # noqa: N818, the name says what is the case
+    """This process takes no more requests."""
 
 
 class Method:
@@ -56,6 +63,8 @@ class Calls:
         gauge.set_function(lambda: float(self.under_way))
         self._idle = asyncio.Event()
         self._idle.set()
+        self._exchanges: set[Exchange] = set()
+        self.ending = False
 
     def refused(self) -> None:
         """Count a call without the credential."""
@@ -76,3 +85,59 @@ class Calls:
     async def idle(self) -> None:
         """Return when no call is under way."""
         await self._idle.wait()
+
+    @contextmanager
+    def exchanging(self) -> Iterator["Exchange"]:
+        """Have this stream of requests and responses ended with the others.
+
+        Raises ShuttingDown when it was.
+        """
+        exchange = Exchange(self)
+        self._exchanges.add(exchange)
+        try:
+            yield exchange
+        except asyncio.CancelledError:
+            if not exchange.cut:
+                raise
+            exchange.task.uncancel()
+            raise ShuttingDown from None
+        finally:
+            self._exchanges.discard(exchange)
+
+    def end_exchanges(self) -> None:
+        """End the streams that wait for their next request; nothing else would."""
+        self.ending = True
+        for exchange in self._exchanges:
+            exchange.cut_off()
+
+
+class Exchange:
+    """A stream on which each request has one response, in the task that serves it."""
+
+    def __init__(self, calls: Calls) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a stream is served in a task")
+        self.task: asyncio.Task[Any] = task
+        self.cut = False
+        self._calls = calls
+        self._waits = False
+
+    def cut_off(self) -> None:
+        """End it, but not between a request and its response."""
+        if self._waits:
+            self.cut = True
+            self.task.cancel()
+
+    async def requests(self, given: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        """Give the requests. Raises ShuttingDown instead of the next one."""
+        while not self._calls.ending:
+            self._waits = True
+            try:
+                request = await anext(given)
+            except StopAsyncIteration:
+                return
+            finally:
+                self._waits = False
+            yield request
+        raise ShuttingDown

@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 
+from service_kit.calls import ShuttingDown
 from service_kit.interceptors import build_internal
 from service_kit.rpc_errors import build_status
 from service_kit.rules import INVALID_ARGUMENT, Refusal
@@ -40,7 +41,7 @@ _CODES: dict[str, grpc.StatusCode] = {
 _MESSAGES = {
     WATCHER_TOO_SLOW: "the watcher fell behind: watch again and read what was missed",
     REVISION_GAP: "a revision was not seen here: watch again and read what was missed",
-    SHUTTING_DOWN: "this replica is shutting down: watch another",
+    SHUTTING_DOWN: "this replica is shutting down: go to another",
     WATCHER_NOT_FOUND: "no stream of this watcher is open on this replica: watch anew",
     STORAGE_UNAVAILABLE: "the database is unavailable; nothing is known to be stored",
     WRITER_OVERLOADED: "too many commands wait; nothing was stored",
@@ -90,6 +91,8 @@ class Failures:
                 return self._named(WATCHER_NOT_FOUND)
             case WatcherCutOff():
                 return self._named(error.reason)
+            case ShuttingDown():
+                return self._named(SHUTTING_DOWN)
             case UnexpectedFailure():
                 return build_internal(self.domain, error.incident)
         return None

@@ -12,7 +12,7 @@ import grpc
 import structlog
 from google.rpc import status_pb2
 
-from service_kit.calls import Calls, Method
+from service_kit.calls import Calls, Exchange, Method
 from service_kit.rpc_errors import abort, build_status, code_of
 
 # Quoted, for these classes are generic in their stubs only.
@@ -92,18 +92,23 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> "Handler | None":
-        """Wrap the two kinds of methods that Parley's services have."""
+        """Wrap the three kinds of methods that Parley's services have."""
         handler = await continuation(handler_call_details)
         if (
             handler is None
-            or handler.request_streaming
+            or (
+                handler.request_streaming is not handler.response_streaming
+                and handler.request_streaming
+            )
             # Of the kind that writes by itself: the health's own Watch.
             or iscoroutinefunction(handler.unary_stream)
         ):
             return handler
         method = handler_call_details.method
         if method not in self._wrapped:
-            wrap = self._stream if handler.response_streaming else self._unary
+            wrap = self._unary
+            if handler.response_streaming:
+                wrap = self._exchange if handler.request_streaming else self._stream
             self._wrapped[method] = wrap(handler, method)
         return self._wrapped[method]
 
@@ -163,6 +168,54 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
                 await responses.aclose()
 
         return grpc.unary_stream_rpc_method_handler(
+            call,
+            handler.request_deserializer,
+            handler.response_serializer,
+        )
+
+    def _exchange(self, handler: Handler, method: str) -> Handler:
+        """A stream on which each request has one response: each pair is a call."""
+        behavior: Any = handler.stream_stream
+        calls, counted = self._calls, Method(self._calls, method)
+
+        async def call(
+            requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
+        ) -> AsyncIterator[Any]:
+            began: float | None = None
+            code = grpc.StatusCode.OK
+            responses: Any = None
+
+            async def begun(exchange: Exchange) -> AsyncIterator[Any]:
+                nonlocal began
+                async for request in exchange.requests(aiter(requests)):
+                    began = counted.begin()
+                    yield request
+
+            try:
+                with calls.exchanging() as exchange:
+                    responses = behavior(begun(exchange), context)
+                    async for response in responses:
+                        if began is not None:
+                            counted.end(began, code)
+                            began = None
+                        yield response
+            except grpc.aio.AbortError:
+                code = code_of(context.code())
+                raise
+            except (asyncio.CancelledError, GeneratorExit):
+                code = grpc.StatusCode.CANCELLED
+                raise
+            except Exception as error:  # noqa: BLE001, this is the boundary
+                status = self._status(error, method)
+                code = code_of(status.code)
+                await abort(context, status)
+            finally:
+                if began is not None:
+                    counted.end(began, code)
+                if responses is not None:
+                    await responses.aclose()
+
+        return grpc.stream_stream_rpc_method_handler(
             call,
             handler.request_deserializer,
             handler.response_serializer,

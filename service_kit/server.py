@@ -88,6 +88,7 @@ class Server:
         except TimeoutError:
             _logger.warning("calls did not end in time", calls=self._calls.under_way)
         end_streams()
+        self._calls.end_exchanges()
         await stopping
 
 

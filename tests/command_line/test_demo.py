@@ -1,5 +1,7 @@
 """`parley demo` and `parley chat` for real, through the real socket."""
 
+import json
+import os
 import re
 import signal
 import socket
@@ -58,6 +60,13 @@ async def test_the_demo_plays_a_conversation_and_shows_its_packets(
     assert not any('"state": "agreed"' in line for line in before)
     assert any('"state": "agreed"' in line for line in after)
     assert "amount_minor" not in shown
+    history = [line.split(maxsplit=1)[1] for line in demo.lines if re.match(r" +#\d", line)]
+    assert history[6:10] == [
+        '"Repair the kitchen tap" countered by bob: 120.50 EUR (offer 2)',
+        '"Repair the kitchen tap" agreed by alice: 120.50 EUR (offer 2)',
+        "alice: Agreed, see you on Thursday.",
+        '"Repair the kitchen tap" delivered by bob',
+    ]
     # The folder is a fresh one, below the folder one stands in.
     assert [path.name[:5] for path in (tmp_path / ".data").iterdir()] == ["demo-"]
 
@@ -104,10 +113,10 @@ async def test_the_demo_goes_on_serving_and_two_people_chat(parley: Run, tmp_pat
     piped.process.stdin.write_eof()
     assert await piped.end() == (0, "")
     history = [line for line in piped.lines if line.startswith("#")]
-    # Five messages, and six things that happened to the service.
-    assert len(history) == 11
+    assert len(history) == 12
     assert any("my kitchen tap drips" in line for line in history)
-    assert any("#6 stored" in line for line in piped.lines)
+    assert any(line.endswith('* "Repair the kitchen tap" delivered by you') for line in history)
+    assert any("#13 stored" in line for line in piped.lines)
 
     demo.signal(signal.SIGINT)
     assert (await demo.end())[0] == 0
@@ -174,6 +183,31 @@ async def test_two_people_do_all_of_a_deal_with_slash_commands(parley: Run, tmp_
     assert await piped.end() == (0, "")
     assert sum(line.startswith('-- "Sweep" cancelled') for line in piped.lines) == 2
     assert "   provider you, client alice" in piped.lines
+
+
+async def test_a_command_outlives_the_death_of_its_service(parley: Run, tmp_path: Path) -> None:
+    """Typed while nothing answers, it is done once when the service is back; both are told."""
+    data = tmp_path / "data"
+    up = await parley("up", "--port", "0", "--data", str(data))
+    await up.until("Ctrl-C stops everything")
+    alice = await parley("chat", "--as", "alice", "--with", "bob", "--data", str(data))
+    bob = await parley("chat", "--as", "bob", "--with", "alice", "--data", str(data))
+    await bob.until("connected to ws://")
+    alice.write("Hello Bob")
+    await bob.until("alice: Hello Bob")
+
+    process = json.loads((data / "up.json").read_text())["parts"]["negotiation"]
+    os.kill(process, signal.SIGKILL)
+    await up.until("negotiation was killed by SIGKILL")
+    alice.write("/request 100 EUR Repair the tap")
+    await alice.until('"Repair the tap" proposed by you: 100.00 EUR')
+    # The history may have it first, from messaging: the choices come when the edge follows again.
+    await bob.until("you may: /accept")
+    bob.write("/accept")
+    await bob.until("agreed: 100.00 EUR")
+    alice.write("/quit")
+    assert (await alice.end())[0] == 0
+    assert sum(line.startswith('-- "Repair the tap" proposed') for line in alice.lines) == 1
 
 
 async def test_a_port_asked_for_and_taken_is_an_error(

@@ -116,6 +116,17 @@ async def propose(client: Client, conversation: str) -> dict[str, Any]:
     return proposed
 
 
+async def history(client: Client, conversation: str) -> list[dict[str, Any]]:
+    """The messages, once what messaging has learned of negotiation is among them."""
+    async with asyncio.timeout(30):
+        while True:
+            answer = await client.ask(ASK_MESSAGES, {"conversation": conversation})
+            messages: list[dict[str, Any]] = answer["d"]["messages"]
+            if messages[-1]["kind"] == "event":
+                return messages
+            await asyncio.sleep(0.1)
+
+
 def open_database(deployment: Deployment, password: str) -> psycopg.Connection:
     """Connect as another container would."""
     port = deployment.ports["messaging-database"][1]
@@ -268,9 +279,10 @@ async def test_going_back_to_a_backup(deployment: Deployment) -> None:
     assert query(deployment, "SELECT epoch FROM clock") != epoch
     bob = await connect(deployment, "bob", resume=cursor)
     assert (await bob.expect(RESUMED))["d"]["complete"] is False
-    answer = await bob.ask(ASK_MESSAGES, {"conversation": kept["conversation"]})
-    assert [message["text"] for message in answer["d"]["messages"]] == ["kept"]
+    messages = await history(bob, kept["conversation"])
+    assert [message.get("text") for message in messages] == ["kept", None]
+    assert messages[1]["event"]["cause"] == "created"
     (listed,) = (await bob.ask(ASK_CONVERSATIONS))["d"]["conversations"]
     assert listed["service"]["offer"] == proposed["offer"]
-    assert (await bob.write("alice", "and on"))["seq"] == 2
+    assert (await bob.write("alice", "and on"))["seq"] == 3
     await bob.close()

@@ -131,16 +131,17 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
     ) -> pb.ListMessagesResponse:
         return await self.list_messages(request)
 
-    async def BatchCreateMessages(  # noqa: N802 - the contract's name
-        self, request: pb.BatchCreateMessagesRequest, _context: Any
-    ) -> pb.BatchCreateMessagesResponse:
-        answer = pb.BatchCreateMessagesResponse()
-        for item in request.requests:
-            self.created.append(item)
-            stored = answer.results.add().stored
-            stored.id, stored.conversation_id = f"m{len(self.created)}", item.conversation_id
-            stored.seq = len(self.created)
-        return answer
+    async def StreamCreateMessages(  # noqa: N802 - the contract's name
+        self, request_iterator: AsyncIterator[pb.StreamCreateMessagesRequest], _context: Any
+    ) -> AsyncIterator[pb.StreamCreateMessagesResponse]:
+        async for request in request_iterator:
+            answer = pb.StreamCreateMessagesResponse()
+            for item in request.batch.requests:
+                self.created.append(item)
+                stored = answer.batch.results.add().stored
+                stored.id, stored.conversation_id = f"m{len(self.created)}", item.conversation_id
+                stored.seq = len(self.created)
+            yield answer
 
     async def ListConversations(  # noqa: N802 - the contract's name
         self, _request: pb.ListConversationsRequest, _context: Any

@@ -1,15 +1,12 @@
 """A migrated database of each kind, and a messaging service on a free port of this process."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2, status_pb2
 from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 from sqlalchemy import Engine
@@ -18,14 +15,10 @@ from messaging_service import operations
 from messaging_service.__main__ import SERVICE
 from messaging_service.domain import Limits
 from messaging_service.settings import MessagingSettings
-from service_kit.clock import take_revision
 from service_kit.database import open_engine
 from service_kit.service import migrate, running
-from service_kit.writer import Operation, Transaction
 from tests.support.postgresql import Postgresql
-
-SECRET = "the-service-credential"
-METADATA = (("authorization", f"Bearer {SECRET}"),)
+from tests.support.serving import METADATA, SECRET, Database, Stream, check_refused
 
 
 def settings_of(folder: Path, database_url: str) -> MessagingSettings:
@@ -76,32 +69,8 @@ def engine(settings: MessagingSettings) -> Iterator[Engine]:
     opened.dispose()
 
 
-@dataclass
-class Database:
-    """Runs operations as the writer does, each in a transaction, and keeps their events."""
-
-    engine: Engine
-    now: int = 1_000_000
-
-    def __post_init__(self) -> None:
-        self.events: list[tuple[int, tuple[str, ...], Any]] = []
-
-    def run(self, operation: Operation[Any, Any], *commands: Any) -> list[Any]:
-        """Run one operation in one transaction."""
-        with self.engine.connect() as connection, connection.begin() as transaction:
-            self.now += 1
-            work = Transaction(connection, take_revision(connection), self.now)
-            outcomes = operation(work, commands)
-            if work.changed:
-                self.events += [(work.revision, *event) for event in work.events]
-            else:
-                transaction.rollback()
-        return outcomes
-
-    def read(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Run one query in one transaction."""
-        with self.engine.connect() as connection, connection.begin():
-            return function(connection, *arguments)
+class TalkingDatabase(Database):
+    """Runs operations, those that say something in one word."""
 
     def say(self, *commands: operations.CreateMessage, limits: Limits | None = None) -> list[Any]:
         """Create messages in one transaction."""
@@ -110,9 +79,9 @@ class Database:
 
 
 @pytest.fixture
-def database(engine: Engine) -> Database:
+def database(engine: Engine) -> TalkingDatabase:
     """A database to run operations on."""
-    return Database(engine)
+    return TalkingDatabase(engine)
 
 
 class Client:
@@ -133,37 +102,15 @@ class Client:
         assert isinstance(response, pb.CreateMessageResponse)
         return response.stored
 
-    async def watch(self, users: Sequence[str], **fields: Any) -> "Stream":
+    async def watch(self, users: Sequence[str], **fields: Any) -> Stream:
         """Watch users."""
         call = self.stub.Watch(pb.WatchRequest(watcher_name="test"), metadata=METADATA)
-        stream = Stream(self, call, await call.read())
+        stream = Stream(call, await call.read(), self._update_watch)
         await stream.update(add_users=users, **fields)
         return stream
 
-
-class Stream:
-    """An open Watch."""
-
-    def __init__(self, client: Client, call: Any, first: pb.WatchResponse) -> None:
-        self.client = client
-        self.call = call
-        self.first = first
-        self._surplus: list[tuple[int, pb.Event]] = []
-
-    async def update(self, **fields: Any) -> None:
-        """Follow, and no longer follow."""
-        request = pb.UpdateWatchRequest(watcher_id=self.first.watcher_id, **fields)
-        await self.client.call("UpdateWatch", request)
-
-    async def events(self, count: int) -> list[tuple[int, pb.Event]]:
-        """Read until `count` events have come, each with its revision; the rest is kept."""
-        found = self._surplus
-        async with asyncio.timeout(10):
-            while len(found) < count:
-                response = await self.call.read()
-                found += [(response.position.revision, event) for event in response.events]
-        self._surplus = found[count:]
-        return found[:count]
+    async def _update_watch(self, **fields: Any) -> Any:
+        return await self.call("UpdateWatch", pb.UpdateWatchRequest(**fields))
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Client]]
@@ -204,43 +151,11 @@ async def client(serve: Serve) -> AsyncIterator[Client]:
         yield started
 
 
-def details(error: grpc.aio.AioRpcError) -> tuple[status_pb2.Status, dict[str, Any]]:
-    """Unpack the status of a failed call, and its details by the name of their type."""
-    trailing = dict(error.trailing_metadata() or ())
-    status = status_pb2.Status.FromString(trailing["grpc-status-details-bin"])
-    return status, unpack(status)
-
-
-def unpack(status: status_pb2.Status) -> dict[str, Any]:
-    """Unpack the details of a status by the name of their type."""
-    kinds = (
-        error_details_pb2.ErrorInfo,
-        error_details_pb2.BadRequest,
-        error_details_pb2.RetryInfo,
-    )
-    found: dict[str, Any] = {}
-    for detail in status.details:
-        for kind in kinds:
-            if detail.Is(kind.DESCRIPTOR):
-                message = kind()
-                detail.Unpack(message)
-                found[kind.__name__] = message
-    return found
-
-
 @pytest.fixture
 def refused() -> Callable[..., Any]:
     """Check that a call is refused with a code and reason; gives the details."""
 
     async def check(awaitable: Any, code: grpc.StatusCode, reason: str, field: str = "") -> Any:
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await awaitable
-        status, found = details(caught.value)
-        assert (caught.value.code(), found["ErrorInfo"].reason) == (code, reason)
-        assert status.code == code.value[0]
-        assert found["ErrorInfo"].domain == "messaging.parley"
-        if field:
-            assert [one.field for one in found["BadRequest"].field_violations] == [field]
-        return found
+        return await check_refused(awaitable, "messaging.parley", code, reason, field)
 
     return check

@@ -90,6 +90,29 @@ async def test_a_call_under_way_is_answered_and_its_event_told(
             await stopping
 
 
+async def test_a_stream_of_batches_ends_when_its_request_is_answered(
+    settings: MessagingSettings, connect: Any, refused: Callable[..., Any]
+) -> None:
+    """It would wait for the next request for ever; the drain does not wait for it."""
+    service = running(SERVICE, settings.model_copy(update={"grace_seconds": 60.0}))
+    port = await service.__aenter__()
+    async with connect(port) as client:
+        exchange = client.stub.StreamCreateMessages(metadata=METADATA)
+        batch = pb.BatchCreateMessagesRequest(
+            requests=[pb.CreateMessageRequest(actor="a", to="b", text="the last")]
+        )
+        async with nothing_is_written(settings):
+            await exchange.write(pb.StreamCreateMessagesRequest(batch=batch))
+            await until_under_way(settings, 1)
+            stopping = asyncio.ensure_future(service.__aexit__(None, None, None))
+            async with connect(port) as late:
+                await until_refused(late)
+        assert (await exchange.read()).batch.results[0].stored.seq == 1
+        await refused(exchange.read(), grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+        async with asyncio.timeout(10):
+            await stopping
+
+
 async def test_what_is_queued_for_a_stream_is_handed_out_before_it_ends(
     settings: MessagingSettings, connect: Any, refused: Callable[..., Any]
 ) -> None:

@@ -1,8 +1,6 @@
 """Operations and queries on a real database."""
 
-import re
 from collections import defaultdict
-from itertools import count
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from uuid_utils import uuid7
 
 from messaging_service import operations, presence_storage, queries, storage
@@ -32,6 +30,7 @@ from service_kit.migrations import NotMigrated, check
 from service_kit.pages import encode_token
 from service_kit.rules import Refusal
 from service_kit.service import migrate
+from tests.support.plans import explain
 
 LIMITS = Limits()
 
@@ -339,44 +338,11 @@ def test_pages_of_conversations_meet(database: Any) -> None:
     assert database.read(queries.list_conversations, "m", 0, "?", 100).field == "page_token"
 
 
-def plan_on_sqlite(engine: Engine, statement: str) -> tuple[list[str], list[str]]:
-    """The lines of a plan that search an index, and those that walk a table or sort."""
-    with engine.connect() as connection:
-        question = f"EXPLAIN QUERY PLAN {statement.replace('?', 'NULL')}"
-        plan = [row.detail for row in connection.execute(text(question))]
-    # The values that were given are walked through.
-    walked = ("given", "anon", "VIRTUAL")
-    bad = [
-        line
-        for line in plan
-        if "TEMP B-TREE" in line
-        or (line.startswith("SCAN") and not any(word in line for word in walked))
-    ]
-    return [line for line in plan if line.startswith("SEARCH")], bad
-
-
-def plan_on_postgresql(engine: Engine, statement: str) -> tuple[list[str], list[str]]:
-    """The same. For a few rows walking through them all is the best plan, so what is not wanted
-    is made dear: where it still appears the database knows no other way.
-    """
-    numbers = count(1)
-    generic = re.sub("%s", lambda _match: f"${next(numbers)}", statement)
-    with engine.connect() as connection, connection.begin():
-        connection.execute(text("ANALYZE"))
-        for unwanted in ("seqscan", "hashjoin", "mergejoin", "sort", "bitmapscan"):
-            connection.execute(text(f"SET LOCAL enable_{unwanted} = off"))
-        plan = connection.exec_driver_sql(f"EXPLAIN (GENERIC_PLAN) {generic}").scalars().all()
-    bad = [line for line in plan if "Seq Scan" in line or "Sort" in line or "Filter" in line]
-    return [line for line in plan if "Index Cond" in line], bad
-
-
 HOT_STATEMENTS = storage.HOT_STATEMENTS | presence_storage.HOT_STATEMENTS
 
 
 @pytest.mark.parametrize("name", HOT_STATEMENTS)
-def test_hot_queries_search_by_an_index(
-    engine: Engine, database: Any, kind: str, name: str
-) -> None:
+def test_hot_queries_search_by_an_index(engine: Engine, database: Any, name: str) -> None:
     """No hot query scans a table or sorts; only the values given with it are walked through."""
     database.say(
         *(said("alice", to=f"b{i}", subject=f"s{j}") for i in range(9) for j in range(9)),
@@ -384,8 +350,7 @@ def test_hot_queries_search_by_an_index(
         limits=Limits(openings_per_hour=1_000),
     )
     statement = str(HOT_STATEMENTS[name].compile(engine))
-    plan = plan_on_sqlite if kind == "sqlite" else plan_on_postgresql
-    searches, bad = plan(engine, statement)
+    searches, bad = explain(engine, statement)
     assert searches
     assert bad == []
 

@@ -60,9 +60,31 @@ async def test_every_method_wants_the_credential(
 ) -> None:
     """Without it, with a wrong one or in a wrong form, every method is UNAUTHENTICATED."""
     request = getattr(pb, f"{method}Request")()
-    call = getattr(client.stub, method)(request, metadata=metadata, timeout=5)
-    awaitable = call.read() if method == "Watch" else call
+    given = (iter([request]),) if method == "StreamCreateMessages" else (request,)
+    call = getattr(client.stub, method)(*given, metadata=metadata, timeout=5)
+    awaitable = call.read() if method in {"Watch", "StreamCreateMessages"} else call
     await refused(awaitable, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+def batch(*texts: str) -> pb.StreamCreateMessagesRequest:
+    """A request to store texts of a to b."""
+    requests = [pb.CreateMessageRequest(actor="a", to="b", text=text) for text in texts]
+    return pb.StreamCreateMessagesRequest(batch=pb.BatchCreateMessagesRequest(requests=requests))
+
+
+async def test_a_stream_of_batches_answers_each_and_outlives_a_refused_one(client: Any) -> None:
+    """In order, each item with its own outcome; what is refused as a whole ends nothing."""
+    stream = client.stub.StreamCreateMessages(metadata=METADATA)
+    await stream.write(batch("one", "", "two"))
+    first = (await stream.read()).batch.results
+    assert [one.WhichOneof("result") for one in first] == ["stored", "status", "stored"]
+    await stream.write(batch(*["x"] * 1_001))
+    assert (await stream.read()).status.code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    await stream.write(batch("three"))
+    assert (await stream.read()).batch.results[0].stored.seq == 3
+    await stream.done_writing()
+    assert await stream.read() is grpc.aio.EOF
+    assert await stream.code() is grpc.StatusCode.OK
 
 
 async def test_health_and_reflection_want_it_too(serve: Any, refused: Any) -> None:

@@ -137,10 +137,12 @@ class Client:
         """Watch users, or everything."""
         request = pb.WatchRequest(watcher_name="test", everything=everything)
         call = self.stub.Watch(request, metadata=METADATA)
-        first = await call.read()
-        update = pb.UpdateWatchRequest(watcher_id=first.watcher_id, add_users=users)
-        await self.call("UpdateWatch", update)
-        return Stream(call, first)
+        stream = Stream(call, await call.read(), self._update_watch)
+        await stream.update(add_users=users)
+        return stream
+
+    async def _update_watch(self, **fields: Any) -> Any:
+        return await self.call("UpdateWatch", pb.UpdateWatchRequest(**fields))
 
     def creation(self, actor: str = "ann", **fields: Any) -> pb.CreateServiceRequest:
         """A request of a provider; a field that is None is left out."""

@@ -1,7 +1,5 @@
 """The operation and the queries on a real database."""
 
-import re
-from itertools import count
 from typing import Any
 
 import pytest
@@ -10,11 +8,11 @@ from alembic.runtime.migration import MigrationContext
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, insert, text
+from sqlalchemy import Engine, insert
 from sqlalchemy.exc import IntegrityError
 from uuid_utils import uuid7
 
-from negotiation_service import queries, storage
+from negotiation_service import queries, statements
 from negotiation_service.__main__ import SERVICE
 from negotiation_service.commands import FireTimers, PlaceHold, ResolveHold
 from negotiation_service.domain import timers
@@ -47,6 +45,7 @@ from tests.negotiation_service.deals import (
     terminated,
     to_completion,
 )
+from tests.support.plans import explain
 from tests.support.serving import Database
 
 
@@ -547,41 +546,8 @@ def test_changes_of_another_epoch_are_not_told(database: Database) -> None:
 # --- Statements and tables -----------------------------------------------------------------------
 
 
-def plan_on_sqlite(engine: Engine, statement: str) -> tuple[list[str], list[str]]:
-    """The lines of a plan that search an index, and those that walk a table or sort."""
-    with engine.connect() as connection:
-        question = f"EXPLAIN QUERY PLAN {statement.replace('?', 'NULL')}"
-        plan = [row.detail for row in connection.execute(text(question))]
-    # The values that were given are walked through.
-    walked = ("given", "anon", "VIRTUAL", "json_each")
-    bad = [
-        line
-        for line in plan
-        if "TEMP B-TREE" in line
-        or (line.startswith("SCAN") and not any(word in line for word in walked))
-    ]
-    return [line for line in plan if line.startswith("SEARCH")], bad
-
-
-def plan_on_postgresql(engine: Engine, statement: str) -> tuple[list[str], list[str]]:
-    """The same. For a few rows walking through them all is the best plan, so what is not wanted
-    is made dear: where it still appears the database knows no other way.
-    """
-    numbers = count(1)
-    generic = re.sub("%s", lambda _match: f"${next(numbers)}", statement)
-    with engine.connect() as connection, connection.begin():
-        connection.execute(text("ANALYZE"))
-        for unwanted in ("seqscan", "hashjoin", "mergejoin", "sort", "bitmapscan"):
-            connection.execute(text(f"SET LOCAL enable_{unwanted} = off"))
-        plan = connection.exec_driver_sql(f"EXPLAIN (GENERIC_PLAN) {generic}").scalars().all()
-    bad = [line for line in plan if "Seq Scan" in line or "Sort" in line or "Filter" in line]
-    return [line for line in plan if "Index Cond" in line], bad
-
-
-@pytest.mark.parametrize("name", storage.HOT_STATEMENTS)
-def test_hot_statements_search_by_an_index(
-    engine: Engine, database: Database, kind: str, name: str
-) -> None:
+@pytest.mark.parametrize("name", statements.HOT_STATEMENTS)
+def test_hot_statements_search_by_an_index(engine: Engine, database: Database, name: str) -> None:
     """No hot statement scans a table or sorts; only the values given with it are walked through."""
     commands = [
         proposed(f"c{i}", actor=f"u{i % 60}", other=f"u{i % 59 + 60}", key=f"k{i}", service=f"s{i}")
@@ -589,9 +555,8 @@ def test_hot_statements_search_by_an_index(
     ]
     database.run(CARRY_OUT, *commands)
     database.run(CARRY_OUT, *(ended(one.actor, one.service, "withdrawn") for one in commands[40:]))
-    statement = str(storage.HOT_STATEMENTS[name].compile(engine))
-    plan = plan_on_sqlite if kind == "sqlite" else plan_on_postgresql
-    searches, bad = plan(engine, statement)
+    statement = str(statements.HOT_STATEMENTS[name].compile(engine))
+    searches, bad = explain(engine, statement)
     assert searches
     assert bad == []
 

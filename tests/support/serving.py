@@ -47,18 +47,25 @@ class Database:
 class Stream:
     """An open Watch."""
 
-    def __init__(self, call: Any, first: Any) -> None:
+    def __init__(self, call: Any, first: Any, update_watch: Callable[..., Awaitable[Any]]) -> None:
         self.call = call
         self.first = first
+        self._update_watch = update_watch
+        self._surplus: list[tuple[int, Any]] = []
+
+    async def update(self, **fields: Any) -> None:
+        """Follow, and no longer follow."""
+        await self._update_watch(watcher_id=self.first.watcher_id, **fields)
 
     async def events(self, count: int) -> list[tuple[int, Any]]:
-        """Read until `count` events have come, each with its revision."""
-        found: list[tuple[int, Any]] = []
+        """Read until `count` events have come, each with its revision; the rest is kept."""
+        found = self._surplus
         async with asyncio.timeout(10):
             while len(found) < count:
                 response = await self.call.read()
                 found += [(response.position.revision, event) for event in response.events]
-        return found
+        self._surplus = found[count:]
+        return found[:count]
 
 
 def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:

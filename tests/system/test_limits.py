@@ -108,7 +108,7 @@ async def test_what_waits_for_a_service_is_bounded(own_system: System, connect: 
     own_system.start_edge(waiting_items=2, call_timeout_seconds=10, watch_timeout_seconds=10)
     client: Client = await connect(own_system, "alice")
     conversation = (await client.write("bob", "0"))["conversation"]
-    call = "BatchCreateMessages"
+    call = "StreamCreateMessages"
     own_system.messaging.process.send_signal(signal.SIGSTOP)
     try:
         await client.send(CREATE_MSG, {"conversation": conversation, "text": "x"}, id=1)

@@ -475,6 +475,54 @@ class BatchCreateMessagesResponse(_message.Message):
 Global___BatchCreateMessagesResponse: _TypeAlias = BatchCreateMessagesResponse  # noqa: Y015
 
 @_typing.final
+class StreamCreateMessagesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def batch(self) -> Global___BatchCreateMessagesRequest: ...
+    def __init__(
+        self,
+        *,
+        batch: Global___BatchCreateMessagesRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamCreateMessagesRequest: _TypeAlias = StreamCreateMessagesRequest  # noqa: Y015
+
+@_typing.final
+class StreamCreateMessagesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BATCH_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def batch(self) -> Global___BatchCreateMessagesResponse: ...
+    @_builtins.property
+    def status(self) -> _status_pb2.Status:
+        """Of a request that was refused as a whole; the stream goes on."""
+
+    def __init__(
+        self,
+        *,
+        batch: Global___BatchCreateMessagesResponse | None = ...,
+        status: _status_pb2.Status | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "outcome", b"outcome", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "outcome", b"outcome", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["batch", "status"]  # noqa: Y015
+    _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___StreamCreateMessagesResponse: _TypeAlias = StreamCreateMessagesResponse  # noqa: Y015
+
+@_typing.final
 class ListConversationsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -55,6 +55,11 @@ class MessagingServiceStub:
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchCreateMessagesRequest.SerializeToString,
                 response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchCreateMessagesResponse.FromString,
                 _registered_method=True)
+        self.StreamCreateMessages = channel.stream_stream(
+                '/parley.messaging.v1.MessagingService/StreamCreateMessages',
+                request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamCreateMessagesRequest.SerializeToString,
+                response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamCreateMessagesResponse.FromString,
+                _registered_method=True)
         self.ListConversations = channel.unary_unary(
                 '/parley.messaging.v1.MessagingService/ListConversations',
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListConversationsRequest.SerializeToString,
@@ -137,6 +142,14 @@ class MessagingServiceServicer:
 
     def BatchCreateMessages(self, request, context):
         """Stores many messages, in order; each has its own result (AIP-231).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamCreateMessages(self, request_iterator, context):
+        """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+        by one response, in order; the next request comes after it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -236,6 +249,11 @@ def add_MessagingServiceServicer_to_server(servicer, server):
                     servicer.BatchCreateMessages,
                     request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchCreateMessagesRequest.FromString,
                     response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchCreateMessagesResponse.SerializeToString,
+            ),
+            'StreamCreateMessages': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamCreateMessages,
+                    request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamCreateMessagesRequest.FromString,
+                    response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamCreateMessagesResponse.SerializeToString,
             ),
             'ListConversations': grpc.unary_unary_rpc_method_handler(
                     servicer.ListConversations,
@@ -380,6 +398,33 @@ class MessagingService:
             '/parley.messaging.v1.MessagingService/BatchCreateMessages',
             parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchCreateMessagesRequest.SerializeToString,
             parley_dot_messaging_dot_v1_dot_messaging__pb2.BatchCreateMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamCreateMessages(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/parley.messaging.v1.MessagingService/StreamCreateMessages',
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamCreateMessagesRequest.SerializeToString,
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamCreateMessagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,10 @@ class MessagingServiceStub:
     """Stores one message. Answered after the commit."""
     BatchCreateMessages: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.BatchCreateMessagesRequest, _messaging_pb2.BatchCreateMessagesResponse]
     """Stores many messages, in order; each has its own result (AIP-231)."""
+    StreamCreateMessages: _grpc.StreamStreamMultiCallable[_messaging_pb2.StreamCreateMessagesRequest, _messaging_pb2.StreamCreateMessagesResponse]
+    """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+    by one response, in order; the next request comes after it.
+    """
     ListConversations: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListConversationsRequest, _messaging_pb2.ListConversationsResponse]
     """The conversations of an actor, newest activity first."""
     ListMessages: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListMessagesRequest, _messaging_pb2.ListMessagesResponse]
@@ -86,6 +90,10 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     """Stores one message. Answered after the commit."""
     BatchCreateMessages: _aio.UnaryUnaryMultiCallable[_messaging_pb2.BatchCreateMessagesRequest, _messaging_pb2.BatchCreateMessagesResponse]  # type: ignore[assignment]
     """Stores many messages, in order; each has its own result (AIP-231)."""
+    StreamCreateMessages: _aio.StreamStreamMultiCallable[_messaging_pb2.StreamCreateMessagesRequest, _messaging_pb2.StreamCreateMessagesResponse]  # type: ignore[assignment]
+    """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+    by one response, in order; the next request comes after it.
+    """
     ListConversations: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListConversationsRequest, _messaging_pb2.ListConversationsResponse]  # type: ignore[assignment]
     """The conversations of an actor, newest activity first."""
     ListMessages: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListMessagesRequest, _messaging_pb2.ListMessagesResponse]  # type: ignore[assignment]
@@ -142,6 +150,16 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.BatchCreateMessagesResponse, _abc.Awaitable[_messaging_pb2.BatchCreateMessagesResponse]]:
         """Stores many messages, in order; each has its own result (AIP-231)."""
+
+    @_abc_1.abstractmethod
+    def StreamCreateMessages(
+        self,
+        request_iterator: _MaybeAsyncIterator[_messaging_pb2.StreamCreateMessagesRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_messaging_pb2.StreamCreateMessagesResponse], _abc.AsyncIterator[_messaging_pb2.StreamCreateMessagesResponse]]:
+        """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
+        by one response, in order; the next request comes after it.
+        """
 
     @_abc_1.abstractmethod
     def ListConversations(

@@ -562,9 +562,8 @@ class ServiceEvent(_message.Message):
     service_id: _builtins.str
     conversation_id: _builtins.str
     number: _builtins.int
-    """Counts the events of the service as far as the reader may know, as Service.version does. 0 in what
-    users are told by a stream or as changes, for what may be counted is another number for each:
-    that of its view. What a watcher of everything is told counts all there are.
+    """Counts the events of the service, the same for all who read it. The submission of a note is not
+    counted and has 0, for a gap would tell of one that is sealed.
     """
     cause: _builtins.str
     """What happened: "created", "countered", "agreed", "delivered", ... (docs/negotiation.md)."""

@@ -1,0 +1,136 @@
+"""What PostgreSQL alone can do to deals: cut lines, locked rows, answers that get lost."""
+
+from typing import Any
+
+import grpc
+import psycopg
+import pytest
+from parley.negotiation.v1 import negotiation_pb2 as pb
+from sqlalchemy import Engine, text
+from sqlalchemy.engine import make_url
+
+from negotiation_service import storage
+from negotiation_service.commands import FireTimers
+from negotiation_service.events import Cause
+from negotiation_service.settings import NegotiationSettings
+from service_kit.clock import read_position
+from service_kit.database import open_engine
+from tests.negotiation_service.deals import (
+    CARRY_OUT,
+    LIMITS,
+    proposed,
+    stored_deals,
+    stored_events,
+    stored_offers,
+    stored_timers,
+)
+from tests.support.postgresql import Postgresql
+from tests.support.serving import Database
+
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.fixture
+def kind() -> str:
+    """Of all kinds this one alone."""
+    return "postgresql"
+
+
+async def test_a_connection_cut_in_a_transaction_leaves_no_trace(
+    client: Any, refused: Any, settings: NegotiationSettings, postgresql: Postgresql,
+    database: Database, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Of half a command nothing is stored: no deal, offer, event, timer or key; then it goes on."""
+    await client.create("carol", "dan")
+    before = database.read(read_position)
+    insert = storage.insert_keys
+
+    def cut(*arguments: Any) -> None:
+        with postgresql.connect() as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = %s AND application_name = 'parley writer'",
+                (make_url(settings.database_url).database,),
+            )
+        insert(*arguments)
+
+    conversation = await client.open_conversation("ann", "bob")
+    request = client.creation(conversation_id=conversation, idempotency_key="k")
+    database.engine.dispose()
+    with monkeypatch.context() as patched:
+        patched.setattr(storage, "insert_keys", cut)
+        await refused(client.call("CreateService", request), UNAVAILABLE, "STORAGE_UNAVAILABLE")
+    assert database.read(read_position) == before
+    for stored in (stored_deals, stored_events, stored_offers, stored_timers):
+        assert len(stored(database)) == 1
+    answer = await client.call("CreateService", request)
+    assert (answer.duplicate, answer.service.version) == (False, 1)
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_a_lost_answer_is_given_to_whoever_asks_again(
+    client: Any, refused: Any, database: Database, monkeypatch: pytest.MonkeyPatch, arrives: bool
+) -> None:
+    """The line breaks during COMMIT: with its key a command has taken effect once in the end."""
+    shown = await client.create()
+    commit = psycopg.Connection.commit
+
+    def cut(connection: psycopg.Connection[Any]) -> None:
+        if arrives:
+            commit(connection)
+        connection.close()
+        raise psycopg.OperationalError("the line is cut")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(psycopg.Connection, "commit", cut)
+        accept = client.accept("bob", shown, idempotency_key="k")
+        await refused(accept, UNAVAILABLE, "STORAGE_UNAVAILABLE")
+    request = pb.EndNegotiationRequest(
+        actor="bob",
+        service_id=shown.id,
+        outcome=pb.NEGOTIATION_OUTCOME_AGREED,
+        offer=1,
+        price=shown.offer.price,
+        idempotency_key="k",
+    )
+    answer = await client.call("EndNegotiation", request)
+    assert (answer.duplicate, answer.cause) == (arrives, "agreed")
+    causes = [one.cause for one in stored_events(database)[shown.id]]
+    assert causes == [Cause.CREATED, Cause.AGREED]
+
+
+def test_what_another_has_claimed_is_left_to_it(
+    settings: NegotiationSettings, database: Database
+) -> None:
+    """FOR UPDATE SKIP LOCKED: a locked timer is not waited for, and fires when it is free."""
+    one, other = proposed("c1"), proposed("c2")
+    database.run(CARRY_OUT, one, other)
+    database.now += LIMITS.offer_ttl
+    fire = (FireTimers(one.service), FireTimers(other.service))
+    replica = open_engine(settings.database_url, "writer")
+    with replica.connect() as connection, connection.begin():
+        claimed = storage.claim_due(connection, [one.service], database.now)
+        assert claimed == {one.service}
+        skipped, fired = database.run(CARRY_OUT, *fire)
+        assert skipped.events == ()
+        assert [event.cause for event in fired.events] == [Cause.EXPIRED]
+    replica.dispose()
+    first, second = database.run(CARRY_OUT, *fire)
+    assert [event.cause for event in first.events] == [Cause.EXPIRED]
+    assert second.events == ()
+
+
+def test_text_is_compared_by_code_points(engine: Engine) -> None:
+    """Every text column of every table, for the order of pages rests on it."""
+    with engine.connect() as connection:
+        found = connection.execute(
+            text(
+                "SELECT table_name || '.' || column_name, collation_name"
+                " FROM information_schema.columns"
+                " WHERE table_schema = 'public' AND table_name <> 'alembic_version'"
+                " AND data_type IN ('character varying', 'text')"
+            )
+        )
+        collations = {row[0]: row[1] for row in found}
+    assert "services.conversation_id" in collations
+    assert set(collations.values()) == {"C"}

@@ -1,0 +1,145 @@
+"""What operators set: checked at the start, and counted when it is reached."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from parley.negotiation.v1 import negotiation_pb2 as pb
+
+from negotiation_service.limits import Limits
+from negotiation_service.settings import NegotiationSettings
+from tests.support.metrics import read_metric
+from tests.support.system import free_port
+
+INVALID = grpc.StatusCode.INVALID_ARGUMENT
+PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
+
+
+def test_defaults_are_those_of_the_rules(settings: NegotiationSettings) -> None:
+    """The rules are tested and documented with their own defaults, which nobody changes here."""
+    assert settings.limits({}) == Limits({})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"LISTEN": "nonsense"}, "PARLEY_NEGOTIATION_LISTEN"),
+        ({"ROUNDS_LIMIT": "0"}, "PARLEY_NEGOTIATION_ROUNDS_LIMIT"),
+        ({"MAX_PRICE_MINOR": str(2**53)}, "PARLEY_NEGOTIATION_MAX_PRICE_MINOR"),
+        ({"DELIVERY_DAYS": "-1"}, "PARLEY_NEGOTIATION_DELIVERY_DAYS"),
+        ({"NOTES_DAYS": "nan"}, "PARLEY_NEGOTIATION_NOTES_DAYS"),
+        ({"OFFER_HOURS": "0.01"}, "OFFER_HOURS is not between"),
+        ({"OFFER_HOURS": "999"}, "OFFER_HOURS is not between"),
+        ({"DATABASE_URL": "oracle://x"}, "neither a SQLite nor"),
+        ({"CREDENTIALS_FILE": "/nowhere"}, "can not be read"),
+    ],
+)
+def test_bad_settings_are_one_line(tmp_path: Path, changes: dict[str, str], words: str) -> None:
+    """A setting that can not be used is named on one line, and the exit code is 2."""
+    (tmp_path / "key").write_text("secret")
+    environment = {
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'n.sqlite3'}",
+        "CREDENTIALS_FILE": str(tmp_path / "key"),
+        "MESSAGING_CREDENTIAL_FILE": str(tmp_path / "key"),
+        **changes,
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "negotiation_service", "serve"],
+        env={f"PARLEY_NEGOTIATION_{name}": value for name, value in environment.items()},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert words in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+async def test_the_credential_for_messaging_has_to_be_there(serve: Any, tmp_path: Path) -> None:
+    """Without it no service could be proposed, so nothing is served at all."""
+    with pytest.raises(ValueError, match="can not be read"):
+        async with serve(messaging_credential_file=tmp_path / "nowhere"):
+            pass
+
+
+SMALL = {
+    "max_price_minor": 10_000,
+    "rounds_limit": 1,
+    "amendments_limit": 1,
+    "reopenings_limit": 1,
+    "disputes_limit": 1,
+    "submissions_limit": 1,
+    "title_limit": 20,
+    "description_limit": 20,
+    "offer_note_limit": 20,
+    "reason_limit": 20,
+    "comment_limit": 20,
+    "services_page": 1,
+    "events_page": 1,
+    "changes_page": 1,
+    "max_batch": 1,
+}
+
+
+async def test_each_limit_refuses_by_name_and_is_counted(serve: Any, refused: Any) -> None:
+    """Through real gRPC, and each shows what it is set to."""
+    port, long = free_port(), "x" * 21
+
+    async def metric(name: str, limit: str) -> float | None:
+        url = f"http://127.0.0.1:{port}/metrics"
+        return await asyncio.to_thread(read_metric, url, name, limit=limit)
+
+    def hold(dispute: str, outcome: Any = None) -> Any:
+        request: Any
+        if outcome is None:
+            request = pb.PlaceHoldRequest(service_id=shown.id, dispute=dispute, opened_by="bob")
+            return client.call("PlaceHold", request)
+        request = pb.ResolveHoldRequest(service_id=shown.id, dispute=dispute, outcome=outcome)
+        return client.call("ResolveHold", request)
+
+    async with serve(metrics_port=port, **SMALL) as client:
+        position = (await client.watch([])).first.position
+        argument = (INVALID, "INVALID_ARGUMENT")
+        await refused(client.create(title=long), *argument, "title")
+        await refused(client.create(description=long), *argument, "description")
+        price = pb.Money(amount_minor=10_001, currency="EUR")
+        await refused(client.create(price=price), *argument, "price.amount_minor")
+        shown = await client.create()
+        await refused(client.edit("bob", shown.id, 1, 1, note=long), *argument, "note")
+        countered = await client.edit("bob", shown.id, 9_000, 1)
+        await refused(client.edit("ann", shown.id, 9_500, 2), PRECONDITION, "TOO_MANY_ROUNDS")
+        await client.accept("ann", countered)
+        await client.accept("bob", await client.edit("ann", shown.id, 9_500, 0))
+        await refused(client.edit("ann", shown.id, 9_700, 0), PRECONDITION, "TOO_MANY_ROUNDS")
+        cancel = client.terminate("ann", shown.id, "CANCELLED", reason=long)
+        await refused(cancel, *argument, "reason")
+        await client.terminate("ann", shown.id, "DELIVERED")
+        await client.terminate("bob", shown.id, "REOPENED")
+        await client.terminate("ann", shown.id, "DELIVERED")
+        reopen = client.terminate("bob", shown.id, "REOPENED")
+        await refused(reopen, PRECONDITION, "TOO_MANY_REOPENINGS")
+        await hold("d")
+        await hold("d", pb.HOLD_OUTCOME_RESUME)
+        await refused(hold("e"), PRECONDITION, "TOO_MANY_DISPUTES")
+        await client.terminate("bob", shown.id, "COMPLETED")
+        await refused(client.note("ann", shown.id, long), *argument, "comment")
+        await client.note("ann", shown.id, "good")
+        again = client.note("ann", shown.id, "better")
+        await refused(again, PRECONDITION, "TOO_MANY_SUBMISSIONS")
+        many = pb.BatchGetServicesRequest(conversation_ids=["a", "b"])
+        await refused(client.call("BatchGetServices", many), INVALID, "BATCH_TOO_LARGE")
+        listed = await client.call("ListServices", pb.ListServicesRequest(actor="ann", page_size=9))
+        assert len(listed.services) == 1
+        events = pb.ListServiceEventsRequest(service_id=shown.id, page_size=9)
+        assert len((await client.call("ListServiceEvents", events)).events) == 1
+        until = pb.Position(epoch=position.epoch, revision=2)
+        missed = pb.ListChangesRequest(user="ann", after=position, until=until, page_size=9)
+        assert len((await client.call("ListChanges", missed)).changes) == 1
+        for name, value in SMALL.items():
+            assert await metric("limit_reached_total", name) == 1, name
+            assert await metric("limit_value", name) == value
