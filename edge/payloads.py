@@ -257,9 +257,12 @@ class Error(Struct, frozen=True):
 
 
 class ServiceEvent(Struct, frozen=True):
-    """What happened to a service. `offer` and `price` are those of the offer that it is about."""
+    """What happened to a service: `number` is its place in the service's own history. `offer` and
+    `price` are those of the offer that it is about.
+    """
 
     service: str
+    number: int
     cause: str
     state: str
     title: str

@@ -37,9 +37,9 @@ def message_payload(message: pb.Message) -> Message:
 
 
 def _service_event(event: pb.ServiceEvent) -> ServiceEvent:
-    # Without its number, in which both would see a note that is sealed.
     return ServiceEvent(
         service=event.service_id,
+        number=event.number,
         cause=event.cause,
         state=event.state,
         title=event.title,

@@ -123,7 +123,7 @@ def test_what_happened_is_one_line(cause: str | None, seen: dict[str, Any], word
 )
 def test_what_the_history_records_is_one_line(event: dict[str, Any], words: str) -> None:
     """By whom, and what it was about; the currency alone says how many decimals there are."""
-    event = {"service": "s", "state": "offered", "title": "Tap", "at": NOW, **event}
+    event = {"service": "s", "number": 1, "state": "offered", "title": "Tap", "at": NOW, **event}
     assert recorded(event, "alice") == f'"Tap" {words}'
 
 
