@@ -1,14 +1,14 @@
-"""What the negotiation service has stored in the end, read from its tables."""
+"""What the negotiation service has stored in the end, and how far messaging has followed it."""
 
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from messaging_service.operations import NEGOTIATION
 from negotiation_service.documents import load_deal, load_event
@@ -21,6 +21,7 @@ from negotiation_service.tables import (
     service_timers,
     services,
 )
+from service_kit.clock import Position, read_position
 from service_kit.database import open_engine
 from service_kit.positions import read_followed
 from tests.support.system import System
@@ -64,7 +65,13 @@ class KeyRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Books:
-    """All rows: by service those of each in the order of their numbers, keys by actor and key."""
+    """All rows: by service those of each in the order of their numbers, keys by actor and key.
+
+    `clock` is where the service's clock stands, `followed` the position in messaging's database.
+    """
+
+    clock: Position
+    followed: Position | None
 
     services: Mapping[str, ServiceRow] = field(default_factory=dict)
     events: Mapping[str, Sequence[EventRow]] = field(default_factory=dict)
@@ -74,51 +81,62 @@ class Books:
     keys: Mapping[tuple[str, str], KeyRow] = field(default_factory=dict)
 
 
-def read_books(url: str) -> Books:
-    """Read everything, as it stands at one moment."""
+@contextmanager
+def _reading(url: str) -> Iterator[Connection]:
+    """A transaction that sees the database as it stands at one moment."""
     engine = open_engine(url, "reader")
     try:
         with engine.connect() as connection, connection.begin():
-            stored_offers = defaultdict(list)
-            for row in connection.execute(
-                select(offers).order_by(offers.c.service_id, offers.c.number)
-            ):
-                offer = Offer(row.number, row.price, row.by_id, row.note, row.created_at)
-                stored_offers[row.service_id].append((row.revision, offer))
-            events = defaultdict(list)
-            for row in connection.execute(
-                select(service_events).order_by(service_events.c.service_id, service_events.c.seq)
-            ):
-                told = frozenset({row.provider_id, row.client_id} - {None})
-                events[row.service_id].append(EventRow(row.revision, told, load_event(row.event)))
-            timers: dict[str, dict[str, int]] = defaultdict(dict)
-            for row in connection.execute(select(service_timers)):
-                timers[row.service_id][row.timer] = row.due_at
-            return Books(
-                {
-                    row.id: ServiceRow(
-                        row.conversation_id,
-                        row.provider_id,
-                        row.client_id,
-                        row.created_revision,
-                        row.created_at,
-                        row.revision,
-                        row.state,
-                        row.is_open,
-                        load_deal(row.deal),
-                    )
-                    for row in connection.execute(select(services))
-                },
-                events,
-                stored_offers,
-                timers,
-                {
-                    (row.actor_id, row.key): KeyRow(row.revision, row.service_id, row.seq)
-                    for row in connection.execute(select(idempotency_keys))
-                },
-            )
+            yield connection
     finally:
         engine.dispose()
+
+
+def read_books(system: System) -> Books:
+    """Read everything."""
+    with _reading(system.messaging_database) as connection:
+        followed = read_followed(connection, NEGOTIATION)
+    with _reading(system.negotiation_database) as connection:
+        stored_offers = defaultdict(list)
+        for row in connection.execute(
+            select(offers).order_by(offers.c.service_id, offers.c.number)
+        ):
+            offer = Offer(row.number, row.price, row.by_id, row.note, row.created_at)
+            stored_offers[row.service_id].append((row.revision, offer))
+        events = defaultdict(list)
+        for row in connection.execute(
+            select(service_events).order_by(service_events.c.service_id, service_events.c.seq)
+        ):
+            told = frozenset({row.provider_id, row.client_id} - {None})
+            events[row.service_id].append(EventRow(row.revision, told, load_event(row.event)))
+        timers: dict[str, dict[str, int]] = defaultdict(dict)
+        for row in connection.execute(select(service_timers)):
+            timers[row.service_id][row.timer] = row.due_at
+        return Books(
+            read_position(connection),
+            followed,
+            {
+                row.id: ServiceRow(
+                    row.conversation_id,
+                    row.provider_id,
+                    row.client_id,
+                    row.created_revision,
+                    row.created_at,
+                    row.revision,
+                    row.state,
+                    row.is_open,
+                    load_deal(row.deal),
+                )
+                for row in connection.execute(select(services))
+            },
+            events,
+            stored_offers,
+            timers,
+            {
+                (row.actor_id, row.key): KeyRow(row.revision, row.service_id, row.seq)
+                for row in connection.execute(select(idempotency_keys))
+            },
+        )
 
 
 async def quiet(system: System) -> None:
@@ -132,19 +150,11 @@ async def quiet(system: System) -> None:
 
 
 def _is_quiet(system: System) -> bool:
-    engine = open_engine(system.negotiation_database, "reader")
-    try:
-        with engine.connect() as connection, connection.begin():
-            due_at = connection.scalar(select(func.min(service_timers.c.due_at)))
-            revision = connection.scalar(select(func.max(service_events.c.revision)))
-    finally:
-        engine.dispose()
+    with _reading(system.negotiation_database) as connection:
+        due_at = connection.scalar(select(func.min(service_timers.c.due_at)))
+        revision = connection.scalar(select(func.max(service_events.c.revision)))
     if due_at is not None and due_at < time.time() * 1000 + _SOON_MS:
         return False
-    engine = open_engine(system.messaging_database, "reader")
-    try:
-        with engine.connect() as connection, connection.begin():
-            followed = read_followed(connection, NEGOTIATION)
-    finally:
-        engine.dispose()
+    with _reading(system.messaging_database) as connection:
+        followed = read_followed(connection, NEGOTIATION)
     return revision is None or (followed is not None and followed.revision >= revision)

@@ -170,6 +170,15 @@ def changes_come_in_order(findings: Findings) -> Iterator[Violation]:
 # The conversations.
 
 
+def all_was_followed(findings: Findings) -> Iterator[Violation]:
+    """The position that messaging has stored covers all that happened."""
+    clock, followed = findings.books.clock, findings.books.followed
+    rows = [row.revision for rows in findings.books.events.values() for row in rows]
+    position = 0 if followed is None or followed.epoch != clock.epoch else followed.revision
+    if not max(rows, default=0) <= position <= clock.revision:
+        yield Violation("NOT FOLLOWED", f"messaging is at {followed}, negotiation at {clock}")
+
+
 def history_tells_what_happened(findings: Findings) -> Iterator[Violation]:
     """Each event of a service has one place in its conversation, in the order of what happened, and
     sealed notes and reminders have none.
@@ -231,5 +240,6 @@ DEAL_CHECKS: tuple[Check, ...] = (
     what_is_shown_was_true,
     everyone_was_told,
     changes_come_in_order,
+    all_was_followed,
     history_tells_what_happened,
 )

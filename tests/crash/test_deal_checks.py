@@ -12,6 +12,7 @@ from negotiation_service.events import Event as ServiceEvent
 from negotiation_service.events import recipients
 from negotiation_service.history import offer_made, offer_of
 from negotiation_service.views import Snapshot
+from service_kit.clock import Position
 from tests.crash.books import Books, EventRow, KeyRow, ServiceRow
 from tests.crash.checker import check
 from tests.crash.recording import (
@@ -94,6 +95,9 @@ class Case:
         self.happen("ann", SERVICE_CREATED, PROPOSAL, self.story.events)
         for actor, step, op, body in STEPS[:steps]:
             self.happen(actor, op, {"service": S, **body}, self.story.take(step).events)
+        # A revision of its own for each command.
+        self.clock = Position("epoch", self.revision)
+        self.followed: Position | None = self.clock
         deal = self.deal
         self.services = {
             S: ServiceRow(
@@ -164,7 +168,15 @@ class Case:
             "ann.1": DeviceRecord("ann", self.laptop),
             "bob.0": DeviceRecord("bob", self.bob),
         }
-        books = Books(self.services, {S: self.events}, self.offers, self.timers, self.keys)
+        books = Books(
+            self.clock,
+            self.followed,
+            self.services,
+            {S: self.events},
+            self.offers,
+            self.timers,
+            self.keys,
+        )
         history = {C: {"ann": self.history, "bob": self.history}}
         return [violation.name for violation in check(recording, history, books)]
 
@@ -476,6 +488,15 @@ def test_a_service_that_goes_back_is_found(case: Case) -> None:
 # What stands in the conversation.
 
 
+@pytest.mark.parametrize(
+    "followed", [None, Position("epoch", 7), Position("epoch", 9), Position("another", 8)]
+)
+def test_a_position_that_does_not_cover_all_is_found(case: Case, followed: Position | None) -> None:
+    """None, one that is behind or ahead, or one on another clock."""
+    case.followed = followed
+    assert case.names() == ["NOT FOLLOWED"]
+
+
 @pytest.mark.parametrize("cause", ["created", "countered", "agreed", "notes_revealed"])
 def test_an_event_that_is_not_in_the_history_is_lost(case: Case, cause: str) -> None:
     """Whatever happened."""
@@ -517,6 +538,8 @@ def test_events_of_two_services_out_of_order_are_found(case: Case) -> None:
     for device in (case.ann, case.bob, case.laptop):
         device.append(Updated("created", view))
     books = Books(
+        Position("epoch", 9),
+        Position("epoch", 9),
         case.services,
         {S: case.events, name: [EventRow(9, frozenset(("ann", "bob")), event)]},
         case.offers,

@@ -86,5 +86,5 @@ async def _violations(system: System, outcome: Outcome) -> set[str]:
     """What the checker finds now in what is stored."""
     users = {record.user for record in outcome.recording.values()}
     history = await read_history(system, sorted(users))
-    books = read_books(system.negotiation_database)
+    books = read_books(system)
     return {violation.name for violation in check(outcome.recording, history, books)}

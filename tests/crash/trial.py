@@ -143,7 +143,7 @@ async def run_trial(
             await asyncio.wait(talking)
             await quiet(system)
             history = await read_history(system, sorted({one.record.user for one in talkers}))
-            books = await asyncio.to_thread(read_books, system.negotiation_database)
+            books = await asyncio.to_thread(read_books, system)
             recording = {talker.name: talker.record for talker in talkers}
             await _settle(talkers, Findings(recording, history, books))
             for task in listening:
