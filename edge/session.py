@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -78,9 +78,9 @@ class Session:
         "format",
         "id",
         "last_heard",
-        "page_timed_out",
         "pages",
         "principal",
+        "timed_out",
         "unconfirmed",
     )
 
@@ -111,11 +111,11 @@ class Session:
         self._held_bytes = 0
         # Messages that a PONG has yet to confirm: (revision, conversation, seq).
         self.unconfirmed: deque[tuple[int, str, int]] = deque(maxlen=settings.unconfirmed_alerts)
-        # Held from the question for a page until there is room for it. A page may be as large as
-        # the outbox: whoever asks for many and reads none makes the edge hold one.
-        self.pages = asyncio.Lock()
-        # When a page was last given up because the service did not answer.
-        self.page_timed_out = 0.0
+        # By kind, held from the question for a page until there is room for it. A page may be as
+        # large as the outbox: whoever asks for many and reads none makes the edge hold one of each.
+        self.pages: dict[Op, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # When a service last did not answer for a page in time.
+        self.timed_out: dict[str, float] = {}
         self.closing = False
         self._receive = receive
         self._send = send

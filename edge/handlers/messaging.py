@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.cursors import NEGOTIATION
+from edge.cursors import MESSAGING, NEGOTIATION
 from edge.deals import service_payload
 from edge.failures import TIMED_OUT
 from edge.handlers.texts import text_of
@@ -36,16 +36,16 @@ Answer = TypeVar("Answer")
 
 
 async def _ask(
-    session: "Session", asked_at: float, call: Callable[[], Awaitable[Answer | Error]]
+    session: "Session", service: str, asked_at: float, call: Callable[[], Awaitable[Answer | Error]]
 ) -> Answer | Error:
-    """Call for a page when it is its turn. What waited all the while behind a page that a service
-    did not answer is not made to wait as long again.
+    """Call a service for a page when it is its turn. What waited all the while behind a page for
+    which the service did not answer is not made to wait as long again.
     """
-    if session.page_timed_out > asked_at:
+    if session.timed_out.get(service, 0.0) > asked_at:
         return TIMED_OUT
     answer = await call()
     if isinstance(answer, Error) and answer.code == TIMED_OUT.code:
-        session.page_timed_out = asyncio.get_running_loop().time()
+        session.timed_out[service] = asyncio.get_running_loop().time()
     return answer
 
 
@@ -57,18 +57,25 @@ async def ask_conversations(session: "Session", re: Request, payload: AskConvers
     )
     loop = asyncio.get_running_loop()
     asked_at = loop.time()
-    async with session.pages:
+    async with session.pages[Op.ASK_CONVERSATIONS]:
         deadline = loop.time() + edge.settings.call_timeout_seconds
-        answer = await _ask(session, asked_at, lambda: edge.messaging.list_conversations(request))
+        answer = await _ask(
+            session, MESSAGING, asked_at, lambda: edge.messaging.list_conversations(request)
+        )
         if isinstance(answer, Error):
             session.fail(re, answer)
             return
         found = answer.conversations
         services: dict[str, Service] = {}
         missing: list[str] | UnsetType = UNSET
-        if edge.negotiation is not None and found:
-            deals = await edge.negotiation.batch_get_services(
-                session.user, [one.id for one in found], deadline - loop.time()
+        negotiation = edge.negotiation
+        if negotiation is not None and found:
+            ids = [one.id for one in found]
+            deals = await _ask(
+                session,
+                NEGOTIATION,
+                asked_at,
+                lambda: negotiation.batch_get_services(session.user, ids, deadline - loop.time()),
             )
             if isinstance(deals, Error):
                 missing = [NEGOTIATION]
@@ -149,9 +156,9 @@ async def ask_messages(session: "Session", re: Request, payload: AskMessages) ->
     if payload.after is not UNSET:
         request.after_seq = payload.after
     asked_at = asyncio.get_running_loop().time()
-    async with session.pages:
+    async with session.pages[Op.ASK_MESSAGES]:
         answer = await _ask(
-            session, asked_at, lambda: session.edge.messaging.list_messages(request)
+            session, MESSAGING, asked_at, lambda: session.edge.messaging.list_messages(request)
         )
         if isinstance(answer, Error):
             session.fail(re, answer)

@@ -79,6 +79,7 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         self.change_requests: list[pb.ListChangesRequest] = []
         self.list_messages: Callable[[pb.ListMessagesRequest], Awaitable[pb.ListMessagesResponse]]
         self.list_messages = self._no_messages
+        self.conversations: list[pb.Conversation] = []
         self.created: list[pb.CreateMessageRequest] = []
         self.marks: asyncio.Queue[pb.Mark] = asyncio.Queue()
 
@@ -146,7 +147,7 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
     async def ListConversations(  # noqa: N802 - the contract's name
         self, _request: pb.ListConversationsRequest, _context: Any
     ) -> pb.ListConversationsResponse:
-        return pb.ListConversationsResponse()
+        return pb.ListConversationsResponse(conversations=self.conversations)
 
     async def MarkRead(  # noqa: N802 - the contract's name
         self, request: pb.MarkReadRequest, _context: Any

@@ -16,12 +16,13 @@ import structlog
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge import cursors
+from edge.backends import NegotiationBackend
 from edge.cursors import MESSAGING, Position
-from edge.failures import CloseCode
+from edge.failures import TIMED_OUT, CloseCode
 from edge.handlers.connection import attach
 from edge.opcodes import Route
 from edge.packets import JSON, MESSAGE_PACK, Format, Op
-from edge.payloads import Reconnect
+from edge.payloads import Error, Reconnect
 from edge.session import Edge, Session
 from tests.edge.scripted import (
     EPOCH,
@@ -38,8 +39,8 @@ from tests.edge.scripted import (
 )
 from tests.support.waiting import until
 
-PING, PONG, HELLO, ERROR, CREATE_MSG, STATUS_MSG, ASK_MESSAGES = 1, 2, 3, 4, 7, 8, 10
-RETURN_MESSAGES, RESUME, RESUMED, RENEW_TOKEN, ALERT = 11, 12, 13, 14, 16
+PING, PONG, HELLO, ERROR, ASK_CONVERSATIONS, CREATE_MSG, STATUS_MSG = 1, 2, 3, 4, 5, 7, 8
+ASK_MESSAGES, RETURN_MESSAGES, RESUME, RESUMED, RENEW_TOKEN, ALERT = 10, 11, 12, 13, 14, 16
 
 
 def cursor(revision: int, epoch: str = EPOCH) -> str:
@@ -88,6 +89,19 @@ async def greeted(start: Start, live: Stream) -> tuple[Session, Wire]:
     session, wire = await start()
     assert (await wire.hear())["op"] == HELLO
     return session, wire
+
+
+class HangingNegotiation(NegotiationBackend):
+    """A negotiation service that does not answer until the test lets the time run out."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.time_out = asyncio.Event()
+
+    async def batch_get_services(self, *_: object) -> Error:
+        self.asked += 1
+        await self.time_out.wait()
+        return TIMED_OUT
 
 
 def with_settings(edge: Edge, **changed: object) -> Edge:
@@ -186,6 +200,28 @@ async def test_pages_that_wait_behind_one_that_is_given_up_are_given_up_with_it(
     assert asked == [0]
     wire.say(ASK_MESSAGES, {"conversation": "c", "after": 10}, 10)
     assert (await wire.hear())["op"] == RETURN_MESSAGES
+
+
+async def test_a_service_that_hangs_costs_pages_of_another_nothing(
+    edge: Edge, start: Start, service: Service, live: Stream
+) -> None:
+    """Conversations wait for their deals once, however many ask; messages have none to wait for."""
+    negotiation = HangingNegotiation()
+    service.conversations = [pb.Conversation(id="c", participants=["alice", "bob"])]
+    _, wire = await start(on=replace(edge, negotiation=negotiation))
+    await wire.hear()
+    for number in range(5):
+        wire.say(ASK_CONVERSATIONS, {}, number)
+    wire.say(ASK_MESSAGES, {"conversation": "c"}, "messages")
+    assert (await wire.hear())["re"] == "messages"
+    negotiation.time_out.set()
+    for number in range(5):
+        reply = await wire.hear()
+        assert (reply["re"], reply["d"]["missing"]) == (number, ["negotiation"])
+    assert negotiation.asked == 1
+    wire.say(ASK_CONVERSATIONS, {}, "later")
+    await wire.hear()
+    assert negotiation.asked == 2
 
 
 async def test_large_answers_together_are_no_slow_reader(
