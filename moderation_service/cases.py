@@ -46,6 +46,7 @@ from moderation_service.events import (
     Undoing,
     Who,
     evolve,
+    moves,
 )
 from moderation_service.guards import may_reopen, side_of
 from moderation_service.limits import Limits
@@ -199,7 +200,15 @@ def _report(
     if due:
         return _append(due, rows[0], command.actor, reported, now)
     event = CaseEvent(
-        command.case, 1, rows[0].cause, now, command.actor, rows[0].who, CaseState.OPEN, reported
+        case=command.case,
+        seq=1,
+        cause=rows[0].cause,
+        at=now,
+        by=command.actor,
+        who=rows[0].who,
+        state=CaseState.OPEN,
+        details=reported,
+        reports=(report.id,),
     )
     return Change(evolve(None, event), (event,))
 
@@ -385,5 +394,16 @@ def _append(
     case = before.state
     # The tables of appeals and sanctions leave the case where it is.
     target = row.target if isinstance(row.target, CaseState) else case.state
-    event = CaseEvent(case.id, case.seq + 1, row.cause, at, by, row.who, target, details)
+    begun = (details.report.id,) if isinstance(details, Reported) else ()
+    event = CaseEvent(
+        case=case.id,
+        seq=case.seq + 1,
+        cause=row.cause,
+        at=at,
+        by=by,
+        who=row.who,
+        state=target,
+        details=details,
+        reports=begun or moves(case, row.cause, details),
+    )
     return Change(evolve(case, event), (*before.events, event))

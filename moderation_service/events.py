@@ -105,14 +105,14 @@ class Undoing:
 class Annulment:
     """Nothing is left of a decision."""
 
-    annulled: str
+    decision: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reopening:
     """What was decided is to be decided anew."""
 
-    reopened: str
+    decision: str
     due_at: int
 
 
@@ -123,7 +123,8 @@ Details = Reported | Lease | Ruling | Appeal | Review | Undoing | Annulment | Re
 class CaseEvent:
     """One change of one case, the `seq`th; `state` is where it then stands.
 
-    `by` is empty for what time did. Of an erasure nothing tells whose it was.
+    `by` is empty for what time did. `reports` are those whose status it changes, or begins. Of an
+    erasure nothing tells whose it was.
     """
 
     case: str
@@ -134,6 +135,7 @@ class CaseEvent:
     who: Who
     state: CaseState
     details: Details = None
+    reports: tuple[str, ...] = ()
 
 
 # What a report becomes when something happens to its case. Where nothing stands, it stays.
@@ -165,7 +167,7 @@ def evolve(case: Case | None, event: CaseEvent) -> Case:
     changed = replace(case, seq=event.seq, state=event.state, **_changes(case, event))
     if event.state is not CaseState.CLAIMED:
         changed = replace(changed, lease=None)
-    return replace(changed, reports=tuple(_step(one, event) for one in changed.reports))
+    return replace(changed, reports=tuple(_move(one, event) for one in changed.reports))
 
 
 def _open(event: CaseEvent) -> Case:
@@ -240,18 +242,28 @@ def _reviewed(
     )
 
 
-def _step(report: Report, event: CaseEvent) -> Report:
-    """Let a report follow its case."""
+def moves(case: Case, cause: Cause, details: Details) -> tuple[str, ...]:
+    """Tell which reports follow their case when this happens to it.
+
+    What becomes of a decision is of no matter to reports that another one has decided.
+    """
+    about = ""
+    if isinstance(details, Annulment | Reopening):
+        about = details.decision
+    return tuple(
+        one.id
+        for one in case.reports
+        if (one.status, cause) in REPORT_TRANSITIONS and (not about or one.decision == about)
+    )
+
+
+def _move(report: Report, event: CaseEvent) -> Report:
     target = REPORT_TRANSITIONS.get((report.status, event.cause))
-    if target is None:
+    if target is None or report.id not in event.reports:
         return report
-    match event.details:
-        case Ruling(decision=decision):
-            return replace(report, status=target, status_at=event.at, decision=decision.id)
-        case Annulment(annulled=decision) | Reopening(reopened=decision) if (
-            report.decision != decision
-        ):
-            return report
-        case Reopening():
-            return replace(report, status=target, status_at=event.at, decision="")
-    return replace(report, status=target, status_at=event.at)
+    decision = report.decision
+    if isinstance(event.details, Ruling):
+        decision = event.details.decision.id
+    elif isinstance(event.details, Reopening):
+        decision = ""
+    return replace(report, status=target, status_at=event.at, decision=decision)

@@ -65,7 +65,7 @@ def not_reported(case: Case | None, command: CreateReport, _: int, __: Limits) -
 
 
 def reports_left(_: Case | None, command: CreateReport, now: int, limits: Limits) -> Refusal | None:
-    """at most {open_reports} open; {reports} in {report_window}, {unreliable_reports} if unreliable"""
+    """at most {reports} in {report_window} ({unreliable_reports} if unreliable)"""
     return check_rate(command.reporter, now, limits) if command.reporter else None
 
 
@@ -180,7 +180,7 @@ def within_window(case: Case, command: CreateAppeal, now: int, limits: Limits) -
 
 
 def something_stands(case: Case, command: CreateAppeal, _: int, limits: Limits) -> Refusal | None:
-    """something of it stands; for a reporter: the latest, after less than {reopenings} reopenings"""
+    """something of it stands; for a reporter, the latest with less than {reopenings} reopening"""
     decision = case.decision(command.decision)
     if decision is None or case.standing_sanctions(decision.id, command.actor):
         return None
