@@ -311,7 +311,7 @@ def _review(
         return Refusal(Reason.INVALID_STATE, message, current=case)
     if refusal := _refusal(rows[0], case, command, now, limits):
         return replace(refusal, current=case)
-    review = Review(appeal.id, command.answer)
+    review = Review(appeal.id, appeal.by, command.answer)
     change = _append(due, rows[0], command.actor, review, now)
     if not overturns:
         return change
@@ -339,7 +339,7 @@ def _undo(
     lift = Lift(LiftCause.OVERTURNED, command.actor, command.answer, now)
     for sanction in change.state.standing_sanctions(decision.id, appeal.by):
         (row,) = rows_of(SANCTION_TRANSITIONS, Step.OVERTURN, sanction_state(sanction, now))
-        undoing = Undoing(sanction.id, MEASURES[sanction.kind].inverse, lift)
+        undoing = Undoing(sanction.id, sanction.users, MEASURES[sanction.kind].inverse, lift)
         change = _append(change, row, command.actor, undoing, now)
     if change.state.standing_sanctions(decision.id):
         return change
@@ -362,7 +362,7 @@ def _lift(
     if refusal := _refusal(rows[0], case, command, now, limits):
         return replace(refusal, current=case)
     lift = Lift(LiftCause.LIFTED, command.actor, command.reason, now)
-    undoing = Undoing(sanction.id, MEASURES[sanction.kind].inverse, lift)
+    undoing = Undoing(sanction.id, sanction.users, MEASURES[sanction.kind].inverse, lift)
     return _append(due, rows[0], command.actor, undoing, now)
 
 

@@ -13,18 +13,19 @@ from typing import Any, TypeVar
 
 from moderation_service.changes import Change
 from moderation_service.commands import EraseUser, ExpireEvidence
-from moderation_service.dispute_entities import Dispute, DisputeStatement
+from moderation_service.dispute_entities import Dispute, DisputeStatement, Resolution
 from moderation_service.dispute_events import DisputeCause, DisputeEvent, evolve_dispute
 from moderation_service.entities import (
     Appeal,
     AppealStatus,
     Case,
     CaseState,
-    Measure,
+    Decision,
+    Lift,
     Report,
     Sanction,
 )
-from moderation_service.events import CaseEvent, Cause, Who, evolve
+from moderation_service.events import CaseEvent, Cause, Review, Undoing, Who, evolve
 from moderation_service.limits import Limits
 from moderation_service.measures import MEASURES
 from moderation_service.refusals import Reason
@@ -133,16 +134,33 @@ def _rewrite(thing: Any, user: str, alias: str) -> Any:
 
 
 def _erase_words(thing: Any, user: str) -> Any:
-    """Give a thing without the words that a user wrote, or that were written about them."""
+    """Give a thing without the words that a user wrote, or that moderators wrote about them."""
     match thing:
         case Report(reporter=author) if author == user:
-            return replace(thing, comment=ERASED if thing.comment else "")
+            return replace(thing, comment=_erased(thing.comment))
         case Appeal(by=author) if author == user:
-            return replace(thing, text=ERASED, answer=ERASED if thing.answer else "")
+            return replace(thing, text=ERASED, answer=_erased(thing.answer))
+        case Review(appellant=author) if author == user:
+            return replace(thing, answer=_erased(thing.answer))
         case DisputeStatement(by=author) if author == user:
             return replace(thing, text=ERASED)
         case Sanction(users=users) if user in users:
-            return replace(thing, statement=replace(thing.statement, facts=ERASED))
-        case Measure(user=concerned) if concerned == user:
-            return replace(thing, facts=ERASED)
+            told = replace(thing.statement, facts=ERASED)
+            lift = _without_reason(thing.lift) if thing.lift else None
+            return replace(thing, statement=told, lift=lift)
+        case Undoing(users=users) if user in users:
+            return replace(thing, lift=_without_reason(thing.lift))
+        # What moderators said of the whole is about everybody in it.
+        case Decision():
+            return replace(thing, note=_erased(thing.note))
+        case Resolution():
+            return replace(thing, facts=_erased(thing.facts))
     return thing
+
+
+def _erased(words: str) -> str:
+    return ERASED if words else ""
+
+
+def _without_reason(lift: Lift) -> Lift:
+    return replace(lift, reason=_erased(lift.reason))

@@ -86,17 +86,19 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What became of an appeal."""
+    """What became of an appeal of `appellant`."""
 
     appeal: str
+    appellant: str
     answer: str
 
 
 @dataclass(frozen=True, slots=True)
 class Undoing:
-    """A measure is undone by its inverse, and nothing else is."""
+    """A measure that concerns `users` is undone by its inverse, and nothing else is."""
 
     sanction: str
+    users: tuple[str, ...]
     inverse: Inverse
     lift: Lift
 

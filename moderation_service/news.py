@@ -55,14 +55,12 @@ def _news(case: Case, event: CaseEvent) -> Iterator[News]:
         case Ruling(sanctions=sanctions):
             for sanction in sanctions:
                 yield News(NewsKind.SANCTIONED, sanction.id, sanction.users)
-        case Undoing(sanction=lifted):
-            if found := case.sanction(lifted):
-                yield News(NewsKind.SANCTION_LIFTED, lifted, found.users)
+        case Undoing(sanction=lifted, users=users):
+            yield News(NewsKind.SANCTION_LIFTED, lifted, users)
         case Appeal(id=made, by=by):
             yield News(NewsKind.APPEAL_STATUS_CHANGED, made, (by,))
-        case Review(appeal=reviewed):
-            if appeal := case.appeal(reviewed):
-                yield News(NewsKind.APPEAL_STATUS_CHANGED, reviewed, (appeal.by,))
+        case Review(appeal=reviewed, appellant=by):
+            yield News(NewsKind.APPEAL_STATUS_CHANGED, reviewed, (by,))
 
 
 def dispute_news(dispute: Dispute, event: DisputeEvent) -> tuple[News, ...]:
