@@ -36,6 +36,7 @@ from moderation_service.commands import (
 )
 from moderation_service.domain import decide
 from moderation_service.entities import (
+    Appeal,
     AppealStatus,
     Case,
     CaseState,
@@ -355,6 +356,11 @@ class Moderation(RuleBasedStateMachine):
         worlds = [one for one in self.worlds if one.case.appeals]
         world = data.draw(st.sampled_from(worlds))
         appeal = data.draw(st.sampled_from(world.case.appeals))
+        self.decide_appeal(world, appeal, actor, overturns=overturns, stale=stale)
+
+    def decide_appeal(
+        self, world: World, appeal: Appeal, actor: str, *, overturns: bool, stale: int = 0
+    ) -> None:
         outcome = AppealStatus.OVERTURNED if overturns else AppealStatus.UPHELD
         version = settle_case(world.case, self.now).state.seq - stale
         command = DecideAppeal(actor, MODERATOR, appeal.id, version, outcome, "We looked again.")
@@ -368,6 +374,24 @@ class Moderation(RuleBasedStateMachine):
         if isinstance(result, Change) and overturns and appeal.side == "sanctioned":
             now = self.standing(appeal.by)
             assert now == standing(appeal.by, others, self.now)
+
+    @precondition(lambda self: any(one.case.decisions for one in self.worlds))
+    @rule(
+        data=st.data(),
+        appellant=st.sampled_from(PEOPLE),
+        reviewer=st.sampled_from(MODERATORS),
+        overturns=st.sampled_from([True, True, False]),
+    )
+    def quarrel(
+        self, data: st.DataObject, appellant: str, reviewer: str, *, overturns: bool
+    ) -> None:
+        """Somebody appeals against the latest decision, and is answered at once."""
+        worlds = [one for one in self.worlds if one.case.decisions]
+        world = data.draw(st.sampled_from(worlds))
+        decision = world.case.decisions[-1].id
+        command = CreateAppeal(appellant, self.new("appeal"), decision, "Look again.")
+        if isinstance(self.send(world, command), Change):
+            self.decide_appeal(world, world.case.appeals[-1], reviewer, overturns=overturns)
 
     @precondition(lambda self: any(one.case.sanctions for one in self.worlds))
     @rule(data=st.data(), actor=st.sampled_from(ACTORS))
