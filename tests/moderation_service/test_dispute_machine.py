@@ -195,6 +195,23 @@ class Disputes(RuleBasedStateMachine):
                 return SubmitDisputeStatement(actor, dispute.id, accept=named)
         return SubmitDisputeStatement(actor, dispute.id, withdraw=True)
 
+    @precondition(lambda self: self.newest.state in HELD)
+    @rule(first=st.sampled_from(PARTIES), share=st.integers(0, 2), accepts=st.booleans())
+    def bargain(self, first: str, share: int, *, accepts: bool) -> None:
+        """One offers, and the other accepts or offers something else."""
+        second = next(one for one in PARTIES if one != first)
+        self.send(self.doing(self.newest, first, "propose", share), self.newest.id)
+        action = "accept" if accepts else "propose"
+        self.send(self.doing(self.newest, second, action, share), self.newest.id)
+
+    @precondition(lambda self: self.newest.state is DisputeState.OPEN)
+    @rule()
+    def await_review(self) -> None:
+        """Both have spoken, and the time for statements passes."""
+        for actor in PARTIES:
+            self.send(self.doing(self.newest, actor, "state", 0), self.newest.id)
+        self.now = max(self.now, self.newest.due_at or 0)
+
     @rule(number=st.integers(1, 3), share=st.integers(0, 2), actor=st.sampled_from(PARTIES))
     def accept_blindly(self, number: int, share: int, actor: str) -> None:
         """An offer that is not the newest, or says something else, is never accepted."""
@@ -277,6 +294,20 @@ class Disputes(RuleBasedStateMachine):
         index = data.draw(st.integers(0, len(self.answers) - 1))
         answer = self.answers.pop(index)
         assert isinstance(self.send(answer, answer.dispute), Change)
+
+    @precondition(lambda self: self.newest.state is DisputeState.PENDING_HOLD)
+    @rule(hears=st.booleans())
+    def refuse_the_second_call(self, *, hears: bool) -> None:
+        """A call is delayed, another one is refused; what the first one comes to remains to see."""
+        if self.service.hold:
+            return
+        self.reconcile()
+        self.service.disputable = False
+        call = due_call(self.newest)
+        answer = self.ask(call) if call else None
+        self.service.disputable = True
+        if answer and hears:
+            self.send(answer, answer.dispute)
 
     @rule()
     def crash(self) -> None:
