@@ -10,7 +10,7 @@ BENCH ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
-PACKAGES := bench command_line edge messaging_service negotiation_service service_kit
+PACKAGES := bench command_line edge messaging_service moderation_service negotiation_service service_kit
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test nightly check protos bench crash
@@ -49,8 +49,9 @@ test: $(READY) ## Run all tests
 crash: $(READY) ## Kill parts while people talk and bargain (KILLS=20 DATABASE=sqlite TALKERS=20)
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE) --talkers $(TALKERS)
 
-nightly: $(READY) ## Try the rules of negotiation out for 100,000 steps (some minutes)
-	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/negotiation_service/test_machine.py
+nightly: $(READY) ## Try the rules of negotiation and moderation out for 100,000 steps each (some minutes)
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/negotiation_service/test_machine.py \
+	  tests/moderation_service/test_machine.py tests/moderation_service/test_dispute_machine.py
 
 check: $(READY) ## Lint, format, types, import rules, contracts, documents
 	$(BIN)/ruff check

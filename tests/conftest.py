@@ -1,4 +1,7 @@
-"""The databases on which tests run: each test that asks for one runs on every kind."""
+"""The databases on which tests run: each test that asks for one runs on every kind.
+
+How long rules are tried out: a few thousand steps, or with the profile nightly many more.
+"""
 
 import os
 from collections.abc import Iterator
@@ -16,7 +19,9 @@ os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 # How long an example takes says something of the machine, which runs other tests beside it.
 hypothesis.settings.register_profile("parley", deadline=None)
-hypothesis.settings.load_profile("parley")
+hypothesis.settings.register_profile("nightly", max_examples=1_000, deadline=None)
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "parley")
+hypothesis.settings.load_profile(PROFILE)
 
 # Where no test sets logging up, a traceback shows no local variables: while a database is away, to
 # write them down would take longer than calls wait for.
@@ -26,6 +31,12 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+@pytest.fixture
+def profile() -> str:
+    """The name of the profile of Hypothesis that is asked for."""
+    return PROFILE
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,14 @@ from service_kit.settings import KIT_LIMITS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-SOURCES = ("edge", "messaging_service", "negotiation_service", "service_kit", "command_line")
+SOURCES = (
+    "edge",
+    "messaging_service",
+    "moderation_service",
+    "negotiation_service",
+    "service_kit",
+    "command_line",
+)
 PARTS: tuple[type[BaseSettings], ...] = (EdgeSettings, MessagingSettings, NegotiationSettings)
 
 

@@ -1,16 +1,11 @@
-"""A migrated database of each kind, and a negotiation service beside a messaging service.
+"""A migrated database of each kind, and a negotiation service beside a messaging service."""
 
-How long the rules are tried out: a few thousand steps, or with the profile nightly many more.
-"""
-
-import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import grpc
-import hypothesis
 import pytest
 from parley.messaging.v1 import messaging_pb2, messaging_pb2_grpc
 from parley.negotiation.v1 import negotiation_pb2 as pb
@@ -26,20 +21,9 @@ from service_kit.service import migrate, running
 from tests.support.postgresql import Postgresql
 from tests.support.serving import METADATA, SECRET, Database, Stream, check_refused
 
-hypothesis.settings.register_profile("nightly", max_examples=1_000, deadline=None)
-PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "default")
-if PROFILE == "nightly":
-    hypothesis.settings.load_profile(PROFILE)
-
 # What the contract asks of a client.
 OPTIONS = (("grpc.max_metadata_size", 64 * 1024),)
 MESSAGING_SECRET = "what-messaging-accepts"
-
-
-@pytest.fixture
-def profile() -> str:
-    """The name of the profile of Hypothesis that is asked for."""
-    return PROFILE
 
 
 def settings_of(folder: Path, database_url: str) -> NegotiationSettings:

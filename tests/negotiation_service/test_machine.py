@@ -51,7 +51,7 @@ PARTIES = ("ann", "bob")
 # The outsider is one who tries less often, for the answer is always the same.
 ACTORS = (*PARTIES, *PARTIES, *PARTIES, "eve")
 PRICES = (1, 9_000, 10_000, LIMITS.max_price)
-STEPS = {"default": 4_000, "nightly": 100_000}
+STEPS = {"parley": 4_000, "nightly": 100_000}
 # With everybody silent, the longest way to an end: a last price, its delivery, the notes.
 LONGEST = LIMITS.max_offer_ttl + LIMITS.delivery + LIMITS.completion + LIMITS.notes
 
@@ -588,7 +588,7 @@ def test_what_must_always_hold(profile: str, capsys: pytest.CaptureFixture[str])
         run_state_machine_as_test(
             Negotiation,
             settings=settings(
-                max_examples=100 if profile == "default" else 1_000,
+                max_examples=100 if profile == "parley" else 1_000,
                 stateful_step_count=60,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),

@@ -1,0 +1,409 @@
+"""The rules of a case: `decide_case` follows the tables in `transitions.py`.
+
+What is due has happened: before anything is decided, a lease that is over by now lapses, at the
+time when it was over. Nothing has to fire it.
+"""
+
+from dataclasses import replace
+
+from moderation_service.changes import Change
+from moderation_service.commands import (
+    CaseCommand,
+    ClaimCase,
+    CreateAppeal,
+    CreateReport,
+    DecideAppeal,
+    DecideCase,
+    LiftSanction,
+    ReleaseCase,
+)
+from moderation_service.entities import (
+    Appeal,
+    AppealStatus,
+    Case,
+    CaseState,
+    Decision,
+    Lease,
+    Lift,
+    LiftCause,
+    Measure,
+    Report,
+    ReporterStanding,
+    Sanction,
+    SanctionKind,
+    Side,
+    SubjectKind,
+    Verdict,
+)
+from moderation_service.events import (
+    Annulment,
+    CaseEvent,
+    Details,
+    Reopening,
+    Reported,
+    Review,
+    Ruling,
+    Undoing,
+    Who,
+    evolve,
+    moves,
+)
+from moderation_service.guards import may_reopen, side_of
+from moderation_service.limits import Limits
+from moderation_service.measures import MEASURES
+from moderation_service.reasons import SEVERITIES
+from moderation_service.refusals import Reason, not_found
+from moderation_service.statements import state_reasons
+from moderation_service.transitions import (
+    APPEAL_TRANSITIONS,
+    CASE_TRANSITIONS,
+    SANCTION_TRANSITIONS,
+    SanctionState,
+    Step,
+    Transition,
+    rows_of,
+)
+from service_kit.rules import Refusal
+
+
+def decide_case(
+    case: Case | None, command: CaseCommand, now: int, limits: Limits
+) -> Change[Case] | Refusal:
+    """Decide a command about a case whose arguments and roles are sound; None: there is none.
+
+    For CreateReport `case` is the undecided one about the subject, if there is one; the oldest, if
+    an appeal has reopened another. For CreateAppeal, DecideAppeal and LiftSanction it is the one
+    that has the decision, the appeal or the sanction.
+    """
+    if isinstance(command, CreateReport):
+        return _report(case, command, now, limits)
+    if case is None:
+        return not_found(_UNKNOWN[type(command)])
+    if not isinstance(command, CreateAppeal) and command.actor in case.involved:
+        # Not even that there is a case is for a moderator who has a part in it.
+        return not_found(_UNKNOWN[type(command)])
+    due = settle_case(case, now)
+    match command:
+        case ClaimCase():
+            return _claim(due, command, now, limits)
+        case ReleaseCase():
+            return _change(due, Step.RELEASE, command, None, now, limits)
+        case DecideCase():
+            return _decide(due, command, now, limits)
+        case CreateAppeal():
+            return _appeal(due, command, now, limits)
+        case DecideAppeal():
+            return _review(due, command, now, limits)
+        case LiftSanction():
+            return _lift(due, command, now, limits)
+
+
+_UNKNOWN: dict[type[CaseCommand], Reason] = {
+    ClaimCase: Reason.CASE_NOT_FOUND,
+    ReleaseCase: Reason.CASE_NOT_FOUND,
+    DecideCase: Reason.CASE_NOT_FOUND,
+    CreateAppeal: Reason.DECISION_NOT_FOUND,
+    DecideAppeal: Reason.APPEAL_NOT_FOUND,
+    LiftSanction: Reason.SANCTION_NOT_FOUND,
+}
+
+
+def settle_case(case: Case, now: int) -> Change[Case]:
+    """Let a lease lapse that is over by now."""
+    start = Change(case, ())
+    if case.lease is None or now < case.lease.until:
+        return start
+    (row,) = rows_of(CASE_TRANSITIONS, Step.LAPSE, case.state)
+    return _append(start, row, "", None, case.lease.until)
+
+
+def allowed_actions(case: Case, actor: str, now: int, limits: Limits) -> tuple[str, ...]:
+    """Name what would succeed if a moderator did it now, given sound arguments."""
+    case = settle_case(case, now).state
+    commands: tuple[tuple[Step, CaseCommand], ...] = (
+        (Step.CLAIM, ClaimCase(actor, (), case.id)),
+        (Step.RELEASE, ReleaseCase(actor, (), case.id)),
+        (
+            Step.FIND_NO_VIOLATION,
+            DecideCase(actor, (), case.id, case.seq, Verdict.NO_VIOLATION),
+        ),
+    )
+    chosen = [_choose(case, step, command, now, limits) for step, command in commands]
+    return tuple(one.action for one in chosen if isinstance(one, Transition))
+
+
+# --- Which row ----------------------------------------------------------------------------------
+
+
+def _choose(
+    case: Case, step: Step, command: CaseCommand, now: int, limits: Limits
+) -> Transition | Refusal:
+    """Find the row of the table of cases that a moderator's command takes."""
+    rows = rows_of(CASE_TRANSITIONS, step, case.state)
+    if not rows:
+        return _no_row(case)
+    holder = case.lease.by if case.lease else ""
+    if refusal := _refusal(rows[0], case, command, now, limits):
+        return refusal
+    if rows[0].who is Who.HOLDER and holder != command.actor:
+        return Refusal(Reason.CLAIMED_BY_OTHER, "another moderator has claimed this case")
+    return rows[0]
+
+
+def _no_row(case: Case) -> Refusal:
+    if case.state is CaseState.OPEN:
+        return Refusal(Reason.NOT_CLAIMED, "a case is claimed before it is decided")
+    return Refusal(Reason.INVALID_STATE, f"a case that is {case.state} does not allow this")
+
+
+def _refusal(
+    row: Transition, case: Case | None, command: CaseCommand, now: int, limits: Limits
+) -> Refusal | None:
+    return next((no for guard in row.guards if (no := guard(case, command, now, limits))), None)
+
+
+# --- What comes of it ---------------------------------------------------------------------------
+
+
+def _report(
+    case: Case | None, command: CreateReport, now: int, limits: Limits
+) -> Change[Case] | Refusal:
+    due = settle_case(case, now) if case else None
+    rows = rows_of(CASE_TRANSITIONS, Step.REPORT, due.state.state if due else None)
+    if not rows:
+        raise ValueError("a report joins a case that is undecided, or begins one")
+    if refusal := _refusal(rows[0], due.state if due else None, command, now, limits):
+        return refusal
+    severity = SEVERITIES[command.reason]
+    due_at = now + limits.due(severity)
+    report = Report(
+        id=command.report,
+        reporter=command.actor,
+        standing=command.reporter.standing if command.reporter else ReporterStanding.NEW,
+        reason=command.reason,
+        comment=command.comment,
+        at=now,
+        evidence=tuple(one.id for one in command.evidence),
+        status_at=now,
+    )
+    is_message = command.subject.kind is SubjectKind.MESSAGE
+    others = tuple(one for one in command.participants if one != command.actor)
+    reported = Reported(
+        subject=command.subject,
+        participants=command.participants,
+        report=report,
+        accused=(command.author,) if is_message else others,
+        evidence=command.evidence,
+        severity=max(severity, due.state.severity) if due else severity,
+        due_at=min(due_at, due.state.due_at) if due else due_at,
+    )
+    if due:
+        return _append(due, rows[0], command.actor, reported, now)
+    event = CaseEvent(
+        case=command.case,
+        seq=1,
+        cause=rows[0].cause,
+        at=now,
+        by=command.actor,
+        who=rows[0].who,
+        state=CaseState.OPEN,
+        details=reported,
+        reports=(report.id,),
+    )
+    return Change(evolve(None, event), (event,))
+
+
+def _claim(
+    due: Change[Case], command: ClaimCase, now: int, limits: Limits
+) -> Change[Case] | Refusal:
+    lease = Lease(command.actor, now + limits.lease)
+    return _change(due, Step.CLAIM, command, lease, now, limits)
+
+
+def _decide(
+    due: Change[Case], command: DecideCase, now: int, limits: Limits
+) -> Change[Case] | Refusal:
+    case = due.state
+    command = replace(command, measures=tuple(_complete(one, case) for one in command.measures))
+    decision = Decision(
+        id=command.decision,
+        number=len(case.decisions) + 1,
+        verdict=command.verdict,
+        by=command.actor,
+        at=now,
+        note=command.note,
+    )
+    violation = command.verdict is Verdict.VIOLATION
+    step = Step.FIND_VIOLATION if violation else Step.FIND_NO_VIOLATION
+    ruling = Ruling(decision, _sanctions(case, command, now, limits))
+    return _change(due, step, command, ruling, now, limits)
+
+
+def _complete(measure: Measure, case: Case) -> Measure:
+    """In a case about a message, what is removed and whose it is goes without saying."""
+    is_message = case.subject.kind is SubjectKind.MESSAGE
+    if measure.kind is not SanctionKind.MESSAGE_REMOVED or not is_message:
+        return measure
+    return replace(measure, message=measure.message or case.subject.id, user=case.accused[0])
+
+
+def _sanctions(case: Case, command: DecideCase, now: int, limits: Limits) -> tuple[Sanction, ...]:
+    return tuple(
+        Sanction(
+            id=sanction,
+            case=case.id,
+            decision=command.decision,
+            kind=one.kind,
+            users=(
+                case.participants if one.kind is SanctionKind.CONVERSATION_LOCKED else (one.user,)
+            ),
+            conversation=case.subject.conversation if not _is_personal(one.kind) else "",
+            message=one.message,
+            since=now,
+            until=one.until,
+            statement=state_reasons(one, case.subject, now, limits),
+            imposed_by=command.actor,
+        )
+        for sanction, one in zip(command.sanctions, command.measures, strict=True)
+    )
+
+
+def _is_personal(kind: SanctionKind) -> bool:
+    return kind not in {SanctionKind.CONVERSATION_LOCKED, SanctionKind.MESSAGE_REMOVED}
+
+
+def _appeal(
+    due: Change[Case], command: CreateAppeal, now: int, limits: Limits
+) -> Change[Case] | Refusal:
+    case = due.state
+    (row,) = rows_of(APPEAL_TRANSITIONS, Step.APPEAL, None)
+    if refusal := _refusal(row, case, command, now, limits):
+        return refusal
+    decision = case.decision(command.decision)
+    side = side_of(case, decision, command.actor) if decision else None
+    if side is None:
+        raise TypeError("whom a decision does not concern is refused earlier")
+    appeal = Appeal(
+        id=command.appeal,
+        decision=command.decision,
+        by=command.actor,
+        side=side,
+        text=command.text,
+        at=now,
+        due_at=now + limits.appeal_review,
+    )
+    return _append(due, row, command.actor, appeal, now)
+
+
+def _review(
+    due: Change[Case], command: DecideAppeal, now: int, limits: Limits
+) -> Change[Case] | Refusal:
+    case = due.state
+    appeal = case.appeal(command.appeal)
+    decision = case.decision(appeal.decision) if appeal else None
+    if appeal is None or decision is None:
+        return not_found(Reason.APPEAL_NOT_FOUND)
+    overturns = command.outcome is AppealStatus.OVERTURNED
+    step = Step.OVERTURN if overturns else Step.UPHOLD
+    rows = rows_of(APPEAL_TRANSITIONS, step, appeal.status)
+    if not rows:
+        message = f"an appeal that is {appeal.status} is not decided again"
+        return Refusal(Reason.INVALID_STATE, message, current=case)
+    if refusal := _refusal(rows[0], case, command, now, limits):
+        return replace(refusal, current=case)
+    review = Review(appeal.id, appeal.by, command.answer)
+    change = _append(due, rows[0], command.actor, review, now)
+    if not overturns:
+        return change
+    if appeal.side is Side.REPORTER:
+        return _reopen(change, decision, command.actor, now, limits)
+    return _undo(change, decision, appeal, command, now)
+
+
+def _reopen(
+    change: Change[Case], decision: Decision, actor: str, now: int, limits: Limits
+) -> Change[Case]:
+    """Have a case decided anew, unless that has happened meanwhile because of another appeal."""
+    case = change.state
+    rows = rows_of(CASE_TRANSITIONS, Step.REOPEN, case.state)
+    if not rows or not may_reopen(case, decision, limits):
+        return change
+    reopening = Reopening(decision.id, now + limits.due(case.severity))
+    return _append(change, rows[0], actor, reopening, now)
+
+
+def _undo(
+    change: Change[Case], decision: Decision, appeal: Appeal, command: DecideAppeal, now: int
+) -> Change[Case]:
+    """Undo each measure of a decision that concerns who appealed, by its inverse."""
+    lift = Lift(LiftCause.OVERTURNED, command.actor, command.answer, now)
+    for sanction in change.state.standing_sanctions(decision.id, appeal.by):
+        (row,) = rows_of(SANCTION_TRANSITIONS, Step.OVERTURN, sanction_state(sanction, now))
+        undoing = Undoing(sanction.id, sanction.users, MEASURES[sanction.kind].inverse, lift)
+        change = _append(change, row, command.actor, undoing, now)
+    if change.state.standing_sanctions(decision.id):
+        return change
+    (row,) = rows_of(CASE_TRANSITIONS, Step.ANNUL, change.state.state)
+    return _append(change, row, command.actor, Annulment(decision.id), now)
+
+
+def _lift(
+    due: Change[Case], command: LiftSanction, now: int, limits: Limits
+) -> Change[Case] | Refusal:
+    case = due.state
+    sanction = case.sanction(command.sanction)
+    if sanction is None:
+        return not_found(Reason.SANCTION_NOT_FOUND)
+    state = sanction_state(sanction, now)
+    rows = rows_of(SANCTION_TRANSITIONS, Step.LIFT, state)
+    if not rows:
+        message = f"a sanction that is {state} is not lifted"
+        return Refusal(Reason.INVALID_STATE, message, current=case)
+    if refusal := _refusal(rows[0], case, command, now, limits):
+        return replace(refusal, current=case)
+    lift = Lift(LiftCause.LIFTED, command.actor, command.reason, now)
+    undoing = Undoing(sanction.id, sanction.users, MEASURES[sanction.kind].inverse, lift)
+    return _append(due, rows[0], command.actor, undoing, now)
+
+
+def sanction_state(sanction: Sanction, now: int) -> SanctionState:
+    """Tell where a sanction stands."""
+    if sanction.lift is not None:
+        return SanctionState.LIFTED
+    return SanctionState.IN_FORCE if sanction.is_in_force(now) else SanctionState.EXPIRED
+
+
+def _change(
+    due: Change[Case],
+    step: Step,
+    command: ClaimCase | ReleaseCase | DecideCase,
+    details: Details,
+    now: int,
+    limits: Limits,
+) -> Change[Case] | Refusal:
+    """Let a moderator do what the command asks for; a refusal bears the case as it stands."""
+    chosen = _choose(due.state, step, command, now, limits)
+    if isinstance(chosen, Refusal):
+        return replace(chosen, current=due.state)
+    return _append(due, chosen, command.actor, details, now)
+
+
+def _append(
+    before: Change[Case], row: Transition, by: str, details: Details, at: int
+) -> Change[Case]:
+    case = before.state
+    # The tables of appeals and sanctions leave the case where it is.
+    target = row.target if isinstance(row.target, CaseState) else case.state
+    begun = (details.report.id,) if isinstance(details, Reported) else ()
+    event = CaseEvent(
+        case=case.id,
+        seq=case.seq + 1,
+        cause=row.cause,
+        at=at,
+        by=by,
+        who=row.who,
+        state=target,
+        details=details,
+        reports=begun or moves(case, row.cause, details),
+    )
+    return Change(evolve(case, event), (*before.events, event))

@@ -1,0 +1,46 @@
+"""Evidence: what was seen when somebody reported, written down in one way and hashed."""
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import sha256
+
+Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
+
+
+class EvidenceKind(StrEnum):
+    """What a snapshot shows."""
+
+    MESSAGES = "messages"
+    DEAL = "deal"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A reference to a snapshot: `sha256` is that of its content, and `size` is in bytes.
+
+    The content itself is kept beside the case, by this id, and outlives the original.
+    """
+
+    id: str
+    kind: EvidenceKind
+    sha256: str
+    size: int
+    at: int
+    erased_at: int | None = None
+
+
+def write_down(content: Json) -> bytes:
+    """Give the one way to write a snapshot, so that the same always has the same hash."""
+    words = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return words.encode()
+
+
+def take(evidence: str, kind: EvidenceKind, content: bytes, at: int) -> Evidence:
+    """Make the reference to a snapshot that was written down."""
+    return Evidence(evidence, kind, sha256(content).hexdigest(), len(content), at)
+
+
+def is_intact(evidence: Evidence, content: bytes) -> bool:
+    """Tell whether this is what was seen then."""
+    return sha256(content).hexdigest() == evidence.sha256
