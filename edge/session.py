@@ -71,6 +71,7 @@ class Session:
         "_send",
         "attaching",
         "beat_part",
+        "changes",
         "closing",
         "edge",
         "encoding",
@@ -114,6 +115,8 @@ class Session:
         # Held from the question for a page until there is room for it. A page may be as large as
         # the outbox: whoever asks for many and reads none makes the edge hold one.
         self.pages = asyncio.Lock()
+        # Changes are made one at a time, in the order in which the client asked for them.
+        self.changes = asyncio.Lock()
         # When a page was last given up because the service did not answer.
         self.page_timed_out = 0.0
         self.closing = False

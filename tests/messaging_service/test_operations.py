@@ -14,15 +14,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from uuid_utils import uuid7
 
-from messaging_service import operations, presence_storage, queries, storage
+from messaging_service import change_storage, operations, presence_storage, queries, storage
 from messaging_service.__main__ import SERVICE
-from messaging_service.domain import (
-    Limits,
-    MessageCreated,
-    Opening,
-    Reason,
-    WatermarkMoved,
-)
+from messaging_service.change_operations import EditMessage
+from messaging_service.domain import Limits, Opening, Reason
+from messaging_service.events import MessageCreated, WatermarkMoved
 from messaging_service.operations import CreateMessage, Mark
 from messaging_service.settings import MessagingSettings
 from service_kit.changes import ChangePage
@@ -370,7 +366,9 @@ def plan_on_postgresql(engine: Engine, statement: str) -> tuple[list[str], list[
     return [line for line in plan if "Index Cond" in line], bad
 
 
-HOT_STATEMENTS = storage.HOT_STATEMENTS | presence_storage.HOT_STATEMENTS
+HOT_STATEMENTS = (
+    storage.HOT_STATEMENTS | presence_storage.HOT_STATEMENTS | change_storage.HOT_STATEMENTS
+)
 
 
 @pytest.mark.parametrize("name", HOT_STATEMENTS)
@@ -378,10 +376,16 @@ def test_hot_queries_search_by_an_index(
     engine: Engine, database: Any, kind: str, name: str
 ) -> None:
     """No hot query scans a table or sorts; only the values given with it are walked through."""
-    database.say(
+    stored = database.say(
         *(said("alice", to=f"b{i}", subject=f"s{j}") for i in range(9) for j in range(9)),
         *(said("carol", to="dave", key=str(i)) for i in range(300)),
         limits=Limits(openings_per_hour=1_000),
+    )
+    database.change(
+        *(
+            EditMessage(one.message.sender, one.message.id, "x", f"edit {number}", "")
+            for number, one in enumerate(stored)
+        )
     )
     statement = str(HOT_STATEMENTS[name].compile(engine))
     plan = plan_on_sqlite if kind == "sqlite" else plan_on_postgresql

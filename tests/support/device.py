@@ -13,8 +13,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from tests.support.client import (
     ALERT_NEW_MSG,
     CREATE_MSG,
+    DELETE_MSG,
+    EDIT_MSG,
     ERROR,
     HELLO,
+    MSG_CHANGED,
     MSG_SEEN,
     PING,
     PONG,
@@ -42,8 +45,9 @@ class Device(Client):
     """One socket after the other, to any of the edges.
 
     It keeps the cursor and resumes with it. What was not answered, or refused for the moment, it
-    sends again, a CREATE MSG with its idempotency key. What it is told twice it drops. Whoever uses
-    it notices nothing but time: each packet with an id has one answer, alerts come in order.
+    sends again, messages and changes of them with an idempotency key. What it is told twice it
+    drops. Whoever uses it notices nothing but time: each packet with an id has one answer, alerts
+    come in order.
     """
 
     patience = 60.0
@@ -156,7 +160,7 @@ class Device(Client):
 
     async def send(self, op: int, d: Any = None, id: int | str | None = None) -> None:  # noqa: A002
         """Send as soon as there is a connection; with an id, until there is an answer."""
-        if op == CREATE_MSG:
+        if op in {CREATE_MSG, EDIT_MSG, DELETE_MSG}:
             d = {"idempotency_key": str(uuid4()), **d}
         if id is None:
             await self._send_now(op, d)
@@ -267,6 +271,8 @@ def _fact(packet: Packet) -> tuple[Any, ...] | None:
         case op if op == STATUS_MSG:
             kind = "message" if d["status"] == "stored" else "delivered"
             return (kind, d["conversation"], d["seq"])
+        case op if op == MSG_CHANGED:
+            return ("changed", d["conversation"], d["seq"], d["change"], d["changed_at"])
         case op if op == MSG_SEEN:
             return ("seen", d["conversation"], d["reader"], d["seq"])
     return None
