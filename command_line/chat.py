@@ -23,6 +23,8 @@ REFUSALS = {
     "STALE_OFFER": "by now the offer on the table is another one",
     "INVALID_STATE": "as the deal stands, this cannot be done",
     "PERMISSION_DENIED": "this is not yours to do",
+    "EDIT_TOO_LATE": "it is too late for that",
+    "TOO_MANY_EDITS": "it was edited often enough",
 }
 
 
@@ -61,6 +63,10 @@ class Chat:
                     await self._say_typing()
                 case "/deal":
                     await self._show_deal()
+                case "/edit":
+                    await self._change(Opcode.EDIT_MSG, text=arguments)
+                case "/delete":
+                    await self._change(Opcode.DELETE_MSG)
                 case _ if name in BY_NAME:
                     await self._carry_out(BY_NAME[name], arguments.strip())
                 case _ if COMMAND.fullmatch(name):
@@ -75,7 +81,19 @@ class Chat:
             Opcode.CREATE_MSG, lambda: {**self._conversation.where(), **message}
         )
         if reply is not None:
-            self._conversation.stored(reply)
+            self._conversation.stored(reply, text)
+
+    async def _change(self, opcode: Opcode, **fields: str) -> None:
+        """Changes one's last message, or says why not."""
+        try:
+            about = {"message": self._conversation.last_of_mine(), **fields}
+        except UsageError as error:
+            self._screen.notice(str(error))
+            return
+        payload = {**about, "idempotency_key": uuid4().hex}
+        reply = await self._insist(opcode, lambda: payload, PATIENCE_FOR_A_COMMAND)
+        if reply is not None:
+            self._conversation.changed(reply.data)
 
     async def _carry_out(self, command: Command, arguments: str) -> None:
         """Sends what a command says about a deal until it is done or refused.
@@ -115,7 +133,8 @@ class Chat:
                 await asyncio.sleep(error.retry_after)
 
     def _refused(self, error: RejectedError) -> None:
-        words = REFUSALS.get(error.packet.data["code"])
+        data = error.packet.data
+        words = REFUSALS.get(data.get("reason", ""), REFUSALS.get(data["code"]))
         self._screen.notice(f"refused: {words} ({error})" if words else f"refused: {error}")
         if "current" in error.packet.data:
             self._conversation.deals.show(error.packet.data["current"])

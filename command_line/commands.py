@@ -151,6 +151,8 @@ BY_NAME = {one.name: one for one in COMMANDS}
 
 
 OTHERS = (
+    ("/edit TEXT", "give your last message another text"),
+    ("/delete", "delete your last message"),
     ("/deal", "show how the deal stands, and what you may do"),
     ("/typing", "tell the other one that you are typing"),
     ("/help", "this"),

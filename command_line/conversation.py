@@ -26,9 +26,11 @@ class Conversation:
         self._subject = subject
         self._screen = screen
         self.deals = Deals(me, screen)
-        # By number and not by the highest one: the reply to one's own message may overtake the
-        # other one's message that was stored before it.
-        self._shown: set[int] = set()
+        # The texts by number, and not the highest number: the reply to one's own message may
+        # overtake the other one's message that was stored before it.
+        self._shown: dict[int, str | None] = {}
+        # The ids of one's own messages by number.
+        self._mine: dict[int, str] = {}
 
     def where(self) -> dict[str, str]:
         """The fields of CREATE MSG that say where the message goes."""
@@ -43,11 +45,26 @@ class Conversation:
             raise UsageError("there is no conversation yet; write something first")
         return {"conversation": self.id} if command.begins else self.deals.about(command)
 
-    def stored(self, status: Packet) -> None:
+    def last_of_mine(self) -> str:
+        """The id of the last message that is one's own and still there; UsageError without one."""
+        there = [seq for seq in self._mine if self._shown[seq] is not None]
+        if not there:
+            raise UsageError("there is no message of yours")
+        return self._mine[max(there)]
+
+    def stored(self, status: Packet, text: str) -> None:
         """Takes the answer to one's own message."""
         self.id = str(status.data["conversation"])
-        self._shown.add(int(status.data["seq"]))
-        self._screen.mark(status.data["seq"], "stored")
+        seq = int(status.data["seq"])
+        self._shown[seq] = text
+        self._mine[seq] = str(status.data["message"])
+        self._screen.mark(seq, "stored")
+
+    def changed(self, change: Mapping[str, Any]) -> None:
+        """Takes what became of a message of this conversation."""
+        seq, text = int(change["seq"]), change.get("text")
+        self._shown[seq] = text
+        self._screen.changed(seq, change["change"], text)
 
     async def take(self, client: Client, packet: Packet) -> None:
         """Shows a pushed packet, if it is one to show."""
@@ -60,6 +77,8 @@ class Conversation:
                 self._screen.mark(data["seq"], str(data["status"]))
             case Opcode.MSG_SEEN if ours and data["reader"] != self._me:
                 self._screen.mark(data["seq"], f"seen by {self._peer}")
+            case Opcode.MSG_CHANGED if ours:
+                self.changed(data)
             case Opcode.TYPING if ours and data["typing"]:
                 self._screen.notice(f"{self._peer} is typing")
             case Opcode.PRESENCE if data["user"] == self._peer:
@@ -151,11 +170,19 @@ class Conversation:
             self._screen.deal(f"(another conversation) {summary(service, self._me, cause)}")
 
     def _show(self, message: Mapping[str, Any]) -> bool:
-        """Shows a message unless it was shown before; whether it did."""
-        seq = int(message["seq"])
+        """Shows a message unless it was shown before; whether it did.
+
+        One that was shown otherwise has been changed, and nobody was there to be told.
+        """
+        seq, text = int(message["seq"]), message.get("text")
+        if message["sender"] == self._me and message["kind"] == "text":
+            self._mine[seq] = str(message["message"])
         if seq in self._shown:
+            if self._shown[seq] != text:
+                self._shown[seq] = text
+                self._screen.changed(seq, message.get("tombstone", "edited"), text)
             return False
-        self._shown.add(seq)
+        self._shown[seq] = text
         self._screen.message(message)
         return True
 

@@ -39,7 +39,8 @@ class Screen:
             said = f"* {recorded(message['event'], self._me)}"
         else:
             sender = "me" if message["sender"] == self._me else message["sender"]
-            said = f"{sender}: {message['text']}"
+            text = message.get("text", f"({message.get('tombstone')})")
+            said = f"{sender}: {text}"
         self._show(f"#{message['seq']} {at:%H:%M} {place}{printable(said)}")
 
     def deal(self, *lines: str) -> None:
@@ -48,8 +49,12 @@ class Screen:
             self._show(f"{'--' if number == 0 else '  '} {printable(line)}")
 
     def mark(self, seq: int, what: str) -> None:
-        """What became of one's own messages up to this one."""
+        """A word about a message, which may hold for those before it as well."""
         self._show(f"   #{seq} {what}")
+
+    def changed(self, seq: int, change: str, text: str | None) -> None:
+        """What became of a message, with the text that it has now, if any."""
+        self.mark(seq, change if text is None else f"{change}: {printable(text)}")
 
     def prompt(self) -> None:
         """Invites to type, on a terminal."""

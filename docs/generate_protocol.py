@@ -68,6 +68,13 @@ PACKETS: Mapping[Op, str] = {
     Op.TYPING: "Someone is typing, or stopped. Never stored; no answer.",
     Op.PRESENCE: "Someone with whom the user shares a conversation came online, or went; see"
     " [Presence](#presence). `last_seen` is until when, and is absent while `online`.",
+    Op.EDIT_MSG: "Gives one's own message another text, within 15 minutes (a setting) and 20 times"
+    " (another). Answered by MSG CHANGED.",
+    Op.DELETE_MSG: "Takes one's own message back, for good. Its place in the history stays, without"
+    " a text. Answered by MSG CHANGED.",
+    Op.MSG_CHANGED: "What became of a message: its `text` from now on, or none. To both, on all"
+    " their sockets but the one that asked, to which it is the answer. No count and no watermark"
+    " moves with it; see [Changed messages](#changed-messages).",
     Op.UPDATE_CONVERSATION_DATAS: "How a service of this conversation stands, as this user sees it,"
     " after something happened to it: to both parties, on all their sockets. `cause` says what;"
     ' "reminder" says that time will soon act. Also the answer to the packets about a service.',
@@ -87,8 +94,8 @@ ERRORS: Mapping[str, str] = {
     "BAD_PACKET": "The frame is no packet: not JSON or MessagePack, no `op`, the wrong frame type.",
     "UNKNOWN_OPCODE": "No client sends a packet of this number.",
     "INVALID_ARGUMENT": "A field is missing or wrong; `fields` says which.",
-    "INVALID_STATE": "Not now: a resume is under way already, or the service stands otherwise:"
-    " `current` shows how, and `reason` may say more.",
+    "INVALID_STATE": "Not now: a resume is under way already, or the service or the message stands"
+    " otherwise: `current` shows how a service does, and `reason` may say more.",
     "STALE_OFFER": "What the packet names is not the live offer; `current` shows what is.",
     "PERMISSION_DENIED": "This user may not do this.",
     "NOT_FOUND": "It does not exist, or this user may not see it.",

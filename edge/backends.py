@@ -91,6 +91,10 @@ class MessagingBackend(Backend):
         answer: messaging.ListMessagesResponse | Error = await self._call("ListMessages", request)
         return answer
 
+    async def change(self, name: str, request: Any, seconds: float) -> Any:
+        """Call the RPC that changes something; its response."""
+        return await self._call(name, request, seconds=seconds)
+
     async def flush(self) -> None:
         await asyncio.gather(
             self.create_message.flush(),

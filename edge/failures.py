@@ -96,6 +96,7 @@ def invalid_argument(field: str, problem: str) -> Error:
 # The fields of the contracts under the names that they bear in packets.
 _FIELD_NAMES = {
     "conversation_id": "conversation",
+    "message_id": "message",
     "service_id": "service",
     "offer_ttl_seconds": "offer_ttl_s",
     "page_token": "page",

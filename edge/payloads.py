@@ -66,6 +66,17 @@ class SendTyping(Struct, frozen=True):
     typing: bool
 
 
+class EditMsg(Struct, frozen=True):
+    message: Identifier
+    text: str
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+class DeleteMsg(Struct, frozen=True):
+    message: Identifier
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
 class Money(Struct, frozen=True):
     """120.50 euros are 12050 of EUR: minor units, whose number of decimals is the currency's."""
 
@@ -274,7 +285,9 @@ class ServiceEvent(Struct, frozen=True):
 
 
 class Message(Struct, frozen=True):
-    """With `text`, or of kind "event" with `event`; then `sender` is empty for what time did."""
+    """With `text`, or of kind "event" with `event`; then `sender` is empty for what time did. A
+    `tombstone` has no text and says why; `edited_at` is when the text was last edited.
+    """
 
     message: str
     conversation: str
@@ -284,6 +297,8 @@ class Message(Struct, frozen=True):
     created_at: str
     text: str | UnsetType = UNSET
     event: ServiceEvent | UnsetType = UNSET
+    edited_at: str | UnsetType = UNSET
+    tombstone: Literal["deleted"] | UnsetType = UNSET
 
 
 class PeerPresence(Struct, frozen=True):
@@ -357,6 +372,17 @@ class MsgSeen(Struct, frozen=True):
     seq: int
     reader: str
     seen_at: str | None
+
+
+class MsgChanged(Struct, frozen=True):
+    """`text` is the message's own from now on, and absent when it has none any more."""
+
+    conversation: str
+    message: str
+    seq: int
+    change: Literal["edited", "deleted"]
+    changed_at: str
+    text: str | UnsetType = UNSET
 
 
 class Typing(Struct, frozen=True):

@@ -13,7 +13,13 @@ from edge.deals import service_payload
 from edge.packets import Op
 from edge.payloads import AlertNewMsg, StatusMsg, Typing, UpdateConversationDatas
 from edge.times import timestamp
-from edge.translation import message_payload, optional, presence_payload, seen_payload
+from edge.translation import (
+    changed_payload,
+    message_payload,
+    optional,
+    presence_payload,
+    seen_payload,
+)
 
 _logger = structlog.get_logger(__name__)
 
@@ -76,6 +82,8 @@ def _messaging_push_of(event: messaging.Event, user: str) -> Push | None:
                 return None
             payload = Typing(typing.conversation_id, typing.user, typing.typing)
             return Push(Op.TYPING, payload, stored=False)
+        case "message_changed":
+            return Push(Op.MSG_CHANGED, changed_payload(event.message_changed))
         case "presence":
             return Push(Op.PRESENCE, presence_payload(event.presence))
         case _:
@@ -98,6 +106,8 @@ def _messaging_origin_of(event: messaging.Event) -> str:
     match event.WhichOneof("event"):
         case "message_created":
             return event.message_created.origin
+        case "message_changed":
+            return event.message_changed.origin
         case "read":
             return event.read.origin
     return ""

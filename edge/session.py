@@ -71,6 +71,7 @@ class Session:
         "_send",
         "attaching",
         "beat_part",
+        "changes",
         "closing",
         "edge",
         "encoding",
@@ -114,6 +115,8 @@ class Session:
         # By kind, held from the question for a page until there is room for it. A page may be as
         # large as the outbox: whoever asks for many and reads none makes the edge hold one of each.
         self.pages: dict[Op, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # Changes are made one at a time, in the order in which the client asked for them.
+        self.changes = asyncio.Lock()
         # When a service last did not answer for a page in time.
         self.timed_out: dict[str, float] = {}
         self.closing = False

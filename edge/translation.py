@@ -1,5 +1,8 @@
 """From the messages of the contract to the payloads of packets."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
@@ -7,6 +10,7 @@ from edge.payloads import (
     Conversation,
     Message,
     Money,
+    MsgChanged,
     MsgSeen,
     PeerPresence,
     Presence,
@@ -21,6 +25,13 @@ def optional(value: str) -> str | UnsetType:
     return value or UNSET
 
 
+_TOMBSTONES: Mapping[int, Literal["deleted"]] = {pb.TOMBSTONE_DELETED: "deleted"}
+_CHANGES: Mapping[int, Literal["edited", "deleted"]] = {
+    pb.MESSAGE_CHANGE_EDITED: "edited",
+    pb.MESSAGE_CHANGE_DELETED: "deleted",
+}
+
+
 def message_payload(message: pb.Message) -> Message:
     """A message as packets show it."""
     is_event = message.kind == pb.MESSAGE_KIND_EVENT
@@ -30,9 +41,24 @@ def message_payload(message: pb.Message) -> Message:
         seq=message.seq,
         sender=message.sender,
         kind="event" if is_event else "text",
-        text=UNSET if is_event else message.text,
+        text=UNSET if is_event or message.tombstone else message.text,
         created_at=timestamp(message.create_time),
         event=_service_event(message.event) if is_event else UNSET,
+        edited_at=timestamp(message.edit_time) if message.HasField("edit_time") else UNSET,
+        tombstone=_TOMBSTONES[message.tombstone] if message.tombstone else UNSET,
+    )
+
+
+def changed_payload(changed: pb.MessageChanged) -> MsgChanged:
+    """What became of a message as packets tell of it."""
+    message = changed.message
+    return MsgChanged(
+        conversation=message.conversation_id,
+        message=message.id,
+        seq=message.seq,
+        change=_CHANGES[changed.change],
+        changed_at=timestamp(changed.change_time),
+        text=UNSET if message.tombstone else message.text,
     )
 
 

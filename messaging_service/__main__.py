@@ -11,6 +11,7 @@ from messaging_service import translation
 from messaging_service.failures import FAILURES
 from messaging_service.negotiation import follower
 from messaging_service.presence import PresenceKeeper
+from messaging_service.retention import retention
 from messaging_service.servicer import MessagingServicer
 from messaging_service.settings import MessagingSettings
 from service_kit.background import Work, background
@@ -19,10 +20,12 @@ from service_kit.service import Resources, Service, main
 
 @asynccontextmanager
 async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[MessagingServicer]:
-    """Give what serves the calls; beside it runs who keeps presence and follows negotiation."""
+    """Give what serves the calls. Beside it presence is kept, negotiation followed, and what is no
+    longer evidence forgotten.
+    """
     presence = PresenceKeeper(resources)
     resources.hub.observe(presence.observe)
-    works: dict[str, Work] = {}
+    works: dict[str, Work] = {"retention": retention(resources)}
     if resources.settings.negotiation_target is not None:
         works["negotiation"] = follower(resources, resources.settings.negotiation_target).run
     await presence.start()
@@ -46,6 +49,8 @@ SERVICE = Service(
         "openings_per_hour",
         "text_limit",
         "subject_limit",
+        "edits_per_message",
+        "evidence_batch",
         "conversations_page",
         "messages_page",
         "presence_conversations",

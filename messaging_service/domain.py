@@ -20,7 +20,8 @@ from service_kit.rules import (
     is_identifier,
 )
 
-HOUR = 3_600_000
+MINUTE = 60_000
+HOUR = 60 * MINUTE
 
 
 class Opening(StrEnum):
@@ -34,19 +35,26 @@ class Reason(StrEnum):
     """Why a command is refused; part of the contract as ErrorInfo.reason."""
 
     CONVERSATION_NOT_FOUND = "CONVERSATION_NOT_FOUND"
+    MESSAGE_NOT_FOUND = "MESSAGE_NOT_FOUND"
     IDEMPOTENCY_KEY_CONFLICT = "IDEMPOTENCY_KEY_CONFLICT"
     OPENING_NOT_ALLOWED = "OPENING_NOT_ALLOWED"
     OPENINGS_LIMIT_REACHED = "OPENINGS_LIMIT_REACHED"
+    EVENT_MESSAGE = "EVENT_MESSAGE"
+    MESSAGE_DELETED = "MESSAGE_DELETED"
+    EDIT_TOO_LATE = "EDIT_TOO_LATE"
+    TOO_MANY_EDITS = "TOO_MANY_EDITS"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the settings say; counts, and lengths in characters."""
+    """What the settings say; counts, lengths in characters, and times in milliseconds."""
 
     opening: Opening = Opening.ANYONE
     openings_per_hour: int = 60
     text: int = 4_000
     subject: int = 200
+    edit_window: int = 15 * MINUTE
+    edits_per_message: int = 20
 
 
 class Side(NamedTuple):
@@ -77,7 +85,8 @@ class Side(NamedTuple):
 class Conversation(NamedTuple):
     """Two people and a subject; `first.user` < `second.user`.
 
-    `revision` is that of the last change of any kind, `activity` that of the last message.
+    `revision` is that of the last change of any kind, `activity` that of the last message, and
+    `last_change` that of the last change of a message.
     """
 
     id: str
@@ -86,6 +95,7 @@ class Conversation(NamedTuple):
     created_at: int
     revision: int
     activity: int
+    last_change: int
     last_seq: int
     first: Side
     second: Side
@@ -109,8 +119,19 @@ class Conversation(NamedTuple):
         return self._replace(second=side, revision=revision)
 
 
+class Change(StrEnum):
+    """What became of a message after it was stored."""
+
+    EDITED = "edited"
+    DELETED = "deleted"
+
+
 class Message(NamedTuple):
-    """A message as stored, with the running incoming values of both sides at its place."""
+    """A message as stored, with the running incoming values of both sides at its place.
+
+    `change` is the last one, if any. `edits` counts those of its text, and `edited_at` is when the
+    last of them gave it the text that it has.
+    """
 
     conversation_id: str
     seq: int
@@ -125,37 +146,16 @@ class Message(NamedTuple):
     first_incoming_seq: int
     second_incoming_count: int
     second_incoming_seq: int
+    change: str | None = None
+    changed_at: int | None = None
+    changed_revision: int | None = None
+    edits: int | None = None
+    edited_at: int | None = None
 
 
 TEXT = "text"
 EVENT = "event"
 """A message whose text is the document of what happened to a service (`service_events.py`)."""
-
-
-class MessageCreated(NamedTuple):
-    """A message was stored; `unread` has a number for each recipient, in their order."""
-
-    message: Message
-    unread: tuple[int, ...]
-    origin: str
-
-
-class WatermarkMoved(NamedTuple):
-    """The reader's watermark (`read`, otherwise delivered) now stands at `message`."""
-
-    read: bool
-    reader: str
-    message: Message
-    marked_at: int
-    origin: str
-
-
-class Typing(NamedTuple):
-    """Someone is typing, or no longer is; stored nowhere."""
-
-    conversation_id: str
-    user: str
-    typing: bool
 
 
 class Presence(NamedTuple):
@@ -171,9 +171,6 @@ class Presence(NamedTuple):
     last_seen: int = 0
     invisible: bool = False
     revision: int = 0
-
-
-Event = MessageCreated | WatermarkMoved | Typing | Presence
 
 
 def order(one: str, other: str) -> tuple[str, str]:
@@ -277,7 +274,16 @@ def open_conversation(
     """Open a conversation in which nothing was said yet."""
     first, second = order(*participants)
     return Conversation(
-        conversation_id, subject, opened_by, now, revision, revision, 0, Side(first), Side(second)
+        conversation_id,
+        subject,
+        opened_by,
+        now,
+        revision,
+        revision,
+        0,
+        0,
+        Side(first),
+        Side(second),
     )
 
 
@@ -301,8 +307,8 @@ def add_message(
         second = Side(second.user, second.incoming_count + 1, seq, *second[3:])
     if sender != first.user:
         first = Side(first.user, first.incoming_count + 1, seq, *first[3:])
-    identity = conversation[:4]
-    changed = Conversation(*identity, revision, revision, seq, first, second)
+    identity, last_change = conversation[:4], conversation.last_change
+    changed = Conversation(*identity, revision, revision, last_change, seq, first, second)
     message = Message(
         conversation.id,
         seq,
@@ -319,17 +325,6 @@ def add_message(
         second.incoming_seq,
     )
     return changed, message
-
-
-def repeat_message(known: Message, conversation_id: str, text: str) -> Refusal | None:
-    """Refuse a used idempotency key for anything but the command that it was used for."""
-    if known.conversation_id == conversation_id and known.text == text:
-        return None
-    return Refusal(
-        Reason.IDEMPOTENCY_KEY_CONFLICT,
-        "this idempotency key was used for another message",
-        "idempotency_key",
-    )
 
 
 def incoming_at(conversation: Conversation, user: str, message: Message | None) -> tuple[int, int]:

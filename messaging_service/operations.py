@@ -10,17 +10,12 @@ from typing import NamedTuple
 
 from uuid_utils import uuid7
 
-from messaging_service import domain, service_events, storage
-from messaging_service.domain import (
-    HOUR,
-    Conversation,
-    Limits,
-    Message,
-    MessageCreated,
-    Side,
-    WatermarkMoved,
-)
+from messaging_service import change_storage, domain, service_events, storage
+from messaging_service.domain import HOUR, Conversation, Limits, Message, Side
+from messaging_service.events import MessageCreated, WatermarkMoved
+from messaging_service.idempotency import CREATE, conflict, fingerprint
 from messaging_service.service_events import ServiceEvent
+from messaging_service.views import MessageView, view
 from service_kit.clock import Position
 from service_kit.positions import advance
 from service_kit.rules import Refusal, invalid
@@ -41,7 +36,7 @@ class CreatedConversation(NamedTuple):
     """The conversation, its last message if any, and whether it is new."""
 
     conversation: Conversation
-    last_message: Message | None
+    last_message: MessageView | None
     created: bool
 
 
@@ -60,7 +55,7 @@ class CreateMessage(NamedTuple):
 class StoredMessage(NamedTuple):
     """The message, and whether its idempotency key had stored it before."""
 
-    message: Message
+    message: MessageView
     duplicate: bool
 
 
@@ -78,7 +73,7 @@ class Watermark(NamedTuple):
 
     conversation_id: str
     user: str
-    message: Message | None
+    message: MessageView | None
     marked_at: int
     moved: bool
 
@@ -158,7 +153,7 @@ def create_conversations(
         if conversation is None:
             conversation = found[pair] = changes.open(pair[:2], pair[2], opened_by="")
         message = last.get((conversation.id, conversation.last_seq))
-        results.append(CreatedConversation(conversation, message, created))
+        results.append(CreatedConversation(conversation, message and view(message), created))
     changes.store()
     return results
 
@@ -172,10 +167,9 @@ class _MessageCreation:
         connection = transaction.connection
         self.limits = limits
         self.transaction = transaction
-        self.known = storage.find_keys(
-            connection,
-            [(one.actor, one.idempotency_key) for one in commands if one.idempotency_key],
-        )
+        keys = [(one.actor, one.idempotency_key) for one in commands if one.idempotency_key]
+        self.known = storage.find_keys(connection, keys)
+        self.used = change_storage.find_used_keys(connection, keys)
         self.pairs = storage.find_pairs(
             connection,
             [(*domain.order(one.actor, one.to), one.subject) for one in commands if one.to],
@@ -198,9 +192,8 @@ class _MessageCreation:
     def create(self, command: CreateMessage) -> StoredMessage | Refusal:
         """Decide one command, after all before it."""
         key = command.idempotency_key
-        known = self.known.get((command.actor, key)) if key else None
-        if known is not None:
-            return self.repeat(command, known)
+        if key and ((command.actor, key) in self.known or (command.actor, key) in self.used):
+            return self.repeat(command)
         conversation = self.resolve(command)
         if isinstance(conversation, Refusal):
             return conversation
@@ -218,20 +211,29 @@ class _MessageCreation:
         if key:
             self.known[command.actor, key] = message
         first, second = conversation.first, conversation.second
-        event = MessageCreated(message, (first.unread, second.unread), command.origin)
+        shown = view(message)
+        event = MessageCreated(shown, (first.unread, second.unread), command.origin)
         self.transaction.emit((first.user, second.user), event)
-        return StoredMessage(message, duplicate=False)
+        return StoredMessage(shown, duplicate=False)
 
-    def repeat(self, command: CreateMessage, known: Message) -> StoredMessage | Refusal:
+    def repeat(self, command: CreateMessage) -> StoredMessage | Refusal:
         """Answer a key that has been used: the same answer for the same command only."""
         if command.conversation_id:
             meant = command.conversation_id
         else:
             pair = (*domain.order(command.actor, command.to), command.subject)
             meant = self.pairs[pair].id if pair in self.pairs else ""
-        return domain.repeat_message(known, meant, command.text) or StoredMessage(
-            known, duplicate=True
+        key = (command.actor, command.idempotency_key)
+        known, used = self.known.get(key), self.used.get(key)
+        if known is None:
+            # It was used to change a message.
+            return conflict()
+        same = (
+            used.fingerprint == fingerprint(CREATE, meant, command.text)
+            if used
+            else (known.conversation_id, known.text) == (meant, command.text)
         )
+        return StoredMessage(view(known), duplicate=True) if same else conflict()
 
     def resolve(self, command: CreateMessage) -> Conversation | Refusal:
         """Find the conversation that is meant, or open it."""
@@ -317,7 +319,7 @@ def add_service_events(
             changes.change(conversation)
             created.append(message)
             first, second = conversation.first, conversation.second
-            told_to = MessageCreated(message, (first.unread, second.unread), "")
+            told_to = MessageCreated(view(message), (first.unread, second.unread), "")
             transaction.emit((first.user, second.user), told_to)
     changes.store()
     storage.insert_messages(connection, created)
@@ -403,7 +405,8 @@ def _mark(
         if isinstance(one, Refusal):
             results.append(one)
             continue
-        message = standing.get((one.conversation.id, one.seq))
+        found_there = standing.get((one.conversation.id, one.seq))
+        message = found_there and view(found_there)
         actor = one.mark.actor
         results.append(Watermark(one.conversation.id, actor, message, one.at, one.moved))
         if one.moved and message is not None:

@@ -6,16 +6,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from messaging_service import domain, presence_storage, storage
-from messaging_service.domain import (
-    Conversation,
-    Event,
-    Message,
-    MessageCreated,
-    Presence,
-    Side,
-    WatermarkMoved,
-)
+from messaging_service import change_storage, domain, presence_storage, storage
+from messaging_service.domain import Conversation, Message, Presence, Side
+from messaging_service.events import Event, MessageChanged, MessageCreated, WatermarkMoved
+from messaging_service.message_changes import Version, message_not_found
+from messaging_service.views import MessageView, view
 from service_kit import changes
 from service_kit.changes import ChangePage
 from service_kit.clock import Position
@@ -27,7 +22,7 @@ class ConversationView(NamedTuple):
     """A conversation, its last message if anything was said, and what is shown of the other."""
 
     conversation: Conversation
-    last_message: Message | None
+    last_message: MessageView | None
     presence: Presence | None = None
 
 
@@ -41,8 +36,15 @@ class ConversationPage(NamedTuple):
 class MessagePage(NamedTuple):
     """Ascending seq; `more` in the direction asked for."""
 
-    messages: list[Message]
+    messages: list[MessageView]
     more: bool
+
+
+class Evidence(NamedTuple):
+    """A message, and the texts that it had before."""
+
+    message: MessageView
+    versions: list[Version]
 
 
 def _visible(connection: Connection, actor: str, conversation_id: str) -> Conversation | Refusal:
@@ -62,10 +64,12 @@ def _views(
     last = storage.find_messages_at(connection, places)
     peers = {one.id: one.peer(actor).user for one in found} if presence and actor else {}
     shown = presence_storage.find_presence(connection, peers.values())
-    return [
-        ConversationView(one, last.get((one.id, one.last_seq)), shown.get(peers.get(one.id, "")))
-        for one in found
-    ]
+    views: list[ConversationView] = []
+    for one in found:
+        message = last.get((one.id, one.last_seq))
+        presence_ = shown.get(peers.get(one.id, ""))
+        views.append(ConversationView(one, message and view(message), presence_))
+    return views
 
 
 def list_conversations(
@@ -132,13 +136,13 @@ def list_messages(
         return found
     if after_seq is not None:
         messages = storage.page_after(connection, conversation_id, after_seq, count + 1)
-        return MessagePage(messages[:count], len(messages) > count)
+        return MessagePage([view(one) for one in messages[:count]], len(messages) > count)
     before = NEWEST if before_seq is None else before_seq
     messages = storage.page_before(connection, conversation_id, before, count + 1)
-    return MessagePage(messages[:count][::-1], len(messages) > count)
+    return MessagePage([view(one) for one in messages[:count][::-1]], len(messages) > count)
 
 
-def get_messages(connection: Connection, actor: str, ids: Sequence[str]) -> list[Message]:
+def get_messages(connection: Connection, actor: str, ids: Sequence[str]) -> list[MessageView]:
     """Messages by id, in the order asked for; what the actor may not see is left out."""
     found = storage.find_messages(connection, filter(is_identifier, ids))
     if actor:
@@ -146,7 +150,41 @@ def get_messages(connection: Connection, actor: str, ids: Sequence[str]) -> list
             connection, {one.conversation_id for one in found.values()}
         )
         found = {key: one for key, one in found.items() if around[one.conversation_id].has(actor)}
-    return [found[key] for key in dict.fromkeys(ids) if key in found]
+    return [view(found[key]) for key in dict.fromkeys(ids) if key in found]
+
+
+def list_evidence(
+    connection: Connection,
+    message_id: str,
+    conversation_id: str,
+    before: int,
+    after: int,
+    most: int,
+) -> list[Evidence] | Refusal:
+    """A message and those around it, or the newest of a conversation, with their earlier texts."""
+    for field, count in (("before", before), ("after", after)):
+        if count < 0:
+            return invalid(field, "is negative")
+    if bool(message_id) == bool(conversation_id):
+        return invalid("message_id", "or `conversation_id` must be given, and not both")
+    before, after = min(before, most), min(after, most)
+    if message_id:
+        wanted = filter(is_identifier, (message_id,))
+        message = storage.find_messages(connection, wanted).get(message_id)
+        if message is None:
+            return message_not_found()
+        place = (message.conversation_id, message.seq)
+        found = storage.page_before(connection, *place, before)[::-1]
+        found += (message, *storage.page_after(connection, *place, after))
+    else:
+        if after:
+            return invalid("after", "goes with `message_id` only")
+        conversation = _visible(connection, "", conversation_id)
+        if isinstance(conversation, Refusal):
+            return conversation
+        found = storage.page_before(connection, conversation_id, NEWEST, before)[::-1]
+    versions = change_storage.find_versions(connection, [one.id for one in found])
+    return [Evidence(view(one), versions[one.id]) for one in found]
 
 
 def participants(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -197,11 +235,30 @@ def _changes(
     entries += _watermarks(connection, user, touched, start, until)
     for one in touched:
         most = NEWEST if count is None else count
-        for message in storage.changed_messages(connection, one.id, start, until, most):
-            event = MessageCreated(message, (_unread_then(one, user, message),), "")
+        for message in storage.created_messages(connection, one.id, start, until, most):
+            event = MessageCreated(view(message), (_unread_then(one, user, message),), "")
             entries.append(_Entry(message.revision, one.id, message.seq, 0, event))
+        if one.last_change > start:
+            entries += _changed(connection, one, start, until, most)
     entries.sort(key=lambda entry: entry[:4])
     return [(entry.revision, entry.event) for entry in entries[:count]]
+
+
+def _changed(
+    connection: Connection, conversation: Conversation, start: int, until: int, most: int
+) -> list[_Entry]:
+    """What became of messages is state: of each only what it came to last."""
+    changed = storage.changed_messages(connection, conversation.id, start, until, most)
+    return [
+        _Entry(
+            one.changed_revision or 0,
+            conversation.id,
+            one.seq,
+            1,
+            MessageChanged(view(one), one.change or "", one.changed_at or 0, ""),
+        )
+        for one in changed
+    ]
 
 
 def _unread_then(conversation: Conversation, user: str, message: Message) -> int:
@@ -229,8 +286,8 @@ def _watermarks(
             if read
             else (side.delivered_at, side.delivered_revision)
         )
-        event = WatermarkMoved(read, side.user, message, at, "")
-        entries.append(_Entry(revision, one.id, message.seq, 2 if read else 1, event))
+        event = WatermarkMoved(read, side.user, view(message), at, "")
+        entries.append(_Entry(revision, one.id, message.seq, 3 if read else 2, event))
     return entries
 
 

@@ -11,8 +11,9 @@ import grpc
 from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
-from messaging_service import domain, operations, queries, translation
-from messaging_service.domain import Typing
+from messaging_service import change_operations, domain, operations, queries, translation
+from messaging_service.change_operations import ChangedMessage, ChangeMessage
+from messaging_service.events import Typing
 from messaging_service.operations import Commands, StoredMessage, Watermark
 from messaging_service.presence import PresenceKeeper
 from messaging_service.settings import MessagingSettings
@@ -38,7 +39,9 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         self._failures = resources.failures
         self._limits = resources.limits
         self._presence = presence
-        self._commands = Commands(resources.settings.limits())
+        limits = resources.settings.limits()
+        self._commands = Commands(limits)
+        self._change_messages = change_operations.operation(limits)
         self._participants: OrderedDict[str, tuple[str, str]] = OrderedDict()
 
     async def CreateConversation(
@@ -89,6 +92,34 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
                 else result(status=self._failures.status(outcome))
                 for outcome in outcomes
             ]
+        )
+
+    async def EditMessage(
+        self, request: pb.EditMessageRequest, context: Context
+    ) -> pb.EditMessageResponse:
+        answer = await self._change(
+            change_operations.EditMessage(
+                request.actor,
+                request.message_id,
+                request.text,
+                request.idempotency_key,
+                request.origin,
+            )
+        )
+        return pb.EditMessageResponse(
+            changed=translation.message_changed(answer.changed), duplicate=answer.duplicate
+        )
+
+    async def DeleteMessage(
+        self, request: pb.DeleteMessageRequest, context: Context
+    ) -> pb.DeleteMessageResponse:
+        answer = await self._change(
+            change_operations.DeleteMessage(
+                request.actor, request.message_id, request.idempotency_key, request.origin
+            )
+        )
+        return pb.DeleteMessageResponse(
+            changed=translation.message_changed(answer.changed), duplicate=answer.duplicate
         )
 
     async def ListConversations(
@@ -151,6 +182,22 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             queries.get_messages, request.actor, tuple(request.message_ids)
         )
         return pb.GetMessagesResponse(messages=map(translation.message, found))
+
+    async def ListEvidence(
+        self, request: pb.ListEvidenceRequest, context: Context
+    ) -> pb.ListEvidenceResponse:
+        most = self._page_limit("messages_page", max(request.before, request.after))
+        found = accepted(
+            await self._readers.run(
+                queries.list_evidence,
+                request.message_id,
+                request.conversation_id,
+                request.before,
+                request.after,
+                most,
+            )
+        )
+        return pb.ListEvidenceResponse(evidence=map(translation.evidence, found))
 
     async def MarkRead(self, request: pb.MarkReadRequest, context: Context) -> pb.MarkReadResponse:
         return pb.MarkReadResponse(
@@ -221,6 +268,9 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             changes=[translation.change(one, request.user) for one in page.changes],
             next_page_token=page.next_page_token,
         )
+
+    async def _change(self, command: ChangeMessage) -> ChangedMessage:
+        return await write_one(self._writer, self._change_messages, command)
 
     async def _mark(
         self,

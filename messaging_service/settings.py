@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from messaging_service.domain import Limits, Opening
+from messaging_service.domain import MINUTE, Limits, Opening
 from service_kit.settings import Count, ServiceSettings
 
 
@@ -24,6 +24,10 @@ class MessagingSettings(ServiceSettings):
     openings_per_hour: Count = 60
     text_limit: Count = 4_000
     subject_limit: Count = 200
+    edit_minutes: Count = 15
+    edits_per_message: Count = 20
+    evidence_days: Count = 180
+    evidence_batch: Count = 500
     conversations_page: Count = 100
     messages_page: Count = 200
     presence: bool = True
@@ -43,4 +47,6 @@ class MessagingSettings(ServiceSettings):
             openings_per_hour=self.openings_per_hour,
             text=self.text_limit,
             subject=self.subject_limit,
+            edit_window=self.edit_minutes * MINUTE,
+            edits_per_message=self.edits_per_message,
         )

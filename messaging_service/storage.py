@@ -10,10 +10,12 @@ from sqlalchemy import (
     Index,
     MetaData,
     Row,
+    Select,
     Table,
     UniqueConstraint,
     bindparam,
     select,
+    text,
     tuple_,
 )
 
@@ -54,6 +56,7 @@ conversations = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("activity", BigInteger, nullable=False),
+    Column("last_change", BigInteger, nullable=False),
     Column("last_seq", BigInteger, nullable=False),
     *_side_columns("first"),
     *_side_columns("second"),
@@ -64,6 +67,8 @@ conversations = Table(
     Index("conversations_second_revision", "second_id", "revision"),
     Index("conversations_opened", "opened_by", "created_at"),
 )
+
+_CHANGED = text("changed_revision IS NOT NULL")
 
 messages = Table(
     "messages",
@@ -81,9 +86,23 @@ messages = Table(
     Column("first_incoming_seq", BigInteger, nullable=False),
     Column("second_incoming_count", BigInteger, nullable=False),
     Column("second_incoming_seq", BigInteger, nullable=False),
+    # Of most messages these are empty for ever, which costs nothing.
+    Column("change", TEXT),
+    Column("changed_at", BigInteger),
+    Column("changed_revision", BigInteger),
+    Column("edits", BigInteger),
+    Column("edited_at", BigInteger),
     UniqueConstraint("id", name="messages_id"),
     UniqueConstraint("sender_id", "idempotency_key", name="messages_key"),
     Index("messages_revision", "conversation_id", "revision", "seq"),
+    Index(
+        "messages_changed",
+        "conversation_id",
+        "changed_revision",
+        "seq",
+        sqlite_where=_CHANGED,
+        postgresql_where=_CHANGED,
+    ),
     # A history lies together on the disk, in the order in which it is read.
     **STORED_BY_KEY,
 )
@@ -95,6 +114,9 @@ _CHANGING_COLUMNS = tuple(
     if name not in {"id", "subject", "opened_by", "created_at", "first_id", "second_id"}
 )
 _MESSAGE_COLUMNS = tuple(column.name for column in messages.columns)
+_CREATED_COLUMNS = _MESSAGE_COLUMNS[: _MESSAGE_COLUMNS.index("change")]
+_CHANGE_COLUMNS = ("text", *_MESSAGE_COLUMNS[len(_CREATED_COLUMNS) :])
+_CHANGING = Conversation._fields.index("revision")
 _FIRST_SIDE = len(Conversation._fields) - 2
 _SECOND_SIDE = _FIRST_SIDE + len(Side._fields)
 
@@ -152,23 +174,24 @@ _PAGES = tuple(
     for side in (conversations.c.first_id, conversations.c.second_id)
 )
 
-_CHANGED = tuple(
+_CHANGED_CONVERSATIONS = tuple(
     select(conversations).where(
         side == bindparam("user"), conversations.c.revision > bindparam("after")
     )
     for side in (conversations.c.first_id, conversations.c.second_id)
 )
 
-_CHANGED_MESSAGES = (
-    select(messages)
-    .where(
-        messages.c.conversation_id == bindparam("conversation_id"),
-        messages.c.revision > bindparam("after"),
-        messages.c.revision <= bindparam("until"),
+
+def _within(revision: Column[Any]) -> Select[Any]:
+    return (
+        _IN_CONVERSATION.where(revision > bindparam("after"), revision <= bindparam("until"))
+        .order_by(revision, messages.c.seq)
+        .limit(bindparam("count", type_=BigInteger))
     )
-    .order_by(messages.c.revision, messages.c.seq)
-    .limit(bindparam("count", type_=BigInteger))
-)
+
+
+_CREATED_MESSAGES = _within(messages.c.revision)
+_CHANGED_MESSAGES = _within(messages.c.changed_revision)
 
 HOT_STATEMENTS = {
     "conversations by id": _BY_IDS,
@@ -181,8 +204,9 @@ HOT_STATEMENTS = {
     "messages after": _AFTER,
     "conversations page, first": _PAGES[0],
     "conversations page, second": _PAGES[1],
-    "conversations changed, first": _CHANGED[0],
-    "conversations changed, second": _CHANGED[1],
+    "conversations changed, first": _CHANGED_CONVERSATIONS[0],
+    "conversations changed, second": _CHANGED_CONVERSATIONS[1],
+    "messages created": _CREATED_MESSAGES,
     "messages changed": _CHANGED_MESSAGES,
 }
 """By name, for whoever wants to see their query plans."""
@@ -277,20 +301,37 @@ def page_of_conversations(
 def changed_conversations(connection: Connection, user: str, after: int) -> list[Conversation]:
     """The conversations of `user` in which anything happened after the revision."""
     given = {"user": user, "after": after}
-    return [_conversation(row) for side in _CHANGED for row in fetch(connection, side, given)]
+    return [
+        _conversation(row)
+        for side in _CHANGED_CONVERSATIONS
+        for row in fetch(connection, side, given)
+    ]
+
+
+def created_messages(
+    connection: Connection, conversation_id: str, after: int, until: int, count: int
+) -> list[Message]:
+    """The first `count` messages that were stored with after < revision <= until."""
+    return _messages_within(connection, _CREATED_MESSAGES, conversation_id, after, until, count)
 
 
 def changed_messages(
     connection: Connection, conversation_id: str, after: int, until: int, count: int
 ) -> list[Message]:
-    """The first `count` messages with after < revision <= until."""
-    given = {
-        "conversation_id": conversation_id,
-        "after": after,
-        "until": until,
-        "count": count,
-    }
-    return [Message._make(row) for row in fetch(connection, _CHANGED_MESSAGES, given)]
+    """The first `count` messages that were last changed with after < revision <= until."""
+    return _messages_within(connection, _CHANGED_MESSAGES, conversation_id, after, until, count)
+
+
+def _messages_within(
+    connection: Connection,
+    statement: Select[Any],
+    conversation_id: str,
+    after: int,
+    until: int,
+    count: int,
+) -> list[Message]:
+    given = {"conversation_id": conversation_id, "after": after, "until": until, "count": count}
+    return [Message._make(row) for row in fetch(connection, statement, given)]
 
 
 # --- Writing -----------------------------------------------------------------------------------
@@ -305,12 +346,18 @@ def insert_conversations(connection: Connection, opened: Iterable[Conversation])
 def update_conversations(connection: Connection, changed: Iterable[Conversation]) -> None:
     """Store the new state of conversations that stand already."""
     rows = [
-        (one.revision, one.activity, one.last_seq, *one.first[1:], *one.second[1:], one.id)
-        for one in changed
+        (*one[_CHANGING:_FIRST_SIDE], *one.first[1:], *one.second[1:], one.id) for one in changed
     ]
     bulk_update(connection, conversations, "id", _CHANGING_COLUMNS, rows)
 
 
 def insert_messages(connection: Connection, created: Sequence[Message]) -> None:
     """Store new messages."""
-    bulk_insert(connection, messages, _MESSAGE_COLUMNS, created)
+    rows = [one[: len(_CREATED_COLUMNS)] for one in created]
+    bulk_insert(connection, messages, _CREATED_COLUMNS, rows)
+
+
+def update_messages(connection: Connection, changed: Iterable[Message]) -> None:
+    """Store what became of messages."""
+    rows = [(one.text, *one[len(_CREATED_COLUMNS) :], one.id) for one in changed]
+    bulk_update(connection, messages, "id", _CHANGE_COLUMNS, rows)

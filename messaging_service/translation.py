@@ -3,14 +3,25 @@
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from messaging_service import domain, service_events
-from messaging_service.domain import MessageCreated, Presence, Typing, WatermarkMoved
+from messaging_service.domain import Change, Presence
+from messaging_service.events import (
+    Event,
+    MessageChanged,
+    MessageCreated,
+    Typing,
+    WatermarkMoved,
+)
+from messaging_service.message_changes import Version
 from messaging_service.operations import StoredMessage, Watermark
-from messaging_service.queries import ConversationView
-from service_kit.changes import Change
+from messaging_service.queries import ConversationView, Evidence
+from messaging_service.views import MessageView
+from service_kit.changes import Change as Changes
 from service_kit.clock import Position
 from service_kit.servicer import timestamp
 
 _KINDS = {domain.TEXT: pb.MESSAGE_KIND_TEXT, domain.EVENT: pb.MESSAGE_KIND_EVENT}
+_CHANGES = {str(one): pb.MessageChange.Value(f"MESSAGE_CHANGE_{one.name}") for one in Change}
+_TOMBSTONES = {"": pb.TOMBSTONE_UNSPECIFIED, str(Change.DELETED): pb.TOMBSTONE_DELETED}
 
 
 def position(given: Position) -> pb.Position:
@@ -25,7 +36,7 @@ def watch_response(
     return pb.WatchResponse(watcher_id=watcher_id, position=position(position_), events=events)
 
 
-def message(given: domain.Message) -> pb.Message:
+def message(given: MessageView) -> pb.Message:
     """Translate a message."""
     is_event = given.kind == domain.EVENT
     return pb.Message(
@@ -37,6 +48,33 @@ def message(given: domain.Message) -> pb.Message:
         text="" if is_event else given.text,
         create_time=timestamp(given.created_at),
         event=_service_event(given.text) if is_event else None,
+        edit_time=timestamp(given.edited_at) if given.edited_at else None,
+        tombstone=_TOMBSTONES[given.tombstone],
+    )
+
+
+def message_changed(given: MessageChanged) -> pb.MessageChanged:
+    """Translate what became of a message."""
+    return pb.MessageChanged(
+        message=message(given.message),
+        change=_CHANGES[given.change],
+        change_time=timestamp(given.changed_at),
+        origin=given.origin,
+    )
+
+
+def evidence(given: Evidence) -> pb.Evidence:
+    """Translate a message with its earlier texts."""
+    return pb.Evidence(
+        message=message(given.message), versions=[_version(one) for one in given.versions]
+    )
+
+
+def _version(given: Version) -> pb.MessageVersion:
+    return pb.MessageVersion(
+        text=given.text,
+        write_time=timestamp(given.written_at),
+        replace_time=timestamp(given.replaced_at),
     )
 
 
@@ -123,6 +161,8 @@ def event(recipients: tuple[str, ...], given: object) -> pb.Event:
                 message=message(given.message), unread=given.unread, origin=given.origin
             )
             return pb.Event(recipients=recipients, message_created=created)
+        case MessageChanged():
+            return pb.Event(recipients=recipients, message_changed=message_changed(given))
         case WatermarkMoved():
             moved = _watermark_moved(given)
             if given.read:
@@ -153,7 +193,7 @@ def _watermark_moved(given: WatermarkMoved) -> pb.WatermarkMoved:
     )
 
 
-def change(given: Change[domain.Event], user: str) -> pb.ListChangesResponse.Change:
+def change(given: Changes[Event], user: str) -> pb.ListChangesResponse.Change:
     """Translate the events of one revision, all for one user."""
     return pb.ListChangesResponse.Change(
         revision=given.revision, events=[event((user,), one) for one in given.events]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
@@ -16,6 +16,8 @@ from edge.payloads import (
     AskConversations,
     AskMessages,
     CreateMsg,
+    DeleteMsg,
+    EditMsg,
     Error,
     MsgSeen,
     OpenedConversation,
@@ -27,7 +29,7 @@ from edge.payloads import (
 )
 from edge.requests import Request
 from edge.times import timestamp
-from edge.translation import conversation_payload, message_payload, optional
+from edge.translation import changed_payload, conversation_payload, message_payload, optional
 
 if TYPE_CHECKING:
     from edge.session import Session
@@ -166,6 +168,50 @@ async def ask_messages(session: "Session", re: Request, payload: AskMessages) ->
         messages = [message_payload(message) for message in answer.messages]
         await session.room()
         session.answer(re, Op.RETURN_MESSAGES, ReturnMessages(conversation, messages, answer.more))
+
+
+async def edit_msg(session: "Session", re: Request, payload: EditMsg) -> None:
+    """Answered by MSG CHANGED after the commit."""
+    request = pb.EditMessageRequest(
+        actor=session.user,
+        message_id=text_of("message", payload.message),
+        text=text_of("text", payload.text),
+        idempotency_key=text_of("idempotency_key", payload.idempotency_key),
+        origin=session.id,
+    )
+    await _change_message(session, re, "EditMessage", request)
+
+
+async def delete_msg(session: "Session", re: Request, payload: DeleteMsg) -> None:
+    """Answered by MSG CHANGED after the commit."""
+    request = pb.DeleteMessageRequest(
+        actor=session.user,
+        message_id=text_of("message", payload.message),
+        idempotency_key=text_of("idempotency_key", payload.idempotency_key),
+        origin=session.id,
+    )
+    await _change_message(session, re, "DeleteMessage", request)
+
+
+async def _change_message(
+    session: "Session",
+    re: Request,
+    name: str,
+    request: pb.EditMessageRequest | pb.DeleteMessageRequest,
+) -> None:
+    answer = await _change(session, name, request)
+    if isinstance(answer, Error):
+        session.fail(re, answer)
+    else:
+        session.answer(re, Op.MSG_CHANGED, changed_payload(answer.changed))
+
+
+async def _change(session: "Session", name: str, request: Any) -> Any:
+    """Call an RPC when those of earlier packets are answered, within the time for one."""
+    edge, loop = session.edge, asyncio.get_running_loop()
+    deadline = loop.time() + edge.settings.call_timeout_seconds
+    async with session.changes:
+        return await edge.messaging.change(name, request, deadline - loop.time())
 
 
 def typing(session: "Session", re: Request, payload: SendTyping) -> None:

@@ -1,6 +1,7 @@
 """The environment in which Alembic runs the migrations of this database."""
 
-from messaging_service import presence_storage  # noqa: F401, its tables are among the metadata
+# Their tables are among the metadata.
+from messaging_service import change_storage, presence_storage  # noqa: F401
 from messaging_service.storage import metadata
 from service_kit.migrations import run_environment
 

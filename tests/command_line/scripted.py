@@ -80,7 +80,7 @@ class Connection:
     async def store(self) -> dict[str, Any]:
         """Takes a message and answers that it is stored."""
         asked = await self.expect(Opcode.CREATE_MSG)
-        status = {"conversation": CONVERSATION, "seq": 1, "status": "stored"}
+        status = {"conversation": CONVERSATION, "message": "m1", "seq": 1, "status": "stored"}
         await self.send(Opcode.STATUS_MSG, status, re=asked["id"])
         return asked
 

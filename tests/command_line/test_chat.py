@@ -5,12 +5,14 @@ The server here is a script of one step per connection; the chat is the real one
 
 import asyncio
 import os
+from typing import Any
 
 import pytest
 
 from command_line.console import CommandError
 from command_line.packets import Opcode
 from command_line.screen import printable
+from tests.command_line.deals import CONVERSATION, NOW
 from tests.command_line.scripted import Connection, Play, Step
 
 
@@ -169,6 +171,57 @@ async def test_the_other_ones_presence_is_shown(
     assert "-- bob was last seen 2023-11-14 " in shown
     assert shown.index("-- bob is online") < shown.index("-- bob is offline")
     assert "carol" not in shown
+
+
+async def test_the_last_message_is_edited_and_deleted(
+    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is found by what was sent and shown; what others change is shown as well."""
+
+    def message(seq: int, sender: str, **fields: Any) -> dict[str, Any]:
+        common = {"conversation": CONVERSATION, "kind": "text", "created_at": NOW}
+        return {"message": f"m{seq}", "seq": seq, "sender": sender, **common, **fields}
+
+    def change(seq: int, what: str, **fields: Any) -> dict[str, Any]:
+        return {"conversation": CONVERSATION, "seq": seq, "change": what, **fields}
+
+    async def step(connection: Connection) -> None:
+        await connection.send(Opcode.HELLO, {"user": "alice", "cur": "first"})
+        await connection.show_conversation(
+            message(2, "alice", text="my last"),
+            message(3, "alice", tombstone="deleted"),
+            message(4, "bob", text="the other's"),
+        )
+        await connection.expect(Opcode.OPENED_CONVERSATION)
+        os.write(pipe[1], b"/edit my very last\n")
+        asked = await connection.expect(Opcode.EDIT_MSG)
+        assert (asked["d"]["message"], asked["d"]["text"]) == ("m2", "my very last")
+        edited = change(2, "edited", text="my very last")
+        await connection.send(Opcode.MSG_CHANGED, edited, re=asked["id"])
+        await connection.send(Opcode.MSG_CHANGED, change(4, "deleted"))
+        os.write(pipe[1], b"/delete\n")
+        asked = await connection.expect(Opcode.DELETE_MSG)
+        assert asked["d"]["message"] == "m2"
+        await connection.send(Opcode.MSG_CHANGED, change(2, "deleted"), re=asked["id"])
+        os.write(pipe[1], b"/edit too much\n/edit\nanother\n/edit a third\n/quit\n")
+        await connection.store()
+        asked = await connection.expect(Opcode.EDIT_MSG)
+        assert asked["d"]["message"] == "m1"
+        await connection.refuse(asked, "INVALID_STATE", reason="EDIT_TOO_LATE")
+        await connection.socket.wait_closed()
+
+    await play_steps(step)
+    shown = capsys.readouterr().out
+    for line in (
+        "alice: (deleted)".replace("alice", "me"),
+        "#2 edited: my very last",
+        "#4 deleted",
+        "#2 deleted",
+        "-- there is no message of yours",
+        "-- refused: it is too late for that",
+    ):
+        assert line in shown
+    assert shown.index("#2 edited") < shown.index("#2 deleted")
 
 
 async def test_someone_elses_token_is_refused(play_steps: Play) -> None:

@@ -130,7 +130,7 @@ def test_named_metrics_exist() -> None:
         for part in ("edge", "messaging_service", "negotiation_service", "service_kit")
         for path in ROOT.glob(f"{part}/*.py")
     )
-    prefixes = "parley_edge|presence|writer|watch|calls?|limit|follower|background|timers"
+    prefixes = "parley_edge|presence|writer|watch|calls?|limit|follower|background|timers|evidence"
     named = re.findall(rf"`((?:{prefixes})_[a-z_]+[a-z])`", text)
     assert named
     for name in named:

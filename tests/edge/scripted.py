@@ -81,6 +81,12 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         self.list_messages = self._no_messages
         self.conversations: list[pb.Conversation] = []
         self.created: list[pb.CreateMessageRequest] = []
+        # Every EditMessage and DeleteMessage in order; with `hold_changes` each waits for its turn.
+        self.changed: asyncio.Queue[pb.EditMessageRequest | pb.DeleteMessageRequest] = (
+            asyncio.Queue()
+        )
+        self.hold_changes = False
+        self.let_change = asyncio.Semaphore(0)
         self.marks: asyncio.Queue[pb.Mark] = asyncio.Queue()
 
     def release_update(self, revision: int | grpc.StatusCode) -> None:
@@ -143,6 +149,27 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
                 stored.id, stored.conversation_id = f"m{len(self.created)}", item.conversation_id
                 stored.seq = len(self.created)
             yield answer
+
+    async def EditMessage(  # noqa: N802 - the contract's name
+        self, request: pb.EditMessageRequest, _context: Any
+    ) -> pb.EditMessageResponse:
+        await self._change(request)
+        message = pb.Message(id=request.message_id, text=request.text, seq=3)
+        changed = pb.MessageChanged(message=message, change=pb.MESSAGE_CHANGE_EDITED)
+        return pb.EditMessageResponse(changed=changed)
+
+    async def DeleteMessage(  # noqa: N802 - the contract's name
+        self, request: pb.DeleteMessageRequest, _context: Any
+    ) -> pb.DeleteMessageResponse:
+        await self._change(request)
+        message = pb.Message(id=request.message_id, seq=3, tombstone=pb.TOMBSTONE_DELETED)
+        changed = pb.MessageChanged(message=message, change=pb.MESSAGE_CHANGE_DELETED)
+        return pb.DeleteMessageResponse(changed=changed)
+
+    async def _change(self, request: pb.EditMessageRequest | pb.DeleteMessageRequest) -> None:
+        self.changed.put_nowait(request)
+        if self.hold_changes:
+            await self.let_change.acquire()
 
     async def ListConversations(  # noqa: N802 - the contract's name
         self, _request: pb.ListConversationsRequest, _context: Any

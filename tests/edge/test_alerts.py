@@ -94,6 +94,21 @@ async def test_typing_has_no_cursor_and_does_not_end_a_revision(hub: Hub, alerts
     assert typist.got == [(11, 11, 0x10)]
 
 
+async def test_a_change_is_told_to_all_but_the_socket_that_asked_for_it(
+    hub: Hub, alerts: Alerts
+) -> None:
+    """It has its answer; the others move their cursors, for a resume would bring it back."""
+    asked, other, peer = Socket(hub), Socket(hub), Socket(hub, "bob")
+    changed = pb.MessageChanged(
+        message=pb.Message(id="m", conversation_id="c", seq=2, text="new"),
+        change=pb.MESSAGE_CHANGE_EDITED,
+        origin=asked.id,
+    )
+    alerts.deliver(11, [pb.Event(recipients=["alice", "bob"], message_changed=changed)])
+    assert (asked.got, other.got, peer.got) == ([], [(11, 11, 0x16)], [(11, 11, 0x16)])
+    assert peer.confirms == [None]
+
+
 async def test_presence_is_told_to_all_sockets_with_a_cursor(hub: Hub, alerts: Alerts) -> None:
     """It is stored, so that a resume brings it back."""
     first, second = Socket(hub), Socket(hub)

@@ -30,6 +30,9 @@ PROTOCOL = [
     (0x11, "<=", "MSG SEEN"),
     (0x12, "<=>", "TYPING"),
     (0x13, "<=", "PRESENCE"),
+    (0x14, "=>", "EDIT MSG"),
+    (0x15, "=>", "DELETE MSG"),
+    (0x16, "<=", "MSG CHANGED"),
     (0xE0, "<=", "UPDATE CONVERSATION DATAS"),
     (0xE1, "=>", "SERVICE CREATED"),
     (0xE2, "=>", "NOTE SUBMITTED"),
@@ -73,7 +76,7 @@ def test_a_handler_bears_the_name_of_its_opcode(row: Opcode) -> None:
 def test_clients_can_send_what_the_table_says_and_nothing_else() -> None:
     """Each route reads both formats."""
     found = routes(Metrics(CollectorRegistry()))
-    conversation = [0x02, 0x05, 0x07, 0x09, 0x0A, 0x0C, 0x0E, 0x12]
+    conversation = [0x02, 0x05, 0x07, 0x09, 0x0A, 0x0C, 0x0E, 0x12, 0x14, 0x15]
     assert sorted(found) == [*conversation, 0xE1, 0xE2, 0xE4, 0xE5, 0xE6]
     for route in found.values():
         assert set(route.decoders) == set(FORMATS.values())

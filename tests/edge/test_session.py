@@ -41,6 +41,7 @@ from tests.support.waiting import until
 
 PING, PONG, HELLO, ERROR, ASK_CONVERSATIONS, CREATE_MSG, STATUS_MSG = 1, 2, 3, 4, 5, 7, 8
 ASK_MESSAGES, RETURN_MESSAGES, RESUME, RESUMED, RENEW_TOKEN, ALERT = 10, 11, 12, 13, 14, 16
+EDIT_MSG, DELETE_MSG, MSG_CHANGED = 20, 21, 22
 
 
 def cursor(revision: int, epoch: str = EPOCH) -> str:
@@ -174,6 +175,45 @@ async def test_requests_of_one_socket_are_bounded(
         go.release()
         assert (await wire.hear())["re"] == number
     assert sample(edge, "limit_reached_total", limit="requests_per_socket") >= 2
+
+
+async def test_changes_of_one_socket_are_made_in_their_order(
+    greeted: tuple[Session, Wire], service: Service
+) -> None:
+    """An edit that was sent after another one must not overtake it, nor a deletion the edits."""
+    _, wire = greeted
+    service.hold_changes = True
+    for number in range(5):
+        wire.say(EDIT_MSG, {"message": "m", "text": str(number)}, number)
+    wire.say(DELETE_MSG, {"message": "m"}, 5)
+    wire.say(CREATE_MSG, {"conversation": "c", "text": "meanwhile"}, 6)
+    assert (await wire.hear())["re"] == 6
+    asked = []
+    for number in range(6):
+        asked.append(await service.changed.get())
+        assert service.changed.empty()
+        service.let_change.release()
+        answer = await wire.hear()
+        assert (answer["op"], answer["re"]) == (MSG_CHANGED, number)
+    assert [getattr(one, "text", "gone") for one in asked] == [*"01234", "gone"]
+    assert {one.origin for one in asked} == {greeted[0].id}
+
+
+async def test_changes_that_wait_are_answered_within_the_time_for_one(
+    edge: Edge, start: Start, service: Service, live: Stream
+) -> None:
+    """However many wait behind one that the service does not answer."""
+    impatient = with_settings(edge, call_timeout_seconds=0.3)
+    _, wire = await start(on=impatient)
+    await wire.hear()
+    service.hold_changes = True
+    began = asyncio.get_running_loop().time()
+    for number in range(10):
+        wire.say(EDIT_MSG, {"message": "m", "text": "x"}, number)
+    answers = [await wire.hear() for _ in range(10)]
+    assert {answer["d"]["code"] for answer in answers} == {"DEADLINE_EXCEEDED"}
+    # Ten times the time for one would be three seconds.
+    assert asyncio.get_running_loop().time() - began < 2
 
 
 async def test_pages_that_wait_behind_one_that_is_given_up_are_given_up_with_it(
@@ -421,6 +461,9 @@ async def test_an_internal_error_has_an_id_and_no_trace(
         (RESUME, {"cur": "!"}, "RESUME", "INVALID_ARGUMENT"),
         (RENEW_TOKEN, {"token": "none"}, "RENEW TOKEN", "INVALID_ARGUMENT"),
         (18, {"conversation": "c", "typing": True}, "TYPING", "ok"),
+        (EDIT_MSG, {"message": "m", "text": "x"}, "EDIT MSG", "ok"),
+        (EDIT_MSG, {"message": "m"}, "EDIT MSG", "INVALID_ARGUMENT"),
+        (DELETE_MSG, {"message": "m"}, "DELETE MSG", "ok"),
         (99, {}, "BAD PACKET", "UNKNOWN_OPCODE"),
     ],
 )

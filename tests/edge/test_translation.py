@@ -3,10 +3,11 @@
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge import translation
-from edge.payloads import Conversation, Message, MsgSeen, PeerPresence, Presence
+from edge.payloads import Conversation, Message, MsgChanged, MsgSeen, PeerPresence, Presence
 
 TIME = Timestamp(seconds=1_700_000_000, nanos=123_000_000)
 TEXT = "2023-11-14T22:13:20.123Z"
@@ -33,6 +34,26 @@ def test_an_empty_string_is_an_absent_field() -> None:
 def test_a_message_is_shown_whole() -> None:
     """Every field of a packet's message comes from the stored one."""
     assert translation.message_payload(STORED) == SHOWN
+
+
+def test_a_message_that_was_changed_says_so() -> None:
+    """An edited one when, a tombstone how it went; it has no text, not even an empty one."""
+    edited = pb.Message()
+    edited.CopyFrom(STORED)
+    edited.edit_time.CopyFrom(TIME)
+    assert translation.message_payload(edited) == replace(SHOWN, edited_at=TEXT)
+    gone = pb.Message()
+    gone.CopyFrom(STORED)
+    gone.text, gone.tombstone = "", pb.TOMBSTONE_DELETED
+    assert translation.message_payload(gone) == replace(SHOWN, text=UNSET, tombstone="deleted")
+    for message, change, text in (
+        (edited, pb.MESSAGE_CHANGE_EDITED, "hello"),
+        (gone, pb.MESSAGE_CHANGE_DELETED, UNSET),
+    ):
+        changed = pb.MessageChanged(message=message, change=change, change_time=TIME)
+        shown = translation.changed_payload(changed)
+        name = pb.MessageChange.Name(change).rpartition("_")[2].lower()
+        assert shown == MsgChanged("c1", "m1", 3, name, TEXT, text)  # type: ignore[arg-type]
 
 
 def test_a_read_watermark_is_shown_as_seen() -> None:

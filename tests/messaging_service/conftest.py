@@ -11,7 +11,7 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 from sqlalchemy import Engine
 
-from messaging_service import operations
+from messaging_service import change_operations, operations
 from messaging_service.__main__ import SERVICE
 from messaging_service.domain import Limits
 from messaging_service.settings import MessagingSettings
@@ -76,6 +76,12 @@ class TalkingDatabase(Database):
         """Create messages in one transaction."""
         bound = operations.Commands(limits or Limits())
         return self.run(bound.create_messages, *commands)
+
+    def change(
+        self, *commands: change_operations.ChangeMessage, limits: Limits | None = None
+    ) -> list[Any]:
+        """Edit and delete messages in one transaction."""
+        return self.run(change_operations.operation(limits or Limits()), *commands)
 
 
 @pytest.fixture

@@ -103,6 +103,20 @@ async def test_items_of_a_batch_are_counted_each(serve: Any, port: int, metric: 
         assert await metric("calls_total", method=name, code="OK") == 1
 
 
+async def test_edits_beyond_the_limit_are_counted(
+    serve: Any, refused: Any, port: int, metric: Metric
+) -> None:
+    """And refused for good: no wait helps."""
+    async with serve(metrics_port=port, edits_per_message=1) as client:
+        stored = await client.say("a", to="b")
+        edit = pb.EditMessageRequest(actor="a", message_id=stored.id, text="x")
+        await client.call("EditMessage", edit)
+        code = grpc.StatusCode.FAILED_PRECONDITION
+        found = await refused(client.call("EditMessage", edit), code, "TOO_MANY_EDITS")
+        assert "RetryInfo" not in found
+        assert await metric("limit_reached_total", limit="edits_per_message") == 1
+
+
 async def test_a_page_is_no_larger_than_its_limit(serve: Any, port: int, metric: Metric) -> None:
     """Asking for more is no mistake (AIP-158): it is less, and counted."""
     pages = {"conversations_page": 1, "messages_page": 1, "changes_page": 1}

@@ -12,15 +12,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from uuid_utils import uuid7
 
-from messaging_service import operations, presence_storage, queries, storage
+from messaging_service import change_storage, operations, presence_storage, queries, storage
 from messaging_service.__main__ import SERVICE
-from messaging_service.domain import (
-    Limits,
-    MessageCreated,
-    Opening,
-    Reason,
-    WatermarkMoved,
-)
+from messaging_service.change_operations import EditMessage
+from messaging_service.domain import Limits, Opening, Reason
+from messaging_service.events import MessageCreated, WatermarkMoved
 from messaging_service.operations import CreateMessage, Mark
 from messaging_service.settings import MessagingSettings
 from service_kit.changes import ChangePage
@@ -338,16 +334,24 @@ def test_pages_of_conversations_meet(database: Any) -> None:
     assert database.read(queries.list_conversations, "m", 0, "?", 100).field == "page_token"
 
 
-HOT_STATEMENTS = storage.HOT_STATEMENTS | presence_storage.HOT_STATEMENTS
+HOT_STATEMENTS = (
+    storage.HOT_STATEMENTS | presence_storage.HOT_STATEMENTS | change_storage.HOT_STATEMENTS
+)
 
 
 @pytest.mark.parametrize("name", HOT_STATEMENTS)
 def test_hot_queries_search_by_an_index(engine: Engine, database: Any, name: str) -> None:
     """No hot query scans a table or sorts; only the values given with it are walked through."""
-    database.say(
+    stored = database.say(
         *(said("alice", to=f"b{i}", subject=f"s{j}") for i in range(9) for j in range(9)),
         *(said("carol", to="dave", key=str(i)) for i in range(300)),
         limits=Limits(openings_per_hour=1_000),
+    )
+    database.change(
+        *(
+            EditMessage(one.message.sender, one.message.id, "x", f"edit {number}", "")
+            for number, one in enumerate(stored)
+        )
     )
     statement = str(HOT_STATEMENTS[name].compile(engine))
     searches, bad = explain(engine, statement)

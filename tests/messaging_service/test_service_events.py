@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from messaging_service import operations, queries, service_events
-from messaging_service.domain import EVENT, MessageCreated, WatermarkMoved
+from messaging_service.domain import EVENT
+from messaging_service.events import MessageCreated, WatermarkMoved
 from messaging_service.operations import NEGOTIATION, CreateMessage, Mark, ServiceEvents
 from messaging_service.service_events import ServiceEvent
 from service_kit.clock import Position, read_position

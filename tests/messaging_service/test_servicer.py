@@ -140,6 +140,27 @@ LARGE = 2**63 - 1
         ("BatchCreateMessages",
          pb.BatchCreateMessagesRequest(requests=[pb.CreateMessageRequest()] * 1001), INVALID,
          "BATCH_TOO_LARGE", "requests"),
+        ("EditMessage", pb.EditMessageRequest(actor="a", text="x"), INVALID, "INVALID_ARGUMENT",
+         "message_id"),
+        ("EditMessage", pb.EditMessageRequest(actor="a", message_id="m", text=" "), INVALID,
+         "INVALID_ARGUMENT", "text"),
+        ("EditMessage", pb.EditMessageRequest(message_id="m", text="x"), INVALID,
+         "INVALID_ARGUMENT", "actor"),
+        ("EditMessage", pb.EditMessageRequest(actor="a", message_id=HOSTILE, text="x"), NOT_FOUND,
+         "MESSAGE_NOT_FOUND", ""),
+        ("DeleteMessage", pb.DeleteMessageRequest(actor="a"), INVALID, "INVALID_ARGUMENT",
+         "message_id"),
+        ("DeleteMessage", pb.DeleteMessageRequest(actor="a", message_id="\0"), NOT_FOUND,
+         "MESSAGE_NOT_FOUND", ""),
+        ("DeleteMessage", pb.DeleteMessageRequest(actor="a", message_id="m", idempotency_key="\n"),
+         INVALID, "INVALID_ARGUMENT", "idempotency_key"),
+        ("ListEvidence", pb.ListEvidenceRequest(), INVALID, "INVALID_ARGUMENT", "message_id"),
+        ("ListEvidence", pb.ListEvidenceRequest(message_id="m", before=-1), INVALID,
+         "INVALID_ARGUMENT", "before"),
+        ("ListEvidence", pb.ListEvidenceRequest(message_id=HOSTILE), NOT_FOUND,
+         "MESSAGE_NOT_FOUND", ""),
+        ("ListEvidence", pb.ListEvidenceRequest(conversation_id=HOSTILE), NOT_FOUND,
+         "CONVERSATION_NOT_FOUND", ""),
         ("ListConversations", pb.ListConversationsRequest(), INVALID, "INVALID_ARGUMENT", "actor"),
         ("ListConversations", pb.ListConversationsRequest(actor="a", page_size=-1), INVALID,
          "INVALID_ARGUMENT", "page_size"),
@@ -303,6 +324,43 @@ async def test_the_stream_tells_what_the_replay_tells(client: Any) -> None:
     answer = await client.call("ListChanges", request)
     kinds = [one.WhichOneof("event") for change in answer.changes for one in change.events]
     assert kinds == ["message_created", "delivered", "read"]
+
+
+async def test_changes_are_answered_told_and_kept(client: Any, refused: Any) -> None:
+    """The answer is what Watch and ListChanges tell; the evidence is what was shown before."""
+    stored = await client.say("a", "one", to="b")
+    stream = await client.watch(["b"])
+    edit = pb.EditMessageRequest(
+        actor="a", message_id=stored.id, text="two", idempotency_key="k", origin="socket-1"
+    )
+    first = await client.call("EditMessage", edit)
+    assert (first.changed.message.text, first.changed.message.seq) == ("two", 1)
+    assert first.changed.message.edit_time == first.changed.change_time
+    again = await client.call("EditMessage", edit)
+    assert (again.duplicate, again.changed) == (True, first.changed)
+    conflict = pb.DeleteMessageRequest(actor="a", message_id=stored.id, idempotency_key="k")
+    code = grpc.StatusCode.ALREADY_EXISTS
+    await refused(client.call("DeleteMessage", conflict), code, "IDEMPOTENCY_KEY_CONFLICT")
+    delete = pb.DeleteMessageRequest(actor="a", message_id=stored.id)
+    last = await client.call("DeleteMessage", delete)
+    (_, edited), (revision, deleted) = await stream.events(2)
+    assert edited.message_changed == first.changed
+    assert deleted.message_changed == last.changed
+    assert list(deleted.recipients) == ["a", "b"]
+    assert last.changed.message.tombstone == pb.TOMBSTONE_DELETED
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    await refused(client.call("EditMessage", edit.__class__(
+        actor="a", message_id=stored.id, text="three")), code, "MESSAGE_DELETED")  # fmt: skip
+    until = pb.Position(epoch=stream.first.position.epoch, revision=revision)
+    changes = pb.ListChangesRequest(user="b", after=stream.first.position, until=until)
+    (change,) = (await client.call("ListChanges", changes)).changes
+    assert [one.message_changed for one in change.events] == [last.changed]
+    asked = pb.ListEvidenceRequest(message_id=stored.id, before=20, after=20)
+    (evidence,) = (await client.call("ListEvidence", asked)).evidence
+    assert evidence.message == last.changed.message
+    assert [one.text for one in evidence.versions] == ["one", "two"]
+    assert evidence.versions[1].write_time == first.changed.change_time
+    assert evidence.versions[1].replace_time == last.changed.change_time
 
 
 async def test_typing_reaches_the_other_after_what_was_said(client: Any) -> None:

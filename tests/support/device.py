@@ -15,6 +15,8 @@ from tests.support.client import (
     ASK_CONVERSATIONS,
     ASK_MESSAGES,
     CREATE_MSG,
+    DELETE_MSG,
+    EDIT_MSG,
     ERROR,
     HELLO,
     PING,
@@ -45,9 +47,10 @@ class Device(Client):
     """One socket after the other, to any of the edges.
 
     It keeps the cursor and resumes with it; what no resume can bring it asks for anew. What was not
-    answered, or refused for the moment, it sends again, a CREATE MSG with its idempotency key. What
-    it is told twice it drops. Whoever uses it notices nothing but time: each packet with an id has
-    one answer, alerts come in order. `services` are the newest snapshots, by service.
+    answered, or refused for the moment, it sends again, messages and changes of them with an
+    idempotency key. What it is told twice it drops. Whoever uses it notices nothing but time: each
+    packet with an id has one answer, alerts come in order. `services` are the newest snapshots, by
+    service.
     """
 
     patience = 60.0
@@ -164,7 +167,7 @@ class Device(Client):
 
     async def send(self, op: int, d: Any = None, id: int | str | None = None) -> None:  # noqa: A002
         """Send as soon as there is a connection; with an id, until there is an answer."""
-        if op == CREATE_MSG:
+        if op in {CREATE_MSG, EDIT_MSG, DELETE_MSG}:
             d = {"idempotency_key": str(uuid4()), **d}
         if id is None:
             await self._send_now(op, d)

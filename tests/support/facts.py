@@ -5,6 +5,7 @@ from typing import Any
 from tests.support.client import (
     ALERT_NEW_MSG,
     ERROR,
+    MSG_CHANGED,
     MSG_SEEN,
     RETURN_CONVERSATIONS,
     STATUS_MSG,
@@ -24,6 +25,8 @@ def fact_of(packet: Packet) -> tuple[Any, ...] | None:
             return (kind, d["conversation"], d["seq"])
         case op if op == MSG_SEEN:
             return ("seen", d["conversation"], d["reader"], d["seq"])
+        case op if op == MSG_CHANGED:
+            return ("changed", d["conversation"], d["seq"], d["change"], d["changed_at"])
         case op if op == UPDATE_CONVERSATION_DATAS and "re" not in packet:
             return ("service", d["service"]["service"], d["cause"], d["service"]["version"])
     return None

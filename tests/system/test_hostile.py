@@ -16,6 +16,8 @@ from tests.support.client import (
     ASK_CONVERSATIONS,
     ASK_MESSAGES,
     CREATE_MSG,
+    DELETE_MSG,
+    EDIT_MSG,
     ERROR,
     OPENED_CONVERSATION,
     PONG,
@@ -66,6 +68,22 @@ INVALID = [
     (ASK_MESSAGES, {"conversation": SOME, "limit": 201}, "limit"),
     (ASK_MESSAGES, {"conversation": SOME, "before": 0}, "before"),
     (ASK_MESSAGES, {"conversation": SOME, "after": -1}, "after"),
+    (EDIT_MSG, {}, ""),
+    (EDIT_MSG, {"message": SOME}, ""),
+    (EDIT_MSG, {"message": 5, "text": "x"}, "message"),
+    (EDIT_MSG, {"message": "", "text": "x"}, "message"),
+    (EDIT_MSG, {"message": "m" * 129, "text": "x"}, "message"),
+    (EDIT_MSG, {"message": SOME, "text": None}, "text"),
+    (EDIT_MSG, {"message": SOME, "text": ""}, "text"),
+    (EDIT_MSG, {"message": SOME, "text": " \n\t"}, "text"),
+    (EDIT_MSG, {"message": SOME, "text": "a\0b"}, "text"),
+    (EDIT_MSG, {"message": SOME, "text": "x" * 4001}, "text"),
+    (EDIT_MSG, {"message": SOME, "text": "x", "idempotency_key": ""}, "idempotency_key"),
+    (EDIT_MSG, {"message": SOME, "text": "x", "idempotency_key": "k" * 65}, "idempotency_key"),
+    (DELETE_MSG, {}, ""),
+    (DELETE_MSG, {"message": [SOME]}, "message"),
+    (DELETE_MSG, {"message": "m" * 129}, "message"),
+    (DELETE_MSG, {"message": SOME, "idempotency_key": 5}, "idempotency_key"),
     (RESUME, {}, ""),
     (RESUME, {"cur": None}, "cur"),
     (RENEW_TOKEN, {}, ""),
@@ -103,6 +121,8 @@ async def test_lone_surrogates_are_refused_as_invalid(
         r'{"op":7,"id":1,"d":{"to":"b","text":"\ud800"}}',
         r'{"op":7,"id":1,"d":{"to":"\udfff","text":"x"}}',
         r'{"op":9,"id":1,"d":{"conversation":"\ud800x"}}',
+        r'{"op":20,"id":1,"d":{"message":"m","text":"\ud800"}}',
+        r'{"op":21,"id":1,"d":{"message":"\ud800x"}}',
     ):
         await client.send_raw(raw)
         reply = await client.expect(ERROR)
@@ -280,7 +300,9 @@ async def test_random_bytes_never_end_in_an_internal_error(
     odd: list[Any] = [None, True, -1, 2**62, 1e300, "", "x" * 300, [], [[]], {}, {"a": {}}]
     client: Client = await connect(shared_system, alice, subprotocol="parley.v1.msgpack")
     names = ["conversation", "to", "text", "seq", "cur", "limit", "page", "typing", "before"]
-    for op in (PONG, ASK_CONVERSATIONS, CREATE_MSG, OPENED_CONVERSATION, ASK_MESSAGES, TYPING):
+    names += ["message", "idempotency_key"]
+    conversations = (PONG, ASK_CONVERSATIONS, CREATE_MSG, OPENED_CONVERSATION, ASK_MESSAGES, TYPING)
+    for op in (*conversations, EDIT_MSG, DELETE_MSG):
         for value in odd:
             packet = {"op": op, "id": 1, "d": dict.fromkeys(names, value)}
             await client.send_raw(msgspec.msgpack.encode(packet))

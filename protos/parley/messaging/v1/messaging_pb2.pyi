@@ -40,6 +40,41 @@ MESSAGE_KIND_EVENT: MessageKind.ValueType  # 2
 """Something happened to a service of this conversation; it has its place among the words."""
 Global___MessageKind: _TypeAlias = MessageKind  # noqa: Y015
 
+class _Tombstone:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TombstoneEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tombstone.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TOMBSTONE_UNSPECIFIED: _Tombstone.ValueType  # 0
+    TOMBSTONE_DELETED: _Tombstone.ValueType  # 1
+    """By its author, for good."""
+
+class Tombstone(_Tombstone, metaclass=_TombstoneEnumTypeWrapper):
+    """How a message went whose text is shown no more."""
+
+TOMBSTONE_UNSPECIFIED: Tombstone.ValueType  # 0
+TOMBSTONE_DELETED: Tombstone.ValueType  # 1
+"""By its author, for good."""
+Global___Tombstone: _TypeAlias = Tombstone  # noqa: Y015
+
+class _MessageChange:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MessageChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MessageChange.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MESSAGE_CHANGE_UNSPECIFIED: _MessageChange.ValueType  # 0
+    MESSAGE_CHANGE_EDITED: _MessageChange.ValueType  # 1
+    MESSAGE_CHANGE_DELETED: _MessageChange.ValueType  # 2
+
+class MessageChange(_MessageChange, metaclass=_MessageChangeEnumTypeWrapper): ...
+
+MESSAGE_CHANGE_UNSPECIFIED: MessageChange.ValueType  # 0
+MESSAGE_CHANGE_EDITED: MessageChange.ValueType  # 1
+MESSAGE_CHANGE_DELETED: MessageChange.ValueType  # 2
+Global___MessageChange: _TypeAlias = MessageChange  # noqa: Y015
+
 @_typing.final
 class Position(_message.Message):
     """A position on the clock of one database. Revisions are contiguous; another epoch is another
@@ -137,6 +172,8 @@ class Message(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     EVENT_FIELD_NUMBER: _builtins.int
+    EDIT_TIME_FIELD_NUMBER: _builtins.int
+    TOMBSTONE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     conversation_id: _builtins.str
     seq: _builtins.int
@@ -144,11 +181,17 @@ class Message(_message.Message):
     sender: _builtins.str
     kind: Global___MessageKind.ValueType
     text: _builtins.str
+    tombstone: Global___Tombstone.ValueType
+    """Of a message that is gone: its text is empty, all else is as it was."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def event(self) -> Global___ServiceEvent:
         """Of a message of kind EVENT, whose text is empty; its sender is who did it, if anybody."""
+
+    @_builtins.property
+    def edit_time(self) -> _timestamp_pb2.Timestamp:
+        """When it got the text that it has; absent for the first one."""
 
     def __init__(
         self,
@@ -161,10 +204,12 @@ class Message(_message.Message):
         text: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         event: Global___ServiceEvent | None = ...,
+        edit_time: _timestamp_pb2.Timestamp | None = ...,
+        tombstone: Global___Tombstone.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "event", b"event"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "edit_time", b"edit_time", "event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "create_time", b"create_time", "event", b"event", "id", b"id", "kind", b"kind", "sender", b"sender", "seq", b"seq", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "create_time", b"create_time", "edit_time", b"edit_time", "event", b"event", "id", b"id", "kind", b"kind", "sender", b"sender", "seq", b"seq", "text", b"text", "tombstone", b"tombstone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -523,6 +568,115 @@ class StreamCreateMessagesResponse(_message.Message):
 Global___StreamCreateMessagesResponse: _TypeAlias = StreamCreateMessagesResponse  # noqa: Y015
 
 @_typing.final
+class EditMessageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTOR_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    message_id: _builtins.str
+    text: _builtins.str
+    idempotency_key: _builtins.str
+    """Unique per actor, together with those of messages. Empty: a resend is a new edit."""
+    origin: _builtins.str
+    """Comes back in the event."""
+    def __init__(
+        self,
+        *,
+        actor: _builtins.str = ...,
+        message_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
+        origin: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "idempotency_key", b"idempotency_key", "message_id", b"message_id", "origin", b"origin", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditMessageRequest: _TypeAlias = EditMessageRequest  # noqa: Y015
+
+@_typing.final
+class EditMessageResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGED_FIELD_NUMBER: _builtins.int
+    DUPLICATE_FIELD_NUMBER: _builtins.int
+    duplicate: _builtins.bool
+    """True when the key had edited it before; then `changed` is what was answered then."""
+    @_builtins.property
+    def changed(self) -> Global___MessageChanged: ...
+    def __init__(
+        self,
+        *,
+        changed: Global___MessageChanged | None = ...,
+        duplicate: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "duplicate", b"duplicate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EditMessageResponse: _TypeAlias = EditMessageResponse  # noqa: Y015
+
+@_typing.final
+class DeleteMessageRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTOR_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    message_id: _builtins.str
+    idempotency_key: _builtins.str
+    """As that of an edit. To delete what is deleted changes nothing and is no mistake."""
+    origin: _builtins.str
+    def __init__(
+        self,
+        *,
+        actor: _builtins.str = ...,
+        message_id: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
+        origin: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "idempotency_key", b"idempotency_key", "message_id", b"message_id", "origin", b"origin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteMessageRequest: _TypeAlias = DeleteMessageRequest  # noqa: Y015
+
+@_typing.final
+class DeleteMessageResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGED_FIELD_NUMBER: _builtins.int
+    DUPLICATE_FIELD_NUMBER: _builtins.int
+    duplicate: _builtins.bool
+    @_builtins.property
+    def changed(self) -> Global___MessageChanged: ...
+    def __init__(
+        self,
+        *,
+        changed: Global___MessageChanged | None = ...,
+        duplicate: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "duplicate", b"duplicate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteMessageResponse: _TypeAlias = DeleteMessageResponse  # noqa: Y015
+
+@_typing.final
 class ListConversationsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -721,6 +875,114 @@ class GetMessagesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetMessagesResponse: _TypeAlias = GetMessagesResponse  # noqa: Y015
+
+@_typing.final
+class ListEvidenceRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    """Exactly one of the two. With message_id: this message, and up to `before` and `after` of its
+    conversation around it. With conversation_id: its newest ones, up to `before` of them.
+    """
+    conversation_id: _builtins.str
+    before: _builtins.int
+    after: _builtins.int
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+        conversation_id: _builtins.str = ...,
+        before: _builtins.int = ...,
+        after: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "conversation_id", b"conversation_id", "message_id", b"message_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEvidenceRequest: _TypeAlias = ListEvidenceRequest  # noqa: Y015
+
+@_typing.final
+class ListEvidenceResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evidence]:
+        """In the order in which they were written."""
+
+    def __init__(
+        self,
+        *,
+        evidence: _abc.Iterable[Global___Evidence] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListEvidenceResponse: _TypeAlias = ListEvidenceResponse  # noqa: Y015
+
+@_typing.final
+class Evidence(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def message(self) -> Global___Message: ...
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___MessageVersion]:
+        """Its earlier texts, the oldest first; of one that was deleted, the last that it had as well."""
+
+    def __init__(
+        self,
+        *,
+        message: Global___Message | None = ...,
+        versions: _abc.Iterable[Global___MessageVersion] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Evidence: _TypeAlias = Evidence  # noqa: Y015
+
+@_typing.final
+class MessageVersion(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    WRITE_TIME_FIELD_NUMBER: _builtins.int
+    REPLACE_TIME_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    @_builtins.property
+    def write_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def replace_time(self) -> _timestamp_pb2.Timestamp:
+        """When another text took its place, or none."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        write_time: _timestamp_pb2.Timestamp | None = ...,
+        replace_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["replace_time", b"replace_time", "write_time", b"write_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["replace_time", b"replace_time", "text", b"text", "write_time", b"write_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageVersion: _TypeAlias = MessageVersion  # noqa: Y015
 
 @_typing.final
 class Mark(_message.Message):
@@ -1038,6 +1300,7 @@ class Event(_message.Message):
     DELIVERED_FIELD_NUMBER: _builtins.int
     TYPING_FIELD_NUMBER: _builtins.int
     PRESENCE_FIELD_NUMBER: _builtins.int
+    MESSAGE_CHANGED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1052,6 +1315,10 @@ class Event(_message.Message):
     def presence(self) -> Global___Presence:
         """It is state, and only its latest is told."""
 
+    @_builtins.property
+    def message_changed(self) -> Global___MessageChanged:
+        """It is state as well: ListChanges tells of each message what became of it last."""
+
     def __init__(
         self,
         *,
@@ -1061,12 +1328,13 @@ class Event(_message.Message):
         delivered: Global___WatermarkMoved | None = ...,
         typing: Global___Typing | None = ...,
         presence: Global___Presence | None = ...,
+        message_changed: Global___MessageChanged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delivered", b"delivered", "event", b"event", "message_created", b"message_created", "presence", b"presence", "read", b"read", "typing", b"typing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delivered", b"delivered", "event", b"event", "message_changed", b"message_changed", "message_created", b"message_created", "presence", b"presence", "read", b"read", "typing", b"typing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivered", b"delivered", "event", b"event", "message_created", b"message_created", "presence", b"presence", "read", b"read", "recipients", b"recipients", "typing", b"typing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivered", b"delivered", "event", b"event", "message_changed", b"message_changed", "message_created", b"message_created", "presence", b"presence", "read", b"read", "recipients", b"recipients", "typing", b"typing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_created", "read", "delivered", "typing", "presence"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_created", "read", "delivered", "typing", "presence", "message_changed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -1101,6 +1369,39 @@ class MessageCreated(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MessageCreated: _TypeAlias = MessageCreated  # noqa: Y015
+
+@_typing.final
+class MessageChanged(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    CHANGE_FIELD_NUMBER: _builtins.int
+    CHANGE_TIME_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    change: Global___MessageChange.ValueType
+    origin: _builtins.str
+    """Of the request that did it; empty in ListChanges."""
+    @_builtins.property
+    def message(self) -> Global___Message:
+        """As it stands now."""
+
+    @_builtins.property
+    def change_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        message: Global___Message | None = ...,
+        change: Global___MessageChange.ValueType = ...,
+        change_time: _timestamp_pb2.Timestamp | None = ...,
+        origin: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "message", b"message"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "change_time", b"change_time", "message", b"message", "origin", b"origin"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageChanged: _TypeAlias = MessageChanged  # noqa: Y015
 
 @_typing.final
 class WatermarkMoved(_message.Message):

@@ -60,6 +60,16 @@ class MessagingServiceStub:
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamCreateMessagesRequest.SerializeToString,
                 response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamCreateMessagesResponse.FromString,
                 _registered_method=True)
+        self.EditMessage = channel.unary_unary(
+                '/parley.messaging.v1.MessagingService/EditMessage',
+                request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.EditMessageRequest.SerializeToString,
+                response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.EditMessageResponse.FromString,
+                _registered_method=True)
+        self.DeleteMessage = channel.unary_unary(
+                '/parley.messaging.v1.MessagingService/DeleteMessage',
+                request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.DeleteMessageRequest.SerializeToString,
+                response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.DeleteMessageResponse.FromString,
+                _registered_method=True)
         self.ListConversations = channel.unary_unary(
                 '/parley.messaging.v1.MessagingService/ListConversations',
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListConversationsRequest.SerializeToString,
@@ -79,6 +89,11 @@ class MessagingServiceStub:
                 '/parley.messaging.v1.MessagingService/GetMessages',
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.GetMessagesRequest.SerializeToString,
                 response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.GetMessagesResponse.FromString,
+                _registered_method=True)
+        self.ListEvidence = channel.unary_unary(
+                '/parley.messaging.v1.MessagingService/ListEvidence',
+                request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListEvidenceRequest.SerializeToString,
+                response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListEvidenceResponse.FromString,
                 _registered_method=True)
         self.MarkRead = channel.unary_unary(
                 '/parley.messaging.v1.MessagingService/MarkRead',
@@ -155,6 +170,20 @@ class MessagingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EditMessage(self, request, context):
+        """Gives a message another text: by its author, for a while after it was created.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteMessage(self, request, context):
+        """Takes a message back, by its author. It keeps its place and loses its text.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListConversations(self, request, context):
         """The conversations of an actor, newest activity first.
         """
@@ -177,6 +206,14 @@ class MessagingServiceServicer:
 
     def GetMessages(self, request, context):
         """Messages by id. Those that do not exist, or that the actor may not see, are left out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEvidence(self, request, context):
+        """Messages with all that is kept of them: earlier texts, and what its author has deleted, for the
+        time for which that is evidence. For internal services, and never for the eyes of people.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -255,6 +292,16 @@ def add_MessagingServiceServicer_to_server(servicer, server):
                     request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamCreateMessagesRequest.FromString,
                     response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.StreamCreateMessagesResponse.SerializeToString,
             ),
+            'EditMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.EditMessage,
+                    request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.EditMessageRequest.FromString,
+                    response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.EditMessageResponse.SerializeToString,
+            ),
+            'DeleteMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteMessage,
+                    request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.DeleteMessageRequest.FromString,
+                    response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.DeleteMessageResponse.SerializeToString,
+            ),
             'ListConversations': grpc.unary_unary_rpc_method_handler(
                     servicer.ListConversations,
                     request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListConversationsRequest.FromString,
@@ -274,6 +321,11 @@ def add_MessagingServiceServicer_to_server(servicer, server):
                     servicer.GetMessages,
                     request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.GetMessagesRequest.FromString,
                     response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.GetMessagesResponse.SerializeToString,
+            ),
+            'ListEvidence': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEvidence,
+                    request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListEvidenceRequest.FromString,
+                    response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListEvidenceResponse.SerializeToString,
             ),
             'MarkRead': grpc.unary_unary_rpc_method_handler(
                     servicer.MarkRead,
@@ -436,6 +488,60 @@ class MessagingService:
             _registered_method=True)
 
     @staticmethod
+    def EditMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.messaging.v1.MessagingService/EditMessage',
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.EditMessageRequest.SerializeToString,
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.EditMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.messaging.v1.MessagingService/DeleteMessage',
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.DeleteMessageRequest.SerializeToString,
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.DeleteMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListConversations(request,
             target,
             options=(),
@@ -533,6 +639,33 @@ class MessagingService:
             '/parley.messaging.v1.MessagingService/GetMessages',
             parley_dot_messaging_dot_v1_dot_messaging__pb2.GetMessagesRequest.SerializeToString,
             parley_dot_messaging_dot_v1_dot_messaging__pb2.GetMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEvidence(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.messaging.v1.MessagingService/ListEvidence',
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.ListEvidenceRequest.SerializeToString,
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.ListEvidenceResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,10 @@ class MessagingServiceStub:
     """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
     by one response, in order; the next request comes after it.
     """
+    EditMessage: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.EditMessageRequest, _messaging_pb2.EditMessageResponse]
+    """Gives a message another text: by its author, for a while after it was created."""
+    DeleteMessage: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.DeleteMessageRequest, _messaging_pb2.DeleteMessageResponse]
+    """Takes a message back, by its author. It keeps its place and loses its text."""
     ListConversations: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListConversationsRequest, _messaging_pb2.ListConversationsResponse]
     """The conversations of an actor, newest activity first."""
     ListMessages: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListMessagesRequest, _messaging_pb2.ListMessagesResponse]
@@ -56,6 +60,10 @@ class MessagingServiceStub:
     GetConversation: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.GetConversationRequest, _messaging_pb2.GetConversationResponse]
     GetMessages: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.GetMessagesRequest, _messaging_pb2.GetMessagesResponse]
     """Messages by id. Those that do not exist, or that the actor may not see, are left out."""
+    ListEvidence: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListEvidenceRequest, _messaging_pb2.ListEvidenceResponse]
+    """Messages with all that is kept of them: earlier texts, and what its author has deleted, for the
+    time for which that is evidence. For internal services, and never for the eyes of people.
+    """
     MarkRead: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.MarkReadRequest, _messaging_pb2.MarkReadResponse]
     """Moves read watermarks forward; a watermark never goes back."""
     MarkDelivered: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.MarkDeliveredRequest, _messaging_pb2.MarkDeliveredResponse]
@@ -94,6 +102,10 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     """The same on a stream that stays open, which costs a fraction of a call. Each request is answered
     by one response, in order; the next request comes after it.
     """
+    EditMessage: _aio.UnaryUnaryMultiCallable[_messaging_pb2.EditMessageRequest, _messaging_pb2.EditMessageResponse]  # type: ignore[assignment]
+    """Gives a message another text: by its author, for a while after it was created."""
+    DeleteMessage: _aio.UnaryUnaryMultiCallable[_messaging_pb2.DeleteMessageRequest, _messaging_pb2.DeleteMessageResponse]  # type: ignore[assignment]
+    """Takes a message back, by its author. It keeps its place and loses its text."""
     ListConversations: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListConversationsRequest, _messaging_pb2.ListConversationsResponse]  # type: ignore[assignment]
     """The conversations of an actor, newest activity first."""
     ListMessages: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListMessagesRequest, _messaging_pb2.ListMessagesResponse]  # type: ignore[assignment]
@@ -101,6 +113,10 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     GetConversation: _aio.UnaryUnaryMultiCallable[_messaging_pb2.GetConversationRequest, _messaging_pb2.GetConversationResponse]  # type: ignore[assignment]
     GetMessages: _aio.UnaryUnaryMultiCallable[_messaging_pb2.GetMessagesRequest, _messaging_pb2.GetMessagesResponse]  # type: ignore[assignment]
     """Messages by id. Those that do not exist, or that the actor may not see, are left out."""
+    ListEvidence: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListEvidenceRequest, _messaging_pb2.ListEvidenceResponse]  # type: ignore[assignment]
+    """Messages with all that is kept of them: earlier texts, and what its author has deleted, for the
+    time for which that is evidence. For internal services, and never for the eyes of people.
+    """
     MarkRead: _aio.UnaryUnaryMultiCallable[_messaging_pb2.MarkReadRequest, _messaging_pb2.MarkReadResponse]  # type: ignore[assignment]
     """Moves read watermarks forward; a watermark never goes back."""
     MarkDelivered: _aio.UnaryUnaryMultiCallable[_messaging_pb2.MarkDeliveredRequest, _messaging_pb2.MarkDeliveredResponse]  # type: ignore[assignment]
@@ -162,6 +178,22 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def EditMessage(
+        self,
+        request: _messaging_pb2.EditMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messaging_pb2.EditMessageResponse, _abc.Awaitable[_messaging_pb2.EditMessageResponse]]:
+        """Gives a message another text: by its author, for a while after it was created."""
+
+    @_abc_1.abstractmethod
+    def DeleteMessage(
+        self,
+        request: _messaging_pb2.DeleteMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messaging_pb2.DeleteMessageResponse, _abc.Awaitable[_messaging_pb2.DeleteMessageResponse]]:
+        """Takes a message back, by its author. It keeps its place and loses its text."""
+
+    @_abc_1.abstractmethod
     def ListConversations(
         self,
         request: _messaging_pb2.ListConversationsRequest,
@@ -191,6 +223,16 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.GetMessagesResponse, _abc.Awaitable[_messaging_pb2.GetMessagesResponse]]:
         """Messages by id. Those that do not exist, or that the actor may not see, are left out."""
+
+    @_abc_1.abstractmethod
+    def ListEvidence(
+        self,
+        request: _messaging_pb2.ListEvidenceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messaging_pb2.ListEvidenceResponse, _abc.Awaitable[_messaging_pb2.ListEvidenceResponse]]:
+        """Messages with all that is kept of them: earlier texts, and what its author has deleted, for the
+        time for which that is evidence. For internal services, and never for the eyes of people.
+        """
 
     @_abc_1.abstractmethod
     def MarkRead(
