@@ -87,12 +87,15 @@ class Conversation:
                 await self._take_deal(client, data)
             case Opcode.RESUMED if not data["complete"]:
                 # Nobody can say what was missed, as when a service was down for a while.
-                await self.show_history(client)
+                await self.show_history(client, anew=True)
             case Opcode.ERROR:
                 self._screen.notice(f"error: {data.get('code')}: {data.get('message')}")
 
-    async def show_history(self, client: Client) -> None:
-        """Finds the conversation, when there is one, and shows of its end what is not shown yet."""
+    async def show_history(self, client: Client, *, anew: bool = False) -> None:
+        """Finds the conversation, when there is one, and shows of its end what is not shown yet.
+
+        `anew` shows the deal in any case: what was shown of it may be no more.
+        """
         entry = await self._find(client)
         if entry is None:
             return
@@ -110,7 +113,7 @@ class Conversation:
         if entry.get("presence"):
             self._show_presence(entry["presence"])
         if "service" in entry:
-            self.deals.stands(entry["service"])
+            (self.deals.renew if anew else self.deals.stands)(entry["service"])
         elif "negotiation" in entry["missing"]:
             self._screen.notice(NO_DEALS_NOW)
 

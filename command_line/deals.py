@@ -40,6 +40,11 @@ class Deals:
         if known is None or known["version"] < service["version"]:
             self.show(service)
 
+    def renew(self, service: Service) -> None:
+        """Shows how a deal stands with a server that may have lost what the screen knows of it."""
+        self._shown.pop(service["service"], None)
+        self.stands(service)
+
     def show(self, service: Service, *, whole: bool = False) -> None:
         """Shows how a deal stands in any case, if asked with all that there is to it.
 

@@ -128,10 +128,10 @@ def _how_it_ended(service: Service, me: str, happened: str) -> list[str]:
             by = f" by {_name(ending['by'], me)}" if "by" in ending else ""
             found.append(f"{words}{by}")
     settlement = service.get("settlement", {})
-    for role in ("provider", "client"):
+    for role, goes in (("provider", "for"), ("client", "back to")):
         if minor := settlement.get(f"{role}_minor"):
             amount = written_amount(minor, service["exponent"])
-            found.append(f"{amount} {service['currency']} for {_name(service[role], me)}")
+            found.append(f"{amount} {service['currency']} {goes} {_name(service[role], me)}")
     return found
 
 

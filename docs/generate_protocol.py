@@ -97,7 +97,8 @@ ERRORS: Mapping[str, str] = {
     "INVALID_STATE": "Not now: a resume is under way already, or the service or the message stands"
     " otherwise: `current` shows how a service does, and `reason` may say more.",
     "STALE_OFFER": "What the packet names is not the live offer; `current` shows what is.",
-    "PERMISSION_DENIED": "This user may not do this.",
+    "PERMISSION_DENIED": "This user may not do this; `reason` may say why, and `current` how the"
+    " service stands.",
     "NOT_FOUND": "It does not exist, or this user may not see it.",
     "CONFLICT": "The idempotency key was used before, for something else.",
     "RATE_LIMITED": "Too often; send it again after `retry_after_ms`.",

@@ -68,6 +68,8 @@ _CODES = {
 # What a command supposes and what is true differ; the answer shows what is.
 _STALE_OFFER = _Code("STALE_OFFER", retryable=False)
 _INVALID_STATE = _Code("INVALID_STATE", retryable=False)
+# Their codes do not tell what is wrong.
+_OF_SEVERAL_REASONS = {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED}
 _STATUS_BY_NUMBER = {status.value[0]: status for status in grpc.StatusCode}
 # A limit that time alone lifts is told apart from a full queue.
 _RATE_LIMITED = _Code("RATE_LIMITED", retryable=True)
@@ -144,13 +146,14 @@ def from_status(status: status_pb2.Status) -> Error:
         code = _RATE_LIMITED
     if grpc_code is grpc.StatusCode.FAILED_PRECONDITION:
         code = _STALE_OFFER if reason == "STALE_OFFER" else _INVALID_STATE
+    tells_more = grpc_code in _OF_SEVERAL_REASONS and reason not in {"", code.code}
     return Error(
         code=code.code,
         message=code.message or status.message,
         retryable=code.retryable,
         retry_after_ms=UNSET if retry_after_ms is None else retry_after_ms,
         fields=fields or UNSET,
-        reason=reason if code is _INVALID_STATE and reason != code.code else UNSET,
+        reason=reason if tells_more else UNSET,
         current=current,
     )
 

@@ -27,8 +27,10 @@ class ServiceEvent(NamedTuple):
     def key(self) -> str:
         """Give what makes it one message, however often it is told. No user's key can be it, for
         those can be printed.
+
+        A negotiation that went back to a backup gives the numbers after it again, to other events.
         """
-        return f"\x1e{self.service_id}:{self.number}"
+        return f"\x1e{self.service_id}:{self.number}:{self.at}"
 
 
 def encode(event: ServiceEvent) -> str:

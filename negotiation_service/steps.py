@@ -36,8 +36,8 @@ _RULING_STEPS = {
     Outcome.SPLIT: Step.DECIDE_SPLIT,
 }
 _NOT_FOR_ACTOR = {
-    Who.OTHER: Refusal(Reason.OWN_OFFER, "the live offer is the actor's own"),
-    Who.PROPOSER: Refusal(Reason.OFFER_OF_THE_OTHER, "the live offer is that of the other party"),
+    Who.OTHER: Refusal(Reason.OWN_OFFER, "nobody accepts or declines an offer of their own"),
+    Who.PROPOSER: Refusal(Reason.OFFER_OF_THE_OTHER, "only who made an offer withdraws it"),
     Who.PROVIDER: Refusal(Reason.PROVIDER_ONLY, "only the provider may do this"),
     Who.CLIENT: Refusal(Reason.CLIENT_ONLY, "only the client may do this"),
 }

@@ -147,6 +147,8 @@ async def test_what_nobody_can_replay_is_asked_for_anew(
         resumed = {"replayed": 0, "complete": False, "cur": "second"}
         await connection.send(Opcode.RESUMED, resumed, cur="second")
         await connection.show_conversation(service=AGREED)
+        await connection.send(Opcode.RESUMED, resumed, cur="third")
+        await connection.show_conversation(service={**AGREED, "version": 1, "title": "Older"})
         await connection.send(Opcode.PING, {})
         await connection.expect(Opcode.PONG)
 
@@ -155,6 +157,8 @@ async def test_what_nobody_can_replay_is_asked_for_anew(
     before, after = shown.split("-- connected to ")
     assert "-- deals cannot be shown just now\n" in before
     assert '-- "Repair the tap" agreed: 120.50 EUR\n' in after
+    # What went back to a backup has lower versions than it had.
+    assert '-- "Older" agreed: 120.50 EUR\n' in after
 
 
 async def test_the_history_shows_what_happened_between_the_words(

@@ -52,6 +52,19 @@ def test_what_is_older_than_the_screen_is_passed_over(deals: Deals, capsys: Outp
     assert deals.about(BY_NAME["/accept"]) == SECOND
 
 
+def test_what_a_restored_server_says_takes_the_place_of_what_it_lost(
+    deals: Deals, capsys: Output
+) -> None:
+    """Its versions went back, and what happens next counts on from there."""
+    deals.happened(SECOND, "countered")
+    capsys.readouterr()
+    deals.renew(FIRST)
+    assert "offered by you: 100.00 EUR" in capsys.readouterr().out
+    assert deals.about(BY_NAME["/withdraw"]) == FIRST
+    deals.happened(service(version=2), "withdrawn")
+    assert "withdrawn" in capsys.readouterr().out
+
+
 def test_a_refusal_shows_how_it_stands_in_any_case(deals: Deals, capsys: Output) -> None:
     """Whoever was refused looks at what is true, and the next command is about that."""
     deals.happened(FIRST, "created")

@@ -63,7 +63,7 @@ def ended(cause: str, **more: Any) -> dict[str, Any]:
                 **ended("decided"),
                 settlement={"provider_minor": 12000, "client_minor": 50},
             ),
-            r"decided by a dispute: 120\.00 EUR for bob; 0\.50 EUR for you",
+            r"decided by a dispute: 120\.00 EUR for bob; 0\.50 EUR back to you",
         ),
         (
             "cancellation_requested",

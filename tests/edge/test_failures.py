@@ -7,9 +7,10 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from msgspec import UNSET
+from parley.negotiation.v1 import negotiation_pb2
 
 from edge.failures import CloseCode, from_call, from_status, invalid_argument, refusal
-from edge.payloads import Error, FieldProblem
+from edge.payloads import Error, FieldProblem, Service
 
 # What each status becomes: code, and whether to try again.
 TABLE = {
@@ -71,6 +72,7 @@ def test_every_status_becomes_its_error(status: grpc.StatusCode) -> None:
     for error in (item, bare, detailed):
         assert (error.code, error.retryable) == TABLE[status.name]
         assert error.message
+        assert error.reason is UNSET
 
 
 @pytest.mark.parametrize("number", [-1, 17, 1000])
@@ -120,6 +122,29 @@ def test_a_limit_that_time_lifts_is_rate_limited() -> None:
     assert (limited.code, limited.retryable, limited.retry_after_ms) == ("RATE_LIMITED", True, 2500)
     full = from_status(_status(grpc.StatusCode.RESOURCE_EXHAUSTED))
     assert (full.code, full.retry_after_ms) == ("RESOURCE_EXHAUSTED", UNSET)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "code", "told"),
+    [
+        ("FAILED_PRECONDITION", "STALE_OFFER", "STALE_OFFER", UNSET),
+        ("FAILED_PRECONDITION", "INVALID_STATE", "INVALID_STATE", UNSET),
+        ("FAILED_PRECONDITION", "ON_HOLD", "INVALID_STATE", "ON_HOLD"),
+        ("PERMISSION_DENIED", "OWN_OFFER", "PERMISSION_DENIED", "OWN_OFFER"),
+        ("NOT_FOUND", "SERVICE_NOT_FOUND", "NOT_FOUND", UNSET),
+    ],
+)
+def test_a_refusal_about_a_service_tells_why_and_what_is_true(
+    status: str, reason: str, code: str, told: str
+) -> None:
+    """One code stands for several reasons, and `current` is the service as it really stands."""
+    service = negotiation_pb2.Service(id="s", state=negotiation_pb2.STATE_AGREED, version=7)
+    info = error_details_pb2.ErrorInfo(reason=reason)
+    error = from_status(_status(grpc.StatusCode[status], "why", info, service))
+    assert (error.code, error.reason) == (code, told)
+    assert isinstance(error.current, Service)
+    assert (error.current.service, error.current.state, error.current.version) == ("s", "agreed", 7)
+    assert from_status(_status(grpc.StatusCode[status], "why", info)).current is UNSET
 
 
 def test_retry_info_of_another_refusal_keeps_its_code() -> None:

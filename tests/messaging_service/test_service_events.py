@@ -20,8 +20,10 @@ def said(actor: str, to: str, text: str = "hello", key: str = "") -> CreateMessa
     return CreateMessage(actor, "", to, "", text, key, "origin")
 
 
-def happened(number: int, cause: str = "countered", by: str = "bob") -> ServiceEvent:
-    return ServiceEvent("service", number, cause, by, 1_000, "offered", "Tap", 2, 12_050, "EUR")
+def happened(
+    number: int, cause: str = "countered", by: str = "bob", at: int = 1_000
+) -> ServiceEvent:
+    return ServiceEvent("service", number, cause, by, at, "offered", "Tap", 2, 12_050, "EUR")
 
 
 def told(revision: int, *events: tuple[str, ServiceEvent], epoch: str = "one") -> ServiceEvents:
@@ -88,10 +90,24 @@ def test_another_epoch_that_is_told_from_its_beginning_doubles_nothing(
     assert database.read(read_followed, NEGOTIATION) == Position("two", 2)
 
 
+def test_what_happens_after_a_restore_is_no_repetition_of_what_was_lost(
+    database: Any, conversation: str
+) -> None:
+    """A restored negotiation counts on from where it was, so one number stands for two events."""
+    lost = (conversation, happened(2, "agreed", at=2_000))
+    database.run(ADD, told(5, (conversation, happened(1)), lost))
+    database.run(ADD, told(0, epoch="two"))
+    instead = (conversation, happened(2, "declined", at=3_000))
+    database.run(ADD, told(2, (conversation, happened(1)), instead, epoch="two"))
+    page = database.read(queries.list_messages, "alice", conversation, None, 0, 200, 200)
+    causes = [service_events.decode(one.text).cause for one in page.messages[1:]]
+    assert causes == ["countered", "agreed", "declined"]
+
+
 def test_nobody_can_take_the_place_of_an_event(database: Any, conversation: str) -> None:
     """Its key has a character that no user's key may have."""
     assert check_key(happened(1).key) is not None
-    (stored,) = database.say(said("bob", "alice", key="service:1"))
+    (stored,) = database.say(said("bob", "alice", key="service:1:1000"))
     assert stored.message.seq == 2
     database.run(ADD, told(1, (conversation, happened(1))))
     assert history(database, conversation)[-1] == (3, "event", "1")

@@ -158,7 +158,7 @@ async def test_a_deal_from_proposal_to_notes(deal: Deal) -> None:
     own = await bob.refused(
         NEGOTIATION_END, service=deal.service, outcome="agreed", offer=2, price=euros(15_000)
     )
-    assert own["code"] == "PERMISSION_DENIED"
+    assert (own["code"], own["reason"]) == ("PERMISSION_DENIED", "OWN_OFFER")
 
     agreed = await alice.do(
         NEGOTIATION_END, service=deal.service, outcome="agreed", offer=2, price=euros(15_000)
