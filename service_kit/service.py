@@ -4,6 +4,8 @@ Everything is built here, from what a service says of itself, and handed down; n
 """
 
 import argparse
+import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -32,6 +34,9 @@ from service_kit.watch import Encode, WatchHub
 from service_kit.writer import Writer
 
 SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
+
+# Beyond the grace, for what still waits to be written.
+_LAST_WRITES_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -155,7 +160,17 @@ async def serve(service: Service[SettingsType], settings: SettingsType) -> int:
     """Serve until SIGTERM or SIGINT."""
     async with running(service, settings):
         await wait_for_signal()
+        seconds = settings.grace_seconds + _LAST_WRITES_SECONDS
+        asyncio.get_running_loop().call_later(seconds, _give_up, service.module)
     return 0
+
+
+def _give_up(module: str) -> None:
+    """End the process at once. A thread that waits for a database that hangs can not be ended, and
+    nobody was told that its work is stored.
+    """
+    structlog.get_logger(module).error("the database did not let the service end in time")
+    os._exit(1)
 
 
 async def health(settings: ServiceSettings) -> int:

@@ -16,12 +16,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from google.rpc import error_details_pb2, status_pb2
 
-from service_kit.clock import Position
+from service_kit.clock import Position, take_revision
 from service_kit.database import open_engine
 from service_kit.migrations import NotMigrated
 from service_kit.positions import read_followed
 from service_kit.server import probe_health
 from service_kit.service import Resources, running
+from tests.support.metrics import read_metric
 from tests.support.system import free_port
 from tests.support.tally.running import METADATA, SECRET, RunningTally, run_tally
 from tests.support.tally.service import (
@@ -32,6 +33,7 @@ from tests.support.tally.service import (
     find_sum,
     messages,
     metadata,
+    methods,
 )
 from tests.support.waiting import until
 
@@ -142,6 +144,15 @@ def environment(settings: TallySettings, **changes: object) -> dict[str, str]:
     }
 
 
+def calls_under_way(metrics_port: int) -> float:
+    """0 also while it does not serve yet."""
+    try:
+        url = f"http://127.0.0.1:{metrics_port}/metrics"
+        return read_metric(url, "calls_under_way") or 0.0
+    except OSError:
+        return 0.0
+
+
 def command(name: str) -> list[str]:
     return [sys.executable, "-m", "tests.support.tally.service", name]
 
@@ -158,6 +169,41 @@ def test_the_commands_have_exit_codes(new_settings: NewSettings) -> None:
             command(name), env=given, check=False, capture_output=True, timeout=30
         )
         assert ended.returncode == code, ended.stderr
+
+
+async def test_a_database_that_hangs_does_not_keep_a_service_from_ending(
+    new_settings: NewSettings,
+) -> None:
+    """A write waits for a lock that is never released: the process ends soon after its grace."""
+    settings = new_settings()
+    listen = f"127.0.0.1:{free_port()}"
+    for_ever = {"database_lock_timeout_seconds": 3600, "database_statement_timeout_seconds": 3600}
+    port = free_port()
+    given = environment(settings, listen=listen, metrics_port=port, grace_seconds=0.5, **for_ever)
+    other = open_engine(settings.database_url, "writer")
+    with other.connect() as holder, holder.begin():
+        take_revision(holder)
+        process = await asyncio.create_subprocess_exec(*command("serve"), env=given)
+        try:
+            async with grpc.aio.insecure_channel(listen) as channel:
+                add = methods.TallyServiceStub(channel).Add(
+                    messages.AddRequest(name="apples", amount=1),
+                    metadata=METADATA,
+                    wait_for_ready=True,
+                )
+                async with asyncio.timeout(30):
+                    while not await asyncio.to_thread(calls_under_way, port):  # noqa: ASYNC110 - nothing tells of it
+                        await asyncio.sleep(0.02)
+                process.send_signal(signal.SIGTERM)
+                with pytest.raises(grpc.aio.AioRpcError):
+                    await add
+            async with asyncio.timeout(30):
+                assert await process.wait() == 1
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    other.dispose()
 
 
 async def test_a_killed_follower_applies_everything_once(
