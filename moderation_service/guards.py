@@ -56,10 +56,11 @@ def not_own(_: Case | None, command: CreateReport, __: int, ___: Limits) -> Refu
 
 def not_reported(case: Case | None, command: CreateReport, _: int, __: Limits) -> Refusal | None:
     """no open report of the same reporter for the same reason"""
+    # A case that takes reports is undecided, and so are all its reports.
     if case is None:
         return None
     for one in case.reports:
-        if one.is_open and (one.reporter, one.reason) == (command.actor, command.reason):
+        if (one.reporter, one.reason) == (command.actor, command.reason):
             return Refusal(Reason.ALREADY_REPORTED, "this report of the user waits to be decided")
     return None
 

@@ -232,6 +232,20 @@ def test_two_appeals_of_reporters_reopen_a_case_once() -> None:
     assert story.case.reopenings == 1
 
 
+def test_an_appeal_against_an_earlier_decision_reopens_nothing() -> None:
+    """What it was about was decided anew meanwhile, though there may be another look."""
+    story = CaseStory(limits=Limits(reopenings=2))
+    story.report("ann")
+    story.report("cid")
+    story.rule()
+    appeals = [story.appeal("ann"), story.appeal("cid")]
+    story.review(AppealStatus.OVERTURNED, appeal=appeals[0])
+    story.rule(banned(), actor="max")
+    story.review(AppealStatus.OVERTURNED, "moe", appeal=appeals[1])
+    assert story.case.state is CaseState.DECIDED
+    assert story.case.reopenings == 1
+
+
 def test_an_annulled_decision_leaves_reports_that_a_later_one_decided() -> None:
     """After a reopening the reports are the second decision's, whatever becomes of the first."""
     story = decided_case(measure(WARNING))
@@ -260,6 +274,7 @@ def test_reports_of_one_subject_are_one_case() -> None:
     story.now += HOUR
     story.report("cid", reason=ReportReason.OTHER, comment="And more.")
     assert story.case.due_at == START + HOUR + LIMITS.critical
+    assert story.case.severity is Severity.CRITICAL
 
 
 def test_every_reason_has_a_severity_and_every_severity_a_time() -> None:
@@ -380,10 +395,12 @@ def test_a_flood_of_reports_is_bounded_in_time() -> None:
 
 def test_who_reports_for_nothing_reports_less() -> None:
     limits = Limits(reports=3, unreliable_reports=1)
-    reporter = Reporter("ann", no_violation=9, recent=(START - 1,))
+    recent = (START - 2 * HOUR, START - HOUR)
+    reporter = Reporter("ann", no_violation=9, recent=recent)
     story = CaseStory(limits=limits)
     refusal = refused(Reason.RATE_LIMITED, story.report, "ann", reporter=reporter)
     assert refusal.limit == "unreliable_reports_limit"
+    assert refusal.retry_after == limits.report_window - HOUR, "when the latest is a window ago"
     story.report("ann", reporter=replace(reporter, actioned=9))
 
 
@@ -498,6 +515,22 @@ def test_no_sanction_without_its_reasons(changes: dict[str, Any], part: str) -> 
     bad = replace(muted(START + DAY), **changes)
     refused(INVALID_ARGUMENT, story.decide, banned(), bad, at=f"measures[1].{part}")
     assert story.case.sanctions == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"scope_id": ""}, "scope_id"),
+        ({"until": None}, "until"),
+        ({"facts": ""}, "facts"),
+        ({"rule": " "}, "rule"),
+        ({"appeal_until": START}, "appeal_until"),
+    ],
+)
+def test_what_a_statement_must_say(changes: dict[str, Any], part: str) -> None:
+    """M1: each part that can be left unsaid is missed."""
+    statement = decided_case(muted(START + DAY)).case.sanctions[0].statement
+    assert missing(replace(statement, **changes)) == (part,)
 
 
 @pytest.mark.parametrize("name", ["ann", "ANN", "@ann,"])

@@ -34,6 +34,7 @@ from moderation_service.saga import (
     due_call,
 )
 from moderation_service.saga import refused as answer_to_refused
+from negotiation_service.refusals import Reason as NegotiationReason
 from service_kit.rules import INVALID_ARGUMENT, Refusal
 from tests.moderation_service.story import (
     LIMITS,
@@ -42,6 +43,7 @@ from tests.moderation_service.story import (
     DisputeStory,
     disputed,
     refused,
+    snapshot,
 )
 
 PENDING_HOLD, OPEN, UNDER_REVIEW, RESOLVED_PENDING, RESOLVED, REFUSED = DisputeState
@@ -279,6 +281,7 @@ def test_only_who_opened_it_withdraws_it() -> None:
 def test_words_and_offers_are_bounded() -> None:
     story = DisputeStory(limits=Limits(dispute_statements=2, dispute_offers=1))
     story.open()
+    due_at = story.dispute.due_at
     story.state_case("ann")
     story.state_case("ann")
     refusal = refused(Reason.TOO_MANY_STATEMENTS, story.state_case, "ann")
@@ -286,6 +289,7 @@ def test_words_and_offers_are_bounded() -> None:
     story.propose("ann", PRICE, 0)
     refusal = refused(Reason.TOO_MANY_STATEMENTS, story.propose, "ann", 0, PRICE)
     assert refusal.limit == "dispute_offers_limit"
+    assert story.dispute.due_at == due_at, "nobody gains time by talking"
     story.state_case("bob")
 
 
@@ -444,6 +448,17 @@ def test_a_hold_that_comes_after_its_refusal_is_let_go() -> None:
     assert placed(story) == ()
 
 
+def test_negotiation_has_no_other_final_refusal() -> None:
+    """Each of its reasons is final for a hold, is never given to one, or passes."""
+    never = {"CONVERSATION_NOT_FOUND", "STALE_OFFER", "OPEN_SERVICE_EXISTS"}
+    never |= {"CANCELLATION_REQUESTED", "TOO_MANY_ROUNDS", "TOO_MANY_REOPENINGS"}
+    never |= {"TOO_MANY_SUBMISSIONS", "OWN_OFFER", "OFFER_OF_THE_OTHER", "PROVIDER_ONLY"}
+    never |= {"CLIENT_ONLY", "IDEMPOTENCY_KEY_CONFLICT"}
+    assert {*NegotiationReason} - never - {"MESSAGING_UNAVAILABLE"} == FINAL_REFUSALS - {
+        INVALID_ARGUMENT
+    }
+
+
 @pytest.mark.parametrize("reason", sorted(FINAL_REFUSALS))
 def test_final_refusals_end_the_wait(reason: str) -> None:
     place, resolve = PlaceHold("s", "d", "bob"), ResolveHold("s", "d", Outcome.RESUME, None)
@@ -493,7 +508,8 @@ def test_others_see_nothing_and_services_no_words() -> None:
 
 def test_a_moderator_who_is_a_party_is_a_party() -> None:
     story = DisputeStory()
-    story.to_review()
+    story.to_review(evidence=(snapshot(START),))
+    story.decide()
     party = show_dispute(story.dispute, "ann", story.now, LIMITS)
     assert show_dispute(story.dispute, "ann", story.now, LIMITS, moderates=True) == party
 
