@@ -454,9 +454,7 @@ def test_negotiation_has_no_other_final_refusal() -> None:
     never |= {"CANCELLATION_REQUESTED", "TOO_MANY_ROUNDS", "TOO_MANY_REOPENINGS"}
     never |= {"TOO_MANY_SUBMISSIONS", "OWN_OFFER", "OFFER_OF_THE_OTHER", "PROVIDER_ONLY"}
     never |= {"CLIENT_ONLY", "IDEMPOTENCY_KEY_CONFLICT"}
-    assert {*NegotiationReason} - never - {"MESSAGING_UNAVAILABLE"} == FINAL_REFUSALS - {
-        INVALID_ARGUMENT
-    }
+    assert {*NegotiationReason} - never - {"MESSAGING_UNAVAILABLE"} == FINAL_REFUSALS
 
 
 @pytest.mark.parametrize("reason", sorted(FINAL_REFUSALS))
