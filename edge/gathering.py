@@ -40,7 +40,9 @@ class GatheringTransport(asyncio.Transport):
             data = b"".join(self._gathered)
             self._gathered.clear()
             self._bytes = 0
-            self._transport.write(data)
+            # The peer may have vanished in this very turn, of which a write would make an error.
+            if not self._transport.is_closing():
+                self._transport.write(data)
 
     def write_eof(self) -> None:
         self.flush()

@@ -10,6 +10,10 @@ from edge.packets import Frame
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
+def _nobody() -> None:
+    """Told of nothing."""
+
+
 class Outbox:
     """Frames leave in order. A task runs only while there is something to send, so an idle socket
     costs none. When more than `limit` bytes wait already, the next frame makes it call `overflowed`
@@ -37,8 +41,9 @@ class Outbox:
         if not self._open:
             return
         if self._bytes > self._limit:
+            overflowed = self._overflowed
             self.discard()
-            self._overflowed()
+            overflowed()
             return
         self._bytes += frame.size
         if self._bytes > self._limit // 2:
@@ -73,6 +78,8 @@ class Outbox:
         """Take nothing more, and forget what has not been sent."""
         self._open = False
         self._frames.clear()
+        # Whoever is told is who holds this: without it both go at once, not with the collector.
+        self._overflowed = _nobody
         self._room.set()
 
     async def close(self) -> None:

@@ -1,7 +1,8 @@
 """An edge that dials a scripted messaging service."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import grpc
@@ -22,6 +23,14 @@ from edge.session import Edge
 from edge.settings import Settings
 from tests.edge.scripted import SECRET, Service, Stream
 from tests.support.waiting import until
+
+
+@pytest.fixture
+def without_collector() -> Iterator[None]:
+    """What nothing refers to any more goes, but no cycle does."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture

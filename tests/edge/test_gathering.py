@@ -12,6 +12,10 @@ class Recorder(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.calls: list[Any] = []
+        self.closing = False
+
+    def is_closing(self) -> bool:
+        return self.closing
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.calls.append(bytes(data))
@@ -51,6 +55,15 @@ async def test_writes_of_one_turn_are_one() -> None:
     transport.write(b"d")
     await turn()
     assert recorder.calls == [b"abc", b"d"]
+
+
+async def test_nothing_is_written_to_who_has_vanished_in_the_same_turn() -> None:
+    """The loop would log an error for each."""
+    recorder, transport = opened()
+    transport.write(b"a")
+    recorder.closing = True
+    await turn()
+    assert recorder.calls == []
 
 
 async def test_much_is_written_at_once() -> None:

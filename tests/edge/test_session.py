@@ -6,6 +6,7 @@ The wire is the test's; behind the edge is a scripted messaging service.
 import asyncio
 import json
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -873,6 +874,19 @@ async def test_a_peer_that_hangs_up_and_reads_nothing_is_cut_off(
     wire.hang_up()
     async with asyncio.timeout(5):
         await wire.aborted.wait()
+
+
+async def test_a_session_that_is_over_leaves_nothing_to_the_collector(
+    edge: Edge, without_collector: None
+) -> None:
+    """The collector is rare, and for what has lived for long much rarer: it would be a leak."""
+    session, wire = new_session(edge)
+    wire.hang_up()
+    await session.run()
+    # The session itself can not be watched; it holds its outbox.
+    gone = weakref.ref(session._outbox)
+    del session
+    await until(lambda: gone() is None)
 
 
 async def test_the_requests_of_a_socket_end_with_it(
