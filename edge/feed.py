@@ -187,13 +187,26 @@ class Feed:
             raise _WatchFailedError("missed changes could not be read") from failures
         return all(task.result() for task in tasks)
 
-    async def follow(self, user: str) -> Position:
-        """Returns the position after which the user's events come. Raises NotLiveError."""
+    async def follow(self, user: str, told: Position | None = None) -> Position:
+        """Returns the position after which the user's events come. Raises NotLiveError.
+
+        `told` is up to where the user was told elsewhere. The stream of another edge may have been
+        faster; then the service is asked where it stands.
+        """
         if not self.live:
             raise NotLiveError
         settled = user not in self._changed and user not in self._updating
         if settled and user in self._followed and not self._differs(user):
-            return _later(self._followed[user], self.position)
+            position = _later(self._followed[user], self.position)
+        else:
+            position = await self._ask_to_follow(user)
+        if told is not None and _later(position, told) != position:
+            position = await self._ask_to_follow(user)
+        return position
+
+    async def _ask_to_follow(self, user: str) -> Position:
+        if not self.live:
+            raise NotLiveError
         future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(user, []).append(future)
         self._changed.add(user)

@@ -76,13 +76,15 @@ def greet(session: "Session", cur: str, *, resumed: bool, re: int | str | None =
     session.send(Op.HELLO, hello, re=re)
 
 
-async def _follow(session: "Session") -> dict[str, Position]:
-    """Follow the session's user at each service that delivers; the positions from which on."""
+async def _follow(session: "Session", told: Mapping[str, Position]) -> dict[str, Position]:
+    """Follow the session's user at each service that delivers; the positions from which on, which
+    cover what the client was `told`.
+    """
     feeds = session.edge.feeds
 
     async def follow(service: str) -> Position | None:
         try:
-            return await feeds[service].follow(session.user)
+            return await feeds[service].follow(session.user, told.get(service))
         except NotLiveError:
             return None
 
@@ -104,24 +106,24 @@ async def attach(session: "Session", cursor: str | None) -> None:
     """
     # A cursor in the address is the RESUME of whoever has yet to send packets.
     re = Request(None, session.edge.routes[Op.RESUME].outcomes)
-    until = await _follow(session)
-    session.attach(until)
-    after: Mapping[str, Position] | None = None
+    after: Mapping[str, Position] = {}
     failure: Error | None = None
     if cursor is not None:
         try:
             after = _positions(cursor)
         except InvalidPayloadError as error:
             failure = invalid_argument(error.field, error.problem)
-        else:
-            failure = None if MESSAGING in until else _NOT_LIVE
-    if after is None or failure is not None:
+    until = await _follow(session, after)
+    session.attach(until)
+    if cursor is not None and failure is None and MESSAGING not in until:
+        failure = _NOT_LIVE
+    if cursor is None or failure is not None:
         greet(session, cursors.encode(until), resumed=False)
         session.release()
         if failure is not None:
             session.fail(re, failure)
         return
-    greet(session, cursor or "", resumed=True)
+    greet(session, cursor, resumed=True)
     session.start(re, _resume_attached(session, re, after, until))
 
 
@@ -152,7 +154,7 @@ async def resume(session: "Session", re: Request, payload: Resume) -> None:
         return
     session.attaching = True
     try:
-        until = await _follow(session)
+        until = await _follow(session, after)
         if MESSAGING in until:
             session.attach(until)
             await _resume(session, re, after, until)

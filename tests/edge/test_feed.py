@@ -111,6 +111,41 @@ async def test_a_second_socket_is_followed_from_no_earlier_than_the_first(
     assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 25)
 
 
+async def test_who_was_told_more_elsewhere_is_followed_from_where_the_service_stands(
+    edge: Edge, service: Service, live: Stream
+) -> None:
+    """Another edge's stream was faster. Who was told less costs no call."""
+    join(edge)
+    feed = edge.feeds[MESSAGING]
+    assert await feed.follow("alice", Position(EPOCH, 7)) == Position(EPOCH, 10)
+    assert await get(service.updates) == (["alice"], [])
+    service.revision = 30
+    assert await feed.follow("alice", Position(EPOCH, 10)) == Position(EPOCH, 10)
+    assert await feed.follow("alice", Position("epoch-2", 25)) == Position(EPOCH, 10)
+    assert service.updates.empty()
+    assert await feed.follow("alice", Position(EPOCH, 25)) == Position(EPOCH, 30)
+    assert await get(service.updates) == ([], [])
+    # Nobody has been there yet: the database went back.
+    assert await feed.follow("alice", Position(EPOCH, 99)) == Position(EPOCH, 30)
+
+
+async def test_an_answer_from_before_one_came_is_not_where_the_service_stands(
+    edge: Edge, service: Service, live: Stream
+) -> None:
+    """The call was under way when the other edge told more."""
+    service.hold_updates = True
+    join(edge)
+    feed = edge.feeds[MESSAGING]
+    first = asyncio.create_task(feed.follow("alice"))
+    await get(service.updates)
+    second = asyncio.create_task(feed.follow("alice", Position(EPOCH, 14)))
+    await asyncio.sleep(0)
+    service.release_update(12)
+    service.release_update(15)
+    assert (await first).revision == 12
+    assert (await second).revision == 15
+
+
 async def test_who_comes_while_an_update_is_in_flight_travels_together(
     edge: Edge, service: Service, live: Stream
 ) -> None:

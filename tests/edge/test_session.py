@@ -542,6 +542,29 @@ async def test_a_resume_that_cannot_be_proven_is_not_complete(
     assert resumed["d"] == {"replayed": 0, "complete": False, "cur": cursor(10)}
 
 
+async def test_whoever_comes_from_a_faster_edge_misses_nothing(
+    greeted: tuple[Session, Wire], start: Start, service: Service
+) -> None:
+    """The stream here is behind the cursor: then the service itself says where it stands. That the
+    user is followed already, for another socket, makes no difference.
+    """
+
+    async def changes(request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        assert (request.after, request.until) == (position(11), position(12))
+        return pb.ListChangesResponse(complete=True, changes=[change(12, message_event(3))])
+
+    service.revision, service.changes = 12, changes
+    _, wire = await start(cursor(11))
+    hello, alert, resumed = [await wire.hear() for _ in range(3)]
+    assert (hello["op"], hello["d"]["resumed"]) == (HELLO, True)
+    assert (alert["d"]["message"]["seq"], at(alert)) == (3, 12)
+    assert resumed["d"] == {"replayed": 1, "complete": True, "cur": cursor(12)}
+    _, first = greeted
+    first.say(RESUME, {"cur": cursor(11)}, 1)
+    alert, resumed = await first.hear(), await first.hear()
+    assert (at(alert), resumed["d"]["complete"]) == (12, True)
+
+
 async def test_a_database_replaced_during_a_replay_makes_it_incomplete(
     start: Start, service: Service, edge: Edge, live: Stream
 ) -> None:
