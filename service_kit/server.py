@@ -19,7 +19,9 @@ _logger = structlog.get_logger(__name__)
 OPTIONS: tuple[tuple[str, int], ...] = (
     # A second process on the same port is a mistake that must be seen.
     ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    # After an interruption an edge names all of its users in one call: 20,000 of the longest names,
+    # each twice when it is invisible, are 19 MiB.
+    ("grpc.max_receive_message_length", 32 * 1024 * 1024),
     # Clients keep their idle connections alive by pings, which a server forbids by default.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),

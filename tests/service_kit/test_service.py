@@ -68,6 +68,17 @@ async def test_a_service_has_what_all_services_have(tally: RunningTally) -> None
     assert not await probe_health(tally.target, "wrong")
 
 
+async def test_all_users_of_a_full_edge_are_followed_in_one_call(tally: RunningTally) -> None:
+    """Also those of the longest names; who could not follow again would tell nobody anything."""
+    stream = tally.stub.Watch(messages.WatchRequest(watcher_name="test"), metadata=METADATA)
+    watcher_id = (await stream.read()).watcher_id
+    users = [f"{number:06}".ljust(128, "\N{GRINNING FACE}") for number in range(20_000)]
+    await tally.call(
+        "UpdateWatch", messages.UpdateWatchRequest(watcher_id=watcher_id, add_users=users)
+    )
+    stream.cancel()
+
+
 async def test_a_refusal_tells_how_things_really_stand(tally: RunningTally) -> None:
     """Its own reason has the code of the service's table, and the present state is packed in."""
     await tally.add("apples", 5)
