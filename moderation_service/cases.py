@@ -6,6 +6,8 @@ time when it was over. Nothing has to fire it.
 
 from dataclasses import replace
 
+from moderation_service.appeals import create_appeal, decide_appeal, lift_sanction
+from moderation_service.case_steps import append, first_refusal, settle_case
 from moderation_service.changes import Change
 from moderation_service.commands import (
     CaseCommand,
@@ -18,47 +20,32 @@ from moderation_service.commands import (
     ReleaseCase,
 )
 from moderation_service.entities import (
-    Appeal,
-    AppealStatus,
     Case,
     CaseState,
     Decision,
     Lease,
-    Lift,
-    LiftCause,
     Measure,
     Report,
     ReporterStanding,
     Sanction,
     SanctionKind,
-    Side,
     SubjectKind,
     Verdict,
 )
 from moderation_service.events import (
-    Annulment,
     CaseEvent,
     Details,
-    Reopening,
     Reported,
-    Review,
     Ruling,
-    Undoing,
     Who,
     evolve,
-    moves,
 )
-from moderation_service.guards import may_reopen, side_of
 from moderation_service.limits import Limits
-from moderation_service.measures import MEASURES
 from moderation_service.reasons import SEVERITIES
 from moderation_service.refusals import Reason, not_found
 from moderation_service.statements import state_reasons
 from moderation_service.transitions import (
-    APPEAL_TRANSITIONS,
     CASE_TRANSITIONS,
-    SANCTION_TRANSITIONS,
-    SanctionState,
     Step,
     Transition,
     rows_of,
@@ -91,11 +78,11 @@ def decide_case(
         case DecideCase():
             return _decide(due, command, now, limits)
         case CreateAppeal():
-            return _appeal(due, command, now, limits)
+            return create_appeal(due, command, now, limits)
         case DecideAppeal():
-            return _review(due, command, now, limits)
+            return decide_appeal(due, command, now, limits)
         case LiftSanction():
-            return _lift(due, command, now, limits)
+            return lift_sanction(due, command, now, limits)
 
 
 _UNKNOWN: dict[type[CaseCommand], Reason] = {
@@ -106,15 +93,6 @@ _UNKNOWN: dict[type[CaseCommand], Reason] = {
     DecideAppeal: Reason.APPEAL_NOT_FOUND,
     LiftSanction: Reason.SANCTION_NOT_FOUND,
 }
-
-
-def settle_case(case: Case, now: int) -> Change[Case]:
-    """Let a lease lapse that is over by now."""
-    start = Change(case, ())
-    if case.lease is None or now < case.lease.until:
-        return start
-    (row,) = rows_of(CASE_TRANSITIONS, Step.LAPSE, case.state)
-    return _append(start, row, "", None, case.lease.until)
 
 
 def allowed_actions(case: Case, actor: str, now: int, limits: Limits) -> tuple[str, ...]:
@@ -143,7 +121,7 @@ def _choose(
     if not rows:
         return _no_row(case)
     holder = case.lease.by if case.lease else ""
-    if refusal := _refusal(rows[0], case, command, now, limits):
+    if refusal := first_refusal(rows[0], case, command, now, limits):
         return refusal
     if rows[0].who is Who.HOLDER and holder != command.actor:
         return Refusal(Reason.CLAIMED_BY_OTHER, "another moderator has claimed this case")
@@ -156,12 +134,6 @@ def _no_row(case: Case) -> Refusal:
     return Refusal(Reason.INVALID_STATE, f"a case that is {case.state} does not allow this")
 
 
-def _refusal(
-    row: Transition, case: Case | None, command: CaseCommand, now: int, limits: Limits
-) -> Refusal | None:
-    return next((no for guard in row.guards if (no := guard(case, command, now, limits))), None)
-
-
 # --- What comes of it ---------------------------------------------------------------------------
 
 
@@ -172,7 +144,7 @@ def _report(
     rows = rows_of(CASE_TRANSITIONS, Step.REPORT, due.state.state if due else None)
     if not rows:
         raise ValueError("a report joins a case that is undecided, or begins one")
-    if refusal := _refusal(rows[0], due.state if due else None, command, now, limits):
+    if refusal := first_refusal(rows[0], due.state if due else None, command, now, limits):
         return refusal
     severity = SEVERITIES[command.reason]
     due_at = now + limits.due(severity)
@@ -198,7 +170,7 @@ def _report(
         due_at=min(due_at, due.state.due_at) if due else due_at,
     )
     if due:
-        return _append(due, rows[0], command.actor, reported, now)
+        return append(due, rows[0], command.actor, reported, now)
     event = CaseEvent(
         case=command.case,
         seq=1,
@@ -272,107 +244,6 @@ def _is_personal(kind: SanctionKind) -> bool:
     return kind not in {SanctionKind.CONVERSATION_LOCKED, SanctionKind.MESSAGE_REMOVED}
 
 
-def _appeal(
-    due: Change[Case], command: CreateAppeal, now: int, limits: Limits
-) -> Change[Case] | Refusal:
-    case = due.state
-    (row,) = rows_of(APPEAL_TRANSITIONS, Step.APPEAL, None)
-    if refusal := _refusal(row, case, command, now, limits):
-        return refusal
-    decision = case.decision(command.decision)
-    side = side_of(case, decision, command.actor) if decision else None
-    if side is None:
-        raise TypeError("whom a decision does not concern is refused earlier")
-    appeal = Appeal(
-        id=command.appeal,
-        decision=command.decision,
-        by=command.actor,
-        side=side,
-        text=command.text,
-        at=now,
-        due_at=now + limits.appeal_review,
-    )
-    return _append(due, row, command.actor, appeal, now)
-
-
-def _review(
-    due: Change[Case], command: DecideAppeal, now: int, limits: Limits
-) -> Change[Case] | Refusal:
-    case = due.state
-    appeal = case.appeal(command.appeal)
-    decision = case.decision(appeal.decision) if appeal else None
-    if appeal is None or decision is None:
-        return not_found(Reason.APPEAL_NOT_FOUND)
-    overturns = command.outcome is AppealStatus.OVERTURNED
-    step = Step.OVERTURN if overturns else Step.UPHOLD
-    rows = rows_of(APPEAL_TRANSITIONS, step, appeal.status)
-    if not rows:
-        message = f"an appeal that is {appeal.status} is not decided again"
-        return Refusal(Reason.INVALID_STATE, message, current=case)
-    if refusal := _refusal(rows[0], case, command, now, limits):
-        return replace(refusal, current=case)
-    review = Review(appeal.id, appeal.by, command.answer)
-    change = _append(due, rows[0], command.actor, review, now)
-    if not overturns:
-        return change
-    if appeal.side is Side.REPORTER:
-        return _reopen(change, decision, command.actor, now, limits)
-    return _undo(change, decision, appeal, command, now)
-
-
-def _reopen(
-    change: Change[Case], decision: Decision, actor: str, now: int, limits: Limits
-) -> Change[Case]:
-    """Have a case decided anew, unless that has happened meanwhile because of another appeal."""
-    case = change.state
-    rows = rows_of(CASE_TRANSITIONS, Step.REOPEN, case.state)
-    if not rows or not may_reopen(case, decision, limits):
-        return change
-    reopening = Reopening(decision.id, now + limits.due(case.severity))
-    return _append(change, rows[0], actor, reopening, now)
-
-
-def _undo(
-    change: Change[Case], decision: Decision, appeal: Appeal, command: DecideAppeal, now: int
-) -> Change[Case]:
-    """Undo each measure of a decision that concerns who appealed, by its inverse."""
-    lift = Lift(LiftCause.OVERTURNED, command.actor, command.answer, now)
-    for sanction in change.state.standing_sanctions(decision.id, appeal.by):
-        (row,) = rows_of(SANCTION_TRANSITIONS, Step.OVERTURN, sanction_state(sanction, now))
-        undoing = Undoing(sanction.id, sanction.users, MEASURES[sanction.kind].inverse, lift)
-        change = _append(change, row, command.actor, undoing, now)
-    if change.state.standing_sanctions(decision.id):
-        return change
-    (row,) = rows_of(CASE_TRANSITIONS, Step.ANNUL, change.state.state)
-    return _append(change, row, command.actor, Annulment(decision.id), now)
-
-
-def _lift(
-    due: Change[Case], command: LiftSanction, now: int, limits: Limits
-) -> Change[Case] | Refusal:
-    case = due.state
-    sanction = case.sanction(command.sanction)
-    if sanction is None:
-        return not_found(Reason.SANCTION_NOT_FOUND)
-    state = sanction_state(sanction, now)
-    rows = rows_of(SANCTION_TRANSITIONS, Step.LIFT, state)
-    if not rows:
-        message = f"a sanction that is {state} is not lifted"
-        return Refusal(Reason.INVALID_STATE, message, current=case)
-    if refusal := _refusal(rows[0], case, command, now, limits):
-        return replace(refusal, current=case)
-    lift = Lift(LiftCause.LIFTED, command.actor, command.reason, now)
-    undoing = Undoing(sanction.id, sanction.users, MEASURES[sanction.kind].inverse, lift)
-    return _append(due, rows[0], command.actor, undoing, now)
-
-
-def sanction_state(sanction: Sanction, now: int) -> SanctionState:
-    """Tell where a sanction stands."""
-    if sanction.lift is not None:
-        return SanctionState.LIFTED
-    return SanctionState.IN_FORCE if sanction.is_in_force(now) else SanctionState.EXPIRED
-
-
 def _change(
     due: Change[Case],
     step: Step,
@@ -385,25 +256,4 @@ def _change(
     chosen = _choose(due.state, step, command, now, limits)
     if isinstance(chosen, Refusal):
         return replace(chosen, current=due.state)
-    return _append(due, chosen, command.actor, details, now)
-
-
-def _append(
-    before: Change[Case], row: Transition, by: str, details: Details, at: int
-) -> Change[Case]:
-    case = before.state
-    # The tables of appeals and sanctions leave the case where it is.
-    target = row.target if isinstance(row.target, CaseState) else case.state
-    begun = (details.report.id,) if isinstance(details, Reported) else ()
-    event = CaseEvent(
-        case=case.id,
-        seq=case.seq + 1,
-        cause=row.cause,
-        at=at,
-        by=by,
-        who=row.who,
-        state=target,
-        details=details,
-        reports=begun or moves(case, row.cause, details),
-    )
-    return Change(evolve(case, event), (*before.events, event))
+    return append(due, chosen, command.actor, details, now)

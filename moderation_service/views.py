@@ -7,7 +7,8 @@ sanctioned person sees, not even a number that counts, depends on who reported o
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from moderation_service.cases import allowed_actions, settle_case
+from moderation_service.case_steps import settle_case
+from moderation_service.cases import allowed_actions
 from moderation_service.commands import CreateAppeal
 from moderation_service.entities import (
     Appeal,

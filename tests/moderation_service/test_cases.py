@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from moderation_service.appeals import can_review
 from moderation_service.commands import ClaimCase, CreateAppeal, DecideAppeal, LiftSanction
 from moderation_service.entities import (
     AppealStatus,
@@ -644,8 +645,15 @@ def test_four_eyes() -> None:
     story = decided_case(banned())
     story.appeal()
     refused(Reason.SAME_MODERATOR, story.review, AppealStatus.UPHELD, "mia")
+    able = [
+        one
+        for one in ("mia", "max", "ann", "bob")
+        if can_review(story.case, story.case.appeals[0].id, one, story.now, LIMITS)
+    ]
+    assert able == ["max"]
     (event,) = story.review(AppealStatus.UPHELD, "max")
     assert event.who is Who.REVIEWER
+    assert not can_review(story.case, story.case.appeals[0].id, "moe", story.now, LIMITS)
 
 
 def test_an_appeal_is_decided_once_and_as_it_was_seen() -> None:

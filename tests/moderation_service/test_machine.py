@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 )
 
 from moderation_service.audit import AuditEntry, Head, append, digest, head_of, matches, verify
-from moderation_service.cases import settle_case
+from moderation_service.case_steps import settle_case
 from moderation_service.changes import Change
 from moderation_service.commands import (
     CaseCommand,

@@ -1,0 +1,261 @@
+"""Writes the pictures and tables of docs/moderation.md from the rules, or checks them.
+
+    python docs/generate_moderation.py           writes them
+    python docs/generate_moderation.py --check   fails when they are not what the code says
+
+They come from the tables of transitions, measures, reasons and permissions, the guards and the
+limits of moderation_service. What a refusal, a limit or a measure means stands here, in a sentence
+for each; one without a sentence is an error, so that none stays undocumented.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from docs import markers
+from moderation_service.dispute_entities import ENDED
+from moderation_service.dispute_transitions import DISPUTE_TRANSITIONS, DisputeTransition
+from moderation_service.entities import SanctionKind
+from moderation_service.erasure import KeptBecause
+from moderation_service.events import REPORT_TRANSITIONS
+from moderation_service.limits import DAY, HOUR, MINUTE, Limits
+from moderation_service.measures import MEASURES
+from moderation_service.reasons import SEVERITIES, Severity
+from moderation_service.refusals import Reason
+from moderation_service.roles import PERMISSIONS, Role
+from moderation_service.transitions import (
+    APPEAL_TRANSITIONS,
+    CASE_TRANSITIONS,
+    SANCTION_TRANSITIONS,
+    Transition,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENT = ROOT / "docs" / "moderation.md"
+LIMITS = Limits()
+Row = Transition | DisputeTransition
+
+FORBIDDEN: Mapping[SanctionKind, str] = {
+    SanctionKind.WARNING: "nothing; it is told",
+    SanctionKind.MESSAGE_REMOVED: "both see a tombstone in the place of the message",
+    SanctionKind.CONVERSATION_LOCKED: "nobody writes in the conversation, or acts on its services",
+    SanctionKind.MUTED: "the user reads, reports and disputes, and writes nothing",
+    SanctionKind.SUSPENDED: "the user does not come in; the reasons and the appeal are left",
+    SanctionKind.BANNED: "the user does not come in; the reasons and the appeal are left",
+}
+
+KEPT: Mapping[KeptBecause, str] = {
+    KeptBecause.CASE_OPEN: "The case is not decided.",
+    KeptBecause.APPEAL_OPEN: "An appeal is not decided.",
+    KeptBecause.APPEAL_POSSIBLE: "Somebody may still appeal: {appeal_window} from the decision.",
+    KeptBecause.SANCTION_IN_FORCE: "A mute, suspension or ban of this case is in force.",
+    KeptBecause.DISPUTE_OPEN: "The dispute goes on.",
+    KeptBecause.DISPUTE_RECENT: "It ended less than {dispute_evidence} ago.",
+}
+
+REFUSALS: Mapping[Reason, str] = {
+    Reason.ROLE_REQUIRED: "The token has none of the roles that this needs.",
+    Reason.SANCTIONED: "A sanction keeps the user from it; the standing is shown with the reasons.",
+    Reason.RATE_LIMITED: "The user has reported too often of late; the answer says until when.",
+    Reason.IDEMPOTENCY_KEY_CONFLICT: "The key was used before, for something else.",
+    Reason.MESSAGING_UNAVAILABLE: "Nobody can say who takes part, or take evidence, just now.",
+    Reason.NEGOTIATION_UNAVAILABLE: "Nobody can say whose service it is just now.",
+    Reason.MESSAGE_NOT_FOUND: "It does not exist, or the user takes no part in its conversation.",
+    Reason.CONVERSATION_NOT_FOUND: "It does not exist, or the user takes no part in it.",
+    Reason.SERVICE_NOT_FOUND: "It does not exist, or the user is no party of it.",
+    Reason.CASE_NOT_FOUND: "It does not exist, or the moderator has a part in it.",
+    Reason.DECISION_NOT_FOUND: "It does not exist, or does not concern the user.",
+    Reason.APPEAL_NOT_FOUND: "It does not exist, or the moderator has a part in the case.",
+    Reason.SANCTION_NOT_FOUND: "It does not exist, or the moderator has a part in the case.",
+    Reason.DISPUTE_NOT_FOUND: "It does not exist, or the user is no party of it.",
+    Reason.STALE_CASE: "The case has changed since it was read; it is shown as it stands.",
+    Reason.STALE_DISPUTE: "The dispute has changed since it was read; it is shown as it stands.",
+    Reason.STALE_SETTLEMENT: "What was named is not the newest offer; the dispute is shown.",
+    Reason.INVALID_STATE: "The state allows it to nobody.",
+    Reason.OPEN_DISPUTE_EXISTS: "A dispute about this service goes on.",
+    Reason.TOO_MANY_OPEN_REPORTS: "As many reports of the user as may be wait to be decided.",
+    Reason.TOO_MANY_STATEMENTS: "The party has said or offered as much as it may.",
+    Reason.TOO_LATE_TO_APPEAL: "The time to appeal is over.",
+    Reason.NOTHING_TO_APPEAL: "An appeal could change nothing any more.",
+    Reason.ALREADY_REPORTED: "The same report of the user waits to be decided.",
+    Reason.ALREADY_APPEALED: "The user has appealed against this decision already.",
+    Reason.OWN_MESSAGE: "Nobody reports their own message.",
+    Reason.CLAIMED_BY_OTHER: "Another moderator works on the case; it is shown who, until when.",
+    Reason.NOT_CLAIMED: "A case is claimed before it is decided.",
+    Reason.INVOLVED: "Nobody decides a dispute to which they are a party.",
+    Reason.SAME_MODERATOR: "Four eyes: another moderator has to do this.",
+    Reason.OPENER_ONLY: "Only who opened the dispute withdraws it.",
+    Reason.OWN_SETTLEMENT: "One does not accept one's own offer.",
+    Reason.KEPT: "It must be kept; the reason is shown, and until when.",
+}
+
+BOUNDS: Mapping[str, str] = {
+    "comment": "characters of a report's comment",
+    "statement": "characters of a statement in a dispute",
+    "appeal": "characters of an appeal",
+    "facts": "characters of the facts of a statement of reasons, of an answer to an appeal",
+    "rule": "characters of the rule of a statement of reasons",
+    "note": "characters of a moderator's note, or of the reason for lifting",
+    "reports": "reports of a user in the window",
+    "unreliable_reports": "the same, of a user whose reports mostly came to nothing",
+    "report_window": "the window",
+    "open_reports": "reports of a user that wait to be decided",
+    "lease": "how long a claim lasts",
+    "measures": "measures of a decision",
+    "reopenings": "times that a case is decided anew because a reporter appealed",
+    "max_mute": "the longest mute",
+    "max_suspension": "the longest suspension",
+    "appeal_window": "how long one can appeal against a decision",
+    "appeal_review": "how soon an appeal is due",
+    "dispute_statements": "statements of each party in a dispute",
+    "dispute_offers": "settlements that each party offers",
+    "statements": "how long the parties state their case",
+    "review": "how long the moderators have after that",
+    "respondent_silence": "what comes of it if the other party says nothing",
+    "moderator_silence": "what comes of it if the moderators say nothing",
+    "dispute_evidence": "how long what belongs to a dispute is kept after its end",
+}
+# Of these a table of its own shows the defaults.
+ELSEWHERE = {severity.name.lower() for severity in Severity}
+
+
+def limit(name: str) -> str:
+    """The default of a limit, as people say it."""
+    value = getattr(LIMITS, name)
+    if isinstance(value, str):
+        return value
+    # Counts and lengths are small numbers, durations are milliseconds.
+    if value < MINUTE:
+        return f"{value:,}"
+    for unit, word in ((DAY, "days"), (HOUR, "h"), (MINUTE, "min")):
+        if value % unit == 0 and value >= (2 if unit == DAY else 1) * unit:
+            return f"{value // unit} {word}"
+    raise ValueError(f"no words for {name}, {value} ms")
+
+
+DEFAULTS = {field.name: limit(field.name) for field in fields(Limits)}
+
+
+def picture(rows: Sequence[Row], *, ended: Sequence[str] = ()) -> Iterator[str]:
+    """The states of a table; what leads from one to the same other shares an arrow."""
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for source in row.sources or ("[*]",):
+            names = arrows.setdefault((str(source), str(row.target or source)), [])
+            names += [str(row.cause)] if row.cause not in names else []
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    for (source, target), names in arrows.items():
+        yield f"    {source} --> {target}: {'<br/>'.join(names)}"
+    for state in ended:
+        yield f"    {state} --> [*]"
+    yield "```"
+
+
+def report_picture() -> Iterator[str]:
+    """What a report becomes, when something happens to its case."""
+    arrows: dict[tuple[str, str], list[str]] = {("[*]", "received"): ["opened", "report_joined"]}
+    for (source, cause), target in REPORT_TRANSITIONS.items():
+        arrows.setdefault((source, target), []).append(cause)
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    for (source, target), names in arrows.items():
+        yield f"    {source} --> {target}: {'<br/>'.join(names)}"
+    yield "```"
+
+
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """A table of transitions, in its order."""
+    yield "| from | to | who | step | if | told as |"
+    yield "|---|---|---|---|---|---|"
+    for row in rows:
+        source = ", ".join(str(one) for one in row.sources) or "-"
+        conditions = "; ".join((guard.__doc__ or "").format_map(DEFAULTS) for guard in row.guards)
+        cells = (source, str(row.target or "stays"), row.who, row.step, conditions, row.cause)
+        yield f"| {' | '.join(cells)} |".replace("|  |", "| |")
+
+
+def measures() -> Iterator[str]:
+    yield "| measure | reaches | lasts | while it stands | undone by |"
+    yield "|---|---|---|---|---|"
+    for kind, one in MEASURES.items():
+        yield f"| {kind} | {one.scope} | {one.lasting} | {FORBIDDEN[kind]} | {one.inverse} |"
+
+
+def severities() -> Iterator[str]:
+    yield "| severity | due within | reasons |"
+    yield "|---|---|---|"
+    for severity in reversed(Severity):
+        name = severity.name.lower()
+        reasons = ", ".join(one for one, grave in SEVERITIES.items() if grave is severity)
+        yield f"| {name} | {DEFAULTS[name]} | {reasons} |"
+
+
+def permissions() -> Iterator[str]:
+    """Each RPC against each role; what needs none is about the caller's own things, or a part's."""
+    yield f"| RPC | anybody | {' | '.join(Role)} |"
+    yield f"|---|---|{'---|' * len(Role)}"
+    for rpc, needed in PERMISSIONS.items():
+        cells = ["" if needed else "yes", *("yes" if one in needed else "" for one in Role)]
+        yield f"| {rpc} | {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
+
+
+def kept() -> Iterator[str]:
+    yield "| reason | meaning |"
+    yield "|---|---|"
+    for reason, meaning in KEPT.items():
+        yield f"| `{reason}` | {meaning.format_map(DEFAULTS)} |"
+
+
+def refusals() -> Iterator[str]:
+    yield "| reason | meaning |"
+    yield "|---|---|"
+    for reason, meaning in REFUSALS.items():
+        yield f"| `{reason}` | {meaning} |"
+
+
+def bounds() -> Iterator[str]:
+    yield "| limit | default |"
+    yield "|---|---|"
+    for name, meaning in BOUNDS.items():
+        yield f"| {meaning} | {DEFAULTS[name]} |"
+
+
+def check_words() -> None:
+    """Nothing of the rules is without a sentence, and no sentence is about nothing."""
+    pairs: tuple[tuple[set[str], set[str]], ...] = (
+        ({*FORBIDDEN}, {*SanctionKind}),
+        ({*KEPT}, {*KeptBecause}),
+        ({*REFUSALS}, {*Reason}),
+        ({*BOUNDS} | ELSEWHERE, {*DEFAULTS}),
+    )
+    for words, things in pairs:
+        if words != things:
+            raise ValueError(f"without words, or words without a thing: {words ^ things}")
+
+
+def generate(document: str) -> str:
+    """The document with what stands between each pair of markers made anew."""
+    check_words()
+    for name, lines in (
+        ("case picture", picture(CASE_TRANSITIONS)),
+        ("report picture", report_picture()),
+        ("appeal picture", picture(APPEAL_TRANSITIONS, ended=("upheld", "overturned"))),
+        ("dispute picture", picture(DISPUTE_TRANSITIONS, ended=sorted(ENDED))),
+        ("cases", table(CASE_TRANSITIONS)),
+        ("appeals", table((*APPEAL_TRANSITIONS, *SANCTION_TRANSITIONS))),
+        ("disputes", table(DISPUTE_TRANSITIONS)),
+        ("measures", measures()),
+        ("severities", severities()),
+        ("permissions", permissions()),
+        ("kept", kept()),
+        ("refusals", refusals()),
+        ("bounds", bounds()),
+    ):
+        document = markers.fill(document, name, lines)
+    return document
+
+
+if __name__ == "__main__":
+    sys.exit(markers.run(DOCUMENT, generate, sys.argv[1:]))
