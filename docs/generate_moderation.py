@@ -160,8 +160,8 @@ def report_picture() -> Iterator[str]:
         arrows.setdefault((source, target), []).append(cause)
     yield "```mermaid"
     yield "stateDiagram-v2"
-    for (source, target), names in arrows.items():
-        yield f"    {source} --> {target}: {'<br/>'.join(names)}"
+    for (before, after), names in arrows.items():
+        yield f"    {before} --> {after}: {'<br/>'.join(names)}"
     yield "```"
 
 
