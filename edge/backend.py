@@ -269,7 +269,7 @@ class Exchange:
         stream = self._stream
         try:
             async with asyncio.timeout(seconds):
-                await stream.write(request)
+                await _write(stream, request)
                 response = await stream.read()
         except TimeoutError:
             # A response that comes late must not be taken for that of the next request.
@@ -294,6 +294,16 @@ class Exchange:
         if self._stream is not None:
             self._stream.cancel()
             self._stream = None
+
+
+async def _write(stream: "grpc.aio.StreamStreamCall[Any, Any]", request: Any) -> None:
+    try:
+        await stream.write(request)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.INTERNAL:
+            raise
+        # So gRPC calls a connection that was lost just then; the service has no part in it.
+        raise _rpc_error(grpc.StatusCode.UNAVAILABLE, "lost while writing") from error
 
 
 def _rpc_error(

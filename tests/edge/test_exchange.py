@@ -11,6 +11,9 @@ from edge.backend import Exchange
 
 Answer = Callable[[bytes], Any]
 
+# An empty SETTINGS frame, the first that a server sends (RFC 9113, section 3.4).
+_HTTP2_SETTINGS = bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+
 
 class Echo:
     """A server whose answers the test changes; it counts its streams."""
@@ -84,6 +87,32 @@ async def test_a_stream_that_breaks_fails_one_request(echo: Echo, exchange: Exch
     echo.end_with = None
     assert await exchange.ask(b"c", 5) == b"C"
     assert echo.streams == 2
+
+
+async def test_a_stream_that_breaks_while_a_request_is_written_is_unavailable() -> None:
+    """Nothing is wrong with the request, and it was not carried out: it may be sent again."""
+    connected: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+    written = asyncio.Event()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A server that greets, and then takes in no more than the beginning of a large request.
+        writer.write(_HTTP2_SETTINGS)
+        connected.put_nowait(writer)
+        while received := await reader.read(64 * 1024):
+            if len(received) > 1024:
+                written.set()
+
+    server = await asyncio.start_server(connect, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        exchange = Exchange(channel.stream_stream("/test.Echo/Ask"))
+        asking = asyncio.ensure_future(exchange.ask(b"x" * 10_000_000, 60))
+        async with asyncio.timeout(10):
+            await written.wait()
+            (await connected.get()).transport.abort()
+            with pytest.raises(grpc.aio.AioRpcError) as failed:
+                await asking
+    assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_a_cancelled_request_leaves_no_answer_behind(echo: Echo, exchange: Exchange) -> None:
