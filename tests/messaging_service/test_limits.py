@@ -211,3 +211,19 @@ async def test_the_address_of_the_metrics_is_a_setting(serve: Any, port: int) ->
         assert await asyncio.to_thread(read_metric, url, "watch_watchers") == 0
         with pytest.raises(OSError, match="refused"):
             await asyncio.to_thread(read_metric, f"http://127.0.0.1:{port}/metrics", "x")
+
+
+async def test_presence_is_told_in_so_many_conversations_and_the_rest_is_counted(
+    serve: Any, port: int, metric: Metric
+) -> None:
+    """In those of newest activity: of two others one is told."""
+    async with serve(metrics_port=port, presence=True, presence_conversations=1) as client:
+        for other in ("old", "new"):
+            await client.say("b", to=other)
+        others = await client.watch(["old", "new"])
+        # Both are online from here on, which is told to b in one conversation each.
+        await client.watch(["b"])
+        ((_, event),) = await others.events(1)
+        assert (event.presence.user, list(event.recipients)) == ("b", ["new"])
+        assert await metric("limit_reached_total", limit="presence_conversations") == 1.0
+        assert await metric("limit_value", limit="presence_conversations") == 1.0
