@@ -101,8 +101,9 @@ class Outcome:
             f"{counts[Sent]} messages sent with repeats, {counts[Stored]} answers, "
             f"{self.stored} stored, {counts[Alerted]} alerts\n"
             f"{counts[Commanded]} commands about {len(self.books.services)} services sent with "
-            f"repeats, {counts[Answered]} carried out, {counts[Refused]} refusals, "
-            f"{self.causes.total()} events, {counts[Updated]} told, {counts[Listed]} looked up\n"
+            f"repeats, {counts[Answered]} carried out, {self.causes.total()} events, "
+            f"{counts[Updated]} told, {counts[Listed]} looked up\n"
+            f"{counts[Refused]} packets refused, for the moment or because they came too late\n"
             f"{len(self.violations)} violations (seed {self.plan.seed})"
         )
 
