@@ -111,7 +111,11 @@ def why_unavailable(error: Exception) -> str | None:
         or error.connection_invalidated
         or getattr(error.orig, "sqlstate", None) in _UNAVAILABLE_STATES
     )
-    return type(error.orig).__name__ if unavailable else None
+    if not unavailable:
+        return None
+    # What follows the first line is where the server was at it.
+    problem = str(error.orig).partition("\n")[0]
+    return f"{type(error.orig).__name__}: {problem}"
 
 
 def lock_migrations(connection: Connection) -> None:

@@ -41,7 +41,7 @@ class Readers:
             cause = why_unavailable(error)
             if cause is None:
                 raise
-            self._log.exception("the database is unavailable")
+            self._log.error("the database is unavailable", cause=cause)
             raise StorageUnavailable(cause) from error
 
     async def close(self) -> None:

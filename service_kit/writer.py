@@ -169,7 +169,8 @@ class Writer:
             try:
                 revision, events = self._together(submissions)
             except StorageUnavailable as error:
-                self._log.exception("the database is unavailable")
+                # With each try, so without its trace: an outage must not fill a disk.
+                self._log.error("the database is unavailable", cause=str(error))
                 for submission in submissions:
                     submission.outcome = error
             except Exception:  # noqa: BLE001, whatever a command does, the thread lives on
@@ -299,7 +300,7 @@ class Writer:
         try:
             revision, events = self._together([single])
         except StorageUnavailable as error:
-            self._log.exception("the database is unavailable")
+            self._log.error("the database is unavailable", cause=str(error))
             return error
         except Exception:  # noqa: BLE001, it is logged and harms this command alone
             incident = uuid4().hex

@@ -151,7 +151,8 @@ def test_a_slow_statement_is_given_up(database_on_postgresql: str) -> None:
     with engine.connect() as connection:
         with pytest.raises(DBAPIError) as caught:
             connection.execute(text("SELECT pg_sleep(60)"))
-        assert why_unavailable(caught.value) == "QueryCanceled"
+        cause = why_unavailable(caught.value) or ""
+        assert cause.startswith("QueryCanceled: canceling statement due to ")
         connection.rollback()
         assert connection.execute(text("SELECT 1")).scalar_one() == 1
     engine.dispose()
@@ -237,7 +238,7 @@ def test_the_password_comes_from_a_file(guarded: ServiceSettings, tmp_path: Path
     with pytest.raises(DBAPIError, match="password authentication failed") as caught:
         wrong.connect()
     assert "another one" not in str(caught.value)
-    assert why_unavailable(caught.value) == "OperationalError"
+    assert (why_unavailable(caught.value) or "").startswith("OperationalError: ")
 
 
 @pytest.mark.parametrize(

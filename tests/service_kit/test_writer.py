@@ -173,7 +173,7 @@ async def test_an_unavailable_database_fails_all_and_stores_none(
         store(transaction, words)
         raise OperationalError("INSERT", {}, RuntimeError("database or disk is full"))
 
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(StorageUnavailable, match="database or disk is full"):
         await writer.submit(full, ["a"])
     assert stored(engine) == []
     assert delivered == []
