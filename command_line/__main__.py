@@ -2,6 +2,7 @@
 
 import asyncio
 import shlex
+import signal
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -230,12 +231,16 @@ def chat(
     )
 
     async def converse() -> None:
-        await Chat(talk, Screen(me)).run(sys.stdin.fileno())
+        talking = asyncio.create_task(Chat(talk, Screen(me)).run(sys.stdin.fileno()))
+        # The loop's own handler wakes the loop. That of asyncio.run does not, so that a Ctrl-C that
+        # comes just before the loop begins to wait would go unnoticed until the next packet.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, talking.cancel)
+        try:
+            await talking
+        except asyncio.CancelledError:
+            say("")  # Leaving by Ctrl-C is the usual way out of a chat, and no failure.
 
-    try:
-        asyncio.run(converse())
-    except KeyboardInterrupt:
-        say("")  # Leaving by Ctrl-C is the usual way out of a chat, and no failure.
+    asyncio.run(converse())
 
 
 @application.command()
