@@ -11,6 +11,7 @@ from tests.crash.books import EventRow
 from tests.crash.findings import Check, Findings, Order, Violation
 from tests.crash.recording import (
     Answered,
+    Commanded,
     DeviceRecord,
     Happened,
     Listed,
@@ -33,18 +34,28 @@ def answers_are_kept(findings: Findings) -> Iterator[Violation]:
     first: dict[str, Answered] = {}
     for name, record in findings.recording.items():
         refused: set[str] = set()
+        # How often each was sent, and of what is done how many tries may yet be refused: a device
+        # that comes back sends again what may be under way, and one try may have come too early.
+        tries: Counter[str] = Counter()
+        early: dict[str, int] = {}
         for event in record.events:
             match event:
+                case Commanded(key):
+                    tries[key] += 1
                 case Answered(key):
                     before = first.setdefault(key, event)
                     if event.whole != before.whole:
                         yield Violation("DIFFERENT ANSWER", f"{key} of {name}")
                     elif event is before:
                         yield from _answer_is_kept(findings, name, record.user, event)
-                    # What came too early may come in time when it is sent again.
+                    early.setdefault(key, tries[key] - 1)
                     refused.discard(key)
-                case Refused(key, _, retryable=False):
+                case Refused(key, _, retryable=False) if key not in early:
                     refused.add(key)
+                case Refused(key, _, retryable=False):
+                    early[key] -= 1
+                    if early[key] < 0:
+                        yield Violation("DIFFERENT ANSWER", f"{key} of {name}: done, and refused")
         for key in sorted(refused):
             # Of two devices that send it, one may come too early and the other in time.
             if (record.user, key) in findings.books.keys and findings.senders[key] == {name}:

@@ -357,6 +357,19 @@ def test_another_answer_to_the_same_key_is_found(case: Case) -> None:
     assert case.names() == ["DIFFERENT ANSWER"]
 
 
+def test_a_command_that_was_done_and_then_refused_is_found(case: Case) -> None:
+    """Unless it had been sent twice before: the one try came too early, and its answer late."""
+    place = find(case.ann, Answered, "agreed")
+    command, refused = case.ann[place - 1], Refused("key 4", "INVALID_STATE", False)
+    case.ann[place:place] = [command]
+    case.ann.append(refused)
+    assert case.names() == []
+    case.ann.append(refused)
+    assert case.names() == ["DIFFERENT ANSWER"]
+    case.ann[place:] = [*case.ann[place + 1 : -2], command, refused]
+    assert case.names() == ["DIFFERENT ANSWER"]
+
+
 def test_a_command_that_was_refused_and_done_is_found(case: Case) -> None:
     """Unless it was sent again, or by two devices: one may come too early, the other in time."""
     place = find(case.ann, Answered, "agreed")
