@@ -4,8 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
+from negotiation_service.domain import settle, timers
 from negotiation_service.entities import Deal
 from negotiation_service.events import Cause, evolve
+from negotiation_service.limits import Limits
 from tests.crash.books import Books, EventRow
 from tests.crash.recording import (
     Commanded,
@@ -18,6 +20,9 @@ from tests.crash.recording import (
     Sent,
     Shown,
 )
+
+# What settles is shown without its further deadlines, so that any durations will do.
+_LIMITS = Limits({})
 
 
 class Violation(NamedTuple):
@@ -99,6 +104,23 @@ def _stages(rows: Sequence[EventRow]) -> list[Stage]:
     return stages
 
 
+def foreseen(stages: Sequence[Stage], reader: str, until: int) -> set[Shown]:
+    """What a reader may have been shown ahead of the events, at times up to `until`.
+
+    A read counts as happened what is due by then. A command that was decided before and is stored
+    after may yet make it happen otherwise.
+    """
+    found = set()
+    for deal, views in stages:
+        for due_at in {one.due_at for one in timers(deal) if one.due_at <= until}:
+            settled = settle(deal, due_at, _LIMITS).deal
+            version = views[reader].version + settled.seq - deal.seq
+            if settled.revealed_at is not None:
+                version = settled.seq
+            found.add(_view(settled, reader, version))
+    return found
+
+
 def _view(deal: Deal, reader: str, version: int) -> Shown:
     mine, theirs = deal.note_of(reader), deal.note_of(deal.peer(reader))
     return Shown(
@@ -135,9 +157,10 @@ class Order:
             case Resumed(complete, asked):
                 # What even that could not bring is looked up, and not told.
                 self._ordered = complete or asked
-                for thing, number in self._early.items():
-                    self._latest[thing] = max(number, self._latest[thing])
-                self._early.clear()
+                if self._ordered:
+                    for thing, number in self._early.items():
+                        self._latest[thing] = max(number, self._latest[thing])
+                    self._early.clear()
 
     def is_behind(self, thing: Hashable, number: int) -> bool:
         """Whether this comes too late."""

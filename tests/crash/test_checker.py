@@ -244,6 +244,12 @@ def test_what_comes_before_a_resume_was_asked_for_may_be_ahead(case: Case) -> No
     assert case.names() == []
     case.bob[2:] = [*early, Connected(resumed=True), alerted(3), alerted(2)]
     assert case.names() == ["OUT OF ORDER"]
+    # That the server has lost its place is no resume either.
+    lost = Resumed(complete=False, asked=False)
+    case.bob[2:] = [*early, lost, Connected(resumed=True), alerted(2), alerted(3)]
+    assert case.names() == []
+    case.bob[2:] = [*early, lost, Resumed(complete=True, asked=True), alerted(2)]
+    assert case.names() == ["OUT OF ORDER"]
 
 
 def test_what_a_device_wrote_may_be_alerted_late(case: Case) -> None:

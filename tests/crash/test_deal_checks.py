@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from negotiation_service.entities import Deal
 from negotiation_service.events import Event as ServiceEvent
 from negotiation_service.events import recipients
 from negotiation_service.history import offer_made, offer_of
+from negotiation_service.limits import HOUR
 from negotiation_service.views import Snapshot
 from service_kit.clock import Position
 from tests.crash.books import Books, EventRow, KeyRow, ServiceRow
@@ -78,9 +80,12 @@ def shown(snapshot: Snapshot) -> Shown:
 
 
 class Case:
-    """Ann and Bob have come to terms, from her proposal to the notes of both, and all is well."""
+    """Ann and Bob have come to terms, from her proposal to the notes of both, and all is well.
 
-    def __init__(self, steps: int = len(STEPS)) -> None:
+    The delivery takes them some hours.
+    """
+
+    def __init__(self, steps: int = len(STEPS), hours: int = 0) -> None:
         self.ann: list[Event] = [Connected(resumed=False)]
         self.bob: list[Event] = [Connected(resumed=False)]
         self.laptop: list[Event] = [Connected(resumed=False)]
@@ -94,6 +99,8 @@ class Case:
         self.story = Story()
         self.happen("ann", SERVICE_CREATED, PROPOSAL, self.story.events)
         for actor, step, op, body in STEPS[:steps]:
+            if step == "deliver":
+                self.story.now += hours * HOUR
             self.happen(actor, op, {"service": S, **body}, self.story.take(step).events)
         # A revision of its own for each command.
         self.clock = Position("epoch", self.revision)
@@ -448,6 +455,23 @@ def test_what_never_was_is_found_in_a_refusal(case: Case) -> None:
     wrong = shown(case.story.show("bob"))._replace(state="agreed")
     case.bob += [Commanded("key", *_revision(1)), Refused("key", "INVALID_STATE", False, wrong)]
     assert case.names() == ["NOT TRUE"]
+
+
+def test_who_looks_a_service_up_may_see_ahead_what_was_due() -> None:
+    """The acceptance came in time, and was stored a moment after somebody read that it had not. But
+    nobody sees what is not due, and nobody is told of it.
+    """
+    for hours, kind, names in (
+        (49, Listed, []),
+        (0, Listed, ["NOT TRUE"]),
+        (49, partial(Updated, "agreed"), ["NOT TRUE"]),
+    ):
+        case = Case(hours=hours)
+        reminded = case.bob[find(case.bob, Updated, "reminder")]
+        assert isinstance(reminded, Updated)
+        lapsed = reminded.shown._replace(version=4, state="closed", offer=None)
+        case.bob.insert(find(case.bob, Updated, "agreed"), kind(lapsed))
+        assert case.names() == names
 
 
 def test_whoever_is_told_of_a_sealed_note_is_found() -> None:
