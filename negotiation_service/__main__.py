@@ -7,16 +7,17 @@ from pathlib import Path
 
 from parley.negotiation.v1 import negotiation_pb2, negotiation_pb2_grpc
 
-from negotiation_service import messaging, translation
+from negotiation_service import messaging, storage, translation
+from negotiation_service.commands import FireTimers
 from negotiation_service.currencies import load_currencies
 from negotiation_service.failures import FAILURES
-from negotiation_service.operations import operation
+from negotiation_service.operations import Answer, operation
 from negotiation_service.servicer import NegotiationServicer
 from negotiation_service.settings import NegotiationSettings
-from negotiation_service.timers import Timers
 from service_kit.background import background
 from service_kit.interceptors import read_credentials
 from service_kit.service import Resources, Service, main
+from service_kit.timers import Schedule, Timers
 
 
 @asynccontextmanager
@@ -25,10 +26,13 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
     settings = resources.settings
     limits = settings.limits(load_currencies())
     carry_out = operation(limits)
+    schedule = Schedule(
+        "timers", storage.find_due, storage.find_next_due, FireTimers, carry_out, _fired
+    )
     timers = Timers(
+        schedule,
         resources.writer,
         resources.readers,
-        carry_out,
         batch=settings.timers_batch,
         max_sleep_seconds=settings.timers_max_sleep_seconds,
         reached=resources.limits.reached,
@@ -45,6 +49,10 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
         background({"timers": timers.run}, resources.registry),
     ):
         yield NegotiationServicer(resources, limits, carry_out, timers, dialled)
+
+
+def _fired(answer: Answer) -> list[tuple[str, int]]:
+    return [(str(event.timer), event.at) for event in answer.events]
 
 
 SERVICE = Service(
