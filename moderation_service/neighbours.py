@@ -1,8 +1,9 @@
-"""The services that this one asks, and what goes on beside the calls because of them and of time."""
+"""The services that this one asks, and what goes on beside the calls for them and for time."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import grpc
@@ -49,9 +50,13 @@ class Neighbours(NamedTuple):
 
 @asynccontextmanager
 async def neighbours(
-    resources: Resources[ModerationSettings], operation: TaskOperation
+    resources: Resources[ModerationSettings],
+    operation: TaskOperation,
+    others: Mapping[str, Work] = MappingProxyType({}),
 ) -> AsyncIterator[Neighbours]:
-    """Dial them, and let what goes on beside the calls go on while the context lasts."""
+    """Dial them, and let what goes on beside the calls, and `others`, go on while the context
+    lasts.
+    """
     settings, reached, registry = resources.settings, resources.limits.reached, resources.registry
 
     def stored(answer: Answer) -> None:
@@ -98,6 +103,7 @@ async def neighbours(
             registry=registry,
         )
         works: dict[str, Work] = {
+            **others,
             "timers": timers.run,
             "expiry": _expiry(resources, operation).run,
             "saga": reconciler.run,
