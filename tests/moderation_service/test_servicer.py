@@ -8,7 +8,7 @@ import grpc
 import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from tests.moderation_service.conftest import Client, later, measure, muted
+from tests.moderation_service.conftest import Client, measure, muted
 
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
 FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
@@ -119,9 +119,7 @@ async def test_a_ban_leaves_the_reasons_and_the_appeal(client: Client, refused: 
     decided = await client.decide(case.id, measure("BANNED"))
     said = await client.around.say("ann", "bob")
     details = await refused(
-        client.call(
-            "ReportMessage", actor="bob", message_id=said.id, reason=pb.REPORT_REASON_SPAM
-        ),
+        client.call("ReportMessage", actor="bob", message_id=said.id, reason=pb.REPORT_REASON_SPAM),
         PERMISSION_DENIED,
         "SANCTIONED",
     )
@@ -289,16 +287,12 @@ async def test_a_resend_is_answered_as_the_first_time(client: Client, refused: R
     )
 
 
-async def test_a_flood_of_reports_is_stopped(
-    serve: Callable[..., Any], refused: Refused
-) -> None:
+async def test_a_flood_of_reports_is_stopped(serve: Callable[..., Any], refused: Refused) -> None:
     """With the time after which the next is taken; and only so many may wait to be decided."""
     async with serve(reports_limit=2, report_window_hours=1) as client:
         for _ in range(2):
             await client.report()
-        details = await refused(
-            client.report(), grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED"
-        )
+        details = await refused(client.report(), grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")
         assert 3_500 < details["RetryInfo"].retry_delay.seconds <= 3_600
     async with serve(open_reports_limit=2) as client:
         await refused(client.report(), FAILED_PRECONDITION, "TOO_MANY_OPEN_REPORTS")
@@ -364,7 +358,7 @@ async def test_a_person_is_erased(client: Client) -> None:
     assert kept.erased == 0
 
 
-@pytest.mark.parametrize("token", ["!", "aGVsbG8", "MTpcMA", "OTk5OTk5OTk5OTk5OTk5OTk5OTk6eA"])
+@pytest.mark.parametrize("token", ["!", "aGVsbG8", "MToA", "OTk5OTk5OTk5OTk5OTk5OTk5OTk6eA"])
 async def test_forged_tokens_are_refused(client: Client, refused: Refused, token: str) -> None:
     """Whatever they hold."""
     for name in ("ListCases", "ListAppeals", "ListSanctions", "ListDisputes"):
@@ -374,4 +368,3 @@ async def test_forged_tokens_are_refused(client: Client, refused: Refused, token
             "INVALID_ARGUMENT",
             "page_token",
         )
-    assert later(hours=1).seconds
