@@ -1,4 +1,4 @@
-"""The services that this one asks, and what goes on beside the calls because of them and of time."""
+"""The services that this one asks, and what goes on beside the calls because of them and time."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
