@@ -93,7 +93,8 @@ def check_rows(connection: Any, found: Books) -> None:
     assert _all(connection, decisions, "id", "case_id") == sorted(expected.decisions)
     columns = ("id", "case_id", "kind", "conversation_id", "message_id", "is_lifted")
     assert _all(connection, sanctions, *columns) == sorted(expected.sanctions)
-    assert _all(connection, sanctioned, "user_id", "sanction_id") == sorted(expected.sanctioned)
+    columns = ("user_id", "sanction_id", "case_id", "is_lifted")
+    assert _all(connection, sanctioned, *columns) == sorted(expected.sanctioned)
     columns = ("id", "case_id", "by_id", "decided_by", "status", "due_at")
     assert _all(connection, appeals, *columns) == sorted(expected.appeals)
 
@@ -127,7 +128,11 @@ class _Rows:
             (one.id, name, one.kind, one.conversation, one.message, one.lift is not None)
             for one in target.sanctions
         ]
-        self.sanctioned += [(user, one.id) for one in target.sanctions for user in one.users]
+        self.sanctioned += [
+            (user, one.id, name, one.lift is not None)
+            for one in target.sanctions
+            for user in one.users
+        ]
         for one in target.appeals:
             decision = target.decision(one.decision)
             assert decision is not None
