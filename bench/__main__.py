@@ -124,7 +124,7 @@ class _Bench:
 
     def deals(self) -> None:
         pairs = self._arguments.pairs
-        services = ("messaging", "negotiation")
+        services = ("negotiation", "messaging")
         with parley(self._running, self._new_folder(), services=services) as system:
 
             def measure(number: int) -> list[Figure]:
@@ -137,7 +137,7 @@ class _Bench:
 
     def ban(self) -> None:
         sockets, bystanders = self._arguments.ban_sockets, self._arguments.bystanders
-        services = ("messaging", "negotiation", "moderation")
+        services = ("moderation", "negotiation", "messaging")
         with parley(self._running, self._new_folder(), services=services, edges=2) as system:
 
             def measure(number: int) -> list[Figure]:

@@ -168,7 +168,8 @@ def parley(
     edges: int = 1,
     **environment: str,
 ) -> Iterator[System]:
-    """Services that know one another, and edges, as docs/operations.md has them started by hand.
+    """Services that know one another, and edges, as docs/operations.md has them started by hand; in
+    this order, so that who follows another finds it there.
 
     `launcher` is a module that runs them, if not they themselves; `environment` is for all.
     """
