@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
+from typing import NamedTuple
 
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
 
@@ -28,6 +29,13 @@ class Evidence:
     size: int
     at: int
     erased_at: int | None = None
+
+
+class Snapshot(NamedTuple):
+    """A snapshot that was just taken: what a case or dispute refers to, and the content itself."""
+
+    evidence: Evidence
+    content: bytes
 
 
 def write_down(content: Json) -> bytes:
