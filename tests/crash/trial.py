@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain
 from random import Random
@@ -35,6 +35,7 @@ from tests.crash.recording import (
 )
 from tests.crash.talkers import TALKS, Talk, Talker, join_talkers, listen
 from tests.support.killer import Killer, Strike
+from tests.support.postgresql import Postgresql
 from tests.support.system import System
 
 # For everyone to have been told of everything once the last kill is over.
@@ -125,6 +126,15 @@ class Outcome:
             f"{counts[Refused]} packets refused, for the moment, by a sanction, or as too late\n"
             f"{len(self.violations)} violations (seed {self.plan.seed})"
         )
+
+
+def use_postgresql(system: System, server: Postgresql, stack: ExitStack) -> None:
+    """Give each service an empty database there, as long as the stack stands."""
+    names = [stack.enter_context(server.database()) for _ in range(3)]
+    messaging, negotiation, moderation = map(server.url, names)
+    system.messaging_settings["database_url"] = messaging
+    system.negotiation_settings = {"database_url": negotiation}
+    system.moderation_settings = {"database_url": moderation}
 
 
 async def run_trial(
