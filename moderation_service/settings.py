@@ -77,6 +77,11 @@ class ModerationSettings(ServiceSettings):
 
     timers_batch: Count = 500
     timers_max_sleep_seconds: Seconds = 10.0
+    saga_batch: Count = 500
+    # Calls of negotiation at the same time, and the pause between two looks at what is due.
+    saga_calls: Annotated[int, Field(ge=1, le=100)] = 8
+    saga_seconds: Seconds = 10.0
+    expiry_batch: Count = 100
     erasure_batch: Count = 100
     gauges_seconds: Seconds = 15.0
 

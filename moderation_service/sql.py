@@ -3,9 +3,12 @@
 Lists are put together in `listing.py`, for what is looked for is each time something else.
 """
 
-from sqlalchemy import BigInteger, bindparam, delete, func, or_, select, tuple_, update
+from typing import Any
+
+from sqlalchemy import BigInteger, Select, bindparam, delete, func, or_, select, tuple_, update
 
 from moderation_service.dispute_entities import DisputeState
+from moderation_service.entities import AppealStatus
 from moderation_service.tables import (
     appeals,
     audit,
@@ -139,6 +142,22 @@ NEXT_DUE = select(func.min(disputes.c.due_at)).where(
     disputes.c.due_at > bindparam("now", type_=BigInteger)
 )
 
+# --- What operators look at ---------------------------------------------------------------------
+
+WAITING_CASES: Select[Any] = select(
+    func.count(),
+    func.count().filter(cases.c.due_at <= bindparam("now", type_=BigInteger)),
+    func.min(cases.c.due_at),
+).where(~cases.c.is_decided)
+OPEN_APPEALS: Select[Any] = select(
+    func.count(),
+    func.count().filter(appeals.c.due_at <= bindparam("now", type_=BigInteger)),
+    func.min(appeals.c.due_at),
+).where(appeals.c.status == AppealStatus.OPEN)
+DISPUTES_BY_STATE = (
+    select(disputes.c.state, func.count()).where(disputes.c.is_open).group_by(disputes.c.state)
+)
+
 # --- News ---------------------------------------------------------------------------------------
 
 NEWS = {
@@ -229,6 +248,9 @@ HOT_STATEMENTS = {
     "disputes expired": EXPIRED_DISPUTES,
     "cases expired": EXPIRED_CASES,
     "dispute due next": NEXT_DUE,
+    "waiting cases": WAITING_CASES,
+    "open appeals": OPEN_APPEALS,
+    "open disputes by state": DISPUTES_BY_STATE,
     **{f"news, {name}": one for name, one in NEWS.items()},
     "targets of a person": TARGETS_OF,
 }

@@ -8,9 +8,11 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData
 
 from service_kit.clock import add_clock
 from service_kit.database import STORED_BY_KEY, TEXT
+from service_kit.positions import add_positions
 
 metadata = MetaData()
 add_clock(metadata)
+add_positions(metadata)
 
 cases = Table(
     "cases",

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from moderation_service import dispute_translation as disputes
-from moderation_service import entities, views
+from moderation_service import dispute_translation, entities, views
 from moderation_service.audit import AuditEntry
+from moderation_service.dispute_views import DisputeView
 from moderation_service.entities import (
     AppealStatus,
     CaseState,
@@ -17,13 +17,12 @@ from moderation_service.entities import (
     SubjectKind,
     Verdict,
 )
+from moderation_service.erasure import Kept, KeptBecause
 from moderation_service.evidence import Evidence, is_intact
 from moderation_service.reasons import ReportReason, Severity
 from moderation_service.shown import ImposedSanction, PlacedStanding, ReviewedAppeal
 from service_kit.clock import Position
 from service_kit.servicer import timestamp
-
-dispute = disputes.dispute
 
 _SUBJECTS: Mapping[SubjectKind, pb.SubjectKind.ValueType] = {
     one: pb.SubjectKind.Value(f"SUBJECT_KIND_{one.name}") for one in SubjectKind
@@ -52,6 +51,8 @@ _STATES: Mapping[CaseState, pb.CaseState.ValueType] = {
 _SEVERITIES: Mapping[Severity, pb.Severity.ValueType] = {
     one: pb.Severity.Value(f"SEVERITY_{one.name}") for one in Severity
 }
+
+_OF_DISPUTES = frozenset({KeptBecause.DISPUTE_OPEN, KeptBecause.DISPUTE_RECENT})
 
 
 def position(given: Position) -> pb.Position:
@@ -87,7 +88,7 @@ def appeal(given: views.AppealView, *, words: bool = True) -> pb.Appeal:
         text=given.text if words else "",
         status=_APPEAL_STATUSES[given.status],
         create_time=timestamp(given.at),
-        answer=given.answer,
+        answer=given.answer if words else "",
         decide_time=_time(given.decided_at),
     )
 
@@ -184,6 +185,13 @@ def imposed_sanction(given: ImposedSanction) -> pb.Sanction:
     )
 
 
+def dispute(given: DisputeView, contents: Mapping[str, bytes] | None = None) -> pb.Dispute:
+    """Translate a dispute as its reader sees it; see `case`."""
+    translated = dispute_translation.dispute(given)
+    translated.evidence.extend(evidence(one, contents) for one in given.dispute.evidence)
+    return translated
+
+
 def evidence(given: Evidence, contents: Mapping[str, bytes] | None) -> pb.Evidence:
     """Translate evidence, with its content if there are contents."""
     content = (contents or {}).get(given.id)
@@ -213,6 +221,16 @@ def audit_entry(given: AuditEntry) -> pb.AuditEntry:
         digest=given.digest,
         previous_hash=given.previous,
         hash=given.hash,
+    )
+
+
+def kept(target: str, given: Kept) -> pb.EraseUserResponse.Kept:
+    """Translate why a case or dispute is kept, and until when."""
+    return pb.EraseUserResponse.Kept(
+        target_kind="dispute" if given.because in _OF_DISPUTES else "case",
+        target_id=target,
+        reason=given.because,
+        until_time=_time(given.until),
     )
 
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from service_kit.database import STORED_BY_KEY, TEXT
-from service_kit.migrations import make_clock
+from service_kit.migrations import make_clock, make_positions
 
 revision = "0001"
 down_revision: str | None = None
@@ -55,6 +55,7 @@ def _index_where(table: str, name: str, flag: str, *columns: str, holds: bool) -
 def upgrade() -> None:
     """Make the tables, and start the clock in an epoch of its own."""
     make_clock()
+    make_positions()
     _make_cases()
     _make_disputes()
     _make_lookups()
@@ -227,6 +228,7 @@ def downgrade() -> None:
         "parts",
         "disputes",
         "cases",
+        "positions",
         "clock",
     ):
         op.drop_table(table)
