@@ -286,7 +286,7 @@ class ServiceEvent(Struct, frozen=True):
 
 class Message(Struct, frozen=True):
     """With `text`, or of kind "event" with `event`; then `sender` is empty for what time did. A
-    `tombstone` has no text and says why; `edited_at` is when the text was last edited.
+    `tombstone` has neither and says why; `edited_at` is when the text was last edited.
     """
 
     message: str
@@ -298,7 +298,7 @@ class Message(Struct, frozen=True):
     text: str | UnsetType = UNSET
     event: ServiceEvent | UnsetType = UNSET
     edited_at: str | UnsetType = UNSET
-    tombstone: Literal["deleted"] | UnsetType = UNSET
+    tombstone: Literal["deleted", "removed"] | UnsetType = UNSET
 
 
 class PeerPresence(Struct, frozen=True):
@@ -375,14 +375,17 @@ class MsgSeen(Struct, frozen=True):
 
 
 class MsgChanged(Struct, frozen=True):
-    """`text` is the message's own from now on, and absent when it has none any more."""
+    """`text`, or of kind "event" `event`, is the message's own from now on, and absent when it has
+    none any more.
+    """
 
     conversation: str
     message: str
     seq: int
-    change: Literal["edited", "deleted"]
+    change: Literal["edited", "deleted", "removed", "restored"]
     changed_at: str
     text: str | UnsetType = UNSET
+    event: ServiceEvent | UnsetType = UNSET
 
 
 class Typing(Struct, frozen=True):

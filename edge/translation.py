@@ -25,10 +25,15 @@ def optional(value: str) -> str | UnsetType:
     return value or UNSET
 
 
-_TOMBSTONES: Mapping[int, Literal["deleted"]] = {pb.TOMBSTONE_DELETED: "deleted"}
-_CHANGES: Mapping[int, Literal["edited", "deleted"]] = {
+_TOMBSTONES: Mapping[int, Literal["deleted", "removed"]] = {
+    pb.TOMBSTONE_DELETED: "deleted",
+    pb.TOMBSTONE_REMOVED: "removed",
+}
+_CHANGES: Mapping[int, Literal["edited", "deleted", "removed", "restored"]] = {
     pb.MESSAGE_CHANGE_EDITED: "edited",
     pb.MESSAGE_CHANGE_DELETED: "deleted",
+    pb.MESSAGE_CHANGE_REMOVED: "removed",
+    pb.MESSAGE_CHANGE_RESTORED: "restored",
 }
 
 
@@ -43,7 +48,7 @@ def message_payload(message: pb.Message) -> Message:
         kind="event" if is_event else "text",
         text=UNSET if is_event or message.tombstone else message.text,
         created_at=timestamp(message.create_time),
-        event=_service_event(message.event) if is_event else UNSET,
+        event=_service_event(message.event) if message.HasField("event") else UNSET,
         edited_at=timestamp(message.edit_time) if message.HasField("edit_time") else UNSET,
         tombstone=_TOMBSTONES[message.tombstone] if message.tombstone else UNSET,
     )
@@ -52,13 +57,15 @@ def message_payload(message: pb.Message) -> Message:
 def changed_payload(changed: pb.MessageChanged) -> MsgChanged:
     """What became of a message as packets tell of it."""
     message = changed.message
+    is_event = message.kind == pb.MESSAGE_KIND_EVENT
     return MsgChanged(
         conversation=message.conversation_id,
         message=message.id,
         seq=message.seq,
         change=_CHANGES[changed.change],
         changed_at=timestamp(changed.change_time),
-        text=UNSET if message.tombstone else message.text,
+        text=UNSET if is_event or message.tombstone else message.text,
+        event=_service_event(message.event) if message.HasField("event") else UNSET,
     )
 
 
