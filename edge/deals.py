@@ -4,6 +4,7 @@ from msgspec import UNSET
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from edge import payloads
+from edge.payload_fields import Money, Settlement
 from edge.times import timestamp
 
 _STATES = {
@@ -41,8 +42,8 @@ def service_payload(service: pb.Service) -> payloads.Service:
     )
 
 
-def _money(money: pb.Money) -> payloads.Money:
-    return payloads.Money(money.amount_minor, money.currency)
+def _money(money: pb.Money) -> Money:
+    return Money(money.amount_minor, money.currency)
 
 
 def _offer(offer: pb.Offer) -> payloads.Offer:
@@ -76,8 +77,8 @@ def _ending(ending: pb.Ending) -> payloads.Ending:
     return payloads.Ending(ending.cause, timestamp(ending.end_time), ending.by or UNSET)
 
 
-def _settlement(settlement: pb.Settlement) -> payloads.Settlement:
-    return payloads.Settlement(settlement.provider_minor, settlement.client_minor)
+def _settlement(settlement: pb.Settlement) -> Settlement:
+    return Settlement(settlement.provider_minor, settlement.client_minor)
 
 
 def _notes(notes: pb.Notes) -> payloads.Notes:

@@ -6,10 +6,10 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
+from edge.payload_fields import Money
 from edge.payloads import (
     Conversation,
     Message,
-    Money,
     MsgChanged,
     MsgSeen,
     PeerPresence,
