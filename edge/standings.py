@@ -304,7 +304,7 @@ class Standings:
 
     def _take(self, user: str, standing: pb.Standing) -> None:
         """Hold what was read, unless more is known already."""
-        position = Position(standing.position.epoch, standing.position.revision)
+        position = _position(standing.position)
         known = self._here.get(user) or self._away.pop(user, None) or _Known()
         same_clock = known.heard is not None and known.heard.epoch == position.epoch
         if same_clock and not _covers(position, known.heard):
@@ -358,6 +358,10 @@ class Standings:
             self._rereader = None
 
 
+def _position(position: pb.Position) -> Position:
+    return Position(position.epoch, position.revision)
+
+
 def _take_in(known: _Known, event: pb.Event) -> bool:
     """Apply one event. Returns whether it may restrict the user otherwise."""
     match event.WhichOneof("event"):
@@ -368,6 +372,10 @@ def _take_in(known: _Known, event: pb.Event) -> bool:
         case "sanction_lifted":
             return known.sanctions.pop(event.sanction_lifted.sanction.id, None) is not None
         case "standing_changed":
-            known.sanctions = _held(event.standing_changed.standing.sanctions)
+            standing = event.standing_changed.standing
+            known.sanctions = _held(standing.sanctions)
+            if standing.HasField("position"):
+                # One that is told again is as things are now: what is told after it is older.
+                known.read_at = _position(standing.position)
             return True
     return False
