@@ -6,10 +6,9 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from edge import payloads
 from edge.payload_fields import Money, Settlement
 from edge.times import timestamp
+from edge.words import words
 
-_STATES = {
-    number: name.removeprefix("STATE_").lower() for name, number in pb.State.items() if number
-}
+_STATES = words(pb.State, "STATE_")
 
 
 def service_payload(service: pb.Service) -> payloads.Service:
@@ -20,7 +19,7 @@ def service_payload(service: pb.Service) -> payloads.Service:
         provider=service.provider,
         client=service.client,
         title=service.title,
-        state=_STATES[service.state],  # type: ignore[arg-type]  # the names are those of the contract
+        state=_STATES[service.state],
         currency=service.currency,
         exponent=service.exponent,
         notes=_notes(service.notes),

@@ -7,7 +7,6 @@ reported must not reach whom a sanction concerns.
 from collections.abc import Mapping
 from typing import Any
 
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import UNSET, UnsetType
 from parley.moderation.v1 import moderation_pb2 as pb
@@ -15,22 +14,16 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from edge import moderation_payloads as payloads
 from edge.payload_fields import Money, Settlement
 from edge.times import timestamp
+from edge.words import words
 
-
-def _words(enum: Any, prefix: str) -> Mapping[int, Any]:
-    """The values of an enumeration of the contract as packets say them."""
-    wrapper: EnumTypeWrapper = enum
-    return {number: name.removeprefix(prefix).lower() for name, number in wrapper.items() if number}
-
-
-_REPORT_STATUSES = _words(pb.ReportStatus, "REPORT_STATUS_")
-_REPORT_REASONS = _words(pb.ReportReason, "REPORT_REASON_")
-SANCTION_KINDS = _words(pb.SanctionKind, "SANCTION_KIND_")
-_GROUNDS = _words(pb.Ground, "GROUND_")
-_APPEAL_STATUSES = _words(pb.AppealStatus, "APPEAL_STATUS_")
-_DISPUTE_STATES = _words(pb.DisputeState, "DISPUTE_STATE_")
-_DISPUTE_REASONS = _words(pb.DisputeReason, "DISPUTE_REASON_")
-_DISPUTE_OUTCOMES = _words(pb.DisputeOutcome, "DISPUTE_OUTCOME_")
+_REPORT_STATUSES = words(pb.ReportStatus, "REPORT_STATUS_")
+_REPORT_REASONS = words(pb.ReportReason, "REPORT_REASON_")
+SANCTION_KINDS = words(pb.SanctionKind, "SANCTION_KIND_")
+_GROUNDS = words(pb.Ground, "GROUND_")
+_APPEAL_STATUSES = words(pb.AppealStatus, "APPEAL_STATUS_")
+_DISPUTE_STATES = words(pb.DisputeState, "DISPUTE_STATE_")
+_DISPUTE_REASONS = words(pb.DisputeReason, "DISPUTE_REASON_")
+_DISPUTE_OUTCOMES = words(pb.DisputeOutcome, "DISPUTE_OUTCOME_")
 REPORT_REASONS: Mapping[str, Any] = {word: number for number, word in _REPORT_REASONS.items()}
 DISPUTE_REASONS: Mapping[str, Any] = {word: number for number, word in _DISPUTE_REASONS.items()}
 

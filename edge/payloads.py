@@ -293,7 +293,7 @@ class Message(Struct, frozen=True):
     text: str | UnsetType = UNSET
     event: ServiceEvent | UnsetType = UNSET
     edited_at: str | UnsetType = UNSET
-    tombstone: Literal["deleted"] | UnsetType = UNSET
+    tombstone: Literal["deleted", "removed"] | UnsetType = UNSET
 
 
 class PeerPresence(Struct, frozen=True):
@@ -375,7 +375,7 @@ class MsgChanged(Struct, frozen=True):
     conversation: str
     message: str
     seq: int
-    change: Literal["edited", "deleted"]
+    change: Literal["edited", "deleted", "removed", "restored"]
     changed_at: str
     text: str | UnsetType = UNSET
 
