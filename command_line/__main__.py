@@ -85,7 +85,7 @@ def up(
     services and the edge are started as processes and waited for, and started again when they
     die. SIGINT and SIGTERM stop them in order, the edge first, with exit code 0; a
     second Ctrl-C kills them at once. Settings of the parts (PARLEY_EDGE_..., PARLEY_MESSAGING_...,
-    PARLEY_NEGOTIATION_...) are taken from the environment.
+    PARLEY_NEGOTIATION_..., PARLEY_MODERATION_...) are taken from the environment.
 
     \b
     Examples:

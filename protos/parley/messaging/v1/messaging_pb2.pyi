@@ -49,6 +49,8 @@ class _TombstoneEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tombstone.V
     TOMBSTONE_UNSPECIFIED: _Tombstone.ValueType  # 0
     TOMBSTONE_DELETED: _Tombstone.ValueType  # 1
     """By its author, for good."""
+    TOMBSTONE_REMOVED: _Tombstone.ValueType  # 2
+    """By moderation, which may take it back."""
 
 class Tombstone(_Tombstone, metaclass=_TombstoneEnumTypeWrapper):
     """How a message went whose text is shown no more."""
@@ -56,6 +58,8 @@ class Tombstone(_Tombstone, metaclass=_TombstoneEnumTypeWrapper):
 TOMBSTONE_UNSPECIFIED: Tombstone.ValueType  # 0
 TOMBSTONE_DELETED: Tombstone.ValueType  # 1
 """By its author, for good."""
+TOMBSTONE_REMOVED: Tombstone.ValueType  # 2
+"""By moderation, which may take it back."""
 Global___Tombstone: _TypeAlias = Tombstone  # noqa: Y015
 
 class _MessageChange:
@@ -67,12 +71,20 @@ class _MessageChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Message
     MESSAGE_CHANGE_UNSPECIFIED: _MessageChange.ValueType  # 0
     MESSAGE_CHANGE_EDITED: _MessageChange.ValueType  # 1
     MESSAGE_CHANGE_DELETED: _MessageChange.ValueType  # 2
+    MESSAGE_CHANGE_REMOVED: _MessageChange.ValueType  # 3
+    """By moderation: both see a tombstone."""
+    MESSAGE_CHANGE_RESTORED: _MessageChange.ValueType  # 4
+    """The removal is taken back: the message is again what it was."""
 
 class MessageChange(_MessageChange, metaclass=_MessageChangeEnumTypeWrapper): ...
 
 MESSAGE_CHANGE_UNSPECIFIED: MessageChange.ValueType  # 0
 MESSAGE_CHANGE_EDITED: MessageChange.ValueType  # 1
 MESSAGE_CHANGE_DELETED: MessageChange.ValueType  # 2
+MESSAGE_CHANGE_REMOVED: MessageChange.ValueType  # 3
+"""By moderation: both see a tombstone."""
+MESSAGE_CHANGE_RESTORED: MessageChange.ValueType  # 4
+"""The removal is taken back: the message is again what it was."""
 Global___MessageChange: _TypeAlias = MessageChange  # noqa: Y015
 
 @_typing.final
@@ -182,7 +194,7 @@ class Message(_message.Message):
     kind: Global___MessageKind.ValueType
     text: _builtins.str
     tombstone: Global___Tombstone.ValueType
-    """Of a message that is gone: its text is empty, all else is as it was."""
+    """Of a message that is gone: it has neither text nor event, all else is as it was."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -884,6 +896,7 @@ class ListEvidenceRequest(_message.Message):
     CONVERSATION_ID_FIELD_NUMBER: _builtins.int
     BEFORE_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """Exactly one of the two. With message_id: this message, and up to `before` and `after` of its
     conversation around it. With conversation_id: its newest ones, up to `before` of them.
@@ -891,6 +904,8 @@ class ListEvidenceRequest(_message.Message):
     conversation_id: _builtins.str
     before: _builtins.int
     after: _builtins.int
+    actor: _builtins.str
+    """On whose behalf: NOT_FOUND for who takes no part in the conversation. Empty: nobody's."""
     def __init__(
         self,
         *,
@@ -898,10 +913,11 @@ class ListEvidenceRequest(_message.Message):
         conversation_id: _builtins.str = ...,
         before: _builtins.int = ...,
         after: _builtins.int = ...,
+        actor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "conversation_id", b"conversation_id", "message_id", b"message_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "after", b"after", "before", b"before", "conversation_id", b"conversation_id", "message_id", b"message_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -912,18 +928,24 @@ class ListEvidenceResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EVIDENCE_FIELD_NUMBER: _builtins.int
+    PARTICIPANTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def evidence(self) -> _containers.RepeatedCompositeFieldContainer[Global___Evidence]:
         """In the order in which they were written."""
+
+    @_builtins.property
+    def participants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of the conversation, in the order of their ids."""
 
     def __init__(
         self,
         *,
         evidence: _abc.Iterable[Global___Evidence] | None = ...,
+        participants: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "participants", b"participants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
