@@ -10,6 +10,12 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 
+from service_kit.clock import Position
+from service_kit.database import open_engine
+from service_kit.positions import read_followed
+from service_kit.readers import Readers
+from service_kit.sanctions import MODERATION
+
 SECRET = "what-moderation-accepts"
 FAR = 4_102_444_800_000
 """A time in milliseconds UTC that does not come while a test runs."""
@@ -140,3 +146,26 @@ class ScriptedModeration:
 async def _check(context: Any) -> None:
     if ("authorization", f"Bearer {SECRET}") not in context.invocation_metadata():
         await context.abort(grpc.StatusCode.UNAUTHENTICATED, "another credential")
+
+
+class Following:
+    """A service that follows a moderation: what it has heard, as its database says."""
+
+    def __init__(self, database_url: str, moderation: ScriptedModeration) -> None:
+        self._url = database_url
+        self._moderation = moderation
+
+    async def tell(self, *events: pb.Event) -> None:
+        """Something is decided; returns when the service knows of all that was."""
+        if events:
+            self._moderation.tell(*events)
+        known = Position(self._moderation.epoch, len(self._moderation.changes))
+        engine = open_engine(self._url, "reader")
+        readers = Readers(engine, 1)
+        try:
+            async with asyncio.timeout(20):
+                while await readers.run(read_followed, MODERATION) != known:  # noqa: ASYNC110 - nothing tells of it
+                    await asyncio.sleep(0.005)
+        finally:
+            await readers.close()
+            engine.dispose()
