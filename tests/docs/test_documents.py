@@ -10,6 +10,8 @@ from edge.metrics import LIMITS as EDGE_LIMITS
 from edge.settings import Settings as EdgeSettings
 from messaging_service.__main__ import SERVICE as MESSAGING
 from messaging_service.settings import MessagingSettings
+from moderation_service.__main__ import SERVICE as MODERATION
+from moderation_service.settings import ModerationSettings
 from negotiation_service.__main__ import SERVICE as NEGOTIATION
 from negotiation_service.settings import NegotiationSettings
 from service_kit.settings import KIT_LIMITS
@@ -24,7 +26,12 @@ SOURCES = (
     "service_kit",
     "command_line",
 )
-PARTS: tuple[type[BaseSettings], ...] = (EdgeSettings, MessagingSettings, NegotiationSettings)
+PARTS: tuple[type[BaseSettings], ...] = (
+    EdgeSettings,
+    MessagingSettings,
+    NegotiationSettings,
+    ModerationSettings,
+)
 
 
 def prefix(part: type[BaseSettings]) -> str:
@@ -127,10 +134,19 @@ def test_named_metrics_exist() -> None:
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
     sources = "".join(
         path.read_text("utf-8")
-        for part in ("edge", "messaging_service", "negotiation_service", "service_kit")
+        for part in (
+            "edge",
+            "messaging_service",
+            "negotiation_service",
+            "moderation_service",
+            "service_kit",
+        )
         for path in ROOT.glob(f"{part}/*.py")
     )
-    prefixes = "parley_edge|presence|writer|watch|calls?|limit|follower|background|timers|evidence"
+    prefixes = (
+        "parley_edge|presence|writer|watch|calls?|limit|follower|background|timers|evidence"
+        "|moderation|saga"
+    )
     named = re.findall(rf"`((?:{prefixes})_[a-z_]+[a-z])`", text)
     assert named
     for name in named:
@@ -139,6 +155,7 @@ def test_named_metrics_exist() -> None:
         whole = {name, name.removesuffix("_total")}
         short = {one.removeprefix("parley_edge_") for one in whole}
         spellings = {f'"{one}"' for one in whole | short} | {f"}}{one}" for one in short}
+        spellings |= {f'{{name}}_{one.partition("_")[2]}"' for one in whole}
         assert any(spelling in sources for spelling in spellings), name
 
 
@@ -154,6 +171,7 @@ def test_every_limit_of_the_architecture_is_counted() -> None:
         prefix(EdgeSettings): {*EDGE_LIMITS, "packets_burst"},
         prefix(MessagingSettings): {*KIT_LIMITS, *MESSAGING.limits},
         prefix(NegotiationSettings): set(NEGOTIATION.limits),
+        prefix(ModerationSettings): set(MODERATION.limits),
     }
     for start, names in limits.items():
         assert set(re.findall(rf"{start}(\w+)", table)) == {name.upper() for name in names}
