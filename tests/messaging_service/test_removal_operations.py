@@ -73,7 +73,7 @@ def replay(database: Any, user: str, after: Any) -> list[Any]:
 
 def evidence(database: Any, message: str) -> list[str]:
     """Every text that is kept of a message and not shown."""
-    (found,) = database.read(queries.list_evidence, message, "", 0, 0, 10)
+    (found,) = database.read(queries.list_evidence, message, "", 0, 0, 10).evidence
     return [one.text for one in found.versions]
 
 
@@ -103,7 +103,7 @@ def test_a_removed_message_is_a_tombstone_everywhere(database: Any, moderation: 
     side = database.read(queries.get_conversation, "bob", conversation).conversation.side("bob")
     assert side.unread == 2
     assert evidence(database, message) == ["secret"]
-    (found,) = database.read(queries.list_evidence, message, "", 0, 0, 10)
+    (found,) = database.read(queries.list_evidence, message, "", 0, 0, 10).evidence
     assert found.message == gone
 
 
