@@ -43,6 +43,8 @@ class Reason(StrEnum):
     MESSAGE_DELETED = "MESSAGE_DELETED"
     EDIT_TOO_LATE = "EDIT_TOO_LATE"
     TOO_MANY_EDITS = "TOO_MANY_EDITS"
+    MESSAGE_REMOVED = "MESSAGE_REMOVED"
+    SANCTIONED = "SANCTIONED"
     BLOCKED = "BLOCKED"
     TOO_MANY_BLOCKS = "TOO_MANY_BLOCKS"
 
@@ -163,6 +165,13 @@ class Change(StrEnum):
 
     EDITED = "edited"
     DELETED = "deleted"
+    # By moderation, which may take it back.
+    REMOVED = "removed"
+    RESTORED = "restored"
+
+
+TOMBSTONES = frozenset({Change.DELETED, Change.REMOVED})
+"""What leaves a tombstone. The text of a removed message stays in its row, for nobody to see."""
 
 
 class Message(NamedTuple):
@@ -199,6 +208,11 @@ class Message(NamedTuple):
     def suppressed(self) -> bool:
         """Tell whether its author alone is shown it: then it is incoming for nobody."""
         return self.seq not in (self.first_incoming_seq, self.second_incoming_seq)
+
+    @property
+    def was_withheld_last(self) -> bool:
+        """Tell whether nothing has become of it since an edit that is withheld."""
+        return (self.withheld_revision or 0) > (self.changed_revision or 0)
 
     def is_shown_to(self, user: str) -> bool:
         """Tell whether a participant is shown it."""
@@ -296,6 +310,11 @@ def check_mark(actor: str, conversation_id: str, seq: int) -> Refusal | None:
 
 
 # --- Decisions ------------------------------------------------------------------------------
+
+
+def sanctioned(why: str) -> Refusal:
+    """Refuse what moderation does not allow."""
+    return Refusal(Reason.SANCTIONED, why)
 
 
 def decide_opening(openings: Sequence[int], now: int, limits: Limits) -> Refusal | None:

@@ -24,10 +24,10 @@ class MessageChanged(NamedTuple):
 
 
 def message_changed(message: Message, reader: str, origin: str) -> MessageChanged:
-    """Tell `reader` what became of a message."""
+    """Tell `reader` what became of a message last."""
     shown = view(message, reader)
-    if message.withheld_at is not None and reader == message.sender:
-        return MessageChanged(shown, Change.EDITED, message.withheld_at, origin)
+    if reader == message.sender and message.was_withheld_last:
+        return MessageChanged(shown, Change.EDITED, message.withheld_at or 0, origin)
     return MessageChanged(shown, message.change or "", message.changed_at or 0, origin)
 
 

@@ -24,7 +24,12 @@ from messaging_service.events import (
     WatermarkMoved,
     message_changed,
 )
-from messaging_service.message_changes import Version, message_not_found, withheld_version
+from messaging_service.message_changes import (
+    Version,
+    message_not_found,
+    unseen_version,
+    withheld_version,
+)
 from messaging_service.views import MessageView, view
 from service_kit import changes
 from service_kit.changes import ChangePage
@@ -56,7 +61,7 @@ class MessagePage(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """A message, and the texts that it had before.
+    """A message, and the texts that it had before: the last one too, if it is not shown.
 
     Its author alone was ever shown one that is `suppressed`; of another the author may be shown a
     later text, which is `withheld` from the other.
@@ -235,6 +240,9 @@ def list_evidence(
             return conversation
         found = storage.page_before(connection, conversation_id, NEWEST, before)[::-1]
     versions = change_storage.find_versions(connection, [one.id for one in found])
+    for one in found:
+        if unseen := unseen_version(one):
+            versions[one.id].append(unseen)
     return [
         Evidence(view(one), versions[one.id], one.suppressed, withheld_version(one))
         for one in found
@@ -337,11 +345,12 @@ def _changed(
     changed = [
         (one.changed_revision or 0, one)
         for one in storage.changed_messages(connection, *place)
-        # What its author has done to it last comes with what is withheld.
-        if one.withheld_revision is None or one.sender != user
+        if one.sender != user or not one.was_withheld_last
     ]
     changed += [
-        (one.withheld_revision or 0, one) for one in storage.withheld_messages(connection, *place)
+        (one.withheld_revision or 0, one)
+        for one in storage.withheld_messages(connection, *place)
+        if one.was_withheld_last
     ]
     return [
         _Entry(revision, conversation.id, one.seq, 1, message_changed(one, user, ""))

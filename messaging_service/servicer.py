@@ -3,6 +3,7 @@
 # The contract gives the names of the methods, and a context that few of them need.
 # ruff: noqa: N802, ARG002
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ from messaging_service.presence import PresenceKeeper
 from messaging_service.settings import MessagingSettings
 from service_kit.clock import Position
 from service_kit.rules import Refusal, check_user
+from service_kit.sanctions import find_forbidden
 from service_kit.service import Resources
 from service_kit.servicer import accepted, check_batch, page_limit, watch, write_one
 from service_kit.writer import Events, Operation
@@ -222,6 +224,8 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         check_batch("signals", request.signals, self._settings.max_batch)
         ids = tuple({one.conversation_id for one in request.signals})
         known = await self._readers.run(queries.get_conversations, ids)
+        actors = {one.actor for one in request.signals}
+        forbidden = await self._readers.run(find_forbidden, actors, ids, _now())
         results: list[pb.SendTypingResponse.Result] = []
         events: Events = []
         for signal in request.signals:
@@ -230,6 +234,8 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             shown = conversation is not None and conversation.is_shown_to(signal.actor)
             if refusal is None and not shown:
                 refusal = domain.conversation_not_found()
+            if refusal is None and (why := forbidden.why(signal.actor, signal.conversation_id)):
+                refusal = domain.sanctioned(why)
             status = self._failures.status(refusal) if refusal else None
             results.append(pb.SendTypingResponse.Result(status=status))
             # Across a block nothing is told, and whoever types does not learn it.
@@ -321,6 +327,10 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
 
     def _page_limit(self, name: str, asked: int) -> int:
         return page_limit(self._settings, self._limits, name, asked)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _create_message(request: pb.CreateMessageRequest) -> operations.CreateMessage:

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from messaging_service.domain import Change, Message
+from messaging_service.domain import TOMBSTONES, Message
 
 
 class MessageView(NamedTuple):
@@ -28,7 +28,7 @@ def view(message: Message, reader: str = "") -> MessageView:
         # Nearly all of them.
         conversation_id, seq, id_, sender, kind, text, created_at, _, key = message[:9]
         return MessageView(id_, conversation_id, seq, sender, kind, text, created_at, key)
-    gone = message.change == Change.DELETED
+    gone = message.change in TOMBSTONES
     text, edited_at = message.text, message.edited_at
     if message.withheld_text is not None and reader == message.sender:
         text, edited_at = message.withheld_text, message.withheld_at

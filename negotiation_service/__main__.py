@@ -7,21 +7,24 @@ from pathlib import Path
 
 from parley.negotiation.v1 import negotiation_pb2, negotiation_pb2_grpc
 
-from negotiation_service import messaging, translation
+from negotiation_service import messaging, moderation, translation
 from negotiation_service.currencies import load_currencies
 from negotiation_service.failures import FAILURES
 from negotiation_service.operations import operation
 from negotiation_service.servicer import NegotiationServicer
 from negotiation_service.settings import NegotiationSettings
 from negotiation_service.timers import Timers
-from service_kit.background import background
+from service_kit.background import Work, background
+from service_kit.follower import FollowerMetrics
 from service_kit.interceptors import read_credentials
 from service_kit.service import Resources, Service, main
 
 
 @asynccontextmanager
 async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[NegotiationServicer]:
-    """Give what serves the calls; beside it live the timers and the connection to messaging."""
+    """Give what serves the calls; beside it live the timers and the connection to messaging, and
+    moderation is followed.
+    """
     settings = resources.settings
     limits = settings.limits(load_currencies())
     carry_out = operation(limits)
@@ -34,6 +37,10 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
         reached=resources.limits.reached,
         registry=resources.registry,
     )
+    works: dict[str, Work] = {"timers": timers.run}
+    if (target := settings.moderation_target) is not None:
+        metrics = FollowerMetrics(resources.registry)
+        works["moderation"] = moderation.follower(resources, target, metrics).run
     credential = read_credentials(settings.messaging_credential_file)[0]
     async with (
         messaging.dial(
@@ -42,7 +49,7 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
             settings.messaging_timeout_seconds,
             resources.limits.reached,
         ) as dialled,
-        background({"timers": timers.run}, resources.registry),
+        background(works, resources.registry),
     ):
         yield NegotiationServicer(resources, limits, carry_out, timers, dialled)
 

@@ -30,6 +30,7 @@ from negotiation_service.commands import (
     EndNegotiation,
     FireTimers,
     NegotiationOutcome,
+    PartyCommand,
     PlaceHold,
     ResolveHold,
     SubmitNote,
@@ -249,19 +250,26 @@ class Negotiation(RuleBasedStateMachine):
         intent=st.sampled_from(INTENTS),
         price=st.sampled_from(PRICES),
         moment=st.sampled_from(["now", "now", "now", "twice", "later"]),
+        forbidden=st.sampled_from(["", "", "", "", "a sanction"]),
         old=st.booleans(),
     )
-    def act(self, actor: str, intent: str, price: int, moment: str, *, old: bool) -> None:
-        """Someone does something about what they see, or about what they saw last."""
+    def act(
+        self, actor: str, intent: str, price: int, moment: str, forbidden: str, *, old: bool
+    ) -> None:
+        """Someone does something about what they see, or about what they saw last; a sanction may
+        forbid it.
+        """
         shown = self.show(actor if actor in PARTIES else "ann")
         if old and actor in PARTIES:
             shown = self.told[actor]
         elif actor in PARTIES:
             self.told[actor] = shown
-        if moment == "later":
-            self.waiting = [*self.waiting[-5:], CLIENT[intent](shown, actor, price)]
-            return
         command = CLIENT[intent](shown, actor, price)
+        if isinstance(command, PartyCommand):
+            command = replace(command, forbidden=forbidden)
+        if moment == "later":
+            self.waiting = [*self.waiting[-5:], command]
+            return
         self.send(command)
         if moment == "twice":
             self.send(command)
@@ -334,11 +342,14 @@ class Negotiation(RuleBasedStateMachine):
         role=st.sampled_from(Role),
         price=st.sampled_from(PRICES),
         progress=st.sampled_from([0, 0, 0, 1, 1, 2, 3]),
+        forbidden=st.sampled_from(["", "", "", "", "a sanction"]),
     )
-    def create_another(self, actor: str, role: Role, price: int, progress: int) -> None:
+    def create_another(
+        self, actor: str, role: Role, price: int, progress: int, forbidden: str
+    ) -> None:
         """A conversation has one open deal; the next begins when it has ended."""
         self.fire()
-        command = self.begin(actor, role, price, None)
+        command = replace(self.begin(actor, role, price, None), forbidden=forbidden)
         expected = self.model.answer(command)
         result = decide(self.deal, command, self.now, LIMITS)
         reason = str(result.reason) if isinstance(result, Refusal) else None

@@ -5,8 +5,8 @@ from alembic import op
 
 from service_kit.database import STORED_BY_KEY, TEXT
 
-revision = "0005"
-down_revision: str | None = "0004"
+revision = "0006"
+down_revision: str | None = "0005"
 branch_labels: str | None = None
 depends_on: str | None = None
 
