@@ -49,10 +49,10 @@ def list_appeals(
     found = desk.service.pages("ListAppeals", "appeals", status=status, decidable_only=mine)
 
     def row(appeal: Document) -> tuple[object, ...]:
-        due = "due_time" in appeal and appeal.get("status") == "open"
+        due = "due_time" in appeal and appeal["status"] == "open"
         return (
             appeal["id"],
-            distance(appeal["due_time"], desk.now) if due else appeal.get("status"),
+            distance(appeal["due_time"], desk.now) if due else appeal["status"],
             appeal["by"],
             appeal["side"],
             appeal["decided_by"],
@@ -127,7 +127,7 @@ def list_sanctions(
         end = sanction.get("until_time")
         return (
             sanction["id"],
-            sanction.get("kind"),
+            sanction["kind"],
             ", ".join(sanction["users"]) or sanction["conversation_id"],
             lifted or (distance(end, desk.now) if end else "until lifted"),
             sanction["imposed_by"],
@@ -151,7 +151,7 @@ def lift(
     """
     result = desk.service.call("LiftSanction", sanction_id=sanction, reason=reason)
     lifted = result["sanction"]
-    kind = str(lifted.get("kind")).replace("_", " ")
+    kind = str(lifted["kind"]).replace("_", " ")
     concerns = ", ".join(lifted["users"]) or lifted["conversation_id"]
     desk.tell(result, [f"lifted: {kind} of {concerns}"])
 

@@ -8,7 +8,6 @@ from typing import Any
 from command_line.moderation.documents import Document
 from command_line.moderation.moments import at_a_glance, moment
 from command_line.moderation.tables import pairs, quoted, table
-from command_line.screen import printable
 
 LONGEST_LIST = 200
 
@@ -24,7 +23,7 @@ def case_page(case: Document, now: datetime, width: int | None) -> list[str]:
             ("between", " and ".join(case["participants"])),
             ("against", ", ".join(case["accused"])),
             ("state", state_of(case, now)),
-            ("severity", f"{case.get('severity')}, priority {case['priority']}"),
+            ("severity", f"{case['severity']}, priority {case['priority']}"),
             ("due", moment(case.get("due_time"), now)),
             ("opened", moment(case.get("create_time"), now)),
             ("opened again", case["reopenings"] or ""),
@@ -44,7 +43,7 @@ def case_page(case: Document, now: datetime, width: int | None) -> list[str]:
 def state_of(case: Document, now: datetime) -> str:
     """The state, and who works on it until when."""
     if not case["claimed_by"]:
-        return str(case.get("state"))
+        return str(case["state"])
     return f"claimed by {case['claimed_by']} until {moment(case.get('claim_until_time'), now)}"
 
 
@@ -53,8 +52,8 @@ def _reports(case: Document, width: int | None) -> Iterator[str]:
         (
             at_a_glance(one.get("create_time")),
             one["reporter"],
-            one.get("reason"),
-            one.get("status"),
+            one["reason"],
+            one["status"],
             one["reporter_standing"],
         )
         for one in case["reports"]
@@ -103,8 +102,8 @@ def _content(content: str, subject: str) -> Iterator[str]:
 def _message(message: dict[str, Any], subject: str) -> Iterator[str]:
     identifier = message.get("message") or message.get("id")
     mark = "=>" if identifier == subject else "  "
-    sender = printable(str(message["sender"])) or "*"
-    yield f"  {mark} #{message['seq']} {sender} {printable(str(identifier or ''))}".rstrip()
+    sender = str(message["sender"]) or "*"
+    yield f"  {mark} #{message['seq']} {sender} {identifier or ''}".rstrip()
     for version in message.get("versions") or ():
         text = version.get("text", "") if isinstance(version, dict) else version
         yield from quoted(f"(before) {text}", "       ")
@@ -121,7 +120,7 @@ def _tree(value: Any, indent: str) -> Iterator[str]:
     """Names and values, one on a line, those of what is within further in."""
     entries = value.items() if isinstance(value, dict) else enumerate(value, start=1)
     for name, inner in list(entries)[:LONGEST_LIST]:
-        label = printable(str(name))
+        label = str(name)
         if isinstance(inner, dict | list):
             yield f"{indent}{label}:"
             yield from _tree(inner, f"{indent}  ")
@@ -129,14 +128,14 @@ def _tree(value: Any, indent: str) -> Iterator[str]:
             yield f"{indent}{label}:"
             yield from quoted(inner, f"{indent}  ")
         else:
-            yield f"{indent}{label}: {printable(str(inner))}"
+            yield f"{indent}{label}: {inner}"
 
 
 def decision_lines(decision: Document, now: datetime) -> Iterator[str]:
     """A decision with what it imposed, and why."""
-    verdict = str(decision.get("verdict")).replace("_", " ")
+    verdict = str(decision["verdict"]).replace("_", " ")
     yield (
-        f"decision {decision['number']}: {verdict}, by {printable(decision['by'])}, "
+        f"decision {decision['number']}: {verdict}, by {decision['by']}, "
         f"{moment(decision.get('create_time'), now)}"
     )
     yield f"  {decision['id']}"
@@ -149,9 +148,9 @@ def sanction_lines(sanction: Document, now: datetime) -> Iterator[str]:
     """A sanction, its statement of reasons, and how it ended if it did."""
     users = ", ".join(sanction["users"])
     end = moment(sanction.get("until_time"), now)
-    what = str(sanction.get("kind")).replace("_", " ")
+    what = str(sanction["kind"]).replace("_", " ")
     about = sanction["message_id"] or ("" if users else sanction["conversation_id"])
-    yield printable(
+    yield (
         f"  {what}{f' {about}' if about else ''}{f': {users}' if users else ''}"
         f"{f', until {end}' if end else ''}"
     )
@@ -171,18 +170,16 @@ def sanction_lines(sanction: Document, now: datetime) -> Iterator[str]:
 
 def appeal_lines(appeal: Document, now: datetime) -> Iterator[str]:
     """An appeal with its text, and the answer if there is one."""
-    yield printable(
-        f"appeal {appeal['id']}: {appeal.get('status')}, by {appeal['by']} ({appeal['side']})"
-    )
+    yield f"appeal {appeal['id']}: {appeal['status']}, by {appeal['by']} ({appeal['side']})"
     yield from pairs(
         (
             ("against", f"{appeal['decision_id']}, decided by {appeal['decided_by']}"),
-            ("due", moment(appeal.get("due_time"), now) if appeal.get("status") == "open" else ""),
+            ("due", moment(appeal.get("due_time"), now) if appeal["status"] == "open" else ""),
             ("case", appeal["case_id"]),
             ("version", appeal["version"] or ""),
         )
     )
     yield from quoted(appeal["text"])
     if appeal["answer"]:
-        yield printable(f"  answer of {appeal['reviewed_by']}:")
+        yield f"  answer of {appeal['reviewed_by']}:"
         yield from quoted(appeal["answer"])

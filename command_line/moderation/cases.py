@@ -90,13 +90,13 @@ def list_cases(
     )
 
     def row(case: Document) -> tuple[object, ...]:
-        reasons = dict.fromkeys(str(one.get("reason")) for one in case["reports"])
+        reasons = dict.fromkeys(str(one["reason"]) for one in case["reports"])
         return (
             case["id"],
             distance(case["due_time"], desk.now) if "due_time" in case else "",
-            case.get("severity"),
+            case["severity"],
             len(case["reports"]),
-            case["claimed_by"] or case.get("state"),
+            case["claimed_by"] or case["state"],
             ", ".join(reasons),
             ", ".join(case["accused"]),
         )

@@ -91,8 +91,9 @@ class Desk:
             # Escapes all that is not ASCII, so that a terminal is safe from this as well.
             say(json.dumps(answer, indent=2))
         else:
+            # Whatever others wrote, wherever it stands: see `printable`.
             for line in lines:
-                say(line)
+                say(printable(line))
 
     def tell_case(self, case: Document, *more: str) -> None:
         """Shows a case, and what can be said besides."""
@@ -132,8 +133,7 @@ class Desk:
             self.tell({"error": error}, ())
         elif refused.current is not None:
             if refused.version:
-                for line in self._since(refused.version, refused.current["id"]):
-                    say(line)
+                self.tell({}, self._since(refused.version, refused.current["id"]))
             (self.tell_case if refused.kind == "case" else self.tell_dispute)(refused.current)
 
     def _since(self, version: int, target: str) -> Iterator[str]:
@@ -143,7 +143,7 @@ class Desk:
             if one["version"] > version:
                 by = f" by {one['actor']}" if one["actor"] else ""
                 at = at_a_glance(one.get("create_time"))
-                yield printable(f"  {at}  {one['action']} ({one['capacity']}){by}")
+                yield f"  {at}  {one['action']} ({one['capacity']}){by}"
         yield ""
 
     def confirm(self, question: str) -> None:

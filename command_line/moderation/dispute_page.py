@@ -8,7 +8,6 @@ from command_line.moderation.documents import Document
 from command_line.moderation.moments import at_a_glance, moment
 from command_line.moderation.tables import pairs, quoted
 from command_line.money import written_alone
-from command_line.screen import printable
 
 
 def dispute_page(dispute: Document, now: datetime) -> list[str]:
@@ -20,10 +19,10 @@ def dispute_page(dispute: Document, now: datetime) -> list[str]:
             ("conversation", dispute["conversation_id"]),
             ("provider", dispute["provider"]),
             ("client", dispute["client"]),
-            ("opened by", f"{dispute['opened_by']}: {dispute.get('reason')}"),
+            ("opened by", f"{dispute['opened_by']}: {dispute['reason']}"),
             ("price", written_alone(dispute["price"]) if "price" in dispute else ""),
             ("claim", written_alone(dispute["claim"]) if "claim" in dispute else ""),
-            ("state", str(dispute.get("state")).replace("_", " ")),
+            ("state", str(dispute["state"]).replace("_", " ")),
             ("due", moment(dispute.get("due_time"), now)),
             ("not held", dispute["refusal"]),
             ("opened", moment(dispute.get("create_time"), now)),
@@ -31,14 +30,14 @@ def dispute_page(dispute: Document, now: datetime) -> list[str]:
         )
     )
     for statement in dispute["statements"]:
-        who = printable(statement["by"])
+        who = statement["by"]
         lines += ["", f"{who} says, {at_a_glance(statement.get('create_time'))}"]
         lines += quoted(statement["text"])
     for offer in dispute["offers"]:
         at = at_a_glance(offer.get("create_time"))
         lines += [
             "",
-            printable(f"settlement {offer['number']} offered by {offer['by']}, {at}"),
+            f"settlement {offer['number']} offered by {offer['by']}, {at}",
             *_parts(offer["settlement"], dispute),
         ]
     for evidence in dispute["evidence"]:
@@ -51,7 +50,7 @@ def dispute_page(dispute: Document, now: datetime) -> list[str]:
 def _resolution(resolution: Document, dispute: Document, now: datetime) -> Iterator[str]:
     cause = str(resolution["cause"]).replace("_", " ")
     by = f" by {resolution['by']}" if resolution["by"] else ""
-    yield printable(f"outcome: {resolution.get('outcome')}, {cause}{by}")
+    yield f"outcome: {resolution['outcome']}, {cause}{by}"
     if "split" in resolution:
         yield from _parts(resolution["split"], dispute)
     yield from pairs(

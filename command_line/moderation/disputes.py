@@ -58,8 +58,8 @@ def list_disputes(
         return (
             dispute["id"],
             distance(dispute["due_time"], desk.now) if "due_time" in dispute else "",
-            dispute.get("state"),
-            dispute.get("reason"),
+            dispute["state"],
+            dispute["reason"],
             written_alone(dispute["price"]) if "price" in dispute else "",
             f"{dispute['opened_by']} against {_respondent(dispute)}",
         )
@@ -159,7 +159,7 @@ def _respondent(dispute: Document) -> str:
 
 
 def _state(dispute: Document) -> str:
-    return str(dispute.get("state")).replace("_", " ")
+    return str(dispute["state"]).replace("_", " ")
 
 
 def add_to(application: typer.Typer) -> None:

@@ -1,8 +1,9 @@
 """Messages of the contract as plain documents, by one rule for all: what `--json` prints.
 
 Fields have the names of the contract. A word of an enumeration is written without its prefix and in
-small letters (CASE_STATE_OPEN: "open"), times are RFC 3339 in UTC with milliseconds, and numbers
-are numbers. What is absent, or UNSPECIFIED, is left out; all other fields are always there.
+small letters (CASE_STATE_OPEN: "open"; UNSPECIFIED: ""), times are RFC 3339 in UTC with
+milliseconds, and numbers are numbers. A time or a message that is absent is left out; all other
+fields are always there.
 """
 
 import re
@@ -27,8 +28,8 @@ def document(message: Message) -> dict[str, Any]:
             found[field.name] = [_written(field, one) for one in value]
         elif field.message_type is not None and not message.HasField(field.name):
             continue
-        elif (written := _written(field, value)) is not None:
-            found[field.name] = written
+        else:
+            found[field.name] = _written(field, value)
     return found
 
 
@@ -50,7 +51,6 @@ def build(kind: type[MessageType], fields: Document) -> MessageType:
 
 
 def _written(field: Any, value: Any) -> Any:
-    """One value; None for what is unspecified."""
     if isinstance(value, Timestamp):
         # An integer division, for a float would round the milliseconds.
         at = datetime.fromtimestamp(value.seconds, UTC)
@@ -60,7 +60,7 @@ def _written(field: Any, value: Any) -> Any:
     if field.enum_type is None:
         return value
     if value == 0:
-        return None
+        return ""
     known = field.enum_type.values_by_number.get(value)
     # One that is newer than this program is shown by its number.
     name = str(value) if known is None else known.name
