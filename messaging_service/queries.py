@@ -47,6 +47,13 @@ class Evidence(NamedTuple):
     versions: list[Version]
 
 
+class EvidencePage(NamedTuple):
+    """Of one conversation, in ascending seq, and who takes part in it."""
+
+    evidence: list[Evidence]
+    participants: tuple[str, str]
+
+
 def _visible(connection: Connection, actor: str, conversation_id: str) -> Conversation | Refusal:
     """Find a conversation for a participant, or for an internal service without an actor."""
     if not is_identifier(conversation_id):
@@ -160,8 +167,12 @@ def list_evidence(
     before: int,
     after: int,
     most: int,
-) -> list[Evidence] | Refusal:
-    """A message and those around it, or the newest of a conversation, with their earlier texts."""
+    actor: str = "",
+) -> EvidencePage | Refusal:
+    """A message and those around it, or the newest of a conversation, with their earlier texts.
+
+    With an actor it is for a participant alone.
+    """
     for field, count in (("before", before), ("after", after)):
         if count < 0:
             return invalid(field, "is negative")
@@ -173,18 +184,22 @@ def list_evidence(
         message = storage.find_messages(connection, wanted).get(message_id)
         if message is None:
             return message_not_found()
+        conversation = _visible(connection, actor, message.conversation_id)
+        if isinstance(conversation, Refusal):
+            return message_not_found()
         place = (message.conversation_id, message.seq)
         found = storage.page_before(connection, *place, before)[::-1]
         found += (message, *storage.page_after(connection, *place, after))
     else:
         if after:
             return invalid("after", "goes with `message_id` only")
-        conversation = _visible(connection, "", conversation_id)
+        conversation = _visible(connection, actor, conversation_id)
         if isinstance(conversation, Refusal):
             return conversation
         found = storage.page_before(connection, conversation_id, NEWEST, before)[::-1]
     versions = change_storage.find_versions(connection, [one.id for one in found])
-    return [Evidence(view(one), versions[one.id]) for one in found]
+    evidence = [Evidence(view(one), versions[one.id]) for one in found]
+    return EvidencePage(evidence, (conversation.first.user, conversation.second.user))
 
 
 def participants(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str, str]]:

@@ -139,6 +139,7 @@ def test_named_metrics_exist() -> None:
         whole = {name, name.removesuffix("_total")}
         short = {one.removeprefix("parley_edge_") for one in whole}
         spellings = {f'"{one}"' for one in whole | short} | {f"}}{one}" for one in short}
+        spellings |= {f'{{name}}_{one.partition("_")[2]}"' for one in whole}
         assert any(spelling in sources for spelling in spellings), name
 
 
