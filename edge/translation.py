@@ -1,15 +1,15 @@
 """From the messages of the contract to the payloads of packets."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any
 
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
+from edge.payload_fields import Money
 from edge.payloads import (
     Conversation,
     Message,
-    Money,
     MsgChanged,
     MsgSeen,
     PeerPresence,
@@ -18,6 +18,7 @@ from edge.payloads import (
     ServiceEvent,
 )
 from edge.times import timestamp
+from edge.words import words
 
 
 def optional(value: str) -> str | UnsetType:
@@ -25,11 +26,8 @@ def optional(value: str) -> str | UnsetType:
     return value or UNSET
 
 
-_TOMBSTONES: Mapping[int, Literal["deleted"]] = {pb.TOMBSTONE_DELETED: "deleted"}
-_CHANGES: Mapping[int, Literal["edited", "deleted"]] = {
-    pb.MESSAGE_CHANGE_EDITED: "edited",
-    pb.MESSAGE_CHANGE_DELETED: "deleted",
-}
+_TOMBSTONES: Mapping[int, Any] = words(pb.Tombstone, "TOMBSTONE_")
+_CHANGES: Mapping[int, Any] = words(pb.MessageChange, "MESSAGE_CHANGE_")
 
 
 def message_payload(message: pb.Message) -> Message:
@@ -43,7 +41,7 @@ def message_payload(message: pb.Message) -> Message:
         kind="event" if is_event else "text",
         text=UNSET if is_event or message.tombstone else message.text,
         created_at=timestamp(message.create_time),
-        event=_service_event(message.event) if is_event else UNSET,
+        event=_service_event(message.event) if message.HasField("event") else UNSET,
         edited_at=timestamp(message.edit_time) if message.HasField("edit_time") else UNSET,
         tombstone=_TOMBSTONES[message.tombstone] if message.tombstone else UNSET,
     )
@@ -58,7 +56,7 @@ def changed_payload(changed: pb.MessageChanged) -> MsgChanged:
         seq=message.seq,
         change=_CHANGES[changed.change],
         changed_at=timestamp(changed.change_time),
-        text=UNSET if message.tombstone else message.text,
+        text=message.text or UNSET,
     )
 
 

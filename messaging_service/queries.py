@@ -80,6 +80,13 @@ class BlockPage(NamedTuple):
     next_page_token: str
 
 
+class EvidencePage(NamedTuple):
+    """Of one conversation, in ascending seq, and who takes part in it."""
+
+    evidence: list[Evidence]
+    participants: tuple[str, str]
+
+
 def _visible(connection: Connection, actor: str, conversation_id: str) -> Conversation | Refusal:
     """Find a conversation for a participant, or for an internal service without an actor."""
     if not is_identifier(conversation_id):
@@ -216,8 +223,12 @@ def list_evidence(
     before: int,
     after: int,
     most: int,
-) -> list[Evidence] | Refusal:
-    """A message and those around it, or the newest of a conversation, with their earlier texts."""
+    actor: str = "",
+) -> EvidencePage | Refusal:
+    """A message and those around it, or the newest of a conversation, with their earlier texts.
+
+    With an actor it is for a participant alone.
+    """
     for field, count in (("before", before), ("after", after)):
         if count < 0:
             return invalid(field, "is negative")
@@ -227,7 +238,10 @@ def list_evidence(
     if message_id:
         wanted = filter(is_identifier, (message_id,))
         message = storage.find_messages(connection, wanted).get(message_id)
-        if message is None:
+        if message is None or (actor and not message.is_shown_to(actor)):
+            return message_not_found()
+        conversation = _visible(connection, actor, message.conversation_id)
+        if isinstance(conversation, Refusal):
             return message_not_found()
         place = (message.conversation_id, message.seq)
         found = storage.page_before(connection, *place, before)[::-1]
@@ -235,7 +249,7 @@ def list_evidence(
     else:
         if after:
             return invalid("after", "goes with `message_id` only")
-        conversation = _visible(connection, "", conversation_id)
+        conversation = _visible(connection, actor, conversation_id)
         if isinstance(conversation, Refusal):
             return conversation
         found = storage.page_before(connection, conversation_id, NEWEST, before)[::-1]
@@ -243,10 +257,11 @@ def list_evidence(
     for one in found:
         if unseen := unseen_version(one):
             versions[one.id].append(unseen)
-    return [
+    evidence = [
         Evidence(view(one), versions[one.id], one.suppressed, withheld_version(one))
         for one in found
     ]
+    return EvidencePage(evidence, (conversation.first.user, conversation.second.user))
 
 
 def list_blocks(

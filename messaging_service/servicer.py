@@ -194,7 +194,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         self, request: pb.ListEvidenceRequest, context: Context
     ) -> pb.ListEvidenceResponse:
         most = self._page_limit("messages_page", max(request.before, request.after))
-        found = accepted(
+        page = accepted(
             await self._readers.run(
                 queries.list_evidence,
                 request.message_id,
@@ -202,9 +202,12 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
                 request.before,
                 request.after,
                 most,
+                request.actor,
             )
         )
-        return pb.ListEvidenceResponse(evidence=map(translation.evidence, found))
+        return pb.ListEvidenceResponse(
+            evidence=map(translation.evidence, page.evidence), participants=page.participants
+        )
 
     async def MarkRead(self, request: pb.MarkReadRequest, context: Context) -> pb.MarkReadResponse:
         return pb.MarkReadResponse(

@@ -68,6 +68,16 @@ def kept_because(state: Case | Dispute, now: int, limits: Limits) -> Kept | None
     return max(holding, key=lambda one: (one.until is None, one.until or 0), default=None)
 
 
+def expires_at(state: Case | Dispute, now: int, limits: Limits) -> int | None:
+    """Tell when evidence expires unless something happens; None while nobody can say, or if there
+    is none.
+    """
+    if all(one.erased_at is not None for one in state.evidence):
+        return None
+    kept = kept_because(state, now, limits)
+    return now if kept is None else kept.until
+
+
 def _of_case(case: Case, now: int, limits: Limits) -> Iterator[Kept]:
     if case.state is not CaseState.DECIDED:
         yield Kept(KeptBecause.CASE_OPEN, None)

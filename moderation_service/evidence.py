@@ -1,9 +1,11 @@
 """Evidence: what was seen when somebody reported, written down in one way and hashed."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
+from typing import NamedTuple
 
 Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
 
@@ -30,6 +32,13 @@ class Evidence:
     erased_at: int | None = None
 
 
+class Snapshot(NamedTuple):
+    """A snapshot that was just taken: what a case or dispute refers to, and the content itself."""
+
+    evidence: Evidence
+    content: bytes
+
+
 def write_down(content: Json) -> bytes:
     """Give the one way to write a snapshot, so that the same always has the same hash."""
     words = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -44,3 +53,16 @@ def take(evidence: str, kind: EvidenceKind, content: bytes, at: int) -> Evidence
 def is_intact(evidence: Evidence, content: bytes) -> bool:
     """Tell whether this is what was seen then."""
     return sha256(content).hexdigest() == evidence.sha256
+
+
+def author_of(contents: Iterable[bytes], message: str) -> str:
+    """Tell who wrote a message, as snapshots of messages show it; empty if none shows it."""
+    for content in contents:
+        shown = json.loads(content)
+        messages = shown.get("messages") if isinstance(shown, dict) else None
+        # In the snapshot of a deal, words stand in that place.
+        for one in messages if isinstance(messages, list) else ():
+            written = one.get("message", {})
+            if written.get("id") == message:
+                return str(written.get("sender", ""))
+    return ""

@@ -102,6 +102,9 @@ def concerns_participants(case: Case, command: DecideCase, _: int, __: Limits) -
         if one.kind is SanctionKind.CONVERSATION_LOCKED:
             if one.user:
                 return invalid(f"measures[{index}].user", "does not go with a conversation")
+        elif one.user not in case.participants and one.message:
+            # Whose a message is, the evidence says; nobody can say it of one that it does not show.
+            return invalid(f"measures[{index}].message_id", "is in no evidence of the case")
         elif one.user not in case.participants:
             return invalid(f"measures[{index}].user", "is no participant of the conversation")
     return None

@@ -51,6 +51,10 @@ FINAL_REFUSALS = frozenset(
 )
 
 
+# Why a hold is refused that negotiation says was resolved already.
+DECIDED_BEFORE = "DECIDED_OTHERWISE"
+
+
 def due_call(dispute: Dispute) -> PlaceHold | ResolveHold | None:
     """Tell what negotiation has yet to be asked; None while nothing is."""
     if dispute.state is DisputeState.PENDING_HOLD:
@@ -61,11 +65,16 @@ def due_call(dispute: Dispute) -> PlaceHold | ResolveHold | None:
     return None
 
 
-def accepted(call: PlaceHold | ResolveHold, price: int) -> NegotiationAnswer:
-    """Give the command for a call that succeeded; `price` is the agreed one of the service then."""
-    if isinstance(call, PlaceHold):
-        return HoldPlaced(call.dispute, price)
-    return HoldResolved(call.dispute)
+def accepted(call: PlaceHold | ResolveHold, price: int, held_by: str) -> NegotiationAnswer:
+    """Give the command for a call that succeeded: the service has this agreed price then, and is
+    held by this dispute, or none.
+    """
+    if isinstance(call, ResolveHold):
+        return HoldResolved(call.dispute)
+    if held_by != call.dispute:
+        # It was placed and resolved before, of which here nothing is known any more.
+        return HoldRefused(call.dispute, DECIDED_BEFORE)
+    return HoldPlaced(call.dispute, price)
 
 
 def refused(call: PlaceHold | ResolveHold, reason: str) -> NegotiationAnswer | None:
@@ -75,3 +84,18 @@ def refused(call: PlaceHold | ResolveHold, reason: str) -> NegotiationAnswer | N
     if isinstance(call, PlaceHold):
         return HoldRefused(call.dispute, reason)
     return HoldUnresolvable(call.dispute, reason)
+
+
+def release(dispute: Dispute | None, service: str, held_by: str) -> ResolveHold | None:
+    """Give the call that ends a hold behind which no dispute stands; None if one does.
+
+    `dispute` is the one that the hold names, if it is known. One that has ended otherwise than by a
+    refusal had resolved its hold, and one that nobody knows can decide nothing: databases were
+    restored from different moments.
+    """
+    if dispute is None:
+        return ResolveHold(service, held_by, Outcome.RESUME, None)
+    if dispute.state is DisputeState.RESOLVED and dispute.resolution:
+        outcome, split = dispute.resolution.outcome, dispute.resolution.split
+        return ResolveHold(service, held_by, outcome, split)
+    return None

@@ -3,21 +3,26 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
+from parley.messaging.v1.messaging_pb2_grpc import MessagingServiceStub
 from parley.negotiation.v1 import negotiation_pb2, negotiation_pb2_grpc
 
-from negotiation_service import messaging, moderation, translation
+from negotiation_service import moderation, storage, translation
+from negotiation_service.commands import FireTimers
 from negotiation_service.currencies import load_currencies
 from negotiation_service.failures import FAILURES
-from negotiation_service.operations import operation
+from negotiation_service.messaging import Messaging
+from negotiation_service.operations import Answer, operation
 from negotiation_service.servicer import NegotiationServicer
 from negotiation_service.settings import NegotiationSettings
-from negotiation_service.timers import Timers
 from service_kit.background import Work, background
+from service_kit.client import dial
 from service_kit.follower import FollowerMetrics
 from service_kit.interceptors import read_credentials
 from service_kit.service import Resources, Service, main
+from service_kit.timers import Schedule, Timers
 
 
 @asynccontextmanager
@@ -28,10 +33,13 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
     settings = resources.settings
     limits = settings.limits(load_currencies())
     carry_out = operation(limits)
+    schedule = Schedule(
+        "timers", storage.find_due, storage.find_next_due, FireTimers, carry_out, _fired
+    )
     timers = Timers(
+        schedule,
         resources.writer,
         resources.readers,
-        carry_out,
         batch=settings.timers_batch,
         max_sleep_seconds=settings.timers_max_sleep_seconds,
         reached=resources.limits.reached,
@@ -43,15 +51,20 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
         works["moderation"] = moderation.follower(resources, target, metrics).run
     credential = read_credentials(settings.messaging_credential_file)[0]
     async with (
-        messaging.dial(
+        dial(
             settings.messaging_target,
+            MessagingServiceStub,
             credential,
             settings.messaging_timeout_seconds,
-            resources.limits.reached,
-        ) as dialled,
+            partial(resources.limits.reached, "messaging_timeout_seconds"),
+        ) as client,
         background(works, resources.registry),
     ):
-        yield NegotiationServicer(resources, limits, carry_out, timers, dialled)
+        yield NegotiationServicer(resources, limits, carry_out, timers, Messaging(client))
+
+
+def _fired(answer: Answer) -> list[tuple[str, int]]:
+    return [(str(event.timer), event.at) for event in answer.events]
 
 
 SERVICE = Service(

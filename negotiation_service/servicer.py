@@ -20,13 +20,13 @@ from negotiation_service.limits import Limits
 from negotiation_service.messaging import Messaging
 from negotiation_service.operations import Answer
 from negotiation_service.settings import NegotiationSettings
-from negotiation_service.timers import Timers
 from service_kit.clock import Position
 from service_kit.failures import Refused
 from service_kit.rules import Refusal
 from service_kit.sanctions import LOCKED
 from service_kit.service import Resources
 from service_kit.servicer import accepted, check_batch, page_limit, watch, write_one
+from service_kit.timers import Timers
 from service_kit.writer import Operation
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -40,7 +40,7 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
         resources: Resources[NegotiationSettings],
         limits: Limits,
         operation: Operation[Command, Answer | Refusal],
-        timers: Timers,
+        timers: Timers[Answer],
         messaging: Messaging,
     ) -> None:
         self._settings = resources.settings

@@ -14,21 +14,16 @@ import grpc
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
+from service_kit.client import CHANNEL_OPTIONS
 from service_kit.clock import Position
 from service_kit.positions import read_followed
 from service_kit.readers import Readers
 from service_kit.writer import StorageUnavailable, WriterOverloaded
 
 _CHANNEL_OPTIONS = (
-    # A dead peer is noticed within seconds even while no call is under way.
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 2_000),
-    ("grpc.keepalive_permit_without_calls", 1),
+    *CHANNEL_OPTIONS,
     # One commit for many may be far more than the 4 MiB of default; the service bounds it.
     ("grpc.max_receive_message_length", 128 * 1024 * 1024),
-    ("grpc.min_reconnect_backoff_ms", 100),
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
 )
 _CHANGES_PAGE = 500
 _FIRST_RETRY_SECONDS = 0.1

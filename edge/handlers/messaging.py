@@ -199,18 +199,20 @@ async def _change_message(
     name: str,
     request: pb.EditMessageRequest | pb.DeleteMessageRequest,
 ) -> None:
-    answer = await _change(session, name, request)
+    answer = await _change(session, re, name, request)
     if isinstance(answer, Error):
         session.fail(re, answer)
     else:
         session.answer(re, Op.MSG_CHANGED, changed_payload(answer.changed))
 
 
-async def _change(session: "Session", name: str, request: Any) -> Any:
+async def _change(session: "Session", re: Request, name: str, request: Any) -> Any:
     """Call an RPC when those of earlier packets are answered, within the time for one."""
     edge, loop = session.edge, asyncio.get_running_loop()
     deadline = loop.time() + edge.settings.call_timeout_seconds
     async with session.changes:
+        if (error := session.forbidden(re)) is not None:
+            return error
         return await edge.messaging.change(name, request, deadline - loop.time())
 
 

@@ -127,10 +127,13 @@ def test_named_metrics_exist() -> None:
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
     sources = "".join(
         path.read_text("utf-8")
-        for part in ("edge", "messaging_service", "negotiation_service", "service_kit")
+        for part in SOURCES
         for path in ROOT.glob(f"{part}/*.py")
     )
-    prefixes = "parley_edge|presence|writer|watch|calls?|limit|follower|background|timers|evidence"
+    prefixes = (
+        "parley_edge|presence|writer|watch|calls?|limit|follower|background|timers|evidence"
+        "|moderation|saga"
+    )
     named = re.findall(rf"`((?:{prefixes})_[a-z_]+[a-z])`", text)
     assert named
     for name in named:
@@ -139,19 +142,20 @@ def test_named_metrics_exist() -> None:
         whole = {name, name.removesuffix("_total")}
         short = {one.removeprefix("parley_edge_") for one in whole}
         spellings = {f'"{one}"' for one in whole | short} | {f"}}{one}" for one in short}
+        spellings |= {f'{{name}}_{one.partition("_")[2]}"' for one in whole}
         assert any(spelling in sources for spelling in spellings), name
 
 
 def test_every_limit_of_the_architecture_is_counted() -> None:
     """Its table names the settings that the metrics are labelled with, each of them, and no more.
 
-    The burst of packets is part of their rate, and counted with it.
+    A burst is part of its rate, and counted with it.
     """
     text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
     _, _, section = text.partition("\n## Limits\n")
     table = section.partition("\n## ")[0]
     limits = {
-        prefix(EdgeSettings): {*EDGE_LIMITS, "packets_burst"},
+        prefix(EdgeSettings): {*EDGE_LIMITS, "packets_burst", "http_requests_burst"},
         prefix(MessagingSettings): {*KIT_LIMITS, *MESSAGING.limits},
         prefix(NegotiationSettings): set(NEGOTIATION.limits),
     }

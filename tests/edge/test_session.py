@@ -65,7 +65,7 @@ async def start(edge: Edge) -> AsyncIterator[Start]:
     async def serve(session: Session, resume: str | None) -> None:
         session.edge.hub.add(session)
         try:
-            await attach(session, resume)
+            await attach(session, resume, 0)
             await session.run()
         finally:
             session.edge.hub.remove(session)

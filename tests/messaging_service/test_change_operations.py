@@ -212,7 +212,9 @@ def test_evidence_keeps_every_text_for_its_time(database: Any) -> None:
     database.change(edited(ids[4], "4b"))
     database.change(edited(ids[4], "4c"))
     database.change(deleted(ids[4]), deleted(ids[5]))
-    found = database.read(queries.list_evidence, ids[4], "", 2, 1, 200)
+    page = database.read(queries.list_evidence, ids[4], "", 2, 1, 200)
+    found = page.evidence
+    assert page.participants == ("alice", "bob")
     assert [one.message.id for one in found] == ids[2:6]
     versions = [(one.text, one.written_at, one.replaced_at) for one in found[2].versions]
     assert versions == [
@@ -223,9 +225,10 @@ def test_evidence_keeps_every_text_for_its_time(database: Any) -> None:
     assert [one.text for one in found[3].versions] == ["5"]
     assert [one.versions for one in found[:2]] == [[], []]
     conversation = stored[0].message.conversation_id
-    newest = database.read(queries.list_evidence, "", conversation, 3, 0, 200)
+    newest = database.read(queries.list_evidence, "", conversation, 3, 0, 200).evidence
     assert [one.message.id for one in newest] == ids[6:]
-    assert len(database.read(queries.list_evidence, "", conversation, 500, 0, 5)) == 5
+    most = database.read(queries.list_evidence, "", conversation, 500, 0, 5)
+    assert len(most.evidence) == 5
 
     def forget(before: int, most: int) -> int:
         return int(database.run(lambda *given: forget_versions(most, *given), before)[0])
@@ -247,8 +250,11 @@ def test_evidence_that_can_not_be_is_refused_by_name(database: Any) -> None:
     (stored,) = database.say(said("alice"))
     place = stored.message
 
-    def ask(message: str, conversation: str, before: int = 0, after: int = 0) -> Any:
-        return database.read(queries.list_evidence, message, conversation, before, after, 10)
+    def ask(
+        message: str, conversation: str, before: int = 0, after: int = 0, actor: str = ""
+    ) -> Any:
+        asked = (message, conversation, before, after, 10, actor)
+        return database.read(queries.list_evidence, *asked)
 
     assert ask("", "").field == "message_id"
     assert ask(place.id, place.conversation_id).field == "message_id"
@@ -258,6 +264,10 @@ def test_evidence_that_can_not_be_is_refused_by_name(database: Any) -> None:
     assert ask("0" * 36, "").reason is Reason.MESSAGE_NOT_FOUND
     assert ask("\0", "").reason is Reason.MESSAGE_NOT_FOUND
     assert ask("", "0" * 36).reason is Reason.CONVERSATION_NOT_FOUND
+    # Nobody learns whether there is what is none of theirs.
+    assert ask(place.id, "", actor="eve") == ask("0" * 36, "", actor="eve")
+    assert ask("", place.conversation_id, actor="eve") == ask("", "0" * 36, actor="eve")
+    assert [len(ask(place.id, "", actor=one).evidence) for one in ("alice", "bob")] == [1, 1]
 
 
 step = st.tuples(
@@ -359,7 +369,7 @@ def test_any_history_of_changes_is_shown_replayed_and_kept(
         for one in shown:
             if one.id in changes:
                 assert changes[one.id].message == one
-    for one in database.read(queries.list_evidence, "", conversation, 200, 0, 200):
+    for one in database.read(queries.list_evidence, "", conversation, 200, 0, 200).evidence:
         kept = [version.text for version in one.versions]
         shown_now = [] if one.message.id in gone else [one.message.text]
         assert kept + shown_now == texts[one.message.id]

@@ -159,6 +159,8 @@ LARGE = 2**63 - 1
          "INVALID_ARGUMENT", "before"),
         ("ListEvidence", pb.ListEvidenceRequest(message_id=HOSTILE), NOT_FOUND,
          "MESSAGE_NOT_FOUND", ""),
+        ("ListEvidence", pb.ListEvidenceRequest(message_id=HOSTILE, actor=HOSTILE), NOT_FOUND,
+         "MESSAGE_NOT_FOUND", ""),
         ("ListEvidence", pb.ListEvidenceRequest(conversation_id=HOSTILE), NOT_FOUND,
          "CONVERSATION_NOT_FOUND", ""),
         ("ListConversations", pb.ListConversationsRequest(), INVALID, "INVALID_ARGUMENT", "actor"),
@@ -355,8 +357,10 @@ async def test_changes_are_answered_told_and_kept(client: Any, refused: Any) -> 
     changes = pb.ListChangesRequest(user="b", after=stream.first.position, until=until)
     (change,) = (await client.call("ListChanges", changes)).changes
     assert [one.message_changed for one in change.events] == [last.changed]
-    asked = pb.ListEvidenceRequest(message_id=stored.id, before=20, after=20)
-    (evidence,) = (await client.call("ListEvidence", asked)).evidence
+    asked = pb.ListEvidenceRequest(message_id=stored.id, before=20, after=20, actor="a")
+    answer = await client.call("ListEvidence", asked)
+    (evidence,), participants = answer.evidence, answer.participants
+    assert participants == ["a", "b"]
     assert evidence.message == last.changed.message
     assert [one.text for one in evidence.versions] == ["one", "two"]
     assert evidence.versions[1].write_time == first.changed.change_time

@@ -286,7 +286,9 @@ class Disputes(RuleBasedStateMachine):
 
     def ask(self, call: Call) -> DisputeCommand | None:
         reason = self.service.answer(call)
-        return refused(call, reason) if reason else accepted(call, self.service.price)
+        if reason:
+            return refused(call, reason)
+        return accepted(call, self.service.price, self.service.hold)
 
     @precondition(lambda self: self.answers)
     @rule(data=st.data())

@@ -32,6 +32,7 @@ from moderation_service.saga import (
     ResolveHold,
     accepted,
     due_call,
+    release,
 )
 from moderation_service.saga import refused as answer_to_refused
 from negotiation_service.refusals import Reason as NegotiationReason
@@ -462,8 +463,31 @@ def test_final_refusals_end_the_wait(reason: str) -> None:
     place, resolve = PlaceHold("s", "d", "bob"), ResolveHold("s", "d", Outcome.RESUME, None)
     assert answer_to_refused(place, reason) == HoldRefused("d", reason)
     assert answer_to_refused(resolve, reason) == HoldUnresolvable("d", reason)
-    assert accepted(place, 5) == HoldPlaced("d", 5)
-    assert accepted(resolve, 5) == HoldResolved("d")
+    assert accepted(place, 5, "d") == HoldPlaced("d", 5)
+    assert accepted(resolve, 5, "") == HoldResolved("d")
+
+
+def test_a_hold_that_was_resolved_before_is_none() -> None:
+    """A call that is repeated after all is over succeeds and holds nothing."""
+    place = PlaceHold("s", "d", "bob")
+    assert accepted(place, 5, "") == HoldRefused("d", "DECIDED_OTHERWISE")
+    assert accepted(place, 5, "another") == HoldRefused("d", "DECIDED_OTHERWISE")
+
+
+@pytest.mark.parametrize("at", WAYS)
+def test_a_hold_is_let_go_where_no_dispute_stands_behind_it(at: DisputeState) -> None:
+    """With the outcome that it had; one that was refused learns that it is held after all."""
+    story = DisputeStory()
+    for one in WAYS[at]:
+        one(story)
+    dispute = story.dispute
+    expected = ResolveHold("service-1", dispute.id, Outcome.RESUME, None)
+    assert release(dispute, "service-1", dispute.id) == (expected if at is RESOLVED else None)
+
+
+def test_a_hold_that_nobody_knows_is_let_go_and_the_service_goes_on() -> None:
+    """As after a backup of this database that is older than the dispute."""
+    assert release(None, "s", "d") == ResolveHold("s", "d", Outcome.RESUME, None)
 
 
 @pytest.mark.parametrize("reason", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "STORAGE_UNAVAILABLE", ""])

@@ -2,44 +2,68 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from sqlalchemy import Connection
 
-from negotiation_service import storage
-from negotiation_service.commands import Command, FireTimers
-from negotiation_service.operations import Answer
 from service_kit.readers import Readers
 from service_kit.rules import Refusal
 from service_kit.writer import Operation, Writer
+
+Outcome = TypeVar("Outcome")
 
 _LONG_AGO = (-1, "")
 _NEVER = 2**63
 
 
-class Timers:
+@dataclass(frozen=True)
+class Schedule(Generic[Outcome]):
+    """What a service has time do.
+
+    `find_due(connection, now, after, count)` gives the first `count` (due at, id) that are due by
+    `now` and come after another one, and `find_next_due` when the next one after `now` is due. Both
+    are in milliseconds UTC, and an id may stand in several. `command` makes the command for an id,
+    which harms nobody when it comes late, early or twice; `fired` tells what an outcome of it says
+    has happened, each with when it was due.
+
+    `name` is what the metrics begin with, and `{name}_batch` the limit that is told when a batch
+    was full.
+    """
+
+    name: str
+    find_due: Callable[[Connection, int, tuple[int, str], int], list[tuple[int, str]]]
+    find_next_due: Callable[[Connection, int], int | None]
+    command: Callable[[str], Any]
+    operation: Operation[Any, Outcome | Refusal]
+    fired: Callable[[Outcome], Iterable[tuple[str, int]]]
+
+
+class Timers(Generic[Outcome]):
     """Fires the timers of one replica as commands like any other.
 
     No timer depends on it: whatever is due has happened before the next command or read. It makes
     it an event at once. Several replicas may do so at the same time, and each due thing happens
-    once. `batch` services are fired in one command; `max_sleep_seconds` is how long a timer that
+    once. `batch` ids are fired in one command; `max_sleep_seconds` is how long a timer that
     another replica has set may go unnoticed. `reached` is told the names of limits.
     """
 
     def __init__(
         self,
+        schedule: Schedule[Outcome],
         writer: Writer,
         readers: Readers,
-        operation: Operation[Command, Answer | Refusal],
         *,
         batch: int = 500,
         max_sleep_seconds: float = 10.0,
         reached: Callable[[str], None] = lambda _limit: None,
         registry: CollectorRegistry | None = None,
     ) -> None:
+        self._schedule = schedule
         self._writer = writer
         self._readers = readers
-        self._operation = operation
         self._batch = batch
         self._max_sleep_seconds = max_sleep_seconds
         self._reached = reached
@@ -47,20 +71,21 @@ class Timers:
         # While it works, anything that comes up has it look again.
         self._sleeps_until = _NEVER
         registry = registry or CollectorRegistry()
+        name = schedule.name
         self._fired = Counter(
-            "timers_fired", "Events that time has caused.", ["timer"], registry=registry
+            f"{name}_fired", "Events that time has caused.", ["timer"], registry=registry
         )
         self._late = Histogram(
-            "timers_late_seconds",
+            f"{name}_late_seconds",
             "From when a timer was due until its event.",
             buckets=(0.1, 0.5, 1, 5, 10, 30, 60, 300, 3600),
             registry=registry,
         )
         self._overdue = Gauge(
-            "timers_due", "Services with a timer due, at the last look.", registry=registry
+            f"{name}_due", "Things with a timer due, at the last look.", registry=registry
         )
         self._failed = Counter(
-            "timers_failed", "Services whose timers failed to fire.", registry=registry
+            f"{name}_failed", "Things whose timers failed to fire.", registry=registry
         )
 
     def expect(self, due_at: int | None) -> None:
@@ -75,38 +100,39 @@ class Timers:
             self._earlier.clear()
             now = _milliseconds()
             await self._fire(now)
-            due_at = await self._readers.run(storage.find_next_due, now)
+            due_at = await self._readers.run(self._schedule.find_next_due, now)
             latest = _milliseconds() + int(self._max_sleep_seconds * 1000)
             self._sleeps_until = latest if due_at is None else min(due_at, latest)
             await self._sleep()
 
     async def _fire(self, now: int) -> None:
-        """Fire what is due by now, each service once: one that fails is tried at the next look."""
+        """Fire what is due by now, each thing once: one that fails is tried at the next look."""
+        schedule = self._schedule
         after = _LONG_AGO
         count = 0
-        while due := await self._readers.run(storage.find_due, now, after, self._batch):
+        while due := await self._readers.run(schedule.find_due, now, after, self._batch):
             after = due[-1]
             if len(due) == self._batch:
-                self._reached("timers_batch")
-            services = dict.fromkeys(service for _, service in due)
-            count += len(services)
+                self._reached(f"{schedule.name}_batch")
+            things = dict.fromkeys(one for _, one in due)
+            count += len(things)
             self._overdue.set(count)
             outcomes = await self._writer.submit(
-                self._operation, [FireTimers(one) for one in services]
+                schedule.operation, [schedule.command(one) for one in things]
             )
             for outcome in outcomes:
                 self._observe(outcome)
         self._overdue.set(count)
 
-    def _observe(self, outcome: Answer | Refusal | Exception) -> None:
-        if not isinstance(outcome, Answer):
-            # The writer has logged why.
+    def _observe(self, outcome: Outcome | Refusal | Exception) -> None:
+        if isinstance(outcome, Refusal | Exception):
+            # The writer has logged why, and time is not refused.
             self._failed.inc()
             return
         now = _milliseconds()
-        for event in outcome.events:
-            self._fired.labels(event.timer).inc()
-            self._late.observe(max(0, now - event.at) / 1000)
+        for timer, due_at in self._schedule.fired(outcome):
+            self._fired.labels(timer).inc()
+            self._late.observe(max(0, now - due_at) / 1000)
 
     async def _sleep(self) -> None:
         seconds = (self._sleeps_until - _milliseconds()) / 1000

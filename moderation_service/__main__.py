@@ -1,0 +1,72 @@
+"""The moderation service: `python -m moderation_service serve|migrate|health`."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from parley.moderation.v1 import moderation_pb2, moderation_pb2_grpc
+
+from moderation_service import event_translation
+from moderation_service.calls import Methods
+from moderation_service.failures import FAILURES
+from moderation_service.gauges import Gauges
+from moderation_service.neighbours import neighbours
+from moderation_service.operations import operation
+from moderation_service.servicer import ModerationServicer
+from moderation_service.settings import ModerationSettings
+from service_kit.service import Resources, Service, main
+
+
+@asynccontextmanager
+async def servicer(resources: Resources[ModerationSettings]) -> AsyncIterator[ModerationServicer]:
+    """Give what serves the calls; beside it live what time does and the links to others."""
+    settings = resources.settings
+    carry_out = operation(settings.limits())
+    gauges = Gauges(resources.readers, resources.registry, settings.gauges_seconds)
+    async with neighbours(resources, carry_out, {"gauges": gauges.run}) as found:
+        yield ModerationServicer(Methods(resources, settings.limits(), carry_out, found))
+
+
+SERVICE = Service(
+    name="moderation",
+    settings=ModerationSettings,
+    contract=moderation_pb2.DESCRIPTOR.services_by_name["ModerationService"],
+    migrations=Path(__file__).parent / "migrations",
+    failures=FAILURES,
+    encode=event_translation.event,
+    encode_for_everything=event_translation.event_of_everything,
+    servicer=servicer,
+    add_servicer=moderation_pb2_grpc.add_ModerationServiceServicer_to_server,
+    limits=(
+        "comment_limit",
+        "statement_limit",
+        "appeal_limit",
+        "facts_limit",
+        "rule_limit",
+        "note_limit",
+        "reports_limit",
+        "unreliable_reports_limit",
+        "open_reports_limit",
+        "measures_limit",
+        "dispute_statements_limit",
+        "dispute_offers_limit",
+        "max_mute_days",
+        "max_suspension_days",
+        "evidence_bytes",
+        "reports_page",
+        "cases_page",
+        "appeals_page",
+        "sanctions_page",
+        "disputes_page",
+        "audit_page",
+        "timers_batch",
+        "saga_batch",
+        "expiry_batch",
+        "messaging_timeout_seconds",
+        "negotiation_timeout_seconds",
+    ),
+)
+
+if __name__ == "__main__":
+    sys.exit(main(SERVICE))

@@ -1,0 +1,69 @@
+"""The one table of refusals: reason to gRPC code. All else about a status is built from it."""
+
+import grpc
+from google.protobuf.message import Message
+
+from moderation_service import translation
+from moderation_service.dispute_views import DisputeView
+from moderation_service.refusals import Reason
+from moderation_service.shown import PlacedStanding
+from moderation_service.views import CaseView
+from service_kit.failures import Failures
+
+_NOT_FOUND = grpc.StatusCode.NOT_FOUND
+_FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
+_PERMISSION_DENIED = grpc.StatusCode.PERMISSION_DENIED
+_UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+
+
+def _pack_current(current: object) -> Message:
+    match current:
+        case CaseView():
+            return translation.case(current)
+        case DisputeView():
+            return translation.dispute(current)
+        case PlacedStanding():
+            return translation.standing(current)
+    raise TypeError(f"not what a refusal of this service carries: {type(current).__name__}")
+
+
+FAILURES = Failures(
+    "moderation.parley",
+    {
+        Reason.ROLE_REQUIRED: _PERMISSION_DENIED,
+        Reason.SANCTIONED: _PERMISSION_DENIED,
+        Reason.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+        Reason.IDEMPOTENCY_KEY_CONFLICT: grpc.StatusCode.ALREADY_EXISTS,
+        Reason.MESSAGING_UNAVAILABLE: _UNAVAILABLE,
+        Reason.NEGOTIATION_UNAVAILABLE: _UNAVAILABLE,
+        Reason.MESSAGE_NOT_FOUND: _NOT_FOUND,
+        Reason.CONVERSATION_NOT_FOUND: _NOT_FOUND,
+        Reason.SERVICE_NOT_FOUND: _NOT_FOUND,
+        Reason.CASE_NOT_FOUND: _NOT_FOUND,
+        Reason.DECISION_NOT_FOUND: _NOT_FOUND,
+        Reason.APPEAL_NOT_FOUND: _NOT_FOUND,
+        Reason.SANCTION_NOT_FOUND: _NOT_FOUND,
+        Reason.DISPUTE_NOT_FOUND: _NOT_FOUND,
+        Reason.STALE_CASE: _FAILED_PRECONDITION,
+        Reason.STALE_DISPUTE: _FAILED_PRECONDITION,
+        Reason.STALE_SETTLEMENT: _FAILED_PRECONDITION,
+        Reason.INVALID_STATE: _FAILED_PRECONDITION,
+        Reason.OPEN_DISPUTE_EXISTS: _FAILED_PRECONDITION,
+        Reason.TOO_MANY_OPEN_REPORTS: _FAILED_PRECONDITION,
+        Reason.TOO_MANY_STATEMENTS: _FAILED_PRECONDITION,
+        Reason.TOO_LATE_TO_APPEAL: _FAILED_PRECONDITION,
+        Reason.NOTHING_TO_APPEAL: _FAILED_PRECONDITION,
+        Reason.ALREADY_REPORTED: _FAILED_PRECONDITION,
+        Reason.ALREADY_APPEALED: _FAILED_PRECONDITION,
+        Reason.CLAIMED_BY_OTHER: _FAILED_PRECONDITION,
+        Reason.NOT_CLAIMED: _FAILED_PRECONDITION,
+        Reason.OWN_MESSAGE: _PERMISSION_DENIED,
+        Reason.INVOLVED: _PERMISSION_DENIED,
+        Reason.SAME_MODERATOR: _PERMISSION_DENIED,
+        Reason.OPENER_ONLY: _PERMISSION_DENIED,
+        Reason.OWN_SETTLEMENT: _PERMISSION_DENIED,
+        # Of EraseUser, whose answer says it: no call ends with it.
+        Reason.KEPT: _FAILED_PRECONDITION,
+    },
+    _pack_current,
+)

@@ -1,0 +1,179 @@
+"""The services that this one asks, and what goes on beside the calls for them and for time."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import grpc
+from parley.messaging.v1.messaging_pb2_grpc import MessagingServiceStub
+from parley.negotiation.v1 import negotiation_pb2
+from parley.negotiation.v1.negotiation_pb2_grpc import NegotiationServiceStub
+from sqlalchemy import Connection
+
+from moderation_service import storage
+from moderation_service.commands import ExpireEvidence, FireTimers
+from moderation_service.dispute_entities import Dispute
+from moderation_service.evidence_taking import Bounds, EvidenceTaker
+from moderation_service.holds import NEGOTIATION, Holds
+from moderation_service.messaging import Messaging
+from moderation_service.negotiation import Negotiation
+from moderation_service.operations import Answer, Task
+from moderation_service.reconciler import Reconciler
+from moderation_service.saga import due_call
+from moderation_service.settings import ModerationSettings
+from service_kit.background import Work, background
+from service_kit.client import Client, dial
+from service_kit.follower import Follower, FollowerMetrics, Source
+from service_kit.interceptors import read_credentials
+from service_kit.rules import Refusal
+from service_kit.service import Resources
+from service_kit.timers import Schedule, Timers
+from service_kit.writer import Operation
+
+TaskOperation = Operation[Task, Answer | Refusal]
+
+# Evidence is kept for months; what is deleted a little later was kept a little longer.
+_EXPIRY_SECONDS = 3_600.0
+
+
+class Neighbours(NamedTuple):
+    """What the methods of the contract need: evidence; a push for a call that a dispute is due; and
+    to tell of each answer that was stored, for time may have to act on it.
+    """
+
+    evidence: EvidenceTaker
+    reconciler: Reconciler
+    stored: Callable[[Answer], None]
+
+
+@asynccontextmanager
+async def neighbours(
+    resources: Resources[ModerationSettings],
+    operation: TaskOperation,
+    others: Mapping[str, Work] = MappingProxyType({}),
+) -> AsyncIterator[Neighbours]:
+    """Dial them, and let what goes on beside the calls, and `others`, go on while the context
+    lasts.
+    """
+    settings, reached, registry = resources.settings, resources.limits.reached, resources.registry
+
+    def stored(answer: Answer) -> None:
+        timers.expect(answer.next_due)
+        if isinstance(answer.target, Dispute) and due_call(answer.target) is not None:
+            reconciler.wake()
+
+    def fired(answer: Answer) -> list[tuple[str, int]]:
+        stored(answer)
+        return [(str(event.cause), event.at) for event in answer.events]
+
+    async with AsyncExitStack() as stack:
+        messaging = Messaging(await stack.enter_async_context(_dial(resources, "messaging")))
+        negotiation: Negotiation | None = None
+        if settings.negotiation_target is not None:
+            client = await stack.enter_async_context(_dial(resources, "negotiation"))
+            negotiation = Negotiation(client)
+        reconciler = Reconciler(
+            resources.writer,
+            resources.readers,
+            operation,
+            negotiation,
+            batch=settings.saga_batch,
+            calls=settings.saga_calls,
+            interval_seconds=settings.saga_seconds,
+            stored=stored,
+            reached=reached,
+            registry=registry,
+        )
+        timers = Timers(
+            Schedule(
+                "timers",
+                storage.find_due,
+                storage.find_next_due,
+                lambda dispute: Task(FireTimers(dispute)),
+                operation,
+                fired,
+            ),
+            resources.writer,
+            resources.readers,
+            batch=settings.timers_batch,
+            max_sleep_seconds=settings.timers_max_sleep_seconds,
+            reached=reached,
+            registry=registry,
+        )
+        works: dict[str, Work] = {
+            **others,
+            "timers": timers.run,
+            "expiry": _expiry(resources, operation).run,
+            "saga": reconciler.run,
+        }
+        if negotiation is not None:
+            holds = Holds(
+                resources.writer, resources.readers, operation, negotiation, stored, registry
+            )
+            works["holds"] = _follower(resources, holds).run
+        bounds = Bounds(settings.evidence_context, settings.evidence_page, settings.evidence_bytes)
+        evidence = EvidenceTaker(messaging, negotiation, bounds, reached)
+        await stack.enter_async_context(background(works, registry))
+        yield Neighbours(evidence, reconciler, stored)
+
+
+_STUBS: dict[str, Callable[[grpc.aio.Channel], Any]] = {
+    "messaging": MessagingServiceStub,
+    "negotiation": NegotiationServiceStub,
+}
+
+
+@asynccontextmanager
+async def _dial(resources: Resources[ModerationSettings], name: str) -> AsyncIterator[Client]:
+    """Dial one of them by the settings that begin with its name."""
+    settings = resources.settings
+    async with dial(
+        getattr(settings, f"{name}_target"),
+        _STUBS[name],
+        read_credentials(getattr(settings, f"{name}_credential_file"))[0],
+        getattr(settings, f"{name}_timeout_seconds"),
+        partial(resources.limits.reached, f"{name}_timeout_seconds"),
+    ) as client:
+        yield client
+
+
+def _expiry(resources: Resources[ModerationSettings], operation: TaskOperation) -> Timers[Answer]:
+    """Make what deletes evidence that nothing says must be kept."""
+
+    def next_expiry(_connection: Connection, _now: int) -> int | None:
+        return None
+
+    return Timers(
+        Schedule(
+            "expiry",
+            storage.find_expired,
+            next_expiry,
+            lambda target: Task(ExpireEvidence(), target),
+            operation,
+            lambda answer: [(str(event.cause), event.at) for event in answer.events],
+        ),
+        resources.writer,
+        resources.readers,
+        batch=resources.settings.expiry_batch,
+        max_sleep_seconds=_EXPIRY_SECONDS,
+        reached=resources.limits.reached,
+        registry=resources.registry,
+    )
+
+
+def _follower(resources: Resources[ModerationSettings], holds: Holds) -> Follower:
+    """Make what follows negotiation. Raises ValueError without its target and credential."""
+    settings = resources.settings
+    if settings.negotiation_target is None or settings.negotiation_credential_file is None:
+        raise ValueError("NEGOTIATION_TARGET and NEGOTIATION_CREDENTIAL_FILE go together")
+    source = Source(
+        NEGOTIATION,
+        settings.negotiation_target,
+        read_credentials(settings.negotiation_credential_file)[0],
+        negotiation_pb2,
+        NegotiationServiceStub,
+    )
+    metrics = FollowerMetrics(resources.registry)
+    return Follower("moderation", source, resources.readers, holds.apply, metrics)

@@ -1,0 +1,126 @@
+"""The settings of the moderation service, from `PARLEY_MODERATION_*` in the environment."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from moderation_service.dispute_entities import Default
+from moderation_service.limits import DAY, HOUR, MINUTE, Limits
+from service_kit.settings import Count, Seconds, ServiceSettings
+
+Address = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
+Minutes = Annotated[float, Field(gt=0, le=525_600)]
+Hours = Annotated[float, Field(gt=0, le=87_600)]
+Days = Annotated[float, Field(gt=0, le=3_650)]
+Times = Annotated[int, Field(ge=0, le=100)]
+
+
+class ModerationSettings(ServiceSettings):
+    """Limits are counts, and characters of texts; each duration names its unit."""
+
+    model_config = SettingsConfigDict(env_prefix="PARLEY_MODERATION_")
+
+    listen: Address = "127.0.0.1:7103"
+
+    messaging_target: Address = "127.0.0.1:7101"
+    # Which messaging accepts; what this service accepts itself stands in `credentials_file`.
+    messaging_credential_file: Path
+    messaging_timeout_seconds: Seconds = 1.0
+    # Without negotiation there are no deals among the evidence, and no disputes.
+    negotiation_target: Address | None = None
+    negotiation_credential_file: Path | None = None
+    negotiation_timeout_seconds: Seconds = 1.0
+
+    comment_limit: Count = 2_000
+    statement_limit: Count = 4_000
+    appeal_limit: Count = 4_000
+    facts_limit: Count = 4_000
+    rule_limit: Count = 200
+    note_limit: Count = 4_000
+    reports_limit: Count = 20
+    unreliable_reports_limit: Count = 3
+    open_reports_limit: Count = 20
+    measures_limit: Count = 10
+    reopenings_limit: Times = 1
+    dispute_statements_limit: Count = 20
+    dispute_offers_limit: Count = 20
+
+    report_window_hours: Hours = 24.0
+    critical_due_hours: Hours = 4.0
+    high_due_hours: Hours = 24.0
+    normal_due_hours: Hours = 72.0
+    low_due_hours: Hours = 168.0
+    lease_minutes: Minutes = 30.0
+    max_mute_days: Days = 90.0
+    max_suspension_days: Days = 365.0
+    appeal_window_days: Days = 183.0
+    appeal_review_days: Days = 7.0
+    statements_hours: Hours = 72.0
+    review_days: Days = 7.0
+    dispute_evidence_days: Days = 183.0
+    # What comes of it when nobody says anything.
+    respondent_silence: Default = Default.REVIEW
+    moderator_silence: Default = Default.RESUME
+
+    evidence_context: Annotated[int, Field(ge=0, le=100)] = 20
+    evidence_page: Annotated[int, Field(ge=1, le=500)] = 100
+    evidence_bytes: Count = 262_144
+
+    reports_page: Count = 100
+    cases_page: Count = 50
+    appeals_page: Count = 100
+    sanctions_page: Count = 100
+    disputes_page: Count = 50
+    audit_page: Count = 500
+
+    timers_batch: Count = 500
+    timers_max_sleep_seconds: Seconds = 10.0
+    saga_batch: Count = 500
+    # Calls of negotiation at the same time, and the pause between two looks at what is due.
+    saga_calls: Annotated[int, Field(ge=1, le=100)] = 8
+    saga_seconds: Seconds = 10.0
+    expiry_batch: Count = 100
+    erasure_batch: Count = 100
+    gauges_seconds: Seconds = 15.0
+
+    @model_validator(mode="after")
+    def _check_pairs(self) -> Self:
+        if (self.negotiation_target is None) != (self.negotiation_credential_file is None):
+            raise ValueError("NEGOTIATION_TARGET and NEGOTIATION_CREDENTIAL_FILE go together")
+        self.limits()
+        return self
+
+    def limits(self) -> Limits:
+        """Give the limits that the rules know."""
+        return Limits(
+            comment=self.comment_limit,
+            statement=self.statement_limit,
+            appeal=self.appeal_limit,
+            facts=self.facts_limit,
+            rule=self.rule_limit,
+            note=self.note_limit,
+            reports=self.reports_limit,
+            unreliable_reports=self.unreliable_reports_limit,
+            report_window=int(self.report_window_hours * HOUR),
+            open_reports=self.open_reports_limit,
+            critical=int(self.critical_due_hours * HOUR),
+            high=int(self.high_due_hours * HOUR),
+            normal=int(self.normal_due_hours * HOUR),
+            low=int(self.low_due_hours * HOUR),
+            lease=int(self.lease_minutes * MINUTE),
+            measures=self.measures_limit,
+            reopenings=self.reopenings_limit,
+            max_mute=int(self.max_mute_days * DAY),
+            max_suspension=int(self.max_suspension_days * DAY),
+            appeal_window=int(self.appeal_window_days * DAY),
+            appeal_review=int(self.appeal_review_days * DAY),
+            dispute_statements=self.dispute_statements_limit,
+            dispute_offers=self.dispute_offers_limit,
+            statements=int(self.statements_hours * HOUR),
+            review=int(self.review_days * DAY),
+            respondent_silence=self.respondent_silence,
+            moderator_silence=self.moderator_silence,
+            dispute_evidence=int(self.dispute_evidence_days * DAY),
+        )

@@ -1,0 +1,155 @@
+"""Messaging and negotiation as they serve, for what moderation asks of them."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from parley.messaging.v1 import messaging_pb2 as words
+from parley.messaging.v1.messaging_pb2_grpc import MessagingServiceStub
+from parley.negotiation.v1 import negotiation_pb2 as deals
+from parley.negotiation.v1.negotiation_pb2_grpc import NegotiationServiceStub
+
+from messaging_service.__main__ import SERVICE as MESSAGING
+from messaging_service.settings import MessagingSettings
+from negotiation_service.__main__ import SERVICE as NEGOTIATION
+from negotiation_service.settings import NegotiationSettings
+from service_kit.client import dial
+from service_kit.service import migrate, running
+
+SECRET = "what-the-neighbours-accept"
+
+
+@dataclass
+class Neighbours:
+    """Both services, and what people do there."""
+
+    folder: Path
+    messaging: str
+    negotiation: str
+    said: Any
+    dealt: Any
+
+    async def say(self, sender: str, to: str, text: str = "hello") -> words.StoredMessage:
+        """Write a message to somebody."""
+        request = words.CreateMessageRequest(actor=sender, to=to, text=text)
+        stored: words.StoredMessage = (await self.said.call("CreateMessage", request)).stored
+        return stored
+
+    async def edit(self, sender: str, message: str, text: str) -> None:
+        """Give a message another text."""
+        request = words.EditMessageRequest(actor=sender, message_id=message, text=text)
+        await self.said.call("EditMessage", request)
+
+    async def delete(self, sender: str, message: str) -> None:
+        """Take a message back."""
+        request = words.DeleteMessageRequest(actor=sender, message_id=message)
+        await self.said.call("DeleteMessage", request)
+
+    async def propose(self, provider: str = "ann", client: str = "bob") -> deals.Service:
+        """Propose a service for 100 euros, in the conversation of the two."""
+        opened = words.CreateConversationRequest(participants=[provider, client])
+        conversation = (await self.said.call("CreateConversation", opened)).conversation.id
+        request = deals.CreateServiceRequest(
+            actor=provider,
+            conversation_id=conversation,
+            role=deals.ROLE_PROVIDER,
+            title="A garden fence",
+            price=deals.Money(amount_minor=10_000, currency="EUR"),
+        )
+        service: deals.Service = (await self.dealt.call("CreateService", request)).service
+        return service
+
+    async def agree(self, provider: str = "ann", client: str = "bob") -> deals.Service:
+        """Agree on a service for 100 euros."""
+        proposed = await self.propose(provider, client)
+        request = deals.EndNegotiationRequest(
+            actor=client,
+            service_id=proposed.id,
+            outcome=deals.NEGOTIATION_OUTCOME_AGREED,
+            offer=proposed.offer.number,
+            price=proposed.offer.price,
+        )
+        service: deals.Service = (await self.dealt.call("EndNegotiation", request)).service
+        return service
+
+    async def look(self, service: str) -> deals.Service:
+        """Give a service as it stands."""
+        request = deals.GetServiceRequest(service_id=service)
+        found: deals.Service = (await self.dealt.call("GetService", request)).service
+        return found
+
+    async def causes(self, service: str) -> list[str]:
+        """Give what happened to a service."""
+        request = deals.ListServiceEventsRequest(service_id=service)
+        page = await self.dealt.call("ListServiceEvents", request)
+        return [one.cause for one in page.events]
+
+
+def messaging_settings(folder: Path, **changes: Any) -> MessagingSettings:
+    """Settings of messaging on a migrated database in a folder."""
+    credentials = folder / "neighbours.key"
+    credentials.write_text(SECRET)
+    made = MessagingSettings(
+        listen="127.0.0.1:0",
+        database_url=f"sqlite:///{folder / 'messaging.sqlite3'}",
+        credentials_file=credentials,
+        grace_seconds=0,
+        **changes,
+    )
+    migrate(MESSAGING, made)
+    return made
+
+
+def negotiation_settings(folder: Path, messaging: str, **changes: Any) -> NegotiationSettings:
+    """Settings of negotiation on a migrated database in a folder."""
+    credentials = folder / "neighbours.key"
+    credentials.write_text(SECRET)
+    made = NegotiationSettings(
+        **{
+            "listen": "127.0.0.1:0",
+            "database_url": f"sqlite:///{folder / 'negotiation.sqlite3'}",
+            "credentials_file": credentials,
+            "messaging_target": messaging,
+            "messaging_credential_file": credentials,
+            "grace_seconds": 0,
+            "watch_progress_seconds": 0.05,
+            **changes,
+        }
+    )
+    migrate(NEGOTIATION, made)
+    return made
+
+
+def serve_negotiation(settings: NegotiationSettings) -> Any:
+    """Serve negotiation while the context lasts; gives the port."""
+    return running(NEGOTIATION, settings)
+
+
+@asynccontextmanager
+async def neighbours(folder: Path, **negotiation: Any) -> AsyncIterator[Neighbours]:
+    """Serve both while the context lasts."""
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(running(MESSAGING, messaging_settings(folder)))
+        messaging = f"127.0.0.1:{port}"
+        settings = negotiation_settings(folder, messaging, **negotiation)
+        target = f"127.0.0.1:{await stack.enter_async_context(serve_negotiation(settings))}"
+        said = await stack.enter_async_context(dial_neighbour(messaging, MessagingServiceStub))
+        dealt = await stack.enter_async_context(dial_neighbour(target, NegotiationServiceStub))
+        yield Neighbours(folder, messaging, target, said, dealt)
+
+
+def dial_neighbour(target: str, stub: Any, timeout_seconds: float = 5.0) -> Any:
+    """Dial one of them."""
+    return dial(target, stub, SECRET, timeout_seconds, lambda: None)
+
+
+async def code_of(awaitable: Any) -> grpc.StatusCode:
+    """Give the code with which a call fails."""
+    try:
+        await awaitable
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
