@@ -111,4 +111,5 @@ def conversation_payload(
         subject=optional(conversation.subject),
         service=service,
         presence=UNSET if shown is None else PeerPresence(shown.online, _last_seen(shown)),
+        blocked=conversation.blocked or UNSET,
     )

@@ -40,6 +40,7 @@ PROTOCOL = [
     (0xE4, "=>", "SERVICE TERMINATED"),
     (0xE5, "=>", "PRICE EDITED"),
     (0xE6, "=>", "NEGOTIATION END"),
+    (0xF9, "<=>", "BLOCK USER"),
     (0xFA, "<=", "SANCTION"),
     (0xFB, "=>", "APPEAL"),
     (0xFC, "=>", "LITIGE STATEMENT"),
