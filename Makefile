@@ -46,7 +46,7 @@ up: $(READY) ## Serve until Ctrl-C (PORT=8080 DATA=.data/parley)
 test: $(READY) ## Run all tests
 	@$(BIN)/python -m pytest -n auto --maxprocesses 8
 
-crash: $(READY) ## Kill parts while people talk and bargain (KILLS=20 DATABASE=sqlite TALKERS=20)
+crash: $(READY) ## Kill parts while people talk, bargain and complain (KILLS=20 DATABASE=sqlite TALKERS=20)
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE) --talkers $(TALKERS)
 
 nightly: $(READY) ## Try the rules of negotiation and moderation out for 100,000 steps each (some minutes)

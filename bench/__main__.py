@@ -13,6 +13,8 @@ with the one beside it: by ratios, milliseconds by differences.
   slow     load beside sockets that never read and get their share of the messages
   deals    deals from a proposal to the notes of both: commands a second, command to answer and to
            what the other is told, CPU a command
+  ban      from a moderator's decision to the closing of the sockets of who is banned, and to the
+           SANCTION of who is muted, at two edges where others are connected
   hops     from place to place, where the time of one message goes
 """
 
@@ -31,7 +33,7 @@ from typing import Any
 
 import uvloop
 
-from bench import alone, deals, hops, idle, load, logins, traced
+from bench import alone, ban, deals, hops, idle, load, logins, traced
 from bench.figures import Figure, table
 from bench.processes import DRIVER_CORE
 from bench.slow_readers import Beside, Second
@@ -122,7 +124,8 @@ class _Bench:
 
     def deals(self) -> None:
         pairs = self._arguments.pairs
-        with parley(self._running, self._new_folder(), deals=True) as system:
+        services = ("negotiation", "messaging")
+        with parley(self._running, self._new_folder(), services=services) as system:
 
             def measure(number: int) -> list[Figure]:
                 return self._run(
@@ -131,6 +134,25 @@ class _Bench:
 
             title = f"deals: {pairs} pairs, each one deal after the other"
             self._report(title, {"parley": measure})
+
+    def ban(self) -> None:
+        sockets, bystanders = self._arguments.ban_sockets, self._arguments.bystanders
+        services = ("moderation", "negotiation", "messaging")
+        with parley(self._running, self._new_folder(), services=services, edges=2) as system:
+
+            def measure(number: int) -> list[Figure]:
+                return self._run(
+                    ban.measure(
+                        system,
+                        f"r{number}",
+                        sockets=sockets,
+                        bystanders=bystanders,
+                        seconds=self._seconds,
+                    )
+                )
+
+            title = f"ban: two edges, at each {sockets} sockets of who is sanctioned"
+            self._report(f"{title}, {bystanders} idle ones", {"parley": measure})
 
     def hops(self) -> None:
         def measure(number: int) -> list[Figure]:
@@ -190,6 +212,7 @@ _MEASUREMENTS: dict[str, Callable[[_Bench], None]] = {
     "idle": _Bench.idle,
     "slow": _Bench.slow,
     "deals": _Bench.deals,
+    "ban": _Bench.ban,
     "hops": _Bench.hops,
 }
 _KINDS = ("sqlite", "postgresql")
@@ -240,6 +263,8 @@ def _parse() -> argparse.Namespace:
     option("--sockets", 2000, "idle: sockets")
     option("--idle-seconds", 10, "idle: seconds of a round, once all are open", float)
     option("--slow-sockets", 20, "slow: sockets that never read")
+    option("--ban-sockets", 3, "ban: sockets at each edge of who is sanctioned")
+    option("--bystanders", 200, "ban: idle sockets of others")
     return parser.parse_args()
 
 

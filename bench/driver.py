@@ -26,10 +26,11 @@ class _Packet(msgspec.Struct):
 
 
 class Status(msgspec.Struct):
-    """What a STATUS MSG says: "stored" or "delivered", and where."""
+    """What a STATUS MSG says: "stored" or "delivered", where, and which message."""
 
     status: str
     conversation: str = ""
+    message: str = ""
 
 
 class _Event(msgspec.Struct):
@@ -65,6 +66,9 @@ _encode = msgspec.json.encode
 class Person(WSListener):
     """One socket. It answers PING; what else comes is for classes that derive from it."""
 
+    # Which of the system's edges it connects to.
+    edge = 0
+
     def __init__(self, user: str) -> None:
         self.user = user
         self.crowd: Crowd
@@ -83,6 +87,8 @@ class Person(WSListener):
             self.crowd.fail(f"{self.user} was disconnected: {transport.close_handshake}")
 
     def on_ws_frame(self, _transport: WSTransport, frame: WSFrame) -> None:
+        if frame.msg_type == WSMsgType.CLOSE:
+            self.on_close(frame.get_close_code().value)
         if frame.msg_type != WSMsgType.TEXT:
             return
         packet = _decode(frame.get_payload_as_bytes())
@@ -98,6 +104,8 @@ class Person(WSListener):
             case 0xE0:
                 update = _decode_update(packet.d)
                 self.on_update(packet.re, update.cause, update.service.service)
+            case 0xFA:
+                self.on_sanction()
             case 0x01:
                 self.confirm(packet.cur)
             case 0x03:
@@ -116,6 +124,12 @@ class Person(WSListener):
 
     def on_update(self, re: int | None, cause: str, service: str) -> None:
         """UPDATE CONVERSATION DATAS, as the answer to a packet or pushed."""
+
+    def on_sanction(self) -> None:
+        """SANCTION."""
+
+    def on_close(self, code: int) -> None:
+        """The server closes the socket."""
 
     def confirm(self, cursor: str | None) -> None:
         """Send PONG: everything up to the cursor has arrived."""
@@ -198,7 +212,7 @@ class Crowd:
         headers = {"Authorization": f"Bearer {self.system.token(person.user)}"}
         await ws_connect(
             lambda: person,
-            self.system.url,
+            self.system.urls[person.edge],
             extra_headers=headers,
             websocket_handshake_timeout=_GREETED_WITHIN_SECONDS,
             **options,

@@ -71,7 +71,7 @@ class _Filler(Person):
 
 def _closed_as_slow(system: System) -> float:
     """How many sockets the edge has closed with 4101 until now."""
-    url = system.url.replace("ws://", "http://").removesuffix("/ws") + "/metrics"
+    url = system.urls[0].replace("ws://", "http://").removesuffix("/ws") + "/metrics"
     with urllib.request.urlopen(url) as response:  # noqa: S310 - our own address
         text = response.read().decode()
     found = re.search(r'^parley_edge_closes_total\{code="4101"\} (\S+)', text, re.MULTILINE)

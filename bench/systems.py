@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -56,14 +56,17 @@ class Database(NamedTuple):
 
 
 class System(NamedTuple):
-    """A system that is ready: its socket, the key of its tokens, its processes by name."""
+    """A system that is ready: its sockets, the key of its tokens, its processes by name."""
 
     name: str
-    url: str
+    urls: tuple[str, ...]
     key: str
     processes: dict[str, int]
     # Whether an author is told that a message has been delivered.
     tells_delivered: bool = False
+    # Where its services listen, and the credential that they accept.
+    targets: Mapping[str, str] = MappingProxyType({})
+    credential: str = ""
 
     def token(self, user: str) -> str:
         claims = {"sub": user, "exp": int(time.time()) + 3600}
@@ -117,15 +120,14 @@ def _end_of_log(part: Part) -> str:
     return "\n".join(part.read_log().splitlines()[-20:])
 
 
-def _wait_ready(url: str, part: Part, *, deals: bool = False) -> None:
-    """Wait until this address says that all is ready, for `deals` also of negotiation."""
+def _wait_ready(url: str, part: Part, services: Iterable[str] = ()) -> None:
+    """Wait until this address says that all is ready, these services among it."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
         try:
             with urllib.request.urlopen(url) as response:  # noqa: S310 - our own address
-                if response.status == HTTPStatus.OK and (
-                    not deals or json.load(response)["negotiation"]
-                ):
+                state = json.load(response) if services else {}
+                if response.status == HTTPStatus.OK and all(state[name] for name in services):
                     return
         except OSError:
             # Not yet: it does not listen, or it says that it is not ready.
@@ -162,58 +164,57 @@ def parley(
     folder: Path,
     launcher: Sequence[str] = (),
     *,
-    deals: bool = False,
+    services: Sequence[str] = ("messaging",),
+    edges: int = 1,
     **environment: str,
 ) -> Iterator[System]:
-    """One messaging service and one edge, as docs/operations.md has them started by hand; for
-    `deals` a negotiation service as well.
+    """Services that know one another, and edges, as docs/operations.md has them started by hand; in
+    this order, so that who follows another finds it there.
 
     `launcher` is a module that runs them, if not they themselves; `environment` is for all.
     """
-    key, credential = secrets.token_urlsafe(32), str(folder / "service.key")
-    Path(credential).write_text(secrets.token_urlsafe(32))
+    key, credential = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+    credential_file = str(folder / "service.key")
+    Path(credential_file).write_text(credential)
     (folder / "token.key").write_text(key)
-    messaging, negotiation = (f"127.0.0.1:{free_port()}" for _ in range(2))
-    port = free_port()
-    edge_settings = {
-        "PARLEY_EDGE_PORT": str(port),
-        "PARLEY_EDGE_MESSAGING_TARGET": messaging,
-        "PARLEY_EDGE_CREDENTIAL_FILE": credential,
-        "PARLEY_EDGE_TOKEN_SECRET_FILE": str(folder / "token.key"),
-        **_NO_PACKET_LIMIT,
-        **environment,
-    }
-    messaging_settings = {
-        "PARLEY_MESSAGING_LISTEN": messaging,
-        "PARLEY_MESSAGING_CREDENTIALS_FILE": credential,
-        **environment,
-    }
-    negotiation_settings = {
-        "PARLEY_NEGOTIATION_LISTEN": negotiation,
-        "PARLEY_NEGOTIATION_CREDENTIALS_FILE": credential,
-        "PARLEY_NEGOTIATION_MESSAGING_TARGET": messaging,
-        "PARLEY_NEGOTIATION_MESSAGING_CREDENTIAL_FILE": credential,
-        **environment,
-    }
-    if deals:
-        edge_settings["PARLEY_EDGE_NEGOTIATION_TARGET"] = negotiation
-        messaging_settings["PARLEY_MESSAGING_NEGOTIATION_TARGET"] = negotiation
-        messaging_settings["PARLEY_MESSAGING_NEGOTIATION_CREDENTIAL_FILE"] = credential
+    targets = {name: f"127.0.0.1:{free_port()}" for name in services}
+    processes: dict[str, int] = {}
+    urls: list[str] = []
     with ExitStack() as stack:
         with on_core(SERVER_CORE):
-            processes = {}
-            if deals:
-                processes["negotiation"] = stack.enter_context(
-                    _service(running, folder / "negotiation", "negotiation", negotiation_settings)
+            for name in services:
+                settings = {"LISTEN": targets[name], "CREDENTIALS_FILE": credential_file}
+                for other in targets.keys() - {name}:
+                    settings[f"{other.upper()}_TARGET"] = targets[other]
+                    settings[f"{other.upper()}_CREDENTIAL_FILE"] = credential_file
+                told = {f"PARLEY_{name.upper()}_{one}": value for one, value in settings.items()}
+                processes[name] = stack.enter_context(
+                    _service(running, folder / name, name, {**told, **environment}, launcher)
                 )
-            processes["messaging"] = stack.enter_context(
-                _service(running, folder / "messaging", "messaging", messaging_settings, launcher)
-            )
-            edge = Part("edge", [*launcher, "edge"], edge_settings, folder / "edge.log")
-            processes["edge"] = stack.enter_context(_started(edge))
-        _wait_ready(f"http://127.0.0.1:{port}/readyz", edge, deals=deals)
-        url = f"ws://127.0.0.1:{port}/ws"
-        yield System("parley", url, key, {**processes, **running.processes}, tells_delivered=True)
+            for number in range(1, edges + 1):
+                name = "edge" if edges == 1 else f"edge {number}"
+                port = free_port()
+                settings = {
+                    "PARLEY_EDGE_PORT": str(port),
+                    **{f"PARLEY_EDGE_{one.upper()}_TARGET": at for one, at in targets.items()},
+                    "PARLEY_EDGE_CREDENTIAL_FILE": credential_file,
+                    "PARLEY_EDGE_TOKEN_SECRET_FILE": str(folder / "token.key"),
+                    **_NO_PACKET_LIMIT,
+                    **environment,
+                }
+                edge = Part(name, [*launcher, "edge"], settings, folder / f"{name}.log")
+                processes[name] = stack.enter_context(_started(edge))
+                _wait_ready(f"http://127.0.0.1:{port}/readyz", edge, services)
+                urls.append(f"ws://127.0.0.1:{port}/ws")
+        yield System(
+            "parley",
+            tuple(urls),
+            key,
+            {**processes, **running.processes},
+            tells_delivered=True,
+            targets=targets,
+            credential=credential,
+        )
 
 
 @contextmanager
@@ -233,5 +234,5 @@ def baseline(running: Database, folder: Path) -> Iterator[System]:
             processes = {"baseline": stack.enter_context(_started(part))}
         _wait_ready(f"http://127.0.0.1:{port}/healthz", part)
         yield System(
-            "baseline", f"ws://127.0.0.1:{port}/ws", key, {**processes, **running.processes}
+            "baseline", (f"ws://127.0.0.1:{port}/ws",), key, {**processes, **running.processes}
         )

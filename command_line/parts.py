@@ -11,8 +11,9 @@ from command_line.keeper import Part
 from command_line.probes import grpc_is_healthy, http_is_ready
 
 SERVICES: Mapping[str, tuple[str, ...]] = {
-    "messaging": ("negotiation",),
-    "negotiation": ("messaging",),
+    "messaging": ("negotiation", "moderation"),
+    "negotiation": ("messaging", "moderation"),
+    "moderation": ("messaging", "negotiation"),
 }
 """Each service with those that it calls, in the order in which they start. None waits for another
 to be there, for they call one another. The name of a service is that of its module,

@@ -12,6 +12,8 @@ import ast
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import inspect
@@ -88,6 +90,24 @@ PACKETS: Mapping[Op, str] = {
     " agreed, an amendment. Refused as STALE_OFFER unless `base_offer` is the live offer.",
     Op.NEGOTIATION_END: "Accepts, declines or withdraws the live offer, or a proposed amendment."
     " Who accepts names number and price; refused as STALE_OFFER if they are not the live ones.",
+    Op.LITIGE_CREATED: "Opens a dispute about a service, which negotiation is asked to hold; see"
+    " [Disputes](#disputes). Answered by UPDATE CONVERSATION DATAS with `dispute`.",
+    Op.BLOCK_USER: "Blocks another user, or no longer; see [Blocks](#blocks). Repeated it changes"
+    " nothing. Answered by the same packet, which the user's other sockets are pushed as well."
+    " Nobody else is told.",
+    Op.SANCTION: "Something restricts this user, or with `lifted` no longer does; see"
+    " [Sanctions](#sanctions). Also comes after HELLO, for each that stands.",
+    Op.APPEAL: "Asks another moderator to look at a decision again. Answered by REPORT STATUS with"
+    " `appeal`.",
+    Op.LITIGE_STATEMENT: "States one's case in a dispute; proposes a settlement, accepts the newest"
+    " by its number and amounts, or withdraws the dispute that one has opened. Answered by UPDATE"
+    " CONVERSATION DATAS with `dispute`.",
+    Op.REPORT_STATUS: "Where one's own report stands, or with `appeal` alone one's own appeal. The"
+    " answer to the packets that make them, and pushed when the status changes.",
+    Op.REPORT_CONVERSATIONS: "Reports a conversation of this user. Nobody else in it learns of"
+    " that. Answered by REPORT STATUS.",
+    Op.REPORT_MSG: "Reports a message of a conversation of this user. Nobody else in it learns of"
+    " that. Answered by REPORT STATUS.",
 }
 
 ERRORS: Mapping[str, str] = {
@@ -95,10 +115,11 @@ ERRORS: Mapping[str, str] = {
     "UNKNOWN_OPCODE": "No client sends a packet of this number.",
     "INVALID_ARGUMENT": "A field is missing or wrong; `fields` says which.",
     "INVALID_STATE": "Not now: a resume is under way already, or the service or the message stands"
-    " otherwise: `current` shows how a service does, and `reason` may say more.",
+    " otherwise: `current` shows how a service or a dispute does, and `reason` may say more.",
     "STALE_OFFER": "What the packet names is not the live offer; `current` shows what is.",
     "PERMISSION_DENIED": "This user may not do this; `reason` may say why, and `current` how the"
     " service stands.",
+    "SANCTIONED": "A sanction does not allow this; `current` says which, why, and until when.",
     "NOT_FOUND": "It does not exist, or this user may not see it.",
     "CONFLICT": "The idempotency key was used before, for something else.",
     "RATE_LIMITED": "Too often; send it again after `retry_after_ms`.",
@@ -117,7 +138,7 @@ CLOSES: Mapping[CloseCode, str] = {
     CloseCode.TOKEN_EXPIRED: "The token expired and was not renewed.",
     CloseCode.TOKEN_REVOKED: "The token was revoked.",
     CloseCode.BAD_PACKETS: "Too many frames that are no packets, or that ignored RATE_LIMITED.",
-    CloseCode.BANNED: "This user is banned.",
+    CloseCode.BANNED: "This user is banned or suspended; SANCTION says why, and GET /standing.",
     CloseCode.PACKET_TOO_LARGE: "A frame exceeded `max_packet_bytes`.",
 }
 
@@ -171,10 +192,31 @@ def type_name(kind: inspect.Type) -> str:
 
 
 def structure(payload: type[msgspec.Struct]) -> inspect.StructType:
-    kind = inspect.type_info(payload)
-    if not isinstance(kind, inspect.StructType):
-        raise TypeError(f"{payload} is no structure")
-    return kind
+    """A payload's fields. Each member of a union is read by itself, for msgspec reads no union of
+    several structures, and `current` of ERROR is one: it is only ever written.
+    """
+    hints = get_type_hints(payload, include_extras=True)
+    fields = []
+    for field in msgspec.structs.fields(payload):
+        members = union_members(hints[field.name])
+        types = tuple(inspect.type_info(one) for one in members)
+        fields.append(
+            inspect.Field(
+                name=field.name,
+                encode_name=field.encode_name,
+                type=types[0] if len(types) == 1 else inspect.UnionType(types),
+                required=field.required,
+                default=field.default,
+            )
+        )
+    return inspect.StructType(payload, tuple(fields))
+
+
+def union_members(hint: Any) -> list[Any]:
+    """The types of which a field has one, when it is there at all."""
+    if get_origin(hint) not in {Union, UnionType}:
+        return [hint]
+    return [one for one in get_args(hint) if one is not msgspec.UnsetType]
 
 
 def nested(kind: inspect.Type) -> Iterator[inspect.StructType]:

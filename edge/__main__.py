@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -19,8 +20,10 @@ from edge.alerts import Alerts
 from edge.app import build_app
 from edge.authentication import Authenticator
 from edge.backend import Backend
-from edge.backends import MessagingBackend, NegotiationBackend
+from edge.backends import MessagingBackend, ModerationBackend, NegotiationBackend
+from edge.cursors import MODERATION
 from edge.drain import Drain
+from edge.enforcement import Enforcement
 from edge.feed import Feed
 from edge.hub import Hub
 from edge.keys import open_key_source
@@ -29,6 +32,7 @@ from edge.opcodes import routes
 from edge.session import Edge
 from edge.session_metrics import SessionMetrics
 from edge.settings import Settings
+from edge.standings import Standings
 from edge.transport import PacketProtocol
 from service_kit import garbage, logs
 
@@ -45,9 +49,7 @@ class _Server(uvicorn.Server):
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ValueError or OSError for what cannot be used."""
-    credential = settings.credential_file.read_text().strip()
-    if not credential:
-        raise ValueError(f"{settings.credential_file} holds no credential")
+    credential = _read_credential(settings.credential_file)
     metrics = Metrics(CollectorRegistry())
     metrics.limits.show(settings)
     keys = open_key_source(
@@ -70,20 +72,44 @@ async def serve(settings: Settings) -> None:
     negotiation = None
     if settings.negotiation_target is not None:
         negotiation = NegotiationBackend(settings, settings.negotiation_target, credential, metrics)
-    backends: list[Backend] = [messaging] if negotiation is None else [messaging, negotiation]
+    moderation = None
+    if settings.moderation_target is not None:
+        file = settings.moderation_credential_file or settings.credential_file
+        moderation = ModerationBackend(
+            settings, settings.moderation_target, _read_credential(file), metrics
+        )
+    standings = Standings(moderation, hub, settings, metrics)
+    backends: list[Backend] = [
+        one for one in (messaging, negotiation, moderation) if one is not None
+    ]
     feeds = {
         backend.service: Feed(
             backend,
             hub,
-            Alerts(hub, backend.service),
+            (
+                Enforcement(hub, standings, messaging)
+                if backend.service == MODERATION
+                else Alerts(hub, backend.service)
+            ),
             watcher_name=f"edge {socket.gethostname()} {os.getpid()}",
             timeout_seconds=settings.watch_timeout_seconds,
             metrics=metrics,
         )
         for backend in backends
     }
+    if moderation is not None:
+        standings.live = lambda: feeds[MODERATION].live
     edge = Edge(
-        settings, hub, feeds, messaging, negotiation, authenticator, metrics, routes(metrics)
+        settings,
+        hub,
+        feeds,
+        messaging,
+        negotiation,
+        moderation,
+        standings,
+        authenticator,
+        metrics,
+        routes(metrics),
     )
     drain = Drain(settings, hub, backends)
     server = _Server(
@@ -129,6 +155,13 @@ async def serve(settings: Settings) -> None:
         for backend in backends:
             await backend.close()
     _logger.info("stopped")
+
+
+def _read_credential(file: Path) -> str:
+    credential = file.read_text().strip()
+    if not credential:
+        raise ValueError(f"{file} holds no credential")
+    return credential
 
 
 def main() -> int:

@@ -1,5 +1,6 @@
 """The Starlette application: the socket, health, readiness and metrics."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
@@ -12,14 +13,17 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
+from edge import appeals
 from edge.authentication import AuthenticationError, Principal, find_token
 from edge.cursors import MESSAGING
 from edge.drain import Drain
 from edge.failures import CloseCode
 from edge.handlers.connection import attach
-from edge.origins import origin_allowed, read_origins
+from edge.origins import read_origins, request_allowed
 from edge.packets import FORMATS, JSON
+from edge.problems import PROBLEM_TYPE, problem
 from edge.session import Edge, Session
+from edge.standings import StandingUnknownError
 from edge.transport import CONNECTION_EXTENSION, Connection
 
 _Scope = dict[str, Any]
@@ -30,25 +34,13 @@ _Send = Callable[[Any], Awaitable[None]]
 class _RefusedError(Exception):
     """A handshake that ends before the upgrade."""
 
-    def __init__(self, status: HTTPStatus, reason: str, detail: str) -> None:
+    def __init__(self, status: HTTPStatus, reason: str, detail: str, **more: Any) -> None:
         super().__init__(detail)
         self.status = status
         self.reason = reason
+        self.more = more
 
 
-def _problem(status: HTTPStatus, reason: str, detail: str) -> bytes:
-    """A body of type application/problem+json (RFC 9457); `reason` is a stable word."""
-    problem = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "detail": detail,
-        "reason": reason,
-    }
-    return json.dumps(problem).encode()
-
-
-_PROBLEM_TYPE = "application/problem+json"
 _HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
@@ -67,9 +59,10 @@ class SocketEndpoint:
         self._origins = read_origins(edge.settings.allowed_origins)
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
-        metrics = self._edge.metrics
+        metrics, loop = self._edge.metrics, asyncio.get_running_loop()
+        moderation_deadline = loop.time() + self._edge.settings.moderation_timeout_seconds
         try:
-            principal = await self._admit(scope)
+            principal = await self._admit(scope, moderation_deadline)
         except _RefusedError as refused:
             metrics.handshakes.labels(status=str(refused.status.value)).inc()
             await _deny(send, refused)
@@ -92,7 +85,8 @@ class SocketEndpoint:
             send,
             connection.abort,
         )
-        await self._serve(session, parse_qs(scope["query_string"].decode()).get("resume"))
+        resume = parse_qs(scope["query_string"].decode()).get("resume")
+        await self._serve(session, resume, moderation_deadline)
 
     def _count(self, connection: Connection) -> None:
         hub = self._edge.hub
@@ -103,8 +97,10 @@ class SocketEndpoint:
 
         connection.gone.add_done_callback(discount)
 
-    async def _serve(self, session: Session, resume: list[str] | None) -> None:
-        hub = self._edge.hub
+    async def _serve(
+        self, session: Session, resume: list[str] | None, moderation_deadline: float
+    ) -> None:
+        hub, standings = self._edge.hub, self._edge.standings
         if self._drain.begun:
             session.close(CloseCode.DRAINING, "draining")
         elif len(hub.of(session.user)) >= self._edge.settings.sockets_per_user:
@@ -114,20 +110,19 @@ class SocketEndpoint:
             await session.run()
             return
         hub.add(session)
+        standings.enter(session.user)
         try:
             # HELLO is the first packet, so nothing is read and answered before it.
-            await attach(session, resume[-1] if resume else None)
+            await attach(session, resume[-1] if resume else None, moderation_deadline)
             await session.run()
         finally:
             hub.remove(session)
+            standings.leave(session.user)
             for feed in self._edge.feeds.values():
                 feed.review(session.user)
 
-    async def _admit(self, scope: _Scope) -> Principal:
-        origins = [value for name, value in scope["headers"] if name == b"origin"]
-        if len(origins) > 1 or not origin_allowed(
-            origins[0].decode("latin-1") if origins else None, self._origins
-        ):
+    async def _admit(self, scope: _Scope, moderation_deadline: float) -> Principal:
+        if not request_allowed(scope["headers"], self._origins):
             raise _RefusedError(
                 HTTPStatus.FORBIDDEN, "origin_not_allowed", "This Origin is not allowed."
             )
@@ -139,8 +134,9 @@ class SocketEndpoint:
             if error.reason == "keys_unavailable":
                 status = HTTPStatus.SERVICE_UNAVAILABLE
             raise _RefusedError(status, error.reason, str(error)) from None
+        await self._let_in(principal.user, moderation_deadline)
         if self._drain.begun:
-            # Asked last, for the keys may have been waited for.
+            # Asked last, for the keys and the standing may have been waited for.
             raise _RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "draining", "This edge is shutting down."
             )
@@ -152,10 +148,30 @@ class SocketEndpoint:
             )
         return principal
 
+    async def _let_in(self, user: str, moderation_deadline: float) -> None:
+        """Raise _RefusedError for who is banned or suspended, with the reasons."""
+        try:
+            standing = await self._edge.standings.admit(user, moderation_deadline)
+        except StandingUnknownError:
+            raise _RefusedError(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "moderation_unavailable",
+                "It cannot be said at present whether this user may come in.",
+            ) from None
+        if standing is not None:
+            reason = "banned" if standing.banned else "suspended"
+            raise _RefusedError(
+                HTTPStatus.FORBIDDEN,
+                reason,
+                f"This user is {reason}. GET /standing tells why, and POST /appeals asks another"
+                " moderator to look at the decision again.",
+                standing=standing,
+            )
+
 
 async def _deny(send: _Send, refused: _RefusedError) -> None:
-    body = _problem(refused.status, refused.reason, str(refused))
-    headers = {"Content-Type": _PROBLEM_TYPE, **_HEADERS.get(refused.status, {})}
+    body = problem(refused.status, refused.reason, str(refused), **refused.more)
+    headers = {"Content-Type": PROBLEM_TYPE, **_HEADERS.get(refused.status, {})}
     encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send(
         {
@@ -191,8 +207,8 @@ def build_app(edge: Edge, drain: Drain) -> Starlette:
 
     async def upgrade_required(_request: Request) -> Response:
         status = HTTPStatus.UPGRADE_REQUIRED
-        body = _problem(status, "not_a_websocket", "GET /ws is for WebSocket clients.")
-        return Response(body, status, headers=_HEADERS[status], media_type=_PROBLEM_TYPE)
+        body = problem(status, "not_a_websocket", "GET /ws is for WebSocket clients.")
+        return Response(body, status, headers=_HEADERS[status], media_type=PROBLEM_TYPE)
 
     return Starlette(
         routes=[
@@ -201,5 +217,6 @@ def build_app(edge: Edge, drain: Drain) -> Starlette:
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
+            *appeals.routes(edge),
         ]
     )

@@ -21,6 +21,8 @@ TOKEN_NAME = "token"  # noqa: S105 - the name of the cookie and of the parameter
 BEARER_SUBPROTOCOL_PREFIX = "parley.bearer."
 MAXIMUM_TOKEN_LENGTH = 8_192
 MAXIMUM_SUBJECT_LENGTH = 128
+MAXIMUM_ROLES = 32
+MAXIMUM_ROLE_LENGTH = 64
 
 # Every reason for a refusal, and what the person is told. `keys_unavailable` alone is no fault of
 # the token.
@@ -289,13 +291,17 @@ def _is_user(subject: str) -> bool:
     return 1 <= len(subject) <= MAXIMUM_SUBJECT_LENGTH and subject.isprintable()
 
 
+def _is_role(role: str) -> bool:
+    return 1 <= len(role) <= MAXIMUM_ROLE_LENGTH and role.isprintable()
+
+
 def _roles(claims: Mapping[str, Any]) -> frozenset[str]:
     roles = claims.get("roles")
     if roles is None:
         return frozenset()
-    if not isinstance(roles, list):
+    if not isinstance(roles, list) or len(roles) > MAXIMUM_ROLES:
         raise AuthenticationError("invalid_claim")
-    if not all(isinstance(role, str) and role and role.isprintable() for role in roles):
+    if not all(isinstance(role, str) and _is_role(role) for role in roles):
         raise AuthenticationError("invalid_claim")
     return frozenset(roles)
 

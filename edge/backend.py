@@ -6,6 +6,7 @@ Every service has the same three RPCs to be followed by, each in messages of its
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
 import grpc
@@ -33,7 +34,7 @@ _CHANNEL_OPTIONS = [
     # service bounds both; refusing to read them would only have them sent again.
     ("grpc.max_receive_message_length", 128 * 1024 * 1024),
     # A refusal may carry the whole state that the command was not meant for.
-    ("grpc.max_metadata_size", 64 * 1024),
+    ("grpc.max_metadata_size", 256 * 1024),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
@@ -50,13 +51,6 @@ _EXCHANGE_SECONDS = 30.0
 
 class NotLiveError(Exception):
     """The service does not deliver at present."""
-
-
-class _Results(Protocol):
-    """The response of a batch call."""
-
-    @property
-    def results(self) -> Sequence[Any]: ...
 
 
 class Event(Protocol):
@@ -102,9 +96,13 @@ class Backend:
     def _batcher(
         self,
         name: str,
-        call: Callable[[list[Any], float], Awaitable[_Results | Error]],
+        call: Callable[[list[Any], float], Awaitable[Any]],
         result_of: Callable[[Any], Any],
         linger_seconds: float = 0,
+        *,
+        size_of: Callable[[Any], int] = lambda item: item.ByteSize(),
+        results_of: Callable[[Any], Sequence[Any]] = attrgetter("results"),
+        budget_seconds: float | None = None,
     ) -> Batcher[Any, Any]:
         """Make a batcher for the RPC of this name; `call` lasts at most the seconds it is given."""
         settings, metrics = self._settings, self._metrics
@@ -115,16 +113,15 @@ class Backend:
             response = await call(items, seconds)
             if isinstance(response, Error):
                 return response
-            return [result_of(result) for result in response.results]
+            return [result_of(result) for result in results_of(response)]
 
         made: Batcher[Any, Any] = Batcher(
             call_batch,
-            # Asked of the message itself: the base class has no size.
-            lambda item: item.ByteSize(),
+            size_of,
             batch_items=settings.batch_items,
             batch_bytes=settings.batch_bytes,
             waiting_items=settings.waiting_items,
-            budget_seconds=settings.call_timeout_seconds,
+            budget_seconds=budget_seconds or settings.call_timeout_seconds,
             linger_seconds=linger_seconds,
             reached=metrics.limits.reached,
         )
@@ -172,11 +169,12 @@ class Backend:
         until: Position,
         deliver: Callable[[int, Sequence[Any]], Awaitable[None]],
         limit: int | None = None,
+        seconds: float | None = None,
     ) -> bool:
         """Read what `user` missed, a revision at a time, in order.
 
         Returns whether that was all: false when the service cannot tell, or after `limit` events.
-        Raises NotLiveError when the service does not answer.
+        Raises NotLiveError when the service does not answer, to each question within `seconds`.
         """
         page_token = ""
         count = 0
@@ -188,7 +186,7 @@ class Backend:
                 page_size=_CHANGES_PAGE,
                 page_token=page_token,
             )
-            page = await self._call("ListChanges", request)
+            page = await self._call("ListChanges", request, seconds=seconds)
             if isinstance(page, Error):
                 raise NotLiveError(page.message)
             if not page.complete:

@@ -1,17 +1,19 @@
 """The services as the edge uses them, a method or a batcher for each RPC."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.messaging.v1 import messaging_pb2_grpc
+from parley.moderation.v1 import moderation_pb2 as moderation
+from parley.moderation.v1 import moderation_pb2_grpc
 from parley.negotiation.v1 import negotiation_pb2 as negotiation
 from parley.negotiation.v1 import negotiation_pb2_grpc
 
 from edge.backend import Backend
 from edge.batches import Batcher
-from edge.cursors import MESSAGING, NEGOTIATION
+from edge.cursors import MESSAGING, MODERATION, NEGOTIATION
 from edge.failures import from_status
 from edge.metrics import Metrics
 from edge.payloads import Error
@@ -95,6 +97,11 @@ class MessagingBackend(Backend):
         """Call the RPC that changes something; its response."""
         return await self._call(name, request, seconds=seconds)
 
+    def refuse_waiting(self, refusal_of: Callable[[str, str], Error | None]) -> None:
+        """Send no more of what waits and is refused now, given its author and conversation."""
+        self.create_message.withdraw(lambda one: refusal_of(one.actor, one.conversation_id))
+        self.send_typing.withdraw(lambda one: refusal_of(one.actor, one.conversation_id))
+
     async def flush(self) -> None:
         await asyncio.gather(
             self.create_message.flush(),
@@ -134,3 +141,34 @@ class NegotiationBackend(Backend):
         answer: negotiation.BatchGetServicesResponse | Error
         answer = await self._call("BatchGetServices", request, seconds=seconds)
         return answer
+
+
+class ModerationBackend(Backend):
+    """Reports, appeals and disputes; and what restricts whom, which travels in batches."""
+
+    def __init__(self, settings: Settings, target: str, credential: str, metrics: Metrics) -> None:
+        super().__init__(
+            MODERATION,
+            target,
+            moderation,
+            moderation_pb2_grpc.ModerationServiceStub,
+            settings,
+            credential,
+            metrics,
+        )
+        self.get_standing: Batcher[str, moderation.Standing] = self._batcher(
+            "BatchGetStandings",
+            lambda users, seconds: self._call(
+                "BatchGetStandings",
+                moderation.BatchGetStandingsRequest(users=users),
+                seconds=seconds,
+            ),
+            lambda standing: standing,
+            size_of=len,
+            results_of=lambda response: response.standings,
+            budget_seconds=settings.moderation_timeout_seconds,
+        )
+
+    async def command(self, name: str, request: Any, seconds: float | None = None) -> Any:
+        """Call the RPC of this name; its response."""
+        return await self._call(name, request, seconds=seconds)

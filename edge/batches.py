@@ -189,6 +189,23 @@ class Batcher(Generic[Item, Result]):
             )
         return results
 
+    def withdraw(self, refusal_of: Callable[[Item], Error | None]) -> None:
+        """Answer with an error, and do not send, what waits and is refused from now on. What has
+        left already is answered as the service says.
+        """
+        kept: deque[_Waiting[Item, Result]] = deque()
+        waiting, self._waiting = self._waiting, kept
+        withdrawn = 0
+        for one in waiting:
+            error = refusal_of(one.item)
+            if error is None:
+                kept.append(one)
+            else:
+                self._answer(one, error)
+                withdrawn += 1
+        if withdrawn:
+            self._count_answered(withdrawn)
+
     async def flush(self) -> None:
         """Return when all that has been submitted until now is answered, whatever comes later."""
         last = self._submitted

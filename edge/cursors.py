@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 MESSAGING = "messaging"
 NEGOTIATION = "negotiation"
+MODERATION = "moderation"
 
 
 class Position(NamedTuple):

@@ -4,11 +4,11 @@ from msgspec import UNSET
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from edge import payloads
+from edge.payload_fields import Money, Settlement
 from edge.times import timestamp
+from edge.words import words
 
-_STATES = {
-    number: name.removeprefix("STATE_").lower() for name, number in pb.State.items() if number
-}
+_STATES = words(pb.State, "STATE_")
 
 
 def service_payload(service: pb.Service) -> payloads.Service:
@@ -19,7 +19,7 @@ def service_payload(service: pb.Service) -> payloads.Service:
         provider=service.provider,
         client=service.client,
         title=service.title,
-        state=_STATES[service.state],  # type: ignore[arg-type]  # the names are those of the contract
+        state=_STATES[service.state],
         currency=service.currency,
         exponent=service.exponent,
         notes=_notes(service.notes),
@@ -41,8 +41,8 @@ def service_payload(service: pb.Service) -> payloads.Service:
     )
 
 
-def _money(money: pb.Money) -> payloads.Money:
-    return payloads.Money(money.amount_minor, money.currency)
+def _money(money: pb.Money) -> Money:
+    return Money(money.amount_minor, money.currency)
 
 
 def _offer(offer: pb.Offer) -> payloads.Offer:
@@ -76,8 +76,8 @@ def _ending(ending: pb.Ending) -> payloads.Ending:
     return payloads.Ending(ending.cause, timestamp(ending.end_time), ending.by or UNSET)
 
 
-def _settlement(settlement: pb.Settlement) -> payloads.Settlement:
-    return payloads.Settlement(settlement.provider_minor, settlement.client_minor)
+def _settlement(settlement: pb.Settlement) -> Settlement:
+    return Settlement(settlement.provider_minor, settlement.client_minor)
 
 
 def _notes(notes: pb.Notes) -> payloads.Notes:

@@ -8,12 +8,16 @@ import enum
 from typing import NamedTuple
 
 import grpc
+from google.protobuf.any_pb2 import Any
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from msgspec import UNSET, UnsetType
+from parley.moderation.v1 import moderation_pb2
 from parley.negotiation.v1 import negotiation_pb2
 
 from edge.deals import service_payload
+from edge.moderation import dispute_payload, standing_payload
+from edge.moderation_payloads import Dispute, Standing
 from edge.payloads import Error, FieldProblem, Service
 
 
@@ -68,6 +72,8 @@ _CODES = {
 # What a command supposes and what is true differ; the answer shows what is.
 _STALE_OFFER = _Code("STALE_OFFER", retryable=False)
 _INVALID_STATE = _Code("INVALID_STATE", retryable=False)
+# Whatever service refuses it, and whatever it was.
+_SANCTIONED = _Code("SANCTIONED", retryable=False)
 # Their codes do not tell what is wrong.
 _OF_SEVERAL_REASONS = {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED}
 _STATUS_BY_NUMBER = {status.value[0]: status for status in grpc.StatusCode}
@@ -100,6 +106,8 @@ _FIELD_NAMES = {
     "conversation_id": "conversation",
     "message_id": "message",
     "service_id": "service",
+    "dispute_id": "dispute",
+    "decision_id": "decision",
     "offer_ttl_seconds": "offer_ttl_s",
     "page_token": "page",
     "page_size": "limit",
@@ -108,10 +116,34 @@ _FIELD_NAMES = {
 }
 
 
+# The first steps of paths that packets call otherwise.
+_FIELD_PREFIXES = {"propose.": "settlement.", "refund.": "claim.refund."}
+
+
 def _field_name(path: str) -> str:
     """A path such as requests[3].conversation_id or price.currency, as packets call it."""
     name = path.rpartition("].")[2]
+    for prefix, ours in _FIELD_PREFIXES.items():
+        if name.startswith(prefix):
+            return ours + name.removeprefix(prefix)
     return _FIELD_NAMES.get(name, name)
+
+
+def _current(detail: Any) -> Service | Dispute | Standing | UnsetType:
+    """How things stand, as a refusal may tell. A case is for moderators, and never shown."""
+    if detail.Is(negotiation_pb2.Service.DESCRIPTOR):
+        service = negotiation_pb2.Service()
+        detail.Unpack(service)
+        return service_payload(service)
+    if detail.Is(moderation_pb2.Dispute.DESCRIPTOR):
+        dispute = moderation_pb2.Dispute()
+        detail.Unpack(dispute)
+        return dispute_payload(dispute)
+    if detail.Is(moderation_pb2.Standing.DESCRIPTOR):
+        standing = moderation_pb2.Standing()
+        detail.Unpack(standing)
+        return standing_payload(standing)
+    return UNSET
 
 
 def from_status(status: status_pb2.Status) -> Error:
@@ -121,7 +153,7 @@ def from_status(status: status_pb2.Status) -> Error:
     fields: list[FieldProblem] = []
     retry_after_ms: int | None = None
     reason = ""
-    current: Service | UnsetType = UNSET
+    current: Service | Dispute | Standing | UnsetType = UNSET
     for detail in status.details:
         if detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
             bad_request = error_details_pb2.BadRequest()
@@ -138,14 +170,14 @@ def from_status(status: status_pb2.Status) -> Error:
             info = error_details_pb2.ErrorInfo()
             detail.Unpack(info)
             reason = info.reason
-        elif detail.Is(negotiation_pb2.Service.DESCRIPTOR):
-            service = negotiation_pb2.Service()
-            detail.Unpack(service)
-            current = service_payload(service)
+        else:
+            current = _current(detail) or current
     if retry_after_ms is not None and grpc_code is grpc.StatusCode.RESOURCE_EXHAUSTED:
         code = _RATE_LIMITED
     if grpc_code is grpc.StatusCode.FAILED_PRECONDITION:
         code = _STALE_OFFER if reason == "STALE_OFFER" else _INVALID_STATE
+    if grpc_code is grpc.StatusCode.PERMISSION_DENIED and reason == _SANCTIONED.code:
+        code = _SANCTIONED
     tells_more = grpc_code in _OF_SEVERAL_REASONS and reason not in {"", code.code}
     return Error(
         code=code.code,

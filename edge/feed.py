@@ -187,6 +187,13 @@ class Feed:
             raise _WatchFailedError("missed changes could not be read") from failures
         return all(task.result() for task in tasks)
 
+    def followed(self, user: str) -> Position | None:
+        """The position after which the events of a user come who is followed already."""
+        settled = user not in self._changed and user not in self._updating
+        if self.live and settled and user in self._followed and not self._differs(user):
+            return _later(self._followed[user], self.position)
+        return None
+
     async def follow(self, user: str, told: Position | None = None) -> Position:
         """Returns the position after which the user's events come. Raises NotLiveError.
 
@@ -195,11 +202,7 @@ class Feed:
         """
         if not self.live:
             raise NotLiveError
-        settled = user not in self._changed and user not in self._updating
-        if settled and user in self._followed and not self._differs(user):
-            position = _later(self._followed[user], self.position)
-        else:
-            position = await self._ask_to_follow(user)
+        position = self.followed(user) or await self._ask_to_follow(user)
         if told is not None and _later(position, told) != position:
             position = await self._ask_to_follow(user)
         return position

@@ -22,6 +22,9 @@ LIMITS = (
     "batch_items",
     "batch_bytes",
     "call_timeout_seconds",
+    "moderation_timeout_seconds",
+    "known_standings",
+    "http_requests_per_second",
 )
 _LIMITS_OF_CLOSES = {
     CloseCode.PACKET_TOO_LARGE: "max_packet_bytes",
@@ -111,6 +114,31 @@ class Metrics:
             "parley_edge_watch_revision",
             "The revision of a service up to which alerts were pushed.",
             ["service"],
+            registry=registry,
+        )
+
+        self.admissions = Counter(
+            "parley_edge_admissions_total",
+            "Logins by how it was known what restricts the user: live, read, last_known; or not:"
+            " allowed, refused.",
+            ["by"],
+            registry=registry,
+        )
+        self.known_standings = Gauge(
+            "parley_edge_standings",
+            "Users of whom it is known what restricts them, here or away.",
+            ["where"],
+            registry=registry,
+        )
+        self.restricted_users = Gauge(
+            "parley_edge_restricted_users",
+            "Users here whom a sanction restricts now.",
+            registry=registry,
+        )
+        self.http_requests = Counter(
+            "parley_edge_http_requests_total",
+            "Requests for the reasons, and appeals, by HTTP status.",
+            ["request", "status"],
             registry=registry,
         )
 

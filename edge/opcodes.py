@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from edge import payloads
-from edge.handlers import connection, messaging, negotiation
+from edge import moderation_payloads, payloads
+from edge.activities import Activity
+from edge.handlers import connection, messaging, moderation, negotiation
 from edge.metrics import Metrics, Outcomes
 from edge.packets import FORMATS, Format, Op
 from edge.requests import Request
@@ -36,6 +37,8 @@ class Opcode:
     push: type[msgspec.Struct] | None
     request: type[msgspec.Struct] | None = None
     handler: Handler | None = None
+    # What it is, where a sanction may forbid it.
+    activity: Activity | None = None
 
     @property
     def number(self) -> int:
@@ -55,7 +58,7 @@ OPCODES = (
     Opcode(Op.ERROR, _DOWN, payloads.Error),
     Opcode(Op.ASK_CONVERSATIONS, _UP, None, payloads.AskConversations, messaging.ask_conversations),
     Opcode(Op.RETURN_CONVERSATIONS, _DOWN, payloads.ReturnConversations),
-    Opcode(Op.CREATE_MSG, _UP, None, payloads.CreateMsg, messaging.create_msg),
+    Opcode(Op.CREATE_MSG, _UP, None, payloads.CreateMsg, messaging.create_msg, Activity.WRITE),
     Opcode(Op.STATUS_MSG, _DOWN, payloads.StatusMsg),
     Opcode(
         Op.OPENED_CONVERSATION,
@@ -72,23 +75,85 @@ OPCODES = (
     Opcode(Op.RECONNECT, _DOWN, payloads.Reconnect),
     Opcode(Op.ALERT_NEW_MSG, _DOWN, payloads.AlertNewMsg),
     Opcode(Op.MSG_SEEN, _DOWN, payloads.MsgSeen),
-    Opcode(Op.TYPING, _BOTH, payloads.Typing, payloads.SendTyping, messaging.typing),
+    Opcode(
+        Op.TYPING, _BOTH, payloads.Typing, payloads.SendTyping, messaging.typing, Activity.WRITE
+    ),
     Opcode(Op.PRESENCE, _DOWN, payloads.Presence),
-    Opcode(Op.EDIT_MSG, _UP, None, payloads.EditMsg, messaging.edit_msg),
-    Opcode(Op.DELETE_MSG, _UP, None, payloads.DeleteMsg, messaging.delete_msg),
+    Opcode(Op.EDIT_MSG, _UP, None, payloads.EditMsg, messaging.edit_msg, Activity.WRITE),
+    Opcode(Op.DELETE_MSG, _UP, None, payloads.DeleteMsg, messaging.delete_msg, Activity.WRITE),
     Opcode(Op.MSG_CHANGED, _DOWN, payloads.MsgChanged),
     Opcode(Op.UPDATE_CONVERSATION_DATAS, _DOWN, payloads.UpdateConversationDatas),
-    Opcode(Op.SERVICE_CREATED, _UP, None, payloads.ServiceCreated, negotiation.service_created),
-    Opcode(Op.NOTE_SUBMITTED, _UP, None, payloads.NoteSubmitted, negotiation.note_submitted),
+    Opcode(
+        Op.SERVICE_CREATED,
+        _UP,
+        None,
+        payloads.ServiceCreated,
+        negotiation.service_created,
+        Activity.WRITE,
+    ),
+    Opcode(
+        Op.NOTE_SUBMITTED,
+        _UP,
+        None,
+        payloads.NoteSubmitted,
+        negotiation.note_submitted,
+        Activity.WRITE,
+    ),
+    Opcode(
+        Op.LITIGE_CREATED,
+        _UP,
+        None,
+        moderation_payloads.LitigeCreated,
+        moderation.litige_created,
+        Activity.DISPUTE,
+    ),
     Opcode(
         Op.SERVICE_TERMINATED,
         _UP,
         None,
         payloads.ServiceTerminated,
         negotiation.service_terminated,
+        Activity.WRITE,
     ),
-    Opcode(Op.PRICE_EDITED, _UP, None, payloads.PriceEdited, negotiation.price_edited),
-    Opcode(Op.NEGOTIATION_END, _UP, None, payloads.NegotiationEnd, negotiation.negotiation_end),
+    Opcode(
+        Op.PRICE_EDITED, _UP, None, payloads.PriceEdited, negotiation.price_edited, Activity.WRITE
+    ),
+    Opcode(
+        Op.NEGOTIATION_END,
+        _UP,
+        None,
+        payloads.NegotiationEnd,
+        negotiation.negotiation_end,
+        Activity.WRITE,
+    ),
+    Opcode(Op.BLOCK_USER, _BOTH, payloads.BlockedUser, payloads.BlockUser, messaging.block_user),
+    Opcode(Op.SANCTION, _DOWN, moderation_payloads.Sanction),
+    Opcode(Op.APPEAL, _UP, None, moderation_payloads.SendAppeal, moderation.appeal),
+    Opcode(
+        Op.LITIGE_STATEMENT,
+        _UP,
+        None,
+        moderation_payloads.LitigeStatement,
+        moderation.litige_statement,
+        Activity.DISPUTE,
+    ),
+    Opcode(Op.REPORT_STATUS, _DOWN, moderation_payloads.ReportStatus),
+    Opcode(
+        Op.REPORT_CONVERSATIONS,
+        _UP,
+        None,
+        moderation_payloads.ReportConversations,
+        moderation.report_conversations,
+        Activity.REPORT,
+    ),
+    Opcode(
+        Op.REPORT_MSG,
+        _UP,
+        None,
+        moderation_payloads.ReportMsg,
+        moderation.report_msg,
+        Activity.REPORT,
+    ),
 )
 
 
@@ -98,6 +163,7 @@ class Route(NamedTuple):
     handler: Handler
     decoders: Mapping[Format, Any]
     outcomes: Outcomes
+    activity: Activity | None
 
 
 def routes(metrics: Metrics) -> dict[int, Route]:
@@ -107,6 +173,7 @@ def routes(metrics: Metrics) -> dict[int, Route]:
             row.handler,
             {format_: format_.decoder(row.request) for format_ in FORMATS.values()},
             metrics.outcomes(row.name),
+            row.activity,
         )
         for row in OPCODES
         if row.handler is not None and row.request is not None

@@ -21,6 +21,12 @@ def origin_allowed(origin: str | None, allowed: frozenset[str]) -> bool:
     return origin is None or origin in allowed
 
 
+def request_allowed(headers: Iterable[tuple[bytes, bytes]], allowed: frozenset[str]) -> bool:
+    """Tell whether a request with these headers may go on; one with several Origins may not."""
+    origins = [value.decode("latin-1") for name, value in headers if name == b"origin"]
+    return len(origins) <= 1 and origin_allowed(origins[0] if origins else None, allowed)
+
+
 def read_origins(origins: Iterable[str]) -> frozenset[str]:
     """Check the configured origins, such as `https://app.example.com` or `http://localhost:3000`.
 

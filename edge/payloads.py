@@ -1,20 +1,25 @@
 """The payload of each packet, as structures that validate and document themselves.
 
 A field that may be absent defaults to UNSET and is then left out. Times are RFC 3339 in UTC with
-milliseconds; ids of conversations and messages are UUIDs.
+milliseconds; ids of conversations and messages are UUIDs. Those about reports, sanctions and
+disputes have a module of their own (edge/moderation_payloads.py).
 """
 
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-Identifier = Annotated[str, Meta(min_length=1, max_length=128)]
-IdempotencyKey = Annotated[str, Meta(min_length=1, max_length=64)]
-Seq = Annotated[int, Meta(ge=1, le=2**63 - 1)]
-Cursor = Annotated[str, Meta(max_length=1024)]
-# What a service can be asked at all; which of them are good is its own to say.
-Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-Score = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+from edge.moderation_payloads import Dispute, Standing
+from edge.payload_fields import (
+    Cursor,
+    IdempotencyKey,
+    Identifier,
+    Integer,
+    Money,
+    Score,
+    Seq,
+    Settlement,
+)
 
 
 class Nothing(Struct, frozen=True):
@@ -77,11 +82,9 @@ class DeleteMsg(Struct, frozen=True):
     idempotency_key: IdempotencyKey | UnsetType = UNSET
 
 
-class Money(Struct, frozen=True):
-    """120.50 euros are 12050 of EUR: minor units, whose number of decimals is the currency's."""
-
-    amount_minor: Integer
-    currency: str
+class BlockUser(Struct, frozen=True):
+    user: Identifier
+    blocked: bool
 
 
 class ServiceCreated(Struct, frozen=True):
@@ -193,13 +196,6 @@ class Ending(Struct, frozen=True):
     by: str | UnsetType = UNSET
 
 
-class Settlement(Struct, frozen=True):
-    """Who is to have what of the agreed price, in minor units of its currency."""
-
-    provider_minor: int
-    client_minor: int
-
-
 class Note(Struct, frozen=True):
     score: int
     at: str
@@ -246,16 +242,20 @@ class Service(Struct, frozen=True):
 
 
 class UpdateConversationDatas(Struct, frozen=True):
-    """`cause` is what happened: "created", "countered", "agreed", "reminder", ..."""
+    """`cause` is what happened: "created", "countered", "agreed", "reminder", ... With `dispute` it
+    is what happened to that: "created", "hold_placed", "stated", "settled", ...; then `service` is
+    absent in a push, and in an answer when negotiation did not answer in time.
+    """
 
     conversation: str
-    service: Service
     cause: str
+    service: Service | UnsetType = UNSET
+    dispute: Dispute | UnsetType = UNSET
 
 
 class Error(Struct, frozen=True):
     """`reason` says more than `code` where a state does not allow something; `current` is how the
-    service really stands then.
+    service or the dispute really stands then, or what restricts whoever is SANCTIONED.
     """
 
     code: str
@@ -264,7 +264,7 @@ class Error(Struct, frozen=True):
     retry_after_ms: int | UnsetType = UNSET
     fields: list[FieldProblem] | UnsetType = UNSET
     reason: str | UnsetType = UNSET
-    current: Service | UnsetType = UNSET
+    current: Service | Dispute | Standing | UnsetType = UNSET
 
 
 class ServiceEvent(Struct, frozen=True):
@@ -307,6 +307,8 @@ class PeerPresence(Struct, frozen=True):
 
 
 class Conversation(Struct, frozen=True):
+    """`blocked` is true where the user blocks the other, and absent elsewhere."""
+
     conversation: str
     participants: list[str]
     last_message: Message | None
@@ -316,6 +318,7 @@ class Conversation(Struct, frozen=True):
     subject: str | UnsetType = UNSET
     service: Service | UnsetType = UNSET
     presence: PeerPresence | UnsetType = UNSET
+    blocked: bool | UnsetType = UNSET
 
 
 class ReturnConversations(Struct, frozen=True):
@@ -386,6 +389,11 @@ class MsgChanged(Struct, frozen=True):
     changed_at: str
     text: str | UnsetType = UNSET
     event: ServiceEvent | UnsetType = UNSET
+
+
+class BlockedUser(Struct, frozen=True):
+    user: str
+    blocked: bool
 
 
 class Typing(Struct, frozen=True):

@@ -6,12 +6,20 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 from parley.messaging.v1 import messaging_pb2 as messaging
+from parley.moderation.v1 import moderation_pb2 as moderation
 from parley.negotiation.v1 import negotiation_pb2 as negotiation
 
-from edge.cursors import MESSAGING, NEGOTIATION
+from edge.cursors import MESSAGING, MODERATION, NEGOTIATION
 from edge.deals import service_payload
+from edge.moderation import (
+    appeal_payload,
+    dispute_payload,
+    report_payload,
+    sanction_payload,
+)
+from edge.moderation_payloads import ReportStatus
 from edge.packets import Op
-from edge.payloads import AlertNewMsg, StatusMsg, Typing, UpdateConversationDatas
+from edge.payloads import AlertNewMsg, BlockedUser, StatusMsg, Typing, UpdateConversationDatas
 from edge.times import timestamp
 from edge.translation import (
     changed_payload,
@@ -86,6 +94,9 @@ def _messaging_push_of(event: messaging.Event, user: str) -> Push | None:
             return Push(Op.MSG_CHANGED, changed_payload(event.message_changed))
         case "presence":
             return Push(Op.PRESENCE, presence_payload(event.presence))
+        case "block_changed":
+            block = event.block_changed
+            return Push(Op.BLOCK_USER, BlockedUser(block.user, block.blocked))
         case _:
             # A newer service tells of something that this edge does not know yet.
             return None
@@ -110,6 +121,8 @@ def _messaging_origin_of(event: messaging.Event) -> str:
             return event.message_changed.origin
         case "read":
             return event.read.origin
+        case "block_changed":
+            return event.block_changed.origin
     return ""
 
 
@@ -119,8 +132,40 @@ def _negotiation_push_of(event: negotiation.Event, user: str) -> Push | None:
         return None
     changed = event.service_changed
     service = service_payload(changed.views[list(event.recipients).index(user)])
-    update = UpdateConversationDatas(service.conversation, service, changed.event.cause)
+    update = UpdateConversationDatas(service.conversation, changed.event.cause, service)
     return Push(Op.UPDATE_CONVERSATION_DATAS, update)
+
+
+_TOLD_OF_MODERATION = frozenset(
+    {
+        "report_status_changed",
+        "sanctioned",
+        "sanction_lifted",
+        "appeal_status_changed",
+        "dispute_changed",
+    }
+)
+
+
+def _moderation_push_of(event: moderation.Event, user: str) -> Push | None:
+    match event.WhichOneof("event"):
+        case "report_status_changed":
+            return Push(Op.REPORT_STATUS, report_payload(event.report_status_changed.report))
+        case "sanctioned":
+            return Push(Op.SANCTION, sanction_payload(event.sanctioned.sanction))
+        case "sanction_lifted":
+            return Push(Op.SANCTION, sanction_payload(event.sanction_lifted.sanction))
+        case "appeal_status_changed":
+            appeal = appeal_payload(event.appeal_status_changed.appeal)
+            return Push(Op.REPORT_STATUS, ReportStatus(appeal=appeal))
+        case "dispute_changed":
+            changed = event.dispute_changed
+            dispute = dispute_payload(changed.views[list(event.recipients).index(user)])
+            update = UpdateConversationDatas(dispute.conversation, changed.cause, dispute=dispute)
+            return Push(Op.UPDATE_CONVERSATION_DATAS, update)
+        case _:
+            # Standings are for the edge itself (edge/standings.py), the rest for services.
+            return None
 
 
 TELLINGS: Mapping[str, Telling] = {
@@ -131,5 +176,10 @@ TELLINGS: Mapping[str, Telling] = {
     ),
     # Who asked for it needs it as well: the answer moves no cursor.
     NEGOTIATION: Telling(_negotiation_push_of, lambda _event: "", lambda _event: True),
+    MODERATION: Telling(
+        _moderation_push_of,
+        lambda _event: "",
+        lambda event: event.WhichOneof("event") in _TOLD_OF_MODERATION,
+    ),
 }
 """By service."""

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from edge.activities import Activity
 from edge.metrics import Outcomes
 
 
@@ -11,6 +12,9 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     # As the client gave it; None: only an error comes back.
     id: int | str | None
     outcomes: Outcomes
+    # What a sanction could forbid of it, and the conversation if the packet names one.
+    activity: Activity | None = None
+    conversation: str = ""
 
     def done(self) -> None:
         """Count it as handled, where no answer does."""

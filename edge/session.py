@@ -1,39 +1,30 @@
-"""One socket: receive loop, answers, alerts, and the ways it closes."""
+"""One socket: receive loop, what is refused, and the ways it closes."""
 
 import asyncio
 import time
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import structlog
 import uuid_utils
+from msgspec import UNSET
 
-from edge.alerts import Alert
 from edge.authentication import Authenticator, Principal
-from edge.backends import MessagingBackend, NegotiationBackend
-from edge.cursors import MESSAGING, Position
+from edge.backends import MessagingBackend, ModerationBackend, NegotiationBackend
+from edge.delivery import Delivery
 from edge.failures import CloseCode, invalid_argument, refusal
 from edge.feed import Feed
 from edge.hub import BEAT_PARTS, Hub
 from edge.metrics import Metrics
-from edge.outbox import Outbox
 from edge.packet_rate import PacketRate
-from edge.packets import (
-    BadPacketError,
-    ClientEnvelope,
-    Encoding,
-    Format,
-    Frame,
-    InvalidPayloadError,
-    Op,
-)
+from edge.packets import BadPacketError, ClientEnvelope, Format, InvalidPayloadError, Op
 from edge.payloads import Error
 from edge.requests import Request
 from edge.settings import Settings
+from edge.standings import Standings
 
 _logger = structlog.get_logger(__name__)
 
@@ -49,12 +40,14 @@ class Edge:
     messaging: MessagingBackend
     # None where that service is not deployed.
     negotiation: NegotiationBackend | None
+    moderation: ModerationBackend | None
+    standings: Standings
     authenticator: Authenticator
     metrics: Metrics
     routes: dict[int, Any]
 
 
-class Session:
+class Session(Delivery):
     """Between accept and close. Handlers and alerts talk to the client through it."""
 
     __slots__ = (
@@ -62,27 +55,16 @@ class Session:
         "_bad_packets",
         "_bad_packets_since",
         "_closer",
-        "_held",
-        "_held_bytes",
-        "_outbox",
         "_packet_rate",
         "_receive",
         "_requests",
         "_send",
-        "attaching",
         "beat_part",
         "changes",
-        "closing",
-        "edge",
-        "encoding",
-        "floors",
-        "format",
         "id",
         "last_heard",
         "pages",
-        "principal",
         "timed_out",
-        "unconfirmed",
     )
 
     def __init__(
@@ -94,24 +76,11 @@ class Session:
         send: Callable[[Any], Awaitable[None]],
         abort: Callable[[], None],
     ) -> None:
+        super().__init__(edge, principal, format_, send)
         settings = edge.settings
-        self.edge = edge
-        self.principal = principal
-        self.format = format_
         self.id = str(uuid_utils.uuid7())
         self.last_heard = asyncio.get_running_loop().time()
         self.beat_part = len(edge.hub) % BEAT_PARTS
-        # Alerts of a service up to this revision reached the client another way: by a replay, or
-        # because it has yet to ask. Without one it is not attached to the service's feed.
-        self.floors: dict[str, int] = {}
-        self.encoding = Encoding(format_, frozenset())
-        # While the services are asked from where on their alerts will come.
-        self.attaching = True
-        # While attaching or resuming, live alerts wait here for their turn.
-        self._held: list[tuple[str, int, Alert]] | None = []
-        self._held_bytes = 0
-        # Messages that a PONG has yet to confirm: (revision, conversation, seq).
-        self.unconfirmed: deque[tuple[int, str, int]] = deque(maxlen=settings.unconfirmed_alerts)
         # By kind, held from the question for a page until there is room for it. A page may be as
         # large as the outbox: whoever asks for many and reads none makes the edge hold one of each.
         self.pages: dict[Op, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -119,11 +88,9 @@ class Session:
         self.changes = asyncio.Lock()
         # When a service last did not answer for a page in time.
         self.timed_out: dict[str, float] = {}
-        self.closing = False
         self._receive = receive
         self._send = send
         self._abort = abort
-        self._outbox = Outbox(send, settings.outbox_bytes, self._overflowed)
         self._requests: set[asyncio.Task[None]] = set()
         self._closer: asyncio.Task[None] | None = None
         self._packet_rate = PacketRate(
@@ -133,137 +100,9 @@ class Session:
         self._bad_packets_since = self.last_heard
 
     @property
-    def user(self) -> str:
-        return self.principal.user
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes of packets that wait for the client to read, or for a replay to end."""
-        return self._outbox.size + self._held_bytes
-
-    @property
     def requests(self) -> Collection["asyncio.Task[None]"]:
         """What is being answered."""
         return self._requests
-
-    # To the client.
-
-    def send(
-        self,
-        op: Op,
-        payload: msgspec.Struct,
-        *,
-        re: int | str | None = None,
-        cur: str | None = None,
-    ) -> None:
-        """Queue a packet."""
-        self._outbox.put(self.format.encode(op, payload, re=re, cur=cur))
-
-    def answer(self, re: Request, op: Op, payload: msgspec.Struct) -> None:
-        """Queue the answer to a packet; it is not wanted by whoever gave no id."""
-        re.outcomes.ok.inc()
-        if re.id is not None:
-            self.send(op, payload, re=re.id)
-
-    def fail(self, re: Request, error: Error) -> None:
-        """Queue an ERROR."""
-        re.outcomes.failed(error.code)
-        self.send(Op.ERROR, error, re=re.id)
-
-    def ping(self, frame: Frame) -> None:
-        """Queue a PING, but not before HELLO, and without the cursor while that would skip what is
-        still to come.
-        """
-        if self._held is None:
-            self._outbox.put(frame)
-        elif self.greeted:
-            self._outbox.put(self.format.encode(Op.PING, {}))
-
-    def push(self, service: str, revision: int, alert: Alert) -> None:
-        """Queue a live alert of this revision of a service."""
-        if self.closing:
-            return
-        if self._held is not None:
-            self._held.append((service, revision, alert))
-            self._held_bytes += alert.frame(self.encoding).size
-            if self._held_bytes > self.edge.settings.outbox_bytes:
-                self._overflowed()
-            return
-        floor = self.floors.get(service)
-        if floor is not None and revision > floor:
-            self._alert(revision, alert.frame(self.encoding), alert.confirms)
-
-    def push_passing(self, alert: Alert) -> None:
-        """Queue what no revision numbers and no resume brings back, unless others must go first."""
-        if self._held is None and not self.closing:
-            self._outbox.put(alert.frame(self.encoding))
-
-    @property
-    def attached(self) -> frozenset[str]:
-        """The services whose alerts come to this client."""
-        return self.encoding.attached
-
-    @property
-    def greeted(self) -> bool:
-        """Whether HELLO, the first packet, has been queued."""
-        return self._held is None or bool(self.floors)
-
-    @property
-    def settled(self) -> bool:
-        """Whether everything up to the hub's cursor has been queued for this client."""
-        return self._held is None
-
-    def attach(self, positions: Mapping[str, Position]) -> None:
-        """Let alerts of these services beyond these positions come; of others none."""
-        self.attaching = False
-        self.floors = {service: at.revision for service, at in positions.items()}
-        self.encoding = Encoding(self.format, frozenset(self.floors))
-
-    def start_over(self, service: str, revision: int, *, everyone: bool) -> bool:
-        """Go on from `revision`, if never attached or if `everyone` has to. Returns whether the
-        client must be told; a session that is only being attached is on the new clock anyway.
-        """
-        if self.attaching if service not in self.floors else not everyone:
-            return False
-        self.floors[service] = revision
-        self.encoding = Encoding(self.format, frozenset(self.floors))
-        if service == MESSAGING:
-            # Revisions of another clock say nothing on this one.
-            self.unconfirmed.clear()
-        if self._held is not None:
-            self._held = [one for one in self._held if one[0] != service]
-            self._held_bytes = sum(one[2].frame(self.encoding).size for one in self._held)
-        return True
-
-    async def room(self) -> None:
-        """Wait until the client has read enough for an answer of any size."""
-        await self._outbox.room()
-
-    def hold(self) -> bool:
-        """Keep live alerts back until `release`. False when they are kept back already."""
-        if self._held is not None:
-            return False
-        self._held = []
-        return True
-
-    def release(self) -> None:
-        """Let the alerts go that were held and that no replay has covered."""
-        held, self._held = self._held or [], None
-        self._held_bytes = 0
-        for service, revision, alert in held:
-            self.push(service, revision, alert)
-
-    async def replay(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
-        """Queue a missed packet, at the pace at which the client reads."""
-        await self._outbox.room()
-        self._alert(revision, frame, confirms)
-
-    def _alert(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
-        self._outbox.put(frame)
-        if confirms is not None:
-            if len(self.unconfirmed) == self.unconfirmed.maxlen:
-                self.edge.metrics.limits.reached("unconfirmed_alerts")
-            self.unconfirmed.append((revision, *confirms))
 
     # From the client.
 
@@ -336,6 +175,12 @@ class Session:
         re = Request(envelope.id, route.outcomes)
         try:
             payload = self.format.payload(envelope, route.decoders[self.format])
+            if route.activity is not None:
+                conversation = getattr(payload, "conversation", UNSET) or ""
+                re = Request(envelope.id, route.outcomes, route.activity, conversation)
+                if (forbidden := self.forbidden(re)) is not None:
+                    self.fail(re, forbidden)
+                    return
             waiting = route.handler(self, re, payload)
         except InvalidPayloadError as error:
             self.fail(re, invalid_argument(error.field, error.problem))
@@ -351,8 +196,18 @@ class Session:
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
 
+    def forbidden(self, re: Request) -> Error | None:
+        """Refuse what a sanction forbids now; to be asked again after every wait."""
+        if re.activity is None:
+            return None
+        return self.edge.standings.check(self.user, re.activity, re.conversation)
+
     async def _finish(self, re: Request, waiting: Coroutine[Any, Any, None]) -> None:
         try:
+            if (error := self.forbidden(re)) is not None:
+                waiting.close()
+                self.fail(re, error)
+                return
             await waiting
         except InvalidPayloadError as error:
             self.fail(re, invalid_argument(error.field, error.problem))

@@ -1,7 +1,7 @@
 """The edge's settings, from environment variables that begin with PARLEY_EDGE_."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -30,7 +30,15 @@ class Settings(BaseSettings):
     messaging_target: str = "127.0.0.1:7101"
     # None: that service is not deployed, and its packets are refused.
     negotiation_target: str | None = None
+    moderation_target: str | None = None
     credential_file: Path
+    # None: the moderation service accepts the same one.
+    moderation_credential_file: Path | None = None
+    # Whether people come in of whom it is not known what restricts them, while the moderation
+    # service does not answer.
+    moderation_down: Literal["allow", "refuse"] = "allow"
+    # For which a login waits for the moderation service at most.
+    moderation_timeout_seconds: Seconds = 0.5
 
     # Exactly one of the three says how tokens are verified.
     token_secret_file: Path | None = None
@@ -75,6 +83,12 @@ class Settings(BaseSettings):
     bad_packets_per_minute: Count = 20
     sockets_per_user: Count = 20
     sockets_per_edge: Count = 20_000
+    # Users who have left, of whom it is remembered what restricted them; those who left first are
+    # forgotten. Also of how many it is remembered how often they asked over HTTP.
+    known_standings: Count = 100_000
+    # Of one user over HTTP (GET /standing, POST /appeals); more are refused (429).
+    http_requests_burst: Count = 10
+    http_requests_per_second: PerSecond = 1
     # Alerts of one socket whose delivery its client has not confirmed; the oldest are forgotten.
     unconfirmed_alerts: Count = 10_000
     # Changes that a resume replays before it says that it is not complete.

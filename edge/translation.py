@@ -1,15 +1,15 @@
 """From the messages of the contract to the payloads of packets."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any
 
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
+from edge.payload_fields import Money
 from edge.payloads import (
     Conversation,
     Message,
-    Money,
     MsgChanged,
     MsgSeen,
     PeerPresence,
@@ -18,6 +18,7 @@ from edge.payloads import (
     ServiceEvent,
 )
 from edge.times import timestamp
+from edge.words import words
 
 
 def optional(value: str) -> str | UnsetType:
@@ -25,16 +26,8 @@ def optional(value: str) -> str | UnsetType:
     return value or UNSET
 
 
-_TOMBSTONES: Mapping[int, Literal["deleted", "removed"]] = {
-    pb.TOMBSTONE_DELETED: "deleted",
-    pb.TOMBSTONE_REMOVED: "removed",
-}
-_CHANGES: Mapping[int, Literal["edited", "deleted", "removed", "restored"]] = {
-    pb.MESSAGE_CHANGE_EDITED: "edited",
-    pb.MESSAGE_CHANGE_DELETED: "deleted",
-    pb.MESSAGE_CHANGE_REMOVED: "removed",
-    pb.MESSAGE_CHANGE_RESTORED: "restored",
-}
+_TOMBSTONES: Mapping[int, Any] = words(pb.Tombstone, "TOMBSTONE_")
+_CHANGES: Mapping[int, Any] = words(pb.MessageChange, "MESSAGE_CHANGE_")
 
 
 def message_payload(message: pb.Message) -> Message:
@@ -57,14 +50,13 @@ def message_payload(message: pb.Message) -> Message:
 def changed_payload(changed: pb.MessageChanged) -> MsgChanged:
     """What became of a message as packets tell of it."""
     message = changed.message
-    is_event = message.kind == pb.MESSAGE_KIND_EVENT
     return MsgChanged(
         conversation=message.conversation_id,
         message=message.id,
         seq=message.seq,
         change=_CHANGES[changed.change],
         changed_at=timestamp(changed.change_time),
-        text=UNSET if is_event or message.tombstone else message.text,
+        text=message.text or UNSET,
         event=_service_event(message.event) if message.HasField("event") else UNSET,
     )
 
@@ -120,4 +112,5 @@ def conversation_payload(
         subject=optional(conversation.subject),
         service=service,
         presence=UNSET if shown is None else PeerPresence(shown.online, _last_seen(shown)),
+        blocked=conversation.blocked or UNSET,
     )

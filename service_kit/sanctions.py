@@ -27,6 +27,9 @@ MODERATION = "moderation"
 """The service that is followed, as its position is stored."""
 
 
+LOCKED = "the conversation is locked: nobody writes in it, or acts on its services"
+
+
 class Kind(StrEnum):
     """What is restricted: a user, or a conversation."""
 
@@ -85,7 +88,7 @@ class Forbidden(NamedTuple):
         if user in self.users:
             return "a sanction does not allow this; the standing says why, and how to appeal"
         if conversation in self.conversations:
-            return "the conversation is locked: nobody writes in it, or acts on its services"
+            return LOCKED
         return ""
 
 

@@ -11,8 +11,8 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from edge import cursors
 from edge.authentication import AuthenticationError
 from edge.backend import Event, NotLiveError
-from edge.cursors import MESSAGING, Position
-from edge.failures import invalid_argument, refusal
+from edge.cursors import MESSAGING, MODERATION, Position
+from edge.failures import CloseCode, invalid_argument, refusal
 from edge.packets import InvalidPayloadError, Op
 from edge.payloads import Error, Hello, Pong, RenewToken, Resume, Resumed
 from edge.pushes import push_of
@@ -76,33 +76,62 @@ def greet(session: "Session", cur: str, *, resumed: bool, re: int | str | None =
     session.send(Op.HELLO, hello, re=re)
 
 
-async def _follow(session: "Session", told: Mapping[str, Position]) -> dict[str, Position]:
+def tell_sanctions(session: "Session") -> None:
+    """Tell what restricts whoever has just been greeted; close if it keeps them from being here."""
+    standings = session.edge.standings
+    for sanction in standings.in_force(session.user):
+        session.send(Op.SANCTION, sanction)
+    if excluding := standings.excluding(session.user):
+        session.close(CloseCode.BANNED, excluding[0].kind)
+
+
+async def _follow(
+    session: "Session", told: Mapping[str, Position], moderation_deadline: float
+) -> dict[str, Position]:
     """Follow the session's user at each service that delivers; the positions from which on, which
-    cover what the client was `told`.
+    cover what the client was `told`. What restricts the user is known from then on.
     """
-    feeds = session.edge.feeds
+    feeds, standings = session.edge.feeds, session.edge.standings
+    late = False
 
     async def follow(service: str) -> Position | None:
+        nonlocal late
         try:
-            return await feeds[service].follow(session.user, told.get(service))
+            if service != MODERATION:
+                return await feeds[service].follow(session.user, told.get(service))
+            async with asyncio.timeout_at(moderation_deadline):
+                position = await feeds[service].follow(session.user, told.get(service))
         except NotLiveError:
             return None
+        except TimeoutError:
+            late = True
+            session.edge.metrics.limits.reached("moderation_timeout_seconds")
+            return None
+        await standings.settle(session.user, position, moderation_deadline)
+        return position
 
     found: dict[str, Position] = {}
     # One that came back while another was waited for has passed this session over.
-    while missing := [one for one in feeds if one not in found and (not found or feeds[one].live)]:
+    while missing := [
+        one
+        for one in feeds
+        if one not in found and (not found or feeds[one].live) and not (late and one == MODERATION)
+    ]:
         positions = await asyncio.gather(*map(follow, missing))
         found |= {one: at for one, at in zip(missing, positions, strict=True) if at is not None}
         if not found:
             break
+    if late and (position := feeds[MODERATION].followed(session.user)) is not None:
+        found[MODERATION] = position
+        standings.settle_later(session.user, position)
     return found
 
 
-async def attach(session: "Session", cursor: str | None) -> None:
+async def attach(session: "Session", cursor: str | None, moderation_deadline: float) -> None:
     """Connect a new session to the feeds and greet it; resume when it brought a cursor.
 
     Where a service does not deliver, the others go on; RESUMED with complete=false will tell when
-    it is back.
+    it is back. Moderation is waited for until its deadline, on the clock of the loop.
     """
     # A cursor in the address is the RESUME of whoever has yet to send packets.
     re = Request(None, session.edge.routes[Op.RESUME].outcomes)
@@ -113,17 +142,19 @@ async def attach(session: "Session", cursor: str | None) -> None:
             after = _positions(cursor)
         except InvalidPayloadError as error:
             failure = invalid_argument(error.field, error.problem)
-    until = await _follow(session, after)
+    until = await _follow(session, after, moderation_deadline)
     session.attach(until)
     if cursor is not None and failure is None and MESSAGING not in until:
         failure = _NOT_LIVE
     if cursor is None or failure is not None:
         greet(session, cursors.encode(until), resumed=False)
+        tell_sanctions(session)
         session.release()
         if failure is not None:
             session.fail(re, failure)
         return
     greet(session, cursor, resumed=True)
+    tell_sanctions(session)
     session.start(re, _resume_attached(session, re, after, until))
 
 
@@ -154,7 +185,9 @@ async def resume(session: "Session", re: Request, payload: Resume) -> None:
         return
     session.attaching = True
     try:
-        until = await _follow(session, after)
+        settings = session.edge.settings
+        deadline = asyncio.get_running_loop().time() + settings.moderation_timeout_seconds
+        until = await _follow(session, after, deadline)
         if MESSAGING in until:
             session.attach(until)
             await _resume(session, re, after, until)
@@ -211,9 +244,18 @@ class _Replay:
                     await session.replay(revision, frame, push.confirms)
                     self.count += 1
 
-        limit = session.edge.settings.resume_changes - self.count
+        settings = session.edge.settings
+        limit = settings.resume_changes - self.count
         backend = session.edge.feeds[service].backend
-        complete = await backend.replay(session.user, after, until, deliver, limit)
+        if service != MODERATION:
+            complete = await backend.replay(session.user, after, until, deliver, limit)
+        else:
+            seconds = settings.moderation_timeout_seconds
+            try:
+                complete = await backend.replay(session.user, after, until, deliver, limit, seconds)
+            except NotLiveError:
+                # It makes nothing else fail: what was missed of it is not told.
+                complete = False
         self._positions[service] = until
         return complete
 

@@ -15,6 +15,8 @@ from edge.packets import InvalidPayloadError, Op
 from edge.payloads import (
     AskConversations,
     AskMessages,
+    BlockedUser,
+    BlockUser,
     CreateMsg,
     DeleteMsg,
     EditMsg,
@@ -193,24 +195,41 @@ async def delete_msg(session: "Session", re: Request, payload: DeleteMsg) -> Non
     await _change_message(session, re, "DeleteMessage", request)
 
 
+async def block_user(session: "Session", re: Request, payload: BlockUser) -> None:
+    """Answered by BLOCK USER after the commit. It is no writing, so the muted may do it as well."""
+    request = pb.SetBlockRequest(
+        actor=session.user,
+        user=text_of("user", payload.user),
+        blocked=payload.blocked,
+        origin=session.id,
+    )
+    answer = await _change(session, re, "SetBlock", request)
+    if isinstance(answer, Error):
+        session.fail(re, answer)
+    else:
+        session.answer(re, Op.BLOCK_USER, BlockedUser(answer.user, answer.blocked))
+
+
 async def _change_message(
     session: "Session",
     re: Request,
     name: str,
     request: pb.EditMessageRequest | pb.DeleteMessageRequest,
 ) -> None:
-    answer = await _change(session, name, request)
+    answer = await _change(session, re, name, request)
     if isinstance(answer, Error):
         session.fail(re, answer)
     else:
         session.answer(re, Op.MSG_CHANGED, changed_payload(answer.changed))
 
 
-async def _change(session: "Session", name: str, request: Any) -> Any:
+async def _change(session: "Session", re: Request, name: str, request: Any) -> Any:
     """Call an RPC when those of earlier packets are answered, within the time for one."""
     edge, loop = session.edge, asyncio.get_running_loop()
     deadline = loop.time() + edge.settings.call_timeout_seconds
     async with session.changes:
+        if (error := session.forbidden(re)) is not None:
+            return error
         return await edge.messaging.change(name, request, deadline - loop.time())
 
 

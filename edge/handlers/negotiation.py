@@ -9,9 +9,9 @@ from edge.deals import service_payload
 from edge.failures import refusal
 from edge.handlers.texts import text_of
 from edge.packets import InvalidPayloadError, Op
+from edge.payload_fields import Money
 from edge.payloads import (
     Error,
-    Money,
     NegotiationEnd,
     NoteSubmitted,
     PriceEdited,
@@ -56,7 +56,7 @@ async def _command(session: "Session", re: Request, rpc: str, request: Any) -> N
         session.fail(re, answer)
         return
     service = service_payload(answer.service)
-    update = UpdateConversationDatas(service.conversation, service, answer.cause)
+    update = UpdateConversationDatas(service.conversation, answer.cause, service)
     session.answer(re, Op.UPDATE_CONVERSATION_DATAS, update)
 
 

@@ -53,13 +53,13 @@ async def test_up_serves_until_it_is_asked_to_stop(
     assert f"token alice --data {data}" in shown
     assert f"chat --as alice --with bob --data {data}" in shown
     parts = address(data)["parts"]
-    assert list(parts) == ["messaging", "negotiation", "edge"]
+    assert list(parts) == ["messaging", "negotiation", "moderation", "edge"]
 
     up.signal(number)
     code, error = await up.end()
     assert (code, error) == (0, "")
     stops = [line for line in up.lines if line.endswith(" stops")]
-    assert stops == ["edge stops", "negotiation stops", "messaging stops"]
+    assert stops == [f"{part} stops" for part in reversed(parts)]
     assert not (data / "up.json").exists()
     for process in parts.values():
         with pytest.raises(ProcessLookupError):
@@ -76,7 +76,7 @@ async def test_data_and_secret_outlive_a_restart(parley: Run, data: Path) -> Non
         assert any(line.startswith("made ") for line in up.lines) is made
         up.signal(signal.SIGTERM)
         assert (await up.end())[0] == 0
-    for name in ("messaging", "negotiation"):
+    for name in ("messaging", "negotiation", "moderation"):
         assert (data / f"{name}.sqlite3").stat().st_size > 0
 
 
@@ -113,7 +113,7 @@ async def test_a_folder_is_served_once(parley: Run, data: Path) -> None:
     assert (await up.end())[0] == 0
 
 
-@pytest.mark.parametrize("part", ["messaging", "negotiation", "edge"])
+@pytest.mark.parametrize("part", ["messaging", "negotiation", "moderation", "edge"])
 async def test_a_killed_part_is_started_again(parley: Run, data: Path, part: str) -> None:
     """It is healthy again soon, under a new process id, and the edge is ready as before."""
     up = await parley("up", "--port", "0", "--data", str(data))
@@ -146,6 +146,7 @@ async def test_migrate_makes_the_databases(parley: Run, data: Path) -> None:
         assert migrate.lines == [
             f"{data / 'messaging.sqlite3'} is up to date",
             f"{data / 'negotiation.sqlite3'} is up to date",
+            f"{data / 'moderation.sqlite3'} is up to date",
         ]
 
 

@@ -9,7 +9,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.crash.trial import Outcome, Plan, Progress, run_trial
+from tests.crash.trial import Outcome, Plan, Progress, run_trial, use_postgresql
 from tests.support.postgresql import Postgresql
 from tests.support.system import System
 
@@ -20,10 +20,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.crash",
         description=(
-            "People talk and bargain through two edges while the services for messaging and "
-            "negotiation and the edges are killed with SIGKILL at random moments. Afterwards what "
-            "each of them was told is compared with what is stored. The exit code is 1 when a "
-            "promise was broken."
+            "People talk, bargain and complain through two edges, and moderators decide, while the "
+            "services for messaging, negotiation and moderation and the edges are killed with "
+            "SIGKILL at random moments. Afterwards what each of them was told is compared with "
+            "what is stored. The exit code is 1 when a promise was broken."
         ),
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
@@ -61,9 +61,7 @@ def _run(arguments: argparse.Namespace, folder: Path) -> Outcome:
         if arguments.database == "postgresql":
             server = Postgresql()
             stack.callback(server.close)
-            names = [stack.enter_context(server.database()) for _ in range(2)]
-            system.messaging_settings["database_url"] = server.url(names[0])
-            system.negotiation_settings = {"database_url": server.url(names[1])}
+            use_postgresql(system, server, stack)
         stack.callback(system.close)
         return asyncio.run(
             run_trial(system, plan, lambda progress: _show(progress, arguments.kills))

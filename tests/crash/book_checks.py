@@ -32,6 +32,9 @@ _CAUSES: dict[tuple[int, str], set[Cause]] = {
     (NOTE_SUBMITTED, ""): {Cause.NOTE_SUBMITTED},
 }
 
+# What moderation asks for, each once for its dispute.
+_OF_MODERATION = frozenset({Cause.HELD, Cause.RESUMED, Cause.DECIDED})
+
 # The books.
 
 
@@ -100,6 +103,8 @@ def commands_happened_once(findings: Findings) -> Iterator[Violation]:
             claimed[row.service, own.event.seq] += 1
     for service, rows in findings.books.events.items():
         for event in (row.event for row in rows if row.event.timer is None):
+            if event.cause in _OF_MODERATION:
+                continue
             if claimed[service, event.seq] != 1:
                 times = claimed[service, event.seq]
                 what = f"{event.cause} of {service} was done by {times} keys"

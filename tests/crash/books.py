@@ -11,6 +11,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from messaging_service.operations import NEGOTIATION
+from moderation_service.dispute_entities import DisputeState
+from moderation_service.tables import disputes
 from negotiation_service.documents import load_deal, load_event
 from negotiation_service.entities import Deal, Offer
 from negotiation_service.events import Event
@@ -24,11 +26,14 @@ from negotiation_service.tables import (
 from service_kit.clock import Position, read_position
 from service_kit.database import open_engine
 from service_kit.positions import read_followed
+from tests.crash.moderation_books import ModerationBooks, read_moderation
 from tests.support.system import System
 
 # For timers that are due to fire, and for messaging to have heard of all that happened.
 _QUIET_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
+# A dispute that waits for negotiation.
+_PENDING = (DisputeState.PENDING_HOLD, DisputeState.RESOLVED_PENDING)
 # A timer that is due later than this will not fire before all is compared.
 _SOON_MS = 600_000
 
@@ -79,6 +84,7 @@ class Books:
     offers: Mapping[str, Sequence[tuple[int, Offer]]] = field(default_factory=dict)
     timers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     keys: Mapping[tuple[str, str], KeyRow] = field(default_factory=dict)
+    moderation: ModerationBooks = field(default_factory=ModerationBooks)
 
 
 @contextmanager
@@ -96,6 +102,8 @@ def read_books(system: System) -> Books:
     """Read everything."""
     with _reading(system.messaging_database) as connection:
         followed = read_followed(connection, NEGOTIATION)
+    with _reading(system.moderation_database) as connection:
+        moderation = read_moderation(connection)
     with _reading(system.negotiation_database) as connection:
         stored_offers = defaultdict(list)
         for row in connection.execute(
@@ -136,12 +144,13 @@ def read_books(system: System) -> Books:
                 (row.actor_id, row.key): KeyRow(row.revision, row.service_id, row.seq)
                 for row in connection.execute(select(idempotency_keys))
             },
+            moderation,
         )
 
 
 async def quiet(system: System) -> None:
-    """Return when no timer is about to fire and messaging has followed all that happened. If that
-    takes too long, the checker finds what is missing.
+    """Return when no timer is about to fire, nobody waits for another service and messaging has
+    followed all that happened. If that takes too long, the checker finds what is missing.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(_QUIET_SECONDS):
@@ -153,7 +162,11 @@ def _is_quiet(system: System) -> bool:
     with _reading(system.negotiation_database) as connection:
         due_at = connection.scalar(select(func.min(service_timers.c.due_at)))
         revision = connection.scalar(select(func.max(service_events.c.revision)))
-    if due_at is not None and due_at < time.time() * 1000 + _SOON_MS:
+    with _reading(system.moderation_database) as connection:
+        pending = connection.scalar(select(func.count()).where(disputes.c.state.in_(_PENDING)))
+        dispute_due_at = connection.scalar(select(func.min(disputes.c.due_at)))
+    soon = time.time() * 1000 + _SOON_MS
+    if pending or any(at is not None and at < soon for at in (due_at, dispute_due_at)):
         return False
     with _reading(system.messaging_database) as connection:
         followed = read_followed(connection, NEGOTIATION)

@@ -8,12 +8,16 @@ from tests.crash.book_checks import BOOK_CHECKS
 from tests.crash.books import Books
 from tests.crash.deal_checks import DEAL_CHECKS
 from tests.crash.findings import Check, Findings, Order, Violation
+from tests.crash.moderation_checks import MODERATION_CHECKS
 from tests.crash.recording import (
     Alerted,
     Answered,
     Commanded,
     Connected,
     DeviceRecord,
+    Entry,
+    Filed,
+    Granted,
     History,
     Looked,
     Recording,
@@ -151,7 +155,7 @@ def alerts_come_in_order(findings: Findings) -> Iterator[Violation]:
                     known.add((conversation, seq))
                 case Looked(conversation, entry):
                     known.add((conversation, entry.seq))
-                case Alerted(conversation, (seq, _, sender, text, _)):
+                case Alerted(conversation, Entry(seq=seq, sender=sender, text=text)):
                     new = (conversation, seq) not in known and (sender, text) not in own_texts
                     if new and order.is_behind(conversation, seq):
                         yield Violation("OUT OF ORDER", f"{name}: {_at((conversation, seq))}")
@@ -200,10 +204,13 @@ def _only_delay(name: str, record: DeviceRecord) -> Iterator[Violation]:
         match event:
             case Sent(key):
                 unanswered[key] = None
-            case Commanded(key):
+            case Commanded(key) | Filed(key):
                 unanswered[key] = None
                 commands.add(key)
-            case Stored(key) | Answered(key):
+            case Stored(key) | Answered(key) | Granted(key):
+                unanswered.pop(key, None)
+            case Refused(key, "SANCTIONED"):
+                # Whether that was right, the checks of moderation tell.
                 unanswered.pop(key, None)
             case Refused(key, code) if key in commands and code in _TOO_LATE:
                 unanswered.pop(key, None)
@@ -233,4 +240,5 @@ CHECKS: tuple[Check, ...] = (
     people_see_only_delay,
     *BOOK_CHECKS,
     *DEAL_CHECKS,
+    *MODERATION_CHECKS,
 )

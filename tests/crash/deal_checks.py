@@ -53,6 +53,9 @@ def answers_are_kept(findings: Findings) -> Iterator[Violation]:
                         yield from _answer_is_kept(findings, name, record.user, event)
                     early.setdefault(key, tries[key] - 1)
                     refused.discard(key)
+                case Refused(_, "SANCTIONED"):
+                    # What was done before the sanction stays done.
+                    continue
                 case Refused(key, _, retryable=False) if key not in early:
                     refused.add(key)
                 case Refused(key, _, retryable=False):

@@ -12,10 +12,12 @@ from tests.crash.books import Books, EventRow
 from tests.crash.recording import (
     Commanded,
     Connected,
+    DeviceRecord,
     Entry,
     Event,
     History,
     Recording,
+    Refused,
     Resumed,
     Sent,
     Shown,
@@ -79,6 +81,11 @@ class Findings:
         self.stages: dict[str, list[Stage]] = {
             service: _stages(rows) for service, rows in books.events.items() if is_dense(rows)
         }
+
+    @staticmethod
+    def refused_as_sanctioned(record: DeviceRecord) -> bool:
+        """Whether anything of this device was refused because of a sanction."""
+        return any(isinstance(one, Refused) and one.code == "SANCTIONED" for one in record.events)
 
 
 Check = Callable[[Findings], Iterator[Violation]]

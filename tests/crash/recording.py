@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from tests.support.client import (
@@ -12,9 +13,15 @@ from tests.support.client import (
     CREATE_MSG,
     ERROR,
     HELLO,
+    LITIGE_CREATED,
+    LITIGE_STATEMENT,
+    REPORT_CONVERSATIONS,
+    REPORT_MSG,
+    REPORT_STATUS,
     RESUMED,
     RETURN_CONVERSATIONS,
     RETURN_MESSAGES,
+    SANCTION,
     STATUS_MSG,
     UPDATE_CONVERSATION_DATAS,
     Packet,
@@ -34,13 +41,14 @@ class Happened(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A message as the history shows it: words, or what happened."""
+    """A message as the history shows it: words, or what happened. Its time is in milliseconds."""
 
     seq: int
     message: str
     sender: str
     text: str
     event: Happened | None = None
+    created_at: int = 0
 
 
 class Shown(NamedTuple):
@@ -120,6 +128,26 @@ class Listed(NamedTuple):
     shown: Shown
 
 
+class Filed(NamedTuple):
+    """A report, a dispute, a statement or a decision was sent, or sent again."""
+
+    key: str
+
+
+class Granted(NamedTuple):
+    """It was answered as done: with the id of the report or the dispute, or the case decided."""
+
+    key: str
+    about: str
+
+
+class Restricted(NamedTuple):
+    """The device was told of a sanction or, if `lifted`, of its end."""
+
+    sanction: str
+    lifted: bool
+
+
 class Connected(NamedTuple):
     """HELLO came. `resumed`: the cursor in the URL is being followed."""
 
@@ -154,6 +182,9 @@ Event = (
     | Answered
     | Updated
     | Listed
+    | Filed
+    | Granted
+    | Restricted
     | Connected
     | Resumed
     | Refused
@@ -171,6 +202,9 @@ class DeviceRecord:
     events: list[Event] = field(default_factory=list)
 
 
+# What is filed by packets.
+_FILINGS = frozenset({LITIGE_CREATED, LITIGE_STATEMENT, REPORT_CONVERSATIONS, REPORT_MSG})
+
 # By the name of the device.
 Recording = Mapping[str, DeviceRecord]
 
@@ -187,6 +221,8 @@ class Recorder:
             self._events.append(Sent(packet["id"], packet["d"]["text"]))
         elif op in COMMANDS:
             self._events.append(Commanded(packet["id"], op, packet["d"]))
+        elif op in _FILINGS:
+            self._events.append(Filed(packet["id"]))
 
     def heard(self, packet: Packet) -> None:
         self._events += _events_of(packet)
@@ -203,6 +239,12 @@ def _events_of(packet: Packet) -> list[Event]:
             return [Alerted(d["conversation"], read_entry(d["message"]))]
         case op if op == RETURN_MESSAGES:
             return [Looked(d["conversation"], read_entry(one)) for one in d["messages"]]
+        case op if op == REPORT_STATUS and "re" in packet:
+            return [Granted(packet["re"], d["report"])]
+        case op if op == SANCTION:
+            return [Restricted(d["sanction"], d["lifted"])]
+        case op if op == UPDATE_CONVERSATION_DATAS and "dispute" in d:
+            return [Granted(packet["re"], d["dispute"]["dispute"])] if "re" in packet else []
         case op if op == UPDATE_CONVERSATION_DATAS and "re" in packet:
             whole = json.dumps(d, sort_keys=True)
             return [Answered(packet["re"], d["cause"], _shown(d["service"]), whole)]
@@ -227,6 +269,7 @@ def read_entry(message: Packet) -> Entry:
         message["sender"],
         message.get("text", ""),
         None if event is None else _happened(event),
+        round(datetime.fromisoformat(message["created_at"]).timestamp() * 1000),
     )
 
 

@@ -1,12 +1,14 @@
 """People who talk: what they do while parts are being killed."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from random import Random
 from typing import Any
 
 from tests.crash.bargaining import bargain
+from tests.crash.complaining import complain
 from tests.crash.recording import DeviceRecord, Recorder
 from tests.support.client import (
     ALERT_NEW_MSG,
@@ -20,6 +22,7 @@ from tests.support.system import System
 
 _SUBJECTS = (None, "roof", "garden")
 _LONGEST_BURST = 5
+_REMEMBERED = 20
 # On average between two bursts; a socket stays far below the edge's limit of packets.
 _PAUSE_SECONDS = 0.4
 _SUBPROTOCOLS = ("parley.v1.json", "parley.v1.msgpack")
@@ -48,6 +51,8 @@ class Talker:
         self.random = random
         self.device = device
         self.record = record
+        # Messages of partners, the newest last.
+        self.read: deque[str] = deque(maxlen=_REMEMBERED)
         # The same person's other device, if there is one.
         self.twin: Talker | None = None
         # The conversation with a partner about a subject, once it is known.
@@ -77,11 +82,15 @@ class Talker:
     async def place(self) -> str:
         """A conversation to bargain in: with any partner, about nothing else."""
         topic = (self.random.choice(self.partners), None)
-        if topic not in self._conversations:
+        while topic not in self._conversations:
             _, message = self.compose(topic)
             reply = await self.device.ask(CREATE_MSG, message, id=message["idempotency_key"])
-            assert reply["op"] == STATUS_MSG, reply
-            self.learn(topic, reply["d"]["conversation"])
+            if reply["op"] == STATUS_MSG:
+                self.learn(topic, reply["d"]["conversation"])
+            else:
+                # A mute of these people does not last.
+                assert reply["d"]["code"] == "SANCTIONED", reply
+                await asyncio.sleep(_PAUSE_SECONDS)
         return self._conversations[topic]
 
     async def pause(self, seconds: float, enough: asyncio.Event) -> bool:
@@ -121,7 +130,7 @@ async def _write_again(talker: Talker, message: dict[str, Any]) -> None:
     await talker.device.ask(CREATE_MSG, message, id=message["idempotency_key"])
 
 
-TALKS: tuple[Talk, ...] = (write, bargain)
+TALKS: tuple[Talk, ...] = (write, bargain, complain)
 
 
 async def listen(talker: Talker) -> None:
@@ -131,10 +140,12 @@ async def listen(talker: Talker) -> None:
         told = await device.take(lambda packet: "re" not in packet, _SILENCE_SECONDS)
         if told["op"] != ALERT_NEW_MSG:
             continue
+        message = told["d"]["message"]
+        if message["kind"] == "text" and message["sender"] != talker.record.user:
+            talker.read.append(message["message"])
         if random.random() < 0.1:
             await device.send(PONG, {"cur": device.cursor})
         if random.random() < 0.1:
-            message = told["d"]["message"]
             opened = {"conversation": message["conversation"], "seq": message["seq"]}
             await device.ask(OPENED_CONVERSATION, opened)
 

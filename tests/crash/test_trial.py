@@ -1,4 +1,4 @@
-"""Parts are killed while people talk and bargain, and everyone has everything once."""
+"""Parts are killed while people talk, bargain and complain: everyone has everything once."""
 
 import secrets
 import sqlite3
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from moderation_service.entities import CaseState
 from tests.crash.books import read_books
 from tests.crash.checker import check
 from tests.crash.history import read_history
-from tests.crash.trial import Outcome, Plan, run_trial
-from tests.support.postgresql import Postgresql
+from tests.crash.trial import Outcome, Plan, run_trial, use_postgresql
 from tests.support.system import System
 
 KILLS = 20
@@ -24,10 +24,7 @@ def system(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
     system = System(tmp_path, openings_per_hour=10_000)
     with ExitStack() as stack:
         if kind == "postgresql":
-            server: Postgresql = request.getfixturevalue("postgresql")
-            names = [stack.enter_context(server.database()) for _ in range(2)]
-            system.messaging_settings["database_url"] = server.url(names[0])
-            system.negotiation_settings = {"database_url": server.url(names[1])}
+            use_postgresql(system, request.getfixturevalue("postgresql"), stack)
         stack.callback(system.close)
         yield system
 
@@ -38,7 +35,8 @@ async def test_kills_cost_nothing_but_time(system: System) -> None:
     the history once with that seq, seq is dense, and every device has been alerted of everything,
     in order, or recovered it by RESUME. What was answered as done has happened once; services,
     their offers, events and keys agree with each other and with the conversations; both parties
-    were told of every change.
+    were told of every change. Reports, decisions and disputes are there once, a service is held
+    exactly while its dispute is open, the audit log is whole, and who knew of a mute wrote nothing.
     """
     outcome = await run_trial(system, Plan(KILLS, talkers=20, seed=secrets.randbelow(2**32)))
     assert outcome.violations == [], outcome.summary()
@@ -47,6 +45,7 @@ async def test_kills_cost_nothing_but_time(system: System) -> None:
     assert {name for one in outcome.progress for name in one.strike.victims} == {
         "messaging",
         "negotiation",
+        "moderation",
         "edge",
     }
     assert sum(one.under_way > 0 for one in outcome.progress) >= KILLS // 4
@@ -54,7 +53,12 @@ async def test_kills_cost_nothing_but_time(system: System) -> None:
     # And deals came to all kinds of ends meanwhile.
     happened = outcome.causes
     assert happened.total() > 5 * KILLS
-    assert {"countered", "agreed", "delivered", "reminder"} <= happened.keys()
+    assert {"countered", "agreed", "delivered", "reminder", "held"} <= happened.keys()
+    # And so did reports: moderators decided some, and people were muted.
+    cases = outcome.books.moderation.cases.values()
+    assert {one.state for one in cases} >= {CaseState.DECIDED}
+    assert any(one.sanctions for one in cases)
+    assert outcome.books.moderation.disputes
 
 
 async def test_a_loss_shows(tmp_path: Path) -> None:
@@ -78,6 +82,10 @@ async def test_a_loss_shows(tmp_path: Path) -> None:
             database.execute("UPDATE offers SET price = price + 1")
         found = await _violations(system, outcome)
         assert found == {"LOST", "HOLE", "DOUBLED", "OFFERS DIFFER"}
+        with closing(sqlite3.connect(tmp_path / "moderation.sqlite3")) as database, database:
+            database.execute("UPDATE audit SET actor = 'nobody' WHERE number = 2")
+        found = await _violations(system, outcome)
+        assert found == {"LOST", "HOLE", "DOUBLED", "OFFERS DIFFER", "AUDIT BROKEN"}
     finally:
         system.close()
 

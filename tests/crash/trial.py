@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain
 from random import Random
@@ -14,15 +14,19 @@ from tests.crash.checker import check
 from tests.crash.deal_checks import changes_of
 from tests.crash.findings import Findings, Violation
 from tests.crash.history import read_history
+from tests.crash.moderating import moderators
 from tests.crash.recording import (
     Alerted,
     Answered,
     Commanded,
     Connected,
+    Filed,
+    Granted,
     History,
     Listed,
     Recording,
     Refused,
+    Restricted,
     Resumed,
     Sent,
     Stored,
@@ -31,6 +35,7 @@ from tests.crash.recording import (
 )
 from tests.crash.talkers import TALKS, Talk, Talker, join_talkers, listen
 from tests.support.killer import Killer, Strike
+from tests.support.postgresql import Postgresql
 from tests.support.system import System
 
 # For everyone to have been told of everything once the last kill is over.
@@ -42,6 +47,17 @@ _TIMES = {
     "cancellation_hours": 3 / 3600,
     "cancellation_reminder_hours": 1 / 3600,
 }
+
+
+# So many complaints as no person makes; the parties of a dispute state their case in seconds.
+_MODERATION = {
+    "reports_limit": 10_000,
+    "open_reports_limit": 10_000,
+    "statements_hours": 3 / 3600,
+}
+_MODERATORS = ("moderator1", "moderator2")
+# Who comes while moderation is away might be muted, and nobody knows.
+_EDGE = {"moderation_down": "refuse"}
 
 
 @dataclass(frozen=True)
@@ -91,11 +107,12 @@ class Outcome:
         victims = [name for one in self.progress for name in one.strike.victims]
         killed = ", ".join(f"{name} {victims.count(name)} times" for name in sorted(set(victims)))
         hit = sum(one.under_way > 0 for one in self.progress)
-        again = counts[Connected] - len(self.recording)
+        devices = len(self.recording) - len(_MODERATORS)
+        again = counts[Connected] - devices
         return (
             f"{len(self.progress)} kills in {self.seconds:.0f} s: {killed or 'nothing'}; "
             f"{hit} with packets under way\n"
-            f"{self.plan.talkers} people with {len(self.recording)} devices in "
+            f"{self.plan.talkers} people with {devices} devices in "
             f"{len(self.history)} conversations; {again} times connected again, "
             f"{counts[Resumed]} times resumed\n"
             f"{counts[Sent]} messages sent with repeats, {counts[Stored]} answers, "
@@ -103,9 +120,21 @@ class Outcome:
             f"{counts[Commanded]} commands about {len(self.books.services)} services sent with "
             f"repeats, {counts[Answered]} carried out, {self.causes.total()} events, "
             f"{counts[Updated]} told, {counts[Listed]} looked up\n"
-            f"{counts[Refused]} packets refused, for the moment or because they came too late\n"
+            f"{counts[Filed]} reports, statements and decisions sent with repeats, "
+            f"{counts[Granted]} accepted, of {len(self.books.moderation.cases)} cases and "
+            f"{len(self.books.moderation.disputes)} disputes; {counts[Restricted]} sanctions told\n"
+            f"{counts[Refused]} packets refused, for the moment, by a sanction, or as too late\n"
             f"{len(self.violations)} violations (seed {self.plan.seed})"
         )
+
+
+def use_postgresql(system: System, server: Postgresql, stack: ExitStack) -> None:
+    """Give each service an empty database there, as long as the stack stands."""
+    names = [stack.enter_context(server.database()) for _ in range(3)]
+    messaging, negotiation, moderation = map(server.url, names)
+    system.messaging_settings["database_url"] = messaging
+    system.negotiation_settings = {"database_url": negotiation}
+    system.moderation_settings = {"database_url": moderation}
 
 
 async def run_trial(
@@ -114,10 +143,10 @@ async def run_trial(
     """Start the parts of `system`, talk, kill, and check."""
     began = time.monotonic()
     system.negotiation_settings = {**_TIMES, **(system.negotiation_settings or {})}
-    system.start_negotiation()
-    system.start_messaging()
+    system.moderation_settings = {**_MODERATION, **(system.moderation_settings or {})}
+    system.start_services()
     for _ in range(2):
-        system.start_edge(wait=False)
+        system.start_edge(wait=False, **_EDGE)
     await system.all_ready()
     traffic = asyncio.Event()
     progress: list[Progress] = []
@@ -130,6 +159,7 @@ async def run_trial(
             progress.append(Progress(strike, sum(talker.device.under_way for talker in talkers)))
             report(progress[-1])
 
+        deciding = await stack.enter_async_context(moderators(system, _MODERATORS, plan.seed))
         killer = Killer(system, Random(plan.seed), traffic, struck)
         enough = asyncio.Event()
         async with asyncio.TaskGroup() as group:
@@ -139,6 +169,7 @@ async def run_trial(
                 for talk in TALKS
                 for talker in talkers
             ]
+            talking += [group.create_task(one.moderate(enough)) for one in deciding]
             await killer.run(plan.kills)
             enough.set()
             await asyncio.wait(talking)
@@ -146,6 +177,7 @@ async def run_trial(
             history = await read_history(system, sorted({one.record.user for one in talkers}))
             books = await asyncio.to_thread(read_books, system)
             recording = {talker.name: talker.record for talker in talkers}
+            recording |= {moderator.name: moderator.record for moderator in deciding}
             await _settle(talkers, Findings(recording, history, books))
             for task in listening:
                 task.cancel()

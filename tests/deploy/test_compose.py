@@ -7,8 +7,10 @@ import pytest
 from pydantic_settings import BaseSettings
 from sqlalchemy.engine import make_url
 
+from command_line import parts
 from edge.settings import Settings as EdgeSettings
 from messaging_service.settings import MessagingSettings
+from moderation_service.settings import ModerationSettings
 from negotiation_service.settings import NegotiationSettings
 from tests.support.compose import port_of, read_compose, secrets_of
 from tests.support.database_container import VARIABLES
@@ -23,6 +25,7 @@ PARTS: dict[str, type[BaseSettings]] = {
     "edge": EdgeSettings,
     "messaging_service": MessagingSettings,
     "negotiation_service": NegotiationSettings,
+    "moderation_service": ModerationSettings,
 }
 every_service = pytest.mark.parametrize("name", SERVICES)
 every_database = pytest.mark.parametrize("name", DATABASES)
@@ -128,6 +131,25 @@ def test_names_lead_to_services(name: str) -> None:
                 assert set(service["networks"]) & set(SERVICES[other]["networks"])
     for network in set(service["networks"]) & set(DATABASES):
         assert name in {network, owner_of(network), f"{owner_of(network)}-migrate"}
+
+
+@pytest.mark.parametrize("name", ["edge", *parts.SERVICES])
+def test_who_calls_whom(name: str) -> None:
+    """Whoever `parley up` has call another finds it here, and shows everyone the credential that is
+    its own, by which it is known and can be shut out.
+    """
+    prefix, environment = f"PARLEY_{name.upper()}_", SERVICES[name]["environment"]
+    targets = {v: value for v, value in environment.items() if v.endswith("_TARGET")}
+    called = parts.SERVICES[name] if name != "edge" else tuple(parts.SERVICES)
+    assert targets == {
+        f"{prefix}{other.upper()}_TARGET": f"{other}:{port_of(SERVICES[other])}" for other in called
+    }
+    shown = {value for v, value in environment.items() if v.endswith("_CREDENTIAL_FILE")}
+    assert shown == {f"/run/secrets/{name}_credential"}
+    users = [other for other in SERVING if f"{name}_credential" in SERVICES[other]["secrets"]]
+    assert users == [name]
+    for other in called:
+        assert "accepted_credentials" in secrets_of(SERVICES[other]).values()
 
 
 @every_database

@@ -133,15 +133,7 @@ def test_named_metrics_exist() -> None:
     """Whoever sets an alarm on a metric of docs/operations.md sets it on one that is counted."""
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
     sources = "".join(
-        path.read_text("utf-8")
-        for part in (
-            "edge",
-            "messaging_service",
-            "negotiation_service",
-            "moderation_service",
-            "service_kit",
-        )
-        for path in ROOT.glob(f"{part}/*.py")
+        path.read_text("utf-8") for part in SOURCES for path in ROOT.glob(f"{part}/*.py")
     )
     prefixes = (
         "parley_edge|presence|writer|watch|calls?|limit|follower|background|timers|evidence"
@@ -162,13 +154,13 @@ def test_named_metrics_exist() -> None:
 def test_every_limit_of_the_architecture_is_counted() -> None:
     """Its table names the settings that the metrics are labelled with, each of them, and no more.
 
-    The burst of packets is part of their rate, and counted with it.
+    A burst is part of its rate, and counted with it.
     """
     text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
     _, _, section = text.partition("\n## Limits\n")
     table = section.partition("\n## ")[0]
     limits = {
-        prefix(EdgeSettings): {*EDGE_LIMITS, "packets_burst"},
+        prefix(EdgeSettings): {*EDGE_LIMITS, "packets_burst", "http_requests_burst"},
         prefix(MessagingSettings): {*KIT_LIMITS, *MESSAGING.limits},
         prefix(NegotiationSettings): set(NEGOTIATION.limits),
         prefix(ModerationSettings): set(MODERATION.limits),

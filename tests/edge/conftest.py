@@ -21,6 +21,7 @@ from edge.metrics import Metrics
 from edge.opcodes import routes
 from edge.session import Edge
 from edge.settings import Settings
+from edge.standings import Standings
 from tests.edge.scripted import SECRET, Service, Stream
 from tests.support.waiting import until
 
@@ -76,7 +77,19 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
     )
     authenticator = Authenticator(keys, algorithms=(), issuer=None, audience=None, leeway_seconds=0)
     feeds = {MESSAGING: feed}
-    yield Edge(settings, hub, feeds, backend, None, authenticator, metrics, routes(metrics))
+    standings = Standings(None, hub, settings, metrics)
+    yield Edge(
+        settings,
+        hub,
+        feeds,
+        backend,
+        None,
+        None,
+        standings,
+        authenticator,
+        metrics,
+        routes(metrics),
+    )
     await backend.close()
 
 

@@ -27,7 +27,7 @@ RESUMED, RECONNECT, ALERT_NEW_MSG = 0x0D, 0x0F, 0x10
 
 async def serve(session: Session, resume: str | None = None) -> None:
     session.edge.hub.add(session)
-    await attach(session, resume)
+    await attach(session, resume, 0)
     await session.run()
     session.edge.hub.remove(session)
 

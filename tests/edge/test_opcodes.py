@@ -36,9 +36,17 @@ PROTOCOL = [
     (0xE0, "<=", "UPDATE CONVERSATION DATAS"),
     (0xE1, "=>", "SERVICE CREATED"),
     (0xE2, "=>", "NOTE SUBMITTED"),
+    (0xE3, "=>", "LITIGE CREATED"),
     (0xE4, "=>", "SERVICE TERMINATED"),
     (0xE5, "=>", "PRICE EDITED"),
     (0xE6, "=>", "NEGOTIATION END"),
+    (0xF9, "<=>", "BLOCK USER"),
+    (0xFA, "<=", "SANCTION"),
+    (0xFB, "=>", "APPEAL"),
+    (0xFC, "=>", "LITIGE STATEMENT"),
+    (0xFD, "<=", "REPORT STATUS"),
+    (0xFE, "=>", "REPORT CONVERSATIONS"),
+    (0xFF, "=>", "REPORT MSG"),
 ]
 
 
@@ -77,6 +85,7 @@ def test_clients_can_send_what_the_table_says_and_nothing_else() -> None:
     """Each route reads both formats."""
     found = routes(Metrics(CollectorRegistry()))
     conversation = [0x02, 0x05, 0x07, 0x09, 0x0A, 0x0C, 0x0E, 0x12, 0x14, 0x15]
-    assert sorted(found) == [*conversation, 0xE1, 0xE2, 0xE4, 0xE5, 0xE6]
+    deals = [0xE1, 0xE2, 0xE3, 0xE4, 0xE5, 0xE6]
+    assert sorted(found) == [*conversation, *deals, 0xF9, 0xFB, 0xFC, 0xFE, 0xFF]
     for route in found.values():
         assert set(route.decoders) == set(FORMATS.values())

@@ -24,7 +24,7 @@ async def test_the_sessions_are_added_up(edge: Edge, live: Stream) -> None:
     stuck, stuck_wire = new_session(edge)
     for session in (reading, stuck):
         edge.hub.add(session)
-        await attach(session, None)
+        await attach(session, None, 0)
     await reading_wire.hear()
     await stuck_wire.hear()
     stuck_wire.reads.clear()

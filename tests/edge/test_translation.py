@@ -125,6 +125,13 @@ def test_presence_is_shown_in_the_conversation_and_by_itself(
     assert shown.presence == PeerPresence(presence.online, last_seen)
 
 
+def test_a_conversation_is_blocked_or_says_nothing_of_it() -> None:
+    """So that the one who is blocked has no field that others lack."""
+    blocked = translation.conversation_payload(pb.Conversation(id="c1", blocked=True))
+    assert blocked.blocked is True
+    assert translation.conversation_payload(pb.Conversation(id="c1")).blocked is UNSET
+
+
 def test_a_silent_conversation_has_no_last_message_and_perhaps_no_subject() -> None:
     """An opened conversation in which nothing was said is shown as such."""
     shown = translation.conversation_payload(pb.Conversation(id="c1"))

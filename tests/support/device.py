@@ -28,7 +28,7 @@ from tests.support.client import (
     Client,
     Packet,
 )
-from tests.support.facts import fact_of, place_of, services_of
+from tests.support.facts import dispute_of, fact_of, place_of, services_of
 
 _RESUME_ID = "resume"
 # Between two attempts to connect, and before a packet is sent again.
@@ -50,7 +50,7 @@ class Device(Client):
     answered, or refused for the moment, it sends again, messages and changes of them with an
     idempotency key. What it is told twice it drops. Whoever uses it notices nothing but time: each
     packet with an id has one answer, alerts come in order. `services` are the newest snapshots, by
-    service.
+    service, and `disputes` those of the dispute about it.
     """
 
     patience = 60.0
@@ -67,6 +67,7 @@ class Device(Client):
         super().__init__(connection)
         self.cursor = cursor
         self.services: dict[str, Packet] = {}
+        self.disputes: dict[str, Packet] = {}
         self._urls = urls
         self._options = options
         self._observer = observer
@@ -202,6 +203,10 @@ class Device(Client):
         for service in services_of(packet):
             if service["version"] >= self.services.get(service["service"], service)["version"]:
                 self.services[service["service"]] = service
+        if (dispute := dispute_of(packet)) is not None:
+            known = self.disputes.get(dispute["service"], dispute)
+            if known["dispute"] != dispute["dispute"] or dispute["version"] >= known["version"]:
+                self.disputes[dispute["service"]] = dispute
         if op == HELLO and "re" not in packet:
             self._greeted(packet)
         elif op == RESUMED:

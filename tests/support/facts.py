@@ -27,7 +27,7 @@ def fact_of(packet: Packet) -> tuple[Any, ...] | None:
             return ("seen", d["conversation"], d["reader"], d["seq"])
         case op if op == MSG_CHANGED:
             return ("changed", d["conversation"], d["seq"], d["change"], d["changed_at"])
-        case op if op == UPDATE_CONVERSATION_DATAS and "re" not in packet:
+        case op if op == UPDATE_CONVERSATION_DATAS and "re" not in packet and "service" in d:
             return ("service", d["service"]["service"], d["cause"], d["service"]["version"])
     return None
 
@@ -36,13 +36,21 @@ def services_of(packet: Packet) -> list[Packet]:
     """The services that a packet shows."""
     d = packet["d"]
     match packet["op"]:
-        case op if op == UPDATE_CONVERSATION_DATAS:
+        case op if op == UPDATE_CONVERSATION_DATAS and "service" in d:
             return [d["service"]]
         case op if op == RETURN_CONVERSATIONS:
             return [one["service"] for one in d["conversations"] if "service" in one]
         case op if op == ERROR and "current" in d:
             return [d["current"]]
     return []
+
+
+def dispute_of(packet: Packet) -> Packet | None:
+    """The dispute that a packet shows."""
+    if packet["op"] != UPDATE_CONVERSATION_DATAS:
+        return None
+    found: Packet | None = packet["d"].get("dispute")
+    return found
 
 
 def place_of(packet: Packet) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""A messaging service and edges as real processes, each on a free port of the loopback."""
+"""The services and edges as real processes, each on a free port of the loopback."""
 
 import asyncio
 import contextlib
@@ -69,7 +69,10 @@ class Part:
 
 
 class System:
-    """One messaging service, perhaps one negotiation service, any number of edges."""
+    """The services that a test needs, and any number of edges.
+
+    Each service has the credential, and is told where the others are that it talks with.
+    """
 
     def __init__(self, folder: Path, **messaging_settings: object) -> None:
         self.folder = folder
@@ -81,10 +84,14 @@ class System:
         self.messaging_settings = messaging_settings
         self.parts: list[Part] = []
         self.messaging: Part
-        # Settings of the negotiation service; None: there is none.
+        # Settings of the negotiation service and of moderation; None: there is none. A part is told
+        # of those that have settings when it starts.
         self.negotiation_settings: dict[str, object] | None = None
         self.negotiation_port = free_port()
         self.negotiation: Part
+        self.moderation_settings: dict[str, object] | None = None
+        self.moderation_port = free_port()
+        self.moderation: Part
         self.edge_port = 0
 
     @property
@@ -101,75 +108,91 @@ class System:
         """The address of negotiation's database."""
         return self.negotiation_environment()["PARLEY_NEGOTIATION_DATABASE_URL"]
 
-    def messaging_environment(self) -> dict[str, str]:
-        return {
-            "PARLEY_MESSAGING_LISTEN": f"127.0.0.1:{self.messaging_port}",
-            "PARLEY_MESSAGING_DATABASE_URL": f"sqlite:///{self.database}",
-            "PARLEY_MESSAGING_CREDENTIALS_FILE": str(self.folder / "service.key"),
-            **(
-                {}
-                if self.negotiation_settings is None
-                else {
-                    "PARLEY_MESSAGING_NEGOTIATION_TARGET": f"127.0.0.1:{self.negotiation_port}",
-                    "PARLEY_MESSAGING_NEGOTIATION_CREDENTIAL_FILE": str(
-                        self.folder / "service.key"
-                    ),
-                }
-            ),
-            **{
-                f"PARLEY_MESSAGING_{name.upper()}": str(value)
-                for name, value in self.messaging_settings.items()
-            },
+    @property
+    def moderation_database(self) -> str:
+        """The address of moderation's database."""
+        return self.moderation_environment()["PARLEY_MODERATION_DATABASE_URL"]
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """Where each service listens that there is."""
+        ports = {"messaging": self.messaging_port}
+        if self.negotiation_settings is not None:
+            ports["negotiation"] = self.negotiation_port
+        if self.moderation_settings is not None:
+            ports["moderation"] = self.moderation_port
+        return {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+
+    def _environment(self, name: str, port: int, settings: dict[str, object]) -> dict[str, str]:
+        """What a service is told; `settings` come last."""
+        key = str(self.folder / "service.key")
+        told: dict[str, object] = {
+            "listen": f"127.0.0.1:{port}",
+            "database_url": f"sqlite:///{self.folder / f'{name}.sqlite3'}",
+            "credentials_file": key,
         }
+        for other, target in self.targets.items():
+            if other != name:
+                told |= {f"{other}_target": target, f"{other}_credential_file": key}
+        return {
+            f"PARLEY_{name.upper()}_{setting.upper()}": str(value)
+            for setting, value in (told | settings).items()
+        }
+
+    def messaging_environment(self) -> dict[str, str]:
+        return self._environment("messaging", self.messaging_port, self.messaging_settings)
+
+    def negotiation_environment(self) -> dict[str, str]:
+        settings = self.negotiation_settings or {}
+        return self._environment("negotiation", self.negotiation_port, settings)
+
+    def moderation_environment(self) -> dict[str, str]:
+        settings = self.moderation_settings or {}
+        return self._environment("moderation", self.moderation_port, settings)
+
+    def _start_service(self, name: str, environment: dict[str, str], port: int) -> Part:
+        """Migrate and serve."""
+        module, log = f"{name}_service", self.folder / f"{name}.log"
+        migrated = Part("migrate", [module, "migrate"], environment, log)
+        assert migrated.process.wait(_START_SECONDS) == 0, migrated.read_log()
+        part = Part(name, [module, "serve"], environment, log, port)
+        self.parts.append(part)
+        return part
 
     def start_messaging(self) -> Part:
         environment = self.messaging_environment()
-        log = self.folder / "messaging.log"
-        migrated = Part("migrate", ["messaging_service", "migrate"], environment, log)
-        assert migrated.process.wait(_START_SECONDS) == 0, migrated.read_log()
-        self.messaging = Part(
-            "messaging", ["messaging_service", "serve"], environment, log, self.messaging_port
-        )
-        self.parts.append(self.messaging)
+        self.messaging = self._start_service("messaging", environment, self.messaging_port)
         return self.messaging
-
-    def negotiation_environment(self) -> dict[str, str]:
-        key = str(self.folder / "service.key")
-        return {
-            "PARLEY_NEGOTIATION_LISTEN": f"127.0.0.1:{self.negotiation_port}",
-            "PARLEY_NEGOTIATION_DATABASE_URL": f"sqlite:///{self.folder / 'negotiation.sqlite3'}",
-            "PARLEY_NEGOTIATION_CREDENTIALS_FILE": key,
-            "PARLEY_NEGOTIATION_MESSAGING_TARGET": f"127.0.0.1:{self.messaging_port}",
-            "PARLEY_NEGOTIATION_MESSAGING_CREDENTIAL_FILE": key,
-            **{
-                f"PARLEY_NEGOTIATION_{name.upper()}": str(value)
-                for name, value in (self.negotiation_settings or {}).items()
-            },
-        }
 
     def start_negotiation(self) -> Part:
         """Start it; messaging follows it, and edges dial it, if they are started later."""
         self.negotiation_settings = self.negotiation_settings or {}
         environment = self.negotiation_environment()
-        log = self.folder / "negotiation.log"
-        migrated = Part("migrate", ["negotiation_service", "migrate"], environment, log)
-        assert migrated.process.wait(_START_SECONDS) == 0, migrated.read_log()
-        command = ["negotiation_service", "serve"]
-        self.negotiation = Part("negotiation", command, environment, log, self.negotiation_port)
-        self.parts.append(self.negotiation)
+        self.negotiation = self._start_service("negotiation", environment, self.negotiation_port)
         return self.negotiation
+
+    def start_moderation(self) -> Part:
+        """Start it; the other services follow it, and edges dial it, if they are started later. It
+        is told of negotiation if that was started before, or has settings.
+        """
+        self.moderation_settings = self.moderation_settings or {}
+        environment = self.moderation_environment()
+        self.moderation = self._start_service("moderation", environment, self.moderation_port)
+        return self.moderation
+
+    def start_services(self) -> None:
+        """Start all the services there are, each of which is told of all the others."""
+        self.negotiation_settings = self.negotiation_settings or {}
+        self.start_moderation()
+        self.start_negotiation()
+        self.start_messaging()
 
     def start_edge(self, *, wait: bool = True, **settings: object) -> Part:
         """Start an edge; `edge_port` is its port from now on."""
         self.edge_port = free_port()
         environment = {
             "PARLEY_EDGE_PORT": str(self.edge_port),
-            "PARLEY_EDGE_MESSAGING_TARGET": f"127.0.0.1:{self.messaging_port}",
-            **(
-                {}
-                if self.negotiation_settings is None
-                else {"PARLEY_EDGE_NEGOTIATION_TARGET": f"127.0.0.1:{self.negotiation_port}"}
-            ),
+            **{f"PARLEY_EDGE_{name.upper()}_TARGET": at for name, at in self.targets.items()},
             "PARLEY_EDGE_CREDENTIAL_FILE": str(self.folder / "service.key"),
             "PARLEY_EDGE_TOKEN_SECRET_FILE": str(self.folder / "token.key"),
             # Tests pipeline thousands of packets; those of the limit set it themselves.
@@ -185,7 +208,7 @@ class System:
         return edge
 
     def wait_ready(self, edge: Part, status: int = 200) -> None:
-        """Return when /readyz answers with `status`, for 200 also of the negotiation service."""
+        """Return when /readyz answers with `status`, for 200 also of each service there is."""
         deadline = time.monotonic() + _START_SECONDS
         while (found := self._readiness(edge)) != status:
             assert edge.process.poll() is None, edge.read_log()
@@ -195,7 +218,7 @@ class System:
 
     def _readiness(self, edge: Part) -> int:
         status, _, body = self.get("/readyz", edge.port)
-        if status == 200 and json.loads(body).get("negotiation") is False:
+        if status == 200 and not all(json.loads(body).get(name, True) for name in self.targets):
             return 0
         return status
 

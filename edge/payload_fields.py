@@ -1,0 +1,27 @@
+"""What fields of payloads are made of, whatever the packet is about."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Identifier = Annotated[str, Meta(min_length=1, max_length=128)]
+IdempotencyKey = Annotated[str, Meta(min_length=1, max_length=64)]
+Seq = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Cursor = Annotated[str, Meta(max_length=1024)]
+# What a service can be asked at all; which of them are good is its own to say.
+Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Score = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+
+
+class Money(Struct, frozen=True):
+    """120.50 euros are 12050 of EUR: minor units, whose number of decimals is the currency's."""
+
+    amount_minor: Integer
+    currency: str
+
+
+class Settlement(Struct, frozen=True):
+    """Who is to have what of the agreed price, in minor units of its currency."""
+
+    provider_minor: Integer
+    client_minor: Integer
