@@ -17,6 +17,7 @@ from command_line.chat import Chat
 from command_line.connection import Talk
 from command_line.console import CommandError, complain, say
 from command_line.folder import DataFolder
+from command_line.moderation.program import application as moderation
 from command_line.parts import SERVICES, Address
 from command_line.play import play
 from command_line.probes import free_port, port_is_free
@@ -47,6 +48,8 @@ application = typer.Typer(
     help="Parley: people talk in real time, through a WebSocket edge in front of gRPC services.",
     epilog="Begin with: parley demo",
 )
+
+application.add_typer(moderation, name="mod")
 
 Data = Annotated[Path, typer.Option(help="The data folder: database, secrets, logs.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
