@@ -52,6 +52,7 @@ _TIMES = {
 # So many complaints as no person makes; the parties of a dispute state their case in seconds.
 _MODERATION = {
     "reports_limit": 10_000,
+    "unreliable_reports_limit": 10_000,
     "open_reports_limit": 10_000,
     "statements_hours": 3 / 3600,
 }
