@@ -58,7 +58,7 @@ _MODERATION = {
 }
 _MODERATORS = ("moderator1", "moderator2")
 # Who comes while moderation is away might be muted, and nobody knows.
-_EDGE = {"moderation_down": "refuse"}
+_EDGE = {"moderation_down": "refuse", "moderation_timeout_seconds": 2}
 
 
 @dataclass(frozen=True)
