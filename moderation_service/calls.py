@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import grpc
 from parley.moderation.v1 import moderation_pb2 as pb
@@ -16,8 +16,8 @@ from moderation_service.commands import (
 )
 from moderation_service.dispute_entities import Dispute
 from moderation_service.dispute_views import DisputeView
-from moderation_service.evidence_taking import EvidenceTaker
 from moderation_service.limits import Limits
+from moderation_service.neighbours import Neighbours
 from moderation_service.operations import Answer, Task
 from moderation_service.paging import Page
 from moderation_service.queries import WholeDispute
@@ -29,17 +29,9 @@ from service_kit.failures import Refused
 from service_kit.rules import Refusal
 from service_kit.service import Resources
 from service_kit.servicer import accepted, page_limit, write_one
-from service_kit.timers import Timers
 from service_kit.writer import Operation
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-
-class Reconciles(Protocol):
-    """What makes the calls of negotiation that are due."""
-
-    async def push(self, dispute: str, seconds: float | None) -> None:
-        """Make the due call of a dispute now, in so many seconds; what fails is made later."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +41,7 @@ class Methods:
     resources: Resources[ModerationSettings]
     limits: Limits
     operation: Operation[Task, Answer | Refusal]
-    taker: EvidenceTaker
-    reconciler: Reconciles
-    timers: Timers[Answer]
+    neighbours: Neighbours
 
     def permit(self, rpc: str, roles: Any) -> None:
         """End the call unless one of the roles is good enough for an RPC."""
@@ -73,7 +63,7 @@ class Methods:
     async def carry_out(self, task: Task) -> Answer:
         """Carry out a command; a refusal ends the call."""
         answer = await write_one(self.resources.writer, self.operation, task)
-        self.timers.expect(answer.next_due)
+        self.neighbours.stored(answer)
         return answer
 
     async def erase(self, tasks: list[tuple[str, EraseUser]]) -> list[Answer | Refusal]:
@@ -100,7 +90,7 @@ class Methods:
             raise TypeError("a command about a dispute is answered with it")
         if due_call(answer.target) is None:
             return translation.dispute(answer.shown), answer.duplicate
-        await self.reconciler.push(answer.target.id, context.time_remaining())
+        await self.neighbours.reconciler.push(answer.target.id, context.time_remaining())
         whole: WholeDispute = await self.read(
             queries.get_dispute,
             command.actor,

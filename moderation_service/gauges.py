@@ -31,8 +31,8 @@ class Backlog(NamedTuple):
 
 def read_backlog(connection: Connection, now: int) -> Backlog:
     """Count what is undecided."""
-    cases = Waiting(*fetch(connection, sql.WAITING_CASES, {"now": now})[0])
-    appeals = Waiting(*fetch(connection, sql.OPEN_APPEALS, {"now": now})[0])
+    cases = Waiting(*connection.execute(sql.WAITING_CASES, {"now": now}).one())
+    appeals = Waiting(*connection.execute(sql.OPEN_APPEALS, {"now": now}).one())
     disputes = {state: int(count) for state, count in fetch(connection, sql.DISPUTES_BY_STATE, {})}
     return Backlog(cases, appeals, disputes)
 

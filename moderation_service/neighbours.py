@@ -1,8 +1,9 @@
-"""The services that this one asks, and what goes on beside the calls because of them and of time."""
+"""The services that this one asks, and what goes on beside the calls for them and for time."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import grpc
@@ -38,8 +39,8 @@ _EXPIRY_SECONDS = 3_600.0
 
 
 class Neighbours(NamedTuple):
-    """What the methods of the contract need: evidence; a push for a call that a dispute is due; and
-    to tell of each answer that was stored, for time may have to act on it.
+    """What the methods of the contract need: evidence; a push for the call that a dispute is due;
+    and to tell of each answer that was stored, for time may have to act on it.
     """
 
     evidence: EvidenceTaker
@@ -49,18 +50,26 @@ class Neighbours(NamedTuple):
 
 @asynccontextmanager
 async def neighbours(
-    resources: Resources[ModerationSettings], operation: TaskOperation
+    resources: Resources[ModerationSettings],
+    operation: TaskOperation,
+    others: Mapping[str, Work] = MappingProxyType({}),
 ) -> AsyncIterator[Neighbours]:
-    """Dial them, and let what goes on beside the calls go on while the context lasts."""
+    """Dial them, and let what goes on beside the calls, and `others`, go on while the context
+    lasts.
+    """
     settings, reached, registry = resources.settings, resources.limits.reached, resources.registry
 
     def stored(answer: Answer) -> None:
         timers.expect(answer.next_due)
+
+    def happened(answer: Answer) -> None:
+        """Learn of what no method has asked for, so that none pushes it."""
+        stored(answer)
         if isinstance(answer.target, Dispute) and due_call(answer.target) is not None:
             reconciler.wake()
 
     def fired(answer: Answer) -> list[tuple[str, int]]:
-        stored(answer)
+        happened(answer)
         return [(str(event.cause), event.at) for event in answer.events]
 
     async with AsyncExitStack() as stack:
@@ -98,13 +107,14 @@ async def neighbours(
             registry=registry,
         )
         works: dict[str, Work] = {
+            **others,
             "timers": timers.run,
             "expiry": _expiry(resources, operation).run,
             "saga": reconciler.run,
         }
         if negotiation is not None:
             holds = Holds(
-                resources.writer, resources.readers, operation, negotiation, stored, registry
+                resources.writer, resources.readers, operation, negotiation, happened, registry
             )
             works["holds"] = _follower(resources, holds).run
         bounds = Bounds(settings.evidence_context, settings.evidence_page, settings.evidence_bytes)

@@ -56,7 +56,11 @@ class ModerationServicer(ModeratorServicer):
         snapshots: tuple[Snapshot, ...] = ()
         if await methods.read(queries.is_new, command, now(), methods.limits):
             is_message = command.subject.kind is SubjectKind.MESSAGE
-            see = methods.taker.see_message if is_message else methods.taker.see_conversation
+            see = (
+                methods.neighbours.evidence.see_message
+                if is_message
+                else methods.neighbours.evidence.see_conversation
+            )
             seen = await see(command.actor, command.subject.id, context.time_remaining())
             snapshots = seen.snapshots
             command = replace(
@@ -124,7 +128,7 @@ class ModerationServicer(ModeratorServicer):
         command = requests.create_dispute(request)
         snapshots: tuple[Snapshot, ...] = ()
         if await methods.read(queries.is_new, command, now(), methods.limits):
-            seen = await methods.taker.see_service(
+            seen = await methods.neighbours.evidence.see_service(
                 command.actor, command.service, context.time_remaining()
             )
             snapshots = seen.snapshots

@@ -3,9 +3,7 @@
 Lists are put together in `listing.py`, for what is looked for is each time something else.
 """
 
-from typing import Any
-
-from sqlalchemy import BigInteger, Select, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import BigInteger, bindparam, delete, func, or_, select, tuple_, update
 
 from moderation_service.dispute_entities import DisputeState
 from moderation_service.entities import AppealStatus
@@ -144,12 +142,12 @@ NEXT_DUE = select(func.min(disputes.c.due_at)).where(
 
 # --- What operators look at ---------------------------------------------------------------------
 
-WAITING_CASES: Select[Any] = select(
+WAITING_CASES = select(
     func.count(),
     func.count().filter(cases.c.due_at <= bindparam("now", type_=BigInteger)),
     func.min(cases.c.due_at),
 ).where(~cases.c.is_decided)
-OPEN_APPEALS: Select[Any] = select(
+OPEN_APPEALS = select(
     func.count(),
     func.count().filter(appeals.c.due_at <= bindparam("now", type_=BigInteger)),
     func.min(appeals.c.due_at),
@@ -248,8 +246,6 @@ HOT_STATEMENTS = {
     "disputes expired": EXPIRED_DISPUTES,
     "cases expired": EXPIRED_CASES,
     "dispute due next": NEXT_DUE,
-    "waiting cases": WAITING_CASES,
-    "open appeals": OPEN_APPEALS,
     "open disputes by state": DISPUTES_BY_STATE,
     **{f"news, {name}": one for name, one in NEWS.items()},
     "targets of a person": TARGETS_OF,
