@@ -73,6 +73,7 @@ async def report(alice: Person, bob: Person, conversation: str, say: Say) -> str
         idempotency_key=uuid4().hex[:12],
     )
     must(reported.data["status"] == "received", "the report is received")
+    await hear(alice, "received")
 
     say(heading("bob deletes it; the evidence stays"))
     key = uuid4().hex[:12]
