@@ -38,7 +38,7 @@ class Screen:
         One that records what happened to a deal has a star instead of who says it.
         """
         at = datetime.fromisoformat(message["created_at"]).astimezone()
-        if message["kind"] == "event":
+        if "event" in message:
             said = f"* {recorded(message['event'], self._me)}"
         else:
             sender = "me" if message["sender"] == self._me else message["sender"]

@@ -7,27 +7,30 @@ from pathlib import Path
 
 from parley.messaging.v1 import messaging_pb2, messaging_pb2_grpc
 
-from messaging_service import translation
+from messaging_service import moderation, negotiation, translation
 from messaging_service.failures import FAILURES
-from messaging_service.negotiation import follower
 from messaging_service.presence import PresenceKeeper
 from messaging_service.retention import retention
 from messaging_service.servicer import MessagingServicer
 from messaging_service.settings import MessagingSettings
 from service_kit.background import Work, background
+from service_kit.follower import FollowerMetrics
 from service_kit.service import Resources, Service, main
 
 
 @asynccontextmanager
 async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[MessagingServicer]:
-    """Give what serves the calls. Beside it presence is kept, negotiation followed, and what is no
-    longer evidence forgotten.
+    """Give what serves the calls. Beside it presence is kept, negotiation and moderation followed,
+    and what is no longer evidence forgotten.
     """
     presence = PresenceKeeper(resources)
     resources.hub.observe(presence.observe)
     works: dict[str, Work] = {"retention": retention(resources)}
-    if resources.settings.negotiation_target is not None:
-        works["negotiation"] = follower(resources, resources.settings.negotiation_target).run
+    settings, metrics = resources.settings, FollowerMetrics(resources.registry)
+    if (target := settings.negotiation_target) is not None:
+        works["negotiation"] = negotiation.follower(resources, target, metrics).run
+    if (target := settings.moderation_target) is not None:
+        works["moderation"] = moderation.follower(resources, target, metrics).run
     await presence.start()
     try:
         async with background(works, resources.registry):

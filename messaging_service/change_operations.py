@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 from messaging_service import change_storage, message_changes, storage
 from messaging_service.change_storage import UsedKey
-from messaging_service.domain import Change, Limits, Message
+from messaging_service.domain import Change, Limits, Message, sanctioned
 from messaging_service.events import MessageChanged
 from messaging_service.idempotency import CREATE, DELETE, EDIT, conflict, fingerprint
 from messaging_service.message_changes import Changed, Version
 from messaging_service.operations import Changes
 from messaging_service.views import view
 from service_kit.rules import Refusal
+from service_kit.sanctions import find_forbidden
 from service_kit.writer import Operation, Transaction
 
 
@@ -73,6 +74,9 @@ class _Run:
         around = {one.conversation_id for one in self.messages.values()}
         found = storage.find_conversations(connection, around)
         self.conversations = Changes(transaction, found.values())
+        self.forbidden = find_forbidden(
+            connection, {one.actor for one in commands}, found, transaction.now
+        )
         self.changed: dict[str, None] = {}
         self.versions: list[Version] = []
         self.new_keys: list[UsedKey] = []
@@ -105,6 +109,8 @@ class _Run:
         now, revision = self.transaction.now, self.transaction.revision
         if refusal := message_changes.may_change(message, command.actor):
             return refusal
+        if why := self.forbidden.why(command.actor, message.conversation_id):
+            return sanctioned(why)
         match command:
             case EditMessage():
                 return message_changes.edit(message, command.text, now, revision, self.limits)

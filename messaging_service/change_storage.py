@@ -1,10 +1,20 @@
 """Tables and queries of what became of messages: earlier texts, and the keys of such commands."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Table, bindparam, delete, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    select,
+)
 from uuid_utils import uuid7
 
 from messaging_service.message_changes import Version
@@ -47,8 +57,19 @@ keys = Table(
 text was changed since.
 """
 
+removed = Table(
+    "removed_messages",
+    metadata,
+    Column("message_id", TEXT, primary_key=True),
+    # Of moderation, from which it is known.
+    Column("epoch", TEXT, nullable=False),
+    **STORED_BY_KEY,
+)
+"""The messages that moderation holds removed; what they were is evidence for as long as it does."""
+
 _VERSION_COLUMNS = tuple(column.name for column in versions.columns)
 _KEY_COLUMNS = tuple(column.name for column in keys.columns)
+_REMOVED_COLUMNS = tuple(column.name for column in removed.columns)
 
 
 class UsedKey(NamedTuple):
@@ -70,11 +91,17 @@ _VERSIONS = select(versions).where(among_given(versions.c.message_id, "ids"))
 
 _OLD = (
     select(versions.c.id)
-    .where(versions.c.replaced_at < bindparam("before"))
+    .where(
+        versions.c.replaced_at < bindparam("before"),
+        ~exists().where(removed.c.message_id == versions.c.message_id),
+    )
     .order_by(versions.c.replaced_at, versions.c.id)
     .limit(bindparam("count", type_=BigInteger))
 )
 _FORGET = delete(versions).where(among_given(versions.c.id, "ids"))
+
+_HELD_BY_OTHERS = select(removed.c.message_id).where(removed.c.epoch != bindparam("the_epoch"))
+_LET_GO = delete(removed).where(among_given(removed.c.message_id, "ids"))
 
 HOT_STATEMENTS = {"used keys": _KEYS, "versions by message": _VERSIONS, "versions, old": _OLD}
 """By name, for whoever wants to see their query plans."""
@@ -111,10 +138,28 @@ def insert_keys(connection: Connection, used: Sequence[UsedKey]) -> None:
     bulk_insert(connection, keys, _KEY_COLUMNS, used)
 
 
+def find_old_versions(connection: Connection, before: int, count: int) -> list[str]:
+    """Find the `count` oldest versions of those that were replaced before, and that nothing keeps;
+    their ids.
+    """
+    return [row[0] for row in fetch(connection, _OLD, {"before": before, "count": count})]
+
+
 def forget_versions(connection: Connection, before: int, count: int) -> int:
-    """Delete the `count` oldest versions of those that were replaced before; how many it did."""
-    given = {"before": before, "count": count}
-    old = [row[0] for row in fetch(connection, _OLD, given)]
+    """Delete what `find_old_versions` finds; how many they were."""
+    old = find_old_versions(connection, before, count)
     if old:
         connection.execute(_FORGET, give_values(connection, "ids", old))
     return len(old)
+
+
+def hold(connection: Connection, held: Mapping[str, bool], epoch: str) -> None:
+    """Note of messages whether moderation, in that epoch, holds them removed."""
+    connection.execute(_LET_GO, give_values(connection, "ids", held))
+    rows = [(message, epoch) for message, is_held in held.items() if is_held]
+    bulk_insert(connection, removed, _REMOVED_COLUMNS, rows)
+
+
+def find_held_by_others(connection: Connection, epoch: str) -> list[str]:
+    """Find the messages that are removed because of what another epoch of moderation said."""
+    return list(connection.execute(_HELD_BY_OTHERS, {"the_epoch": epoch}).scalars())

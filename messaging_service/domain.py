@@ -43,6 +43,8 @@ class Reason(StrEnum):
     MESSAGE_DELETED = "MESSAGE_DELETED"
     EDIT_TOO_LATE = "EDIT_TOO_LATE"
     TOO_MANY_EDITS = "TOO_MANY_EDITS"
+    MESSAGE_REMOVED = "MESSAGE_REMOVED"
+    SANCTIONED = "SANCTIONED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,13 @@ class Change(StrEnum):
 
     EDITED = "edited"
     DELETED = "deleted"
+    # By moderation, which may take it back.
+    REMOVED = "removed"
+    RESTORED = "restored"
+
+
+TOMBSTONES = frozenset({Change.DELETED, Change.REMOVED})
+"""What leaves a tombstone. The text of a removed message stays in its row, for nobody to see."""
 
 
 class Message(NamedTuple):
@@ -244,6 +253,11 @@ def check_mark(actor: str, conversation_id: str, seq: int) -> Refusal | None:
 
 
 # --- Decisions ------------------------------------------------------------------------------
+
+
+def sanctioned(why: str) -> Refusal:
+    """Refuse what moderation does not allow."""
+    return Refusal(Reason.SANCTIONED, why)
 
 
 def decide_opening(openings: Sequence[int], now: int, limits: Limits) -> Refusal | None:

@@ -17,5 +17,7 @@ FAILURES = Failures(
         Reason.MESSAGE_DELETED: grpc.StatusCode.FAILED_PRECONDITION,
         Reason.EDIT_TOO_LATE: grpc.StatusCode.FAILED_PRECONDITION,
         Reason.TOO_MANY_EDITS: grpc.StatusCode.FAILED_PRECONDITION,
+        Reason.MESSAGE_REMOVED: grpc.StatusCode.FAILED_PRECONDITION,
+        Reason.SANCTIONED: grpc.StatusCode.PERMISSION_DENIED,
     },
 )

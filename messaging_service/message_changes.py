@@ -5,7 +5,16 @@ A text that is no longer shown becomes a version, which is evidence for a while.
 
 from typing import NamedTuple
 
-from messaging_service.domain import MINUTE, TEXT, Change, Limits, Message, Reason, check_text
+from messaging_service.domain import (
+    MINUTE,
+    TEXT,
+    TOMBSTONES,
+    Change,
+    Limits,
+    Message,
+    Reason,
+    check_text,
+)
 from service_kit.rules import Refusal, check_key, check_user, invalid, is_identifier
 
 
@@ -45,11 +54,15 @@ def check_edit(actor: str, message_id: str, text: str, key: str, limits: Limits)
 
 
 def may_change(message: Message, actor: str) -> Refusal | None:
-    """Authors change what they wrote, and nothing else; a deed is not taken back by words."""
+    """Authors change what they wrote, and nothing else; a deed is not taken back by words. What
+    moderation has removed stays as it was.
+    """
     if message.sender != actor:
         return message_not_found()
     if message.kind != TEXT:
         return Refusal(Reason.EVENT_MESSAGE, "what happened to a service can not be changed")
+    if message.change == Change.REMOVED:
+        return Refusal(Reason.MESSAGE_REMOVED, "moderation has removed the message")
     return None
 
 
@@ -83,6 +96,27 @@ def delete(message: Message, now: int, revision: int) -> Changed | None:
         text="", change=Change.DELETED, changed_at=now, changed_revision=revision
     )
     return Changed(deleted, (_version(message, now),))
+
+
+def remove(message: Message, now: int, revision: int) -> Message | None:
+    """Show a tombstone in its place; None when there is one already, whoever has left it."""
+    if message.change in TOMBSTONES:
+        return None
+    return message._replace(change=Change.REMOVED, changed_at=now, changed_revision=revision)
+
+
+def restore(message: Message, now: int, revision: int) -> Message | None:
+    """Show again exactly what was removed; None when it was not."""
+    if message.change != Change.REMOVED:
+        return None
+    return message._replace(change=Change.RESTORED, changed_at=now, changed_revision=revision)
+
+
+def unseen_version(message: Message) -> Version | None:
+    """Give the text of a removed message, which stands in its row and is shown to nobody."""
+    if message.change != Change.REMOVED:
+        return None
+    return _version(message, message.changed_at or 0)
 
 
 def has_first_text(message: Message) -> bool:

@@ -24,7 +24,9 @@ _STATES = {number: name.removeprefix("STATE_").lower() for name, number in pb.St
 _logger = structlog.get_logger(__name__)
 
 
-def follower(resources: Resources[MessagingSettings], target: str) -> Follower:
+def follower(
+    resources: Resources[MessagingSettings], target: str, metrics: FollowerMetrics
+) -> Follower:
     """Make the follower of the negotiation service at `target`.
 
     Raises ValueError for a credential that can not be read.
@@ -43,9 +45,7 @@ def follower(resources: Resources[MessagingSettings], target: str) -> Follower:
     async def apply(position: Position, events: Sequence[Any]) -> None:
         await _apply(resources.writer, position, events)
 
-    return Follower(
-        "messaging", source, resources.readers, apply, FollowerMetrics(resources.registry)
-    )
+    return Follower("messaging", source, resources.readers, apply, metrics)
 
 
 async def _apply(writer: Writer, position: Position, events: Sequence[pb.Event]) -> None:

@@ -19,6 +19,7 @@ from messaging_service.views import MessageView, view
 from service_kit.clock import Position
 from service_kit.positions import advance
 from service_kit.rules import Refusal, invalid
+from service_kit.sanctions import find_forbidden
 from service_kit.writer import Transaction
 
 NEGOTIATION = "negotiation"
@@ -187,6 +188,9 @@ class _MessageCreation:
             },
             transaction.now - HOUR,
         )
+        self.forbidden = find_forbidden(
+            connection, {one.actor for one in commands}, self.changes.by_id, transaction.now
+        )
         self.created: list[Message] = []
 
     def create(self, command: CreateMessage) -> StoredMessage | Refusal:
@@ -194,9 +198,13 @@ class _MessageCreation:
         key = command.idempotency_key
         if key and ((command.actor, key) in self.known or (command.actor, key) in self.used):
             return self.repeat(command)
+        if why := self.forbidden.why(command.actor):
+            return domain.sanctioned(why)
         conversation = self.resolve(command)
         if isinstance(conversation, Refusal):
             return conversation
+        if why := self.forbidden.why(command.actor, conversation.id):
+            return domain.sanctioned(why)
         conversation, message = domain.add_message(
             conversation,
             str(uuid7()),

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from messaging_service import change_storage, domain, presence_storage, storage
 from messaging_service.domain import Conversation, Message, Presence, Side
 from messaging_service.events import Event, MessageChanged, MessageCreated, WatermarkMoved
-from messaging_service.message_changes import Version, message_not_found
+from messaging_service.message_changes import Version, message_not_found, unseen_version
 from messaging_service.views import MessageView, view
 from service_kit import changes
 from service_kit.changes import ChangePage
@@ -41,7 +41,7 @@ class MessagePage(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """A message, and the texts that it had before."""
+    """A message, and the texts that it had before: the last one too, if it is not shown."""
 
     message: MessageView
     versions: list[Version]
@@ -198,6 +198,9 @@ def list_evidence(
             return conversation
         found = storage.page_before(connection, conversation_id, NEWEST, before)[::-1]
     versions = change_storage.find_versions(connection, [one.id for one in found])
+    for one in found:
+        if unseen := unseen_version(one):
+            versions[one.id].append(unseen)
     evidence = [Evidence(view(one), versions[one.id]) for one in found]
     return EvidencePage(evidence, (conversation.first.user, conversation.second.user))
 

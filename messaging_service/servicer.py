@@ -3,6 +3,7 @@
 # The contract gives the names of the methods, and a context that few of them need.
 # ruff: noqa: N802, ARG002
 
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from messaging_service.presence import PresenceKeeper
 from messaging_service.settings import MessagingSettings
 from service_kit.clock import Position
 from service_kit.rules import Refusal, check_user
+from service_kit.sanctions import find_forbidden
 from service_kit.service import Resources
 from service_kit.servicer import accepted, check_batch, page_limit, watch, write_one
 from service_kit.writer import Events, Operation
@@ -218,7 +220,10 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         self, request: pb.SendTypingRequest, context: Context
     ) -> pb.SendTypingResponse:
         check_batch("signals", request.signals, self._settings.max_batch)
-        known = await self._participants_of({one.conversation_id for one in request.signals})
+        ids = {one.conversation_id for one in request.signals}
+        known = await self._participants_of(ids)
+        actors = {one.actor for one in request.signals}
+        forbidden = await self._readers.run(find_forbidden, actors, ids, _now())
         results: list[pb.SendTypingResponse.Result] = []
         events: Events = []
         for signal in request.signals:
@@ -226,6 +231,8 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             refusal = check_user("actor", signal.actor)
             if refusal is None and signal.actor not in pair:
                 refusal = domain.conversation_not_found()
+            if refusal is None and (why := forbidden.why(signal.actor, signal.conversation_id)):
+                refusal = domain.sanctioned(why)
             status = self._failures.status(refusal) if refusal else None
             results.append(pb.SendTypingResponse.Result(status=status))
             if refusal is None:
@@ -305,6 +312,10 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             while len(self._participants) > PARTICIPANTS_REMEMBERED:
                 self._participants.popitem(last=False)
         return known
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _create_message(request: pb.CreateMessageRequest) -> operations.CreateMessage:

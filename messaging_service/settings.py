@@ -20,6 +20,9 @@ class MessagingSettings(ServiceSettings):
     # service is not deployed, and nothing of it stands in the conversations.
     negotiation_target: str | None = None
     negotiation_credential_file: Path | None = None
+    # The same of the moderation service. None: it is not deployed, and nothing new is forbidden.
+    moderation_target: str | None = None
+    moderation_credential_file: Path | None = None
     opening: Opening = Opening.ANYONE
     openings_per_hour: Count = 60
     text_limit: Count = 4_000

@@ -33,10 +33,12 @@ from service_kit.database import (
     given_rows,
 )
 from service_kit.positions import add_positions
+from service_kit.sanctions import add_restrictions
 
 metadata = MetaData()
 add_clock(metadata)
 add_positions(metadata)
+add_restrictions(metadata)
 
 _SIDE_NUMBERS = Side._fields[1:]
 

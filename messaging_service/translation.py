@@ -3,7 +3,7 @@
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from messaging_service import domain, service_events
-from messaging_service.domain import Change, Presence
+from messaging_service.domain import TOMBSTONES, Change, Presence
 from messaging_service.events import (
     Event,
     MessageChanged,
@@ -21,7 +21,9 @@ from service_kit.servicer import timestamp
 
 _KINDS = {domain.TEXT: pb.MESSAGE_KIND_TEXT, domain.EVENT: pb.MESSAGE_KIND_EVENT}
 _CHANGES = {str(one): pb.MessageChange.Value(f"MESSAGE_CHANGE_{one.name}") for one in Change}
-_TOMBSTONES = {"": pb.TOMBSTONE_UNSPECIFIED, str(Change.DELETED): pb.TOMBSTONE_DELETED}
+_TOMBSTONES = {"": pb.TOMBSTONE_UNSPECIFIED} | {
+    str(one): pb.Tombstone.Value(f"TOMBSTONE_{one.name}") for one in TOMBSTONES
+}
 
 
 def position(given: Position) -> pb.Position:
@@ -47,7 +49,7 @@ def message(given: MessageView) -> pb.Message:
         kind=_KINDS[given.kind],
         text="" if is_event else given.text,
         create_time=timestamp(given.created_at),
-        event=_service_event(given.text) if is_event else None,
+        event=_service_event(given.text) if is_event and not given.tombstone else None,
         edit_time=timestamp(given.edited_at) if given.edited_at else None,
         tombstone=_TOMBSTONES[given.tombstone],
     )

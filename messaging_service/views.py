@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from messaging_service.domain import Change, Message
+from messaging_service.domain import TOMBSTONES, Message
 
 
 class MessageView(NamedTuple):
@@ -28,7 +28,7 @@ def view(message: Message) -> MessageView:
         # Nearly all of them.
         conversation_id, seq, id_, sender, kind, text, created_at, _, key = message[:9]
         return MessageView(id_, conversation_id, seq, sender, kind, text, created_at, key)
-    gone = message.change == Change.DELETED
+    gone = message.change in TOMBSTONES
     return MessageView(
         message.id,
         message.conversation_id,

@@ -96,13 +96,16 @@ class Reconciler:
             self._wake.set()
 
     async def push(self, dispute: str, seconds: float | None) -> None:
-        """Make the due call of a dispute now, in so many seconds; what fails is left to `run`."""
+        """Make the due call of a dispute now, in half of so many seconds: the caller has to answer
+        after it. What fails is left to `run`.
+        """
         if self._negotiation is None:
             return
+        half = None if seconds is None else seconds / 2
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(half):
                 found = await self._readers.run(storage.find_disputes, (dispute,))
-                done = dispute not in found or await self._finish(found[dispute], seconds)
+                done = dispute not in found or await self._finish(found[dispute], half)
         except (TimeoutError, StorageUnavailable):
             done = False
         if not done:

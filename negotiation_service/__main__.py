@@ -9,7 +9,7 @@ from pathlib import Path
 from parley.messaging.v1.messaging_pb2_grpc import MessagingServiceStub
 from parley.negotiation.v1 import negotiation_pb2, negotiation_pb2_grpc
 
-from negotiation_service import storage, translation
+from negotiation_service import moderation, storage, translation
 from negotiation_service.commands import FireTimers
 from negotiation_service.currencies import load_currencies
 from negotiation_service.failures import FAILURES
@@ -17,8 +17,9 @@ from negotiation_service.messaging import Messaging
 from negotiation_service.operations import Answer, operation
 from negotiation_service.servicer import NegotiationServicer
 from negotiation_service.settings import NegotiationSettings
-from service_kit.background import background
+from service_kit.background import Work, background
 from service_kit.client import dial
+from service_kit.follower import FollowerMetrics
 from service_kit.interceptors import read_credentials
 from service_kit.service import Resources, Service, main
 from service_kit.timers import Schedule, Timers
@@ -26,7 +27,9 @@ from service_kit.timers import Schedule, Timers
 
 @asynccontextmanager
 async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[NegotiationServicer]:
-    """Give what serves the calls; beside it live the timers and the connection to messaging."""
+    """Give what serves the calls; beside it live the timers and the connection to messaging, and
+    moderation is followed.
+    """
     settings = resources.settings
     limits = settings.limits(load_currencies())
     carry_out = operation(limits)
@@ -42,6 +45,10 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
         reached=resources.limits.reached,
         registry=resources.registry,
     )
+    works: dict[str, Work] = {"timers": timers.run}
+    if (target := settings.moderation_target) is not None:
+        metrics = FollowerMetrics(resources.registry)
+        works["moderation"] = moderation.follower(resources, target, metrics).run
     credential = read_credentials(settings.messaging_credential_file)[0]
     async with (
         dial(
@@ -51,7 +58,7 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
             settings.messaging_timeout_seconds,
             partial(resources.limits.reached, "messaging_timeout_seconds"),
         ) as client,
-        background({"timers": timers.run}, resources.registry),
+        background(works, resources.registry),
     ):
         yield NegotiationServicer(resources, limits, carry_out, timers, Messaging(client))
 

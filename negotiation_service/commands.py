@@ -1,4 +1,7 @@
-"""What people, moderation and time ask of a deal. One command for each RPC of the same name."""
+"""What people, moderation and time ask of a deal. One command for each RPC of the same name.
+
+`forbidden` of what a party asks says, in words, which sanction does not allow it; none, if empty.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -41,6 +44,7 @@ class CreateService:
     description: str = ""
     offer_ttl_seconds: int | None = None
     idempotency_key: str = ""
+    forbidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class EditPrice:
     base_offer: int
     note: str = ""
     idempotency_key: str = ""
+    forbidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class EndNegotiation:
     offer: int
     price: Money | None = None
     idempotency_key: str = ""
+    forbidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class TerminateService:
     outcome: TerminationOutcome
     reason: str = ""
     idempotency_key: str = ""
+    forbidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,7 @@ class SubmitNote:
     score: int
     comment: str = ""
     idempotency_key: str = ""
+    forbidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from negotiation_service.commands import (
     CreateService,
     EditPrice,
     EndNegotiation,
+    PartyCommand,
     ResolveHold,
     SubmitNote,
 )
@@ -31,6 +32,11 @@ def no_open_service(deal: Deal | None, _: CreateService, __: Limits) -> Refusal 
     if deal is None or not deal.is_open:
         return None
     return Refusal(Reason.OPEN_SERVICE_EXISTS, "the conversation has an open service already")
+
+
+def not_sanctioned(_: Deal | None, command: PartyCommand, __: Limits) -> Refusal | None:
+    """no sanction forbids it"""
+    return Refusal(Reason.SANCTIONED, command.forbidden) if command.forbidden else None
 
 
 def not_on_hold(deal: Deal, _: Command, __: Limits) -> Refusal | None:

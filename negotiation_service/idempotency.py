@@ -7,7 +7,7 @@ from hashlib import sha256
 from negotiation_service.commands import PartyCommand
 
 # The key and its owner find the other command; the rest this service adds by itself.
-_NOT_OF_THE_BODY = frozenset({"actor", "idempotency_key", "participants"})
+_NOT_OF_THE_BODY = frozenset({"actor", "idempotency_key", "participants", "forbidden"})
 
 
 def fingerprint(command: PartyCommand) -> str:

@@ -30,6 +30,7 @@ from negotiation_service.refusals import Reason
 from negotiation_service.storage import UsedKey
 from negotiation_service.views import INTERNAL, Snapshot
 from service_kit.rules import Refusal
+from service_kit.sanctions import find_forbidden
 from service_kit.writer import Operation, Transaction
 
 
@@ -73,6 +74,13 @@ class _Run:
         )
         self.open = {conversation: deal.id for conversation, deal in found.items()}
         self.deals.update((deal.id, deal) for deal in found.values() if deal.id not in self.deals)
+        asked = [one for one in commands if isinstance(one, PartyCommand)]
+        self.forbidden = find_forbidden(
+            connection,
+            {one.actor for one in asked},
+            {conversation for one in asked if (conversation := self.place_of(one))},
+            transaction.now,
+        )
         self.claimed = storage.claim_due(
             connection,
             [one.service for one in commands if isinstance(one, FireTimers)],
@@ -140,9 +148,19 @@ class _Run:
     def decide(self, command: Command) -> Decision | Refusal:
         """Decide a command; timers that another replica has claimed are left to it."""
         deal = self.concerned(command)
+        if isinstance(command, PartyCommand):
+            forbidden = self.forbidden.why(command.actor, self.place_of(command))
+            command = replace(command, forbidden=forbidden) if forbidden else command
         if deal and isinstance(command, FireTimers) and deal.id not in self.claimed:
             return Decision(deal, ())
         return decide(deal, command, self.transaction.now, self.limits)
+
+    def place_of(self, command: PartyCommand) -> str:
+        """Tell in which conversation a party acts; empty for a service that does not exist."""
+        if isinstance(command, CreateService):
+            return command.conversation
+        deal = self.deals.get(command.service)
+        return deal.conversation if deal else ""
 
     def concerned(self, command: Command) -> Deal | None:
         """Find the deal that a command is about; for a creation the open one in its place."""

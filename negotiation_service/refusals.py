@@ -36,6 +36,9 @@ class Reason(StrEnum):
     PROVIDER_ONLY = "PROVIDER_ONLY"
     CLIENT_ONLY = "CLIENT_ONLY"
 
+    # Moderation does not allow it.
+    SANCTIONED = "SANCTIONED"
+
     # Between moderation and here.
     HOLD_NOT_FOUND = "HOLD_NOT_FOUND"
     DECIDED_OTHERWISE = "DECIDED_OTHERWISE"

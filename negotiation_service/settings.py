@@ -30,6 +30,11 @@ class NegotiationSettings(ServiceSettings):
     messaging_credential_file: Path
     messaging_timeout_seconds: Seconds = 1.0
 
+    # host:port of the moderation service, and a file with a credential that it accepts. None: it is
+    # not deployed, and nothing new is forbidden.
+    moderation_target: Address | None = None
+    moderation_credential_file: Path | None = None
+
     max_price_minor: Price = 10**12
     rounds_limit: Count = 50
     amendments_limit: Count = 50

@@ -7,9 +7,13 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, Table
 
 from service_kit.clock import add_clock
 from service_kit.database import STORED_BY_KEY, TEXT
+from service_kit.positions import add_positions
+from service_kit.sanctions import add_restrictions
 
 metadata = MetaData()
 add_clock(metadata)
+add_positions(metadata)
+add_restrictions(metadata)
 
 services = Table(
     "services",

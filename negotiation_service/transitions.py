@@ -19,6 +19,7 @@ from negotiation_service.guards import (
     no_open_service,
     not_on_hold,
     not_requested,
+    not_sanctioned,
     notes_sealed,
     on_live_offer,
     reopenings_left,
@@ -107,19 +108,19 @@ ENDED = (COMPLETED, CANCELLED)
 DISPUTABLE = (AGREED, DELIVERED, COMPLETED)
 STAYS = None
 
-CREATE = (is_participant, no_open_service)
-BARGAIN = (on_live_offer, in_currency, rounds_left)
-ANSWER = (names_live_offer,)
-AMEND = (not_on_hold, on_live_offer, in_currency, amendments_left)
-ANSWER_AMENDMENT = (not_on_hold, names_live_offer)
-GO_ON = (not_on_hold,)
-REOPEN = (not_on_hold, reopenings_left)
-REQUEST = (not_on_hold, not_requested)
+CREATE = (is_participant, not_sanctioned, no_open_service)
+BARGAIN = (not_sanctioned, on_live_offer, in_currency, rounds_left)
+ANSWER = (not_sanctioned, names_live_offer)
+AMEND = (not_sanctioned, not_on_hold, on_live_offer, in_currency, amendments_left)
+ANSWER_AMENDMENT = (not_sanctioned, not_on_hold, names_live_offer)
+GO_ON = (not_sanctioned, not_on_hold)
+REOPEN = (not_sanctioned, not_on_hold, reopenings_left)
+REQUEST = (not_sanctioned, not_on_hold, not_requested)
 HOLD = (not_on_hold, disputes_left)
 HOLD_LATE = (not_on_hold, dispute_window_open, disputes_left)
 DECIDE = (holds_dispute,)
 SPLIT = (holds_dispute, splits_price)
-NOTE = (not_on_hold, notes_sealed, submissions_left)
+NOTE = (not_sanctioned, not_on_hold, notes_sealed, submissions_left)
 
 # Of the rows of one state and step, the first that is for the actor counts.
 # fmt: off

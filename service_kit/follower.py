@@ -30,6 +30,7 @@ _FIRST_RETRY_SECONDS = 0.1
 _LAST_RETRY_SECONDS = 2.0
 
 Apply = Callable[[Position, Sequence[Any]], Awaitable[None]]
+CaughtUp = Callable[[Position], Awaitable[None]]
 
 
 class _BrokenOffError(Exception):
@@ -70,7 +71,8 @@ class Follower:
     by an operation that asks `positions.advance` first and does nothing when it says False. Without
     events the position alone is stored: now and then while nothing happens, and as revision 0 when
     the source is followed for the first time or has another epoch, which is then applied from its
-    beginning. What a service derived from an epoch before is its own to keep or drop.
+    beginning. What a service derived from an epoch before is its own to keep or drop: `caught_up`
+    is called whenever all is applied up to a position at which a stream began.
 
     `name` is this service's, for the logs of the other. Times are in seconds: `silence` is when a
     stream without a sign of life is given up, `progress` how often a mere position is stored.
@@ -84,6 +86,7 @@ class Follower:
         apply: Apply,
         metrics: FollowerMetrics,
         *,
+        caught_up: CaughtUp | None = None,
         call_timeout_seconds: float = 5.0,
         silence_seconds: float = 5.0,
         progress_seconds: float = 5.0,
@@ -92,6 +95,7 @@ class Follower:
         self._source = source
         self._readers = readers
         self._apply = apply
+        self._caught_up = caught_up
         self._call_timeout = call_timeout_seconds
         self._silence = silence_seconds
         self._progress = progress_seconds
@@ -189,6 +193,8 @@ class Follower:
             request.page_token = page.next_page_token
             more = bool(page.next_page_token)
         await self._advance(now, ())
+        if self._caught_up is not None:
+            await self._caught_up(now)
 
     async def _advance(self, position: Position, events: Sequence[Any]) -> None:
         """Apply what leads to `position`, unless that was done before."""

@@ -9,7 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData
 
-from service_kit.database import TEXT, lock_migrations
+from service_kit.database import STORED_BY_KEY, TEXT, lock_migrations
 
 
 class NotMigrated(RuntimeError):  # noqa: N818, the name says what is the case
@@ -74,4 +74,16 @@ def make_positions() -> None:
         Column("source", TEXT, primary_key=True),
         Column("epoch", TEXT, nullable=False),
         Column("revision", BigInteger, nullable=False),
+    )
+
+
+def make_restrictions() -> None:
+    """Make what moderation restricts, of a service that refuses what is not allowed."""
+    op.create_table(
+        "restrictions",
+        Column("kind", TEXT, primary_key=True),
+        Column("id", TEXT, primary_key=True),
+        Column("until", BigInteger),
+        Column("epoch", TEXT, nullable=False),
+        **STORED_BY_KEY,
     )

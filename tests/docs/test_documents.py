@@ -126,9 +126,7 @@ def test_named_metrics_exist() -> None:
     """Whoever sets an alarm on a metric of docs/operations.md sets it on one that is counted."""
     text = (ROOT / "docs" / "operations.md").read_text("utf-8")
     sources = "".join(
-        path.read_text("utf-8")
-        for part in SOURCES
-        for path in ROOT.glob(f"{part}/*.py")
+        path.read_text("utf-8") for part in SOURCES for path in ROOT.glob(f"{part}/*.py")
     )
     prefixes = (
         "parley_edge|presence|writer|watch|calls?|limit|follower|background|timers|evidence"

@@ -353,6 +353,8 @@ def test_hot_queries_search_by_an_index(engine: Engine, database: Any, name: str
             for number, one in enumerate(stored)
         )
     )
+    hold_removed = {one.message.id: True for one in stored[::2]}
+    database.read(change_storage.hold, hold_removed, "epoch")
     statement = str(HOT_STATEMENTS[name].compile(engine))
     searches, bad = explain(engine, statement)
     assert searches

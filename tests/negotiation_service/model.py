@@ -13,6 +13,7 @@ from negotiation_service.commands import (
     EditPrice,
     EndNegotiation,
     FireTimers,
+    PartyCommand,
     PlaceHold,
     ResolveHold,
     SubmitNote,
@@ -124,6 +125,8 @@ class Model:
         if isinstance(command, CreateService):
             if command.actor not in (self.provider, self.client):
                 return "CONVERSATION_NOT_FOUND"
+            if command.forbidden:
+                return "SANCTIONED"
             going_on = self.state in ("offered", "agreed", "delivered")
             return "OPEN_SERVICE_EXISTS" if going_on else None
         if command.actor not in (self.provider, self.client):
@@ -138,16 +141,18 @@ class Model:
             case SubmitNote():
                 if self.state not in ("completed", "cancelled"):
                     return "INVALID_STATE"
-                return self._held() or ("INVALID_STATE" if self.revealed else None)
+                return self._stopped(command) or ("INVALID_STATE" if self.revealed else None)
 
-    def _held(self) -> Answer:
+    def _stopped(self, command: PartyCommand) -> Answer:
+        if command.forbidden:
+            return "SANCTIONED"
         return "ON_HOLD" if self.dispute else None
 
     def _answer_edit(self, command: EditPrice) -> Answer:
         if self.state not in ("offered", "agreed"):
             return "INVALID_STATE"
-        if self.dispute:
-            return "ON_HOLD"
+        if stopped := self._stopped(command):
+            return stopped
         if command.base_offer != (0 if self.live is None else self.live + 1):
             return "STALE_OFFER"
         most = self.limits.rounds if self.state == "offered" else self.limits.amendments
@@ -156,8 +161,8 @@ class Model:
     def _answer_end(self, command: EndNegotiation) -> Answer:
         if self.state not in ("offered", "agreed"):
             return "INVALID_STATE"
-        if self.dispute:
-            return "ON_HOLD"
+        if stopped := self._stopped(command):
+            return stopped
         if self.live is None or command.offer != self.live + 1:
             return "STALE_OFFER"
         if command.price is not None and command.price.amount_minor != self.prices[self.live]:
@@ -176,8 +181,8 @@ class Model:
         }
         if self.state not in needed[command.outcome]:
             return "INVALID_STATE"
-        if self.dispute:
-            return "ON_HOLD"
+        if stopped := self._stopped(command):
+            return stopped
         match command.outcome:
             case "delivered":
                 return None if command.actor == self.provider else "PROVIDER_ONLY"

@@ -30,6 +30,7 @@ from negotiation_service.commands import (
     EndNegotiation,
     FireTimers,
     NegotiationOutcome,
+    PartyCommand,
     PlaceHold,
     ResolveHold,
     SubmitNote,
@@ -276,6 +277,18 @@ class Negotiation(RuleBasedStateMachine):
             result = self.send(CLIENT[action](shown, actor, price))
             assert old or isinstance(result, Decision)
 
+    @rule(data=st.data(), price=st.sampled_from(PRICES))
+    def be_sanctioned(self, data: st.DataObject, price: int) -> None:
+        """A sanction forbids everything that the deal allows a party; nothing comes of it."""
+        actor = data.draw(st.sampled_from(PARTIES))
+        shown = self.show(actor)
+        for action in shown.allowed_actions:
+            command = CLIENT[action](shown, actor, price)
+            if isinstance(command, PartyCommand):
+                refused = self.send(replace(command, forbidden="a sanction"))
+                assert isinstance(refused, Refusal)
+                assert refused.reason is Reason.SANCTIONED
+
     @rule(path=st.sampled_from(PATHS), price=st.sampled_from(PRICES))
     def go(self, path: tuple[str, ...], price: int) -> None:
         """They go some way together, and perhaps further than they may."""
@@ -334,11 +347,14 @@ class Negotiation(RuleBasedStateMachine):
         role=st.sampled_from(Role),
         price=st.sampled_from(PRICES),
         progress=st.sampled_from([0, 0, 0, 1, 1, 2, 3]),
+        forbidden=st.sampled_from(["", "", "", "", "a sanction"]),
     )
-    def create_another(self, actor: str, role: Role, price: int, progress: int) -> None:
+    def create_another(
+        self, actor: str, role: Role, price: int, progress: int, forbidden: str
+    ) -> None:
         """A conversation has one open deal; the next begins when it has ended."""
         self.fire()
-        command = self.begin(actor, role, price, None)
+        command = replace(self.begin(actor, role, price, None), forbidden=forbidden)
         expected = self.model.answer(command)
         result = decide(self.deal, command, self.now, LIMITS)
         reason = str(result.reason) if isinstance(result, Refusal) else None

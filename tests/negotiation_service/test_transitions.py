@@ -1,10 +1,14 @@
 """Each row of the table by an example, each refusal by another."""
 
+from dataclasses import replace
+
 import pytest
 
+from negotiation_service.commands import PartyCommand
+from negotiation_service.domain import decide
 from negotiation_service.entities import State
 from negotiation_service.events import Cause
-from negotiation_service.guards import not_on_hold
+from negotiation_service.guards import not_on_hold, not_sanctioned
 from negotiation_service.refusals import Reason
 from negotiation_service.transitions import (
     MODERATION,
@@ -13,7 +17,8 @@ from negotiation_service.transitions import (
     Step,
     Transition,
 )
-from tests.negotiation_service.story import STEPS, Story
+from service_kit.rules import Refusal
+from tests.negotiation_service.story import LIMITS, START, STEPS, Story, creation
 
 OFFERED, AGREED, DELIVERED, COMPLETED, CANCELLED, CLOSED = State
 
@@ -197,9 +202,39 @@ def test_a_hold_stops_every_party() -> None:
     held = {State.AGREED, State.DELIVERED, State.COMPLETED}
 
     def stopped(row: Transition) -> bool:
-        return row.who in {MODERATION, TIME} or row.guards[:1] == (not_on_hold,)
+        return row.who in {MODERATION, TIME} or not_on_hold in row.guards
 
     assert [row for row in TRANSITIONS if held & {*row.sources} and not stopped(row)] == []
+
+
+def test_a_sanction_stops_every_party() -> None:
+    """Whatever a party can do asks whether a sanction forbids it; time and moderation go on."""
+    for row in TRANSITIONS:
+        assert (not_sanctioned in row.guards) == (row.who not in {MODERATION, TIME}), row
+
+
+@pytest.mark.parametrize(("done", "step"), [(done, step) for done, step, *_ in EXAMPLES])
+def test_what_a_sanction_forbids_is_refused(done: str, step: str) -> None:
+    """Each step of a party is refused by that name, and what is not a party's goes on."""
+    story = after(done)
+    command, before = STEPS[step](story), story.deal
+    if isinstance(command, PartyCommand):
+        refusal = story.refused(replace(command, forbidden="a sanction does not allow it"))
+        assert (refusal.reason, refusal.current) == (Reason.SANCTIONED, before)
+        assert refusal.message == "a sanction does not allow it"
+        assert story.deal == before
+    story.done(command)
+
+
+def test_a_sanction_forbids_to_propose() -> None:
+    """The one who may not take part is told only that there is no such conversation."""
+    command = creation(forbidden="a sanction does not allow it")
+    outcome = decide(None, command, START, LIMITS)
+    assert isinstance(outcome, Refusal)
+    assert outcome.reason is Reason.SANCTIONED
+    outcome = decide(None, replace(command, participants=("bob", "eve")), START, LIMITS)
+    assert isinstance(outcome, Refusal)
+    assert outcome.reason is Reason.CONVERSATION_NOT_FOUND
 
 
 def test_final_states_are_left_by_moderation_alone() -> None:

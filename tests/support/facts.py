@@ -40,7 +40,8 @@ def services_of(packet: Packet) -> list[Packet]:
             return [d["service"]]
         case op if op == RETURN_CONVERSATIONS:
             return [one["service"] for one in d["conversations"] if "service" in one]
-        case op if op == ERROR and "current" in d:
+        # That of a dispute or of a standing has no exponent.
+        case op if op == ERROR and "exponent" in d.get("current", {}):
             return [d["current"]]
     return []
 

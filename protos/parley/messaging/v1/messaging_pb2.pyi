@@ -49,6 +49,8 @@ class _TombstoneEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tombstone.V
     TOMBSTONE_UNSPECIFIED: _Tombstone.ValueType  # 0
     TOMBSTONE_DELETED: _Tombstone.ValueType  # 1
     """By its author, for good."""
+    TOMBSTONE_REMOVED: _Tombstone.ValueType  # 2
+    """By moderation, which may take it back."""
 
 class Tombstone(_Tombstone, metaclass=_TombstoneEnumTypeWrapper):
     """How a message went whose text is shown no more."""
@@ -56,6 +58,8 @@ class Tombstone(_Tombstone, metaclass=_TombstoneEnumTypeWrapper):
 TOMBSTONE_UNSPECIFIED: Tombstone.ValueType  # 0
 TOMBSTONE_DELETED: Tombstone.ValueType  # 1
 """By its author, for good."""
+TOMBSTONE_REMOVED: Tombstone.ValueType  # 2
+"""By moderation, which may take it back."""
 Global___Tombstone: _TypeAlias = Tombstone  # noqa: Y015
 
 class _MessageChange:
@@ -67,12 +71,20 @@ class _MessageChangeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Message
     MESSAGE_CHANGE_UNSPECIFIED: _MessageChange.ValueType  # 0
     MESSAGE_CHANGE_EDITED: _MessageChange.ValueType  # 1
     MESSAGE_CHANGE_DELETED: _MessageChange.ValueType  # 2
+    MESSAGE_CHANGE_REMOVED: _MessageChange.ValueType  # 3
+    """By moderation: both see a tombstone."""
+    MESSAGE_CHANGE_RESTORED: _MessageChange.ValueType  # 4
+    """The removal is taken back: the message is again what it was."""
 
 class MessageChange(_MessageChange, metaclass=_MessageChangeEnumTypeWrapper): ...
 
 MESSAGE_CHANGE_UNSPECIFIED: MessageChange.ValueType  # 0
 MESSAGE_CHANGE_EDITED: MessageChange.ValueType  # 1
 MESSAGE_CHANGE_DELETED: MessageChange.ValueType  # 2
+MESSAGE_CHANGE_REMOVED: MessageChange.ValueType  # 3
+"""By moderation: both see a tombstone."""
+MESSAGE_CHANGE_RESTORED: MessageChange.ValueType  # 4
+"""The removal is taken back: the message is again what it was."""
 Global___MessageChange: _TypeAlias = MessageChange  # noqa: Y015
 
 @_typing.final
@@ -182,7 +194,7 @@ class Message(_message.Message):
     kind: Global___MessageKind.ValueType
     text: _builtins.str
     tombstone: Global___Tombstone.ValueType
-    """Of a message that is gone: its text is empty, all else is as it was."""
+    """Of a message that is gone: it has neither text nor event, all else is as it was."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property

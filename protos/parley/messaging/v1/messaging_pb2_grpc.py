@@ -31,7 +31,8 @@ class MessagingServiceStub:
     Every call carries the service credential in the metadata `authorization: Bearer ...`.
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "messaging.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is
-    NOT_FOUND. An empty actor, where a request says so, is an internal service that sees all.
+    NOT_FOUND. What writes is PERMISSION_DENIED, with the reason SANCTIONED, for whom moderation has
+    muted, suspended or banned, and for everybody in a conversation that it has locked. An empty actor, where a request says so, is an internal service that sees all.
     """
 
     def __init__(self, channel):
@@ -138,7 +139,8 @@ class MessagingServiceServicer:
     Every call carries the service credential in the metadata `authorization: Bearer ...`.
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "messaging.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is
-    NOT_FOUND. An empty actor, where a request says so, is an internal service that sees all.
+    NOT_FOUND. What writes is PERMISSION_DENIED, with the reason SANCTIONED, for whom moderation has
+    muted, suspended or banned, and for everybody in a conversation that it has locked. An empty actor, where a request says so, is an internal service that sees all.
     """
 
     def CreateConversation(self, request, context):
@@ -212,8 +214,8 @@ class MessagingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListEvidence(self, request, context):
-        """Messages with all that is kept of them: earlier texts, and what its author has deleted, for the
-        time for which that is evidence. For internal services, and never for the eyes of people.
+        """Messages with all that is kept of them: earlier texts, and what its author has deleted or
+        moderation has removed, for the time for which that is evidence. For internal services, and never for the eyes of people.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -376,7 +378,8 @@ class MessagingService:
     Every call carries the service credential in the metadata `authorization: Bearer ...`.
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "messaging.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is
-    NOT_FOUND. An empty actor, where a request says so, is an internal service that sees all.
+    NOT_FOUND. What writes is PERMISSION_DENIED, with the reason SANCTIONED, for whom moderation has
+    muted, suspended or banned, and for everybody in a conversation that it has locked. An empty actor, where a request says so, is an internal service that sees all.
     """
 
     @staticmethod

@@ -32,7 +32,8 @@ class MessagingServiceStub:
     Every call carries the service credential in the metadata `authorization: Bearer ...`.
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "messaging.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is
-    NOT_FOUND. An empty actor, where a request says so, is an internal service that sees all.
+    NOT_FOUND. What writes is PERMISSION_DENIED, with the reason SANCTIONED, for whom moderation has
+    muted, suspended or banned, and for everybody in a conversation that it has locked. An empty actor, where a request says so, is an internal service that sees all.
     """
 
     @_typing.overload
@@ -61,8 +62,8 @@ class MessagingServiceStub:
     GetMessages: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.GetMessagesRequest, _messaging_pb2.GetMessagesResponse]
     """Messages by id. Those that do not exist, or that the actor may not see, are left out."""
     ListEvidence: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListEvidenceRequest, _messaging_pb2.ListEvidenceResponse]
-    """Messages with all that is kept of them: earlier texts, and what its author has deleted, for the
-    time for which that is evidence. For internal services, and never for the eyes of people.
+    """Messages with all that is kept of them: earlier texts, and what its author has deleted or
+    moderation has removed, for the time for which that is evidence. For internal services, and never for the eyes of people.
     """
     MarkRead: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.MarkReadRequest, _messaging_pb2.MarkReadResponse]
     """Moves read watermarks forward; a watermark never goes back."""
@@ -88,7 +89,8 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     Every call carries the service credential in the metadata `authorization: Bearer ...`.
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "messaging.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is
-    NOT_FOUND. An empty actor, where a request says so, is an internal service that sees all.
+    NOT_FOUND. What writes is PERMISSION_DENIED, with the reason SANCTIONED, for whom moderation has
+    muted, suspended or banned, and for everybody in a conversation that it has locked. An empty actor, where a request says so, is an internal service that sees all.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -114,8 +116,8 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     GetMessages: _aio.UnaryUnaryMultiCallable[_messaging_pb2.GetMessagesRequest, _messaging_pb2.GetMessagesResponse]  # type: ignore[assignment]
     """Messages by id. Those that do not exist, or that the actor may not see, are left out."""
     ListEvidence: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListEvidenceRequest, _messaging_pb2.ListEvidenceResponse]  # type: ignore[assignment]
-    """Messages with all that is kept of them: earlier texts, and what its author has deleted, for the
-    time for which that is evidence. For internal services, and never for the eyes of people.
+    """Messages with all that is kept of them: earlier texts, and what its author has deleted or
+    moderation has removed, for the time for which that is evidence. For internal services, and never for the eyes of people.
     """
     MarkRead: _aio.UnaryUnaryMultiCallable[_messaging_pb2.MarkReadRequest, _messaging_pb2.MarkReadResponse]  # type: ignore[assignment]
     """Moves read watermarks forward; a watermark never goes back."""
@@ -140,7 +142,8 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
     Every call carries the service credential in the metadata `authorization: Bearer ...`.
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "messaging.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is
-    NOT_FOUND. An empty actor, where a request says so, is an internal service that sees all.
+    NOT_FOUND. What writes is PERMISSION_DENIED, with the reason SANCTIONED, for whom moderation has
+    muted, suspended or banned, and for everybody in a conversation that it has locked. An empty actor, where a request says so, is an internal service that sees all.
     """
 
     @_abc_1.abstractmethod
@@ -230,8 +233,8 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _messaging_pb2.ListEvidenceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.ListEvidenceResponse, _abc.Awaitable[_messaging_pb2.ListEvidenceResponse]]:
-        """Messages with all that is kept of them: earlier texts, and what its author has deleted, for the
-        time for which that is evidence. For internal services, and never for the eyes of people.
+        """Messages with all that is kept of them: earlier texts, and what its author has deleted or
+        moderation has removed, for the time for which that is evidence. For internal services, and never for the eyes of people.
         """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,64 @@
+"""The writes that come of what moderation decides: whom it lets write, and which messages stay.
+
+A removed message keeps its row as it was, but for the word that it is removed. So its text is kept
+for as long as moderation holds it, and what comes back is exactly what was there.
+"""
+
+from collections.abc import Sequence
+
+from messaging_service import change_storage, message_changes, storage
+from messaging_service.domain import Message
+from messaging_service.events import MessageChanged
+from messaging_service.operations import Changes
+from messaging_service.views import view
+from service_kit.rules import is_identifier
+from service_kit.sanctions import CaughtUp, Command, Removal, take
+from service_kit.writer import Transaction
+
+
+def follow_moderation(
+    transaction: Transaction, commands: Sequence[Command]
+) -> list[tuple[Removal, ...]]:
+    """Let commands take effect, each once; gives of each the removals without a message here."""
+    return [
+        _apply(transaction, *_removals(transaction, command)) if take(transaction, command) else ()
+        for command in commands
+    ]
+
+
+def _removals(transaction: Transaction, command: Command) -> tuple[str, Sequence[Removal]]:
+    """Give the epoch, and what it says of messages: also, in the end, that it knows of no more."""
+    if isinstance(command, CaughtUp):
+        held = change_storage.find_held_by_others(transaction.connection, command.epoch)
+        return command.epoch, [Removal("", message, removed=False) for message in held]
+    return command.position.epoch, command.removals
+
+
+def _apply(
+    transaction: Transaction, epoch: str, removals: Sequence[Removal]
+) -> tuple[Removal, ...]:
+    if not removals:
+        return ()
+    connection, now, revision = transaction.connection, transaction.now, transaction.revision
+    ids = {one.message for one in removals if is_identifier(one.message)}
+    messages = storage.find_messages(connection, ids)
+    around = {one.conversation_id for one in messages.values()}
+    conversations = Changes(transaction, storage.find_conversations(connection, around).values())
+    changed: dict[str, Message] = {}
+    for removal in removals:
+        if removal.message not in messages:
+            continue
+        change = message_changes.remove if removal.removed else message_changes.restore
+        message = change(messages[removal.message], now, revision)
+        if message is None:
+            continue
+        messages[message.id] = changed[message.id] = message
+        conversation = conversations.by_id[message.conversation_id]
+        conversations.change(conversation._replace(revision=revision, last_change=revision))
+        event = MessageChanged(view(message), message.change or "", now, "")
+        transaction.emit((conversation.first.user, conversation.second.user), event)
+    conversations.store()
+    storage.update_messages(connection, changed.values())
+    held = {one.message: one.removed for one in removals if one.message in messages}
+    change_storage.hold(connection, held, epoch)
+    return tuple(one for one in removals if one.message not in messages)
