@@ -17,6 +17,8 @@ from command_line import tokens
 from command_line.folder import DataFolder
 from command_line.packets import Opcode
 from command_line.person import Person, write
+from command_line.play_deal import act
+from command_line.play_dispute import ask
 
 Run = Callable[..., Awaitable[Any]]
 REASONS = ("--facts", "He threatens people.\x1b[2J", "--rule", "Terms 4.2")
@@ -81,9 +83,9 @@ class Place:
 
 
 @asynccontextmanager
-async def serving(run: Run, path: Path) -> AsyncIterator[Place]:
+async def serving(run: Run, path: Path, **settings: str) -> AsyncIterator[Place]:
     """Everything started, and both connected."""
-    up = await run("up", "--port", "0", "--data", str(path))
+    up = await run("up", "--port", "0", "--data", str(path), **settings)
     await up.until("Ctrl-C stops everything")
     place = Place(run, DataFolder.at(path))
     await place.alice.connect()
@@ -255,6 +257,63 @@ async def test_a_list_goes_on_to_its_end(place: Place) -> None:
     document = (await place.mod("cases", "--limit", "2", "--json")).document
     assert (len(document["cases"]), document["more"]) == (2, True)
     assert len((await place.mod("cases", "--limit", "3")).out.splitlines()) == 4
+
+
+async def test_a_dispute_is_decided_when_the_parties_have_had_their_say(
+    parley: Run, tmp_path: Path
+) -> None:
+    """Listed once it is under review, shown with what both say, and split as decided."""
+    soon = {"PARLEY_MODERATION_STATEMENTS_HOURS": "0.0005"}
+    async with serving(parley, tmp_path / "data", **soon) as place:
+        stored = await write(place.bob, "Shall I?", to="alice")
+        conversation = stored.data["conversation"]
+        price = {"amount_minor": 8_000, "currency": "EUR"}
+        service = await act(
+            place.alice,
+            Opcode.SERVICE_CREATED,
+            "created",
+            conversation=conversation,
+            role="client",
+            title="Sink",
+            price=price,
+        )
+        agreed = {"service": service["service"], "outcome": "agreed", "offer": 1, "price": price}
+        await act(place.bob, Opcode.NEGOTIATION_END, "agreed", **agreed)
+        opened = await ask(
+            place.alice,
+            Opcode.LITIGE_CREATED,
+            service=service["service"],
+            reason="quality",
+            statement="It is half done.\x1b[2J",
+        )
+        dispute = opened.data["dispute"]["dispute"]
+        while (await place.bob.receive(Opcode.UPDATE_CONVERSATION_DATAS, "dispute")).data[
+            "cause"
+        ] != "review_started":
+            pass
+
+        listed = await place.mod("disputes")
+        assert listed.out.splitlines()[1].startswith(dispute)
+        assert listed.out.endswith("under_review  quality  80.00 EUR  alice against bob")
+        shown = await place.mod("dispute", "show", dispute)
+        assert "    | It is half done.�[2J" in shown.out
+        version = shown.out.rpartition(" --version ")[2]
+        decide = ("dispute", "decide", dispute, "--version", version)
+        words = ("--facts", "Half was done.", "--rule", "Terms 7")
+        wrong = await place.mod(
+            *decide, "split", *words, "--to-provider", "50", "--to-client", "31"
+        )
+        assert (wrong.code, "the parts are not together 80.00 EUR" in wrong.error) == (2, True)
+        split = ("split", *words, "--to-provider", "50", "--to-client", "30")
+        stale = await place.mod("dispute", "decide", dispute, *split, "--version", "1")
+        assert (stale.code, "since version 1:" in stale.out) == (3, True)
+        assert "review_started (time)" in stale.out
+        decided = await place.mod(*decide, *split)
+        assert (decided.code, decided.out.endswith("resolved, split")) == (0, True)
+        told = await place.mod("dispute", "show", dispute, "--json")
+        parts = {"provider_minor": 5_000, "client_minor": 3_000}
+        assert told.document["dispute"]["resolution"]["split"] == parts
+        assert (await place.mod("disputes")).out == "no disputes"
 
 
 async def test_at_a_terminal_the_case_is_shown_and_asked_about(
