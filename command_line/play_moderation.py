@@ -20,7 +20,6 @@ from command_line.moderation.service import RefusedCallError, Service
 from command_line.packets import Opcode
 from command_line.person import SECONDS_PER_STEP, Person, Say, must, write
 from command_line.transcript import heading, shortened
-from moderation_service.audit import Break
 
 INSULT = "You are a fool. Pay me in cash, or the tap will drip again."
 SORRY = "I am sorry, Alice. Of course it stays as we said."
@@ -212,8 +211,6 @@ async def verify(call: Moderate, say: Say) -> None:
     show(say, "mia", "parley mod audit verify")
     with call("mia") as mia:
         head = await asyncio.to_thread(lambda: audit.walk(audit_pages(mia)))
-    if isinstance(head, Break):
-        raise CommandError(f"the play failed: the audit log is broken: {head.problem}")
     must(head.number > 0, "the log has entries")
     say(f"mia   <= the audit log is whole: {head.number} entries")
 
