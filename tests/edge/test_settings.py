@@ -61,6 +61,9 @@ def test_the_credential_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
         ("OUTBOX_BYTES", "many"),
         ("REQUESTS_PER_SOCKET", "0"),
         ("BATCH_ITEMS", "0"),
+        ("MODERATION_DOWN", "perhaps"),
+        ("MODERATION_TIMEOUT_SECONDS", "0"),
+        ("KNOWN_STANDINGS", "0"),
     ],
 )
 def test_values_that_cannot_work_are_refused(
