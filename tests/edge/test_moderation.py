@@ -1,5 +1,7 @@
 """From the contract of moderation to payloads: everything for people, nothing for moderators."""
 
+from typing import get_args
+
 import msgspec
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -152,9 +154,9 @@ def test_every_word_of_a_payload_is_one_of_the_contract() -> None:
         ("ReportReason", moderation.REPORT_REASONS),
         ("DisputeReason", moderation.DISPUTE_REASONS),
     ):
-        assert set(getattr(moderation_payloads, field).__args__) == set(known)
-    kinds = moderation_payloads.SanctionKind.__args__
-    assert set(kinds) == set(moderation.SANCTION_KINDS.values())
+        assert set(get_args(getattr(moderation_payloads, field))) == set(known)
+    kinds = set(get_args(moderation_payloads.SanctionKind))
+    assert kinds == set(moderation.SANCTION_KINDS.values())
 
 
 def test_an_unknown_sanction_of_a_newer_service_stops_nothing() -> None:
