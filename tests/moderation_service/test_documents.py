@@ -44,7 +44,10 @@ def every_case_event() -> list[CaseEvent]:
     story.now += story.limits.appeal_window
     story.expire()
     story.erase("ann")
-    return story.events
+    dismissed = CaseStory()
+    dismissed.report()
+    dismissed.rule()
+    return story.events + dismissed.events
 
 
 def every_dispute_event() -> list[DisputeEvent]:
