@@ -56,7 +56,7 @@ def changed_payload(changed: pb.MessageChanged) -> MsgChanged:
         seq=message.seq,
         change=_CHANGES[changed.change],
         changed_at=timestamp(changed.change_time),
-        text=UNSET if is_event or message.tombstone else message.text,
+        text=message.text or UNSET,
         event=_service_event(message.event) if message.HasField("event") else UNSET,
     )
 
