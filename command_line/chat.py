@@ -26,6 +26,8 @@ REFUSALS = {
     "PERMISSION_DENIED": "this is not yours to do",
     "EDIT_TOO_LATE": "it is too late for that",
     "TOO_MANY_EDITS": "it was edited often enough",
+    "BLOCKED": "you have blocked the other one; /unblock lets you write again",
+    "TOO_MANY_BLOCKS": "you have blocked as many people as you may",
     "SANCTIONED": "a restriction keeps you from it",
     "STALE_SETTLEMENT": "by now the settlement on the table is another one",
     "ALREADY_REPORTED": "you have reported that, and it is not decided yet",
@@ -74,6 +76,8 @@ class Chat:
                     await self._change(Opcode.EDIT_MSG, text=arguments)
                 case "/delete":
                     await self._change(Opcode.DELETE_MSG)
+                case "/block" | "/unblock":
+                    await self._block(blocked=name == "/block")
                 case _ if name in BY_NAME:
                     await self._carry_out(BY_NAME[name], arguments.strip())
                 case _ if COMMAND.fullmatch(name):
@@ -101,6 +105,13 @@ class Chat:
         reply = await self._insist(opcode, lambda: payload, PATIENCE_FOR_A_COMMAND)
         if reply is not None:
             self._conversation.changed(reply.data)
+
+    async def _block(self, *, blocked: bool) -> None:
+        """Blocks the other one, or no longer."""
+        payload = {"user": self._conversation.peer, "blocked": blocked}
+        reply = await self._insist(Opcode.BLOCK_USER, lambda: payload, PATIENCE_FOR_A_COMMAND)
+        if reply is not None:
+            self._conversation.show_block(blocked=reply.data["blocked"])
 
     async def _carry_out(self, command: Command, arguments: str) -> None:
         """Sends what a command says until it is done or refused.

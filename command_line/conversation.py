@@ -27,7 +27,7 @@ class Conversation:
     def __init__(self, me: str, peer: str, subject: str | None, screen: Screen) -> None:
         self.id: str | None = None
         self._me = me
-        self._peer = peer
+        self.peer = peer
         self._subject = subject
         self._screen = screen
         self.deals = Deals(me, screen)
@@ -45,7 +45,7 @@ class Conversation:
         if self.id is not None:
             return {"conversation": self.id}
         subject = {} if self._subject is None else {"subject": self._subject}
-        return {"to": self._peer, **subject}
+        return {"to": self.peer, **subject}
 
     def meant_by(self, command: Command) -> Command:
         """The command of that name that makes sense now: an offer is withdrawn, or a dispute."""
@@ -135,13 +135,15 @@ class Conversation:
             case Opcode.STATUS_MSG if ours:
                 self._screen.mark(data["seq"], str(data["status"]))
             case Opcode.MSG_SEEN if ours and data["reader"] != self._me:
-                self._screen.mark(data["seq"], f"seen by {self._peer}")
+                self._screen.mark(data["seq"], f"seen by {self.peer}")
             case Opcode.MSG_CHANGED if ours:
                 self.changed(data)
             case Opcode.TYPING if ours and data["typing"]:
-                self._screen.notice(f"{self._peer} is typing")
-            case Opcode.PRESENCE if data["user"] == self._peer:
+                self._screen.notice(f"{self.peer} is typing")
+            case Opcode.PRESENCE if data["user"] == self.peer:
                 self._show_presence(data)
+            case Opcode.BLOCK_USER if data["user"] == self.peer:
+                self.show_block(blocked=data["blocked"])
             case Opcode.UPDATE_CONVERSATION_DATAS if "dispute" in data:
                 self._take_dispute(data)
             case Opcode.UPDATE_CONVERSATION_DATAS:
@@ -174,13 +176,24 @@ class Conversation:
         if messages:
             await self._mark_opened(client, messages[-1]["seq"])
         if entry["peer_read_up_to"]:
-            self._screen.mark(entry["peer_read_up_to"], f"seen by {self._peer}")
+            self._screen.mark(entry["peer_read_up_to"], f"seen by {self.peer}")
         if entry.get("presence"):
             self._show_presence(entry["presence"])
+        if entry.get("blocked"):
+            self.show_block(blocked=True)
         if "service" in entry:
             (self.deals.renew if anew else self.deals.stands)(entry["service"])
         elif "negotiation" in entry["missing"]:
             self._screen.notice(NO_DEALS_NOW)
+
+    def show_block(self, *, blocked: bool) -> None:
+        """Says whether the other one is blocked."""
+        if blocked:
+            self._screen.notice(
+                f"{self.peer} is blocked: what {self.peer} writes is not shown to you"
+            )
+        else:
+            self._screen.notice(f"{self.peer} is not blocked")
 
     async def show_deal(self, client: Client) -> None:
         """Asks how the deal stands now, and shows all of it."""
@@ -194,12 +207,12 @@ class Conversation:
 
     def _show_presence(self, presence: Mapping[str, Any]) -> None:
         if presence["online"]:
-            self._screen.notice(f"{self._peer} is online")
+            self._screen.notice(f"{self.peer} is online")
         elif "last_seen" in presence:
             last_seen = datetime.fromisoformat(presence["last_seen"]).astimezone()
-            self._screen.notice(f"{self._peer} was last seen {last_seen:%Y-%m-%d %H:%M}")
+            self._screen.notice(f"{self.peer} was last seen {last_seen:%Y-%m-%d %H:%M}")
         else:
-            self._screen.notice(f"{self._peer} is offline")
+            self._screen.notice(f"{self.peer} is offline")
 
     async def _find(self, client: Client) -> dict[str, Any] | None:
         """The conversation of these two about this subject, page by page; newest first.
@@ -210,7 +223,7 @@ class Conversation:
         while True:
             reply = await client.ask(Opcode.ASK_CONVERSATIONS, {"limit": 100, **page})
             for entry in reply.data["conversations"]:
-                both = {self._me, self._peer} == set(entry["participants"])
+                both = {self._me, self.peer} == set(entry["participants"])
                 if both and (entry.get("subject") or "") == (self._subject or ""):
                     return {**entry, "missing": reply.data.get("missing", ())}
             if not reply.data.get("next"):
@@ -219,7 +232,7 @@ class Conversation:
 
     async def _take_message(self, client: Client, alert: Mapping[str, Any]) -> None:
         message = alert["message"]
-        if self.id is None and message["sender"] in {self._peer, self._me}:
+        if self.id is None and message["sender"] in {self.peer, self._me}:
             # It may be the first one of this conversation; only the list knows subjects.
             await self.show_history(client)
         if alert["conversation"] != self.id:
@@ -229,7 +242,7 @@ class Conversation:
 
     async def _take_deal(self, client: Client, update: Mapping[str, Any]) -> None:
         service, cause = update["service"], update["cause"]
-        if self.id is None and {service["provider"], service["client"]} == {self._me, self._peer}:
+        if self.id is None and {service["provider"], service["client"]} == {self._me, self.peer}:
             # It may be of this conversation, whose first message is still to come.
             await self.show_history(client)
         if update["conversation"] == self.id:

@@ -13,6 +13,8 @@ OTHERS = (
     ("/edit TEXT", "give your last message another text"),
     ("/delete", "delete your last message"),
     ("/deal", "show how the deal stands, and what you may do"),
+    ("/block", "block the other one, who is not told"),
+    ("/unblock", "no longer block the other one"),
     ("/typing", "tell the other one that you are typing"),
     ("/help", "this"),
     ("/quit", "leave (so does Ctrl-D; Ctrl-C leaves at once)"),

@@ -48,10 +48,14 @@ def services_of(packet: Packet) -> list[Packet]:
 
 def dispute_of(packet: Packet) -> Packet | None:
     """The dispute that a packet shows."""
-    if packet["op"] != UPDATE_CONVERSATION_DATAS:
-        return None
-    found: Packet | None = packet["d"].get("dispute")
-    return found
+    d = packet["d"]
+    shown: Packet | None = None
+    match packet["op"]:
+        case op if op == UPDATE_CONVERSATION_DATAS:
+            shown = d.get("dispute")
+        case op if op == ERROR and "dispute" in d.get("current", {}):
+            shown = d["current"]
+    return shown
 
 
 def place_of(packet: Packet) -> tuple[str, int]:

@@ -18,6 +18,8 @@ from tests.support.killer import Killer
 from tests.support.moderator import Moderator, moderating
 from tests.support.system import System
 
+# The web page that the moderated system lets in.
+ORIGIN = "https://app.example"
 # During each of the tests in which parts are killed.
 _KILLS = 3
 
@@ -53,7 +55,7 @@ def moderated_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Syste
     system = System(tmp_path_factory.mktemp("moderated"), openings_per_hour=10_000)
     try:
         system.start_services()
-        system.start_edge(moderation_timeout_seconds=5)
+        system.start_edge(moderation_timeout_seconds=5, allowed_origins=ORIGIN)
         yield system
     finally:
         system.close()

@@ -117,7 +117,6 @@ async def test_whoever_opened_a_dispute_withdraws_it(deal: Deal) -> None:
             "claim.refund.amount_minor",
         ),
         (LITIGE_STATEMENT, {}, "text"),
-        (LITIGE_STATEMENT, {"text": "\ud800"}, "text"),
         (
             LITIGE_STATEMENT,
             {"settlement": {"provider_minor": -1, "client_minor": 0}},

@@ -36,6 +36,7 @@ from tests.support.client import (
 from tests.support.moderator import FACTS, Moderator
 from tests.support.system import System
 from tests.system.conftest import Connect
+from tests.system.test_appeals import ask_over_http
 
 
 class Scene:
@@ -184,18 +185,14 @@ async def test_who_is_banned_is_closed_at_once_and_not_let_in(
     assert (status, body["reason"]) == (403, kind)
     (sanction,) = body["standing"]["sanctions"]
     assert sanction["statement"]["facts"] == FACTS
-    status, standing = await asyncio.to_thread(http, moderated_system, "GET", "/standing", bob)
+    status, standing = await ask_over_http(moderated_system, "GET", "/standing", bob)
     assert (status, standing["sanctions"][0]["decision"]) == (200, sanction["decision"])
     appeal = {"decision": sanction["decision"], "text": "It was not me.", "idempotency_key": "a"}
     for expected in (201, 200):
-        status, made = await asyncio.to_thread(
-            http, moderated_system, "POST", "/appeals", bob, appeal
-        )
+        status, made = await ask_over_http(moderated_system, "POST", "/appeals", bob, appeal)
         assert (status, made["appeal"]["status"]) == (expected, "open")
     again = {**appeal, "idempotency_key": "b"}
-    status, problem = await asyncio.to_thread(
-        http, moderated_system, "POST", "/appeals", bob, again
-    )
+    status, problem = await ask_over_http(moderated_system, "POST", "/appeals", bob, again)
     assert (status, problem["reason"]) == (409, "already_appealed")
     await moderator.lift(bob)
     client = await connect(moderated_system, bob)
@@ -284,26 +281,3 @@ async def test_an_appeal_that_is_overturned_gives_back_what_was_taken(
     assert news["d"]["appeal"]["answer"]
     await scene.bob.expect(SANCTION, kind="muted", lifted=True)
     assert (await scene.bob.write("someone", "thanks"))["status"] == "stored"
-
-
-def http(  # the edge's answers over HTTP
-    system: System,
-    method: str,
-    path: str,
-    user: str | None,
-    payload: Any = None,
-    headers: dict[str, str] | None = None,
-) -> tuple[int, Packet]:
-    """Status and body of a request."""
-    status, _, body = system.request(
-        method,
-        path,
-        body=None if payload is None else json.dumps(payload).encode(),
-        headers={
-            **({} if user is None else {"Authorization": f"Bearer {system.token(user)}"}),
-            **({} if payload is None else {"Content-Type": "application/json"}),
-            **(headers or {}),
-        },
-    )
-    found: Packet = json.loads(body) if body else {}
-    return status, found
