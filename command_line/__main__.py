@@ -17,7 +17,9 @@ from command_line.chat import Chat
 from command_line.connection import Talk
 from command_line.console import CommandError, complain, say
 from command_line.folder import DataFolder
+from command_line.moderation.identity import Moderator
 from command_line.moderation.program import application as moderation
+from command_line.moderation.service import Service
 from command_line.parts import SERVICES, Address
 from command_line.play import play
 from command_line.probes import free_port, port_is_free
@@ -122,11 +124,12 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the play.")] = False,
     log_level: Level = LogLevel.INFO,
 ) -> None:
-    """Play a conversation and a deal through the real socket, packet by packet.
+    """Play a conversation, a deal, a report and a dispute through the real socket.
 
     Starts everything as `parley up` does, in a fresh folder, then alice and bob connect and
     write, one drops off and resumes; they bargain about a service, which is delivered, completed
-    and rated. Each step is checked: exit code 1 when one does not come.
+    and rated. A message is reported, moderators decide and are appealed against; another service
+    is disputed and settled. Each step is checked: exit code 1 when one does not come.
     Afterwards it goes on serving, so that you can join in.
 
     \b
@@ -149,8 +152,13 @@ def demo(
     def mint(user: str) -> str:
         return tokens.mint(folder, user, tokens.parse_duration("1h"))
 
+    def moderate(name: str) -> Service:
+        moderator = Moderator(name, ("moderator",))
+        credential = folder.service_credential.read_text("ascii").strip()
+        return Service(folder.read_target("moderation"), credential, moderator)
+
     async def perform() -> None:
-        await play(address.socket_url, mint, say)
+        await play(address.socket_url, mint, moderate, say)
         say("\nThe play is over; every step came as expected.")
         if not once:
             announce(folder, address, subject="Kitchen tap")

@@ -27,8 +27,19 @@ from tests.crash.recording import (
     Stored,
 )
 
-# Why a command about a service is refused while all is well: what it was about has changed.
-_TOO_LATE = frozenset({"STALE_OFFER", "INVALID_STATE", "PERMISSION_DENIED"})
+# Why a command about a service, or of a moderator, is refused while all is well: what it was about
+# has changed.
+_TOO_LATE = frozenset(
+    {
+        "STALE_OFFER",
+        "INVALID_STATE",
+        "PERMISSION_DENIED",
+        "CLAIMED_BY_OTHER",
+        "NOT_CLAIMED",
+        "STALE_CASE",
+        "STALE_DISPUTE",
+    }
+)
 
 
 def check(recording: Recording, history: History, books: Books) -> list[Violation]:

@@ -551,7 +551,7 @@ def test_hot_statements_go_through_indexes(database: Database) -> None:
         report = reported(subject=replace(MESSAGE, id=f"message-{number}"))
         tasks += [Task(report), Task(ClaimCase("mia", MODERATOR, report.case, f"k-{number}"))]
         measures = banned("cid"), measure(SanctionKind.CONVERSATION_LOCKED)
-        if number < 10:
+        if number < 3:
             tasks.append(Task(decision(report.case, *measures, version=2)))
         dispute = disputed(service=f"service-{number}")
         tasks.append(Task(replace(dispute, idempotency_key=f"k-{number}")))
