@@ -27,7 +27,7 @@ async def test_a_report_is_kept_with_what_was_seen(client: Client) -> None:
     assert report.status == pb.REPORT_STATUS_RECEIVED
     await client.around.delete("bob", report.subject.id)
     (listed,) = await client.cases()
-    assert (listed.accused, listed.severity) == (["bob"], pb.SEVERITY_HIGH)
+    assert (list(listed.accused), listed.severity) == (["bob"], pb.SEVERITY_HIGH)
     assert listed.evidence[0].content == ""
     case = (await client.moderate("GetCase", case_id=listed.id)).case
     assert case.reports[0].comment == "see this"
