@@ -56,7 +56,7 @@ class Messaging:
                     _logger.warning(
                         "messaging can not be asked", code=error.code().name, cause=error.details()
                     )
-                    raise Refused(_unavailable()) from error
+                    raise Refused(messaging_unavailable()) from error
                 # More than a message of gRPC may hold: what is farther away counts less.
                 request.before //= 2
                 request.after //= 2
@@ -64,7 +64,8 @@ class Messaging:
                 return answer
 
 
-def _unavailable() -> Refusal:
+def messaging_unavailable() -> Refusal:
+    """Refuse what needs messaging, which does not answer, or has not the time to."""
     return Refusal(
         Reason.MESSAGING_UNAVAILABLE,
         "what was said can not be looked at now; nothing was stored",
