@@ -7,9 +7,10 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from command_line.client import DisconnectedError, Packet, RejectedError
-from command_line.commands import BY_NAME, HELP, Command
+from command_line.commands import Command
 from command_line.connection import Connection, Talk
 from command_line.conversation import Conversation
+from command_line.help import BY_NAME, HELP
 from command_line.lines import read_lines
 from command_line.packets import Opcode
 from command_line.payloads import Payload, UsageError
@@ -17,7 +18,7 @@ from command_line.screen import Screen
 
 # A service that starts again is back by then.
 PATIENCE_FOR_A_COMMAND = 15.0
-COMMAND = re.compile(r"/[a-z]+")
+COMMAND = re.compile(r"/[a-z]+(-[a-z]+)*")
 # What a refusal means to a person; other ones speak for themselves.
 REFUSALS = {
     "STALE_OFFER": "by now the offer on the table is another one",
@@ -25,6 +26,14 @@ REFUSALS = {
     "PERMISSION_DENIED": "this is not yours to do",
     "EDIT_TOO_LATE": "it is too late for that",
     "TOO_MANY_EDITS": "it was edited often enough",
+    "BLOCKED": "you have blocked the other one; /unblock lets you write again",
+    "TOO_MANY_BLOCKS": "you have blocked as many people as you may",
+    "SANCTIONED": "a restriction keeps you from it",
+    "STALE_SETTLEMENT": "by now the settlement on the table is another one",
+    "ALREADY_REPORTED": "you have reported that, and it is not decided yet",
+    "ALREADY_APPEALED": "you have appealed against that already",
+    "OPEN_DISPUTE_EXISTS": "a dispute about this deal goes on",
+    "OWN_SETTLEMENT": "the settlement is your own; the other one may accept it",
 }
 
 
@@ -67,6 +76,8 @@ class Chat:
                     await self._change(Opcode.EDIT_MSG, text=arguments)
                 case "/delete":
                     await self._change(Opcode.DELETE_MSG)
+                case "/block" | "/unblock":
+                    await self._block(blocked=name == "/block")
                 case _ if name in BY_NAME:
                     await self._carry_out(BY_NAME[name], arguments.strip())
                 case _ if COMMAND.fullmatch(name):
@@ -95,20 +106,32 @@ class Chat:
         if reply is not None:
             self._conversation.changed(reply.data)
 
+    async def _block(self, *, blocked: bool) -> None:
+        """Blocks the other one, or no longer."""
+        payload = {"user": self._conversation.peer, "blocked": blocked}
+        reply = await self._insist(Opcode.BLOCK_USER, lambda: payload, PATIENCE_FOR_A_COMMAND)
+        if reply is not None:
+            self._conversation.show_block(blocked=reply.data["blocked"])
+
     async def _carry_out(self, command: Command, arguments: str) -> None:
-        """Sends what a command says about a deal until it is done or refused.
+        """Sends what a command says until it is done or refused.
 
         Without the service behind, it gives up after a while, for messages can still be written.
         """
+        opcode = command.opcode
         try:
-            shown = self._conversation.shown_for(command)
+            if opcode == Opcode.REPORT_MSG:
+                opcode, shown, arguments = self._conversation.reported_by(arguments)
+            else:
+                command = self._conversation.meant_by(command)
+                opcode, shown = command.opcode, self._conversation.shown_for(command)
             payload = {**command.payload(shown, arguments), "idempotency_key": uuid4().hex}
         except UsageError as error:
             self._screen.notice(str(error))
             return
-        reply = await self._insist(command.opcode, lambda: payload, PATIENCE_FOR_A_COMMAND)
+        reply = await self._insist(opcode, lambda: payload, PATIENCE_FOR_A_COMMAND)
         if reply is not None:
-            self._conversation.deals.happened(reply.data["service"], reply.data["cause"])
+            self._conversation.answered(reply)
 
     async def _insist(
         self, opcode: Opcode, payload: Callable[[], Payload], patience: float = math.inf
@@ -137,7 +160,7 @@ class Chat:
         words = REFUSALS.get(data.get("reason", ""), REFUSALS.get(data["code"]))
         self._screen.notice(f"refused: {words} ({error})" if words else f"refused: {error}")
         if "current" in error.packet.data:
-            self._conversation.deals.show(error.packet.data["current"])
+            self._conversation.refused(error.packet.data["current"])
 
     async def _show_deal(self) -> None:
         try:

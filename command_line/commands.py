@@ -1,4 +1,4 @@
-"""The slash commands of a chat about a deal: one table of what each takes, does and sends."""
+"""The slash commands about a deal: one table of what each takes, does and sends."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,11 +33,6 @@ class Command:
     @property
     def usage(self) -> str:
         return f"{self.name} {self.arguments}".rstrip()
-
-    @property
-    def begins(self) -> bool:
-        """Whether it makes a deal and so needs none."""
-        return self.opcode == Opcode.SERVICE_CREATED
 
     def payload(self, shown: Mapping[str, Any], arguments: str) -> Payload:
         """What to send about a service as it was last shown, or for a new one in a conversation."""
@@ -93,7 +88,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "/withdraw",
         "",
-        "withdraw your offer",
+        "withdraw your offer, or your dispute",
         Opcode.NEGOTIATION_END,
         ("withdraw",),
         partial(end, outcome="withdrawn"),
@@ -147,28 +142,3 @@ COMMANDS: tuple[Command, ...] = (
         rate,
     ),
 )
-BY_NAME = {one.name: one for one in COMMANDS}
-
-
-OTHERS = (
-    ("/edit TEXT", "give your last message another text"),
-    ("/delete", "delete your last message"),
-    ("/deal", "show how the deal stands, and what you may do"),
-    ("/typing", "tell the other one that you are typing"),
-    ("/help", "this"),
-    ("/quit", "leave (so does Ctrl-D; Ctrl-C leaves at once)"),
-)
-_ROWS = (*((one.usage, one.does) for one in COMMANDS), *OTHERS)
-HELP = "\n".join(
-    (
-        "  Type a line and press Enter to send it; a space before a / sends that as well.",
-        *(f"  {usage:<46} {does}" for usage, does in _ROWS),
-        "  A PRICE is written as 120 or 120.50, with a CURRENCY of ISO 4217 such as EUR.",
-    )
-)
-
-
-def choices(service: Mapping[str, Any]) -> str:
-    """What its reader may do with a service now, as commands; empty when that is nothing."""
-    allowed = set(service["allowed_actions"])
-    return ", ".join(one.usage for one in COMMANDS if allowed & set(one.actions))

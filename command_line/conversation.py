@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from command_line import dispute_wording
 from command_line.client import Client, Packet
 from command_line.commands import Command
 from command_line.deals import Deals
+from command_line.disputes import Disputes
+from command_line.help import dispute_choices
+from command_line.moderation_commands import WITHDRAW
 from command_line.packets import Opcode
 from command_line.payloads import UsageError
+from command_line.rulings import Rulings
 from command_line.screen import Screen
 from command_line.wording import summary
 
@@ -22,28 +27,63 @@ class Conversation:
     def __init__(self, me: str, peer: str, subject: str | None, screen: Screen) -> None:
         self.id: str | None = None
         self._me = me
-        self._peer = peer
+        self.peer = peer
         self._subject = subject
         self._screen = screen
         self.deals = Deals(me, screen)
+        self.disputes = Disputes(me, screen, dispute_choices)
+        self.rulings = Rulings(screen)
         # The texts by number, and not the highest number: the reply to one's own message may
         # overtake the other one's message that was stored before it.
         self._shown: dict[int, str | None] = {}
-        # The ids of one's own messages by number.
+        # The ids of messages by number: one's own, and the other's.
         self._mine: dict[int, str] = {}
+        self._theirs: dict[int, str] = {}
 
     def where(self) -> dict[str, str]:
         """The fields of CREATE MSG that say where the message goes."""
         if self.id is not None:
             return {"conversation": self.id}
         subject = {} if self._subject is None else {"subject": self._subject}
-        return {"to": self._peer, **subject}
+        return {"to": self.peer, **subject}
+
+    def meant_by(self, command: Command) -> Command:
+        """The command of that name that makes sense now: an offer is withdrawn, or a dispute."""
+        is_dispute = command.name == WITHDRAW.name and self.disputes.allows("withdraw")
+        return WITHDRAW if is_dispute else command
 
     def shown_for(self, command: Command) -> Mapping[str, Any]:
         """What a command is about, as the screen last showed it; UsageError when there is none."""
+        match command.opcode:
+            case Opcode.APPEAL:
+                return self.rulings.about()
+            case _ if self.id is None:
+                raise UsageError("there is no conversation yet; write something first")
+            case Opcode.SERVICE_CREATED:
+                return {"conversation": self.id}
+            case Opcode.LITIGE_STATEMENT:
+                return self.disputes.about()
+        return self.deals.about(command)
+
+    def reported_by(self, arguments: str) -> tuple[Opcode, Mapping[str, Any], str]:
+        """What a report is about, and the rest of what was typed; UsageError without a message.
+
+        It is about the conversation, the message of a number, or the other's last one.
+        """
         if self.id is None:
-            raise UsageError("there is no conversation yet; write something first")
-        return {"conversation": self.id} if command.begins else self.deals.about(command)
+            raise UsageError("there is no conversation yet, and nothing to report")
+        subject, _, rest = arguments.partition(" ")
+        if subject == "conversation":
+            return Opcode.REPORT_CONVERSATIONS, {"conversation": self.id}, rest.strip()
+        if subject.startswith("#"):
+            seq = int(subject[1:]) if subject[1:].isdecimal() else 0
+            if seq not in self._theirs:
+                raise UsageError(f"no message {subject} of the other is shown here")
+            return Opcode.REPORT_MSG, {"message": self._theirs[seq]}, rest.strip()
+        if not self._theirs:
+            raise UsageError("no message of the other is shown here")
+        last = self._theirs[max(self._theirs)]
+        return Opcode.REPORT_MSG, {"message": last}, arguments
 
     def last_of_mine(self) -> str:
         """The id of the last message that is one's own and still there; UsageError without one."""
@@ -66,6 +106,25 @@ class Conversation:
         self._shown[seq] = text
         self._screen.changed(seq, change["change"], text)
 
+    def answered(self, reply: Packet) -> None:
+        """Takes the answer to a command."""
+        data = reply.data
+        if reply.opcode == Opcode.REPORT_STATUS:
+            self.rulings.reported(data)
+        elif "dispute" in data:
+            self.disputes.happened(data["dispute"], data["cause"])
+        else:
+            self.deals.happened(data["service"], data["cause"])
+
+    def refused(self, current: Mapping[str, Any]) -> None:
+        """Shows how that stands because of which something was refused."""
+        if "sanctions" in current:
+            self.rulings.restrict(current)
+        elif "dispute" in current:
+            self.disputes.show(current)
+        else:
+            self.deals.show(current)
+
     async def take(self, client: Client, packet: Packet) -> None:
         """Shows a pushed packet, if it is one to show."""
         data = packet.data
@@ -76,15 +135,23 @@ class Conversation:
             case Opcode.STATUS_MSG if ours:
                 self._screen.mark(data["seq"], str(data["status"]))
             case Opcode.MSG_SEEN if ours and data["reader"] != self._me:
-                self._screen.mark(data["seq"], f"seen by {self._peer}")
+                self._screen.mark(data["seq"], f"seen by {self.peer}")
             case Opcode.MSG_CHANGED if ours:
                 self.changed(data)
             case Opcode.TYPING if ours and data["typing"]:
-                self._screen.notice(f"{self._peer} is typing")
-            case Opcode.PRESENCE if data["user"] == self._peer:
+                self._screen.notice(f"{self.peer} is typing")
+            case Opcode.PRESENCE if data["user"] == self.peer:
                 self._show_presence(data)
+            case Opcode.BLOCK_USER if data["user"] == self.peer:
+                self.show_block(blocked=data["blocked"])
+            case Opcode.UPDATE_CONVERSATION_DATAS if "dispute" in data:
+                self._take_dispute(data)
             case Opcode.UPDATE_CONVERSATION_DATAS:
                 await self._take_deal(client, data)
+            case Opcode.SANCTION:
+                self.rulings.sanctioned(data)
+            case Opcode.REPORT_STATUS:
+                self.rulings.reported(data)
             case Opcode.RESUMED if not data["complete"]:
                 # Nobody can say what was missed, as when a service was down for a while.
                 await self.show_history(client, anew=True)
@@ -109,13 +176,24 @@ class Conversation:
         if messages:
             await self._mark_opened(client, messages[-1]["seq"])
         if entry["peer_read_up_to"]:
-            self._screen.mark(entry["peer_read_up_to"], f"seen by {self._peer}")
+            self._screen.mark(entry["peer_read_up_to"], f"seen by {self.peer}")
         if entry.get("presence"):
             self._show_presence(entry["presence"])
+        if entry.get("blocked"):
+            self.show_block(blocked=True)
         if "service" in entry:
             (self.deals.renew if anew else self.deals.stands)(entry["service"])
         elif "negotiation" in entry["missing"]:
             self._screen.notice(NO_DEALS_NOW)
+
+    def show_block(self, *, blocked: bool) -> None:
+        """Says whether the other one is blocked."""
+        if blocked:
+            self._screen.notice(
+                f"{self.peer} is blocked: what {self.peer} writes is not shown to you"
+            )
+        else:
+            self._screen.notice(f"{self.peer} is not blocked")
 
     async def show_deal(self, client: Client) -> None:
         """Asks how the deal stands now, and shows all of it."""
@@ -129,12 +207,12 @@ class Conversation:
 
     def _show_presence(self, presence: Mapping[str, Any]) -> None:
         if presence["online"]:
-            self._screen.notice(f"{self._peer} is online")
+            self._screen.notice(f"{self.peer} is online")
         elif "last_seen" in presence:
             last_seen = datetime.fromisoformat(presence["last_seen"]).astimezone()
-            self._screen.notice(f"{self._peer} was last seen {last_seen:%Y-%m-%d %H:%M}")
+            self._screen.notice(f"{self.peer} was last seen {last_seen:%Y-%m-%d %H:%M}")
         else:
-            self._screen.notice(f"{self._peer} is offline")
+            self._screen.notice(f"{self.peer} is offline")
 
     async def _find(self, client: Client) -> dict[str, Any] | None:
         """The conversation of these two about this subject, page by page; newest first.
@@ -145,7 +223,7 @@ class Conversation:
         while True:
             reply = await client.ask(Opcode.ASK_CONVERSATIONS, {"limit": 100, **page})
             for entry in reply.data["conversations"]:
-                both = {self._me, self._peer} == set(entry["participants"])
+                both = {self._me, self.peer} == set(entry["participants"])
                 if both and (entry.get("subject") or "") == (self._subject or ""):
                     return {**entry, "missing": reply.data.get("missing", ())}
             if not reply.data.get("next"):
@@ -154,7 +232,7 @@ class Conversation:
 
     async def _take_message(self, client: Client, alert: Mapping[str, Any]) -> None:
         message = alert["message"]
-        if self.id is None and message["sender"] in {self._peer, self._me}:
+        if self.id is None and message["sender"] in {self.peer, self._me}:
             # It may be the first one of this conversation; only the list knows subjects.
             await self.show_history(client)
         if alert["conversation"] != self.id:
@@ -164,7 +242,7 @@ class Conversation:
 
     async def _take_deal(self, client: Client, update: Mapping[str, Any]) -> None:
         service, cause = update["service"], update["cause"]
-        if self.id is None and {service["provider"], service["client"]} == {self._me, self._peer}:
+        if self.id is None and {service["provider"], service["client"]} == {self._me, self.peer}:
             # It may be of this conversation, whose first message is still to come.
             await self.show_history(client)
         if update["conversation"] == self.id:
@@ -172,14 +250,23 @@ class Conversation:
         else:
             self._screen.deal(f"(another conversation) {summary(service, self._me, cause)}")
 
+    def _take_dispute(self, update: Mapping[str, Any]) -> None:
+        dispute, cause = update["dispute"], update["cause"]
+        if update["conversation"] == self.id:
+            self.disputes.happened(dispute, cause)
+        else:
+            told = dispute_wording.summary(dispute, self._me, cause)
+            self._screen.deal(f"(another conversation) {told}")
+
     def _show(self, message: Mapping[str, Any]) -> bool:
         """Shows a message unless it was shown before; whether it did.
 
         One that was shown otherwise has been changed, and nobody was there to be told.
         """
         seq, text = int(message["seq"]), message.get("text")
-        if message["sender"] == self._me and message["kind"] == "text":
-            self._mine[seq] = str(message["message"])
+        if message["kind"] == "text":
+            ids = self._mine if message["sender"] == self._me else self._theirs
+            ids[seq] = str(message["message"])
         if seq in self._shown:
             if self._shown[seq] != text:
                 self._shown[seq] = text

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from command_line import wording
-from command_line.commands import Command, choices
+from command_line.commands import Command
+from command_line.help import choices
 from command_line.payloads import UsageError
 from command_line.screen import Screen
 
@@ -23,11 +24,17 @@ class Deals:
         self._causes: dict[str, set[str]] = {}
 
     def happened(self, service: Service, cause: str) -> None:
-        """Shows what happened to a deal, unless it was shown or the screen knows a later state."""
+        """Shows what happened to a deal, unless it was shown or the screen knows a later state.
+
+        Of two snapshots of one version this one counts: what was looked up may have been read just
+        before time acted, which the version does not tell.
+        """
         identifier, version = service["service"], service["version"]
         known = self._shown.get(identifier)
         if known is not None and version <= known["version"]:
-            if version < known["version"] or cause in self._causes[identifier]:
+            if version < known["version"]:
+                return
+            if cause in self._causes[identifier] and service == known:
                 return
             self._causes[identifier].add(cause)
         else:

@@ -123,14 +123,21 @@ class DataFolder:
 
     def read_url(self) -> str:
         """The socket's address of whoever serves this folder now; CommandError when nobody does."""
+        return str(self._read_address("url", "--url"))
+
+    def read_target(self, service: str) -> str:
+        """Where a service of this folder listens now; CommandError when nobody serves it."""
+        return str(self._read_address("targets", "--target")[service])
+
+    def _read_address(self, field: str, option: str) -> Any:
         try:
             address = json.loads(self.address.read_text("utf-8"))
             os.kill(address["pid"], 0)  # Sends nothing: asks whether that process still lives.
-            return str(address["url"])
+            return address[field]
         except (FileNotFoundError, ProcessLookupError) as error:
             raise CommandError(
                 f"nothing is serving {self.path}; start it with: parley up --data {self.path} "
-                "(or name a server with --url)"
+                f"(or name a server with {option})"
             ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CommandError(f"cannot read {self.address}: {error}") from error

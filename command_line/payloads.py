@@ -34,7 +34,7 @@ def propose(shown: Mapping[str, Any], arguments: str, *, role: str) -> Payload:
         "role": role,
         "title": title.strip(),
         "price": parse_amount(amount, currency, decimals_of(currency)),
-        **_optional("description", description),
+        **optional("description", description),
     }
 
 
@@ -53,7 +53,7 @@ def edit_price(shown: Mapping[str, Any], arguments: str, *, amend: bool) -> Payl
         "service": shown["service"],
         "price": parse_amount(amount, currency, shown["exponent"]),
         "base_offer": live["number"] if live else 0,
-        **_optional("note", _without_currency(note, currency)),
+        **optional("note", _without_currency(note, currency)),
     }
 
 
@@ -86,7 +86,7 @@ def terminate(shown: Mapping[str, Any], arguments: str, *, outcome: str) -> Payl
     """About the work; only what the other is asked for or told off with has a reason."""
     if arguments and outcome in {"delivered", "completed"}:
         raise WrongArgumentsError
-    return {"service": shown["service"], "outcome": outcome, **_optional("reason", arguments)}
+    return {"service": shown["service"], "outcome": outcome, **optional("reason", arguments)}
 
 
 def rate(shown: Mapping[str, Any], arguments: str) -> Payload:
@@ -94,9 +94,10 @@ def rate(shown: Mapping[str, Any], arguments: str) -> Payload:
     score, _, comment = arguments.partition(" ")
     if not re.fullmatch(r"[1-5]", score):
         raise WrongArgumentsError
-    return {"service": shown["service"], "score": int(score), **_optional("comment", comment)}
+    return {"service": shown["service"], "score": int(score), **optional("comment", comment)}
 
 
-def _optional(field: str, text: str) -> Payload:
+def optional(field: str, text: str) -> Payload:
+    """A field with this text, if there is any."""
     text = text.strip()
     return {field: text} if text else {}

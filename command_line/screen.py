@@ -8,6 +8,9 @@ from typing import Any
 from command_line.console import say
 from command_line.wording import recorded
 
+# What becomes of a message without its author.
+CHANGES = {"removed": "removed by a moderator", "restored": "there again"}
+
 
 def printable(text: str) -> str:
     """The text with line ends shown and control characters replaced.
@@ -35,12 +38,12 @@ class Screen:
         One that records what happened to a deal has a star instead of who says it.
         """
         at = datetime.fromisoformat(message["created_at"]).astimezone()
-        if "event" in message:
-            said = f"* {recorded(message['event'], self._me)}"
+        gone = f"({message.get('tombstone')})"
+        if message["kind"] == "event":
+            said = f"* {recorded(message['event'], self._me) if 'event' in message else gone}"
         else:
             sender = "me" if message["sender"] == self._me else message["sender"]
-            text = message.get("text", f"({message.get('tombstone')})")
-            said = f"{sender}: {text}"
+            said = f"{sender}: {message.get('text', gone)}"
         self._show(f"#{message['seq']} {at:%H:%M} {place}{printable(said)}")
 
     def deal(self, *lines: str) -> None:
@@ -54,7 +57,8 @@ class Screen:
 
     def changed(self, seq: int, change: str, text: str | None) -> None:
         """What became of a message, with the text that it has now, if any."""
-        self.mark(seq, change if text is None else f"{change}: {printable(text)}")
+        words = CHANGES.get(change, change)
+        self.mark(seq, words if text is None else f"{words}: {printable(text)}")
 
     def prompt(self) -> None:
         """Invites to type, on a terminal."""

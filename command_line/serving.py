@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from command_line import parts
@@ -63,16 +63,26 @@ async def serve(folder: DataFolder, address: Address, log_level: str, play: Play
         for path in folder.prepare():
             say(f"made {path}, readable by you alone")
 
+        ports = free_ports(len(parts.SERVICES))
+        targets = {
+            name: f"127.0.0.1:{port}" for name, port in zip(parts.SERVICES, ports, strict=True)
+        }
+
         def changed(processes: dict[str, int]) -> None:
             folder.write_address(
-                {"url": address.socket_url, "pid": os.getpid(), "parts": processes}
+                {
+                    "url": address.socket_url,
+                    "pid": os.getpid(),
+                    "parts": processes,
+                    "targets": targets,
+                }
             )
 
         supervisor = Supervisor(say, changed=changed)
         try:
             with interruption(supervisor.kill) as asked:
                 async with supervisor:
-                    await _run(supervisor, asked, folder, address, log_level, play)
+                    await _run(supervisor, asked, folder, address, targets, log_level, play)
         finally:
             folder.remove_address()
         if asked.insisted:
@@ -85,13 +95,14 @@ async def _run(
     asked: Interruption,
     folder: DataFolder,
     address: Address,
+    targets: Mapping[str, str],
     log_level: str,
     play: Play,
 ) -> None:
     """Starts and serves until the first of: asked to stop, the play over, a part keeps dying."""
 
     async def work() -> None:
-        await start(supervisor, folder, address, log_level)
+        await start(supervisor, folder, address, targets, log_level)
         failed = asyncio.create_task(supervisor.failed())
         played = asyncio.ensure_future(play())
         try:
@@ -117,13 +128,15 @@ async def _run(
 
 
 async def start(
-    supervisor: Supervisor, folder: DataFolder, address: Address, log_level: str
+    supervisor: Supervisor,
+    folder: DataFolder,
+    address: Address,
+    targets: Mapping[str, str],
+    log_level: str,
 ) -> None:
     """Migrates, then starts the services and last the edge; each is healthy before the next."""
     say("the databases are brought up to date")
     await migrate(folder, log_level)
-    ports = free_ports(len(parts.SERVICES))
-    targets = {name: f"127.0.0.1:{port}" for name, port in zip(parts.SERVICES, ports, strict=True)}
     for name in parts.SERVICES:
         await supervisor.start(parts.service(name, folder, targets, log_level))
     await supervisor.start(parts.edge(folder, address, targets, log_level))

@@ -21,7 +21,7 @@ def parse_duration(text: str) -> timedelta:
         raise CommandError(f"not a duration: {text!r}; write a number and s, m, h or d, as 15m", 2)
     duration = timedelta(**{UNITS[match[2]]: int(match[1])})
     if not timedelta(0) < duration <= LONGEST:
-        raise CommandError(f"a token lives from 1s to 366d, not {text}", 2)
+        raise CommandError(f"this lasts from 1s to 366d, not {text}", 2)
     return duration
 
 

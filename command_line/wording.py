@@ -32,7 +32,7 @@ def summary(service: Service, me: str, cause: str | None = None) -> str:
     happened = cause or str(service["state"])
     words = CAUSES.get(happened, happened.replace("_", " "))
     by = _actor(service, happened)
-    head = f'"{service["title"]}" {words}' + (f" by {_name(by, me)}" if by else "")
+    head = f'"{service["title"]}" {words}' + (f" by {name_of(by, me)}" if by else "")
     known = "; ".join(_known(service, me, happened))
     return f"{head}: {known}" if known else head
 
@@ -40,8 +40,8 @@ def summary(service: Service, me: str, cause: str | None = None) -> str:
 def recorded(event: Mapping[str, Any], me: str) -> str:
     """What a message of kind "event" records in the history."""
     words = CAUSES.get(event["cause"], event["cause"].replace("_", " "))
-    by = f" by {_name(event['by'], me)}" if "by" in event else ""
-    known = _quote(event.get("reason"))
+    by = f" by {name_of(event['by'], me)}" if "by" in event else ""
+    known = quote(event.get("reason"))
     if "price" in event:
         known = [f"{written_alone(event['price'])} (offer {event['offer']})", *known]
     head = f'"{event["title"]}" {words}{by}'
@@ -53,7 +53,7 @@ def details(service: Service, me: str) -> list[str]:
     lines = [] if service["state"] == "offered" else [_parties(service, me)]
     if service.get("description"):
         lines.append(str(service["description"]))
-    lines += [f"{timer} until {_time(at)}" for timer, at in service["deadlines"].items()]
+    lines += [f"{timer} until {time_of(at)}" for timer, at in service["deadlines"].items()]
     return lines
 
 
@@ -94,24 +94,24 @@ def _prices(service: Service) -> list[str]:
         under_way = service["state"] in {"agreed", "delivered"}
         return [written(agreed["price"], decimals)] if agreed and under_way else []
     instead = f" instead of {written(agreed['price'], decimals)}" if agreed else ""
-    expires = f", until {_time(offer['expires_at'])}" if "expires_at" in offer else ""
+    expires = f", until {time_of(offer['expires_at'])}" if "expires_at" in offer else ""
     price = f"{written(offer['price'], decimals)}{instead} (offer {offer['number']}{expires})"
-    return [price, *_quote(offer.get("note"))]
+    return [price, *quote(offer.get("note"))]
 
 
 def _terms(service: Service, me: str) -> list[str]:
     """What stays the same while the price is bargained about."""
-    return [_parties(service, me), *_quote(service.get("description"))]
+    return [_parties(service, me), *quote(service.get("description"))]
 
 
 def _what_waits(service: Service, me: str, happened: str) -> list[str]:
     found = []
     if service["state"] == "delivered" and "completion" in service["deadlines"]:
-        found.append(f"completed by itself {_time(service['deadlines']['completion'])}")
+        found.append(f"completed by itself {time_of(service['deadlines']['completion'])}")
     if cancellation := service.get("cancellation"):
         if happened != "cancellation_requested":
-            found.append(f"{_name(cancellation['by'], me)} asked to cancel")
-        found += _quote(cancellation.get("reason"))
+            found.append(f"{name_of(cancellation['by'], me)} asked to cancel")
+        found += quote(cancellation.get("reason"))
     if "hold" in service and happened != "held":
         found.append("waits for a dispute")
     return found
@@ -125,13 +125,13 @@ def _how_it_ended(service: Service, me: str, happened: str) -> list[str]:
     if happened not in {ending["cause"], "note_submitted", "notes_revealed"}:
         words = CAUSES.get(ending["cause"], ending["cause"].replace("_", " "))
         if words != happened:
-            by = f" by {_name(ending['by'], me)}" if "by" in ending else ""
+            by = f" by {name_of(ending['by'], me)}" if "by" in ending else ""
             found.append(f"{words}{by}")
     settlement = service.get("settlement", {})
     for role, goes in (("provider", "for"), ("client", "back to")):
         if minor := settlement.get(f"{role}_minor"):
             amount = written_amount(minor, service["exponent"])
-            found.append(f"{amount} {service['currency']} {goes} {_name(service[role], me)}")
+            found.append(f"{amount} {service['currency']} {goes} {name_of(service[role], me)}")
     return found
 
 
@@ -139,7 +139,7 @@ def _notes(service: Service) -> list[str]:
     found = []
     for whose, words in (("mine", "your note"), ("theirs", "their note")):
         if note := service["notes"].get(whose):
-            found += [f"{words}: {note['score']} of 5", *_quote(note.get("comment"))]
+            found += [f"{words}: {note['score']} of 5", *quote(note.get("comment"))]
     return found
 
 
@@ -149,18 +149,21 @@ def _offer(service: Service) -> Mapping[str, Any] | None:
 
 
 def _parties(service: Service, me: str) -> str:
-    return f"provider {_name(service['provider'], me)}, client {_name(service['client'], me)}"
+    return f"provider {name_of(service['provider'], me)}, client {name_of(service['client'], me)}"
 
 
-def _name(user: str, me: str) -> str:
+def name_of(user: str, me: str) -> str:
+    """A user as they are named to `me`."""
     return "you" if user == me else user
 
 
-def _quote(text: str | None) -> list[str]:
+def quote(text: str | None) -> list[str]:
+    """What somebody wrote, or its beginning; nothing of nothing."""
     if not text:
         return []
     return [f'"{text}"' if len(text) <= LONGEST_QUOTE else f'"{text[:LONGEST_QUOTE]}…"']
 
 
-def _time(text: str) -> str:
+def time_of(text: str) -> str:
+    """A time of a packet, in the reader's own zone."""
     return f"{datetime.fromisoformat(text).astimezone():%a %d %b %H:%M}"

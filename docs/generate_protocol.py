@@ -92,6 +92,9 @@ PACKETS: Mapping[Op, str] = {
     " Who accepts names number and price; refused as STALE_OFFER if they are not the live ones.",
     Op.LITIGE_CREATED: "Opens a dispute about a service, which negotiation is asked to hold; see"
     " [Disputes](#disputes). Answered by UPDATE CONVERSATION DATAS with `dispute`.",
+    Op.BLOCK_USER: "Blocks another user, or no longer; see [Blocks](#blocks). Repeated it changes"
+    " nothing. Answered by the same packet, which the user's other sockets are pushed as well."
+    " Nobody else is told.",
     Op.SANCTION: "Something restricts this user, or with `lifted` no longer does; see"
     " [Sanctions](#sanctions). Also comes after HELLO, for each that stands.",
     Op.APPEAL: "Asks another moderator to look at a decision again. Answered by REPORT STATUS with"

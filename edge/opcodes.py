@@ -126,6 +126,7 @@ OPCODES = (
         negotiation.negotiation_end,
         Activity.WRITE,
     ),
+    Opcode(Op.BLOCK_USER, _BOTH, payloads.BlockedUser, payloads.BlockUser, messaging.block_user),
     Opcode(Op.SANCTION, _DOWN, moderation_payloads.Sanction),
     Opcode(Op.APPEAL, _UP, None, moderation_payloads.SendAppeal, moderation.appeal),
     Opcode(

@@ -82,6 +82,11 @@ class DeleteMsg(Struct, frozen=True):
     idempotency_key: IdempotencyKey | UnsetType = UNSET
 
 
+class BlockUser(Struct, frozen=True):
+    user: Identifier
+    blocked: bool
+
+
 class ServiceCreated(Struct, frozen=True):
     conversation: Identifier
     role: Literal["provider", "client"]
@@ -302,6 +307,8 @@ class PeerPresence(Struct, frozen=True):
 
 
 class Conversation(Struct, frozen=True):
+    """`blocked` is true where the user blocks the other, and absent elsewhere."""
+
     conversation: str
     participants: list[str]
     last_message: Message | None
@@ -311,6 +318,7 @@ class Conversation(Struct, frozen=True):
     subject: str | UnsetType = UNSET
     service: Service | UnsetType = UNSET
     presence: PeerPresence | UnsetType = UNSET
+    blocked: bool | UnsetType = UNSET
 
 
 class ReturnConversations(Struct, frozen=True):
@@ -381,6 +389,11 @@ class MsgChanged(Struct, frozen=True):
     changed_at: str
     text: str | UnsetType = UNSET
     event: ServiceEvent | UnsetType = UNSET
+
+
+class BlockedUser(Struct, frozen=True):
+    user: str
+    blocked: bool
 
 
 class Typing(Struct, frozen=True):

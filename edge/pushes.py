@@ -19,7 +19,7 @@ from edge.moderation import (
 )
 from edge.moderation_payloads import ReportStatus
 from edge.packets import Op
-from edge.payloads import AlertNewMsg, StatusMsg, Typing, UpdateConversationDatas
+from edge.payloads import AlertNewMsg, BlockedUser, StatusMsg, Typing, UpdateConversationDatas
 from edge.times import timestamp
 from edge.translation import (
     changed_payload,
@@ -94,6 +94,9 @@ def _messaging_push_of(event: messaging.Event, user: str) -> Push | None:
             return Push(Op.MSG_CHANGED, changed_payload(event.message_changed))
         case "presence":
             return Push(Op.PRESENCE, presence_payload(event.presence))
+        case "block_changed":
+            block = event.block_changed
+            return Push(Op.BLOCK_USER, BlockedUser(block.user, block.blocked))
         case _:
             # A newer service tells of something that this edge does not know yet.
             return None
@@ -118,6 +121,8 @@ def _messaging_origin_of(event: messaging.Event) -> str:
             return event.message_changed.origin
         case "read":
             return event.read.origin
+        case "block_changed":
+            return event.block_changed.origin
     return ""
 
 

@@ -50,14 +50,13 @@ def message_payload(message: pb.Message) -> Message:
 def changed_payload(changed: pb.MessageChanged) -> MsgChanged:
     """What became of a message as packets tell of it."""
     message = changed.message
-    is_event = message.kind == pb.MESSAGE_KIND_EVENT
     return MsgChanged(
         conversation=message.conversation_id,
         message=message.id,
         seq=message.seq,
         change=_CHANGES[changed.change],
         changed_at=timestamp(changed.change_time),
-        text=UNSET if is_event or message.tombstone else message.text,
+        text=message.text or UNSET,
         event=_service_event(message.event) if message.HasField("event") else UNSET,
     )
 
@@ -113,4 +112,5 @@ def conversation_payload(
         subject=optional(conversation.subject),
         service=service,
         presence=UNSET if shown is None else PeerPresence(shown.online, _last_seen(shown)),
+        blocked=conversation.blocked or UNSET,
     )

@@ -54,6 +54,8 @@ SERVICE = Service(
         "subject_limit",
         "edits_per_message",
         "evidence_batch",
+        "blocks_per_user",
+        "blocks_page",
         "conversations_page",
         "messages_page",
         "presence_conversations",

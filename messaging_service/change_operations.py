@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
-from messaging_service import change_storage, message_changes, storage
+from messaging_service import blocks, change_storage, domain, message_changes, storage
 from messaging_service.change_storage import UsedKey
 from messaging_service.domain import Change, Limits, Message, sanctioned
-from messaging_service.events import MessageChanged
+from messaging_service.events import MessageChanged, message_changed
 from messaging_service.idempotency import CREATE, DELETE, EDIT, conflict, fingerprint
 from messaging_service.message_changes import Changed, Version
 from messaging_service.operations import Changes
@@ -96,12 +96,13 @@ class _Run:
             self.store(message, changed)
             self.use(UsedKey(*key, command.fingerprint, message.id, self.transaction.now))
             message = changed.message
-        event = MessageChanged(
-            view(message), message.change or "", message.changed_at or 0, command.origin
-        )
+        event = message_changed(message, command.actor, command.origin)
         if changed is not None:
             conversation = self.conversations.by_id[message.conversation_id]
-            self.transaction.emit((conversation.first.user, conversation.second.user), event)
+            # What is withheld from the other is no news for the other.
+            withheld = message.was_withheld_last
+            readers = domain.readers(conversation, message)
+            self.transaction.emit((command.actor,) if withheld else readers, event)
         return ChangedMessage(event, duplicate=False)
 
     def decide(self, command: ChangeMessage, message: Message) -> Changed | Refusal | None:
@@ -113,7 +114,14 @@ class _Run:
             return sanctioned(why)
         match command:
             case EditMessage():
-                return message_changes.edit(message, command.text, now, revision, self.limits)
+                conversation = self.conversations.by_id[message.conversation_id]
+                if refusal := blocks.may_write(conversation.side(command.actor)):
+                    return refusal
+                # Of what the other was never shown there is nothing to withhold.
+                withheld = conversation.peer(command.actor).blocks and not message.suppressed
+                return message_changes.edit(
+                    message, command.text, now, revision, self.limits, withheld=withheld
+                )
             case DeleteMessage():
                 return message_changes.delete(message, now, revision)
 
@@ -123,7 +131,7 @@ class _Run:
         """Answer a key that has been used: the same answer for the same command only."""
         if used is None or message is None or used.fingerprint != command.fingerprint:
             return conflict()
-        shown = view(message)
+        shown = view(message, command.actor)
         match command:
             case EditMessage():
                 # What the message was then, whatever became of it since.
@@ -140,7 +148,8 @@ class _Run:
         self.messages[message.id] = message
         self.changed[message.id] = None
         self.versions += changed.versions
-        if message_changes.has_first_text(before) and before.idempotency_key:
+        first_text = message_changes.has_first_text
+        if before.idempotency_key and first_text(before) and not first_text(message):
             # The message no longer tells what its key was used for.
             digest = fingerprint(CREATE, before.conversation_id, before.text)
             self.use(

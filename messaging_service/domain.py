@@ -4,7 +4,7 @@ They know no database, no network and no clock. Each returns the new state, or a
 Times are milliseconds UTC.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -45,6 +45,8 @@ class Reason(StrEnum):
     TOO_MANY_EDITS = "TOO_MANY_EDITS"
     MESSAGE_REMOVED = "MESSAGE_REMOVED"
     SANCTIONED = "SANCTIONED"
+    BLOCKED = "BLOCKED"
+    TOO_MANY_BLOCKS = "TOO_MANY_BLOCKS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +59,25 @@ class Limits:
     subject: int = 200
     edit_window: int = 15 * MINUTE
     edits_per_message: int = 20
+    blocks_per_user: int = 1_000
 
 
 class Side(NamedTuple):
     """What a conversation holds for one participant.
 
+    `last_seq` is the newest message that this one is shown, and `activity` its revision or that of
+    the opening; 0 while this one is not shown the conversation at all.
     `incoming_*`: how many messages of the other there are, and the seq of the newest; what time did
     to a service counts as the other's. A watermark stands at such a message; `read_count` is the
     incoming count there.
+    `blocked_revision` is that at which this one blocked the other, 0 when it does not, and
+    `unblocked_revision` that of the last end of a block. `held_*` is the read watermark as the
+    other is shown it instead, from a block on until the next move after it; None: the real one.
     """
 
     user: str
+    last_seq: int = 0
+    activity: int = 0
     incoming_count: int = 0
     incoming_seq: int = 0
     read_seq: int = 0
@@ -77,18 +87,40 @@ class Side(NamedTuple):
     delivered_seq: int = 0
     delivered_at: int = 0
     delivered_revision: int = 0
+    blocked_revision: int = 0
+    unblocked_revision: int = 0
+    held_seq: int | None = None
+    held_at: int = 0
+    held_revision: int = 0
 
     @property
     def unread(self) -> int:
         """Messages of the other after the read watermark."""
         return self.incoming_count - self.read_count
 
+    @property
+    def blocks(self) -> bool:
+        """Tell whether this one blocks the other."""
+        return self.blocked_revision > 0
+
+    @property
+    def turned_revision(self) -> int:
+        """The revision at which this one last blocked the other, or ceased to."""
+        return max(self.blocked_revision, self.unblocked_revision)
+
+    @property
+    def shown_read(self) -> tuple[int, int, int]:
+        """The read watermark as the other is shown it: seq, time and revision."""
+        if self.held_seq is None:
+            return self.read_seq, self.read_at, self.read_revision
+        return self.held_seq, self.held_at, self.held_revision
+
 
 class Conversation(NamedTuple):
     """Two people and a subject; `first.user` < `second.user`.
 
-    `revision` is that of the last change of any kind, `activity` that of the last message, and
-    `last_change` that of the last change of a message.
+    `revision` is that of the last change of any kind, and `last_change` that of the last change of
+    a message.
     """
 
     id: str
@@ -96,15 +128,22 @@ class Conversation(NamedTuple):
     opened_by: str
     created_at: int
     revision: int
-    activity: int
     last_change: int
     last_seq: int
     first: Side
     second: Side
 
-    def has(self, user: str) -> bool:
-        """Tell whether `user` takes part."""
-        return user in (self.first.user, self.second.user)
+    def is_shown_to(self, user: str) -> bool:
+        """Tell whether `user` takes part, and there is anything for that one to see."""
+        for side in (self.first, self.second):
+            if side.user == user:
+                return side.activity > 0
+        return False
+
+    @property
+    def blocked(self) -> bool:
+        """Tell whether either blocks the other."""
+        return self.first.blocks or self.second.blocks
 
     def side(self, user: str) -> Side:
         """Give the side of a participant."""
@@ -139,7 +178,8 @@ class Message(NamedTuple):
     """A message as stored, with the running incoming values of both sides at its place.
 
     `change` is the last one, if any. `edits` counts those of its text, and `edited_at` is when the
-    last of them gave it the text that it has.
+    last of them gave it the text that it has. `withheld_*` is a later edit that its author alone is
+    shown.
     """
 
     conversation_id: str
@@ -160,6 +200,23 @@ class Message(NamedTuple):
     changed_revision: int | None = None
     edits: int | None = None
     edited_at: int | None = None
+    withheld_text: str | None = None
+    withheld_at: int | None = None
+    withheld_revision: int | None = None
+
+    @property
+    def suppressed(self) -> bool:
+        """Tell whether its author alone is shown it: then it is incoming for nobody."""
+        return self.seq not in (self.first_incoming_seq, self.second_incoming_seq)
+
+    @property
+    def was_withheld_last(self) -> bool:
+        """Tell whether nothing has become of it since an edit that is withheld."""
+        return (self.withheld_revision or 0) > (self.changed_revision or 0)
+
+    def is_shown_to(self, user: str) -> bool:
+        """Tell whether a participant is shown it."""
+        return user == self.sender or not self.suppressed
 
 
 TEXT = "text"
@@ -284,21 +341,23 @@ def open_conversation(
     opened_by: str,
     now: int,
     revision: int,
+    blocked: Mapping[str, int] | None = None,
 ) -> Conversation:
-    """Open a conversation in which nothing was said yet."""
-    first, second = order(*participants)
-    return Conversation(
-        conversation_id,
-        subject,
-        opened_by,
-        now,
-        revision,
-        revision,
-        0,
-        0,
-        Side(first),
-        Side(second),
-    )
+    """Open a conversation in which nothing was said yet.
+
+    `blocked` has those who block the other, with the revision at which they did. They are not shown
+    what the other opens.
+    """
+    blocked = blocked or {}
+
+    def side(user: str) -> Side:
+        if user not in blocked:
+            return Side(user, activity=revision)
+        shown = revision if opened_by in {"", user} else 0
+        return Side(user, activity=shown, blocked_revision=blocked[user], held_seq=0)
+
+    first, second = map(side, order(*participants))
+    return Conversation(conversation_id, subject, opened_by, now, revision, 0, 0, first, second)
 
 
 def add_message(
@@ -313,16 +372,14 @@ def add_message(
 ) -> tuple[Conversation, Message]:
     """Add what somebody says or did: the next seq, and one more incoming for all others.
 
-    What nobody did, for time did it, has no sender and is incoming for both.
+    What nobody did, for time did it, has no sender and is incoming for both. What is said to one
+    who blocks the sender changes nothing for that one; deeds reach both.
     """
     seq = conversation.last_seq + 1
-    first, second = conversation.first, conversation.second
-    if sender != second.user:
-        second = Side(second.user, second.incoming_count + 1, seq, *second[3:])
-    if sender != first.user:
-        first = Side(first.user, first.incoming_count + 1, seq, *first[3:])
+    first = _add_to(conversation.first, sender, kind, seq, revision)
+    second = _add_to(conversation.second, sender, kind, seq, revision)
     identity, last_change = conversation[:4], conversation.last_change
-    changed = Conversation(*identity, revision, revision, last_change, seq, first, second)
+    changed = Conversation(*identity, revision, last_change, seq, first, second)
     message = Message(
         conversation.id,
         seq,
@@ -341,6 +398,21 @@ def add_message(
     return changed, message
 
 
+def _add_to(side: Side, sender: str, kind: str, seq: int, revision: int) -> Side:
+    if sender == side.user:
+        return Side(sender, seq, revision, *side[3:])
+    if side.blocked_revision and kind == TEXT:
+        return side
+    return Side(side.user, seq, revision, side.incoming_count + 1, seq, *side[5:])
+
+
+def readers(conversation: Conversation, message: Message) -> tuple[str, ...]:
+    """Tell who is shown a message, in the order of the participants."""
+    if message.suppressed:
+        return (message.sender,)
+    return (conversation.first.user, conversation.second.user)
+
+
 def incoming_at(conversation: Conversation, user: str, message: Message | None) -> tuple[int, int]:
     """Count the incoming messages of `user` up to `message` (None: all); also the newest seq."""
     if message is None:
@@ -354,24 +426,35 @@ def incoming_at(conversation: Conversation, user: str, message: Message | None) 
 def mark_read(side: Side, count: int, seq: int, now: int, revision: int) -> Side | None:
     """Move the read watermark to `seq`, the `count`th incoming one; None when it covers no more.
 
-    What is read is delivered.
+    What is read is delivered. One who blocks the other reads without the other being shown it; the
+    next mark after that shows what was read meanwhile.
     """
-    if seq <= side.read_seq:
+    if seq > side.read_seq:
+        side = side._replace(read_seq=seq, read_count=count, read_at=now, read_revision=revision)
+        if side.blocks:
+            return side
+        if side.held_seq is not None:
+            side = side._replace(held_seq=None, held_at=0, held_revision=0)
+    elif side.held_seq is not None and not side.blocks and seq > side.held_seq:
+        side = side._replace(held_seq=side.read_seq, held_at=now, held_revision=revision)
+    else:
         return None
-    side = side._replace(read_seq=seq, read_count=count, read_at=now, read_revision=revision)
-    return mark_delivered(side, seq, now, revision) or side
+    return mark_delivered(side, side.read_seq, now, revision) or side
 
 
 def mark_delivered(side: Side, seq: int, now: int, revision: int) -> Side | None:
-    """Move the delivered watermark to `seq`; None when it covers no more than before."""
-    if seq <= side.delivered_seq:
+    """Move the delivered watermark to `seq`; None when it covers no more than before.
+
+    The other alone is shown it, and so it stands still while the other is blocked.
+    """
+    if seq <= side.delivered_seq or side.blocks:
         return None
     return side._replace(delivered_seq=seq, delivered_at=now, delivered_revision=revision)
 
 
 def tells_delivered(side: Side) -> bool:
-    """Tell whether the delivered watermark says anything that the read one does not."""
-    return side.delivered_seq > 0 and side.delivered_revision != side.read_revision
+    """Tell whether the delivered watermark says anything that the read one, as shown, does not."""
+    return side.delivered_seq > 0 and side.delivered_revision != side.shown_read[2]
 
 
 def come_online(presence: Presence, at: int, revision: int) -> Presence | None:

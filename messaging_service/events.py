@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from messaging_service.domain import Presence
-from messaging_service.views import MessageView
+from messaging_service.domain import Change, Message, Presence
+from messaging_service.views import MessageView, view
 
 
 class MessageCreated(NamedTuple):
@@ -21,6 +21,14 @@ class MessageChanged(NamedTuple):
     change: str
     changed_at: int
     origin: str
+
+
+def message_changed(message: Message, reader: str, origin: str) -> MessageChanged:
+    """Tell `reader` what became of a message last."""
+    shown = view(message, reader)
+    if reader == message.sender and message.was_withheld_last:
+        return MessageChanged(shown, Change.EDITED, message.withheld_at or 0, origin)
+    return MessageChanged(shown, message.change or "", message.changed_at or 0, origin)
 
 
 class WatermarkMoved(NamedTuple):
@@ -41,5 +49,14 @@ class Typing(NamedTuple):
     typing: bool
 
 
+class BlockChanged(NamedTuple):
+    """The blocker blocks somebody, or no longer does; nobody else is told."""
+
+    blocker: str
+    user: str
+    blocked: bool
+    origin: str
+
+
 # Presence is its own event, as it is stored.
-Event = MessageCreated | MessageChanged | WatermarkMoved | Typing | Presence
+Event = MessageCreated | MessageChanged | WatermarkMoved | Typing | Presence | BlockChanged

@@ -19,5 +19,7 @@ FAILURES = Failures(
         Reason.TOO_MANY_EDITS: grpc.StatusCode.FAILED_PRECONDITION,
         Reason.MESSAGE_REMOVED: grpc.StatusCode.FAILED_PRECONDITION,
         Reason.SANCTIONED: grpc.StatusCode.PERMISSION_DENIED,
+        Reason.BLOCKED: grpc.StatusCode.FAILED_PRECONDITION,
+        Reason.TOO_MANY_BLOCKS: grpc.StatusCode.FAILED_PRECONDITION,
     },
 )

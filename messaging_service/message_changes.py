@@ -66,8 +66,10 @@ def may_change(message: Message, actor: str) -> Refusal | None:
     return None
 
 
-def edit(message: Message, text: str, now: int, revision: int, limits: Limits) -> Changed | Refusal:
-    """Give a message another text."""
+def edit(
+    message: Message, text: str, now: int, revision: int, limits: Limits, *, withheld: bool = False
+) -> Changed | Refusal:
+    """Give a message another text; one that is `withheld` from the other its author alone sees."""
     if message.change == Change.DELETED:
         return Refusal(Reason.MESSAGE_DELETED, "the message was deleted")
     if now - message.created_at > limits.edit_window:
@@ -77,6 +79,11 @@ def edit(message: Message, text: str, now: int, revision: int, limits: Limits) -
     if edits >= limits.edits_per_message:
         problem = f"a message may be edited {limits.edits_per_message} times"
         return Refusal(Reason.TOO_MANY_EDITS, problem, limit="edits_per_message")
+    if withheld:
+        hidden = message._replace(
+            edits=edits + 1, withheld_text=text, withheld_at=now, withheld_revision=revision
+        )
+        return Changed(hidden, _withheld_versions(message, now))
     edited = message._replace(
         text=text,
         change=Change.EDITED,
@@ -84,8 +91,11 @@ def edit(message: Message, text: str, now: int, revision: int, limits: Limits) -
         changed_revision=revision,
         edits=edits + 1,
         edited_at=now,
+        withheld_text=None,
+        withheld_at=None,
+        withheld_revision=None,
     )
-    return Changed(edited, (_version(message, now),))
+    return Changed(edited, _versions(message, now))
 
 
 def delete(message: Message, now: int, revision: int) -> Changed | None:
@@ -93,9 +103,15 @@ def delete(message: Message, now: int, revision: int) -> Changed | None:
     if message.change == Change.DELETED:
         return None
     deleted = message._replace(
-        text="", change=Change.DELETED, changed_at=now, changed_revision=revision
+        text="",
+        change=Change.DELETED,
+        changed_at=now,
+        changed_revision=revision,
+        withheld_text=None,
+        withheld_at=None,
+        withheld_revision=None,
     )
-    return Changed(deleted, (_version(message, now),))
+    return Changed(deleted, _versions(message, now))
 
 
 def remove(message: Message, now: int, revision: int) -> Message | None:
@@ -116,7 +132,7 @@ def unseen_version(message: Message) -> Version | None:
     """Give the text of a removed message, which stands in its row and is shown to nobody."""
     if message.change != Change.REMOVED:
         return None
-    return _version(message, message.changed_at or 0)
+    return _shown_version(message, message.changed_at or 0)
 
 
 def has_first_text(message: Message) -> bool:
@@ -124,5 +140,22 @@ def has_first_text(message: Message) -> bool:
     return message.edited_at is None and message.change != Change.DELETED
 
 
-def _version(message: Message, now: int) -> Version:
+def _versions(message: Message, now: int) -> tuple[Version, ...]:
+    """What is kept of a message whose texts all give way."""
+    return (_shown_version(message, now), *_withheld_versions(message, now))
+
+
+def _shown_version(message: Message, now: int) -> Version:
     return Version(message.id, message.text, message.edited_at or message.created_at, now)
+
+
+def _withheld_versions(message: Message, now: int) -> tuple[Version, ...]:
+    withheld = withheld_version(message)
+    return () if withheld is None else (withheld._replace(replaced_at=now),)
+
+
+def withheld_version(message: Message) -> Version | None:
+    """Give the text that its author alone is shown, replaced by none yet."""
+    if message.withheld_text is None:
+        return None
+    return Version(message.id, message.withheld_text, message.withheld_at or 0, 0)

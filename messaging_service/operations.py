@@ -4,13 +4,21 @@ Each is an operation of the writer: it reads what all its commands need at once,
 decide them in their order, and writes what came of it at once. Refusals are outcomes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from sqlalchemy import Connection
 from uuid_utils import uuid7
 
-from messaging_service import change_storage, domain, service_events, storage
+from messaging_service import (
+    block_storage,
+    blocks,
+    change_storage,
+    domain,
+    service_events,
+    storage,
+)
 from messaging_service.domain import HOUR, Conversation, Limits, Message, Side
 from messaging_service.events import MessageCreated, WatermarkMoved
 from messaging_service.idempotency import CREATE, conflict, fingerprint
@@ -94,26 +102,33 @@ class Changes:
         self._transaction = transaction
         self._opened: set[str] = set()
         self._changed: set[str] = set()
+        self._blocked: set[str] = set()
 
     def of(self, user: str, conversation_id: str) -> Conversation | Refusal:
         """Give a conversation to one who takes part in it."""
         conversation = self.by_id.get(conversation_id)
-        if conversation is None or not conversation.has(user):
+        if conversation is None or not conversation.is_shown_to(user):
             return domain.conversation_not_found()
         return conversation
 
-    def open(self, pair: tuple[str, str], subject: str, opened_by: str) -> Conversation:
-        """Open a conversation."""
+    def open(
+        self, pair: tuple[str, str], subject: str, opened_by: str, blocked: Mapping[str, int]
+    ) -> Conversation:
+        """Open a conversation, in which somebody may have `blocked` the other before."""
         now, revision = self._transaction.now, self._transaction.revision
-        opened = domain.open_conversation(str(uuid7()), pair, subject, opened_by, now, revision)
+        opened = domain.open_conversation(
+            str(uuid7()), pair, subject, opened_by, now, revision, blocked
+        )
         self.by_id[opened.id] = opened
         self._opened.add(opened.id)
         return opened
 
-    def change(self, conversation: Conversation) -> None:
-        """Note the new state of a conversation."""
+    def change(self, conversation: Conversation, *, blocks: bool = False) -> None:
+        """Note the new state of a conversation, with what `blocks` make of it or without."""
         self.by_id[conversation.id] = conversation
         self._changed.add(conversation.id)
+        if blocks:
+            self._blocked.add(conversation.id)
 
     def store(self) -> None:
         """Write all that is new; before the messages in it."""
@@ -123,6 +138,25 @@ class Changes:
         connection = self._transaction.connection
         storage.insert_conversations(connection, [self.by_id[one] for one in sorted(self._opened)])
         storage.update_conversations(connection, [self.by_id[one] for one in sorted(changed)])
+        blocked = self._blocked - self._opened
+        storage.update_blocked(connection, [self.by_id[one] for one in sorted(blocked)])
+
+
+def _find_blocked(
+    connection: Connection, couples: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], dict[str, int]]:
+    """Find who of each two blocks the other, with the revision at which that began."""
+    wanted = list(couples)
+    both = {pair for one, other in wanted for pair in ((one, other), (other, one))}
+    found = block_storage.find_blocks(connection, both)
+    return {
+        (one, other): {
+            block.blocker: block.revision
+            for pair in ((one, other), (other, one))
+            if (block := found.get(pair)) is not None and block.active
+        }
+        for one, other in wanted
+    }
 
 
 def create_conversations(
@@ -143,6 +177,7 @@ def create_conversations(
     last = storage.find_messages_at(
         connection, [(one.id, one.last_seq) for one in found.values() if one.last_seq]
     )
+    blocked = _find_blocked(connection, {pair[:2] for pair in wanted if pair and pair not in found})
     changes = Changes(transaction, ())
     results: list[CreatedConversation | Refusal] = []
     for refusal, pair in zip(refusals, wanted, strict=True):
@@ -152,7 +187,9 @@ def create_conversations(
         conversation = found.get(pair)
         created = conversation is None
         if conversation is None:
-            conversation = found[pair] = changes.open(pair[:2], pair[2], opened_by="")
+            conversation = found[pair] = changes.open(
+                pair[:2], pair[2], opened_by="", blocked=blocked[pair[:2]]
+            )
         message = last.get((conversation.id, conversation.last_seq))
         results.append(CreatedConversation(conversation, message and view(message), created))
     changes.store()
@@ -179,14 +216,16 @@ class _MessageCreation:
             connection, [one.conversation_id for one in commands if one.conversation_id]
         )
         self.changes = Changes(transaction, (*found.values(), *self.pairs.values()))
+        opening = [
+            one
+            for one in commands
+            if one.to and (*domain.order(one.actor, one.to), one.subject) not in self.pairs
+        ]
         self.openings = storage.find_openings(
-            connection,
-            {
-                one.actor
-                for one in commands
-                if one.to and (*domain.order(one.actor, one.to), one.subject) not in self.pairs
-            },
-            transaction.now - HOUR,
+            connection, {one.actor for one in opening}, transaction.now - HOUR
+        )
+        self.blocked = _find_blocked(
+            connection, {domain.order(one.actor, one.to) for one in opening}
         )
         self.forbidden = find_forbidden(
             connection, {one.actor for one in commands}, self.changes.by_id, transaction.now
@@ -205,6 +244,8 @@ class _MessageCreation:
             return conversation
         if why := self.forbidden.why(command.actor, conversation.id):
             return domain.sanctioned(why)
+        if refusal := blocks.may_write(conversation.side(command.actor)):
+            return refusal
         conversation, message = domain.add_message(
             conversation,
             str(uuid7()),
@@ -218,10 +259,10 @@ class _MessageCreation:
         self.created.append(message)
         if key:
             self.known[command.actor, key] = message
-        first, second = conversation.first, conversation.second
         shown = view(message)
-        event = MessageCreated(shown, (first.unread, second.unread), command.origin)
-        self.transaction.emit((first.user, second.user), event)
+        readers = domain.readers(conversation, message)
+        unread = tuple(conversation.side(user).unread for user in readers)
+        self.transaction.emit(readers, MessageCreated(shown, unread, command.origin))
         return StoredMessage(shown, duplicate=False)
 
     def repeat(self, command: CreateMessage) -> StoredMessage | Refusal:
@@ -241,7 +282,7 @@ class _MessageCreation:
             if used
             else (known.conversation_id, known.text) == (meant, command.text)
         )
-        return StoredMessage(view(known), duplicate=True) if same else conflict()
+        return StoredMessage(view(known, command.actor), duplicate=True) if same else conflict()
 
     def resolve(self, command: CreateMessage) -> Conversation | Refusal:
         """Find the conversation that is meant, or open it."""
@@ -252,12 +293,15 @@ class _MessageCreation:
         if known is not None:
             # Earlier commands of this transaction may have moved it on.
             return self.changes.by_id[known.id]
+        blocked = self.blocked[pair]
+        if command.actor in blocked:
+            return blocks.blocked()
         openings = self.openings[command.actor]
         refusal = domain.decide_opening(openings, self.transaction.now, self.limits)
         if refusal is not None:
             return refusal
         openings.append(self.transaction.now)
-        opened = self.changes.open(pair, command.subject, command.actor)
+        opened = self.changes.open(pair, command.subject, command.actor, blocked)
         self.pairs[*pair, command.subject] = opened
         return opened
 
@@ -378,7 +422,8 @@ def _move(
     moved = kind.move(side, count, seq, transaction.now, transaction.revision)
     if moved is not None:
         conversation = conversation.with_side(moved, transaction.revision)
-        changes.change(conversation)
+        held = moved.held_seq, moved.held_revision
+        changes.change(conversation, blocks=held != (side.held_seq, side.held_revision))
     return _Marked(mark, conversation, *kind.place(moved or side), moved is not None)
 
 
@@ -414,16 +459,23 @@ def _mark(
             results.append(one)
             continue
         found_there = standing.get((one.conversation.id, one.seq))
-        message = found_there and view(found_there)
         actor = one.mark.actor
+        message = found_there and view(found_there, actor)
         results.append(Watermark(one.conversation.id, actor, message, one.at, one.moved))
         if one.moved and message is not None:
             # Also where it stands at what time did, it covers what the other said before.
-            peer = one.conversation.peer(actor).user
-            recipients = (peer, actor) if kind.read else (peer,)
-            event = WatermarkMoved(kind.read, actor, message, one.at, one.mark.origin)
-            transaction.emit(recipients, event)
+            event = WatermarkMoved(kind.read, actor, message, transaction.now, one.mark.origin)
+            transaction.emit(_told_of(kind, one, transaction.revision), event)
     return results
+
+
+def _told_of(kind: _Kind, marked: _Marked, revision: int) -> tuple[str, ...]:
+    """Tell who learns that a watermark moved: the other, and of what is read its reader as well."""
+    actor = marked.mark.actor
+    side = marked.conversation.side(actor)
+    told = () if side.blocks else (marked.conversation.peer(actor).user,)
+    # What was read during a block the other alone has yet to learn.
+    return (*told, actor) if kind.read and side.read_revision == revision else told
 
 
 def mark_read(transaction: Transaction, marks: Sequence[Mark]) -> list[Watermark | Refusal]:

@@ -42,7 +42,7 @@ def attend(
             found[user] = presence
             changed.add(user)
     _store(transaction, stored, [found[user] for user in sorted(changed)])
-    peers = presence_storage.find_peers(connection, changed, conversations)
+    peers = presence_storage.find_told(connection, changed, conversations)
     for user, near in peers.items():
         transaction.emit(near.users, found[user])
     return [

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Select,
     Table,
     and_,
     bindparam,
@@ -45,43 +46,50 @@ known = Table("presence_known", metadata, Column("at", BigInteger, nullable=Fals
 """One row: when the service last knew that those who are online are there."""
 
 _COLUMNS = tuple(column.name for column in presence.columns)
-_SIDES = (
-    (conversations.c.first_id, conversations.c.second_id),
-    (conversations.c.second_id, conversations.c.first_id),
-)
+_SIDES = (("first", "second"), ("second", "first"))
 
 # --- Statements, each built once --------------------------------------------------------------
 
 _BY_USERS = select(presence).where(among_given(presence.c.user_id, "users"))
 
 
-def _peers(mine: Column[Any], other: Column[Any]) -> Any:
+def _peers(mine: str, other: str, shown_to: str) -> Select[Any]:
     """The others of the newest conversations of many users, each with the activity there.
 
     Where the newest end is looked up for each user first, so that the rest is never read. Those
-    of the same activity come as well.
+    of the same activity come as well. Nothing is told across a block, nor to one of the sides,
+    `shown_to`, who is not shown the conversation.
     """
-    given, (user,) = given_items("users", (mine,))
+    columns = conversations.c
+    user_id, activity = columns[f"{mine}_id"], columns[f"{mine}_activity"]
+    given, (user,) = given_items("users", (user_id,))
     newer = conversations.alias("newer")
     end = (
-        select(newer.c.activity)
-        .where(newer.c[mine.name] == user)
-        .order_by(newer.c.activity.desc())
+        select(newer.c[activity.name])
+        .where(newer.c[user_id.name] == user)
+        .order_by(newer.c[activity.name].desc())
         .limit(1)
         .offset(bindparam("before_last", type_=BigInteger))
         .correlate(given)
         .scalar_subquery()
     )
     ends = select(user.label("user_id"), func.coalesce(end, 0).label("activity")).cte("ends")
-    return select(ends.c.user_id, other, conversations.c.activity).select_from(
+    return select(ends.c.user_id, columns[f"{other}_id"], activity).select_from(
         ends.join(
             conversations,
-            and_(mine == ends.c.user_id, conversations.c.activity >= ends.c.activity),
+            and_(
+                user_id == ends.c.user_id,
+                activity >= ends.c.activity,
+                columns[f"{shown_to}_activity"] > 0,
+                columns.first_blocked_revision == 0,
+                columns.second_blocked_revision == 0,
+            ),
         )
     )
 
 
-_PEERS = tuple(_peers(*side) for side in _SIDES)
+_TOLD = tuple(_peers(mine, other, shown_to=other) for mine, other in _SIDES)
+_TELLING = tuple(_peers(mine, other, shown_to=mine) for mine, other in _SIDES)
 
 
 # Read once, at the start, and so without an index that each change would have to keep.
@@ -89,8 +97,10 @@ _ONLINE = select(presence.c.user_id, presence.c.invisible).where(presence.c.onli
 
 HOT_STATEMENTS = {
     "presence by user": _BY_USERS,
-    "peers, first": _PEERS[0],
-    "peers, second": _PEERS[1],
+    "told, first": _TOLD[0],
+    "told, second": _TOLD[1],
+    "telling, first": _TELLING[0],
+    "telling, second": _TELLING[1],
 }
 """By name, for whoever wants to see their query plans."""
 
@@ -114,15 +124,23 @@ def find_presence(connection: Connection, users: Iterable[str]) -> dict[str, Pre
     return {row.user_id: Presence._make(row) for row in rows}
 
 
-def find_peers(connection: Connection, users: Iterable[str], count: int) -> dict[str, Peers]:
-    """Find with whom each of `users` shares one of the `count` conversations of newest activity."""
+def find_told(connection: Connection, users: Iterable[str], count: int) -> dict[str, Peers]:
+    """Find who is told of the presence of each of `users`: those with whom that one shares one of
+    its `count` conversations of newest activity.
+    """
+    return _find_peers(connection, _TOLD, users, count)
+
+
+def _find_peers(
+    connection: Connection, sides: Iterable[Select[Any]], users: Iterable[str], count: int
+) -> dict[str, Peers]:
     rows = [(user,) for user in users]
     if not rows:
         return {}
     # One more on each side tells whether there are more.
     given = give_rows(connection, "users", rows) | {"before_last": count}
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for side in _PEERS:
+    for side in sides:
         for user, peer, activity in connection.execute(side, given):
             found[user].append((activity, peer))
     return {user: _newest(near, count) for user, near in found.items()}
@@ -141,7 +159,7 @@ def changed_presence(
     """The presence, changed with after < revision <= until, of those with whom `user` shares one
     of the `count` conversations of newest activity.
     """
-    near = find_peers(connection, (user,), count).get(user)
+    near = _find_peers(connection, _TELLING, (user,), count).get(user)
     found = find_presence(connection, near.users if near else ())
     return [one for one in found.values() if after < one.revision <= until]
 

@@ -3,13 +3,33 @@
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
+from urllib.parse import quote, unquote
 
 from sqlalchemy import Connection
 
-from messaging_service import change_storage, domain, presence_storage, storage
-from messaging_service.domain import Conversation, Message, Presence, Side
-from messaging_service.events import Event, MessageChanged, MessageCreated, WatermarkMoved
-from messaging_service.message_changes import Version, message_not_found, unseen_version
+from messaging_service import (
+    block_storage,
+    blocks,
+    change_storage,
+    domain,
+    presence_storage,
+    storage,
+)
+from messaging_service.blocks import Block
+from messaging_service.domain import Conversation, Message, Presence
+from messaging_service.events import (
+    BlockChanged,
+    Event,
+    MessageCreated,
+    WatermarkMoved,
+    message_changed,
+)
+from messaging_service.message_changes import (
+    Version,
+    message_not_found,
+    unseen_version,
+    withheld_version,
+)
 from messaging_service.views import MessageView, view
 from service_kit import changes
 from service_kit.changes import ChangePage
@@ -41,10 +61,23 @@ class MessagePage(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """A message, and the texts that it had before: the last one too, if it is not shown."""
+    """A message, and the texts that it had before: the last one too, if it is not shown.
+
+    Its author alone was ever shown one that is `suppressed`; of another the author may be shown a
+    later text, which is `withheld` from the other.
+    """
 
     message: MessageView
     versions: list[Version]
+    suppressed: bool
+    withheld: Version | None
+
+
+class BlockPage(NamedTuple):
+    """The newest first; an empty token ends the list."""
+
+    blocks: list[Block]
+    next_page_token: str
 
 
 class EvidencePage(NamedTuple):
@@ -59,7 +92,7 @@ def _visible(connection: Connection, actor: str, conversation_id: str) -> Conver
     if not is_identifier(conversation_id):
         return domain.conversation_not_found()
     found = storage.find_conversations(connection, (conversation_id,)).get(conversation_id)
-    if found is None or (actor and not found.has(actor)):
+    if found is None or (actor and not found.is_shown_to(actor)):
         return domain.conversation_not_found()
     return found
 
@@ -67,16 +100,33 @@ def _visible(connection: Connection, actor: str, conversation_id: str) -> Conver
 def _views(
     connection: Connection, found: Sequence[Conversation], actor: str, *, presence: bool
 ) -> list[ConversationView]:
-    places = [(one.id, one.last_seq) for one in found if one.last_seq]
-    last = storage.find_messages_at(connection, places)
-    peers = {one.id: one.peer(actor).user for one in found} if presence and actor else {}
-    shown = presence_storage.find_presence(connection, peers.values())
+    ends = {one.id: one.side(actor).last_seq if actor else one.last_seq for one in found}
+    last = storage.find_messages_at(connection, [place for place in ends.items() if place[1]])
+    shown = _peer_presence(connection, found, actor) if presence and actor else {}
     views: list[ConversationView] = []
     for one in found:
-        message = last.get((one.id, one.last_seq))
-        presence_ = shown.get(peers.get(one.id, ""))
-        views.append(ConversationView(one, message and view(message), presence_))
+        message = last.get((one.id, ends[one.id]))
+        views.append(
+            ConversationView(one, message and view(message, actor), shown.get(one.peer(actor).user))
+        )
     return views
+
+
+def _peer_presence(
+    connection: Connection, found: Sequence[Conversation], actor: str
+) -> dict[str, Presence]:
+    """What the actor is shown of the others: of one whom the actor blocks nothing, and of one who
+    blocks the actor that this one has left.
+    """
+    peers = [one.peer(actor) for one in found if not one.side(actor).blocks]
+    shown = presence_storage.find_presence(
+        connection, {one.user for one in peers if not one.blocks}
+    )
+    blocked_by = {(one.user, actor) for one in peers if one.blocks}
+    for block in block_storage.find_blocks(connection, blocked_by).values():
+        if left := blocks.shown_presence(block):
+            shown[block.blocker] = left
+    return shown
 
 
 def list_conversations(
@@ -102,7 +152,7 @@ def list_conversations(
         below = (place[0], place[1][0])
     found = storage.page_of_conversations(connection, actor, below, count + 1)
     page = found[:count]
-    token = encode_token(page[-1].activity, page[-1].id) if len(found) > count else ""
+    token = encode_token(page[-1].side(actor).activity, page[-1].id) if len(found) > count else ""
     return ConversationPage(_views(connection, page, actor, presence=presence), token)
 
 
@@ -142,11 +192,13 @@ def list_messages(
     if isinstance(found, Refusal):
         return found
     if after_seq is not None:
-        messages = storage.page_after(connection, conversation_id, after_seq, count + 1)
-        return MessagePage([view(one) for one in messages[:count]], len(messages) > count)
-    before = NEWEST if before_seq is None else before_seq
-    messages = storage.page_before(connection, conversation_id, before, count + 1)
-    return MessagePage([view(one) for one in messages[:count][::-1]], len(messages) > count)
+        messages = storage.page_after(connection, conversation_id, after_seq, count + 1, actor)
+        return MessagePage([view(one, actor) for one in messages[:count]], len(messages) > count)
+    # Beyond the end there may be much that this actor is not shown.
+    end = (found.side(actor).last_seq if actor else found.last_seq) + 1
+    before = end if before_seq is None else min(end, before_seq)
+    messages = storage.page_before(connection, conversation_id, before, count + 1, actor)
+    return MessagePage([view(one, actor) for one in messages[:count][::-1]], len(messages) > count)
 
 
 def get_messages(connection: Connection, actor: str, ids: Sequence[str]) -> list[MessageView]:
@@ -156,8 +208,12 @@ def get_messages(connection: Connection, actor: str, ids: Sequence[str]) -> list
         around = storage.find_conversations(
             connection, {one.conversation_id for one in found.values()}
         )
-        found = {key: one for key, one in found.items() if around[one.conversation_id].has(actor)}
-    return [view(found[key]) for key in dict.fromkeys(ids) if key in found]
+        found = {
+            key: one
+            for key, one in found.items()
+            if around[one.conversation_id].is_shown_to(actor) and one.is_shown_to(actor)
+        }
+    return [view(found[key], actor) for key in dict.fromkeys(ids) if key in found]
 
 
 def list_evidence(
@@ -182,7 +238,7 @@ def list_evidence(
     if message_id:
         wanted = filter(is_identifier, (message_id,))
         message = storage.find_messages(connection, wanted).get(message_id)
-        if message is None:
+        if message is None or (actor and not message.is_shown_to(actor)):
             return message_not_found()
         conversation = _visible(connection, actor, message.conversation_id)
         if isinstance(conversation, Refusal):
@@ -201,14 +257,39 @@ def list_evidence(
     for one in found:
         if unseen := unseen_version(one):
             versions[one.id].append(unseen)
-    evidence = [Evidence(view(one), versions[one.id]) for one in found]
+    evidence = [
+        Evidence(view(one), versions[one.id], one.suppressed, withheld_version(one))
+        for one in found
+    ]
     return EvidencePage(evidence, (conversation.first.user, conversation.second.user))
 
 
-def participants(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Who takes part in conversations; those that do not exist are left out."""
-    found = storage.find_conversations(connection, filter(is_identifier, ids))
-    return {key: (one.first.user, one.second.user) for key, one in found.items()}
+def list_blocks(
+    connection: Connection, actor: str, page_size: int, page_token: str, most: int
+) -> BlockPage | Refusal:
+    """Whom an actor blocks."""
+    count = bounded_size(page_size, most)
+    if isinstance(count, Refusal):
+        return count
+    if refusal := check_user("actor", actor):
+        return refusal
+    below = (NEWEST, "")
+    if page_token:
+        place = decode_token(page_token, 2)
+        if isinstance(place, Refusal):
+            return place
+        below = (place[0], unquote(place[1][0]))
+    found = block_storage.page_of_blocks(connection, actor, below, count + 1)
+    page = found[:count]
+    more = len(found) > count
+    # What people are called may hold anything.
+    token = encode_token(page[-1].revision, quote(page[-1].blocked, safe="")) if more else ""
+    return BlockPage(page, token)
+
+
+def get_conversations(connection: Connection, ids: Sequence[str]) -> dict[str, Conversation]:
+    """Conversations by id; those that do not exist are left out."""
+    return storage.find_conversations(connection, filter(is_identifier, ids))
 
 
 # --- Changes -----------------------------------------------------------------------------------
@@ -249,33 +330,46 @@ def _changes(
 ) -> list[tuple[int, Event]]:
     """The first in order; of each conversation at most `count` messages are read."""
     touched = storage.changed_conversations(connection, user, start)
-    entries = _shown(connection, user, start, until, presence)
+    entries = _shown(connection, user, touched, start, until, presence)
+    entries += [
+        _Entry(one.revision, "", 0, 0, BlockChanged(user, one.blocked, one.active, ""))
+        for one in block_storage.changed_blocks(connection, user, start, until)
+    ]
     entries += _watermarks(connection, user, touched, start, until)
     for one in touched:
         most = NEWEST if count is None else count
-        for message in storage.created_messages(connection, one.id, start, until, most):
-            event = MessageCreated(view(message), (_unread_then(one, user, message),), "")
+        for message in storage.created_messages(connection, one.id, user, start, until, most):
+            event = MessageCreated(view(message, user), (_unread_then(one, user, message),), "")
             entries.append(_Entry(message.revision, one.id, message.seq, 0, event))
         if one.last_change > start:
-            entries += _changed(connection, one, start, until, most)
+            entries += _changed(connection, one, user, start, until, most)
     entries.sort(key=lambda entry: entry[:4])
     return [(entry.revision, entry.event) for entry in entries[:count]]
 
 
 def _changed(
-    connection: Connection, conversation: Conversation, start: int, until: int, most: int
+    connection: Connection,
+    conversation: Conversation,
+    user: str,
+    start: int,
+    until: int,
+    most: int,
 ) -> list[_Entry]:
-    """What became of messages is state: of each only what it came to last."""
-    changed = storage.changed_messages(connection, conversation.id, start, until, most)
+    """What became of messages is state: of each only what it came to last, as `user` sees it."""
+    place = (conversation.id, user, start, until, most)
+    changed = [
+        (one.changed_revision or 0, one)
+        for one in storage.changed_messages(connection, *place)
+        if one.sender != user or not one.was_withheld_last
+    ]
+    changed += [
+        (one.withheld_revision or 0, one)
+        for one in storage.withheld_messages(connection, *place)
+        if one.was_withheld_last
+    ]
     return [
-        _Entry(
-            one.changed_revision or 0,
-            conversation.id,
-            one.seq,
-            1,
-            MessageChanged(view(one), one.change or "", one.changed_at or 0, ""),
-        )
-        for one in changed
+        _Entry(revision, conversation.id, one.seq, 1, message_changed(one, user, ""))
+        for revision, one in changed
     ]
 
 
@@ -288,32 +382,45 @@ def _watermarks(
     connection: Connection, user: str, touched: Sequence[Conversation], start: int, until: int
 ) -> list[_Entry]:
     """Watermarks are state: only where each stands now is told, if it came there in the range."""
-    moved: list[tuple[Conversation, Side, bool]] = []
+    moved: list[tuple[str, bool, str, tuple[int, int, int]]] = []
     for one in touched:
         own, peer = one.side(user), one.peer(user)
-        moved += [(one, side, True) for side in (own, peer) if start < side.read_revision <= until]
-        if start < peer.delivered_revision <= until and domain.tells_delivered(peer):
-            moved.append((one, peer, False))
-    places = [(one.id, side.read_seq if read else side.delivered_seq) for one, side, read in moved]
-    standing = storage.find_messages_at(connection, places)
+        moved.append((one.id, True, user, (own.read_seq, own.read_at, own.read_revision)))
+        moved.append((one.id, True, peer.user, peer.shown_read))
+        if domain.tells_delivered(peer):
+            place = (peer.delivered_seq, peer.delivered_at, peer.delivered_revision)
+            moved.append((one.id, False, peer.user, place))
+    moved = [one for one in moved if start < one[3][2] <= until]
+    standing = storage.find_messages_at(connection, [(id_, at[0]) for id_, _, _, at in moved])
     entries: list[_Entry] = []
-    for (one, side, read), place in zip(moved, places, strict=True):
-        message = standing[place]
-        at, revision = (
-            (side.read_at, side.read_revision)
-            if read
-            else (side.delivered_at, side.delivered_revision)
-        )
-        event = WatermarkMoved(read, side.user, view(message), at, "")
-        entries.append(_Entry(revision, one.id, message.seq, 3 if read else 2, event))
+    for id_, read, reader, (seq, at, revision) in moved:
+        event = WatermarkMoved(read, reader, view(standing[id_, seq], user), at, "")
+        entries.append(_Entry(revision, id_, seq, 3 if read else 2, event))
     return entries
 
 
 def _shown(
-    connection: Connection, user: str, start: int, until: int, presence: int
+    connection: Connection,
+    user: str,
+    touched: Sequence[Conversation],
+    start: int,
+    until: int,
+    presence: int,
 ) -> list[_Entry]:
-    """Presence is state as well: what is shown of each person now, if it changed in the range."""
+    """Presence is state as well: what is shown of each person now, if it changed in the range, be
+    it by a block.
+    """
     if not presence:
         return []
     changed = presence_storage.changed_presence(connection, user, start, until, presence)
-    return [_Entry(one.revision, "", 0, 0, one) for one in changed]
+    entries = [_Entry(one.revision, "", 0, 0, one) for one in changed]
+    turned = {
+        one.peer(user).user: (one, revision)
+        for one in touched
+        if one.is_shown_to(user)
+        for revision in (one.first.turned_revision, one.second.turned_revision)
+        if start < revision <= until
+    }
+    shown = _peer_presence(connection, [one for one, _ in turned.values()], user)
+    entries += [_Entry(turned[peer][1], "", 0, 0, one) for peer, one in shown.items()]
+    return entries

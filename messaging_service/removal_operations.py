@@ -6,11 +6,10 @@ for as long as moderation holds it, and what comes back is exactly what was ther
 
 from collections.abc import Sequence
 
-from messaging_service import change_storage, message_changes, storage
+from messaging_service import change_storage, domain, message_changes, storage
 from messaging_service.domain import Message
-from messaging_service.events import MessageChanged
+from messaging_service.events import message_changed
 from messaging_service.operations import Changes
-from messaging_service.views import view
 from service_kit.rules import is_identifier
 from service_kit.sanctions import CaughtUp, Command, Removal, take
 from service_kit.writer import Transaction
@@ -55,8 +54,12 @@ def _apply(
         messages[message.id] = changed[message.id] = message
         conversation = conversations.by_id[message.conversation_id]
         conversations.change(conversation._replace(revision=revision, last_change=revision))
-        event = MessageChanged(view(message), message.change or "", now, "")
-        transaction.emit((conversation.first.user, conversation.second.user), event)
+        readers = domain.readers(conversation, message)
+        if message.withheld_text is None:
+            transaction.emit(readers, message_changed(message, "", ""))
+            continue
+        for reader in readers:
+            transaction.emit((reader,), message_changed(message, reader, ""))
     conversations.store()
     storage.update_messages(connection, changed.values())
     held = {one.message: one.removed for one in removals if one.message in messages}

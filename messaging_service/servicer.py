@@ -4,7 +4,6 @@
 # ruff: noqa: N802, ARG002
 
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -12,7 +11,14 @@ import grpc
 from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
-from messaging_service import change_operations, domain, operations, queries, translation
+from messaging_service import (
+    block_operations,
+    change_operations,
+    domain,
+    operations,
+    queries,
+    translation,
+)
 from messaging_service.change_operations import ChangedMessage, ChangeMessage
 from messaging_service.events import Typing
 from messaging_service.operations import Commands, StoredMessage, Watermark
@@ -26,8 +32,6 @@ from service_kit.servicer import accepted, check_batch, page_limit, watch, write
 from service_kit.writer import Events, Operation
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-PARTICIPANTS_REMEMBERED = 10_000
 
 
 class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
@@ -44,7 +48,7 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         limits = resources.settings.limits()
         self._commands = Commands(limits)
         self._change_messages = change_operations.operation(limits)
-        self._participants: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._set_blocks = block_operations.operation(limits, presence=resources.settings.presence)
 
     async def CreateConversation(
         self, request: pb.CreateConversationRequest, context: Context
@@ -173,7 +177,8 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             )
         )
         return pb.GetConversationResponse(
-            conversation=translation.conversation(view, request.actor)
+            conversation=translation.conversation(view, request.actor),
+            blocked=view.conversation.blocked,
         )
 
     async def GetMessages(
@@ -220,23 +225,25 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
         self, request: pb.SendTypingRequest, context: Context
     ) -> pb.SendTypingResponse:
         check_batch("signals", request.signals, self._settings.max_batch)
-        ids = {one.conversation_id for one in request.signals}
-        known = await self._participants_of(ids)
+        ids = tuple({one.conversation_id for one in request.signals})
+        known = await self._readers.run(queries.get_conversations, ids)
         actors = {one.actor for one in request.signals}
         forbidden = await self._readers.run(find_forbidden, actors, ids, _now())
         results: list[pb.SendTypingResponse.Result] = []
         events: Events = []
         for signal in request.signals:
-            pair = known.get(signal.conversation_id, ())
             refusal = check_user("actor", signal.actor)
-            if refusal is None and signal.actor not in pair:
+            conversation = known.get(signal.conversation_id)
+            shown = conversation is not None and conversation.is_shown_to(signal.actor)
+            if refusal is None and not shown:
                 refusal = domain.conversation_not_found()
             if refusal is None and (why := forbidden.why(signal.actor, signal.conversation_id)):
                 refusal = domain.sanctioned(why)
             status = self._failures.status(refusal) if refusal else None
             results.append(pb.SendTypingResponse.Result(status=status))
-            if refusal is None:
-                others = tuple(user for user in pair if user != signal.actor)
+            # Across a block nothing is told, and whoever types does not learn it.
+            if refusal is None and conversation is not None and not conversation.blocked:
+                others = (conversation.peer(signal.actor).user,)
                 events.append((others, Typing(signal.conversation_id, signal.actor, signal.typing)))
         self._hub.publish_ephemeral(events)
         return pb.SendTypingResponse(results=results)
@@ -246,6 +253,29 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
     ) -> pb.SetInvisibleResponse:
         accepted(await self._presence.set_invisible(request.actor, invisible=request.invisible))
         return pb.SetInvisibleResponse()
+
+    async def SetBlock(self, request: pb.SetBlockRequest, context: Context) -> pb.SetBlockResponse:
+        command = block_operations.SetBlock(
+            request.actor, request.user, request.blocked, request.origin
+        )
+        await write_one(self._writer, self._set_blocks, command)
+        return pb.SetBlockResponse(user=request.user, blocked=request.blocked)
+
+    async def ListBlocks(
+        self, request: pb.ListBlocksRequest, context: Context
+    ) -> pb.ListBlocksResponse:
+        page = accepted(
+            await self._readers.run(
+                queries.list_blocks,
+                request.actor,
+                request.page_size,
+                request.page_token,
+                self._page_limit("blocks_page", request.page_size),
+            )
+        )
+        return pb.ListBlocksResponse(
+            blocks=map(translation.block, page.blocks), next_page_token=page.next_page_token
+        )
 
     def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[pb.WatchResponse]:
         return watch(self._hub, request.watcher_name, translation.watch_response)
@@ -300,18 +330,6 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
 
     def _page_limit(self, name: str, asked: int) -> int:
         return page_limit(self._settings, self._limits, name, asked)
-
-    async def _participants_of(self, ids: set[str]) -> dict[str, tuple[str, str]]:
-        """Who takes part never changes, so that it may be remembered."""
-        known = {one: self._participants[one] for one in ids if one in self._participants}
-        unknown = tuple(ids - known.keys())
-        if unknown:
-            found = await self._readers.run(queries.participants, unknown)
-            known |= found
-            self._participants |= found
-            while len(self._participants) > PARTICIPANTS_REMEMBERED:
-                self._participants.popitem(last=False)
-        return known
 
 
 def _now() -> int:

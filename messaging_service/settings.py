@@ -31,6 +31,8 @@ class MessagingSettings(ServiceSettings):
     edits_per_message: Count = 20
     evidence_days: Count = 180
     evidence_batch: Count = 500
+    blocks_per_user: Count = 1_000
+    blocks_page: Count = 100
     conversations_page: Count = 100
     messages_page: Count = 200
     presence: bool = True
@@ -52,4 +54,5 @@ class MessagingSettings(ServiceSettings):
             subject=self.subject_limit,
             edit_window=self.edit_minutes * MINUTE,
             edits_per_message=self.edits_per_message,
+            blocks_per_user=self.blocks_per_user,
         )

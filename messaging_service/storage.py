@@ -14,6 +14,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     bindparam,
+    or_,
     select,
     text,
     tuple_,
@@ -45,7 +46,9 @@ _SIDE_NUMBERS = Side._fields[1:]
 
 def _side_columns(side: str) -> list[Column[Any]]:
     user = Column(f"{side}_id", TEXT, nullable=False)
-    numbers = (Column(f"{side}_{name}", BigInteger, nullable=False) for name in _SIDE_NUMBERS)
+    numbers = (
+        Column(f"{side}_{name}", BigInteger, nullable=name == "held_seq") for name in _SIDE_NUMBERS
+    )
     return [user, *numbers]
 
 
@@ -57,20 +60,20 @@ conversations = Table(
     Column("opened_by", TEXT, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
-    Column("activity", BigInteger, nullable=False),
     Column("last_change", BigInteger, nullable=False),
     Column("last_seq", BigInteger, nullable=False),
     *_side_columns("first"),
     *_side_columns("second"),
     UniqueConstraint("first_id", "second_id", "subject", name="conversations_pair"),
-    Index("conversations_first_activity", "first_id", "activity", "id"),
-    Index("conversations_second_activity", "second_id", "activity", "id"),
+    Index("conversations_first_activity", "first_id", "first_activity", "id"),
+    Index("conversations_second_activity", "second_id", "second_activity", "id"),
     Index("conversations_first_revision", "first_id", "revision"),
     Index("conversations_second_revision", "second_id", "revision"),
     Index("conversations_opened", "opened_by", "created_at"),
 )
 
 _CHANGED = text("changed_revision IS NOT NULL")
+_WITHHELD = text("withheld_revision IS NOT NULL")
 
 messages = Table(
     "messages",
@@ -94,6 +97,9 @@ messages = Table(
     Column("changed_revision", BigInteger),
     Column("edits", BigInteger),
     Column("edited_at", BigInteger),
+    Column("withheld_text", TEXT),
+    Column("withheld_at", BigInteger),
+    Column("withheld_revision", BigInteger),
     UniqueConstraint("id", name="messages_id"),
     UniqueConstraint("sender_id", "idempotency_key", name="messages_key"),
     Index("messages_revision", "conversation_id", "revision", "seq"),
@@ -105,15 +111,29 @@ messages = Table(
         sqlite_where=_CHANGED,
         postgresql_where=_CHANGED,
     ),
+    Index(
+        "messages_withheld",
+        "conversation_id",
+        "withheld_revision",
+        "seq",
+        sqlite_where=_WITHHELD,
+        postgresql_where=_WITHHELD,
+    ),
     # A history lies together on the disk, in the order in which it is read.
     **STORED_BY_KEY,
 )
 
 _CONVERSATION_COLUMNS = tuple(column.name for column in conversations.columns)
+# What blocks alone change stands at the end of a side, so that messages do not write it.
+_BLOCK = Side._fields.index("blocked_revision")
+_BLOCK_COLUMNS = tuple(
+    f"{side}_{name}" for side in ("first", "second") for name in Side._fields[_BLOCK:]
+)
 _CHANGING_COLUMNS = tuple(
     name
     for name in _CONVERSATION_COLUMNS
     if name not in {"id", "subject", "opened_by", "created_at", "first_id", "second_id"}
+    and name not in _BLOCK_COLUMNS
 )
 _MESSAGE_COLUMNS = tuple(column.name for column in messages.columns)
 _CREATED_COLUMNS = _MESSAGE_COLUMNS[: _MESSAGE_COLUMNS.index("change")]
@@ -137,6 +157,9 @@ _pairs, _pairs_match = given_rows(
 )
 _BY_PAIRS = select(conversations).select_from(_pairs.join(conversations, _pairs_match))
 
+_couples, _couples_match = given_rows("rows", (conversations.c.first_id, conversations.c.second_id))
+_BY_COUPLES = select(conversations).select_from(_couples.join(conversations, _couples_match))
+
 _OPENINGS = select(conversations.c.opened_by, conversations.c.created_at).where(
     among_given(conversations.c.opened_by, "users"),
     conversations.c.created_at > bindparam("since"),
@@ -153,27 +176,48 @@ _BY_MESSAGE_IDS = select(messages).where(among_given(messages.c.id, "ids"))
 _IN_CONVERSATION = select(messages).where(
     messages.c.conversation_id == bindparam("conversation_id")
 )
-_BEFORE = (
-    _IN_CONVERSATION.where(messages.c.seq < bindparam("seq"))
-    .order_by(messages.c.seq.desc())
-    .limit(bindparam("count", type_=BigInteger))
+# What is suppressed is incoming for nobody, and shown to its author alone.
+_SHOWN = or_(
+    messages.c.first_incoming_seq == messages.c.seq,
+    messages.c.second_incoming_seq == messages.c.seq,
+    messages.c.sender_id == bindparam("reader"),
 )
-_AFTER = (
-    _IN_CONVERSATION.where(messages.c.seq > bindparam("seq"))
-    .order_by(messages.c.seq)
-    .limit(bindparam("count", type_=BigInteger))
-)
+
+
+def _before(history: Select[Any]) -> Select[Any]:
+    return (
+        history.where(messages.c.seq < bindparam("seq"))
+        .order_by(messages.c.seq.desc())
+        .limit(bindparam("count", type_=BigInteger))
+    )
+
+
+def _after(history: Select[Any]) -> Select[Any]:
+    return (
+        history.where(messages.c.seq > bindparam("seq"))
+        .order_by(messages.c.seq)
+        .limit(bindparam("count", type_=BigInteger))
+    )
+
+
+_BEFORE, _AFTER = _before(_IN_CONVERSATION), _after(_IN_CONVERSATION)
+_SHOWN_BEFORE = _before(_IN_CONVERSATION.where(_SHOWN))
+_SHOWN_AFTER = _after(_IN_CONVERSATION.where(_SHOWN))
 
 _PAGES = tuple(
     select(conversations)
     .where(
         side == bindparam("user"),
-        tuple_(conversations.c.activity, conversations.c.id)
+        activity > 0,
+        tuple_(activity, conversations.c.id)
         < tuple_(bindparam("activity", type_=BigInteger), bindparam("id", type_=TEXT)),
     )
-    .order_by(conversations.c.activity.desc(), conversations.c.id.desc())
+    .order_by(activity.desc(), conversations.c.id.desc())
     .limit(bindparam("count", type_=BigInteger))
-    for side in (conversations.c.first_id, conversations.c.second_id)
+    for side, activity in (
+        (conversations.c.first_id, conversations.c.first_activity),
+        (conversations.c.second_id, conversations.c.second_activity),
+    )
 )
 
 _CHANGED_CONVERSATIONS = tuple(
@@ -192,24 +236,31 @@ def _within(revision: Column[Any]) -> Select[Any]:
     )
 
 
-_CREATED_MESSAGES = _within(messages.c.revision)
-_CHANGED_MESSAGES = _within(messages.c.changed_revision)
+_CREATED_MESSAGES = _within(messages.c.revision).where(_SHOWN)
+_CHANGED_MESSAGES = _within(messages.c.changed_revision).where(_SHOWN)
+_WITHHELD_MESSAGES = _within(messages.c.withheld_revision).where(
+    messages.c.sender_id == bindparam("reader")
+)
 
 HOT_STATEMENTS = {
     "conversations by id": _BY_IDS,
     "conversations by pair": _BY_PAIRS,
+    "conversations by couple": _BY_COUPLES,
     "openings": _OPENINGS,
     "messages by place": _BY_PLACES,
     "messages by key": _BY_KEYS,
     "messages by id": _BY_MESSAGE_IDS,
     "messages before": _BEFORE,
     "messages after": _AFTER,
+    "messages shown before": _SHOWN_BEFORE,
+    "messages shown after": _SHOWN_AFTER,
     "conversations page, first": _PAGES[0],
     "conversations page, second": _PAGES[1],
     "conversations changed, first": _CHANGED_CONVERSATIONS[0],
     "conversations changed, second": _CHANGED_CONVERSATIONS[1],
     "messages created": _CREATED_MESSAGES,
     "messages changed": _CHANGED_MESSAGES,
+    "messages withheld": _WITHHELD_MESSAGES,
 }
 """By name, for whoever wants to see their query plans."""
 
@@ -235,6 +286,17 @@ def find_pairs(
         return {}
     found = map(_conversation, fetch(connection, _BY_PAIRS, give_rows(connection, "rows", wanted)))
     return {(one.first.user, one.second.user, one.subject): one for one in found}
+
+
+def find_conversations_of(
+    connection: Connection, couples: Iterable[tuple[str, str]]
+) -> list[Conversation]:
+    """Find all conversations of each (first user, second user)."""
+    wanted = set(couples)
+    if not wanted:
+        return []
+    given = give_rows(connection, "rows", wanted)
+    return [_conversation(row) for row in fetch(connection, _BY_COUPLES, given)]
 
 
 def find_openings(connection: Connection, users: Iterable[str], since: int) -> dict[str, list[int]]:
@@ -276,17 +338,21 @@ def find_messages(connection: Connection, ids: Iterable[str]) -> dict[str, Messa
 
 
 def page_before(
-    connection: Connection, conversation_id: str, seq: int, count: int
+    connection: Connection, conversation_id: str, seq: int, count: int, reader: str = ""
 ) -> list[Message]:
-    """The last `count` messages before `seq`, newest first."""
-    given = {"conversation_id": conversation_id, "seq": seq, "count": count}
-    return [Message._make(row) for row in fetch(connection, _BEFORE, given)]
+    """The last `count` messages before `seq`, newest first; all, or what a reader is shown."""
+    given = {"conversation_id": conversation_id, "seq": seq, "count": count, "reader": reader}
+    statement = _SHOWN_BEFORE if reader else _BEFORE
+    return [Message._make(row) for row in fetch(connection, statement, given)]
 
 
-def page_after(connection: Connection, conversation_id: str, seq: int, count: int) -> list[Message]:
-    """The first `count` messages after `seq`, oldest first."""
-    given = {"conversation_id": conversation_id, "seq": seq, "count": count}
-    return [Message._make(row) for row in fetch(connection, _AFTER, given)]
+def page_after(
+    connection: Connection, conversation_id: str, seq: int, count: int, reader: str = ""
+) -> list[Message]:
+    """The first `count` messages after `seq`, oldest first; all, or what a reader is shown."""
+    given = {"conversation_id": conversation_id, "seq": seq, "count": count, "reader": reader}
+    statement = _SHOWN_AFTER if reader else _AFTER
+    return [Message._make(row) for row in fetch(connection, statement, given)]
 
 
 def page_of_conversations(
@@ -296,7 +362,7 @@ def page_of_conversations(
     given = {"user": user, "activity": below[0], "id": below[1], "count": count}
     # One ordered page of each index, joined here, for a database would sort their union.
     found = [_conversation(row) for page in _PAGES for row in fetch(connection, page, given)]
-    found.sort(key=lambda one: (one.activity, one.id), reverse=True)
+    found.sort(key=lambda one: (one.side(user).activity, one.id), reverse=True)
     return found[:count]
 
 
@@ -311,28 +377,49 @@ def changed_conversations(connection: Connection, user: str, after: int) -> list
 
 
 def created_messages(
-    connection: Connection, conversation_id: str, after: int, until: int, count: int
+    connection: Connection, conversation_id: str, reader: str, after: int, until: int, count: int
 ) -> list[Message]:
-    """The first `count` messages that were stored with after < revision <= until."""
-    return _messages_within(connection, _CREATED_MESSAGES, conversation_id, after, until, count)
+    """The first `count` messages, of those that a reader is shown, that were stored with
+    after < revision <= until.
+    """
+    place = (conversation_id, reader, after, until, count)
+    return _messages_within(connection, _CREATED_MESSAGES, *place)
 
 
 def changed_messages(
-    connection: Connection, conversation_id: str, after: int, until: int, count: int
+    connection: Connection, conversation_id: str, reader: str, after: int, until: int, count: int
 ) -> list[Message]:
-    """The first `count` messages that were last changed with after < revision <= until."""
-    return _messages_within(connection, _CHANGED_MESSAGES, conversation_id, after, until, count)
+    """The first `count` that were last changed with after < revision <= until; in the same way."""
+    place = (conversation_id, reader, after, until, count)
+    return _messages_within(connection, _CHANGED_MESSAGES, *place)
+
+
+def withheld_messages(
+    connection: Connection, conversation_id: str, reader: str, after: int, until: int, count: int
+) -> list[Message]:
+    """The first `count` of the reader's own of which the other is not shown the last edit, which
+    was made with after < revision <= until.
+    """
+    place = (conversation_id, reader, after, until, count)
+    return _messages_within(connection, _WITHHELD_MESSAGES, *place)
 
 
 def _messages_within(
     connection: Connection,
     statement: Select[Any],
     conversation_id: str,
+    reader: str,
     after: int,
     until: int,
     count: int,
 ) -> list[Message]:
-    given = {"conversation_id": conversation_id, "after": after, "until": until, "count": count}
+    given = {
+        "conversation_id": conversation_id,
+        "reader": reader,
+        "after": after,
+        "until": until,
+        "count": count,
+    }
     return [Message._make(row) for row in fetch(connection, statement, given)]
 
 
@@ -346,11 +433,18 @@ def insert_conversations(connection: Connection, opened: Iterable[Conversation])
 
 
 def update_conversations(connection: Connection, changed: Iterable[Conversation]) -> None:
-    """Store the new state of conversations that stand already."""
+    """Store the new state of conversations that stand already, but not that of blocks."""
     rows = [
-        (*one[_CHANGING:_FIRST_SIDE], *one.first[1:], *one.second[1:], one.id) for one in changed
+        (*one[_CHANGING:_FIRST_SIDE], *one.first[1:_BLOCK], *one.second[1:_BLOCK], one.id)
+        for one in changed
     ]
     bulk_update(connection, conversations, "id", _CHANGING_COLUMNS, rows)
+
+
+def update_blocked(connection: Connection, changed: Iterable[Conversation]) -> None:
+    """Store what blocks have made of conversations that stand already."""
+    rows = [(*one.first[_BLOCK:], *one.second[_BLOCK:], one.id) for one in changed]
+    bulk_update(connection, conversations, "id", _BLOCK_COLUMNS, rows)
 
 
 def insert_messages(connection: Connection, created: Sequence[Message]) -> None:

@@ -3,8 +3,10 @@
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from messaging_service import domain, service_events
+from messaging_service.blocks import Block
 from messaging_service.domain import TOMBSTONES, Change, Presence
 from messaging_service.events import (
+    BlockChanged,
     Event,
     MessageChanged,
     MessageCreated,
@@ -68,7 +70,10 @@ def message_changed(given: MessageChanged) -> pb.MessageChanged:
 def evidence(given: Evidence) -> pb.Evidence:
     """Translate a message with its earlier texts."""
     return pb.Evidence(
-        message=message(given.message), versions=[_version(one) for one in given.versions]
+        message=message(given.message),
+        versions=[_version(one) for one in given.versions],
+        suppressed=given.suppressed,
+        withheld=_version(given.withheld) if given.withheld else None,
     )
 
 
@@ -76,8 +81,13 @@ def _version(given: Version) -> pb.MessageVersion:
     return pb.MessageVersion(
         text=given.text,
         write_time=timestamp(given.written_at),
-        replace_time=timestamp(given.replaced_at),
+        replace_time=timestamp(given.replaced_at) if given.replaced_at else None,
     )
+
+
+def block(given: Block) -> pb.Block:
+    """Translate whom somebody blocks, and since when."""
+    return pb.Block(user=given.blocked, block_time=timestamp(given.changed_at))
 
 
 def _service_event(document: str) -> pb.ServiceEvent:
@@ -119,17 +129,18 @@ def conversation(view: ConversationView, actor: str) -> pb.Conversation:
         own = {
             "unread": side.unread,
             "read_up_to": side.read_seq,
-            "peer_read_up_to": peer.read_seq,
+            "peer_read_up_to": peer.shown_read[0],
         }
     return pb.Conversation(
         id=given.id,
         subject=given.subject,
         participants=(given.first.user, given.second.user),
         create_time=timestamp(given.created_at),
-        last_seq=given.last_seq,
+        last_seq=given.side(actor).last_seq if actor else given.last_seq,
         last_message=message(view.last_message) if view.last_message else None,
         # Of one who was never seen there is nothing to show, whatever that person wishes.
         presence=presence(view.presence) if view.presence and view.presence.revision else None,
+        blocked=bool(actor) and given.side(actor).blocks,
         **own,
     )
 
@@ -175,6 +186,9 @@ def event(recipients: tuple[str, ...], given: object) -> pb.Event:
                 conversation_id=given.conversation_id, user=given.user, typing=given.typing
             )
             return pb.Event(recipients=recipients, typing=typing)
+        case BlockChanged():
+            changed = pb.BlockChanged(user=given.user, blocked=given.blocked, origin=given.origin)
+            return pb.Event(recipients=recipients, block_changed=changed)
         case Presence():
             return pb.Event(recipients=recipients, presence=presence(given))
     raise TypeError(f"not an event of this service: {type(given).__name__}")

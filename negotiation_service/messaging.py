@@ -1,4 +1,8 @@
-"""What this service asks of messaging, and nothing else does: who takes part in a conversation."""
+"""What this service asks of messaging, and nothing else does: about a conversation, who takes part
+in it, and whether anything new may begin there.
+"""
+
+from typing import NamedTuple
 
 import grpc
 import structlog
@@ -14,16 +18,23 @@ _RETRY_AFTER_MILLISECONDS = 1_000
 _logger = structlog.get_logger(__name__)
 
 
+class Conversation(NamedTuple):
+    """Who takes part; and whether it is `blocked`, so that no deal begins there."""
+
+    participants: tuple[str, ...]
+    blocked: bool
+
+
 class Messaging:
     """The messaging service as this one uses it."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def participants(
+    async def conversation(
         self, actor: str, conversation: str, seconds_left: float | None
-    ) -> tuple[str, ...]:
-        """Tell who takes part in a conversation of the actor, within what is left of the call.
+    ) -> Conversation:
+        """Tell of a conversation of the actor, within what is left of the call.
 
         A refusal ends the call: CONVERSATION_NOT_FOUND, or MESSAGING_UNAVAILABLE, whatever the
         cause may be.
@@ -38,7 +49,7 @@ class Messaging:
                 "messaging can not be asked", code=error.code().name, problem=error.details()
             )
             raise Refused(_unavailable()) from error
-        return tuple(answer.conversation.participants)
+        return Conversation(tuple(answer.conversation.participants), answer.blocked)
 
 
 def _unavailable() -> Refusal:

@@ -23,6 +23,7 @@ from negotiation_service.settings import NegotiationSettings
 from service_kit.clock import Position
 from service_kit.failures import Refused
 from service_kit.rules import Refusal
+from service_kit.sanctions import LOCKED
 from service_kit.service import Resources
 from service_kit.servicer import accepted, check_batch, page_limit, watch, write_one
 from service_kit.timers import Timers
@@ -59,10 +60,12 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
         if refusal := check_arguments(command, self._limits):
             raise Refused(refusal)
         if await self._is_new(command):
-            participants = await self._messaging.participants(
+            found = await self._messaging.conversation(
                 command.actor, command.conversation, context.time_remaining()
             )
-            command = replace(command, participants=participants)
+            # In the words of a lock, to both alike, so that nobody learns who blocks whom.
+            forbidden = LOCKED if found.blocked else ""
+            command = replace(command, participants=found.participants, forbidden=forbidden)
         answer = await self._carry_out(command)
         return pb.CreateServiceResponse(
             service=translation.service(answer.service),

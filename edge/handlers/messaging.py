@@ -15,6 +15,8 @@ from edge.packets import InvalidPayloadError, Op
 from edge.payloads import (
     AskConversations,
     AskMessages,
+    BlockedUser,
+    BlockUser,
     CreateMsg,
     DeleteMsg,
     EditMsg,
@@ -191,6 +193,21 @@ async def delete_msg(session: "Session", re: Request, payload: DeleteMsg) -> Non
         origin=session.id,
     )
     await _change_message(session, re, "DeleteMessage", request)
+
+
+async def block_user(session: "Session", re: Request, payload: BlockUser) -> None:
+    """Answered by BLOCK USER after the commit. It is no writing, so the muted may do it as well."""
+    request = pb.SetBlockRequest(
+        actor=session.user,
+        user=text_of("user", payload.user),
+        blocked=payload.blocked,
+        origin=session.id,
+    )
+    answer = await _change(session, re, "SetBlock", request)
+    if isinstance(answer, Error):
+        session.fail(re, answer)
+    else:
+        session.answer(re, Op.BLOCK_USER, BlockedUser(answer.user, answer.blocked))
 
 
 async def _change_message(

@@ -173,6 +173,39 @@ async def test_the_other_ones_presence_is_shown(
     assert "carol" not in shown
 
 
+async def test_the_other_one_is_blocked_and_no_longer(
+    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the list, by what is typed here and elsewhere; writing meanwhile is refused in words."""
+
+    async def step(connection: Connection) -> None:
+        await connection.send(Opcode.HELLO, {"user": "alice", "cur": "first"})
+        await connection.show_conversation(blocked=True)
+        os.write(pipe[1], b"/unblock\n/block\nhello?\n/quit\n")
+        for blocked in (False, True):
+            asked = await connection.expect(Opcode.BLOCK_USER)
+            assert asked["d"] == {"user": "bob", "blocked": blocked}
+            await connection.send(Opcode.BLOCK_USER, asked["d"], re=asked["id"])
+        asked = await connection.expect(Opcode.CREATE_MSG)
+        await connection.send(Opcode.BLOCK_USER, {"user": "carol", "blocked": False})
+        await connection.send(Opcode.BLOCK_USER, {"user": "bob", "blocked": False})
+        await connection.refuse(asked, "INVALID_STATE", reason="BLOCKED")
+        await connection.socket.wait_closed()
+
+    await play_steps(step)
+    shown = capsys.readouterr().out
+    assert [
+        line[3:19] for line in shown.splitlines() if "blocked" in line and "-- bob" in line
+    ] == [
+        "bob is blocked: ",
+        "bob is not block",
+        "bob is blocked: ",
+        "bob is not block",
+    ]
+    assert "carol" not in shown
+    assert "-- refused: you have blocked the other one; /unblock lets you write again" in shown
+
+
 async def test_the_last_message_is_edited_and_deleted(
     play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,6 +224,7 @@ async def test_the_last_message_is_edited_and_deleted(
             message(2, "alice", text="my last"),
             message(3, "alice", tombstone="deleted"),
             message(4, "bob", text="the other's"),
+            message(5, "", kind="event", tombstone="removed"),
         )
         await connection.expect(Opcode.OPENED_CONVERSATION)
         os.write(pipe[1], b"/edit my very last\n")
@@ -214,6 +248,7 @@ async def test_the_last_message_is_edited_and_deleted(
     shown = capsys.readouterr().out
     for line in (
         "alice: (deleted)".replace("alice", "me"),
+        " * (removed)",
         "#2 edited: my very last",
         "#4 deleted",
         "#2 deleted",

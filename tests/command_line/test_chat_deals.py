@@ -165,7 +165,14 @@ async def test_the_history_shows_what_happened_between_the_words(
     play_steps: Play, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each event is a line with its number, like a message; those that are pushed as well."""
-    text = {"seq": 1, "sender": "bob", "kind": "text", "created_at": NOW, "text": "Hello"}
+    text = {
+        "message": "m1",
+        "seq": 1,
+        "sender": "bob",
+        "kind": "text",
+        "created_at": NOW,
+        "text": "Hello",
+    }
     event = {"service": SERVICE, "title": "Tap", "cause": "agreed", "offer": 2}
     record = {"seq": 2, "sender": "", "kind": "event", "created_at": NOW}
     pushed = {**record, "seq": 3, "event": {**event, "cause": "expired\x1b"}}

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from command_line.commands import BY_NAME, COMMANDS, HELP, choices
+from command_line.help import BY_NAME, COMMANDS, HELP, choices, dispute_choices
 from command_line.packets import Opcode
 from command_line.payloads import UsageError
 from tests.command_line.deals import CONVERSATION, SERVICE, euros, offer, service
@@ -113,16 +113,22 @@ def test_what_is_typed_wrongly_is_not_sent(typed: str, shown: dict[str, Any], wh
 
 
 def test_every_action_has_its_command() -> None:
-    """What `allowed_actions` may name is offered as a command; disputes are another service's."""
+    """What `allowed_actions` of a service may name is offered as a command."""
     table = pytest.importorskip("negotiation_service.transitions")
     actions = {row.action for row in table.TRANSITIONS if row.action}
-    assert {action for one in COMMANDS for action in one.actions} == actions - {"open_dispute"}
+    assert actions <= {action for one in COMMANDS for action in one.actions}
 
 
 def test_choices_are_the_commands_that_are_allowed_now() -> None:
     """With their arguments; what the chat has no command for is left out."""
-    seen = service(allowed_actions=["counter", "decline", "accept", "open_dispute"])
+    seen = service(allowed_actions=["counter", "decline", "accept", "settle_it"])
     assert choices(seen) == "/accept, /counter PRICE [NOTE], /decline"
+    disputable = service(allowed_actions=["open_dispute"])
+    assert choices(disputable) == "/dispute REASON STATEMENT [-- REFUND]"
+    dispute = {"allowed_actions": ["state", "propose", "accept", "withdraw", "decide"]}
+    assert dispute_choices(dispute) == (
+        "/state TEXT, /settle AMOUNT [TEXT], /accept-settlement [TEXT], /withdraw"
+    )
     assert choices(service(allowed_actions=["confirm_cancellation"])) == "/cancel [REASON]"
     assert choices(service()) == ""
 

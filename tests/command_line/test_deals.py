@@ -2,8 +2,8 @@
 
 import pytest
 
-from command_line.commands import BY_NAME
 from command_line.deals import Deals
+from command_line.help import BY_NAME
 from command_line.payloads import UsageError
 from command_line.screen import Screen
 from tests.command_line.deals import SERVICE, offer, service
@@ -32,6 +32,17 @@ def test_an_answer_that_was_pushed_already_is_not_shown_again(deals: Deals, caps
     deals.happened(FIRST, "created")
     deals.happened(FIRST, "created")
     assert capsys.readouterr().out.count("proposed") == 1
+
+
+def test_a_push_takes_the_place_of_what_was_looked_up(deals: Deals, capsys: Output) -> None:
+    """Of two of one version: what was read just before time acted allowed what is over now."""
+    deals.happened(FIRST, "created")
+    looked_up = {**SECOND, "allowed_actions": ["accept"]}
+    deals.stands(looked_up)
+    deals.happened(looked_up, "countered")
+    deals.happened({**SECOND, "allowed_actions": ["decline"]}, "countered")
+    assert deals.about(BY_NAME["/accept"])["allowed_actions"] == ["decline"]
+    assert capsys.readouterr().out.endswith("   you may: /decline\n")
 
 
 def test_what_happened_at_once_is_all_shown(deals: Deals, capsys: Output) -> None:

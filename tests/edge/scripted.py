@@ -17,6 +17,7 @@ from edge.packets import JSON, Format
 from edge.session import Edge, Session
 
 EPOCH = "epoch-1"
+Change = pb.EditMessageRequest | pb.DeleteMessageRequest | pb.SetBlockRequest
 SECRET = b"a secret of the tests that is long enough for HS512 as well, really long"
 
 
@@ -81,10 +82,9 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         self.list_messages = self._no_messages
         self.conversations: list[pb.Conversation] = []
         self.created: list[pb.CreateMessageRequest] = []
-        # Every EditMessage and DeleteMessage in order; with `hold_changes` each waits for its turn.
-        self.changed: asyncio.Queue[pb.EditMessageRequest | pb.DeleteMessageRequest] = (
-            asyncio.Queue()
-        )
+        # Every EditMessage, DeleteMessage and SetBlock in order; with `hold_changes` each waits for
+        # its turn.
+        self.changed: asyncio.Queue[Change] = asyncio.Queue()
         self.hold_changes = False
         self.let_change = asyncio.Semaphore(0)
         self.marks: asyncio.Queue[pb.Mark] = asyncio.Queue()
@@ -166,10 +166,16 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         changed = pb.MessageChanged(message=message, change=pb.MESSAGE_CHANGE_DELETED)
         return pb.DeleteMessageResponse(changed=changed)
 
-    async def _change(self, request: pb.EditMessageRequest | pb.DeleteMessageRequest) -> None:
+    async def _change(self, request: Change) -> None:
         self.changed.put_nowait(request)
         if self.hold_changes:
             await self.let_change.acquire()
+
+    async def SetBlock(  # noqa: N802 - the contract's name
+        self, request: pb.SetBlockRequest, _context: Any
+    ) -> pb.SetBlockResponse:
+        await self._change(request)
+        return pb.SetBlockResponse(user=request.user, blocked=request.blocked)
 
     async def ListConversations(  # noqa: N802 - the contract's name
         self, _request: pb.ListConversationsRequest, _context: Any

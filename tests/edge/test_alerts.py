@@ -109,6 +109,18 @@ async def test_a_change_is_told_to_all_but_the_socket_that_asked_for_it(
     assert peer.confirms == [None]
 
 
+async def test_a_block_is_told_to_the_other_sockets_of_who_blocks(hub: Hub, alerts: Alerts) -> None:
+    """The one that asked has its answer; the rest move their cursors, the other person's do not."""
+    asked, other, peer = Socket(hub), Socket(hub), Socket(hub, "bob")
+    block = pb.BlockChanged(user="bob", blocked=True, origin=asked.id)
+    alerts.deliver(11, [pb.Event(recipients=["alice"], block_changed=block)])
+    assert (asked.got, other.got, peer.got) == ([], [(11, 11, 0xF9)], [])
+    (frame,) = other.frames
+    assert frame is not None
+    assert json.loads(frame.event["text"])["d"] == {"user": "bob", "blocked": True}
+    assert other.confirms == [None]
+
+
 async def test_presence_is_told_to_all_sockets_with_a_cursor(hub: Hub, alerts: Alerts) -> None:
     """It is stored, so that a resume brings it back."""
     first, second = Socket(hub), Socket(hub)

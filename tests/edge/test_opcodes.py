@@ -40,6 +40,7 @@ PROTOCOL = [
     (0xE4, "=>", "SERVICE TERMINATED"),
     (0xE5, "=>", "PRICE EDITED"),
     (0xE6, "=>", "NEGOTIATION END"),
+    (0xF9, "<=>", "BLOCK USER"),
     (0xFA, "<=", "SANCTION"),
     (0xFB, "=>", "APPEAL"),
     (0xFC, "=>", "LITIGE STATEMENT"),
@@ -85,6 +86,6 @@ def test_clients_can_send_what_the_table_says_and_nothing_else() -> None:
     found = routes(Metrics(CollectorRegistry()))
     conversation = [0x02, 0x05, 0x07, 0x09, 0x0A, 0x0C, 0x0E, 0x12, 0x14, 0x15]
     deals = [0xE1, 0xE2, 0xE3, 0xE4, 0xE5, 0xE6]
-    assert sorted(found) == [*conversation, *deals, 0xFB, 0xFC, 0xFE, 0xFF]
+    assert sorted(found) == [*conversation, *deals, 0xF9, 0xFB, 0xFC, 0xFE, 0xFF]
     for route in found.values():
         assert set(route.decoders) == set(FORMATS.values())

@@ -43,6 +43,7 @@ from tests.support.waiting import until
 PING, PONG, HELLO, ERROR, ASK_CONVERSATIONS, CREATE_MSG, STATUS_MSG = 1, 2, 3, 4, 5, 7, 8
 ASK_MESSAGES, RETURN_MESSAGES, RESUME, RESUMED, RENEW_TOKEN, ALERT = 10, 11, 12, 13, 14, 16
 EDIT_MSG, DELETE_MSG, MSG_CHANGED = 20, 21, 22
+BLOCK_USER = 0xF9
 
 
 def cursor(revision: int, epoch: str = EPOCH) -> str:
@@ -198,6 +199,21 @@ async def test_changes_of_one_socket_are_made_in_their_order(
         assert (answer["op"], answer["re"]) == (MSG_CHANGED, number)
     assert [getattr(one, "text", "gone") for one in asked] == [*"01234", "gone"]
     assert {one.origin for one in asked} == {greeted[0].id}
+
+
+async def test_a_block_is_answered_by_how_it_is_then(
+    greeted: tuple[Session, Wire], service: Service
+) -> None:
+    """In the order of what changes, on behalf of the session's user."""
+    session, wire = greeted
+    for number, blocked in enumerate((True, False, True)):
+        wire.say(BLOCK_USER, {"user": "bob", "blocked": blocked}, number)
+    for number, blocked in enumerate((True, False, True)):
+        answer = await wire.hear()
+        assert (answer["op"], answer["re"]) == (BLOCK_USER, number)
+        assert answer["d"] == {"user": "bob", "blocked": blocked}
+        asked = await service.changed.get()
+        assert (asked.actor, asked.origin) == (session.user, session.id)
 
 
 async def test_changes_that_wait_are_answered_within_the_time_for_one(
@@ -465,6 +481,8 @@ async def test_an_internal_error_has_an_id_and_no_trace(
         (EDIT_MSG, {"message": "m", "text": "x"}, "EDIT MSG", "ok"),
         (EDIT_MSG, {"message": "m"}, "EDIT MSG", "INVALID_ARGUMENT"),
         (DELETE_MSG, {"message": "m"}, "DELETE MSG", "ok"),
+        (BLOCK_USER, {"user": "bob", "blocked": True}, "BLOCK USER", "ok"),
+        (BLOCK_USER, {"user": "bob"}, "BLOCK USER", "INVALID_ARGUMENT"),
         (99, {}, "BAD PACKET", "UNKNOWN_OPCODE"),
     ],
 )

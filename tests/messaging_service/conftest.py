@@ -11,7 +11,7 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 from sqlalchemy import Engine
 
-from messaging_service import change_operations, operations
+from messaging_service import block_operations, change_operations, operations
 from messaging_service.__main__ import SERVICE
 from messaging_service.domain import Limits
 from messaging_service.settings import MessagingSettings
@@ -82,6 +82,16 @@ class TalkingDatabase(Database):
     ) -> list[Any]:
         """Edit and delete messages in one transaction."""
         return self.run(change_operations.operation(limits or Limits()), *commands)
+
+    def block(
+        self,
+        *commands: block_operations.SetBlock,
+        limits: Limits | None = None,
+        presence: bool = True,
+    ) -> list[Any]:
+        """Begin and end blocks in one transaction."""
+        bound = block_operations.operation(limits or Limits(), presence=presence)
+        return self.run(bound, *commands)
 
 
 @pytest.fixture

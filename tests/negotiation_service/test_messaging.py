@@ -24,6 +24,7 @@ class ScriptedMessaging(messaging_pb2_grpc.MessagingServiceServicer):
 
     def __init__(self) -> None:
         self.participants: list[str] = ["ann", "bob"]
+        self.blocked = False
         self.code: grpc.StatusCode | None = None
         self.hangs = False
         self.asked: list[tuple[Any, dict[str, str], float]] = []
@@ -37,7 +38,8 @@ class ScriptedMessaging(messaging_pb2_grpc.MessagingServiceServicer):
         if self.code is not None:
             await context.abort(self.code, "as the test says")
         return messaging_pb2.GetConversationResponse(
-            conversation=messaging_pb2.Conversation(id="c", participants=self.participants)
+            conversation=messaging_pb2.Conversation(id="c", participants=self.participants),
+            blocked=self.blocked,
         )
 
 
@@ -161,6 +163,27 @@ async def test_what_is_not_found_there_is_not_found_here(
     """In the same words, whether it does not exist or is none of the actor's."""
     scripted.code = NOT_FOUND
     await refused(client.create(conversation="c"), NOT_FOUND, "CONVERSATION_NOT_FOUND")
+
+
+@pytest.mark.parametrize("actor", ["ann", "bob"])
+async def test_where_somebody_is_blocked_no_deal_begins(
+    client: Any, refused: Any, scripted: ScriptedMessaging, actor: str
+) -> None:
+    """Either is refused as in a locked conversation, in the words of one. A resend of what was
+    created before is answered, and what is under way goes on.
+    """
+    creation = client.creation(conversation_id="c", idempotency_key="k")
+    created = await client.call("CreateService", creation)
+    scripted.blocked = True
+    again = await client.call("CreateService", creation)
+    assert (again.duplicate, again.service) == (True, created.service)
+    another = client.creation(actor=actor, conversation_id="another")
+    code = grpc.StatusCode.PERMISSION_DENIED
+    with pytest.raises(grpc.aio.AioRpcError, match="the conversation is locked"):
+        await client.call("CreateService", another)
+    await refused(client.call("CreateService", another), code, "SANCTIONED")
+    edited = await client.edit("ann", created.service.id, 9_000, 1)
+    await client.accept("bob", edited)
 
 
 async def test_a_deal_goes_on_without_messaging(client: Any, scripted: ScriptedMessaging) -> None:

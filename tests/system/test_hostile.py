@@ -15,6 +15,7 @@ from tests.support.client import (
     ALERT_NEW_MSG,
     ASK_CONVERSATIONS,
     ASK_MESSAGES,
+    BLOCK_USER,
     CREATE_MSG,
     DELETE_MSG,
     EDIT_MSG,
@@ -84,6 +85,14 @@ INVALID = [
     (DELETE_MSG, {"message": [SOME]}, "message"),
     (DELETE_MSG, {"message": "m" * 129}, "message"),
     (DELETE_MSG, {"message": SOME, "idempotency_key": 5}, "idempotency_key"),
+    (BLOCK_USER, {}, ""),
+    (BLOCK_USER, {"user": "bob"}, ""),
+    (BLOCK_USER, {"user": "", "blocked": True}, "user"),
+    (BLOCK_USER, {"user": "alice", "blocked": True}, "user"),
+    (BLOCK_USER, {"user": "b\0", "blocked": True}, "user"),
+    (BLOCK_USER, {"user": "b" * 129, "blocked": True}, "user"),
+    (BLOCK_USER, {"user": ["bob"], "blocked": True}, "user"),
+    (BLOCK_USER, {"user": "bob", "blocked": 1}, "blocked"),
     (RESUME, {}, ""),
     (RESUME, {"cur": None}, "cur"),
     (RENEW_TOKEN, {}, ""),
@@ -300,9 +309,9 @@ async def test_random_bytes_never_end_in_an_internal_error(
     odd: list[Any] = [None, True, -1, 2**62, 1e300, "", "x" * 300, [], [[]], {}, {"a": {}}]
     client: Client = await connect(shared_system, alice, subprotocol="parley.v1.msgpack")
     names = ["conversation", "to", "text", "seq", "cur", "limit", "page", "typing", "before"]
-    names += ["message", "idempotency_key"]
+    names += ["message", "idempotency_key", "user", "blocked"]
     conversations = (PONG, ASK_CONVERSATIONS, CREATE_MSG, OPENED_CONVERSATION, ASK_MESSAGES, TYPING)
-    for op in (*conversations, EDIT_MSG, DELETE_MSG):
+    for op in (*conversations, EDIT_MSG, DELETE_MSG, BLOCK_USER):
         for value in odd:
             packet = {"op": op, "id": 1, "d": dict.fromkeys(names, value)}
             await client.send_raw(msgspec.msgpack.encode(packet))

@@ -189,7 +189,7 @@ class Message(_message.Message):
     id: _builtins.str
     conversation_id: _builtins.str
     seq: _builtins.int
-    """Counts 1, 2, 3 ... within the conversation, without holes."""
+    """Counts 1, 2, 3 ... within the conversation. What an actor is not shown leaves a hole."""
     sender: _builtins.str
     kind: Global___MessageKind.ValueType
     text: _builtins.str
@@ -243,6 +243,7 @@ class Conversation(_message.Message):
     READ_UP_TO_FIELD_NUMBER: _builtins.int
     PEER_READ_UP_TO_FIELD_NUMBER: _builtins.int
     PRESENCE_FIELD_NUMBER: _builtins.int
+    BLOCKED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     subject: _builtins.str
     last_seq: _builtins.int
@@ -252,6 +253,8 @@ class Conversation(_message.Message):
     """
     read_up_to: _builtins.int
     peer_read_up_to: _builtins.int
+    blocked: _builtins.bool
+    """Whether the actor blocks the other."""
     @_builtins.property
     def participants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Both participants, in the order of their ids."""
@@ -279,10 +282,11 @@ class Conversation(_message.Message):
         read_up_to: _builtins.int = ...,
         peer_read_up_to: _builtins.int = ...,
         presence: Global___Presence | None = ...,
+        blocked: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_message", b"last_message", "presence", b"presence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "id", b"id", "last_message", b"last_message", "last_seq", b"last_seq", "participants", b"participants", "peer_read_up_to", b"peer_read_up_to", "presence", b"presence", "read_up_to", b"read_up_to", "subject", b"subject", "unread", b"unread"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "create_time", b"create_time", "id", b"id", "last_message", b"last_message", "last_seq", b"last_seq", "participants", b"participants", "peer_read_up_to", b"peer_read_up_to", "presence", b"presence", "read_up_to", b"read_up_to", "subject", b"subject", "unread", b"unread"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -829,16 +833,22 @@ class GetConversationResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CONVERSATION_FIELD_NUMBER: _builtins.int
+    BLOCKED_FIELD_NUMBER: _builtins.int
+    blocked: _builtins.bool
+    """Whether either blocks the other, so that nothing new may begin there. For services, which tell
+    nobody: people learn of their own blocks alone.
+    """
     @_builtins.property
     def conversation(self) -> Global___Conversation: ...
     def __init__(
         self,
         *,
         conversation: Global___Conversation | None = ...,
+        blocked: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "conversation", b"conversation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -957,21 +967,33 @@ class Evidence(_message.Message):
 
     MESSAGE_FIELD_NUMBER: _builtins.int
     VERSIONS_FIELD_NUMBER: _builtins.int
+    SUPPRESSED_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELD_NUMBER: _builtins.int
+    suppressed: _builtins.bool
+    """Written to one who had blocked its author: the author alone was ever shown it."""
     @_builtins.property
     def message(self) -> Global___Message: ...
     @_builtins.property
     def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___MessageVersion]:
         """Its earlier texts, the oldest first; of one that was deleted, the last that it had as well."""
 
+    @_builtins.property
+    def withheld(self) -> Global___MessageVersion:
+        """A later text that the author alone is shown, for it was written during a block; absent without.
+        Then `message` is what the other is shown.
+        """
+
     def __init__(
         self,
         *,
         message: Global___Message | None = ...,
         versions: _abc.Iterable[Global___MessageVersion] | None = ...,
+        suppressed: _builtins.bool = ...,
+        withheld: Global___MessageVersion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "withheld", b"withheld"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "versions", b"versions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "suppressed", b"suppressed", "versions", b"versions", "withheld", b"withheld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -989,7 +1011,7 @@ class MessageVersion(_message.Message):
     def write_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def replace_time(self) -> _timestamp_pb2.Timestamp:
-        """When another text took its place, or none."""
+        """When another text took its place, or none; absent for one that is still shown."""
 
     def __init__(
         self,
@@ -1311,6 +1333,131 @@ class SetInvisibleResponse(_message.Message):
 Global___SetInvisibleResponse: _TypeAlias = SetInvisibleResponse  # noqa: Y015
 
 @_typing.final
+class SetBlockRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTOR_FIELD_NUMBER: _builtins.int
+    USER_FIELD_NUMBER: _builtins.int
+    BLOCKED_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    user: _builtins.str
+    blocked: _builtins.bool
+    origin: _builtins.str
+    """Comes back in the event."""
+    def __init__(
+        self,
+        *,
+        actor: _builtins.str = ...,
+        user: _builtins.str = ...,
+        blocked: _builtins.bool = ...,
+        origin: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "blocked", b"blocked", "origin", b"origin", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetBlockRequest: _TypeAlias = SetBlockRequest  # noqa: Y015
+
+@_typing.final
+class SetBlockResponse(_message.Message):
+    """How it is from now on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    BLOCKED_FIELD_NUMBER: _builtins.int
+    user: _builtins.str
+    blocked: _builtins.bool
+    def __init__(
+        self,
+        *,
+        user: _builtins.str = ...,
+        blocked: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetBlockResponse: _TypeAlias = SetBlockResponse  # noqa: Y015
+
+@_typing.final
+class ListBlocksRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTOR_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        actor: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBlocksRequest: _TypeAlias = ListBlocksRequest  # noqa: Y015
+
+@_typing.final
+class ListBlocksResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BLOCKS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def blocks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Block]: ...
+    def __init__(
+        self,
+        *,
+        blocks: _abc.Iterable[Global___Block] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBlocksResponse: _TypeAlias = ListBlocksResponse  # noqa: Y015
+
+@_typing.final
+class Block(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    BLOCK_TIME_FIELD_NUMBER: _builtins.int
+    user: _builtins.str
+    @_builtins.property
+    def block_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        user: _builtins.str = ...,
+        block_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["block_time", b"block_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_time", b"block_time", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Block: _TypeAlias = Block  # noqa: Y015
+
+@_typing.final
 class Event(_message.Message):
     """Something that happened, and who is to learn of it."""
 
@@ -1323,6 +1470,7 @@ class Event(_message.Message):
     TYPING_FIELD_NUMBER: _builtins.int
     PRESENCE_FIELD_NUMBER: _builtins.int
     MESSAGE_CHANGED_FIELD_NUMBER: _builtins.int
+    BLOCK_CHANGED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1341,6 +1489,10 @@ class Event(_message.Message):
     def message_changed(self) -> Global___MessageChanged:
         """It is state as well: ListChanges tells of each message what became of it last."""
 
+    @_builtins.property
+    def block_changed(self) -> Global___BlockChanged:
+        """Of the recipient's own, who alone is told. It is state: ListChanges tells how it is now."""
+
     def __init__(
         self,
         *,
@@ -1351,12 +1503,13 @@ class Event(_message.Message):
         typing: Global___Typing | None = ...,
         presence: Global___Presence | None = ...,
         message_changed: Global___MessageChanged | None = ...,
+        block_changed: Global___BlockChanged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delivered", b"delivered", "event", b"event", "message_changed", b"message_changed", "message_created", b"message_created", "presence", b"presence", "read", b"read", "typing", b"typing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["block_changed", b"block_changed", "delivered", b"delivered", "event", b"event", "message_changed", b"message_changed", "message_created", b"message_created", "presence", b"presence", "read", b"read", "typing", b"typing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivered", b"delivered", "event", b"event", "message_changed", b"message_changed", "message_created", b"message_created", "presence", b"presence", "read", b"read", "recipients", b"recipients", "typing", b"typing"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_changed", b"block_changed", "delivered", b"delivered", "event", b"event", "message_changed", b"message_changed", "message_created", b"message_created", "presence", b"presence", "read", b"read", "recipients", b"recipients", "typing", b"typing"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_created", "read", "delivered", "typing", "presence", "message_changed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["message_created", "read", "delivered", "typing", "presence", "message_changed", "block_changed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -1424,6 +1577,32 @@ class MessageChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MessageChanged: _TypeAlias = MessageChanged  # noqa: Y015
+
+@_typing.final
+class BlockChanged(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    BLOCKED_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    user: _builtins.str
+    blocked: _builtins.bool
+    origin: _builtins.str
+    """Of the request that did it; empty in ListChanges."""
+    def __init__(
+        self,
+        *,
+        user: _builtins.str = ...,
+        blocked: _builtins.bool = ...,
+        origin: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "origin", b"origin", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BlockChanged: _TypeAlias = BlockChanged  # noqa: Y015
 
 @_typing.final
 class WatermarkMoved(_message.Message):

@@ -116,6 +116,16 @@ class MessagingServiceStub:
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SetInvisibleRequest.SerializeToString,
                 response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SetInvisibleResponse.FromString,
                 _registered_method=True)
+        self.SetBlock = channel.unary_unary(
+                '/parley.messaging.v1.MessagingService/SetBlock',
+                request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SetBlockRequest.SerializeToString,
+                response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SetBlockResponse.FromString,
+                _registered_method=True)
+        self.ListBlocks = channel.unary_unary(
+                '/parley.messaging.v1.MessagingService/ListBlocks',
+                request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListBlocksRequest.SerializeToString,
+                response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListBlocksResponse.FromString,
+                _registered_method=True)
         self.Watch = channel.unary_stream(
                 '/parley.messaging.v1.MessagingService/Watch',
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.WatchRequest.SerializeToString,
@@ -250,6 +260,22 @@ class MessagingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetBlock(self, request, context):
+        """Blocks another person, or no longer; what is so already is no mistake. From then on what the other
+        writes is stored and answered as ever, and shown to its author alone, for good. The actor does
+        not write to the other, and neither sees the other type or come and go. The other is not told.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBlocks(self, request, context):
+        """Whom an actor blocks, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Watch(self, request, context):
         """What happens to the users that this watcher follows, in order of revision.
         """
@@ -348,6 +374,16 @@ def add_MessagingServiceServicer_to_server(servicer, server):
                     servicer.SetInvisible,
                     request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SetInvisibleRequest.FromString,
                     response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SetInvisibleResponse.SerializeToString,
+            ),
+            'SetBlock': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetBlock,
+                    request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SetBlockRequest.FromString,
+                    response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.SetBlockResponse.SerializeToString,
+            ),
+            'ListBlocks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBlocks,
+                    request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListBlocksRequest.FromString,
+                    response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListBlocksResponse.SerializeToString,
             ),
             'Watch': grpc.unary_stream_rpc_method_handler(
                     servicer.Watch,
@@ -777,6 +813,60 @@ class MessagingService:
             '/parley.messaging.v1.MessagingService/SetInvisible',
             parley_dot_messaging_dot_v1_dot_messaging__pb2.SetInvisibleRequest.SerializeToString,
             parley_dot_messaging_dot_v1_dot_messaging__pb2.SetInvisibleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetBlock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.messaging.v1.MessagingService/SetBlock',
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.SetBlockRequest.SerializeToString,
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.SetBlockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBlocks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.messaging.v1.MessagingService/ListBlocks',
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.ListBlocksRequest.SerializeToString,
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.ListBlocksResponse.FromString,
             options,
             channel_credentials,
             insecure,

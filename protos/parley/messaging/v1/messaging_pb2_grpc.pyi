@@ -75,6 +75,13 @@ class MessagingServiceStub:
     """Hides from now on whether a person is online, or shows it again. For internal services, such as
     one that has the person's profile.
     """
+    SetBlock: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.SetBlockRequest, _messaging_pb2.SetBlockResponse]
+    """Blocks another person, or no longer; what is so already is no mistake. From then on what the other
+    writes is stored and answered as ever, and shown to its author alone, for good. The actor does
+    not write to the other, and neither sees the other type or come and go. The other is not told.
+    """
+    ListBlocks: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListBlocksRequest, _messaging_pb2.ListBlocksResponse]
+    """Whom an actor blocks, the newest first."""
     Watch: _grpc.UnaryStreamMultiCallable[_messaging_pb2.WatchRequest, _messaging_pb2.WatchResponse]
     """What happens to the users that this watcher follows, in order of revision."""
     UpdateWatch: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.UpdateWatchRequest, _messaging_pb2.UpdateWatchResponse]
@@ -129,6 +136,13 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     """Hides from now on whether a person is online, or shows it again. For internal services, such as
     one that has the person's profile.
     """
+    SetBlock: _aio.UnaryUnaryMultiCallable[_messaging_pb2.SetBlockRequest, _messaging_pb2.SetBlockResponse]  # type: ignore[assignment]
+    """Blocks another person, or no longer; what is so already is no mistake. From then on what the other
+    writes is stored and answered as ever, and shown to its author alone, for good. The actor does
+    not write to the other, and neither sees the other type or come and go. The other is not told.
+    """
+    ListBlocks: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListBlocksRequest, _messaging_pb2.ListBlocksResponse]  # type: ignore[assignment]
+    """Whom an actor blocks, the newest first."""
     Watch: _aio.UnaryStreamMultiCallable[_messaging_pb2.WatchRequest, _messaging_pb2.WatchResponse]  # type: ignore[assignment]
     """What happens to the users that this watcher follows, in order of revision."""
     UpdateWatch: _aio.UnaryUnaryMultiCallable[_messaging_pb2.UpdateWatchRequest, _messaging_pb2.UpdateWatchResponse]  # type: ignore[assignment]
@@ -270,6 +284,25 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         """Hides from now on whether a person is online, or shows it again. For internal services, such as
         one that has the person's profile.
         """
+
+    @_abc_1.abstractmethod
+    def SetBlock(
+        self,
+        request: _messaging_pb2.SetBlockRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messaging_pb2.SetBlockResponse, _abc.Awaitable[_messaging_pb2.SetBlockResponse]]:
+        """Blocks another person, or no longer; what is so already is no mistake. From then on what the other
+        writes is stored and answered as ever, and shown to its author alone, for good. The actor does
+        not write to the other, and neither sees the other type or come and go. The other is not told.
+        """
+
+    @_abc_1.abstractmethod
+    def ListBlocks(
+        self,
+        request: _messaging_pb2.ListBlocksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messaging_pb2.ListBlocksResponse, _abc.Awaitable[_messaging_pb2.ListBlocksResponse]]:
+        """Whom an actor blocks, the newest first."""
 
     @_abc_1.abstractmethod
     def Watch(

@@ -1,0 +1,1 @@
+"""`parley mod`: what moderators type, answered by the moderation service over gRPC."""

@@ -1,0 +1,171 @@
+"""Disputes, as moderators look at them and decide them."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from command_line.console import CommandError
+from command_line.moderation.cases import Limit, Version, require_attendance
+from command_line.moderation.desk import Desk
+from command_line.moderation.dispute_page import dispute_page
+from command_line.moderation.documents import Document
+from command_line.moderation.moments import distance
+from command_line.moderation.options import command
+from command_line.money import MoneyError, decimals_of, parse_amount, written_alone
+
+
+class State(StrEnum):
+    """In which state."""
+
+    PENDING_HOLD = "pending_hold"
+    OPEN = "open"
+    UNDER_REVIEW = "under_review"
+    RESOLVED_PENDING = "resolved_pending"
+    RESOLVED = "resolved"
+    REFUSED = "refused"
+
+
+class Outcome(StrEnum):
+    """What becomes of the service and its price."""
+
+    RESUME = "resume"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    SPLIT = "split"
+
+
+DisputeId = Annotated[str, typer.Argument(metavar="DISPUTE", help="The id of a dispute.")]
+
+
+def list_disputes(
+    desk: Desk,
+    state: Annotated[
+        State | None, typer.Option(help="By default: those that moderators can decide.")
+    ] = None,
+    limit: Limit = 50,
+) -> None:
+    """List disputes, the first to fall due first.
+
+    \b
+    Examples:
+      parley mod disputes --as mia
+      parley mod disputes --as mia --state open
+    """
+    found = desk.service.pages("ListDisputes", "disputes", state=state)
+
+    def row(dispute: Document) -> tuple[object, ...]:
+        return (
+            dispute["id"],
+            distance(dispute["due_time"], desk.now) if "due_time" in dispute else "",
+            dispute["state"],
+            dispute["reason"],
+            written_alone(dispute["price"]) if "price" in dispute else "",
+            f"{dispute['opened_by']} against {_respondent(dispute)}",
+        )
+
+    headings = ("DISPUTE", "DUE", "STATE", "REASON", "PRICE", "WHO")
+    desk.tell_list("disputes", found, limit, headings, row)
+
+
+def show(desk: Desk, dispute: DisputeId) -> None:
+    """Show a dispute: what both say, what they offer, and the evidence.
+
+    \b
+    Examples:
+      parley mod dispute show 01a2... --as mia
+    """
+    found = desk.service.call("GetDispute", dispute_id=dispute)["dispute"]
+    more = []
+    if "decide" in found["allowed_actions"]:
+        command_ = f"parley mod dispute decide {found['id']} OUTCOME --version {found['version']}"
+        more = ["", f"to decide it as shown: {command_}"]
+    desk.tell_dispute(found, *more)
+
+
+def decide(
+    desk: Desk,
+    dispute: DisputeId,
+    outcome: Annotated[Outcome, typer.Argument(help="What becomes of the service.")],
+    facts: Annotated[str, typer.Option(help="What is told to both parties.")],
+    rule: Annotated[str, typer.Option(help="The clause of the terms or of the law.")],
+    to_provider: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="With split: the provider's part.")
+    ] = None,
+    to_client: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="With split: the client's part.")
+    ] = None,
+    version: Version = None,
+) -> None:
+    """Decide a dispute under review: the deal goes on, or ends completed, cancelled or split.
+
+    Both parts of a split are named, and together they are the agreed price.
+
+    \b
+    Examples:
+      parley mod dispute decide 01a2... completed --as mia --version 5 --facts "..." --rule "..."
+      parley mod dispute decide 01a2... split --to-provider 80 --to-client 40.50 --as mia \\
+          --version 5 --facts "Half of the work was done." --rule "Terms 7.1"
+    """
+    if (outcome is Outcome.SPLIT) != (to_provider is not None and to_client is not None):
+        raise CommandError(
+            "split goes with both --to-provider and --to-client, nothing else does", 2
+        )
+    if version is None:
+        require_attendance(desk, f"parley mod dispute show {dispute} shows it")
+    found = desk.service.call("GetDispute", dispute_id=dispute)["dispute"]
+    split = None
+    if to_provider is not None and to_client is not None:
+        split = read_split(found, to_provider, to_client)
+    if version is None:
+        desk.tell({}, [*dispute_page(found, desk.now), "", f"this is to be decided: {outcome}"])
+        desk.confirm("Decide it so?")
+        version = int(found["version"])
+    result = desk.service.call(
+        "DecideDispute",
+        dispute_id=dispute,
+        version=version,
+        outcome=outcome,
+        split=split,
+        facts=facts,
+        rule=rule,
+    )
+    decided = result["dispute"]
+    desk.tell(
+        result,
+        [f"dispute {decided['id']}, version {decided['version']}: {_state(decided)}, {outcome}"],
+    )
+
+
+def read_split(dispute: Document, to_provider: str, to_client: str) -> dict[str, Any]:
+    """The parts of a split as typed; CommandError when together they are not the price."""
+    price = dispute["price"]
+    try:
+        decimals = decimals_of(price["currency"])
+        provider, client = (
+            parse_amount(text, price["currency"], decimals)["amount_minor"]
+            for text in (to_provider, to_client)
+        )
+    except MoneyError as error:
+        raise CommandError(str(error), 2) from error
+    if provider + client != price["amount_minor"]:
+        raise CommandError(f"the parts are not together {written_alone(price)}", 2)
+    return {"provider_minor": provider, "client_minor": client}
+
+
+def _respondent(dispute: Document) -> str:
+    opened_by_provider = dispute["opened_by"] == dispute["provider"]
+    return str(dispute["client"] if opened_by_provider else dispute["provider"])
+
+
+def _state(dispute: Document) -> str:
+    return str(dispute["state"]).replace("_", " ")
+
+
+def add_to(application: typer.Typer) -> None:
+    """Enters the commands about disputes."""
+    command(application, "disputes")(list_disputes)
+    dispute = typer.Typer(no_args_is_help=True, help="Look at a dispute, or decide it.")
+    command(dispute, "show")(show)
+    command(dispute, "decide", writes=True)(decide)
+    application.add_typer(dispute, name="dispute")

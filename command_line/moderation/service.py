@@ -1,0 +1,142 @@
+"""The moderation service as a moderator calls it: documents in and out, and refusals by name.
+
+A call is repeated while the service cannot be reached, which its idempotency key makes harmless.
+"""
+
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+from parley.moderation.v1 import moderation_pb2 as pb
+from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
+
+from command_line.console import CommandError
+from command_line.moderation.documents import Document, build, document
+from command_line.moderation.identity import Moderator
+
+SECONDS_PER_CALL = 10.0
+PATIENCE = 15.0
+PAUSE = 0.5
+PAGE = 100
+# What a refusal may show beside its reason, and all evidence of a case in one answer.
+OPTIONS = (
+    ("grpc.max_metadata_size", 256 * 1024),
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+)
+STATUS_DETAILS = "grpc-status-details-bin"
+# Nothing is known of what became of such a call.
+PASSING = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
+CURRENT: dict[str, type[Message]] = {"case": pb.Case, "dispute": pb.Dispute}
+
+
+class RefusedCallError(CommandError):
+    """The service refuses. `current` is how the case or dispute (`kind`) stands then, if shown;
+    `version` is what the call said that it was seen as, or 0.
+
+    Exit codes: 2 for an argument at fault, 3 when something has changed since it was seen.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        code = 2 if reason == "INVALID_ARGUMENT" else 3 if reason.startswith("STALE_") else 1
+        super().__init__(f"refused: {message} ({reason})", code)
+        self.reason = reason
+        self.message = message
+        self.field = ""
+        self.version = 0
+        self.kind = ""
+        self.current: Document | None = None
+
+
+class Service:
+    """The service at `target`, in the name of `moderator`. A context: leaving it hangs up."""
+
+    def __init__(
+        self, target: str, credential: str, moderator: Moderator, key: str | None = None
+    ) -> None:
+        self.moderator = moderator
+        self._target = target
+        self._metadata = (("authorization", f"Bearer {credential}"),)
+        self._key = key
+        self._channel = grpc.insecure_channel(target, options=OPTIONS)
+        self._stub = ModerationServiceStub(self._channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._channel.close()
+
+    def call(self, rpc: str, **fields: Any) -> dict[str, Any]:
+        """Calls an RPC; RefusedCallError, or CommandError when nobody answers for a while."""
+        request = build(getattr(pb, f"{rpc}Request"), fields)
+        request.actor = self.moderator.name
+        request.roles.extend(self.moderator.roles)
+        if "idempotency_key" in request.DESCRIPTOR.fields_by_name:
+            request.idempotency_key = self._key or uuid4().hex
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return document(self._ask(rpc, request))
+            except grpc.RpcError as error:
+                code = error.code()
+                if code not in PASSING:
+                    refused = refusal_of(error)
+                    refused.version = fields.get("version", 0)
+                    raise refused from error
+                if time.monotonic() >= deadline:
+                    raise CommandError(self._unreached(error, request)) from error
+                time.sleep(PAUSE)
+
+    def pages(self, rpc: str, items: str, **fields: Any) -> Iterator[dict[str, Any]]:
+        """All items of a list, page by page, as long as somebody asks for more."""
+        token = ""
+        while True:
+            page = self.call(rpc, **fields, page_size=PAGE, page_token=token)
+            yield from page[items]
+            token = page["next_page_token"]
+            if not token:
+                return
+
+    def _ask(self, rpc: str, request: Message) -> Message:
+        method = getattr(self._stub, rpc)
+        answer: Message = method(
+            request, timeout=SECONDS_PER_CALL, metadata=self._metadata, wait_for_ready=True
+        )
+        return answer
+
+    def _unreached(self, error: grpc.RpcError, request: Any) -> str:
+        key = getattr(request, "idempotency_key", "")
+        again = f"; with --key {key} it can be sent again without being done twice" if key else ""
+        return f"moderation at {self._target} does not answer: {error.details()}{again}"
+
+
+def refusal_of(error: grpc.RpcError) -> RefusedCallError:
+    """What a failed call says, with the details of its status."""
+    metadata: Any = error.trailing_metadata() or ()
+    details = dict(metadata).get(STATUS_DETAILS)
+    status = status_pb2.Status.FromString(details) if isinstance(details, bytes) else None
+    found = {one.TypeName(): one for one in status.details} if status is not None else {}
+    info = error_details_pb2.ErrorInfo()
+    if "google.rpc.ErrorInfo" in found:
+        found["google.rpc.ErrorInfo"].Unpack(info)
+    refused = RefusedCallError(info.reason or error.code().name, error.details() or "")
+    if "google.rpc.BadRequest" in found:
+        bad = error_details_pb2.BadRequest()
+        found["google.rpc.BadRequest"].Unpack(bad)
+        refused.field = bad.field_violations[0].field if bad.field_violations else ""
+    for kind, message in CURRENT.items():
+        if message.DESCRIPTOR.full_name in found:
+            current = message()
+            found[message.DESCRIPTOR.full_name].Unpack(current)
+            refused.kind, refused.current = kind, document(current)
+    return refused
