@@ -8,9 +8,11 @@ import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge import cursors
+from edge.activities import Activity
 from edge.cursors import MODERATION
 from edge.handlers.connection import attach
 from edge.packets import Op
+from edge.requests import Request
 from edge.session import Session
 from tests.edge.moderated import Moderated, lifted, sanction, sanctioned
 from tests.edge.scripted import Service, Stream, Wire, new_session
@@ -115,6 +117,26 @@ async def test_a_change_that_waits_for_the_one_before_is_refused(
     assert [(one["re"], one["op"]) for one in answers] == [(1, 0x16), (2, ERROR)]
     assert answers[1]["d"]["code"] == "SANCTIONED"
     assert service.changed.empty()
+
+
+async def test_a_call_that_was_about_to_be_made_is_not(
+    start: Start, with_moderation: Moderated
+) -> None:
+    """A packet about a service starts a task; the sanction comes before its first step."""
+    at = with_moderation
+    session, wire = await start()
+    called = asyncio.Event()
+
+    async def call() -> None:
+        called.set()
+
+    outcomes = session.edge.metrics.outcomes("PRICE EDITED")
+    session.start(Request(1, outcomes, Activity.WRITE), call())
+    at.edge.hub.positions[MODERATION] = cursors.Position("moderation-1", 10)
+    at.feed._alerts.deliver(11, [sanctioned("bob", kind="muted")])
+    assert await hear(wire) == (SANCTION, "muted")
+    assert await hear(wire) == (ERROR, "SANCTIONED")
+    assert not called.is_set()
 
 
 @pytest.mark.parametrize("kind", ["banned", "suspended"])

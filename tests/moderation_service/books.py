@@ -6,12 +6,12 @@ from sqlalchemy import Engine, select
 
 from moderation_service import audit, documents
 from moderation_service.audit import Head
+from moderation_service.audit_storage import read_audit
 from moderation_service.dispute_entities import Dispute
 from moderation_service.dispute_events import DisputeEvent, replay_dispute
 from moderation_service.entities import Case
 from moderation_service.events import CaseEvent, replay
 from moderation_service.evidence import is_intact
-from moderation_service.storage import read_audit
 from moderation_service.tables import (
     appeals,
     cases,
@@ -85,10 +85,20 @@ def check_audit(connection: Any) -> None:
 def check_rows(connection: Any, found: Books) -> None:
     """Check that what lists look for is what the documents say."""
     expected = _Rows()
-    for target in (*found.cases.values(), *found.disputes.values()):
-        expected.add(target)
+    for case in found.cases.values():
+        expected.add(case)
+    for dispute in found.disputes.values():
+        expected.add(dispute)
     assert _all(connection, parts, "user_id", "part", "target_id") == sorted(expected.parts)
-    columns = ("id", "case_id", "reporter_id", "reason", "status", "is_open", "created_at")
+    columns: tuple[str, ...] = (
+        "id",
+        "case_id",
+        "reporter_id",
+        "reason",
+        "status",
+        "is_open",
+        "created_at",
+    )
     assert _all(connection, reports, *columns) == sorted(expected.reports)
     assert _all(connection, decisions, "id", "case_id") == sorted(expected.decisions)
     columns = ("id", "case_id", "kind", "conversation_id", "message_id", "is_lifted")

@@ -47,6 +47,8 @@ PACKETS: Mapping[Op, tuple[bool, Callable[[Place], Packet]]] = {
     Op.TYPING: (True, lambda at: {"conversation": at.conversation, "typing": True}),
     Op.EDIT_MSG: (True, lambda at: {"message": at.message, "text": "y"}),
     Op.DELETE_MSG: (True, lambda at: {"message": at.message}),
+    # To keep somebody off is no writing.
+    Op.BLOCK_USER: (False, lambda _: {"user": "nobody", "blocked": True}),
     Op.SERVICE_CREATED: (
         True,
         lambda at: {
