@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec import UNSET
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.activities import Activity
@@ -163,6 +164,23 @@ async def test_a_whole_standing_replaces_what_was_known(with_moderation: Moderat
     at.say(13, lifted("bob", kind="muted", name="s2"))
     await until(lambda: at.feed.position == Position("moderation-1", 13))
     assert may_write(at)
+
+
+async def test_an_appeal_is_shown_with_what_it_is_about(with_moderation: Moderated) -> None:
+    """The sanction stands, and cannot be appealed against once more."""
+    at = with_moderation
+    await log_in(at)
+    at.say(11, sanctioned("bob", kind="muted"))
+    appeal = pb.Appeal(id="a", decision_id="d1", status=pb.APPEAL_STATUS_OPEN)
+    changed = pb.AppealStatusChanged(appeal=appeal)
+    at.say(12, pb.Event(recipients=["bob"], appeal_status_changed=changed))
+    await until(lambda: at.feed.position == Position("moderation-1", 12))
+    standing = at.edge.standings.standing("bob")
+    assert standing is not None
+    (shown,) = standing.sanctions
+    assert shown.appeal is not UNSET
+    assert (shown.appeal.appeal, shown.appeal.status, shown.appealable) == ("a", "open", False)
+    assert not may_write(at)
 
 
 async def test_who_is_banned_is_told_why_before_coming_in(with_moderation: Moderated) -> None:
