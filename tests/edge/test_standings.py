@@ -21,9 +21,11 @@ from tests.edge.scripted import Wire, new_session, sample
 from tests.support.waiting import until
 
 
-async def log_in(at: Moderated, user: str = "bob") -> tuple[Session, Wire, Standing | None]:
+async def log_in(
+    at: Moderated, user: str = "bob", seconds: float = 5
+) -> tuple[Session, Wire, Standing | None]:
     """As the application does it, up to HELLO."""
-    standings, deadline = at.edge.standings, at.deadline()
+    standings, deadline = at.edge.standings, at.deadline(seconds)
     excluding = await standings.admit(user, deadline)
     session, wire = new_session(at.edge, user)
     at.edge.hub.add(session)
@@ -50,7 +52,7 @@ def may_write(at: Moderated, user: str = "bob", conversation: str = "") -> bool:
 @pytest.fixture
 async def away(edge: Edge, clock: Clock) -> AsyncIterator[Moderated]:
     """Moderation takes calls and answers none; its feed does not run."""
-    async with moderated(edge, clock, moderation_timeout_seconds=0.05) as found:
+    async with moderated(edge, clock) as found:
         found.service.answers.clear()
         yield found
         found.service.answers.set()
@@ -239,9 +241,9 @@ async def test_who_came_while_moderation_was_away_is_read_when_it_is_back(
     edge: Edge, clock: Clock
 ) -> None:
     """Let in unseen, and closed as soon as it is known that nobody should have."""
-    async with moderated(edge, clock, moderation_timeout_seconds=0.05) as at:
+    async with moderated(edge, clock) as at:
         at.service.answers.clear()
-        _, wire, excluding = await log_in(at)
+        _, wire, excluding = await log_in(at, seconds=0.05)
         assert excluding is None
         assert sample(at.edge, "admissions_total", by="allowed") == 1
         at.service.sanctions["bob"] = [sanction("banned")]
@@ -261,9 +263,7 @@ async def test_strangers_are_let_in_or_not_as_the_setting_says(
     """And who was seen here before comes in as was known last."""
     assert await away.edge.standings.admit("bob", away.deadline(0.05)) is None
     assert sample(edge, "limit_reached_total", limit="moderation_timeout_seconds") >= 1
-    async with moderated(
-        edge, clock, moderation_down="refuse", moderation_timeout_seconds=0.05
-    ) as at:
+    async with moderated(edge, clock, moderation_down="refuse") as at:
         at.service.sanctions["eve"] = [sanction("banned")]
         for user in ("dan", "eve"):
             await at.edge.standings.admit(user, at.deadline())
@@ -277,7 +277,7 @@ async def test_strangers_are_let_in_or_not_as_the_setting_says(
 
 async def test_who_left_first_is_forgotten_first(edge: Edge, clock: Clock) -> None:
     """What is remembered of those who are not here has a bound."""
-    async with moderated(edge, clock, known_standings=2, moderation_timeout_seconds=0.05) as at:
+    async with moderated(edge, clock, known_standings=2) as at:
         for user in ("a", "b", "c"):
             assert await at.edge.standings.admit(user, at.deadline()) is None
         at.service.answers.clear()
