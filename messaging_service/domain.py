@@ -72,7 +72,7 @@ class Side(NamedTuple):
     incoming count there.
     `blocked_revision` is that at which this one blocked the other, 0 when it does not, and
     `unblocked_revision` that of the last end of a block. `held_*` is the read watermark as the
-    other goes on being shown it, from a block on; None when that is the real one.
+    other is shown it instead, from a block on until the next move after it; None: the real one.
     """
 
     user: str
@@ -429,16 +429,16 @@ def mark_read(side: Side, count: int, seq: int, now: int, revision: int) -> Side
     What is read is delivered. One who blocks the other reads without the other being shown it; the
     next mark after that shows what was read meanwhile.
     """
-    shown_seq = side.shown_read[0]
-    if seq <= (side.read_seq if side.blocks else shown_seq):
-        return None
     if seq > side.read_seq:
-        side = side._replace(read_seq=seq, read_count=count)
-    side = side._replace(read_at=now, read_revision=revision)
-    if side.blocks:
-        return side
-    if side.held_seq is not None:
-        side = side._replace(held_seq=None, held_at=0, held_revision=0)
+        side = side._replace(read_seq=seq, read_count=count, read_at=now, read_revision=revision)
+        if side.blocks:
+            return side
+        if side.held_seq is not None:
+            side = side._replace(held_seq=None, held_at=0, held_revision=0)
+    elif side.held_seq is not None and not side.blocks and seq > side.held_seq:
+        side = side._replace(held_seq=side.read_seq, held_at=now, held_revision=revision)
+    else:
+        return None
     return mark_delivered(side, side.read_seq, now, revision) or side
 
 

@@ -422,7 +422,8 @@ def _move(
     moved = kind.move(side, count, seq, transaction.now, transaction.revision)
     if moved is not None:
         conversation = conversation.with_side(moved, transaction.revision)
-        changes.change(conversation, blocks=moved.held_seq != side.held_seq)
+        held = moved.held_seq, moved.held_revision
+        changes.change(conversation, blocks=held != (side.held_seq, side.held_revision))
     return _Marked(mark, conversation, *kind.place(moved or side), moved is not None)
 
 
@@ -463,13 +464,18 @@ def _mark(
         results.append(Watermark(one.conversation.id, actor, message, one.at, one.moved))
         if one.moved and message is not None:
             # Also where it stands at what time did, it covers what the other said before.
-            peer = one.conversation.peer(actor).user
-            recipients = (peer, actor) if kind.read else (peer,)
-            if one.conversation.side(actor).blocks:
-                recipients = (actor,)
-            event = WatermarkMoved(kind.read, actor, message, one.at, one.mark.origin)
-            transaction.emit(recipients, event)
+            event = WatermarkMoved(kind.read, actor, message, transaction.now, one.mark.origin)
+            transaction.emit(_told_of(kind, one, transaction.revision), event)
     return results
+
+
+def _told_of(kind: _Kind, marked: _Marked, revision: int) -> tuple[str, ...]:
+    """Tell who learns that a watermark moved: the other, and of what is read its reader as well."""
+    actor = marked.mark.actor
+    side = marked.conversation.side(actor)
+    told = () if side.blocks else (marked.conversation.peer(actor).user,)
+    # What was read during a block the other alone has yet to learn.
+    return (*told, actor) if kind.read and side.read_revision == revision else told
 
 
 def mark_read(transaction: Transaction, marks: Sequence[Mark]) -> list[Watermark | Refusal]:

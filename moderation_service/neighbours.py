@@ -117,7 +117,12 @@ async def neighbours(
                 resources.writer, resources.readers, operation, negotiation, happened, registry
             )
             works["holds"] = _follower(resources, holds).run
-        bounds = Bounds(settings.evidence_context, settings.evidence_page, settings.evidence_bytes)
+        bounds = Bounds(
+            settings.evidence_context,
+            settings.evidence_page,
+            settings.evidence_bytes,
+            settings.evidence_takings,
+        )
         evidence = EvidenceTaker(messaging, negotiation, bounds, reached)
         await stack.enter_async_context(background(works, registry))
         yield Neighbours(evidence, reconciler, stored)

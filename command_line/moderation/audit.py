@@ -50,13 +50,13 @@ def list_entries(
             entry["number"],
             at_a_glance(entry.get("create_time")),
             entry["action"],
-            entry["capacity"],
             entry["actor"],
-            f"{entry['target_kind']} {entry['target_id']}",
             entry["version"],
+            f"{entry['target_kind']} {entry['target_id']}",
+            entry["capacity"],
         )
 
-    headings = ("NUMBER", "AT", "ACTION", "AS", "BY", "TARGET", "VERSION")
+    headings = ("NUMBER", "AT", "ACTION", "BY", "VERSION", "TARGET", "AS")
     desk.tell_list("entries", found, limit, headings, row)
 
 

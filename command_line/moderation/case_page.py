@@ -8,6 +8,7 @@ from typing import Any
 from command_line.moderation.documents import Document
 from command_line.moderation.moments import at_a_glance, moment
 from command_line.moderation.tables import pairs, quoted, table
+from command_line.wording import quote, recorded
 
 LONGEST_LIST = 200
 
@@ -89,6 +90,9 @@ def _content(content: str) -> Iterator[str]:
     except ValueError:
         yield from quoted(content)
         return
+    if isinstance(shown, dict) and isinstance(shown.get("events"), list):
+        yield from _deal(shown)
+        return
     if not isinstance(shown, dict) or not isinstance(shown.get("messages"), list):
         yield from _tree(shown, "    ")
         return
@@ -117,7 +121,36 @@ def _message(entry: dict[str, Any], reported: str) -> Iterator[str]:
     if message.get("text"):
         yield from quoted(str(message["text"]), "       ")
     if "event" in message:
-        yield from _tree(message["event"], "       ")
+        yield f"       {_event(message['event'])}"
+
+
+def _deal(shown: dict[str, Any]) -> Iterator[str]:
+    """What happened to a deal, one event on a line, and then all else that was seen of it."""
+    for event in shown["events"]:
+        if isinstance(event, dict):
+            yield f"    {at_a_glance(event.get('create_time'))} {_event(event)}"
+    if shown.get("left_out"):
+        yield f"    {shown['left_out']} earlier events were left out"
+    if shown.get("messages") == "unavailable":
+        yield "    what was said could not be seen then"
+    yield from _tree(shown.get("service", {}), "    ")
+
+
+def _event(event: dict[str, Any]) -> str:
+    """An event as the history of a conversation shows it."""
+    offer = event.get("offer")
+    # Of a deal's own event the offer is an object with its price and note.
+    details = offer if isinstance(offer, dict) else {**event, "number": offer}
+    money = details.get("price") or details
+    told = {"cause": "", "title": "", **event}
+    if "amount_minor" in money:
+        told["price"] = {
+            "amount_minor": int(money["amount_minor"]),
+            "currency": str(money.get("currency")),
+        }
+        told["offer"] = details.get("number")
+    note = details.get("note")
+    return recorded(told, me="") + "".join(f"; {words}" for words in quote(note))
 
 
 def _tree(value: Any, indent: str) -> Iterator[str]:

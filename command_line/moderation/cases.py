@@ -104,7 +104,7 @@ def list_cases(
             ", ".join(case["accused"]),
         )
 
-    headings = ("CASE", "DUE", "SEVERITY", "REPORTS", "WITH", "REASONS", "AGAINST")
+    headings = ("CASE", "DUE", "SEVERITY", "N", "WITH", "REASONS", "AGAINST")
     desk.tell_list("cases", found, limit, headings, row)
 
 

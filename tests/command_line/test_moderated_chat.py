@@ -97,3 +97,16 @@ async def test_who_is_banned_is_out_at_once_and_told_why(parley: Run, tmp_path: 
     code, error = await again.end()
     assert (code, "refused with 403" in error) == (1, True)
     assert '   "Threatened the other."' in again.lines
+
+    # What is left to them: the reasons, and the appeal, once.
+    shown = await parley("appeal", "--as", "bob", *data)
+    assert await shown.end() == (0, "")
+    assert shown.lines[:2] == ["you are banned", '"Threatened the other."']
+    for code, words in ((0, "your appeal was received"), (1, "nothing against which you could")):
+        appealed = await parley("appeal", "--as", "bob", "I was quoting", *data)
+        found, error = await appealed.end()
+        assert found == code
+        assert words in "\n".join((*appealed.lines, error))
+    free = await parley("appeal", "--as", "alice", *data)
+    assert await free.end() == (0, "")
+    assert free.lines == ["nothing restricts you"]

@@ -182,7 +182,8 @@ async def run_trial(
             await _settle(talkers, Findings(recording, history, books))
             for task in listening:
                 task.cancel()
-    violations = check(recording, history, books)
+    kills = sum("moderation" in one.strike.victims for one in progress)
+    violations = check(recording, history, books, kills)
     seconds = time.monotonic() - began
     return Outcome(plan, progress, recording, history, books, violations, seconds)
 

@@ -85,10 +85,20 @@ def check_audit(connection: Any) -> None:
 def check_rows(connection: Any, found: Books) -> None:
     """Check that what lists look for is what the documents say."""
     expected = _Rows()
-    for target in (*found.cases.values(), *found.disputes.values()):
-        expected.add(target)
+    for case in found.cases.values():
+        expected.add(case)
+    for dispute in found.disputes.values():
+        expected.add(dispute)
     assert _all(connection, parts, "user_id", "part", "target_id") == sorted(expected.parts)
-    columns = ("id", "case_id", "reporter_id", "reason", "status", "is_open", "created_at")
+    columns: tuple[str, ...] = (
+        "id",
+        "case_id",
+        "reporter_id",
+        "reason",
+        "status",
+        "is_open",
+        "created_at",
+    )
     assert _all(connection, reports, *columns) == sorted(expected.reports)
     assert _all(connection, decisions, "id", "case_id") == sorted(expected.decisions)
     columns = ("id", "case_id", "kind", "conversation_id", "message_id", "is_lifted")

@@ -272,7 +272,7 @@ async def test_a_bad_measure_names_its_field(
     """And nothing of the decision is taken."""
     await client.report()
     (case,) = await client.cases()
-    bad = muted()
+    bad: Any = muted()
     for name, value in change.items():
         bad.ClearField(name)
         if isinstance(value, Timestamp):

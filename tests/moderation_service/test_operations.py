@@ -518,6 +518,43 @@ def test_an_erasure_follows_what_the_same_transaction_did(database: Database) ->
     assert keys == []
 
 
+def test_a_resend_after_an_erasure_shows_nobody(database: Database) -> None:
+    """In the same transaction and later; the keys of whoever was erased are forgotten."""
+    report = replace(reported(), idempotency_key="k")
+    claim = ClaimCase("mia", MODERATOR, report.case, "k")
+    ruling = decision(report.case, version=2, idempotency_key="d")
+    database.run(CARRY_OUT, with_evidence(report), Task(claim))
+    database.now += 1
+    (decided_,) = database.run(CARRY_OUT, Task(ruling))
+    assert decided_.shown.case.reports[0].reporter == "ann"
+    database.now += LIMITS.appeal_window
+    lone = Task(replace(report, participants=()))
+    outcomes = run(database, claim, erasure("ann", report.case), claim, ruling, lone)
+    assert reasons(outcomes) == ["", "", "", "", Reason.MESSAGE_NOT_FOUND]
+    assert [one.shown.case.reports[0].reporter for one in outcomes[2:4]] == ["erased-1"] * 2
+    again = run(database, claim, ruling)
+    assert [one.shown for one in again] == [one.shown for one in outcomes[2:4]]
+
+
+def test_a_failure_leaves_nothing_behind(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever of a transaction was written when it ends, all of it or nothing is stored."""
+    run(database, with_evidence(reported()))
+    before = books(database), database.read(read_position)
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("the power is gone")
+
+    for last in ("insert_audit", "insert_keys", "insert_contents"):
+        with monkeypatch.context() as patched:
+            patched.setattr(storage, last, fail)
+            command = replace(disputed(), idempotency_key="k")
+            with pytest.raises(RuntimeError, match="the power is gone"):
+                database.run(CARRY_OUT, with_evidence(command))
+        assert (books(database), database.read(read_position)) == before
+
+
 # --- The database -------------------------------------------------------------------------------
 
 

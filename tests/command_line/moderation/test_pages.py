@@ -15,6 +15,29 @@ from service_kit.servicer import timestamp
 
 NOW = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 AT = timestamp(1_700_000_000_000)
+DEAL = {
+    "events": [
+        {
+            "cause": "countered",
+            "by": "bob",
+            "title": "Tap",
+            "offer": {
+                "number": "2",
+                "price": {"amount_minor": "12050", "currency": "EUR"},
+                "note": "New valve",
+            },
+        }
+    ],
+    "service": {"state": "agreed"},
+}
+EVENT = {
+    "cause": "agreed",
+    "by": "bob",
+    "title": "Tap",
+    "amount_minor": "12050",
+    "currency": "EUR",
+    "offer": "2",
+}
 EVIL = "</script>\x1b[2J\u202eevil\nclaimed by mia"
 
 
@@ -81,7 +104,7 @@ def test_a_case_shows_what_a_decision_needs() -> None:
                 },
                 "versions": [{"text": "You fool\nYou"}],
             },
-            {"message": {"id": "m3", "seq": "3", "sender": "", "event": {"cause": "agreed"}}},
+            {"message": {"id": "m3", "seq": "3", "sender": "", "event": EVENT}},
         ],
         "left_out": 3,
         "deal": "unavailable",
@@ -111,7 +134,7 @@ def test_a_case_shows_what_a_decision_needs() -> None:
         ],
         evidence=[
             pb.Evidence(kind="messages", sha256="a" * 64, content=json.dumps(content), intact=True),
-            pb.Evidence(kind="deal", sha256="b" * 64, content="{}", intact=False),
+            pb.Evidence(kind="deal", sha256="b" * 64, content=json.dumps(DEAL), intact=False),
         ],
         allowed_actions=["renew", "release", "decide"],
     )
@@ -125,8 +148,9 @@ def test_a_case_shows_what_a_decision_needs() -> None:
         "    | He does this\n    | all the time.",
         "     #1  alice m1\n       | Hello\n",
         " bob m2 (deleted)\n       | (before) You fool\n       | You\n",
-        "     #3  * m3\n       cause: agreed\n",
+        '     #3  * m3\n       "Tap" agreed by bob: 120.50 EUR (offer 2)\n',
         "    3 further messages were left out\n    the deal could not be seen then",
         "NOT INTACT",
+        '\n     "Tap" countered by bob: 120.50 EUR (offer 2); "New valve"\n    state: agreed',
     ):
         assert words in page, page
