@@ -48,6 +48,7 @@ test: $(READY) ## Run all tests
 
 crash: $(READY) ## Kill parts while people talk, bargain and complain (KILLS=20 DATABASE=sqlite TALKERS=20)
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE) --talkers $(TALKERS)
+	@$(BIN)/python -m tests.crash.sagas --database $(DATABASE)
 
 nightly: $(READY) ## Try the rules of negotiation and moderation out for 100,000 steps each (some minutes)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/negotiation_service/test_machine.py \

@@ -23,6 +23,7 @@ import asyncio
 import os
 import platform
 import resource
+import shlex
 import signal
 import sys
 import tempfile
@@ -282,7 +283,8 @@ def main() -> int:
     # Stopped as with Ctrl-C, so that everything that was started is stopped as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.sched_setaffinity(0, {DRIVER_CORE})
-    print(f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}\n")
+    print(f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}")
+    print(f"{shlex.join(['python', '-m', 'bench', *sys.argv[1:]])}\n")
     chosen = _MEASUREMENTS if "all" in arguments.measurements else arguments.measurements
     kinds = _KINDS if arguments.database == "both" else (arguments.database,)
     try:

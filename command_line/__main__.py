@@ -12,16 +12,18 @@ from typing import Annotated
 
 import typer
 
-from command_line import tokens
+from command_line import ruling_wording, standing, tokens
 from command_line.chat import Chat
 from command_line.connection import Talk
 from command_line.console import CommandError, complain, say
 from command_line.folder import DataFolder
+from command_line.moderation.identity import Moderator
 from command_line.moderation.program import application as moderation
+from command_line.moderation.service import Service
 from command_line.parts import SERVICES, Address
 from command_line.play import play
 from command_line.probes import free_port, port_is_free
-from command_line.screen import Screen
+from command_line.screen import Screen, printable
 from command_line.serving import migrate as migrate_database
 from command_line.serving import serve
 from command_line.transcript import heading
@@ -122,11 +124,12 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the play.")] = False,
     log_level: Level = LogLevel.INFO,
 ) -> None:
-    """Play a conversation and a deal through the real socket, packet by packet.
+    """Play a conversation, a deal, a report and a dispute through the real socket.
 
     Starts everything as `parley up` does, in a fresh folder, then alice and bob connect and
     write, one drops off and resumes; they bargain about a service, which is delivered, completed
-    and rated. Each step is checked: exit code 1 when one does not come.
+    and rated. A message is reported, moderators decide and are appealed against; another service
+    is disputed and settled. Each step is checked: exit code 1 when one does not come.
     Afterwards it goes on serving, so that you can join in.
 
     \b
@@ -149,8 +152,13 @@ def demo(
     def mint(user: str) -> str:
         return tokens.mint(folder, user, tokens.parse_duration("1h"))
 
+    def moderate(name: str) -> Service:
+        moderator = Moderator(name, ("moderator",))
+        credential = folder.service_credential.read_text("ascii").strip()
+        return Service(folder.read_target("moderation"), credential, moderator)
+
     async def perform() -> None:
-        await play(address.socket_url, mint, say)
+        await play(address.socket_url, mint, moderate, say)
         say("\nThe play is over; every step came as expected.")
         if not once:
             announce(folder, address, subject="Kitchen tap")
@@ -244,6 +252,47 @@ def chat(
             say("")  # Leaving by Ctrl-C is the usual way out of a chat, and no failure.
 
     asyncio.run(converse())
+
+
+@application.command()
+def appeal(
+    me: Annotated[str, typer.Option("--as", metavar="USER", help="Who you are.")],
+    text: Annotated[
+        str | None, typer.Argument(help="What you say against it; without it nothing is sent.")
+    ] = None,
+    decision: Annotated[
+        str | None, typer.Option(help="Against which decision, where there are several.")
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    url: Annotated[
+        str | None, typer.Option(help="The socket; by default that of the folder's `parley up`.")
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(help="Your token, for a server whose secret is not in the data folder."),
+    ] = None,
+) -> None:
+    """Show what restricts you and why, and appeal against it, also while you are not let in.
+
+    \b
+    Examples:
+      parley appeal --as bob
+      parley appeal --as bob "I was quoting what she had written."
+    """
+    folder = DataFolder.at(data)
+    lifetime = tokens.parse_duration(CHAT_TOKEN_LIFETIME)
+    token = token or tokens.mint(folder, me, lifetime)
+    url = url or folder.read_url()
+    sanctions = standing.look(url, token)
+    for sanction in sanctions:
+        for line in (*ruling_wording.sanction(sanction), f"decision {sanction['decision']}", ""):
+            say(printable(line))
+    if not sanctions:
+        say("nothing restricts you")
+    if text is not None:
+        against = decision or standing.appealable(sanctions)
+        for line in standing.appeal(url, token, against, text):
+            say(printable(line))
 
 
 @application.command()

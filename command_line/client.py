@@ -61,11 +61,17 @@ Observe = Callable[[Direction, Packet], None]
 
 
 class RefusedError(Exception):
-    """The server answered the handshake with this HTTP status instead of a socket."""
+    """The server answered the handshake with this HTTP status instead of a socket.
 
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(f"refused with {status}: {detail}")
+    `problem` is the body (problem+json, RFC 9457), empty when it was none.
+    """
+
+    def __init__(self, status: int, body: bytes | bytearray | None) -> None:
         self.status = status
+        self.problem = _problem(body)
+        detail = self.problem.get("detail") or self.problem.get("title")
+        text = (body or b"").decode("utf-8", "replace")[:200]
+        super().__init__(f"refused with {status}: {detail or text or 'no reason given'}")
 
 
 class RejectedError(Exception):
@@ -142,7 +148,7 @@ class Client:
                 proxy=None if _is_loopback(url) else True,
             )
         except InvalidStatus as error:
-            raise RefusedError(error.response.status_code, _detail(error.response.body)) from error
+            raise RefusedError(error.response.status_code, error.response.body) from error
         except (InvalidURI, ValueError) as error:
             raise CommandError(f"not a socket's address: {url} ({error})", 2) from error
         except WebSocketException as error:
@@ -258,13 +264,10 @@ def _is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-def _detail(body: bytes | bytearray | None) -> str:
-    """What a problem+json body (RFC 9457) says, or its beginning when it is something else."""
-    text = (body or b"").decode("utf-8", "replace")
+def _problem(body: bytes | bytearray | None) -> dict[str, Any]:
+    """The fields of a problem+json body; none when it is something else."""
     try:
-        problem = json.loads(text)
+        problem = json.loads(body or b"")
     except ValueError:
-        return text[:200] or "no reason given"
-    if not isinstance(problem, dict):
-        return text[:200]
-    return str(problem.get("detail") or problem.get("title") or "no reason given")
+        return {}
+    return problem if isinstance(problem, dict) else {}

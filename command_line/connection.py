@@ -187,6 +187,8 @@ class Connection:
         if error.status == 401 and refusals < TRIES_TO_GREET:
             self._renew_token(str(error))
         elif error.status not in {429, 502, 503, 504}:
+            if "standing" in error.problem:
+                self._conversation.rulings.restrict(error.problem["standing"])
             raise CommandError(str(error))
         else:
             self._screen.notice(f"not let in: {error}")

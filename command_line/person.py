@@ -61,21 +61,25 @@ class Person:
         """A PONG with the cursor."""
         await self._connected.acknowledge()
 
-    async def receive(self, opcode: Opcode) -> Packet:
-        """The next pushed packet of this kind.
+    async def receive(self, opcode: Opcode, having: str = "") -> Packet:
+        """The next pushed packet of this kind, and with this field if one is named.
 
-        Others before it are kept until they are asked for: two services tell what happens
-        independently of one another, so either may be the first.
+        Others before it are kept until they are asked for: the services tell what happens
+        independently of one another, so any may be the first.
         """
+
+        def is_it(packet: Packet) -> bool:
+            return packet.opcode == opcode and (not having or having in packet.data)
+
         for packet in self._kept:
-            if packet.opcode == opcode:
+            if is_it(packet):
                 self._kept.remove(packet)
                 return packet
         try:
             async with asyncio.timeout(SECONDS_PER_STEP):
                 while True:
                     packet = await self._connected.next_push()
-                    if packet.opcode == opcode:
+                    if is_it(packet):
                         return packet
                     if packet.opcode == Opcode.ERROR:
                         raise RejectedError(packet)

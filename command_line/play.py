@@ -9,13 +9,18 @@ from command_line.console import CommandError
 from command_line.packets import Opcode
 from command_line.person import Person, Say, must, write
 from command_line.play_deal import deal
+from command_line.play_dispute import dispute
+from command_line.play_moderation import Moderate, moderate, verify
 from command_line.transcript import heading
 
 SUBJECT = "Kitchen tap"
 
 
-async def play(url: str, mint: Callable[[str], str], say: Say) -> None:
-    """Plays all scenes with alice and bob; CommandError at the first step that does not come."""
+async def play(url: str, mint: Callable[[str], str], call: Moderate, say: Say) -> None:
+    """Plays all scenes with alice, bob and moderators, who `call` the service by their names.
+
+    CommandError at the first step that does not come.
+    """
     alice, bob = Person("alice", url, mint, say), Person("bob", url, mint, say)
     try:
         conversation = await first_message(alice, bob, say)
@@ -23,6 +28,9 @@ async def play(url: str, mint: Callable[[str], str], say: Say) -> None:
         await away_and_back(alice, bob, conversation, say)
         await overview(alice, bob, conversation, say)
         await deal(alice, bob, conversation, say)
+        await moderate(alice, bob, conversation, call, say)
+        await dispute(alice, bob, conversation, say)
+        await verify(call, say)
     except (RefusedError, RejectedError, DisconnectedError, KeyError, OSError) as error:
         raise CommandError(f"the play failed: {type(error).__name__}: {error}") from error
     finally:

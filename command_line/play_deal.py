@@ -43,7 +43,7 @@ async def act(person: Person, opcode: Opcode, cause: str, **data: Any) -> Servic
 
 async def told(person: Person, cause: str) -> Service:
     """The next that this person is told of a service must be this."""
-    packet = await person.receive(Opcode.UPDATE_CONVERSATION_DATAS)
+    packet = await person.receive(Opcode.UPDATE_CONVERSATION_DATAS, having="service")
     service: Service = packet.data["service"]
     must(packet.data["cause"] == cause, f"{person.name} is told {cause!r} next")
     return service

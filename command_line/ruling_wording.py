@@ -52,7 +52,9 @@ def sanction(told: Ruling) -> list[str]:
     if "appeal" in told:
         lines += appeal(told["appeal"])
     elif told["appealable"]:
-        lines.append(f"you may: /appeal TEXT{_until(statement)}")
+        # Who is not let in has no chat to type in.
+        command = "parley appeal TEXT" if kind in {"suspended", "banned"} else "/appeal TEXT"
+        lines.append(f"you may: {command}{_until(statement)}")
     return lines
 
 

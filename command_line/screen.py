@@ -38,12 +38,12 @@ class Screen:
         One that records what happened to a deal has a star instead of who says it.
         """
         at = datetime.fromisoformat(message["created_at"]).astimezone()
+        gone = f"({message.get('tombstone')})"
         if message["kind"] == "event":
-            said = f"* {recorded(message['event'], self._me)}"
+            said = f"* {recorded(message['event'], self._me) if 'event' in message else gone}"
         else:
             sender = "me" if message["sender"] == self._me else message["sender"]
-            text = message.get("text", f"({message.get('tombstone')})")
-            said = f"{sender}: {text}"
+            said = f"{sender}: {message.get('text', gone)}"
         self._show(f"#{message['seq']} {at:%H:%M} {place}{printable(said)}")
 
     def deal(self, *lines: str) -> None:

@@ -19,6 +19,11 @@ SERVICE_FIELDS = (
     *("service", "title", "state", "offer", "amendment", "agreed", "cancellation", "hold"),
     *("ending", "settlement", "notes", "allowed_actions", "version"),
 )
+DISPUTE_FIELDS = (
+    *("dispute", "service", "state", "reason", "claim", "statements", "offers", "resolution"),
+    *("refusal", "allowed_actions", "version"),
+)
+STATEMENT_FIELDS = ("facts", "rule", "ground", "until")
 TIME_FIELDS = {"at", "created_at", "expires_at", "since"}
 WIDEST_NAME = max(len(opcode.title) for opcode in Opcode)
 
@@ -36,7 +41,9 @@ def shortened(value: Any, field: str = "") -> Any:
             return written_alone(value)
         if "allowed_actions" in value:
             value = shortened_service(value)
-        elif "cause" in value and "service" in value:
+        elif "automated_decision" in value:
+            value = {name: value[name] for name in STATEMENT_FIELDS if name in value}
+        elif "cause" in value and ("service" in value or "dispute" in value):
             # What happened is read before all of what came of it.
             value = {"cause": value["cause"], **value}
         return {name: shortened(inner, name) for name, inner in value.items()}
@@ -48,9 +55,9 @@ def shortened(value: Any, field: str = "") -> Any:
 
 
 def shortened_service(service: Mapping[str, Any]) -> dict[str, Any]:
-    """A service's part of `shortened`: without its times, and without what is empty."""
+    """A service's part of `shortened`, or a dispute's: without its times and what is empty."""
     shown: dict[str, Any] = {}
-    for name in SERVICE_FIELDS:
+    for name in DISPUTE_FIELDS if "dispute" in service else SERVICE_FIELDS:
         value = service.get(name)
         if name == "settlement" and value:
             parts = {"provider": value["provider_minor"], "client": value["client_minor"]}

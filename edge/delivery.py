@@ -11,6 +11,7 @@ from msgspec import UNSET
 from edge.alerts import Alert
 from edge.authentication import Principal
 from edge.cursors import MESSAGING, Position
+from edge.moderation_payloads import Standing
 from edge.outbox import Outbox
 from edge.packets import Encoding, Format, Frame, Op
 from edge.payloads import Error
@@ -95,8 +96,8 @@ class Delivery(ABC):
     def fail(self, re: Request, error: Error) -> None:
         """Queue an ERROR."""
         re.outcomes.failed(error.code)
-        if error.code == "SANCTIONED" and error.current is UNSET:
-            # A service that refuses knows what is forbidden, and not why.
+        if error.code == "SANCTIONED" and not isinstance(error.current, Standing):
+            # Another service that refuses knows what is forbidden, and not why.
             standing = self.edge.standings.standing(self.user)
             error = msgspec.structs.replace(error, current=standing or UNSET)
         self.send(Op.ERROR, error, re=re.id)

@@ -286,7 +286,7 @@ class ServiceEvent(Struct, frozen=True):
 
 class Message(Struct, frozen=True):
     """With `text`, or of kind "event" with `event`; then `sender` is empty for what time did. A
-    `tombstone` has no text and says why; `edited_at` is when the text was last edited.
+    `tombstone` has neither and says why; `edited_at` is when the text was last edited.
     """
 
     message: str
@@ -378,7 +378,9 @@ class MsgSeen(Struct, frozen=True):
 
 
 class MsgChanged(Struct, frozen=True):
-    """`text` is the message's own from now on, and absent when it has none any more."""
+    """`text`, or of kind "event" `event`, is the message's own from now on, and absent when it has
+    none any more.
+    """
 
     conversation: str
     message: str
@@ -386,6 +388,7 @@ class MsgChanged(Struct, frozen=True):
     change: Literal["edited", "deleted", "removed", "restored"]
     changed_at: str
     text: str | UnsetType = UNSET
+    event: ServiceEvent | UnsetType = UNSET
 
 
 class BlockedUser(Struct, frozen=True):

@@ -8,23 +8,21 @@ it true. What was read before the events come is read again, so that nothing fal
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 import structlog
 from msgspec import UNSET
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from edge.activities import Activity, forbids, restricts
+from edge.activities import Activity, forbids
 from edge.backend import Event
 from edge.backends import ModerationBackend
 from edge.cursors import Position
 from edge.failures import refusal
 from edge.hub import Hub
+from edge.known_sanctions import KnownSanctions, news
 from edge.metrics import Metrics
-from edge.moderation import SANCTION_KINDS, sanction_payload
 from edge.moderation_payloads import Sanction, Standing
 from edge.payloads import Error
 from edge.settings import Settings
@@ -37,51 +35,6 @@ _LAST_RETRY_SECONDS = 2.0
 
 class StandingUnknownError(Exception):
     """Moderation does not answer, nothing is known here, and the settings let nobody in so."""
-
-
-class _Held(NamedTuple):
-    sanction: Sanction
-    # Unix seconds; infinite when it is only lifted.
-    until: float
-
-
-def _covers(position: Position | None, other: Position | None) -> bool:
-    """Whether whatever happened up to `other` is known at `position`."""
-    if position is None or other is None:
-        return other is None
-    return position.epoch == other.epoch and position.revision >= other.revision
-
-
-@dataclass(slots=True)
-class _Known:
-    """Of one user; only what restricts is held."""
-
-    sanctions: dict[str, _Held] = field(default_factory=dict)
-    # Where it was read; None: it never was.
-    read_at: Position | None = None
-    # After which every event of the user comes here; None while they may not.
-    followed_from: Position | None = None
-    # Of the last event.
-    heard: Position | None = None
-
-    @property
-    def current(self) -> bool:
-        """Whether nothing can be missing."""
-        return self.followed_from is not None and _covers(self.read_at, self.followed_from)
-
-
-def _held(sanctions: Iterable[pb.Sanction]) -> dict[str, _Held]:
-    found = {}
-    for one in sanctions:
-        if one.kind not in SANCTION_KINDS:
-            # A newer service restricts in a way that this edge does not know yet.
-            continue
-        payload = sanction_payload(one)
-        if restricts(payload) and not payload.lifted:
-            until = one.until_time
-            ends = until.seconds + until.nanos / 1e9 if one.HasField("until_time") else float("inf")
-            found[one.id] = _Held(payload, ends)
-    return found
 
 
 class Standings:
@@ -104,9 +57,9 @@ class Standings:
         self._settings = settings
         self._metrics = metrics
         self._clock = clock
-        self._here: dict[str, _Known] = {}
+        self._here: dict[str, KnownSanctions] = {}
         # Those who left, the latest last.
-        self._away: dict[str, _Known] = {}
+        self._away: dict[str, KnownSanctions] = {}
         # Who is here and has to be read again.
         self._unread: set[str] = set()
         self._rereader: asyncio.Task[None] | None = None
@@ -148,14 +101,14 @@ class Standings:
     def enter(self, user: str) -> None:
         """A socket of the user is here."""
         if user not in self._here:
-            self._here[user] = self._away.pop(user) if user in self._away else _Known()
+            self._here[user] = self._away.pop(user) if user in self._away else KnownSanctions()
 
     def leave(self, user: str) -> None:
         """A socket of the user is gone. With the last the events of the user end."""
         if self._hub.of(user) or user not in self._here:
             return
         known = self._here.pop(user)
-        known.followed_from = None
+        known.unfollow()
         self._unread.discard(user)
         if known.read_at is not None:
             self._remember(user, known)
@@ -185,38 +138,29 @@ class Standings:
 
     def check(self, user: str, activity: Activity, conversation: str = "") -> Error | None:
         """Refuse what a sanction forbids now; the error bears the reasons."""
-        known = self._here.get(user)
-        if known is None or not known.sanctions:
-            return None
-        found = self._in_force(user)
+        found = self.in_force(user)
         if not any(forbids(one, activity, conversation) for one in found):
             return None
         error = refusal("SANCTIONED", "A sanction does not allow this.")
         return msgspec.structs.replace(error, current=self._standing(user, found))
 
-    def in_force(self, user: str) -> Sequence[Sanction]:
+    def in_force(self, user: str) -> list[Sanction]:
         """What restricts a user now."""
-        return self._in_force(user)
+        known = self._here.get(user) or self._away.get(user)
+        return [] if known is None else known.in_force(self._clock())
 
     def standing(self, user: str) -> Standing | None:
         """What restricts a user now, as a whole; None when nothing is known to."""
-        found = self._in_force(user)
+        found = self.in_force(user)
         return self._standing(user, found) if found else None
 
     def excluding(self, user: str) -> list[Sanction]:
         """What keeps a user from being here at all now."""
-        return [one for one in self._in_force(user) if forbids(one, Activity.CONNECT, "")]
+        return [one for one in self.in_force(user) if forbids(one, Activity.CONNECT, "")]
 
     def is_restricted(self, user: str) -> bool:
         """Tell whether anything restricts a user now."""
-        return bool(self._in_force(user))
-
-    def _in_force(self, user: str) -> list[Sanction]:
-        known = self._here.get(user) or self._away.get(user)
-        if known is None or not known.sanctions:
-            return []
-        now = self._clock()
-        return [held.sanction for held in known.sanctions.values() if now < held.until]
+        return bool(self.in_force(user))
 
     def _standing(self, user: str, sanctions: list[Sanction]) -> Standing:
         latest: dict[str, str] = {}
@@ -247,10 +191,7 @@ class Standings:
                 known = self._here.get(user)
                 if known is None or (only is not None and user != only):
                     continue
-                # What was read later knows it already.
-                covered = known.read_at is not None and _covers(known.read_at, position)
-                if not covered and _take_in(known, event):
-                    known.heard = position
+                if known.apply(position, event):
                     touched[user] = None
         return list(touched)
 
@@ -304,28 +245,16 @@ class Standings:
 
     def _take(self, user: str, standing: pb.Standing) -> None:
         """Hold what was read, unless more is known already."""
-        position = _position(standing.position)
-        known = self._here.get(user) or self._away.pop(user, None) or _Known()
-        same_clock = known.heard is not None and known.heard.epoch == position.epoch
-        if same_clock and not _covers(position, known.heard):
+        known = self._here.get(user) or self._away.pop(user, None) or KnownSanctions()
+        before = known.in_force(self._clock())
+        if not known.read(standing):
             return
-        before = known.sanctions
-        known.sanctions, known.read_at = _held(standing.sanctions), position
         if user not in self._here:
             self._remember(user, known)
-        elif before.keys() != known.sanctions.keys():
-            self.changed(user, self._news(before, known.sanctions))
+        elif told := news(before, known.in_force(self._clock())):
+            self.changed(user, told)
 
-    def _news(self, before: Mapping[str, _Held], after: Mapping[str, _Held]) -> list[Sanction]:
-        now = self._clock()
-        lifted = [
-            msgspec.structs.replace(held.sanction, lifted=True)
-            for name, held in before.items()
-            if name not in after and now < held.until
-        ]
-        return lifted + [held.sanction for name, held in after.items() if name not in before]
-
-    def _remember(self, user: str, known: _Known) -> None:
+    def _remember(self, user: str, known: KnownSanctions) -> None:
         self._away[user] = known
         if len(self._away) > self._settings.known_standings:
             del self._away[next(iter(self._away))]
@@ -356,26 +285,3 @@ class Standings:
             _logger.exception("standings could not be read again")
         finally:
             self._rereader = None
-
-
-def _position(position: pb.Position) -> Position:
-    return Position(position.epoch, position.revision)
-
-
-def _take_in(known: _Known, event: pb.Event) -> bool:
-    """Apply one event. Returns whether it may restrict the user otherwise."""
-    match event.WhichOneof("event"):
-        case "sanctioned":
-            imposed = _held([event.sanctioned.sanction])
-            known.sanctions.update(imposed)
-            return bool(imposed)
-        case "sanction_lifted":
-            return known.sanctions.pop(event.sanction_lifted.sanction.id, None) is not None
-        case "standing_changed":
-            standing = event.standing_changed.standing
-            known.sanctions = _held(standing.sanctions)
-            if standing.HasField("position"):
-                # One that is told again is as things are now: what is told after it is older.
-                known.read_at = _position(standing.position)
-            return True
-    return False

@@ -57,6 +57,7 @@ def changed_payload(changed: pb.MessageChanged) -> MsgChanged:
         change=_CHANGES[changed.change],
         changed_at=timestamp(changed.change_time),
         text=message.text or UNSET,
+        event=_service_event(message.event) if message.HasField("event") else UNSET,
     )
 
 

@@ -54,6 +54,7 @@ SERVICE = Service(
         "max_mute_days",
         "max_suspension_days",
         "evidence_bytes",
+        "evidence_takings",
         "reports_page",
         "cases_page",
         "appeals_page",

@@ -4,21 +4,22 @@ A report needs messaging and a dispute negotiation. What the other one would hav
 when that does not answer, and the evidence says so: no report fails because another part is down.
 """
 
+import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from parley.messaging.v1 import messaging_pb2
 from parley.negotiation.v1 import negotiation_pb2
 from uuid_utils import uuid7
 
 from moderation_service.entities import Subject, SubjectKind
 from moderation_service.evidence import EvidenceKind, Json, Snapshot, take, write_down
-from moderation_service.messaging import Messaging
-from moderation_service.negotiation import Negotiation, unavailable
+from moderation_service.messaging import Messaging, Words, messaging_unavailable
+from moderation_service.negotiation import Negotiation, negotiation_unavailable
 from moderation_service.refusals import Reason, not_found
 from service_kit.failures import Refused
 
@@ -51,12 +52,14 @@ class Disputed(NamedTuple):
 @dataclass(frozen=True)
 class Bounds:
     """How much is looked at: messages on each side of a reported one, the newest of a conversation,
-    and bytes of a snapshot up to which anything is added to what it is about.
+    and bytes of a snapshot up to which anything is added to what it is about; and how many look at
+    the same time, for each may hold some megabytes.
     """
 
     context: int
     page: int
     size: int
+    takings: int
 
 
 class EvidenceTaker:
@@ -76,60 +79,81 @@ class EvidenceTaker:
         self._negotiation = negotiation
         self._bounds = bounds
         self._reached = reached
+        self._turns = asyncio.Semaphore(bounds.takings)
 
     async def see_message(self, actor: str, message: str, seconds_left: float | None) -> Seen:
         """See a message, what it was before, what was said around it, and the deal."""
-        budget = _Budget(seconds_left)
         context = self._bounds.context
-        page = await self._messaging.around_message(actor, message, context, context, budget.left())
-        at = next(n for n, one in enumerate(page.evidence) if one.message.id == message)
-        reported = page.evidence[at].message
-        conversation = reported.conversation_id
+        async with self._turn(seconds_left) as budget:
+            words = await self._messaging.around_message(
+                actor, message, context, context, budget.left()
+            )
+            evidence = words.page.evidence
+            at = next(n for n, one in enumerate(evidence) if one.message.id == message)
+            reported = evidence[at].message
+            conversation = reported.conversation_id
+            snapshots = await self._with_deal(words, conversation, at, budget)
         subject = Subject(SubjectKind.MESSAGE, message, conversation)
-        snapshots = await self._with_deal(page, conversation, at, budget)
-        return Seen(subject, tuple(page.participants), reported.sender, snapshots)
+        return Seen(subject, tuple(words.page.participants), reported.sender, snapshots)
 
     async def see_conversation(
         self, actor: str, conversation: str, seconds_left: float | None
     ) -> Seen:
         """See the recent page of a conversation, and the deal."""
-        budget = _Budget(seconds_left)
-        page = await self._messaging.newest(actor, conversation, self._bounds.page, budget.left())
+        count = self._bounds.page
+        async with self._turn(seconds_left) as budget:
+            words = await self._messaging.newest(actor, conversation, count, budget.left())
+            snapshots = await self._with_deal(words, conversation, None, budget)
         subject = Subject(SubjectKind.CONVERSATION, conversation, conversation)
-        snapshots = await self._with_deal(page, conversation, None, budget)
-        return Seen(subject, tuple(page.participants), "", snapshots)
+        return Seen(subject, tuple(words.page.participants), "", snapshots)
 
     async def see_service(self, actor: str, service: str, seconds_left: float | None) -> Disputed:
         """See a service of which the actor is a party, and what was said about it of late."""
         if self._negotiation is None:
-            raise Refused(unavailable())
-        budget = _Budget(seconds_left)
-        shown = await self._negotiation.get_service(service, budget.left())
-        if actor not in (shown.provider, shown.client):
-            raise Refused(not_found(Reason.SERVICE_NOT_FOUND))
-        events = await self._negotiation.list_events(service, budget.left())
-        taken: tuple[Snapshot, ...] = ()
-        try:
-            page = await self._messaging.newest(
-                "", shown.conversation_id, self._bounds.page, budget.half()
-            )
-        except Refused:
-            # Whoever was asked has said why; the snapshot says that it is so.
-            words = UNAVAILABLE
-        else:
-            taken, words = (self._of_messages(page, shown.conversation_id, None, TAKEN),), TAKEN
+            raise Refused(negotiation_unavailable())
+        async with self._turn(seconds_left) as budget:
+            shown = await self._negotiation.get_service(service, budget.left())
+            if actor not in (shown.provider, shown.client):
+                raise Refused(not_found(Reason.SERVICE_NOT_FOUND))
+            events = await self._negotiation.list_events(service, budget.left())
+            words = await self._words(shown.conversation_id, budget)
         return Disputed(
             conversation=shown.conversation_id,
             provider=shown.provider,
             client=shown.client,
             currency=shown.currency,
             price=shown.agreed.price.amount_minor if shown.HasField("agreed") else None,
-            snapshots=(self._of_deal(shown, events, words), *taken),
+            snapshots=(self._of_deal(shown, events, TAKEN if words else UNAVAILABLE), *words),
         )
+
+    @asynccontextmanager
+    async def _turn(self, seconds_left: float | None) -> AsyncIterator["_Budget"]:
+        """Wait for one's turn, half of the time: the other half is for what comes then."""
+        budget = _Budget(seconds_left)
+        if self._turns.locked():
+            self._reached("evidence_takings")
+        try:
+            async with asyncio.timeout(budget.half()):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise Refused(messaging_unavailable()) from error
+        try:
+            yield budget
+        finally:
+            self._turns.release()
+
+    async def _words(self, conversation: str, budget: "_Budget") -> tuple[Snapshot, ...]:
+        """Give the snapshot of what was said of late, if it is to be had."""
+        try:
+            words = await self._messaging.newest("", conversation, self._bounds.page, budget.half())
+        except Refused:
+            # Whoever was asked has said why; the other snapshot says that it is so.
+            return ()
+        return (self._of_messages(words, conversation, None, TAKEN),)
 
     async def _with_deal(
         self,
-        page: messaging_pb2.ListEvidenceResponse,
+        words: Words,
         conversation: str,
         at: int | None,
         budget: "_Budget",
@@ -145,25 +169,20 @@ class EvidenceTaker:
                     deal = TAKEN
             except Refused:
                 deal = UNAVAILABLE
-        return (self._of_messages(page, conversation, at, deal), *taken)
+        return (self._of_messages(words, conversation, at, deal), *taken)
 
-    def _of_messages(
-        self,
-        page: messaging_pb2.ListEvidenceResponse,
-        conversation: str,
-        at: int | None,
-        deal: str,
-    ) -> Snapshot:
+    def _of_messages(self, words: Words, conversation: str, at: int | None, deal: str) -> Snapshot:
         """Write messages down, and above all the one at `at`, or the newest."""
-        count = len(page.evidence)
-        reported = "" if at is None else page.evidence[at].message.id
+        evidence = words.page.evidence
+        count = len(evidence)
         middle = count - 1 if at is None else at
         nearest = sorted(range(count), key=lambda number: abs(number - middle))
-        kept = self._fitting(page.evidence, nearest, whole=0 if at is None else 1)
+        kept = self._fitting(evidence, nearest, whole=0 if at is None else 1)
         content: Json = {
             "conversation": conversation,
-            "participants": list(page.participants),
-            "reported": reported,
+            "participants": list(words.page.participants),
+            "reported": "" if at is None else evidence[at].message.id,
+            "looked_for": {"before": words.before, "after": words.after},
             "messages": kept,
             "left_out": count - len(kept),
             "deal": deal,

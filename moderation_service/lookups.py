@@ -103,10 +103,12 @@ def _store_sanctions(
                 (one.id, after.id, one.kind, one.conversation, one.message, until, is_lifted,
                  revision)
             )  # fmt: skip
-            users += [(user, revision, one.id) for user in one.users]
+            users += [(user, revision, one.id, after.id, until, is_lifted) for user in one.users]
     bulk_insert(connection, sanctions, tuple(sanctions.c.keys()), made)
     bulk_insert(connection, sanctioned, tuple(sanctioned.c.keys()), users)
     bulk_update(connection, sanctions, "id", ("is_lifted",), changed)
+    for is_lifted, sanction in changed:
+        connection.execute(sql.LIFT, {"sanction": sanction, "lifted": is_lifted})
 
 
 def _store_appeals(

@@ -182,7 +182,9 @@ def list_audit(
 
 
 def find_targets_of(
-    connection: Connection, user: str, after: str, count: int
+    connection: Connection, actor: str, user: str, after: str, count: int
 ) -> list[str] | Refusal:
     """The ids of cases and disputes in which a person has a part, beyond one."""
-    return check_user("user", user) or lookups.find_targets_of(connection, user, after, count)
+    if refusal := check_user("actor", actor) or check_user("user", user):
+        return refusal
+    return lookups.find_targets_of(connection, user, after, count)

@@ -105,10 +105,10 @@ def _refusal(error: grpc.aio.AioRpcError) -> Refusal:
     if reason_of(error, DOMAIN) == Reason.SERVICE_NOT_FOUND:
         return not_found(Reason.SERVICE_NOT_FOUND)
     _logger.warning("negotiation can not be asked", code=error.code().name, cause=error.details())
-    return unavailable()
+    return negotiation_unavailable()
 
 
-def unavailable() -> Refusal:
+def negotiation_unavailable() -> Refusal:
     """Refuse what needs negotiation, which does not answer or is not deployed."""
     return Refusal(
         Reason.NEGOTIATION_UNAVAILABLE,

@@ -39,8 +39,8 @@ _EXPIRY_SECONDS = 3_600.0
 
 
 class Neighbours(NamedTuple):
-    """What the methods of the contract need: evidence; a push for a call that a dispute is due; and
-    to tell of each answer that was stored, for time may have to act on it.
+    """What the methods of the contract need: evidence; a push for the call that a dispute is due;
+    and to tell of each answer that was stored, for time may have to act on it.
     """
 
     evidence: EvidenceTaker
@@ -61,11 +61,15 @@ async def neighbours(
 
     def stored(answer: Answer) -> None:
         timers.expect(answer.next_due)
+
+    def happened(answer: Answer) -> None:
+        """Learn of what no method has asked for, so that none pushes it."""
+        stored(answer)
         if isinstance(answer.target, Dispute) and due_call(answer.target) is not None:
             reconciler.wake()
 
     def fired(answer: Answer) -> list[tuple[str, int]]:
-        stored(answer)
+        happened(answer)
         return [(str(event.cause), event.at) for event in answer.events]
 
     async with AsyncExitStack() as stack:
@@ -110,10 +114,15 @@ async def neighbours(
         }
         if negotiation is not None:
             holds = Holds(
-                resources.writer, resources.readers, operation, negotiation, stored, registry
+                resources.writer, resources.readers, operation, negotiation, happened, registry
             )
             works["holds"] = _follower(resources, holds).run
-        bounds = Bounds(settings.evidence_context, settings.evidence_page, settings.evidence_bytes)
+        bounds = Bounds(
+            settings.evidence_context,
+            settings.evidence_page,
+            settings.evidence_bytes,
+            settings.evidence_takings,
+        )
         evidence = EvidenceTaker(messaging, negotiation, bounds, reached)
         await stack.enter_async_context(background(works, registry))
         yield Neighbours(evidence, reconciler, stored)

@@ -135,10 +135,16 @@ class _Run:
             )
         if key in self.answered:
             return self.answered[key]
-        history = [stored.event for stored in self.histories[used.target]]
-        target, at = replay_until(history, used.seq)
+        target, at = replay_until(self.history(used.target), used.seq)
         shown = show(command, target, used.about, at, self.limits)
         return Answer(target, shown, (), duplicate=True, next_due=None)
+
+    def history(self, target: str) -> list[Event]:
+        """Give what has happened to a case or dispute, to what this transaction has done to it."""
+        if target not in self.histories:
+            self.histories |= storage.find_histories(self.transaction.connection, (target,))
+        stored = [self.without_erased(target, one.event) for one in self.histories[target]]
+        return stored + [one for one in self.events if target_of(one) == target]
 
     def answer(self, task: Task) -> Answer | Refusal:
         """Decide a command and keep what it changes."""
@@ -198,6 +204,13 @@ class _Run:
         self.events = [
             erase_user(one, user, alias) if target_of(one) == target else one for one in self.events
         ]
+        self.answered = {
+            key: answer for key, answer in self.answered.items() if answer.target.id != target
+        }
+        for key, used in [*self.keys.items()]:
+            if used.target == target and key[0] == user:
+                del self.keys[key]
+                self.used.pop(key, None)
 
     # --- Writing ----------------------------------------------------------------------------
 
@@ -247,15 +260,15 @@ class _Run:
 
     def rewritten(self, target: str, history: Sequence[StoredEvent]) -> list[Event]:
         """Give the stored events that say something else without those who are erased."""
-        found: list[Event] = []
-        for stored in history:
-            event = stored.event
-            for erased, command in self.erasures:
-                if erased == target:
-                    event = erase_user(event, command.user, command.alias)
-            if event != stored.event:
-                found.append(event)
-        return found
+        both = [(one.event, self.without_erased(target, one.event)) for one in history]
+        return [after for before, after in both if after != before]
+
+    def without_erased(self, target: str, event: Event) -> Event:
+        """Give an event that was stored before without those who are erased by now."""
+        for erased, command in self.erasures:
+            if erased == target:
+                event = erase_user(event, command.user, command.alias)
+        return event
 
     def store_events(self) -> None:
         """Write the events, each with the entry of the audit log that commits to it."""

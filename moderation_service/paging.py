@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 from moderation_service.listing import Place
-from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
+from service_kit.pages import bounded_size, decode_token, encode_token, is_number
 from service_kit.rules import Refusal, invalid, is_identifier
 
 Row = TypeVar("Row", bound=tuple[object, ...])
@@ -39,7 +39,7 @@ def begin(page: Page, columns: int) -> Begin | Refusal:
     if isinstance(decoded, Refusal):
         return decoded
     number, (*ranks, name) = decoded
-    if not is_identifier(name) or not all(one.isdecimal() and int(one) <= NEWEST for one in ranks):
+    if not is_identifier(name) or not all(map(is_number, ranks)):
         return invalid("page_token", "is not one that was given out")
     return Begin((*(-int(one) for one in ranks), number, name), count)
 

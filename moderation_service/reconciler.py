@@ -6,6 +6,7 @@ crash, an outage or a lost answer, the next look finds. Negotiation does each on
 """
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -96,13 +97,16 @@ class Reconciler:
             self._wake.set()
 
     async def push(self, dispute: str, seconds: float | None) -> None:
-        """Make the due call of a dispute now, in so many seconds; what fails is left to `run`."""
+        """Make the due call of a dispute now, in half of so many seconds: the caller has to answer
+        after it. What fails is left to `run`.
+        """
         if self._negotiation is None:
             return
+        half = None if seconds is None else seconds / 2
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(half):
                 found = await self._readers.run(storage.find_disputes, (dispute,))
-                done = dispute not in found or await self._finish(found[dispute], seconds)
+                done = dispute not in found or await self._finish(found[dispute], half)
         except (TimeoutError, StorageUnavailable):
             done = False
         if not done:
@@ -126,23 +130,23 @@ class Reconciler:
 
     async def _look(self) -> bool:
         """Finish all that waits; tells whether no call failed."""
-        after, count, oldest, whole = "", 0, None, True
+        now = time.time_ns() // 1_000_000
+        after, count, oldest, whole = "", 0, now, True
         self._failures = 0
         while page := await self._readers.run(storage.find_pending, after, self._batch):
             after = page[-1].id
             if len(page) == self._batch:
                 self._reached("saga_batch")
             count += len(page)
-            oldest = min(_since(one) for one in page) if oldest is None else min(
-                oldest, *(_since(one) for one in page)
-            )  # fmt: skip
-            self._pending.set(count)
-            self._oldest.set(max(0.0, time.time() - oldest / 1000))
+            oldest = min(oldest, *map(_since, page))
+            self._measure(count, now - oldest)
             whole = await self._finish_all(page) and whole
-        if count == 0:
-            self._pending.set(0)
-            self._oldest.set(0)
+        self._measure(count, now - oldest)
         return whole
+
+    def _measure(self, pending: int, oldest: int) -> None:
+        self._pending.set(pending)
+        self._oldest.set(oldest / 1000)
 
     async def _finish_all(self, disputes: list[Dispute]) -> bool:
         """Finish as many at the same time as may be; those after an outage are left."""
@@ -239,4 +243,4 @@ def _since(dispute: Dispute) -> int:
 
 def _level(command: NegotiationAnswer | None) -> int:
     # That a hold cannot be resolved as it was decided concerns people: somebody has to look.
-    return 40 if isinstance(command, HoldUnresolvable) else 30
+    return logging.ERROR if isinstance(command, HoldUnresolvable) else logging.WARNING

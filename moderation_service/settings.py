@@ -67,6 +67,7 @@ class ModerationSettings(ServiceSettings):
     evidence_context: Annotated[int, Field(ge=0, le=100)] = 20
     evidence_page: Annotated[int, Field(ge=1, le=500)] = 100
     evidence_bytes: Count = 262_144
+    evidence_takings: Annotated[int, Field(ge=1, le=1_000)] = 16
 
     reports_page: Count = 100
     cases_page: Count = 50

@@ -3,9 +3,8 @@
 Lists are put together in `listing.py`, for what is looked for is each time something else.
 """
 
-from sqlalchemy import BigInteger, bindparam, delete, func, or_, select, tuple_, update
+from sqlalchemy import BigInteger, bindparam, delete, func, select, tuple_, update
 
-from moderation_service.dispute_entities import DisputeState
 from moderation_service.entities import AppealStatus
 from moderation_service.tables import (
     appeals,
@@ -64,7 +63,9 @@ CONTENTS = select(evidence.c.id, evidence.c.content).where(
     evidence.c.target_id == bindparam("target", type_=TEXT)
 )
 FORGET_CONTENTS = delete(evidence).where(among_given(evidence.c.target_id, "ids"))
-HEAD = select(audit.c.number, audit.c.hash).order_by(audit.c.number.desc()).limit(1)
+HEAD = select(audit.c.number, audit.c.hash).where(
+    audit.c.number == select(func.max(audit.c.number)).scalar_subquery()
+)
 _keys, _keys_match = given_rows("rows", (idempotency_keys.c.actor_id, idempotency_keys.c.key))
 KEYS = select(
     idempotency_keys.c.actor_id,
@@ -77,22 +78,20 @@ KEYS = select(
 
 # --- What restricts -----------------------------------------------------------------------------
 
-_STANDS = (~sanctions.c.is_lifted, sanctions.c.until > bindparam("now", type_=BigInteger))
-SANCTIONING = (
-    select(sanctioned.c.user_id, sanctions.c.case_id)
-    .join(sanctions, sanctions.c.id == sanctioned.c.sanction_id)
-    .where(among_given(sanctioned.c.user_id, "ids"), *_STANDS)
-    .distinct()
+_NOW = bindparam("now", type_=BigInteger)
+SANCTIONING = select(sanctioned.c.user_id, sanctioned.c.case_id).where(
+    among_given(sanctioned.c.user_id, "ids"), ~sanctioned.c.is_lifted, sanctioned.c.until > _NOW
 )
-LOCKING = (
-    select(sanctions.c.case_id)
-    .where(among_given(sanctions.c.conversation_id, "ids"), *_STANDS)
-    .distinct()
+LOCKING, REMOVING = (
+    select(sanctions.c.case_id).where(
+        among_given(thing, "ids"), ~sanctions.c.is_lifted, sanctions.c.until > _NOW
+    )
+    for thing in (sanctions.c.conversation_id, sanctions.c.message_id)
 )
-REMOVING = (
-    select(sanctions.c.case_id)
-    .where(among_given(sanctions.c.message_id, "ids"), *_STANDS)
-    .distinct()
+LIFT = (
+    update(sanctioned)
+    .where(sanctioned.c.sanction_id == bindparam("sanction", type_=TEXT))
+    .values(is_lifted=bindparam("lifted"))
 )
 
 # --- Reporters ----------------------------------------------------------------------------------
@@ -111,13 +110,7 @@ RECENT_REPORTS = select(reports.c.reporter_id, reports.c.created_at).where(
 
 PENDING = (
     select(disputes.c.document)
-    .where(
-        or_(
-            disputes.c.state == DisputeState.PENDING_HOLD,
-            disputes.c.state == DisputeState.RESOLVED_PENDING,
-        ),
-        disputes.c.id > bindparam("after", type_=TEXT),
-    )
+    .where(disputes.c.is_pending, disputes.c.id > bindparam("after", type_=TEXT))
     .order_by(disputes.c.id)
     .limit(_COUNT)
 )
@@ -205,10 +198,7 @@ RENAME = (
     .where(reports.c.case_id == _TARGET, reports.c.reporter_id == _USER)
     .values(reporter_id=_ALIAS),
     update(sanctioned)
-    .where(
-        sanctioned.c.user_id == _USER,
-        sanctioned.c.sanction_id.in_(select(sanctions.c.id).where(sanctions.c.case_id == _TARGET)),
-    )
+    .where(sanctioned.c.case_id == _TARGET, sanctioned.c.user_id == _USER)
     .values(user_id=_ALIAS),
     update(appeals)
     .where(appeals.c.case_id == _TARGET, appeals.c.by_id == _USER)
@@ -246,8 +236,6 @@ HOT_STATEMENTS = {
     "disputes expired": EXPIRED_DISPUTES,
     "cases expired": EXPIRED_CASES,
     "dispute due next": NEXT_DUE,
-    "open disputes by state": DISPUTES_BY_STATE,
     **{f"news, {name}": one for name, one in NEWS.items()},
-    "targets of a person": TARGETS_OF,
 }
 """By name, for whoever wants to see their query plans."""

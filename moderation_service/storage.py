@@ -12,6 +12,7 @@ from moderation_service.changes import Event
 from moderation_service.dispute_entities import Dispute
 from moderation_service.entities import Case, CaseState
 from moderation_service.events import CaseEvent
+from moderation_service.saga import due_call
 from moderation_service.tables import (
     audit,
     cases,
@@ -135,7 +136,7 @@ def update_targets(
         connection,
         disputes,
         "id",
-        ("state", "is_open", "due_at", "sort_at", "expires_at", "document"),
+        ("state", "is_open", "is_pending", "due_at", "sort_at", "expires_at", "document"),
         [
             (*_dispute_columns(one, at), documents.dump(one), one.id)
             for one, at in found
@@ -159,7 +160,8 @@ def _columns(case: Case, expires_at: int | None) -> tuple[object, ...]:
 
 def _dispute_columns(dispute: Dispute, expires_at: int | None) -> tuple[object, ...]:
     sort_at = dispute.created_at if dispute.due_at is None else dispute.due_at
-    return (dispute.state, dispute.is_open, dispute.due_at, sort_at, expires_at)
+    is_pending = due_call(dispute) is not None
+    return (dispute.state, dispute.is_open, is_pending, dispute.due_at, sort_at, expires_at)
 
 
 # --- Events and the audit log -------------------------------------------------------------------

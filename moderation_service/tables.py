@@ -54,6 +54,8 @@ disputes = Table(
     Column("service_id", TEXT, nullable=False),
     Column("state", TEXT, nullable=False),
     Column("is_open", Boolean, nullable=False),
+    # Whether negotiation has yet to be asked something.
+    Column("is_pending", Boolean, nullable=False),
     # When time ends the state; NULL where it does not.
     Column("due_at", BigInteger),
     # The order of lists: when it is due, or was opened.
@@ -70,7 +72,12 @@ Index(
     postgresql_where=disputes.c.is_open,
 )
 Index("disputes_state", disputes.c.state, disputes.c.sort_at, disputes.c.id)
-Index("disputes_pending", disputes.c.state, disputes.c.id)
+Index(
+    "disputes_pending",
+    disputes.c.id,
+    sqlite_where=disputes.c.is_pending,
+    postgresql_where=disputes.c.is_pending,
+)
 Index("disputes_due", disputes.c.due_at, disputes.c.id)
 Index("disputes_expires", disputes.c.expires_at, disputes.c.id)
 
@@ -129,6 +136,7 @@ for _name in ("conversation_id", "message_id"):
     Index(
         f"sanctions_{_name.removesuffix('_id')}",
         sanctions.c[_name],
+        sanctions.c.until,
         sqlite_where=~sanctions.c.is_lifted,
         postgresql_where=~sanctions.c.is_lifted,
     )
@@ -140,9 +148,21 @@ sanctioned = Table(
     Column("user_id", TEXT, primary_key=True),
     Column("created_revision", BigInteger, primary_key=True),
     Column("sanction_id", TEXT, primary_key=True),
+    # As in the sanction, so that a standing is read at once, whatever lies behind a person.
+    Column("case_id", TEXT, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("is_lifted", Boolean, nullable=False),
     **STORED_BY_KEY,
 )
 Index("sanctioned_sanction", sanctioned.c.sanction_id)
+Index("sanctioned_case", sanctioned.c.case_id)
+Index(
+    "sanctioned_standing",
+    sanctioned.c.user_id,
+    sanctioned.c.until,
+    sqlite_where=~sanctioned.c.is_lifted,
+    postgresql_where=~sanctioned.c.is_lifted,
+)
 
 appeals = Table(
     "appeals",

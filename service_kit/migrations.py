@@ -81,8 +81,8 @@ def make_restrictions() -> None:
     """Make what moderation restricts, of a service that refuses what is not allowed."""
     op.create_table(
         "restrictions",
-        Column("kind", TEXT, primary_key=True),
         Column("id", TEXT, primary_key=True),
+        Column("kind", TEXT, primary_key=True),
         Column("until", BigInteger),
         Column("epoch", TEXT, nullable=False),
         **STORED_BY_KEY,

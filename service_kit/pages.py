@@ -35,6 +35,12 @@ def decode_token(token: str, parts: int) -> tuple[int, list[str]] | Refusal:
         number, *rest = urlsafe_b64decode(padded).decode("ascii").split(":")
     except (Base64Error, UnicodeError):
         return bad
-    if len(rest) != parts - 1 or not number.isdecimal() or int(number) > NEWEST:
+    # What a database would choke on was never given out.
+    if len(rest) != parts - 1 or not is_number(number) or not all(map(str.isprintable, rest)):
         return bad
     return int(number), rest
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a part of a token is a number that a database holds."""
+    return len(text) <= len(str(NEWEST)) and text.isdecimal() and int(text) <= NEWEST

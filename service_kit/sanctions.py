@@ -15,10 +15,10 @@ from service_kit.clock import Position
 from service_kit.database import (
     STORED_BY_KEY,
     TEXT,
+    among_given,
     bulk_insert,
     fetch,
-    give_rows,
-    given_rows,
+    give_values,
 )
 from service_kit.positions import advance, read_followed
 from service_kit.writer import Transaction
@@ -98,21 +98,21 @@ _metadata = MetaData()
 _restrictions = Table(
     "restrictions",
     _metadata,
-    Column("kind", TEXT, primary_key=True),
+    # A user may be called as a conversation is.
     Column("id", TEXT, primary_key=True),
+    Column("kind", TEXT, primary_key=True),
     Column("until", BigInteger),
     # Of moderation, from which it is known.
     Column("epoch", TEXT, nullable=False),
     **STORED_BY_KEY,
 )
 _COLUMNS = tuple(column.name for column in _restrictions.columns)
-_given, _match = given_rows("rows", (_restrictions.c.kind, _restrictions.c.id))
-FIND = select(_restrictions.c.kind, _restrictions.c.id, _restrictions.c.until).select_from(
-    _given.join(_restrictions, _match)
+FIND = select(_restrictions.c.kind, _restrictions.c.id, _restrictions.c.until).where(
+    among_given(_restrictions.c.id, "ids")
 )
 """For whoever wants to see its query plan: it is asked with every write."""
 _FREE = delete(_restrictions).where(
-    _restrictions.c.kind == bindparam("the_kind"), _restrictions.c.id == bindparam("the_id")
+    _restrictions.c.id == bindparam("the_id"), _restrictions.c.kind == bindparam("the_kind")
 )
 _FORGET_EXPIRED = delete(_restrictions).where(_restrictions.c.until <= bindparam("now"))
 _FORGET_OTHERS = delete(_restrictions).where(_restrictions.c.epoch != bindparam("the_epoch"))
@@ -127,12 +127,11 @@ def find_forbidden(
     connection: Connection, users: Iterable[str], conversations: Iterable[str], now: int
 ) -> Forbidden:
     """Find whom, and what, of these anything restricts at `now`."""
-    asked = {(str(Kind.USER), one) for one in users}
-    asked |= {(str(Kind.CONVERSATION), one) for one in conversations}
+    asked = {*users, *conversations}
     if not asked:
         return Forbidden()
-    found = map(Restriction._make, fetch(connection, FIND, give_rows(connection, "rows", asked)))
-    standing = [one for one in found if one.stands(now)]
+    rows = fetch(connection, FIND, give_values(connection, "ids", asked))
+    standing = [one for one in map(Restriction._make, rows) if one.stands(now)]
     return Forbidden(
         frozenset(one.id for one in standing if one.kind == Kind.USER),
         frozenset(one.id for one in standing if one.kind == Kind.CONVERSATION),
@@ -169,8 +168,8 @@ def follow(transaction: Transaction, commands: Sequence[Command]) -> list[tuple[
 def _replace(transaction: Transaction, epoch: str, restrictions: Sequence[Restriction]) -> None:
     connection, now = transaction.connection, transaction.now
     # The last word about each counts.
-    latest = {(str(one.kind), one.id): one for one in restrictions}
-    connection.execute(_FREE, [{"the_kind": kind, "the_id": id_} for kind, id_ in latest])
+    latest = {(one.id, str(one.kind)): one for one in restrictions}
+    connection.execute(_FREE, [{"the_id": id_, "the_kind": kind} for id_, kind in latest])
     rows = [(*key, one.until, epoch) for key, one in latest.items() if one.stands(now)]
     bulk_insert(connection, _restrictions, _COLUMNS, rows)
     # Few events come here, and they keep the table as small as what restricts.

@@ -29,6 +29,7 @@ class Outcome(StrEnum):
     OVERTURN = "overturn"
 
 
+AppealId = Annotated[str, typer.Argument(metavar="APPEAL", help="The id of an appeal.")]
 ANSWERS = {Outcome.UPHOLD: Status.UPHELD, Outcome.OVERTURN: Status.OVERTURNED}
 
 
@@ -40,7 +41,7 @@ def list_appeals(
     ] = False,
     limit: Limit = 50,
 ) -> None:
-    """List appeals, the first to fall due first. `parley mod show CASE` shows what they say.
+    """List appeals, the first to fall due first. `parley mod appeal show` shows what one says.
 
     \b
     Examples:
@@ -65,7 +66,7 @@ def list_appeals(
 
 def decide(
     desk: Desk,
-    appeal: Annotated[str, typer.Argument(metavar="APPEAL", help="The id of an appeal.")],
+    appeal: AppealId,
     outcome: Annotated[Outcome, typer.Argument(help="What becomes of the decision.")],
     answer: Annotated[str, typer.Option(help="What is told to who appealed. Name no reporter.")],
     version: Version = None,
@@ -89,17 +90,35 @@ def decide(
     desk.tell(result, appeal_lines(decided, desk.now))
 
 
-def _seen(desk: Desk, appeal: str, outcome: Outcome) -> int:
-    """Shows the appeal with its case and asks; the version of the case that was shown."""
-    require_attendance(desk, "parley mod show CASE shows that of the case")
+def show(desk: Desk, appeal: AppealId) -> None:
+    """Show an open appeal, with the case of the decision that it is against.
+
+    \b
+    Examples:
+      parley mod appeal show 01a2... --as otto
+    """
+    found, case = _find(desk, appeal)
+    lines = [*case_page(case, desk.now, desk.width), "", *appeal_lines(found, desk.now)]
+    command_ = f"parley mod appeal decide {found['id']} uphold|overturn --version {case['version']}"
+    lines += ["", f"to decide it as shown: {command_}"]
+    desk.tell({"appeal": found, "case": case}, lines)
+
+
+def _find(desk: Desk, appeal: str) -> tuple[Document, Document]:
+    """An appeal that waits to be decided, and its case as it stands now."""
     # By its own id there is no asking for one; those that wait are not many.
     appeals = desk.service.pages("ListAppeals", "appeals", status=Status.OPEN)
     found = next((one for one in appeals if one["id"] == appeal), None)
     if found is None:
         raise CommandError(f"there is no open appeal {appeal} for you")
-    case = desk.service.call("GetCase", case_id=found["case_id"])["case"]
-    desk.tell({}, case_page(case, desk.now, desk.width))
-    desk.tell({}, ["", *appeal_lines(found, desk.now), ""])
+    return found, desk.service.call("GetCase", case_id=found["case_id"])["case"]
+
+
+def _seen(desk: Desk, appeal: str, outcome: Outcome) -> int:
+    """Shows the appeal with its case and asks; the version of the case that was shown."""
+    require_attendance(desk, f"parley mod appeal show {appeal} shows that of the case")
+    found, case = _find(desk, appeal)
+    desk.tell({}, [*case_page(case, desk.now, desk.width), "", *appeal_lines(found, desk.now), ""])
     desk.confirm(f"{outcome.value.capitalize()} the decision?")
     return int(case["version"])
 
@@ -159,7 +178,8 @@ def lift(
 def add_to(application: typer.Typer) -> None:
     """Enters the commands about appeals and sanctions."""
     command(application, "appeals")(list_appeals)
-    appeal = typer.Typer(no_args_is_help=True, help="Decide an appeal.")
+    appeal = typer.Typer(no_args_is_help=True, help="Look at an appeal, or decide it.")
+    command(appeal, "show")(show)
     command(appeal, "decide", writes=True)(decide)
     application.add_typer(appeal, name="appeal")
     command(application, "sanctions")(list_sanctions)

@@ -21,6 +21,15 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 
+class BrokenLogError(CommandError):
+    """The log is not what it was, from the entry of this number on."""
+
+    def __init__(self, number: int, problem: str) -> None:
+        super().__init__(f"the audit log is broken at entry {number}: {problem}")
+        self.number = number
+        self.problem = problem
+
+
 def list_entries(
     desk: Desk,
     after: Annotated[int, typer.Option(min=0, help="Entries behind this number.")] = 0,
@@ -41,13 +50,13 @@ def list_entries(
             entry["number"],
             at_a_glance(entry.get("create_time")),
             entry["action"],
-            entry["capacity"],
             entry["actor"],
-            f"{entry['target_kind']} {entry['target_id']}",
             entry["version"],
+            f"{entry['target_kind']} {entry['target_id']}",
+            entry["capacity"],
         )
 
-    headings = ("NUMBER", "AT", "ACTION", "AS", "BY", "TARGET", "VERSION")
+    headings = ("NUMBER", "AT", "ACTION", "BY", "VERSION", "TARGET", "AS")
     desk.tell_list("entries", found, limit, headings, row)
 
 
@@ -72,17 +81,17 @@ def verify_log(
       parley mod audit verify --as ada --role auditor --head 1200:9f86d0...
     """
     noted = None if head is None else read_head(head)
-    found = walk(audit_pages(desk.service), noted, complain)
-    if isinstance(found, Break):
-        problem = {"number": found.number, "problem": found.problem}
+    try:
+        found = walk(audit_pages(desk.service), noted, complain)
+    except BrokenLogError as error:
+        problem = {"number": error.number, "problem": error.problem}
         desk.tell({"intact": False, "break": problem}, ())
-        raise CommandError(f"the audit log is broken at entry {found.number}: {found.problem}")
-    lines = [
-        f"the audit log is whole: {found.number} entries, each follows on the one before",
-        f"head {found.number}:{found.hash}",
-    ]
+        raise
+    lines = [f"the audit log is whole: {found.number} entries, each follows on the one before"]
     if noted is not None:
-        lines.append(f"the head noted as {noted.number} stands in it unchanged")
+        lines.append(f"what was noted as number {noted.number} stands in it unchanged")
+    # Alone on the last line, for whoever adds it to a file.
+    lines += ["this is its head, to be noted elsewhere:", f"{found.number}:{found.hash}"]
     desk.tell({"intact": True, "head": {"number": found.number, "hash": found.hash}}, lines)
 
 
@@ -98,8 +107,8 @@ def walk(
     pages: Iterator[dict[str, Any]],
     noted: Head | None = None,
     report: Callable[[str], None] = lambda _line: None,
-) -> Head | Break:
-    """Goes along the pages of a log from its beginning; its head, or the first thing wrong.
+) -> Head:
+    """Goes along the pages of a log from its beginning; its head, or BrokenLogError.
 
     `noted` must be among its heads, and the last of them the one that the pages announce.
     """
@@ -115,19 +124,19 @@ def walk(
             before = reached.number
             checked = verify(reached, batch)
             if isinstance(checked, Break):
-                return checked
+                raise BrokenLogError(checked.number, checked.problem)
             reached = checked
             if noted is not None and reached.number == noted.number:
                 if reached.hash != noted.hash:
-                    return Break(noted.number, "its hash is not the one that was noted")
+                    raise BrokenLogError(noted.number, "its hash is not the one that was noted")
                 seen_noted = True
             if before // REPORT_EVERY != reached.number // REPORT_EVERY:
                 report(f"{reached.number} of {announced.number} entries are whole")
     if not seen_noted and noted is not None:
         problem = f"the log was cut short: {noted.number} entries were noted"
-        return Break(reached.number + 1, problem)
+        raise BrokenLogError(reached.number + 1, problem)
     if announced != reached:
-        return Break(reached.number + 1, f"the log should end with {announced.number}")
+        raise BrokenLogError(reached.number + 1, f"the log should end with {announced.number}")
     return reached
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from command_line.moderation.documents import Document
 from command_line.moderation.moments import at_a_glance, moment
 from command_line.moderation.tables import pairs, quoted, table
+from command_line.wording import quote, recorded
 
 LONGEST_LIST = 200
 
@@ -32,7 +33,7 @@ def case_page(case: Document, now: datetime, width: int | None) -> list[str]:
     )
     lines += ["", "reports", *_reports(case, width)]
     for evidence in case["evidence"]:
-        lines += ["", *evidence_lines(evidence, now, subject["id"])]
+        lines += ["", *evidence_lines(evidence, now)]
     for decision in case["decisions"]:
         lines += ["", *decision_lines(decision, now)]
     for appeal in case["appeals"]:
@@ -66,7 +67,7 @@ def _reports(case: Document, width: int | None) -> Iterator[str]:
         yield from quoted(report["comment"])
 
 
-def evidence_lines(evidence: Document, now: datetime, subject: str = "") -> Iterator[str]:
+def evidence_lines(evidence: Document, now: datetime) -> Iterator[str]:
     """A snapshot: what it is, whether it is what was taken, and what it shows."""
     took = moment(evidence.get("take_time"), now)
     erased = evidence.get("erase_time")
@@ -79,41 +80,77 @@ def evidence_lines(evidence: Document, now: datetime, subject: str = "") -> Iter
     yield f"evidence: {evidence['kind']}, taken {took}, {state}"
     yield f"  sha256 {evidence['sha256']}, {evidence['size']} bytes"
     if evidence["content"]:
-        yield from _content(evidence["content"], subject)
+        yield from _content(evidence["content"])
 
 
-def _content(content: str, subject: str) -> Iterator[str]:
+def _content(content: str) -> Iterator[str]:
     """Messages as a conversation is read, with their earlier texts; anything else as a tree."""
     try:
         shown = json.loads(content)
     except ValueError:
         yield from quoted(content)
         return
-    messages = shown.get("messages") if isinstance(shown, dict) else shown
-    if isinstance(messages, list) and all(
-        isinstance(one, dict) and "seq" in one and "sender" in one for one in messages
-    ):
-        for one in messages:
-            yield from _message(one, subject)
-    else:
+    if isinstance(shown, dict) and isinstance(shown.get("events"), list):
+        yield from _deal(shown)
+        return
+    if not isinstance(shown, dict) or not isinstance(shown.get("messages"), list):
         yield from _tree(shown, "    ")
+        return
+    for entry in shown["messages"]:
+        if isinstance(entry, dict) and isinstance(entry.get("message"), dict):
+            yield from _message(entry, str(shown.get("reported")))
+        else:
+            yield from _tree({"message": entry}, "    ")
+    if shown.get("left_out"):
+        yield f"    {shown['left_out']} further messages were left out"
+    if shown.get("deal") == "unavailable":
+        yield "    the deal could not be seen then"
 
 
-def _message(message: dict[str, Any], subject: str) -> Iterator[str]:
-    identifier = message.get("message") or message.get("id")
-    mark = "=>" if identifier == subject else "  "
-    sender = str(message["sender"]) or "*"
-    yield f"  {mark} #{message['seq']} {sender} {identifier or ''}".rstrip()
-    for version in message.get("versions") or ():
-        text = version.get("text", "") if isinstance(version, dict) else version
-        yield from quoted(f"(before) {text}", "       ")
-    text = message.get("text")
-    rest = {"message", "id", "seq", "sender", "text", "versions", "conversation"}
-    if text is not None and text != "":
-        yield from quoted(str(text), "       ")
-    else:
-        left = {name: value for name, value in message.items() if name not in rest and value}
-        yield from _tree(left, "       ")
+def _message(entry: dict[str, Any], reported: str) -> Iterator[str]:
+    """A message; => marks the one that was reported, and what it said before comes first."""
+    message = entry["message"]
+    mark = "=>" if message.get("id") == reported else "  "
+    at = at_a_glance(message.get("create_time"))
+    gone = str(message.get("tombstone", "")).removeprefix("TOMBSTONE_").lower()
+    sender, identifier = message.get("sender") or "*", message.get("id", "")
+    head = f"  {mark} #{message.get('seq')} {at} {sender} {identifier}"
+    yield f"{head} ({gone})" if gone else head
+    for version in entry.get("versions") or ():
+        yield from quoted(f"(before) {version.get('text', '')}", "       ")
+    if message.get("text"):
+        yield from quoted(str(message["text"]), "       ")
+    if "event" in message:
+        yield f"       {_event(message['event'])}"
+
+
+def _deal(shown: dict[str, Any]) -> Iterator[str]:
+    """What happened to a deal, one event on a line, and then all else that was seen of it."""
+    for event in shown["events"]:
+        if isinstance(event, dict):
+            yield f"    {at_a_glance(event.get('create_time'))} {_event(event)}"
+    if shown.get("left_out"):
+        yield f"    {shown['left_out']} earlier events were left out"
+    if shown.get("messages") == "unavailable":
+        yield "    what was said could not be seen then"
+    yield from _tree(shown.get("service", {}), "    ")
+
+
+def _event(event: dict[str, Any]) -> str:
+    """An event as the history of a conversation shows it."""
+    offer = event.get("offer")
+    # Of a deal's own event the offer is an object with its price and note.
+    details = offer if isinstance(offer, dict) else {**event, "number": offer}
+    money = details.get("price") or details
+    told = {"cause": "", "title": "", **event}
+    if "amount_minor" in money:
+        told["price"] = {
+            "amount_minor": int(money["amount_minor"]),
+            "currency": str(money.get("currency")),
+        }
+        told["offer"] = details.get("number")
+    note = details.get("note")
+    return recorded(told, me="") + "".join(f"; {words}" for words in quote(note))
 
 
 def _tree(value: Any, indent: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from command_line.moderation.desk import Desk
 from command_line.moderation.documents import Document
 from command_line.moderation.moments import distance
 from command_line.moderation.options import command
+from command_line.moderation_payloads import REPORT_REASONS
 
 
 class State(StrEnum):
@@ -78,6 +79,8 @@ def list_cases(
       parley mod cases --as mia --severity high --order priority
       parley mod cases --as mia --json --limit 0 | jq -r '.cases[].id'
     """
+    if reason is not None and reason not in REPORT_REASONS:
+        raise CommandError(f"not a reason: {reason}; write one of {', '.join(REPORT_REASONS)}", 2)
     found = desk.service.pages(
         "ListCases",
         "cases",
@@ -101,7 +104,7 @@ def list_cases(
             ", ".join(case["accused"]),
         )
 
-    headings = ("CASE", "DUE", "SEVERITY", "REPORTS", "WITH", "REASONS", "AGAINST")
+    headings = ("CASE", "DUE", "SEVERITY", "N", "WITH", "REASONS", "AGAINST")
     desk.tell_list("cases", found, limit, headings, row)
 
 

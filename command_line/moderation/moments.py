@@ -14,11 +14,11 @@ def parse(text: str) -> datetime:
 
 
 def distance(at: str, now: datetime) -> str:
-    """How far off a time is: in 29 min, 3 h ago."""
+    """How far off a time is, in a unit of which there are at least two: in 90 min, 3 h ago."""
     seconds = (parse(at) - now).total_seconds()
     size = abs(seconds)
     words = next(
-        (f"{int(size // step)} {unit}" for step, unit in STEPS if size >= step), f"{int(size)} s"
+        (f"{size / step:.0f} {unit}" for step, unit in STEPS if size >= 2 * step), f"{size:.0f} s"
     )
     return f"in {words}" if seconds >= 0 else f"{words} ago"
 

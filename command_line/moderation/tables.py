@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from command_line.screen import printable
 
 GAP = "  "
-LEAST = 8
+LEAST = 4
 
 
 def width_of(text: str) -> int:
@@ -39,16 +39,17 @@ def terminal_width() -> int | None:
 def table(
     headings: Sequence[str], rows: Iterable[Sequence[object]], width: int | None = None
 ) -> list[str]:
-    """Lines of a table, as wide as `width` at most; the last column gives way, then others.
+    """Lines of a table, no wider than `width`: the last column gives way, then the one before.
 
-    None is an empty cell. A terminal is spared what others wrote into it: see `printable`.
+    The first never does, for it has the id that is copied. None is an empty cell. A terminal is
+    spared what others wrote into it: see `printable`.
     """
     cells = [["" if one is None else printable(str(one)) for one in row] for row in rows]
     lines = [list(headings), *cells]
     columns = [max(width_of(line[index]) for line in lines) for index in range(len(headings))]
     if width is not None:
         over = sum(columns) + len(GAP) * (len(columns) - 1) - width
-        for index in reversed(range(len(columns))):
+        for index in reversed(range(1, len(columns))):
             less = min(max(over, 0), max(columns[index] - LEAST, 0))
             columns[index] -= less
             over -= less

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     "--rounds 1 --seconds 0.3 --pairs 2 --window 4 --concurrency 2 "
-    "--sockets 5 --idle-seconds 0.3 --slow-sockets 2"
+    "--sockets 5 --idle-seconds 0.3 --slow-sockets 2 --ban-sockets 2 --bystanders 2"
 )
 
 
@@ -39,6 +39,8 @@ def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         ("hops", "sqlite", "writer: COMMIT, to the disk"),
         ("deals", "sqlite", "command to its event in the conversation, p99"),
         ("deals", "postgresql", "CPU a command, postgresql"),
+        ("ban", "sqlite", "ban: decision to 4403, last socket, p99"),
+        ("ban", "postgresql", "mute: decision to SANCTION, each socket, p50"),
     ],
 )
 def test_a_measurement_gives_its_table(
@@ -52,6 +54,7 @@ def test_a_measurement_gives_its_table(
     lines = [line.strip() for line in ended.stdout.splitlines()]
     assert any(line.startswith(f"{measurement}: ") for line in lines), ended.stdout
     assert any(line.startswith(row) for line in lines), ended.stdout
+    assert lines[1].startswith(f"python -m bench {measurement} "), "it says what gave the figures"
     assert [*tmp_path.iterdir()] == []
 
 

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -108,7 +109,10 @@ async def play_steps(pipe: tuple[int, int]) -> AsyncIterator[Play]:
     servers: list[Server] = []
 
     async def play(
-        *steps: Step, refuse: tuple[int, str] | None = None, may_mint: bool = True
+        *steps: Step,
+        refuse: tuple[int, str] | None = None,
+        problem: dict[str, Any] | None = None,
+        may_mint: bool = True,
     ) -> Played:
         played = Played()
         left = list(steps)
@@ -135,7 +139,8 @@ async def play_steps(pipe: tuple[int, int]) -> AsyncIterator[Play]:
             if refuse is None:
                 return None
             status = http.HTTPStatus(refuse[0])
-            body = json.dumps({"title": status.phrase, "detail": refuse[1]}).encode()
+            told = {"title": status.phrase, "detail": refuse[1], **(problem or {})}
+            body = json.dumps(told).encode()
             headers = Headers({"Content-Type": "application/problem+json"})
             return Response(status.value, status.phrase, headers, body)
 

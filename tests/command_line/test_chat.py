@@ -224,6 +224,7 @@ async def test_the_last_message_is_edited_and_deleted(
             message(2, "alice", text="my last"),
             message(3, "alice", tombstone="deleted"),
             message(4, "bob", text="the other's"),
+            message(5, "", kind="event", tombstone="removed"),
         )
         await connection.expect(Opcode.OPENED_CONVERSATION)
         os.write(pipe[1], b"/edit my very last\n")
@@ -247,6 +248,7 @@ async def test_the_last_message_is_edited_and_deleted(
     shown = capsys.readouterr().out
     for line in (
         "alice: (deleted)".replace("alice", "me"),
+        " * (removed)",
         "#2 edited: my very last",
         "#4 deleted",
         "#2 deleted",

@@ -205,3 +205,13 @@ async def test_withdraw_is_about_the_dispute_where_that_allows_it(
         assert asked["d"]["withdraw"] is True
 
     await play_steps(step)
+
+
+async def test_who_is_banned_already_is_told_why(play_steps: Play, capsys: Output) -> None:
+    """There is no socket then, and the refusal of the handshake has the reasons."""
+    standing = {"user": "alice", "banned": True, "sanctions": [sanction("banned")]}
+    with pytest.raises(CommandError, match="403: This user is banned"):
+        await play_steps(
+            greet, refuse=(403, "This user is banned."), problem={"standing": standing}
+        )
+    assert '-- you are banned\n   "Insulted the other."' in capsys.readouterr().out

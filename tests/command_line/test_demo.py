@@ -41,6 +41,12 @@ async def test_the_demo_plays_a_conversation_and_shows_its_packets(
         ("bob  ", "=> 0xE4 SERVICE TERMINATED"),
         ("alice", "=> 0xE2 NOTE SUBMITTED"),
         ("bob  ", "=> 0xE2 NOTE SUBMITTED"),
+        ("alice", "=> 0xFF REPORT MSG"),
+        ("alice", "<= 0xFD REPORT STATUS"),
+        ("bob  ", "<= 0xFA SANCTION"),
+        ("bob  ", "=> 0xFB APPEAL"),
+        ("alice", "=> 0xE3 LITIGE CREATED"),
+        ("bob  ", "=> 0xFC LITIGE STATEMENT"),
     ):
         assert f"{who} {packet} " in shown
     assert "The play is over; every step came as expected." in demo.lines
@@ -49,7 +55,7 @@ async def test_the_demo_plays_a_conversation_and_shows_its_packets(
     assert len({line.index("{") for line in packets}) == 1
     # Of the deal: prices have their decimals, and the stale accept is refused before the good one.
     told = re.findall(r'<= 0xE0 .*?"cause": "(\w+)"', shown)
-    assert list(dict.fromkeys(told)) == [
+    assert list(dict.fromkeys(told))[:7] == [
         *("created", "countered", "agreed", "delivered", "completed"),
         *("note_submitted", "notes_revealed"),
     ]
@@ -60,6 +66,24 @@ async def test_the_demo_plays_a_conversation_and_shows_its_packets(
     assert not any('"state": "agreed"' in line for line in before)
     assert any('"state": "agreed"' in line for line in after)
     assert "amount_minor" not in shown
+    # Of the report: what alice hears of it, in order, and nothing that leads bob to her.
+    heard = re.findall(r'alice <= 0xFD REPORT STATUS .*?"status": "(\w+)"', shown)
+    assert list(dict.fromkeys(heard)) == ["received", "in_review", "actioned", "no_violation"]
+    for line in packets:
+        if line.startswith("bob   <=") and re.search(r"0x(FA|FD) ", line):
+            assert "alice" not in line.partition("{")[2]
+    moderated = [line for line in demo.lines if re.match(r"(mia  |otto ) (=>|<=) ", line)]
+    assert [line.split()[:5] for line in moderated if " decide " in line and "=>" in line] == [
+        ["mia", "=>", "parley", "mod", "decide"],
+        ["mia", "=>", "parley", "mod", "appeal"],
+        ["otto", "=>", "parley", "mod", "appeal"],
+    ]
+    assert any("SAME_MODERATOR" in line for line in moderated)
+    assert re.fullmatch(r"mia   <= the audit log is whole: \d+ entries", moderated[-1])
+    # Of the dispute: the deal is held exactly while it goes on.
+    disputed = [line for line in packets if '"hold_resolved"' in line]
+    assert disputed
+    assert all('"state": "resolved"' in line for line in disputed)
     history = [line.split(maxsplit=1)[1] for line in demo.lines if re.match(r" +#\d", line)]
     assert history[6:10] == [
         '"Repair the kitchen tap" countered by bob: 120.50 EUR (offer 2)',
@@ -113,10 +137,11 @@ async def test_the_demo_goes_on_serving_and_two_people_chat(parley: Run, tmp_pat
     piped.process.stdin.write_eof()
     assert await piped.end() == (0, "")
     history = [line for line in piped.lines if line.startswith("#")]
-    assert len(history) == 12
+    assert len(history) == 18
     assert any("my kitchen tap drips" in line for line in history)
     assert any(line.endswith('* "Repair the kitchen tap" delivered by you') for line in history)
-    assert any("#13 stored" in line for line in piped.lines)
+    assert any(line.endswith("me: (deleted)") for line in history)
+    assert any("#19 stored" in line for line in piped.lines)
 
     demo.signal(signal.SIGINT)
     assert (await demo.end())[0] == 0

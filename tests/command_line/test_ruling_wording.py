@@ -31,6 +31,15 @@ DAY = r"\w{3} \d\d \w{3} 2026 \d\d:\d\d"
             rulings.sanction("banned", appealable=False),
             ["you are banned", '"Insulted the other."', r"Terms 4\.2 \(terms\)"],
         ),
+        (
+            rulings.sanction("suspended", until=LATER),
+            [
+                rf"you are suspended until {DAY}",
+                '"Insulted the other."',
+                r"Terms 4\.2 \(terms\)",
+                rf"you may: parley appeal TEXT, until {DAY}",
+            ],
+        ),
         (rulings.sanction(lifted=True), ["you are no longer muted"]),
         (
             rulings.sanction(**rulings.appeal("upheld", answer="It stands.")),

@@ -27,13 +27,26 @@ from tests.crash.recording import (
     Stored,
 )
 
-# Why a command about a service is refused while all is well: what it was about has changed.
-_TOO_LATE = frozenset({"STALE_OFFER", "INVALID_STATE", "PERMISSION_DENIED"})
+# Why a command about a service, or of a moderator, is refused while all is well: what it was about
+# has changed.
+_TOO_LATE = frozenset(
+    {
+        "STALE_OFFER",
+        "INVALID_STATE",
+        "PERMISSION_DENIED",
+        "CLAIMED_BY_OTHER",
+        "NOT_CLAIMED",
+        "STALE_CASE",
+        "STALE_DISPUTE",
+    }
+)
 
 
-def check(recording: Recording, history: History, books: Books) -> list[Violation]:
+def check(
+    recording: Recording, history: History, books: Books, moderation_kills: int = 0
+) -> list[Violation]:
     """All promises that were broken."""
-    findings = Findings(recording, history, books)
+    findings = Findings(recording, history, books, moderation_kills)
     return [violation for each in CHECKS for violation in each(findings)]
 
 
@@ -192,10 +205,10 @@ def people_see_only_delay(findings: Findings) -> Iterator[Violation]:
     commands that come too late.
     """
     for name, record in findings.recording.items():
-        yield from _only_delay(name, record)
+        yield from _only_delay(name, record, findings.moderation_kills)
 
 
-def _only_delay(name: str, record: DeviceRecord) -> Iterator[Violation]:
+def _only_delay(name: str, record: DeviceRecord, moderation_kills: int) -> Iterator[Violation]:
     unanswered: dict[str, None] = {}
     commands: set[str] = set()
     # Whether the cursor lacks a service that could not be asked when it was given.
@@ -216,6 +229,9 @@ def _only_delay(name: str, record: DeviceRecord) -> Iterator[Violation]:
                 unanswered.pop(key, None)
             case Refused(key, code, retryable) if code == "INTERNAL" or not retryable:
                 yield Violation("REFUSED", f"{key or 'something'} of {name} with {code}")
+            case Resumed(False, True, missing) if not lacking and moderation_kills:
+                moderation_kills -= 1
+                lacking = missing
             case Resumed(complete=False, asked=True) if not lacking:
                 yield Violation("NOT RESUMED", f"{name} from a cursor that it was given")
             case Resumed(complete, asked, missing) if complete or asked:

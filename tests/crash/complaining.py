@@ -67,7 +67,8 @@ def _open(talker: "Talker", service: Packet) -> Filing:
         "statement": f"says {talker.name}",
     }
     if talker.random.random() < 0.5:
-        dispute["claim"] = {"refund": service["agreed"]["price"]}
+        # Not more than any price, for that may be another one by now.
+        dispute["claim"] = {"refund": {**service["agreed"]["price"], "amount_minor": 1}}
     return LITIGE_CREATED, dispute
 
 

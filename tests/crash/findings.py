@@ -45,12 +45,19 @@ class Stage(NamedTuple):
 
 
 class Findings:
-    """A recording, a history and the books, with what several checks look up in them."""
+    """A recording, a history and the books, with what several checks look up in them.
 
-    def __init__(self, recording: Recording, history: History, books: Books) -> None:
+    `moderation_kills` is how often moderation was killed: of a resume that it dies under, only what
+    others had to tell is sure to come.
+    """
+
+    def __init__(
+        self, recording: Recording, history: History, books: Books, moderation_kills: int = 0
+    ) -> None:
         self.recording = recording
         self.history = history
         self.books = books
+        self.moderation_kills = moderation_kills
         # Each conversation as its first participant sees it; `views_agree` compares the others'.
         self.entries: dict[str, list[Entry]] = {
             conversation: next(iter(views.values())) for conversation, views in history.items()

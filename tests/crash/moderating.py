@@ -20,8 +20,10 @@ from tests.support.system import System
 # Between two decisions of a moderator, on average.
 _PAUSE_SECONDS = 0.4
 _SHARE_OF_REPEATS = 0.1
-_SHARE_OF_MUTES = 0.4
-_LONGEST_MUTE_SECONDS = 3.0
+_SHARE_OF_MUTES = 0.2
+_SHARE_OF_LIFTS = 0.5
+# Longer than any call is tried again, for one that has ended cannot be imposed.
+_MUTE_SECONDS = (10.0, 20.0)
 _CALL_SECONDS = 2.0
 _AGAIN_SECONDS = (0.05, 0.2)
 # The service is away, or could not say in time what became of it: the same call again.
@@ -52,12 +54,15 @@ class Moderator:
         self._metadata = (("authorization", f"Bearer {credential}"),)
         self._random = random
         self._keys = count(1)
+        self._imposed: list[str] = []
 
     async def moderate(self, enough: asyncio.Event) -> None:
         """Decide what there is to decide, at least once, until there is enough."""
         while True:
             await self._decide_a_case()
             await self._decide_a_dispute()
+            if self._imposed and self._random.random() < _SHARE_OF_LIFTS:
+                await self._lift(self._imposed.pop(0))
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._random.expovariate(1 / _PAUSE_SECONDS)):
                     await enough.wait()
@@ -83,10 +88,16 @@ class Moderator:
         if self._random.random() < _SHARE_OF_MUTES:
             request.verdict = pb.VERDICT_VIOLATION
             request.measures.append(self._mute(self._random.choice(case.accused)))
-        await self._file("DecideCase", request, case.id)
+        decided = await self._file("DecideCase", request, case.id)
+        if decided is not None:
+            self._imposed += [one.id for one in decided.case.decisions[-1].sanctions]
+
+    async def _lift(self, sanction: str) -> None:
+        request = pb.LiftSanctionRequest(sanction_id=sanction, reason="It was enough.")
+        await self._file("LiftSanction", request, sanction)
 
     def _mute(self, user: str) -> pb.Measure:
-        until_ms = int((time.time() + self._random.uniform(1, _LONGEST_MUTE_SECONDS)) * 1000)
+        until_ms = int((time.time() + self._random.uniform(*_MUTE_SECONDS)) * 1000)
         return pb.Measure(
             kind=pb.SANCTION_KIND_MUTED,
             user=user,

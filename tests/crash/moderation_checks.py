@@ -25,6 +25,7 @@ _COMMANDED = frozenset(
         Cause.CLAIM_RENEWED,
         Cause.VIOLATION_FOUND,
         Cause.NO_VIOLATION_FOUND,
+        Cause.SANCTION_LIFTED,
         DisputeCause.CREATED,
         DisputeCause.STATED,
         DisputeCause.SETTLEMENT_PROPOSED,

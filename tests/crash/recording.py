@@ -255,7 +255,7 @@ def _events_of(packet: Packet) -> list[Event]:
         case op if op == RESUMED:
             return [Resumed(d["complete"], "re" in packet, "missing" in d)]
         case op if op == ERROR:
-            shown = _shown(d["current"]) if "current" in d else None
+            shown = next(map(_shown, services_of(packet)), None)
             return [Refused(str(packet.get("re", "")), d["code"], d["retryable"], shown)]
     return []
 

@@ -57,6 +57,7 @@ class Case:
     history: list[Entry] = field(default_factory=lambda: [*map(entry, (1, 2, 3))])
     as_bob_reads_it: list[Entry] | None = None
     laptop: Sequence[Event] | None = None
+    moderation_kills: int = 0
 
     def names(self) -> list[str]:
         """The names of the violations."""
@@ -68,7 +69,8 @@ class Case:
             recording["alice.1"] = DeviceRecord("alice", list(self.laptop))
         theirs = self.history if self.as_bob_reads_it is None else self.as_bob_reads_it
         views = {"alice": self.history, "bob": theirs}
-        return [violation.name for violation in check(recording, {C: views}, NO_BOOKS)]
+        found = check(recording, {C: views}, NO_BOOKS, self.moderation_kills)
+        return [violation.name for violation in found]
 
 
 @pytest.fixture
@@ -194,6 +196,15 @@ def test_what_was_recovered_by_a_resume_was_told(case: Case) -> None:
 def test_a_resume_that_is_refused_is_found(case: Case) -> None:
     """That the server lost its place is none, if the device can resume from its own."""
     case.bob += [Resumed(complete=False, asked=False), Resumed(complete=True, asked=True)]
+    assert case.names() == []
+    case.bob.append(Resumed(complete=False, asked=True))
+    assert case.names() == ["NOT RESUMED"]
+
+
+def test_a_resume_under_which_moderation_dies_need_not_be_complete(case: Case) -> None:
+    """It makes nothing else fail; and each death explains one of each device."""
+    case.moderation_kills = 1
+    case.bob.append(Resumed(complete=False, asked=True))
     assert case.names() == []
     case.bob.append(Resumed(complete=False, asked=True))
     assert case.names() == ["NOT RESUMED"]

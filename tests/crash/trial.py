@@ -52,12 +52,13 @@ _TIMES = {
 # So many complaints as no person makes; the parties of a dispute state their case in seconds.
 _MODERATION = {
     "reports_limit": 10_000,
+    "unreliable_reports_limit": 10_000,
     "open_reports_limit": 10_000,
     "statements_hours": 3 / 3600,
 }
 _MODERATORS = ("moderator1", "moderator2")
 # Who comes while moderation is away might be muted, and nobody knows.
-_EDGE = {"moderation_down": "refuse"}
+_EDGE = {"moderation_down": "refuse", "moderation_timeout_seconds": 2}
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,8 @@ async def run_trial(
             await _settle(talkers, Findings(recording, history, books))
             for task in listening:
                 task.cancel()
-    violations = check(recording, history, books)
+    kills = sum("moderation" in one.strike.victims for one in progress)
+    violations = check(recording, history, books, kills)
     seconds = time.monotonic() - began
     return Outcome(plan, progress, recording, history, books, violations, seconds)
 

@@ -106,7 +106,8 @@ async def reaches_all(deployment: Deployment) -> None:
     url = f"{deployment.url.replace('ws:', 'http:').removesuffix('/ws')}/readyz"
     missing = set(parts.SERVICES)
     async with httpx.AsyncClient() as client, asyncio.timeout(30):
-        while missing:  # noqa: ASYNC110  # HTTP has no event.
+        while missing:
+            # HTTP has no event to wait for.
             state = (await client.get(url)).json()
             missing = {name for name in parts.SERVICES if not state[name]}
             await asyncio.sleep(0.1)

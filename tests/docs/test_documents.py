@@ -10,6 +10,8 @@ from edge.metrics import LIMITS as EDGE_LIMITS
 from edge.settings import Settings as EdgeSettings
 from messaging_service.__main__ import SERVICE as MESSAGING
 from messaging_service.settings import MessagingSettings
+from moderation_service.__main__ import SERVICE as MODERATION
+from moderation_service.settings import ModerationSettings
 from negotiation_service.__main__ import SERVICE as NEGOTIATION
 from negotiation_service.settings import NegotiationSettings
 from service_kit.settings import KIT_LIMITS
@@ -24,7 +26,12 @@ SOURCES = (
     "service_kit",
     "command_line",
 )
-PARTS: tuple[type[BaseSettings], ...] = (EdgeSettings, MessagingSettings, NegotiationSettings)
+PARTS: tuple[type[BaseSettings], ...] = (
+    EdgeSettings,
+    MessagingSettings,
+    NegotiationSettings,
+    ModerationSettings,
+)
 
 
 def prefix(part: type[BaseSettings]) -> str:
@@ -156,6 +163,7 @@ def test_every_limit_of_the_architecture_is_counted() -> None:
         prefix(EdgeSettings): {*EDGE_LIMITS, "packets_burst", "http_requests_burst"},
         prefix(MessagingSettings): {*KIT_LIMITS, *MESSAGING.limits},
         prefix(NegotiationSettings): set(NEGOTIATION.limits),
+        prefix(ModerationSettings): set(MODERATION.limits),
     }
     for start, names in limits.items():
         assert set(re.findall(rf"{start}(\w+)", table)) == {name.upper() for name in names}

@@ -22,6 +22,7 @@ from edge.opcodes import routes
 from edge.session import Edge
 from edge.settings import Settings
 from edge.standings import Standings
+from tests.edge.moderated import Moderated, moderated
 from tests.edge.scripted import SECRET, Service, Stream
 from tests.support.waiting import until
 
@@ -91,6 +92,32 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
         routes(metrics),
     )
     await backend.close()
+
+
+class Clock:
+    """Unix seconds, moved by the test."""
+
+    def __init__(self) -> None:
+        self.now = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def with_moderation(edge: Edge, clock: Clock) -> AsyncIterator[Moderated]:
+    """An edge with moderation, whose feed runs and is live."""
+    async with moderated(edge, clock) as found:
+        task = asyncio.create_task(found.feed.run())
+        await found.next_stream()
+        yield found
+        task.cancel()
+        await asyncio.wait({task})
 
 
 @pytest.fixture

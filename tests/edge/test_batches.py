@@ -309,3 +309,39 @@ async def test_a_full_batch_does_not_linger(calls: Calls) -> None:
         assert await calls.next() == expected
         calls.answer([*expected])
     await batcher.flush()
+
+
+async def test_what_waits_can_be_withdrawn(calls: Calls) -> None:
+    """What is refused is answered at once and never sent; the rest keeps its order, and what has
+    left is answered by the service.
+    """
+    batcher = new_batcher(calls)
+    results: dict[str, str | Error] = {}
+    for item in ("a", "b1", "c", "b2", "d"):
+        batcher.submit(item, lambda result, item=item: results.update({item: result}))  # type: ignore[misc]
+        if item == "a":
+            assert await calls.next() == ["a"]
+    batcher.withdraw(lambda item: REFUSED if item[0] in "ab" else None)
+    assert results == {"b1": REFUSED, "b2": REFUSED}
+    assert len(batcher) == 2
+    calls.answer(["A"])
+    assert await calls.next() == ["c", "d"]
+    calls.answer(["C", "D"])
+    await batcher.flush()
+    assert results == {"a": "A", "b1": REFUSED, "c": "C", "b2": REFUSED, "d": "D"}
+
+
+async def test_a_withdrawal_of_everything_leaves_nobody_waiting(calls: Calls) -> None:
+    """Whoever flushes meanwhile goes on."""
+    batcher = new_batcher(calls)
+    results: list[str | Error] = []
+    batcher.submit("a", results.append)
+    await calls.next()
+    batcher.submit("b", results.append)
+    flushing = asyncio.create_task(batcher.flush())
+    await asyncio.sleep(0)
+    batcher.withdraw(lambda _item: REFUSED)
+    calls.answer(["A"])
+    async with asyncio.timeout(5):
+        await flushing
+    assert results == [REFUSED, "A"]

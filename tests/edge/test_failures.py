@@ -7,10 +7,13 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from msgspec import UNSET
+from parley.moderation.v1 import moderation_pb2
 from parley.negotiation.v1 import negotiation_pb2
 
 from edge.failures import CloseCode, from_call, from_status, invalid_argument, refusal
+from edge.moderation_payloads import Dispute, Standing
 from edge.payloads import Error, FieldProblem, Service
+from tests.edge.moderated import sanction
 
 # What each status becomes: code, and whether to try again.
 TABLE = {
@@ -145,6 +148,60 @@ def test_a_refusal_about_a_service_tells_why_and_what_is_true(
     assert isinstance(error.current, Service)
     assert (error.current.service, error.current.state, error.current.version) == ("s", "agreed", 7)
     assert from_status(_status(grpc.StatusCode[status], "why", info)).current is UNSET
+
+
+@pytest.mark.parametrize("domain", ["moderation", "messaging", "negotiation"])
+def test_what_a_sanction_forbids_is_sanctioned(domain: str) -> None:
+    """Whichever service refuses; moderation says why. Another PERMISSION_DENIED stays one."""
+    info = error_details_pb2.ErrorInfo(reason="SANCTIONED", domain=f"{domain}.parley")
+    error = from_status(_status(grpc.StatusCode.PERMISSION_DENIED, "no", info))
+    assert (error.code, error.retryable, error.reason) == ("SANCTIONED", False, UNSET)
+    standing = moderation_pb2.Standing(user="bob", sanctions=[sanction("muted")])
+    error = from_status(_status(grpc.StatusCode.PERMISSION_DENIED, "no", info, standing))
+    assert isinstance(error.current, Standing)
+    assert error.current.sanctions[0].statement.facts == "Advertised."
+    other = error_details_pb2.ErrorInfo(reason="ROLE_REQUIRED")
+    assert from_status(_status(grpc.StatusCode.PERMISSION_DENIED, "no", other)).code == (
+        "PERMISSION_DENIED"
+    )
+
+
+def test_a_refusal_about_a_dispute_shows_it_and_one_about_a_case_does_not() -> None:
+    """A case names who reported, and is for moderators; this edge serves none."""
+    info = error_details_pb2.ErrorInfo(reason="STALE_SETTLEMENT")
+    dispute = moderation_pb2.Dispute(
+        id="d",
+        version=3,
+        reason=moderation_pb2.DISPUTE_REASON_QUALITY,
+        state=moderation_pb2.DISPUTE_STATE_OPEN,
+    )
+    error = from_status(_status(grpc.StatusCode.FAILED_PRECONDITION, "no", info, dispute))
+    assert (error.code, error.reason) == ("INVALID_STATE", "STALE_SETTLEMENT")
+    assert isinstance(error.current, Dispute)
+    assert (error.current.dispute, error.current.version) == ("d", 3)
+    report = moderation_pb2.CaseReport(reporter="alice")
+    case = moderation_pb2.Case(id="c", reports=[report])
+    error = from_status(_status(grpc.StatusCode.FAILED_PRECONDITION, "no", info, case))
+    assert error.current is UNSET
+
+
+def test_fields_of_disputes_bear_the_names_of_packets() -> None:
+    """What the contract nests otherwise is found again."""
+    violations = {
+        "dispute_id": "dispute",
+        "decision_id": "decision",
+        "propose.client_minor": "settlement.client_minor",
+        "accept.settlement.client_minor": "accept.settlement.client_minor",
+        "refund.amount_minor": "claim.refund.amount_minor",
+    }
+    bad_request = error_details_pb2.BadRequest(
+        field_violations=[
+            error_details_pb2.BadRequest.FieldViolation(field=field, description="is wrong")
+            for field in violations
+        ]
+    )
+    error = from_status(_status(grpc.StatusCode.INVALID_ARGUMENT, "no", bad_request))
+    assert error.fields == [FieldProblem(field, "is wrong") for field in violations.values()]
 
 
 def test_retry_info_of_another_refusal_keeps_its_code() -> None:

@@ -27,6 +27,9 @@ def test_the_defaults_are_the_protocols() -> None:
     assert settings.token_leeway_seconds == 0
     assert settings.allowed_origins == ()
     assert settings.token_algorithms == ()
+    assert settings.moderation_target is None
+    assert settings.moderation_credential_file is None
+    assert settings.moderation_down == "allow"
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,6 +64,9 @@ def test_the_credential_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
         ("OUTBOX_BYTES", "many"),
         ("REQUESTS_PER_SOCKET", "0"),
         ("BATCH_ITEMS", "0"),
+        ("MODERATION_DOWN", "perhaps"),
+        ("MODERATION_TIMEOUT_SECONDS", "0"),
+        ("KNOWN_STANDINGS", "0"),
     ],
 )
 def test_values_that_cannot_work_are_refused(

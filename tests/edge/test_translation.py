@@ -46,14 +46,37 @@ def test_a_message_that_was_changed_says_so() -> None:
     gone.CopyFrom(STORED)
     gone.text, gone.tombstone = "", pb.TOMBSTONE_DELETED
     assert translation.message_payload(gone) == replace(SHOWN, text=UNSET, tombstone="deleted")
+    removed = pb.Message()
+    removed.CopyFrom(gone)
+    removed.tombstone = pb.TOMBSTONE_REMOVED
+    assert translation.message_payload(removed) == replace(SHOWN, text=UNSET, tombstone="removed")
     for message, change, text in (
         (edited, pb.MESSAGE_CHANGE_EDITED, "hello"),
         (gone, pb.MESSAGE_CHANGE_DELETED, UNSET),
+        (removed, pb.MESSAGE_CHANGE_REMOVED, UNSET),
+        (edited, pb.MESSAGE_CHANGE_RESTORED, "hello"),
     ):
         changed = pb.MessageChanged(message=message, change=change, change_time=TIME)
         shown = translation.changed_payload(changed)
         name = pb.MessageChange.Name(change).rpartition("_")[2].lower()
         assert shown == MsgChanged("c1", "m1", 3, name, TEXT, text)  # type: ignore[arg-type]
+
+
+def test_a_removed_event_has_no_event_and_comes_back_with_it() -> None:
+    """A client that is told of the restoring needs to ask nothing."""
+    event = pb.ServiceEvent(service_id="s1", number=2, cause="expired", event_time=TIME)
+    message = pb.Message(kind=pb.MESSAGE_KIND_EVENT, event=event, create_time=TIME)
+    back = pb.MessageChanged(message=message, change=pb.MESSAGE_CHANGE_RESTORED, change_time=TIME)
+    shown = translation.changed_payload(back)
+    assert (shown.change, shown.text) == ("restored", UNSET)
+    assert shown.event == translation.message_payload(message).event
+    message.ClearField("event")
+    message.tombstone = pb.TOMBSTONE_REMOVED
+    gone = translation.message_payload(message)
+    assert (gone.kind, gone.event, gone.text, gone.tombstone) == ("event", UNSET, UNSET, "removed")
+    removed = pb.MessageChanged(message=message, change=pb.MESSAGE_CHANGE_REMOVED, change_time=TIME)
+    shown = translation.changed_payload(removed)
+    assert (shown.change, shown.text, shown.event) == ("removed", UNSET, UNSET)
 
 
 def test_a_read_watermark_is_shown_as_seen() -> None:

@@ -4,14 +4,45 @@ import asyncio
 import time
 from typing import Any
 
+import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 from sqlalchemy import text
 
+from messaging_service import change_storage
+from messaging_service.operations import create_messages
 from messaging_service.retention import DAY
 from messaging_service.settings import MessagingSettings
 from service_kit.database import open_engine
+from service_kit.writer import Writer
 from tests.support.metrics import read_metric
 from tests.support.system import free_port
+from tests.support.waiting import until
+
+
+async def test_the_writer_is_left_alone_while_there_is_nothing_to_forget(
+    serve: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty command would only lengthen the batches of others."""
+    looks: list[int] = []
+    operations: list[Any] = []
+    find, submit = change_storage.find_old_versions, Writer.submit
+
+    def look(*arguments: Any) -> list[str]:
+        found = find(*arguments)
+        looks.append(len(found))
+        return found
+
+    async def note(writer: Writer, operation: Any, items: Any) -> Any:
+        operations.append(getattr(operation, "func", operation))
+        return await submit(writer, operation, items)
+
+    monkeypatch.setattr(change_storage, "find_old_versions", look)
+    monkeypatch.setattr(Writer, "submit", note)
+    async with serve() as client:
+        await until(lambda: looks)
+        await client.say("a", to="b")
+    assert looks == [0]
+    assert operations == [create_messages]
 
 
 async def test_what_is_old_is_forgotten_in_small_transactions(

@@ -129,10 +129,18 @@ def serve_negotiation(settings: NegotiationSettings) -> Any:
 
 
 @asynccontextmanager
-async def neighbours(folder: Path, **negotiation: Any) -> AsyncIterator[Neighbours]:
-    """Serve both while the context lasts."""
+async def neighbours(
+    folder: Path, moderation: str | None = None, **negotiation: Any
+) -> AsyncIterator[Neighbours]:
+    """Serve both while the context lasts; messaging follows a moderation if it is told where."""
+    follows: dict[str, Any] = {}
+    if moderation is not None:
+        credential = folder / "neighbours.key"
+        follows = {"moderation_target": moderation, "moderation_credential_file": credential}
     async with AsyncExitStack() as stack:
-        port = await stack.enter_async_context(running(MESSAGING, messaging_settings(folder)))
+        port = await stack.enter_async_context(
+            running(MESSAGING, messaging_settings(folder, **follows))
+        )
         messaging = f"127.0.0.1:{port}"
         settings = negotiation_settings(folder, messaging, **negotiation)
         target = f"127.0.0.1:{await stack.enter_async_context(serve_negotiation(settings))}"

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from moderation_service.negotiation import Negotiation
 from moderation_service.refusals import Reason
 from service_kit.failures import Refused
 from tests.moderation_service.neighbours import Neighbours, dial_neighbour, neighbours
+from tests.moderation_service.sagas import until
 from tests.support.proxy import Cut, Forward, Proxy, lose_call, proxy
 
-BOUNDS = Bounds(context=20, page=100, size=256 * 1024)
+BOUNDS = Bounds(context=20, page=100, size=256 * 1024, takings=16)
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ async def test_the_same_is_written_down_in_the_same_way(
 async def test_a_conversation_is_seen_with_its_recent_page(around: Neighbours, make: Make) -> None:
     """The newest, and no author."""
     said = [await around.say("ann", "bob", str(number)) for number in range(9)]
-    taker = await make(Bounds(20, 5, BOUNDS.size))
+    taker = await make(replace(BOUNDS, page=5))
     conversation = said[0].conversation_id
     seen = await taker.see_conversation("bob", conversation, None)
     assert seen.subject == Subject(SubjectKind.CONVERSATION, conversation, conversation)
@@ -318,7 +320,7 @@ async def test_what_is_far_away_is_left_out_first(
     around: Neighbours, make: Make, reached: list[str]
 ) -> None:
     """No gaps, and the snapshot says how many it was."""
-    taker = await make(Bounds(20, 100, 1_500))
+    taker = await make(replace(BOUNDS, size=1_500))
     said = [await around.say("ann", "bob", f"{number}" * 100) for number in range(9)]
     words = read((await taker.see_message("bob", said[4].id, None)).snapshots)
     content = words[EvidenceKind.MESSAGES]
@@ -336,7 +338,7 @@ async def test_what_is_reported_is_never_cut(
     around: Neighbours, make: Make, reached: list[str]
 ) -> None:
     """Nobody can write so much that what they wrote first is not seen."""
-    taker = await make(Bounds(20, 100, 10))
+    taker = await make(replace(BOUNDS, size=10))
     await around.say("ann", "bob", "before")
     said = await around.say("ann", "bob", "\N{PILE OF POO}" * 4_000)
     for number in range(20):
@@ -369,6 +371,42 @@ async def test_more_than_a_call_can_bring_is_asked_for_in_part(
     seen = await taker.see_message("bob", said[14].id, None)
     words = read(seen.snapshots)[EvidenceKind.MESSAGES]
     assert texts(words) == [str(number) for number in range(9, 20)]
+    assert words["looked_for"] == {"before": 5, "after": 5}
+
+
+async def test_a_flood_waits_for_its_turn_and_no_longer_than_it_may(
+    around: Neighbours, make: Make, between: dict[str, Proxy], reached: list[str]
+) -> None:
+    """Few look at the same time; who has waited for half of the time there is is refused."""
+    taker = await make(replace(BOUNDS, takings=2))
+    said = await around.say("ann", "bob")
+    under_way = most = 0
+
+    async def count(forward: Forward) -> bytes:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            return await forward()
+        finally:
+            under_way -= 1
+
+    between["messaging"].interfering["ListEvidence"] = count
+    await asyncio.gather(*(taker.see_message("bob", said.id, 30) for _ in range(20)))
+    assert most == 2
+    assert set(reached) == {"evidence_takings"}
+    between["messaging"].interfering["ListEvidence"] = hang
+    slow = [asyncio.create_task(refusal(taker.see_message("bob", said.id, 5))) for _ in range(2)]
+    await until(lambda: between["messaging"].asked.count("ListEvidence") == 22)
+    found = await refusal(taker.see_message("bob", said.id, 0.1))
+    assert found == Reason.MESSAGING_UNAVAILABLE
+    assert between["messaging"].asked.count("ListEvidence") == 22
+    for task in slow:
+        task.cancel()
+    await asyncio.wait(slow)
+    # And gives its turn back.
+    between["messaging"].interfering.clear()
+    await taker.see_message("bob", said.id, 30)
 
 
 async def test_many_reports_at_once_are_all_seen(around: Neighbours, taker: EvidenceTaker) -> None:

@@ -250,26 +250,19 @@ class Negotiation(RuleBasedStateMachine):
         intent=st.sampled_from(INTENTS),
         price=st.sampled_from(PRICES),
         moment=st.sampled_from(["now", "now", "now", "twice", "later"]),
-        forbidden=st.sampled_from(["", "", "", "", "a sanction"]),
         old=st.booleans(),
     )
-    def act(
-        self, actor: str, intent: str, price: int, moment: str, forbidden: str, *, old: bool
-    ) -> None:
-        """Someone does something about what they see, or about what they saw last; a sanction may
-        forbid it.
-        """
+    def act(self, actor: str, intent: str, price: int, moment: str, *, old: bool) -> None:
+        """Someone does something about what they see, or about what they saw last."""
         shown = self.show(actor if actor in PARTIES else "ann")
         if old and actor in PARTIES:
             shown = self.told[actor]
         elif actor in PARTIES:
             self.told[actor] = shown
-        command = CLIENT[intent](shown, actor, price)
-        if isinstance(command, PartyCommand):
-            command = replace(command, forbidden=forbidden)
         if moment == "later":
-            self.waiting = [*self.waiting[-5:], command]
+            self.waiting = [*self.waiting[-5:], CLIENT[intent](shown, actor, price)]
             return
+        command = CLIENT[intent](shown, actor, price)
         self.send(command)
         if moment == "twice":
             self.send(command)
@@ -283,6 +276,18 @@ class Negotiation(RuleBasedStateMachine):
             action = data.draw(st.sampled_from(shown.allowed_actions))
             result = self.send(CLIENT[action](shown, actor, price))
             assert old or isinstance(result, Decision)
+
+    @rule(data=st.data(), price=st.sampled_from(PRICES))
+    def be_sanctioned(self, data: st.DataObject, price: int) -> None:
+        """A sanction forbids everything that the deal allows a party; nothing comes of it."""
+        actor = data.draw(st.sampled_from(PARTIES))
+        shown = self.show(actor)
+        for action in shown.allowed_actions:
+            command = CLIENT[action](shown, actor, price)
+            if isinstance(command, PartyCommand):
+                refused = self.send(replace(command, forbidden="a sanction"))
+                assert isinstance(refused, Refusal)
+                assert refused.reason is Reason.SANCTIONED
 
     @rule(path=st.sampled_from(PATHS), price=st.sampled_from(PRICES))
     def go(self, path: tuple[str, ...], price: int) -> None:

@@ -1,5 +1,6 @@
 """Pages and their tokens, and the pages of what was missed."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 
 import pytest
@@ -45,13 +46,27 @@ def test_a_token_comes_back_as_it_was(number: int, rest: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "token",
-    ["x", "\N{CAT FACE}", "====", encode_token(1, "x"), encode_token(NEWEST + 1), encode_token(-1)],
+    [
+        "x",
+        "\N{CAT FACE}",
+        "====",
+        encode_token(1, "x"),
+        encode_token(NEWEST + 1),
+        encode_token(-1),
+        # More digits than Python reads at all.
+        urlsafe_b64encode(b"9" * 5_000).decode(),
+    ],
 )
 def test_a_token_that_nobody_gave_out_is_refused(token: str) -> None:
     """Other bytes, other parts, and numbers that no database holds."""
     refusal = decode_token(token, 1)
     assert isinstance(refusal, Refusal)
     assert refusal.field == "page_token"
+
+
+def test_a_token_with_what_no_database_holds_is_refused() -> None:
+    """PostgreSQL knows no NUL in a text."""
+    assert isinstance(decode_token(encode_token(1, "a\0b"), 2), Refusal)
 
 
 @given(st.lists(st.integers(1, NOW), max_size=30).map(sorted), st.integers(1, 12))

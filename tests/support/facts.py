@@ -40,17 +40,22 @@ def services_of(packet: Packet) -> list[Packet]:
             return [d["service"]]
         case op if op == RETURN_CONVERSATIONS:
             return [one["service"] for one in d["conversations"] if "service" in one]
-        case op if op == ERROR and "current" in d:
+        # That of a dispute or of a standing has no exponent.
+        case op if op == ERROR and "exponent" in d.get("current", {}):
             return [d["current"]]
     return []
 
 
 def dispute_of(packet: Packet) -> Packet | None:
     """The dispute that a packet shows."""
-    if packet["op"] != UPDATE_CONVERSATION_DATAS:
-        return None
-    found: Packet | None = packet["d"].get("dispute")
-    return found
+    d = packet["d"]
+    shown: Packet | None = None
+    match packet["op"]:
+        case op if op == UPDATE_CONVERSATION_DATAS:
+            shown = d.get("dispute")
+        case op if op == ERROR and "dispute" in d.get("current", {}):
+            shown = d["current"]
+    return shown
 
 
 def place_of(packet: Packet) -> tuple[str, int]:

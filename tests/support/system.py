@@ -12,7 +12,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jwt
@@ -229,9 +231,23 @@ class System:
 
     def get(self, path: str, port: int = 0) -> tuple[int, dict[str, str], bytes]:
         """GET from an edge, by default the last one; status 0 when nothing listens."""
+        return self.request("GET", path, port)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        port: int = 0,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Ask an edge over HTTP, by default the last one; status 0 when nothing listens."""
         url = f"http://127.0.0.1:{port or self.edge_port}{path}"
+        # The scheme is the line above's.
+        request = urllib.request.Request(url, body, dict(headers), method=method)
         try:
-            with urllib.request.urlopen(url, timeout=5) as response:
+            with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310
                 return response.status, dict(response.headers), response.read()
         except urllib.error.HTTPError as error:
             return error.code, dict(error.headers), error.read()

@@ -15,8 +15,11 @@ import pytest
 from tests.support.client import Client
 from tests.support.device import Device
 from tests.support.killer import Killer
+from tests.support.moderator import Moderator, moderating
 from tests.support.system import System
 
+# The web page that the moderated system lets in.
+ORIGIN = "https://app.example"
 # During each of the tests in which parts are killed.
 _KILLS = 3
 
@@ -41,6 +44,18 @@ def shared_deals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         system.start_negotiation()
         system.start_messaging()
         system.start_edge()
+        yield system
+    finally:
+        system.close()
+
+
+@pytest.fixture(scope="session")
+def moderated_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One system with all services for all tests that need no settings of their own."""
+    system = System(tmp_path_factory.mktemp("moderated"), openings_per_hour=10_000)
+    try:
+        system.start_services()
+        system.start_edge(moderation_timeout_seconds=5, allowed_origins=ORIGIN)
         yield system
     finally:
         system.close()
@@ -88,6 +103,15 @@ async def connect() -> AsyncIterator[Connect]:
             return client
 
         yield open_client
+
+
+@pytest.fixture
+async def moderator(
+    moderated_system: System, person: Callable[[str], str]
+) -> AsyncIterator[Moderator]:
+    """Somebody who decides at the moderated system."""
+    async with moderating(moderated_system, person("mod")) as found:
+        yield found
 
 
 class Round(NamedTuple):

@@ -45,10 +45,13 @@ def _index(table: str, name: str, *columns: str) -> None:
 
 def _index_where(table: str, name: str, flag: str, *columns: str, holds: bool) -> None:
     """Make an index of the rows of which a flag holds, or does not."""
-    where = sa.column(flag, sa.Boolean)
-    where = where if holds else ~where  # type: ignore[assignment]  # a condition as well
     op.create_index(
-        f"{table}_{name}", table, list(columns), sqlite_where=where, postgresql_where=where
+        f"{table}_{name}",
+        table,
+        list(columns),
+        # Written as queries write it: SQLite knows no other words for it.
+        sqlite_where=sa.text(f"{flag} = {int(holds)}"),
+        postgresql_where=sa.text(flag if holds else f"NOT {flag}"),
     )
 
 
@@ -117,6 +120,7 @@ def _make_disputes() -> None:
         _text("service_id"),
         _text("state"),
         _flag("is_open"),
+        _flag("is_pending"),
         _time("due_at"),
         _number("sort_at"),
         _time("expires_at"),
@@ -125,7 +129,7 @@ def _make_disputes() -> None:
     )
     _index_where("disputes", "open", "is_open", "service_id", holds=True)
     _index("disputes", "state", "state", "sort_at", "id")
-    _index("disputes", "pending", "state", "id")
+    _index_where("disputes", "pending", "is_pending", "id", holds=True)
     _index("disputes", "due", "due_at", "id")
     _index("disputes", "expires", "expires_at", "id")
 
@@ -172,15 +176,20 @@ def _make_sanctions() -> None:
     )
     _index("sanctions", "created", "created_revision", "id")
     for thing in ("conversation", "message"):
-        _index_where("sanctions", thing, "is_lifted", f"{thing}_id", holds=False)
+        _index_where("sanctions", thing, "is_lifted", f"{thing}_id", "until", holds=False)
     op.create_table(
         "sanctioned",
         _key("user_id"),
         _number_of_key("created_revision"),
         _key("sanction_id"),
+        _text("case_id"),
+        _number("until"),
+        _flag("is_lifted"),
         **STORED_BY_KEY,
     )
     _index("sanctioned", "sanction", "sanction_id")
+    _index("sanctioned", "case", "case_id")
+    _index_where("sanctioned", "standing", "is_lifted", "user_id", "until", holds=False)
 
 
 def _make_histories() -> None:

@@ -9,7 +9,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from command_line.console import CommandError
 from command_line.moderation import audit
 from command_line.moderation.documents import document
-from moderation_service.audit import AuditEntry, Break, Head, append, digest, head_of
+from moderation_service.audit import AuditEntry, Head, append, digest, head_of
 from service_kit.servicer import timestamp
 from tests.moderation_service.story import banned, decided_case
 
@@ -24,6 +24,13 @@ def log() -> list[AuditEntry]:
         entries.append(append(head, event, digest(repr(event).encode(), b"salt")))
         head = head_of(entries[-1])
     return entries
+
+
+def broken(*arguments: Any) -> int:
+    """The number of the entry at which the walk finds the log broken."""
+    with pytest.raises(audit.BrokenLogError) as caught:
+        audit.walk(*arguments)
+    return caught.value.number
 
 
 ENTRIES = log()
@@ -78,35 +85,24 @@ def test_a_changed_entry_is_found(field: str) -> None:
     changed = list(ENTRIES)
     fields = {name: getattr(changed[2], name) for name in AuditEntry.__slots__}
     changed[2] = AuditEntry(**{**fields, field: "another"})
-    found = audit.walk(served(changed))
-    assert isinstance(found, Break)
-    assert found.number == 3
+    assert broken(served(changed)) == 3
 
 
 def test_a_removed_entry_is_found() -> None:
     """In the middle by the chain, at the end by the head that the service names."""
-    middle = audit.walk(served([*ENTRIES[:2], *ENTRIES[3:]]))
-    assert isinstance(middle, Break)
-    assert middle.number == 3
-    end = audit.walk(served(ENTRIES[:-1], END))
-    assert isinstance(end, Break)
-    assert end.number == len(ENTRIES)
+    assert broken(served([*ENTRIES[:2], *ENTRIES[3:]])) == 3
+    assert broken(served(ENTRIES[:-1], END)) == len(ENTRIES)
 
 
 def test_a_log_cut_short_is_found_by_a_noted_head() -> None:
     """It is whole in itself, and only who noted a head sees what is missing."""
     assert audit.walk(served(ENTRIES[:-1])) == head_of(ENTRIES[-2])
-    found = audit.walk(served(ENTRIES[:-1]), END)
-    assert isinstance(found, Break)
-    assert found.number == len(ENTRIES)
-    assert "cut short" in found.problem
+    assert broken(served(ENTRIES[:-1]), END) == len(ENTRIES)
 
 
 def test_a_log_made_anew_is_found_by_a_noted_head() -> None:
     """Its own hashes fit, but they are not those of the noted one."""
-    found = audit.walk(served(ENTRIES), Head(2, "f" * 64))
-    assert isinstance(found, Break)
-    assert found.number == 2
+    assert broken(served(ENTRIES), Head(2, "f" * 64)) == 2
 
 
 def test_a_long_walk_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

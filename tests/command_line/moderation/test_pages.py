@@ -15,6 +15,29 @@ from service_kit.servicer import timestamp
 
 NOW = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 AT = timestamp(1_700_000_000_000)
+DEAL = {
+    "events": [
+        {
+            "cause": "countered",
+            "by": "bob",
+            "title": "Tap",
+            "offer": {
+                "number": "2",
+                "price": {"amount_minor": "12050", "currency": "EUR"},
+                "note": "New valve",
+            },
+        }
+    ],
+    "service": {"state": "agreed"},
+}
+EVENT = {
+    "cause": "agreed",
+    "by": "bob",
+    "title": "Tap",
+    "amount_minor": "12050",
+    "currency": "EUR",
+    "offer": "2",
+}
 EVIL = "</script>\x1b[2J\u202eevil\nclaimed by mia"
 
 
@@ -41,7 +64,16 @@ def test_nothing_that_others_wrote_reaches_the_terminal_as_it_is(
     """In every field of a case and of a dispute: no control character and no line of its own."""
     case = hostile(pb.Case(create_time=AT, due_time=AT))
     case.evidence[0].content = json.dumps(
-        {"messages": [{"seq": 1, "sender": EVIL, "text": EVIL, "versions": [{"text": EVIL}]}]}
+        {
+            "reported": EVIL,
+            "messages": [
+                {
+                    "message": {"seq": EVIL, "sender": EVIL, "text": EVIL},
+                    "versions": [{"text": EVIL}],
+                },
+                EVIL,
+            ],
+        }
     )
     dispute = hostile(pb.Dispute(price=pb.Money(amount_minor=1, currency="EUR")))
     dispute.price.currency = EVIL
@@ -59,16 +91,23 @@ def test_nothing_that_others_wrote_reaches_the_terminal_as_it_is(
 def test_a_case_shows_what_a_decision_needs() -> None:
     """Version, state, due time, reports with comments, the reported message among the others."""
     content = {
+        "reported": "m2",
         "messages": [
-            {"message": "m1", "seq": 1, "sender": "alice", "text": "Hello"},
+            {"message": {"id": "m1", "seq": "1", "sender": "alice", "text": "Hello"}},
             {
-                "message": "m2",
-                "seq": 2,
-                "sender": "bob",
-                "text": "You fool",
-                "versions": [{"text": "You worse fool"}],
+                "message": {
+                    "id": "m2",
+                    "seq": "2",
+                    "sender": "bob",
+                    "create_time": "2023-11-14T22:13:20.057Z",
+                    "tombstone": "TOMBSTONE_DELETED",
+                },
+                "versions": [{"text": "You fool\nYou"}],
             },
-        ]
+            {"message": {"id": "m3", "seq": "3", "sender": "", "event": EVENT}},
+        ],
+        "left_out": 3,
+        "deal": "unavailable",
     }
     case = pb.Case(
         id="c1",
@@ -95,7 +134,7 @@ def test_a_case_shows_what_a_decision_needs() -> None:
         ],
         evidence=[
             pb.Evidence(kind="messages", sha256="a" * 64, content=json.dumps(content), intact=True),
-            pb.Evidence(kind="deal", sha256="b" * 64, content="{}", intact=False),
+            pb.Evidence(kind="deal", sha256="b" * 64, content=json.dumps(DEAL), intact=False),
         ],
         allowed_actions=["renew", "release", "decide"],
     )
@@ -107,7 +146,11 @@ def test_a_case_shows_what_a_decision_needs() -> None:
         "(in 3 h)",
         "alice     harassment  in_review  new",
         "    | He does this\n    | all the time.",
-        "  => #2 bob m2\n       | (before) You worse fool\n       | You fool",
+        "     #1  alice m1\n       | Hello\n",
+        " bob m2 (deleted)\n       | (before) You fool\n       | You\n",
+        '     #3  * m3\n       "Tap" agreed by bob: 120.50 EUR (offer 2)\n',
+        "    3 further messages were left out\n    the deal could not be seen then",
         "NOT INTACT",
+        '\n     "Tap" countered by bob: 120.50 EUR (offer 2); "New valve"\n    state: agreed',
     ):
         assert words in page, page

@@ -18,8 +18,10 @@ def test_columns_are_aligned_also_for_wide_letters() -> None:
 )
 def test_a_table_fits_whatever_others_wrote(rows: list[tuple[str, ...]], width: int) -> None:
     """No line is wider than the terminal, and none has a character that could control it."""
-    lines = table(("A", "B", "C"), rows, width)
+    lines = table(("ID", "A", "B", "C"), [("01a20d3b", *row) for row in rows], width)
     assert len(lines) == len(rows) + 1
+    for line in lines[1:]:
+        assert line.startswith("01a20d3b")
     for line in lines:
         assert width_of(line) <= width
         assert line.isprintable()

@@ -26,6 +26,7 @@ from service_kit.follower import Follower, FollowerMetrics, Source
 from service_kit.interceptors import read_credentials
 from service_kit.positions import add_positions, advance
 from service_kit.rules import Refusal, check_user, invalid
+from service_kit.sanctions import add_restrictions
 from service_kit.service import Resources, Service, main
 from service_kit.servicer import accepted, watch, write_one
 from service_kit.settings import ServiceSettings
@@ -83,6 +84,7 @@ def decide(command: Add, tally: Tally) -> Tally | Refusal:
 metadata = MetaData()
 add_clock(metadata)
 add_positions(metadata)
+add_restrictions(metadata)
 additions = Table(
     "additions",
     metadata,

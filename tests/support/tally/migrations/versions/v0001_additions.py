@@ -1,10 +1,10 @@
-"""The clock, the positions, and what was added."""
+"""The clock, the positions, what is restricted, and what was added."""
 
 import sqlalchemy as sa
 from alembic import op
 
 from service_kit.database import TEXT
-from service_kit.migrations import make_clock, make_positions
+from service_kit.migrations import make_clock, make_positions, make_restrictions
 
 revision = "0001"
 down_revision: str | None = None
@@ -16,6 +16,7 @@ def upgrade() -> None:
     """Make the tables."""
     make_clock()
     make_positions()
+    make_restrictions()
     op.create_table(
         "additions",
         sa.Column("revision", sa.BigInteger, primary_key=True),
@@ -27,5 +28,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
-    for table in ("additions", "positions", "clock"):
+    for table in ("additions", "restrictions", "positions", "clock"):
         op.drop_table(table)

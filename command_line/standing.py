@@ -1,0 +1,72 @@
+"""What is left to who is banned or suspended, over HTTP: the reasons, and the appeal."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit, urlunsplit
+from urllib.request import Request, urlopen
+from uuid import uuid4
+
+from command_line import ruling_wording as wording
+from command_line.console import CommandError
+from command_line.ruling_wording import Ruling
+
+SECONDS_PER_REQUEST = 10.0
+SCHEMES = {"ws": "http", "wss": "https"}
+
+
+def look(socket_url: str, token: str) -> list[Ruling]:
+    """What restricts the user of this token now; CommandError when nobody says."""
+    standing = _ask(socket_url, token, "/standing")
+    sanctions: list[Ruling] = standing["sanctions"]
+    return sanctions
+
+
+def appeal(socket_url: str, token: str, decision: str, text: str) -> list[str]:
+    """Appeals against a decision; the answer in words."""
+    payload = {"decision": decision, "text": text, "idempotency_key": uuid4().hex}
+    return wording.appeal(_ask(socket_url, token, "/appeals", payload)["appeal"])
+
+
+def appealable(sanctions: list[Ruling]) -> str:
+    """The one decision against which an appeal can be made; CommandError for none or several."""
+    found = dict.fromkeys(
+        str(one["decision"]) for one in sanctions if one["appealable"] and "appeal" not in one
+    )
+    if not found:
+        raise CommandError("there is nothing against which you could appeal")
+    if len(found) > 1:
+        raise CommandError(f"name one with --decision: {', '.join(found)}", 2)
+    return next(iter(found))
+
+
+def _ask(
+    socket_url: str, token: str, path: str, payload: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """GET, or POST of a payload, beside the socket."""
+    parts = urlsplit(socket_url)
+    if parts.scheme not in SCHEMES:
+        raise CommandError(f"not a socket's address: {socket_url}", 2)
+    url = urlunsplit((SCHEMES[parts.scheme], parts.netloc, path, "", ""))
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    body = None if payload is None else json.dumps(payload).encode()
+    request = Request(url, body, headers)  # noqa: S310  # The scheme is one of ours.
+    try:
+        with urlopen(request, timeout=SECONDS_PER_REQUEST) as answer:  # noqa: S310  # As above.
+            found: dict[str, Any] = json.load(answer)
+    except HTTPError as error:
+        raise CommandError(f"refused with {error.code}: {_detail(error)}") from error
+    except (URLError, OSError, ValueError) as error:
+        raise CommandError(f"cannot reach {url}: {error}") from error
+    else:
+        return found
+
+
+def _detail(error: HTTPError) -> str:
+    """What a problem+json body says (RFC 9457)."""
+    try:
+        problem = json.load(error)
+    except ValueError:
+        return error.reason
+    return str(problem.get("detail")) if isinstance(problem, dict) else error.reason

@@ -1,0 +1,277 @@
+"""Commands that race one another over real gRPC: one wins, the others are told what is true.
+
+Clients of their own reach two replicas on one database, and afterwards the books agree.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import AsyncExitStack
+from random import Random
+from typing import Any
+
+import grpc
+import pytest
+from parley.moderation.v1 import moderation_pb2 as pb
+from sqlalchemy import Engine
+
+from moderation_service.entities import CaseState
+from tests.moderation_service.books import Books, check_books
+from tests.moderation_service.conftest import (
+    OPTIONS,
+    Client,
+    Serve,
+    later,
+    measure,
+    muted,
+)
+from tests.support.serving import status_of, unpack
+
+CLIENTS = 6
+
+
+@pytest.fixture
+async def clients(serve: Serve) -> AsyncIterator[list[Client]]:
+    """Several clients of each of two replicas."""
+    async with AsyncExitStack() as stack:
+        replicas = [await stack.enter_async_context(serve()) for _ in range(2)]
+        made: list[Client] = []
+        for number in range(CLIENTS):
+            port, around = replicas[number % 2].port, replicas[0].around
+            options = (*OPTIONS, ("grpc.use_local_subchannel_pool", 1))
+            channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options)
+            made.append(Client(await stack.enter_async_context(channel), port, around))
+        yield made
+
+
+async def race(calls: Sequence[Awaitable[Any]]) -> tuple[list[Any], list[dict[str, Any]]]:
+    """Let them run at once; gives the answers, and the details of the refusals."""
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    won: list[Any] = []
+    lost: list[dict[str, Any]] = []
+    for one in outcomes:
+        if isinstance(one, grpc.aio.AioRpcError):
+            lost.append(unpack(status_of(one), pb.Case, pb.Dispute, pb.Standing))
+        elif isinstance(one, BaseException):
+            raise one
+        else:
+            won.append(one)
+    return won, lost
+
+
+def reasons(lost: list[dict[str, Any]]) -> set[str]:
+    """Why those who lost were refused."""
+    return {one["ErrorInfo"].reason for one in lost}
+
+
+async def test_one_of_many_claims_a_case(clients: list[Client], engine: Engine) -> None:
+    """Each of the others is told who has it."""
+    await clients[0].report()
+    (case,) = await clients[0].cases()
+    won, lost = await race(
+        [one.moderate("ClaimCase", f"m{n}", case_id=case.id) for n, one in enumerate(clients)]
+    )
+    assert (len(won), reasons(lost)) == (1, {"CLAIMED_BY_OTHER"})
+    assert {one["Case"].claimed_by for one in lost} == {won[0].case.claimed_by}
+    check_books(engine)
+
+
+async def test_a_case_is_decided_once(clients: list[Client], engine: Engine) -> None:
+    """Whoever comes second has another version before them, or none that could be decided (M5)."""
+    await clients[0].report()
+    (case,) = await clients[0].cases()
+    claimed = (await clients[0].moderate("ClaimCase", case_id=case.id)).case
+    verdicts = [[muted()], [measure("BANNED")], []] * 2
+    won, lost = await race(
+        [
+            one.moderate(
+                "DecideCase",
+                case_id=case.id,
+                version=claimed.version,
+                verdict=pb.VERDICT_VIOLATION if measures else pb.VERDICT_NO_VIOLATION,
+                measures=measures,
+            )
+            for one, measures in zip(clients, verdicts, strict=True)
+        ]
+    )
+    assert (len(won), reasons(lost)) == (1, {"INVALID_STATE"})
+    found = check_books(engine).cases[case.id]
+    assert len(found.decisions) == 1
+    shown = {one["Case"].decisions[0].id for one in lost}
+    assert shown == {found.decisions[0].id}
+
+
+async def test_a_report_is_filed_once(clients: list[Client], engine: Engine) -> None:
+    """With one key all are answered alike; without, one is filed and the others are refused."""
+    said = await clients[0].around.say("bob", "ann", "pay outside")
+    given = {"actor": "ann", "message_id": said.id, "reason": pb.REPORT_REASON_SCAM}
+    won, lost = await race(
+        [one.call("ReportMessage", idempotency_key="k", **given) for one in clients]
+    )
+    assert not lost
+    assert len({one.report.id for one in won}) == 1
+    assert sorted(one.duplicate for one in won) == [False] + [True] * (CLIENTS - 1)
+    other = {**given, "reason": pb.REPORT_REASON_SPAM}
+    won, lost = await race([one.call("ReportMessage", **other) for one in clients])
+    assert (len(won), reasons(lost)) == (1, {"ALREADY_REPORTED"})
+    (case,) = check_books(engine).cases.values()
+    assert len(case.reports) == 2
+
+
+async def test_an_appeal_is_decided_once(clients: list[Client], engine: Engine) -> None:
+    """Upheld or overturned, and what is undone is undone once."""
+    await clients[0].report()
+    (case,) = await clients[0].cases()
+    decided = await clients[0].decide(case.id, measure("BANNED"))
+    decision = decided.decisions[0].id
+    won, lost = await race(
+        [
+            one.call("CreateAppeal", actor="bob", decision_id=decision, text="Not me.")
+            for one in clients
+        ]
+    )
+    assert (len(won), reasons(lost)) == (1, {"ALREADY_APPEALED"})
+    (appeal,) = (await clients[0].moderate("ListAppeals", "max")).appeals
+    outcomes = [pb.APPEAL_STATUS_UPHELD, pb.APPEAL_STATUS_OVERTURNED] * 3
+    won, lost = await race(
+        [
+            one.moderate(
+                "DecideAppeal",
+                f"m{number}",
+                appeal_id=appeal.id,
+                version=appeal.version,
+                outcome=outcome,
+                answer="We looked again.",
+            )
+            for number, (one, outcome) in enumerate(zip(clients, outcomes, strict=True))
+        ]
+    )
+    assert (len(won), reasons(lost)) == (1, {"INVALID_STATE"})
+    overturned = won[0].appeal.status == pb.APPEAL_STATUS_OVERTURNED
+    assert (await clients[1].standing("bob")).banned is not overturned
+    check_books(engine)
+
+
+async def test_a_service_is_disputed_once(clients: list[Client], engine: Engine) -> None:
+    """One dispute goes on, and the service is held for it."""
+    service = await clients[0].around.agree()
+    won, lost = await race(
+        [
+            one.call(
+                "CreateDispute",
+                actor=("ann", "bob")[number % 2],
+                service_id=service.id,
+                reason=pb.DISPUTE_REASON_QUALITY,
+                statement="It fell apart.",
+            )
+            for number, one in enumerate(clients)
+        ]
+    )
+    assert (len(won), reasons(lost)) == (1, {"OPEN_DISPUTE_EXISTS"})
+    held = await clients[0].around.look(service.id)
+    assert held.hold.dispute == won[0].dispute.id
+    check_books(engine)
+
+
+# --- A storm ------------------------------------------------------------------------------------
+
+
+class Storm:
+    """People and moderators who do at once whatever comes to mind."""
+
+    def __init__(self, clients: list[Client], random: Random) -> None:
+        self.clients = clients
+        self.random = random
+        self.keys = 0
+        self.refused: set[str] = set()
+
+    async def rage(self, rounds: int, at_once: int) -> None:
+        """Round after round; each call is about what was seen before the round."""
+        for _ in range(rounds):
+            cases = await self.clients[0].cases() + await self.clients[0].cases(
+                state=pb.CASE_STATE_DECIDED
+            )
+            appeals = (await self.clients[0].moderate("ListAppeals")).appeals
+            calls = [self.act(cases, list(appeals)) for _ in range(at_once)]
+            _, lost = await race(calls)
+            self.refused |= reasons(lost)
+
+    async def act(self, cases: list[pb.Case], appeals: list[pb.Appeal]) -> Any:
+        """Do something about one of them."""
+        client, random = self.random.choice(self.clients), self.random
+        who = random.choice(("mia", "max"))
+        self.keys += 1
+        key = {"idempotency_key": f"k{self.keys // 2}"}
+        kind = random.choice(("report", "claim", "decide", "decide", "appeal", "review", "lift"))
+        if kind == "report" or not cases:
+            actor, author = random.choice((("ann", "bob"), ("bob", "ann"), ("cid", "ann")))
+            return await client.report(actor, author)
+        case = random.choice(cases)
+        decisions, sanctions = case.decisions, [s for d in case.decisions for s in d.sanctions]
+        if kind == "appeal" and decisions:
+            decision = random.choice(decisions).id
+            actor = random.choice(("ann", "bob", "cid"))
+            fields = {"actor": actor, "decision_id": decision, "text": "Not me."}
+            return await client.call("CreateAppeal", **fields, **key)
+        if kind == "review" and appeals:
+            appeal = random.choice(appeals)
+            outcome = random.choice((pb.APPEAL_STATUS_UPHELD, pb.APPEAL_STATUS_OVERTURNED))
+            return await client.moderate(
+                "DecideAppeal",
+                who,
+                appeal_id=appeal.id,
+                version=appeal.version,
+                outcome=outcome,
+                answer="Looked at.",
+            )
+        if kind == "lift" and sanctions:
+            sanction = random.choice(sanctions).id
+            fields = {"sanction_id": sanction, "reason": "Enough."}
+            return await client.moderate("LiftSanction", who, **fields, **key)
+        if kind == "decide":
+            measures = random.choice(([], [muted(case.accused[0])], [measure("WARNING", "ann")]))
+            return await client.moderate(
+                "DecideCase",
+                who,
+                case_id=case.id,
+                version=case.version,
+                verdict=pb.VERDICT_VIOLATION if measures else pb.VERDICT_NO_VIOLATION,
+                measures=measures,
+            )
+        return await client.moderate("ClaimCase", who, case_id=case.id, **key)
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_a_storm_leaves_books_that_agree(
+    clients: list[Client], engine: Engine, seed: int
+) -> None:
+    """Whatever comes at once: each document is what its events make, one after the other, every
+    event is in the audit log, and what restricts is what all sanctions say.
+    """
+    storm = Storm(clients, Random(seed))
+    await storm.rage(rounds=8, at_once=8)
+    books = check_books(engine)
+    assert books.head.number > 20, "hardly anything was accepted"
+    await check_standings(clients[0], books)
+    await check_versions(books)
+
+
+async def check_standings(client: Client, books: Books) -> None:
+    """Each is restricted by what stands against them, whichever case it comes from."""
+    now = later().ToMilliseconds()
+    for user in ("ann", "bob", "cid"):
+        expected = {
+            one.id
+            for case in books.cases.values()
+            for one in case.sanctions
+            if user in one.users and one.is_in_force(now)
+        }
+        assert {one.id for one in (await client.standing(user)).sanctions} == expected
+
+
+async def check_versions(books: Books) -> None:
+    """No case has two decisions of one version, and a decided one has one at least (M5)."""
+    for case in books.cases.values():
+        assert [one.number for one in case.decisions] == list(range(1, len(case.decisions) + 1))
+        assert len(case.decisions) <= case.reopenings + 1
+        if case.state is CaseState.DECIDED:
+            assert len(case.decisions) == case.reopenings + 1

@@ -1,0 +1,187 @@
+"""What comes in one transaction is done as if each command had come alone, on either database."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from moderation_service.__main__ import SERVICE
+from moderation_service.commands import (
+    ClaimCase,
+    CreateAppeal,
+    DecideAppeal,
+    DecideDispute,
+    EraseUser,
+    ExpireEvidence,
+    FireTimers,
+    HoldPlaced,
+    HoldRefused,
+    HoldResolved,
+    LiftSanction,
+    ReleaseCase,
+    SubmitDisputeStatement,
+)
+from moderation_service.dispute_entities import Outcome, Settlement
+from moderation_service.entities import AppealStatus, SanctionKind
+from moderation_service.limits import DAY, HOUR
+from moderation_service.operations import Answer, Task, operation
+from moderation_service.reasons import ReportReason
+from service_kit.database import open_engine
+from service_kit.rules import Refusal
+from service_kit.service import migrate
+from tests.moderation_service.books import Books, check_books
+from tests.moderation_service.conftest import settings_of
+from tests.moderation_service.story import (
+    LIMITS,
+    MESSAGE,
+    MODERATOR,
+    banned,
+    disputed,
+    measure,
+    muted,
+    new,
+    reported,
+)
+from tests.moderation_service.test_operations import decision, with_evidence
+from tests.support.serving import Database
+
+# Short enough that leases lapse, deadlines pass and evidence expires while it goes on.
+SHORT = replace(LIMITS, lease=HOUR, appeal_window=20 * HOUR, dispute_evidence=10 * HOUR,
+                statements=5 * HOUR, review=5 * HOUR, reports=6, open_reports=4)  # fmt: skip
+CARRY_OUT = operation(SHORT)
+PEOPLE = ("ann", "bob", "cid")
+BATCHES = 14
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Database]:
+    """Another database, of SQLite."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    settings = settings_of(folder, f"sqlite:///{folder / 'moderation.sqlite3'}")
+    migrate(SERVICE, settings)
+    engine = open_engine(settings.database_url, "writer")
+    yield Database(engine)
+    engine.dispose()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_batch_is_as_good_as_each_alone(database: Database, other: Database, seed: int) -> None:
+    """The same answers, the same refusals, and in the end the same documents."""
+    random = Random(seed)
+    done = 0
+    for _ in range(BATCHES):
+        now = database.now + random.choice((1, HOUR, 3 * HOUR, DAY))
+        tasks: list[Task] = []
+        alone: list[Any] = []
+        for _ in range(random.randint(1, 8)):
+            # Each is chosen by what those before it have left.
+            task = invent(random, check_books(database.engine), now, tasks)
+            database.now = now - 1
+            tasks.append(task)
+            alone += database.run(CARRY_OUT, task)
+        other.now = now - 1
+        together = other.run(CARRY_OUT, *tasks)
+        assert [said(one) for one in together] == [said(one) for one in alone]
+        done += sum(isinstance(one, Answer) for one in alone)
+    books = check_books(database.engine), check_books(other.engine)
+    assert books[0][:2] == books[1][:2]
+    assert books[0].head.number == books[1].head.number
+    assert done > BATCHES, "hardly anything was accepted"
+
+
+def said(outcome: Any) -> Any:
+    """What an answer or a refusal says, but for the revision, of which a batch has but one."""
+    if isinstance(outcome, Refusal):
+        current = outcome.current
+        return replace(outcome, current=getattr(current, "view", current))
+    return outcome
+
+
+def invent(random: Random, books: Books, now: int, before: list[Task]) -> Task:
+    """Something that somebody may ask for, or ask for again."""
+    if before and random.random() < 0.15:
+        return random.choice(before)
+    if books.disputes and random.random() < 0.3:
+        return about_dispute(random, books)
+    if books.cases and random.random() < 0.75:
+        return about_case(random, books, now)
+    key = random.choice(("", new("key")))
+    if random.random() < 0.25:
+        dispute = disputed(random.choice(("ann", "bob")), service=f"s-{random.randint(1, 3)}")
+        return with_evidence(replace(dispute, idempotency_key=key), now)
+    subject = replace(MESSAGE, id=f"message-{random.randint(1, 3)}")
+    reason = random.choice((ReportReason.SCAM, ReportReason.VIOLENCE, ReportReason.SPAM))
+    report = reported(random.choice(PEOPLE), subject, reason=reason, comment="words")
+    return with_evidence(replace(report, idempotency_key=key), now)
+
+
+def about_case(random: Random, books: Books, now: int) -> Task:
+    """Something about a case that there is."""
+    case = random.choice(list(books.cases.values()))
+    who, key = random.choice(("mia", "max")), random.choice(("", new("key")))
+    version = random.choice((case.seq, case.seq, case.seq, max(1, case.seq - 1)))
+    kind = random.choice(
+        ("claim", "decide", "decide", "release", "appeal", "review", "lift", "expire", "erase")
+    )
+    if kind == "decide":
+        measures = random.choice(
+            ([], [muted(now + DAY)], [banned("cid"), measure(SanctionKind.CONVERSATION_LOCKED)])
+        )
+        holder = case.lease.by if case.lease else who
+        return Task(decision(case.id, *measures, version=version, actor=holder,
+                             idempotency_key=key))  # fmt: skip
+    if kind == "appeal" and case.decisions:
+        made = random.choice(case.decisions).id
+        person = random.choice(PEOPLE)
+        return Task(CreateAppeal(person, new("appeal"), made, "Not me.", idempotency_key=key))
+    if kind == "review" and case.appeals:
+        appeal = random.choice(case.appeals).id
+        outcome = random.choice((AppealStatus.UPHELD, AppealStatus.OVERTURNED))
+        return Task(DecideAppeal(who, MODERATOR, appeal, version, outcome, "Looked at.", key))
+    if kind == "lift" and case.sanctions:
+        sanction = random.choice(case.sanctions).id
+        return Task(LiftSanction(who, MODERATOR, sanction, "Enough.", key))
+    if kind == "release":
+        return Task(ReleaseCase(who, MODERATOR, case.id, key))
+    if kind == "expire":
+        return Task(ExpireEvidence(), case.id)
+    if kind == "erase":
+        return Task(erasure(random), case.id)
+    return Task(ClaimCase(who, MODERATOR, case.id, key))
+
+
+def about_dispute(random: Random, books: Books) -> Task:
+    """Something about a dispute that there is."""
+    dispute = random.choice(list(books.disputes.values()))
+    name, party = dispute.id, random.choice(("ann", "bob"))
+    key = random.choice(("", new("key")))
+    half = Settlement(dispute.price // 2, dispute.price - dispute.price // 2)
+    return random.choice(
+        [
+            Task(HoldPlaced(name, dispute.price)),
+            Task(HoldPlaced(name, dispute.price)),
+            Task(HoldRefused(name, "ON_HOLD")),
+            Task(HoldResolved(name)),
+            Task(FireTimers(name)),
+            Task(SubmitDisputeStatement(party, name, "It was so.", idempotency_key=key)),
+            Task(SubmitDisputeStatement(party, name, propose=half, idempotency_key=key)),
+            Task(SubmitDisputeStatement(party, name, withdraw=True, idempotency_key=key)),
+            Task(
+                DecideDispute(
+                    "mia", MODERATOR, name, dispute.seq, Outcome.RESUME, "Facts.", "Rule.",
+                    idempotency_key=key,
+                )
+            ),
+            Task(ExpireEvidence(), name),
+            Task(erasure(random), name),
+        ]
+    )  # fmt: skip
+
+
+def erasure(random: Random) -> EraseUser:
+    """Somebody asks to be erased."""
+    return EraseUser("dora", ("data_protection",), random.choice(PEOPLE), new("erased"))

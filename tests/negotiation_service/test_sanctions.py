@@ -1,0 +1,185 @@
+"""What moderation forbids is refused over real gRPC, and what is no party's step goes on."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from parley.negotiation.v1 import negotiation_pb2 as pb
+
+from negotiation_service.settings import NegotiationSettings
+from tests.support.moderation import FAR, SECRET, Following, ScriptedModeration, lock, standing
+
+DENIED = (grpc.StatusCode.PERMISSION_DENIED, "SANCTIONED")
+RESTRICTED = [
+    pytest.param(standing("ann", muted=FAR), id="muted"),
+    pytest.param(standing("ann", suspended=FAR), id="suspended"),
+    pytest.param(standing("ann", banned=True), id="banned"),
+]
+
+
+@pytest.fixture
+async def moderation() -> AsyncIterator[ScriptedModeration]:
+    made = ScriptedModeration()
+    async with made.serving():
+        yield made
+
+
+@pytest.fixture
+def following(settings: NegotiationSettings, moderation: ScriptedModeration) -> Following:
+    return Following(settings.database_url, moderation)
+
+
+@pytest.fixture
+def changes(tmp_path: Path, moderation: ScriptedModeration) -> dict[str, Any]:
+    """The settings with which moderation is followed."""
+    (tmp_path / "moderation.key").write_text(SECRET)
+    return {
+        "moderation_target": moderation.target,
+        "moderation_credential_file": tmp_path / "moderation.key",
+    }
+
+
+@pytest.fixture
+async def client(serve: Any, changes: dict[str, Any]) -> AsyncIterator[Any]:
+    """A service that follows moderation."""
+    async with serve(**changes) as started:
+        yield started
+
+
+def steps(client: Any, actor: str, deal: pb.Service) -> dict[str, Callable[[], Any]]:
+    """What a party of an agreed service, which has an amendment by the other, can ask."""
+    decline = pb.EndNegotiationRequest(
+        actor=actor, service_id=deal.id, outcome=pb.NEGOTIATION_OUTCOME_DECLINED, offer=2
+    )
+    return {
+        "edit": lambda: client.edit(actor, deal.id, 9_000, 2),
+        "accept": lambda: client.accept(actor, deal),
+        "decline": lambda: client.call("EndNegotiation", decline),
+        "deliver": lambda: client.terminate(actor, deal.id, "DELIVERED"),
+        "cancel": lambda: client.terminate(actor, deal.id, "CANCELLED"),
+    }
+
+
+async def agreed(client: Any) -> Any:
+    """A service of ann's that was agreed, to which bob proposes an amendment."""
+    deal = await client.accept("bob", await client.create("ann", "bob"))
+    return await client.edit("bob", deal.id, 8_000, 0)
+
+
+@pytest.mark.parametrize("restriction", RESTRICTED)
+async def test_the_restricted_take_no_step_and_then_again(
+    client: Any, following: Following, refused: Any, restriction: Any
+) -> None:
+    """Nor propose anything; the refusal shows the deal, which the other goes on with; reading goes
+    on, and once lifted everything.
+    """
+    deal = await agreed(client)
+    await following.tell(restriction)
+    for step in steps(client, "ann", deal).values():
+        details = await refused(step(), *DENIED)
+        assert details["Service"].version == deal.version
+    await refused(client.create("ann", "eve"), *DENIED)
+    shown = await client.call("GetService", pb.GetServiceRequest(actor="ann", service_id=deal.id))
+    assert shown.service.version == deal.version
+    deal = await client.edit("bob", deal.id, 7_000, 2)
+    await following.tell(standing("ann"))
+    deal = await client.accept("ann", deal)
+    assert deal.agreed.price.amount_minor == 7_000
+
+
+async def test_in_a_locked_conversation_neither_acts(
+    client: Any, following: Following, refused: Any
+) -> None:
+    """Both are refused there, also to propose; elsewhere they are free."""
+    deal = await agreed(client)
+    await following.tell(lock(deal.conversation_id))
+    for actor in ("ann", "bob"):
+        for step in steps(client, actor, deal).values():
+            await refused(step(), *DENIED)
+        await client.create(actor, "eve")
+    await following.tell(lock(deal.conversation_id, False))
+    closed = await client.create("cat", "dan")
+    await following.tell(lock(closed.conversation_id))
+    await refused(client.create("cat", conversation=closed.conversation_id), *DENIED)
+    outsider = client.terminate("eve", deal.id, "DELIVERED")
+    await refused(outsider, grpc.StatusCode.NOT_FOUND, "SERVICE_NOT_FOUND")
+    assert (await client.accept("ann", deal)).agreed.version == 2
+
+
+async def test_a_repeat_is_answered_as_then(
+    client: Any, following: Following, refused: Any
+) -> None:
+    """What was done before the sanction is no new step; a new key is."""
+    created = await client.create("ann", "bob", idempotency_key="create")
+    deal = await client.accept("bob", created, idempotency_key="accept")
+    await following.tell(standing("ann", banned=True), lock(deal.conversation_id))
+    again = await client.create("ann", conversation=deal.conversation_id, idempotency_key="create")
+    assert again == created
+    assert await client.accept("bob", created, idempotency_key="accept") == deal
+    other = client.terminate("bob", deal.id, "CANCELLED", idempotency_key="cancel")
+    await refused(other, *DENIED)
+
+
+async def test_moderation_goes_on(client: Any, following: Following) -> None:
+    """A hold is placed and resolved for the banned in a locked conversation."""
+    deal = await agreed(client)
+    await following.tell(standing("ann", banned=True), lock(deal.conversation_id))
+    hold = pb.PlaceHoldRequest(service_id=deal.id, dispute="d", opened_by="ann")
+    assert (await client.call("PlaceHold", hold)).placed
+    resume = pb.ResolveHoldRequest(service_id=deal.id, dispute="d", outcome=pb.HOLD_OUTCOME_RESUME)
+    assert (await client.call("ResolveHold", resume)).resolved
+
+
+async def test_time_goes_on(serve: Any, changes: dict[str, Any], following: Following) -> None:
+    """An offer of the banned in a locked conversation ends when it is over."""
+    async with serve(**changes, min_offer_minutes=0.001) as client:
+        stream = await client.watch(["bob"])
+        deal = await client.create("ann", "bob", offer_ttl_seconds=1)
+        await following.tell(standing("ann", banned=True), lock(deal.conversation_id))
+        (_, created), (_, expired) = await stream.events(2)
+        causes = [one.service_changed.event.cause for one in (created, expired)]
+        assert causes == ["created", "expired"]
+
+
+async def test_what_is_known_stands_while_moderation_is_away(
+    serve: Any,
+    changes: dict[str, Any],
+    moderation: ScriptedModeration,
+    following: Following,
+    refused: Any,
+) -> None:
+    """Over a restart of this service as well; what was decided meanwhile is heard afterwards."""
+    async with serve(**changes) as client:
+        deal = await agreed(client)
+        await following.tell(standing("ann", banned=True))
+    async with serve(**changes | {"moderation_target": "127.0.0.1:1"}) as client:
+        await refused(client.accept("ann", deal), *DENIED)
+        deal = await client.edit("bob", deal.id, 7_000, 2)
+    moderation.tell(standing("ann"))
+    async with serve(**changes) as client:
+        await following.tell()
+        await client.accept("ann", deal)
+
+
+async def test_a_moderation_from_a_backup_is_believed(
+    client: Any, moderation: ScriptedModeration, following: Following, refused: Any
+) -> None:
+    """A sanction that it no longer knows is over, one that it knows stands."""
+    deal = await agreed(client)
+    await following.tell(standing("ann", banned=True))
+    await following.tell(standing("bob", banned=True))
+    moderation.go_back(1)
+    await following.tell()
+    await following.tell(standing("eve", banned=True))
+    await refused(client.accept("ann", deal), *DENIED)
+    await client.edit("bob", deal.id, 7_000, 2)
+
+
+async def test_a_target_needs_a_credential(serve: Any, changes: dict[str, Any]) -> None:
+    """It is named, before anything is served."""
+    del changes["moderation_credential_file"]
+    with pytest.raises(ValueError, match="PARLEY_NEGOTIATION_MODERATION_CREDENTIAL_FILE"):
+        async with serve(**changes):
+            pass

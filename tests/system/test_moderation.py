@@ -1,0 +1,283 @@
+"""Reports, decisions and what they do to people, through real processes and sockets."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from tests.support.client import (
+    ALERT_NEW_MSG,
+    APPEAL,
+    ASK_CONVERSATIONS,
+    ASK_MESSAGES,
+    CREATE_MSG,
+    DELETE_MSG,
+    EDIT_MSG,
+    ERROR,
+    HELLO,
+    MSG_SEEN,
+    OPENED_CONVERSATION,
+    RENEW_TOKEN,
+    REPORT_CONVERSATIONS,
+    REPORT_MSG,
+    REPORT_STATUS,
+    RESUME,
+    RETURN_CONVERSATIONS,
+    SANCTION,
+    SERVICE_CREATED,
+    STATUS_MSG,
+    TYPING,
+    Client,
+    Packet,
+)
+from tests.support.moderator import FACTS, Moderator
+from tests.support.system import System
+from tests.system.conftest import Connect
+from tests.system.test_appeals import ask_over_http
+
+
+class Scene:
+    """Bob has written to Alice, who has reported it, or is about to."""
+
+    def __init__(self, alice: Client, bob: Client, stored: Packet) -> None:
+        self.alice, self.bob = alice, bob
+        self.conversation: str = stored["conversation"]
+        self.message: str = stored["message"]
+
+    async def report(self, **more: Any) -> Packet:
+        reply = await self.alice.ask(
+            REPORT_MSG, {"message": self.message, "reason": "spam", **more}
+        )
+        assert reply["op"] == REPORT_STATUS, reply
+        told: Packet = reply["d"]
+        return told
+
+
+@pytest.fixture
+async def scene(moderated_system: System, connect: Connect, alice: str, bob: str) -> Scene:
+    first, second = await connect(moderated_system, alice), await connect(moderated_system, bob)
+    stored = await second.write(alice, "Buy now")
+    await first.expect(ALERT_NEW_MSG)
+    return Scene(first, second, stored)
+
+
+async def refused(client: Client, op: int, d: Packet) -> Packet:
+    """Send a packet that a sanction forbids; the error."""
+    reply = await client.ask(op, d)
+    assert (reply["op"], reply["d"].get("code")) == (ERROR, "SANCTIONED"), reply
+    error: Packet = reply["d"]
+    return error
+
+
+async def refused_handshake(system: System, user: str) -> tuple[int, Packet]:
+    """Status and body of a handshake that is refused."""
+    with pytest.raises(InvalidStatus) as refusal:
+        await Client.open(system.url, system.token(user))
+    response = refusal.value.response
+    body: Packet = json.loads(response.body)
+    return response.status_code, body
+
+
+async def test_the_reporter_learns_what_became_of_a_report(
+    scene: Scene, moderator: Moderator, alice: str, bob: str
+) -> None:
+    """Received, in review, actioned; the same key reports once. The reported learns of a warning,
+    and nothing of who reported."""
+    told = await scene.report(idempotency_key="one")
+    assert (told["status"], told["duplicate"]) == ("received", False)
+    assert told["subject"] == {"conversation": scene.conversation, "message": scene.message}
+    again = await scene.report(idempotency_key="one")
+    assert (again["report"], again["duplicate"]) == (told["report"], True)
+    await moderator.decide(bob, "warning")
+    for status in ("in_review", "actioned"):
+        news = await scene.alice.expect(REPORT_STATUS, report=told["report"], status=status)
+        assert "cur" in news
+    warned = await scene.bob.expect(SANCTION, kind="warning")
+    assert warned["d"]["statement"]["facts"] == FACTS
+    assert alice not in json.dumps(warned)
+    # A warning restricts nothing.
+    assert (await scene.bob.write(alice, "Sorry"))["status"] == "stored"
+
+
+async def test_a_conversation_is_reported(scene: Scene) -> None:
+    """The other half of the two; whoever has no part in it is told that it does not exist."""
+    d = {"conversation": scene.conversation, "reason": "other", "comment": "odd"}
+    reply = await scene.alice.ask(REPORT_CONVERSATIONS, d)
+    assert (reply["op"], reply["d"]["status"]) == (REPORT_STATUS, "received")
+    assert "message" not in reply["d"]["subject"]
+    unknown = await scene.alice.ask(REPORT_MSG, {"message": scene.conversation, "reason": "spam"})
+    assert unknown["d"]["code"] == "NOT_FOUND"
+    wordless = await scene.alice.ask(REPORT_CONVERSATIONS, {**d, "comment": ""})
+    assert wordless["d"]["fields"][0]["field"] == "comment"
+
+
+async def test_a_muted_person_reads_and_writes_nothing(
+    scene: Scene, moderator: Moderator, moderated_system: System, connect: Connect, bob: str
+) -> None:
+    """On every socket, also one that comes later, which is told after HELLO; until it is lifted."""
+    await scene.report()
+    second = await connect(moderated_system, bob)
+    await moderator.decide(bob, "muted")
+    for client in (scene.bob, second):
+        told = (await client.expect(SANCTION, kind="muted"))["d"]
+        assert told["statement"]["facts"] == FACTS
+        assert (told["lifted"], told["appealable"]) == (False, True)
+    for client in (scene.bob, second, await connect(moderated_system, bob)):
+        error = await refused(client, CREATE_MSG, {"to": "someone", "text": "again"})
+        (sanction,) = error["current"]["sanctions"]
+        assert sanction["statement"]["facts"] == FACTS
+        assert error["current"]["muted_until"] == sanction["until"]
+        assert error["retryable"] is False
+        await refused(client, EDIT_MSG, {"message": scene.message, "text": "other"})
+        await refused(client, DELETE_MSG, {"message": scene.message})
+        await refused(client, TYPING, {"conversation": scene.conversation, "typing": True})
+        listed = await client.ask(ASK_CONVERSATIONS)
+        assert listed["op"] == RETURN_CONVERSATIONS
+        opened = await client.ask(OPENED_CONVERSATION, {"conversation": scene.conversation})
+        assert opened["op"] == MSG_SEEN
+        reported = await client.ask(
+            REPORT_CONVERSATIONS, {"conversation": scene.conversation, "reason": "spam"}
+        )
+        assert reported["op"] == REPORT_STATUS or reported["d"]["reason"] == "ALREADY_REPORTED"
+    late = await connect(moderated_system, bob)
+    assert (await late.expect(SANCTION, kind="muted"))["d"]["decision"]
+    await moderator.lift(bob)
+    for client in (scene.bob, second, late):
+        await client.expect(SANCTION, kind="muted", lifted=True)
+        assert (await client.write("someone", "free"))["status"] == "stored"
+
+
+async def test_a_mute_ends_by_the_clock(
+    scene: Scene, moderator: Moderator, alice: str, bob: str
+) -> None:
+    """Nobody is told, and nothing has to be done."""
+    await scene.report()
+    await moderator.decide(bob, "muted", seconds=1.5)
+    await scene.bob.expect(SANCTION, kind="muted")
+    await refused(scene.bob, CREATE_MSG, {"to": alice, "text": "now"})
+    async with asyncio.timeout(10):
+        while (await scene.bob.ask(CREATE_MSG, {"to": alice, "text": "then"}))["op"] == ERROR:  # noqa: ASYNC110 - only the clock says when
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("kind", ["banned", "suspended"])
+async def test_who_is_banned_is_closed_at_once_and_not_let_in(
+    scene: Scene,
+    moderator: Moderator,
+    moderated_system: System,
+    connect: Connect,
+    bob: str,
+    kind: str,
+) -> None:
+    """SANCTION, then 4403 on every socket; the next handshake is 403 with the reasons; the reasons
+    and the appeal are left, over HTTP; lifted, everything is as before."""
+    await scene.report()
+    clients = [scene.bob, await connect(moderated_system, bob)]
+    clients.append(await connect(moderated_system, bob, subprotocol="parley.v1.msgpack"))
+    await moderator.decide(bob, kind)
+    for client in clients:
+        assert (await client.expect(SANCTION, kind=kind))["d"]["statement"]["facts"] == FACTS
+        assert await client.closed() == 4403
+    status, body = await refused_handshake(moderated_system, bob)
+    assert (status, body["reason"]) == (403, kind)
+    (sanction,) = body["standing"]["sanctions"]
+    assert sanction["statement"]["facts"] == FACTS
+    status, standing = await ask_over_http(moderated_system, "GET", "/standing", bob)
+    assert (status, standing["sanctions"][0]["decision"]) == (200, sanction["decision"])
+    appeal = {"decision": sanction["decision"], "text": "It was not me.", "idempotency_key": "a"}
+    for expected in (201, 200):
+        status, made = await ask_over_http(moderated_system, "POST", "/appeals", bob, appeal)
+        assert (status, made["appeal"]["status"]) == (expected, "open")
+    again = {**appeal, "idempotency_key": "b"}
+    status, problem = await ask_over_http(moderated_system, "POST", "/appeals", bob, again)
+    assert (status, problem["reason"]) == (409, "already_appealed")
+    await moderator.lift(bob)
+    client = await connect(moderated_system, bob)
+    assert (await client.write("someone", "I am back"))["status"] == "stored"
+
+
+async def test_a_locked_conversation_is_locked_for_both(
+    scene: Scene, moderator: Moderator, alice: str, bob: str
+) -> None:
+    """Neither writes in it, nor through a message or a service of it; elsewhere both do."""
+    await scene.report()
+    await moderator.decide(bob, "conversation_locked")
+    for client, other in ((scene.alice, bob), (scene.bob, alice)):
+        await client.expect(SANCTION, kind="conversation_locked", conversation=scene.conversation)
+        await refused(client, CREATE_MSG, {"conversation": scene.conversation, "text": "x"})
+        price = {"amount_minor": 100, "currency": "EUR"}
+        service = {"role": "client", "title": "Tap", "price": price}
+        await refused(client, SERVICE_CREATED, {"conversation": scene.conversation, **service})
+        assert (await client.write(other, "Elsewhere", subject="x"))["status"] == "stored"
+        page = await client.ask(ASK_MESSAGES, {"conversation": scene.conversation})
+        assert [one["text"] for one in page["d"]["messages"]] == ["Buy now"]
+
+
+async def test_nothing_gets_around_a_ban_or_a_mute(
+    scene: Scene, moderator: Moderator, moderated_system: System, bob: str
+) -> None:
+    """A later token, a resume, or what was sent in one go with the decision."""
+    await scene.report()
+    cursor = scene.bob.hello["d"]["cur"]
+    await moderator.decide(bob, "muted")
+    await scene.bob.expect(SANCTION, kind="muted")
+    token = moderated_system.token(bob, expires_in=7200)
+    assert (await scene.bob.ask(RENEW_TOKEN, {"token": token}))["op"] == HELLO
+    assert (await scene.bob.ask(RESUME, {"cur": cursor}))["d"]["complete"]
+    # The replay tells it once more.
+    await scene.bob.expect(SANCTION, kind="muted")
+    await refused(scene.bob, CREATE_MSG, {"to": "someone", "text": "x"})
+
+
+async def test_nothing_is_stored_after_the_sanction(
+    scene: Scene, moderator: Moderator, moderated_system: System, connect: Connect, bob: str
+) -> None:
+    """Bob writes all the while on two sockets; what is sent after either has SANCTION is refused on
+    both (M2)."""
+    await scene.report()
+    second = await connect(moderated_system, bob)
+    told = asyncio.Event()
+    answers: list[tuple[bool, Packet]] = []
+
+    async def write(client: Client) -> None:
+        while True:
+            knew = told.is_set()
+            reply = await client.ask(CREATE_MSG, {"to": "someone", "text": "x"})
+            answers.append((knew, reply))
+            if knew:
+                return
+
+    async def listen(client: Client) -> None:
+        await client.expect(SANCTION, kind="muted")
+        told.set()
+
+    async with asyncio.TaskGroup() as group:
+        for client in (scene.bob, second):
+            group.create_task(write(client))
+            group.create_task(listen(client))
+        await moderator.decide(bob, "muted")
+    after = [reply for knew, reply in answers if knew]
+    assert len(after) == 2
+    assert {reply["d"].get("code") for reply in after} == {"SANCTIONED"}
+    assert any(reply["op"] == STATUS_MSG for _, reply in answers)
+
+
+async def test_an_appeal_that_is_overturned_gives_back_what_was_taken(
+    scene: Scene, moderator: Moderator, person: Callable[[str], str], bob: str
+) -> None:
+    """Asked for in a packet by who is muted; another moderator decides; both are told."""
+    await scene.report()
+    await moderator.decide(bob, "muted")
+    decision = (await scene.bob.expect(SANCTION))["d"]["decision"]
+    reply = await scene.bob.ask(APPEAL, {"decision": decision, "text": "It was not me."})
+    assert (reply["op"], reply["d"]["appeal"]["status"]) == (REPORT_STATUS, "open")
+    await moderator.colleague(person("other")).overturn(decision)
+    news = await scene.bob.take(
+        lambda one: one["op"] == REPORT_STATUS and one["d"]["appeal"]["status"] == "overturned"
+    )
+    assert news["d"]["appeal"]["answer"]
+    await scene.bob.expect(SANCTION, kind="muted", lifted=True)
+    assert (await scene.bob.write("someone", "thanks"))["status"] == "stored"

@@ -1,0 +1,172 @@
+"""Every packet of a client, against everything that may restrict its user, and with every role."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from edge.opcodes import OPCODES
+from edge.packets import Op
+from tests.support.client import (
+    ALERT_NEW_MSG,
+    ERROR,
+    NEGOTIATION_END,
+    SANCTION,
+    SERVICE_CREATED,
+    Client,
+    Packet,
+)
+from tests.support.moderator import Moderator
+from tests.support.system import System
+from tests.system.conftest import Connect
+
+ROLES = [[], ["moderator"], ["auditor", "data_protection"]]
+_EUROS = {"amount_minor": 12_000, "currency": "EUR"}
+_SETTLEMENT = {"provider_minor": 12_000, "client_minor": 0}
+
+
+class Place:
+    """What packets name: Bob's message to Alice, and their deal."""
+
+    def __init__(self, conversation: str, message: str, service: str, token: str) -> None:
+        self.conversation, self.message = conversation, message
+        self.service, self.token = service, token
+
+
+# Each packet with what it says of a place, and whether it writes.
+PACKETS: Mapping[Op, tuple[bool, Callable[[Place], Packet]]] = {
+    Op.PONG: (False, lambda _: {}),
+    Op.ASK_CONVERSATIONS: (False, lambda _: {}),
+    Op.CREATE_MSG: (True, lambda at: {"conversation": at.conversation, "text": "x"}),
+    Op.OPENED_CONVERSATION: (False, lambda at: {"conversation": at.conversation}),
+    Op.ASK_MESSAGES: (False, lambda at: {"conversation": at.conversation}),
+    Op.RESUME: (False, lambda _: {"cur": ""}),
+    Op.RENEW_TOKEN: (False, lambda at: {"token": at.token}),
+    Op.TYPING: (True, lambda at: {"conversation": at.conversation, "typing": True}),
+    Op.EDIT_MSG: (True, lambda at: {"message": at.message, "text": "y"}),
+    Op.DELETE_MSG: (True, lambda at: {"message": at.message}),
+    # To keep somebody off is no writing.
+    Op.BLOCK_USER: (False, lambda _: {"user": "nobody", "blocked": True}),
+    Op.SERVICE_CREATED: (
+        True,
+        lambda at: {
+            "conversation": at.conversation,
+            "role": "client",
+            "title": "Tap",
+            "price": _EUROS,
+        },
+    ),
+    Op.NOTE_SUBMITTED: (True, lambda at: {"service": at.service, "score": 5}),
+    Op.LITIGE_CREATED: (
+        False,
+        lambda at: {"service": at.service, "reason": "quality", "statement": "x"},
+    ),
+    Op.SERVICE_TERMINATED: (True, lambda at: {"service": at.service, "outcome": "delivered"}),
+    Op.PRICE_EDITED: (
+        True,
+        lambda at: {"service": at.service, "price": _EUROS, "base_offer": 0},
+    ),
+    Op.NEGOTIATION_END: (
+        True,
+        lambda at: {"service": at.service, "outcome": "declined", "offer": 1},
+    ),
+    Op.APPEAL: (False, lambda _: {"decision": str(uuid4()), "text": "x"}),
+    Op.LITIGE_STATEMENT: (
+        False,
+        lambda _: {"dispute": str(uuid4()), "settlement": _SETTLEMENT},
+    ),
+    Op.REPORT_CONVERSATIONS: (
+        False,
+        lambda at: {"conversation": at.conversation, "reason": "spam"},
+    ),
+    Op.REPORT_MSG: (False, lambda at: {"message": at.message, "reason": "spam"}),
+}
+
+
+def test_the_matrix_leaves_out_no_packet() -> None:
+    """A packet that is added makes this fail, and someone decide whether it writes."""
+    assert set(PACKETS) == {row.op for row in OPCODES if row.handler is not None}
+
+
+async def _scene(
+    system: System, connect: Connect, alice: str, bob: str, roles: list[str]
+) -> tuple[Client, Place]:
+    """Bob, with these roles, has written to Alice and agreed with her."""
+    token = system.token(bob, roles=roles)
+    first: Client = await connect(system, alice)
+    second: Client = await connect(system, bob, token=token)
+    stored = await second.write(alice, "Buy now")
+    await first.expect(ALERT_NEW_MSG)
+    conversation = stored["conversation"]
+    offer: dict[str, Any] = {"role": "client", "title": "Tap", "price": _EUROS}
+    made = await first.ask(SERVICE_CREATED, {"conversation": conversation, **offer})
+    service = made["d"]["service"]["service"]
+    agreement = {"service": service, "outcome": "agreed", "offer": 1, "price": _EUROS}
+    await second.ask(NEGOTIATION_END, agreement)
+    return second, Place(conversation, stored["message"], service, token)
+
+
+@pytest.mark.parametrize("roles", ROLES, ids=str)
+@pytest.mark.parametrize("kind", [None, "warning", "muted", "conversation_locked"])
+async def test_who_is_restricted_does_what_the_sanction_allows(
+    moderated_system: System,
+    connect: Connect,
+    moderator: Moderator,
+    alice: str,
+    bob: str,
+    kind: str | None,
+    roles: list[str],
+) -> None:
+    """What writes is refused to who is muted, and to both in a locked conversation, whether the
+    edge knows that the packet is about it or a service does; nothing else is. No role helps.
+    """
+    client, place = await _scene(moderated_system, connect, alice, bob, roles)
+    if kind is not None:
+        await moderator.report(place.message, alice)
+        await moderator.decide(bob, kind)
+        await client.expect(SANCTION, kind=kind)
+    for op, (writes, payload) in PACKETS.items():
+        await client.send(op, payload(place), id=op.name)
+        if op in {Op.PONG, Op.TYPING}:
+            # They have no answer, but when they are refused.
+            await client.settle()
+            replies = [one for one in client.packets if one.get("re") == op.name]
+        else:
+            replies = [await client.take_reply(op.name)]
+        codes = {one["d"]["code"] for one in replies if one["op"] == ERROR}
+        forbidden = writes and kind in {"muted", "conversation_locked"}
+        assert not codes & {"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"}, (op, replies)
+        if not forbidden:
+            assert "SANCTIONED" not in codes, (op, replies)
+        elif codes != {"SANCTIONED"}:
+            # Where the state of a service allows it to nobody, negotiation says that first.
+            assert (op, codes) == (Op.NOTE_SUBMITTED, {"INVALID_STATE"})
+            assert kind == "conversation_locked"
+        else:
+            (sanction,) = replies[0]["d"]["current"]["sanctions"]
+            assert sanction["kind"] == kind
+
+
+@pytest.mark.parametrize("roles", ROLES, ids=str)
+@pytest.mark.parametrize("kind", ["suspended", "banned"])
+async def test_who_is_excluded_does_nothing(
+    moderated_system: System,
+    connect: Connect,
+    moderator: Moderator,
+    alice: str,
+    bob: str,
+    kind: str,
+    roles: list[str],
+) -> None:
+    """Every packet that is sent in the same moment is lost with the socket; no role helps."""
+    client, place = await _scene(moderated_system, connect, alice, bob, roles)
+    await moderator.report(place.message, alice)
+    await moderator.decide(bob, kind)
+    await client.expect(SANCTION, kind=kind)
+    assert await client.closed() == 4403
+    assert not [one for one in client.packets if "re" in one]
+    with pytest.raises(InvalidStatus) as refusal:
+        await Client.open(moderated_system.url, place.token)
+    assert refusal.value.response.status_code == 403
