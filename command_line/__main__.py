@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from command_line import ruling_wording, standing, tokens
+from command_line import standing, tokens
 from command_line.chat import Chat
 from command_line.connection import Talk
 from command_line.console import CommandError, complain, say
@@ -23,7 +23,7 @@ from command_line.moderation.service import Service
 from command_line.parts import SERVICES, Address
 from command_line.play import play
 from command_line.probes import free_port, port_is_free
-from command_line.screen import Screen, printable
+from command_line.screen import Screen
 from command_line.serving import migrate as migrate_database
 from command_line.serving import serve
 from command_line.transcript import heading
@@ -52,6 +52,7 @@ application = typer.Typer(
 )
 
 application.add_typer(moderation, name="mod")
+application.command("appeal")(standing.command)
 
 Data = Annotated[Path, typer.Option(help="The data folder: database, secrets, logs.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
@@ -252,47 +253,6 @@ def chat(
             say("")  # Leaving by Ctrl-C is the usual way out of a chat, and no failure.
 
     asyncio.run(converse())
-
-
-@application.command()
-def appeal(
-    me: Annotated[str, typer.Option("--as", metavar="USER", help="Who you are.")],
-    text: Annotated[
-        str | None, typer.Argument(help="What you say against it; without it nothing is sent.")
-    ] = None,
-    decision: Annotated[
-        str | None, typer.Option(help="Against which decision, where there are several.")
-    ] = None,
-    data: Data = DEFAULT_DATA,
-    url: Annotated[
-        str | None, typer.Option(help="The socket; by default that of the folder's `parley up`.")
-    ] = None,
-    token: Annotated[
-        str | None,
-        typer.Option(help="Your token, for a server whose secret is not in the data folder."),
-    ] = None,
-) -> None:
-    """Show what restricts you and why, and appeal against it, also while you are not let in.
-
-    \b
-    Examples:
-      parley appeal --as bob
-      parley appeal --as bob "I was quoting what she had written."
-    """
-    folder = DataFolder.at(data)
-    lifetime = tokens.parse_duration(CHAT_TOKEN_LIFETIME)
-    token = token or tokens.mint(folder, me, lifetime)
-    url = url or folder.read_url()
-    sanctions = standing.look(url, token)
-    for sanction in sanctions:
-        for line in (*ruling_wording.sanction(sanction), f"decision {sanction['decision']}", ""):
-            say(printable(line))
-    if not sanctions:
-        say("nothing restricts you")
-    if text is not None:
-        against = decision or standing.appealable(sanctions)
-        for line in standing.appeal(url, token, against, text):
-            say(printable(line))
 
 
 @application.command()

@@ -119,7 +119,7 @@ class Conversation:
     def refused(self, current: Mapping[str, Any]) -> None:
         """Shows how that stands because of which something was refused."""
         if "sanctions" in current:
-            self.rulings.restrict(current)
+            self.rulings.restrict(current, self.id)
         elif "dispute" in current:
             self.disputes.show(current)
         else:
@@ -149,7 +149,7 @@ class Conversation:
             case Opcode.UPDATE_CONVERSATION_DATAS:
                 await self._take_deal(client, data)
             case Opcode.SANCTION:
-                self.rulings.sanctioned(data)
+                self.rulings.sanctioned(data, self.id)
             case Opcode.REPORT_STATUS:
                 self.rulings.reported(data)
             case Opcode.RESUMED if not data["complete"]:

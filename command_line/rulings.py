@@ -16,9 +16,12 @@ class Rulings:
         # By the id of each, in the order in which they were shown.
         self._shown: dict[str, Ruling] = {}
 
-    def sanctioned(self, sanction: Ruling) -> None:
-        """Shows a restriction, or the end of one."""
-        self._take(sanction["sanction"], sanction, wording.sanction(sanction))
+    def sanctioned(self, sanction: Ruling, here: str | None = None) -> None:
+        """Shows a restriction, or the end of one; `here` is the conversation on the screen."""
+        elsewhere = sanction.get("conversation", here) != here
+        head, *rest = wording.sanction(sanction)
+        place = "(another conversation) " if elsewhere else ""
+        self._take(sanction["sanction"], sanction, [f"{place}{head}", *rest])
 
     def reported(self, told: Ruling) -> None:
         """Shows what became of a report or, without one, of an appeal against a restriction."""
@@ -32,11 +35,11 @@ class Rulings:
                 self._shown[name] = {**shown, "appeal": appeal}
         self._take(appeal["appeal"], news, wording.appeal(appeal))
 
-    def restrict(self, standing: Ruling) -> None:
+    def restrict(self, standing: Ruling, here: str | None = None) -> None:
         """Shows all that restricts a person, in any case: something was refused because of it."""
         for sanction in standing["sanctions"]:
             self._shown.pop(sanction["sanction"], None)
-            self.sanctioned(sanction)
+            self.sanctioned(sanction, here)
 
     def about(self) -> dict[str, Any]:
         """The decision that an appeal is about: the one shown last of those that allow one."""

@@ -1,19 +1,67 @@
-"""What is left to who is banned or suspended, over HTTP: the reasons, and the appeal."""
+"""`parley appeal`: what is left to who is banned or suspended, the reasons and the appeal.
+
+They have no socket; the edge answers them over HTTP.
+"""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
-from command_line import ruling_wording as wording
-from command_line.console import CommandError
-from command_line.ruling_wording import Ruling
+import typer
 
+from command_line import ruling_wording as wording
+from command_line import tokens
+from command_line.console import CommandError, say
+from command_line.folder import DataFolder
+from command_line.ruling_wording import Ruling
+from command_line.screen import printable
+
+TOKEN_LIFETIME = "5m"  # noqa: S105  # A duration.
 SECONDS_PER_REQUEST = 10.0
 SCHEMES = {"ws": "http", "wss": "https"}
+
+
+def command(
+    me: Annotated[str, typer.Option("--as", metavar="USER", help="Who you are.")],
+    text: Annotated[
+        str | None, typer.Argument(help="What you say against it; without it nothing is sent.")
+    ] = None,
+    decision: Annotated[
+        str | None, typer.Option(help="Against which decision, where there are several.")
+    ] = None,
+    data: Annotated[Path, typer.Option(help="The data folder.")] = Path(".data/parley"),
+    url: Annotated[
+        str | None, typer.Option(help="The socket; by default that of the folder's `parley up`.")
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(help="Your token, for a server whose secret is not in the data folder."),
+    ] = None,
+) -> None:
+    """Show what restricts you and why, and appeal against it, also while you are not let in.
+
+    \b
+    Examples:
+      parley appeal --as bob
+      parley appeal --as bob "I was quoting what she had written."
+    """
+    folder = DataFolder.at(data)
+    token = token or tokens.mint(folder, me, tokens.parse_duration(TOKEN_LIFETIME))
+    url = url or folder.read_url()
+    sanctions = look(url, token)
+    for sanction in sanctions:
+        for line in (*wording.sanction(sanction), f"decision {sanction['decision']}", ""):
+            say(printable(line))
+    if not sanctions:
+        say("nothing restricts you")
+    if text is not None:
+        for line in appeal(url, token, decision or appealable(sanctions), text):
+            say(printable(line))
 
 
 def look(socket_url: str, token: str) -> list[Ruling]:

@@ -57,8 +57,8 @@ class Asked:
         token = self.token or os.environ.get(TOKEN_VARIABLE, "")
         if not token:
             raise CommandError(f"say who you are: --as NAME, --token or {TOKEN_VARIABLE}", 2)
-        local = self.target is None or folder.token_secret.exists()
-        return read_token(token, folder.read_token_secret() if local else None)
+        # Another server's tokens are signed with another key than this folder's.
+        return read_token(token, None if self.target else folder.read_token_secret())
 
     def _where(self, folder: DataFolder) -> tuple[str, str]:
         if (self.target is None) != (self.credential_file is None):

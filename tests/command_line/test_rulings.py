@@ -49,6 +49,19 @@ def test_each_step_is_shown(rulings: Rulings, capsys: Output) -> None:
     assert 'the decision is undone\n   "You were quoting."\n-- you are no longer muted\n' in shown
 
 
+def test_what_is_about_another_conversation_says_so(rulings: Rulings, capsys: Output) -> None:
+    """A lock there forbids nothing here; what is about the person holds everywhere."""
+    rulings.sanctioned(sanction("conversation_locked", conversation="k2"), "k1")
+    rulings.sanctioned(sanction("message_removed", conversation="k1"), "k1")
+    rulings.sanctioned(sanction("muted"), "k1")
+    shown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("--")]
+    assert shown == [
+        "-- (another conversation) the conversation is locked",
+        "-- a message of this conversation was removed",
+        "-- you are muted: you read, and write nothing",
+    ]
+
+
 def test_a_refusal_shows_the_reasons_in_any_case(rulings: Rulings, capsys: Output) -> None:
     """Whoever is kept from something looks at why."""
     rulings.sanctioned(sanction())

@@ -5,6 +5,8 @@ import pytest
 from command_line.client import Packet
 from command_line.packets import Opcode, title
 from command_line.transcript import line
+from tests.command_line.deals import LATER
+from tests.command_line.rulings import dispute, sanction, settlement_of_bob
 
 
 def test_names_are_those_of_the_protocol() -> None:
@@ -100,3 +102,29 @@ def test_an_error_is_shown_whole_with_how_the_service_stands() -> None:
     shown = line("alice", "<=", Packet(Opcode.ERROR, error))
     assert "m" * 100 in shown
     assert '"current": {"state": "offered", "allowed_actions": ["accept"]}' in shown
+
+
+def test_of_a_dispute_what_matters_is_shown() -> None:
+    """What happened first, then the state and what both say; not its times and parties."""
+    packet = Packet(
+        Opcode.UPDATE_CONVERSATION_DATAS,
+        {
+            "conversation": "k",
+            "cause": "stated",
+            "dispute": dispute(offers=[settlement_of_bob()], due_at=LATER, refusal=""),
+        },
+    )
+    shown = line("alice", "<=", packet)
+    assert '{"cause": "stated"' in shown
+    assert '"state": "open", "reason": "not_delivered", "statements": [{"by": "alice"' in shown
+    for absent in ("provider", "due_at", "refusal"):
+        assert f'"{absent}"' not in shown
+
+
+def test_of_a_restriction_the_reasons_are_shown() -> None:
+    """The rest of the statement is in the packet all the same."""
+    shown = line("bob", "<=", Packet(Opcode.SANCTION, sanction()))
+    reasons = (
+        '"statement": {"facts": "Insulted the other.", "rule": "Terms 4.2", "ground": "terms"}'
+    )
+    assert reasons in shown
