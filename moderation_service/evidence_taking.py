@@ -13,13 +13,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from parley.messaging.v1 import messaging_pb2
 from parley.negotiation.v1 import negotiation_pb2
 from uuid_utils import uuid7
 
 from moderation_service.entities import Subject, SubjectKind
 from moderation_service.evidence import EvidenceKind, Json, Snapshot, take, write_down
-from moderation_service.messaging import Messaging, messaging_unavailable
+from moderation_service.messaging import Messaging, Words, messaging_unavailable
 from moderation_service.negotiation import Negotiation, negotiation_unavailable
 from moderation_service.refusals import Reason, not_found
 from service_kit.failures import Refused
@@ -86,15 +85,16 @@ class EvidenceTaker:
         """See a message, what it was before, what was said around it, and the deal."""
         context = self._bounds.context
         async with self._turn(seconds_left) as budget:
-            page = await self._messaging.around_message(
+            words = await self._messaging.around_message(
                 actor, message, context, context, budget.left()
             )
-            at = next(n for n, one in enumerate(page.evidence) if one.message.id == message)
-            reported = page.evidence[at].message
+            evidence = words.page.evidence
+            at = next(n for n, one in enumerate(evidence) if one.message.id == message)
+            reported = evidence[at].message
             conversation = reported.conversation_id
-            snapshots = await self._with_deal(page, conversation, at, budget)
+            snapshots = await self._with_deal(words, conversation, at, budget)
         subject = Subject(SubjectKind.MESSAGE, message, conversation)
-        return Seen(subject, tuple(page.participants), reported.sender, snapshots)
+        return Seen(subject, tuple(words.page.participants), reported.sender, snapshots)
 
     async def see_conversation(
         self, actor: str, conversation: str, seconds_left: float | None
@@ -102,10 +102,10 @@ class EvidenceTaker:
         """See the recent page of a conversation, and the deal."""
         count = self._bounds.page
         async with self._turn(seconds_left) as budget:
-            page = await self._messaging.newest(actor, conversation, count, budget.left())
-            snapshots = await self._with_deal(page, conversation, None, budget)
+            words = await self._messaging.newest(actor, conversation, count, budget.left())
+            snapshots = await self._with_deal(words, conversation, None, budget)
         subject = Subject(SubjectKind.CONVERSATION, conversation, conversation)
-        return Seen(subject, tuple(page.participants), "", snapshots)
+        return Seen(subject, tuple(words.page.participants), "", snapshots)
 
     async def see_service(self, actor: str, service: str, seconds_left: float | None) -> Disputed:
         """See a service of which the actor is a party, and what was said about it of late."""
@@ -145,15 +145,15 @@ class EvidenceTaker:
     async def _words(self, conversation: str, budget: "_Budget") -> tuple[Snapshot, ...]:
         """Give the snapshot of what was said of late, if it is to be had."""
         try:
-            page = await self._messaging.newest("", conversation, self._bounds.page, budget.half())
+            words = await self._messaging.newest("", conversation, self._bounds.page, budget.half())
         except Refused:
             # Whoever was asked has said why; the other snapshot says that it is so.
             return ()
-        return (self._of_messages(page, conversation, None, TAKEN),)
+        return (self._of_messages(words, conversation, None, TAKEN),)
 
     async def _with_deal(
         self,
-        page: messaging_pb2.ListEvidenceResponse,
+        words: Words,
         conversation: str,
         at: int | None,
         budget: "_Budget",
@@ -169,25 +169,20 @@ class EvidenceTaker:
                     deal = TAKEN
             except Refused:
                 deal = UNAVAILABLE
-        return (self._of_messages(page, conversation, at, deal), *taken)
+        return (self._of_messages(words, conversation, at, deal), *taken)
 
-    def _of_messages(
-        self,
-        page: messaging_pb2.ListEvidenceResponse,
-        conversation: str,
-        at: int | None,
-        deal: str,
-    ) -> Snapshot:
+    def _of_messages(self, words: Words, conversation: str, at: int | None, deal: str) -> Snapshot:
         """Write messages down, and above all the one at `at`, or the newest."""
-        count = len(page.evidence)
-        reported = "" if at is None else page.evidence[at].message.id
+        evidence = words.page.evidence
+        count = len(evidence)
         middle = count - 1 if at is None else at
         nearest = sorted(range(count), key=lambda number: abs(number - middle))
-        kept = self._fitting(page.evidence, nearest, whole=0 if at is None else 1)
+        kept = self._fitting(evidence, nearest, whole=0 if at is None else 1)
         content: Json = {
             "conversation": conversation,
-            "participants": list(page.participants),
-            "reported": reported,
+            "participants": list(words.page.participants),
+            "reported": "" if at is None else evidence[at].message.id,
+            "looked_for": {"before": words.before, "after": words.after},
             "messages": kept,
             "left_out": count - len(kept),
             "deal": deal,

@@ -1,5 +1,7 @@
 """What this service asks of messaging, and nothing else does: what was said, as evidence."""
 
+from typing import NamedTuple
+
 import grpc
 import structlog
 from parley.messaging.v1 import messaging_pb2 as pb
@@ -14,6 +16,14 @@ _RETRY_AFTER_MILLISECONDS = 1_000
 _logger = structlog.get_logger(__name__)
 
 
+class Words(NamedTuple):
+    """What was said, and how many messages were looked for before and after it."""
+
+    page: pb.ListEvidenceResponse
+    before: int
+    after: int
+
+
 class Messaging:
     """The messaging service as this one uses it.
 
@@ -26,7 +36,7 @@ class Messaging:
 
     async def around_message(
         self, actor: str, message: str, before: int, after: int, seconds_left: float | None
-    ) -> pb.ListEvidenceResponse:
+    ) -> Words:
         """Give a message of a conversation of the actor, and up to so many before and after it."""
         request = pb.ListEvidenceRequest(
             actor=actor, message_id=message, before=before, after=after
@@ -35,14 +45,14 @@ class Messaging:
 
     async def newest(
         self, actor: str, conversation: str, count: int, seconds_left: float | None
-    ) -> pb.ListEvidenceResponse:
+    ) -> Words:
         """Give the newest `count` messages of a conversation of the actor."""
         request = pb.ListEvidenceRequest(actor=actor, conversation_id=conversation, before=count)
         return await self._list(request, Reason.CONVERSATION_NOT_FOUND, seconds_left)
 
     async def _list(
         self, request: pb.ListEvidenceRequest, missing: Reason, seconds_left: float | None
-    ) -> pb.ListEvidenceResponse:
+    ) -> Words:
         while True:
             try:
                 answer: pb.ListEvidenceResponse = await self._client.call(
@@ -61,7 +71,7 @@ class Messaging:
                 request.before //= 2
                 request.after //= 2
             else:
-                return answer
+                return Words(answer, request.before, request.after)
 
 
 def messaging_unavailable() -> Refusal:

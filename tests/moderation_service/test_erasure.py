@@ -9,7 +9,14 @@ from moderation_service.commands import EraseUser, ExpireEvidence, HoldResolved
 from moderation_service.dispute_events import replay_dispute
 from moderation_service.domain import decide
 from moderation_service.entities import AppealStatus, SanctionKind
-from moderation_service.erasure import ERASED, Kept, KeptBecause, erase_user, kept_because
+from moderation_service.erasure import (
+    ERASED,
+    Kept,
+    KeptBecause,
+    erase_user,
+    expires_at,
+    kept_because,
+)
 from moderation_service.events import Cause, replay
 from moderation_service.limits import DAY
 from moderation_service.news import dispute_news, news
@@ -165,3 +172,20 @@ def test_only_data_protection_erases() -> None:
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.ROLE_REQUIRED
     assert replace(command, roles=ROLES).roles == ROLES
+
+
+def test_evidence_expires_when_the_last_reason_is_over() -> None:
+    """Nobody can say while the case is open or a ban stands; and once it is erased, never again."""
+    story = CaseStory()
+    story.report(evidence=(snapshot(story.now),))
+    assert expires_at(story.case, story.now, story.limits) is None
+    mute = story.now + story.limits.appeal_window - 1
+    story.limits = replace(story.limits, max_mute=story.limits.appeal_window)
+    story.rule(muted(mute))
+    assert expires_at(story.case, story.now, story.limits) == story.now + story.limits.appeal_window
+    story.now += story.limits.appeal_window
+    assert expires_at(story.case, story.now, story.limits) == story.now
+    story.expire()
+    assert expires_at(story.case, story.now, story.limits) is None
+    ban = decided_case(banned())
+    assert expires_at(ban.case, ban.now, ban.limits) is None

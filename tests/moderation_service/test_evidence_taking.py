@@ -371,6 +371,7 @@ async def test_more_than_a_call_can_bring_is_asked_for_in_part(
     seen = await taker.see_message("bob", said[14].id, None)
     words = read(seen.snapshots)[EvidenceKind.MESSAGES]
     assert texts(words) == [str(number) for number in range(9, 20)]
+    assert words["looked_for"] == {"before": 5, "after": 5}
 
 
 async def test_a_flood_waits_for_its_turn_and_no_longer_than_it_may(

@@ -296,8 +296,53 @@ async def test_a_flood_of_reports_is_stopped(serve: Callable[..., Any], refused:
             await client.report()
         details = await refused(client.report(), grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")
         assert 3_500 < details["RetryInfo"].retry_delay.seconds <= 3_600
-    async with serve(open_reports_limit=2) as client:
-        await refused(client.report(), FAILED_PRECONDITION, "TOO_MANY_OPEN_REPORTS")
+    # Nobody is asked for evidence of what is refused anyway.
+    async with serve(open_reports_limit=2, messaging_target="127.0.0.1:1") as client:
+        given = {"actor": "ann", "message_id": "m", "reason": pb.REPORT_REASON_SPAM}
+        await refused(
+            client.call("ReportMessage", **given), FAILED_PRECONDITION, "TOO_MANY_OPEN_REPORTS"
+        )
+        await refused(
+            client.call("ReportMessage", **{**given, "actor": "cid"}),
+            grpc.StatusCode.UNAVAILABLE,
+            "MESSAGING_UNAVAILABLE",
+        )
+
+
+async def test_services_are_told_no_words_of_people(client: Client) -> None:
+    """Who watches everything sees that something is said, and not what; nor any evidence."""
+    stream = await client.watch(everything=True)
+    start = stream.first.position
+    await client.report(comment="a secret report", text="a secret message")
+    (case,) = await client.cases()
+    decided = await client.decide(case.id, muted())
+    decision = decided.decisions[0].id
+    await client.call("CreateAppeal", actor="bob", decision_id=decision, text="a secret appeal")
+    service = await client.around.agree()
+    opened = await client.call(
+        "CreateDispute",
+        actor="bob",
+        service_id=service.id,
+        reason=pb.DISPUTE_REASON_QUALITY,
+        statement="a secret statement",
+    )
+    events = [event for _, event in await stream.events(8)]
+    seen = {event.WhichOneof("event") for event in events}
+    assert seen == {
+        "report_status_changed",
+        "sanctioned",
+        "standing_changed",
+        "appeal_status_changed",
+        "dispute_changed",
+    }
+    assert "secret" not in str(events)
+    (view,) = events[-1].dispute_changed.views
+    assert (view.id, view.opened_by) == (opened.dispute.id, "bob")
+    until = (await client.standing("bob")).position
+    page = await client.call("ListChanges", after=start, until=until, everything=True)
+    again = [event for change in page.changes for event in change.events]
+    assert "secret" not in str(again)
+    assert [one.WhichOneof("event") for one in again] == [one.WhichOneof("event") for one in events]
 
 
 async def test_missed_changes_are_told_again(client: Client) -> None:
