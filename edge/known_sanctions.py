@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -9,8 +10,8 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.activities import restricts
 from edge.cursors import Position
-from edge.moderation import SANCTION_KINDS, sanction_payload
-from edge.moderation_payloads import Sanction
+from edge.moderation import SANCTION_KINDS, appeal_payload, sanction_payload
+from edge.moderation_payloads import Appeal, Sanction
 
 
 class _Held(NamedTuple):
@@ -19,13 +20,17 @@ class _Held(NamedTuple):
     until: float
 
 
+_NOTHING: Mapping[str, _Held] = MappingProxyType({})
+
+
 @dataclass(slots=True)
 class KnownSanctions:
     """Of one user; only what restricts is held. It was read at a position of moderation's clock,
     and events carry it on from there.
     """
 
-    _held: Mapping[str, _Held] = field(default_factory=dict)
+    # Never changed in place: of most users it is the one that holds nothing.
+    _held: Mapping[str, _Held] = field(default_factory=lambda: _NOTHING)
     # Where it was read; None: it never was.
     read_at: Position | None = None
     # After which every event of the user comes here; None while they may not.
@@ -73,6 +78,8 @@ class KnownSanctions:
                 known = lifted in self._held
                 self._held = {name: one for name, one in self._held.items() if name != lifted}
                 return known
+            case "appeal_status_changed":
+                self._note_appeal(appeal_payload(event.appeal_status_changed.appeal))
             case "standing_changed":
                 standing = event.standing_changed.standing
                 self._held = _hold(standing.sanctions)
@@ -80,6 +87,13 @@ class KnownSanctions:
                 self.read_at = _position(standing.position)
                 return True
         return False
+
+    def _note_appeal(self, appeal: Appeal) -> None:
+        """Show it with what it is about, which nobody can appeal against once more."""
+        for name, held in self._held.items():
+            if held.sanction.decision == appeal.decision:
+                shown = msgspec.structs.replace(held.sanction, appeal=appeal, appealable=False)
+                self._held = {**self._held, name: _Held(shown, held.until)}
 
 
 def news(before: Iterable[Sanction], after: Iterable[Sanction]) -> list[Sanction]:
@@ -101,7 +115,7 @@ def _position(position: pb.Position) -> Position:
     return Position(position.epoch, position.revision)
 
 
-def _hold(sanctions: Iterable[pb.Sanction]) -> dict[str, _Held]:
+def _hold(sanctions: Iterable[pb.Sanction]) -> Mapping[str, _Held]:
     found = {}
     for one in sanctions:
         if one.kind not in SANCTION_KINDS:
@@ -112,4 +126,4 @@ def _hold(sanctions: Iterable[pb.Sanction]) -> dict[str, _Held]:
             until = one.until_time
             ends = until.seconds + until.nanos / 1e9 if one.HasField("until_time") else float("inf")
             found[one.id] = _Held(payload, ends)
-    return found
+    return found or _NOTHING

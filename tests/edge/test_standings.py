@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from msgspec import UNSET
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.activities import Activity
@@ -20,9 +21,11 @@ from tests.edge.scripted import Wire, new_session, sample
 from tests.support.waiting import until
 
 
-async def log_in(at: Moderated, user: str = "bob") -> tuple[Session, Wire, Standing | None]:
+async def log_in(
+    at: Moderated, user: str = "bob", seconds: float = 5
+) -> tuple[Session, Wire, Standing | None]:
     """As the application does it, up to HELLO."""
-    standings, deadline = at.edge.standings, at.deadline()
+    standings, deadline = at.edge.standings, at.deadline(seconds)
     excluding = await standings.admit(user, deadline)
     session, wire = new_session(at.edge, user)
     at.edge.hub.add(session)
@@ -49,7 +52,7 @@ def may_write(at: Moderated, user: str = "bob", conversation: str = "") -> bool:
 @pytest.fixture
 async def away(edge: Edge, clock: Clock) -> AsyncIterator[Moderated]:
     """Moderation takes calls and answers none; its feed does not run."""
-    async with moderated(edge, clock, moderation_timeout_seconds=0.05) as found:
+    async with moderated(edge, clock) as found:
         found.service.answers.clear()
         yield found
         found.service.answers.set()
@@ -165,6 +168,23 @@ async def test_a_whole_standing_replaces_what_was_known(with_moderation: Moderat
     assert may_write(at)
 
 
+async def test_an_appeal_is_shown_with_what_it_is_about(with_moderation: Moderated) -> None:
+    """The sanction stands, and cannot be appealed against once more."""
+    at = with_moderation
+    await log_in(at)
+    at.say(11, sanctioned("bob", kind="muted"))
+    appeal = pb.Appeal(id="a", decision_id="d1", status=pb.APPEAL_STATUS_OPEN)
+    changed = pb.AppealStatusChanged(appeal=appeal)
+    at.say(12, pb.Event(recipients=["bob"], appeal_status_changed=changed))
+    await until(lambda: at.feed.position == Position("moderation-1", 12))
+    standing = at.edge.standings.standing("bob")
+    assert standing is not None
+    (shown,) = standing.sanctions
+    assert shown.appeal is not UNSET
+    assert (shown.appeal.appeal, shown.appeal.status, shown.appealable) == ("a", "open", False)
+    assert not may_write(at)
+
+
 async def test_who_is_banned_is_told_why_before_coming_in(with_moderation: Moderated) -> None:
     """A warning or a mute keeps nobody out, a suspension that is over neither."""
     at = with_moderation
@@ -221,9 +241,9 @@ async def test_who_came_while_moderation_was_away_is_read_when_it_is_back(
     edge: Edge, clock: Clock
 ) -> None:
     """Let in unseen, and closed as soon as it is known that nobody should have."""
-    async with moderated(edge, clock, moderation_timeout_seconds=0.05) as at:
+    async with moderated(edge, clock) as at:
         at.service.answers.clear()
-        _, wire, excluding = await log_in(at)
+        _, wire, excluding = await log_in(at, seconds=0.05)
         assert excluding is None
         assert sample(at.edge, "admissions_total", by="allowed") == 1
         at.service.sanctions["bob"] = [sanction("banned")]
@@ -243,9 +263,7 @@ async def test_strangers_are_let_in_or_not_as_the_setting_says(
     """And who was seen here before comes in as was known last."""
     assert await away.edge.standings.admit("bob", away.deadline(0.05)) is None
     assert sample(edge, "limit_reached_total", limit="moderation_timeout_seconds") >= 1
-    async with moderated(
-        edge, clock, moderation_down="refuse", moderation_timeout_seconds=0.05
-    ) as at:
+    async with moderated(edge, clock, moderation_down="refuse") as at:
         at.service.sanctions["eve"] = [sanction("banned")]
         for user in ("dan", "eve"):
             await at.edge.standings.admit(user, at.deadline())
@@ -259,7 +277,7 @@ async def test_strangers_are_let_in_or_not_as_the_setting_says(
 
 async def test_who_left_first_is_forgotten_first(edge: Edge, clock: Clock) -> None:
     """What is remembered of those who are not here has a bound."""
-    async with moderated(edge, clock, known_standings=2, moderation_timeout_seconds=0.05) as at:
+    async with moderated(edge, clock, known_standings=2) as at:
         for user in ("a", "b", "c"):
             assert await at.edge.standings.admit(user, at.deadline()) is None
         at.service.answers.clear()

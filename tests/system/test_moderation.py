@@ -281,3 +281,58 @@ async def test_an_appeal_that_is_overturned_gives_back_what_was_taken(
     assert news["d"]["appeal"]["answer"]
     await scene.bob.expect(SANCTION, kind="muted", lifted=True)
     assert (await scene.bob.write("someone", "thanks"))["status"] == "stored"
+
+
+@pytest.mark.parametrize(
+    ("op", "d", "field"),
+    [
+        (REPORT_MSG, {"reason": "spam"}, ""),
+        (REPORT_MSG, {"message": 7, "reason": "spam"}, "message"),
+        (REPORT_MSG, {"message": "m" * 129, "reason": "spam"}, "message"),
+        (REPORT_MSG, {"message": "m", "reason": "boredom"}, "reason"),
+        (REPORT_MSG, {"message": "m", "reason": "spam", "comment": 7}, "comment"),
+        (REPORT_MSG, {"message": "m", "reason": "spam", "idempotency_key": ""}, "idempotency_key"),
+        (REPORT_CONVERSATIONS, {"conversation": [], "reason": "spam"}, "conversation"),
+        (REPORT_CONVERSATIONS, {"conversation": "c", "reason": None}, "reason"),
+        (APPEAL, {"decision": "", "text": "x"}, "decision"),
+        (APPEAL, {"decision": "d"}, ""),
+    ],
+)
+async def test_a_field_at_fault_is_named(
+    moderated_system: System, connect: Connect, alice: str, op: int, d: Packet, field: str
+) -> None:
+    """INVALID_ARGUMENT, and nothing is reported."""
+    client: Client = await connect(moderated_system, alice)
+    reply = await client.ask(op, d)
+    assert (reply["op"], reply["d"].get("code")) == (ERROR, "INVALID_ARGUMENT"), reply
+    assert [one["field"] for one in reply["d"]["fields"]] == [field]
+
+
+@pytest.mark.parametrize(
+    "comment", ["<script>alert(1)</script>", "a\u202eb\u2066c", "\u0000", "x" * 2_001, "\ufffe" * 9]
+)
+async def test_a_hostile_comment_harms_nobody(scene: Scene, comment: str) -> None:
+    """It is kept as it is, or refused by its field; the message can be reported all the same."""
+    reply = await scene.alice.ask(
+        REPORT_MSG, {"message": scene.message, "reason": "spam", "comment": comment}
+    )
+    if reply["op"] == ERROR:
+        assert [one["field"] for one in reply["d"]["fields"]] == ["comment"]
+        reply = await scene.alice.ask(REPORT_MSG, {"message": scene.message, "reason": "spam"})
+    assert (reply["op"], reply["d"]["status"]) == (REPORT_STATUS, "received")
+
+
+async def test_a_flood_of_reports_is_told_when_to_come_back(scene: Scene, alice: str) -> None:
+    """Beyond the limits each is refused by name; what was reported stays reported."""
+    replies = []
+    for number in range(25):
+        stored = await scene.bob.write(alice, f"{number}")
+        report = {"message": stored["message"], "reason": "spam"}
+        replies.append(await scene.alice.ask(REPORT_MSG, report))
+    assert {one["op"] for one in replies[:20]} == {REPORT_STATUS}
+    for reply in replies[20:]:
+        assert reply["op"] == ERROR, reply
+        if reply["d"]["code"] == "RATE_LIMITED":
+            assert reply["d"]["retry_after_ms"] > 0
+        else:
+            assert reply["d"]["reason"] == "TOO_MANY_OPEN_REPORTS"

@@ -1,0 +1,218 @@
+"""People block each other: what each device of both is told, shown and refused."""
+
+from typing import Any
+
+from tests.support.client import (
+    ALERT_NEW_MSG,
+    ASK_CONVERSATIONS,
+    ASK_MESSAGES,
+    BLOCK_USER,
+    CREATE_MSG,
+    DELETE_MSG,
+    EDIT_MSG,
+    ERROR,
+    MSG_CHANGED,
+    MSG_SEEN,
+    NEGOTIATION_END,
+    OPENED_CONVERSATION,
+    PONG,
+    PRESENCE,
+    RESUMED,
+    SERVICE_CREATED,
+    STATUS_MSG,
+    TYPING,
+    UPDATE_CONVERSATION_DATAS,
+    Client,
+)
+from tests.support.system import System
+from tests.system.conftest import Connect
+
+TOLD = {ALERT_NEW_MSG, MSG_CHANGED, MSG_SEEN, STATUS_MSG, TYPING, PRESENCE, BLOCK_USER}
+
+
+async def history(client: Client, conversation: str) -> list[tuple[int, str | None]]:
+    reply = await client.ask(ASK_MESSAGES, {"conversation": conversation})
+    return [(one["seq"], one.get("text")) for one in reply["d"]["messages"]]
+
+
+async def listed(client: Client) -> list[dict[str, Any]]:
+    reply = await client.ask(ASK_CONVERSATIONS, {})
+    found: list[dict[str, Any]] = reply["d"]["conversations"]
+    return found
+
+
+def place(client: Client) -> str:
+    """The cursor to resume with."""
+    return str(client.cursor or client.hello["d"]["cur"])
+
+
+async def pushed(client: Client) -> list[int]:
+    """Take what was told, when all that was on its way has come."""
+    await client.settle()
+    told = [one["op"] for one in client.packets if one["op"] in TOLD and "re" not in one]
+    client.packets.clear()
+    return told
+
+
+async def test_what_the_blocked_one_writes_reaches_nobody(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """Not live, in a list, a count or a resume, and not after the end; then what is new comes, in
+    its order. The blocked one is answered, and shown, as ever.
+    """
+    phone: Client = await connect(shared_system, alice)
+    laptop: Client = await connect(shared_system, alice, subprotocol="parley.v1.msgpack")
+    writer: Client = await connect(shared_system, bob)
+    first = await writer.write(alice, "one")
+    conversation = first["conversation"]
+    for client in (phone, laptop):
+        await client.expect(ALERT_NEW_MSG, conversation=conversation)
+
+    reply = await phone.ask(BLOCK_USER, {"user": bob, "blocked": True})
+    assert (reply["op"], reply["d"]) == (BLOCK_USER, {"user": bob, "blocked": True})
+    told = await laptop.expect(BLOCK_USER, user=bob)
+    assert told["d"] == reply["d"]
+    assert told["cur"]
+    # As if having left.
+    left = await writer.expect(PRESENCE, user=alice, online=False)
+    # Whoever came online since the first message was told of as well.
+    for client in (phone, laptop, writer):
+        await pushed(client)
+    before = place(phone)
+
+    second = await writer.ask(CREATE_MSG, {"conversation": conversation, "text": "two"})
+    assert (second["op"], second["d"]["seq"], second["d"]["status"]) == (STATUS_MSG, 2, "stored")
+    opened = await writer.write(alice, "elsewhere", subject="another")
+    edited = await writer.ask(EDIT_MSG, {"message": first["message"], "text": "changed"})
+    assert (edited["op"], edited["d"]["text"]) == (MSG_CHANGED, "changed")
+    third = await writer.write(alice, "three")
+    gone = await writer.ask(DELETE_MSG, {"message": second["d"]["message"]})
+    assert (gone["op"], gone["d"]["change"]) == (MSG_CHANGED, "deleted")
+    await writer.send(TYPING, {"conversation": conversation, "typing": True})
+    await phone.send(TYPING, {"conversation": conversation, "typing": True})
+    read = await phone.ask(OPENED_CONVERSATION, {"conversation": conversation})
+    assert (read["op"], read["d"]["seq"]) == (MSG_SEEN, 1)
+    await phone.send(PONG, {"cur": phone.cursor})
+    assert (await laptop.expect(MSG_SEEN, reader=alice))["d"]["seq"] == 1
+
+    refused = await phone.ask(CREATE_MSG, {"conversation": conversation, "text": "no"})
+    assert refused["op"] == ERROR
+    assert (refused["d"]["code"], refused["d"]["reason"]) == ("INVALID_STATE", "BLOCKED")
+    assert not refused["d"]["retryable"]
+
+    for client in (phone, laptop, writer):
+        assert await pushed(client) == []
+    (seen,) = await listed(phone)
+    assert (seen["blocked"], seen["unread"], seen["last_message"]["text"]) == (True, 0, "one")
+    assert "presence" not in seen
+    assert await history(phone, conversation) == [(1, "one")]
+    newest, other = await listed(writer)
+    assert (newest["conversation"], other["conversation"]) == (conversation, opened["conversation"])
+    assert (newest["last_message"]["text"], newest["peer_read_up_to"]) == ("three", 0)
+    assert newest["presence"] == {"online": False, "last_seen": left["d"]["last_seen"]}
+    assert "blocked" not in newest
+    mine = [(1, "changed"), (2, None), (3, "three")]
+    assert await history(writer, conversation) == mine
+
+    # Away through all of it, until after the end.
+    await phone.drop()
+    await writer.drop()
+    ended = await laptop.ask(BLOCK_USER, {"user": bob, "blocked": False})
+    assert ended["d"] == {"user": bob, "blocked": False}
+    writer = await connect(shared_system, bob)
+    fourth = await writer.ask(CREATE_MSG, {"conversation": conversation, "text": "four"})
+    assert fourth["d"]["seq"] == 4
+    phone = await connect(shared_system, alice, resume=before)
+    replay = await phone.expect(RESUMED)
+    assert replay["d"]["complete"]
+    assert (await phone.expect(BLOCK_USER, user=bob))["d"]["blocked"] is False
+    for client in (phone, laptop):
+        alert = await client.expect(ALERT_NEW_MSG)
+        assert (alert["d"]["message"]["seq"], alert["d"]["message"]["text"]) == (4, "four")
+        assert alert["d"]["unread"] == 1
+        assert not {ALERT_NEW_MSG, MSG_CHANGED, TYPING} & set(await pushed(client))
+    assert await history(phone, conversation) == [(1, "one"), (4, "four")]
+    # A hole that the history confirms is no loss.
+    hole = await phone.ask(ASK_MESSAGES, {"conversation": conversation, "before": 4, "limit": 1})
+    assert [one["seq"] for one in hole["d"]["messages"]] == [1]
+    (seen,) = await listed(phone)
+    assert (seen["conversation"], seen["unread"], "blocked" in seen) == (conversation, 1, False)
+    assert seen["presence"]["online"]
+    await phone.ask(OPENED_CONVERSATION, {"conversation": conversation})
+    assert (await writer.expect(MSG_SEEN, reader=alice))["d"]["seq"] == 4
+    assert await history(writer, conversation) == [*mine, (4, "four")]
+    assert third["seq"] == 3
+
+
+async def test_a_device_that_was_away_learns_of_the_block(
+    shared_system: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """How it is in the end, once. The blocked one's device learns that the other has left."""
+    phone: Client = await connect(shared_system, alice)
+    laptop: Client = await connect(shared_system, alice)
+    writer: Client = await connect(shared_system, bob)
+    stored = await writer.write(alice, "one")
+    await laptop.expect(ALERT_NEW_MSG)
+    for client in (laptop, writer):
+        await client.settle()
+    cursors = place(laptop), place(writer)
+    await laptop.drop()
+    await writer.drop()
+    for blocked in (True, False, True, True):
+        await phone.ask(BLOCK_USER, {"user": bob, "blocked": blocked})
+    laptop = await connect(shared_system, alice, resume=cursors[0])
+    writer = await connect(shared_system, bob, resume=cursors[1])
+    for client in (laptop, writer):
+        assert (await client.expect(RESUMED))["d"]["complete"]
+    assert (await laptop.expect(BLOCK_USER))["d"] == {"user": bob, "blocked": True}
+    assert await pushed(laptop) == []
+    assert not (await writer.expect(PRESENCE, user=alice))["d"]["online"]
+    # Its own message, which its cursor did not cover.
+    assert await pushed(writer) == [ALERT_NEW_MSG]
+    assert await history(writer, stored["conversation"]) == [(1, "one")]
+
+
+async def test_a_deal_goes_on_across_a_block_and_none_begins(
+    shared_deals: System, connect: Connect, alice: str, bob: str
+) -> None:
+    """Its events reach both, with their place among the words. A new one is refused to both."""
+    blocker: Client = await connect(shared_deals, alice)
+    other: Client = await connect(shared_deals, bob)
+    conversation = (await other.write(alice, "one"))["conversation"]
+    offer = {
+        "conversation": conversation,
+        "role": "provider",
+        "title": "A fence",
+        "price": {"amount_minor": 100, "currency": "EUR"},
+    }
+    created = await other.ask(SERVICE_CREATED, offer)
+    assert created["op"] == UPDATE_CONVERSATION_DATAS
+    await blocker.expect(UPDATE_CONVERSATION_DATAS, cause="created")
+    await blocker.expect(ALERT_NEW_MSG)
+    await blocker.expect(ALERT_NEW_MSG)
+    await blocker.ask(BLOCK_USER, {"user": bob, "blocked": True})
+    await other.ask(CREATE_MSG, {"conversation": conversation, "text": "suppressed"})
+    service = created["d"]["service"]
+    accept = {
+        "service": service["service"],
+        "outcome": "agreed",
+        "offer": 1,
+        "price": offer["price"],
+    }
+    agreed = await blocker.ask(NEGOTIATION_END, accept)
+    assert agreed["d"]["service"]["state"] == "agreed"
+    await other.expect(UPDATE_CONVERSATION_DATAS, cause="agreed")
+    told = await blocker.expect(ALERT_NEW_MSG)
+    message = told["d"]["message"]
+    assert (message["kind"], message["event"]["cause"], message["seq"]) == ("event", "agreed", 4)
+    refusals = []
+    for client in (blocker, other):
+        refused = await client.ask(SERVICE_CREATED, offer)
+        assert refused["op"] == ERROR
+        # As it stands for each.
+        refused["d"].pop("current", None)
+        refusals.append(refused["d"])
+    assert refusals[0] == refusals[1]
+    assert (refusals[0]["code"], refusals[0]["retryable"]) == ("SANCTIONED", False)
+    assert [seq for seq, _ in await history(blocker, conversation)] == [1, 2, 4]
+    assert [seq for seq, _ in await history(other, conversation)] == [1, 2, 3, 4]
