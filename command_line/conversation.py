@@ -181,6 +181,8 @@ class Conversation:
             self._show_presence(entry["presence"])
         if entry.get("blocked"):
             self.show_block(blocked=True)
+        if "dispute" in entry:
+            (self.disputes.renew if anew else self.disputes.stands)(entry["dispute"])
         if "service" in entry:
             (self.deals.renew if anew else self.deals.stands)(entry["service"])
         elif "negotiation" in entry["missing"]:
@@ -200,6 +202,8 @@ class Conversation:
         entry = await self._find(client)
         if entry is not None and "service" in entry:
             self.deals.show(entry["service"], whole=True)
+            if "dispute" in entry:
+                self.disputes.show(entry["dispute"])
         elif entry is not None and "negotiation" in entry["missing"]:
             self._screen.notice(NO_DEALS_NOW)
         else:

@@ -26,6 +26,17 @@ class Disputes:
         if known is None or known["version"] < dispute["version"]:
             self._show(dispute, cause)
 
+    def stands(self, dispute: Dispute) -> None:
+        """Shows how a dispute stands, unless the screen shows that or a later state already."""
+        known = self._shown.get(dispute["dispute"])
+        if known is None or known["version"] < dispute["version"]:
+            self._show(dispute, None)
+
+    def renew(self, dispute: Dispute) -> None:
+        """Shows how a dispute stands with a server that may have lost what the screen knows."""
+        self._shown.pop(dispute["dispute"], None)
+        self._show(dispute, None)
+
     def show(self, dispute: Dispute) -> None:
         """Shows how a dispute stands, in any case."""
         known = self._shown.get(dispute["dispute"])

@@ -41,8 +41,8 @@ PACKETS: Mapping[Op, str] = {
     " `next` of the answer before. Answered by RETURN CONVERSATIONS.",
     Op.RETURN_CONVERSATIONS: "One page; without `next` it is the last. Each has the number of"
     " unread messages, up to which `seq` either side has read, the other's presence, and the open"
-    " deal or else the latest one. `missing` names services that did not answer: what they know is"
-    " not shown.",
+    " deal or else the latest one, with the `dispute` that holds it. `missing` names services that"
+    " did not answer: what they know is not shown.",
     Op.CREATE_MSG: "Says something, in exactly one of `conversation` and `to`. `to` opens (or"
     " finds) the conversation with that user about `subject`. Answered by STATUS MSG once the"
     " message is stored.",

@@ -1,7 +1,7 @@
 """The services as the edge uses them, a method or a batcher for each RPC."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
 from parley.messaging.v1 import messaging_pb2 as messaging
@@ -18,6 +18,8 @@ from edge.failures import from_status
 from edge.metrics import Metrics
 from edge.payloads import Error
 from edge.settings import Settings
+
+_DISPUTES_PAGE = 100
 
 
 class MessagingBackend(Backend):
@@ -172,3 +174,24 @@ class ModerationBackend(Backend):
     async def command(self, name: str, request: Any, seconds: float | None = None) -> Any:
         """Call the RPC of this name; its response."""
         return await self._call(name, request, seconds=seconds)
+
+    async def open_disputes(
+        self, actor: str, wanted: Set[str], deadline: float
+    ) -> Mapping[str, moderation.Dispute] | Error:
+        """Those of the actor's open disputes that are wanted, by id.
+
+        `deadline` is on the clock of the loop.
+        """
+        found: dict[str, moderation.Dispute] = {}
+        request = moderation.ListOwnDisputesRequest(
+            actor=actor, open_only=True, page_size=_DISPUTES_PAGE
+        )
+        while True:
+            seconds = deadline - asyncio.get_running_loop().time()
+            answer = await self._call("ListOwnDisputes", request, seconds=seconds)
+            if isinstance(answer, Error):
+                return answer
+            found.update((one.id, one) for one in answer.disputes if one.id in wanted)
+            request.page_token = answer.next_page_token
+            if not request.page_token or wanted <= found.keys():
+                return found

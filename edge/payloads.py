@@ -307,7 +307,9 @@ class PeerPresence(Struct, frozen=True):
 
 
 class Conversation(Struct, frozen=True):
-    """`blocked` is true where the user blocks the other, and absent elsewhere."""
+    """`dispute` is what holds the service. `blocked` is true where the user blocks the other, and
+    absent elsewhere.
+    """
 
     conversation: str
     participants: list[str]
@@ -317,6 +319,7 @@ class Conversation(Struct, frozen=True):
     peer_read_up_to: int
     subject: str | UnsetType = UNSET
     service: Service | UnsetType = UNSET
+    dispute: Dispute | UnsetType = UNSET
     presence: PeerPresence | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET
 

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
+from edge.moderation_payloads import Dispute
 from edge.payload_fields import Money
 from edge.payloads import (
     Conversation,
@@ -97,9 +98,13 @@ def presence_payload(presence: pb.Presence) -> Presence:
 
 
 def conversation_payload(
-    conversation: pb.Conversation, service: Service | UnsetType = UNSET
+    conversation: pb.Conversation,
+    service: Service | UnsetType = UNSET,
+    dispute: Dispute | UnsetType = UNSET,
 ) -> Conversation:
-    """A conversation as packets show it to one of its participants, with its deal if it has one."""
+    """A conversation as packets show it to one of its participants, with its deal if it has one,
+    and the dispute that holds this.
+    """
     last = conversation.last_message if conversation.HasField("last_message") else None
     shown = conversation.presence if conversation.HasField("presence") else None
     return Conversation(
@@ -111,6 +116,7 @@ def conversation_payload(
         peer_read_up_to=conversation.peer_read_up_to,
         subject=optional(conversation.subject),
         service=service,
+        dispute=dispute,
         presence=UNSET if shown is None else PeerPresence(shown.online, _last_seen(shown)),
         blocked=conversation.blocked or UNSET,
     )

@@ -1,16 +1,18 @@
 """Packets of the conversation: from a packet to an RPC, and from its answer to a reply."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.cursors import MESSAGING, NEGOTIATION
+from edge.cursors import MESSAGING, MODERATION, NEGOTIATION
 from edge.deals import service_payload
 from edge.failures import TIMED_OUT
 from edge.handlers.texts import text_of
+from edge.moderation import dispute_payload
+from edge.moderation_payloads import Dispute
 from edge.packets import InvalidPayloadError, Op
 from edge.payloads import (
     AskConversations,
@@ -54,7 +56,9 @@ async def _ask(
 
 
 async def ask_conversations(session: "Session", re: Request, payload: AskConversations) -> None:
-    """Answered by RETURN CONVERSATIONS, each with its deal; `missing` names who was not reached."""
+    """Answered by RETURN CONVERSATIONS, each with its deal and the dispute that holds it; `missing`
+    names who was not reached.
+    """
     edge = session.edge
     request = pb.ListConversationsRequest(
         actor=session.user, page_size=payload.limit, page_token=text_of("page", payload.page)
@@ -71,7 +75,8 @@ async def ask_conversations(session: "Session", re: Request, payload: AskConvers
             return
         found = answer.conversations
         services: dict[str, Service] = {}
-        missing: list[str] | UnsetType = UNSET
+        disputes: Mapping[str, Dispute] = {}
+        missing: list[str] = []
         negotiation = edge.negotiation
         if negotiation is not None and found:
             ids = [one.id for one in found]
@@ -82,11 +87,31 @@ async def ask_conversations(session: "Session", re: Request, payload: AskConvers
                 lambda: negotiation.batch_get_services(session.user, ids, deadline - loop.time()),
             )
             if isinstance(deals, Error):
-                missing = [NEGOTIATION]
+                missing.append(NEGOTIATION)
             else:
                 services = {one.conversation_id: service_payload(one) for one in deals.services}
-        conversations = [conversation_payload(one, services.get(one.id, UNSET)) for one in found]
-        returned = ReturnConversations(conversations, optional(answer.next_page_token), missing)
+        moderation = edge.moderation
+        held = {one.hold.dispute for one in services.values() if one.hold}
+        if moderation is not None and held:
+            open_disputes = await _ask(
+                session,
+                MODERATION,
+                asked_at,
+                lambda: moderation.open_disputes(session.user, held, deadline),
+            )
+            if isinstance(open_disputes, Error):
+                missing.append(MODERATION)
+            else:
+                disputes = {
+                    one.conversation_id: dispute_payload(one) for one in open_disputes.values()
+                }
+        conversations = [
+            conversation_payload(one, services.get(one.id, UNSET), disputes.get(one.id, UNSET))
+            for one in found
+        ]
+        returned = ReturnConversations(
+            conversations, optional(answer.next_page_token), missing or UNSET
+        )
         await session.room()
         session.answer(re, Op.RETURN_CONVERSATIONS, returned)
 

@@ -185,6 +185,22 @@ async def test_a_dispute_is_opened_stated_and_settled(
     assert "settled" in shown
 
 
+async def test_a_chat_that_starts_anew_knows_the_dispute_that_holds_the_deal(
+    play_steps: Play, pipe: Pipe, capsys: Output
+) -> None:
+    """The list shows it, so a settlement that was offered before can be accepted."""
+    offered = dispute(version=4, offers=[settlement_of_bob()], allowed_actions=["accept"])
+
+    async def step(connection: Connection) -> None:
+        await greet(connection, service=service("agreed", version=3), dispute=offered)
+        os.write(pipe[1], b"/accept-settlement\n/quit\n")
+        asked = await connection.expect(Opcode.LITIGE_STATEMENT)
+        assert asked["d"]["accept"]["offer"] == 1
+
+    await play_steps(step)
+    assert "you may: /accept-settlement" in capsys.readouterr().out
+
+
 async def test_withdraw_is_about_the_dispute_where_that_allows_it(
     play_steps: Play, pipe: Pipe
 ) -> None:

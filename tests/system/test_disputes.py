@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.client import (
+    ASK_CONVERSATIONS,
     ERROR,
     LITIGE_CREATED,
     LITIGE_STATEMENT,
@@ -92,6 +93,27 @@ async def test_a_dispute_holds_the_deal_and_is_settled(deal: Deal, alice: str) -
     assert settled["dispute"]["resolution"]["split"] == split
     assert (await told(second, "settled"))["resolution"]["outcome"] == "split"
     assert (await deal.bob.told("decided"))["settlement"] == split
+
+
+async def test_the_list_shows_the_dispute_that_holds_a_deal(
+    moderated_system: System, connect: Connect, deal: Deal, bob: str
+) -> None:
+    """So a client that starts anew can answer a settlement; over, it is shown no more."""
+    found = (await dispute(deal))["dispute"]
+    split = {"provider_minor": 7_000, "client_minor": 5_000}
+    about = {"dispute": found["dispute"]}
+    offered = await answered(deal.alice.client, LITIGE_STATEMENT, {**about, "settlement": split})
+    anew = await connect(moderated_system, bob)
+    (entry,) = (await anew.ask(ASK_CONVERSATIONS))["d"]["conversations"]
+    assert entry["dispute"]["offers"] == offered["dispute"]["offers"]
+    assert entry["dispute"]["version"] == offered["dispute"]["version"]
+    assert "accept" in entry["dispute"]["allowed_actions"]
+    accept = {"offer": entry["dispute"]["offers"][-1]["number"], "settlement": split}
+    await answered(anew, LITIGE_STATEMENT, {**about, "accept": accept})
+    await deal.bob.told("decided")
+    (entry,) = (await anew.ask(ASK_CONVERSATIONS))["d"]["conversations"]
+    assert "dispute" not in entry
+    assert entry["service"]["settlement"] == split
 
 
 async def test_whoever_opened_a_dispute_withdraws_it(deal: Deal) -> None:
