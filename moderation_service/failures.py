@@ -16,14 +16,33 @@ _PERMISSION_DENIED = grpc.StatusCode.PERMISSION_DENIED
 _UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
 
+# A client takes 256 KiB of metadata, in which bytes are written as text.
+_MOST_BYTES = 128 * 1024
+
+
 def _pack_current(current: object) -> Message:
+    """Translate how things stand. What people fill without bounds of this size is left out where it
+    is too much: a refusal that does not reach its caller explains nothing.
+    """
     match current:
         case CaseView():
-            return translation.case(current)
+            case = translation.case(current)
+            if case.ByteSize() > _MOST_BYTES:
+                case.ClearField("reports")
+                case.ClearField("decisions")
+                case.ClearField("appeals")
+            return case
         case DisputeView():
-            return translation.dispute(current)
+            dispute = translation.dispute(current)
+            if dispute.ByteSize() > _MOST_BYTES:
+                dispute.ClearField("statements")
+            return dispute
         case PlacedStanding():
-            return translation.standing(current)
+            standing = translation.standing(current)
+            if standing.ByteSize() > _MOST_BYTES:
+                for sanction in standing.sanctions:
+                    sanction.statement.ClearField("facts")
+            return standing
     raise TypeError(f"not what a refusal of this service carries: {type(current).__name__}")
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from moderation_service import listing, lookups, storage
+from moderation_service import audit_storage, listing, lookups, storage
 from moderation_service.audit import AuditEntry, Head
 from moderation_service.case_steps import settle_case
 from moderation_service.entities import AppealStatus
@@ -174,10 +174,10 @@ def list_audit(
         return refusal
     if after < 0:
         return invalid("after", "is negative")
-    head = storage.find_head(connection)
+    head = audit_storage.find_head(connection)
     if target and not is_identifier(target):
         return AuditPage([], head, more=False)
-    entries = storage.read_audit(connection, after, target, count + 1)
+    entries = audit_storage.read_audit(connection, after, target, count + 1)
     return AuditPage(entries[:count], head, len(entries) > count)
 
 

@@ -4,13 +4,12 @@ What they concern is read at once, `decide` decides them one after the other, ea
 before has left, and what came of it is written at once. Refusals are outcomes.
 """
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from moderation_service import audit, documents, lookups, news_storage, restrictions, storage
+from moderation_service import storage
 from moderation_service.changes import Change, Event
 from moderation_service.commands import (
     Command,
@@ -24,28 +23,19 @@ from moderation_service.commands import (
 from moderation_service.dispute_entities import Dispute
 from moderation_service.domain import check, decide
 from moderation_service.entities import Case
-from moderation_service.erasure import erase_user, expires_at
 from moderation_service.history import (
-    ChangedKind,
-    ConversationLockChanged,
-    MessageRemovalChanged,
-    Note,
-    StandingChanged,
-    Told,
-    all_touched,
-    notes,
     replay_until,
-    tell,
 )
 from moderation_service.idempotency import fingerprint
 from moderation_service.known import Known
 from moderation_service.limits import Limits
+from moderation_service.recording import Record
 from moderation_service.refusals import Reason, not_found
 from moderation_service.shown import PlacedStanding, Shown, about, show, show_current
 from moderation_service.standing import Standing
-from moderation_service.storage import StoredEvent, UsedKey, target_of
+from moderation_service.storage import UsedKey, target_of
 from moderation_service.views import show_standing
-from service_kit.clock import Position, read_position
+from service_kit.clock import Position
 from service_kit.rules import Refusal
 from service_kit.writer import Operation, Transaction
 
@@ -89,22 +79,10 @@ class _Run:
         self.keys = storage.find_keys(connection, keys)
         used = {one.target for one in self.keys.values()}
         self.histories = storage.find_histories(connection, used)
-        self.known = Known(
-            connection,
-            transaction.now,
-            limits,
-            [(one.command, one.target) for one in tasks],
-        )
-        self.position = read_position(connection)
+        named = [(one.command, one.target) for one in tasks]
+        self.known = Known(connection, transaction.now, limits, named)
+        self.record = Record(limits, transaction, self.known)
         self.answered: dict[tuple[str, str], Answer] = {}
-        self.used: dict[tuple[str, str], UsedKey] = {}
-        self.changed: dict[str, None] = {}
-        # Of which only the time when their evidence expires is another.
-        self.revised: dict[str, None] = {}
-        self.events: list[Event] = []
-        self.contents: list[tuple[str, str, bytes]] = []
-        self.forgotten: dict[str, None] = {}
-        self.erasures: list[tuple[str, EraseUser]] = []
 
     def carry_out(self, task: Task) -> Answer | Refusal:
         """Decide one command, after all before it; once for each idempotency key."""
@@ -115,7 +93,7 @@ class _Run:
             return self.repeat(key, task.command)
         answer = self.answer(task)
         if isinstance(answer, Answer):
-            self.used[key] = self.keys[key] = UsedKey(
+            self.record.used[key] = self.keys[key] = UsedKey(
                 fingerprint(task.command),
                 answer.target.id,
                 answer.target.seq,
@@ -143,8 +121,8 @@ class _Run:
         """Give what has happened to a case or dispute, to what this transaction has done to it."""
         if target not in self.histories:
             self.histories |= storage.find_histories(self.transaction.connection, (target,))
-        stored = [self.without_erased(target, one.event) for one in self.histories[target]]
-        return stored + [one for one in self.events if target_of(one) == target]
+        stored = [self.record.without_erased(target, one.event) for one in self.histories[target]]
+        return stored + [one for one in self.record.events if target_of(one) == target]
 
     def answer(self, task: Task) -> Answer | Refusal:
         """Decide a command and keep what it changes."""
@@ -158,7 +136,7 @@ class _Run:
         decided: Change[Case] | Change[Dispute] | Refusal = decide(state, command, now, limits)
         if isinstance(command, ExpireEvidence) and concerned is not None:
             # However it ends, it is not to be asked again before something says so.
-            self.revised[concerned.id] = None
+            self.record.revised[concerned.id] = None
         if isinstance(decided, Refusal):
             return self.show_current(decided, command)
         self.keep(task, decided)
@@ -174,161 +152,35 @@ class _Run:
             user = refusal.current.user
             view = show_standing(user, self.known.cases_against(user), now, limits)
             # This transaction may come to nothing; what it has read is what was before it.
-            place = Position(self.position.epoch, self.position.revision - 1)
+            place = Position(self.record.position.epoch, self.record.position.revision - 1)
             return replace(refusal, current=PlacedStanding(view, place))
         return show_current(refusal, command, now, limits)
 
     def keep(self, task: Task, decided: Change[Case] | Change[Dispute]) -> None:
         """Keep what a decision has changed."""
-        command, target = task.command, decided.state
+        command, target, record = task.command, decided.state, self.record
         if not decided.events:
             return
         if isinstance(command, EraseUser):
-            self.erase(target.id, command)
+            record.erase(target.id, command)
+            self.forget_answers(target.id, command.user)
         if isinstance(command, EraseUser | ExpireEvidence):
-            self.forgotten[target.id] = None
+            record.forgotten[target.id] = None
         if isinstance(command, CreateReport | CreateDispute):
-            self.contents += [
+            record.contents += [
                 (target.id, one.id, task.contents[one.id]) for one in command.evidence
             ]
-        self.known.change(target)
-        self.changed[target.id] = None
-        self.events += decided.events
+        record.keep(target, decided.events)
 
-    def erase(self, target: str, command: EraseUser) -> None:
-        """Leave a person out of all that was before, stored or not."""
-        user, alias = command.user, command.alias
-        self.erasures.append((target, command))
-        if (before := self.known.before.get(target)) is not None:
-            self.known.before[target] = erase_user(before, user, alias)
-        self.events = [
-            erase_user(one, user, alias) if target_of(one) == target else one for one in self.events
-        ]
+    def forget_answers(self, target: str, user: str) -> None:
+        """Have answers about a case or dispute made anew, and forget the keys of a person."""
         self.answered = {
             key: answer for key, answer in self.answered.items() if answer.target.id != target
         }
         for key, used in [*self.keys.items()]:
             if used.target == target and key[0] == user:
                 del self.keys[key]
-                self.used.pop(key, None)
-
-    # --- Writing ----------------------------------------------------------------------------
-
-    def store(self) -> None:
-        """Write all that is new, and tell it."""
-        transaction, connection = self.transaction, self.transaction.connection
-        for target in self.revised:
-            if target not in self.changed:
-                transaction.touch()
-        self.store_targets()
-        self.store_erasures()
-        storage.insert_contents(
-            connection, [one for one in self.contents if one[0] not in self.forgotten]
-        )
-        self.store_events()
-        storage.insert_keys(connection, self.used.items())
-        if self.events:
-            transaction.touch()
-            self.tell()
-
-    def store_targets(self) -> None:
-        """Write cases and disputes, and the rows beside them."""
-        connection, revision = self.transaction.connection, self.transaction.revision
-        now, limits = self.transaction.now, self.limits
-        before, after = self.known.before, self.known.targets
-        # What names a person is renamed first: then what is compared differs in nothing else.
-        for target, command in self.erasures:
-            lookups.rename(connection, target, command.user, command.alias)
-        changes = [lookups.Change(before.get(one), after[one]) for one in self.changed]
-        timed = {
-            one: (after[one], expires_at(after[one], now, limits))
-            for one in (*self.changed, *self.revised)
-        }
-        storage.insert_targets(
-            connection, [one for name, one in timed.items() if name not in before], revision
-        )
-        storage.update_targets(connection, [timed[one] for one in sorted(timed) if one in before])
-        lookups.store(connection, changes, revision)
-
-    def store_erasures(self) -> None:
-        """Rewrite what was stored of those who are erased, and delete the evidence."""
-        connection = self.transaction.connection
-        histories = storage.find_histories(connection, {target for target, _ in self.erasures})
-        for target, history in histories.items():
-            storage.rewrite_events(connection, target, self.rewritten(target, history))
-        storage.forget_contents(connection, sorted(self.forgotten))
-
-    def rewritten(self, target: str, history: Sequence[StoredEvent]) -> list[Event]:
-        """Give the stored events that say something else without those who are erased."""
-        both = [(one.event, self.without_erased(target, one.event)) for one in history]
-        return [after for before, after in both if after != before]
-
-    def without_erased(self, target: str, event: Event) -> Event:
-        """Give an event that was stored before without those who are erased by now."""
-        for erased, command in self.erasures:
-            if erased == target:
-                event = erase_user(event, command.user, command.alias)
-        return event
-
-    def store_events(self) -> None:
-        """Write the events, each with the entry of the audit log that commits to it."""
-        connection = self.transaction.connection
-        if not self.events:
-            return
-        head = storage.find_head(connection)
-        happened: list[tuple[Event, str, bytes]] = []
-        entries: list[audit.AuditEntry] = []
-        for event in self.events:
-            document, salt = documents.dump_event(event), secrets.token_bytes(_SALT_BYTES)
-            happened.append((event, document, salt))
-            entry = audit.append(head, event, audit.digest(document.encode(), salt))
-            entries.append(entry)
-            head = audit.head_of(entry)
-        storage.insert_events(connection, happened, self.transaction.revision)
-        storage.insert_audit(connection, entries)
-
-    # --- Telling ----------------------------------------------------------------------------
-
-    def tell(self) -> None:
-        """Tell what has happened, and how those stand whom it concerns."""
-        now, limits = self.transaction.now, self.limits
-        happened = [(self.known.targets[target_of(one)], one) for one in self.events]
-        told: list[tuple[Note, Told | None]] = [
-            (note, tell(note, target, now, limits))
-            for target, event in happened
-            for note in notes(target, event)
-        ]
-        told += self.how_things_stand(happened)
-        said = [(note, what) for note, what in told if what is not None]
-        news_storage.insert_notes(
-            self.transaction.connection, [note for note, _ in said], self.transaction.revision
-        )
-        for note, what in said:
-            self.transaction.emit(note.recipients, what)
-
-    def how_things_stand(
-        self, happened: Sequence[tuple[Case | Dispute, Event]]
-    ) -> list[tuple[Note, Told | None]]:
-        """Tell those who refuse what is not allowed what has changed for them."""
-        connection, now = self.transaction.connection, self.transaction.now
-        changed = all_touched(happened)
-        standings = restrictions.read_standings(connection, changed.users, now, self.limits)
-        locked = restrictions.read_locked(connection, changed.conversations, now)
-        messages = [message for _, message in changed.messages]
-        removed = restrictions.read_removed(connection, messages, now)
-        told: list[tuple[Note, Told | None]] = []
-        for user, place in changed.users.items():
-            standing = PlacedStanding(standings[user], self.position)
-            note = Note((user,), ChangedKind.STANDING, *place, "")
-            told.append((note, StandingChanged(standing)))
-        for one, place in changed.conversations.items():
-            note = Note((), ChangedKind.CONVERSATION_LOCK, *place, one)
-            told.append((note, ConversationLockChanged(one, one in locked)))
-        for (conversation, message), place in changed.messages.items():
-            note = Note((), ChangedKind.MESSAGE_REMOVAL, *place, message)
-            change = MessageRemovalChanged(conversation, message, message in removed)
-            told.append((note, change))
-        return told
+                self.record.used.pop(key, None)
 
 
 def _key(command: Command) -> tuple[str, str] | None:
@@ -352,7 +204,7 @@ def carry_out(
         run.carry_out(task) if refusal is None else refusal
         for task, refusal in zip(tasks, refusals, strict=True)
     ]
-    run.store()
+    run.record.store()
     return outcomes
 
 

@@ -4,17 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select
 
 from moderation_service import documents, sql
-from moderation_service.audit import AuditEntry, Head
 from moderation_service.changes import Event
 from moderation_service.dispute_entities import Dispute
 from moderation_service.entities import Case, CaseState
 from moderation_service.events import CaseEvent
 from moderation_service.saga import due_call
 from moderation_service.tables import (
-    audit,
     cases,
     disputes,
     events,
@@ -164,7 +162,7 @@ def _dispute_columns(dispute: Dispute, expires_at: int | None) -> tuple[object, 
     return (dispute.state, dispute.is_open, is_pending, dispute.due_at, sort_at, expires_at)
 
 
-# --- Events and the audit log -------------------------------------------------------------------
+# --- Events -------------------------------------------------------------------------------------
 
 
 def find_histories(connection: Connection, ids: Iterable[str]) -> dict[str, list[StoredEvent]]:
@@ -202,27 +200,6 @@ def rewrite_events(connection: Connection, target: str, rewritten: Iterable[Even
 def target_of(event: Event) -> str:
     """Give the id of the case or dispute that an event belongs to."""
     return event.case if isinstance(event, CaseEvent) else event.dispute
-
-
-def find_head(connection: Connection) -> Head:
-    """Tell how far the audit log goes."""
-    rows = fetch(connection, sql.HEAD, {})
-    return Head(rows[0].number, rows[0].hash) if rows else Head()
-
-
-def insert_audit(connection: Connection, entries: Iterable[AuditEntry]) -> None:
-    """Store new entries of the audit log."""
-    columns = tuple(audit.c.keys())
-    rows = [tuple(getattr(one, name) for name in columns) for one in entries]
-    bulk_insert(connection, audit, columns, rows)
-
-
-def read_audit(connection: Connection, after: int, target: str, count: int) -> list[AuditEntry]:
-    """The first `count` entries with a higher number, of one target if one is named."""
-    query = select(audit).where(audit.c.number > after).order_by(audit.c.number).limit(count)
-    if target:
-        query = query.where(audit.c.target == target)
-    return [AuditEntry(*row) for row in connection.execute(query)]
 
 
 # --- Evidence -----------------------------------------------------------------------------------

@@ -86,7 +86,8 @@ def describe(verdict: str, measures: Sequence[Document], now: datetime) -> list[
             case _:
                 what = f"ban {one['user']}, until somebody lifts it"
         lines.append(what)
-    return lines
+    reasons = measures[0]
+    return [*lines, f"because: {reasons['facts']}", f"by: {reasons['rule']} ({reasons['ground']})"]
 
 
 def _lasting(text: str, option: str, now: datetime) -> Measure:

@@ -13,6 +13,7 @@ from edge.authentication import AuthenticationError
 from edge.backend import Event, NotLiveError
 from edge.cursors import MESSAGING, MODERATION, Position
 from edge.failures import CloseCode, invalid_argument, refusal
+from edge.following import follow_services
 from edge.packets import InvalidPayloadError, Op
 from edge.payloads import Error, Hello, Pong, RenewToken, Resume, Resumed
 from edge.pushes import push_of
@@ -85,48 +86,6 @@ def tell_sanctions(session: "Session") -> None:
         session.close(CloseCode.BANNED, excluding[0].kind)
 
 
-async def _follow(
-    session: "Session", told: Mapping[str, Position], moderation_deadline: float
-) -> dict[str, Position]:
-    """Follow the session's user at each service that delivers; the positions from which on, which
-    cover what the client was `told`. What restricts the user is known from then on.
-    """
-    feeds, standings = session.edge.feeds, session.edge.standings
-    late = False
-
-    async def follow(service: str) -> Position | None:
-        nonlocal late
-        try:
-            if service != MODERATION:
-                return await feeds[service].follow(session.user, told.get(service))
-            async with asyncio.timeout_at(moderation_deadline):
-                position = await feeds[service].follow(session.user, told.get(service))
-        except NotLiveError:
-            return None
-        except TimeoutError:
-            late = True
-            session.edge.metrics.limits.reached("moderation_timeout_seconds")
-            return None
-        await standings.settle(session.user, position, moderation_deadline)
-        return position
-
-    found: dict[str, Position] = {}
-    # One that came back while another was waited for has passed this session over.
-    while missing := [
-        one
-        for one in feeds
-        if one not in found and (not found or feeds[one].live) and not (late and one == MODERATION)
-    ]:
-        positions = await asyncio.gather(*map(follow, missing))
-        found |= {one: at for one, at in zip(missing, positions, strict=True) if at is not None}
-        if not found:
-            break
-    if late and (position := feeds[MODERATION].followed(session.user)) is not None:
-        found[MODERATION] = position
-        standings.settle_later(session.user, position)
-    return found
-
-
 async def attach(session: "Session", cursor: str | None, moderation_deadline: float) -> None:
     """Connect a new session to the feeds and greet it; resume when it brought a cursor.
 
@@ -142,7 +101,7 @@ async def attach(session: "Session", cursor: str | None, moderation_deadline: fl
             after = _positions(cursor)
         except InvalidPayloadError as error:
             failure = invalid_argument(error.field, error.problem)
-    until = await _follow(session, after, moderation_deadline)
+    until = await follow_services(session, after, moderation_deadline)
     session.attach(until)
     if cursor is not None and failure is None and MESSAGING not in until:
         failure = _NOT_LIVE
@@ -187,7 +146,7 @@ async def resume(session: "Session", re: Request, payload: Resume) -> None:
     try:
         settings = session.edge.settings
         deadline = asyncio.get_running_loop().time() + settings.moderation_timeout_seconds
-        until = await _follow(session, after, deadline)
+        until = await follow_services(session, after, deadline)
         if MESSAGING in until:
             session.attach(until)
             await _resume(session, re, after, until)

@@ -6,12 +6,12 @@ from sqlalchemy import Engine, select
 
 from moderation_service import audit, documents
 from moderation_service.audit import Head
+from moderation_service.audit_storage import read_audit
 from moderation_service.dispute_entities import Dispute
 from moderation_service.dispute_events import DisputeEvent, replay_dispute
 from moderation_service.entities import Case
 from moderation_service.events import CaseEvent, replay
 from moderation_service.evidence import is_intact
-from moderation_service.storage import read_audit
 from moderation_service.tables import (
     appeals,
     cases,

@@ -220,6 +220,31 @@ async def test_what_is_taken_is_kept_to_the_letter(client: Client, name: str) ->
     assert decided.decisions[0].sanctions[0].statement.facts == text
 
 
+async def test_no_flood_of_words_hides_a_refusal(client: Client, refused: Refused) -> None:
+    """However much a party has said, the other learns why something is refused."""
+    service = await client.around.agree()
+    opened = await client.call(
+        "CreateDispute",
+        actor="bob",
+        service_id=service.id,
+        reason=pb.DISPUTE_REASON_QUALITY,
+        statement="\N{CAT FACE}" * 4_000,
+    )
+    dispute = {"dispute_id": opened.dispute.id}
+    for _ in range(19):
+        words = "\N{CAT FACE}" * 4_000
+        await client.call("SubmitDisputeStatement", actor="bob", text=words, **dispute)
+    details = await refused(
+        client.call("SubmitDisputeStatement", actor="bob", text="more", **dispute),
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "TOO_MANY_STATEMENTS",
+    )
+    assert details["Dispute"].id == opened.dispute.id
+    assert not details["Dispute"].statements
+    whole = (await client.call("GetDispute", actor="ann", **dispute)).dispute
+    assert len(whole.statements) == 20
+
+
 @pytest.mark.parametrize(
     ("field", "change"),
     [

@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, select
 
-from moderation_service import sql, storage
+from moderation_service import audit_storage, sql, storage
 from moderation_service.__main__ import SERVICE
 from moderation_service.commands import (
     ClaimCase,
@@ -546,9 +546,13 @@ def test_a_failure_leaves_nothing_behind(
     def fail(*_: Any) -> None:
         raise RuntimeError("the power is gone")
 
-    for last in ("insert_audit", "insert_keys", "insert_contents"):
+    for module, last in (
+        (storage, "insert_contents"),
+        (audit_storage, "insert_audit"),
+        (storage, "insert_keys"),
+    ):
         with monkeypatch.context() as patched:
-            patched.setattr(storage, last, fail)
+            patched.setattr(module, last, fail)
             command = replace(disputed(), idempotency_key="k")
             with pytest.raises(RuntimeError, match="the power is gone"):
                 database.run(CARRY_OUT, with_evidence(command))

@@ -14,7 +14,12 @@ import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 from sqlalchemy import Engine
 
-from moderation_service.entities import CaseState
+from moderation_service import translation
+from moderation_service.entities import Case, CaseState
+from moderation_service.history import replay_until
+from moderation_service.limits import Limits
+from moderation_service.storage import find_histories
+from moderation_service.views import CaseView, show_case
 from tests.moderation_service.books import Books, check_books
 from tests.moderation_service.conftest import (
     OPTIONS,
@@ -182,7 +187,8 @@ class Storm:
         self.clients = clients
         self.random = random
         self.keys = 0
-        self.refused: set[str] = set()
+        # The cases that refusals bore.
+        self.shown: list[pb.Case] = []
 
     async def rage(self, rounds: int, at_once: int) -> None:
         """Round after round; each call is about what was seen before the round."""
@@ -193,7 +199,7 @@ class Storm:
             appeals = (await self.clients[0].moderate("ListAppeals")).appeals
             calls = [self.act(cases, list(appeals)) for _ in range(at_once)]
             _, lost = await race(calls)
-            self.refused |= reasons(lost)
+            self.shown += [one["Case"] for one in lost if "Case" in one]
 
     async def act(self, cases: list[pb.Case], appeals: list[pb.Appeal]) -> Any:
         """Do something about one of them."""
@@ -252,7 +258,8 @@ async def test_a_storm_leaves_books_that_agree(
     books = check_books(engine)
     assert books.head.number > 20, "hardly anything was accepted"
     await check_standings(clients[0], books)
-    await check_versions(books)
+    check_versions(books)
+    check_shown(engine, storm.shown)
 
 
 async def check_standings(client: Client, books: Books) -> None:
@@ -268,10 +275,32 @@ async def check_standings(client: Client, books: Books) -> None:
         assert {one.id for one in (await client.standing(user)).sanctions} == expected
 
 
-async def check_versions(books: Books) -> None:
+def check_versions(books: Books) -> None:
     """No case has two decisions of one version, and a decided one has one at least (M5)."""
     for case in books.cases.values():
         assert [one.number for one in case.decisions] == list(range(1, len(case.decisions) + 1))
         assert len(case.decisions) <= case.reopenings + 1
         if case.state is CaseState.DECIDED:
             assert len(case.decisions) == case.reopenings + 1
+
+
+def check_shown(engine: Engine, shown: list[pb.Case]) -> None:
+    """What a refusal bore is the case as it stood after one of its events."""
+    assert shown, "nobody was refused"
+    with engine.connect() as connection, connection.begin():
+        histories = find_histories(connection, {one.id for one in shown})
+    for one in shown:
+        events = [stored.event for stored in histories[one.id]]
+        case, at = replay_until(events, one.version)
+        assert isinstance(case, Case)
+        expected = translation.case(show_to_moderators(case, at))
+        expected.ClearField("allowed_actions")
+        one.ClearField("allowed_actions")
+        assert one == expected
+
+
+def show_to_moderators(case: Case, at: int) -> CaseView:
+    """A case as all moderators see it alike."""
+    view = show_case(case, "mia", at, Limits())
+    assert isinstance(view, CaseView)
+    return view

@@ -90,5 +90,7 @@ def test_a_decision_is_shown_in_words_before_it_is_made() -> None:
         "ban cy, until somebody lifts it",
         "remove the message that was reported",
         "lock the conversation, for both",
+        "because: He insulted her.",
+        "by: Terms 4.2 (terms)",
     ]
     assert "nobody is restricted" in describe("no_violation", [], NOW)[0]

@@ -338,7 +338,7 @@ async def test_at_a_terminal_the_case_is_shown_and_asked_about(
     code, shown = await at_terminal(place, *command, answer="\n")
     assert (code, "Decide it so? [y/N]" in shown) == (1, True)
     assert "this is to be decided:" in shown
-    assert "  warn bob" in shown
+    assert "  warn bob\n  because: Not nice.\n  by: Terms 1 (terms)\n" in shown
     assert "nothing was done" in shown
     code, shown = await at_terminal(place, *command, answer="y\n")
     assert code == 0
