@@ -135,10 +135,9 @@ class Conversation(NamedTuple):
 
     def is_shown_to(self, user: str) -> bool:
         """Tell whether `user` takes part, and there is anything for that one to see."""
-        for side in (self.first, self.second):
-            if side.user == user:
-                return side.activity > 0
-        return False
+        if user == self.first.user:
+            return self.first.activity > 0
+        return user == self.second.user and self.second.activity > 0
 
     @property
     def blocked(self) -> bool:
@@ -376,8 +375,16 @@ def add_message(
     who blocks the sender changes nothing for that one; deeds reach both.
     """
     seq = conversation.last_seq + 1
-    first = _add_to(conversation.first, sender, kind, seq, revision)
-    second = _add_to(conversation.second, sender, kind, seq, revision)
+    first, second = conversation.first, conversation.second
+    is_text = kind == TEXT
+    if sender == first.user:
+        first = Side(sender, seq, revision, *first[3:])
+    elif not (is_text and first.blocked_revision):
+        first = Side(first.user, seq, revision, first.incoming_count + 1, seq, *first[5:])
+    if sender == second.user:
+        second = Side(sender, seq, revision, *second[3:])
+    elif not (is_text and second.blocked_revision):
+        second = Side(second.user, seq, revision, second.incoming_count + 1, seq, *second[5:])
     identity, last_change = conversation[:4], conversation.last_change
     changed = Conversation(*identity, revision, last_change, seq, first, second)
     message = Message(
@@ -396,14 +403,6 @@ def add_message(
         second.incoming_seq,
     )
     return changed, message
-
-
-def _add_to(side: Side, sender: str, kind: str, seq: int, revision: int) -> Side:
-    if sender == side.user:
-        return Side(sender, seq, revision, *side[3:])
-    if side.blocked_revision and kind == TEXT:
-        return side
-    return Side(side.user, seq, revision, side.incoming_count + 1, seq, *side[5:])
 
 
 def readers(conversation: Conversation, message: Message) -> tuple[str, ...]:

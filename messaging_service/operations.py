@@ -260,8 +260,12 @@ class _MessageCreation:
         if key:
             self.known[command.actor, key] = message
         shown = view(message)
-        readers = domain.readers(conversation, message)
-        unread = tuple(conversation.side(user).unread for user in readers)
+        first, second = conversation.first, conversation.second
+        readers: tuple[str, ...] = (first.user, second.user)
+        unread: tuple[int, ...] = (first.unread, second.unread)
+        if first.blocked_revision or second.blocked_revision:
+            readers = domain.readers(conversation, message)
+            unread = tuple(conversation.side(user).unread for user in readers)
         self.transaction.emit(readers, MessageCreated(shown, unread, command.origin))
         return StoredMessage(shown, duplicate=False)
 
