@@ -15,7 +15,7 @@ from edge.moderation_payloads import Standing
 from edge.outbox import Outbox
 from edge.packets import Encoding, Format, Frame, Op
 from edge.payloads import Error
-from edge.requests import Request
+from edge.requests import Request, Writes
 
 if TYPE_CHECKING:
     from edge.session import Edge
@@ -36,6 +36,7 @@ class Delivery(ABC):
         "format",
         "principal",
         "unconfirmed",
+        "writes",
     )
 
     def __init__(
@@ -61,6 +62,8 @@ class Delivery(ABC):
         # Messages that a PONG has yet to confirm: (revision, conversation, seq).
         self.unconfirmed: deque[tuple[int, str, int]] = deque(maxlen=settings.unconfirmed_alerts)
         self.closing = False
+        # What is written from now on; see `part_writes`.
+        self.writes = Writes()
         self._outbox = Outbox(send, settings.outbox_bytes, self._overflowed)
 
     @abstractmethod
@@ -84,12 +87,14 @@ class Delivery(ABC):
         re: int | str | None = None,
         cur: str | None = None,
     ) -> None:
-        """Queue a packet."""
+        """Queue a packet; after the one with which the session closes there is none."""
+        if self.closing:
+            return
         self._outbox.put(self.format.encode(op, payload, re=re, cur=cur))
 
     def answer(self, re: Request, op: Op, payload: msgspec.Struct) -> None:
         """Queue the answer to a packet; it is not wanted by whoever gave no id."""
-        re.outcomes.ok.inc()
+        re.done()
         if re.id is not None:
             self.send(op, payload, re=re.id)
 
@@ -100,7 +105,13 @@ class Delivery(ABC):
             # Another service that refuses knows what is forbidden, and not why.
             standing = self.edge.standings.standing(self.user)
             error = msgspec.structs.replace(error, current=standing or UNSET)
+        re.end()
         self.send(Op.ERROR, error, re=re.id)
+
+    def part_writes(self) -> Writes:
+        """What the client has written until now, apart from what it writes from now on."""
+        parted, self.writes = self.writes, Writes()
+        return parted
 
     def ping(self, frame: Frame) -> None:
         """Queue a PING, but not before HELLO, and without the cursor while that would skip what is
@@ -188,7 +199,8 @@ class Delivery(ABC):
     async def replay(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
         """Queue a missed packet, at the pace at which the client reads."""
         await self._outbox.room()
-        self._alert(revision, frame, confirms)
+        if not self.closing:
+            self._alert(revision, frame, confirms)
 
     def _alert(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
         self._outbox.put(frame)

@@ -8,10 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import structlog
 import uuid_utils
 from msgspec import UNSET
 
+from edge.activities import Activity
 from edge.authentication import Authenticator, Principal
 from edge.backends import MessagingBackend, ModerationBackend, NegotiationBackend
 from edge.delivery import Delivery
@@ -181,6 +183,9 @@ class Session(Delivery):
                 if (forbidden := self.forbidden(re)) is not None:
                     self.fail(re, forbidden)
                     return
+                if route.activity is Activity.WRITE:
+                    self.writes.begin()
+                    re = msgspec.structs.replace(re, writes=self.writes)
             waiting = route.handler(self, re, payload)
         except InvalidPayloadError as error:
             self.fail(re, invalid_argument(error.field, error.problem))
@@ -214,6 +219,7 @@ class Session(Delivery):
         except asyncio.CancelledError:
             # The socket is gone, and with it whoever asked.
             re.outcomes.failed("CANCELLED")
+            re.end()
             raise
         except Exception:  # noqa: BLE001 - whatever it is, it harms this packet alone
             self._internal_error(re)
