@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Any
+from typing import Any, NamedTuple
 
 from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.messaging.v1 import messaging_pb2_grpc
@@ -22,6 +22,13 @@ from edge.settings import Settings
 _DISPUTES_PAGE = 100
 
 
+class Place(NamedTuple):
+    """Who talks in a conversation, and about what."""
+
+    participants: frozenset[str]
+    subject: str
+
+
 class MessagingBackend(Backend):
     """Conversations and messages. What people say in numbers travels in batches."""
 
@@ -37,6 +44,8 @@ class MessagingBackend(Backend):
             credential,
             metrics,
         )
+        self._most_places = settings.known_standings
+        self._places: dict[str, Place] = {}
         self._create_messages = self._exchange("StreamCreateMessages")
         self.create_message: Batcher[messaging.CreateMessageRequest, messaging.StoredMessage] = (
             self._batcher(
@@ -95,9 +104,24 @@ class MessagingBackend(Backend):
         answer: messaging.ListMessagesResponse | Error = await self._call("ListMessages", request)
         return answer
 
-    async def change(self, name: str, request: Any, seconds: float) -> Any:
-        """Call the RPC that changes something; its response."""
+    async def command(self, name: str, request: Any, seconds: float) -> Any:
+        """Call the RPC of this name; its response."""
         return await self._call(name, request, seconds=seconds)
+
+    async def place(self, conversation: str, seconds: float) -> Place | Error:
+        """Who talks in a conversation about what, which never changes: it is asked once."""
+        if (known := self._places.get(conversation)) is not None:
+            return known
+        # In nobody's name: who is blocked there may not be shown it.
+        request = messaging.GetConversationRequest(conversation_id=conversation)
+        answer = await self._call("GetConversation", request, seconds=seconds)
+        if isinstance(answer, Error):
+            return answer
+        found = answer.conversation
+        place = self._places[conversation] = Place(frozenset(found.participants), found.subject)
+        if len(self._places) > self._most_places:
+            del self._places[next(iter(self._places))]
+        return place
 
     def refuse_waiting(self, refusal_of: Callable[[str, str], Error | None]) -> None:
         """Send no more of what waits and is refused now, given its author and conversation."""
@@ -131,9 +155,9 @@ class NegotiationBackend(Backend):
             metrics,
         )
 
-    async def command(self, name: str, request: Any) -> Any:
-        """Call a command's RPC; its response with the service as its actor now sees it."""
-        return await self._call(name, request)
+    async def command(self, name: str, request: Any, seconds: float) -> Any:
+        """Call the RPC of this name; its response with the service as its actor now sees it."""
+        return await self._call(name, request, seconds=seconds)
 
     async def batch_get_services(
         self, actor: str, conversations: Sequence[str], seconds: float

@@ -149,6 +149,11 @@ class Standings:
         known = self._here.get(user) or self._away.get(user)
         return [] if known is None else known.in_force(self._clock())
 
+    def locked(self, user: str) -> list[str]:
+        """The conversations in which a sanction keeps a user from writing now."""
+        found = self.in_force(user)
+        return [one.conversation for one in found if one.conversation is not UNSET]
+
     def standing(self, user: str) -> Standing | None:
         """What restricts a user now, as a whole; None when nothing is known to."""
         found = self.in_force(user)

@@ -1,12 +1,13 @@
 """Packets of the conversation: from a packet to an RPC, and from its answer to a reply."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as pb
 
+from edge import places
 from edge.cursors import MESSAGING, MODERATION, NEGOTIATION
 from edge.deals import service_payload
 from edge.failures import TIMED_OUT
@@ -116,7 +117,9 @@ async def ask_conversations(session: "Session", re: Request, payload: AskConvers
         session.answer(re, Op.RETURN_CONVERSATIONS, returned)
 
 
-def create_msg(session: "Session", re: Request, payload: CreateMsg) -> None:
+def create_msg(
+    session: "Session", re: Request, payload: CreateMsg
+) -> Coroutine[Any, Any, None] | None:
     """Answered by STATUS MSG after the commit; leaves with the next batch."""
     if (payload.conversation is UNSET) == (payload.to is UNSET):
         raise InvalidPayloadError("conversation", "exactly one of conversation and to is needed")
@@ -147,7 +150,26 @@ def create_msg(session: "Session", re: Request, payload: CreateMsg) -> None:
             )
             session.answer(re, Op.STATUS_MSG, status)
 
+    if session.edge.standings.locked(session.user):
+        # All of them, so that what comes after one that is looked at keeps its place behind it.
+        return _create_in_turn(session, re, request, done)
     session.edge.messaging.create_message.submit(request, done)
+    return None
+
+
+async def _create_in_turn(
+    session: "Session",
+    re: Request,
+    request: pb.CreateMessageRequest,
+    done: Callable[[pb.StoredMessage | Error], None],
+) -> None:
+    seconds = session.edge.settings.call_timeout_seconds
+    find = places.with_person(session, request.to, request.subject)
+    async with session.changes:
+        if error := await places.refused(session, re, find, seconds):
+            session.fail(re, error)
+            return
+        session.edge.messaging.create_message.submit(request, done)
 
 
 def opened_conversation(session: "Session", re: Request, payload: OpenedConversation) -> None:
@@ -228,7 +250,7 @@ async def block_user(session: "Session", re: Request, payload: BlockUser) -> Non
         blocked=payload.blocked,
         origin=session.id,
     )
-    answer = await _change(session, re, "SetBlock", request)
+    answer = await _change(session, re, "SetBlock", request, "")
     if isinstance(answer, Error):
         session.fail(re, answer)
     else:
@@ -241,21 +263,24 @@ async def _change_message(
     name: str,
     request: pb.EditMessageRequest | pb.DeleteMessageRequest,
 ) -> None:
-    answer = await _change(session, re, name, request)
+    answer = await _change(session, re, name, request, request.message_id)
     if isinstance(answer, Error):
         session.fail(re, answer)
     else:
         session.answer(re, Op.MSG_CHANGED, changed_payload(answer.changed))
 
 
-async def _change(session: "Session", re: Request, name: str, request: Any) -> Any:
-    """Call an RPC when those of earlier packets are answered, within the time for one."""
+async def _change(session: "Session", re: Request, name: str, request: Any, message: str) -> Any:
+    """Call an RPC when those of earlier packets are answered, within the time for one; about a
+    `message` when nobody has locked its conversation.
+    """
     edge, loop = session.edge, asyncio.get_running_loop()
     deadline = loop.time() + edge.settings.call_timeout_seconds
     async with session.changes:
-        if (error := session.forbidden(re)) is not None:
+        find = places.of_message(session, message)
+        if error := await places.refused(session, re, find, deadline - loop.time()):
             return error
-        return await edge.messaging.change(name, request, deadline - loop.time())
+        return await edge.messaging.command(name, request, deadline - loop.time())
 
 
 def typing(session: "Session", re: Request, payload: SendTyping) -> None:

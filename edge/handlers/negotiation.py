@@ -1,10 +1,12 @@
 """Packets about a deal: each is one RPC, and answered by UPDATE CONVERSATION DATAS."""
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, UnsetType
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
+from edge import places
 from edge.deals import service_payload
 from edge.failures import refusal
 from edge.handlers.texts import text_of
@@ -46,12 +48,21 @@ def _money(field: str, price: Money | UnsetType) -> pb.Money | None:
     return pb.Money(amount_minor=price.amount_minor, currency=currency)
 
 
-async def _command(session: "Session", re: Request, rpc: str, request: Any) -> None:
-    negotiation = session.edge.negotiation
+async def _command(
+    session: "Session", re: Request, rpc: str, request: Any, about: str = ""
+) -> None:
+    """Call an RPC; one `about` a service, if its conversation is not locked."""
+    edge, loop = session.edge, asyncio.get_running_loop()
+    deadline = loop.time() + edge.settings.call_timeout_seconds
+    negotiation = edge.negotiation
     if negotiation is None:
         session.fail(re, _NOT_DEPLOYED)
         return
-    answer = await negotiation.command(rpc, request)
+    find = places.of_service(session, about)
+    if error := await places.refused(session, re, find, deadline - loop.time()):
+        session.fail(re, error)
+        return
+    answer = await negotiation.command(rpc, request, deadline - loop.time())
     if isinstance(answer, Error):
         session.fail(re, answer)
         return
@@ -88,7 +99,7 @@ async def price_edited(session: "Session", re: Request, payload: PriceEdited) ->
         note=text_of("note", payload.note),
         idempotency_key=text_of("idempotency_key", payload.idempotency_key),
     )
-    await _command(session, re, "EditPrice", request)
+    await _command(session, re, "EditPrice", request, request.service_id)
 
 
 async def negotiation_end(session: "Session", re: Request, payload: NegotiationEnd) -> None:
@@ -101,7 +112,7 @@ async def negotiation_end(session: "Session", re: Request, payload: NegotiationE
         price=_money("price", payload.price),
         idempotency_key=text_of("idempotency_key", payload.idempotency_key),
     )
-    await _command(session, re, "EndNegotiation", request)
+    await _command(session, re, "EndNegotiation", request, request.service_id)
 
 
 async def service_terminated(session: "Session", re: Request, payload: ServiceTerminated) -> None:
@@ -113,7 +124,7 @@ async def service_terminated(session: "Session", re: Request, payload: ServiceTe
         reason=text_of("reason", payload.reason),
         idempotency_key=text_of("idempotency_key", payload.idempotency_key),
     )
-    await _command(session, re, "TerminateService", request)
+    await _command(session, re, "TerminateService", request, request.service_id)
 
 
 async def note_submitted(session: "Session", re: Request, payload: NoteSubmitted) -> None:
@@ -125,4 +136,4 @@ async def note_submitted(session: "Session", re: Request, payload: NoteSubmitted
         comment=text_of("comment", payload.comment),
         idempotency_key=text_of("idempotency_key", payload.idempotency_key),
     )
-    await _command(session, re, "SubmitNote", request)
+    await _command(session, re, "SubmitNote", request, request.service_id)

@@ -81,6 +81,7 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         self.list_messages: Callable[[pb.ListMessagesRequest], Awaitable[pb.ListMessagesResponse]]
         self.list_messages = self._no_messages
         self.conversations: list[pb.Conversation] = []
+        self.messages: list[pb.Message] = []
         self.created: list[pb.CreateMessageRequest] = []
         # Every EditMessage, DeleteMessage and SetBlock in order; with `hold_changes` each waits for
         # its turn.
@@ -181,6 +182,21 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         self, _request: pb.ListConversationsRequest, _context: Any
     ) -> pb.ListConversationsResponse:
         return pb.ListConversationsResponse(conversations=self.conversations)
+
+    async def GetConversation(  # noqa: N802 - the contract's name
+        self, request: pb.GetConversationRequest, context: Any
+    ) -> pb.GetConversationResponse:
+        for one in self.conversations:
+            if one.id == request.conversation_id:
+                return pb.GetConversationResponse(conversation=one)
+        await context.abort(grpc.StatusCode.NOT_FOUND, "there is none")
+        raise AssertionError("abort raises")
+
+    async def GetMessages(  # noqa: N802 - the contract's name
+        self, request: pb.GetMessagesRequest, _context: Any
+    ) -> pb.GetMessagesResponse:
+        found = [one for one in self.messages if one.id in request.message_ids]
+        return pb.GetMessagesResponse(messages=found)
 
     async def MarkRead(  # noqa: N802 - the contract's name
         self, request: pb.MarkReadRequest, _context: Any

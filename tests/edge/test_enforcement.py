@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge import cursors
 from edge.activities import Activity
 from edge.cursors import MODERATION
+from edge.failures import TIMED_OUT
 from edge.handlers.connection import attach
 from edge.packets import Op
 from edge.requests import Request
@@ -77,7 +79,7 @@ async def test_what_waits_is_refused_and_what_has_left_is_answered(
     start: Start, with_moderation: Moderated, service: Service
 ) -> None:
     """The batch under way was sent before; those behind it are withdrawn, and only those that the
-    sanction forbids.
+    sanction forbids. SANCTION comes when all that was written before it is answered.
     """
     at = with_moderation
     _, wire = await start()
@@ -94,7 +96,11 @@ async def test_what_waits_is_refused_and_what_has_left_is_answered(
     at.edge.hub.positions[MODERATION] = cursors.Position("moderation-1", 10)
     at.feed._alerts.deliver(11, [event])
     assert await hear(wire) == (ERROR, "SANCTIONED")
-    assert await hear(wire) == (SANCTION, "conversation_locked")
+    wire.say(Op.CREATE_MSG, {"conversation": "c", "text": "too late"}, "late")
+    heard = [await wire.hear() for _ in range(4)]
+    assert {one["re"] for one in heard[:3]} == {"sent", "d", "late"}
+    assert [one["op"] for one in heard].count(Op.STATUS_MSG) == 2
+    assert heard[3]["op"] == SANCTION
     await until(lambda: answers)
     assert [one.text for one in service.created] == ["sent", "waits", "of another"]
     assert [one.conversation_id for one in service.created] == ["c", "d", "c"]
@@ -111,9 +117,10 @@ async def test_a_change_that_waits_for_the_one_before_is_refused(
     await service.changed.get()
     wire.say(Op.EDIT_MSG, {"message": "m2", "text": "second"}, 2)
     at.say(11, sanctioned("bob", kind="muted"))
-    assert await hear(wire) == (SANCTION, "muted")
+    await until(lambda: at.edge.standings.is_restricted("bob"))
     service.let_change.release()
     answers = [await wire.hear(), await wire.hear()]
+    assert await hear(wire) == (SANCTION, "muted")
     assert [(one["re"], one["op"]) for one in answers] == [(1, 0x16), (2, ERROR)]
     assert answers[1]["d"]["code"] == "SANCTIONED"
     assert service.changed.empty()
@@ -137,6 +144,98 @@ async def test_a_call_that_was_about_to_be_made_is_not(
     assert await hear(wire) == (SANCTION, "muted")
     assert await hear(wire) == (ERROR, "SANCTIONED")
     assert not called.is_set()
+
+
+async def test_what_comes_meanwhile_keeps_its_place_behind_the_sanction(
+    start: Start, with_moderation: Moderated, service: Service
+) -> None:
+    """While SANCTION waits for answers, on all sockets, whatever else is pushed waits as well: no
+    cursor passes it by. A resume that is asked for then is told to come again.
+    """
+    at = with_moderation
+    service.hold_changes = True
+    _, wire = await start()
+    other, quiet = await start()
+    wire.say(Op.EDIT_MSG, {"message": "m1", "text": "first"}, 1)
+    await service.changed.get()
+    at.edge.hub.positions[MODERATION] = cursors.Position("moderation-1", 10)
+    at.feed._alerts.deliver(11, [sanctioned("bob", kind="muted")])
+    at.feed._alerts.deliver(12, [sanctioned("bob", kind="warning", name="w")])
+    quiet.say(Op.RESUME, {"cur": other.edge.hub.cursor().of(other.attached)}, 2)
+    refusal = await quiet.hear()
+    assert (refusal["d"]["code"], refusal["d"]["retryable"]) == ("INVALID_STATE", True)
+    service.let_change.release()
+    assert (await wire.hear())["re"] == 1
+    for one in (wire, quiet):
+        assert await hear(one) == (SANCTION, "muted")
+        assert await hear(one) == (SANCTION, "warning")
+
+
+async def test_a_ban_waits_for_nothing(
+    start: Start, with_moderation: Moderated, service: Service
+) -> None:
+    """What had left for a service is not answered any more: SANCTION is the last packet."""
+    at = with_moderation
+    service.hold_changes = True
+    session, wire = await start()
+    wire.say(Op.EDIT_MSG, {"message": "m1", "text": "first"}, 1)
+    await service.changed.get()
+    at.edge.hub.positions[MODERATION] = cursors.Position("moderation-1", 10)
+    at.feed._alerts.deliver(11, [sanctioned("bob", kind="banned")])
+    assert session.closing
+    session.fail(Request(7, session.edge.metrics.outcomes("EDIT MSG")), TIMED_OUT)
+    assert await hear(wire) == (SANCTION, "banned")
+    assert (await wire.hear())["code"] == 4403
+
+
+@pytest.mark.parametrize(
+    ("op", "d"),
+    [
+        (Op.EDIT_MSG, {"message": "of c", "text": "x"}),
+        (Op.DELETE_MSG, {"message": "of c"}),
+        (Op.CREATE_MSG, {"to": "alice", "subject": "tap", "text": "x"}),
+    ],
+)
+async def test_a_locked_conversation_is_found_by_what_a_packet_names(
+    start: Start, with_moderation: Moderated, service: Service, op: Op, d: dict[str, Any]
+) -> None:
+    """The service may not have heard of the lock yet; the edge asks it where the packet belongs."""
+    at = with_moderation
+    participants = ["alice", "bob"]
+    service.conversations = [
+        messaging.Conversation(id="c", subject="tap", participants=participants)
+    ]
+    service.messages = [messaging.Message(id="of c", conversation_id="c")]
+    _, wire = await start()
+    at.edge.hub.positions[MODERATION] = cursors.Position("moderation-1", 10)
+    event = sanctioned("bob", kind="conversation_locked", conversation="c")
+    at.feed._alerts.deliver(11, [event])
+    assert await hear(wire) == (SANCTION, "conversation_locked")
+    wire.say(op, d, 1)
+    assert await hear(wire) == (ERROR, "SANCTIONED")
+    assert service.changed.empty()
+    assert not service.created
+
+
+async def test_what_is_not_locked_goes_on_in_its_order(
+    start: Start, with_moderation: Moderated, service: Service
+) -> None:
+    """Another subject, another person, another message; a lock that messaging does not know."""
+    at = with_moderation
+    service.conversations = [messaging.Conversation(id="c", participants=["alice", "bob"])]
+    _, wire = await start()
+    at.edge.hub.positions[MODERATION] = cursors.Position("moderation-1", 10)
+    for number, locked in enumerate(("unknown", "c"), 11):
+        event = sanctioned("bob", kind="conversation_locked", name=locked, conversation=locked)
+        at.feed._alerts.deliver(number, [event])
+        assert await hear(wire) == (SANCTION, "conversation_locked")
+    wire.say(Op.CREATE_MSG, {"to": "alice", "subject": "tap", "text": "1"}, 1)
+    wire.say(Op.CREATE_MSG, {"conversation": "d", "text": "2"}, 2)
+    wire.say(Op.CREATE_MSG, {"to": "carol", "text": "3"}, 3)
+    wire.say(Op.EDIT_MSG, {"message": "of d", "text": "x"}, 4)
+    answers = [await wire.hear() for _ in range(4)]
+    assert ERROR not in {one["op"] for one in answers}
+    assert [one.text for one in service.created] == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize("kind", ["banned", "suspended"])

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
 from tests.support.client import (
@@ -18,8 +19,12 @@ from tests.support.client import (
     EDIT_MSG,
     ERROR,
     HELLO,
+    MSG_CHANGED,
     MSG_SEEN,
+    NEGOTIATION_END,
+    NOTE_SUBMITTED,
     OPENED_CONVERSATION,
+    PRICE_EDITED,
     RENEW_TOKEN,
     REPORT_CONVERSATIONS,
     REPORT_MSG,
@@ -28,13 +33,15 @@ from tests.support.client import (
     RETURN_CONVERSATIONS,
     SANCTION,
     SERVICE_CREATED,
+    SERVICE_TERMINATED,
     STATUS_MSG,
     TYPING,
+    UPDATE_CONVERSATION_DATAS,
     Client,
     Packet,
 )
-from tests.support.moderator import FACTS, Moderator
-from tests.support.system import System
+from tests.support.moderator import FACTS, Moderator, moderating
+from tests.support.system import System, free_port
 from tests.system.conftest import Connect
 from tests.system.test_appeals import ask_over_http
 
@@ -216,6 +223,49 @@ async def test_a_locked_conversation_is_locked_for_both(
         assert [one["text"] for one in page["d"]["messages"]] == ["Buy now"]
 
 
+async def test_the_edge_alone_keeps_a_locked_conversation(
+    own_system: System, connect: Connect
+) -> None:
+    """Services that have not heard of the lock yet would take what does not name the conversation
+    but a person, a message or a service of it. The edge does not."""
+    deaf = {"moderation_target": f"127.0.0.1:{free_port()}"}
+    own_system.messaging_settings |= deaf
+    own_system.negotiation_settings = {**deaf}
+    await asyncio.to_thread(own_system.start_services)
+    await asyncio.to_thread(own_system.start_edge, moderation_timeout_seconds=5)
+    alice, bob = await connect(own_system, "alice"), await connect(own_system, "bob")
+    stored = await bob.write("alice", "Buy now", subject="tap")
+    price = {"amount_minor": 100, "currency": "EUR"}
+    deal = {"role": "client", "title": "Tap", "price": price}
+    places = {}
+    for conversation in (stored, await bob.write("alice", "Elsewhere")):
+        made = await bob.ask(
+            SERVICE_CREATED, {"conversation": conversation["conversation"], **deal}
+        )
+        places[conversation["message"]] = made["d"]["service"]["service"]
+    async with moderating(own_system, "mia") as moderator:
+        await moderator.report(stored["message"], "alice")
+        await moderator.decide("bob", "conversation_locked")
+    for client in (alice, bob):
+        await client.expect(SANCTION, kind="conversation_locked")
+    (locked, service), (elsewhere, other) = places.items()
+    for op, d in (
+        (CREATE_MSG, {"to": "alice", "subject": "tap", "text": "x"}),
+        (EDIT_MSG, {"message": locked, "text": "x"}),
+        (DELETE_MSG, {"message": locked}),
+        (PRICE_EDITED, {"service": service, "price": price, "base_offer": 1}),
+        (NEGOTIATION_END, {"service": service, "outcome": "withdrawn", "offer": 1}),
+        (SERVICE_TERMINATED, {"service": service, "outcome": "delivered"}),
+        (NOTE_SUBMITTED, {"service": service, "score": 5}),
+    ):
+        error = await refused(bob, op, d)
+        assert [one["kind"] for one in error["current"]["sanctions"]] == ["conversation_locked"]
+    assert (await bob.write("alice", "x"))["status"] == "stored"
+    assert (await bob.ask(EDIT_MSG, {"message": elsewhere, "text": "x"}))["op"] == MSG_CHANGED
+    end = {"service": other, "outcome": "withdrawn", "offer": 1}
+    assert (await bob.ask(NEGOTIATION_END, end))["op"] == UPDATE_CONVERSATION_DATAS
+
+
 async def test_nothing_gets_around_a_ban_or_a_mute(
     scene: Scene, moderator: Moderator, moderated_system: System, bob: str
 ) -> None:
@@ -232,37 +282,54 @@ async def test_nothing_gets_around_a_ban_or_a_mute(
     await refused(scene.bob, CREATE_MSG, {"to": "someone", "text": "x"})
 
 
+class Recorder(Client):
+    """Remembers what came, in its order."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        super().__init__(connection)
+        self.heard: list[Packet] = []
+
+    def _keep(self, packet: Packet) -> None:
+        self.heard.append(packet)
+        super()._keep(packet)
+
+
 async def test_nothing_is_stored_after_the_sanction(
-    scene: Scene, moderator: Moderator, moderated_system: System, connect: Connect, bob: str
+    scene: Scene, moderator: Moderator, moderated_system: System, bob: str
 ) -> None:
-    """Bob writes all the while on two sockets; what is sent after either has SANCTION is refused on
-    both (M2)."""
+    """Bob writes all the while on two sockets, with some unanswered on each. Once either has
+    SANCTION, what he sends is refused on both; and after it no socket is told that anything is
+    stored (M2)."""
     await scene.report()
-    second = await connect(moderated_system, bob)
+    token = moderated_system.token(bob)
+    clients = [await Recorder.open(moderated_system.url, token) for _ in range(2)]
     told = asyncio.Event()
-    answers: list[tuple[bool, Packet]] = []
+    last: list[Packet] = []
 
     async def write(client: Client) -> None:
-        while True:
-            knew = told.is_set()
-            reply = await client.ask(CREATE_MSG, {"to": "someone", "text": "x"})
-            answers.append((knew, reply))
-            if knew:
-                return
+        number = 0
+        while not told.is_set():
+            number += 1
+            await client.send(CREATE_MSG, {"to": "someone", "text": "x"}, number)
+            if number > 8:
+                await client.take_reply(number - 8)
+        last.append(await client.ask(CREATE_MSG, {"to": "someone", "text": "x"}, id="last"))
 
     async def listen(client: Client) -> None:
         await client.expect(SANCTION, kind="muted")
         told.set()
 
     async with asyncio.TaskGroup() as group:
-        for client in (scene.bob, second):
+        for client in clients:
             group.create_task(write(client))
             group.create_task(listen(client))
         await moderator.decide(bob, "muted")
-    after = [reply for knew, reply in answers if knew]
-    assert len(after) == 2
-    assert {reply["d"].get("code") for reply in after} == {"SANCTIONED"}
-    assert any(reply["op"] == STATUS_MSG for _, reply in answers)
+    assert [one["d"].get("code") for one in last] == ["SANCTIONED", "SANCTIONED"]
+    for client in clients:
+        ops = [one["op"] for one in client.heard]
+        assert STATUS_MSG in ops
+        assert STATUS_MSG not in ops[ops.index(SANCTION) :]
+        await client.connection.close()
 
 
 async def test_an_appeal_that_is_overturned_gives_back_what_was_taken(
