@@ -252,7 +252,9 @@ def list_evidence(
         conversation = _visible(connection, actor, conversation_id)
         if isinstance(conversation, Refusal):
             return conversation
-        found = storage.page_before(connection, conversation_id, NEWEST, before)[::-1]
+        # What the actor is not shown at the end must not push out what is complained about.
+        end = conversation.side(actor).last_seq + 1 if actor else NEWEST
+        found = storage.page_before(connection, conversation_id, end, before)[::-1]
     versions = change_storage.find_versions(connection, [one.id for one in found])
     for one in found:
         if unseen := unseen_version(one):

@@ -207,7 +207,7 @@ def test_evidence_has_what_was_never_shown(database: Any) -> None:
     database.change(EditMessage("bob", second.message.id, "two", "", ""))
     database.change(EditMessage("bob", third.message.id, "worse", "", ""))
     conversation = first.message.conversation_id
-    page = database.read(queries.list_evidence, "", conversation, 10, 0, 10, "alice")
+    page = database.read(queries.list_evidence, "", conversation, 10, 0, 10)
     assert [
         (
             one.message.text,
@@ -221,6 +221,11 @@ def test_evidence_has_what_was_never_shown(database: Any) -> None:
         ("one", [], False, "two"),
         ("worse", ["suppressed"], True, None),
     ]
+    # A report of the conversation has the newest that its reporter is shown, and those before it.
+    database.say(*(said("bob", "alice", str(number)) for number in range(20)))
+    for actor, texts in (("alice", ["mine", "one"]), ("", ["18", "19"])):
+        page = database.read(queries.list_evidence, "", conversation, 2, 0, 10, actor)
+        assert [one.message.text for one in page.evidence] == texts
     unseen = database.read(queries.list_evidence, third.message.id, "", 0, 0, 10, "alice")
     assert unseen.reason is Reason.MESSAGE_NOT_FOUND
     own = database.read(queries.list_evidence, third.message.id, "", 0, 0, 10, "bob")

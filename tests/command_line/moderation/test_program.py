@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pty
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -346,26 +347,41 @@ async def test_at_a_terminal_the_case_is_shown_and_asked_about(
 
 
 async def at_terminal(place: Place, *arguments: str, answer: str) -> tuple[int, str]:
-    """Runs a command at a terminal of 80 columns and answers its question."""
+    """Runs a command at a terminal of its own and answers its question."""
     data = ("--as", "mia", "--data", str(place.folder.path))
-    program = ("python", "-m", "command_line", "mod", *arguments, *data)
+    ours, theirs = pty.openpty()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "command_line", "mod", *arguments, *data),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+        )
+    finally:
+        os.close(theirs)
+    try:
+        async with asyncio.timeout(60):
+            shown = await _read_until(ours, b"[y/N]")
+            os.write(ours, answer.encode())
+            shown += await _read_until(ours, None)
+            code = await process.wait()
+    finally:
+        if process.returncode is None:
+            # Which also ends the reading.
+            process.kill()
+            await process.wait()
+        os.close(ours)
+    return code, shown.decode().replace("\r\n", "\n")
 
-    def converse() -> tuple[int, str]:
-        process, terminal = pty.fork()
-        if process == 0:
-            os.execvp(program[0], program)  # noqa: S606  # It is the program under test.
-        shown = b""
-        answered = False
-        while True:
-            try:
-                shown += os.read(terminal, 65_536)
-            except OSError:  # The end of the other side.
-                break
-            if not answered and b"[y/N]" in shown:
-                os.write(terminal, answer.encode())
-                answered = True
-        _, status = os.waitpid(process, 0)
-        os.close(terminal)
-        return os.waitstatus_to_exitcode(status), shown.decode().replace("\r\n", "\n")
 
-    return await asyncio.to_thread(converse)
+async def _read_until(terminal: int, words: bytes | None) -> bytes:
+    """What a terminal shows until these words, or until the other side is closed."""
+    shown = b""
+    while words is None or words not in shown:
+        try:
+            shown += await asyncio.to_thread(os.read, terminal, 65_536)
+        except OSError:
+            # On Linux this is how the end of the other side is told.
+            break
+    return shown

@@ -915,7 +915,9 @@ class ListEvidenceRequest(_message.Message):
     before: _builtins.int
     after: _builtins.int
     actor: _builtins.str
-    """On whose behalf: NOT_FOUND for who takes no part in the conversation. Empty: nobody's."""
+    """On whose behalf: NOT_FOUND for who takes no part in the conversation, or was never shown the
+    message; the newest ones begin at the newest that this one is shown. Empty: nobody's.
+    """
     def __init__(
         self,
         *,
