@@ -21,7 +21,7 @@ from edge.app import build_app
 from edge.authentication import Authenticator
 from edge.backend import Backend
 from edge.backends import MessagingBackend, ModerationBackend, NegotiationBackend
-from edge.cursors import MODERATION
+from edge.cursors import MODERATION, Cursors
 from edge.drain import Drain
 from edge.enforcement import Enforcement
 from edge.feed import Feed
@@ -65,7 +65,9 @@ async def serve(settings: Settings) -> None:
         audience=settings.token_audience,
         leeway_seconds=settings.token_leeway_seconds,
     )
-    hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds)
+    # Edges show the services the same credential, so they read each other's cursors.
+    cursors = Cursors(credential)
+    hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds, cursors)
     metrics.sockets.set_function(lambda: hub.sockets)
     metrics.registry.register(SessionMetrics(hub))
     messaging = MessagingBackend(settings, credential, metrics)

@@ -54,8 +54,9 @@ class Alerts:
                     last[user] = index
         epoch = self._hub.positions[service].epoch
         positions = self._hub.positions
-        after = Cursor({**positions, service: Position(epoch, revision)})
-        before = Cursor({**positions, service: Position(epoch, revision - 1)})
+        cursors = self._hub.cursors
+        after = Cursor(cursors, {**positions, service: Position(epoch, revision)})
+        before = Cursor(cursors, {**positions, service: Position(epoch, revision - 1)})
         for index, event in enumerate(events):
             origin = self._telling.origin_of(event)
             for user in event.recipients:
@@ -80,6 +81,6 @@ class Alerts:
             for session in self._hub.of(user):
                 if session.start_over(self._service, position.revision, everyone=everyone):
                     positions = {**self._hub.positions, self._service: position}
-                    cursor = Cursor(positions).of(session.attached)
+                    cursor = Cursor(self._hub.cursors, positions).of(session.attached)
                     resumed = Resumed(replayed=0, complete=False, cur=cursor)
                     session.send(Op.RESUMED, resumed, cur=cursor)

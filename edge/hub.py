@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from edge.cursors import Cursor, Position
+from edge.cursors import Cursor, Cursors, Position
 from edge.failures import CloseCode
 from edge.packets import Encoding, Frame, Op
 
@@ -19,7 +19,10 @@ BEAT_PARTS = 5
 class Hub:
     """All sessions by user, and up to where each service's events have been pushed to them."""
 
-    def __init__(self, ping_interval_seconds: float, pong_timeout_seconds: float) -> None:
+    def __init__(
+        self, ping_interval_seconds: float, pong_timeout_seconds: float, cursors: Cursors
+    ) -> None:
+        self.cursors = cursors
         self._ping_interval = ping_interval_seconds
         self._pong_timeout = pong_timeout_seconds
         self._sessions: dict[str, list[Session]] = {}
@@ -71,7 +74,7 @@ class Hub:
 
     def cursor(self) -> Cursor:
         """The cursor of sessions to which all was pushed."""
-        return Cursor(self.positions)
+        return Cursor(self.cursors, self.positions)
 
     async def beat(self) -> None:
         """Send PING at every interval, and close who is silent or whose token has expired."""

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge import cursors
 from edge.authentication import AuthenticationError
 from edge.backend import Event, NotLiveError
-from edge.cursors import MESSAGING, MODERATION, Position
+from edge.cursors import MESSAGING, MODERATION, BadCursorError, Position
 from edge.failures import CloseCode, invalid_argument, refusal
 from edge.following import follow_services
 from edge.packets import InvalidPayloadError, Op
@@ -23,16 +22,16 @@ if TYPE_CHECKING:
     from edge.session import Session
 
 
-def _positions(cursor: str) -> Mapping[str, Position]:
+def _positions(session: "Session", cursor: str) -> Mapping[str, Position]:
     try:
-        return cursors.decode(cursor)
-    except cursors.BadCursorError as error:
+        return session.edge.hub.cursors.decode(cursor)
+    except BadCursorError as error:
         raise InvalidPayloadError("cur", "is not a cursor of this server") from error
 
 
 def pong(session: "Session", re: Request, payload: Pong) -> None:
     """Mark as delivered what the client says it has processed."""
-    positions = {} if payload.cur is UNSET else _positions(payload.cur)
+    positions = {} if payload.cur is UNSET else _positions(session, payload.cur)
     re.done()
     position = positions.get(MESSAGING)
     now = session.edge.hub.positions.get(MESSAGING)
@@ -98,7 +97,7 @@ async def attach(session: "Session", cursor: str | None, moderation_deadline: fl
     failure: Error | None = None
     if cursor is not None:
         try:
-            after = _positions(cursor)
+            after = _positions(session, cursor)
         except InvalidPayloadError as error:
             failure = invalid_argument(error.field, error.problem)
     until = await follow_services(session, after, moderation_deadline)
@@ -106,7 +105,7 @@ async def attach(session: "Session", cursor: str | None, moderation_deadline: fl
     if cursor is not None and failure is None and MESSAGING not in until:
         failure = _NOT_LIVE
     if cursor is None or failure is not None:
-        greet(session, cursors.encode(until), resumed=False)
+        greet(session, session.edge.hub.cursors.encode(until), resumed=False)
         tell_sanctions(session)
         session.release()
         if failure is not None:
@@ -138,7 +137,7 @@ async def _resume_attached(
 
 async def resume(session: "Session", re: Request, payload: Resume) -> None:
     """Replay what was missed since a cursor."""
-    after = _positions(payload.cur)
+    after = _positions(session, payload.cur)
     if not session.hold():
         session.fail(re, refusal("INVALID_STATE", "A resume is under way.", retryable=True))
         return
@@ -219,6 +218,7 @@ class _Replay:
         return complete
 
     def _cursor(self, service: str, position: Position) -> str:
+        cursors = self._session.edge.hub.cursors
         return cursors.encode({**self._positions, service: position})
 
 
@@ -235,7 +235,7 @@ def _resumed(
         if service in positions and now.epoch != positions[service].epoch:
             # Another database has taken the place of the one that was replayed.
             positions[service], complete = now, False
-    cursor = cursors.encode(positions)
+    cursor = session.edge.hub.cursors.encode(positions)
     missing = [service for service in session.edge.feeds if service not in positions]
     re.done()
     # Also to whoever gave no id: it ends the replay.

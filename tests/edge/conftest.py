@@ -23,7 +23,7 @@ from edge.session import Edge
 from edge.settings import Settings
 from edge.standings import Standings
 from tests.edge.moderated import Moderated, moderated
-from tests.edge.scripted import SECRET, Service, Stream
+from tests.edge.scripted import CURSORS, SECRET, Service, Stream
 from tests.support.waiting import until
 
 
@@ -61,7 +61,7 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
     """What sessions share, dialling the scripted service. The feed does not run by itself."""
     metrics = Metrics(CollectorRegistry())
     settings = settings.model_copy(update={"messaging_target": target})
-    hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds)
+    hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds, CURSORS)
     backend = MessagingBackend(settings, "credential", metrics)
     feed = Feed(
         backend,

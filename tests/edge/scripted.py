@@ -13,6 +13,7 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
 from edge.authentication import Principal
+from edge.cursors import Cursors
 from edge.packets import JSON, Format
 from edge.session import Edge, Session
 
@@ -217,6 +218,9 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
             self.marks.put_nowait(mark)
         results = [pb.MarkResult(watermark=pb.Watermark(seq=mark.seq)) for mark in request.marks]
         return pb.MarkDeliveredResponse(results=results)
+
+
+CURSORS = Cursors("the credential")
 
 
 class Wire:

@@ -8,7 +8,6 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge import cursors
 from edge.alerts import Alert, Alerts
 from edge.cursors import MESSAGING, Position
 from edge.hub import Hub
@@ -17,6 +16,7 @@ from edge.payloads import Nothing
 from edge.pushes import Push, push_of
 from edge.session import Edge, Session
 from tests.edge.scripted import (
+    CURSORS,
     EPOCH,
     message_event,
     new_session,
@@ -43,7 +43,7 @@ class Socket:
         if self.encoding.format is JSON:
             envelope = json.loads(frame.event["text"])
             cursor = envelope.get("cur")
-            at = None if cursor is None else cursors.decode(cursor)[MESSAGING].revision
+            at = None if cursor is None else CURSORS.decode(cursor)[MESSAGING].revision
             self.got.append((revision, at, envelope["op"]))
 
     def push_passing(self, alert: Alert) -> None:
@@ -52,7 +52,7 @@ class Socket:
 
 @pytest.fixture
 def hub() -> Hub:
-    hub = Hub(5, 30)
+    hub = Hub(5, 30, CURSORS)
     hub.positions["messaging"] = Position(EPOCH, 10)
     return hub
 
@@ -203,7 +203,7 @@ async def test_who_was_never_attached_is_told_to_start_over(edge: Edge) -> None:
     for session in (attached, new):
         edge.hub.add(session)
     alerts.start_over(["alice"], Position(EPOCH, 10), everyone=False)
-    cursor = cursors.encode({"messaging": Position(EPOCH, 10)})
+    cursor = CURSORS.encode({"messaging": Position(EPOCH, 10)})
     resumed = {"replayed": 0, "complete": False, "cur": cursor}
     assert await wire.hear() == {"op": 0x0D, "d": resumed, "cur": cursor}
     assert (attached.floors, new.floors) == ({MESSAGING: 5}, {MESSAGING: 10})

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge import cursors
 from edge.cursors import Position
 from edge.drain import Drain
 from edge.handlers.connection import attach
 from edge.session import Edge, Session
 from tests.edge.scripted import (
+    CURSORS,
     EPOCH,
     Service,
     Stream,
@@ -131,7 +131,7 @@ async def test_a_resume_under_way_comes_to_its_end(
 
     service.changes = changes
     session, wire = new_session(edge)
-    old = cursors.encode({"messaging": Position(EPOCH, 7)})
+    old = CURSORS.encode({"messaging": Position(EPOCH, 7)})
     task = asyncio.create_task(serve(session, old))
     assert (await wire.hear())["op"] == HELLO
     await replaying.wait()

@@ -8,9 +8,8 @@ import pytest
 from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from edge import cursors
 from edge.activities import Activity
-from edge.cursors import MODERATION
+from edge.cursors import MODERATION, Position
 from edge.failures import TIMED_OUT
 from edge.handlers.connection import attach
 from edge.packets import Op
@@ -93,7 +92,7 @@ async def test_what_waits_is_refused_and_what_has_left_is_answered(
     request = type(batcher._waiting[0].item)(actor="dan", conversation_id="c", text="of another")
     batcher.submit(request, answers.append)
     event = sanctioned("bob", kind="conversation_locked", conversation="c")
-    at.edge.hub.positions[MODERATION] = cursors.Position("moderation-1", 10)
+    at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
     at.feed._alerts.deliver(11, [event])
     assert await hear(wire) == (ERROR, "SANCTIONED")
     wire.say(Op.CREATE_MSG, {"conversation": "c", "text": "too late"}, "late")
@@ -139,7 +138,7 @@ async def test_a_call_that_was_about_to_be_made_is_not(
 
     outcomes = session.edge.metrics.outcomes("PRICE EDITED")
     session.start(Request(1, outcomes, Activity.WRITE), call())
-    at.edge.hub.positions[MODERATION] = cursors.Position("moderation-1", 10)
+    at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
     at.feed._alerts.deliver(11, [sanctioned("bob", kind="muted")])
     assert await hear(wire) == (SANCTION, "muted")
     assert await hear(wire) == (ERROR, "SANCTIONED")
@@ -158,7 +157,7 @@ async def test_what_comes_meanwhile_keeps_its_place_behind_the_sanction(
     other, quiet = await start()
     wire.say(Op.EDIT_MSG, {"message": "m1", "text": "first"}, 1)
     await service.changed.get()
-    at.edge.hub.positions[MODERATION] = cursors.Position("moderation-1", 10)
+    at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
     at.feed._alerts.deliver(11, [sanctioned("bob", kind="muted")])
     at.feed._alerts.deliver(12, [sanctioned("bob", kind="warning", name="w")])
     quiet.say(Op.RESUME, {"cur": other.edge.hub.cursor().of(other.attached)}, 2)
@@ -180,7 +179,7 @@ async def test_a_ban_waits_for_nothing(
     session, wire = await start()
     wire.say(Op.EDIT_MSG, {"message": "m1", "text": "first"}, 1)
     await service.changed.get()
-    at.edge.hub.positions[MODERATION] = cursors.Position("moderation-1", 10)
+    at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
     at.feed._alerts.deliver(11, [sanctioned("bob", kind="banned")])
     assert session.closing
     session.fail(Request(7, session.edge.metrics.outcomes("EDIT MSG")), TIMED_OUT)
@@ -207,7 +206,7 @@ async def test_a_locked_conversation_is_found_by_what_a_packet_names(
     ]
     service.messages = [messaging.Message(id="of c", conversation_id="c")]
     _, wire = await start()
-    at.edge.hub.positions[MODERATION] = cursors.Position("moderation-1", 10)
+    at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
     event = sanctioned("bob", kind="conversation_locked", conversation="c")
     at.feed._alerts.deliver(11, [event])
     assert await hear(wire) == (SANCTION, "conversation_locked")
@@ -224,7 +223,7 @@ async def test_what_is_not_locked_goes_on_in_its_order(
     at = with_moderation
     service.conversations = [messaging.Conversation(id="c", participants=["alice", "bob"])]
     _, wire = await start()
-    at.edge.hub.positions[MODERATION] = cursors.Position("moderation-1", 10)
+    at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
     for number, locked in enumerate(("unknown", "c"), 11):
         event = sanctioned("bob", kind="conversation_locked", name=locked, conversation=locked)
         at.feed._alerts.deliver(number, [event])
@@ -247,7 +246,7 @@ async def test_all_sockets_of_the_banned_close_in_the_same_turn(
     first, second = await start(), await start()
     resuming = await start()
     assert resuming[0].hold()
-    at.edge.hub.positions[MODERATION] = cursors.Position("moderation-1", 10)
+    at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
     at.feed._alerts.deliver(11, [sanctioned("bob", kind=kind)])
     # Nothing was waited for.
     assert all(session.closing for session, _ in (first, second, resuming))
@@ -308,7 +307,7 @@ async def test_a_resume_tells_what_was_missed_of_moderation(
     ]
     at.service.revision = at.service.followed_from = 12
     at.say(12)
-    await until(lambda: at.feed.position == cursors.Position("moderation-1", 12))
+    await until(lambda: at.feed.position == Position("moderation-1", 12))
     wire.say(Op.RESUME, {"cur": cursor}, 1)
     told = [await wire.hear() for _ in range(3)]
     assert [one["d"].get("lifted") for one in told] == [False, True, None]

@@ -12,13 +12,13 @@ import grpc
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge import cursors
 from edge.backend import NotLiveError
 from edge.cursors import MESSAGING, Position
 from edge.feed import Feed
 from edge.session import Edge, Session
 from edge.settings import Settings
 from tests.edge.scripted import (
+    CURSORS,
     EPOCH,
     Service,
     Stream,
@@ -68,7 +68,7 @@ async def alert(wire: Wire) -> tuple[int, int]:
     """The next alert: its seq and the revision of its cursor."""
     packet = await wire.hear()
     assert packet["op"] == 0x10, packet
-    return packet["d"]["message"]["seq"], cursors.decode(packet["cur"])["messaging"].revision
+    return packet["d"]["message"]["seq"], CURSORS.decode(packet["cur"])["messaging"].revision
 
 
 async def test_a_user_is_followed_from_the_answers_position(
@@ -451,7 +451,7 @@ async def test_another_database_makes_everyone_start_over(
     stream = await next_stream(edge, service)
     packet = await wire.hear()
     assert (packet["op"], packet["d"]["complete"]) == (0x0D, False)
-    assert cursors.decode(packet["cur"])["messaging"] == Position("epoch-2", 3)
+    assert CURSORS.decode(packet["cur"])["messaging"] == Position("epoch-2", 3)
     stream.say(4, message_event(1), epoch="epoch-2")
     assert await alert(wire) == (1, 4)
     assert service.change_requests == []

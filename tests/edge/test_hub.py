@@ -6,13 +6,13 @@ from typing import Any, cast
 
 import pytest
 
-from edge import cursors
 from edge.cursors import MESSAGING, NEGOTIATION, Cursor, Position
 from edge.failures import CloseCode
 from edge.hub import BEAT_PARTS, Hub
 from edge.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame
 from edge.session import Session
 from edge.settings import Settings
+from tests.edge.scripted import CURSORS
 
 
 class Socket:
@@ -50,7 +50,7 @@ def remove(hub: Hub, socket: Socket) -> None:
 
 @pytest.fixture
 def hub() -> Hub:
-    return Hub(ping_interval_seconds=5, pong_timeout_seconds=30)
+    return Hub(5, 30, CURSORS)
 
 
 class FastLoop:
@@ -138,7 +138,7 @@ async def test_a_ping_bears_the_cursor(hub: Hub) -> None:
     socket = Socket(heard=100)
     add(hub, socket)
     hub._tick(100, 0)
-    cursor = cursors.encode({"messaging": Position("e", 7)})
+    cursor = CURSORS.encode({"messaging": Position("e", 7)})
     assert socket.pings[0].event["text"] == f'{{"op":1,"d":{{}},"cur":"{cursor}"}}'
 
 
@@ -204,7 +204,7 @@ def test_a_cursor_is_silent_about_services_that_a_session_is_not_attached_to(hub
     positions = {MESSAGING: Position("e", 7), NEGOTIATION: Position("n", 3)}
     hub.positions.update(positions)
     everything = hub.cursor()
-    assert cursors.decode(everything.of(frozenset(positions))) == positions
-    only = cursors.decode(everything.of(frozenset({MESSAGING})))
+    assert CURSORS.decode(everything.of(frozenset(positions))) == positions
+    only = CURSORS.decode(everything.of(frozenset({MESSAGING})))
     assert only == {MESSAGING: Position("e", 7)}
-    assert Cursor(positions).of(frozenset()) == ""
+    assert Cursor(CURSORS, positions).of(frozenset()) == ""

@@ -16,7 +16,6 @@ import pytest
 import structlog
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge import cursors
 from edge.backends import NegotiationBackend
 from edge.cursors import MESSAGING, Position
 from edge.failures import TIMED_OUT, CloseCode
@@ -26,6 +25,7 @@ from edge.packets import JSON, MESSAGE_PACK, Format, Op
 from edge.payloads import Error, Reconnect
 from edge.session import Edge, Session
 from tests.edge.scripted import (
+    CURSORS,
     EPOCH,
     SECRET,
     Service,
@@ -47,12 +47,12 @@ BLOCK_USER = 0xF9
 
 
 def cursor(revision: int, epoch: str = EPOCH) -> str:
-    return cursors.encode({"messaging": Position(epoch, revision)})
+    return CURSORS.encode({"messaging": Position(epoch, revision)})
 
 
 def at(packet: dict[str, Any]) -> int:
     """The revision of a packet's cursor."""
-    return cursors.decode(packet["cur"])["messaging"].revision
+    return CURSORS.decode(packet["cur"])["messaging"].revision
 
 
 Start = Callable[..., Awaitable[tuple[Session, Wire]]]
@@ -546,7 +546,7 @@ async def test_alerts_held_during_a_resume_come_after_it_in_order(
 
 
 @pytest.mark.parametrize(
-    "old", [cursor(7, "another"), cursor(99), "", cursors.encode({"other": Position("e", 1)})]
+    "old", [cursor(7, "another"), cursor(99), "", CURSORS.encode({"other": Position("e", 1)})]
 )
 async def test_a_resume_that_cannot_be_proven_is_not_complete(
     greeted: tuple[Session, Wire], old: str
