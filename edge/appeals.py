@@ -149,10 +149,17 @@ def routes(edge: Edge) -> list[Route]:
             "Access-Control-Allow-Credentials": "true",
         }
 
-    def endpoint(
-        name: str, handle: Callable[[Request], Awaitable[tuple[HTTPStatus, msgspec.Struct]]]
-    ) -> Callable[[Request], Awaitable[Response]]:
+    def route(
+        path: str,
+        name: str,
+        method: str,
+        handle: Callable[[Request], Awaitable[tuple[HTTPStatus, msgspec.Struct]]],
+    ) -> Route:
+        """One for all methods, so that whoever asks by another one is told which there are."""
+
         async def answer(request: Request) -> Response:
+            if request.method == "OPTIONS":
+                return preflight(request, method)
             headers = {"Cache-Control": "no-store", **allow(request)}
             media_type = _JSON_TYPE
             try:
@@ -176,25 +183,20 @@ def routes(edge: Edge) -> list[Route]:
             edge.metrics.http_requests.labels(request=name, status=str(status.value)).inc()
             return Response(body, status, headers=headers, media_type=media_type)
 
-        return answer
+        return Route(path, answer, methods=[method, "OPTIONS"])
 
-    def preflight(method: str) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Response:
-            headers = dict(allow(request))
-            if "Access-Control-Allow-Origin" not in headers:
-                return Response(status_code=HTTPStatus.FORBIDDEN, headers=headers)
-            headers["Access-Control-Allow-Methods"] = method
-            headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
-            headers["Access-Control-Max-Age"] = str(_PREFLIGHT_SECONDS)
-            return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
-
-        return answer
+    def preflight(request: Request, method: str) -> Response:
+        headers = dict(allow(request))
+        if "Access-Control-Allow-Origin" not in headers:
+            return Response(status_code=HTTPStatus.FORBIDDEN, headers=headers)
+        headers["Access-Control-Allow-Methods"] = method
+        headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        headers["Access-Control-Max-Age"] = str(_PREFLIGHT_SECONDS)
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
 
     return [
-        Route("/standing", preflight("GET"), methods=["OPTIONS"]),
-        Route("/standing", endpoint("standing", standing), methods=["GET"]),
-        Route("/appeals", preflight("POST"), methods=["OPTIONS"]),
-        Route("/appeals", endpoint("appeal", appeal), methods=["POST"]),
+        route("/standing", "standing", "GET", standing),
+        route("/appeals", "appeal", "POST", appeal),
     ]
 
 

@@ -179,10 +179,13 @@ async def test_each_user_may_ask_so_often(moderated_system: System, alice: str, 
 
 
 async def test_other_methods_are_not_taken(moderated_system: System) -> None:
-    """And say so."""
-    for method, path in (("DELETE", "/standing"), ("GET", "/appeals")):
-        status, _, _ = await asyncio.to_thread(moderated_system.request, method, path)
-        assert status == 405
+    """And say which are."""
+    for method, path, taken in (
+        ("DELETE", "/standing", {"GET", "HEAD", "OPTIONS"}),
+        ("GET", "/appeals", {"POST", "OPTIONS"}),
+    ):
+        status, given, _ = await asyncio.to_thread(moderated_system.request, method, path)
+        assert (status, set(given["allow"].split(", "))) == (405, taken)
 
 
 async def test_without_moderation_there_are_no_reasons(shared_system: System, alice: str) -> None:
