@@ -22,6 +22,7 @@ from moderation_service.commands import (
     FireTimers,
     HoldPlaced,
     HoldRefused,
+    HoldResolved,
     LiftSanction,
     SubmitDisputeStatement,
 )
@@ -490,10 +491,16 @@ def test_a_person_is_erased_from_a_dispute(database: Database) -> None:
     (kept,) = run(database, erasure("bob", dispute.dispute))
     assert kept.current == Kept(KeptBecause.DISPUTE_OPEN, None)
     run(database, SubmitDisputeStatement("bob", dispute.dispute, withdraw=True))
-    for command in (FireTimers(dispute.dispute),):
-        run(database, command)
+    run(database, FireTimers(dispute.dispute))
     (resolved,) = database.read(storage.find_pending, "", 1)
     assert resolved.id == dispute.dispute
+    run(database, HoldResolved(dispute.dispute))
+    database.now += LIMITS.dispute_evidence
+    (erased,) = run(database, erasure("bob", dispute.dispute))
+    assert isinstance(erased, Answer)
+    assert "bob" not in everything_written(database.engine)
+    assert dispute.statement not in everything_written(database.engine)
+    assert "It was fine." in everything_written(database.engine)
 
 
 def test_an_erasure_follows_what_the_same_transaction_did(database: Database) -> None:
