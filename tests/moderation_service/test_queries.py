@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from moderation_service import change_queries, moderator_queries, queries
 from moderation_service.commands import (
@@ -40,6 +41,7 @@ from tests.moderation_service.story import (
     reported,
 )
 from tests.moderation_service.test_operations import CARRY_OUT, decided, decision, with_evidence
+from tests.support.plans import explain
 from tests.support.serving import Database
 
 REASONS = list(ReportReason)
@@ -129,6 +131,22 @@ def test_cases_are_found_by_what_they_are(database: Database) -> None:
     database.now += LIMITS.lease
     assert set(listed(database, state=CaseState.OPEN)) == {open_.case, claimed.case}
     assert listed(database, claimed_by="mia") == []
+
+
+@pytest.mark.parametrize("wanted", [{"state": CaseState.CLAIMED}, {"claimed_by": "mia"}])
+def test_claimed_cases_are_looked_up(database: Database, wanted: dict[str, Any]) -> None:
+    """They are few: nobody waits for a walk through all that are not decided."""
+    asked: list[str] = []
+    fill(database, 3)
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    listed(database, **wanted)
+    event.remove(database.engine, "before_cursor_execute", note)
+    searches, _ = explain(database.engine, asked[-1])
+    assert any("claim_until>" in one.replace(" ", "") for one in searches)
 
 
 def test_who_has_a_part_finds_nothing(database: Database) -> None:
