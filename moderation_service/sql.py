@@ -80,8 +80,20 @@ KEYS = select(
 # --- What restricts -----------------------------------------------------------------------------
 
 _NOW = bindparam("now", type_=BigInteger)
-SANCTIONING = select(sanctioned.c.user_id, sanctioned.c.case_id).where(
-    among_given(sanctioned.c.user_id, "ids"), ~sanctioned.c.is_lifted, sanctioned.c.until > _NOW
+SANCTIONING = (
+    select(
+        sanctioned.c.user_id,
+        sanctioned.c.case_id,
+        sanctioned.c.until,
+        sanctioned.c.created_revision,
+        sanctions.c.kind,
+    )
+    .join(sanctions, sanctions.c.id == sanctioned.c.sanction_id)
+    .where(
+        among_given(sanctioned.c.user_id, "ids"),
+        ~sanctioned.c.is_lifted,
+        sanctioned.c.until > _NOW,
+    )
 )
 LOCKING, REMOVING = (
     select(sanctions.c.case_id).where(
