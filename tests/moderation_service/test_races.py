@@ -191,12 +191,13 @@ async def submit(client: Client, actor: str, dispute: str, **action: Any) -> Any
     return await client.call("SubmitDisputeStatement", actor=actor, dispute_id=dispute, **action)
 
 
-# What a dispute and its service say of the same end: how, whether the price was split, the state.
+# What a dispute and its service say of the same end: how, the state, and what the client is to have
+# back of the price, which is 10,000.
 ENDS = (
-    ("settled", True, deals.STATE_COMPLETED),
-    ("withdrawn", False, deals.STATE_AGREED),
-    ("decided", False, deals.STATE_CANCELLED),
-    ("moderators_silent", False, deals.STATE_AGREED),
+    ("settled", deals.STATE_COMPLETED, 6_000),
+    ("withdrawn", deals.STATE_AGREED, 0),
+    ("decided", deals.STATE_CANCELLED, 10_000),
+    ("moderators_silent", deals.STATE_AGREED, 0),
 )
 
 
@@ -205,7 +206,7 @@ async def test_a_dispute_ends_once(serve: Serve, engine: Engine, *, reviewed: bo
     """Accepted, withdrawn, decided, and its time over, all at the same moment: one of them is how
     it ended, at both services, and the others are told that it is over (M7).
     """
-    short = {"statements_hours": 0.2 / 3600, "review_days": 0.6 / 86_400} if reviewed else {}
+    short = {"statements_hours": 0.2 / 3600, "review_days": 2 / 86_400} if reviewed else {}
     parts = pb.Settlement(provider_minor=4_000, client_minor=6_000)
     acceptance = pb.SubmitDisputeStatementRequest.Acceptance(offer=1, settlement=parts)
     async with several(serve, **short) as clients:
@@ -223,7 +224,7 @@ async def test_a_dispute_ends_once(serve: Serve, engine: Engine, *, reviewed: bo
         seen = await first.moderate("GetDispute", dispute_id=name)
         if reviewed:
             async with asyncio.timeout(10):
-                while seen.dispute.state != pb.DISPUTE_STATE_UNDER_REVIEW:
+                while seen.dispute.state == pb.DISPUTE_STATE_OPEN:
                     await asyncio.sleep(0.01)
                     seen = await first.moderate("GetDispute", dispute_id=name)
             # Just before the moderators' time is over, or just after.
@@ -256,7 +257,7 @@ async def test_a_dispute_ends_once(serve: Serve, engine: Engine, *, reviewed: bo
         assert bool(won) is (ended.resolution.cause != "moderators_silent")
         held = await around.look(service.id)
         assert not held.HasField("hold")
-        how = (ended.resolution.cause, held.HasField("settlement"), held.state)
+        how = (ended.resolution.cause, held.state, held.settlement.client_minor)
         assert how in ENDS
         assert len(await around.causes(service.id)) == 4
     assert check_books(engine).disputes[name].seq == ended.version
