@@ -1,13 +1,12 @@
-"""The moderation service: `python -m moderation_service serve|migrate|health`."""
+"""The moderation service: `python -m moderation_service serve|migrate|health|verify`."""
 
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from parley.moderation.v1 import moderation_pb2, moderation_pb2_grpc
 
-from moderation_service import event_translation
+from moderation_service import event_translation, verification
 from moderation_service.calls import Methods
 from moderation_service.failures import FAILURES
 from moderation_service.gauges import Gauges
@@ -32,12 +31,13 @@ SERVICE = Service(
     name="moderation",
     settings=ModerationSettings,
     contract=moderation_pb2.DESCRIPTOR.services_by_name["ModerationService"],
-    migrations=Path(__file__).parent / "migrations",
+    migrations=verification.MIGRATIONS,
     failures=FAILURES,
     encode=event_translation.event,
     encode_for_everything=event_translation.event_of_everything,
     servicer=servicer,
     add_servicer=moderation_pb2_grpc.add_ModerationServiceServicer_to_server,
+    commands={"verify": verification.run},
     limits=(
         "comment_limit",
         "statement_limit",

@@ -42,6 +42,8 @@ def _pack_current(current: object) -> Message:
             if standing.ByteSize() > _MOST_BYTES:
                 for sanction in standing.sanctions:
                     sanction.statement.ClearField("facts")
+            if standing.ByteSize() > _MOST_BYTES:
+                standing.ClearField("sanctions")
             return standing
     raise TypeError(f"not what a refusal of this service carries: {type(current).__name__}")
 

@@ -49,7 +49,11 @@ class Known:
         ):
             self._owners |= storage.find_case_ids(connection, kind, ids)
         people = {one.actor for one in commands if isinstance(one, PersonCommand)}
-        self._sanctioning = lookups.find_sanctioning(connection, people, now)
+        in_force = lookups.find_sanctioning(connection, people, now)
+        self._sanctioning: dict[str, set[str]] = defaultdict(set)
+        for user, found in in_force.items():
+            # All of them, for commands of this batch may lift some.
+            self._sanctioning[user] = {one.case for one in found}
         reports = [one for one in commands if isinstance(one, CreateReport)]
         subjects = {(one.subject.kind.value, one.subject.id) for one in reports}
         self._learn(storage.find_undecided(connection, subjects).values())

@@ -12,7 +12,14 @@ from sqlalchemy import Connection
 
 from moderation_service import sql
 from moderation_service.dispute_entities import Dispute
-from moderation_service.entities import Appeal, Case, Report, ReportStatus, Sanction
+from moderation_service.entities import (
+    Appeal,
+    Case,
+    Report,
+    ReportStatus,
+    Sanction,
+    SanctionKind,
+)
 from moderation_service.reporters import Reporter
 from moderation_service.tables import appeals, decisions, parts, reports, sanctioned, sanctions
 from service_kit.database import bulk_insert, bulk_update, fetch, give_values
@@ -26,6 +33,15 @@ class Change(NamedTuple):
 
     before: Case | Dispute | None
     after: Case | Dispute
+
+
+class InForce(NamedTuple):
+    """A sanction in force: its case, and the revision that imposed it."""
+
+    case: str
+    kind: SanctionKind
+    until: int
+    revision: int
 
 
 # --- Writing ------------------------------------------------------------------------------------
@@ -150,14 +166,16 @@ def find_targets_of(connection: Connection, user: str, after: str, count: int) -
     return [row.target_id for row in fetch(connection, sql.TARGETS_OF, given)]
 
 
-def find_sanctioning(connection: Connection, users: Iterable[str], now: int) -> dict[str, set[str]]:
-    """Find the cases that have a sanction in force against users, by user."""
+def find_sanctioning(
+    connection: Connection, users: Iterable[str], now: int
+) -> dict[str, list[InForce]]:
+    """Find what is in force against users, by user."""
     wanted = set(users)
-    found: dict[str, set[str]] = defaultdict(set)
+    found: dict[str, list[InForce]] = defaultdict(list)
     if wanted:
         given = give_values(connection, "ids", wanted) | {"now": now}
-        for row in fetch(connection, sql.SANCTIONING, given):
-            found[row.user_id].add(row.case_id)
+        for user, case, until, revision, kind in fetch(connection, sql.SANCTIONING, given):
+            found[user].append(InForce(case, SanctionKind(kind), int(until), int(revision)))
     return found
 
 

@@ -60,8 +60,7 @@ def is_new(
     key = (command.actor, command.idempotency_key)
     if command.idempotency_key and storage.find_keys(connection, (key,)):
         return False
-    found = lookups.find_sanctioning(connection, (command.actor,), now)
-    cases = storage.find_cases(connection, found[command.actor]).values()
+    cases = restrictions.find_cases_against(connection, (command.actor,), now)[command.actor]
     shown = standing(command.actor, [one for case in cases for one in case.sanctions], now)
     if refusal := check(replace(command, standing=shown), limits):
         if isinstance(refusal.current, Standing):

@@ -9,6 +9,7 @@ from moderation_service.commands import (
     CreateReport,
     DecideAppeal,
     DecideCase,
+    EraseUser,
     LiftSanction,
     ReleaseCase,
 )
@@ -70,6 +71,9 @@ def show(
     command: Command, target: Case | Dispute, named: str, now: int, limits: Limits
 ) -> Shown | None:
     """Show what a command has come to; None for what nobody is shown. `named` is `about` it."""
+    if isinstance(command, EraseUser):
+        # Whoever erases sees nothing of what is erased.
+        return None
     if isinstance(target, Dispute):
         reader = getattr(command, "actor", INTERNAL)
         return shown_dispute(target, reader, now, limits, moderates=is_moderator(command))

@@ -27,8 +27,8 @@ _COUNT = bindparam("count", type_=BigInteger)
 
 # --- Targets ------------------------------------------------------------------------------------
 
-CASES = select(cases.c.document).where(among_given(cases.c.id, "ids"))
-DISPUTES = select(disputes.c.document).where(among_given(disputes.c.id, "ids"))
+CASES = select(cases.c.id, cases.c.document).where(among_given(cases.c.id, "ids"))
+DISPUTES = select(disputes.c.id, disputes.c.document).where(among_given(disputes.c.id, "ids"))
 _subjects, _subjects_match = given_rows("rows", (cases.c.subject_kind, cases.c.subject_id))
 UNDECIDED = (
     select(cases.c.document)
@@ -54,6 +54,7 @@ HISTORIES = (
     .where(among_given(events.c.target_id, "ids"))
     .order_by(events.c.target_id, events.c.seq)
 )
+ENTRIES = select(audit).where(among_given(audit.c.target, "ids")).order_by(audit.c.number)
 REWRITE_EVENT = (
     update(events)
     .where(events.c.target_id == bindparam("target"), events.c.seq == bindparam("number"))
@@ -79,8 +80,20 @@ KEYS = select(
 # --- What restricts -----------------------------------------------------------------------------
 
 _NOW = bindparam("now", type_=BigInteger)
-SANCTIONING = select(sanctioned.c.user_id, sanctioned.c.case_id).where(
-    among_given(sanctioned.c.user_id, "ids"), ~sanctioned.c.is_lifted, sanctioned.c.until > _NOW
+SANCTIONING = (
+    select(
+        sanctioned.c.user_id,
+        sanctioned.c.case_id,
+        sanctioned.c.until,
+        sanctioned.c.created_revision,
+        sanctions.c.kind,
+    )
+    .join(sanctions, sanctions.c.id == sanctioned.c.sanction_id)
+    .where(
+        among_given(sanctioned.c.user_id, "ids"),
+        ~sanctioned.c.is_lifted,
+        sanctioned.c.until > _NOW,
+    )
 )
 LOCKING, REMOVING = (
     select(sanctions.c.case_id).where(
@@ -132,6 +145,24 @@ DUE, EXPIRED_DISPUTES, EXPIRED_CASES = (
 NEXT_DUE = select(func.min(disputes.c.due_at)).where(
     disputes.c.due_at > bindparam("now", type_=BigInteger)
 )
+
+# --- What is verified ---------------------------------------------------------------------------
+
+TARGETS = tuple(
+    select(name)
+    .where(name > bindparam("after", type_=TEXT))
+    .distinct()
+    .order_by(name)
+    .limit(_COUNT)
+    for name in (
+        cases.c.id,
+        disputes.c.id,
+        events.c.target_id,
+        evidence.c.target_id,
+        audit.c.target,
+    )
+)
+"""The ids of cases and disputes, wherever there is something of them."""
 
 # --- What operators look at ---------------------------------------------------------------------
 

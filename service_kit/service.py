@@ -7,9 +7,9 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -61,7 +61,8 @@ class Service(Generic[SettingsType]):
     `servicer` gives what serves the calls and keeps what lives beside it: it is entered
     before the first call and left after the last, while the writer still writes. `add_servicer` is
     the function that was generated with the contract. `limits` are the settings of its own that are
-    counted when they are reached.
+    counted when they are reached. `commands` are what it can do besides serving, by the word that
+    asks for it; each gives its exit code.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Service(Generic[SettingsType]):
     add_servicer: Callable[[Any, grpc.aio.Server], None]
     limits: Sequence[str] = ()
     encode_for_everything: Encode | None = None
+    commands: Mapping[str, Callable[[SettingsType], int]] = field(default_factory=dict)
 
     @property
     def module(self) -> str:
@@ -186,13 +188,15 @@ def main(service: Service[SettingsType]) -> int:
         description=f"The {service.name} service. Settings come from"
         f" {service.settings.model_config.get('env_prefix')}* variables.",
     )
-    parser.add_argument("command", choices=("serve", "migrate", "health"))
+    parser.add_argument("command", choices=("serve", "migrate", "health", *service.commands))
     command = parser.parse_args().command
     settings = load(service.settings)
     logs.configure(settings.log_level, service.name)
     try:
         if command == "migrate":
             return migrate(service, settings)
+        if command in service.commands:
+            return service.commands[command](settings)
         return uvloop.run(serve(service, settings) if command == "serve" else health(settings))
     except (ValueError, ArgumentError, UnsupportedDatabase) as error:
         stop(str(error))

@@ -1,6 +1,7 @@
 """The operation and the queries on a real database."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from moderation_service.commands import (
     FireTimers,
     HoldPlaced,
     HoldRefused,
+    HoldResolved,
     LiftSanction,
     SubmitDisputeStatement,
 )
@@ -490,10 +492,33 @@ def test_a_person_is_erased_from_a_dispute(database: Database) -> None:
     (kept,) = run(database, erasure("bob", dispute.dispute))
     assert kept.current == Kept(KeptBecause.DISPUTE_OPEN, None)
     run(database, SubmitDisputeStatement("bob", dispute.dispute, withdraw=True))
-    for command in (FireTimers(dispute.dispute),):
-        run(database, command)
+    run(database, FireTimers(dispute.dispute))
     (resolved,) = database.read(storage.find_pending, "", 1)
     assert resolved.id == dispute.dispute
+    run(database, HoldResolved(dispute.dispute))
+    database.now += LIMITS.dispute_evidence
+    (erased,) = run(database, erasure("bob", dispute.dispute))
+    assert isinstance(erased, Answer)
+    assert "bob" not in everything_written(database.engine)
+    assert dispute.statement not in everything_written(database.engine)
+    assert "It was fine." in everything_written(database.engine)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_no_file_holds_what_was_erased(database: Database, settings: ModerationSettings) -> None:
+    """Once the log has moved to the file, which has no rest of it in unused places either."""
+    report = reported("zebulon", comment="my own words", participants=("zebulon", "bob"))
+    case, seen = report.case, b"what zebulon has seen" * 1_000
+    shot = take(new("evidence"), EvidenceKind.MESSAGES, seen, 1)
+    run(database, Task(replace(report, evidence=(shot,)), contents={shot.id: seen}))
+    run(database, ClaimCase("mia", MODERATOR, case), decision(case, version=2))
+    database.now += LIMITS.appeal_window
+    assert reasons(run(database, erasure("zebulon", case))) == [""]
+    database.engine.dispose()
+    content = Path(settings.database_url.removeprefix("sqlite:///")).read_bytes()
+    assert case.encode() in content
+    assert b"zebulon" not in content
+    assert b"my own words" not in content
 
 
 def test_an_erasure_follows_what_the_same_transaction_did(database: Database) -> None:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from moderation_service import change_queries, moderator_queries, queries
 from moderation_service.commands import (
@@ -25,6 +26,7 @@ from moderation_service.operations import Task
 from moderation_service.paging import Page
 from moderation_service.reasons import ReportReason, Severity
 from moderation_service.refusals import Reason
+from moderation_service.restrictions import MOST_CASES
 from service_kit.clock import Position, read_position
 from service_kit.rules import Refusal
 from tests.moderation_service.story import (
@@ -40,6 +42,7 @@ from tests.moderation_service.story import (
     reported,
 )
 from tests.moderation_service.test_operations import CARRY_OUT, decided, decision, with_evidence
+from tests.support.plans import explain
 from tests.support.serving import Database
 
 REASONS = list(ReportReason)
@@ -129,6 +132,42 @@ def test_cases_are_found_by_what_they_are(database: Database) -> None:
     database.now += LIMITS.lease
     assert set(listed(database, state=CaseState.OPEN)) == {open_.case, claimed.case}
     assert listed(database, claimed_by="mia") == []
+
+
+@pytest.mark.parametrize("wanted", [{"state": CaseState.CLAIMED}, {"claimed_by": "mia"}])
+def test_claimed_cases_are_looked_up(database: Database, wanted: dict[str, Any]) -> None:
+    """They are few: nobody waits for a walk through all that are not decided."""
+    asked: list[str] = []
+    fill(database, 3)
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    listed(database, **wanted)
+    event.remove(database.engine, "before_cursor_execute", note)
+    searches, _ = explain(database.engine, asked[-1])
+    assert any("claim_until>" in one.replace(" ", "") for one in searches)
+
+
+def test_a_standing_is_bounded(database: Database) -> None:
+    """Whoever was warned ever so often is still told at once what they may not do, and why."""
+    long, short = muted(database.now + 30 * DAY), muted(database.now + DAY)
+    for number in range(MOST_CASES + 5):
+        subject = replace(MESSAGE, id=new("message"))
+        report = reported(f"u{number}", subject, **people(number))
+        given = {0: banned(), 1: long, 2: short}.get(number, measure(SanctionKind.WARNING))
+        claim = ClaimCase("mia", MODERATOR, report.case)
+        ruling = decision(report.case, given, version=2)
+        outcomes = database.run(CARRY_OUT, Task(report), Task(claim), Task(ruling))
+        assert not any(isinstance(one, Refusal) for one in outcomes)
+    shown = database.read(queries.get_standing, "bob", database.now, LIMITS).view
+    assert (shown.banned, shown.muted_until) == (True, long.until)
+    assert len(shown.sanctions) == MOST_CASES
+    kinds = [one.kind for one in shown.sanctions]
+    assert (kinds.count(SanctionKind.BANNED), kinds.count(SanctionKind.MUTED)) == (1, 2)
+    (refusal,) = database.run(CARRY_OUT, Task(reported("bob", author="ann")))
+    assert refusal.reason == Reason.SANCTIONED
 
 
 def test_who_has_a_part_finds_nothing(database: Database) -> None:

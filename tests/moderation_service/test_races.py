@@ -4,14 +4,16 @@ Clients of their own reach two replicas on one database, and afterwards the book
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from typing import Any
 
 import grpc
 import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
+from parley.negotiation.v1 import negotiation_pb2 as deals
 from sqlalchemy import Engine
 
 from moderation_service import translation
@@ -37,8 +39,15 @@ CLIENTS = 6
 @pytest.fixture
 async def clients(serve: Serve) -> AsyncIterator[list[Client]]:
     """Several clients of each of two replicas."""
+    async with several(serve) as made:
+        yield made
+
+
+@asynccontextmanager
+async def several(serve: Serve, **changes: Any) -> AsyncIterator[list[Client]]:
+    """The same, of replicas with changed settings."""
     async with AsyncExitStack() as stack:
-        replicas = [await stack.enter_async_context(serve()) for _ in range(2)]
+        replicas = [await stack.enter_async_context(serve(**changes)) for _ in range(2)]
         made: list[Client] = []
         for number in range(CLIENTS):
             port, around = replicas[number % 2].port, replicas[0].around
@@ -175,6 +184,82 @@ async def test_a_service_is_disputed_once(clients: list[Client], engine: Engine)
     held = await clients[0].around.look(service.id)
     assert held.hold.dispute == won[0].dispute.id
     check_books(engine)
+
+
+async def submit(client: Client, actor: str, dispute: str, **action: Any) -> Any:
+    """Do something about a dispute as a party."""
+    return await client.call("SubmitDisputeStatement", actor=actor, dispute_id=dispute, **action)
+
+
+# What a dispute and its service say of the same end: how, whether the price was split, the state.
+ENDS = (
+    ("settled", True, deals.STATE_COMPLETED),
+    ("withdrawn", False, deals.STATE_AGREED),
+    ("decided", False, deals.STATE_CANCELLED),
+    ("moderators_silent", False, deals.STATE_AGREED),
+)
+
+
+@pytest.mark.parametrize("reviewed", [False, True])
+async def test_a_dispute_ends_once(serve: Serve, engine: Engine, *, reviewed: bool) -> None:
+    """Accepted, withdrawn, decided, and its time over, all at the same moment: one of them is how
+    it ended, at both services, and the others are told that it is over (M7).
+    """
+    short = {"statements_hours": 0.2 / 3600, "review_days": 0.6 / 86_400} if reviewed else {}
+    parts = pb.Settlement(provider_minor=4_000, client_minor=6_000)
+    acceptance = pb.SubmitDisputeStatementRequest.Acceptance(offer=1, settlement=parts)
+    async with several(serve, **short) as clients:
+        first, around = clients[0], clients[0].around
+        service = await around.agree()
+        opened = await first.call(
+            "CreateDispute",
+            actor="bob",
+            service_id=service.id,
+            reason=pb.DISPUTE_REASON_QUALITY,
+            statement="It fell apart.",
+        )
+        name = opened.dispute.id
+        await submit(first, "bob", name, propose=parts)
+        seen = await first.moderate("GetDispute", dispute_id=name)
+        if reviewed:
+            async with asyncio.timeout(10):
+                while seen.dispute.state != pb.DISPUTE_STATE_UNDER_REVIEW:
+                    await asyncio.sleep(0.01)
+                    seen = await first.moderate("GetDispute", dispute_id=name)
+            # Just before the moderators' time is over, or just after.
+            left = seen.dispute.due_time.ToMilliseconds() / 1000 - time.time()
+            await asyncio.sleep(max(0.0, left - 0.01))
+        ruling = {
+            "dispute_id": name,
+            "version": seen.dispute.version,
+            "outcome": pb.DISPUTE_OUTCOME_CANCELLED,
+            "facts": "We looked.",
+            "rule": "Terms, 7",
+        }
+        won, lost = await race(
+            [
+                submit(clients[0], "ann", name, accept=acceptance),
+                submit(clients[1], "bob", name, withdraw=True),
+                submit(clients[2], "bob", name, withdraw=True),
+                submit(clients[3], "ann", name, accept=acceptance),
+                *(one.moderate("DecideDispute", **ruling) for one in clients[4:] if reviewed),
+            ]
+        )
+        assert len(won) <= 1
+        assert reasons(lost) <= {"INVALID_STATE", "STALE_DISPUTE"}
+        async with asyncio.timeout(10):
+            while seen.dispute.state != pb.DISPUTE_STATE_RESOLVED:
+                await asyncio.sleep(0.01)
+                seen = await first.moderate("GetDispute", dispute_id=name)
+        ended = seen.dispute
+        # Time is the only one that nobody is answered for.
+        assert bool(won) is (ended.resolution.cause != "moderators_silent")
+        held = await around.look(service.id)
+        assert not held.HasField("hold")
+        how = (ended.resolution.cause, held.HasField("settlement"), held.state)
+        assert how in ENDS
+        assert len(await around.causes(service.id)) == 4
+    assert check_books(engine).disputes[name].seq == ended.version
 
 
 # --- A storm ------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ async def test_a_push_places_the_hold_and_resolves_it(
     agreed = await around.agree()
     dispute = await stored.create(agreed)
     assert not (await around.look(agreed.id)).HasField("hold")
-    await reconciler.push(dispute, 5)
+    await reconciler.push(dispute, 30)
     found = await stored.find(dispute)
     assert (found.state, found.price) == ("open", 10_000)
     # Whoever keeps the time learns of the deadline.
@@ -99,7 +99,7 @@ async def test_a_push_places_the_hold_and_resolves_it(
     assert (hold.dispute, hold.opened_by) == (dispute, "bob")
     await stored.withdraw(dispute)
     assert (await around.look(agreed.id)).HasField("hold")
-    await reconciler.push(dispute, 5)
+    await reconciler.push(dispute, 30)
     assert (await stored.find(dispute)).state == "resolved"
     assert not (await around.look(agreed.id)).HasField("hold")
     assert await around.causes(agreed.id) == ["created", "agreed", "held", "resumed"]
@@ -113,8 +113,8 @@ async def test_a_push_of_what_needs_none_does_nothing(
     """As for a dispute that is open already, or that there is none of."""
     reconciler = await make()
     dispute = await stored.create(await around.agree())
-    await reconciler.push(dispute, 5)
-    await reconciler.push(dispute, 5)
+    await reconciler.push(dispute, 30)
+    await reconciler.push(dispute, 30)
     await reconciler.push("0" * 36, 5)
     assert between.asked.count("PlaceHold") == 1
 
@@ -126,7 +126,7 @@ async def test_what_negotiation_refuses_ends_the_dispute(
     reconciler = await make()
     proposed = await around.propose()
     dispute = await stored.create(proposed)
-    await reconciler.push(dispute, 5)
+    await reconciler.push(dispute, 30)
     found = await stored.find(dispute)
     assert (found.state, found.refusal) == ("refused", "INVALID_STATE")
     assert stored.metric("saga_calls_total", call="PlaceHold", result="refused") == 1
@@ -141,7 +141,7 @@ async def test_the_price_is_the_one_at_which_the_service_is_held(
     stale = deals.Service.FromString(agreed.SerializeToString())
     stale.agreed.price.amount_minor = 5
     dispute = await stored.create(stale)
-    await reconciler.push(dispute, 5)
+    await reconciler.push(dispute, 30)
     assert (await stored.find(dispute)).price == 10_000
 
 
@@ -158,14 +158,14 @@ async def test_what_gets_lost_is_asked_again_and_takes_effect_once(
     for call in ("PlaceHold", "ResolveHold"):
         between.interfering[call] = how
     dispute = await stored.create(agreed)
-    await reconciler.push(dispute, 5)
+    await reconciler.push(dispute, 30)
     assert (await stored.find(dispute)).state == "pending_hold"
     held = (await around.look(agreed.id)).HasField("hold")
     assert held is (how is lose_answer)
     del between.interfering["PlaceHold"]
     await stored.until(dispute, "open")
     await stored.withdraw(dispute)
-    await reconciler.push(dispute, 5)
+    await reconciler.push(dispute, 30)
     assert (await stored.find(dispute)).state == "resolved_pending"
     del between.interfering["ResolveHold"]
     await stored.until(dispute, "resolved")
@@ -353,11 +353,11 @@ async def test_a_silence_of_all_ends_in_negotiation(
         )
         agreed = await around.agree()
         dispute = await stored.create(agreed)
-        await reconciler.push(dispute, 5)
+        await reconciler.push(dispute, 30)
         async with asyncio.timeout(10):
             while (await stored.fire(dispute)).target.state != "resolved_pending":  # noqa: ASYNC110, time alone
                 await asyncio.sleep(0.01)
-        await reconciler.push(dispute, 5)
+        await reconciler.push(dispute, 30)
         assert (await stored.find(dispute)).state == "resolved"
         assert (await around.causes(agreed.id))[2:] == ["held", "resumed"]
         assert (await stored.causes(dispute))[2:] == [
@@ -378,6 +378,6 @@ async def test_a_late_answer_of_another_replica_is_let_go(
         deals.PlaceHoldRequest(service_id=agreed.id, dispute=dispute, opened_by="bob"),
     )
     await stored.carry_out(HoldPlaced(dispute, 10_000))
-    await reconciler.push(dispute, 5)
+    await reconciler.push(dispute, 30)
     assert (await stored.find(dispute)).state == "resolved"
     assert not (await around.look(agreed.id)).HasField("hold")

@@ -31,6 +31,7 @@ from service_kit.rules import Refusal
 from tests.moderation_service.story import (
     LIMITS,
     MODERATOR,
+    START,
     CaseStory,
     DisputeStory,
     banned,
@@ -111,6 +112,20 @@ def test_the_sanctioned_see_the_same_whoever_reported(
     assert told_to("bob", one) == told_to("bob", other)
     for name in ("ann", "cid", "report-0", "mia", "max", "case-of-bob"):
         assert repr(name) not in repr(seen_by("bob", one.case, one.now))
+
+
+def test_an_appeal_of_a_reporter_is_shown_to_nobody_else() -> None:
+    """M4: it would tell that there is a reporter, in their own words; bob sees his own alone."""
+    story = decided_case(muted(START + DAY))
+    before = seen_by("bob", story.case, story.now)
+    told = told_to("bob", story)
+    story.appeal("ann")
+    assert seen_by("bob", story.case, story.now) == before
+    assert told_to("bob", story) == told
+    own = story.appeal("bob")
+    (shown,) = show_standing("bob", [story.case], story.now, LIMITS).sanctions
+    assert shown.appeal is not None
+    assert shown.appeal.id == own
 
 
 def test_a_reporter_sees_the_same_whatever_was_imposed() -> None:

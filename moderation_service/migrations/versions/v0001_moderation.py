@@ -110,6 +110,7 @@ def _make_cases() -> None:
     _index("cases", "due", "is_decided", "due_at", "id")
     for rank in ("severity_rank", "reports_rank", "priority_rank"):
         _index("cases", rank, "is_decided", rank, "due_at", "id")
+    _index("cases", "claim", "claim_until")
     _index("cases", "expires", "expires_at", "id")
 
 

@@ -811,7 +811,9 @@ class Standing(_message.Message):
     def suspended_until_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def sanctions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Sanction]:
-        """Those that restrict the user now, and the warnings that stand."""
+        """Those that restrict the user now, and the warnings that stand; from the newest 50 cases, and from
+        those that restrict longest.
+        """
 
     @_builtins.property
     def position(self) -> Global___Position:
