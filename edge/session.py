@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import structlog
 import uuid_utils
 from msgspec import UNSET
@@ -179,13 +178,13 @@ class Session(Delivery):
             payload = self.format.payload(envelope, route.decoders[self.format])
             if route.activity is not None:
                 conversation = getattr(payload, "conversation", UNSET) or ""
-                re = Request(envelope.id, route.outcomes, route.activity, conversation)
+                writes = self.writes if route.activity is Activity.WRITE else None
+                if writes is not None:
+                    writes.begin()
+                re = Request(envelope.id, route.outcomes, route.activity, conversation, writes)
                 if (forbidden := self.forbidden(re)) is not None:
                     self.fail(re, forbidden)
                     return
-                if route.activity is Activity.WRITE:
-                    self.writes.begin()
-                    re = msgspec.structs.replace(re, writes=self.writes)
             waiting = route.handler(self, re, payload)
         except InvalidPayloadError as error:
             self.fail(re, invalid_argument(error.field, error.problem))

@@ -170,6 +170,37 @@ async def test_what_comes_meanwhile_keeps_its_place_behind_the_sanction(
         assert await hear(one) == (SANCTION, "warning")
 
 
+async def test_every_write_is_over_when_it_is_answered(
+    start: Start, with_moderation: Moderated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it ends, or SANCTION would wait for it: stored, refused, at fault, without an answer;
+    and with the socket, also one that nobody answers.
+    """
+    session, wire = await start()
+    for number, (op, d) in enumerate(
+        (
+            (Op.CREATE_MSG, {"conversation": "c", "text": "x"}),
+            (Op.CREATE_MSG, {"conversation": "c", "to": "alice", "text": "x"}),
+            (Op.TYPING, {"conversation": "c", "typing": True}),
+            (Op.EDIT_MSG, {"message": "m", "text": "x"}),
+            (Op.EDIT_MSG, {"message": "m"}),
+            (Op.NOTE_SUBMITTED, {"service": "s", "score": 5}),
+        )
+    ):
+        wire.say(op, d, number)
+    assert {(await wire.hear())["re"] for _ in range(5)} == {0, 1, 3, 4, 5}
+    await until(lambda: not session.writes)
+    monkeypatch.setattr(with_moderation.edge.messaging, "command", _never)
+    wire.say(Op.EDIT_MSG, {"message": "m", "text": "x"}, 6)
+    await until(lambda: bool(session.writes))
+    wire.hang_up()
+    await until(lambda: not session.writes)
+
+
+async def _never(_name: str, _request: Any, _seconds: float) -> Any:
+    await asyncio.Event().wait()
+
+
 async def test_a_ban_waits_for_nothing(
     start: Start, with_moderation: Moderated, service: Service
 ) -> None:
