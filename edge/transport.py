@@ -55,6 +55,12 @@ class PacketProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
         self._gone.set_result(None)
 
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            # A refusal ends the handshake as well; the server would call each an error in the log.
+            self.handshake_complete = True
+
     def data_received(self, data: bytes) -> None:
         # What still comes after the close frame is read and dropped.
         if not self._lingering:

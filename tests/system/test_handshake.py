@@ -119,6 +119,17 @@ async def test_a_wrong_token_is_refused_before_the_upgrade(
     assert not token or len(token) < 8 or token not in json.dumps(body)
 
 
+async def test_a_refusal_is_no_error_of_the_edge(own_system: System) -> None:
+    """Whoever knocks with a bad token must not fill the log of those who look for defects."""
+    await asyncio.to_thread(own_system.start_messaging)
+    edge = await asyncio.to_thread(own_system.start_edge)
+    with pytest.raises(InvalidStatus) as refusal:
+        await Client.open(own_system.url, "nonsense")
+    assert refusal.value.response.status_code == 401
+    edge.stop()
+    assert '"level": "error"' not in edge.read_log()
+
+
 async def test_issuer_and_audience_are_checked_when_set(own_system: System) -> None:
     """Wrong and missing ones are refused; the right ones are admitted."""
     own_system.start_messaging()
