@@ -69,13 +69,15 @@ class Follower:
 
     `apply(position, events)` translates the events and has them stored together with the position,
     by an operation that asks `positions.advance` first and does nothing when it says False. Without
-    events the position alone is stored: now and then while nothing happens, and as revision 0 when
+    events the position alone is stored: after many revisions without any, and as revision 0 when
     the source is followed for the first time or has another epoch, which is then applied from its
     beginning. What a service derived from an epoch before is its own to keep or drop: `caught_up`
     is called whenever all is applied up to a position at which a stream began.
 
     `name` is this service's, for the logs of the other. Times are in seconds: `silence` is when a
-    stream without a sign of life is given up, `progress` how often a mere position is stored.
+    stream without a sign of life is given up. After `progress_revisions` a mere position is stored.
+    Each that is stored is a revision here: were it a matter of time, two services that follow each
+    other would never come to rest.
     """
 
     def __init__(
@@ -89,7 +91,7 @@ class Follower:
         caught_up: CaughtUp | None = None,
         call_timeout_seconds: float = 5.0,
         silence_seconds: float = 5.0,
-        progress_seconds: float = 5.0,
+        progress_revisions: int = 1_000,
     ) -> None:
         self._name = name
         self._source = source
@@ -98,16 +100,15 @@ class Follower:
         self._caught_up = caught_up
         self._call_timeout = call_timeout_seconds
         self._silence = silence_seconds
-        self._progress = progress_seconds
+        self._progress = progress_revisions
         self._metadata = (("authorization", f"Bearer {source.credential}"),)
         self._live = metrics.live.labels(source.name)
         self._revision = metrics.revision.labels(source.name)
         self._lag = metrics.lag.labels(source.name)
         self._log = structlog.get_logger("service_kit.follower")
-        # Up to where all is applied, up to where and when that was stored, and what is known to be.
+        # Up to where all is applied, up to where that was stored, and what is known to be.
         self._position = Position("", 0)
         self._stored = 0
-        self._stored_at = 0.0
         self._known = 0
         self._was_live = False
 
@@ -203,8 +204,7 @@ class Follower:
         ahead = position.revision - self._position.revision
         if ahead < 0 or (ahead == 0 and events):
             return
-        due = asyncio.get_running_loop().time() - self._stored_at >= self._progress
-        if events or (due and position.revision > self._stored):
+        if events or position.revision - self._stored >= self._progress:
             await self._apply(position, events)
             self._note_stored(position)
         self._position = position
@@ -213,7 +213,6 @@ class Follower:
     def _note_stored(self, position: Position) -> None:
         self._position = position
         self._stored = position.revision
-        self._stored_at = asyncio.get_running_loop().time()
         self._measure()
 
     def _measure(self) -> None:

@@ -111,7 +111,7 @@ async def own(new_settings: NewSettings) -> AsyncIterator[TallyResources]:
 @pytest.fixture
 def following(own: TallyResources, tally: RunningTally) -> Following:
     """A follower of `tally`, which stores a mere position at once."""
-    return Following(own, tally.target, progress_seconds=0)
+    return Following(own, tally.target, progress_revisions=1)
 
 
 async def test_what_was_and_what_comes_is_applied_in_order(
@@ -202,7 +202,7 @@ async def test_a_crash_after_the_commit_repeats_nothing(
 
 async def test_two_at_once_apply_everything_once(own: TallyResources, tally: RunningTally) -> None:
     """Replicas of a service follow each for itself, into one database."""
-    followers = [Following(own, tally.target, progress_seconds=3600) for _ in range(2)]
+    followers = [Following(own, tally.target, progress_revisions=1_000) for _ in range(2)]
     async with followers[0].running(), followers[1].running():
         for following in followers:
             await following.live()
@@ -387,7 +387,7 @@ async def test_what_comes_again_on_the_stream_is_left_out(
     own: TallyResources, scripted: Scripted, target: str
 ) -> None:
     """A revision at or below the one that was applied is not applied again, nor stored."""
-    following = Following(own, target, progress_seconds=3600)
+    following = Following(own, target, progress_revisions=1_000)
     for revision, amount in ((6, 1), (6, 1), (5, 9), (7, 2)):
         scripted.say(revision, amount)
     async with following.running():
@@ -399,7 +399,7 @@ async def test_a_mere_position_is_stored_when_it_is_due(
     own: TallyResources, scripted: Scripted, target: str
 ) -> None:
     """Without events an idle follower does not have everything searched again one day."""
-    following = Following(own, target, progress_seconds=0)
+    following = Following(own, target, progress_revisions=1)
     for _ in range(3):
         scripted.say(6)
     async with following.running():
@@ -413,7 +413,7 @@ async def test_a_mere_position_is_not_stored_before_it_is_due(
     own: TallyResources, scripted: Scripted, target: str
 ) -> None:
     """An idle follower does not write; events bring the position with them."""
-    following = Following(own, target, progress_seconds=3600)
+    following = Following(own, target, progress_revisions=1_000)
     for revision in (6, 7, 8):
         scripted.say(revision)
     scripted.say(9, 1)
