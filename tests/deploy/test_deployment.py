@@ -256,6 +256,8 @@ async def test_an_update_and_another_password_keep_what_was_written(
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         open_database(deployment, old)
 
+    # The service has been started again, which the edge has to notice.
+    deployment.wait_healthy("edge")
     alice = await connect(deployment, "alice")
     assert (await alice.write("bob", "after"))["seq"] == 2
     await alice.close()
