@@ -21,7 +21,13 @@ from edge.failures import CloseCode
 from edge.handlers.connection import attach
 from edge.origins import read_origins, request_allowed
 from edge.packets import FORMATS, JSON
-from edge.problems import PROBLEM_TYPE, problem
+from edge.problems import (
+    PROBLEM_TYPE,
+    RefusedError,
+    foreign_origin,
+    problem,
+    unauthenticated,
+)
 from edge.session import Edge, Session
 from edge.standings import StandingUnknownError
 from edge.transport import CONNECTION_EXTENSION, Connection
@@ -29,16 +35,6 @@ from edge.transport import CONNECTION_EXTENSION, Connection
 _Scope = dict[str, Any]
 _Receive = Callable[[], Awaitable[Any]]
 _Send = Callable[[Any], Awaitable[None]]
-
-
-class _RefusedError(Exception):
-    """A handshake that ends before the upgrade."""
-
-    def __init__(self, status: HTTPStatus, reason: str, detail: str, **more: Any) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.reason = reason
-        self.more = more
 
 
 _HEADERS = {
@@ -63,7 +59,7 @@ class SocketEndpoint:
         moderation_deadline = loop.time() + self._edge.settings.moderation_timeout_seconds
         try:
             principal = await self._admit(scope, moderation_deadline)
-        except _RefusedError as refused:
+        except RefusedError as refused:
             metrics.handshakes.labels(status=str(refused.status.value)).inc()
             await _deny(send, refused)
             return
@@ -123,44 +119,39 @@ class SocketEndpoint:
 
     async def _admit(self, scope: _Scope, moderation_deadline: float) -> Principal:
         if not request_allowed(scope["headers"], self._origins):
-            raise _RefusedError(
-                HTTPStatus.FORBIDDEN, "origin_not_allowed", "This Origin is not allowed."
-            )
+            raise foreign_origin()
         try:
             token = find_token(scope["headers"], scope["query_string"], scope["subprotocols"])
             principal = await self._edge.authenticator.authenticate(token)
         except AuthenticationError as error:
-            status = HTTPStatus.UNAUTHORIZED
-            if error.reason == "keys_unavailable":
-                status = HTTPStatus.SERVICE_UNAVAILABLE
-            raise _RefusedError(status, error.reason, str(error)) from None
+            raise unauthenticated(error) from None
         await self._let_in(principal.user, moderation_deadline)
         if self._drain.begun:
             # Asked last, for the keys and the standing may have been waited for.
-            raise _RefusedError(
+            raise RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "draining", "This edge is shutting down."
             )
         settings, hub = self._edge.settings, self._edge.hub
         if hub.sockets >= settings.sockets_per_edge:
             self._edge.metrics.limits.reached("sockets_per_edge")
-            raise _RefusedError(
+            raise RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "This edge has too many sockets."
             )
         return principal
 
     async def _let_in(self, user: str, moderation_deadline: float) -> None:
-        """Raise _RefusedError for who is banned or suspended, with the reasons."""
+        """Raise RefusedError for who is banned or suspended, with the reasons."""
         try:
             standing = await self._edge.standings.admit(user, moderation_deadline)
         except StandingUnknownError:
-            raise _RefusedError(
+            raise RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "moderation_unavailable",
                 "It cannot be said at present whether this user may come in.",
             ) from None
         if standing is not None:
             reason = "banned" if standing.banned else "suspended"
-            raise _RefusedError(
+            raise RefusedError(
                 HTTPStatus.FORBIDDEN,
                 reason,
                 f"This user is {reason}. GET /standing tells why, and POST /appeals asks another"
@@ -169,7 +160,7 @@ class SocketEndpoint:
             )
 
 
-async def _deny(send: _Send, refused: _RefusedError) -> None:
+async def _deny(send: _Send, refused: RefusedError) -> None:
     body = problem(refused.status, refused.reason, str(refused), **refused.more)
     headers = {"Content-Type": PROBLEM_TYPE, **_HEADERS.get(refused.status, {})}
     encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -26,7 +26,13 @@ from edge.origins import read_origins, request_allowed
 from edge.packet_rate import PacketRate
 from edge.packets import JSON, ClientEnvelope, InvalidPayloadError
 from edge.payloads import Error
-from edge.problems import PROBLEM_TYPE, problem
+from edge.problems import (
+    PROBLEM_TYPE,
+    RefusedError,
+    foreign_origin,
+    problem,
+    unauthenticated,
+)
 from edge.session import Edge
 
 _logger = structlog.get_logger(__name__)
@@ -49,17 +55,7 @@ _JSON_TYPE = "application/json"
 _PREFLIGHT_SECONDS = 600
 
 
-class _RefusedError(Exception):
-    """A request that ends with a problem."""
-
-    def __init__(self, status: HTTPStatus, reason: str, detail: str, **more: Any) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.reason = reason
-        self.more = more
-
-
-def _refused(error: Error) -> _RefusedError:
+def _refused(error: Error) -> RefusedError:
     """An error packet as a problem."""
     status = _STATUSES.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
     reason = error.code if error.reason is UNSET else error.reason
@@ -69,7 +65,7 @@ def _refused(error: Error) -> _RefusedError:
         "standing": error.current,
     }
     more = {name: value for name, value in optional.items() if value is not UNSET}
-    return _RefusedError(status, reason.lower(), error.message, **more)
+    return RefusedError(status, reason.lower(), error.message, **more)
 
 
 class _Rates:
@@ -90,7 +86,7 @@ class _Rates:
             del self._rates[next(iter(self._rates))]
         if retry_after_ms := rate.take(now):
             self._edge.metrics.limits.reached("http_requests_per_second")
-            raise _RefusedError(
+            raise RefusedError(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "rate_limited",
                 "Too many requests.",
@@ -105,19 +101,14 @@ def routes(edge: Edge) -> list[Route]:
 
     async def authenticate(request: Request) -> str:
         if not request_allowed(request.headers.raw, origins):
-            raise _RefusedError(
-                HTTPStatus.FORBIDDEN, "origin_not_allowed", "This Origin is not allowed."
-            )
+            raise foreign_origin()
         try:
             # Not from the address, which is kept in histories and logs.
             principal = await edge.authenticator.authenticate(
                 find_token(request.headers.raw, b"", ())
             )
         except AuthenticationError as error:
-            status = HTTPStatus.UNAUTHORIZED
-            if error.reason == "keys_unavailable":
-                status = HTTPStatus.SERVICE_UNAVAILABLE
-            raise _RefusedError(status, error.reason, str(error)) from None
+            raise unauthenticated(error) from None
         rates.check(principal.user)
         return principal.user
 
@@ -167,7 +158,7 @@ def routes(edge: Edge) -> list[Route]:
                 body = msgspec.json.encode(payload)
             except ClientDisconnect:
                 status, body = HTTPStatus.BAD_REQUEST, b""
-            except _RefusedError as refused:
+            except RefusedError as refused:
                 status, media_type = refused.status, PROBLEM_TYPE
                 body = problem(status, refused.reason, str(refused), **refused.more)
                 if status is HTTPStatus.UNAUTHORIZED:
@@ -208,8 +199,8 @@ async def _call(edge: Edge, rpc: str, request: Any) -> Any:
     return answer
 
 
-def _invalid(error: InvalidPayloadError) -> _RefusedError:
-    return _RefusedError(
+def _invalid(error: InvalidPayloadError) -> RefusedError:
+    return RefusedError(
         HTTPStatus.BAD_REQUEST,
         "invalid_argument",
         str(error),
@@ -222,7 +213,7 @@ async def _read(request: Request, edge: Edge) -> SendAppeal:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _JSON_TYPE:
         # A form of a foreign page can have no such type, so a browser asks first.
-        raise _RefusedError(
+        raise RefusedError(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not_json", f"The body must be {_JSON_TYPE}."
         )
     limit = edge.settings.max_packet_bytes
@@ -233,13 +224,13 @@ async def _read(request: Request, edge: Edge) -> SendAppeal:
                 body += chunk
                 if len(body) > limit:
                     edge.metrics.limits.reached("max_packet_bytes")
-                    raise _RefusedError(
+                    raise RefusedError(
                         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
                         "too_large",
                         f"The body has more than {limit} bytes.",
                     )
     except TimeoutError:
-        raise _RefusedError(
+        raise RefusedError(
             HTTPStatus.REQUEST_TIMEOUT, "too_slow", "The body took too long."
         ) from None
     try:
