@@ -155,6 +155,10 @@ class Backend:
         timeout = self._settings.call_timeout_seconds if seconds is None else max(0.0, seconds)
         return await self._measured(name, call(request, timeout=timeout, metadata=self._metadata))
 
+    async def command(self, name: str, request: Any, seconds: float | None = None) -> Any:
+        """Call the RPC of this name, for the answer to one packet; its response, or an Error."""
+        return await self._call(name, request, seconds=seconds)
+
     def _exchange(self, name: str) -> "Exchange":
         """Open the RPC of this name, on whose stream each request has one response."""
         call = getattr(self._stub, name)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.messaging.v1 import messaging_pb2_grpc
@@ -104,10 +104,6 @@ class MessagingBackend(Backend):
         answer: messaging.ListMessagesResponse | Error = await self._call("ListMessages", request)
         return answer
 
-    async def command(self, name: str, request: Any, seconds: float) -> Any:
-        """Call the RPC of this name; its response."""
-        return await self._call(name, request, seconds=seconds)
-
     async def place(self, conversation: str, seconds: float) -> Place | Error:
         """Who talks in a conversation about what, which never changes: it is asked once."""
         if (known := self._places.get(conversation)) is not None:
@@ -155,10 +151,6 @@ class NegotiationBackend(Backend):
             metrics,
         )
 
-    async def command(self, name: str, request: Any, seconds: float) -> Any:
-        """Call the RPC of this name; its response with the service as its actor now sees it."""
-        return await self._call(name, request, seconds=seconds)
-
     async def batch_get_services(
         self, actor: str, conversations: Sequence[str], seconds: float
     ) -> negotiation.BatchGetServicesResponse | Error:
@@ -194,10 +186,6 @@ class ModerationBackend(Backend):
             results_of=lambda response: response.standings,
             budget_seconds=settings.moderation_timeout_seconds,
         )
-
-    async def command(self, name: str, request: Any, seconds: float | None = None) -> Any:
-        """Call the RPC of this name; its response."""
-        return await self._call(name, request, seconds=seconds)
 
     async def open_disputes(
         self, actor: str, wanted: Set[str], deadline: float
