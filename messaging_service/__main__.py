@@ -27,10 +27,10 @@ async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[Mes
     resources.hub.observe(presence.observe)
     works: dict[str, Work] = {"retention": retention(resources)}
     settings, metrics = resources.settings, FollowerMetrics(resources.registry)
-    if (target := settings.negotiation_target) is not None:
-        works["negotiation"] = negotiation.follower(resources, target, metrics).run
-    if (target := settings.moderation_target) is not None:
-        works["moderation"] = moderation.follower(resources, target, metrics).run
+    if settings.negotiation_target is not None:
+        works["negotiation"] = negotiation.follower(resources, metrics).run
+    if settings.moderation_target is not None:
+        works["moderation"] = moderation.follower(resources, metrics).run
     await presence.start()
     try:
         async with background(works, resources.registry):

@@ -4,28 +4,18 @@ from parley.moderation.v1 import moderation_pb2, moderation_pb2_grpc
 
 from messaging_service.removal_operations import follow_moderation
 from messaging_service.settings import MessagingSettings
-from service_kit.follower import Follower, FollowerMetrics, Source
-from service_kit.interceptors import read_credentials
+from service_kit.follower import Follower, FollowerMetrics, read_source
 from service_kit.sanctions import MODERATION
 from service_kit.sanctions_follower import sanctions_follower
 from service_kit.service import Resources
 
 
-def follower(
-    resources: Resources[MessagingSettings], target: str, metrics: FollowerMetrics
-) -> Follower:
-    """Make the follower of the moderation service at `target`.
+def follower(resources: Resources[MessagingSettings], metrics: FollowerMetrics) -> Follower:
+    """Make the follower of the moderation service that the settings name.
 
     Raises ValueError for a credential that can not be read.
     """
-    path = resources.settings.moderation_credential_file
-    if path is None:
-        raise ValueError("PARLEY_MESSAGING_MODERATION_CREDENTIAL_FILE is not set")
-    source = Source(
-        MODERATION,
-        target,
-        read_credentials(path)[0],
-        moderation_pb2,
-        moderation_pb2_grpc.ModerationServiceStub,
+    source = read_source(
+        resources.settings, MODERATION, moderation_pb2, moderation_pb2_grpc.ModerationServiceStub
     )
     return sanctions_follower("messaging", source, resources, metrics, follow_moderation)

@@ -11,8 +11,7 @@ from messaging_service.operations import NEGOTIATION, ServiceEvents, add_service
 from messaging_service.service_events import ServiceEvent
 from messaging_service.settings import MessagingSettings
 from service_kit.clock import Position
-from service_kit.follower import Follower, FollowerMetrics, Source
-from service_kit.interceptors import read_credentials
+from service_kit.follower import Follower, FollowerMetrics, read_source
 from service_kit.service import Resources
 from service_kit.servicer import accepted
 from service_kit.writer import Writer
@@ -24,22 +23,13 @@ _STATES = {number: name.removeprefix("STATE_").lower() for name, number in pb.St
 _logger = structlog.get_logger(__name__)
 
 
-def follower(
-    resources: Resources[MessagingSettings], target: str, metrics: FollowerMetrics
-) -> Follower:
-    """Make the follower of the negotiation service at `target`.
+def follower(resources: Resources[MessagingSettings], metrics: FollowerMetrics) -> Follower:
+    """Make the follower of the negotiation service that the settings name.
 
     Raises ValueError for a credential that can not be read.
     """
-    path = resources.settings.negotiation_credential_file
-    if path is None:
-        raise ValueError("PARLEY_MESSAGING_NEGOTIATION_CREDENTIAL_FILE is not set")
-    source = Source(
-        NEGOTIATION,
-        target,
-        read_credentials(path)[0],
-        pb,
-        negotiation_pb2_grpc.NegotiationServiceStub,
+    source = read_source(
+        resources.settings, NEGOTIATION, pb, negotiation_pb2_grpc.NegotiationServiceStub
     )
 
     async def apply(position: Position, events: Sequence[Any]) -> None:

@@ -25,7 +25,7 @@ from moderation_service.saga import due_call
 from moderation_service.settings import ModerationSettings
 from service_kit.background import Work, background
 from service_kit.client import Client, dial
-from service_kit.follower import Follower, FollowerMetrics, Source
+from service_kit.follower import Follower, FollowerMetrics, read_source
 from service_kit.interceptors import read_credentials
 from service_kit.rules import Refusal
 from service_kit.service import Resources
@@ -173,16 +173,7 @@ def _expiry(resources: Resources[ModerationSettings], operation: TaskOperation) 
 
 
 def _follower(resources: Resources[ModerationSettings], holds: Holds) -> Follower:
-    """Make what follows negotiation. Raises ValueError without its target and credential."""
-    settings = resources.settings
-    if settings.negotiation_target is None or settings.negotiation_credential_file is None:
-        raise ValueError("NEGOTIATION_TARGET and NEGOTIATION_CREDENTIAL_FILE go together")
-    source = Source(
-        NEGOTIATION,
-        settings.negotiation_target,
-        read_credentials(settings.negotiation_credential_file)[0],
-        negotiation_pb2,
-        NegotiationServiceStub,
-    )
+    """Make what follows negotiation. Raises ValueError for a credential that can not be read."""
+    source = read_source(resources.settings, NEGOTIATION, negotiation_pb2, NegotiationServiceStub)
     metrics = FollowerMetrics(resources.registry)
     return Follower("moderation", source, resources.readers, holds.apply, metrics)

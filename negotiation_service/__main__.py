@@ -46,9 +46,9 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
         registry=resources.registry,
     )
     works: dict[str, Work] = {"timers": timers.run}
-    if (target := settings.moderation_target) is not None:
+    if settings.moderation_target is not None:
         metrics = FollowerMetrics(resources.registry)
-        works["moderation"] = moderation.follower(resources, target, metrics).run
+        works["moderation"] = moderation.follower(resources, metrics).run
     credential = read_credentials(settings.messaging_credential_file)[0]
     async with (
         dial(

@@ -16,8 +16,10 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from service_kit.client import CHANNEL_OPTIONS
 from service_kit.clock import Position
+from service_kit.interceptors import read_credentials
 from service_kit.positions import read_followed
 from service_kit.readers import Readers
+from service_kit.settings import ServiceSettings
 from service_kit.writer import StorageUnavailable, WriterOverloaded
 
 _CHANNEL_OPTIONS = (
@@ -50,6 +52,20 @@ class Source:
     credential: str
     messages: Any
     stub: Callable[[grpc.aio.Channel], Any]
+
+
+def read_source(
+    settings: ServiceSettings, name: str, messages: Any, stub: Callable[[grpc.aio.Channel], Any]
+) -> Source:
+    """Make the source of a name from the settings that begin with it: its target, and the file with
+    the credential that it accepts. Raises ValueError for a credential that can not be read.
+    """
+    path = getattr(settings, f"{name}_credential_file")
+    if path is None:
+        prefix = settings.model_config.get("env_prefix")
+        raise ValueError(f"{prefix}{name.upper()}_CREDENTIAL_FILE is not set")
+    target = getattr(settings, f"{name}_target")
+    return Source(name, target, read_credentials(path)[0], messages, stub)
 
 
 class FollowerMetrics:
