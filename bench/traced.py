@@ -27,10 +27,10 @@ PLACES = {
     },
     "messaging_service": {
         "rpc": "messaging_service.servicer:MessagingServicer.BatchCreateMessages",
-        "clock": "service_kit.writer:take_revision",
+        "clock": "service_kit.storage.writer:take_revision",
         "operation": "messaging_service.operations:create_messages",
         "commit": "sqlalchemy.engine:RootTransaction.commit",
-        "publish": "service_kit.watch:WatchHub.publish",
+        "publish": "service_kit.watch.hub:WatchHub.publish",
     },
 }
 """By part: what is called when a message passes there, as module:name."""

@@ -34,7 +34,7 @@ from edge.session_metrics import SessionMetrics
 from edge.settings import Settings
 from edge.standings import Standings
 from edge.transport import PacketProtocol
-from service_kit import garbage, logs
+from service_kit.process import garbage, logs
 
 _logger = structlog.get_logger(__name__)
 

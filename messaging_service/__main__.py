@@ -13,8 +13,8 @@ from messaging_service.presence import PresenceKeeper
 from messaging_service.retention import retention
 from messaging_service.servicer import MessagingServicer
 from messaging_service.settings import MessagingSettings
-from service_kit.background import Work, background
-from service_kit.follower import FollowerMetrics
+from service_kit.follow.follower import FollowerMetrics
+from service_kit.process.background import Work, background
 from service_kit.service import Resources, Service, main
 
 

@@ -14,7 +14,7 @@ from messaging_service.domain import Conversation, Limits, Presence
 from messaging_service.events import BlockChanged
 from messaging_service.operations import Changes
 from service_kit.rules import Refusal
-from service_kit.writer import Operation, Transaction
+from service_kit.storage.writer import Operation, Transaction
 
 
 class SetBlock(NamedTuple):

@@ -19,13 +19,7 @@ from sqlalchemy import (
 
 from messaging_service.blocks import Block
 from messaging_service.storage import metadata
-from service_kit.database import (
-    STORED_BY_KEY,
-    TEXT,
-    bulk_insert,
-    give_rows,
-    given_rows,
-)
+from service_kit.storage.engines import STORED_BY_KEY, TEXT, bulk_insert, give_rows, given_rows
 
 _ACTIVE = text("active")
 

@@ -16,9 +16,9 @@ from messaging_service.idempotency import CREATE, DELETE, EDIT, conflict, finger
 from messaging_service.message_changes import Changed, Version
 from messaging_service.operations import Changes
 from messaging_service.views import view
+from service_kit.follow.sanctions import find_forbidden
 from service_kit.rules import Refusal
-from service_kit.sanctions import find_forbidden
-from service_kit.writer import Operation, Transaction
+from service_kit.storage.writer import Operation, Transaction
 
 
 class EditMessage(NamedTuple):

@@ -19,7 +19,7 @@ from uuid_utils import uuid7
 
 from messaging_service.message_changes import Version
 from messaging_service.storage import metadata
-from service_kit.database import (
+from service_kit.storage.engines import (
     STORED_BY_KEY,
     TEXT,
     among_given,

@@ -3,7 +3,7 @@
 import grpc
 
 from messaging_service.domain import Reason
-from service_kit.failures import Failures
+from service_kit.rpc.failures import Failures
 
 FAILURES = Failures(
     "messaging.parley",

@@ -4,9 +4,9 @@ from parley.moderation.v1 import moderation_pb2, moderation_pb2_grpc
 
 from messaging_service.removal_operations import follow_moderation
 from messaging_service.settings import MessagingSettings
-from service_kit.follower import Follower, FollowerMetrics, read_source
-from service_kit.sanctions import MODERATION
-from service_kit.sanctions_follower import sanctions_follower
+from service_kit.follow.follower import Follower, FollowerMetrics, read_source
+from service_kit.follow.sanctions import MODERATION
+from service_kit.follow.sanctions_follower import sanctions_follower
 from service_kit.service import Resources
 
 

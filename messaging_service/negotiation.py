@@ -10,11 +10,11 @@ from parley.negotiation.v1 import negotiation_pb2_grpc
 from messaging_service.operations import NEGOTIATION, ServiceEvents, add_service_events
 from messaging_service.service_events import ServiceEvent
 from messaging_service.settings import MessagingSettings
-from service_kit.clock import Position
-from service_kit.follower import Follower, FollowerMetrics, read_source
+from service_kit.follow.follower import Follower, FollowerMetrics, read_source
+from service_kit.rpc.servicer import accepted
 from service_kit.service import Resources
-from service_kit.servicer import accepted
-from service_kit.writer import Writer
+from service_kit.storage.clock import Position
+from service_kit.storage.writer import Writer
 
 # A sealed note is nobody's business, and of a reminder nothing has changed.
 _UNTOLD = frozenset({"note_submitted", "reminder"})

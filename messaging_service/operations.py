@@ -24,11 +24,11 @@ from messaging_service.events import MessageCreated, WatermarkMoved
 from messaging_service.idempotency import CREATE, conflict, fingerprint
 from messaging_service.service_events import ServiceEvent
 from messaging_service.views import MessageView, view
-from service_kit.clock import Position
-from service_kit.positions import advance
+from service_kit.follow.positions import advance
+from service_kit.follow.sanctions import find_forbidden
 from service_kit.rules import Refusal, invalid
-from service_kit.sanctions import find_forbidden
-from service_kit.writer import Transaction
+from service_kit.storage.clock import Position
+from service_kit.storage.writer import Transaction
 
 NEGOTIATION = "negotiation"
 """The service that is followed, as its position is stored."""

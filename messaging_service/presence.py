@@ -18,7 +18,7 @@ from messaging_service.presence_operations import Attend, Attended, SetInvisible
 from messaging_service.settings import MessagingSettings
 from service_kit.rules import Refusal
 from service_kit.service import Resources
-from service_kit.writer import Operation, StorageUnavailable, WriterOverloaded
+from service_kit.storage.writer import Operation, StorageUnavailable, WriterOverloaded
 
 # After a crash a person may have been there for this much longer than others are shown.
 REMEMBER_SECONDS = 30.0

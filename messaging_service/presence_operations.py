@@ -9,7 +9,7 @@ from typing import NamedTuple
 from messaging_service import domain, presence_storage
 from messaging_service.domain import Presence
 from service_kit.rules import Refusal, check_user
-from service_kit.writer import Transaction
+from service_kit.storage.writer import Transaction
 
 
 class Attend(NamedTuple):

@@ -20,7 +20,7 @@ from sqlalchemy import (
 
 from messaging_service.domain import Presence
 from messaging_service.storage import conversations, metadata
-from service_kit.database import (
+from service_kit.storage.engines import (
     STORED_BY_KEY,
     TEXT,
     among_given,

@@ -31,11 +31,11 @@ from messaging_service.message_changes import (
     withheld_version,
 )
 from messaging_service.views import MessageView, view
-from service_kit import changes
-from service_kit.changes import ChangePage
-from service_kit.clock import Position
 from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
 from service_kit.rules import Refusal, check_user, invalid, is_identifier
+from service_kit.storage.clock import Position
+from service_kit.watch import changes
+from service_kit.watch.changes import ChangePage
 
 
 class ConversationView(NamedTuple):

@@ -10,9 +10,9 @@ from messaging_service import change_storage, domain, message_changes, storage
 from messaging_service.domain import Message
 from messaging_service.events import message_changed
 from messaging_service.operations import Changes
+from service_kit.follow.sanctions import CaughtUp, Command, Removal, take
 from service_kit.rules import is_identifier
-from service_kit.sanctions import CaughtUp, Command, Removal, take
-from service_kit.writer import Transaction
+from service_kit.storage.writer import Transaction
 
 
 def follow_moderation(

@@ -9,10 +9,10 @@ from prometheus_client import Counter
 
 from messaging_service import change_storage
 from messaging_service.settings import MessagingSettings
-from service_kit.background import Work
+from service_kit.process.background import Work
+from service_kit.rpc.servicer import accepted
 from service_kit.service import Resources
-from service_kit.servicer import accepted
-from service_kit.writer import Transaction
+from service_kit.storage.writer import Transaction
 
 DAY = 24 * 60 * 60 * 1000
 _PAUSE_SECONDS = 3_600.0

@@ -24,12 +24,12 @@ from messaging_service.events import Typing
 from messaging_service.operations import Commands, StoredMessage, Watermark
 from messaging_service.presence import PresenceKeeper
 from messaging_service.settings import MessagingSettings
-from service_kit.clock import Position
+from service_kit.follow.sanctions import find_forbidden
+from service_kit.rpc.servicer import accepted, check_batch, page_limit, watch, write_one
 from service_kit.rules import Refusal, check_user
-from service_kit.sanctions import find_forbidden
 from service_kit.service import Resources
-from service_kit.servicer import accepted, check_batch, page_limit, watch, write_one
-from service_kit.writer import Events, Operation
+from service_kit.storage.clock import Position
+from service_kit.storage.writer import Events, Operation
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

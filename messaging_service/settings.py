@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from messaging_service.domain import MINUTE, Limits, Opening
-from service_kit.settings import Count, ServiceSettings
+from service_kit.process.settings import Count, ServiceSettings
 
 
 class MessagingSettings(ServiceSettings):

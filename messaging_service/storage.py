@@ -21,8 +21,10 @@ from sqlalchemy import (
 )
 
 from messaging_service.domain import Conversation, Message, Side
-from service_kit.clock import add_clock
-from service_kit.database import (
+from service_kit.follow.positions import add_positions
+from service_kit.follow.sanctions import add_restrictions
+from service_kit.storage.clock import add_clock
+from service_kit.storage.engines import (
     STORED_BY_KEY,
     TEXT,
     among_given,
@@ -33,8 +35,6 @@ from service_kit.database import (
     give_values,
     given_rows,
 )
-from service_kit.positions import add_positions
-from service_kit.sanctions import add_restrictions
 
 metadata = MetaData()
 add_clock(metadata)

@@ -17,9 +17,9 @@ from messaging_service.message_changes import Version
 from messaging_service.operations import StoredMessage, Watermark
 from messaging_service.queries import ConversationView, Evidence
 from messaging_service.views import MessageView
-from service_kit.changes import Change as Changes
-from service_kit.clock import Position
-from service_kit.servicer import timestamp
+from service_kit.rpc.servicer import timestamp
+from service_kit.storage.clock import Position
+from service_kit.watch.changes import Change as Changes
 
 _KINDS = {domain.TEXT: pb.MESSAGE_KIND_TEXT, domain.EVENT: pb.MESSAGE_KIND_EVENT}
 _CHANGES = {str(one): pb.MessageChange.Value(f"MESSAGE_CHANGE_{one.name}") for one in Change}

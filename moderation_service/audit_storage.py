@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from moderation_service import sql
 from moderation_service.audit import AuditEntry, Head
 from moderation_service.tables import audit
-from service_kit.database import bulk_insert, fetch
+from service_kit.storage.engines import bulk_insert, fetch
 
 
 def find_head(connection: Connection) -> Head:

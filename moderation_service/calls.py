@@ -25,11 +25,11 @@ from moderation_service.roles import check_roles
 from moderation_service.saga import due_call
 from moderation_service.settings import ModerationSettings
 from moderation_service.shown import is_moderator
-from service_kit.failures import Refused
+from service_kit.rpc.failures import Refused
+from service_kit.rpc.servicer import accepted, page_limit, write_one
 from service_kit.rules import Refusal
 from service_kit.service import Resources
-from service_kit.servicer import accepted, page_limit, write_one
-from service_kit.writer import Operation
+from service_kit.storage.writer import Operation
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -20,11 +20,11 @@ from moderation_service.history import (
 from moderation_service.limits import Limits
 from moderation_service.paging import Page
 from moderation_service.shown import PlacedStanding
-from service_kit import changes
-from service_kit.changes import ChangePage
-from service_kit.clock import Position, read_position
 from service_kit.pages import NEWEST
 from service_kit.rules import Refusal, check_user, invalid
+from service_kit.storage.clock import Position, read_position
+from service_kit.watch import changes
+from service_kit.watch.changes import ChangePage
 
 TellTo = tuple[tuple[str, ...], Told]
 """Who is to learn of something, and what they are told."""

@@ -8,7 +8,7 @@ from moderation_service import dispute_entities as entities
 from moderation_service.dispute_entities import DisputeState, Outcome
 from moderation_service.dispute_views import DisputeView
 from moderation_service.reasons import DisputeReason
-from service_kit.servicer import timestamp
+from service_kit.rpc.servicer import timestamp
 
 _STATES: Mapping[DisputeState, pb.DisputeState.ValueType] = {
     one: pb.DisputeState.Value(f"DISPUTE_STATE_{one.name}") for one in DisputeState

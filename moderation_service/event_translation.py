@@ -18,8 +18,8 @@ from moderation_service.history import (
     SanctionLifted,
     StandingChanged,
 )
-from service_kit.changes import Change
-from service_kit.clock import Position
+from service_kit.storage.clock import Position
+from service_kit.watch.changes import Change
 
 
 def watch_response(watcher_id: str, position: Position, events: list[pb.Event]) -> pb.WatchResponse:

@@ -21,7 +21,7 @@ from moderation_service.evidence import EvidenceKind, Json, Snapshot, take, writ
 from moderation_service.messaging import Messaging, Words, messaging_unavailable
 from moderation_service.negotiation import Negotiation, negotiation_unavailable
 from moderation_service.refusals import Reason, not_found
-from service_kit.failures import Refused
+from service_kit.rpc.failures import Refused
 
 Found = TypeVar("Found")
 

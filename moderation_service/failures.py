@@ -8,7 +8,7 @@ from moderation_service.dispute_views import DisputeView
 from moderation_service.refusals import Reason
 from moderation_service.shown import PlacedStanding
 from moderation_service.views import CaseView
-from service_kit.failures import Failures
+from service_kit.rpc.failures import Failures
 
 _NOT_FOUND = grpc.StatusCode.NOT_FOUND
 _FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION

@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from moderation_service import sql
 from moderation_service.dispute_entities import ENDED, DisputeState
-from service_kit.database import fetch
-from service_kit.readers import Readers
+from service_kit.storage.engines import fetch
+from service_kit.storage.readers import Readers
 
 
 class Waiting(NamedTuple):

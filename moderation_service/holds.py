@@ -20,13 +20,13 @@ from moderation_service.commands import HoldPlaced
 from moderation_service.negotiation import DOMAIN, Negotiation
 from moderation_service.operations import Answer, Task
 from moderation_service.saga import FINAL_REFUSALS, release
-from service_kit.client import reason_of
-from service_kit.clock import Position
-from service_kit.positions import advance
-from service_kit.readers import Readers
+from service_kit.follow.positions import advance
+from service_kit.rpc.client import reason_of
+from service_kit.rpc.servicer import accepted
 from service_kit.rules import Refusal
-from service_kit.servicer import accepted
-from service_kit.writer import Operation, Transaction, Writer
+from service_kit.storage.clock import Position
+from service_kit.storage.readers import Readers
+from service_kit.storage.writer import Operation, Transaction, Writer
 
 NEGOTIATION = "negotiation"
 

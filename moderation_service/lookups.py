@@ -22,8 +22,8 @@ from moderation_service.entities import (
 )
 from moderation_service.reporters import Reporter
 from moderation_service.tables import appeals, decisions, parts, reports, sanctioned, sanctions
-from service_kit.database import bulk_insert, bulk_update, fetch, give_values
 from service_kit.pages import NEWEST
+from service_kit.storage.engines import bulk_insert, bulk_update, fetch, give_values
 
 Part = TypeVar("Part", Report, Sanction, Appeal)
 

@@ -7,8 +7,8 @@ import structlog
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from moderation_service.refusals import Reason, not_found
-from service_kit.client import Client
-from service_kit.failures import Refused
+from service_kit.rpc.client import Client
+from service_kit.rpc.failures import Refused
 from service_kit.rules import Refusal
 
 _RETRY_AFTER_MILLISECONDS = 1_000

@@ -19,7 +19,7 @@ from moderation_service.erasure import Kept
 from moderation_service.operations import Answer, Task
 from moderation_service.shown import ImposedSanction, ReviewedAppeal
 from moderation_service.views import CaseView
-from service_kit.failures import Refused
+from service_kit.rpc.failures import Refused
 from service_kit.rules import Refusal
 
 

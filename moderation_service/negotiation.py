@@ -7,8 +7,8 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from moderation_service.dispute_entities import Outcome
 from moderation_service.refusals import Reason, not_found
 from moderation_service.saga import PlaceHold, ResolveHold
-from service_kit.client import Client, reason_of
-from service_kit.failures import Refused
+from service_kit.rpc.client import Client, reason_of
+from service_kit.rpc.failures import Refused
 from service_kit.rules import Refusal
 
 DOMAIN = "negotiation.parley"

@@ -23,14 +23,14 @@ from moderation_service.operations import Answer, Task
 from moderation_service.reconciler import Reconciler
 from moderation_service.saga import due_call
 from moderation_service.settings import ModerationSettings
-from service_kit.background import Work, background
-from service_kit.client import Client, dial
-from service_kit.follower import Follower, FollowerMetrics, read_source
-from service_kit.interceptors import read_credentials
+from service_kit.follow.follower import Follower, FollowerMetrics, read_source
+from service_kit.process.background import Work, background
+from service_kit.rpc.client import Client, dial
+from service_kit.rpc.interceptors import read_credentials
 from service_kit.rules import Refusal
 from service_kit.service import Resources
+from service_kit.storage.writer import Operation
 from service_kit.timers import Schedule, Timers
-from service_kit.writer import Operation
 
 TaskOperation = Operation[Task, Answer | Refusal]
 

@@ -8,7 +8,7 @@ from moderation_service import sql
 from moderation_service.history import ChangedKind, Note, StoredNote
 from moderation_service.news import NewsKind
 from moderation_service.tables import news
-from service_kit.database import bulk_insert, fetch
+from service_kit.storage.engines import bulk_insert, fetch
 
 
 def insert_notes(connection: Connection, told: Sequence[Note], revision: int) -> None:

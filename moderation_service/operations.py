@@ -35,9 +35,9 @@ from moderation_service.shown import PlacedStanding, Shown, about, show, show_cu
 from moderation_service.standing import Standing
 from moderation_service.storage import UsedKey, target_of
 from moderation_service.views import show_standing
-from service_kit.clock import Position
 from service_kit.rules import Refusal
-from service_kit.writer import Operation, Transaction
+from service_kit.storage.clock import Position
+from service_kit.storage.writer import Operation, Transaction
 
 _SALT_BYTES = 16
 

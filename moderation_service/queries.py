@@ -22,8 +22,8 @@ from moderation_service.reporters import check_rate
 from moderation_service.shown import PlacedStanding, shown_dispute
 from moderation_service.standing import Standing, standing
 from moderation_service.views import ReportView, show_report, show_standing
-from service_kit.clock import read_position
 from service_kit.rules import Refusal, check_user, is_identifier
+from service_kit.storage.clock import read_position
 
 
 class ReportPage(NamedTuple):

@@ -21,12 +21,12 @@ from moderation_service.dispute_entities import Dispute
 from moderation_service.negotiation import DOMAIN, Negotiation
 from moderation_service.operations import Answer, Task
 from moderation_service.saga import PlaceHold, ResolveHold, accepted, due_call, refused
-from service_kit import servicer
-from service_kit.client import reason_of
-from service_kit.failures import Refused
-from service_kit.readers import Readers
+from service_kit.rpc import servicer
+from service_kit.rpc.client import reason_of
+from service_kit.rpc.failures import Refused
 from service_kit.rules import Refusal
-from service_kit.writer import (
+from service_kit.storage.readers import Readers
+from service_kit.storage.writer import (
     Operation,
     StorageUnavailable,
     UnexpectedFailure,

@@ -36,8 +36,8 @@ from moderation_service.known import Known
 from moderation_service.limits import Limits
 from moderation_service.shown import PlacedStanding
 from moderation_service.storage import StoredEvent, UsedKey, target_of
-from service_kit.clock import read_position
-from service_kit.writer import Transaction
+from service_kit.storage.clock import read_position
+from service_kit.storage.writer import Transaction
 
 _SALT_BYTES = 16
 

@@ -34,7 +34,7 @@ from moderation_service.entities import (
 )
 from moderation_service.listing import CaseFilter, CaseOrder
 from moderation_service.reasons import DisputeReason, ReportReason, Severity
-from service_kit.failures import Refused
+from service_kit.rpc.failures import Refused
 from service_kit.rules import invalid
 
 Meaning = TypeVar("Meaning")

@@ -26,8 +26,8 @@ from moderation_service.moderator_servicer import ModeratorServicer
 from moderation_service.operations import Task
 from moderation_service.roles import Role
 from moderation_service.views import AppealView, ReportView
-from service_kit.clock import Position
-from service_kit.servicer import check_batch, watch
+from service_kit.rpc.servicer import check_batch, watch
+from service_kit.storage.clock import Position
 
 
 class ModerationServicer(ModeratorServicer):

@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from moderation_service.dispute_entities import Default
 from moderation_service.limits import DAY, HOUR, MINUTE, Limits
-from service_kit.settings import Count, Seconds, ServiceSettings
+from service_kit.process.settings import Count, Seconds, ServiceSettings
 
 Address = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
 Minutes = Annotated[float, Field(gt=0, le=525_600)]

@@ -27,8 +27,8 @@ from moderation_service.views import (
     show_case,
     show_report,
 )
-from service_kit.clock import Position
 from service_kit.rules import Refusal
+from service_kit.storage.clock import Position
 
 
 @dataclass(frozen=True, slots=True)

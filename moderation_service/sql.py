@@ -21,7 +21,7 @@ from moderation_service.tables import (
     sanctioned,
     sanctions,
 )
-from service_kit.database import TEXT, among_given, given_rows
+from service_kit.storage.engines import TEXT, among_given, given_rows
 
 _COUNT = bindparam("count", type_=BigInteger)
 

@@ -19,7 +19,7 @@ from moderation_service.tables import (
     evidence,
     idempotency_keys,
 )
-from service_kit.database import bulk_insert, bulk_update, fetch, give_rows, give_values
+from service_kit.storage.engines import bulk_insert, bulk_update, fetch, give_rows, give_values
 
 
 class StoredEvent(NamedTuple):

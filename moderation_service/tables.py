@@ -6,9 +6,9 @@ with the revision that wrote them first; lists go by it, for unlike times it nev
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData, Table
 
-from service_kit.clock import add_clock
-from service_kit.database import STORED_BY_KEY, TEXT
-from service_kit.positions import add_positions
+from service_kit.follow.positions import add_positions
+from service_kit.storage.clock import add_clock
+from service_kit.storage.engines import STORED_BY_KEY, TEXT
 
 metadata = MetaData()
 add_clock(metadata)

@@ -21,8 +21,8 @@ from moderation_service.erasure import Kept, KeptBecause
 from moderation_service.evidence import Evidence, is_intact
 from moderation_service.reasons import ReportReason, Severity
 from moderation_service.shown import ImposedSanction, PlacedStanding, ReviewedAppeal
-from service_kit.clock import Position
-from service_kit.servicer import timestamp
+from service_kit.rpc.servicer import timestamp
+from service_kit.storage.clock import Position
 
 _SUBJECTS: Mapping[SubjectKind, pb.SubjectKind.ValueType] = {
     one: pb.SubjectKind.Value(f"SUBJECT_KIND_{one.name}") for one in SubjectKind

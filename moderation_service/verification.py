@@ -22,8 +22,8 @@ from moderation_service.entities import Case
 from moderation_service.events import CaseEvent, Cause, replay
 from moderation_service.evidence import is_intact
 from moderation_service.settings import ModerationSettings
-from service_kit import migrations
-from service_kit.database import address_of, fetch, give_values, open_engine
+from service_kit.storage import migrations
+from service_kit.storage.engines import address_of, fetch, give_values, open_engine
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -17,10 +17,10 @@ from negotiation_service.messaging import Messaging
 from negotiation_service.operations import Answer, operation
 from negotiation_service.servicer import NegotiationServicer
 from negotiation_service.settings import NegotiationSettings
-from service_kit.background import Work, background
-from service_kit.client import dial
-from service_kit.follower import FollowerMetrics
-from service_kit.interceptors import read_credentials
+from service_kit.follow.follower import FollowerMetrics
+from service_kit.process.background import Work, background
+from service_kit.rpc.client import dial
+from service_kit.rpc.interceptors import read_credentials
 from service_kit.service import Resources, Service, main
 from service_kit.timers import Schedule, Timers
 

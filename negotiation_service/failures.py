@@ -6,7 +6,7 @@ from google.protobuf.message import Message
 from negotiation_service import translation
 from negotiation_service.refusals import Reason
 from negotiation_service.views import Snapshot
-from service_kit.failures import Failures
+from service_kit.rpc.failures import Failures
 
 _NOT_FOUND = grpc.StatusCode.NOT_FOUND
 _FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION

@@ -29,9 +29,9 @@ from negotiation_service.limits import Limits
 from negotiation_service.refusals import Reason
 from negotiation_service.storage import UsedKey
 from negotiation_service.views import INTERNAL, Snapshot
+from service_kit.follow.sanctions import find_forbidden
 from service_kit.rules import Refusal
-from service_kit.sanctions import find_forbidden
-from service_kit.writer import Operation, Transaction
+from service_kit.storage.writer import Operation, Transaction
 
 
 class Answer(NamedTuple):

@@ -18,11 +18,11 @@ from negotiation_service.limits import Limits
 from negotiation_service.refusals import service_not_found
 from negotiation_service.storage import Place, StoredEvent
 from negotiation_service.views import INTERNAL, Snapshot
-from service_kit import changes
-from service_kit.changes import ChangePage
-from service_kit.clock import Position
 from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
 from service_kit.rules import Refusal, check_user, invalid, is_identifier
+from service_kit.storage.clock import Position
+from service_kit.watch import changes
+from service_kit.watch.changes import ChangePage
 
 Told = tuple[tuple[str, ...], ServiceChanged]
 """Who is to learn of an event, and the event."""

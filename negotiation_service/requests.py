@@ -17,7 +17,7 @@ from negotiation_service.commands import (
 )
 from negotiation_service.entities import Outcome, Role, Settlement
 from negotiation_service.money import Money
-from service_kit.failures import Refused
+from service_kit.rpc.failures import Refused
 from service_kit.rules import invalid
 
 Meaning = TypeVar("Meaning")

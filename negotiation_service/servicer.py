@@ -20,14 +20,14 @@ from negotiation_service.limits import Limits
 from negotiation_service.messaging import Messaging
 from negotiation_service.operations import Answer
 from negotiation_service.settings import NegotiationSettings
-from service_kit.clock import Position
-from service_kit.failures import Refused
+from service_kit.follow.sanctions import LOCKED
+from service_kit.rpc.failures import Refused
+from service_kit.rpc.servicer import accepted, check_batch, page_limit, watch, write_one
 from service_kit.rules import Refusal
-from service_kit.sanctions import LOCKED
 from service_kit.service import Resources
-from service_kit.servicer import accepted, check_batch, page_limit, watch, write_one
+from service_kit.storage.clock import Position
+from service_kit.storage.writer import Operation
 from service_kit.timers import Timers
-from service_kit.writer import Operation
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, bindparam, delete, func, select, tuple_
 
 from negotiation_service.tables import idempotency_keys, service_events, service_timers, services
-from service_kit.database import TEXT, among_given, given_rows
+from service_kit.storage.engines import TEXT, among_given, given_rows
 
 _COUNT = bindparam("count", type_=BigInteger)
 

@@ -18,7 +18,7 @@ from negotiation_service.tables import (
     service_timers,
     services,
 )
-from service_kit.database import bulk_insert, bulk_update, fetch, give_rows, give_values
+from service_kit.storage.engines import bulk_insert, bulk_update, fetch, give_rows, give_values
 
 
 class Place(NamedTuple):

@@ -5,10 +5,10 @@ Rows are stamped with the revision that wrote them. Of offers, events and keys n
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, Table
 
-from service_kit.clock import add_clock
-from service_kit.database import STORED_BY_KEY, TEXT
-from service_kit.positions import add_positions
-from service_kit.sanctions import add_restrictions
+from service_kit.follow.positions import add_positions
+from service_kit.follow.sanctions import add_restrictions
+from service_kit.storage.clock import add_clock
+from service_kit.storage.engines import STORED_BY_KEY, TEXT
 
 metadata = MetaData()
 add_clock(metadata)

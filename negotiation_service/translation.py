@@ -8,9 +8,9 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from negotiation_service import entities, history, views
 from negotiation_service.entities import CancellationRequest, Ruling, State, Timer
 from negotiation_service.history import Entry, ServiceChanged
-from service_kit.changes import Change
-from service_kit.clock import Position
-from service_kit.servicer import timestamp
+from service_kit.rpc.servicer import timestamp
+from service_kit.storage.clock import Position
+from service_kit.watch.changes import Change
 
 _STATES: Mapping[State, pb.State.ValueType] = {
     one: pb.State.Value(f"STATE_{one.name}") for one in State

@@ -20,18 +20,19 @@ from google.protobuf.descriptor import ServiceDescriptor
 from prometheus_client import CollectorRegistry, start_http_server
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from service_kit import garbage, logs, migrations
-from service_kit.calls import Calls
-from service_kit.clock import read_position
-from service_kit.database import UnsupportedDatabase, address_of, open_engine
-from service_kit.failures import Failures
-from service_kit.interceptors import read_credentials
-from service_kit.limits import ReachedLimits
-from service_kit.readers import Readers
-from service_kit.server import Server, probe_health, wait_for_signal
-from service_kit.settings import KIT_LIMITS, ServiceSettings, load, stop
-from service_kit.watch import Encode, WatchHub
-from service_kit.writer import Writer
+from service_kit.process import garbage, logs
+from service_kit.process.limit_counters import ReachedLimits
+from service_kit.process.settings import KIT_LIMITS, ServiceSettings, load, stop
+from service_kit.rpc.failures import Failures
+from service_kit.rpc.instruments import Calls
+from service_kit.rpc.interceptors import read_credentials
+from service_kit.rpc.server import Server, probe_health, wait_for_signal
+from service_kit.storage import migrations
+from service_kit.storage.clock import read_position
+from service_kit.storage.engines import UnsupportedDatabase, address_of, open_engine
+from service_kit.storage.readers import Readers
+from service_kit.storage.writer import Writer
+from service_kit.watch.hub import Encode, WatchHub
 
 SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
 

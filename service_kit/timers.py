@@ -9,9 +9,9 @@ from typing import Any, Generic, TypeVar
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from sqlalchemy import Connection
 
-from service_kit.readers import Readers
 from service_kit.rules import Refusal
-from service_kit.writer import Operation, Writer
+from service_kit.storage.readers import Readers
+from service_kit.storage.writer import Operation, Writer
 
 Outcome = TypeVar("Outcome")
 

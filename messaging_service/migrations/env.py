@@ -3,6 +3,6 @@
 # Their tables are among the metadata.
 from messaging_service import block_storage, change_storage, presence_storage  # noqa: F401
 from messaging_service.storage import metadata
-from service_kit.migrations import run_environment
+from service_kit.storage.migrations import run_environment
 
 run_environment(metadata)

@@ -23,9 +23,9 @@ from negotiation_service.tables import (
     service_timers,
     services,
 )
-from service_kit.clock import Position, read_position
-from service_kit.database import open_engine
-from service_kit.positions import read_followed
+from service_kit.follow.positions import read_followed
+from service_kit.storage.clock import Position, read_position
+from service_kit.storage.engines import open_engine
 from tests.crash.moderation_books import ModerationBooks, read_moderation
 from tests.support.system import System
 

@@ -14,7 +14,7 @@ from negotiation_service.events import recipients
 from negotiation_service.history import offer_made, offer_of
 from negotiation_service.limits import HOUR
 from negotiation_service.views import Snapshot
-from service_kit.clock import Position
+from service_kit.storage.clock import Position
 from tests.crash.books import Books, EventRow, KeyRow, ServiceRow
 from tests.crash.checker import check
 from tests.crash.recording import (

@@ -15,7 +15,7 @@ from moderation_service.dispute_entities import DisputeState, Outcome
 from moderation_service.documents import dump_event
 from moderation_service.events import CaseEvent
 from negotiation_service.entities import Hold
-from service_kit.clock import Position
+from service_kit.storage.clock import Position
 from tests.crash.books import Books, ServiceRow
 from tests.crash.findings import Findings
 from tests.crash.moderation_books import ModerationBooks, StoredEvent, StoredKey

@@ -14,7 +14,7 @@ from moderation_service.__main__ import SERVICE as MODERATION
 from moderation_service.settings import ModerationSettings
 from negotiation_service.__main__ import SERVICE as NEGOTIATION
 from negotiation_service.settings import NegotiationSettings
-from service_kit.settings import KIT_LIMITS
+from service_kit.process.settings import KIT_LIMITS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -15,8 +15,8 @@ from messaging_service import block_operations, change_operations, operations
 from messaging_service.__main__ import SERVICE
 from messaging_service.domain import Limits
 from messaging_service.settings import MessagingSettings
-from service_kit.database import open_engine
 from service_kit.service import migrate, running
+from service_kit.storage.engines import open_engine
 from tests.support.postgresql import Postgresql
 from tests.support.serving import METADATA, SECRET, Database, Stream, check_refused
 

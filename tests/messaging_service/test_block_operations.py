@@ -12,7 +12,7 @@ from messaging_service.domain import Limits, Presence, Reason
 from messaging_service.events import BlockChanged, MessageCreated
 from messaging_service.operations import CreateConversation, CreateMessage, Mark
 from messaging_service.presence_operations import Attend
-from service_kit.clock import Position, read_position
+from service_kit.storage.clock import Position, read_position
 
 ATTEND = partial(presence_operations.attend, 500)
 

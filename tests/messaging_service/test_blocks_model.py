@@ -26,7 +26,7 @@ from messaging_service.events import (
 )
 from messaging_service.operations import CreateMessage, Mark, ServiceEvents, StoredMessage
 from messaging_service.service_events import ServiceEvent
-from service_kit.clock import Position, read_position
+from service_kit.storage.clock import Position, read_position
 
 LIMITS = Limits(openings_per_hour=1_000_000, edits_per_message=1_000)
 REAL = "real"

@@ -15,8 +15,8 @@ from messaging_service.domain import MINUTE, Limits, Reason
 from messaging_service.events import MessageChanged, MessageCreated
 from messaging_service.operations import CreateMessage, Mark
 from messaging_service.retention import forget_versions
-from service_kit.clock import read_position
 from service_kit.rules import Refusal
+from service_kit.storage.clock import read_position
 
 
 def said(actor: str, text: str = "hello", *, to: str = "bob", key: str = "") -> CreateMessage:

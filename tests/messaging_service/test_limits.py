@@ -9,8 +9,8 @@ import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from messaging_service.settings import MessagingSettings
-from service_kit.clock import take_revision
-from service_kit.database import open_engine
+from service_kit.storage.clock import take_revision
+from service_kit.storage.engines import open_engine
 from tests.support.metrics import read_metric
 from tests.support.system import free_port
 

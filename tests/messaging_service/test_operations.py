@@ -28,13 +28,13 @@ from messaging_service.domain import Limits, Opening, Reason
 from messaging_service.events import MessageCreated, WatermarkMoved
 from messaging_service.operations import CreateMessage, Mark
 from messaging_service.settings import MessagingSettings
-from service_kit.changes import ChangePage
-from service_kit.clock import Position, read_position
-from service_kit.database import open_engine
-from service_kit.migrations import NotMigrated, check
 from service_kit.pages import encode_token
 from service_kit.rules import Refusal
 from service_kit.service import migrate
+from service_kit.storage.clock import Position, read_position
+from service_kit.storage.engines import open_engine
+from service_kit.storage.migrations import NotMigrated, check
+from service_kit.watch.changes import ChangePage
 from tests.support.plans import explain
 
 LIMITS = Limits()

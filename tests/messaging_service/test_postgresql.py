@@ -17,10 +17,10 @@ from sqlalchemy.exc import DBAPIError
 from messaging_service import storage
 from messaging_service.__main__ import SERVICE
 from messaging_service.settings import MessagingSettings
-from service_kit.clock import read_position, take_revision
-from service_kit.database import open_engine
-from service_kit.migrations import check
 from service_kit.service import migrate
+from service_kit.storage.clock import read_position, take_revision
+from service_kit.storage.engines import open_engine
+from service_kit.storage.migrations import check
 from tests.support.postgresql import Postgresql
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE

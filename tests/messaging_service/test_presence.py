@@ -16,10 +16,10 @@ from messaging_service.presence import PresenceKeeper
 from messaging_service.presence_operations import Attended
 from messaging_service.presence_storage import find_online
 from messaging_service.settings import MessagingSettings
-from service_kit.clock import take_revision
-from service_kit.database import open_engine
-from service_kit.limits import ReachedLimits
+from service_kit.process.limit_counters import ReachedLimits
 from service_kit.service import Resources
+from service_kit.storage.clock import take_revision
+from service_kit.storage.engines import open_engine
 
 ABSENCE = 1.0
 

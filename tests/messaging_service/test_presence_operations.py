@@ -9,8 +9,8 @@ from messaging_service import presence_operations, presence_storage, queries
 from messaging_service.domain import Limits, Presence, Reason
 from messaging_service.operations import CreateMessage
 from messaging_service.presence_operations import Attend, SetInvisible
-from service_kit.clock import Position, read_position
 from service_kit.rules import INVALID_ARGUMENT
+from service_kit.storage.clock import Position, read_position
 
 ATTEND = partial(presence_operations.attend, 500)
 

@@ -16,9 +16,9 @@ from messaging_service.operations import CreateMessage, ServiceEvents
 from messaging_service.removal_operations import follow_moderation
 from messaging_service.retention import forget_versions
 from messaging_service.service_events import ServiceEvent
-from service_kit.clock import Position, read_position
+from service_kit.follow.sanctions import CaughtUp, Removal, Told
 from service_kit.rules import Refusal
-from service_kit.sanctions import CaughtUp, Removal, Told
+from service_kit.storage.clock import Position, read_position
 
 
 def said(actor: str, text: str = "hello", *, to: str = "bob", key: str = "") -> CreateMessage:

@@ -12,8 +12,8 @@ from messaging_service import change_storage
 from messaging_service.operations import create_messages
 from messaging_service.retention import DAY
 from messaging_service.settings import MessagingSettings
-from service_kit.database import open_engine
-from service_kit.writer import Writer
+from service_kit.storage.engines import open_engine
+from service_kit.storage.writer import Writer
 from tests.support.metrics import read_metric
 from tests.support.system import free_port
 from tests.support.waiting import until

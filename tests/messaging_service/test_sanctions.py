@@ -14,9 +14,9 @@ from messaging_service.__main__ import SERVICE
 from messaging_service.operations import ServiceEvents
 from messaging_service.service_events import ServiceEvent
 from messaging_service.settings import MessagingSettings
-from service_kit.clock import Position
-from service_kit.database import open_engine
 from service_kit.service import running
+from service_kit.storage.clock import Position
+from service_kit.storage.engines import open_engine
 from tests.support.moderation import (
     FAR,
     SECRET,

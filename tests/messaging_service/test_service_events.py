@@ -9,9 +9,9 @@ from messaging_service.domain import EVENT
 from messaging_service.events import MessageCreated, WatermarkMoved
 from messaging_service.operations import NEGOTIATION, CreateMessage, Mark, ServiceEvents
 from messaging_service.service_events import ServiceEvent
-from service_kit.clock import Position, read_position
-from service_kit.positions import read_followed
+from service_kit.follow.positions import read_followed
 from service_kit.rules import check_key
+from service_kit.storage.clock import Position, read_position
 
 ADD = operations.add_service_events
 

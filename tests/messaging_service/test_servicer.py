@@ -18,9 +18,9 @@ from messaging_service import domain
 from messaging_service.__main__ import SERVICE
 from messaging_service.domain import Opening
 from messaging_service.settings import MessagingSettings
-from service_kit.clock import take_revision
-from service_kit.database import open_engine
 from service_kit.service import running
+from service_kit.storage.clock import take_revision
+from service_kit.storage.engines import open_engine
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND

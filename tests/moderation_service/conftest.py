@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 
 from moderation_service.__main__ import SERVICE
 from moderation_service.settings import ModerationSettings
-from service_kit.database import open_engine
 from service_kit.service import migrate, running
+from service_kit.storage.engines import open_engine
 from tests.moderation_service.neighbours import SECRET as NEIGHBOURS_SECRET
 from tests.moderation_service.neighbours import Neighbours, neighbours
 from tests.support.postgresql import Postgresql

@@ -10,7 +10,7 @@ from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 
 from moderation_service.__main__ import SERVICE
 from moderation_service.settings import ModerationSettings
-from service_kit.client import Client, dial
+from service_kit.rpc.client import Client, dial
 from service_kit.service import running
 from tests.moderation_service.neighbours import SECRET
 

@@ -16,7 +16,7 @@ from messaging_service.__main__ import SERVICE as MESSAGING
 from messaging_service.settings import MessagingSettings
 from negotiation_service.__main__ import SERVICE as NEGOTIATION
 from negotiation_service.settings import NegotiationSettings
-from service_kit.client import dial
+from service_kit.rpc.client import dial
 from service_kit.service import migrate, running
 
 SECRET = "what-the-neighbours-accept"

@@ -18,11 +18,11 @@ from moderation_service.dispute_entities import Dispute
 from moderation_service.limits import Limits
 from moderation_service.operations import Answer, Task, operation
 from moderation_service.reasons import DisputeReason
-from service_kit import migrations
-from service_kit.database import open_engine
-from service_kit.readers import Readers
-from service_kit.servicer import accepted
-from service_kit.writer import Writer
+from service_kit.rpc.servicer import accepted
+from service_kit.storage import migrations
+from service_kit.storage.engines import open_engine
+from service_kit.storage.readers import Readers
+from service_kit.storage.writer import Writer
 
 
 def migrated(url: str) -> str:

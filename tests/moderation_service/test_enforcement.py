@@ -20,11 +20,11 @@ from sqlalchemy import text
 from messaging_service.__main__ import SERVICE as MESSAGING
 from moderation_service.settings import ModerationSettings
 from negotiation_service.__main__ import SERVICE as NEGOTIATION
-from service_kit.database import open_engine
-from service_kit.positions import read_followed
-from service_kit.readers import Readers
-from service_kit.sanctions import MODERATION
+from service_kit.follow.positions import read_followed
+from service_kit.follow.sanctions import MODERATION
 from service_kit.service import running
+from service_kit.storage.engines import open_engine
+from service_kit.storage.readers import Readers
 from tests.moderation_service.conftest import Client, Serve, measure, muted
 from tests.moderation_service.neighbours import (
     Neighbours,

@@ -19,7 +19,7 @@ from moderation_service.evidence_taking import Bounds, EvidenceTaker
 from moderation_service.messaging import Messaging
 from moderation_service.negotiation import Negotiation
 from moderation_service.refusals import Reason
-from service_kit.failures import Refused
+from service_kit.rpc.failures import Refused
 from tests.moderation_service.neighbours import Neighbours, dial_neighbour, neighbours
 from tests.moderation_service.sagas import until
 from tests.support.proxy import Cut, Forward, Proxy, lose_call, proxy

@@ -15,8 +15,8 @@ from moderation_service.holds import NEGOTIATION, Holds
 from moderation_service.negotiation import Negotiation
 from moderation_service.operations import Answer
 from moderation_service.reconciler import Reconciler
-from service_kit.follower import Follower, FollowerMetrics, Source
-from service_kit.positions import read_followed
+from service_kit.follow.follower import Follower, FollowerMetrics, Source
+from service_kit.follow.positions import read_followed
 from tests.moderation_service.neighbours import SECRET, Neighbours, dial_neighbour, neighbours
 from tests.moderation_service.sagas import Sagas, migrated, sagas, until
 from tests.support.proxy import Proxy, lose_call, proxy

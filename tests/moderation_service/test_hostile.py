@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from service_kit.database import open_engine
+from service_kit.storage.engines import open_engine
 from tests.moderation_service.books import check_books
 from tests.moderation_service.conftest import FACTS, MODERATOR, RULE, Client, measure, muted
 from tests.support.serving import status_of, unpack

@@ -53,11 +53,11 @@ from moderation_service.settings import ModerationSettings
 from moderation_service.shown import PlacedStanding
 from moderation_service.tables import events, idempotency_keys, metadata, news
 from moderation_service.views import CaseView, ReportView
-from service_kit.clock import read_position
-from service_kit.database import open_engine
-from service_kit.migrations import NotMigrated, check
 from service_kit.rules import Refusal
 from service_kit.service import migrate
+from service_kit.storage.clock import read_position
+from service_kit.storage.engines import open_engine
+from service_kit.storage.migrations import NotMigrated, check
 from tests.moderation_service.books import Books, check_books
 from tests.moderation_service.story import (
     CONVERSATION,

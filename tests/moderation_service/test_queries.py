@@ -27,8 +27,8 @@ from moderation_service.paging import Page
 from moderation_service.reasons import ReportReason, Severity
 from moderation_service.refusals import Reason
 from moderation_service.restrictions import MOST_CASES
-from service_kit.clock import Position, read_position
 from service_kit.rules import Refusal
+from service_kit.storage.clock import Position, read_position
 from tests.moderation_service.story import (
     CONVERSATION,
     LIMITS,

@@ -11,7 +11,7 @@ import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2 as deals
 
-from service_kit.client import reason_of
+from service_kit.rpc.client import reason_of
 from tests.moderation_service.moderation import Moderation, moderation_settings, serve_moderation
 from tests.moderation_service.neighbours import Neighbours, neighbours
 from tests.moderation_service.sagas import migrated

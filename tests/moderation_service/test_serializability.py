@@ -29,9 +29,9 @@ from moderation_service.entities import AppealStatus, SanctionKind
 from moderation_service.limits import DAY, HOUR
 from moderation_service.operations import Answer, Task, operation
 from moderation_service.reasons import ReportReason
-from service_kit.database import open_engine
 from service_kit.rules import Refusal
 from service_kit.service import migrate
+from service_kit.storage.engines import open_engine
 from tests.moderation_service.books import Books, check_books
 from tests.moderation_service.conftest import settings_of
 from tests.moderation_service.story import (

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from service_kit.database import open_engine
+from service_kit.storage.engines import open_engine
 from tests.moderation_service.books import check_books
 from tests.moderation_service.conftest import Client, measure, muted
 

@@ -16,8 +16,8 @@ from messaging_service.__main__ import SERVICE as MESSAGING
 from messaging_service.settings import MessagingSettings
 from negotiation_service.__main__ import SERVICE
 from negotiation_service.settings import NegotiationSettings
-from service_kit.database import open_engine
 from service_kit.service import migrate, running
+from service_kit.storage.engines import open_engine
 from tests.support.postgresql import Postgresql
 from tests.support.serving import METADATA, SECRET, Database, Stream, check_refused
 

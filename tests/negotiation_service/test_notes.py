@@ -16,7 +16,7 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from sqlalchemy import Engine, text
 
 from negotiation_service.settings import NegotiationSettings
-from service_kit.server import probe_health
+from service_kit.rpc.server import probe_health
 from tests.negotiation_service.conftest import OPTIONS, Client
 from tests.support.serving import SECRET, status_of
 from tests.support.system import Part, free_port

@@ -24,12 +24,12 @@ from negotiation_service.operations import Answer
 from negotiation_service.refusals import Reason
 from negotiation_service.settings import NegotiationSettings
 from negotiation_service.tables import metadata, services
-from service_kit.clock import Position, read_position
-from service_kit.database import open_engine
-from service_kit.migrations import NotMigrated, check
 from service_kit.pages import encode_token
 from service_kit.rules import Refusal
 from service_kit.service import migrate
+from service_kit.storage.clock import Position, read_position
+from service_kit.storage.engines import open_engine
+from service_kit.storage.migrations import NotMigrated, check
 from tests.negotiation_service.deals import (
     CARRY_OUT,
     LIMITS,

@@ -13,8 +13,8 @@ from negotiation_service import storage
 from negotiation_service.commands import FireTimers
 from negotiation_service.events import Cause
 from negotiation_service.settings import NegotiationSettings
-from service_kit.clock import read_position
-from service_kit.database import open_engine
+from service_kit.storage.clock import read_position
+from service_kit.storage.engines import open_engine
 from tests.negotiation_service.deals import (
     CARRY_OUT,
     LIMITS,

@@ -9,8 +9,8 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2_grpc
 
 from negotiation_service.settings import NegotiationSettings
-from service_kit.clock import take_revision
-from service_kit.database import open_engine
+from service_kit.storage.clock import take_revision
+from service_kit.storage.engines import open_engine
 from tests.support.serving import METADATA
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT

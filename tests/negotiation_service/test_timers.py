@@ -14,9 +14,9 @@ from sqlalchemy import Engine, text
 from negotiation_service import __main__
 from negotiation_service.events import Cause
 from negotiation_service.limits import HOUR
-from service_kit.background import background
-from service_kit.clock import take_revision
-from service_kit.database import open_engine
+from service_kit.process.background import background
+from service_kit.storage.clock import take_revision
+from service_kit.storage.engines import open_engine
 from tests.negotiation_service.deals import (
     CARRY_OUT,
     LIMITS,

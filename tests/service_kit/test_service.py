@@ -16,12 +16,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from google.rpc import error_details_pb2, status_pb2
 
-from service_kit.clock import Position, take_revision
-from service_kit.database import open_engine
-from service_kit.migrations import NotMigrated
-from service_kit.positions import read_followed
-from service_kit.server import probe_health
+from service_kit.follow.positions import read_followed
+from service_kit.rpc.server import probe_health
 from service_kit.service import Resources, running
+from service_kit.storage.clock import Position, take_revision
+from service_kit.storage.engines import open_engine
+from service_kit.storage.migrations import NotMigrated
 from tests.support.metrics import read_metric
 from tests.support.system import free_port
 from tests.support.tally.running import METADATA, SECRET, RunningTally, run_tally

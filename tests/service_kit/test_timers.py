@@ -9,11 +9,11 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection
 
-from service_kit.database import open_engine
-from service_kit.readers import Readers
 from service_kit.rules import Refusal
+from service_kit.storage.engines import open_engine
+from service_kit.storage.readers import Readers
+from service_kit.storage.writer import Transaction, Writer
 from service_kit.timers import Schedule, Timers
-from service_kit.writer import Transaction, Writer
 from tests.support.tally.service import TallySettings
 from tests.support.waiting import until
 

@@ -10,11 +10,11 @@ import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from service_kit.clock import Position
-from service_kit.database import open_engine
-from service_kit.positions import read_followed
-from service_kit.readers import Readers
-from service_kit.sanctions import MODERATION
+from service_kit.follow.positions import read_followed
+from service_kit.follow.sanctions import MODERATION
+from service_kit.storage.clock import Position
+from service_kit.storage.engines import open_engine
+from service_kit.storage.readers import Readers
 
 SECRET = "what-moderation-accepts"
 FAR = 4_102_444_800_000

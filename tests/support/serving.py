@@ -11,8 +11,8 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from sqlalchemy import Engine
 
-from service_kit.clock import take_revision
-from service_kit.writer import Operation, Transaction
+from service_kit.storage.clock import take_revision
+from service_kit.storage.writer import Operation, Transaction
 
 SECRET = "the-service-credential"
 METADATA = (("authorization", f"Bearer {SECRET}"),)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from service_kit.database import STORED_BY_KEY, TEXT
+from service_kit.storage.engines import STORED_BY_KEY, TEXT
 
 revision = "0002"
 down_revision: str | None = "0001"

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from service_kit.migrations import make_positions
+from service_kit.storage.migrations import make_positions
 
 revision = "0003"
 down_revision: str | None = "0002"

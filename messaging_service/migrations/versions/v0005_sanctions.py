@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from service_kit.database import STORED_BY_KEY, TEXT
-from service_kit.migrations import make_restrictions
+from service_kit.storage.engines import STORED_BY_KEY, TEXT
+from service_kit.storage.migrations import make_restrictions
 
 revision = "0005"
 down_revision: str | None = "0004"

@@ -6,8 +6,8 @@ A migration stands for itself: it does not follow what the tables become later.
 import sqlalchemy as sa
 from alembic import op
 
-from service_kit.database import STORED_BY_KEY, TEXT
-from service_kit.migrations import make_clock, make_positions
+from service_kit.storage.engines import STORED_BY_KEY, TEXT
+from service_kit.storage.migrations import make_clock, make_positions
 
 revision = "0001"
 down_revision: str | None = None

@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from service_kit.migrations import make_positions, make_restrictions
+from service_kit.storage.migrations import make_positions, make_restrictions
 
 revision = "0002"
 down_revision: str | None = "0001"

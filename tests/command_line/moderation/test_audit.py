@@ -10,7 +10,7 @@ from command_line.console import CommandError
 from command_line.moderation import audit
 from command_line.moderation.documents import document
 from moderation_service.audit import AuditEntry, Head, append, digest, head_of
-from service_kit.servicer import timestamp
+from service_kit.rpc.servicer import timestamp
 from tests.moderation_service.story import banned, decided_case
 
 

@@ -11,7 +11,7 @@ from command_line.moderation.case_page import case_page
 from command_line.moderation.desk import Desk
 from command_line.moderation.documents import document
 from command_line.moderation.service import Service
-from service_kit.servicer import timestamp
+from service_kit.rpc.servicer import timestamp
 
 NOW = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 AT = timestamp(1_700_000_000_000)

@@ -19,7 +19,7 @@ from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from parley.negotiation.v1 import negotiation_pb2 as deals
 from parley.negotiation.v1.negotiation_pb2_grpc import NegotiationServiceStub
 
-from service_kit.client import Client, dial
+from service_kit.rpc.client import Client, dial
 from tests.crash.books import read_books
 from tests.crash.sagas.strikes import Outcome, Story, Strike, compare
 from tests.moderation_service.neighbours import Neighbours

@@ -16,21 +16,21 @@ import grpc
 from pydantic_settings import SettingsConfigDict
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, bindparam, select
 
-from service_kit import changes
-from service_kit.background import background
-from service_kit.changes import ChangePage
-from service_kit.clock import Position, add_clock
-from service_kit.database import TEXT, bulk_insert
-from service_kit.failures import Failures
-from service_kit.follower import Follower, FollowerMetrics, Source
-from service_kit.interceptors import read_credentials
-from service_kit.positions import add_positions, advance
+from service_kit.follow.follower import Follower, FollowerMetrics, Source
+from service_kit.follow.positions import add_positions, advance
+from service_kit.follow.sanctions import add_restrictions
+from service_kit.process.background import background
+from service_kit.process.settings import ServiceSettings
+from service_kit.rpc.failures import Failures
+from service_kit.rpc.interceptors import read_credentials
+from service_kit.rpc.servicer import accepted, watch, write_one
 from service_kit.rules import Refusal, check_user, invalid
-from service_kit.sanctions import add_restrictions
 from service_kit.service import Resources, Service, main
-from service_kit.servicer import accepted, watch, write_one
-from service_kit.settings import ServiceSettings
-from service_kit.writer import Transaction
+from service_kit.storage.clock import Position, add_clock
+from service_kit.storage.engines import TEXT, bulk_insert
+from service_kit.storage.writer import Transaction
+from service_kit.watch import changes
+from service_kit.watch.changes import ChangePage
 
 messages: Any
 methods: Any

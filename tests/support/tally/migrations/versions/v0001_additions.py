@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from service_kit.database import TEXT
-from service_kit.migrations import make_clock, make_positions, make_restrictions
+from service_kit.storage.engines import TEXT
+from service_kit.storage.migrations import make_clock, make_positions, make_restrictions
 
 revision = "0001"
 down_revision: str | None = None

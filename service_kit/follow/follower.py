@@ -1,0 +1,242 @@
+"""Follows the Watch of another service from a position in one's own database.
+
+Each event is delivered at least once, and takes effect once: `apply` stores the effect and the
+position in one transaction. The stream is a doorbell; what it failed to bring is read.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from service_kit.follow.positions import read_followed
+from service_kit.process.settings import ServiceSettings
+from service_kit.rpc.client import CHANNEL_OPTIONS
+from service_kit.rpc.interceptors import read_credentials
+from service_kit.storage.clock import Position
+from service_kit.storage.readers import Readers
+from service_kit.storage.writer import StorageUnavailable, WriterOverloaded
+
+_CHANNEL_OPTIONS = (
+    *CHANNEL_OPTIONS,
+    # One commit for many may be far more than the 4 MiB of default; the service bounds it.
+    ("grpc.max_receive_message_length", 128 * 1024 * 1024),
+)
+_CHANGES_PAGE = 500
+_FIRST_RETRY_SECONDS = 0.1
+_LAST_RETRY_SECONDS = 2.0
+
+Apply = Callable[[Position, Sequence[Any]], Awaitable[None]]
+CaughtUp = Callable[[Position], Awaitable[None]]
+
+
+class _BrokenOffError(Exception):
+    """The service has to be watched anew."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The service to follow, at `target`, which accepts `credential`.
+
+    Of its contract: the module of the messages Position, WatchRequest and ListChangesRequest, both
+    requests with `everything`; and the stub, which has Watch and ListChanges.
+    """
+
+    name: str
+    target: str
+    credential: str
+    messages: Any
+    stub: Callable[[grpc.aio.Channel], Any]
+
+
+def read_source(
+    settings: ServiceSettings, name: str, messages: Any, stub: Callable[[grpc.aio.Channel], Any]
+) -> Source:
+    """Make the source of a name from the settings that begin with it: its target, and the file with
+    the credential that it accepts. Raises ValueError for a credential that can not be read.
+    """
+    path = getattr(settings, f"{name}_credential_file")
+    if path is None:
+        prefix = settings.model_config.get("env_prefix")
+        raise ValueError(f"{prefix}{name.upper()}_CREDENTIAL_FILE is not set")
+    target = getattr(settings, f"{name}_target")
+    return Source(name, target, read_credentials(path)[0], messages, stub)
+
+
+class FollowerMetrics:
+    """What is measured of all followers of a process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, description: str) -> Gauge:
+            return Gauge(name, description, ["source"], registry=registry)
+
+        self.live = gauge("follower_live", "1 while the stream of the service is followed.")
+        self.revision = gauge("follower_revision", "The revision up to which all is applied.")
+        self.lag = gauge("follower_lag_revisions", "Known revisions that are not applied yet.")
+
+
+class Follower:
+    """Brings everything that happens in `source` to `apply`, in order, for as long as `run` runs.
+
+    `apply(position, events)` translates the events and has them stored together with the position,
+    by an operation that asks `positions.advance` first and does nothing when it says False. Without
+    events the position alone is stored: after many revisions without any, and as revision 0 when
+    the source is followed for the first time or has another epoch, which is then applied from its
+    beginning. What a service derived from an epoch before is its own to keep or drop: `caught_up`
+    is called whenever all is applied up to a position at which a stream began.
+
+    `name` is this service's, for the logs of the other. Times are in seconds: `silence` is when a
+    stream without a sign of life is given up. After `progress_revisions` a mere position is stored.
+    Each that is stored is a revision here: were it a matter of time, two services that follow each
+    other would never come to rest.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: Source,
+        readers: Readers,
+        apply: Apply,
+        metrics: FollowerMetrics,
+        *,
+        caught_up: CaughtUp | None = None,
+        call_timeout_seconds: float = 5.0,
+        silence_seconds: float = 5.0,
+        progress_revisions: int = 1_000,
+    ) -> None:
+        self._name = name
+        self._source = source
+        self._readers = readers
+        self._apply = apply
+        self._caught_up = caught_up
+        self._call_timeout = call_timeout_seconds
+        self._silence = silence_seconds
+        self._progress = progress_revisions
+        self._metadata = (("authorization", f"Bearer {source.credential}"),)
+        self._live = metrics.live.labels(source.name)
+        self._revision = metrics.revision.labels(source.name)
+        self._lag = metrics.lag.labels(source.name)
+        self._log = structlog.get_logger("service_kit.follow.follower")
+        # Up to where all is applied, up to where that was stored, and what is known to be.
+        self._position = Position("", 0)
+        self._stored = 0
+        self._known = 0
+        self._was_live = False
+
+    async def run(self) -> None:
+        """Follow until cancelled. Raises what `apply` raises but for an unavailable database."""
+        source = self._source
+        retry = _FIRST_RETRY_SECONDS
+        async with grpc.aio.insecure_channel(source.target, _CHANNEL_OPTIONS) as channel:
+            while True:
+                try:
+                    await self._follow(source.stub(channel))
+                except (
+                    grpc.aio.AioRpcError,
+                    TimeoutError,
+                    _BrokenOffError,
+                    StorageUnavailable,
+                    WriterOverloaded,
+                ) as error:
+                    self._log.warning("following ended", source=source.name, cause=_cause(error))
+                    if self._was_live:
+                        retry = _FIRST_RETRY_SECONDS
+                finally:
+                    self._live.set(0)
+                    self._was_live = False
+                # All that follow one service must not come back in the same instant.
+                await asyncio.sleep(retry * random.uniform(0.5, 1))  # noqa: S311, no secret
+                retry = min(retry * 2, _LAST_RETRY_SECONDS)
+
+    async def _follow(self, stub: Any) -> None:
+        """Watch once: catch up with where the stream begins, then go along with it."""
+        stream = stub.Watch(
+            self._source.messages.WatchRequest(watcher_name=self._name, everything=True),
+            metadata=self._metadata,
+        )
+        try:
+            now, _ = await self._next(stream)
+            await self._catch_up(stub, now)
+            self._was_live = True
+            self._live.set(1)
+            self._log.info("following", source=self._source.name, revision=now.revision)
+            while True:
+                await self._advance(*await self._next(stream))
+        finally:
+            stream.cancel()
+
+    async def _next(self, stream: Any) -> tuple[Position, Sequence[Any]]:
+        async with asyncio.timeout(self._silence):
+            response = await stream.read()
+        if response is grpc.aio.EOF:
+            raise _BrokenOffError("the service ended the stream")
+        position = Position(response.position.epoch, response.position.revision)
+        self._known = position.revision
+        self._measure()
+        return position, response.events
+
+    async def _catch_up(self, stub: Any, now: Position) -> None:
+        """Read and apply what happened since the stored position."""
+        stored = await self._readers.run(read_followed, self._source.name)
+        if stored is None or stored.epoch != now.epoch:
+            self._log.warning("following from the beginning", source=self._source.name)
+            stored = Position(now.epoch, 0)
+            await self._apply(stored, ())
+        if stored.revision > now.revision:
+            # Another replica may be behind; a database that went back has to get another epoch.
+            raise _BrokenOffError(f"at {now.revision}, and it was followed to {stored.revision}")
+        self._note_stored(stored)
+        messages = self._source.messages
+        request = messages.ListChangesRequest(
+            everything=True,
+            after=messages.Position(epoch=stored.epoch, revision=stored.revision),
+            until=messages.Position(epoch=now.epoch, revision=now.revision),
+            page_size=_CHANGES_PAGE,
+        )
+        more = stored.revision < now.revision
+        while more:
+            page = await stub.ListChanges(
+                request, metadata=self._metadata, timeout=self._call_timeout
+            )
+            if not page.complete:
+                raise _BrokenOffError("the service can not tell what happened")
+            for change in page.changes:
+                await self._advance(Position(now.epoch, change.revision), change.events)
+            request.page_token = page.next_page_token
+            more = bool(page.next_page_token)
+        await self._advance(now, ())
+        if self._caught_up is not None:
+            await self._caught_up(now)
+
+    async def _advance(self, position: Position, events: Sequence[Any]) -> None:
+        """Apply what leads to `position`, unless that was done before."""
+        if position.epoch != self._position.epoch:
+            raise _BrokenOffError("another epoch")
+        ahead = position.revision - self._position.revision
+        if ahead < 0 or (ahead == 0 and events):
+            return
+        if events or position.revision - self._stored >= self._progress:
+            await self._apply(position, events)
+            self._note_stored(position)
+        self._position = position
+        self._measure()
+
+    def _note_stored(self, position: Position) -> None:
+        self._position = position
+        self._stored = position.revision
+        self._measure()
+
+    def _measure(self) -> None:
+        self._revision.set(self._position.revision)
+        self._lag.set(max(0, self._known - self._position.revision))
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, grpc.aio.AioRpcError):
+        return f"{error.code().name}: {error.details()}"
+    return str(error) or type(error).__name__

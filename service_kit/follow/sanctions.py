@@ -1,0 +1,176 @@
+"""What moderation forbids: whom to write, and in which conversation, as far as it was followed.
+
+A service that refuses what is not allowed keeps this in its own database and asks nobody: while
+moderation is away, what was known stands. Each row is what moderation says is so now, and ends by
+comparing with the clock.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, bindparam, delete, select
+
+from service_kit.follow.positions import advance, read_followed
+from service_kit.storage.clock import Position
+from service_kit.storage.engines import (
+    STORED_BY_KEY,
+    TEXT,
+    among_given,
+    bulk_insert,
+    fetch,
+    give_values,
+)
+from service_kit.storage.writer import Transaction
+
+MODERATION = "moderation"
+"""The service that is followed, as its position is stored."""
+
+
+LOCKED = "the conversation is locked: nobody writes in it, or acts on its services"
+
+
+class Kind(StrEnum):
+    """What is restricted: a user, or a conversation."""
+
+    USER = "user"
+    CONVERSATION = "conversation"
+
+
+class Restriction(NamedTuple):
+    """How long nobody of that id writes, or nobody in it, in milliseconds UTC.
+
+    `until` is None until it is lifted, and 0 for what is free.
+    """
+
+    kind: Kind
+    id: str
+    until: int | None
+
+    def stands(self, now: int) -> bool:
+        """Tell whether it restricts now."""
+        return self.until is None or self.until > now
+
+
+class Removal(NamedTuple):
+    """Whether anything keeps a message removed."""
+
+    conversation: str
+    message: str
+    removed: bool
+
+
+class Told(NamedTuple):
+    """What one revision of moderation has brought."""
+
+    position: Position
+    restrictions: tuple[Restriction, ...] = ()
+    removals: tuple[Removal, ...] = ()
+
+
+class CaughtUp(NamedTuple):
+    """All is applied that has ever happened in an epoch: what stems from another is no more."""
+
+    epoch: str
+
+
+Command = Told | CaughtUp
+
+
+class Forbidden(NamedTuple):
+    """Of those who were asked about: who writes nothing, and where nobody does."""
+
+    users: frozenset[str] = frozenset()
+    conversations: frozenset[str] = frozenset()
+
+    def why(self, user: str, conversation: str = "") -> str:
+        """Say what forbids a user to write, in that conversation; empty when nothing does."""
+        if user in self.users:
+            return "a sanction does not allow this; the standing says why, and how to appeal"
+        if conversation in self.conversations:
+            return LOCKED
+        return ""
+
+
+# --- Tables and statements ---------------------------------------------------------------------
+
+_metadata = MetaData()
+_restrictions = Table(
+    "restrictions",
+    _metadata,
+    # A user may be called as a conversation is.
+    Column("id", TEXT, primary_key=True),
+    Column("kind", TEXT, primary_key=True),
+    Column("until", BigInteger),
+    # Of moderation, from which it is known.
+    Column("epoch", TEXT, nullable=False),
+    **STORED_BY_KEY,
+)
+_COLUMNS = tuple(column.name for column in _restrictions.columns)
+FIND = select(_restrictions.c.kind, _restrictions.c.id, _restrictions.c.until).where(
+    among_given(_restrictions.c.id, "ids")
+)
+"""For whoever wants to see its query plan: it is asked with every write."""
+_FREE = delete(_restrictions).where(
+    _restrictions.c.id == bindparam("the_id"), _restrictions.c.kind == bindparam("the_kind")
+)
+_FORGET_EXPIRED = delete(_restrictions).where(_restrictions.c.until <= bindparam("now"))
+_FORGET_OTHERS = delete(_restrictions).where(_restrictions.c.epoch != bindparam("the_epoch"))
+
+
+def add_restrictions(metadata: MetaData) -> Table:
+    """Make what is restricted a table of `metadata`, beside the positions."""
+    return _restrictions.to_metadata(metadata)
+
+
+def find_forbidden(
+    connection: Connection, users: Iterable[str], conversations: Iterable[str], now: int
+) -> Forbidden:
+    """Find whom, and what, of these anything restricts at `now`."""
+    asked = {*users, *conversations}
+    if not asked:
+        return Forbidden()
+    rows = fetch(connection, FIND, give_values(connection, "ids", asked))
+    standing = [one for one in map(Restriction._make, rows) if one.stands(now)]
+    return Forbidden(
+        frozenset(one.id for one in standing if one.kind == Kind.USER),
+        frozenset(one.id for one in standing if one.kind == Kind.CONVERSATION),
+    )
+
+
+# --- Following ---------------------------------------------------------------------------------
+
+
+def take(transaction: Transaction, command: Command) -> bool:
+    """Let a command take effect; False if it did before, or has none."""
+    connection = transaction.connection
+    if isinstance(command, CaughtUp):
+        followed = read_followed(connection, MODERATION)
+        if followed is None or followed.epoch != command.epoch:
+            return False
+        if connection.execute(_FORGET_OTHERS, {"the_epoch": command.epoch}).rowcount:
+            transaction.touch()
+        return True
+    if not advance(transaction, MODERATION, command.position):
+        return False
+    if command.restrictions:
+        _replace(transaction, command.position.epoch, command.restrictions)
+    return True
+
+
+def follow(transaction: Transaction, commands: Sequence[Command]) -> list[tuple[Removal, ...]]:
+    """Take commands where messages are nobody's business."""
+    for command in commands:
+        take(transaction, command)
+    return [() for _ in commands]
+
+
+def _replace(transaction: Transaction, epoch: str, restrictions: Sequence[Restriction]) -> None:
+    connection, now = transaction.connection, transaction.now
+    # The last word about each counts.
+    latest = {(one.id, str(one.kind)): one for one in restrictions}
+    connection.execute(_FREE, [{"the_id": id_, "the_kind": kind} for id_, kind in latest])
+    rows = [(*key, one.until, epoch) for key, one in latest.items() if one.stands(now)]
+    bulk_insert(connection, _restrictions, _COLUMNS, rows)
+    # Few events come here, and they keep the table as small as what restricts.
+    connection.execute(_FORGET_EXPIRED, {"now": now})

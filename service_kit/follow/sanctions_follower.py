@@ -1,0 +1,80 @@
+"""Follows moderation, so that what it forbids is known in the database of the service that refuses.
+
+The contract belongs to that service, which gives it with the source.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import structlog
+
+from service_kit.follow.follower import Follower, FollowerMetrics, Source
+from service_kit.follow.sanctions import CaughtUp, Command, Kind, Removal, Restriction, Told
+from service_kit.rpc.servicer import accepted
+from service_kit.service import Resources
+from service_kit.storage.clock import Position
+from service_kit.storage.writer import Operation, Writer
+
+
+def sanctions_follower(
+    name: str,
+    source: Source,
+    resources: Resources[Any],
+    metrics: FollowerMetrics,
+    operation: Operation[Command, tuple[Removal, ...]],
+) -> Follower:
+    """Make the follower of `source`, moderation, for the service of that name.
+
+    `operation` takes the commands, by `take`, and gives of each the removals whose message is not
+    known here.
+    """
+    submit = partial(_submit, resources.writer, operation)
+
+    async def apply(position: Position, events: Sequence[Any]) -> None:
+        restrictions = tuple(found for event in events if (found := _restriction(event)))
+        removals = tuple(one for event in events if (one := _removal(event)))
+        await submit(Told(position, restrictions, removals))
+
+    async def caught_up(position: Position) -> None:
+        await submit(CaughtUp(position.epoch))
+
+    return Follower(name, source, resources.readers, apply, metrics, caught_up=caught_up)
+
+
+async def _submit(
+    writer: Writer, operation: Operation[Command, tuple[Removal, ...]], command: Command
+) -> None:
+    (outcome,) = await writer.submit(operation, (command,))
+    for removal in accepted(outcome):
+        # Only a database that is older than moderation's can lack a message.
+        structlog.get_logger(__name__).error(
+            "a message that moderation knows is not known here",
+            message=removal.message,
+            removed=removal.removed,
+        )
+
+
+def _restriction(event: Any) -> Restriction | None:
+    match event.WhichOneof("event"):
+        case "standing_changed":
+            standing = event.standing_changed.standing
+            ends = (standing.muted_until_time, standing.suspended_until_time)
+            # An absent time is 0, which is long over.
+            until = None if standing.banned else max(map(_milliseconds, ends))
+            return Restriction(Kind.USER, standing.user, until)
+        case "conversation_lock_changed":
+            lock = event.conversation_lock_changed
+            return Restriction(Kind.CONVERSATION, lock.conversation_id, None if lock.locked else 0)
+    return None
+
+
+def _removal(event: Any) -> Removal | None:
+    if event.WhichOneof("event") != "message_removal_changed":
+        return None
+    changed = event.message_removal_changed
+    return Removal(changed.conversation_id, changed.message_id, changed.removed)
+
+
+def _milliseconds(at: Any) -> int:
+    return int(at.seconds) * 1000 + int(at.nanos) // 1_000_000

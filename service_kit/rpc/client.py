@@ -1,0 +1,97 @@
+"""Calls of another service: a connection, a credential, a deadline, and what a failure says."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+from service_kit.rpc.rpc_errors import STATUS_METADATA_KEY
+
+CHANNEL_OPTIONS = (
+    # A dead peer is noticed within seconds even while no call is under way.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 2_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+)
+_CALL_OPTIONS = (
+    # Any replica will do.
+    ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
+    # A refusal may bear how things stand.
+    ("grpc.max_metadata_size", 64 * 1024),
+    # More than any answer holds; whoever asks bounds it.
+    ("grpc.max_receive_message_length", 64 * 1024 * 1024),
+)
+
+
+class Client:
+    """Another service as this one calls it.
+
+    Each call waits for `timeout_seconds` at most, and no longer than the caller's own caller does.
+    `timed_out` is called when the former was not enough.
+    """
+
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        stub: Callable[[grpc.aio.Channel], Any],
+        credential: str,
+        timeout_seconds: float,
+        timed_out: Callable[[], None],
+    ) -> None:
+        self._stub = stub(channel)
+        self._metadata = (("authorization", f"Bearer {credential}"),)
+        self._timeout_seconds = timeout_seconds
+        self._timed_out = timed_out
+
+    async def call(self, method: str, request: Any, seconds_left: float | None = None) -> Any:
+        """Call the method of that name within `seconds_left`. Raises AioRpcError."""
+        timeout = self._timeout_seconds
+        if seconds_left is not None:
+            timeout = max(0.0, min(timeout, seconds_left))
+        try:
+            return await getattr(self._stub, method)(
+                request, metadata=self._metadata, timeout=timeout
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                self._timed_out()
+            raise
+
+
+@asynccontextmanager
+async def dial(
+    target: str,
+    stub: Callable[[grpc.aio.Channel], Any],
+    credential: str,
+    timeout_seconds: float,
+    timed_out: Callable[[], None],
+) -> AsyncIterator[Client]:
+    """Keep a connection while the context lasts; it is made with the first call."""
+    options = (*CHANNEL_OPTIONS, *_CALL_OPTIONS)
+    async with grpc.aio.insecure_channel(target, options=options) as channel:
+        yield Client(channel, stub, credential, timeout_seconds, timed_out)
+
+
+def reason_of(error: grpc.aio.AioRpcError, domain: str) -> str:
+    """Give the reason that a service names for its refusal; empty if it is none of this domain."""
+    for key, value in error.trailing_metadata() or ():
+        if key == STATUS_METADATA_KEY and isinstance(value, bytes):
+            try:
+                return _reason(status_pb2.Status.FromString(value), domain)
+            except DecodeError:
+                return ""
+    return ""
+
+
+def _reason(status: status_pb2.Status, domain: str) -> str:
+    for detail in status.details:
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info) and info.domain == domain:
+            return str(info.reason)
+    return ""

@@ -1,0 +1,241 @@
+"""What every call of every service passes: the credential, and the boundary of exceptions."""
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from inspect import iscoroutinefunction
+from pathlib import Path
+from typing import Any, TypeAlias
+from uuid import uuid4
+
+import grpc
+import structlog
+from google.rpc import status_pb2
+
+from service_kit.rpc.instruments import Calls, Exchange, Method
+from service_kit.rpc.rpc_errors import abort, build_status, code_of
+
+# Quoted, for these classes are generic in their stubs only.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Continuation: TypeAlias = (
+    "Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]]"
+)
+
+
+def read_credentials(path: Path) -> tuple[str, ...]:
+    """Read the accepted secrets, one a line. Raises ValueError when there is none."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"the credentials file {path} can not be read: {error}") from error
+    secrets = tuple(line.strip() for line in lines if line.strip())
+    if not secrets:
+        raise ValueError(f"the credentials file {path} holds no credential")
+    return secrets
+
+
+class CredentialInterceptor(grpc.aio.ServerInterceptor):
+    """Requires `authorization: Bearer <secret>` on every call, health and reflection included."""
+
+    def __init__(self, secrets: Sequence[str], domain: str, calls: Calls) -> None:
+        if not secrets:
+            raise ValueError("a service without a credential would serve anyone")
+        self._expected = tuple(f"Bearer {secret}".encode() for secret in secrets)
+        status = build_status(
+            grpc.StatusCode.UNAUTHENTICATED,
+            "UNAUTHENTICATED",
+            domain,
+            "the service credential is missing or wrong",
+        )
+
+        async def refuse(_requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+            calls.refused()
+            await abort(context, status)
+
+        # Of the streaming kind, because it must not wait for a request that may never come.
+        self._refusal: Handler = grpc.stream_stream_rpc_method_handler(refuse)
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> "Handler | None":
+        """Go on only with an accepted credential."""
+        given: bytes = b""
+        for key, value in handler_call_details.invocation_metadata or ():
+            if key == "authorization":
+                given = value.encode() if isinstance(value, str) else value
+        accepted = False
+        for expected in self._expected:
+            # All are compared, each in constant time.
+            accepted |= hmac.compare_digest(given, expected)
+        return await continuation(handler_call_details) if accepted else self._refusal
+
+
+class BoundaryInterceptor(grpc.aio.ServerInterceptor):
+    """Turns exceptions into statuses: known ones by `translate`, others into INTERNAL.
+
+    Whoever called learns an id that stands in the log, and never a trace. Each call is counted.
+    """
+
+    def __init__(
+        self,
+        domain: str,
+        translate: Callable[[Exception], status_pb2.Status | None],
+        calls: Calls,
+    ) -> None:
+        self._calls = calls
+        # By method; the same for all of its calls.
+        self._wrapped: dict[str, Handler] = {}
+        self._domain = domain
+        self._translate = translate
+        self._log = structlog.get_logger("service_kit.boundary")
+
+    async def intercept_service(
+        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
+    ) -> "Handler | None":
+        """Wrap the three kinds of methods that Parley's services have."""
+        handler = await continuation(handler_call_details)
+        if (
+            handler is None
+            or (
+                handler.request_streaming is not handler.response_streaming
+                and handler.request_streaming
+            )
+            # Of the kind that writes by itself: the health's own Watch.
+            or iscoroutinefunction(handler.unary_stream)
+        ):
+            return handler
+        method = handler_call_details.method
+        if method not in self._wrapped:
+            wrap = self._unary
+            if handler.response_streaming:
+                wrap = self._exchange if handler.request_streaming else self._stream
+            self._wrapped[method] = wrap(handler, method)
+        return self._wrapped[method]
+
+    def _unary(self, handler: Handler, method: str) -> Handler:
+        behavior: Any = handler.unary_unary
+        counted = Method(self._calls, method)
+
+        async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            began = counted.begin()
+            code = grpc.StatusCode.OK
+            try:
+                return await behavior(request, context)
+            except grpc.aio.AbortError:
+                code = code_of(context.code())
+                raise
+            except asyncio.CancelledError:
+                code = grpc.StatusCode.CANCELLED
+                raise
+            except Exception as error:  # noqa: BLE001, this is the boundary
+                status = self._status(error, method)
+                code = code_of(status.code)
+                return await abort(context, status)
+            finally:
+                counted.end(began, code)
+
+        return grpc.unary_unary_rpc_method_handler(
+            call,
+            handler.request_deserializer,
+            handler.response_serializer,
+        )
+
+    def _stream(self, handler: Handler, method: str) -> Handler:
+        behavior: Any = handler.unary_stream
+        counted = Method(self._calls, method)
+
+        async def call(
+            request: Any, context: grpc.aio.ServicerContext[Any, Any]
+        ) -> AsyncIterator[Any]:
+            responses = behavior(request, context)
+            code = grpc.StatusCode.OK
+            try:
+                async for response in responses:
+                    yield response
+            except grpc.aio.AbortError:
+                code = code_of(context.code())
+                raise
+            except (asyncio.CancelledError, GeneratorExit):
+                code = grpc.StatusCode.CANCELLED
+                raise
+            except Exception as error:  # noqa: BLE001, this is the boundary
+                status = self._status(error, method)
+                code = code_of(status.code)
+                await abort(context, status)
+            finally:
+                counted.ended(code)
+                # At once, so that the method's own clean-up does not wait for the collector.
+                await responses.aclose()
+
+        return grpc.unary_stream_rpc_method_handler(
+            call,
+            handler.request_deserializer,
+            handler.response_serializer,
+        )
+
+    def _exchange(self, handler: Handler, method: str) -> Handler:
+        """A stream on which each request has one response: each pair is a call."""
+        behavior: Any = handler.stream_stream
+        calls, counted = self._calls, Method(self._calls, method)
+
+        async def call(
+            requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
+        ) -> AsyncIterator[Any]:
+            began: float | None = None
+            code = grpc.StatusCode.OK
+            responses: Any = None
+
+            async def begun(exchange: Exchange) -> AsyncIterator[Any]:
+                nonlocal began
+                async for request in exchange.requests(aiter(requests)):
+                    began = counted.begin()
+                    yield request
+
+            try:
+                with calls.exchanging() as exchange:
+                    responses = behavior(begun(exchange), context)
+                    async for response in responses:
+                        if began is not None:
+                            counted.end(began, code)
+                            began = None
+                        yield response
+            except grpc.aio.AbortError:
+                code = code_of(context.code())
+                raise
+            except (asyncio.CancelledError, GeneratorExit):
+                code = grpc.StatusCode.CANCELLED
+                raise
+            except Exception as error:  # noqa: BLE001, this is the boundary
+                status = self._status(error, method)
+                code = code_of(status.code)
+                await abort(context, status)
+            finally:
+                if began is not None:
+                    counted.end(began, code)
+                if responses is not None:
+                    await responses.aclose()
+
+        return grpc.stream_stream_rpc_method_handler(
+            call,
+            handler.request_deserializer,
+            handler.response_serializer,
+        )
+
+    def _status(self, error: Exception, method: str) -> status_pb2.Status:
+        status = self._translate(error)
+        if status is None:
+            incident = uuid4().hex
+            self._log.error("a call failed", method=method, incident=incident, exc_info=error)
+            status = build_internal(self._domain, incident)
+        return status
+
+
+def build_internal(domain: str, incident: str) -> status_pb2.Status:
+    """Build the status of a defect: the id of the incident, and no more."""
+    return build_status(
+        grpc.StatusCode.INTERNAL,
+        "INTERNAL",
+        domain,
+        f"internal error {incident}",
+        metadata={"incident": incident},
+    )

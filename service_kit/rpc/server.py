@@ -1,0 +1,118 @@
+"""A gRPC server as every service has it: credential, boundary, health, reflection, signals."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import grpc
+import structlog
+from google.rpc import status_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from service_kit.rpc.instruments import Calls
+from service_kit.rpc.interceptors import BoundaryInterceptor, CredentialInterceptor
+
+_logger = structlog.get_logger(__name__)
+
+OPTIONS: tuple[tuple[str, int], ...] = (
+    # A second process on the same port is a mistake that must be seen.
+    ("grpc.so_reuseport", 0),
+    # After an interruption an edge names all of its users in one call: 20,000 of the longest names,
+    # each twice when it is invisible, are 19 MiB.
+    ("grpc.max_receive_message_length", 32 * 1024 * 1024),
+    # Clients keep their idle connections alive by pings, which a server forbids by default.
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # A watcher whose machine or network is gone sends no word of it.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+)
+
+
+class Server:
+    """A service's gRPC server, not listening yet."""
+
+    def __init__(
+        self,
+        service_name: str,
+        domain: str,
+        secrets: Sequence[str],
+        translate: Callable[[Exception], status_pb2.Status | None],
+        calls: Calls,
+        *,
+        max_connection_age_seconds: float = 0,
+    ) -> None:
+        options = list(OPTIONS)
+        if max_connection_age_seconds:
+            age = int(max_connection_age_seconds * 1000)
+            options.append(("grpc.max_connection_age_ms", age))
+        self.grpc = grpc.aio.server(
+            interceptors=[
+                CredentialInterceptor(secrets, domain, calls),
+                BoundaryInterceptor(domain, translate, calls),
+            ],
+            options=options,
+        )
+        self._calls = calls
+        self._service_name = service_name
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
+
+    def add_reflection(self) -> None:
+        """Let tools list the contract; only with the credential, as all else."""
+        names = (self._service_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self.grpc)
+
+    async def start(self, listen: str) -> int:
+        """Listen on `host:port` (0: any free one) and serve; answer the port. Raises OSError."""
+        try:
+            port = self.grpc.add_insecure_port(listen)
+        except RuntimeError as error:
+            raise OSError(f"can not listen on {listen}") from error
+        await self.grpc.start()
+        for name in ("", self._service_name):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        return port
+
+    async def drain(self) -> None:
+        """Say NOT_SERVING, so that no new calls are sent here; what runs goes on."""
+        await self._health.enter_graceful_shutdown()
+
+    async def stop(self, grace_seconds: float, end_streams: Callable[[], None]) -> None:
+        """Take no more calls; let those that run end, and then the streams, within the grace."""
+        stopping = asyncio.ensure_future(self.grpc.stop(grace_seconds))
+        try:
+            # Half of the grace, so that a call that hangs leaves the streams time to be drained.
+            async with asyncio.timeout(grace_seconds / 2):
+                await self._calls.idle()
+        except TimeoutError:
+            _logger.warning("calls did not end in time", calls=self._calls.under_way)
+        end_streams()
+        self._calls.end_exchanges()
+        await stopping
+
+
+async def wait_for_signal() -> None:
+    """Return at the first SIGTERM or SIGINT."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    await stopping.wait()
+
+
+async def probe_health(target: str, secret: str, timeout_seconds: float = 2.0) -> bool:
+    """Ask the health of the server at `target`; False when it can not be reached either."""
+    async with grpc.aio.insecure_channel(target) as channel:
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        try:
+            answer = await stub.Check(
+                health_pb2.HealthCheckRequest(),
+                metadata=(("authorization", f"Bearer {secret}"),),
+                timeout=timeout_seconds,
+            )
+        except grpc.aio.AioRpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

@@ -1,0 +1,47 @@
+"""The clock of a database: one row of (epoch, revision).
+
+Every write transaction takes the next revision as its first statement and stamps it on every row
+it writes. The epoch is a random id made with the database, so that a restored or replaced one is
+told from the one before it. The contract is that of etcd's revisions: ordered and contiguous.
+The row is held until the commit, so that transactions of several processes commit in its order.
+"""
+
+from typing import NamedTuple
+
+from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, select, text, update
+
+from service_kit.storage.engines import TEXT
+
+
+class Position(NamedTuple):
+    """A place on the clock of one database."""
+
+    epoch: str
+    revision: int
+
+
+_metadata = MetaData()
+_clock = Table(
+    "clock",
+    _metadata,
+    Column("epoch", TEXT, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+)
+_TAKE = str(update(_clock).values(revision=text("revision + 1")).returning(_clock.c.revision))
+_READ = select(_clock.c.epoch, _clock.c.revision)
+
+
+def add_clock(metadata: MetaData) -> Table:
+    """Make the clock a table of `metadata`, the tables of a service."""
+    return _clock.to_metadata(metadata)
+
+
+def take_revision(connection: Connection) -> int:
+    """Take the next revision; it is spent only if the transaction commits."""
+    return int(connection.exec_driver_sql(_TAKE).scalar_one())
+
+
+def read_position(connection: Connection) -> Position:
+    """Tell the position that this transaction sees."""
+    row = connection.execute(_READ).one()
+    return Position(row.epoch, row.revision)

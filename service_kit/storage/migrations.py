@@ -1,0 +1,89 @@
+"""Alembic, run by the program itself: no alembic.ini, no command of its own."""
+
+import uuid
+from pathlib import Path
+
+from alembic import command, context, op
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData
+
+from service_kit.storage.engines import STORED_BY_KEY, TEXT, lock_migrations
+
+
+class NotMigrated(RuntimeError):  # noqa: N818, the name says what is the case
+    """The database does not stand at the newest migration of this program."""
+
+
+def _configuration(directory: Path) -> Config:
+    configuration = Config()
+    # Alembic reads its options through a parser to which a percent sign is special.
+    configuration.set_main_option("script_location", str(directory).replace("%", "%%"))
+    configuration.set_main_option("path_separator", "os")
+    return configuration
+
+
+def upgrade(engine: Engine, directory: Path) -> None:
+    """Bring the database to the newest migration in `directory`, in one transaction."""
+    configuration = _configuration(directory)
+    with engine.begin() as connection:
+        lock_migrations(connection)
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "head")
+
+
+def check(engine: Engine, directory: Path) -> None:
+    """Raise NotMigrated unless the database stands at the newest migration in `directory`."""
+    heads = set(ScriptDirectory.from_config(_configuration(directory)).get_heads())
+    with engine.connect() as connection:
+        current = set(MigrationContext.configure(connection).get_current_heads())
+    if current != heads:
+        raise NotMigrated(
+            f"the database is at migration {', '.join(sorted(current)) or 'none'}, this program"
+            f" needs {', '.join(sorted(heads))}: run the migrate command first"
+        )
+
+
+def run_environment(metadata: MetaData) -> None:
+    """Do what a service's migrations/env.py has to do, on the connection given to `upgrade`."""
+    connection = context.config.attributes["connection"]
+    if not isinstance(connection, Connection):
+        raise TypeError("migrations run on a connection that the program opened")
+    context.configure(connection=connection, target_metadata=metadata)
+    context.run_migrations()
+
+
+# What migrations call stays as it is for ever: a later change of a table has a name of its own.
+
+
+def make_clock() -> None:
+    """Make the clock, in an epoch of its own; a step of a service's first migration."""
+    clock = op.create_table(
+        "clock",
+        Column("epoch", TEXT, nullable=False),
+        Column("revision", BigInteger, nullable=False),
+    )
+    op.bulk_insert(clock, [{"epoch": uuid.uuid4().hex, "revision": 0}])
+
+
+def make_positions() -> None:
+    """Make the positions of a service that follows others."""
+    op.create_table(
+        "positions",
+        Column("source", TEXT, primary_key=True),
+        Column("epoch", TEXT, nullable=False),
+        Column("revision", BigInteger, nullable=False),
+    )
+
+
+def make_restrictions() -> None:
+    """Make what moderation restricts, of a service that refuses what is not allowed."""
+    op.create_table(
+        "restrictions",
+        Column("id", TEXT, primary_key=True),
+        Column("kind", TEXT, primary_key=True),
+        Column("until", BigInteger),
+        Column("epoch", TEXT, nullable=False),
+        **STORED_BY_KEY,
+    )

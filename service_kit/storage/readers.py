@@ -1,0 +1,49 @@
+"""Threads that read, each call in one read transaction: all its queries see the same state."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Concatenate, ParamSpec, TypeVar
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from service_kit.storage.engines import why_unavailable
+from service_kit.storage.writer import StorageUnavailable
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class Readers:
+    """A few threads over an engine that has a connection for each of them."""
+
+    def __init__(self, engine: Engine, threads: int) -> None:
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="reader")
+        self._log = structlog.get_logger("service_kit.storage.readers")
+
+    async def run(
+        self,
+        function: Callable[Concatenate[Connection, Arguments], Result],
+        *arguments: Arguments.args,
+        **options: Arguments.kwargs,
+    ) -> Result:
+        """Call `function(connection, ...)`. Raises StorageUnavailable when the database is."""
+
+        def read() -> Result:
+            with self._engine.connect() as connection, connection.begin():
+                return function(connection, *arguments, **options)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, read)
+        except Exception as error:
+            cause = why_unavailable(error)
+            if cause is None:
+                raise
+            self._log.error("the database is unavailable", cause=cause)
+            raise StorageUnavailable(cause) from error
+
+    async def close(self) -> None:
+        """Wait for what is being read, then end the threads."""
+        await asyncio.to_thread(self._threads.shutdown)

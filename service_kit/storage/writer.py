@@ -1,0 +1,337 @@
+"""The one thread that writes: whatever waits is committed together (group commit).
+
+Nobody waits for a timer. While one transaction is under way new work gathers, and travels
+together in the next one: alone it goes at once, under load batches grow by themselves.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import uuid4
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge, Histogram
+from sqlalchemy import Connection, Engine, RootTransaction
+from sqlalchemy.exc import DBAPIError
+
+from service_kit.storage.clock import take_revision
+from service_kit.storage.engines import why_unavailable
+
+_PROBE_SECONDS = 1.0
+
+Events = list[tuple[tuple[str, ...], object]]
+"""What happened in one revision: the recipients of each event, and the event."""
+
+CommandType = TypeVar("CommandType")
+OutcomeType = TypeVar("OutcomeType")
+Arguments = ParamSpec("Arguments")
+
+
+class StorageUnavailable(Exception):  # noqa: N818, the name says what is the case
+    """The database can not be written or read now; nothing of the work is known to be stored.
+
+    If the connection broke during the commit, it may be stored all the same.
+    """
+
+
+class WriterOverloaded(Exception):  # noqa: N818, the name says what is the case
+    """Too much work waits already; nothing of the work was taken."""
+
+
+class UnexpectedFailure(Exception):  # noqa: N818, the name says what is the case
+    """A defect, told to nobody in full: `incident` finds it in the log."""
+
+    def __init__(self, incident: str) -> None:
+        super().__init__(f"unexpected failure {incident}")
+        self.incident = incident
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What an operation works with. `now` is in milliseconds UTC, the same for all in it."""
+
+    connection: Connection
+    revision: int
+    now: int
+    changed: bool = False
+    events: Events = field(default_factory=list)
+
+    def touch(self) -> None:
+        """Say that a row was written; without this or an event nothing is committed."""
+        self.changed = True
+
+    def emit(self, recipients: tuple[str, ...], event: object) -> None:
+        """Tell the recipients of an event, after the commit."""
+        self.changed = True
+        self.events.append((recipients, event))
+
+
+Operation = Callable[[Transaction, Sequence[CommandType]], list[OutcomeType]]
+"""Decides and stores commands; one outcome for each. Refusals are outcomes, not exceptions."""
+
+
+@dataclass(slots=True, eq=False)
+class _Submission:
+    operation: Operation[Any, Any]
+    items: Sequence[Any]
+    future: asyncio.Future[list[Any]]
+    outcome: list[Any] | Exception = field(default_factory=list)
+
+
+class Writer:
+    """Owns the writing connection of a database; made and used on one event loop.
+
+    `deliver(revision, events)` is called on the loop after each commit, before the answers.
+    After a commit of which nobody knows whether it happened, `catch_up(revision)` tells at which
+    revision the database was found, before anything later is delivered. `reached(name)` is called,
+    in any thread, when a limit is.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        deliver: Callable[[int, Events], None],
+        catch_up: Callable[[int], None],
+        *,
+        max_transaction_items: int = 2_000,
+        max_waiting_items: int = 20_000,
+        registry: CollectorRegistry | None = None,
+        reached: Callable[[str], None] = lambda _limit: None,
+    ) -> None:
+        self._engine = engine
+        # Kept between transactions: a checkout from the pool costs, and on PostgreSQL a ping.
+        self._connection: Connection | None = None
+        self._deliver = deliver
+        self._catch_up = catch_up
+        self._reached = reached
+        self._uncertain = False
+        self._max_transaction_items = max_transaction_items
+        self._max_waiting_items = max_waiting_items
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[_Submission] = deque()
+        self._waiting_items = 0
+        self._closing = False
+        self._wake = threading.Condition()
+        self._last_now = 0
+        self._log = structlog.get_logger("service_kit.storage.writer")
+        registry = registry or CollectorRegistry()
+        self._commit_seconds = Histogram(
+            "writer_commit_seconds", "Time of a commit.", registry=registry
+        )
+        self._transaction_items = Histogram(
+            "writer_transaction_items",
+            "Commands in one transaction.",
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
+            registry=registry,
+        )
+        waiting = Gauge("writer_waiting_items", "Commands that wait.", registry=registry)
+        waiting.set_function(lambda: float(self._waiting_items))
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    async def submit(
+        self, operation: Operation[CommandType, OutcomeType], items: Sequence[CommandType]
+    ) -> list[OutcomeType | Exception]:
+        """Run `operation` on `items` in the next transaction; one result for each item.
+
+        An item that fails unexpectedly has an UnexpectedFailure or StorageUnavailable as its
+        result. Raises WriterOverloaded, and StorageUnavailable when nothing was stored at all.
+        """
+        if not items:
+            return []
+        submission = _Submission(operation, items, self._loop.create_future())
+        with self._wake:
+            if self._closing:
+                raise StorageUnavailable("the writer is closed")
+            if self._waiting_items + len(items) > self._max_waiting_items:
+                self._reached("max_waiting_items")
+                raise WriterOverloaded(f"{self._waiting_items} commands wait")
+            self._waiting.append(submission)
+            self._waiting_items += len(items)
+            self._wake.notify()
+        return await submission.future
+
+    async def close(self) -> None:
+        """Finish what waits, then end the thread."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        while (submissions := self._take()) is not None:
+            revision, events = 0, list[tuple[tuple[str, ...], object]]()
+            try:
+                revision, events = self._together(submissions)
+            except StorageUnavailable as error:
+                # With each try, so without its trace: an outage must not fill a disk.
+                self._log.error("the database is unavailable", cause=str(error))
+                for submission in submissions:
+                    submission.outcome = error
+            except Exception:  # noqa: BLE001, whatever a command does, the thread lives on
+                self._log.exception("a transaction failed; its commands are run one by one")
+                self._apart(submissions)
+            self._hand_over(self._finish, revision, events, submissions)
+        self._disconnect()
+
+    def _take(self) -> list[_Submission] | None:
+        """Wait for work and take what one transaction may hold; None at the end.
+
+        After an uncertain commit an empty list comes as well: time to look what became of it.
+        """
+        taken: list[_Submission] = []
+        count = 0
+        with self._wake:
+            while not self._waiting and not self._closing:
+                if not self._wake.wait(_PROBE_SECONDS if self._uncertain else None):
+                    return []
+            if not self._waiting:
+                return None
+            while self._waiting:
+                following = len(self._waiting[0].items)
+                if taken and count + following > self._max_transaction_items:
+                    self._reached("max_transaction_items")
+                    break
+                taken.append(self._waiting.popleft())
+                count += following
+            self._waiting_items -= count
+        return taken
+
+    def _together(self, submissions: list[_Submission]) -> tuple[int, Events]:
+        """Run all in one transaction; a revision of 0 says that nothing was written."""
+        by_operation: dict[Operation[Any, Any], list[_Submission]] = {}
+        for submission in submissions:
+            by_operation.setdefault(submission.operation, []).append(submission)
+        try:
+            connection, transaction, revision = self._begin()
+            try:
+                return self._run_operations(connection, transaction, revision, by_operation)
+            finally:
+                if transaction.is_active:
+                    transaction.rollback()
+        except Exception as error:
+            self._disconnect()
+            cause = why_unavailable(error)
+            if cause is None:
+                raise
+            raise StorageUnavailable(cause) from error
+
+    def _begin(self) -> tuple[Connection, RootTransaction, int]:
+        """Begin a transaction and take its revision, on the connection of the one before.
+
+        If that broke meanwhile, nothing has been done on it yet and another takes its place.
+        """
+        if self._connection is not None:
+            try:
+                return self._begin_on(self._connection)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                self._disconnect()
+        self._connection = self._engine.connect()
+        return self._begin_on(self._connection)
+
+    def _begin_on(self, connection: Connection) -> tuple[Connection, RootTransaction, int]:
+        transaction = connection.begin()
+        return connection, transaction, take_revision(connection)
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _run_operations(
+        self,
+        connection: Connection,
+        transaction: RootTransaction,
+        revision: int,
+        by_operation: dict[Operation[Any, Any], list[_Submission]],
+    ) -> tuple[int, Events]:
+        # Wall clocks step back now and then; the times of one process do not.
+        self._last_now = max(self._last_now, time.time_ns() // 1_000_000)
+        work = Transaction(connection, revision, self._last_now)
+        if self._uncertain:
+            self._hand_over(self._catch_up, work.revision - 1)
+            self._uncertain = False
+        count = 0
+        for operation, group in by_operation.items():
+            items = [item for submission in group for item in submission.items]
+            outcomes = operation(work, items)
+            if len(outcomes) != len(items):
+                raise RuntimeError(f"{len(outcomes)} outcomes for {len(items)} commands")
+            count += len(items)
+            start = 0
+            for submission in group:
+                end = start + len(submission.items)
+                submission.outcome = outcomes[start:end]
+                start = end
+        if not work.changed:
+            # Refusals and repeats spend no revision.
+            transaction.rollback()
+            return 0, []
+        began = time.perf_counter()
+        try:
+            transaction.commit()
+        except Exception as error:
+            # The database may have committed before its word got lost. It must not be done twice.
+            self._uncertain = True
+            raise StorageUnavailable("the commit was not confirmed") from error
+        self._commit_seconds.observe(time.perf_counter() - began)
+        self._transaction_items.observe(count)
+        return work.revision, work.events
+
+    def _apart(self, submissions: list[_Submission]) -> None:
+        """Run each command in a transaction of its own, so that a bad one harms only itself."""
+        for submission in submissions:
+            submission.outcome = [
+                self._alone(submission.operation, item, submission.future)
+                for item in submission.items
+            ]
+
+    def _alone(
+        self, operation: Operation[Any, Any], item: Any, future: asyncio.Future[list[Any]]
+    ) -> Any:
+        single = _Submission(operation, [item], future)
+        try:
+            revision, events = self._together([single])
+        except StorageUnavailable as error:
+            self._log.error("the database is unavailable", cause=str(error))
+            return error
+        except Exception:  # noqa: BLE001, it is logged and harms this command alone
+            incident = uuid4().hex
+            self._log.exception("a command failed", incident=incident)
+            return UnexpectedFailure(incident)
+        self._hand_over(self._finish, revision, events, [])
+        return single.outcome[0] if isinstance(single.outcome, list) else single.outcome
+
+    def _hand_over(
+        self,
+        callback: Callable[Concatenate[int, Arguments], None],
+        revision: int,
+        *arguments: Arguments.args,
+        **options: Arguments.kwargs,
+    ) -> None:
+        try:
+            self._loop.call_soon_threadsafe(partial(callback, revision, *arguments, **options))
+        except RuntimeError:
+            # The loop ended without close(): there is nobody left to be told.
+            self._log.warning("the event loop ended before the writer", revision=revision)
+
+    def _finish(self, revision: int, events: Events, submissions: list[_Submission]) -> None:
+        try:
+            if revision:
+                self._deliver(revision, events)
+        finally:
+            for submission in submissions:
+                if submission.future.done():
+                    # Its caller was cancelled; what was committed stays so.
+                    continue
+                if isinstance(submission.outcome, Exception):
+                    submission.future.set_exception(submission.outcome)
+                else:
+                    submission.future.set_result(submission.outcome)

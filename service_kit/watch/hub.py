@@ -1,0 +1,328 @@
+"""Who follows whom on this replica, and the bounded queue of events to each watcher.
+
+The hub knows no business word: events are objects with recipients. The database is the truth and
+a stream only a doorbell, so a watcher that is too slow, or a hole in the revisions, costs it
+nothing but a new Watch and a read of what it missed. The ideas are those of etcd's watch.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Set
+from typing import NamedTuple
+from uuid import uuid4
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from service_kit.storage.clock import Position
+from service_kit.storage.writer import Events
+from service_kit.watch.metrics import WatcherMetrics
+
+WATCHER_TOO_SLOW = "WATCHER_TOO_SLOW"
+REVISION_GAP = "REVISION_GAP"
+SHUTTING_DOWN = "SHUTTING_DOWN"
+
+
+Encode = Callable[[tuple[str, ...], object], object]
+"""Makes the contract's message of an event, for (recipients, event)."""
+
+
+class WatcherNotFound(KeyError):  # noqa: N818, the name says what is the case
+    """No stream of that id is open here: watch anew."""
+
+
+class WatcherCutOff(Exception):  # noqa: N818, the name says what is the case
+    """A stream ended by the hub. `reason` is WATCHER_TOO_SLOW, REVISION_GAP or SHUTTING_DOWN."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Batch(NamedTuple):
+    """What a watcher is told at once; without events it reports progress."""
+
+    revision: int
+    events: list[object]
+
+
+class Watcher:
+    """One open stream: iterate over its batches. Made by the hub."""
+
+    def __init__(self, name: str, revision: int, limit: int) -> None:
+        self.id = uuid4().hex
+        self.name = name
+        self.following: set[str] = set()
+        # Those of them who are not counted as followed because of this watcher.
+        self.quiet: set[str] = set()
+        self.idle = True
+        # Up to where what it follows has been handed to the stream.
+        self.revision = revision
+        self._limit = limit
+        self._queue: deque[Batch] = deque()
+        self._queued_events = 0
+        self._cut_off: WatcherCutOff | None = None
+        self._filled = asyncio.Event()
+
+    @property
+    def queued_events(self) -> int:
+        """Events that wait to be sent."""
+        return self._queued_events
+
+    def lag(self, revision: int) -> int:
+        """How many revisions it is behind `revision`; 0 when it has all that it follows."""
+        return revision - self.revision if self._queue else 0
+
+    def put(self, batch: Batch) -> bool:
+        """Queue a batch; False when the queue would grow beyond its bound."""
+        # A batch alone may be larger than the bound: it exists already, and no other waits.
+        if self._queue and self._queued_events + len(batch.events) > self._limit:
+            return False
+        self.idle = False
+        self._queue.append(batch)
+        self._queued_events += len(batch.events)
+        self._filled.set()
+        return True
+
+    def report_progress(self, revision: int) -> None:
+        """Queue a batch without events, unless something waits to be sent anyway."""
+        if not self._queue:
+            self._queue.append(Batch(revision, []))
+            self._filled.set()
+
+    def cut_off(self, reason: str) -> None:
+        """End the stream; what was queued is dropped, for it will be read."""
+        self._queue.clear()
+        self._queued_events = 0
+        self.finish(reason)
+
+    def finish(self, reason: str) -> None:
+        """End the stream after what is queued."""
+        self._cut_off = WatcherCutOff(reason)
+        self._filled.set()
+
+    async def __aiter__(self) -> AsyncIterator[Batch]:
+        """Give batches in order of revision. Raises WatcherCutOff when the hub ends the stream."""
+        while True:
+            await self._filled.wait()
+            if self._cut_off is not None and not self._queue:
+                raise self._cut_off
+            batch = self._queue.popleft()
+            self._queued_events -= len(batch.events)
+            if not self._queue and self._cut_off is None:
+                self._filled.clear()
+            self.revision = batch.revision
+            yield batch
+
+
+_NOBODY: Set[Watcher] = frozenset()
+
+
+class WatchHub:
+    """The watchers of one replica. All methods are called on one event loop.
+
+    `position` is where the database stands when the hub is made. `encode(recipients, event)` is
+    called once for each event of which a recipient is followed, `encode_for_everything` once for
+    each that watchers of everything are told; by default it is the same. Times are in seconds,
+    `queue_events` bounds each watcher's queue.
+    """
+
+    def __init__(
+        self,
+        position: Position,
+        encode: Encode,
+        *,
+        encode_for_everything: Encode | None = None,
+        queue_events: int = 20_000,
+        progress_interval: float = 1.0,
+        registry: CollectorRegistry | None = None,
+        reached: Callable[[str], None] = lambda _limit: None,
+    ) -> None:
+        self._epoch = position.epoch
+        self._revision = position.revision
+        self._encode = encode
+        self._encode_for_everything = encode_for_everything or encode
+        self._queue_events = queue_events
+        self._reached = reached
+        self._progress_interval = progress_interval
+        self._watchers: dict[str, Watcher] = {}
+        self._followers: dict[str, set[Watcher]] = {}
+        self._followers_of_everything: set[Watcher] = set()
+        self._observe: Callable[[list[str], list[str]], None] | None = None
+        self._closed = False
+        registry = registry or CollectorRegistry()
+        watchers = Gauge("watch_watchers", "Open streams.", registry=registry)
+        watchers.set_function(lambda: float(len(self._watchers)))
+        registry.register(WatcherMetrics(self))
+        self._cut_offs = Counter(
+            "watch_cut_offs", "Streams ended by the hub.", ["reason"], registry=registry
+        )
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(progress_interval, self._report_progress)
+
+    @property
+    def position(self) -> Position:
+        """The newest revision that was published."""
+        return Position(self._epoch, self._revision)
+
+    def observe(self, observe: Callable[[list[str], list[str]], None]) -> None:
+        """Tell `observe(followed, unfollowed)` of users who are followed from now on, and of those
+        whom no watcher follows any more; quietly does not count. Once for each change of a watcher.
+        """
+        self._observe = observe
+
+    def open(self, name: str, *, everything: bool = False) -> Watcher:
+        """Open a watcher that follows nobody yet, or everything that is published with a revision.
+
+        Raises WatcherCutOff once the hub is closed.
+        """
+        if self._closed:
+            raise WatcherCutOff(SHUTTING_DOWN)
+        watcher = Watcher(name, self._revision, self._queue_events)
+        self._watchers[watcher.id] = watcher
+        if everything:
+            self._followers_of_everything.add(watcher)
+        return watcher
+
+    @property
+    def watchers(self) -> list[Watcher]:
+        """The open streams; may be asked for in any thread."""
+        return list(self._watchers.values())
+
+    def forget(self, watcher: Watcher) -> None:
+        """Drop a watcher whose stream has ended; harmless when it is gone already."""
+        if self._watchers.pop(watcher.id, None) is not None:
+            users = tuple(watcher.following)
+            before = self._counted(users)
+            self._unfollow(watcher, users)
+            self._followers_of_everything.discard(watcher)
+            self._tell_observer(before)
+
+    def update(
+        self,
+        watcher_id: str,
+        add: Collection[str],
+        remove: Collection[str],
+        quiet: Iterable[str] = (),
+    ) -> Position:
+        """Follow and no longer follow; of the added, all events after the answer will come.
+
+        The added who are in `quiet` do not count as followed because of this watcher; adding a user
+        again replaces that. A watcher of everything is told them already. Raises WatcherNotFound.
+        """
+        watcher = self._watchers.get(watcher_id)
+        if watcher is None:
+            raise WatcherNotFound(watcher_id)
+        if watcher in self._followers_of_everything:
+            return self.position
+        quiet = frozenset(quiet)
+        before = self._counted((*remove, *add))
+        self._unfollow(watcher, remove)
+        for user in add:
+            watcher.following.add(user)
+            if user in quiet:
+                watcher.quiet.add(user)
+            else:
+                watcher.quiet.discard(user)
+            self._followers.setdefault(user, set()).add(watcher)
+        self._tell_observer(before)
+        return self.position
+
+    def publish(self, revision: int, events: Events) -> None:
+        """Tell the events of the next revision to all who follow one of their recipients."""
+        if revision != self._revision + 1:
+            # Someone else wrote, or a notification was lost.
+            self._skip_to(revision)
+            return
+        self._revision = revision
+        self._hand_out(events, self._followers_of_everything)
+
+    def catch_up(self, revision: int) -> None:
+        """Learn where the database stands; it may stand beyond what was published."""
+        if revision != self._revision:
+            self._skip_to(revision)
+
+    def publish_ephemeral(self, events: Events) -> None:
+        """Tell events that are stored nowhere; they come after all that was published before."""
+        self._hand_out(events, _NOBODY)
+
+    def close(self) -> None:
+        """End all streams, each after what is queued for it. The observer is not told: the replica
+        leaves, and not the users.
+        """
+        self._closed = True
+        self._observe = None
+        self._timer.cancel()
+        for watcher in self.watchers:
+            self._cut_offs.labels(SHUTTING_DOWN).inc()
+            self.forget(watcher)
+            watcher.finish(SHUTTING_DOWN)
+
+    def _skip_to(self, revision: int) -> None:
+        """Go on from `revision`; only a read can tell what led there."""
+        self._revision = revision
+        for watcher in self.watchers:
+            self._cut_off(watcher, REVISION_GAP)
+
+    def _hand_out(self, events: Events, everywhere: Set[Watcher]) -> None:
+        followers = self._followers
+        batches: dict[Watcher, list[object]] = {}
+        for recipients, event in events:
+            followed: Set[Watcher] = _NOBODY
+            for recipient in recipients:
+                watchers = followers.get(recipient)
+                if watchers is not None:
+                    followed = followed | watchers if followed else watchers
+            for told, encode in (
+                (followed, self._encode),
+                (everywhere, self._encode_for_everything),
+            ):
+                if told:
+                    encoded = encode(recipients, event)
+                    for watcher in told:
+                        batches.setdefault(watcher, []).append(encoded)
+        for watcher, batch in batches.items():
+            if not watcher.put(Batch(self._revision, batch)):
+                self._reached("watch_queue_events")
+                self._cut_off(watcher, WATCHER_TOO_SLOW)
+
+    def _unfollow(self, watcher: Watcher, users: Iterable[str]) -> None:
+        for user in users:
+            watcher.following.discard(user)
+            watcher.quiet.discard(user)
+            watchers = self._followers.get(user)
+            if watchers is not None:
+                watchers.discard(watcher)
+                if not watchers:
+                    del self._followers[user]
+
+    def _counted(self, users: Iterable[str]) -> dict[str, bool]:
+        """Tell of each user whether any watcher follows it, and not quietly."""
+        if self._observe is None:
+            return {}
+        followers = self._followers
+        return {
+            user: any(user not in watcher.quiet for watcher in followers.get(user, ()))
+            for user in users
+        }
+
+    def _tell_observer(self, before: dict[str, bool]) -> None:
+        if self._observe is None:
+            return
+        after = self._counted(before)
+        followed = [user for user, counted in after.items() if counted and not before[user]]
+        unfollowed = [user for user, counted in after.items() if not counted and before[user]]
+        if followed or unfollowed:
+            self._observe(followed, unfollowed)
+
+    def _cut_off(self, watcher: Watcher, reason: str) -> None:
+        self._cut_offs.labels(reason).inc()
+        self.forget(watcher)
+        watcher.cut_off(reason)
+
+    def _report_progress(self) -> None:
+        """One timer for all watchers."""
+        for watcher in self._watchers.values():
+            if watcher.idle:
+                watcher.report_progress(self._revision)
+            watcher.idle = True
+        self._timer = self._loop.call_later(self._progress_interval, self._report_progress)

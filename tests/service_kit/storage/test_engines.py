@@ -1,0 +1,274 @@
+"""What is asked of each kind of database, and lists as parameters on both."""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import BigInteger, Column, Engine, MetaData, Table, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from service_kit.process.settings import ServiceSettings, Timeouts
+from service_kit.storage.engines import (
+    TEXT,
+    Role,
+    UnsupportedDatabase,
+    address_of,
+    among_given,
+    bulk_insert,
+    bulk_update,
+    give_rows,
+    give_values,
+    given_rows,
+    open_engine,
+    why_unavailable,
+)
+from tests.support.database_container import DatabaseContainer
+from tests.support.postgresql import Postgresql
+from tests.support.system import free_port
+
+TIMEOUTS = Timeouts(connect=2, lock=0.5, statement=1.5, idle_transaction=0.2)
+
+words = Table(
+    "words",
+    MetaData(),
+    Column("word", TEXT, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+# What the two ways of writing a list down could take for their own signs.
+AWKWARD = ("", "NULL", "{a,b}", '"', "\\", "a,b", "'", "%s", "?", ":x", "[1]", "\n", "\U0001f408")
+
+
+@pytest.fixture
+def engine(empty_database: str) -> Iterator[Engine]:
+    """A database with a table of awkward words, each with its place among them."""
+    made = open_engine(empty_database, "writer")
+    with made.begin() as connection:
+        words.create(connection)
+        rows = [(word, number) for number, word in enumerate(AWKWARD)]
+        bulk_insert(connection, words, ("word", "number"), rows)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def database_on_postgresql(postgresql: Postgresql) -> Iterator[str]:
+    """The address of an empty database on PostgreSQL."""
+    with postgresql.database() as name:
+        yield postgresql.url(name)
+
+
+def test_lists_of_values_are_parameters(engine: Engine) -> None:
+    """Each value of a list is found as it is, whatever signs are in it, and nothing besides."""
+    statement = select(words.c.word).where(among_given(words.c.word, "wanted"))
+    with engine.connect() as connection, connection.begin():
+        for wanted in ([], ["\\"], ["absent", "NULL"], list(AWKWARD)):
+            given = give_values(connection, "wanted", wanted)
+            found = connection.execute(statement, given).scalars().all()
+            assert set(found) == set(wanted) - {"absent"}
+        numbers = select(words.c.number).where(among_given(words.c.number, "wanted"))
+        wide = give_values(connection, "wanted", [1, -1, 2**63 - 1])
+        assert connection.execute(numbers, wide).scalars().all() == [1]
+
+
+def test_lists_of_rows_are_parameters(engine: Engine) -> None:
+    """A row is found when all its values are those of one row that was given."""
+    given, match = given_rows("rows", (words.c.word, words.c.number))
+    statement = select(words.c.word).select_from(given.join(words, match))
+    rows = [(word, number) for number, word in enumerate(AWKWARD)]
+    crossed = [(word, number + 1) for word, number in rows]
+    with engine.connect() as connection, connection.begin():
+        for wanted, expected in ((rows, set(AWKWARD)), (crossed, set()), (rows[3:4], {AWKWARD[3]})):
+            found = connection.execute(statement, give_rows(connection, "rows", wanted))
+            assert set(found.scalars()) == expected
+
+
+def test_bulk_updates_change_each_row_to_its_own(engine: Engine) -> None:
+    """Each row of an update finds its row by the key."""
+    with engine.begin() as connection:
+        rows = [(-number, word) for number, word in enumerate(AWKWARD)]
+        bulk_update(connection, words, "word", ("number",), rows)
+        found = connection.execute(select(words.c.word, words.c.number))
+        assert {(-number, word) for word, number in found} == {
+            (number, word) for number, word in enumerate(AWKWARD)
+        }
+
+
+def test_a_failure_does_not_tell_its_parameters(engine: Engine) -> None:
+    """A statement that failed is told, and logged, without the values that it was given."""
+    with engine.connect() as connection, connection.begin():
+        with pytest.raises(IntegrityError) as caught:
+            bulk_insert(connection, words, ("word", "number"), [("one", 1), ("one", 1)])
+        assert "[SQL parameters hidden" in str(caught.value)
+        assert why_unavailable(caught.value) is None
+
+
+@pytest.mark.parametrize(
+    ("role", "expected"),
+    [
+        ("writer", ("500ms", "1500ms", "200ms", "read committed", "off")),
+        ("reader", ("500ms", "1500ms", "200ms", "repeatable read", "on")),
+        ("migrator", ("500ms", "0", "0", "read committed", "off")),
+    ],
+)
+def test_sessions_of_postgresql_are_bounded(
+    database_on_postgresql: str, role: Role, expected: tuple[str, ...]
+) -> None:
+    """Each role has its timeouts and its kind of transaction from the start of a session."""
+    engine = open_engine(database_on_postgresql, role, timeouts=TIMEOUTS)
+    names = (
+        "lock_timeout",
+        "statement_timeout",
+        "idle_in_transaction_session_timeout",
+        "transaction_isolation",
+        "transaction_read_only",
+    )
+    with engine.connect() as connection:
+        shown = tuple(connection.execute(text(f"SHOW {name}")).scalar_one() for name in names)
+    engine.dispose()
+    assert shown == expected
+
+
+def test_the_address_goes_before_the_settings(database_on_postgresql: str) -> None:
+    """Options and parameters in the address win over what the settings say."""
+    address = make_url(database_on_postgresql).update_query_dict(
+        {"options": "-c lock_timeout=7s", "application_name": "mine"}
+    )
+    url = address.render_as_string(hide_password=False)
+    engine = open_engine(url, "writer", timeouts=TIMEOUTS)
+    with engine.connect() as connection:
+        assert connection.execute(text("SHOW lock_timeout")).scalar_one() == "7s"
+        assert connection.execute(text("SHOW statement_timeout")).scalar_one() == "1500ms"
+        assert connection.execute(text("SHOW application_name")).scalar_one() == "mine"
+    engine.dispose()
+
+
+def test_a_slow_statement_is_given_up(database_on_postgresql: str) -> None:
+    """The server ends it, that counts as unavailable, and the connection goes on."""
+    engine = open_engine(database_on_postgresql, "reader", timeouts=TIMEOUTS)
+    with engine.connect() as connection:
+        with pytest.raises(DBAPIError) as caught:
+            connection.execute(text("SELECT pg_sleep(60)"))
+        cause = why_unavailable(caught.value) or ""
+        assert cause.startswith("QueryCanceled: canceling statement due to ")
+        connection.rollback()
+        assert connection.execute(text("SELECT 1")).scalar_one() == 1
+    engine.dispose()
+
+
+def test_a_transaction_that_idles_is_ended(database_on_postgresql: str) -> None:
+    """A process that hangs does not hold the clock for ever; when it wakes, it can try again."""
+    engine = open_engine(database_on_postgresql, "writer", timeouts=TIMEOUTS)
+
+    def hang() -> None:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT 1"))
+            # The process hangs: this is the time itself that is tested.
+            time.sleep(2 * TIMEOUTS.idle_transaction)
+            connection.execute(text("SELECT 2"))
+
+    with pytest.raises(DBAPIError) as caught:
+        hang()
+    assert why_unavailable(caught.value) is not None
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT 3")).scalar_one() == 3
+    engine.dispose()
+
+
+@pytest.mark.parametrize("url", ["mysql://u:secret@h/d", "postgresql+asyncpg://u:secret@h/d"])
+def test_other_databases_are_refused(url: str) -> None:
+    """An address of anything else is refused by name, without its password."""
+    with pytest.raises(UnsupportedDatabase, match="neither") as caught:
+        open_engine(url, "writer")
+    assert "secret" not in str(caught.value)
+
+
+# What an address would have to escape, with spaces at both ends.
+PASSWORD = " a@b:c/d?e#f %41 'é' \\ "
+
+
+def settings_of(url: str, password_file: Path) -> ServiceSettings:
+    return ServiceSettings.model_validate(
+        {
+            "database_url": url,
+            "database_password_file": password_file,
+            "credentials_file": password_file,
+        }
+    )
+
+
+@pytest.fixture
+def guarded(postgresql: Postgresql, tmp_path: Path) -> Iterator[ServiceSettings]:
+    """Settings of a database that asks for PASSWORD (SCRAM, by TCP)."""
+    password_file, port = tmp_path / "password", free_port()
+    password_file.write_text(PASSWORD + "\n", "utf-8")
+    environment = {
+        "POSTGRES_USER": "one",
+        "POSTGRES_DB": "two",
+        "POSTGRES_PASSWORD_FILE": str(password_file),
+        "POSTGRES_INITDB_ARGS": "--encoding=UTF8",
+    }
+    container = DatabaseContainer(postgresql, environment, port)
+    server = container.start(tmp_path / "log")
+    try:
+        while container.execute("pg_isready -q -h 127.0.0.1 -U one -d two", tmp_path).returncode:
+            assert server.poll() is None, (tmp_path / "log").read_text()
+            # Nothing announces that a process listens.
+            time.sleep(0.05)
+        yield settings_of(f"postgresql://one@127.0.0.1:{port}/two", password_file)
+    finally:
+        server.send_signal(signal.SIGQUIT)
+        server.wait(30)
+        container.remove()
+
+
+def test_the_password_comes_from_a_file(guarded: ServiceSettings, tmp_path: Path) -> None:
+    """Each sign of it counts, a wrong one is refused, and neither is shown by what knows it."""
+    address = address_of(guarded)
+    engine = open_engine(address, "reader")
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT current_user")).scalar_one() == "one"
+    engine.dispose()
+    assert PASSWORD not in f"{address} {address!r} {engine!r} {engine.url}"
+
+    (tmp_path / "wrong").write_text("another one")
+    wrong = open_engine(address_of(settings_of(guarded.database_url, tmp_path / "wrong")), "reader")
+    with pytest.raises(DBAPIError, match="password authentication failed") as caught:
+        wrong.connect()
+    assert "another one" not in str(caught.value)
+    assert (why_unavailable(caught.value) or "").startswith("OperationalError: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "can not be read"),
+        (b"", "does not hold one line"),
+        (b"\n", "does not hold one line"),
+        (b"secret\nsecond\n", "does not hold one line"),
+        (b"secret\xff", "is not UTF-8"),
+    ],
+)
+def test_a_password_file_that_can_not_be_used_is_named(
+    content: bytes | None, words: str, tmp_path: Path
+) -> None:
+    """A missing, empty, longer or garbled file is refused by its path, without what is in it."""
+    path = tmp_path / "password"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=words) as caught:
+        address_of(settings_of("postgresql://u@h/d", path))
+    assert str(path) in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert "xff" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["sqlite:////tmp/x", "postgresql://u:secret@h/d"])
+def test_a_password_file_goes_with_an_address_that_wants_one(url: str, tmp_path: Path) -> None:
+    """Two passwords, or one where none is asked for, are a mistake that is told."""
+    (tmp_path / "password").write_text("another")
+    with pytest.raises(ValueError, match="that has no password") as caught:
+        address_of(settings_of(url, tmp_path / "password"))
+    assert "secret" not in str(caught.value)
