@@ -19,11 +19,11 @@ from typing import Any
 
 PLACES = {
     "edge": {
-        "decode": "edge.packets:Format.decode",
-        "submit": "edge.batches:Batcher.submit",
-        "call": "edge.backend:Exchange.ask",
-        "deliver": "edge.alerts:Alerts.deliver",
-        "answer": "edge.session:Session.send",
+        "decode": "edge.protocol.packets:Format.decode",
+        "submit": "edge.backends.batcher:Batcher.submit",
+        "call": "edge.backends.backend:Exchange.ask",
+        "deliver": "edge.push.deliver:Alerts.deliver",
+        "answer": "edge.sessions.session:Session.send",
     },
     "messaging_service": {
         "rpc": "messaging_service.servicer:MessagingServicer.BatchCreateMessages",

@@ -3,7 +3,7 @@
     python docs/generate_protocol.py           writes the tables
     python docs/generate_protocol.py --check   fails when they are not what the code says
 
-The packets come from edge/opcodes.py and edge/payloads.py, the codes from edge/failures.py and
+The packets come from edge/opcodes.py and edge/protocol/payloads.py, the codes from edge/translation/status.py and
 from every place of the edge that refuses. What a code means stands here, in a sentence for each;
 a packet or code without a sentence is an error, so that none stays undocumented.
 """
@@ -19,9 +19,9 @@ import msgspec
 from msgspec import inspect
 
 from docs import markers
-from edge.failures import CloseCode
 from edge.opcodes import OPCODES, Direction, Opcode
-from edge.packets import Op
+from edge.protocol.packets import Op
+from edge.translation.status import CloseCode
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "protocol.md"

@@ -16,24 +16,24 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
-from edge.alerts import Alerts
-from edge.app import build_app
-from edge.authentication import Authenticator
-from edge.backend import Backend
-from edge.backends import MessagingBackend, ModerationBackend, NegotiationBackend
-from edge.cursors import MODERATION, Cursors
-from edge.drain import Drain
-from edge.enforcement import Enforcement
-from edge.feed import Feed
-from edge.hub import Hub
-from edge.keys import open_key_source
+from edge.authentication.authenticator import Authenticator
+from edge.authentication.keys import open_key_source
+from edge.backends.backend import Backend
+from edge.backends.backends import MessagingBackend, ModerationBackend, NegotiationBackend
 from edge.metrics import Metrics
 from edge.opcodes import routes
-from edge.session import Edge
-from edge.session_metrics import SessionMetrics
+from edge.protocol.cursors import MODERATION, Cursors
+from edge.push.deliver import Alerts
+from edge.push.feed import Feed
+from edge.push.hub import Hub
+from edge.sanctions.cache import Standings
+from edge.sessions.drain import Drain
+from edge.sessions.enforcement import Enforcement
+from edge.sessions.metrics import SessionMetrics
+from edge.sessions.session import Edge
 from edge.settings import Settings
-from edge.standings import Standings
-from edge.transport import PacketProtocol
+from edge.web.app import build_app
+from edge.web.transport import PacketProtocol
 from service_kit.process import garbage, logs
 
 _logger = structlog.get_logger(__name__)

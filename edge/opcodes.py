@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from edge import moderation_payloads, payloads
-from edge.activities import Activity
 from edge.handlers import connection, messaging, moderation, negotiation
 from edge.metrics import Metrics, Outcomes
-from edge.packets import FORMATS, Format, Op
-from edge.requests import Request
+from edge.protocol import moderation_payloads, payloads
+from edge.protocol.packets import FORMATS, Format, Op
+from edge.sanctions.activities import Activity
+from edge.sessions.requests import Request
 
 
 class Direction(enum.StrEnum):

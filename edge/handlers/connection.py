@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.authentication import AuthenticationError
-from edge.backend import Event, NotLiveError
-from edge.cursors import MESSAGING, MODERATION, BadCursorError, Position
-from edge.failures import CloseCode, invalid_argument, refusal
-from edge.following import follow_services
-from edge.packets import InvalidPayloadError, Op
-from edge.payloads import Error, Hello, Pong, RenewToken, Resume, Resumed
-from edge.pushes import push_of
-from edge.requests import Request
+from edge.authentication.authenticator import AuthenticationError
+from edge.backends.backend import Event, NotLiveError
+from edge.handlers.attach import follow_services
+from edge.protocol.cursors import MESSAGING, MODERATION, BadCursorError, Position
+from edge.protocol.packets import InvalidPayloadError, Op
+from edge.protocol.payloads import Error, Hello, Pong, RenewToken, Resume, Resumed
+from edge.push.render import push_of
+from edge.sessions.requests import Request
+from edge.translation.status import CloseCode, invalid_argument, refusal
 
 if TYPE_CHECKING:
-    from edge.session import Session
+    from edge.sessions.session import Session
 
 
 def _positions(session: "Session", cursor: str) -> Mapping[str, Position]:

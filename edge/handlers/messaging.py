@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge import places
-from edge.cursors import MESSAGING, MODERATION, NEGOTIATION
-from edge.deals import service_payload
-from edge.failures import TIMED_OUT
+from edge.handlers import conversation_lookup
 from edge.handlers.texts import text_of
-from edge.moderation import dispute_payload
-from edge.moderation_payloads import Dispute
-from edge.packets import InvalidPayloadError, Op
-from edge.payloads import (
+from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION
+from edge.protocol.moderation_payloads import Dispute
+from edge.protocol.packets import InvalidPayloadError, Op
+from edge.protocol.payloads import (
     AskConversations,
     AskMessages,
     BlockedUser,
@@ -32,12 +29,20 @@ from edge.payloads import (
     Service,
     StatusMsg,
 )
-from edge.requests import Request
-from edge.times import timestamp
-from edge.translation import changed_payload, conversation_payload, message_payload, optional
+from edge.sessions.requests import Request
+from edge.translation.messaging import (
+    changed_payload,
+    conversation_payload,
+    message_payload,
+    optional,
+)
+from edge.translation.moderation import dispute_payload
+from edge.translation.negotiation import service_payload
+from edge.translation.status import TIMED_OUT
+from edge.translation.times import timestamp
 
 if TYPE_CHECKING:
-    from edge.session import Session
+    from edge.sessions.session import Session
 
 Answer = TypeVar("Answer")
 
@@ -164,9 +169,9 @@ async def _create_in_turn(
     done: Callable[[pb.StoredMessage | Error], None],
 ) -> None:
     seconds = session.edge.settings.call_timeout_seconds
-    find = places.with_person(session, request.to, request.subject)
+    find = conversation_lookup.with_person(session, request.to, request.subject)
     async with session.changes:
-        if error := await places.refused(session, re, find, seconds):
+        if error := await conversation_lookup.refused(session, re, find, seconds):
             session.fail(re, error)
             return
         session.edge.messaging.create_message.submit(request, done)
@@ -277,8 +282,8 @@ async def _change(session: "Session", re: Request, name: str, request: Any, mess
     edge, loop = session.edge, asyncio.get_running_loop()
     deadline = loop.time() + edge.settings.call_timeout_seconds
     async with session.changes:
-        find = places.of_message(session, message)
-        if error := await places.refused(session, re, find, deadline - loop.time()):
+        find = conversation_lookup.of_message(session, message)
+        if error := await conversation_lookup.refused(session, re, find, deadline - loop.time()):
             return error
         return await edge.messaging.command(name, request, deadline - loop.time())
 

@@ -6,17 +6,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET, UnsetType
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from edge.deals import service_payload
-from edge.failures import refusal
 from edge.handlers.texts import text_of
-from edge.moderation import (
-    DISPUTE_REASONS,
-    REPORT_REASONS,
-    appeal_payload,
-    dispute_payload,
-    report_payload,
-)
-from edge.moderation_payloads import (
+from edge.protocol.moderation_payloads import (
     LitigeCreated,
     LitigeStatement,
     ReportConversations,
@@ -24,13 +15,22 @@ from edge.moderation_payloads import (
     ReportStatus,
     SendAppeal,
 )
-from edge.packets import InvalidPayloadError, Op
-from edge.payload_fields import Money, Settlement
-from edge.payloads import Error, Service, UpdateConversationDatas
-from edge.requests import Request
+from edge.protocol.packets import InvalidPayloadError, Op
+from edge.protocol.payload_fields import Money, Settlement
+from edge.protocol.payloads import Error, Service, UpdateConversationDatas
+from edge.sessions.requests import Request
+from edge.translation.moderation import (
+    DISPUTE_REASONS,
+    REPORT_REASONS,
+    appeal_payload,
+    dispute_payload,
+    report_payload,
+)
+from edge.translation.negotiation import service_payload
+from edge.translation.status import refusal
 
 if TYPE_CHECKING:
-    from edge.session import Session
+    from edge.sessions.session import Session
 
 NOT_DEPLOYED = refusal("UNAVAILABLE", "There is no moderation here.")
 

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any
 from msgspec import UNSET, UnsetType
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
-from edge import places
-from edge.deals import service_payload
-from edge.failures import refusal
+from edge.handlers import conversation_lookup
 from edge.handlers.texts import text_of
-from edge.packets import InvalidPayloadError, Op
-from edge.payload_fields import Money
-from edge.payloads import (
+from edge.protocol.packets import InvalidPayloadError, Op
+from edge.protocol.payload_fields import Money
+from edge.protocol.payloads import (
     Error,
     NegotiationEnd,
     NoteSubmitted,
@@ -21,10 +19,12 @@ from edge.payloads import (
     ServiceTerminated,
     UpdateConversationDatas,
 )
-from edge.requests import Request
+from edge.sessions.requests import Request
+from edge.translation.negotiation import service_payload
+from edge.translation.status import refusal
 
 if TYPE_CHECKING:
-    from edge.session import Session
+    from edge.sessions.session import Session
 
 _ROLES = {"provider": pb.ROLE_PROVIDER, "client": pb.ROLE_CLIENT}
 _NEGOTIATION_OUTCOMES = {
@@ -58,8 +58,8 @@ async def _command(
     if negotiation is None:
         session.fail(re, _NOT_DEPLOYED)
         return
-    find = places.of_service(session, about)
-    if error := await places.refused(session, re, find, deadline - loop.time()):
+    find = conversation_lookup.of_service(session, about)
+    if error := await conversation_lookup.refused(session, re, find, deadline - loop.time()):
         session.fail(re, error)
         return
     answer = await negotiation.command(rpc, request, deadline - loop.time())

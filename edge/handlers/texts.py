@@ -2,7 +2,7 @@
 
 from msgspec import UNSET, UnsetType
 
-from edge.packets import InvalidPayloadError
+from edge.protocol.packets import InvalidPayloadError
 
 
 def text_of(field: str, value: str | UnsetType) -> str:

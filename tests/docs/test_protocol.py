@@ -6,10 +6,10 @@ import pytest
 
 from command_line.packets import Opcode as KnownByCommandLine
 from docs import generate_protocol
-from edge.failures import CloseCode
 from edge.opcodes import OPCODES, Opcode
-from edge.packets import FORMATS, MAXIMUM_ID_LENGTH, Op
+from edge.protocol.packets import FORMATS, MAXIMUM_ID_LENGTH, Op
 from edge.settings import Settings
+from edge.translation.status import CloseCode
 from messaging_service.settings import MessagingSettings
 
 

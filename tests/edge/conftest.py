@@ -10,18 +10,18 @@ import pytest
 from parley.messaging.v1 import messaging_pb2_grpc
 from prometheus_client import CollectorRegistry
 
-from edge.alerts import Alerts
-from edge.authentication import Authenticator
-from edge.backends import MessagingBackend
-from edge.cursors import MESSAGING
-from edge.feed import Feed
-from edge.hub import Hub
-from edge.keys import open_key_source
+from edge.authentication.authenticator import Authenticator
+from edge.authentication.keys import open_key_source
+from edge.backends.backends import MessagingBackend
 from edge.metrics import Metrics
 from edge.opcodes import routes
-from edge.session import Edge
+from edge.protocol.cursors import MESSAGING
+from edge.push.deliver import Alerts
+from edge.push.feed import Feed
+from edge.push.hub import Hub
+from edge.sanctions.cache import Standings
+from edge.sessions.session import Edge
 from edge.settings import Settings
-from edge.standings import Standings
 from tests.edge.moderated import Moderated, moderated
 from tests.edge.scripted import CURSORS, SECRET, Service, Stream
 from tests.support.waiting import until

@@ -11,12 +11,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1 import moderation_pb2_grpc
 
-from edge.backends import ModerationBackend
-from edge.cursors import MODERATION
-from edge.enforcement import Enforcement
-from edge.feed import Feed
-from edge.session import Edge
-from edge.standings import Standings
+from edge.backends.backends import ModerationBackend
+from edge.protocol.cursors import MODERATION
+from edge.push.feed import Feed
+from edge.sanctions.cache import Standings
+from edge.sessions.enforcement import Enforcement
+from edge.sessions.session import Edge
 from tests.support.waiting import until
 
 EPOCH = "moderation-1"

@@ -12,10 +12,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
-from edge.authentication import Principal
-from edge.cursors import Cursors
-from edge.packets import JSON, Format
-from edge.session import Edge, Session
+from edge.authentication.authenticator import Principal
+from edge.protocol.cursors import Cursors
+from edge.protocol.packets import JSON, Format
+from edge.sessions.session import Edge, Session
 
 EPOCH = "epoch-1"
 Change = pb.EditMessageRequest | pb.DeleteMessageRequest | pb.SetBlockRequest

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from edge.metrics import Metrics
 from edge.opcodes import OPCODES, Direction, Opcode, routes
-from edge.packets import FORMATS, Op
+from edge.protocol.packets import FORMATS, Op
 
 # Number, direction and name, as the protocol lists them.
 PROTOCOL = [

@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from edge.opcodes import OPCODES
-from edge.packets import Op
+from edge.protocol.packets import Op
 from tests.support.client import (
     ALERT_NEW_MSG,
     ERROR,

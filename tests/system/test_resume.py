@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from edge.cursors import Cursors, Position
+from edge.protocol.cursors import Cursors, Position
 from tests.support.client import (
     ALERT_NEW_MSG,
     CREATE_MSG,

@@ -1,0 +1,57 @@
+"""Following a user at all services at once, as long as each may be waited for."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from edge.backends.backend import NotLiveError
+from edge.protocol.cursors import MODERATION, Position
+
+if TYPE_CHECKING:
+    from edge.sessions.session import Session
+
+
+async def follow_services(
+    session: "Session", told: Mapping[str, Position], moderation_deadline: float
+) -> dict[str, Position]:
+    """Follow the session's user at each service that delivers; the positions from which on, which
+    cover what the client was `told`.
+
+    Moderation, which nobody shall wait for, is left out when it has not answered by its deadline.
+    Unless it is, nothing that restricts the user is missing from then on.
+    """
+    feeds, standings = session.edge.feeds, session.edge.standings
+    late: set[str] = set()
+
+    async def follow(service: str) -> Position | None:
+        deadline = moderation_deadline if service == MODERATION else None
+        try:
+            async with asyncio.timeout_at(deadline):
+                position = await feeds[service].follow(session.user, told.get(service))
+        except NotLiveError:
+            return None
+        except TimeoutError:
+            late.add(service)
+            session.edge.metrics.limits.reached("moderation_timeout_seconds")
+            return None
+        if service == MODERATION:
+            await standings.settle(session.user, position, moderation_deadline)
+        return position
+
+    found: dict[str, Position] = {}
+    # One that came back while another was waited for has passed this session over.
+    while missing := [
+        one
+        for one in feeds
+        if one not in found and one not in late and (not found or feeds[one].live)
+    ]:
+        positions = await asyncio.gather(*map(follow, missing))
+        found |= {one: at for one, at in zip(missing, positions, strict=True) if at is not None}
+        if not found:
+            break
+    for service in late:
+        # It may have answered while another was waited for.
+        if (position := feeds[service].followed(session.user)) is not None:
+            found[service] = position
+            standings.settle_later(session.user, position)
+    return found

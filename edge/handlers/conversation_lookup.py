@@ -1,0 +1,73 @@
+"""Which conversation a packet is about that names something else: a service, a message, a person.
+
+Services know what is locked some moments after the edge has told it. So for those who are kept from
+writing in a conversation the edge looks up whether it is that one, and for nobody else.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from parley.messaging.v1 import messaging_pb2 as messaging
+from parley.negotiation.v1 import negotiation_pb2 as negotiation
+
+from edge.protocol.payloads import Error
+from edge.sessions.requests import Request
+
+if TYPE_CHECKING:
+    from edge.sessions.session import Session
+
+# Given the seconds that it may take, the id; empty when there is none.
+Find = Callable[[float], Awaitable[str | Error]]
+
+
+async def refused(session: "Session", re: Request, find: Find, seconds: float) -> Error | None:
+    """Refuse what a sanction forbids in the conversation that `find` finds."""
+    if (error := session.forbidden(re)) is not None:
+        return error
+    if re.activity is None or re.conversation or not session.edge.standings.locked(session.user):
+        return None
+    found = await find(seconds)
+    return found if isinstance(found, Error) else session.forbidden(re.within(found))
+
+
+def of_service(session: "Session", service: str) -> Find:
+    """Find the conversation of a service of the user."""
+
+    async def find(seconds: float) -> str | Error:
+        backend = session.edge.negotiation
+        if backend is None:
+            return ""
+        request = negotiation.GetServiceRequest(actor=session.user, service_id=service)
+        answer = await backend.command("GetService", request, seconds)
+        return answer if isinstance(answer, Error) else str(answer.service.conversation_id)
+
+    return find
+
+
+def of_message(session: "Session", message: str) -> Find:
+    """Find the conversation of a message that the user is shown."""
+
+    async def find(seconds: float) -> str | Error:
+        request = messaging.GetMessagesRequest(actor=session.user, message_ids=[message])
+        answer = await session.edge.messaging.command("GetMessages", request, seconds)
+        if isinstance(answer, Error):
+            return answer
+        return "".join(one.conversation_id for one in answer.messages)
+
+    return find
+
+
+def with_person(session: "Session", person: str, subject: str) -> Find:
+    """Find the conversation with somebody about a subject, among those that are locked."""
+
+    async def find(seconds: float) -> str | Error:
+        for conversation in session.edge.standings.locked(session.user):
+            found = await session.edge.messaging.place(conversation, seconds)
+            if not isinstance(found, Error):
+                if person in found.participants and found.subject == subject:
+                    return conversation
+            elif found.code != "NOT_FOUND":
+                return found
+        return ""
+
+    return find

@@ -1,0 +1,234 @@
+"""Payloads about reports, sanctions and disputes.
+
+Nothing in them leads from a restriction to whoever reported: what moderators alone are told has no
+field here.
+"""
+
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from edge.protocol.payload_fields import IdempotencyKey, Identifier, Integer, Money, Settlement
+
+ReportReason = Literal[
+    "spam",
+    "scam",
+    "harassment",
+    "hate",
+    "sexual",
+    "violence",
+    "self_harm",
+    "illegal_goods",
+    "off_platform_payment",
+    "impersonation",
+    "privacy",
+    "other",
+]
+DisputeReason = Literal["not_delivered", "not_as_agreed", "quality", "payment", "no_show", "other"]
+SanctionKind = Literal[
+    "warning", "message_removed", "conversation_locked", "muted", "suspended", "banned"
+]
+
+
+# From the client.
+
+
+class ReportMsg(Struct, frozen=True):
+    """The reason "other" needs a comment."""
+
+    message: Identifier
+    reason: ReportReason
+    comment: str | UnsetType = UNSET
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+class ReportConversations(Struct, frozen=True):
+    """The reason "other" needs a comment."""
+
+    conversation: Identifier
+    reason: ReportReason
+    comment: str | UnsetType = UNSET
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+class SendAppeal(Struct, frozen=True):
+    """`decision` is that of a sanction, or of a report that was decided."""
+
+    decision: Identifier
+    text: str
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+class Claim(Struct, frozen=True):
+    """What the client of the service is to have back."""
+
+    refund: Money
+
+
+class LitigeCreated(Struct, frozen=True):
+    service: Identifier
+    reason: DisputeReason
+    statement: str
+    claim: Claim | UnsetType = UNSET
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+class Acceptance(Struct, frozen=True):
+    """The number of the newest offer and what it says, so that nobody accepts what they have not
+    seen.
+    """
+
+    offer: Integer
+    settlement: Settlement
+
+
+class LitigeStatement(Struct, frozen=True):
+    """A text, and at most one of `settlement` to propose, `accept` and `withdraw`; beside one of
+    these the text may be absent.
+    """
+
+    dispute: Identifier
+    text: str | UnsetType = UNSET
+    settlement: Settlement | UnsetType = UNSET
+    accept: Acceptance | UnsetType = UNSET
+    withdraw: bool = False
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+# To the client.
+
+
+class Appeal(Struct, frozen=True):
+    """`answer` is what the reviewer says, once it is decided."""
+
+    appeal: str
+    decision: str
+    status: Literal["open", "upheld", "overturned"]
+    text: str
+    created_at: str
+    answer: str | UnsetType = UNSET
+    decided_at: str | UnsetType = UNSET
+
+
+class Subject(Struct, frozen=True):
+    """What was reported: a message, or without it the conversation."""
+
+    conversation: str
+    message: str | UnsetType = UNSET
+
+
+class ReportStatus(Struct, frozen=True):
+    """About one's own report; or, with `appeal` alone, about one's own appeal against a sanction.
+
+    `decision` is what an appeal names, until `appeal_until` if it is `appealable`.
+    """
+
+    report: str | UnsetType = UNSET
+    status: Literal["received", "in_review", "actioned", "no_violation"] | UnsetType = UNSET
+    subject: Subject | UnsetType = UNSET
+    reason: ReportReason | UnsetType = UNSET
+    created_at: str | UnsetType = UNSET
+    updated_at: str | UnsetType = UNSET
+    decision: str | UnsetType = UNSET
+    appealable: bool | UnsetType = UNSET
+    appeal_until: str | UnsetType = UNSET
+    appeal: Appeal | UnsetType = UNSET
+    duplicate: bool | UnsetType = UNSET
+
+
+class Statement(Struct, frozen=True):
+    """Why somebody is restricted. Without `until` it lasts until it is lifted."""
+
+    kind: SanctionKind
+    scope: str
+    start: str
+    facts: str
+    ground: Literal["terms", "law"]
+    rule: str
+    automated_detection: bool
+    automated_decision: bool
+    scope_id: str | UnsetType = UNSET
+    until: str | UnsetType = UNSET
+    appeal_until: str | UnsetType = UNSET
+
+
+class Sanction(Struct, frozen=True):
+    """A restriction, or with `lifted` the end of one before its time.
+
+    Without `until` it lasts until it is lifted. `decision` is what an appeal names.
+    """
+
+    sanction: str
+    kind: SanctionKind
+    statement: Statement
+    decision: str
+    appealable: bool
+    lifted: bool = False
+    until: str | UnsetType = UNSET
+    conversation: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+    appeal: Appeal | UnsetType = UNSET
+
+
+class Standing(Struct, frozen=True):
+    """What restricts a user now, each with its statement of reasons."""
+
+    user: str
+    banned: bool
+    sanctions: list[Sanction]
+    muted_until: str | UnsetType = UNSET
+    suspended_until: str | UnsetType = UNSET
+
+
+class DisputeStatement(Struct, frozen=True):
+    by: str
+    text: str
+    at: str
+
+
+class SettlementOffer(Struct, frozen=True):
+    """The newest is the one that can be accepted."""
+
+    number: int
+    by: str
+    settlement: Settlement
+    created_at: str
+
+
+class Resolution(Struct, frozen=True):
+    """How a dispute ended; `facts` and `rule` are what the moderators say, where they decided."""
+
+    outcome: Literal["resume", "completed", "cancelled", "split"]
+    cause: str
+    at: str
+    split: Settlement | UnsetType = UNSET
+    facts: str | UnsetType = UNSET
+    rule: str | UnsetType = UNSET
+
+
+class Dispute(Struct, frozen=True):
+    """A dispute as its reader may see it. Of two the one with the higher `version` is the newer.
+
+    `due_at` is when the present state ends by itself. `refusal` is why the service was not held.
+    """
+
+    dispute: str
+    service: str
+    conversation: str
+    provider: str
+    client: str
+    opened_by: str
+    reason: DisputeReason
+    state: Literal[
+        "pending_hold", "open", "under_review", "resolved_pending", "resolved", "refused"
+    ]
+    statements: list[DisputeStatement]
+    offers: list[SettlementOffer]
+    allowed_actions: list[str]
+    created_at: str
+    version: int
+    price: Money | UnsetType = UNSET
+    claim: Claim | UnsetType = UNSET
+    due_at: str | UnsetType = UNSET
+    resolution: Resolution | UnsetType = UNSET
+    refusal: str | UnsetType = UNSET

@@ -1,0 +1,106 @@
+"""Which users have which sockets on this edge, and the one timer for all of them."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from edge.protocol.cursors import Cursor, Cursors, Position
+from edge.protocol.packets import Encoding, Frame, Op
+from edge.translation.status import CloseCode
+
+if TYPE_CHECKING:
+    from edge.sessions.session import Session
+
+# A round of PINGs is spread over this many parts of the interval, so that 20,000 sockets do not
+# all answer in the same instant.
+BEAT_PARTS = 5
+
+
+class Hub:
+    """All sessions by user, and up to where each service's events have been pushed to them."""
+
+    def __init__(
+        self, ping_interval_seconds: float, pong_timeout_seconds: float, cursors: Cursors
+    ) -> None:
+        self.cursors = cursors
+        self._ping_interval = ping_interval_seconds
+        self._pong_timeout = pong_timeout_seconds
+        self._sessions: dict[str, list[Session]] = {}
+        self._count = 0
+        # Open connections of sockets, also those that are refused or closed and not yet gone.
+        self.sockets = 0
+        self._empty = asyncio.Event()
+        self._empty.set()
+        # By service; everything up to here has been put into the outboxes of live sessions.
+        self.positions: dict[str, Position] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator["Session"]:
+        for sessions in list(self._sessions.values()):
+            yield from list(sessions)
+
+    @property
+    def users(self) -> Mapping[str, list["Session"]]:
+        return self._sessions
+
+    def of(self, user: str) -> list["Session"]:
+        """The sessions of one user; not to be changed."""
+        return self._sessions.get(user, [])
+
+    def invisible(self, user: str) -> bool:
+        """Whether all sockets of a user who is here want to be invisible."""
+        sessions = self.of(user)
+        return bool(sessions) and all(session.principal.invisible for session in sessions)
+
+    def add(self, session: "Session") -> None:
+        self._sessions.setdefault(session.user, []).append(session)
+        self._count += 1
+        self._empty.clear()
+
+    def remove(self, session: "Session") -> None:
+        sessions = self._sessions[session.user]
+        sessions.remove(session)
+        self._count -= 1
+        if not self._count:
+            self._empty.set()
+        if not sessions:
+            del self._sessions[session.user]
+
+    async def empty(self) -> None:
+        """Return when there is no session left."""
+        await self._empty.wait()
+
+    def cursor(self) -> Cursor:
+        """The cursor of sessions to which all was pushed."""
+        return Cursor(self.cursors, self.positions)
+
+    async def beat(self) -> None:
+        """Send PING at every interval, and close who is silent or whose token has expired."""
+        loop = asyncio.get_running_loop()
+        next_tick = loop.time()
+        part = 0
+        while True:
+            # What a stalled process has missed is not made up for with a burst.
+            next_tick = max(next_tick + self._ping_interval / BEAT_PARTS, loop.time())
+            await asyncio.sleep(next_tick - loop.time())
+            self._tick(loop.time(), part)
+            part = (part + 1) % BEAT_PARTS
+
+    def _tick(self, now: float, part: int) -> None:
+        # The cursor spares an idle client, or one that only writes, a long replay.
+        cursor = self.cursor()
+        frames: dict[Encoding, Frame] = {}
+        for session in self:
+            if now - session.last_heard > self._pong_timeout:
+                session.close(CloseCode.NO_PONG, "no PONG")
+            elif session.token_has_expired():
+                session.close(CloseCode.TOKEN_EXPIRED, "token expired")
+            elif session.beat_part == part:
+                encoding = session.encoding
+                frame = frames.get(encoding)
+                if frame is None:
+                    cur = cursor.of(encoding.attached) or None
+                    frame = frames[encoding] = encoding.format.encode(Op.PING, {}, cur=cur)
+                session.ping(frame)

@@ -1,0 +1,90 @@
+"""The bounded queue of packets to one socket."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from edge.protocol.packets import Frame
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+def _nobody() -> None:
+    """Told of nothing."""
+
+
+class Outbox:
+    """Frames leave in order. A task runs only while there is something to send, so an idle socket
+    costs none. When more than `limit` bytes wait already, the next frame makes it call `overflowed`
+    once, and nothing more is taken: one frame may be larger than the limit, two may not.
+    """
+
+    def __init__(self, send: Send, limit: int, overflowed: Callable[[], None]) -> None:
+        self._send = send
+        self._limit = limit
+        self._overflowed = overflowed
+        self._frames: deque[Frame] = deque()
+        self._bytes = 0
+        self._open = True
+        self._sender: asyncio.Task[None] | None = None
+        self._room = asyncio.Event()
+        self._room.set()
+
+    @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        return self._bytes
+
+    def put(self, frame: Frame) -> None:
+        """Queue a frame; it is dropped when the outbox is closed."""
+        if not self._open:
+            return
+        if self._bytes > self._limit:
+            overflowed = self._overflowed
+            self.discard()
+            overflowed()
+            return
+        self._bytes += frame.size
+        if self._bytes > self._limit // 2:
+            self._room.clear()
+        self._frames.append(frame)
+        if self._sender is None:
+            self._sender = asyncio.get_running_loop().create_task(self._send_all())
+
+    async def _send_all(self) -> None:
+        frames = self._frames
+        try:
+            while frames:
+                frame = frames.popleft()
+                await self._send(frame.event)
+                self._bytes -= frame.size
+                if not self._room.is_set() and self._bytes <= self._limit // 2:
+                    self._room.set()
+        except Exception:  # noqa: BLE001
+            # The server says in several ways that the client is gone; the receiving side, which
+            # hears of it too, ends the session.
+            self.discard()
+        finally:
+            self._sender = None
+
+    async def room(self) -> None:
+        """Wait until less than half of the limit is used, or the outbox is closed."""
+        # Many may wait; whoever is first may take all of it.
+        while not self._room.is_set():
+            await self._room.wait()
+
+    def discard(self) -> None:
+        """Take nothing more, and forget what has not been sent."""
+        self._open = False
+        self._frames.clear()
+        # Whoever is told is who holds this: without it both go at once, not with the collector.
+        self._overflowed = _nobody
+        self._room.set()
+
+    async def close(self) -> None:
+        """Take nothing more, and return when all has been sent."""
+        self._open = False
+        self._room.set()
+        if self._sender is not None:
+            await self._sender

@@ -1,0 +1,43 @@
+"""What people do, as far as a sanction may forbid it, and which sanction forbids what.
+
+The rules are those of the moderation service (docs/moderation.md), whose code the edge does not
+reach: a test holds the two tables together.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from edge.protocol.moderation_payloads import Sanction, SanctionKind
+
+
+class Activity(StrEnum):
+    """To read the reasons and to appeal is forbidden to nobody."""
+
+    CONNECT = "connect"
+    # Messages, and everything that one does about a service.
+    WRITE = "write"
+    REPORT = "report"
+    DISPUTE = "dispute"
+
+
+FORBIDS: Mapping[SanctionKind, frozenset[Activity]] = {
+    "warning": frozenset(),
+    "message_removed": frozenset(),
+    # Nothing but in that conversation.
+    "conversation_locked": frozenset(),
+    "muted": frozenset({Activity.WRITE}),
+    "suspended": frozenset(Activity),
+    "banned": frozenset(Activity),
+}
+
+
+def restricts(sanction: Sanction) -> bool:
+    """Tell whether a sanction forbids anything, here or in one conversation."""
+    return bool(FORBIDS[sanction.kind]) or sanction.kind == "conversation_locked"
+
+
+def forbids(sanction: Sanction, activity: Activity, conversation: str) -> bool:
+    """Tell whether a sanction forbids this, in a conversation or in none that is known."""
+    if sanction.kind == "conversation_locked":
+        return activity is Activity.WRITE and sanction.conversation == conversation
+    return activity in FORBIDS[sanction.kind]

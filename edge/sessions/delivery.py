@@ -1,0 +1,210 @@
+"""What goes to one client: answers, alerts at their place, and what is held back meanwhile."""
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import UNSET
+
+from edge.authentication.authenticator import Principal
+from edge.protocol.cursors import MESSAGING, Position
+from edge.protocol.moderation_payloads import Standing
+from edge.protocol.packets import Encoding, Format, Frame, Op
+from edge.protocol.payloads import Error
+from edge.push.deliver import Alert
+from edge.push.outbox import Outbox
+from edge.sessions.requests import Request, Writes
+
+if TYPE_CHECKING:
+    from edge.sessions.session import Edge
+
+
+class Delivery(ABC):
+    """The sending half of a session."""
+
+    __slots__ = (
+        "_held",
+        "_held_bytes",
+        "_outbox",
+        "attaching",
+        "closing",
+        "edge",
+        "encoding",
+        "floors",
+        "format",
+        "principal",
+        "unconfirmed",
+        "writes",
+    )
+
+    def __init__(
+        self,
+        edge: "Edge",
+        principal: Principal,
+        format_: Format,
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        settings = edge.settings
+        self.edge = edge
+        self.principal = principal
+        self.format = format_
+        # Alerts of a service up to this revision reached the client another way: by a replay, or
+        # because it has yet to ask. Without one it is not attached to the service's feed.
+        self.floors: dict[str, int] = {}
+        self.encoding = Encoding(format_, frozenset())
+        # While the services are asked from where on their alerts will come.
+        self.attaching = True
+        # While attaching or resuming, live alerts wait here for their turn.
+        self._held: list[tuple[str, int, Alert]] | None = []
+        self._held_bytes = 0
+        # Messages that a PONG has yet to confirm: (revision, conversation, seq).
+        self.unconfirmed: deque[tuple[int, str, int]] = deque(maxlen=settings.unconfirmed_alerts)
+        self.closing = False
+        # What is written from now on; see `part_writes`.
+        self.writes = Writes()
+        self._outbox = Outbox(send, settings.outbox_bytes, self._overflowed)
+
+    @abstractmethod
+    def _overflowed(self) -> None:
+        """More waits for the client than it may."""
+
+    @property
+    def user(self) -> str:
+        return self.principal.user
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of packets that wait for the client to read, or for a replay to end."""
+        return self._outbox.size + self._held_bytes
+
+    def send(
+        self,
+        op: Op,
+        payload: msgspec.Struct,
+        *,
+        re: int | str | None = None,
+        cur: str | None = None,
+    ) -> None:
+        """Queue a packet; after the one with which the session closes there is none."""
+        if self.closing:
+            return
+        self._outbox.put(self.format.encode(op, payload, re=re, cur=cur))
+
+    def answer(self, re: Request, op: Op, payload: msgspec.Struct) -> None:
+        """Queue the answer to a packet; it is not wanted by whoever gave no id."""
+        re.done()
+        if re.id is not None:
+            self.send(op, payload, re=re.id)
+
+    def fail(self, re: Request, error: Error) -> None:
+        """Queue an ERROR."""
+        re.outcomes.failed(error.code)
+        if error.code == "SANCTIONED" and not isinstance(error.current, Standing):
+            # Another service that refuses knows what is forbidden, and not why.
+            standing = self.edge.standings.standing(self.user)
+            error = msgspec.structs.replace(error, current=standing or UNSET)
+        re.end()
+        self.send(Op.ERROR, error, re=re.id)
+
+    def part_writes(self) -> Writes:
+        """What the client has written until now, apart from what it writes from now on."""
+        parted, self.writes = self.writes, Writes()
+        return parted
+
+    def ping(self, frame: Frame) -> None:
+        """Queue a PING, but not before HELLO, and without the cursor while that would skip what is
+        still to come.
+        """
+        if self._held is None:
+            self._outbox.put(frame)
+        elif self.greeted:
+            self._outbox.put(self.format.encode(Op.PING, {}))
+
+    def push(self, service: str, revision: int, alert: Alert) -> None:
+        """Queue a live alert of this revision of a service."""
+        if self.closing:
+            return
+        if self._held is not None:
+            self._held.append((service, revision, alert))
+            self._held_bytes += alert.frame(self.encoding).size
+            if self._held_bytes > self.edge.settings.outbox_bytes:
+                self._overflowed()
+            return
+        floor = self.floors.get(service)
+        if floor is not None and revision > floor:
+            self._alert(revision, alert.frame(self.encoding), alert.confirms)
+
+    def push_passing(self, alert: Alert) -> None:
+        """Queue what no revision numbers and no resume brings back, unless others must go first."""
+        if self._held is None and not self.closing:
+            self._outbox.put(alert.frame(self.encoding))
+
+    @property
+    def attached(self) -> frozenset[str]:
+        """The services whose alerts come to this client."""
+        return self.encoding.attached
+
+    @property
+    def greeted(self) -> bool:
+        """Whether HELLO, the first packet, has been queued."""
+        return self._held is None or bool(self.floors)
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything up to the hub's cursor has been queued for this client."""
+        return self._held is None
+
+    def attach(self, positions: Mapping[str, Position]) -> None:
+        """Let alerts of these services beyond these positions come; of others none."""
+        self.attaching = False
+        self.floors = {service: at.revision for service, at in positions.items()}
+        self.encoding = Encoding(self.format, frozenset(self.floors))
+
+    def start_over(self, service: str, revision: int, *, everyone: bool) -> bool:
+        """Go on from `revision`, if never attached or if `everyone` has to. Returns whether the
+        client must be told; a session that is only being attached is on the new clock anyway.
+        """
+        if self.attaching if service not in self.floors else not everyone:
+            return False
+        self.floors[service] = revision
+        self.encoding = Encoding(self.format, frozenset(self.floors))
+        if service == MESSAGING:
+            # Revisions of another clock say nothing on this one.
+            self.unconfirmed.clear()
+        if self._held is not None:
+            self._held = [one for one in self._held if one[0] != service]
+            self._held_bytes = sum(one[2].frame(self.encoding).size for one in self._held)
+        return True
+
+    async def room(self) -> None:
+        """Wait until the client has read enough for an answer of any size."""
+        await self._outbox.room()
+
+    def hold(self) -> bool:
+        """Keep live alerts back until `release`. False when they are kept back already."""
+        if self._held is not None:
+            return False
+        self._held = []
+        return True
+
+    def release(self) -> None:
+        """Let the alerts go that were held and that no replay has covered."""
+        held, self._held = self._held or [], None
+        self._held_bytes = 0
+        for service, revision, alert in held:
+            self.push(service, revision, alert)
+
+    async def replay(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
+        """Queue a missed packet, at the pace at which the client reads."""
+        await self._outbox.room()
+        if not self.closing:
+            self._alert(revision, frame, confirms)
+
+    def _alert(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
+        self._outbox.put(frame)
+        if confirms is not None:
+            if len(self.unconfirmed) == self.unconfirmed.maxlen:
+                self.edge.metrics.limits.reached("unconfirmed_alerts")
+            self.unconfirmed.append((revision, *confirms))

@@ -1,0 +1,62 @@
+"""A packet from a client, as far as whoever answers it has to know it."""
+
+import asyncio
+
+import msgspec
+
+from edge.metrics import Outcomes
+from edge.sanctions.activities import Activity
+
+
+class Writes:
+    """What a client has written and is not answered yet, up to a moment."""
+
+    __slots__ = ("_answered", "_count")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._answered: asyncio.Event | None = None
+
+    def begin(self) -> None:
+        self._count += 1
+
+    def end(self) -> None:
+        self._count -= 1
+        if self._answered is not None and not self._count:
+            self._answered.set()
+
+    def __bool__(self) -> bool:
+        return bool(self._count)
+
+    async def answered(self) -> None:
+        """Return when all of it is answered."""
+        if self._count:
+            self._answered = asyncio.Event()
+            await self._answered.wait()
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """Handlers pass it on to the session with the answer; each is answered or done once."""
+
+    # As the client gave it; None: only an error comes back.
+    id: int | str | None
+    outcomes: Outcomes
+    # What a sanction could forbid of it, and the conversation if the packet names one.
+    activity: Activity | None = None
+    conversation: str = ""
+    # Those that it is one of, if it writes.
+    writes: Writes | None = None
+
+    def within(self, conversation: str) -> "Request":
+        """The same, about a conversation that was looked up."""
+        return msgspec.structs.replace(self, conversation=conversation)
+
+    def done(self) -> None:
+        """Count it as handled, where no answer does."""
+        self.outcomes.ok.inc()
+        self.end()
+
+    def end(self) -> None:
+        """It is answered, or nobody waits for the answer any more."""
+        if self.writes is not None:
+            self.writes.end()

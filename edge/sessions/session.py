@@ -1,0 +1,280 @@
+"""One socket: receive loop, what is refused, and the ways it closes."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+import uuid_utils
+from msgspec import UNSET
+
+from edge.authentication.authenticator import Authenticator, Principal
+from edge.backends.backends import MessagingBackend, ModerationBackend, NegotiationBackend
+from edge.metrics import Metrics
+from edge.protocol.packets import (
+    BadPacketError,
+    ClientEnvelope,
+    Format,
+    InvalidPayloadError,
+    Op,
+)
+from edge.protocol.payloads import Error
+from edge.push.feed import Feed
+from edge.push.hub import BEAT_PARTS, Hub
+from edge.sanctions.activities import Activity
+from edge.sanctions.cache import Standings
+from edge.sessions.delivery import Delivery
+from edge.sessions.rate_limit import PacketRate
+from edge.sessions.requests import Request
+from edge.settings import Settings
+from edge.translation.status import CloseCode, invalid_argument, refusal
+
+_logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What every session of this process shares."""
+
+    settings: Settings
+    hub: Hub
+    # By service.
+    feeds: Mapping[str, Feed]
+    messaging: MessagingBackend
+    # None where that service is not deployed.
+    negotiation: NegotiationBackend | None
+    moderation: ModerationBackend | None
+    standings: Standings
+    authenticator: Authenticator
+    metrics: Metrics
+    routes: dict[int, Any]
+
+
+class Session(Delivery):
+    """Between accept and close. Handlers and alerts talk to the client through it."""
+
+    __slots__ = (
+        "_abort",
+        "_bad_packets",
+        "_bad_packets_since",
+        "_closer",
+        "_packet_rate",
+        "_receive",
+        "_requests",
+        "_send",
+        "beat_part",
+        "changes",
+        "id",
+        "last_heard",
+        "pages",
+        "timed_out",
+    )
+
+    def __init__(
+        self,
+        edge: Edge,
+        principal: Principal,
+        format_: Format,
+        receive: Callable[[], Awaitable[Any]],
+        send: Callable[[Any], Awaitable[None]],
+        abort: Callable[[], None],
+    ) -> None:
+        super().__init__(edge, principal, format_, send)
+        settings = edge.settings
+        self.id = str(uuid_utils.uuid7())
+        self.last_heard = asyncio.get_running_loop().time()
+        self.beat_part = len(edge.hub) % BEAT_PARTS
+        # By kind, held from the question for a page until there is room for it. A page may be as
+        # large as the outbox: whoever asks for many and reads none makes the edge hold one of each.
+        self.pages: dict[Op, asyncio.Lock] = defaultdict(asyncio.Lock)
+        # Changes are made one at a time, in the order in which the client asked for them.
+        self.changes = asyncio.Lock()
+        # When a service last did not answer for a page in time.
+        self.timed_out: dict[str, float] = {}
+        self._receive = receive
+        self._send = send
+        self._abort = abort
+        self._requests: set[asyncio.Task[None]] = set()
+        self._closer: asyncio.Task[None] | None = None
+        self._packet_rate = PacketRate(
+            settings.packets_per_second, settings.packets_burst, self.last_heard
+        )
+        self._bad_packets = 0
+        self._bad_packets_since = self.last_heard
+
+    @property
+    def requests(self) -> Collection["asyncio.Task[None]"]:
+        """What is being answered."""
+        return self._requests
+
+    # From the client.
+
+    async def run(self) -> None:
+        """Receive until the client or the edge has closed."""
+        edge = self.edge
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                event = await self._receive()
+                if event["type"] != "websocket.receive":
+                    if not self.closing:
+                        edge.metrics.left(event.get("code", 1005))
+                    return
+                now = self.last_heard = loop.time()
+                if self.closing:
+                    continue
+                retry_after_ms = self._packet_rate.take(now)
+                if retry_after_ms:
+                    self._rate_limited(event, retry_after_ms)
+                    continue
+                self._handle(event)
+                if len(self._requests) >= edge.settings.requests_per_socket:
+                    edge.metrics.limits.reached("requests_per_socket")
+                    await asyncio.wait(self._requests, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.closing = True
+            self._outbox.discard()
+            for task in self._requests:
+                task.cancel()
+            # A peer that has closed but reads nothing would hold what the server has yet to send.
+            loop.call_later(edge.settings.close_timeout_seconds, self._abort)
+
+    def _envelope(self, event: Any) -> ClientEnvelope:
+        return self.format.decode(event.get("text") or event.get("bytes") or "")
+
+    def _rate_limited(self, event: Any, retry_after_ms: int) -> None:
+        """Refuse a packet, of which no more is read than what names it in the answer."""
+        metrics, packet_id, route = self.edge.metrics, None, None
+        # What is no packet has no name.
+        with suppress(BadPacketError):
+            envelope = self._envelope(event)
+            packet_id, route = envelope.id, self.edge.routes.get(envelope.op)
+        outcomes = metrics.bad_packets if route is None else route.outcomes
+        error = Error(
+            code="RATE_LIMITED",
+            message=f"More than {self.edge.settings.packets_per_second:g} packets a second.",
+            retryable=True,
+            retry_after_ms=retry_after_ms,
+        )
+        self.fail(Request(packet_id, outcomes), error)
+        metrics.limits.reached("packets_per_second")
+        if self._packet_rate.refused >= self.edge.settings.rate_limited_packets:
+            metrics.limits.reached("rate_limited_packets")
+            self.close(CloseCode.BAD_PACKETS, "too many packets")
+
+    def _handle(self, event: Any) -> None:
+        try:
+            envelope = self._envelope(event)
+        except BadPacketError as error:
+            self._bad_packet(None, refusal("BAD_PACKET", str(error)))
+            return
+        route = self.edge.routes.get(envelope.op)
+        if route is None:
+            self._bad_packet(
+                envelope.id,
+                refusal("UNKNOWN_OPCODE", f"No client sends a packet with op {envelope.op}."),
+            )
+            return
+        re = Request(envelope.id, route.outcomes)
+        try:
+            payload = self.format.payload(envelope, route.decoders[self.format])
+            if route.activity is not None:
+                conversation = getattr(payload, "conversation", UNSET) or ""
+                writes = self.writes if route.activity is Activity.WRITE else None
+                if writes is not None:
+                    writes.begin()
+                re = Request(envelope.id, route.outcomes, route.activity, conversation, writes)
+                if (forbidden := self.forbidden(re)) is not None:
+                    self.fail(re, forbidden)
+                    return
+            waiting = route.handler(self, re, payload)
+        except InvalidPayloadError as error:
+            self.fail(re, invalid_argument(error.field, error.problem))
+        except Exception:  # noqa: BLE001 - whatever it is, it harms this packet alone
+            self._internal_error(re)
+        else:
+            if waiting is not None:
+                self.start(re, waiting)
+
+    def start(self, re: Request, waiting: Coroutine[Any, Any, None]) -> None:
+        """Run what has to wait, beside the receiving, as long as the session lasts."""
+        task = asyncio.get_running_loop().create_task(self._finish(re, waiting))
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
+
+    def forbidden(self, re: Request) -> Error | None:
+        """Refuse what a sanction forbids now; to be asked again after every wait."""
+        if re.activity is None:
+            return None
+        return self.edge.standings.check(self.user, re.activity, re.conversation)
+
+    async def _finish(self, re: Request, waiting: Coroutine[Any, Any, None]) -> None:
+        try:
+            if (error := self.forbidden(re)) is not None:
+                waiting.close()
+                self.fail(re, error)
+                return
+            await waiting
+        except InvalidPayloadError as error:
+            self.fail(re, invalid_argument(error.field, error.problem))
+        except asyncio.CancelledError:
+            # The socket is gone, and with it whoever asked.
+            re.outcomes.failed("CANCELLED")
+            re.end()
+            raise
+        except Exception:  # noqa: BLE001 - whatever it is, it harms this packet alone
+            self._internal_error(re)
+
+    def _internal_error(self, re: Request) -> None:
+        error_id = str(uuid_utils.uuid7())
+        _logger.error(
+            "a packet could not be handled",
+            opcode=re.outcomes.opcode,
+            error_id=error_id,
+            # Called while the exception is being handled.
+            exc_info=True,  # noqa: LOG014
+        )
+        self.fail(re, refusal("INTERNAL", f"An internal error, {error_id}.", retryable=True))
+
+    def _bad_packet(self, packet_id: int | str | None, error: Error) -> None:
+        now = self.last_heard
+        if now - self._bad_packets_since > 60:
+            self._bad_packets_since, self._bad_packets = now, 0
+        self._bad_packets += 1
+        self.fail(Request(packet_id, self.edge.metrics.bad_packets), error)
+        if self._bad_packets >= self.edge.settings.bad_packets_per_minute:
+            self.edge.metrics.limits.reached("bad_packets_per_minute")
+            self.close(CloseCode.BAD_PACKETS, "repeated bad packets")
+
+    def token_has_expired(self) -> bool:
+        return time.time() >= self.principal.expires_at
+
+    # Closing.
+
+    def _overflowed(self) -> None:
+        self.close(CloseCode.SLOW_READER, "too slow a reader")
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Send what is queued, then close. A peer that does not read is cut off after a while."""
+        if self.closing:
+            return
+        self.closing = True
+        self.edge.metrics.closed(code)
+        self._closer = asyncio.get_running_loop().create_task(self._close(code, reason))
+
+    async def _close(self, code: CloseCode, reason: str) -> None:
+        seconds = self.edge.settings.close_timeout_seconds
+        # Also for the peer that takes the close frame and never answers it.
+        asyncio.get_running_loop().call_later(seconds, self._abort)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._outbox.close()
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        except Exception as error:  # noqa: BLE001
+            # The server says in several ways that the client is gone already.
+            _logger.debug("a socket could not be closed in order", cause=repr(error))
+            self._abort()

@@ -1,0 +1,122 @@
+"""From the messages of the contract to the payloads of packets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+from parley.messaging.v1 import messaging_pb2 as pb
+
+from edge.protocol.moderation_payloads import Dispute
+from edge.protocol.payload_fields import Money
+from edge.protocol.payloads import (
+    Conversation,
+    Message,
+    MsgChanged,
+    MsgSeen,
+    PeerPresence,
+    Presence,
+    Service,
+    ServiceEvent,
+)
+from edge.translation.times import timestamp
+from edge.translation.words import words
+
+
+def optional(value: str) -> str | UnsetType:
+    """A contract's empty string is a packet's absent field."""
+    return value or UNSET
+
+
+_TOMBSTONES: Mapping[int, Any] = words(pb.Tombstone, "TOMBSTONE_")
+_CHANGES: Mapping[int, Any] = words(pb.MessageChange, "MESSAGE_CHANGE_")
+
+
+def message_payload(message: pb.Message) -> Message:
+    """A message as packets show it."""
+    is_event = message.kind == pb.MESSAGE_KIND_EVENT
+    return Message(
+        message=message.id,
+        conversation=message.conversation_id,
+        seq=message.seq,
+        sender=message.sender,
+        kind="event" if is_event else "text",
+        text=UNSET if is_event or message.tombstone else message.text,
+        created_at=timestamp(message.create_time),
+        event=_service_event(message.event) if message.HasField("event") else UNSET,
+        edited_at=timestamp(message.edit_time) if message.HasField("edit_time") else UNSET,
+        tombstone=_TOMBSTONES[message.tombstone] if message.tombstone else UNSET,
+    )
+
+
+def changed_payload(changed: pb.MessageChanged) -> MsgChanged:
+    """What became of a message as packets tell of it."""
+    message = changed.message
+    return MsgChanged(
+        conversation=message.conversation_id,
+        message=message.id,
+        seq=message.seq,
+        change=_CHANGES[changed.change],
+        changed_at=timestamp(changed.change_time),
+        text=message.text or UNSET,
+        event=_service_event(message.event) if message.HasField("event") else UNSET,
+    )
+
+
+def _service_event(event: pb.ServiceEvent) -> ServiceEvent:
+    return ServiceEvent(
+        service=event.service_id,
+        number=event.number,
+        cause=event.cause,
+        state=event.state,
+        title=event.title,
+        at=timestamp(event.event_time),
+        by=optional(event.by),
+        offer=event.offer or UNSET,
+        price=Money(event.amount_minor, event.currency) if event.offer else UNSET,
+        reason=optional(event.reason),
+    )
+
+
+def seen_payload(moved: pb.WatermarkMoved) -> MsgSeen:
+    """A read watermark as packets show it."""
+    return MsgSeen(
+        conversation=moved.conversation_id,
+        message=moved.message_id,
+        seq=moved.seq,
+        reader=moved.reader,
+        seen_at=timestamp(moved.mark_time),
+    )
+
+
+def _last_seen(presence: pb.Presence) -> str | UnsetType:
+    return timestamp(presence.last_seen_time) if presence.HasField("last_seen_time") else UNSET
+
+
+def presence_payload(presence: pb.Presence) -> Presence:
+    """Presence as packets tell of it."""
+    return Presence(presence.user, presence.online, _last_seen(presence))
+
+
+def conversation_payload(
+    conversation: pb.Conversation,
+    service: Service | UnsetType = UNSET,
+    dispute: Dispute | UnsetType = UNSET,
+) -> Conversation:
+    """A conversation as packets show it to one of its participants, with its deal if it has one,
+    and the dispute that holds this.
+    """
+    last = conversation.last_message if conversation.HasField("last_message") else None
+    shown = conversation.presence if conversation.HasField("presence") else None
+    return Conversation(
+        conversation=conversation.id,
+        participants=list(conversation.participants),
+        last_message=None if last is None else message_payload(last),
+        unread=conversation.unread,
+        read_up_to=conversation.read_up_to,
+        peer_read_up_to=conversation.peer_read_up_to,
+        subject=optional(conversation.subject),
+        service=service,
+        dispute=dispute,
+        presence=UNSET if shown is None else PeerPresence(shown.online, _last_seen(shown)),
+        blocked=conversation.blocked or UNSET,
+    )

@@ -1,0 +1,47 @@
+"""Refusals over HTTP, as problem+json (RFC 9457)."""
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from edge.authentication.authenticator import AuthenticationError
+
+PROBLEM_TYPE = "application/problem+json"
+
+
+class RefusedError(Exception):
+    """A handshake or a request that ends with a problem."""
+
+    def __init__(self, status: HTTPStatus, reason: str, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.reason = reason
+        self.more = more
+
+
+def foreign_origin() -> RefusedError:
+    """Refuse a page that is not on the list."""
+    return RefusedError(HTTPStatus.FORBIDDEN, "origin_not_allowed", "This Origin is not allowed.")
+
+
+def unauthenticated(error: AuthenticationError) -> RefusedError:
+    """Refuse whoever has no good token; without keys nobody can tell."""
+    status = HTTPStatus.UNAUTHORIZED
+    if error.reason == "keys_unavailable":
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+    return RefusedError(status, error.reason, str(error))
+
+
+def problem(status: HTTPStatus, reason: str, detail: str, **more: Any) -> bytes:
+    """The body; `reason` is a stable word, and `more` whatever else there is to tell."""
+    return msgspec.json.encode(
+        {
+            "type": "about:blank",
+            "title": status.phrase,
+            "status": status.value,
+            "detail": detail,
+            "reason": reason,
+            **more,
+        }
+    )

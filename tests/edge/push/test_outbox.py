@@ -1,0 +1,189 @@
+"""The bounded queue of packets to one socket."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from edge.protocol.packets import Frame
+from edge.push.outbox import Outbox
+
+
+class Peer:
+    """Takes frames while it reads."""
+
+    def __init__(self) -> None:
+        self.reads = asyncio.Event()
+        self.reads.set()
+        self.taken: list[int] = []
+        self.took = asyncio.Event()
+        self.gone = False
+
+    async def send(self, event: dict[str, Any]) -> None:
+        await self.reads.wait()
+        if self.gone:
+            raise ConnectionError("the client is gone")
+        self.taken.append(event["number"])
+        self.took.set()
+
+
+@pytest.fixture
+def peer() -> Peer:
+    return Peer()
+
+
+@pytest.fixture
+def overflows() -> list[None]:
+    return []
+
+
+@pytest.fixture
+def outbox(peer: Peer, overflows: list[None]) -> Outbox:
+    """Of 100 bytes."""
+    return Outbox(peer.send, 100, lambda: overflows.append(None))
+
+
+def frame(number: int, size: int = 10) -> Frame:
+    return Frame({"number": number}, size)
+
+
+async def test_frames_leave_in_order(outbox: Outbox, peer: Peer) -> None:
+    """First in, first out, whoever is sending."""
+    for number in range(5):
+        outbox.put(frame(number))
+    await outbox.close()
+    assert peer.taken == [0, 1, 2, 3, 4]
+
+
+async def test_an_idle_outbox_costs_no_task(outbox: Outbox, peer: Peer) -> None:
+    """20,000 silent sockets are 20,000 tasks less."""
+    before = asyncio.all_tasks()
+    outbox.put(frame(1))
+    assert len(asyncio.all_tasks() - before) == 1
+    outbox.put(frame(2))
+    (sender,) = asyncio.all_tasks() - before
+    await sender
+    assert peer.taken == [1, 2]
+    assert asyncio.all_tasks() == before
+
+
+async def test_overflow_is_told_once_and_ends_the_outbox(
+    outbox: Outbox, peer: Peer, overflows: list[None]
+) -> None:
+    """A reader that is too slow is told so once; nothing is kept for it."""
+    peer.reads.clear()
+    for number in range(11):
+        outbox.put(frame(number))
+    assert overflows == []
+    for number in range(11, 20):
+        outbox.put(frame(number))
+    assert overflows == [None]
+    peer.reads.set()
+    await outbox.close()
+    assert len(peer.taken) <= 1
+
+
+async def test_one_frame_may_be_larger_than_the_limit(
+    outbox: Outbox, peer: Peer, overflows: list[None]
+) -> None:
+    """A page of long messages is no sign of a slow reader, and could else never be had."""
+    outbox.put(frame(1))
+    outbox.put(frame(2, size=10_000))
+    await outbox.close()
+    assert peer.taken == [1, 2]
+    assert overflows == []
+
+
+async def test_two_frames_may_not(outbox: Outbox, peer: Peer, overflows: list[None]) -> None:
+    """What one slow reader costs stays bounded."""
+    peer.reads.clear()
+    outbox.put(frame(1, size=10_000))
+    outbox.put(frame(2, size=10_000))
+    assert overflows == [None]
+
+
+async def test_what_was_sent_makes_room(outbox: Outbox, peer: Peer, overflows: list[None]) -> None:
+    """The bound is on what waits, not on what has passed."""
+    for number in range(100):
+        outbox.put(frame(number))
+        await peer.took.wait()
+        peer.took.clear()
+    assert overflows == []
+
+
+async def test_room_is_waited_for(outbox: Outbox, peer: Peer) -> None:
+    """A replay goes at the pace of the reader: below half of the limit there is room."""
+    peer.reads.clear()
+    for number in range(5):
+        outbox.put(frame(number))
+    async with asyncio.timeout(5):
+        await outbox.room()
+    outbox.put(frame(5))
+    waiting = asyncio.create_task(outbox.room())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    peer.reads.set()
+    async with asyncio.timeout(5):
+        await waiting
+
+
+async def test_of_many_that_wait_for_room_each_finds_it(
+    outbox: Outbox, peer: Peer, overflows: list[None]
+) -> None:
+    """Large answers that were ready together do not overflow the outbox together."""
+    peer.reads.clear()
+    outbox.put(frame(0, size=60))
+
+    async def answer(number: int) -> None:
+        await outbox.room()
+        outbox.put(frame(number, size=60))
+
+    answers = [asyncio.create_task(answer(number)) for number in range(1, 10)]
+    await asyncio.sleep(0)
+    peer.reads.set()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*answers)
+    await outbox.close()
+    assert overflows == []
+    assert sorted(peer.taken) == list(range(10))
+
+
+@pytest.mark.parametrize("end", ["discard", "close"])
+async def test_the_end_frees_who_waits_for_room(outbox: Outbox, peer: Peer, end: str) -> None:
+    """A replay to a socket that is being closed must not hang."""
+    peer.reads.clear()
+    outbox.put(frame(1, size=90))
+    waiting = asyncio.create_task(outbox.room())
+    await asyncio.sleep(0)
+    ended = None
+    if end == "discard":
+        outbox.discard()
+    else:
+        ended = asyncio.create_task(outbox.close())
+    async with asyncio.timeout(5):
+        await waiting
+    peer.reads.set()
+    if ended is not None:
+        await ended
+
+
+async def test_close_sends_what_waits_and_takes_no_more(outbox: Outbox, peer: Peer) -> None:
+    """Nothing follows the close frame."""
+    outbox.put(frame(1))
+    closing = asyncio.create_task(outbox.close())
+    await asyncio.sleep(0)
+    outbox.put(frame(2))
+    await closing
+    outbox.put(frame(3))
+    assert peer.taken == [1]
+
+
+async def test_a_client_that_is_gone_is_no_error(outbox: Outbox, peer: Peer) -> None:
+    """The receiving side hears of it as well and ends the session."""
+    peer.gone = True
+    outbox.put(frame(1))
+    outbox.put(frame(2))
+    await outbox.close()
+    peer.gone = False
+    outbox.put(frame(3))
+    assert peer.taken == []

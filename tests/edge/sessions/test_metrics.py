@@ -1,0 +1,45 @@
+"""What all sessions of an edge hold together."""
+
+import asyncio
+
+from prometheus_client import CollectorRegistry
+
+from edge.handlers.connection import attach
+from edge.sessions.metrics import SessionMetrics
+from edge.sessions.session import Edge
+from tests.edge.scripted import Stream, message_event, new_session
+from tests.support.waiting import until
+
+
+async def test_the_sessions_are_added_up(edge: Edge, live: Stream) -> None:
+    """Sockets, bytes that wait, the fullest outbox, unconfirmed alerts, questions under way."""
+    registry = CollectorRegistry()
+    registry.register(SessionMetrics(edge.hub))
+
+    def value(name: str) -> float | None:
+        return registry.get_sample_value(f"parley_edge_{name}")
+
+    assert value("sessions") == value("outbox_bytes") == value("outbox_bytes_most") == 0
+    reading, reading_wire = new_session(edge)
+    stuck, stuck_wire = new_session(edge)
+    for session in (reading, stuck):
+        edge.hub.add(session)
+        await attach(session, None, 0)
+    await reading_wire.hear()
+    await stuck_wire.hear()
+    stuck_wire.reads.clear()
+    for number in (1, 2, 3):
+        live.say(10 + number, message_event(number))
+        await reading_wire.hear()
+    assert value("sessions") == 2
+    assert value("unconfirmed_alerts") == 6
+    await until(lambda: reading.waiting_bytes == 0)
+    most = value("outbox_bytes_most")
+    assert most == stuck.waiting_bytes == value("outbox_bytes")
+    assert most > 0
+    assert value("requests") == 0
+    stuck_wire.say(10, {"conversation": "c"}, 1)
+    running = asyncio.create_task(stuck.run())
+    await until(lambda: value("requests") == 1)
+    running.cancel()
+    await asyncio.wait({running})
