@@ -26,9 +26,9 @@ PLACES = {
         "answer": "edge.sessions.session:Session.send",
     },
     "messaging_service": {
-        "rpc": "messaging_service.servicer:MessagingServicer.BatchCreateMessages",
+        "rpc": "messaging_service.api.servicer:MessagingServicer.BatchCreateMessages",
         "clock": "service_kit.storage.writer:take_revision",
-        "operation": "messaging_service.operations:create_messages",
+        "operation": "messaging_service.operations.messages:create_messages",
         "commit": "sqlalchemy.engine:RootTransaction.commit",
         "publish": "service_kit.watch.hub:WatchHub.publish",
     },

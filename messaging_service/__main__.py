@@ -7,12 +7,13 @@ from pathlib import Path
 
 from parley.messaging.v1 import messaging_pb2, messaging_pb2_grpc
 
-from messaging_service import moderation, negotiation, translation
-from messaging_service.failures import FAILURES
-from messaging_service.presence import PresenceKeeper
-from messaging_service.retention import retention
-from messaging_service.servicer import MessagingServicer
+from messaging_service.api import translation
+from messaging_service.api.failures import FAILURES
+from messaging_service.api.servicer import MessagingServicer
 from messaging_service.settings import MessagingSettings
+from messaging_service.workers import moderation, negotiation
+from messaging_service.workers.presence import PresenceKeeper
+from messaging_service.workers.retention import retention
 from service_kit.follow.follower import FollowerMetrics
 from service_kit.process.background import Work, background
 from service_kit.service import Resources, Service, main

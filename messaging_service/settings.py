@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from messaging_service.domain import MINUTE, Limits, Opening
+from messaging_service.domain.messages import MINUTE, Limits, Opening
 from service_kit.process.settings import Count, ServiceSettings
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from messaging_service.operations import NEGOTIATION
+from messaging_service.operations.messages import NEGOTIATION
 from moderation_service.dispute_entities import DisputeState
 from moderation_service.tables import disputes
 from negotiation_service.documents import load_deal, load_event

@@ -11,9 +11,9 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 from sqlalchemy import Engine
 
-from messaging_service import block_operations, change_operations, operations
 from messaging_service.__main__ import SERVICE
-from messaging_service.domain import Limits
+from messaging_service.domain.messages import Limits
+from messaging_service.operations import blocks, message_changes, messages
 from messaging_service.settings import MessagingSettings
 from service_kit.service import migrate, running
 from service_kit.storage.engines import open_engine
@@ -72,25 +72,25 @@ def engine(settings: MessagingSettings) -> Iterator[Engine]:
 class TalkingDatabase(Database):
     """Runs operations, those that say something in one word."""
 
-    def say(self, *commands: operations.CreateMessage, limits: Limits | None = None) -> list[Any]:
+    def say(self, *commands: messages.CreateMessage, limits: Limits | None = None) -> list[Any]:
         """Create messages in one transaction."""
-        bound = operations.Commands(limits or Limits())
+        bound = messages.Commands(limits or Limits())
         return self.run(bound.create_messages, *commands)
 
     def change(
-        self, *commands: change_operations.ChangeMessage, limits: Limits | None = None
+        self, *commands: message_changes.ChangeMessage, limits: Limits | None = None
     ) -> list[Any]:
         """Edit and delete messages in one transaction."""
-        return self.run(change_operations.operation(limits or Limits()), *commands)
+        return self.run(message_changes.operation(limits or Limits()), *commands)
 
     def block(
         self,
-        *commands: block_operations.SetBlock,
+        *commands: blocks.SetBlock,
         limits: Limits | None = None,
         presence: bool = True,
     ) -> list[Any]:
         """Begin and end blocks in one transaction."""
-        bound = block_operations.operation(limits or Limits(), presence=presence)
+        bound = blocks.operation(limits or Limits(), presence=presence)
         return self.run(bound, *commands)
 
 

@@ -8,10 +8,10 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, text
 
-from messaging_service import queries
 from messaging_service.__main__ import SERVICE
-from messaging_service.block_operations import SetBlock
-from messaging_service.operations import CreateMessage, Mark, mark_read
+from messaging_service.operations import queries
+from messaging_service.operations.blocks import SetBlock
+from messaging_service.operations.messages import CreateMessage, Mark, mark_read
 from messaging_service.settings import MessagingSettings
 from service_kit.service import migrate
 from tests.messaging_service.conftest import TalkingDatabase

@@ -14,9 +14,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from messaging_service import storage
 from messaging_service.__main__ import SERVICE
 from messaging_service.settings import MessagingSettings
+from messaging_service.storage import messages
 from service_kit.service import migrate
 from service_kit.storage.clock import read_position, take_revision
 from service_kit.storage.engines import open_engine
@@ -153,14 +153,14 @@ async def test_a_connection_cut_in_a_transaction_stores_nothing(
 ) -> None:
     """pg_terminate_backend between two statements: UNAVAILABLE, no trace of it, and it goes on."""
     await client.say("a", to="b")
-    insert = storage.insert_messages
+    insert = messages.insert_messages
 
     def cut(*arguments: Any) -> None:
         terminate(postgresql, backends(settings, postgresql, "writer"))
         insert(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(storage, "insert_messages", cut)
+        patched.setattr(messages, "insert_messages", cut)
         await refused(
             client.say("a", to="b", idempotency_key="k"), UNAVAILABLE, "STORAGE_UNAVAILABLE"
         )

@@ -9,10 +9,10 @@ import grpc
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from messaging_service import operations
 from messaging_service.__main__ import SERVICE
-from messaging_service.operations import ServiceEvents
-from messaging_service.service_events import ServiceEvent
+from messaging_service.domain.service_events import ServiceEvent
+from messaging_service.operations import messages
+from messaging_service.operations.messages import ServiceEvents
 from messaging_service.settings import MessagingSettings
 from service_kit.service import running
 from service_kit.storage.clock import Position
@@ -141,7 +141,7 @@ async def test_in_a_locked_conversation_nobody_writes(
     event = ServiceEvent("service", 1, "expired", "", 1_000, "closed", "Tap")
     for revision in (0, 1):
         told = ServiceEvents(Position("n", revision), ((stored.conversation_id, event),) * revision)
-        Database(engine).run(operations.add_service_events, told)
+        Database(engine).run(messages.add_service_events, told)
     engine.dispose()
     page = await client.call(
         "ListMessages", pb.ListMessagesRequest(actor="a", conversation_id=stored.conversation_id)
@@ -216,7 +216,7 @@ async def test_a_removed_event_of_a_service_has_no_event(
     event = ServiceEvent("service", 1, "expired", "", 1_000, "closed", "Vile words")
     for revision in (0, 1):
         told = ServiceEvents(Position("n", revision), ((stored.conversation_id, event),) * revision)
-        Database(engine).run(operations.add_service_events, told)
+        Database(engine).run(messages.add_service_events, told)
     engine.dispose()
     asked = pb.ListMessagesRequest(actor="a", conversation_id=stored.conversation_id)
     shown = (await client.call("ListMessages", asked)).messages[1]

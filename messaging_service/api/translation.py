@@ -1,0 +1,216 @@
+"""Domain objects into messages of the contract."""
+
+from parley.messaging.v1 import messaging_pb2 as pb
+
+from messaging_service.domain import messages, service_events
+from messaging_service.domain.blocks import Block
+from messaging_service.domain.events import (
+    BlockChanged,
+    Event,
+    MessageChanged,
+    MessageCreated,
+    Typing,
+    WatermarkMoved,
+)
+from messaging_service.domain.message_changes import Version
+from messaging_service.domain.messages import TOMBSTONES, Change, Presence
+from messaging_service.domain.views import MessageView
+from messaging_service.operations.messages import StoredMessage, Watermark
+from messaging_service.operations.queries import ConversationView, Evidence
+from service_kit.rpc.servicer import timestamp
+from service_kit.storage.clock import Position
+from service_kit.watch.changes import Change as Changes
+
+_KINDS = {messages.TEXT: pb.MESSAGE_KIND_TEXT, messages.EVENT: pb.MESSAGE_KIND_EVENT}
+_CHANGES = {str(one): pb.MessageChange.Value(f"MESSAGE_CHANGE_{one.name}") for one in Change}
+_TOMBSTONES = {"": pb.TOMBSTONE_UNSPECIFIED} | {
+    str(one): pb.Tombstone.Value(f"TOMBSTONE_{one.name}") for one in TOMBSTONES
+}
+
+
+def position(given: Position) -> pb.Position:
+    """Translate a position."""
+    return pb.Position(epoch=given.epoch, revision=given.revision)
+
+
+def watch_response(
+    watcher_id: str, position_: Position, events: list[pb.Event]
+) -> pb.WatchResponse:
+    """Translate what a watcher is told at once; the hub has its events translated already."""
+    return pb.WatchResponse(watcher_id=watcher_id, position=position(position_), events=events)
+
+
+def message(given: MessageView) -> pb.Message:
+    """Translate a message."""
+    is_event = given.kind == messages.EVENT
+    return pb.Message(
+        id=given.id,
+        conversation_id=given.conversation_id,
+        seq=given.seq,
+        sender=given.sender,
+        kind=_KINDS[given.kind],
+        text="" if is_event else given.text,
+        create_time=timestamp(given.created_at),
+        event=_service_event(given.text) if is_event and not given.tombstone else None,
+        edit_time=timestamp(given.edited_at) if given.edited_at else None,
+        tombstone=_TOMBSTONES[given.tombstone],
+    )
+
+
+def message_changed(given: MessageChanged) -> pb.MessageChanged:
+    """Translate what became of a message."""
+    return pb.MessageChanged(
+        message=message(given.message),
+        change=_CHANGES[given.change],
+        change_time=timestamp(given.changed_at),
+        origin=given.origin,
+    )
+
+
+def evidence(given: Evidence) -> pb.Evidence:
+    """Translate a message with its earlier texts."""
+    return pb.Evidence(
+        message=message(given.message),
+        versions=[_version(one) for one in given.versions],
+        suppressed=given.suppressed,
+        withheld=_version(given.withheld) if given.withheld else None,
+    )
+
+
+def _version(given: Version) -> pb.MessageVersion:
+    return pb.MessageVersion(
+        text=given.text,
+        write_time=timestamp(given.written_at),
+        replace_time=timestamp(given.replaced_at) if given.replaced_at else None,
+    )
+
+
+def block(given: Block) -> pb.Block:
+    """Translate whom somebody blocks, and since when."""
+    return pb.Block(user=given.blocked, block_time=timestamp(given.changed_at))
+
+
+def _service_event(document: str) -> pb.ServiceEvent:
+    event = service_events.decode(document)
+    return pb.ServiceEvent(
+        service_id=event.service_id,
+        number=event.number,
+        cause=event.cause,
+        by=event.by,
+        event_time=timestamp(event.at),
+        state=event.state,
+        title=event.title,
+        offer=event.offer,
+        amount_minor=event.amount_minor,
+        currency=event.currency,
+        reason=event.reason,
+    )
+
+
+def stored_message(given: StoredMessage) -> pb.StoredMessage:
+    """Translate the answer to a new message."""
+    stored = given.message
+    return pb.StoredMessage(
+        id=stored.id,
+        conversation_id=stored.conversation_id,
+        seq=stored.seq,
+        create_time=timestamp(stored.created_at),
+        idempotency_key=stored.idempotency_key or "",
+        duplicate=given.duplicate,
+    )
+
+
+def conversation(view: ConversationView, actor: str) -> pb.Conversation:
+    """Translate a conversation as `actor` sees it; an internal service has no watermarks."""
+    given = view.conversation
+    own = {}
+    if actor:
+        side, peer = given.side(actor), given.peer(actor)
+        own = {
+            "unread": side.unread,
+            "read_up_to": side.read_seq,
+            "peer_read_up_to": peer.shown_read[0],
+        }
+    return pb.Conversation(
+        id=given.id,
+        subject=given.subject,
+        participants=(given.first.user, given.second.user),
+        create_time=timestamp(given.created_at),
+        last_seq=given.side(actor).last_seq if actor else given.last_seq,
+        last_message=message(view.last_message) if view.last_message else None,
+        # Of one who was never seen there is nothing to show, whatever that person wishes.
+        presence=presence(view.presence) if view.presence and view.presence.revision else None,
+        blocked=bool(actor) and given.side(actor).blocks,
+        **own,
+    )
+
+
+def presence(given: Presence) -> pb.Presence:
+    """Translate what others are shown of a person."""
+    last_seen = None if given.online else timestamp(given.last_seen)
+    return pb.Presence(user=given.user, online=given.online, last_seen_time=last_seen)
+
+
+def watermark(given: Watermark) -> pb.Watermark:
+    """Translate where a watermark stands."""
+    standing = given.message
+    if standing is None:
+        return pb.Watermark(conversation_id=given.conversation_id, user=given.user)
+    return pb.Watermark(
+        conversation_id=given.conversation_id,
+        user=given.user,
+        seq=standing.seq,
+        message_id=standing.id,
+        mark_time=timestamp(given.marked_at),
+        moved=given.moved,
+    )
+
+
+def event(recipients: tuple[str, ...], given: object) -> pb.Event:
+    """Translate an event and who is to learn of it."""
+    match given:
+        case MessageCreated():
+            created = pb.MessageCreated(
+                message=message(given.message), unread=given.unread, origin=given.origin
+            )
+            return pb.Event(recipients=recipients, message_created=created)
+        case MessageChanged():
+            return pb.Event(recipients=recipients, message_changed=message_changed(given))
+        case WatermarkMoved():
+            moved = _watermark_moved(given)
+            if given.read:
+                return pb.Event(recipients=recipients, read=moved)
+            return pb.Event(recipients=recipients, delivered=moved)
+        case Typing():
+            typing = pb.Typing(
+                conversation_id=given.conversation_id, user=given.user, typing=given.typing
+            )
+            return pb.Event(recipients=recipients, typing=typing)
+        case BlockChanged():
+            changed = pb.BlockChanged(user=given.user, blocked=given.blocked, origin=given.origin)
+            return pb.Event(recipients=recipients, block_changed=changed)
+        case Presence():
+            return pb.Event(recipients=recipients, presence=presence(given))
+    raise TypeError(f"not an event of this service: {type(given).__name__}")
+
+
+def _watermark_moved(given: WatermarkMoved) -> pb.WatermarkMoved:
+    at = given.message
+    return pb.WatermarkMoved(
+        conversation_id=at.conversation_id,
+        reader=given.reader,
+        message_id=at.id,
+        seq=at.seq,
+        author=at.sender,
+        message_create_time=timestamp(at.created_at),
+        idempotency_key="" if at.kind == messages.EVENT else at.idempotency_key or "",
+        mark_time=timestamp(given.marked_at),
+        origin=given.origin,
+    )
+
+
+def change(given: Changes[Event], user: str) -> pb.ListChangesResponse.Change:
+    """Translate the events of one revision, all for one user."""
+    return pb.ListChangesResponse.Change(
+        revision=given.revision, events=[event((user,), one) for one in given.events]
+    )

@@ -1,0 +1,132 @@
+"""Table and queries of blocks between people. One that has ended keeps its row, as a change."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Table,
+    bindparam,
+    func,
+    select,
+    text,
+    tuple_,
+    update,
+)
+
+from messaging_service.domain.blocks import Block
+from messaging_service.storage.messages import metadata
+from service_kit.storage.engines import STORED_BY_KEY, TEXT, bulk_insert, give_rows, given_rows
+
+_ACTIVE = text("active")
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("blocker_id", TEXT, primary_key=True),
+    Column("blocked_id", TEXT, primary_key=True),
+    Column("active", Boolean, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Index("blocks_revision", "blocker_id", "revision"),
+    Index(
+        "blocks_active",
+        "blocker_id",
+        "revision",
+        "blocked_id",
+        sqlite_where=_ACTIVE,
+        postgresql_where=_ACTIVE,
+    ),
+    **STORED_BY_KEY,
+)
+
+_COLUMNS = tuple(column.name for column in blocks.columns)
+
+# --- Statements, each built once --------------------------------------------------------------
+
+_pairs, _pairs_match = given_rows("rows", (blocks.c.blocker_id, blocks.c.blocked_id))
+_BY_PAIRS = select(blocks).select_from(_pairs.join(blocks, _pairs_match))
+
+_ACTIVE_ONES = select(blocks).where(blocks.c.blocker_id == bindparam("user"), _ACTIVE)
+_COUNT = _ACTIVE_ONES.with_only_columns(func.count())
+_PAGE = (
+    _ACTIVE_ONES.where(
+        tuple_(blocks.c.revision, blocks.c.blocked_id)
+        < tuple_(bindparam("revision", type_=BigInteger), bindparam("blocked", type_=TEXT))
+    )
+    .order_by(blocks.c.revision.desc(), blocks.c.blocked_id.desc())
+    .limit(bindparam("count", type_=BigInteger))
+)
+
+_CHANGED = select(blocks).where(
+    blocks.c.blocker_id == bindparam("user"),
+    blocks.c.revision > bindparam("after"),
+    blocks.c.revision <= bindparam("until"),
+)
+
+_UPDATE = (
+    update(blocks)
+    .where(blocks.c.blocker_id == bindparam("blocker"), blocks.c.blocked_id == bindparam("blocked"))
+    .values(
+        active=bindparam("now_active"),
+        changed_at=bindparam("at"),
+        revision=bindparam("now"),
+        last_seen=bindparam("seen"),
+    )
+)
+
+HOT_STATEMENTS = {
+    "blocks by pair": _BY_PAIRS,
+    "blocks counted": _COUNT,
+    "blocks page": _PAGE,
+    "blocks changed": _CHANGED,
+}
+"""By name, for whoever wants to see their query plans."""
+
+
+def find_blocks(
+    connection: Connection, pairs: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], Block]:
+    """Find blocks by (blocker, blocked), those that have ended as well."""
+    wanted = set(pairs)
+    if not wanted:
+        return {}
+    rows = connection.execute(_BY_PAIRS, give_rows(connection, "rows", wanted))
+    return {(row.blocker_id, row.blocked_id): Block._make(row) for row in rows}
+
+
+def count_blocks(connection: Connection, users: Iterable[str]) -> dict[str, int]:
+    """Count whom each of `users` blocks."""
+    return {
+        user: connection.execute(_COUNT, {"user": user}).scalar_one() for user in sorted(set(users))
+    }
+
+
+def page_of_blocks(
+    connection: Connection, user: str, below: tuple[int, str], count: int
+) -> list[Block]:
+    """The first `count` blocks of `user` below (revision, blocked), the newest first."""
+    given = {"user": user, "revision": below[0], "blocked": below[1], "count": count}
+    return [Block._make(row) for row in connection.execute(_PAGE, given)]
+
+
+def changed_blocks(connection: Connection, user: str, after: int, until: int) -> list[Block]:
+    """The blocks of `user` that began or ended with after < revision <= until."""
+    given = {"user": user, "after": after, "until": until}
+    return [Block._make(row) for row in connection.execute(_CHANGED, given)]
+
+
+def insert_blocks(connection: Connection, new: Iterable[Block]) -> None:
+    """Store blocks between people of whom there was none."""
+    bulk_insert(connection, blocks, _COLUMNS, list(new))
+
+
+def update_blocks(connection: Connection, changed: Iterable[Block]) -> None:
+    """Store the new state of blocks that have a row."""
+    names = ("blocker", "blocked", "now_active", "at", "now", "seen")
+    for one in changed:
+        connection.execute(_UPDATE, dict(zip(names, one, strict=True)))

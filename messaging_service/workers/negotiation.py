@@ -1,0 +1,72 @@
+"""Follows negotiation, so that what happens to services has its place in the conversations."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from parley.negotiation.v1 import negotiation_pb2 as pb
+from parley.negotiation.v1 import negotiation_pb2_grpc
+
+from messaging_service.domain.service_events import ServiceEvent
+from messaging_service.operations.messages import NEGOTIATION, ServiceEvents, add_service_events
+from messaging_service.settings import MessagingSettings
+from service_kit.follow.follower import Follower, FollowerMetrics, read_source
+from service_kit.rpc.servicer import accepted
+from service_kit.service import Resources
+from service_kit.storage.clock import Position
+from service_kit.storage.writer import Writer
+
+# A sealed note is nobody's business, and of a reminder nothing has changed.
+_UNTOLD = frozenset({"note_submitted", "reminder"})
+_STATES = {number: name.removeprefix("STATE_").lower() for name, number in pb.State.items()}
+
+_logger = structlog.get_logger(__name__)
+
+
+def follower(resources: Resources[MessagingSettings], metrics: FollowerMetrics) -> Follower:
+    """Make the follower of the negotiation service that the settings name.
+
+    Raises ValueError for a credential that can not be read.
+    """
+    source = read_source(
+        resources.settings, NEGOTIATION, pb, negotiation_pb2_grpc.NegotiationServiceStub
+    )
+
+    async def apply(position: Position, events: Sequence[Any]) -> None:
+        await _apply(resources.writer, position, events)
+
+    return Follower("messaging", source, resources.readers, apply, metrics)
+
+
+async def _apply(writer: Writer, position: Position, events: Sequence[pb.Event]) -> None:
+    told = tuple(
+        (changed.conversation_id, _service_event(changed))
+        for event in events
+        if event.WhichOneof("event") == "service_changed"
+        and (changed := event.service_changed.event).cause not in _UNTOLD
+    )
+    (outcome,) = await writer.submit(add_service_events, (ServiceEvents(position, told),))
+    for event in accepted(outcome):
+        # Only a database that is older than negotiation's can lack a conversation.
+        _logger.error(
+            "an event of a service has no conversation here",
+            service=event.service_id,
+            number=event.number,
+        )
+
+
+def _service_event(event: pb.ServiceEvent) -> ServiceEvent:
+    at = event.create_time
+    return ServiceEvent(
+        service_id=event.service_id,
+        number=event.number,
+        cause=event.cause,
+        by=event.by,
+        at=at.seconds * 1000 + at.nanos // 1_000_000,
+        state=_STATES[event.state],
+        title=event.title,
+        offer=event.offer.number,
+        amount_minor=event.offer.price.amount_minor,
+        currency=event.offer.price.currency,
+        reason=event.reason,
+    )

@@ -1,0 +1,211 @@
+"""Operations and queries of presence on a real database."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from messaging_service.domain.messages import Limits, Presence, Reason
+from messaging_service.operations import presence as presence_operations
+from messaging_service.operations import queries
+from messaging_service.operations.messages import CreateMessage
+from messaging_service.operations.presence import Attend, SetInvisible
+from messaging_service.storage import presence as presence_storage
+from service_kit.rules import INVALID_ARGUMENT
+from service_kit.storage.clock import Position, read_position
+
+ATTEND = partial(presence_operations.attend, 500)
+
+
+def said(actor: str, to: str, subject: str = "") -> CreateMessage:
+    return CreateMessage(actor, "", to, subject, "hello", "", "")
+
+
+def told(database: Any) -> list[tuple[tuple[str, ...], Presence]]:
+    """What was told since the last call."""
+    events = [(to, event) for _, to, event in database.events if isinstance(event, Presence)]
+    database.events.clear()
+    return events
+
+
+def missed(database: Any, user: str, after: Position, size: int = 500) -> list[Any]:
+    """What ListChanges tells, page by page: (revision, event)."""
+    found: list[Any] = []
+    token = ""
+    now = database.read(read_position)
+    while True:
+        page = database.read(queries.list_changes, user, after, now, size, token, 500, 500)
+        assert page.complete
+        found += [(change.revision, one) for change in page.changes for one in change.events]
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+def shown(database: Any, actor: str) -> list[Presence | None]:
+    page = database.read(partial(queries.list_conversations, presence=True), actor, 100, "", 100)
+    return [view.presence for view in page.conversations]
+
+
+def test_who_shares_a_conversation_is_told_of_changes_and_of_nothing_else(database: Any) -> None:
+    """On either side of the pair, once for each person; a repeat tells and writes nothing."""
+    database.say(said("m", "a"), said("z", "m"), said("m", "z", "another"), said("x", "y"))
+    database.run(ATTEND, Attend("m", here=True, at=5), Attend("alone", here=True, at=6))
+    ((to, presence),) = told(database)
+    assert sorted(to) == ["a", "z"]
+    revision = database.read(read_position).revision
+    assert presence == Presence("m", online=True, last_seen=5, revision=revision)
+    (again,) = database.run(ATTEND, Attend("m", here=True, at=7))
+    assert again == (False, False)
+    assert told(database) == []
+    database.run(ATTEND, Attend("m", here=False, at=9))
+    ((to, presence),) = told(database)
+    assert (sorted(to), presence.online, presence.last_seen) == (["a", "z"], False, 9)
+    assert database.read(read_position).revision == revision + 1
+
+
+def test_a_person_who_goes_in_the_same_transaction_has_been_seen(database: Any) -> None:
+    """Only how it stands in the end is told."""
+    database.say(said("a", "b"))
+    database.run(ATTEND, Attend("a", here=True, at=5), Attend("a", here=False, at=9))
+    assert [(one.online, one.last_seen) for _, one in told(database)] == [(False, 9)]
+
+
+def test_last_seen_never_goes_back(database: Any) -> None:
+    """A wall clock may; and what was known before a crash may be older than what is stored."""
+    database.say(said("a", "b"))
+    database.run(ATTEND, Attend("a", here=True, at=50))
+    database.run(ATTEND, Attend("a", here=False, at=20))
+    assert [one.last_seen for _, one in told(database)] == [50, 50]
+    database.run(ATTEND, Attend("a", here=False, at=30))
+    assert told(database) == []
+
+
+def test_an_invisible_person_is_never_shown_and_does_not_move(database: Any) -> None:
+    """Set while offline: coming, going and the wish itself write no word for others."""
+    database.say(said("a", "b"))
+    database.run(ATTEND, Attend("a", here=True, at=5))
+    database.run(ATTEND, Attend("a", here=False, at=9))
+    before = shown(database, "b")
+    after = database.read(read_position)
+    told(database)
+    database.run(presence_operations.set_invisible, SetInvisible("a", invisible=True))
+    database.run(ATTEND, Attend("a", here=True, at=20))
+    database.run(ATTEND, Attend("a", here=False, at=30))
+    assert told(database) == []
+    assert missed(database, "b", after) == []
+    assert [one and one[:3] for one in shown(database, "b")] == [one and one[:3] for one in before]
+    database.run(presence_operations.set_invisible, SetInvisible("a", invisible=False))
+    assert told(database) == []
+    database.run(ATTEND, Attend("a", here=True, at=40))
+    assert [one.online for _, one in told(database)] == [True]
+
+
+def test_who_becomes_invisible_while_online_goes_as_everybody(database: Any) -> None:
+    """The wish alone tells nothing: what tells is the going, the same as without the wish."""
+    database.say(said("a", "b"), said("c", "b"))
+    for user in ("a", "c"):
+        database.run(ATTEND, Attend(user, here=True, at=5))
+    told(database)
+    database.run(presence_operations.set_invisible, SetInvisible("a", invisible=True))
+    assert told(database) == []
+    database.run(ATTEND, Attend("a", here=False, at=9), Attend("c", here=False, at=9))
+    (_, hidden), (_, gone) = told(database)
+    assert hidden[1:3] == gone[1:3] == (False, 9)
+
+
+def test_a_wish_is_stored_once_and_for_a_good_name(database: Any) -> None:
+    """The same wish again spends no revision, and a name that can not be is refused."""
+    operation = presence_operations.set_invisible
+    wished, bad = database.run(
+        operation, SetInvisible("a", invisible=True), SetInvisible("", invisible=True)
+    )
+    assert (wished, bad.reason) == (Presence("a", invisible=True), INVALID_ARGUMENT)
+    before = database.read(read_position)
+    database.run(operation, SetInvisible("a", invisible=True))
+    database.run(operation, SetInvisible("b", invisible=False))
+    assert database.read(read_position) == before
+
+
+def test_the_list_shows_the_other_and_a_stranger_nothing(database: Any) -> None:
+    """Who was never seen has no presence, invisible or not; and without presence nobody has."""
+    database.say(said("a", "b"), said("a", "c"), said("a", "d"))
+    database.run(ATTEND, Attend("b", here=True, at=5))
+    database.run(presence_operations.set_invisible, SetInvisible("c", invisible=True))
+    found = {one.user: one for one in shown(database, "a") if one}
+    assert found["b"].online
+    assert found["c"].revision == 0
+    assert found.keys() == {"b", "c"}
+    page = database.read(queries.list_conversations, "a", 100, "", 100)
+    assert [view.presence for view in page.conversations] == [None] * 3
+    conversation = page.conversations[0].conversation.id
+    seen = database.read(partial(queries.get_conversation, presence=True), "stranger", conversation)
+    assert seen.reason is Reason.CONVERSATION_NOT_FOUND
+    service = database.read(partial(queries.get_conversation, presence=True), "", conversation)
+    assert service.presence is None
+
+
+@pytest.mark.parametrize("size", [1, 2, 500])
+def test_a_resume_brings_where_each_stands_once_in_order(database: Any, size: int) -> None:
+    """However often it changed, among messages, page by page; and nothing that is older."""
+    database.say(said("a", "b"), said("a", "c"), said("a", "d"))
+    database.run(ATTEND, Attend("d", here=True, at=1))
+    after = database.read(read_position)
+    for at in (5, 7):
+        database.run(ATTEND, Attend("b", here=True, at=at))
+        database.run(ATTEND, Attend("b", here=False, at=at + 1))
+    database.say(said("b", "a"), said("c", "a"))
+    database.run(ATTEND, Attend("c", here=True, at=9), Attend("stranger", here=True, at=9))
+    found = missed(database, "a", after, size)
+    assert [revision for revision, _ in found] == sorted(revision for revision, _ in found)
+    told = [one for _, one in found if isinstance(one, Presence)]
+    assert [(one.user, one.online, one.last_seen) for one in told] == [
+        ("b", False, 8),
+        ("c", True, 9),
+    ]
+    assert len(found) == 4
+    page = database.read(
+        queries.list_changes, "a", after, database.read(read_position), 500, "", 500
+    )
+    assert not any(isinstance(one, Presence) for change in page.changes for one in change.events)
+
+
+def test_presence_is_told_in_the_newest_conversations_alone(database: Any) -> None:
+    """Both ways, and conversations of one transaction, which are equally new, count as well."""
+    names = [f"{side}{i}" for i in range(4) for side in "az"]
+    for name in names:
+        database.say(said("m", name))
+    (cut,) = database.run(partial(presence_operations.attend, 3), Attend("m", here=True, at=5))
+    assert cut == (True, True)
+    ((to, _),) = told(database)
+    assert set(to) == set(names[-3:])
+    (whole,) = database.run(partial(presence_operations.attend, 8), Attend("m", here=False, at=6))
+    assert whole == (True, False)
+    assert {*told(database)[0][0]} == set(names)
+    for name in names:
+        database.run(ATTEND, Attend(name, here=True, at=5))
+    found = database.read(presence_storage.changed_presence, "m", 0, 10_000, 3)
+    assert {one.user for one in found} == set(names[-3:])
+    for number in range(4):
+        database.say(said("k", f"z{number}"))
+    for count, more in ((3, True), (4, False)):
+        operation = partial(presence_operations.attend, count)
+        (cut,) = database.run(operation, Attend("k", here=not more, at=count))
+        assert cut == (True, more)
+    many = [said("n", f"n{i}") for i in range(20)]
+    database.say(*many, limits=Limits(openings_per_hour=100))
+    database.events.clear()
+    (cut,) = database.run(partial(presence_operations.attend, 5), Attend("n", here=True, at=5))
+    assert cut == (True, True)
+    assert len(told(database)[0][0]) == 5
+
+
+def test_what_was_known_is_recalled(database: Any) -> None:
+    """Who is online, with the wish of each, and until when that was known."""
+    assert database.read(presence_storage.find_online) == (0, [])
+    database.run(ATTEND, *(Attend(user, here=True, at=5) for user in "abc"))
+    database.run(ATTEND, Attend("b", here=False, at=6))
+    database.run(presence_operations.set_invisible, SetInvisible("c", invisible=True))
+    database.run(presence_operations.remember, 70, 60)
+    at, online = database.read(presence_storage.find_online)
+    assert (at, sorted(online)) == (70, [("a", False), ("c", True)])

@@ -1,0 +1,307 @@
+"""Who is online, over real gRPC: from what watchers follow to what the others are told."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+from parley.messaging.v1 import messaging_pb2 as pb
+from prometheus_client import CollectorRegistry
+
+from messaging_service.__main__ import SERVICE
+from messaging_service.operations.presence import Attended
+from messaging_service.settings import MessagingSettings
+from messaging_service.storage.presence import find_online
+from messaging_service.workers import presence as presence_module
+from messaging_service.workers.presence import PresenceKeeper
+from service_kit.process.limit_counters import ReachedLimits
+from service_kit.service import Resources
+from service_kit.storage.clock import take_revision
+from service_kit.storage.engines import open_engine
+
+ABSENCE = 1.0
+
+
+@pytest.fixture
+async def service(serve: Any) -> AsyncIterator[Any]:
+    """A service with a short absence, in which b shares a conversation with a, c and d each."""
+    async with serve(presence=True, presence_absence_seconds=ABSENCE) as client:
+        for user in "acd":
+            await client.say("b", to=user)
+        yield client
+
+
+async def presence(stream: Any) -> tuple[str, bool]:
+    """The next change that is told: who, and whether online."""
+    ((_, event),) = await stream.events(1)
+    assert event.WhichOneof("event") == "presence"
+    shown = event.presence
+    assert list(event.recipients) == ["b"]
+    assert shown.HasField("last_seen_time") is not shown.online
+    return shown.user, shown.online
+
+
+async def listed(client: Any, actor: str = "b") -> dict[str, bool]:
+    """The list of conversations: who is shown, and whether online."""
+    answer = await client.call("ListConversations", pb.ListConversationsRequest(actor=actor))
+    shown = [one.presence for one in answer.conversations if one.HasField("presence")]
+    return {one.user: one.online for one in shown}
+
+
+async def set_invisible(client: Any, user: str, *, invisible: bool) -> None:
+    await client.call("SetInvisible", pb.SetInvisibleRequest(actor=user, invisible=invisible))
+
+
+async def test_being_followed_makes_online_and_not_being_followed_does_not_for_long(
+    service: Any,
+) -> None:
+    """Told to the other at once and after the absence, and shown in the list, both ways."""
+    b = await service.watch(["b"])
+    a = await service.watch(["a"])
+    assert await presence(b) == ("a", True)
+    assert await listed(service) == {"a": True}
+    assert await listed(service, "a") == {"b": True}
+    a.call.cancel()
+    assert await presence(b) == ("a", False)
+    assert await listed(service) == {"a": False}
+
+
+async def test_a_short_absence_tells_nothing(service: Any) -> None:
+    """Who left later and stayed away is told first."""
+    b = await service.watch(["b"])
+    edge = await service.watch(["a", "c"])
+    assert {await presence(b), await presence(b)} == {("a", True), ("c", True)}
+    await edge.update(remove_users=["a"])
+    await edge.update(add_users=["a"])
+    await edge.update(remove_users=["c"])
+    assert await presence(b) == ("c", False)
+    assert await listed(service) == {"a": True, "c": False}
+
+
+async def test_two_watchers_are_one_presence(service: Any) -> None:
+    """Only when the last one has left is the person gone."""
+    b = await service.watch(["b"])
+    one, other = await service.watch(["a"]), await service.watch(["a", "c"])
+    assert {await presence(b), await presence(b)} == {("a", True), ("c", True)}
+    one.call.cancel()
+    await other.update(remove_users=["c"])
+    assert await presence(b) == ("c", False)
+    other.call.cancel()
+    assert await presence(b) == ("a", False)
+
+
+async def test_invisible_on_all_watchers_is_not_online(service: Any) -> None:
+    """One that shows the person is enough; and one that no longer does is as if it left."""
+    b = await service.watch(["b"])
+    one = await service.watch(["a", "c"], invisible_users=["a"])
+    assert await presence(b) == ("c", True)
+    await set_invisible(service, "d", invisible=True)
+    assert await listed(service) == {"c": True}
+    await set_invisible(service, "d", invisible=False)
+    await one.update(add_users=["a"])
+    assert await presence(b) == ("a", True)
+    other = await service.watch(["a", "d"])
+    assert await presence(b) == ("d", True)
+    await one.update(add_users=["a"], invisible_users=["a"])
+    await other.update(remove_users=["d"])
+    assert await presence(b) == ("d", False)
+    await other.update(remove_users=["a"])
+    assert await presence(b) == ("a", False)
+
+
+async def test_who_wishes_to_be_invisible_goes_and_comes_unseen(service: Any) -> None:
+    """Goes as everybody goes, stays unseen in every way, and is back with the word."""
+    b = await service.watch(["b"])
+    a = await service.watch(["a"])
+    assert await presence(b) == ("a", True)
+    await set_invisible(service, "a", invisible=True)
+    ((_, event),) = await b.events(1)
+    assert (event.presence.user, event.presence.online) == ("a", False)
+    shown = event.presence
+    a.call.cancel()
+    a = await service.watch(["a"])
+    c = await service.watch(["c"])
+    assert await presence(b) == ("c", True)
+    c.call.cancel()
+    a.call.cancel()
+    assert await presence(b) == ("c", False)
+    answer = await service.call("ListConversations", pb.ListConversationsRequest(actor="b"))
+    assert shown in [one.presence for one in answer.conversations]
+    await service.watch(["a"])
+    await set_invisible(service, "a", invisible=False)
+    assert await presence(b) == ("a", True)
+
+
+async def test_a_wish_that_is_taken_back_in_time_was_never_told(service: Any) -> None:
+    """As an absence that was short."""
+    b = await service.watch(["b"])
+    edge = await service.watch(["a", "c"])
+    assert {await presence(b), await presence(b)} == {("a", True), ("c", True)}
+    await set_invisible(service, "a", invisible=True)
+    await set_invisible(service, "a", invisible=False)
+    await edge.update(remove_users=["c"])
+    assert await presence(b) == ("c", False)
+    assert await listed(service) == {"a": True, "c": False}
+
+
+async def test_a_bad_name_has_no_wish(service: Any, refused: Any) -> None:
+    """Refused like every actor."""
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    await refused(set_invisible(service, "", invisible=True), code, "INVALID_ARGUMENT", "actor")
+
+
+async def test_turned_off_nothing_is_written_told_or_shown(serve: Any) -> None:
+    """Not what was stored before either; but what a person wishes is kept for later."""
+    async with serve(presence=True) as client:
+        await client.say("a", to="b")
+        b = await client.watch(["b"])
+        await client.watch(["a"])
+        assert (await b.events(1))[0][1].HasField("presence")
+    async with serve(presence=False) as client:
+        watching = await client.watch(["a", "b"])
+        start = watching.first.position.revision
+        await set_invisible(client, "b", invisible=True)
+        stored = await client.say("a", to="b")
+        ((revision, event),) = await watching.events(1)
+        assert event.message_created.message.id == stored.id
+        assert revision == start + 2
+        assert await listed(client) == {}
+        epoch = watching.first.position.epoch
+        request = pb.ListChangesRequest(
+            user="b",
+            after=pb.Position(epoch=epoch, revision=0),
+            until=pb.Position(epoch=epoch, revision=revision),
+        )
+        changes = (await client.call("ListChanges", request)).changes
+        kinds = {one.WhichOneof("event") for change in changes for one in change.events}
+        assert kinds == {"message_created"}
+    async with serve(presence=True, presence_absence_seconds=ABSENCE) as client:
+        a = await client.watch(["a"])
+        ((_, event),) = await a.events(1)
+        assert (event.presence.user, event.presence.online) == ("b", False)
+
+
+async def test_a_restart_is_a_short_absence_for_who_returns(serve: Any) -> None:
+    """Who does not return was there until the service knew it last, and not until now."""
+    async with serve(presence=True) as client:
+        for user in "ac":
+            await client.say("b", to=user)
+        b = await client.watch(["b"])
+        await client.watch(["a", "c"])
+        assert {await presence(b), await presence(b)} == {("a", True), ("c", True)}
+        stopped = asyncio.get_running_loop().time()
+    async with serve(presence=True, presence_absence_seconds=ABSENCE) as client:
+        started = asyncio.get_running_loop().time()
+        b = await client.watch(["a", "b"])
+        assert await presence(b) == ("c", False)
+        now = asyncio.get_running_loop().time()
+        answer = await client.call("ListConversations", pb.ListConversationsRequest(actor="b"))
+        shown = {one.presence.user: one.presence for one in answer.conversations}
+        assert shown["a"].online
+        seen = shown["c"].last_seen_time.ToMilliseconds() / 1000
+        since = pb.Presence().last_seen_time
+        since.GetCurrentTime()
+        assert since.ToMilliseconds() / 1000 - seen >= now - started
+        assert since.ToMilliseconds() / 1000 - seen <= now - stopped + 5
+
+
+async def test_a_restart_shows_nobody_who_has_become_invisible(serve: Any) -> None:
+    """The wish was stored and not yet told when the service ended."""
+    async with serve(presence=True, presence_absence_seconds=60) as client:
+        await client.say("b", to="a")
+        b = await client.watch(["b"])
+        await client.watch(["a"])
+        assert await presence(b) == ("a", True)
+        await set_invisible(client, "a", invisible=True)
+    async with serve(presence=True, presence_absence_seconds=ABSENCE) as client:
+        b = await client.watch(["a", "b"])
+        assert await presence(b) == ("a", False)
+
+
+async def test_a_database_that_is_away_loses_no_change(
+    service: Any, settings: MessagingSettings
+) -> None:
+    """While another process holds the write lock changes wait, and the latest of each is told."""
+    b = await service.watch(["b"])
+    c = await service.watch(["c"])
+    assert await presence(b) == ("c", True)
+    other = open_engine(settings.database_url, "writer")
+    with other.connect() as holder, holder.begin() as transaction:
+        take_revision(holder)
+        await service.watch(["a"])
+        await c.update(remove_users=["c"])
+        # The lock is waited for, a second in these tests, so that the first try has failed.
+        with pytest.raises(grpc.aio.AioRpcError):
+            await set_invisible(service, "d", invisible=True)
+        transaction.rollback()
+    other.dispose()
+    assert {await presence(b), await presence(b)} == {("a", True), ("c", False)}
+    assert await listed(service) == {"a": True, "c": False}
+
+
+class Counted:
+    """As much of a writer as counting needs."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    async def submit(self, _operation: Any, items: Any) -> list[Any]:
+        self.batches.append(len(items))
+        await asyncio.sleep(0)
+        return [Attended(told=True, cut=False) for _ in items]
+
+
+class Nobody:
+    """A database in which nobody is online."""
+
+    async def run(self, function: Any) -> Any:
+        assert function is find_online
+        return 0, []
+
+
+async def test_a_burst_is_a_few_transactions_and_its_metrics_tell(
+    settings: MessagingSettings,
+) -> None:
+    """Thousands at once travel in batches, one at a time; beyond the limit people are left out."""
+    writer: Any = Counted()
+    nobody: Any = Nobody()
+    registry = CollectorRegistry()
+    changed = settings.model_copy(
+        update={"presence": True, "presence_people": 5_000, "presence_batch": 2_000}
+    )
+    limits = ReachedLimits(SERVICE.limits, registry)
+    hub: Any = None
+    resources = Resources(changed, writer, nobody, hub, registry, SERVICE.failures, limits)
+    keeper = PresenceKeeper(resources)
+    await keeper.start()
+    for edge in range(6):
+        keeper.observe([f"{edge} {number}" for number in range(1_000)], [])
+    await keeper.close()
+    assert writer.batches == [2_000, 2_000, 1_000, 1]
+    assert registry.get_sample_value("presence_people") == 5_000
+    labels = {"limit": "presence_people"}
+    assert registry.get_sample_value("limit_reached_total", labels) == 1_000
+    assert registry.get_sample_value("presence_waiting_changes") == 0
+    assert registry.get_sample_value("presence_changes_total", {"to": "online"}) == 5_000
+
+
+async def test_until_when_it_is_known_is_stored_while_people_are_there(
+    serve: Any, settings: MessagingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Again and again, without a word to anybody."""
+    monkeypatch.setattr(presence_module, "REMEMBER_SECONDS", 0.05)
+    before = time.time_ns() // 1_000_000
+    async with serve(presence=True, presence_absence_seconds=0.2) as client:
+        await client.watch(["a"])
+        nobody = await client.watch(["nobody"], invisible_users=["nobody"])
+        async with asyncio.timeout(10):
+            while (response := await nobody.call.read()).position.revision < 4:
+                assert not response.events
+    engine = open_engine(settings.database_url, "reader")
+    with engine.connect() as connection:
+        at, online = find_online(connection)
+    engine.dispose()
+    assert before < at <= time.time_ns() // 1_000_000
+    assert online == [("a", False)]
