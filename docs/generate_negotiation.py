@@ -14,12 +14,12 @@ from dataclasses import fields
 from pathlib import Path
 
 from docs import markers
-from negotiation_service.entities import FINAL, REMINDER_OF, Timer
-from negotiation_service.events import Cause
-from negotiation_service.guards import holds_dispute, notes_sealed
-from negotiation_service.limits import DAY, HOUR, MINUTE, Limits
-from negotiation_service.refusals import Reason
-from negotiation_service.transitions import TRANSITIONS, Step, Transition
+from negotiation_service.domain.entities import FINAL, REMINDER_OF, Timer
+from negotiation_service.domain.events import Cause
+from negotiation_service.domain.guards import holds_dispute, notes_sealed
+from negotiation_service.domain.limits import DAY, HOUR, MINUTE, Limits
+from negotiation_service.domain.refusals import Reason
+from negotiation_service.domain.transitions import TRANSITIONS, Step, Transition
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "negotiation.md"

@@ -9,14 +9,16 @@ from pathlib import Path
 from parley.messaging.v1.messaging_pb2_grpc import MessagingServiceStub
 from parley.negotiation.v1 import negotiation_pb2, negotiation_pb2_grpc
 
-from negotiation_service import moderation, storage, translation
-from negotiation_service.commands import FireTimers
+from negotiation_service.api import translation
+from negotiation_service.api.failures import FAILURES
+from negotiation_service.api.servicer import NegotiationServicer
+from negotiation_service.clients.messaging import Messaging
 from negotiation_service.currencies import load_currencies
-from negotiation_service.failures import FAILURES
-from negotiation_service.messaging import Messaging
-from negotiation_service.operations import Answer, operation
-from negotiation_service.servicer import NegotiationServicer
+from negotiation_service.domain.commands import FireTimers
+from negotiation_service.operations.runner import Answer, operation
 from negotiation_service.settings import NegotiationSettings
+from negotiation_service.storage import deals
+from negotiation_service.workers import moderation
 from service_kit.follow.follower import FollowerMetrics
 from service_kit.process.background import Work, background
 from service_kit.rpc.client import dial
@@ -34,7 +36,7 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
     limits = settings.limits(load_currencies())
     carry_out = operation(limits)
     schedule = Schedule(
-        "timers", storage.find_due, storage.find_next_due, FireTimers, carry_out, _fired
+        "timers", deals.find_due, deals.find_next_due, FireTimers, carry_out, _fired
     )
     timers = Timers(
         schedule,

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from negotiation_service.limits import DAY, HOUR, MINUTE, Limits
+from negotiation_service.domain.limits import DAY, HOUR, MINUTE, Limits
 from service_kit.process.settings import Count, Seconds, ServiceSettings
 
 Address = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]

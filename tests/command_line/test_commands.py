@@ -114,7 +114,7 @@ def test_what_is_typed_wrongly_is_not_sent(typed: str, shown: dict[str, Any], wh
 
 def test_every_action_has_its_command() -> None:
     """What `allowed_actions` of a service may name is offered as a command."""
-    table = pytest.importorskip("negotiation_service.transitions")
+    table = pytest.importorskip("negotiation_service.domain.transitions")
     actions = {row.action for row in table.TRANSITIONS if row.action}
     assert actions <= {action for one in COMMANDS for action in one.actions}
 

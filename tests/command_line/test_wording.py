@@ -129,8 +129,8 @@ def test_what_the_history_records_is_one_line(event: dict[str, Any], words: str)
 
 def test_every_cause_has_words() -> None:
     """Whatever the service says that happened, in every state, also where nothing tells by whom."""
-    events = pytest.importorskip("negotiation_service.events")
-    entities = pytest.importorskip("negotiation_service.entities")
+    events = pytest.importorskip("negotiation_service.domain.events")
+    entities = pytest.importorskip("negotiation_service.domain.entities")
     for cause in (*events.Cause, "something_newer"):
         for state in entities.State:
             line = summary(service(str(state)), "alice", str(cause))

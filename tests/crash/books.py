@@ -13,10 +13,10 @@ from sqlalchemy import Connection, func, select
 from messaging_service.operations.messages import NEGOTIATION
 from moderation_service.dispute_entities import DisputeState
 from moderation_service.tables import disputes
-from negotiation_service.documents import load_deal, load_event
-from negotiation_service.entities import Deal, Offer
-from negotiation_service.events import Event
-from negotiation_service.tables import (
+from negotiation_service.domain.entities import Deal, Offer
+from negotiation_service.domain.events import Event
+from negotiation_service.storage.documents import load_deal, load_event
+from negotiation_service.storage.tables import (
     idempotency_keys,
     offers,
     service_events,

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
-from negotiation_service.domain import settle, timers
-from negotiation_service.entities import Deal
-from negotiation_service.events import Cause, evolve
-from negotiation_service.limits import Limits
+from negotiation_service.domain.decide import settle, timers
+from negotiation_service.domain.entities import Deal
+from negotiation_service.domain.events import Cause, evolve
+from negotiation_service.domain.limits import Limits
 from tests.crash.books import Books, EventRow
 from tests.crash.recording import (
     Commanded,

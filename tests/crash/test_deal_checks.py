@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from negotiation_service.domain import timers
-from negotiation_service.entities import Deal
-from negotiation_service.events import Event as ServiceEvent
-from negotiation_service.events import recipients
-from negotiation_service.history import offer_made, offer_of
-from negotiation_service.limits import HOUR
-from negotiation_service.views import Snapshot
+from negotiation_service.domain.decide import timers
+from negotiation_service.domain.entities import Deal
+from negotiation_service.domain.events import Event as ServiceEvent
+from negotiation_service.domain.events import recipients
+from negotiation_service.domain.history import offer_made, offer_of
+from negotiation_service.domain.limits import HOUR
+from negotiation_service.domain.views import Snapshot
 from service_kit.storage.clock import Position
 from tests.crash.books import Books, EventRow, KeyRow, ServiceRow
 from tests.crash.checker import check

@@ -14,7 +14,7 @@ from moderation_service.changes import Event
 from moderation_service.dispute_entities import DisputeState, Outcome
 from moderation_service.documents import dump_event
 from moderation_service.events import CaseEvent
-from negotiation_service.entities import Hold
+from negotiation_service.domain.entities import Hold
 from service_kit.storage.clock import Position
 from tests.crash.books import Books, ServiceRow
 from tests.crash.findings import Findings

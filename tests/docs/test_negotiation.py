@@ -3,7 +3,7 @@
 import pytest
 
 from docs import generate_negotiation
-from negotiation_service.transitions import TRANSITIONS
+from negotiation_service.domain.transitions import TRANSITIONS
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ from moderation_service.saga import (
     release,
 )
 from moderation_service.saga import refused as answer_to_refused
-from negotiation_service.refusals import Reason as NegotiationReason
+from negotiation_service.domain.refusals import Reason as NegotiationReason
 from service_kit.rules import INVALID_ARGUMENT, Refusal
 from tests.moderation_service.story import (
     LIMITS,

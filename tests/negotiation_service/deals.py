@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from negotiation_service.commands import (
+from negotiation_service.domain.commands import (
     Command,
     CreateService,
     EditPrice,
@@ -16,12 +16,12 @@ from negotiation_service.commands import (
     TerminateService,
     TerminationOutcome,
 )
-from negotiation_service.documents import load_deal, load_event
-from negotiation_service.entities import Deal, Role
-from negotiation_service.events import Event
-from negotiation_service.limits import Limits
-from negotiation_service.money import Money
-from negotiation_service.operations import operation
+from negotiation_service.domain.entities import Deal, Role
+from negotiation_service.domain.events import Event
+from negotiation_service.domain.limits import Limits
+from negotiation_service.domain.money import Money
+from negotiation_service.operations.runner import operation
+from negotiation_service.storage.documents import load_deal, load_event
 from tests.support.serving import Database
 
 LIMITS = Limits({"EUR": 2, "JPY": 0})

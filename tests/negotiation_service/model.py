@@ -7,7 +7,7 @@ with None, and then does it.
 
 from dataclasses import dataclass, field
 
-from negotiation_service.commands import (
+from negotiation_service.domain.commands import (
     Command,
     CreateService,
     EditPrice,
@@ -19,7 +19,7 @@ from negotiation_service.commands import (
     SubmitNote,
     TerminateService,
 )
-from negotiation_service.limits import Limits
+from negotiation_service.domain.limits import Limits
 
 Answer = str | None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from negotiation_service.commands import (
+from negotiation_service.domain.commands import (
     Command,
     CreateService,
     EditPrice,
@@ -15,12 +15,12 @@ from negotiation_service.commands import (
     TerminateService,
     TerminationOutcome,
 )
-from negotiation_service.domain import Decision, decide
-from negotiation_service.entities import Deal, Outcome, Role, Settlement, Timer
-from negotiation_service.events import Event
-from negotiation_service.limits import DAY, Limits
-from negotiation_service.money import Money
-from negotiation_service.views import Snapshot, snapshot
+from negotiation_service.domain.decide import Decision, decide
+from negotiation_service.domain.entities import Deal, Outcome, Role, Settlement, Timer
+from negotiation_service.domain.events import Event
+from negotiation_service.domain.limits import DAY, Limits
+from negotiation_service.domain.money import Money
+from negotiation_service.domain.views import Snapshot, snapshot
 from service_kit.rules import Refusal
 
 LIMITS = Limits({"EUR": 2, "USD": 2, "JPY": 0})

@@ -9,10 +9,10 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
-from negotiation_service import storage
-from negotiation_service.commands import FireTimers
-from negotiation_service.events import Cause
+from negotiation_service.domain.commands import FireTimers
+from negotiation_service.domain.events import Cause
 from negotiation_service.settings import NegotiationSettings
+from negotiation_service.storage import deals
 from service_kit.storage.clock import read_position
 from service_kit.storage.engines import open_engine
 from tests.negotiation_service.deals import (
@@ -43,7 +43,7 @@ async def test_a_connection_cut_in_a_transaction_leaves_no_trace(
     """Of half a command nothing is stored: no deal, offer, event, timer or key; then it goes on."""
     await client.create("carol", "dan")
     before = database.read(read_position)
-    insert = storage.insert_keys
+    insert = deals.insert_keys
 
     def cut(*arguments: Any) -> None:
         with postgresql.connect() as connection:
@@ -58,7 +58,7 @@ async def test_a_connection_cut_in_a_transaction_leaves_no_trace(
     request = client.creation(conversation_id=conversation, idempotency_key="k")
     database.engine.dispose()
     with monkeypatch.context() as patched:
-        patched.setattr(storage, "insert_keys", cut)
+        patched.setattr(deals, "insert_keys", cut)
         await refused(client.call("CreateService", request), UNAVAILABLE, "STORAGE_UNAVAILABLE")
     assert database.read(read_position) == before
     for stored in (stored_deals, stored_events, stored_offers, stored_timers):
@@ -109,7 +109,7 @@ def test_what_another_has_claimed_is_left_to_it(
     fire = (FireTimers(one.service), FireTimers(other.service))
     replica = open_engine(settings.database_url, "writer")
     with replica.connect() as connection, connection.begin():
-        claimed = storage.claim_due(connection, [one.service], database.now)
+        claimed = deals.claim_due(connection, [one.service], database.now)
         assert claimed == {one.service}
         skipped, fired = database.run(CARRY_OUT, *fire)
         assert skipped.events == ()

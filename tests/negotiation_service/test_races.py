@@ -12,10 +12,10 @@ import grpc
 import pytest
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
-from negotiation_service.domain import timers
-from negotiation_service.entities import State
-from negotiation_service.events import Cause, replay
-from negotiation_service.history import offer_made
+from negotiation_service.domain.decide import timers
+from negotiation_service.domain.entities import State
+from negotiation_service.domain.events import Cause, replay
+from negotiation_service.domain.history import offer_made
 from tests.negotiation_service.deals import (
     stored_deals,
     stored_events,

@@ -16,12 +16,12 @@ import pytest
 from parley.negotiation.v1 import negotiation_pb2 as pb
 from sqlalchemy import text
 
-from negotiation_service import requests, translation
-from negotiation_service.commands import Command, PlaceHold, ResolveHold
-from negotiation_service.domain import Decision, decide
-from negotiation_service.entities import Deal, Hold, Outcome, Ruling
-from negotiation_service.events import Cause, Event, evolve
-from negotiation_service.views import Snapshot, snapshot
+from negotiation_service.api import requests, translation
+from negotiation_service.domain.commands import Command, PlaceHold, ResolveHold
+from negotiation_service.domain.decide import Decision, decide
+from negotiation_service.domain.entities import Deal, Hold, Outcome, Ruling
+from negotiation_service.domain.events import Cause, Event, evolve
+from negotiation_service.domain.views import Snapshot, snapshot
 from service_kit.rules import Refusal
 from tests.negotiation_service.deals import LIMITS, stored_events
 from tests.support.serving import Database, status_of, unpack

@@ -10,7 +10,7 @@ import grpc
 import pytest
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
-from negotiation_service.limits import Limits
+from negotiation_service.domain.limits import Limits
 from negotiation_service.settings import NegotiationSettings
 from tests.support.metrics import read_metric
 from tests.support.system import free_port

@@ -12,8 +12,8 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from sqlalchemy import Engine, text
 
 from negotiation_service import __main__
-from negotiation_service.events import Cause
-from negotiation_service.limits import HOUR
+from negotiation_service.domain.events import Cause
+from negotiation_service.domain.limits import HOUR
 from service_kit.process.background import background
 from service_kit.storage.clock import take_revision
 from service_kit.storage.engines import open_engine

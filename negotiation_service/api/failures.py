@@ -1,0 +1,47 @@
+"""The one table of refusals: reason to gRPC code. All else about a status is built from it."""
+
+import grpc
+from google.protobuf.message import Message
+
+from negotiation_service.api import translation
+from negotiation_service.domain.refusals import Reason
+from negotiation_service.domain.views import Snapshot
+from service_kit.rpc.failures import Failures
+
+_NOT_FOUND = grpc.StatusCode.NOT_FOUND
+_FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
+_PERMISSION_DENIED = grpc.StatusCode.PERMISSION_DENIED
+
+
+def _pack_current(current: object) -> Message:
+    if isinstance(current, Snapshot):
+        return translation.service(current)
+    raise TypeError(f"not what a refusal of this service carries: {type(current).__name__}")
+
+
+FAILURES = Failures(
+    "negotiation.parley",
+    {
+        Reason.CONVERSATION_NOT_FOUND: _NOT_FOUND,
+        Reason.SERVICE_NOT_FOUND: _NOT_FOUND,
+        Reason.STALE_OFFER: _FAILED_PRECONDITION,
+        Reason.INVALID_STATE: _FAILED_PRECONDITION,
+        Reason.ON_HOLD: _FAILED_PRECONDITION,
+        Reason.OPEN_SERVICE_EXISTS: _FAILED_PRECONDITION,
+        Reason.CANCELLATION_REQUESTED: _FAILED_PRECONDITION,
+        Reason.TOO_MANY_ROUNDS: _FAILED_PRECONDITION,
+        Reason.TOO_MANY_REOPENINGS: _FAILED_PRECONDITION,
+        Reason.TOO_MANY_DISPUTES: _FAILED_PRECONDITION,
+        Reason.TOO_MANY_SUBMISSIONS: _FAILED_PRECONDITION,
+        Reason.OWN_OFFER: _PERMISSION_DENIED,
+        Reason.OFFER_OF_THE_OTHER: _PERMISSION_DENIED,
+        Reason.PROVIDER_ONLY: _PERMISSION_DENIED,
+        Reason.CLIENT_ONLY: _PERMISSION_DENIED,
+        Reason.SANCTIONED: _PERMISSION_DENIED,
+        Reason.HOLD_NOT_FOUND: _NOT_FOUND,
+        Reason.DECIDED_OTHERWISE: _FAILED_PRECONDITION,
+        Reason.IDEMPOTENCY_KEY_CONFLICT: grpc.StatusCode.ALREADY_EXISTS,
+        Reason.MESSAGING_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    },
+    _pack_current,
+)

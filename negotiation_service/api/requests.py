@@ -1,0 +1,130 @@
+"""Requests of the contract into commands. What has no meaning at all is refused here."""
+
+from typing import TypeVar
+
+from parley.negotiation.v1 import negotiation_pb2 as pb
+
+from negotiation_service.domain.commands import (
+    CreateService,
+    EditPrice,
+    EndNegotiation,
+    NegotiationOutcome,
+    PlaceHold,
+    ResolveHold,
+    SubmitNote,
+    TerminateService,
+    TerminationOutcome,
+)
+from negotiation_service.domain.entities import Outcome, Role, Settlement
+from negotiation_service.domain.money import Money
+from service_kit.rpc.failures import Refused
+from service_kit.rules import invalid
+
+Meaning = TypeVar("Meaning")
+
+_ROLES: dict[int, Role] = {pb.ROLE_PROVIDER: Role.PROVIDER, pb.ROLE_CLIENT: Role.CLIENT}
+_NEGOTIATION_OUTCOMES: dict[int, NegotiationOutcome] = {
+    pb.NegotiationOutcome.Value(f"NEGOTIATION_OUTCOME_{one.name}"): one
+    for one in NegotiationOutcome
+}
+_TERMINATION_OUTCOMES: dict[int, TerminationOutcome] = {
+    pb.TerminationOutcome.Value(f"TERMINATION_OUTCOME_{one.name}"): one
+    for one in TerminationOutcome
+}
+_HOLD_OUTCOMES: dict[int, Outcome] = {
+    pb.HoldOutcome.Value(f"HOLD_OUTCOME_{one.name}"): one for one in Outcome
+}
+
+
+def create_service(request: pb.CreateServiceRequest, service: str) -> CreateService:
+    """The id is the one that the service is to have; who takes part is not known yet."""
+    return CreateService(
+        actor=request.actor,
+        service=service,
+        conversation=request.conversation_id,
+        participants=(),
+        role=_known(_ROLES, "role", request.role),
+        title=request.title,
+        price=_price(request),
+        description=request.description,
+        offer_ttl_seconds=request.offer_ttl_seconds or None,
+        idempotency_key=request.idempotency_key,
+    )
+
+
+def edit_price(request: pb.EditPriceRequest) -> EditPrice:
+    """Translate the request of that name."""
+    return EditPrice(
+        request.actor,
+        request.service_id,
+        _price(request),
+        request.base_offer,
+        request.note,
+        request.idempotency_key,
+    )
+
+
+def end_negotiation(request: pb.EndNegotiationRequest) -> EndNegotiation:
+    """Translate the request of that name."""
+    return EndNegotiation(
+        request.actor,
+        request.service_id,
+        _known(_NEGOTIATION_OUTCOMES, "outcome", request.outcome),
+        request.offer,
+        _price(request) if request.HasField("price") else None,
+        request.idempotency_key,
+    )
+
+
+def terminate_service(request: pb.TerminateServiceRequest) -> TerminateService:
+    """Translate the request of that name."""
+    return TerminateService(
+        request.actor,
+        request.service_id,
+        _known(_TERMINATION_OUTCOMES, "outcome", request.outcome),
+        request.reason,
+        request.idempotency_key,
+    )
+
+
+def submit_note(request: pb.SubmitNoteRequest) -> SubmitNote:
+    """Translate the request of that name."""
+    return SubmitNote(
+        request.actor,
+        request.service_id,
+        request.score,
+        request.comment,
+        request.idempotency_key,
+    )
+
+
+def place_hold(request: pb.PlaceHoldRequest) -> PlaceHold:
+    """Translate the request of that name."""
+    return PlaceHold(request.service_id, request.dispute, request.opened_by)
+
+
+def resolve_hold(request: pb.ResolveHoldRequest) -> ResolveHold:
+    """Translate the request of that name."""
+    split = request.split
+    return ResolveHold(
+        request.service_id,
+        request.dispute,
+        _known(_HOLD_OUTCOMES, "outcome", request.outcome),
+        Settlement(split.provider_minor, split.client_minor) if request.HasField("split") else None,
+    )
+
+
+def _price(
+    request: pb.CreateServiceRequest | pb.EditPriceRequest | pb.EndNegotiationRequest,
+) -> Money:
+    if not request.HasField("price"):
+        raise Refused(invalid("price", "is missing"))
+    return Money(request.price.amount_minor, request.price.currency)
+
+
+def _known(meanings: dict[int, Meaning], field: str, number: int) -> Meaning:
+    if number == 0:
+        raise Refused(invalid(field, "is missing"))
+    if number not in meanings:
+        raise Refused(invalid(field, "has a value that nobody knows"))
+    return meanings[number]

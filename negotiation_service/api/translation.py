@@ -1,0 +1,186 @@
+"""Domain objects into messages of the contract."""
+
+from collections.abc import Mapping
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from parley.negotiation.v1 import negotiation_pb2 as pb
+
+from negotiation_service.domain import entities, history, views
+from negotiation_service.domain.entities import CancellationRequest, Ruling, State, Timer
+from negotiation_service.domain.history import Entry, ServiceChanged
+from service_kit.rpc.servicer import timestamp
+from service_kit.storage.clock import Position
+from service_kit.watch.changes import Change
+
+_STATES: Mapping[State, pb.State.ValueType] = {
+    one: pb.State.Value(f"STATE_{one.name}") for one in State
+}
+
+
+def position(given: Position) -> pb.Position:
+    """Translate a position."""
+    return pb.Position(epoch=given.epoch, revision=given.revision)
+
+
+def watch_response(
+    watcher_id: str, position_: Position, events: list[pb.Event]
+) -> pb.WatchResponse:
+    """Translate what a watcher is told at once; the hub has its events translated already."""
+    return pb.WatchResponse(watcher_id=watcher_id, position=position(position_), events=events)
+
+
+def service(given: views.Snapshot) -> pb.Service:
+    """Translate a service as its reader sees it."""
+    currency, expires = given.currency, given.deadlines.get(Timer.OFFER)
+    return pb.Service(
+        id=given.service,
+        conversation_id=given.conversation,
+        provider=given.provider,
+        client=given.client,
+        title=given.title,
+        description=given.description,
+        currency=currency,
+        exponent=given.exponent,
+        state=_STATES[given.state],
+        offer=_offer(given.offer, currency, expires),
+        amendment=_offer(given.amendment, currency, expires),
+        agreed=_agreement(given.agreed, currency),
+        reopenings=given.reopenings,
+        cancellation=_cancellation(given.cancellation),
+        hold=_hold(given.hold),
+        ending=_ending(given.ending),
+        settlement=_settlement(given.settlement),
+        notes=_notes(given.notes),
+        deadlines=[
+            pb.Deadline(timer=timer, due_time=timestamp(due_at))
+            for timer, due_at in sorted(given.deadlines.items(), key=lambda one: one[1])
+        ],
+        allowed_actions=given.allowed_actions,
+        create_time=timestamp(given.created_at),
+        version=given.seq,
+    )
+
+
+def service_event(entry: Entry) -> pb.ServiceEvent:
+    """Translate an entry of a history as its reader sees it."""
+    deal, event = entry.deal, entry.event
+    details = event.details
+    expires = next((one.due_at for one in event.deadlines if one.timer is Timer.OFFER), None)
+    reminds_of = event.timer.reminds_of if event.timer else None
+    return pb.ServiceEvent(
+        service_id=deal.id,
+        conversation_id=deal.conversation,
+        number=entry.number,
+        cause=event.cause,
+        by=event.by,
+        create_time=timestamp(event.at),
+        state=_STATES[event.state],
+        title=deal.title,
+        offer=_offer(history.offer_of(event), deal.currency, expires),
+        reason=details.reason if isinstance(details, CancellationRequest) else event.reason,
+        settlement=_settlement(details.settlement) if isinstance(details, Ruling) else None,
+        note=_note(entry.note),
+        timer=reminds_of or "",
+    )
+
+
+def event(recipients: tuple[str, ...], given: object) -> pb.Event:
+    """Translate an event for those who follow its recipients, with the view of each of these."""
+    told = _event(recipients, given)
+    if isinstance(given, ServiceChanged):
+        told.service_changed.views.extend(service(given.view(one)) for one in recipients)
+    return told
+
+
+def event_of_everything(recipients: tuple[str, ...], given: object) -> pb.Event:
+    """Translate an event for a watcher of everything, who sees the deal of nobody."""
+    return _event(recipients, given)
+
+
+def _event(recipients: tuple[str, ...], given: object) -> pb.Event:
+    if not isinstance(given, ServiceChanged):
+        raise TypeError(f"not an event of this service: {type(given).__name__}")
+    changed = pb.ServiceChanged(event=service_event(history.tell(given)))
+    return pb.Event(recipients=recipients, service_changed=changed)
+
+
+def change(
+    given: Change[tuple[tuple[str, ...], ServiceChanged]], user: str
+) -> pb.ListChangesResponse.Change:
+    """Translate the events of one revision, for one user or for an internal service."""
+    return pb.ListChangesResponse.Change(
+        revision=given.revision,
+        events=[
+            event((user,), changed) if user else event_of_everything(recipients, changed)
+            for recipients, changed in given.events
+        ],
+    )
+
+
+# --- Parts of a service ------------------------------------------------------------------------
+
+
+def _time(milliseconds: int | None) -> Timestamp | None:
+    return None if milliseconds is None else timestamp(milliseconds)
+
+
+def _offer(given: entities.Offer | None, currency: str, expires_at: int | None) -> pb.Offer | None:
+    if given is None:
+        return None
+    return pb.Offer(
+        number=given.number,
+        price=pb.Money(amount_minor=given.price, currency=currency),
+        by=given.by,
+        note=given.note,
+        create_time=timestamp(given.at),
+        expire_time=_time(expires_at),
+    )
+
+
+def _agreement(given: entities.Agreement | None, currency: str) -> pb.Agreement | None:
+    if given is None:
+        return None
+    return pb.Agreement(
+        price=pb.Money(amount_minor=given.price, currency=currency),
+        version=given.version,
+        offer=given.offer,
+        agree_time=timestamp(given.at),
+    )
+
+
+def _cancellation(given: CancellationRequest | None) -> pb.CancellationRequest | None:
+    if given is None:
+        return None
+    return pb.CancellationRequest(by=given.by, reason=given.reason, create_time=timestamp(given.at))
+
+
+def _hold(given: entities.Hold | None) -> pb.Hold | None:
+    if given is None:
+        return None
+    return pb.Hold(
+        dispute=given.dispute, opened_by=given.opened_by, create_time=timestamp(given.since)
+    )
+
+
+def _ending(given: entities.Ending | None) -> pb.Ending | None:
+    if given is None:
+        return None
+    return pb.Ending(cause=given.cause, by=given.by, end_time=timestamp(given.at))
+
+
+def _settlement(given: entities.Settlement | None) -> pb.Settlement | None:
+    if given is None:
+        return None
+    return pb.Settlement(provider_minor=given.provider_minor, client_minor=given.client_minor)
+
+
+def _note(given: entities.Note | None) -> pb.Note | None:
+    if given is None:
+        return None
+    return pb.Note(score=given.score, comment=given.comment, submit_time=timestamp(given.at))
+
+
+def _notes(given: views.Notes) -> pb.Notes:
+    return pb.Notes(
+        mine=_note(given.mine), theirs=_note(given.theirs), reveal_time=_time(given.revealed_at)
+    )

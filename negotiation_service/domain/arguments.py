@@ -1,0 +1,110 @@
+"""What can be said of a command without looking anything up."""
+
+from negotiation_service.domain.commands import (
+    Command,
+    CreateService,
+    EditPrice,
+    EndNegotiation,
+    FireTimers,
+    NegotiationOutcome,
+    PlaceHold,
+    ResolveHold,
+    SubmitNote,
+    TerminateService,
+)
+from negotiation_service.domain.entities import Outcome
+from negotiation_service.domain.limits import SECOND, Limits
+from negotiation_service.domain.money import check_amount, check_money
+from negotiation_service.domain.refusals import conversation_not_found, service_not_found
+from service_kit.rules import (
+    Refusal,
+    check_key,
+    check_line,
+    check_not_blank,
+    check_text,
+    check_user,
+    invalid,
+    is_identifier,
+)
+
+
+def check_arguments(command: Command, limits: Limits) -> Refusal | None:
+    """Refuse the first argument at fault; of services and conversations only what can exist."""
+    match command:
+        case FireTimers():
+            return None
+        case PlaceHold():
+            refusal = check_dispute(command.dispute) or check_user("opened_by", command.opened_by)
+        case ResolveHold():
+            refusal = check_dispute(command.dispute) or _check_split(command)
+        case _:
+            refusal = (
+                check_user("actor", command.actor)
+                or check_key(command.idempotency_key)
+                or _check_party_command(command, limits)
+            )
+    if refusal is not None:
+        return refusal
+    return None if is_identifier(command.service) else service_not_found()
+
+
+def check_dispute(dispute: str) -> Refusal | None:
+    """A dispute is named as everything else is."""
+    return None if is_identifier(dispute) else invalid("dispute", "is no id")
+
+
+def _check_split(command: ResolveHold) -> Refusal | None:
+    if (command.outcome is Outcome.SPLIT) != (command.split is not None):
+        return invalid("split", "goes with the outcome split, which needs it")
+    if command.split is None:
+        return None
+    if command.split.provider_minor < 0:
+        return invalid("split.provider_minor", "is negative")
+    if command.split.client_minor < 0:
+        return invalid("split.client_minor", "is negative")
+    return None
+
+
+def _check_party_command(
+    command: CreateService | EditPrice | EndNegotiation | TerminateService | SubmitNote,
+    limits: Limits,
+) -> Refusal | None:
+    match command:
+        case CreateService():
+            return _check_creation(command, limits)
+        case EditPrice():
+            if command.base_offer < 0:
+                return invalid("base_offer", "is negative")
+            return check_amount("price", command.price, limits) or check_text(
+                "note", command.note, limits.offer_note, "offer_note_limit"
+            )
+        case EndNegotiation():
+            if command.offer < 1:
+                return invalid("offer", "is not positive")
+            # A price that is none at all is not that of the live offer: stale is what it is.
+            if command.outcome is NegotiationOutcome.AGREED and command.price is None:
+                return invalid("price", "is missing")
+            return None
+        case TerminateService():
+            return check_text("reason", command.reason, limits.reason, "reason_limit")
+        case SubmitNote():
+            if not 1 <= command.score <= 5:
+                return invalid("score", "is not one of 1 to 5")
+            return check_text("comment", command.comment, limits.comment, "comment_limit")
+
+
+def _check_creation(command: CreateService, limits: Limits) -> Refusal | None:
+    if not is_identifier(command.conversation):
+        return conversation_not_found()
+    if refusal := check_not_blank("title", command.title):
+        return refusal
+    if command.offer_ttl_seconds is not None and not (
+        limits.min_offer_ttl <= command.offer_ttl_seconds * SECOND <= limits.max_offer_ttl
+    ):
+        shortest, longest = limits.min_offer_ttl // SECOND, limits.max_offer_ttl // SECOND
+        return invalid("offer_ttl_seconds", f"is not one of {shortest} to {longest}")
+    return (
+        check_line("title", command.title, limits.title, "title_limit")
+        or check_text("description", command.description, limits.description, "description_limit")
+        or check_money("price", command.price, limits)
+    )

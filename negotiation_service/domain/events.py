@@ -1,0 +1,230 @@
+"""What happens to a deal, and how the deal stands after it.
+
+The events are the deal: `evolve` over all of them, from nothing, gives it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from negotiation_service.domain.entities import (
+    FINAL,
+    Agreement,
+    CancellationRequest,
+    Deadline,
+    Deal,
+    Ending,
+    Hold,
+    Note,
+    Offer,
+    Ruling,
+    Settlement,
+    State,
+    Timer,
+)
+
+
+class Cause(StrEnum):
+    """The names of what happens, as packets say them too."""
+
+    CREATED = "created"
+    COUNTERED = "countered"
+    REVISED = "revised"
+    AGREED = "agreed"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    AMENDMENT_PROPOSED = "amendment_proposed"
+    AMENDED = "amended"
+    AMENDMENT_DECLINED = "amendment_declined"
+    AMENDMENT_WITHDRAWN = "amendment_withdrawn"
+    AMENDMENT_EXPIRED = "amendment_expired"
+    DELIVERED = "delivered"
+    COMPLETED = "completed"
+    AUTO_COMPLETED = "auto_completed"
+    REOPENED = "reopened"
+    CANCELLATION_REQUESTED = "cancellation_requested"
+    CANCELLATION_LAPSED = "cancellation_lapsed"
+    CANCELLED = "cancelled"
+    UNDELIVERED = "undelivered"
+    HELD = "held"
+    RESUMED = "resumed"
+    DECIDED = "decided"
+    DISPUTE_WINDOW_CLOSED = "dispute_window_closed"
+    NOTE_SUBMITTED = "note_submitted"
+    NOTES_REVEALED = "notes_revealed"
+    REMINDER = "reminder"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What is fixed with the creation, and the price of the first offer."""
+
+    conversation: str
+    provider: str
+    client: str
+    title: str
+    description: str
+    currency: str
+    exponent: int
+    offer_ttl: int
+    price: int
+
+
+Details = Terms | Offer | CancellationRequest | Hold | Ruling | Note | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change of one deal, the `seq`th.
+
+    `state` is where the deal then stands, `deadlines` are those that it starts. `by` is empty for
+    what time or moderation did. `timer` is what fired. `details` is what the cause is about: the
+    terms, the offer made, accepted or ended, the request, the hold, the ruling, the note.
+    """
+
+    service: str
+    seq: int
+    cause: Cause
+    at: int
+    by: str
+    state: State
+    deadlines: tuple[Deadline, ...] = ()
+    timer: Timer | None = None
+    details: Details = None
+    reason: str = ""
+
+
+def recipients(deal: Deal, event: Event) -> tuple[str, ...]:
+    """Tell who may learn of an event: both, but of a note that is sealed only its author."""
+    return (event.by,) if event.cause is Cause.NOTE_SUBMITTED else deal.parties
+
+
+def replay(events: Iterable[Event]) -> Deal | None:
+    """Give the deal that its events make; None for no events."""
+    deal: Deal | None = None
+    for event in events:
+        deal = evolve(deal, event)
+    return deal
+
+
+def evolve(deal: Deal | None, event: Event) -> Deal:
+    """Apply one event: a fact, so nothing is checked here."""
+    if deal is None:
+        return _create(event)
+    changed = replace(deal, seq=event.seq, state=event.state, **_changes(deal, event))
+    if event.state in FINAL:
+        changed = replace(changed, offer=None, cancellation=None)
+    return replace(changed, deadlines=_deadlines(deal, changed, event))
+
+
+def _create(event: Event) -> Deal:
+    terms = event.details
+    if not isinstance(terms, Terms):
+        raise TypeError(f"the first event of a deal is its creation, and not {event.cause}")
+    return Deal(
+        id=event.service,
+        conversation=terms.conversation,
+        provider=terms.provider,
+        client=terms.client,
+        title=terms.title,
+        description=terms.description,
+        currency=terms.currency,
+        exponent=terms.exponent,
+        offer_ttl=terms.offer_ttl,
+        created_at=event.at,
+        seq=event.seq,
+        state=event.state,
+        offer=Offer(1, terms.price, event.by, "", event.at),
+        deadlines=event.deadlines,
+    )
+
+
+def _changes(deal: Deal, event: Event) -> dict[str, Any]:
+    """Tell which fields an event changes, besides those that follow from the state."""
+    ending = Ending(event.cause, event.by, event.at)
+    match event.cause, event.details:
+        case ((Cause.COUNTERED | Cause.REVISED), Offer() as offer):
+            return {"offer": offer, "rounds": deal.rounds + 1}
+        case Cause.AMENDMENT_PROPOSED, Offer() as offer:
+            return {"offer": offer, "amendments": deal.amendments + 1}
+        case ((Cause.AGREED | Cause.AMENDED), Offer() as offer):
+            version = deal.agreed.version + 1 if deal.agreed else 1
+            agreed = Agreement(offer.price, version, offer.number, event.at)
+            return {"offer": None, "agreed": agreed}
+        case ((Cause.DECLINED | Cause.WITHDRAWN | Cause.EXPIRED), _):
+            return {"ending": ending}
+        case ((Cause.AMENDMENT_DECLINED | Cause.AMENDMENT_WITHDRAWN | Cause.AMENDMENT_EXPIRED), _):
+            return {"offer": None}
+        case Cause.DELIVERED, _:
+            return {"offer": None}
+        case Cause.REOPENED, _:
+            return {"reopenings": deal.reopenings + 1}
+        case Cause.CANCELLATION_REQUESTED, CancellationRequest() as request:
+            return {"cancellation": request}
+        case Cause.CANCELLATION_LAPSED, _:
+            return {"cancellation": None}
+        case ((Cause.COMPLETED | Cause.AUTO_COMPLETED), _):
+            return {"ending": ending, "settlement": Settlement(_price(deal), 0)}
+        case ((Cause.CANCELLED | Cause.UNDELIVERED), _):
+            return {"ending": ending, "settlement": Settlement(0, _price(deal))}
+        case Cause.HELD, Hold() as hold:
+            return {"hold": hold}
+        case Cause.RESUMED, Ruling() as ruling:
+            return {"hold": None, "rulings": (*deal.rulings, ruling)}
+        case Cause.DECIDED, Ruling() as ruling:
+            rulings = (*deal.rulings, ruling)
+            settled = {"settlement": ruling.settlement, "ending": ending}
+            return {"hold": None, "rulings": rulings, **settled}
+        case Cause.NOTE_SUBMITTED, Note() as note:
+            return {"provider_note" if event.by == deal.provider else "client_note": note}
+        case Cause.NOTES_REVEALED, _:
+            return {"revealed_at": event.at}
+        case ((Cause.REMINDER | Cause.DISPUTE_WINDOW_CLOSED), _):
+            return {}
+    # Its words are left unsaid, for this ends in a log.
+    raise TypeError(f"{event.cause} is not about a {type(event.details).__name__}")
+
+
+def _price(deal: Deal) -> int:
+    return deal.agreed.price if deal.agreed else 0
+
+
+def _deadlines(before: Deal, after: Deal, event: Event) -> tuple[Deadline, ...]:
+    """Keep what still has a subject and is not started anew, later by the time it was frozen."""
+    started = {deadline.timer for deadline in event.deadlines}
+    frozen = 0
+    if before.hold and not after.hold:
+        # A clock that was set back meanwhile takes no time away from anybody.
+        frozen = max(0, event.at - before.hold.since)
+    kept = [
+        Deadline(timer, deadline.due_at + frozen)
+        for deadline in before.deadlines
+        if (timer := deadline.timer) is not event.timer
+        and not {timer, timer.reminds_of} & started
+        and _has_subject(after, timer)
+    ]
+    return (*kept, *event.deadlines)
+
+
+def _has_subject(deal: Deal, timer: Timer) -> bool:
+    match timer.reminds_of or timer:
+        case Timer.OFFER:
+            return deal.offer is not None
+        case Timer.DELIVERY:
+            return deal.state is State.AGREED
+        case Timer.COMPLETION:
+            return deal.state is State.DELIVERED
+        case Timer.CANCELLATION:
+            return deal.cancellation is not None
+        case Timer.DISPUTE:
+            return deal.state is State.COMPLETED and not is_decided(deal)
+        case Timer.NOTES:
+            return deal.ending is not None and deal.revealed_at is None
+    raise ValueError(f"nobody knows when {timer} runs")
+
+
+def is_decided(deal: Deal) -> bool:
+    """Tell whether a dispute has settled the deal, which is for ever."""
+    return any(ruling.settlement for ruling in deal.rulings)

@@ -1,0 +1,210 @@
+"""The reads: one function for each RPC of the same name, each in one read transaction.
+
+What is due has happened: services are shown as they stand at `now`, in milliseconds UTC, whether
+or not their timers have fired.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from negotiation_service.domain import history
+from negotiation_service.domain.entities import FINAL, Deal
+from negotiation_service.domain.events import Event, evolve
+from negotiation_service.domain.history import Entry, ServiceChanged
+from negotiation_service.domain.limits import Limits
+from negotiation_service.domain.refusals import service_not_found
+from negotiation_service.domain.views import INTERNAL, Snapshot
+from negotiation_service.storage import deals as storage
+from negotiation_service.storage.deals import Place, StoredEvent
+from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
+from service_kit.rules import Refusal, check_user, invalid, is_identifier
+from service_kit.storage.clock import Position
+from service_kit.watch import changes
+from service_kit.watch.changes import ChangePage
+
+Told = tuple[tuple[str, ...], ServiceChanged]
+"""Who is to learn of an event, and the event."""
+
+
+class ServicePage(NamedTuple):
+    """Newest first; an empty token ends the list."""
+
+    services: list[Snapshot]
+    next_page_token: str
+
+
+class EntryPage(NamedTuple):
+    """Oldest first; an empty token ends the list."""
+
+    entries: list[Entry]
+    next_page_token: str
+
+
+def _check_reader(field: str, reader: str) -> Refusal | None:
+    return None if reader == INTERNAL else check_user(field, reader)
+
+
+def _find(connection: Connection, reader: str, service: str) -> Deal | Refusal:
+    """Find a deal for a party or an internal service."""
+    if refusal := _check_reader("actor", reader):
+        return refusal
+    deals = storage.find_deals(connection, filter(is_identifier, (service,)))
+    deal = deals.get(service)
+    return deal if deal and _may_see(deal, reader) else service_not_found()
+
+
+def _may_see(deal: Deal, reader: str) -> bool:
+    return reader == INTERNAL or reader in deal.parties
+
+
+def get_service(
+    connection: Connection, actor: str, service: str, now: int, limits: Limits
+) -> Snapshot | Refusal:
+    """One service."""
+    deal = _find(connection, actor, service)
+    return deal if isinstance(deal, Refusal) else history.show(deal, actor, now, limits)
+
+
+def is_key_used(connection: Connection, actor: str, key: str) -> bool:
+    """Tell whether a command with this key has taken effect."""
+    return bool(storage.find_keys(connection, ((actor, key),)))
+
+
+def batch_get_services(
+    connection: Connection, actor: str, conversations: Sequence[str], now: int, limits: Limits
+) -> list[Snapshot] | Refusal:
+    """The open service of each conversation, or its latest; what may not be seen is left out."""
+    if refusal := _check_reader("actor", actor):
+        return refusal
+    found = storage.find_latest(connection, filter(is_identifier, conversations))
+    return [history.show(deal, actor, now, limits) for deal in found if _may_see(deal, actor)]
+
+
+def list_services(
+    connection: Connection,
+    actor: str,
+    conversation: str,
+    page_size: int,
+    page_token: str,
+    most: int,
+    now: int,
+    limits: Limits,
+    *,
+    open_only: bool,
+) -> ServicePage | Refusal:
+    """The services of an actor or of a conversation."""
+    count = bounded_size(page_size, most)
+    if isinstance(count, Refusal):
+        return count
+    if refusal := _check_reader("actor", actor):
+        return refusal
+    if not actor and not conversation:
+        return invalid("actor", "is missing")
+    below = Place(NEWEST, "")
+    if page_token:
+        place = decode_token(page_token, 2)
+        if isinstance(place, Refusal):
+            return place
+        below = Place(place[0], place[1][0])
+    if conversation and not is_identifier(conversation):
+        return ServicePage([], "")
+    if conversation and open_only:
+        deals, token = [*storage.find_open(connection, (conversation,)).values()], ""
+    else:
+        if conversation:
+            found = storage.page_of_conversation(connection, conversation, below, count + 1)
+        else:
+            found = storage.page_of_party(connection, actor, below, count + 1, open_only=open_only)
+        deals = [deal for _, deal in found[:count]]
+        token = encode_token(*found[count - 1][0]) if len(found) > count else ""
+    # The two people of a conversation are the parties of all that it has.
+    shown = [history.show(deal, actor, now, limits) for deal in deals if _may_see(deal, actor)]
+    if open_only:
+        shown = [one for one in shown if one.state not in FINAL]
+    return ServicePage(shown, token)
+
+
+def list_service_events(
+    connection: Connection,
+    actor: str,
+    service: str,
+    page_size: int,
+    page_token: str,
+    most: int,
+) -> EntryPage | Refusal:
+    """A service's history. The limits of the rules bound its length, so that it is read at once."""
+    count = bounded_size(page_size, most)
+    if isinstance(count, Refusal):
+        return count
+    deal = _find(connection, actor, service)
+    if isinstance(deal, Refusal):
+        return deal
+    start = 0
+    if page_token:
+        # A place among what this reader may know of, so that it says nothing of a sealed note.
+        place = decode_token(page_token, 1)
+        if isinstance(place, Refusal):
+            return place
+        start, _ = place
+    events = [event for _, event in storage.find_histories(connection, (service,))[service]]
+    entries = history.read(deal, events, actor)
+    end = start + count
+    return EntryPage(entries[start:end], encode_token(end) if end < len(entries) else "")
+
+
+# --- Changes -----------------------------------------------------------------------------------
+
+
+def list_changes(
+    connection: Connection,
+    user: str,
+    after: Position,
+    until: Position,
+    page_size: int,
+    page_token: str,
+    most: int,
+    limits: Limits,
+    *,
+    everything: bool,
+) -> ChangePage[Told] | Refusal:
+    """What `user` missed, or without one all there is: after < revision <= until."""
+    if refusal := _check_reader("user", user):
+        return refusal
+    if everything and user:
+        return invalid("everything", "is not what a user is told")
+    read = partial(_changes, connection, user, limits)
+    return changes.list_changes(connection, after, until, page_size, page_token, most, read)
+
+
+def _changes(
+    connection: Connection, user: str, limits: Limits, start: int, until: int, count: int | None
+) -> list[tuple[int, Told]]:
+    most = NEWEST if count is None else count
+    stored = storage.changed_events(connection, user, start, until, most)
+    histories = storage.find_histories(connection, {one.event.service for one in stored})
+    pasts = {service: _Past(events) for service, events in histories.items()}
+    return [(one.revision, pasts[one.event.service].tell(one, limits)) for one in stored]
+
+
+class _Past:
+    """How a deal stood after each revision that changed it, when that was, and its numbers."""
+
+    def __init__(self, events: Sequence[tuple[int, Event]]) -> None:
+        self.stages: dict[int, tuple[Deal, int]] = {}
+        self.numbers = {
+            event.seq: number
+            for event, number in history.number_events(None, [event for _, event in events])
+        }
+        deal: Deal | None = None
+        for revision, event in events:
+            deal = evolve(deal, event)
+            self.stages[revision] = (deal, event.at)
+
+    def tell(self, stored: StoredEvent, limits: Limits) -> Told:
+        """Tell an event as it was told when it happened."""
+        deal, at = self.stages[stored.revision]
+        number = self.numbers[stored.event.seq]
+        return stored.recipients, ServiceChanged(stored.event, number, deal, at, limits)

@@ -1,0 +1,246 @@
+"""What is read and written: deals, their events and timers, and idempotency keys."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from negotiation_service.domain.decide import timers
+from negotiation_service.domain.entities import Deal, Offer
+from negotiation_service.domain.events import Event
+from negotiation_service.storage import statements
+from negotiation_service.storage.documents import dump_deal, dump_event, load_deal, load_event
+from negotiation_service.storage.tables import (
+    idempotency_keys,
+    offers,
+    service_events,
+    service_timers,
+    services,
+)
+from service_kit.storage.engines import bulk_insert, bulk_update, fetch, give_rows, give_values
+
+
+class Place(NamedTuple):
+    """Where a service stands in lists: newest first means from the last creation on."""
+
+    created_revision: int
+    id: str
+
+
+class StoredEvent(NamedTuple):
+    """An event, with who may learn of it and when it was written."""
+
+    revision: int
+    recipients: tuple[str, ...]
+    event: Event
+
+
+class UsedKey(NamedTuple):
+    """What an idempotency key was used for: the answer was the service after its event `seq`."""
+
+    fingerprint: str
+    service: str
+    seq: int
+
+
+# --- Reading -----------------------------------------------------------------------------------
+
+
+def find_deals(connection: Connection, ids: Iterable[str]) -> dict[str, Deal]:
+    """Find deals by id."""
+    wanted = set(ids)
+    if not wanted:
+        return {}
+    rows = fetch(connection, statements.DEALS, give_values(connection, "ids", wanted))
+    return {deal.id: deal for deal in (load_deal(row.deal) for row in rows)}
+
+
+def find_open(connection: Connection, conversations: Iterable[str]) -> dict[str, Deal]:
+    """Find the open deal of conversations, by conversation."""
+    wanted = set(conversations)
+    if not wanted:
+        return {}
+    rows = fetch(connection, statements.OPEN, give_values(connection, "ids", wanted))
+    return {deal.conversation: deal for deal in (load_deal(row.deal) for row in rows)}
+
+
+def find_latest(connection: Connection, conversations: Iterable[str]) -> list[Deal]:
+    """Find the latest deal of each conversation; if one is open, it is this."""
+    wanted = {(one,) for one in conversations}
+    if not wanted:
+        return []
+    rows = fetch(connection, statements.LATEST, give_rows(connection, "rows", wanted))
+    return [load_deal(row.deal) for row in rows]
+
+
+def page_of_conversation(
+    connection: Connection, conversation: str, below: Place, count: int
+) -> list[tuple[Place, Deal]]:
+    """The first `count` deals of a conversation below a place, newest first."""
+    return _page(connection, ("conversation", False), conversation, below, count)
+
+
+def page_of_party(
+    connection: Connection, party: str, below: Place, count: int, *, open_only: bool
+) -> list[tuple[Place, Deal]]:
+    """The first `count` deals of a party below a place, newest first."""
+    # One ordered page of each index, joined here, for a database would sort their union.
+    found = [
+        one
+        for name in ("provider", "client")
+        for one in _page(connection, (name, open_only), party, below, count)
+    ]
+    found.sort(key=lambda one: one[0], reverse=True)
+    return found[:count]
+
+
+def _page(
+    connection: Connection, which: tuple[str, bool], value: str, below: Place, count: int
+) -> list[tuple[Place, Deal]]:
+    given = {"value": value, "revision": below.created_revision, "id": below.id, "count": count}
+    rows = fetch(connection, statements.PAGES[which], given)
+    return [(Place(row.created_revision, row.id), load_deal(row.deal)) for row in rows]
+
+
+def find_histories(
+    connection: Connection, ids: Iterable[str]
+) -> dict[str, list[tuple[int, Event]]]:
+    """Find all (revision, event) of services, in their order, by service."""
+    wanted = set(ids)
+    found: dict[str, list[tuple[int, Event]]] = defaultdict(list)
+    if wanted:
+        for row in fetch(connection, statements.HISTORIES, give_values(connection, "ids", wanted)):
+            found[row.service_id].append((row.revision, load_event(row.event)))
+    return found
+
+
+def changed_events(
+    connection: Connection, user: str, after: int, until: int, count: int
+) -> list[StoredEvent]:
+    """The first `count` events of a user, or without one of all, with after < revision <= until."""
+    given = {"user": user, "after": after, "until": until, "count": count}
+    found = [
+        StoredEvent(
+            row.revision,
+            tuple(one for one in (row.provider_id, row.client_id) if one is not None),
+            load_event(row.event),
+        )
+        for name in (("provider", "client") if user else ("everything",))
+        for row in fetch(connection, statements.CHANGED[name], given)
+    ]
+    found.sort(key=lambda one: (one.revision, one.event.service, one.event.seq))
+    return found[:count]
+
+
+def find_keys(
+    connection: Connection, keys: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], UsedKey]:
+    """Find what idempotency keys were used for, by (actor, key)."""
+    wanted = set(keys)
+    if not wanted:
+        return {}
+    rows = fetch(connection, statements.KEYS, give_rows(connection, "rows", wanted))
+    return {
+        (row.actor_id, row.key): UsedKey(row.fingerprint, row.service_id, row.seq) for row in rows
+    }
+
+
+def find_due(
+    connection: Connection, now: int, after: tuple[int, str], count: int
+) -> list[tuple[int, str]]:
+    """The first `count` (due at, service) that are due by `now` and come after another one."""
+    given = {"now": now, "due_at": after[0], "service_id": after[1], "count": count}
+    return [(row.due_at, row.service_id) for row in fetch(connection, statements.DUE, given)]
+
+
+def find_next_due(connection: Connection, now: int) -> int | None:
+    """Tell when the next timer after `now` is due; None if there is none."""
+    ((due_at,),) = fetch(connection, statements.NEXT_DUE, {"now": now})
+    return due_at if due_at is None else int(due_at)
+
+
+# --- Writing -----------------------------------------------------------------------------------
+
+
+def claim_due(connection: Connection, ids: Iterable[str], now: int) -> set[str]:
+    """Lock those of `ids` that have a timer due, and that no other replica has locked."""
+    wanted = set(ids)
+    if not wanted:
+        return set()
+    given = give_values(connection, "ids", wanted) | {"now": now}
+    return {row.service_id for row in fetch(connection, statements.CLAIM, given)}
+
+
+def insert_deals(connection: Connection, deals: Iterable[Deal], revision: int) -> None:
+    """Store new deals."""
+    rows = [
+        (
+            one.id,
+            one.conversation,
+            one.provider,
+            one.client,
+            revision,
+            one.created_at,
+            revision,
+            one.state,
+            one.is_open,
+            dump_deal(one),
+        )
+        for one in deals
+    ]
+    bulk_insert(connection, services, tuple(services.c.keys()), rows)
+
+
+def update_deals(connection: Connection, deals: Iterable[Deal], revision: int) -> None:
+    """Store the new state of deals that stand already."""
+    columns = ("revision", "state", "is_open", "deal")
+    rows = [(revision, one.state, one.is_open, dump_deal(one), one.id) for one in deals]
+    bulk_update(connection, services, "id", columns, rows)
+
+
+def insert_offers(connection: Connection, made: Iterable[tuple[str, Offer]], revision: int) -> None:
+    """Store new offers, each with its service."""
+    rows = [
+        (service, one.number, revision, one.price, one.by, one.note, one.at)
+        for service, one in made
+    ]
+    bulk_insert(connection, offers, tuple(offers.c.keys()), rows)
+
+
+def insert_events(
+    connection: Connection, happened: Iterable[tuple[Deal, tuple[str, ...], Event]], revision: int
+) -> None:
+    """Store new events, each with its deal and who may learn of it."""
+    rows = [
+        (
+            event.service,
+            event.seq,
+            revision,
+            deal.provider if deal.provider in recipients else None,
+            deal.client if deal.client in recipients else None,
+            dump_event(event),
+        )
+        for deal, recipients, event in happened
+    ]
+    bulk_insert(connection, service_events, tuple(service_events.c.keys()), rows)
+
+
+def replace_timers(connection: Connection, deals: Sequence[Deal]) -> None:
+    """Store the timers that run for these deals, instead of those that ran before."""
+    if not deals:
+        return
+    ids = give_values(connection, "ids", [deal.id for deal in deals])
+    connection.execute(statements.FORGET_TIMERS, ids)
+    rows = [(deal.id, one.timer, one.due_at) for deal in deals for one in timers(deal)]
+    bulk_insert(connection, service_timers, tuple(service_timers.c.keys()), rows)
+
+
+def insert_keys(
+    connection: Connection, used: Iterable[tuple[tuple[str, str], UsedKey]], revision: int
+) -> None:
+    """Store what idempotency keys were used for."""
+    rows = [
+        (actor, key, revision, one.fingerprint, one.service, one.seq) for (actor, key), one in used
+    ]
+    bulk_insert(connection, idempotency_keys, tuple(idempotency_keys.c.keys()), rows)

@@ -1,0 +1,52 @@
+"""Deals and events as JSON, of which the database reads nothing: its columns are what it looks for.
+
+A field with a default may be added to either; what was stored before has the default.
+"""
+
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from negotiation_service.domain.entities import Deal
+from negotiation_service.domain.events import Event
+
+_DEAL = TypeAdapter(Deal)
+_EVENT = TypeAdapter(Event)
+
+Document = TypeVar("Document")
+
+
+class UnreadableDocument(ValueError):  # noqa: N818, the name says what is the case
+    """What is stored is no deal or event that this program knows."""
+
+
+def dump_deal(deal: Deal) -> str:
+    """Write a deal."""
+    return _DEAL.dump_json(deal).decode()
+
+
+def load_deal(document: str) -> Deal:
+    """Read a deal. Raises UnreadableDocument."""
+    return _load(_DEAL, document)
+
+
+def dump_event(event: Event) -> str:
+    """Write an event."""
+    return _EVENT.dump_json(event).decode()
+
+
+def load_event(document: str) -> Event:
+    """Read an event; what its details are is told by their fields, of which no two kinds agree.
+
+    Raises UnreadableDocument.
+    """
+    return _load(_EVENT, document)
+
+
+def _load(adapter: TypeAdapter[Document], document: str) -> Document:
+    try:
+        return adapter.validate_json(document)
+    except ValidationError as error:
+        # Without the values, which people wrote and nobody else may read in a log.
+        problems = [(one["loc"], one["type"]) for one in error.errors(include_input=False)]
+        raise UnreadableDocument(str(problems)) from None

@@ -1,0 +1,623 @@
+"""Two parties, an outsider, moderation and a clock do what they like with a deal.
+
+Whatever they do, P1 to P16 of docs/negotiation.md hold (P12, the idempotency keys, is the
+storage's), and each answer is that of the model, the design told a second time. What a client sends
+is made from snapshots, fresh or old, and comes at once, late or twice. With the profile nightly
+there are at least 100,000 steps.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from negotiation_service.domain.commands import (
+    Command,
+    CreateService,
+    EditPrice,
+    EndNegotiation,
+    FireTimers,
+    NegotiationOutcome,
+    PartyCommand,
+    PlaceHold,
+    ResolveHold,
+    SubmitNote,
+    TerminateService,
+    TerminationOutcome,
+)
+from negotiation_service.domain.decide import (
+    Decision,
+    allowed_actions,
+    decide,
+    next_due,
+    settle,
+    timers,
+)
+from negotiation_service.domain.entities import FINAL, Deal, Outcome, Role, Settlement, State
+from negotiation_service.domain.events import Cause, Event, evolve, recipients, replay
+from negotiation_service.domain.limits import DAY, HOUR, MINUTE, Limits
+from negotiation_service.domain.money import Money
+from negotiation_service.domain.refusals import Reason
+from negotiation_service.domain.views import INTERNAL, Snapshot, snapshot
+from service_kit.rules import INVALID_ARGUMENT, Refusal
+from tests.negotiation_service.model import Model
+
+LIMITS = Limits({"EUR": 2, "JPY": 0}, rounds=4, amendments=3, reopenings=2, disputes=2)
+PARTIES = ("ann", "bob")
+# The outsider is one who tries less often, for the answer is always the same.
+ACTORS = (*PARTIES, *PARTIES, *PARTIES, "eve")
+PRICES = (1, 9_000, 10_000, LIMITS.max_price)
+STEPS = {"parley": 4_000, "nightly": 100_000}
+# With everybody silent, the longest way to an end: a last price, its delivery, the notes.
+LONGEST = LIMITS.max_offer_ttl + LIMITS.delivery + LIMITS.completion + LIMITS.notes
+
+# What a client sends for each of the allowed actions, from nothing but the snapshot it was shown.
+Making = Callable[[Snapshot, str, int], Command]
+
+
+def edit(shown: Snapshot, actor: str, price: int) -> Command:
+    live = shown.offer or shown.amendment
+    base = live.number if live else 0
+    return EditPrice(actor, shown.service, Money(price, shown.currency), base)
+
+
+def end(outcome: NegotiationOutcome) -> Making:
+    def make(shown: Snapshot, actor: str, _: int) -> Command:
+        live = shown.offer or shown.amendment
+        number, price = (live.number, live.price) if live else (1, 1)
+        money = Money(price, shown.currency) if outcome is NegotiationOutcome.AGREED else None
+        return EndNegotiation(actor, shown.service, outcome, number, money)
+
+    return make
+
+
+def terminate(outcome: TerminationOutcome) -> Making:
+    return lambda shown, actor, _: TerminateService(actor, shown.service, outcome, "why")
+
+
+def note(shown: Snapshot, actor: str, price: int) -> Command:
+    return SubmitNote(actor, shown.service, price % 5 + 1, f"worth {price}")
+
+
+CLIENT: dict[str, Making] = {
+    "counter": edit,
+    "revise": edit,
+    "propose_amendment": edit,
+    "accept": end(NegotiationOutcome.AGREED),
+    "decline": end(NegotiationOutcome.DECLINED),
+    "withdraw": end(NegotiationOutcome.WITHDRAWN),
+    "deliver": terminate(TerminationOutcome.DELIVERED),
+    "complete": terminate(TerminationOutcome.COMPLETED),
+    "reopen": terminate(TerminationOutcome.REOPENED),
+    "request_cancellation": terminate(TerminationOutcome.CANCELLED),
+    "confirm_cancellation": terminate(TerminationOutcome.CANCELLED),
+    "submit_note": note,
+    "open_dispute": lambda shown, actor, _: PlaceHold(shown.service, "a-new-dispute", actor),
+}
+INTENTS = sorted(CLIENT)
+# The straight way, and the ways on which the limits lie.
+PATHS = (
+    ("accept", "deliver", "complete", "submit_note", "submit_note"),
+    ("counter",) * 5,
+    ("accept", *("propose_amendment", "counter", "accept") * 2),
+    ("accept", *("deliver", "reopen") * 3),
+    ("accept", "propose_amendment", "deliver"),
+    ("request_cancellation", "confirm_cancellation", "submit_note"),
+)
+STALE = {"counter", "revise", "accept", "propose_amendment"}
+
+
+def shown_as(shown: Snapshot, action: str, actor: str) -> bool:
+    """Whether this is the word for it: a price, or a cancellation, is called by what stands."""
+    live, asked = shown.offer or shown.amendment, shown.cancellation
+    match action:
+        case "counter":
+            return live is not None and live.by != actor
+        case "revise":
+            return live is not None and live.by == actor
+        case "propose_amendment":
+            return live is None
+        case "request_cancellation":
+            return asked is None or asked.by == actor
+        case "confirm_cancellation":
+            return asked is not None and asked.by != actor
+    return True
+
+
+class Negotiation(RuleBasedStateMachine):
+    """One conversation and its deals, of which the latest one is looked at."""
+
+    steps = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1_000 * DAY
+        self.services = 0
+        self.waiting: list[Command] = []
+
+    def begin(self, actor: str, role: Role, price: int, ttl: int | None) -> CreateService:
+        self.services += 1
+        money = Money(price, "EUR")
+        service = f"service-{self.services}"
+        return CreateService(actor, service, "talk", PARTIES, role, "Logo", money, "In blue.", ttl)
+
+    @initialize(
+        actor=st.sampled_from(PARTIES),
+        role=st.sampled_from(Role),
+        price=st.sampled_from(PRICES),
+        ttl=st.sampled_from([None, 300, 3_600, 14 * 24 * 3_600]),
+        progress=st.sampled_from([0, 0, 0, 1, 1, 2, 3]),
+    )
+    def create(self, actor: str, role: Role, price: int, ttl: int | None, progress: int) -> None:
+        command = self.begin(actor, role, price, ttl)
+        decision = decide(None, command, self.now, LIMITS)
+        assert isinstance(decision, Decision)
+        self.take_over(command, decision, progress)
+
+    def take_over(self, command: CreateService, decision: Decision, progress: int) -> None:
+        """Look at a new deal; `progress` lets it begin some steps along the shortest way."""
+        self.deal = self.prompt = decision.deal
+        self.events = list(decision.events)
+        self.waiting = []
+        peer = next(one for one in PARTIES if one != command.actor)
+        pair = (command.actor, peer) if command.role is Role.PROVIDER else (peer, command.actor)
+        ttl = (
+            LIMITS.offer_ttl
+            if command.offer_ttl_seconds is None
+            else command.offer_ttl_seconds * 1_000
+        )
+        self.model = Model(LIMITS, *pair, [command.price.amount_minor], [command.actor], ttl)
+        self.told = {one: self.show(one) for one in PARTIES}
+        self.go(PATHS[0][:progress], 0)
+
+    def show(self, reader: str) -> Snapshot:
+        shown = snapshot(self.deal, reader, self.now, LIMITS)
+        assert isinstance(shown, Snapshot)
+        return shown
+
+    # --- What happens ---------------------------------------------------------------------------
+
+    def send(self, command: Command) -> Decision | Refusal:
+        """Give a command to the rules and to the model, and compare what they say."""
+        expected = self.model.answer(command)
+        before = self.deal
+        result = decide(before, command, self.now, LIMITS)
+        reason = str(result.reason) if isinstance(result, Refusal) else None
+        assert reason == (expected or None), f"{command}: {reason}, but the model says {expected}"
+        if isinstance(result, Refusal):
+            self.check_refusal(result)
+            return result
+        if expected == "":
+            assert result == Decision(before, ()), "what was done before is not done again"
+            return result
+        self.check_events(before, command, result.events)
+        self.deal = result.deal
+        self.events += result.events
+        self.model.apply(command)
+        if not isinstance(command, FireTimers):
+            self.keep_prompt(command)
+        return result
+
+    def keep_prompt(self, command: Command) -> None:
+        """The same deal in a world where each timer fires at the very moment that it is due."""
+        result = decide(self.prompt, command, self.now, LIMITS)
+        assert isinstance(result, Decision)
+        self.prompt = result.deal
+
+    def check_refusal(self, refusal: Refusal) -> None:
+        if refusal.reason in {Reason.SERVICE_NOT_FOUND, Reason.CONVERSATION_NOT_FOUND}:
+            assert refusal.current is None
+        else:
+            assert refusal.current == settle(self.deal, self.now, LIMITS).deal
+        if refusal.reason == INVALID_ARGUMENT:
+            assert refusal.field == "split"
+
+    def check_events(self, before: Deal, command: Command, events: Iterable[Event]) -> None:
+        """P2, P3, P4, P6, P7: what an event may do to the deal on which it falls."""
+        deal = before
+        for event in events:
+            after = evolve(deal, event)
+            if event.cause in {Cause.AGREED, Cause.AMENDED}:
+                assert isinstance(command, EndNegotiation)
+                offer = deal.offer
+                assert offer is not None
+                assert offer.by != command.actor == event.by
+                assert (command.offer, command.price) == (
+                    offer.number,
+                    Money(offer.price, deal.currency),
+                )
+                assert self.now < min(
+                    one.due_at for one in deal.deadlines if one.timer.value == "offer"
+                )
+                assert after.agreed is not None
+                assert after.agreed.price == offer.price
+            else:
+                assert after.agreed == deal.agreed
+            if deal.state in FINAL and after.state is not deal.state:
+                assert event.cause is Cause.DECIDED
+            if deal.hold:
+                assert isinstance(command, ResolveHold)
+            assert event.by in {*PARTIES, ""}
+            deal = after
+
+    @rule(
+        actor=st.sampled_from(ACTORS),
+        intent=st.sampled_from(INTENTS),
+        price=st.sampled_from(PRICES),
+        moment=st.sampled_from(["now", "now", "now", "twice", "later"]),
+        old=st.booleans(),
+    )
+    def act(self, actor: str, intent: str, price: int, moment: str, *, old: bool) -> None:
+        """Someone does something about what they see, or about what they saw last."""
+        shown = self.show(actor if actor in PARTIES else "ann")
+        if old and actor in PARTIES:
+            shown = self.told[actor]
+        elif actor in PARTIES:
+            self.told[actor] = shown
+        if moment == "later":
+            self.waiting = [*self.waiting[-5:], CLIENT[intent](shown, actor, price)]
+            return
+        command = CLIENT[intent](shown, actor, price)
+        self.send(command)
+        if moment == "twice":
+            self.send(command)
+
+    @rule(data=st.data(), price=st.sampled_from(PRICES), old=st.booleans())
+    def do_what_is_allowed(self, data: st.DataObject, price: int, *, old: bool) -> None:
+        """Someone does what the snapshot offers, and may do so unless something came between."""
+        actor = data.draw(st.sampled_from(PARTIES))
+        shown = self.told[actor] if old else self.show(actor)
+        if shown.allowed_actions:
+            action = data.draw(st.sampled_from(shown.allowed_actions))
+            result = self.send(CLIENT[action](shown, actor, price))
+            assert old or isinstance(result, Decision)
+
+    @rule(data=st.data(), price=st.sampled_from(PRICES))
+    def be_sanctioned(self, data: st.DataObject, price: int) -> None:
+        """A sanction forbids everything that the deal allows a party; nothing comes of it."""
+        actor = data.draw(st.sampled_from(PARTIES))
+        shown = self.show(actor)
+        for action in shown.allowed_actions:
+            command = CLIENT[action](shown, actor, price)
+            if isinstance(command, PartyCommand):
+                refused = self.send(replace(command, forbidden="a sanction"))
+                assert isinstance(refused, Refusal)
+                assert refused.reason is Reason.SANCTIONED
+
+    @rule(path=st.sampled_from(PATHS), price=st.sampled_from(PRICES))
+    def go(self, path: tuple[str, ...], price: int) -> None:
+        """They go some way together, and perhaps further than they may."""
+        for turn, action in enumerate(path):
+            able = [one for one in PARTIES if action in self.show(one).allowed_actions] or PARTIES
+            actor = able[turn % len(able)]
+            self.send(CLIENT[action](self.show(actor), actor, price))
+
+    @precondition(lambda self: self.waiting)
+    @rule(data=st.data(), again=st.booleans())
+    def arrive(self, data: st.DataObject, *, again: bool) -> None:
+        """A command that was under way comes in, in whatever order; its resend may follow."""
+        index = data.draw(st.integers(0, len(self.waiting) - 1))
+        command = self.waiting[index] if again else self.waiting.pop(index)
+        self.send(command)
+
+    @rule(
+        actor=st.sampled_from(ACTORS),
+        outcome=st.sampled_from(NegotiationOutcome),
+        error=st.sampled_from([0, 0, 0, 0, 0, -1, 1]),
+        price=st.sampled_from(PRICES),
+        edits=st.booleans(),
+    )
+    def guess(
+        self, actor: str, outcome: NegotiationOutcome, error: int, price: int, *, edits: bool
+    ) -> None:
+        """Someone names a price of their own making, and perhaps another offer."""
+        service, money = self.deal.id, Money(price, "EUR")
+        number = max(1, self.deal.offers + error)
+        if edits:
+            self.send(EditPrice(actor, service, money, number))
+        else:
+            self.send(EndNegotiation(actor, service, outcome, number, money))
+
+    @rule(first=st.sampled_from(PARTIES), data=st.data(), price=st.sampled_from(PRICES))
+    def race(self, first: str, data: st.DataObject, price: int) -> None:
+        """P16: of two who accept or name a price about the same offer, one wins."""
+        second = data.draw(st.sampled_from(PARTIES))
+        commands = []
+        for actor in (first, second):
+            shown = self.show(actor)
+            possible = sorted(STALE & set(shown.allowed_actions))
+            if not possible:
+                return
+            action = data.draw(st.sampled_from(possible))
+            commands.append(CLIENT[action](shown, actor, price))
+        won = self.send(commands[0])
+        lost = self.send(commands[1])
+        assert isinstance(won, Decision)
+        assert isinstance(lost, Refusal)
+        assert lost.reason is Reason.STALE_OFFER
+        assert lost.current == self.deal
+
+    @rule(
+        actor=st.sampled_from(ACTORS),
+        role=st.sampled_from(Role),
+        price=st.sampled_from(PRICES),
+        progress=st.sampled_from([0, 0, 0, 1, 1, 2, 3]),
+        forbidden=st.sampled_from(["", "", "", "", "a sanction"]),
+    )
+    def create_another(
+        self, actor: str, role: Role, price: int, progress: int, forbidden: str
+    ) -> None:
+        """A conversation has one open deal; the next begins when it has ended."""
+        self.fire()
+        command = replace(self.begin(actor, role, price, None), forbidden=forbidden)
+        expected = self.model.answer(command)
+        result = decide(self.deal, command, self.now, LIMITS)
+        reason = str(result.reason) if isinstance(result, Refusal) else None
+        assert reason == expected
+        if isinstance(result, Decision):
+            assert not self.deal.is_open
+            self.take_over(command, result, progress)
+
+    @rule(
+        dispute=st.sampled_from(["d1", "d2", "d3", "a-new-dispute"]),
+        opened_by=st.sampled_from(ACTORS),
+    )
+    def place_hold(self, dispute: str, opened_by: str) -> None:
+        self.send(PlaceHold(self.deal.id, dispute, opened_by))
+
+    @rule(
+        data=st.data(),
+        outcome=st.sampled_from([Outcome.RESUME, *Outcome, Outcome.SPLIT]),
+        share=st.integers(0, 2),
+        error=st.sampled_from([0, 0, -1, 1]),
+        time=st.sampled_from([0, HOUR, 40 * DAY, -HOUR]),
+        place=st.booleans(),
+    )
+    def resolve_hold(
+        self,
+        data: st.DataObject,
+        outcome: Outcome,
+        share: int,
+        error: int,
+        time: int,
+        *,
+        place: bool,
+    ) -> None:
+        """Moderation decides; P7: what time was left when the hold was placed is left again."""
+        if place:
+            self.place_hold(f"d{self.deal.disputes + 1}", "bob")
+        if self.deal.hold:
+            self.move_clock(time)
+        known = [one.dispute for one in self.deal.rulings]
+        standing = [self.deal.hold.dispute] * 4 if self.deal.hold else []
+        dispute = data.draw(st.sampled_from([*standing, *known, "d4"]))
+        split = None
+        if outcome is Outcome.SPLIT:
+            price = self.deal.agreed.price if self.deal.agreed else 0
+            provider = price * share // 2
+            split = Settlement(provider, max(0, price - provider + error))
+        before = self.deal
+        result = self.send(ResolveHold(self.deal.id, dispute, outcome, split))
+        if isinstance(result, Decision) and result.events and outcome is Outcome.RESUME:
+            assert before.hold is not None
+            frozen = {one.timer: one.due_at - before.hold.since for one in before.deadlines}
+            given = max(0, before.hold.since - self.now)
+            left = {one.timer: one.due_at - self.now - given for one in timers(self.deal)}
+            assert left == frozen
+
+    @rule(
+        time=st.sampled_from([0, 1, MINUTE, HOUR, 43 * HOUR, 3 * DAY, 8 * DAY, 15 * DAY, 40 * DAY]),
+    )
+    def wait(self, time: int) -> None:
+        self.move_clock(time)
+
+    @precondition(lambda self: bool(timers(self.deal)))
+    @rule(data=st.data(), around=st.sampled_from([-1, 0, 1]))
+    def wait_for_timer(self, data: st.DataObject, around: int) -> None:
+        """The moments that matter: just before, just when, and just after something is due."""
+        due = data.draw(st.sampled_from(timers(self.deal))).due_at
+        self.move_clock(max(0, due + around - self.now))
+
+    @rule(time=st.sampled_from([1, MINUTE, HOUR, DAY]))
+    def set_clock_back(self, time: int) -> None:
+        """What has happened by then has happened."""
+        self.fire()
+        self.move_clock(-time)
+
+    @rule()
+    def fire(self) -> None:
+        """The loop comes by; whether it does is of no matter."""
+        self.send(FireTimers(self.deal.id))
+        due = next_due(self.deal)
+        assert due is None or due > self.now
+        again = decide(self.deal, FireTimers(self.deal.id), self.now, LIMITS)
+        assert again == Decision(self.deal, ())
+
+    def move_clock(self, time: int) -> None:
+        self.model.elapse(time)
+        end = self.now + time
+        while (due := next_due(self.prompt)) is not None and due <= end:
+            fired = decide(self.prompt, FireTimers(self.prompt.id), due, LIMITS)
+            assert isinstance(fired, Decision)
+            assert fired.events
+            self.prompt = fired.deal
+        self.now = end
+
+    # --- What always holds ----------------------------------------------------------------------
+
+    @invariant()
+    def counts(self) -> None:
+        Negotiation.steps += 1
+
+    @invariant()
+    def the_model_agrees(self) -> None:
+        """P5 and P8 as well: dense numbers, one live offer, money that sums to the price."""
+        model, deal = self.model, settle(self.deal, self.now, LIMITS).deal
+        live = None if model.live is None else (model.live + 1, model.prices[model.live])
+        assert deal.state == model.state
+        assert (deal.offer and (deal.offer.number, deal.offer.price)) == live
+        assert deal.offers == len(model.prices)
+        agreed = None if model.agreed is None else (model.price, model.agreed + 1, model.agreements)
+        assert (
+            deal.agreed and (deal.agreed.price, deal.agreed.offer, deal.agreed.version)
+        ) == agreed
+        assert (deal.cancellation.by if deal.cancellation else "") == model.asked_by
+        assert (deal.hold.dispute if deal.hold else "") == model.dispute
+        money = deal.settlement and (deal.settlement.provider_minor, deal.settlement.client_minor)
+        assert money == model.money
+        if money:
+            assert deal.agreed is not None
+            assert sum(money) == deal.agreed.price
+            assert min(money) >= 0
+        if not deal.hold:
+            left = [
+                (one.timer.value, one.due_at - self.now)
+                for one in deal.deadlines
+                if not one.timer.reminds_of
+            ]
+            assert sorted(left) == sorted(model.countdowns.items())
+
+    @invariant()
+    def events_make_the_deal(self) -> None:
+        """P13, and each offer is an event of its own whose number is the next."""
+        assert replay(self.events) == self.deal
+        assert [one.seq for one in self.events] == list(range(1, self.deal.seq + 1))
+        prices = {Cause.CREATED, Cause.COUNTERED, Cause.REVISED, Cause.AMENDMENT_PROPOSED}
+        made = [one.details for one in self.events if one.cause in prices]
+        numbers = [getattr(one, "number", 1) for one in made]
+        assert numbers == list(range(1, self.deal.offers + 1))
+
+    @invariant()
+    def parties_see_the_same(self) -> None:
+        """P1: all but the notes, the actions and what is counted is the same for both."""
+        one, other = (public(self.show(reader)) for reader in PARTIES)
+        assert one == other == public(self.show(INTERNAL))
+
+    @invariant()
+    def it_does_not_matter_when_timers_fire(self) -> None:
+        """A loop that is late, or was never started, changes nothing that anybody can see."""
+        prompt = snapshot(self.prompt, "ann", self.now, LIMITS)
+        assert isinstance(prompt, Snapshot)
+        lazy = self.show("ann")
+        assert (public(prompt), prompt.notes, prompt.allowed_actions) == (
+            public(lazy),
+            lazy.notes,
+            lazy.allowed_actions,
+        )
+
+    @invariant()
+    def allowed_is_what_succeeds(self) -> None:
+        """P14, for every action that a client knows, made from the snapshot alone."""
+        for actor in PARTIES:
+            shown = self.show(actor)
+            succeeding = {
+                action
+                for action, make in CLIENT.items()
+                if shown_as(shown, action, actor)
+                and isinstance(
+                    decide(self.deal, make(shown, actor, 9_000), self.now, LIMITS), Decision
+                )
+            }
+            if "a-new-dispute" in self.model.decided or self.model.dispute == "a-new-dispute":
+                # To place the same hold again succeeds because it changes nothing.
+                succeeding.discard("open_dispute")
+                assert succeeding == {*shown.allowed_actions} - {"open_dispute"}
+            else:
+                assert succeeding == {*shown.allowed_actions}
+            assert len({*shown.allowed_actions}) == len(shown.allowed_actions)
+
+    @invariant()
+    def outsiders_can_do_nothing(self) -> None:
+        """P15: an outsider is answered as if there were no such deal."""
+        shown = self.show("ann")
+        nothing = decide(None, edit(shown, "ann", 1), self.now, LIMITS)
+        assert isinstance(nothing, Refusal)
+        assert nothing.reason is Reason.SERVICE_NOT_FOUND
+        for make in CLIENT.values():
+            assert decide(self.deal, make(shown, "eve", 1), self.now, LIMITS) == nothing
+        assert snapshot(self.deal, "eve", self.now, LIMITS) == nothing
+        assert allowed_actions(self.deal, "eve", self.now, LIMITS) == ()
+
+    @invariant()
+    def sealed_notes_do_not_leak(self) -> None:
+        """P10: until they are revealed, the world is as if the other had given none."""
+        deal = settle(self.deal, self.now, LIMITS).deal
+        if deal.revealed_at is not None:
+            assert self.model.revealed
+            for reader in PARTIES:
+                notes, given = self.show(reader).notes, self.model.notes
+                for one, writer in ((notes.mine, reader), (notes.theirs, deal.peer(reader))):
+                    assert (one and (one.score, one.comment)) == given.get(writer)
+            return
+        assert not self.model.revealed
+        for writer in self.model.notes:
+            reader = deal.peer(writer)
+            ignorant = self.without_notes_of(writer)
+            assert snapshot(ignorant, reader, self.now, LIMITS) == self.show(reader)
+            assert snapshot(ignorant, INTERNAL, self.now, LIMITS) == self.show(INTERNAL)
+        for event in self.events:
+            if event.cause is Cause.NOTE_SUBMITTED:
+                assert recipients(deal, event) == (event.by,)
+
+    def without_notes_of(self, writer: str) -> Deal:
+        """What would have become of the deal if this party had given no note."""
+        deal: Deal | None = None
+        for event in self.events:
+            if event.cause is not Cause.NOTE_SUBMITTED or event.by != writer:
+                deal = evolve(deal, replace(event, seq=deal.seq + 1 if deal else 1))
+        assert deal is not None
+        return deal
+
+    def teardown(self) -> None:
+        """P11: when all fall silent and moderation ends its dispute, the deal comes to an end."""
+        if not hasattr(self, "deal"):
+            return
+        if self.deal.hold:
+            self.send(ResolveHold(self.deal.id, self.deal.hold.dispute, Outcome.RESUME))
+        deadline = max([self.now, *(one.due_at for one in self.deal.deadlines)]) + LONGEST
+        while (due := next_due(self.deal)) is not None:
+            assert due <= deadline
+            self.move_clock(max(0, due - self.now))
+            self.fire()
+        assert self.deal.state in FINAL
+        assert self.deal.state is State.CLOSED or self.deal.revealed_at is not None
+
+
+def public(shown: Snapshot) -> dict[str, Any]:
+    """What both parties see alike."""
+    own = {"notes", "allowed_actions", "seq"}
+    return {name: getattr(shown, name) for name in shown.__slots__ if name not in own}
+
+
+# A failure is worth the minutes that Hypothesis takes to find the shortest way to it.
+@pytest.mark.timeout(3_600)
+def test_what_must_always_hold(profile: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Thousands of steps of everybody at once, and no rule is broken."""
+    Negotiation.steps = 0
+    runs = 0
+    while Negotiation.steps < STEPS[profile]:
+        run_state_machine_as_test(
+            Negotiation,
+            settings=settings(
+                max_examples=100 if profile == "parley" else 1_000,
+                stateful_step_count=60,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+        runs += 1
+        assert runs < 100, "the machine hardly takes a step"
+    with capsys.disabled():
+        sys.stdout.write(f"\n{Negotiation.steps:,} steps of the negotiation machine\n")
