@@ -52,7 +52,7 @@ crash: $(READY) ## Kill parts while people talk, bargain and complain (KILLS=20 
 
 nightly: $(READY) ## Try the rules of negotiation and moderation out for 100,000 steps each (some minutes)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/negotiation_service/domain/test_machine.py \
-	  tests/moderation_service/test_machine.py tests/moderation_service/test_dispute_machine.py
+	  tests/moderation_service/domain/case/test_machine.py tests/moderation_service/domain/dispute/test_machine.py
 
 check: $(READY) ## Lint, format, types, import rules, contracts, documents
 	$(BIN)/ruff check

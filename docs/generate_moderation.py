@@ -14,22 +14,22 @@ from dataclasses import fields
 from pathlib import Path
 
 from docs import markers
-from moderation_service.dispute_entities import ENDED
-from moderation_service.dispute_transitions import DISPUTE_TRANSITIONS, DisputeTransition
-from moderation_service.entities import SanctionKind
-from moderation_service.erasure import KeptBecause
-from moderation_service.events import REPORT_TRANSITIONS
-from moderation_service.limits import DAY, HOUR, MINUTE, Limits
-from moderation_service.measures import MEASURES
-from moderation_service.reasons import SEVERITIES, Severity
-from moderation_service.refusals import Reason
-from moderation_service.roles import PERMISSIONS, Role
-from moderation_service.transitions import (
+from moderation_service.domain.case.entities import SanctionKind
+from moderation_service.domain.case.events import REPORT_TRANSITIONS
+from moderation_service.domain.case.measures import MEASURES
+from moderation_service.domain.case.transitions import (
     APPEAL_TRANSITIONS,
     CASE_TRANSITIONS,
     SANCTION_TRANSITIONS,
     Transition,
 )
+from moderation_service.domain.dispute.entities import ENDED
+from moderation_service.domain.dispute.transitions import DISPUTE_TRANSITIONS, DisputeTransition
+from moderation_service.domain.erasure import KeptBecause
+from moderation_service.domain.limits import DAY, HOUR, MINUTE, Limits
+from moderation_service.domain.reasons import SEVERITIES, Severity
+from moderation_service.domain.refusals import Reason
+from moderation_service.domain.roles import PERMISSIONS, Role
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "moderation.md"

@@ -6,14 +6,15 @@ from contextlib import asynccontextmanager
 
 from parley.moderation.v1 import moderation_pb2, moderation_pb2_grpc
 
-from moderation_service import event_translation, verification
-from moderation_service.calls import Methods
-from moderation_service.failures import FAILURES
-from moderation_service.gauges import Gauges
-from moderation_service.neighbours import neighbours
-from moderation_service.operations import operation
-from moderation_service.servicer import ModerationServicer
+from moderation_service.api import event_translation
+from moderation_service.api.context import Methods
+from moderation_service.api.failures import FAILURES
+from moderation_service.api.servicer import ModerationServicer
+from moderation_service.operations import verification
+from moderation_service.operations.runner import operation
 from moderation_service.settings import ModerationSettings
+from moderation_service.storage.gauges import Gauges
+from moderation_service.workers.wiring import neighbours
 from service_kit.service import Resources, Service, main
 
 

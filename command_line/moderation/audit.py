@@ -14,7 +14,7 @@ from command_line.moderation.desk import Desk, audit_entries, audit_pages
 from command_line.moderation.documents import Document
 from command_line.moderation.moments import at_a_glance, parse
 from command_line.moderation.options import command
-from moderation_service.audit import AuditEntry, Break, Head, verify
+from moderation_service.domain.audit import AuditEntry, Break, Head, verify
 
 REPORT_EVERY = 10_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """The environment in which Alembic runs the migrations of this database."""
 
-from moderation_service.tables import metadata
+from moderation_service.storage.tables import metadata
 from service_kit.storage.migrations import run_environment
 
 run_environment(metadata)

@@ -84,7 +84,7 @@ def test_a_reporter_may_appeal() -> None:
 
 def test_every_kind_has_words() -> None:
     """Whatever moderation imposes or lifts, and kinds that are newer than this program."""
-    kinds = pytest.importorskip("moderation_service.entities").SanctionKind
+    kinds = pytest.importorskip("moderation_service.domain.case.entities").SanctionKind
     for kind in (*kinds, "something_newer"):
         for lifted in (False, True):
             lines = sanction(rulings.sanction(str(kind), lifted=lifted))
@@ -156,8 +156,8 @@ def test_what_happened_to_a_dispute_is_one_line(
 
 def test_every_cause_and_state_of_a_dispute_has_words() -> None:
     """Whatever happens to it, and what is newer than this program."""
-    causes = pytest.importorskip("moderation_service.dispute_events").DisputeCause
-    states = pytest.importorskip("moderation_service.dispute_entities").DisputeState
+    causes = pytest.importorskip("moderation_service.domain.dispute.events").DisputeCause
+    states = pytest.importorskip("moderation_service.domain.dispute.entities").DisputeState
     for cause in (*causes, "something_newer", None):
         for state in (*states, "something_newer"):
             line = summary(dispute(str(state)), "alice", cause and str(cause))

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select
 
 from messaging_service.operations.messages import NEGOTIATION
-from moderation_service.dispute_entities import DisputeState
-from moderation_service.tables import disputes
+from moderation_service.domain.dispute.entities import DisputeState
+from moderation_service.storage.tables import disputes
 from negotiation_service.domain.entities import Deal, Offer
 from negotiation_service.domain.events import Event
 from negotiation_service.storage.documents import load_deal, load_event

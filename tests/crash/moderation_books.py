@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from moderation_service.audit import AuditEntry
-from moderation_service.changes import Event
-from moderation_service.dispute_entities import Dispute
-from moderation_service.documents import (
+from moderation_service.domain.audit import AuditEntry
+from moderation_service.domain.case.entities import Case
+from moderation_service.domain.decision import Event
+from moderation_service.domain.dispute.entities import Dispute
+from moderation_service.storage.documents import (
     load_case,
     load_case_event,
     load_dispute,
     load_dispute_event,
 )
-from moderation_service.entities import Case
-from moderation_service.tables import audit, cases, disputes, events, idempotency_keys
+from moderation_service.storage.tables import audit, cases, disputes, events, idempotency_keys
 
 
 class StoredEvent(NamedTuple):

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from moderation_service import audit
-from moderation_service.changes import Event
-from moderation_service.dispute_entities import DisputeState, Outcome
-from moderation_service.documents import dump_event
-from moderation_service.events import CaseEvent
+from moderation_service.domain import audit
+from moderation_service.domain.case.events import CaseEvent
+from moderation_service.domain.decision import Event
+from moderation_service.domain.dispute.entities import DisputeState, Outcome
+from moderation_service.storage.documents import dump_event
 from negotiation_service.domain.entities import Hold
 from service_kit.storage.clock import Position
 from tests.crash.books import Books, ServiceRow

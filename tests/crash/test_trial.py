@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from moderation_service.entities import CaseState
+from moderation_service.domain.case.entities import CaseState
 from tests.crash.books import read_books
 from tests.crash.checker import check
 from tests.crash.history import read_history

@@ -3,8 +3,8 @@
 import pytest
 
 from docs import generate_moderation
-from moderation_service.dispute_transitions import DISPUTE_TRANSITIONS
-from moderation_service.transitions import CASE_TRANSITIONS
+from moderation_service.domain.case.transitions import CASE_TRANSITIONS
+from moderation_service.domain.dispute.transitions import DISPUTE_TRANSITIONS
 
 
 @pytest.fixture(scope="module")

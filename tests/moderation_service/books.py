@@ -4,15 +4,16 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, select
 
-from moderation_service import audit, documents
-from moderation_service.audit import Head
-from moderation_service.audit_storage import read_audit
-from moderation_service.dispute_entities import Dispute
-from moderation_service.dispute_events import DisputeEvent, replay_dispute
-from moderation_service.entities import Case
-from moderation_service.events import CaseEvent, replay
-from moderation_service.evidence import is_intact
-from moderation_service.tables import (
+from moderation_service.domain import audit
+from moderation_service.domain.audit import Head
+from moderation_service.domain.case.entities import Case
+from moderation_service.domain.case.events import CaseEvent, replay
+from moderation_service.domain.dispute.entities import Dispute
+from moderation_service.domain.dispute.events import DisputeEvent, replay_dispute
+from moderation_service.domain.evidence import is_intact
+from moderation_service.storage import documents
+from moderation_service.storage.audit import read_audit
+from moderation_service.storage.tables import (
     appeals,
     cases,
     decisions,

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from moderation_service.dispute_entities import Outcome, Settlement
-from moderation_service.saga import PlaceHold, ResolveHold
+from moderation_service.domain.dispute.entities import Outcome, Settlement
+from moderation_service.domain.dispute.saga import PlaceHold, ResolveHold
 
 
 @dataclass

@@ -12,12 +12,17 @@ from sqlalchemy import Engine
 from uuid_utils import uuid7
 
 import moderation_service
-from moderation_service import storage
-from moderation_service.commands import Command, CreateDispute, FireTimers, SubmitDisputeStatement
-from moderation_service.dispute_entities import Dispute
-from moderation_service.limits import Limits
-from moderation_service.operations import Answer, Task, operation
-from moderation_service.reasons import DisputeReason
+from moderation_service.domain.commands import (
+    Command,
+    CreateDispute,
+    FireTimers,
+    SubmitDisputeStatement,
+)
+from moderation_service.domain.dispute.entities import Dispute
+from moderation_service.domain.limits import Limits
+from moderation_service.domain.reasons import DisputeReason
+from moderation_service.operations.runner import Answer, Task, operation
+from moderation_service.storage import targets
 from service_kit.rpc.servicer import accepted
 from service_kit.storage import migrations
 from service_kit.storage.engines import open_engine
@@ -80,11 +85,11 @@ class Sagas:
 
     async def find(self, dispute: str) -> Dispute:
         """Give a dispute as it is stored."""
-        return (await self.readers.run(storage.find_disputes, (dispute,)))[dispute]
+        return (await self.readers.run(targets.find_disputes, (dispute,)))[dispute]
 
     async def causes(self, dispute: str) -> list[str]:
         """Give what happened to a dispute."""
-        history = await self.readers.run(storage.find_histories, (dispute,))
+        history = await self.readers.run(targets.find_histories, (dispute,))
         return [str(one.event.cause) for one in history[dispute]]
 
     async def until(self, dispute: str, state: str) -> Dispute:

@@ -11,7 +11,17 @@ from typing import Any
 
 import pytest
 
-from moderation_service.commands import (
+from moderation_service.domain.case.entities import (
+    AppealStatus,
+    Case,
+    Measure,
+    SanctionKind,
+    Subject,
+    SubjectKind,
+    Verdict,
+)
+from moderation_service.domain.case.events import CaseEvent
+from moderation_service.domain.commands import (
     Acceptance,
     CaseCommand,
     ClaimCase,
@@ -30,22 +40,12 @@ from moderation_service.commands import (
     ReleaseCase,
     SubmitDisputeStatement,
 )
-from moderation_service.dispute_entities import Dispute, Outcome, Settlement
-from moderation_service.dispute_events import DisputeEvent
-from moderation_service.domain import decide
-from moderation_service.entities import (
-    AppealStatus,
-    Case,
-    Measure,
-    SanctionKind,
-    Subject,
-    SubjectKind,
-    Verdict,
-)
-from moderation_service.events import CaseEvent
-from moderation_service.evidence import Evidence, EvidenceKind, take, write_down
-from moderation_service.limits import DAY, Limits
-from moderation_service.reasons import DisputeReason, ReportReason
+from moderation_service.domain.decide import decide
+from moderation_service.domain.dispute.entities import Dispute, Outcome, Settlement
+from moderation_service.domain.dispute.events import DisputeEvent
+from moderation_service.domain.evidence import Evidence, EvidenceKind, take, write_down
+from moderation_service.domain.limits import DAY, Limits
+from moderation_service.domain.reasons import DisputeReason, ReportReason
 from service_kit.rules import Refusal
 
 LIMITS = Limits()

@@ -16,12 +16,12 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2 as deals
 from sqlalchemy import Engine
 
-from moderation_service import translation
-from moderation_service.entities import Case, CaseState
-from moderation_service.history import replay_until
-from moderation_service.limits import Limits
-from moderation_service.storage import find_histories
-from moderation_service.views import CaseView, show_case
+from moderation_service.api import translation
+from moderation_service.domain.case.entities import Case, CaseState
+from moderation_service.domain.case.views import CaseView, show_case
+from moderation_service.domain.limits import Limits
+from moderation_service.operations.history import replay_until
+from moderation_service.storage.targets import find_histories
 from tests.moderation_service.books import Books, check_books
 from tests.moderation_service.conftest import (
     OPTIONS,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from moderation_service.__main__ import SERVICE
-from moderation_service.commands import (
+from moderation_service.domain.case.entities import AppealStatus, SanctionKind
+from moderation_service.domain.commands import (
     ClaimCase,
     CreateAppeal,
     DecideAppeal,
@@ -24,16 +25,16 @@ from moderation_service.commands import (
     ReleaseCase,
     SubmitDisputeStatement,
 )
-from moderation_service.dispute_entities import Outcome, Settlement
-from moderation_service.entities import AppealStatus, SanctionKind
-from moderation_service.limits import DAY, HOUR
-from moderation_service.operations import Answer, Task, operation
-from moderation_service.reasons import ReportReason
+from moderation_service.domain.dispute.entities import Outcome, Settlement
+from moderation_service.domain.limits import DAY, HOUR
+from moderation_service.domain.reasons import ReportReason
+from moderation_service.operations.runner import Answer, Task, operation
 from service_kit.rules import Refusal
 from service_kit.service import migrate
 from service_kit.storage.engines import open_engine
 from tests.moderation_service.books import Books, check_books
 from tests.moderation_service.conftest import settings_of
+from tests.moderation_service.operations.test_runner import decision, with_evidence
 from tests.moderation_service.story import (
     LIMITS,
     MESSAGE,
@@ -45,7 +46,6 @@ from tests.moderation_service.story import (
     new,
     reported,
 )
-from tests.moderation_service.test_operations import decision, with_evidence
 from tests.support.serving import Database
 
 # Short enough that leases lapse, deadlines pass and evidence expires while it goes on.

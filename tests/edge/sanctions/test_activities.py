@@ -8,8 +8,8 @@ from msgspec import UNSET
 
 from edge.protocol.moderation_payloads import Sanction, SanctionKind, Statement
 from edge.sanctions.activities import FORBIDS, Activity, forbids, restricts
-from moderation_service.entities import SanctionKind as ServiceKind
-from moderation_service.measures import MEASURES
+from moderation_service.domain.case.entities import SanctionKind as ServiceKind
+from moderation_service.domain.case.measures import MEASURES
 
 STATEMENT = Statement("muted", "account", "now", "facts", "terms", "3", False, False)
 

@@ -1,0 +1,79 @@
+"""Disputes into messages of the contract."""
+
+from collections.abc import Mapping
+
+from parley.moderation.v1 import moderation_pb2 as pb
+
+from moderation_service.domain.dispute import entities
+from moderation_service.domain.dispute.entities import DisputeState, Outcome
+from moderation_service.domain.dispute.views import DisputeView
+from moderation_service.domain.reasons import DisputeReason
+from service_kit.rpc.servicer import timestamp
+
+_STATES: Mapping[DisputeState, pb.DisputeState.ValueType] = {
+    one: pb.DisputeState.Value(f"DISPUTE_STATE_{one.name}") for one in DisputeState
+}
+_REASONS: Mapping[DisputeReason, pb.DisputeReason.ValueType] = {
+    one: pb.DisputeReason.Value(f"DISPUTE_REASON_{one.name}") for one in DisputeReason
+}
+_OUTCOMES: Mapping[Outcome, pb.DisputeOutcome.ValueType] = {
+    one: pb.DisputeOutcome.Value(f"DISPUTE_OUTCOME_{one.name}") for one in Outcome
+}
+
+
+def dispute(given: DisputeView) -> pb.Dispute:
+    """Translate a dispute as its reader sees it, without its evidence."""
+    whole = given.dispute
+    currency = whole.currency
+    return pb.Dispute(
+        id=whole.id,
+        version=whole.seq,
+        service_id=whole.service,
+        conversation_id=whole.conversation,
+        provider=whole.provider,
+        client=whole.client,
+        opened_by=whole.opened_by,
+        reason=_REASONS[whole.reason],
+        price=pb.Money(amount_minor=whole.price, currency=currency),
+        claim=(
+            pb.Money(amount_minor=whole.refund, currency=currency)
+            if whole.refund is not None
+            else None
+        ),
+        state=_STATES[whole.state],
+        statements=[
+            pb.DisputeStatement(by=one.by, text=one.text, create_time=timestamp(one.at))
+            for one in whole.statements
+        ],
+        offers=map(_offer, whole.offers),
+        due_time=None if whole.due_at is None else timestamp(whole.due_at),
+        resolution=_resolution(whole.resolution) if whole.resolution else None,
+        refusal=whole.refusal,
+        create_time=timestamp(whole.created_at),
+        allowed_actions=given.allowed_actions,
+    )
+
+
+def _offer(given: entities.SettlementOffer) -> pb.SettlementOffer:
+    return pb.SettlementOffer(
+        number=given.number,
+        by=given.by,
+        settlement=_settlement(given.settlement),
+        create_time=timestamp(given.at),
+    )
+
+
+def _resolution(given: entities.Resolution) -> pb.Resolution:
+    return pb.Resolution(
+        outcome=_OUTCOMES[given.outcome],
+        split=_settlement(given.split) if given.split else None,
+        cause=given.cause,
+        facts=given.facts,
+        rule=given.rule,
+        create_time=timestamp(given.at),
+        by=given.by,
+    )
+
+
+def _settlement(given: entities.Settlement) -> pb.Settlement:
+    return pb.Settlement(provider_minor=given.provider_minor, client_minor=given.client_minor)

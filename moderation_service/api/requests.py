@@ -1,0 +1,297 @@
+"""Requests of the contract into commands. What has no meaning at all is refused here."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from parley.moderation.v1 import moderation_pb2 as pb
+from uuid_utils import uuid7
+
+from moderation_service.domain.case.entities import (
+    AppealStatus,
+    CaseState,
+    Ground,
+    Measure,
+    SanctionKind,
+    Subject,
+    SubjectKind,
+    Verdict,
+)
+from moderation_service.domain.commands import (
+    Acceptance,
+    ClaimCase,
+    CreateAppeal,
+    CreateDispute,
+    CreateReport,
+    DecideAppeal,
+    DecideCase,
+    DecideDispute,
+    LiftSanction,
+    Money,
+    ReleaseCase,
+    SubmitDisputeStatement,
+)
+from moderation_service.domain.dispute.entities import DisputeState, Outcome, Settlement
+from moderation_service.domain.reasons import DisputeReason, ReportReason, Severity
+from moderation_service.storage.lists import CaseFilter, CaseOrder
+from service_kit.rpc.failures import Refused
+from service_kit.rules import invalid
+
+Meaning = TypeVar("Meaning")
+
+# Times beyond this are none that a statement could name.
+_LATEST_SECONDS = 253_402_300_799
+
+_REPORT_REASONS: Mapping[int, ReportReason] = {
+    pb.ReportReason.Value(f"REPORT_REASON_{one.name}"): one for one in ReportReason
+}
+_DISPUTE_REASONS: Mapping[int, DisputeReason] = {
+    pb.DisputeReason.Value(f"DISPUTE_REASON_{one.name}"): one for one in DisputeReason
+}
+_VERDICTS: Mapping[int, Verdict] = {pb.Verdict.Value(f"VERDICT_{one.name}"): one for one in Verdict}
+_KINDS: Mapping[int, SanctionKind] = {
+    pb.SanctionKind.Value(f"SANCTION_KIND_{one.name}"): one for one in SanctionKind
+}
+_GROUNDS: Mapping[int, Ground] = {pb.Ground.Value(f"GROUND_{one.name}"): one for one in Ground}
+_STATUSES: Mapping[int, AppealStatus] = {
+    pb.AppealStatus.Value(f"APPEAL_STATUS_{one.name}"): one for one in AppealStatus
+}
+_OUTCOMES: Mapping[int, Outcome] = {
+    pb.DisputeOutcome.Value(f"DISPUTE_OUTCOME_{one.name}"): one for one in Outcome
+}
+_CASE_STATES: Mapping[int, CaseState] = {
+    pb.CaseState.Value(f"CASE_STATE_{one.name}"): one for one in CaseState
+}
+_DISPUTE_STATES: Mapping[int, DisputeState] = {
+    pb.DisputeState.Value(f"DISPUTE_STATE_{one.name}"): one for one in DisputeState
+}
+_SEVERITIES: Mapping[int, Severity] = {
+    pb.Severity.Value(f"SEVERITY_{one.name}"): one for one in Severity
+}
+_ORDERS: Mapping[int, CaseOrder] = {
+    pb.CaseOrder.Value(f"CASE_ORDER_{one.name}"): one for one in CaseOrder
+}
+
+
+# --- People -------------------------------------------------------------------------------------
+
+
+def report_message(request: pb.ReportMessageRequest) -> CreateReport:
+    """Where the message stands, who takes part and who wrote it is not known yet."""
+    subject = Subject(SubjectKind.MESSAGE, request.message_id, "")
+    return _report(request, subject)
+
+
+def report_conversation(request: pb.ReportConversationRequest) -> CreateReport:
+    """Who takes part is not known yet."""
+    conversation = request.conversation_id
+    return _report(request, Subject(SubjectKind.CONVERSATION, conversation, conversation))
+
+
+def _report(
+    request: pb.ReportMessageRequest | pb.ReportConversationRequest, subject: Subject
+) -> CreateReport:
+    return CreateReport(
+        actor=request.actor,
+        report=_new_id(),
+        case=_new_id(),
+        subject=subject,
+        participants=(),
+        reason=_known(_REPORT_REASONS, "reason", request.reason),
+        comment=request.comment,
+        idempotency_key=request.idempotency_key,
+    )
+
+
+def create_appeal(request: pb.CreateAppealRequest) -> CreateAppeal:
+    """Translate the request of that name."""
+    return CreateAppeal(
+        request.actor,
+        _new_id(),
+        request.decision_id,
+        request.text,
+        idempotency_key=request.idempotency_key,
+    )
+
+
+def create_dispute(request: pb.CreateDisputeRequest) -> CreateDispute:
+    """Whose service it is, and what was agreed, is not known yet."""
+    refund = request.refund
+    return CreateDispute(
+        actor=request.actor,
+        dispute=_new_id(),
+        service=request.service_id,
+        conversation="",
+        provider="",
+        client="",
+        currency="",
+        price=None,
+        reason=_known(_DISPUTE_REASONS, "reason", request.reason),
+        statement=request.statement,
+        refund=Money(refund.amount_minor, refund.currency) if request.HasField("refund") else None,
+        idempotency_key=request.idempotency_key,
+    )
+
+
+def submit_dispute_statement(request: pb.SubmitDisputeStatementRequest) -> SubmitDisputeStatement:
+    """Translate the request of that name."""
+    action = request.WhichOneof("action")
+    accept = request.accept
+    if action == "accept" and not accept.HasField("settlement"):
+        raise Refused(invalid("accept.settlement", "is missing"))
+    return SubmitDisputeStatement(
+        actor=request.actor,
+        dispute=request.dispute_id,
+        text=request.text,
+        propose=_settlement(request.propose) if action == "propose" else None,
+        accept=(
+            Acceptance(accept.offer, _settlement(accept.settlement)) if action == "accept" else None
+        ),
+        withdraw=request.withdraw,
+        idempotency_key=request.idempotency_key,
+    )
+
+
+# --- Moderators ---------------------------------------------------------------------------------
+
+
+def claim_case(request: pb.ClaimCaseRequest) -> ClaimCase:
+    """Translate the request of that name."""
+    roles, key = tuple(request.roles), request.idempotency_key
+    return ClaimCase(request.actor, roles, request.case_id, key)
+
+
+def release_case(request: pb.ReleaseCaseRequest) -> ReleaseCase:
+    """Translate the request of that name."""
+    roles, key = tuple(request.roles), request.idempotency_key
+    return ReleaseCase(request.actor, roles, request.case_id, key)
+
+
+def decide_case(request: pb.DecideCaseRequest) -> DecideCase:
+    """Whose message it is that a measure removes is not known yet."""
+    return DecideCase(
+        actor=request.actor,
+        roles=tuple(request.roles),
+        case=request.case_id,
+        version=request.version,
+        verdict=_known(_VERDICTS, "verdict", request.verdict),
+        measures=tuple(
+            _measure(f"measures[{index}]", one) for index, one in enumerate(request.measures)
+        ),
+        note=request.note,
+        decision=_new_id(),
+        sanctions=tuple(_new_id() for _ in request.measures),
+        idempotency_key=request.idempotency_key,
+    )
+
+
+def decide_appeal(request: pb.DecideAppealRequest) -> DecideAppeal:
+    """Translate the request of that name."""
+    return DecideAppeal(
+        request.actor,
+        tuple(request.roles),
+        request.appeal_id,
+        request.version,
+        _known(_STATUSES, "outcome", request.outcome),
+        request.answer,
+        request.idempotency_key,
+    )
+
+
+def lift_sanction(request: pb.LiftSanctionRequest) -> LiftSanction:
+    """Translate the request of that name."""
+    return LiftSanction(
+        request.actor,
+        tuple(request.roles),
+        request.sanction_id,
+        request.reason,
+        request.idempotency_key,
+    )
+
+
+def decide_dispute(request: pb.DecideDisputeRequest) -> DecideDispute:
+    """Translate the request of that name."""
+    return DecideDispute(
+        actor=request.actor,
+        roles=tuple(request.roles),
+        dispute=request.dispute_id,
+        version=request.version,
+        outcome=_known(_OUTCOMES, "outcome", request.outcome),
+        facts=request.facts,
+        rule=request.rule,
+        split=_settlement(request.split) if request.HasField("split") else None,
+        idempotency_key=request.idempotency_key,
+    )
+
+
+# --- Lists --------------------------------------------------------------------------------------
+
+
+def case_filter(request: pb.ListCasesRequest) -> CaseFilter:
+    """Say which cases are asked for, and in which order."""
+    return CaseFilter(
+        state=_known_or_none(_CASE_STATES, "state", request.state),
+        min_severity=_known_or_none(_SEVERITIES, "min_severity", request.min_severity),
+        reason=_known_or_none(_REPORT_REASONS, "reason", request.reason),
+        accused=request.accused,
+        claimed_by=request.claimed_by,
+        order=_known_or_none(_ORDERS, "order", request.order) or CaseOrder.DUE,
+    )
+
+
+def appeal_status(request: pb.ListAppealsRequest) -> AppealStatus | None:
+    """Say which appeals are asked for; None leaves it to the service."""
+    return _known_or_none(_STATUSES, "status", request.status)
+
+
+def dispute_state(request: pb.ListDisputesRequest) -> DisputeState | None:
+    """Say which disputes are asked for; None leaves it to the service."""
+    return _known_or_none(_DISPUTE_STATES, "state", request.state)
+
+
+# --- Parts of requests --------------------------------------------------------------------------
+
+
+def _measure(field: str, given: pb.Measure) -> Measure:
+    return Measure(
+        kind=_known(_KINDS, f"{field}.kind", given.kind),
+        user=given.user,
+        facts=given.facts,
+        rule=given.rule,
+        ground=_known_or_none(_GROUNDS, f"{field}.ground", given.ground) or Ground.TERMS,
+        until=(
+            _milliseconds(f"{field}.until_time", given.until_time)
+            if given.HasField("until_time")
+            else None
+        ),
+        message=given.message_id,
+    )
+
+
+def _settlement(given: pb.Settlement) -> Settlement:
+    return Settlement(given.provider_minor, given.client_minor)
+
+
+def _milliseconds(field: str, given: Timestamp) -> int:
+    if not 0 <= given.seconds <= _LATEST_SECONDS or not 0 <= given.nanos < 10**9:
+        raise Refused(invalid(field, "is no time"))
+    return given.seconds * 1_000 + given.nanos // 1_000_000
+
+
+def _known(meanings: Mapping[int, Meaning], field: str, number: int) -> Meaning:
+    found = _known_or_none(meanings, field, number)
+    if found is None:
+        raise Refused(invalid(field, "is missing"))
+    return found
+
+
+def _known_or_none(meanings: Mapping[int, Meaning], field: str, number: int) -> Meaning | None:
+    if number == 0:
+        return None
+    if number not in meanings:
+        raise Refused(invalid(field, "has a value that nobody knows"))
+    return meanings[number]
+
+
+def _new_id() -> str:
+    return str(uuid7())

@@ -1,0 +1,307 @@
+"""What a case is: reports about one subject, evidence, decisions, sanctions and appeals.
+
+All of it is one thing with one version, so that whatever hangs together changes together. It cannot
+grow far: only the two people of a conversation can report it, each once for a reason.
+Times are milliseconds UTC.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from moderation_service.domain.evidence import Evidence
+from moderation_service.domain.reasons import ReportReason, Severity
+
+
+class SubjectKind(StrEnum):
+    """What can be reported."""
+
+    MESSAGE = "message"
+    CONVERSATION = "conversation"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is reported; `id` is that of the message or of the conversation."""
+
+    kind: SubjectKind
+    id: str
+    conversation: str
+
+
+class ReporterStanding(StrEnum):
+    """What became of somebody's earlier reports."""
+
+    NEW = "new"
+    NEUTRAL = "neutral"
+    TRUSTED = "trusted"
+    UNRELIABLE = "unreliable"
+
+
+class ReportStatus(StrEnum):
+    """Where a report stands, as its reporter is told."""
+
+    RECEIVED = "received"
+    IN_REVIEW = "in_review"
+    ACTIONED = "actioned"
+    NO_VIOLATION = "no_violation"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one person reported; `evidence` are the ids of what was seen then."""
+
+    id: str
+    reporter: str
+    standing: ReporterStanding
+    reason: ReportReason
+    comment: str
+    at: int
+    evidence: tuple[str, ...] = ()
+    status: ReportStatus = ReportStatus.RECEIVED
+    status_at: int = 0
+    # Of the decision that the status comes from.
+    decision: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its reporter waits for an answer."""
+        return self.status in {ReportStatus.RECEIVED, ReportStatus.IN_REVIEW}
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who works on a case, and until when nobody else does."""
+
+    by: str
+    until: int
+
+
+class SanctionKind(StrEnum):
+    """The restrictions that there are, as packets say them."""
+
+    WARNING = "warning"
+    MESSAGE_REMOVED = "message_removed"
+    CONVERSATION_LOCKED = "conversation_locked"
+    MUTED = "muted"
+    SUSPENDED = "suspended"
+    BANNED = "banned"
+
+
+class Scope(StrEnum):
+    """What a restriction reaches."""
+
+    ACCOUNT = "account"
+    MESSAGE = "message"
+    CONVERSATION = "conversation"
+
+
+class Ground(StrEnum):
+    """What a rule is part of."""
+
+    TERMS = "terms"
+    LAW = "law"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A restriction as a moderator asks for it.
+
+    `user` is whom it concerns: of a removed message its author, of a locked conversation nobody.
+    """
+
+    kind: SanctionKind
+    user: str
+    facts: str
+    rule: str
+    ground: Ground = Ground.TERMS
+    until: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The statement of reasons (Regulation (EU) 2022/2065, article 17, 3): what restricts, what
+    it reaches, how long, because of which facts and rule, whether a machine found or decided it,
+    and until when one can appeal by naming the decision. `until` None: until it is lifted.
+    """
+
+    kind: SanctionKind
+    scope: Scope
+    scope_id: str
+    since: int
+    until: int | None
+    facts: str
+    ground: Ground
+    rule: str
+    automated_detection: bool
+    automated_decision: bool
+    appeal_until: int
+
+
+class LiftCause(StrEnum):
+    """How a sanction ended before its time."""
+
+    LIFTED = "lifted"
+    OVERTURNED = "overturned"
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """The end of a sanction before its time."""
+
+    cause: LiftCause
+    by: str
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sanction:
+    """A restriction that was imposed. `users` are those whom it concerns, whom it is told."""
+
+    id: str
+    case: str
+    decision: str
+    kind: SanctionKind
+    users: tuple[str, ...]
+    conversation: str
+    message: str
+    since: int
+    until: int | None
+    statement: Statement
+    imposed_by: str
+    lift: Lift | None = None
+
+    def is_in_force(self, now: int) -> bool:
+        """Tell whether it restricts now: what has expired needs no job to end it."""
+        return self.lift is None and (self.until is None or now < self.until)
+
+
+class Verdict(StrEnum):
+    """What a decision finds."""
+
+    NO_VIOLATION = "no_violation"
+    VIOLATION = "violation"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a moderator decided about a case; `number` counts 1, 2, 3 ... within it."""
+
+    id: str
+    number: int
+    verdict: Verdict
+    by: str
+    at: int
+    note: str
+
+
+class Side(StrEnum):
+    """For whom somebody appeals."""
+
+    SANCTIONED = "sanctioned"
+    REPORTER = "reporter"
+
+
+class AppealStatus(StrEnum):
+    """Where an appeal stands."""
+
+    OPEN = "open"
+    UPHELD = "upheld"
+    OVERTURNED = "overturned"
+
+
+@dataclass(frozen=True, slots=True)
+class Appeal:
+    """Somebody wants another moderator to look at a decision again."""
+
+    id: str
+    decision: str
+    by: str
+    side: Side
+    text: str
+    at: int
+    due_at: int
+    status: AppealStatus = AppealStatus.OPEN
+    answer: str = ""
+    reviewer: str = ""
+    decided_at: int | None = None
+
+
+class CaseState(StrEnum):
+    """Where a case stands."""
+
+    OPEN = "open"
+    CLAIMED = "claimed"
+    DECIDED = "decided"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case as it stands after its events; `seq` counts them and is its version.
+
+    `participants` are those of the conversation; `accused` are those whom reports are against.
+    """
+
+    id: str
+    seq: int
+    subject: Subject
+    participants: tuple[str, ...]
+    accused: tuple[str, ...]
+    state: CaseState
+    severity: Severity
+    created_at: int
+    due_at: int
+    lease: Lease | None = None
+    reports: tuple[Report, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    sanctions: tuple[Sanction, ...] = ()
+    appeals: tuple[Appeal, ...] = ()
+    reopenings: int = 0
+
+    @property
+    def reporters(self) -> frozenset[str]:
+        """Those who must not become known to anybody but moderators."""
+        return frozenset(report.reporter for report in self.reports)
+
+    @property
+    def involved(self) -> frozenset[str]:
+        """Those whose case it is, and who therefore do not decide it."""
+        return self.reporters.union(self.participants)
+
+    @property
+    def priority(self) -> int:
+        """Rank undecided cases: by severity first, then by how many report it and how trusted."""
+        weights = {ReporterStanding.TRUSTED: 3, ReporterStanding.UNRELIABLE: 1}
+        reports = sum(weights.get(report.standing, 2) for report in self.reports)
+        return int(self.severity) * 100 + min(reports, 99)
+
+    def decision(self, decision: str) -> Decision | None:
+        """Give a decision of this case by its id."""
+        return next((one for one in self.decisions if one.id == decision), None)
+
+    def sanction(self, sanction: str) -> Sanction | None:
+        """Give a sanction of this case by its id."""
+        return next((one for one in self.sanctions if one.id == sanction), None)
+
+    def appeal(self, appeal: str) -> Appeal | None:
+        """Give an appeal of this case by its id."""
+        return next((one for one in self.appeals if one.id == appeal), None)
+
+    def report(self, report: str) -> Report | None:
+        """Give a report of this case by its id."""
+        return next((one for one in self.reports if one.id == report), None)
+
+    def appeal_of(self, user: str, decision: str) -> Appeal | None:
+        """Give the one appeal that a person may have against a decision."""
+        found = (one for one in self.appeals if (one.by, one.decision) == (user, decision))
+        return next(found, None)
+
+    def standing_sanctions(self, decision: str, user: str = "") -> tuple[Sanction, ...]:
+        """Give what a decision imposed, on a user if one is named, and nobody has lifted."""
+        return tuple(
+            one
+            for one in self.sanctions
+            if one.decision == decision and one.lift is None and (not user or user in one.users)
+        )

@@ -1,0 +1,74 @@
+"""What each measure reaches and forbids, how long it lasts, and what undoes it: one table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from moderation_service.domain.case.entities import SanctionKind, Scope
+
+
+class Activity(StrEnum):
+    """What a sanction can keep a person from."""
+
+    CONNECT = "connect"
+    # Messages, and everything that one does about a service.
+    WRITE = "write"
+    REPORT = "report"
+    DISPUTE = "dispute"
+    # The reasons and the appeal are left to everybody, whatever they are accused of.
+    READ_REASONS = "read_reasons"
+    APPEAL = "appeal"
+
+
+class Lasting(StrEnum):
+    """How long a measure lasts."""
+
+    ONCE = "once"
+    UNTIL_TIME = "until a time"
+    UNTIL_LIFTED = "until lifted"
+
+
+class Inverse(StrEnum):
+    """What undoes a measure. Each undoes its own measure and nothing else."""
+
+    WITHDRAW_WARNING = "withdraw_warning"
+    RESTORE_MESSAGE = "restore_message"
+    UNLOCK_CONVERSATION = "unlock_conversation"
+    UNMUTE = "unmute"
+    END_SUSPENSION = "end_suspension"
+    UNBAN = "unban"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureRule:
+    """One row: what a kind of measure reaches, how long it lasts, what it forbids, its inverse."""
+
+    scope: Scope
+    lasting: Lasting
+    forbids: frozenset[Activity]
+    inverse: Inverse
+
+
+_NOTHING: frozenset[Activity] = frozenset()
+_WRITING = frozenset({Activity.WRITE})
+_ALL_BUT_THE_REASONS = frozenset(Activity) - {Activity.READ_REASONS, Activity.APPEAL}
+
+MEASURES: Mapping[SanctionKind, MeasureRule] = {
+    SanctionKind.WARNING: MeasureRule(
+        Scope.ACCOUNT, Lasting.ONCE, _NOTHING, Inverse.WITHDRAW_WARNING
+    ),
+    # These two are about a thing: messaging and negotiation refuse what would be done to it.
+    SanctionKind.MESSAGE_REMOVED: MeasureRule(
+        Scope.MESSAGE, Lasting.UNTIL_LIFTED, _NOTHING, Inverse.RESTORE_MESSAGE
+    ),
+    SanctionKind.CONVERSATION_LOCKED: MeasureRule(
+        Scope.CONVERSATION, Lasting.UNTIL_LIFTED, _NOTHING, Inverse.UNLOCK_CONVERSATION
+    ),
+    SanctionKind.MUTED: MeasureRule(Scope.ACCOUNT, Lasting.UNTIL_TIME, _WRITING, Inverse.UNMUTE),
+    SanctionKind.SUSPENDED: MeasureRule(
+        Scope.ACCOUNT, Lasting.UNTIL_TIME, _ALL_BUT_THE_REASONS, Inverse.END_SUSPENSION
+    ),
+    SanctionKind.BANNED: MeasureRule(
+        Scope.ACCOUNT, Lasting.UNTIL_LIFTED, _ALL_BUT_THE_REASONS, Inverse.UNBAN
+    ),
+}

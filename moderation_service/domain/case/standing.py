@@ -1,0 +1,75 @@
+"""What somebody may do now, from all sanctions that concern them.
+
+Sanctions are a set: a person is restricted by those in force, whichever cases they come from. So
+lifting one restores exactly what would be without it, and no more.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from moderation_service.domain.case.entities import Sanction, SanctionKind
+from moderation_service.domain.case.measures import MEASURES, Activity
+from moderation_service.domain.refusals import Reason
+from service_kit.rules import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What restricts a user at a moment; `sanctions` are those in force, warnings among them."""
+
+    user: str
+    muted_until: int | None
+    suspended_until: int | None
+    banned: bool
+    sanctions: tuple[Sanction, ...]
+
+    @property
+    def forbidden(self) -> frozenset[Activity]:
+        """What the user may not do."""
+        return frozenset().union(*(MEASURES[one.kind].forbids for one in self.sanctions))
+
+
+def standing(user: str, sanctions: Iterable[Sanction], now: int) -> Standing:
+    """Tell how a user stands, given every sanction that may concern them."""
+    found = tuple(one for one in sanctions if user in one.users and one.is_in_force(now))
+    return Standing(
+        user=user,
+        muted_until=_latest(found, SanctionKind.MUTED),
+        suspended_until=_latest(found, SanctionKind.SUSPENDED),
+        banned=any(one.kind is SanctionKind.BANNED for one in found),
+        sanctions=found,
+    )
+
+
+def next_change(shown: Standing) -> int | None:
+    """Tell when a restriction ends by itself next; None while none does."""
+    return min((one.until for one in shown.sanctions if one.until is not None), default=None)
+
+
+def check_activity(shown: Standing | None, activity: Activity) -> Refusal | None:
+    """Refuse what a sanction forbids; the refusal bears the standing, with the reasons."""
+    if shown is None or activity not in shown.forbidden:
+        return None
+    return Refusal(Reason.SANCTIONED, "a sanction does not allow this", current=shown)
+
+
+def is_locked(conversation: str, sanctions: Iterable[Sanction], now: int) -> bool:
+    """Tell whether anything keeps a conversation locked."""
+    return any(
+        one.kind is SanctionKind.CONVERSATION_LOCKED
+        and one.conversation == conversation
+        and one.is_in_force(now)
+        for one in sanctions
+    )
+
+
+def is_removed(message: str, sanctions: Iterable[Sanction], now: int) -> bool:
+    """Tell whether anything keeps a message removed."""
+    return any(
+        one.kind is SanctionKind.MESSAGE_REMOVED and one.message == message and one.is_in_force(now)
+        for one in sanctions
+    )
+
+
+def _latest(found: Iterable[Sanction], kind: SanctionKind) -> int | None:
+    return max((one.until or 0 for one in found if one.kind is kind), default=None)

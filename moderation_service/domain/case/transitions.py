@@ -1,0 +1,134 @@
+"""The tables of transitions of cases, appeals and sanctions: `cases.py` follows them.
+
+That of reports, which follow their case, stands with the events (`REPORT_TRANSITIONS`), that of
+disputes in `dispute_transitions.py`; docs/moderation.md shows them all.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from moderation_service.domain.case.entities import AppealStatus, CaseState
+from moderation_service.domain.case.events import Cause, Who
+from moderation_service.domain.case.guards import (
+    Guard,
+    answers_without_reporter,
+    concerns_participants,
+    ends_in_time,
+    explains_itself,
+    is_concerned,
+    is_participant,
+    names_no_reporter,
+    names_version,
+    not_appealed,
+    not_decided_before,
+    not_own,
+    not_reported,
+    other_moderator,
+    reports_left,
+    something_stands,
+    within_window,
+)
+
+
+class Step(StrEnum):
+    """What a command asks for, or what follows from another step."""
+
+    REPORT = "report"
+    CLAIM = "claim"
+    RELEASE = "release"
+    FIND_VIOLATION = "find_violation"
+    FIND_NO_VIOLATION = "find_no_violation"
+    LAPSE = "lapse"
+    ANNUL = "annul"
+    REOPEN = "reopen"
+    APPEAL = "appeal"
+    UPHOLD = "uphold"
+    OVERTURN = "overturn"
+    LIFT = "lift"
+
+
+class SanctionState(StrEnum):
+    """Where a sanction stands; EXPIRED by comparing with the clock alone."""
+
+    IN_FORCE = "in_force"
+    EXPIRED = "expired"
+    LIFTED = "lifted"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One row: from where to where, by whom, by which step, if what holds, told as what.
+
+    Without sources there is nothing yet; without a target the state stays. `action` is the name in
+    `allowed_actions`.
+    """
+
+    sources: tuple[StrEnum, ...]
+    target: StrEnum | None
+    who: Who
+    step: Step
+    guards: tuple[Guard, ...]
+    cause: Cause
+    action: str = ""
+
+
+NOWHERE: tuple[CaseState, ...] = ()
+STAYS = None
+OPEN, CLAIMED, DECIDED = CaseState
+UNDECIDED = (OPEN, CLAIMED)
+
+_REPORT = (is_participant, not_own, not_reported, reports_left)
+_CLAIM = (not_decided_before,)
+_DISMISS = (names_version,)
+_DECIDE = (
+    *_DISMISS,
+    concerns_participants,
+    ends_in_time,
+    explains_itself,
+    names_no_reporter,
+)
+_APPEAL = (is_concerned, not_appealed, something_stands, within_window)
+_REVIEW = (names_version, other_moderator, answers_without_reporter)
+
+# Of the rows of one state and step, the first that is for the actor counts.
+# fmt: off
+CASE_TRANSITIONS: tuple[Transition, ...] = (
+    Transition(NOWHERE, OPEN, Who.REPORTER, Step.REPORT, _REPORT, Cause.OPENED),
+    Transition(UNDECIDED, STAYS, Who.REPORTER, Step.REPORT, _REPORT, Cause.REPORT_JOINED),
+    Transition((OPEN,), CLAIMED, Who.MODERATOR, Step.CLAIM, _CLAIM, Cause.CLAIMED, "claim"),
+    Transition((CLAIMED,), STAYS, Who.HOLDER, Step.CLAIM, _CLAIM, Cause.CLAIM_RENEWED, "renew"),
+    Transition((CLAIMED,), OPEN, Who.HOLDER, Step.RELEASE, (), Cause.RELEASED, "release"),
+    Transition((CLAIMED,), OPEN, Who.TIME, Step.LAPSE, (), Cause.CLAIM_LAPSED),
+    Transition((CLAIMED,), DECIDED, Who.HOLDER, Step.FIND_VIOLATION, _DECIDE,
+               Cause.VIOLATION_FOUND, "decide"),
+    Transition((CLAIMED,), DECIDED, Who.HOLDER, Step.FIND_NO_VIOLATION, _DISMISS,
+               Cause.NO_VIOLATION_FOUND, "decide"),
+    # What follows from an appeal that was overturned: of the sanctioned, and of a reporter.
+    Transition((OPEN, CLAIMED, DECIDED), STAYS, Who.REVIEWER, Step.ANNUL, (), Cause.ANNULLED),
+    Transition((DECIDED,), OPEN, Who.REVIEWER, Step.REOPEN, (), Cause.REOPENED),
+)
+APPEAL_TRANSITIONS: tuple[Transition, ...] = (
+    Transition(NOWHERE, AppealStatus.OPEN, Who.CONCERNED, Step.APPEAL, _APPEAL, Cause.APPEALED),
+    Transition((AppealStatus.OPEN,), AppealStatus.UPHELD, Who.REVIEWER, Step.UPHOLD, _REVIEW,
+               Cause.APPEAL_UPHELD),
+    Transition((AppealStatus.OPEN,), AppealStatus.OVERTURNED, Who.REVIEWER, Step.OVERTURN, _REVIEW,
+               Cause.APPEAL_OVERTURNED),
+)
+# A sanction comes with a decision. When its time is over, or when it was lifted, it is for ever.
+SANCTION_TRANSITIONS: tuple[Transition, ...] = (
+    Transition((SanctionState.IN_FORCE,), SanctionState.LIFTED, Who.MODERATOR, Step.LIFT,
+               (), Cause.SANCTION_LIFTED),
+    Transition((SanctionState.IN_FORCE, SanctionState.EXPIRED), SanctionState.LIFTED,
+               Who.REVIEWER, Step.OVERTURN, (), Cause.SANCTION_LIFTED),
+)
+# fmt: on
+
+
+def rows_of(table: Sequence[Transition], step: Step, state: StrEnum | None) -> list[Transition]:
+    """Give the rows of a step in a state, in the order of the table; None: there is nothing yet."""
+    return [
+        row
+        for row in table
+        if row.step is step and (state in row.sources if state else not row.sources)
+    ]

@@ -1,0 +1,122 @@
+"""What must hold for a transition of a dispute: a function for each condition of its table.
+
+The docstring of each is the condition in words, as docs/moderation.md shows it; a name in braces
+is one of the limits.
+"""
+
+from moderation_service.domain.commands import CreateDispute, DecideDispute, SubmitDisputeStatement
+from moderation_service.domain.dispute.entities import Default, Dispute, Settlement
+from moderation_service.domain.limits import Limits
+from moderation_service.domain.refusals import Reason, not_found
+from service_kit.rules import Refusal, invalid
+
+
+def is_party(_: Dispute | None, command: CreateDispute, __: int, ___: Limits) -> Refusal | None:
+    """party of the service"""
+    if command.actor in (command.provider, command.client):
+        return None
+    return not_found(Reason.SERVICE_NOT_FOUND)
+
+
+def is_agreed(_: Dispute | None, command: CreateDispute, __: int, ___: Limits) -> Refusal | None:
+    """a price was agreed"""
+    if command.price is not None:
+        return None
+    return Refusal(Reason.INVALID_STATE, "nothing was agreed that could be disputed")
+
+
+def no_open_dispute(
+    dispute: Dispute | None, _: CreateDispute, __: int, ___: Limits
+) -> Refusal | None:
+    """no open dispute about it"""
+    if dispute is None or not dispute.is_open:
+        return None
+    return Refusal(Reason.OPEN_DISPUTE_EXISTS, "a dispute about this service is under way")
+
+
+def claims_within_price(
+    _: Dispute | None, command: CreateDispute, __: int, ___: Limits
+) -> Refusal | None:
+    """`refund` is at most the agreed price, in its currency"""
+    if command.refund is None or command.price is None:
+        return None
+    if command.refund.currency != command.currency:
+        return invalid("refund.currency", f"is not that of the service, {command.currency}")
+    if command.refund.amount_minor > command.price:
+        return invalid("refund.amount_minor", f"is more than the agreed price, {command.price}")
+    return None
+
+
+def statements_left(
+    dispute: Dispute, command: SubmitDisputeStatement, _: int, limits: Limits
+) -> Refusal | None:
+    """at most {dispute_statements} statements of each"""
+    said = dispute.statements_of(command.actor)
+    if not command.text or said < limits.dispute_statements:
+        return None
+    return _too_many(limits.dispute_statements, "dispute_statements_limit")
+
+
+def offers_left(
+    dispute: Dispute, command: SubmitDisputeStatement, _: int, limits: Limits
+) -> Refusal | None:
+    """at most {dispute_offers} offers of each"""
+    if dispute.offers_of(command.actor) < limits.dispute_offers:
+        return None
+    return _too_many(limits.dispute_offers, "dispute_offers_limit")
+
+
+def proposes_price(
+    dispute: Dispute, command: SubmitDisputeStatement, _: int, __: Limits
+) -> Refusal | None:
+    """the parts sum to the agreed price"""
+    return _check_sum("propose", command.propose, dispute)
+
+
+def names_offer(
+    dispute: Dispute, command: SubmitDisputeStatement, _: int, __: Limits
+) -> Refusal | None:
+    """number and settlement are those of the newest offer"""
+    offer, named = dispute.offer, command.accept
+    if offer and named and (named.offer, named.settlement) == (offer.number, offer.settlement):
+        return None
+    return Refusal(Reason.STALE_SETTLEMENT, "this is not the newest offer")
+
+
+def names_dispute_version(
+    dispute: Dispute, command: DecideDispute, _: int, __: Limits
+) -> Refusal | None:
+    """`version` is that of the dispute"""
+    if command.version == dispute.seq:
+        return None
+    return Refusal(Reason.STALE_DISPUTE, "the dispute has changed since it was read")
+
+
+def not_party(dispute: Dispute, command: DecideDispute, _: int, __: Limits) -> Refusal | None:
+    """not a party"""
+    if command.actor not in dispute.parties:
+        return None
+    return Refusal(Reason.INVOLVED, "nobody decides about what they have a part in")
+
+
+def splits_price(dispute: Dispute, command: DecideDispute, _: int, __: Limits) -> Refusal | None:
+    """the parts of a split sum to the agreed price"""
+    return _check_sum("split", command.split, dispute)
+
+
+def respondent_is_silent(dispute: Dispute, limits: Limits) -> bool:
+    """Tell whether the other party has not answered, and that ends the dispute."""
+    silent = not (
+        dispute.statements_of(dispute.respondent) or dispute.offers_of(dispute.respondent)
+    )
+    return silent and limits.respondent_silence is not Default.REVIEW
+
+
+def _check_sum(field: str, parts: Settlement | None, dispute: Dispute) -> Refusal | None:
+    if parts is None or parts.provider_minor + parts.client_minor == dispute.price:
+        return None
+    return invalid(field, f"does not sum to the agreed price, {dispute.price}")
+
+
+def _too_many(limit: int, setting: str) -> Refusal:
+    return Refusal(Reason.TOO_MANY_STATEMENTS, f"{limit} were submitted already", limit=setting)

@@ -1,0 +1,63 @@
+"""Pages of lists: where they begin, how long they are, and the token of the next."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
+
+from moderation_service.storage.lists import Place
+from service_kit.pages import bounded_size, decode_token, encode_token, is_number
+from service_kit.rules import Refusal, invalid, is_identifier
+
+Row = TypeVar("Row", bound=tuple[object, ...])
+
+
+class Page(NamedTuple):
+    """How long a page the caller wishes, where it begins, and what it may have at most."""
+
+    size: int
+    token: str
+    most: int
+
+
+class Begin(NamedTuple):
+    """After which row a page begins, and how many rows it has."""
+
+    place: Place
+    length: int
+
+
+def begin(page: Page, columns: int) -> Begin | Refusal:
+    """Read a page whose order has so many columns: numbers, of which ranks are negated, and an id.
+
+    A token has the date first, for of all these numbers it is the one that is never negative.
+    """
+    count = bounded_size(page.size, page.most)
+    if isinstance(count, Refusal):
+        return count
+    if not page.token:
+        return Begin((), count)
+    decoded = decode_token(page.token, columns)
+    if isinstance(decoded, Refusal):
+        return decoded
+    number, (*ranks, name) = decoded
+    if not is_identifier(name) or not all(map(is_number, ranks)):
+        return invalid("page_token", "is not one that was given out")
+    return Begin((*(-int(one) for one in ranks), number, name), count)
+
+
+def cut(rows: Sequence[Row], count: int) -> tuple[Sequence[Row], str]:
+    """Give the rows of a page, of which one more was read, and the token of the next page.
+
+    The place of a row is its first value.
+    """
+    if len(rows) <= count:
+        return rows, ""
+    *ranks, number, name = _place_of(rows[count - 1])
+    token = encode_token(int(number), *(str(-int(one)) for one in ranks), str(name))
+    return rows[:count], token
+
+
+def _place_of(row: tuple[object, ...]) -> Place:
+    place = row[0]
+    if not isinstance(place, tuple):
+        raise TypeError("a row begins with its place")
+    return place

@@ -1,0 +1,195 @@
+"""The reads of people and of parts of the system: a function for each RPC of the same name.
+
+Each is one read transaction. What is due has happened: things are shown as they stand at `now`, in
+milliseconds UTC.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from moderation_service.domain.case.reporters import check_rate
+from moderation_service.domain.case.standing import Standing, standing
+from moderation_service.domain.case.views import ReportView, show_report, show_standing
+from moderation_service.domain.commands import CreateDispute, CreateReport
+from moderation_service.domain.decide import check
+from moderation_service.domain.dispute.entities import DisputeState
+from moderation_service.domain.dispute.views import DisputeView, show_dispute
+from moderation_service.domain.limits import Limits
+from moderation_service.domain.refusals import Reason, not_found
+from moderation_service.operations import restrictions
+from moderation_service.operations.answers import PlacedStanding, shown_dispute
+from moderation_service.operations.paging import Page, begin, cut
+from moderation_service.storage import indexes, lists, targets
+from service_kit.rules import Refusal, check_user, is_identifier
+from service_kit.storage.clock import read_position
+
+
+class ReportPage(NamedTuple):
+    """Newest first; an empty token ends the list."""
+
+    reports: list[ReportView]
+    next_page_token: str
+
+
+class DisputePage(NamedTuple):
+    """One's own newest first, those of all by due time."""
+
+    disputes: list[DisputeView]
+    next_page_token: str
+
+
+class WholeDispute(NamedTuple):
+    """A dispute, for a moderator with what is kept of its evidence, by the id of that."""
+
+    view: DisputeView
+    contents: Mapping[str, bytes]
+
+
+def is_new(
+    connection: Connection, command: CreateReport | CreateDispute, now: int, limits: Limits
+) -> bool | Refusal:
+    """Tell whether evidence has to be taken for a command.
+
+    A repeat is answered from what is stored; and what would be refused anyway, as in a flood of
+    reports, is refused before anybody else is asked.
+    """
+    if refusal := check(command, limits):
+        return refusal
+    key = (command.actor, command.idempotency_key)
+    if command.idempotency_key and targets.find_keys(connection, (key,)):
+        return False
+    cases = restrictions.find_cases_against(connection, (command.actor,), now)[command.actor]
+    shown = standing(command.actor, [one for case in cases for one in case.sanctions], now)
+    if refusal := check(replace(command, standing=shown), limits):
+        if isinstance(refusal.current, Standing):
+            view = show_standing(command.actor, cases, now, limits)
+            return replace(refusal, current=PlacedStanding(view, read_position(connection)))
+        return refusal
+    if isinstance(command, CreateReport):
+        since = now - limits.report_window
+        reporters = indexes.find_reporters(connection, (command.actor,), since)
+        return check_rate(reporters[command.actor], now, limits) or True
+    return True
+
+
+def list_reports(
+    connection: Connection, actor: str, page: Page, now: int, limits: Limits, *, open_only: bool
+) -> ReportPage | Refusal:
+    """The reports of an actor."""
+    start = begin(page, 2)
+    if isinstance(start, Refusal):
+        return start
+    if refusal := check_user("actor", actor):
+        return refusal
+    rows, token = cut(
+        lists.page_of_reports(
+            connection, actor, start.place, start.length + 1, open_only=open_only
+        ),
+        start.length,
+    )
+    return ReportPage(
+        [
+            show_report(case, report, now, limits)
+            for _, name, case in rows
+            if (report := case.report(name))
+        ],
+        token,
+    )
+
+
+def get_standing(
+    connection: Connection, actor: str, now: int, limits: Limits
+) -> PlacedStanding | Refusal:
+    """How an actor stands."""
+    if refusal := check_user("actor", actor):
+        return refusal
+    return batch_get_standings(connection, (actor,), now, limits)[0]
+
+
+def batch_get_standings(
+    connection: Connection, users: Sequence[str], now: int, limits: Limits
+) -> list[PlacedStanding]:
+    """How users stand, in the same order; of a name that nobody can have nothing restricts."""
+    named = {one for one in users if check_user("users", one) is None}
+    found = restrictions.read_standings(connection, named, now, limits)
+    position = read_position(connection)
+    return [
+        PlacedStanding(found.get(one) or show_standing(one, (), now, limits), position)
+        for one in users
+    ]
+
+
+def get_dispute(
+    connection: Connection,
+    actor: str,
+    dispute: str,
+    now: int,
+    limits: Limits,
+    *,
+    moderates: bool,
+) -> WholeDispute | Refusal:
+    """A dispute of a party, or any for a moderator."""
+    if refusal := check_user("actor", actor):
+        return refusal
+    ids = [dispute] if is_identifier(dispute) else []
+    found = targets.find_disputes(connection, ids).get(dispute)
+    if found is None:
+        return not_found(Reason.DISPUTE_NOT_FOUND)
+    view = show_dispute(found, actor, now, limits, moderates=moderates)
+    if isinstance(view, Refusal):
+        return view
+    sees_evidence = bool(view.dispute.evidence)
+    return WholeDispute(view, targets.find_contents(connection, dispute) if sees_evidence else {})
+
+
+def list_own_disputes(
+    connection: Connection,
+    actor: str,
+    service: str,
+    page: Page,
+    now: int,
+    limits: Limits,
+    *,
+    open_only: bool,
+) -> DisputePage | Refusal:
+    """The disputes of an actor, of one service if it is named."""
+    start = begin(page, 2)
+    if isinstance(start, Refusal):
+        return start
+    if refusal := check_user("actor", actor):
+        return refusal
+    if service and not is_identifier(service):
+        return DisputePage([], "")
+    rows, token = cut(
+        lists.page_of_own_disputes(
+            connection, actor, service, start.place, start.length + 1, open_only=open_only
+        ),
+        start.length,
+    )
+    return DisputePage([shown_dispute(one, actor, now, limits) for _, one in rows], token)
+
+
+def list_disputes(
+    connection: Connection,
+    actor: str,
+    state: DisputeState | None,
+    page: Page,
+    now: int,
+    limits: Limits,
+) -> DisputePage | Refusal:
+    """The disputes in a state, or those that moderators can decide."""
+    start = begin(page, 2)
+    if isinstance(start, Refusal):
+        return start
+    if refusal := check_user("actor", actor):
+        return refusal
+    wanted = state or DisputeState.UNDER_REVIEW
+    rows, token = cut(
+        lists.page_of_disputes(connection, wanted, start.place, start.length + 1), start.length
+    )
+    shown = [shown_dispute(one, actor, now, limits, moderates=True) for _, one in rows]
+    # Time may have ended the state although nothing has fired yet.
+    return DisputePage([one for one in shown if one.dispute.state is wanted], token)

@@ -1,0 +1,211 @@
+"""Lists for people and moderators: which rows, in which order, from which place on.
+
+A place is the values of the order in the last row that was given, so that what comes meanwhile
+moves no page.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, tuple_
+
+from moderation_service.domain.case.entities import AppealStatus, Case, CaseState
+from moderation_service.domain.dispute.entities import Dispute, DisputeState
+from moderation_service.domain.reasons import ReportReason, Severity
+from moderation_service.storage import documents
+from moderation_service.storage.tables import (
+    appeals,
+    cases,
+    disputes,
+    parts,
+    reports,
+    sanctioned,
+    sanctions,
+)
+
+Place = tuple[int | str, ...]
+"""The values of the order in one row."""
+
+
+class CaseOrder(StrEnum):
+    """What moderators look at first."""
+
+    DUE = "due"
+    REPORTS = "reports"
+    SEVERITY = "severity"
+    PRIORITY = "priority"
+
+
+_ORDERS: dict[CaseOrder, tuple[Any, ...]] = {
+    CaseOrder.DUE: (cases.c.due_at, cases.c.id),
+    CaseOrder.REPORTS: (cases.c.reports_rank, cases.c.due_at, cases.c.id),
+    CaseOrder.SEVERITY: (cases.c.severity_rank, cases.c.due_at, cases.c.id),
+    CaseOrder.PRIORITY: (cases.c.priority_rank, cases.c.due_at, cases.c.id),
+}
+
+
+class CaseFilter(NamedTuple):
+    """Which cases; without a state those that are not decided. Empty names stand for anybody."""
+
+    state: CaseState | None = None
+    min_severity: Severity | None = None
+    reason: ReportReason | None = None
+    accused: str = ""
+    claimed_by: str = ""
+    order: CaseOrder = CaseOrder.DUE
+
+
+def page_of_cases(
+    connection: Connection, reader: str, wanted: CaseFilter, after: Place, count: int, now: int
+) -> list[tuple[Place, Case]]:
+    """The first `count` cases after a place in which the reader has no part."""
+    order = _ORDERS[wanted.order]
+    is_claimed = cases.c.claim_until > now
+    query = select(*order, cases.c.document).where(_no_part(reader)).order_by(*order).limit(count)
+    if wanted.state is CaseState.CLAIMED or (wanted.claimed_by and wanted.state is None):
+        # None of them is decided, and without that said they are looked up, for they are few.
+        query = query.where(is_claimed)
+    else:
+        query = query.where(cases.c.is_decided == (wanted.state is CaseState.DECIDED))
+    if wanted.state is CaseState.OPEN:
+        query = query.where(~is_claimed)
+    if wanted.min_severity is not None:
+        query = query.where(cases.c.severity_rank <= -int(wanted.min_severity))
+    if wanted.reason is not None:
+        given = select(reports.c.id).where(
+            reports.c.case_id == cases.c.id, reports.c.reason == wanted.reason
+        )
+        query = query.where(given.exists())
+    if wanted.accused:
+        against = select(parts.c.target_id).where(
+            parts.c.user_id == wanted.accused, parts.c.part == "accused"
+        )
+        # Found once, and not asked of each case: then an index alone tells which ones are not.
+        query = query.where(cases.c.id.in_(against))
+    if wanted.claimed_by:
+        query = query.where(cases.c.claimed_by == wanted.claimed_by, is_claimed)
+    rows = connection.execute(_after(query, order, after)).all()
+    return [(tuple(row[:-1]), documents.load_case(row[-1])) for row in rows]
+
+
+def page_of_reports(
+    connection: Connection, reporter: str, below: Place, count: int, *, open_only: bool
+) -> list[tuple[Place, str, Case]]:
+    """The first `count` reports of somebody below a place, newest first, each with its case."""
+    order = (reports.c.created_revision, reports.c.id)
+    query = (
+        select(*order, cases.c.document)
+        .join(cases, cases.c.id == reports.c.case_id)
+        .where(reports.c.reporter_id == reporter)
+    )
+    if open_only:
+        query = query.where(reports.c.is_open)
+    rows = connection.execute(_below(query, order, below, count)).all()
+    return [((row[0], row[1]), row[1], documents.load_case(row[2])) for row in rows]
+
+
+def page_of_sanctions(
+    connection: Connection,
+    reader: str,
+    user: str,
+    below: Place,
+    count: int,
+    now: int,
+    *,
+    in_force_only: bool,
+) -> list[tuple[Place, str, Case]]:
+    """The first `count` sanctions below a place, newest first, each with its case."""
+    order: tuple[Any, ...] = (sanctions.c.created_revision, sanctions.c.id)
+    query = select(*order, cases.c.document).join(cases, cases.c.id == sanctions.c.case_id)
+    if user:
+        order = (sanctioned.c.created_revision, sanctioned.c.sanction_id)
+        query = query.join(sanctioned, sanctioned.c.sanction_id == sanctions.c.id).where(
+            sanctioned.c.user_id == user
+        )
+    query = query.where(_no_part(reader))
+    if in_force_only:
+        query = query.where(~sanctions.c.is_lifted, sanctions.c.until > now)
+    rows = connection.execute(_below(query, order, below, count)).all()
+    return [((row[0], row[1]), row[1], documents.load_case(row[2])) for row in rows]
+
+
+def page_of_appeals(
+    connection: Connection,
+    reader: str,
+    status: AppealStatus,
+    after: Place,
+    count: int,
+    *,
+    decidable_only: bool,
+) -> list[tuple[Place, str, Case]]:
+    """The first `count` appeals after a place, by due time, each with its case."""
+    order = (appeals.c.due_at, appeals.c.id)
+    query = (
+        select(*order, cases.c.document)
+        .join(cases, cases.c.id == appeals.c.case_id)
+        .where(appeals.c.status == status, _no_part(reader))
+        .order_by(*order)
+        .limit(count)
+    )
+    if decidable_only:
+        query = query.where(appeals.c.status == AppealStatus.OPEN, appeals.c.decided_by != reader)
+    rows = connection.execute(_after(query, order, after)).all()
+    return [((row[0], row[1]), row[1], documents.load_case(row[2])) for row in rows]
+
+
+def page_of_disputes(
+    connection: Connection, state: DisputeState, after: Place, count: int
+) -> list[tuple[Place, Dispute]]:
+    """The first `count` disputes in a state after a place, by due time."""
+    order = (disputes.c.sort_at, disputes.c.id)
+    query = (
+        select(*order, disputes.c.document)
+        .where(disputes.c.state == state)
+        .order_by(*order)
+        .limit(count)
+    )
+    rows = connection.execute(_after(query, order, after)).all()
+    return [((row[0], row[1]), documents.load_dispute(row[2])) for row in rows]
+
+
+def page_of_own_disputes(
+    connection: Connection, party: str, service: str, below: Place, count: int, *, open_only: bool
+) -> list[tuple[Place, Dispute]]:
+    """The first `count` disputes of a party below a place, newest first."""
+    order = (parts.c.created_revision, parts.c.target_id)
+    query = (
+        select(*order, disputes.c.document)
+        .join(disputes, disputes.c.id == parts.c.target_id)
+        .where(parts.c.user_id == party, parts.c.part == "party")
+    )
+    if service:
+        query = query.where(disputes.c.service_id == service)
+    if open_only:
+        query = query.where(disputes.c.is_open)
+    rows = connection.execute(_below(query, order, below, count)).all()
+    return [((row[0], row[1]), documents.load_dispute(row[2])) for row in rows]
+
+
+def _after(query: Select[Any], order: Sequence[Any], after: Place) -> Select[Any]:
+    return query.where(tuple_(*order) > tuple_(*after)) if after else query
+
+
+def _below(query: Select[Any], order: Sequence[Any], below: Place, count: int) -> Select[Any]:
+    if below:
+        query = query.where(tuple_(*order) < tuple_(*below))
+    return query.order_by(*(one.desc() for one in order)).limit(count)
+
+
+def _has_part(user: str, target: Any, *which: str) -> ColumnElement[bool]:
+    found = select(parts.c.part).where(
+        parts.c.user_id == user,
+        parts.c.target_id == target,
+        or_(*(parts.c.part == one for one in which)),
+    )
+    return found.exists()
+
+
+def _no_part(reader: str) -> ColumnElement[bool]:
+    """Say that somebody neither reported a case nor takes part in its conversation."""
+    return and_(~_has_part(reader, cases.c.id, "participant", "reporter"))

@@ -1,0 +1,272 @@
+"""The statements of operations, each built once. Every one goes through an index.
+
+Lists are put together in `listing.py`, for what is looked for is each time something else.
+"""
+
+from sqlalchemy import BigInteger, bindparam, delete, func, select, tuple_, update
+
+from moderation_service.domain.case.entities import AppealStatus
+from moderation_service.storage.tables import (
+    appeals,
+    audit,
+    cases,
+    decisions,
+    disputes,
+    events,
+    evidence,
+    idempotency_keys,
+    news,
+    parts,
+    reports,
+    sanctioned,
+    sanctions,
+)
+from service_kit.storage.engines import TEXT, among_given, given_rows
+
+_COUNT = bindparam("count", type_=BigInteger)
+
+# --- Targets ------------------------------------------------------------------------------------
+
+CASES = select(cases.c.id, cases.c.document).where(among_given(cases.c.id, "ids"))
+DISPUTES = select(disputes.c.id, disputes.c.document).where(among_given(disputes.c.id, "ids"))
+_subjects, _subjects_match = given_rows("rows", (cases.c.subject_kind, cases.c.subject_id))
+UNDECIDED = (
+    select(cases.c.document)
+    .select_from(_subjects.join(cases, _subjects_match))
+    .where(~cases.c.is_decided)
+)
+OPEN_DISPUTES = select(disputes.c.document).where(
+    among_given(disputes.c.service_id, "ids"), disputes.c.is_open
+)
+CASE_IDS = {
+    name: select(table.c.id, table.c.case_id).where(among_given(table.c.id, "ids"))
+    for name, table in (("decision", decisions), ("appeal", appeals), ("sanction", sanctions))
+}
+HISTORIES = (
+    select(
+        events.c.target_id,
+        events.c.seq,
+        events.c.revision,
+        events.c.is_case,
+        events.c.document,
+        events.c.salt,
+    )
+    .where(among_given(events.c.target_id, "ids"))
+    .order_by(events.c.target_id, events.c.seq)
+)
+ENTRIES = select(audit).where(among_given(audit.c.target, "ids")).order_by(audit.c.number)
+REWRITE_EVENT = (
+    update(events)
+    .where(events.c.target_id == bindparam("target"), events.c.seq == bindparam("number"))
+    .values(document=bindparam("written"), salt=None)
+)
+CONTENTS = select(evidence.c.id, evidence.c.content).where(
+    evidence.c.target_id == bindparam("target", type_=TEXT)
+)
+FORGET_CONTENTS = delete(evidence).where(among_given(evidence.c.target_id, "ids"))
+HEAD = select(audit.c.number, audit.c.hash).where(
+    audit.c.number == select(func.max(audit.c.number)).scalar_subquery()
+)
+_keys, _keys_match = given_rows("rows", (idempotency_keys.c.actor_id, idempotency_keys.c.key))
+KEYS = select(
+    idempotency_keys.c.actor_id,
+    idempotency_keys.c.key,
+    idempotency_keys.c.fingerprint,
+    idempotency_keys.c.target_id,
+    idempotency_keys.c.seq,
+    idempotency_keys.c.about_id,
+).select_from(_keys.join(idempotency_keys, _keys_match))
+
+# --- What restricts -----------------------------------------------------------------------------
+
+_NOW = bindparam("now", type_=BigInteger)
+SANCTIONING = (
+    select(
+        sanctioned.c.user_id,
+        sanctioned.c.case_id,
+        sanctioned.c.until,
+        sanctioned.c.created_revision,
+        sanctions.c.kind,
+    )
+    .join(sanctions, sanctions.c.id == sanctioned.c.sanction_id)
+    .where(
+        among_given(sanctioned.c.user_id, "ids"),
+        ~sanctioned.c.is_lifted,
+        sanctioned.c.until > _NOW,
+    )
+)
+LOCKING, REMOVING = (
+    select(sanctions.c.case_id).where(
+        among_given(thing, "ids"), ~sanctions.c.is_lifted, sanctions.c.until > _NOW
+    )
+    for thing in (sanctions.c.conversation_id, sanctions.c.message_id)
+)
+LIFT = (
+    update(sanctioned)
+    .where(sanctioned.c.sanction_id == bindparam("sanction", type_=TEXT))
+    .values(is_lifted=bindparam("lifted"))
+)
+
+# --- Reporters ----------------------------------------------------------------------------------
+
+REPORTER_COUNTS = (
+    select(reports.c.reporter_id, reports.c.status, func.count())
+    .where(among_given(reports.c.reporter_id, "ids"))
+    .group_by(reports.c.reporter_id, reports.c.status)
+)
+RECENT_REPORTS = select(reports.c.reporter_id, reports.c.created_at).where(
+    among_given(reports.c.reporter_id, "ids"),
+    reports.c.created_at > bindparam("since", type_=BigInteger),
+)
+
+# --- What is due --------------------------------------------------------------------------------
+
+PENDING = (
+    select(disputes.c.document)
+    .where(disputes.c.is_pending, disputes.c.id > bindparam("after", type_=TEXT))
+    .order_by(disputes.c.id)
+    .limit(_COUNT)
+)
+DUE, EXPIRED_DISPUTES, EXPIRED_CASES = (
+    select(when, table.c.id)
+    .where(
+        when <= bindparam("now", type_=BigInteger),
+        tuple_(when, table.c.id)
+        > tuple_(bindparam("when", type_=BigInteger), bindparam("id", type_=TEXT)),
+    )
+    .order_by(when, table.c.id)
+    .limit(_COUNT)
+    for table, when in (
+        (disputes, disputes.c.due_at),
+        (disputes, disputes.c.expires_at),
+        (cases, cases.c.expires_at),
+    )
+)
+NEXT_DUE = select(func.min(disputes.c.due_at)).where(
+    disputes.c.due_at > bindparam("now", type_=BigInteger)
+)
+
+# --- What is verified ---------------------------------------------------------------------------
+
+TARGETS = tuple(
+    select(name)
+    .where(name > bindparam("after", type_=TEXT))
+    .distinct()
+    .order_by(name)
+    .limit(_COUNT)
+    for name in (
+        cases.c.id,
+        disputes.c.id,
+        events.c.target_id,
+        evidence.c.target_id,
+        audit.c.target,
+    )
+)
+"""The ids of cases and disputes, wherever there is something of them."""
+
+# --- What operators look at ---------------------------------------------------------------------
+
+WAITING_CASES = select(
+    func.count(),
+    func.count().filter(cases.c.due_at <= bindparam("now", type_=BigInteger)),
+    func.min(cases.c.due_at),
+).where(~cases.c.is_decided)
+OPEN_APPEALS = select(
+    func.count(),
+    func.count().filter(appeals.c.due_at <= bindparam("now", type_=BigInteger)),
+    func.min(appeals.c.due_at),
+).where(appeals.c.status == AppealStatus.OPEN)
+DISPUTES_BY_STATE = (
+    select(disputes.c.state, func.count()).where(disputes.c.is_open).group_by(disputes.c.state)
+)
+
+# --- News ---------------------------------------------------------------------------------------
+
+NEWS = {
+    name: select(
+        news.c.revision,
+        news.c.first_id,
+        news.c.second_id,
+        news.c.kind,
+        news.c.target_id,
+        news.c.seq,
+        news.c.about_id,
+        news.c.ordinal,
+    )
+    .where(
+        *((column == bindparam("user", type_=TEXT),) if column is not None else ()),
+        news.c.revision > bindparam("after", type_=BigInteger),
+        news.c.revision <= bindparam("until", type_=BigInteger),
+    )
+    .order_by(news.c.revision, news.c.ordinal)
+    .limit(_COUNT)
+    for name, column in (
+        ("everything", None),
+        ("first", news.c.first_id),
+        ("second", news.c.second_id),
+    )
+}
+
+# --- A person -----------------------------------------------------------------------------------
+
+TARGETS_OF = (
+    select(parts.c.target_id)
+    .where(
+        parts.c.user_id == bindparam("user", type_=TEXT),
+        parts.c.target_id > bindparam("after", type_=TEXT),
+    )
+    .distinct()
+    .order_by(parts.c.target_id)
+    .limit(_COUNT)
+)
+_USER, _ALIAS = bindparam("user", type_=TEXT), bindparam("alias", type_=TEXT)
+_TARGET = bindparam("target", type_=TEXT)
+RENAME = (
+    update(parts)
+    .where(parts.c.target_id == _TARGET, parts.c.user_id == _USER)
+    .values(user_id=_ALIAS),
+    update(reports)
+    .where(reports.c.case_id == _TARGET, reports.c.reporter_id == _USER)
+    .values(reporter_id=_ALIAS),
+    update(sanctioned)
+    .where(sanctioned.c.case_id == _TARGET, sanctioned.c.user_id == _USER)
+    .values(user_id=_ALIAS),
+    update(appeals)
+    .where(appeals.c.case_id == _TARGET, appeals.c.by_id == _USER)
+    .values(by_id=_ALIAS),
+    update(news)
+    .where(news.c.target_id == _TARGET, news.c.first_id == _USER)
+    .values(first_id=_ALIAS),
+    update(news)
+    .where(news.c.target_id == _TARGET, news.c.second_id == _USER)
+    .values(second_id=_ALIAS),
+    delete(idempotency_keys).where(
+        idempotency_keys.c.target_id == _TARGET, idempotency_keys.c.actor_id == _USER
+    ),
+)
+"""What names a person beside the documents of a target; the last of them is forgotten whole."""
+
+HOT_STATEMENTS = {
+    "cases by id": CASES,
+    "disputes by id": DISPUTES,
+    "undecided cases": UNDECIDED,
+    "open disputes": OPEN_DISPUTES,
+    **{f"case of a {name}": one for name, one in CASE_IDS.items()},
+    "histories": HISTORIES,
+    "contents": CONTENTS,
+    "contents forgotten": FORGET_CONTENTS,
+    "head of the audit log": HEAD,
+    "keys": KEYS,
+    "sanctioning cases": SANCTIONING,
+    "locking cases": LOCKING,
+    "removing cases": REMOVING,
+    "reports by status": REPORTER_COUNTS,
+    "recent reports": RECENT_REPORTS,
+    "pending disputes": PENDING,
+    "disputes due": DUE,
+    "disputes expired": EXPIRED_DISPUTES,
+    "cases expired": EXPIRED_CASES,
+    "dispute due next": NEXT_DUE,
+    **{f"news, {name}": one for name, one in NEWS.items()},
+}
+"""By name, for whoever wants to see their query plans."""

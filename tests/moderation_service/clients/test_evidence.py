@@ -1,0 +1,420 @@
+"""What is seen when somebody reports or disputes, of services that serve, hang, and are away."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from parley.messaging.v1.messaging_pb2_grpc import MessagingServiceStub
+from parley.negotiation.v1.negotiation_pb2_grpc import NegotiationServiceStub
+
+from moderation_service.clients.evidence import Bounds, EvidenceTaker
+from moderation_service.clients.messaging import Messaging
+from moderation_service.clients.negotiation import Negotiation
+from moderation_service.domain.case.entities import Subject, SubjectKind
+from moderation_service.domain.evidence import EvidenceKind, Snapshot, is_intact
+from moderation_service.domain.refusals import Reason
+from service_kit.rpc.failures import Refused
+from tests.moderation_service.neighbours import Neighbours, dial_neighbour, neighbours
+from tests.moderation_service.sagas import until
+from tests.support.proxy import Cut, Forward, Proxy, lose_call, proxy
+
+BOUNDS = Bounds(context=20, page=100, size=256 * 1024, takings=16)
+
+
+@pytest.fixture
+async def around(tmp_path: Path) -> AsyncIterator[Neighbours]:
+    """Messaging and negotiation."""
+    async with neighbours(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def between(around: Neighbours) -> AsyncIterator[dict[str, Proxy]]:
+    """What stands before each of them."""
+    async with proxy(around.messaging) as words, proxy(around.negotiation) as deals:
+        yield {"messaging": words, "negotiation": deals}
+
+
+@pytest.fixture
+def reached() -> list[str]:
+    """The limits that were reached."""
+    return []
+
+
+Make = Callable[..., Awaitable[EvidenceTaker]]
+
+
+@pytest.fixture
+async def make(between: dict[str, Proxy], reached: list[str]) -> AsyncIterator[Make]:
+    """Make a taker with other bounds, or one that has no negotiation."""
+    async with AsyncExitStack() as stack:
+
+        async def made(
+            bounds: Bounds = BOUNDS, *, negotiates: bool = True, timeout_seconds: float = 5
+        ) -> EvidenceTaker:
+            words, deals = [
+                await stack.enter_async_context(
+                    dial_neighbour(between[name].target, stub, timeout_seconds)
+                )
+                for name, stub in (
+                    ("messaging", MessagingServiceStub),
+                    ("negotiation", NegotiationServiceStub),
+                )
+            ]
+            negotiation = Negotiation(deals) if negotiates else None
+            return EvidenceTaker(Messaging(words), negotiation, bounds, reached.append)
+
+        yield made
+
+
+@pytest.fixture
+async def taker(make: Make) -> EvidenceTaker:
+    """One with the usual bounds."""
+    return await make()
+
+
+def read(snapshots: tuple[Snapshot, ...]) -> dict[EvidenceKind, Any]:
+    """Give what was written down, after a look at its hash."""
+    assert all(is_intact(one.evidence, one.content) for one in snapshots)
+    assert all(one.evidence.size == len(one.content) for one in snapshots)
+    assert len({one.evidence.id for one in snapshots}) == len(snapshots)
+    return {one.evidence.kind: json.loads(one.content) for one in snapshots}
+
+
+def texts(content: Any) -> list[str]:
+    return [one["message"].get("text", "") for one in content["messages"]]
+
+
+async def refusal(awaitable: Awaitable[Any]) -> str:
+    with pytest.raises(Refused) as caught:
+        await awaitable
+    return caught.value.refusal.reason
+
+
+# --- Messages -----------------------------------------------------------------------------------
+
+
+async def test_a_message_is_seen_with_what_was_said_around_it(
+    around: Neighbours, taker: EvidenceTaker
+) -> None:
+    """Twenty before and twenty after, in their order, by either participant."""
+    said = [await around.say("ann", "bob", str(number)) for number in range(50)]
+    for actor in ("ann", "bob"):
+        seen = await taker.see_message(actor, said[24].id, None)
+        conversation = said[24].conversation_id
+        assert seen.subject == Subject(SubjectKind.MESSAGE, said[24].id, conversation)
+        assert (seen.participants, seen.author) == (("ann", "bob"), "ann")
+        content = read(seen.snapshots)
+        assert content.keys() == {EvidenceKind.MESSAGES}
+        words = content[EvidenceKind.MESSAGES]
+        assert texts(words) == [str(number) for number in range(4, 45)]
+        assert words["reported"] == said[24].id
+        assert (words["conversation"], words["participants"]) == (conversation, ["ann", "bob"])
+        assert (words["left_out"], words["deal"]) == (0, "none")
+
+
+async def test_what_a_message_was_before_is_seen(around: Neighbours, taker: EvidenceTaker) -> None:
+    """M6: its edits and, when its author has taken it back, the text that it had last."""
+    said = await around.say("ann", "bob", "one")
+    await around.edit("ann", said.id, "two")
+    await around.delete("ann", said.id)
+    words = read((await taker.see_message("bob", said.id, None)).snapshots)[EvidenceKind.MESSAGES]
+    (found,) = words["messages"]
+    assert found["message"]["tombstone"] == "TOMBSTONE_DELETED"
+    assert "text" not in found["message"]
+    assert [one["text"] for one in found["versions"]] == ["one", "two"]
+    assert found["versions"][1]["write_time"] == found["versions"][0]["replace_time"]
+
+
+async def test_the_same_is_written_down_in_the_same_way(
+    around: Neighbours, taker: EvidenceTaker
+) -> None:
+    """So that the hashes of two reports can be compared; each has evidence of its own."""
+    said = await around.say("ann", "bob")
+    (first,) = (await taker.see_message("ann", said.id, None)).snapshots
+    (second,) = (await taker.see_message("bob", said.id, None)).snapshots
+    assert first.evidence.sha256 == second.evidence.sha256
+    assert first.evidence.id != second.evidence.id
+
+
+async def test_a_conversation_is_seen_with_its_recent_page(around: Neighbours, make: Make) -> None:
+    """The newest, and no author."""
+    said = [await around.say("ann", "bob", str(number)) for number in range(9)]
+    taker = await make(replace(BOUNDS, page=5))
+    conversation = said[0].conversation_id
+    seen = await taker.see_conversation("bob", conversation, None)
+    assert seen.subject == Subject(SubjectKind.CONVERSATION, conversation, conversation)
+    assert (seen.participants, seen.author) == (("ann", "bob"), "")
+    words = read(seen.snapshots)[EvidenceKind.MESSAGES]
+    assert (texts(words), words["reported"]) == (["4", "5", "6", "7", "8"], "")
+
+
+async def test_an_empty_conversation_can_be_reported(
+    around: Neighbours, taker: EvidenceTaker
+) -> None:
+    """With nothing in it."""
+    proposed = await around.propose()
+    seen = await taker.see_conversation("bob", proposed.conversation_id, None)
+    assert read(seen.snapshots)[EvidenceKind.MESSAGES]["messages"] == []
+
+
+@pytest.mark.parametrize("stranger", ["eve", "\0", "a" * 200])
+async def test_nobody_sees_what_is_none_of_theirs(
+    around: Neighbours, taker: EvidenceTaker, stranger: str
+) -> None:
+    """M4, M6: nor learns whether it exists."""
+    said = await around.say("ann", "bob")
+    for message in (said.id, "0" * 36, "\0", "x" * 500):
+        found = await refusal(taker.see_message(stranger, message, None))
+        assert found == Reason.MESSAGE_NOT_FOUND
+    for conversation in (said.conversation_id, "0" * 36, "\0"):
+        found = await refusal(taker.see_conversation(stranger, conversation, None))
+        assert found == Reason.CONVERSATION_NOT_FOUND
+
+
+# --- Deals --------------------------------------------------------------------------------------
+
+
+async def test_the_deal_of_a_conversation_belongs_to_it(
+    around: Neighbours, taker: EvidenceTaker
+) -> None:
+    """As an internal service sees it, with its history."""
+    agreed = await around.agree()
+    said = await around.say("ann", "bob", "pay me elsewhere")
+    for seen in (
+        await taker.see_message("bob", said.id, None),
+        await taker.see_conversation("bob", said.conversation_id, None),
+    ):
+        content = read(seen.snapshots)
+        assert content[EvidenceKind.MESSAGES]["deal"] == "taken"
+        deal = content[EvidenceKind.DEAL]
+        assert deal["service"]["id"] == agreed.id
+        assert deal["service"]["agreed"]["price"] == {"amount_minor": "10000", "currency": "EUR"}
+        assert [one["cause"] for one in deal["events"]] == ["created", "agreed"]
+
+
+async def test_a_dispute_sees_the_service_and_what_was_said(
+    around: Neighbours, taker: EvidenceTaker
+) -> None:
+    """And fixes whose it is and what was agreed."""
+    agreed = await around.agree()
+    await around.say("ann", "bob", "it is done")
+    seen = await taker.see_service("bob", agreed.id, None)
+    assert seen[:5] == (agreed.conversation_id, "ann", "bob", "EUR", 10_000)
+    content = read(seen.snapshots)
+    assert content[EvidenceKind.DEAL]["messages"] == "taken"
+    assert texts(content[EvidenceKind.MESSAGES])[-1] == "it is done"
+
+
+async def test_a_service_without_an_agreement_has_no_price(
+    around: Neighbours, taker: EvidenceTaker
+) -> None:
+    """The rules refuse the dispute then."""
+    proposed = await around.propose()
+    assert (await taker.see_service("ann", proposed.id, None)).price is None
+
+
+@pytest.mark.parametrize("service", ["", "0" * 36, "\0"])
+async def test_no_service_is_seen_that_is_none(taker: EvidenceTaker, service: str) -> None:
+    """By whatever name."""
+    found = await refusal(taker.see_service("bob", service, None))
+    assert found in {Reason.SERVICE_NOT_FOUND, Reason.NEGOTIATION_UNAVAILABLE}
+
+
+async def test_no_service_of_others_is_seen(around: Neighbours, taker: EvidenceTaker) -> None:
+    """In the same words."""
+    agreed = await around.agree()
+    for stranger in ("eve", ""):
+        found = await refusal(taker.see_service(stranger, agreed.id, None))
+        assert found == Reason.SERVICE_NOT_FOUND
+
+
+# --- When another part is away ------------------------------------------------------------------
+
+
+async def hang(_forward: Forward) -> bytes:
+    await asyncio.Event().wait()
+    raise Cut
+
+
+@pytest.mark.parametrize("how", [lose_call, hang])
+@pytest.mark.parametrize("method", ["BatchGetServices", "ListServiceEvents"])
+async def test_a_report_does_not_fail_because_negotiation_does(
+    around: Neighbours, make: Make, between: dict[str, Proxy], how: Any, method: str
+) -> None:
+    """It is taken without the deal, and says so."""
+    taker = await make(timeout_seconds=0.2)
+    await around.agree()
+    said = await around.say("ann", "bob")
+    between["negotiation"].interfering[method] = how
+    seen = await taker.see_message("bob", said.id, None)
+    content = read(seen.snapshots)
+    assert content.keys() == {EvidenceKind.MESSAGES}
+    assert content[EvidenceKind.MESSAGES]["deal"] == "unavailable"
+
+
+async def test_without_negotiation_there_are_no_deals_and_no_disputes(
+    around: Neighbours, make: Make
+) -> None:
+    """As in an installation that has none."""
+    taker = await make(negotiates=False)
+    said = await around.say("ann", "bob")
+    seen = await taker.see_message("bob", said.id, None)
+    assert read(seen.snapshots)[EvidenceKind.MESSAGES]["deal"] == "none"
+    found = await refusal(taker.see_service("bob", "0" * 36, None))
+    assert found == Reason.NEGOTIATION_UNAVAILABLE
+
+
+@pytest.mark.parametrize("how", [lose_call, hang])
+async def test_a_report_needs_messaging(
+    around: Neighbours, make: Make, between: dict[str, Proxy], how: Any
+) -> None:
+    """And says that it can be tried again."""
+    taker = await make(timeout_seconds=0.2)
+    said = await around.say("ann", "bob")
+    between["messaging"].interfering["ListEvidence"] = how
+    with pytest.raises(Refused) as caught:
+        await taker.see_message("bob", said.id, None)
+    assert caught.value.refusal.reason == Reason.MESSAGING_UNAVAILABLE
+    assert caught.value.refusal.retry_after > 0
+
+
+@pytest.mark.parametrize("how", [lose_call, hang])
+async def test_a_dispute_needs_negotiation_and_not_messaging(
+    around: Neighbours, make: Make, between: dict[str, Proxy], how: Any
+) -> None:
+    """Without the words it is taken, and says so."""
+    taker = await make(timeout_seconds=0.2)
+    agreed = await around.agree()
+    between["messaging"].interfering["ListEvidence"] = how
+    content = read((await taker.see_service("bob", agreed.id, None)).snapshots)
+    assert content.keys() == {EvidenceKind.DEAL}
+    assert content[EvidenceKind.DEAL]["messages"] == "unavailable"
+    between["negotiation"].interfering["GetService"] = how
+    found = await refusal(taker.see_service("bob", agreed.id, None))
+    assert found == Reason.NEGOTIATION_UNAVAILABLE
+
+
+async def test_what_may_be_left_out_leaves_time_for_what_may_not(
+    around: Neighbours, taker: EvidenceTaker, between: dict[str, Proxy]
+) -> None:
+    """A negotiation that hangs takes half of what the caller has left, and no report with it."""
+    said = await around.say("ann", "bob")
+    between["negotiation"].interfering["BatchGetServices"] = hang
+    began = asyncio.get_running_loop().time()
+    seen = await taker.see_message("bob", said.id, 2.0)
+    assert asyncio.get_running_loop().time() - began < 1.9
+    assert read(seen.snapshots)[EvidenceKind.MESSAGES]["deal"] == "unavailable"
+
+
+# --- How much -----------------------------------------------------------------------------------
+
+
+async def test_what_is_far_away_is_left_out_first(
+    around: Neighbours, make: Make, reached: list[str]
+) -> None:
+    """No gaps, and the snapshot says how many it was."""
+    taker = await make(replace(BOUNDS, size=1_500))
+    said = [await around.say("ann", "bob", f"{number}" * 100) for number in range(9)]
+    words = read((await taker.see_message("bob", said[4].id, None)).snapshots)
+    content = words[EvidenceKind.MESSAGES]
+    found = [one["message"]["id"] for one in content["messages"]]
+    ids = [one.id for one in said]
+    first = ids.index(found[0])
+    assert found == ids[first : first + len(found)]
+    assert said[4].id in found
+    assert 1 < len(found) < 9
+    assert content["left_out"] == 9 - len(found)
+    assert reached == ["evidence_bytes"]
+
+
+async def test_what_is_reported_is_never_cut(
+    around: Neighbours, make: Make, reached: list[str]
+) -> None:
+    """Nobody can write so much that what they wrote first is not seen."""
+    taker = await make(replace(BOUNDS, size=10))
+    await around.say("ann", "bob", "before")
+    said = await around.say("ann", "bob", "\N{PILE OF POO}" * 4_000)
+    for number in range(20):
+        await around.edit("ann", said.id, f"{number}" + "\N{PILE OF POO}" * 3_990)
+    content = read((await taker.see_message("bob", said.id, None)).snapshots)
+    (only,) = content[EvidenceKind.MESSAGES]["messages"]
+    assert len(only["versions"]) == 20
+    assert only["versions"][0]["text"] == "\N{PILE OF POO}" * 4_000
+    assert content[EvidenceKind.MESSAGES]["left_out"] == 1
+    assert reached == ["evidence_bytes"]
+
+
+async def test_more_than_a_call_can_bring_is_asked_for_in_part(
+    around: Neighbours, taker: EvidenceTaker, between: dict[str, Proxy]
+) -> None:
+    """What is farther away counts less than that there is evidence at all."""
+    said = [await around.say("ann", "bob", str(number)) for number in range(30)]
+    too_large = 2
+
+    async def refuse(forward: Forward) -> bytes:
+        nonlocal too_large
+        too_large -= 1
+        if too_large >= 0:
+            metadata = grpc.aio.Metadata()
+            code = grpc.StatusCode.RESOURCE_EXHAUSTED
+            raise grpc.aio.AioRpcError(code, metadata, metadata, "larger than max")
+        return await forward()
+
+    between["messaging"].interfering["ListEvidence"] = refuse
+    seen = await taker.see_message("bob", said[14].id, None)
+    words = read(seen.snapshots)[EvidenceKind.MESSAGES]
+    assert texts(words) == [str(number) for number in range(9, 20)]
+    assert words["looked_for"] == {"before": 5, "after": 5}
+
+
+async def test_a_flood_waits_for_its_turn_and_no_longer_than_it_may(
+    around: Neighbours, make: Make, between: dict[str, Proxy], reached: list[str]
+) -> None:
+    """Few look at the same time; who has waited for half of the time there is is refused."""
+    taker = await make(replace(BOUNDS, takings=2))
+    said = await around.say("ann", "bob")
+    under_way = most = 0
+
+    async def count(forward: Forward) -> bytes:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            return await forward()
+        finally:
+            under_way -= 1
+
+    between["messaging"].interfering["ListEvidence"] = count
+    await asyncio.gather(*(taker.see_message("bob", said.id, 30) for _ in range(20)))
+    assert most == 2
+    assert set(reached) == {"evidence_takings"}
+    between["messaging"].interfering["ListEvidence"] = hang
+    slow = [asyncio.create_task(refusal(taker.see_message("bob", said.id, 5))) for _ in range(2)]
+    await until(lambda: between["messaging"].asked.count("ListEvidence") == 22)
+    found = await refusal(taker.see_message("bob", said.id, 0.1))
+    assert found == Reason.MESSAGING_UNAVAILABLE
+    assert between["messaging"].asked.count("ListEvidence") == 22
+    for task in slow:
+        task.cancel()
+    await asyncio.wait(slow)
+    # And gives its turn back.
+    between["messaging"].interfering.clear()
+    await taker.see_message("bob", said.id, 30)
+
+
+async def test_many_reports_at_once_are_all_seen(around: Neighbours, taker: EvidenceTaker) -> None:
+    """A flood over one connection."""
+    await around.agree()
+    said = [await around.say("ann", "bob", str(number)) for number in range(20)]
+    seen = await asyncio.gather(
+        *(taker.see_message("bob", one.id, 30) for one in said for _ in range(5))
+    )
+    assert {one.subject.id for one in seen} == {one.id for one in said}
+    assert all(len(one.snapshots) == 2 for one in seen)

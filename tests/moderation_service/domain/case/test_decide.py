@@ -1,0 +1,698 @@
+"""Each row of the tables of cases, reports, appeals and sanctions by an example, each refusal."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from moderation_service.domain.case.appeals import can_review
+from moderation_service.domain.case.entities import (
+    AppealStatus,
+    CaseState,
+    LiftCause,
+    Measure,
+    ReporterStanding,
+    ReportStatus,
+    SanctionKind,
+    Scope,
+    Side,
+)
+from moderation_service.domain.case.events import REPORT_TRANSITIONS, Cause, Undoing, Who, replay
+from moderation_service.domain.case.measures import MEASURES, Activity, Inverse, Lasting
+from moderation_service.domain.case.reporters import Reporter
+from moderation_service.domain.case.standing import standing
+from moderation_service.domain.case.statement_of_reasons import missing
+from moderation_service.domain.case.transitions import (
+    APPEAL_TRANSITIONS,
+    CASE_TRANSITIONS,
+    SANCTION_TRANSITIONS,
+)
+from moderation_service.domain.commands import ClaimCase, CreateAppeal, DecideAppeal, LiftSanction
+from moderation_service.domain.limits import DAY, HOUR, MINUTE, Limits
+from moderation_service.domain.reasons import SEVERITIES, ReportReason, Severity
+from moderation_service.domain.refusals import Reason
+from service_kit.rules import INVALID_ARGUMENT
+from tests.moderation_service.story import (
+    CONVERSATION,
+    LIMITS,
+    MESSAGE,
+    MODERATOR,
+    START,
+    CaseStory,
+    banned,
+    decided_case,
+    measure,
+    muted,
+    refused,
+    reported,
+    snapshot,
+)
+
+WARNING, REMOVED, LOCKED, MUTED, SUSPENDED, BANNED = SanctionKind
+Tell = Callable[[CaseStory], object]
+
+
+# --- Each row -----------------------------------------------------------------------------------
+
+# What has been done before, then the step, where the case then stands, and as what it is told.
+EXAMPLES: list[tuple[list[Tell], Tell, CaseState, Cause]] = [
+    ([], lambda s: s.report(), CaseState.OPEN, Cause.OPENED),
+    (
+        [lambda s: s.report()],
+        lambda s: s.report("cid"),
+        CaseState.OPEN,
+        Cause.REPORT_JOINED,
+    ),
+    (
+        [lambda s: s.report(), lambda s: s.claim()],
+        lambda s: s.report("cid"),
+        CaseState.CLAIMED,
+        Cause.REPORT_JOINED,
+    ),
+    ([lambda s: s.report()], lambda s: s.claim(), CaseState.CLAIMED, Cause.CLAIMED),
+    (
+        [lambda s: s.report(), lambda s: s.claim()],
+        lambda s: s.claim(),
+        CaseState.CLAIMED,
+        Cause.CLAIM_RENEWED,
+    ),
+    (
+        [lambda s: s.report(), lambda s: s.claim()],
+        lambda s: s.release(),
+        CaseState.OPEN,
+        Cause.RELEASED,
+    ),
+    (
+        [lambda s: s.report(), lambda s: s.claim()],
+        lambda s: s.decide(banned()),
+        CaseState.DECIDED,
+        Cause.VIOLATION_FOUND,
+    ),
+    (
+        [lambda s: s.report(), lambda s: s.claim()],
+        lambda s: s.decide(),
+        CaseState.DECIDED,
+        Cause.NO_VIOLATION_FOUND,
+    ),
+    (
+        [lambda s: s.report(), lambda s: s.rule(banned())],
+        lambda s: s.appeal(),
+        CaseState.DECIDED,
+        Cause.APPEALED,
+    ),
+    (
+        [lambda s: s.report(), lambda s: s.rule(banned()), lambda s: s.appeal()],
+        lambda s: s.review(AppealStatus.UPHELD),
+        CaseState.DECIDED,
+        Cause.APPEAL_UPHELD,
+    ),
+    (
+        [lambda s: s.report(), lambda s: s.rule(banned())],
+        lambda s: s.lift(),
+        CaseState.DECIDED,
+        Cause.SANCTION_LIFTED,
+    ),
+]
+
+
+@pytest.mark.parametrize(("before", "step", "state", "cause"), EXAMPLES)
+def test_each_step_leads_where_the_table_says(
+    before: list[Tell], step: Tell, state: CaseState, cause: Cause
+) -> None:
+    """One event with the cause of its row, the state of its row, and the next version."""
+    story = CaseStory()
+    for one in before:
+        one(story)
+    seq = len(story.events)
+    step(story)
+    (event,) = story.events[seq:]
+    assert (event.cause, event.state, story.case.state) == (cause, state, state)
+    assert event.seq == story.case.seq == seq + 1
+    assert replay(story.events) == story.case
+
+
+def test_examples_miss_no_row() -> None:
+    """Rows that follow from others have tests of their own; all the rest are among the examples."""
+    following = {Cause.CLAIM_LAPSED, Cause.REOPENED, Cause.ANNULLED, Cause.APPEAL_OVERTURNED}
+    tables = (*CASE_TRANSITIONS, *APPEAL_TRANSITIONS, *SANCTION_TRANSITIONS)
+    assert {row.cause for row in tables} == following | {cause for *_, cause in EXAMPLES}
+
+
+def test_a_claim_lapses_by_itself() -> None:
+    """A lease that is over has ended when it was over, whoever looks and whenever."""
+    story = CaseStory()
+    story.report()
+    story.claim()
+    story.now += LIMITS.lease - 1
+    refused(Reason.CLAIMED_BY_OTHER, story.claim, "max")
+    story.now += HOUR
+    lapsed, claimed = story.claim("max")
+    assert (lapsed.cause, lapsed.at, lapsed.by) == (Cause.CLAIM_LAPSED, START + LIMITS.lease, "")
+    assert (claimed.cause, claimed.seq) == (Cause.CLAIMED, 4)
+    assert story.case.lease is not None
+    assert story.case.lease.by == "max"
+
+
+def test_renewing_lengthens_a_claim() -> None:
+    story = CaseStory()
+    story.report()
+    story.claim()
+    story.now += 20 * MINUTE
+    story.claim()
+    story.now += 20 * MINUTE
+    story.decide(banned())
+    assert story.case.state is CaseState.DECIDED
+
+
+def test_overturning_for_the_sanctioned_undoes_each_measure_by_its_inverse() -> None:
+    """M3: each measure is undone once, by the inverse that the table names; the reports follow."""
+    until = START + DAY
+    kinds = [muted(until), measure(REMOVED), measure(LOCKED), measure(WARNING), banned()]
+    story = decided_case(*kinds, measure(SUSPENDED, until=until))
+    story.appeal()
+    events = story.review(AppealStatus.OVERTURNED)
+    undoings = [one.details for one in events if isinstance(one.details, Undoing)]
+    assert {one.inverse for one in undoings} == set(Inverse)
+    for one in undoings:
+        sanction = story.case.sanction(one.sanction)
+        assert sanction is not None
+        assert one.inverse is MEASURES[sanction.kind].inverse
+        assert one.lift.cause is LiftCause.OVERTURNED
+    assert [one.cause for one in events][-1] is Cause.ANNULLED
+    assert standing("bob", story.case.sanctions, story.now).sanctions == ()
+    assert story.case.reports[0].status is ReportStatus.NO_VIOLATION
+
+
+def test_overturning_for_one_leaves_what_concerns_another() -> None:
+    """Of a decision against two, who appeals gets undone what concerns them, also if both."""
+    story = decided_case(banned("bob"), banned("cid"), measure(LOCKED))
+    story.appeal("bob")
+    story.review(AppealStatus.OVERTURNED)
+    assert not standing("bob", story.case.sanctions, story.now).banned
+    assert standing("cid", story.case.sanctions, story.now).banned
+    assert story.case.reports[0].status is ReportStatus.ACTIONED, "something is left of it"
+
+
+def test_overturning_for_a_reporter_has_the_case_decided_anew_by_another() -> None:
+    """The inverse of finding nothing is to look again; the first moderator does not."""
+    story = decided_case()
+    first = story.case.decisions[0]
+    assert story.case.reports[0].decision == first.id
+    story.appeal("ann")
+    events = story.review(AppealStatus.OVERTURNED)
+    assert [one.cause for one in events] == [Cause.APPEAL_OVERTURNED, Cause.REOPENED]
+    assert story.case.state is CaseState.OPEN
+    assert story.case.reports[0].status is ReportStatus.IN_REVIEW
+    assert story.case.due_at == START + LIMITS.due(Severity.HIGH)
+    refused(Reason.SAME_MODERATOR, story.claim, "mia")
+    second = story.rule(banned(), actor="max")
+    assert [one.id for one in story.case.decisions] == [first.id, second]
+    assert story.case.reports[0].decision == second
+
+
+def test_what_was_reopened_once_is_not_reopened_again() -> None:
+    """A reporter gets a second look and no third; who is sanctioned by it may still appeal."""
+    story = decided_case()
+    story.appeal("ann")
+    story.review(AppealStatus.OVERTURNED)
+    story.rule(banned(), actor="max")
+    refused(Reason.NOTHING_TO_APPEAL, story.appeal, "ann")
+    story.appeal("bob")
+
+
+def test_two_appeals_of_reporters_reopen_a_case_once() -> None:
+    story = CaseStory()
+    story.report("ann")
+    story.report("cid")
+    story.rule()
+    appeals = [story.appeal("ann"), story.appeal("cid")]
+    story.review(AppealStatus.OVERTURNED, appeal=appeals[0])
+    events = story.review(AppealStatus.OVERTURNED, appeal=appeals[1])
+    assert [one.cause for one in events] == [Cause.APPEAL_OVERTURNED]
+    assert story.case.reopenings == 1
+
+
+def test_an_appeal_against_an_earlier_decision_reopens_nothing() -> None:
+    """What it was about was decided anew meanwhile, though there may be another look."""
+    story = CaseStory(limits=Limits(reopenings=2))
+    story.report("ann")
+    story.report("cid")
+    story.rule()
+    appeals = [story.appeal("ann"), story.appeal("cid")]
+    story.review(AppealStatus.OVERTURNED, appeal=appeals[0])
+    story.rule(banned(), actor="max")
+    story.review(AppealStatus.OVERTURNED, "moe", appeal=appeals[1])
+    assert story.case.state is CaseState.DECIDED
+    assert story.case.reopenings == 1
+
+
+def test_an_annulled_decision_leaves_reports_that_a_later_one_decided() -> None:
+    """After a reopening the reports are the second decision's, whatever becomes of the first."""
+    story = decided_case(measure(WARNING))
+    first = story.case.decisions[0].id
+    story.appeal("ann")
+    of_bob = story.appeal("bob", first)
+    story.review(AppealStatus.OVERTURNED, appeal=story.case.appeals[0].id)
+    story.rule(banned(), actor="max")
+    story.review(AppealStatus.OVERTURNED, actor="moe", appeal=of_bob)
+    assert story.case.reports[0].status is ReportStatus.ACTIONED
+    assert standing("bob", story.case.sanctions, story.now).banned
+
+
+# --- Reports ------------------------------------------------------------------------------------
+
+
+def test_reports_of_one_subject_are_one_case() -> None:
+    """Who reports second joins; the case is as grave and as urgent as its gravest report."""
+    story = CaseStory()
+    story.report("ann", reason=ReportReason.SPAM, evidence=(snapshot(START),))
+    story.now += HOUR
+    story.report("cid", reason=ReportReason.VIOLENCE, evidence=(snapshot(START),))
+    assert len(story.case.reports) == len(story.case.evidence) == 2
+    assert story.case.severity is Severity.CRITICAL
+    assert story.case.due_at == story.now + LIMITS.critical
+    story.now += HOUR
+    story.report("cid", reason=ReportReason.OTHER, comment="And more.")
+    assert story.case.due_at == START + HOUR + LIMITS.critical
+    assert story.case.severity is Severity.CRITICAL
+
+
+def test_every_reason_has_a_severity_and_every_severity_a_time() -> None:
+    assert {*SEVERITIES} == {*ReportReason}
+    times = [LIMITS.due(severity) for severity in Severity]
+    assert times == sorted(times, reverse=True)
+
+
+@pytest.mark.parametrize(("status", "cause"), REPORT_TRANSITIONS)
+def test_each_row_of_the_table_of_reports_is_taken(status: ReportStatus, cause: Cause) -> None:
+    """A report follows its case exactly as its table says."""
+    story = CaseStory()
+    story.report("ann")
+    stories: dict[tuple[ReportStatus, Cause], Callable[[], object]] = {
+        (ReportStatus.RECEIVED, Cause.CLAIMED): story.claim,
+        (ReportStatus.RECEIVED, Cause.CLAIM_RENEWED): lambda: [
+            story.claim(),
+            story.report("cid"),
+            story.claim(),
+        ],
+        (ReportStatus.RECEIVED, Cause.VIOLATION_FOUND): lambda: [
+            story.claim(),
+            story.report("cid"),
+            story.decide(banned()),
+        ],
+        (ReportStatus.IN_REVIEW, Cause.VIOLATION_FOUND): lambda: story.rule(banned()),
+        (ReportStatus.RECEIVED, Cause.NO_VIOLATION_FOUND): lambda: [
+            story.claim(),
+            story.report("cid"),
+            story.decide(),
+        ],
+        (ReportStatus.IN_REVIEW, Cause.NO_VIOLATION_FOUND): story.rule,
+        (ReportStatus.ACTIONED, Cause.ANNULLED): lambda: [
+            story.rule(banned()),
+            story.appeal("bob"),
+            story.review(AppealStatus.OVERTURNED),
+        ],
+        (ReportStatus.ACTIONED, Cause.REOPENED): lambda: [
+            story.rule(banned()),
+            story.appeal("ann"),
+            story.review(AppealStatus.OVERTURNED),
+        ],
+        (ReportStatus.NO_VIOLATION, Cause.REOPENED): lambda: [
+            story.rule(),
+            story.appeal("ann"),
+            story.review(AppealStatus.OVERTURNED),
+        ],
+    }
+    stories[status, cause]()
+    event = next(one for one in reversed(story.events) if one.cause is cause)
+    last = story.case.reports[-1]
+    assert last.id in event.reports
+    assert last.status is REPORT_TRANSITIONS[status, cause]
+    assert last.status_at == event.at
+
+
+def test_who_has_no_part_in_a_conversation_cannot_report_it() -> None:
+    """And is told the same as of one that there is not."""
+    refused(Reason.MESSAGE_NOT_FOUND, CaseStory().report, "eve")
+    refused(Reason.CONVERSATION_NOT_FOUND, CaseStory().report, "eve", subject=CONVERSATION)
+
+
+def test_nobody_reports_what_they_wrote() -> None:
+    refused(Reason.OWN_MESSAGE, CaseStory().report, "bob")
+
+
+def test_one_open_report_for_a_reporter_subject_and_reason() -> None:
+    story = CaseStory()
+    story.report("ann")
+    refused(Reason.ALREADY_REPORTED, story.report, "ann")
+    story.report("ann", reason=ReportReason.HATE)
+    story.report("cid")
+
+
+def test_a_conversation_is_reported_against_the_others() -> None:
+    story = CaseStory()
+    story.report("ann", subject=CONVERSATION)
+    assert [*story.case.accused] == ["bob", "cid"]
+    story.report("bob", subject=CONVERSATION)
+    assert [*story.case.accused] == ["bob", "cid", "ann"]
+
+
+@pytest.mark.parametrize(
+    ("actioned", "dismissed", "expected"),
+    [
+        (0, 0, ReporterStanding.NEW),
+        (4, 0, ReporterStanding.NEUTRAL),
+        (4, 1, ReporterStanding.TRUSTED),
+        (3, 2, ReporterStanding.NEUTRAL),
+        (1, 4, ReporterStanding.NEUTRAL),
+        (0, 5, ReporterStanding.UNRELIABLE),
+        (1, 5, ReporterStanding.UNRELIABLE),
+    ],
+)
+def test_standing_of_a_reporter(actioned: int, dismissed: int, expected: ReporterStanding) -> None:
+    """What became of earlier reports, once there are enough of them to say anything."""
+    reporter = Reporter("ann", actioned=actioned, no_violation=dismissed)
+    assert reporter.standing is expected
+    story = CaseStory()
+    story.report("ann", reporter=reporter)
+    assert story.case.reports[0].standing is expected
+
+
+def test_a_flood_of_reports_is_bounded_in_time() -> None:
+    """There are as many in a window as allowed, and it is said when the next one may be."""
+    limits = Limits(reports=3, report_window=HOUR)
+    recent = (START - HOUR, START - 50 * MINUTE, START - 20 * MINUTE, START - MINUTE)
+    reporter = Reporter("ann", recent=recent)
+    story = CaseStory(limits=limits)
+    refusal = refused(Reason.RATE_LIMITED, story.report, "ann", reporter=reporter)
+    assert refusal.retry_after == 10 * MINUTE
+    assert refusal.limit == "reports_limit"
+    story.now += refusal.retry_after - 1
+    refused(Reason.RATE_LIMITED, story.report, "ann", reporter=reporter)
+    story.now += 1
+    story.report("ann", reporter=reporter)
+
+
+def test_who_reports_for_nothing_reports_less() -> None:
+    limits = Limits(reports=3, unreliable_reports=1)
+    recent = (START - 2 * HOUR, START - HOUR)
+    reporter = Reporter("ann", no_violation=9, recent=recent)
+    story = CaseStory(limits=limits)
+    refusal = refused(Reason.RATE_LIMITED, story.report, "ann", reporter=reporter)
+    assert refusal.limit == "unreliable_reports_limit"
+    assert refusal.retry_after == limits.report_window - HOUR, "when the latest is a window ago"
+    story.report("ann", reporter=replace(reporter, actioned=9))
+
+
+def test_open_reports_of_a_reporter_are_bounded() -> None:
+    reporter = Reporter("ann", open=LIMITS.open_reports)
+    refusal = refused(Reason.TOO_MANY_OPEN_REPORTS, CaseStory().report, "ann", reporter=reporter)
+    assert refusal.limit == "open_reports_limit"
+
+
+def test_graver_cases_with_more_and_better_reports_come_first() -> None:
+    """Severity outweighs any number of reports; a trusted reporter counts for more than another."""
+    trusted = Reporter("ann", actioned=9)
+    unreliable = Reporter("ann", no_violation=9)
+    order = []
+    for reason, reporter in [
+        (ReportReason.SPAM, unreliable),
+        (ReportReason.SPAM, Reporter("ann")),
+        (ReportReason.SPAM, trusted),
+        (ReportReason.SCAM, unreliable),
+        (ReportReason.VIOLENCE, unreliable),
+    ]:
+        story = CaseStory()
+        story.report("ann", reason=reason, reporter=reporter)
+        order.append(story.case.priority)
+    assert order == sorted(order)
+    assert len({*order}) == len(order)
+
+
+# --- Deciding -----------------------------------------------------------------------------------
+
+
+def test_two_moderators_do_not_decide_one_case_twice() -> None:
+    """M5: the second learns how the case stands; nothing of what they asked for happens."""
+    story = CaseStory()
+    story.report()
+    story.claim("mia")
+    version = story.case.seq
+    refused(Reason.CLAIMED_BY_OTHER, story.decide, actor="max", version=version)
+    story.decide(banned(), version=version)
+    before = story.case
+    refusal = refused(Reason.INVALID_STATE, story.decide, version=version)
+    assert refusal.current == story.case == before
+
+
+def test_who_decides_has_seen_everything() -> None:
+    """A report that came meanwhile makes the version stale, and the refusal shows it."""
+    story = CaseStory()
+    story.report()
+    story.claim()
+    version = story.case.seq
+    story.report("cid")
+    refusal = refused(Reason.STALE_CASE, story.decide, version=version)
+    assert refusal.current == story.case
+    story.decide(version=version + 1)
+
+
+def test_a_case_is_claimed_before_it_is_decided() -> None:
+    story = CaseStory()
+    story.report()
+    refused(Reason.NOT_CLAIMED, story.decide)
+    refused(Reason.NOT_CLAIMED, story.release)
+
+
+def test_a_claim_is_its_holders() -> None:
+    story = CaseStory()
+    story.report()
+    story.claim("mia")
+    for tell in (story.claim, story.release):
+        refused(Reason.CLAIMED_BY_OTHER, tell, "max")
+
+
+@pytest.mark.parametrize("who", ["ann", "bob", "cid"])
+def test_nobody_moderates_what_they_have_a_part_in(who: str) -> None:
+    """M4: reporter or participant, a moderator does not even learn that there is a case."""
+    story = decided_case(banned())
+    story.appeal("bob")
+    case = story.case
+    refused(Reason.CASE_NOT_FOUND, story.claim, who)
+    refused(Reason.CASE_NOT_FOUND, story.release, who)
+    refused(Reason.CASE_NOT_FOUND, story.decide, actor=who)
+    refused(Reason.APPEAL_NOT_FOUND, story.review, AppealStatus.UPHELD, who)
+    refused(Reason.SANCTION_NOT_FOUND, story.lift, actor=who)
+    assert story.case == case
+
+
+@pytest.mark.parametrize("kind", SanctionKind)
+def test_each_sanction_explains_itself(kind: SanctionKind) -> None:
+    """M1: what, what it reaches, how long, facts, rule, whether a machine did it, how to appeal."""
+    lasts = MEASURES[kind].lasting is Lasting.UNTIL_TIME
+    story = decided_case(measure(kind, until=START + DAY if lasts else None))
+    (sanction,) = story.case.sanctions
+    statement = sanction.statement
+    assert missing(statement) == ()
+    assert statement.kind is sanction.kind is kind
+    reached = {Scope.ACCOUNT: "bob", Scope.MESSAGE: MESSAGE.id, Scope.CONVERSATION: "talk"}
+    assert statement.scope_id == reached[statement.scope]
+    assert statement.until == sanction.until
+    assert not statement.automated_detection
+    assert not statement.automated_decision
+    assert statement.appeal_until == START + LIMITS.appeal_window
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [({"facts": " "}, "facts"), ({"rule": ""}, "rule"), ({"until": None}, "until_time")],
+)
+def test_no_sanction_without_its_reasons(changes: dict[str, Any], part: str) -> None:
+    """M1: a decision that leaves one unsaid is refused as a whole."""
+    story = CaseStory()
+    story.report()
+    story.claim()
+    bad = replace(muted(START + DAY), **changes)
+    refused(INVALID_ARGUMENT, story.decide, banned(), bad, at=f"measures[1].{part}")
+    assert story.case.sanctions == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "part"),
+    [
+        ({"scope_id": ""}, "scope_id"),
+        ({"until": None}, "until"),
+        ({"facts": ""}, "facts"),
+        ({"rule": " "}, "rule"),
+        ({"appeal_until": START}, "appeal_until"),
+    ],
+)
+def test_what_a_statement_must_say(changes: dict[str, Any], part: str) -> None:
+    """M1: each part that can be left unsaid is missed."""
+    statement = decided_case(muted(START + DAY)).case.sanctions[0].statement
+    assert missing(replace(statement, **changes)) == (part,)
+
+
+@pytest.mark.parametrize("name", ["ann", "ANN", "@ann,"])
+def test_no_statement_names_a_reporter(name: str) -> None:
+    """M4: what is told to the sanctioned is looked through before it is told."""
+    story = CaseStory()
+    story.report("ann")
+    story.claim()
+    told = measure(WARNING, facts=f"You pestered {name} with this.")
+    refused(INVALID_ARGUMENT, story.decide, told, at="measures[0].facts")
+    story.decide(measure(WARNING, facts="This annoyed an annual fair."))
+
+
+def test_an_answer_names_no_reporter_to_the_sanctioned() -> None:
+    story = decided_case(banned())
+    story.appeal("bob")
+    refused(
+        INVALID_ARGUMENT, story.review, AppealStatus.UPHELD, answer="ann was right.", at="answer"
+    )
+
+
+@pytest.mark.parametrize(
+    ("bad", "field"),
+    [
+        (banned("eve"), "user"),
+        (measure(WARNING, message="message-1"), "message_id"),
+        (measure(REMOVED, message="message-2"), "message_id"),
+        (replace(measure(LOCKED), user="bob"), "user"),
+        (muted(START), "until_time"),
+        (muted(START + LIMITS.max_mute + 1), "until_time"),
+        (measure(SUSPENDED, until=START + LIMITS.max_suspension + 1), "until_time"),
+        (measure(BANNED, until=START + 1), "until_time"),
+        (measure(WARNING, until=START + 1), "until_time"),
+    ],
+)
+def test_a_measure_is_what_its_table_says(bad: Measure, field: str) -> None:
+    """Whom it may concern, and how long it may last."""
+    story = CaseStory()
+    story.report()
+    story.claim()
+    refused(INVALID_ARGUMENT, story.decide, bad, at=f"measures[0].{field}")
+
+
+def test_messages_of_a_reported_conversation_are_removed_by_their_ids() -> None:
+    story = CaseStory()
+    story.report(subject=CONVERSATION)
+    story.claim()
+    refused(INVALID_ARGUMENT, story.decide, measure(REMOVED), at="measures[0].message_id")
+    story.decide(measure(REMOVED, message="m-1"), measure(REMOVED, message="m-2"))
+    assert [one.message for one in story.case.sanctions] == ["m-1", "m-2"]
+
+
+def test_what_ends_by_itself_needs_nobody() -> None:
+    """A mute is over when its time is over; nothing has to happen."""
+    story = decided_case(muted(START + DAY))
+    (mute,) = story.case.sanctions
+    before = standing("bob", [mute], START + DAY - 1)
+    assert before.muted_until == START + DAY
+    assert before.forbidden == {Activity.WRITE}
+    assert standing("bob", [mute], START + DAY).sanctions == ()
+    story.now += DAY
+    refused(Reason.INVALID_STATE, story.lift)
+
+
+# --- Appeals and lifting ------------------------------------------------------------------------
+
+
+def test_an_appeal_is_of_those_whom_the_decision_concerns() -> None:
+    """Sanctioned or reporter; to anybody else, and to all before it, there is no such decision."""
+    story = decided_case(banned())
+    refused(Reason.DECISION_NOT_FOUND, story.appeal, "cid")
+    refused(Reason.DECISION_NOT_FOUND, story.appeal, "bob", "decision-of-another")
+    story.appeal("ann")
+    story.appeal("bob")
+    assert [one.side for one in story.case.appeals] == [Side.REPORTER, Side.SANCTIONED]
+
+
+def test_one_appeal_each() -> None:
+    story = decided_case(banned())
+    story.appeal()
+    refused(Reason.ALREADY_APPEALED, story.appeal)
+    story.review(AppealStatus.UPHELD)
+    refused(Reason.ALREADY_APPEALED, story.appeal)
+
+
+def test_the_time_to_appeal_ends() -> None:
+    story = decided_case(banned())
+    story.now += LIMITS.appeal_window - 1
+    story.appeal("ann")
+    story.now += 1
+    refused(Reason.TOO_LATE_TO_APPEAL, story.appeal, "bob")
+
+
+def test_what_is_gone_cannot_be_appealed_against() -> None:
+    story = decided_case(banned())
+    story.lift()
+    refused(Reason.NOTHING_TO_APPEAL, story.appeal, "bob")
+
+
+def test_an_expired_sanction_can_be_appealed_against() -> None:
+    """It is over, and still stands against a name."""
+    story = decided_case(muted(START + DAY))
+    story.now += 2 * DAY
+    story.appeal("bob")
+    story.review(AppealStatus.OVERTURNED)
+    assert story.case.sanctions[0].lift is not None
+
+
+def test_four_eyes() -> None:
+    """Who decided does not decide the appeal against it."""
+    story = decided_case(banned())
+    story.appeal()
+    refused(Reason.SAME_MODERATOR, story.review, AppealStatus.UPHELD, "mia")
+    able = [
+        one
+        for one in ("mia", "max", "ann", "bob")
+        if can_review(story.case, story.case.appeals[0].id, one, story.now, LIMITS)
+    ]
+    assert able == ["max"]
+    (event,) = story.review(AppealStatus.UPHELD, "max")
+    assert event.who is Who.REVIEWER
+    assert not can_review(story.case, story.case.appeals[0].id, "moe", story.now, LIMITS)
+
+
+def test_an_appeal_is_decided_once_and_as_it_was_seen() -> None:
+    story = decided_case(banned())
+    story.appeal("bob")
+    version = story.case.seq
+    story.appeal("ann")
+    appeal = story.case.appeals[0].id
+    refused(Reason.STALE_CASE, story.review, AppealStatus.UPHELD, appeal=appeal, version=version)
+    story.review(AppealStatus.UPHELD, appeal=appeal)
+    refused(Reason.INVALID_STATE, story.review, AppealStatus.OVERTURNED, appeal=appeal)
+
+
+def test_lifting_is_done_once() -> None:
+    story = decided_case(banned())
+    story.lift()
+    refused(Reason.INVALID_STATE, story.lift)
+    assert story.case.reports[0].status is ReportStatus.ACTIONED, "something was done about it"
+
+
+def test_what_there_is_not() -> None:
+    story = decided_case(banned())
+    unknown: list[tuple[CreateAppeal | DecideAppeal | LiftSanction, Reason]] = [
+        (CreateAppeal("bob", "a", "nothing", "No."), Reason.DECISION_NOT_FOUND),
+        (
+            DecideAppeal("max", MODERATOR, "nothing", 1, AppealStatus.UPHELD, "No."),
+            Reason.APPEAL_NOT_FOUND,
+        ),
+        (LiftSanction("max", MODERATOR, "nothing", "No."), Reason.SANCTION_NOT_FOUND),
+    ]
+    for command, reason in unknown:
+        refused(reason, story.send, command)
+        nothing = CaseStory()
+        refused(reason, nothing.send, command)
+    refused(Reason.CASE_NOT_FOUND, CaseStory().send, ClaimCase("max", MODERATOR, "nothing"))
+
+
+def test_a_case_that_is_decided_takes_no_report() -> None:
+    """The next report about the subject begins a case of its own: storage asks for an open one."""
+    story = decided_case()
+    with pytest.raises(ValueError, match="undecided"):
+        story.send(reported("cid"))

@@ -1,0 +1,592 @@
+"""Reporters, the accused, moderators and a clock do what they like with some cases.
+
+Whatever they do, what docs/moderation.md promises of cases, sanctions and appeals holds (M1, M3 to
+M6 and M8), and each answer is that of the model, the design told a second time. With the profile
+nightly there are at least 100,000 steps.
+"""
+
+import sys
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from moderation_service.domain.audit import (
+    AuditEntry,
+    Head,
+    append,
+    digest,
+    head_of,
+    matches,
+    verify,
+)
+from moderation_service.domain.case.entities import (
+    Appeal,
+    AppealStatus,
+    Case,
+    CaseState,
+    Measure,
+    SanctionKind,
+    Subject,
+    SubjectKind,
+    Verdict,
+)
+from moderation_service.domain.case.events import CaseEvent, Cause, Undoing, evolve, replay
+from moderation_service.domain.case.measures import MEASURES, Lasting
+from moderation_service.domain.case.standing import is_locked, is_removed, standing
+from moderation_service.domain.case.statement_of_reasons import missing
+from moderation_service.domain.case.steps import settle_case
+from moderation_service.domain.case.views import (
+    CaseView,
+    show_appeal,
+    show_case,
+    show_report,
+    show_sanction,
+    show_standing,
+)
+from moderation_service.domain.commands import (
+    CaseCommand,
+    ClaimCase,
+    CreateAppeal,
+    CreateReport,
+    DecideAppeal,
+    DecideCase,
+    LiftSanction,
+    ReleaseCase,
+)
+from moderation_service.domain.decide import decide
+from moderation_service.domain.decision import Change
+from moderation_service.domain.limits import DAY, MINUTE, Limits
+from moderation_service.domain.notifications import NewsKind, news
+from moderation_service.domain.reasons import ReportReason
+from moderation_service.domain.refusals import Reason
+from service_kit.rules import Refusal
+from tests.moderation_service.model import Model
+from tests.moderation_service.story import FACTS, MODERATOR, RULE, START, snapshot
+
+LIMITS = Limits(appeal_window=20 * DAY, reopenings=1)
+PEOPLE = ("ann", "bob", "cid")
+MODERATORS = ("mia", "max", "moe")
+# A participant with the role, a moderator without it, and somebody from elsewhere.
+ACTORS = (*MODERATORS * 3, "ann", "eve")
+SUBJECTS = (
+    Subject(SubjectKind.MESSAGE, "message-of-bob", "talk"),
+    Subject(SubjectKind.MESSAGE, "message-of-cid", "talk"),
+    Subject(SubjectKind.CONVERSATION, "talk", "talk"),
+)
+AUTHORS = {"message-of-bob": "bob", "message-of-cid": "cid"}
+REASONS = (ReportReason.SPAM, ReportReason.SCAM, ReportReason.VIOLENCE)
+STEPS = {"parley": 4_000, "nightly": 100_000}
+SALT = b"a salt for all"
+
+
+@dataclass
+class World:
+    """A case with its events and its model."""
+
+    case: Case
+    events: list[CaseEvent]
+    model: Model
+
+
+def renamed(thing: Any, name: str, other: str) -> Any:
+    """A thing in which somebody has another name."""
+    if type(thing) is str:
+        return other if thing == name else thing
+    if isinstance(thing, tuple):
+        return tuple(renamed(one, name, other) for one in thing)
+    if is_dataclass(thing) and not isinstance(thing, type):
+        values = {one.name: renamed(getattr(thing, one.name), name, other) for one in fields(thing)}
+        return replace(thing, **values)
+    return thing
+
+
+def seen_by(user: str, case: Case, now: int) -> list[Any]:
+    """All that somebody whom sanctions concern can see and be told of them."""
+    mine = [one for one in case.sanctions if user in one.users]
+    return [
+        show_standing(user, [case], now, LIMITS),
+        *(show_sanction(case, one, user, now, LIMITS) for one in mine),
+        *(show_appeal(one) for one in case.appeals if one.by == user),
+    ]
+
+
+class Moderation(RuleBasedStateMachine):
+    """The cases about three subjects of one conversation, old ones and new ones."""
+
+    steps = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+        self.names = 0
+        self.worlds: list[World] = []
+        self.log: list[tuple[AuditEntry, CaseEvent]] = []
+        self.head = Head()
+
+    def new(self, kind: str) -> str:
+        self.names += 1
+        return f"{kind}-{self.names}"
+
+    # --- What happens ---------------------------------------------------------------------------
+
+    @initialize(subject=st.sampled_from(SUBJECTS), progress=st.integers(0, 3))
+    def begin(self, subject: Subject, progress: int) -> None:
+        """A case, at once or some steps along its way."""
+        self.report("ann", subject, REASONS[0])
+        world = self.worlds[0]
+        steps = [self.claim, self.ban, self.object]
+        for step in steps[:progress]:
+            step(world)
+
+    def claim(self, world: World) -> None:
+        self.send(world, ClaimCase("mia", MODERATOR, world.case.id))
+
+    def ban(self, world: World) -> None:
+        measures = (Measure(SanctionKind.BANNED, "bob", FACTS, RULE),)
+        self.send(world, self.decision(world, "mia", measures, world.case.seq))
+
+    def object(self, world: World) -> None:
+        decision = world.case.decisions[-1].id
+        self.send(world, CreateAppeal("bob", self.new("appeal"), decision, "No."))
+
+    def decision(
+        self, world: World, actor: str, measures: tuple[Measure, ...], version: int
+    ) -> DecideCase:
+        return DecideCase(
+            actor,
+            MODERATOR,
+            world.case.id,
+            version,
+            Verdict.VIOLATION if measures else Verdict.NO_VIOLATION,
+            measures,
+            decision=self.new("decision"),
+            sanctions=tuple(self.new("sanction") for _ in measures),
+        )
+
+    def send(self, world: World, command: CaseCommand) -> Change[Case] | Refusal:
+        """Give a command to the rules and to the model, and compare what they say."""
+        world.model.elapse(self.now)
+        expected = world.model.answer(command)
+        before = world.case
+        result = decide(before, command, self.now, LIMITS)
+        reason = str(result.reason) if isinstance(result, Refusal) else None
+        assert reason == expected, f"{command}: {reason}, but the model says {expected}"
+        if isinstance(result, Refusal):
+            self.check_refusal(world, command, result)
+            return result
+        self.record(world, result)
+        world.model.apply(command)
+        return result
+
+    def check_refusal(self, world: World, command: CaseCommand, refusal: Refusal) -> None:
+        """What a refusal shows is for moderators who may see it, and for nobody else."""
+        if refusal.current is not None:
+            assert command.actor not in PEOPLE
+            assert "moderator" in getattr(command, "roles", ())
+            assert refusal.current == settle_case(world.case, self.now).state
+        if refusal.reason in {Reason.STALE_CASE, Reason.CLAIMED_BY_OTHER}:
+            assert refusal.current is not None
+
+    def record(self, world: World, change: Change[Case]) -> None:
+        state = world.case
+        for event in change.events:
+            assert isinstance(event, CaseEvent)
+            self.check_event(state, event)
+            state = evolve(state, event)
+            world.events.append(event)
+            entry = append(self.head, event, digest(repr(event).encode(), SALT))
+            self.head = head_of(entry)
+            self.log.append((entry, event))
+        assert state == change.state
+        world.case = state
+
+    def check_event(self, before: Case, event: CaseEvent) -> None:
+        """M3, M5: what an event may do to the case on which it falls."""
+        after = evolve(before, event)
+        assert event.seq == before.seq + 1
+        if len(after.decisions) > len(before.decisions):
+            assert before.lease is not None
+            assert before.lease.by == event.by
+            assert self.now < before.lease.until
+            assert event.by not in before.involved
+        if isinstance(event.details, Undoing):
+            pairs = zip(after.sanctions, before.sanctions, strict=True)
+            (changed,) = (one for one, old in pairs if one != old)
+            assert changed.id == event.details.sanction
+            assert event.details.inverse is MEASURES[changed.kind].inverse
+        elif event.cause is not Cause.VIOLATION_FOUND:
+            assert after.sanctions == before.sanctions
+        if event.cause in {Cause.APPEAL_UPHELD, Cause.APPEAL_OVERTURNED}:
+            (appeal,) = (
+                one for one, old in zip(after.appeals, before.appeals, strict=True) if one != old
+            )
+            decision = after.decision(appeal.decision)
+            assert decision is not None
+            assert event.by not in {decision.by, *before.involved}
+        # M6: nothing of the evidence goes.
+        assert after.evidence[: len(before.evidence)] == before.evidence
+        for told in news(after, event):
+            self.check_news(after, told.kind, told.id, told.recipients)
+
+    def check_news(
+        self, case: Case, kind: NewsKind, name: str, recipients: tuple[str, ...]
+    ) -> None:
+        """M4: each piece of news is for those whose it is."""
+        if kind is NewsKind.REPORT_STATUS_CHANGED:
+            report = case.report(name)
+            assert report is not None
+            assert recipients == (report.reporter,)
+        elif kind is NewsKind.APPEAL_STATUS_CHANGED:
+            appeal = case.appeal(name)
+            assert appeal is not None
+            assert recipients == (appeal.by,)
+        else:
+            sanction = case.sanction(name)
+            assert sanction is not None
+            assert recipients == sanction.users
+
+    @rule(
+        actor=st.sampled_from([*PEOPLE, *PEOPLE, "eve"]),
+        subject=st.sampled_from(SUBJECTS),
+        reason=st.sampled_from(REASONS),
+    )
+    def report(self, actor: str, subject: Subject, reason: ReportReason) -> None:
+        """Somebody reports; it joins the oldest case about the subject that is undecided."""
+        command = CreateReport(
+            actor=actor,
+            report=self.new("report"),
+            case=self.new("case"),
+            subject=subject,
+            participants=PEOPLE,
+            reason=reason,
+            comment=f"{actor} does not like it",
+            author=AUTHORS.get(subject.id, ""),
+            evidence=(snapshot(self.now, f"what {actor} saw"),),
+        )
+        for world in self.worlds:
+            undecided = world.case.state is not CaseState.DECIDED
+            if undecided and world.case.subject == subject:
+                self.send(world, command)
+                return
+        model = Model(LIMITS, PEOPLE, command.author, self.now)
+        expected = model.answer(command)
+        result = decide(None, command, self.now, LIMITS)
+        if isinstance(result, Refusal):
+            assert (str(result.reason), result.current) == (expected, None)
+            return
+        assert expected is None
+        (event,) = result.events
+        assert isinstance(event, CaseEvent)
+        model.apply(command)
+        entry = append(self.head, event, digest(repr(event).encode(), SALT))
+        self.head = head_of(entry)
+        self.log.append((entry, event))
+        self.worlds.append(World(result.state, [event], model))
+
+    @rule(data=st.data(), actor=st.sampled_from(ACTORS), release=st.booleans())
+    def work(self, data: st.DataObject, actor: str, *, release: bool) -> None:
+        world = data.draw(st.sampled_from(self.worlds))
+        roles = () if actor == "eve" else MODERATOR
+        case = world.case.id
+        command = ReleaseCase if release else ClaimCase
+        self.send(world, command(actor, roles, case))
+
+    @rule(
+        data=st.data(),
+        actor=st.sampled_from(ACTORS),
+        kinds=st.lists(st.sampled_from(SanctionKind), max_size=3),
+        user=st.sampled_from(PEOPLE),
+        time=st.sampled_from([-1, 1, MINUTE, DAY, 30 * DAY]),
+        stale=st.sampled_from([0, 0, 0, 0, 1]),
+        claims=st.booleans(),
+    )
+    def judge(
+        self,
+        data: st.DataObject,
+        actor: str,
+        kinds: list[SanctionKind],
+        user: str,
+        time: int,
+        stale: int,
+        *,
+        claims: bool,
+    ) -> None:
+        """A moderator decides what they have claimed or not, as it is or as it was."""
+        world = data.draw(st.sampled_from(self.worlds))
+        if claims:
+            self.send(world, ClaimCase(actor, MODERATOR, world.case.id))
+        measures = tuple(
+            self.measure(world.case, kind, user, time) for kind in dict.fromkeys(kinds)
+        )
+        version = settle_case(world.case, self.now).state.seq - stale
+        self.send(world, self.decision(world, actor, measures, version))
+
+    def measure(self, case: Case, kind: SanctionKind, user: str, time: int) -> Measure:
+        lasts = MEASURES[kind].lasting is Lasting.UNTIL_TIME
+        message = ""
+        if kind is SanctionKind.MESSAGE_REMOVED:
+            is_message = case.subject.kind is SubjectKind.MESSAGE
+            message = case.subject.id if is_message else f"message-of-{user}"
+            user = AUTHORS.get(message, user)
+        if kind is SanctionKind.CONVERSATION_LOCKED:
+            user = ""
+        until = self.now + time if lasts else None
+        return Measure(kind, user, FACTS, RULE, until=until, message=message)
+
+    @precondition(lambda self: any(one.case.decisions for one in self.worlds))
+    @rule(data=st.data(), actor=st.sampled_from([*PEOPLE, *PEOPLE, "eve", "mia"]))
+    def appeal(self, data: st.DataObject, actor: str) -> None:
+        worlds = [one for one in self.worlds if one.case.decisions]
+        world = data.draw(st.sampled_from(worlds))
+        decision = data.draw(st.sampled_from(world.case.decisions)).id
+        self.send(world, CreateAppeal(actor, self.new("appeal"), decision, "That was not me."))
+
+    @precondition(lambda self: any(one.case.appeals for one in self.worlds))
+    @rule(
+        data=st.data(),
+        actor=st.sampled_from(ACTORS),
+        overturns=st.booleans(),
+        stale=st.sampled_from([0, 0, 0, 0, 1]),
+    )
+    def review(self, data: st.DataObject, actor: str, stale: int, *, overturns: bool) -> None:
+        """M3: what is overturned is as if it had never been, for who has appealed."""
+        worlds = [one for one in self.worlds if one.case.appeals]
+        world = data.draw(st.sampled_from(worlds))
+        appeal = data.draw(st.sampled_from(world.case.appeals))
+        self.decide_appeal(world, appeal, actor, overturns=overturns, stale=stale)
+
+    def decide_appeal(
+        self, world: World, appeal: Appeal, actor: str, *, overturns: bool, stale: int = 0
+    ) -> None:
+        outcome = AppealStatus.OVERTURNED if overturns else AppealStatus.UPHELD
+        version = settle_case(world.case, self.now).state.seq - stale
+        command = DecideAppeal(actor, MODERATOR, appeal.id, version, outcome, "We looked again.")
+        others = [
+            sanction
+            for other in self.worlds
+            for sanction in other.case.sanctions
+            if sanction.decision != appeal.decision
+        ]
+        result = self.send(world, command)
+        if isinstance(result, Change) and overturns and appeal.side == "sanctioned":
+            now = self.standing(appeal.by)
+            assert now == standing(appeal.by, others, self.now)
+
+    @precondition(lambda self: any(one.case.decisions for one in self.worlds))
+    @rule(
+        data=st.data(),
+        appellant=st.sampled_from(PEOPLE),
+        reviewer=st.sampled_from(MODERATORS),
+        overturns=st.sampled_from([True, True, False]),
+    )
+    def quarrel(
+        self, data: st.DataObject, appellant: str, reviewer: str, *, overturns: bool
+    ) -> None:
+        """Somebody appeals against the latest decision, and is answered at once."""
+        worlds = [one for one in self.worlds if one.case.decisions]
+        world = data.draw(st.sampled_from(worlds))
+        decision = world.case.decisions[-1].id
+        command = CreateAppeal(appellant, self.new("appeal"), decision, "Look again.")
+        if isinstance(self.send(world, command), Change):
+            self.decide_appeal(world, world.case.appeals[-1], reviewer, overturns=overturns)
+
+    @precondition(lambda self: any(one.case.sanctions for one in self.worlds))
+    @rule(data=st.data(), actor=st.sampled_from(ACTORS))
+    def lift(self, data: st.DataObject, actor: str) -> None:
+        worlds = [one for one in self.worlds if one.case.sanctions]
+        world = data.draw(st.sampled_from(worlds))
+        sanction = data.draw(st.sampled_from(world.case.sanctions)).id
+        self.send(world, LiftSanction(actor, MODERATOR, sanction, "It was enough."))
+
+    @rule(data=st.data(), measures=st.booleans())
+    def race(self, data: st.DataObject, *, measures: bool) -> None:
+        """M5: of two decisions about one version one wins, whoever makes them."""
+        worlds = [
+            one
+            for one in self.worlds
+            if settle_case(one.case, self.now).state.state is CaseState.CLAIMED
+        ]
+        if not worlds:
+            return
+        world = data.draw(st.sampled_from(worlds))
+        lease = world.case.lease
+        assert lease is not None
+        imposed = (Measure(SanctionKind.WARNING, "bob", FACTS, RULE),) if measures else ()
+        commands = [self.decision(world, lease.by, one, world.case.seq) for one in (imposed, ())]
+        won, lost = (self.send(world, command) for command in commands)
+        assert isinstance(won, Change)
+        assert isinstance(lost, Refusal)
+        assert len([one for one in world.events if one.seq == commands[0].version + 1]) == 1
+
+    @rule(time=st.sampled_from([1, MINUTE, LIMITS.lease - 1, LIMITS.lease, DAY, 19 * DAY]))
+    def wait(self, time: int) -> None:
+        self.now += time
+
+    # --- What always holds ----------------------------------------------------------------------
+
+    def standing(self, user: str) -> Any:
+        return standing(user, self.sanctions(), self.now)
+
+    def sanctions(self) -> list[Any]:
+        return [sanction for world in self.worlds for sanction in world.case.sanctions]
+
+    @invariant()
+    def counts(self) -> None:
+        Moderation.steps += 1
+
+    @invariant()
+    def the_model_agrees(self) -> None:
+        for world in self.worlds:
+            world.model.elapse(self.now)
+            case, model = settle_case(world.case, self.now).state, world.model
+            assert (case.state.value, case.seq) == (model.state, model.changes)
+            assert (case.lease.by if case.lease else "") == model.holder
+            assert case.reopenings == model.reopened <= LIMITS.reopenings
+            names = [name for name, _, _ in model.decisions]
+            assert [one.id for one in case.decisions] == names
+            assert len(names) <= LIMITS.reopenings + 1
+            assert [(one.reporter, one.status.value, one.decision) for one in case.reports] == [
+                (one.reporter, one.status, "" if one.decision is None else names[one.decision])
+                for one in model.filed
+            ]
+            assert [(one.id, one.status.value) for one in case.appeals] == [
+                (one.id, one.status) for one in model.objections
+            ]
+
+    @invariant()
+    def restrictions_are_those_in_force(self) -> None:
+        """M3: from all cases together, told once more."""
+        told = [one for world in self.worlds for one in world.model.imposed]
+        standing_now = [one for one in told if one.restricts(self.now)]
+        for user in PEOPLE:
+            mine = [one for one in standing_now if user in one.users]
+            shown = self.standing(user)
+            assert [one.id for one in shown.sanctions] == [one.id for one in mine]
+            assert shown.banned == any(one.kind == "banned" for one in mine)
+            muted = [one.until or 0 for one in mine if one.kind == "muted"]
+            assert shown.muted_until == max(muted, default=None)
+        locked = any(one.kind == "conversation_locked" for one in standing_now)
+        assert is_locked("talk", self.sanctions(), self.now) is locked
+        for message in AUTHORS:
+            removed = [
+                one
+                for world in self.worlds
+                for one in world.case.sanctions
+                if one.message == message and one.lift is None
+            ]
+            assert is_removed(message, self.sanctions(), self.now) is bool(removed)
+
+    @invariant()
+    def every_sanction_explains_itself(self) -> None:
+        """M1."""
+        for sanction in self.sanctions():
+            assert missing(sanction.statement) == ()
+            assert sanction.users
+
+    @invariant()
+    def events_make_the_case(self) -> None:
+        """M8: nothing has happened that is not among the events, and in the log."""
+        for world in self.worlds:
+            assert replay(world.events) == world.case
+        assert len(self.log) == sum(len(world.events) for world in self.worlds)
+
+    @invariant()
+    def nobody_learns_who_reported(self) -> None:
+        """M4: in a world where somebody else has reported, or fewer have, all looks the same."""
+        for world in self.worlds:
+            first, *rest = world.events
+            fewer = [one for one in rest if one.cause is not Cause.REPORT_JOINED]
+            for user in PEOPLE:
+                others = {one.reporter for one in world.case.reports} - {user}
+                shown = seen_by(user, world.case, self.now)
+                for reporter in others:
+                    other = replay([renamed(one, reporter, "someone") for one in world.events])
+                    assert other is not None
+                    assert seen_by(user, other, self.now) == shown
+                if user not in {one.reporter for one in world.case.reports}:
+                    other = replay([first, *fewer])
+                    assert other is not None
+                    assert seen_by(user, replace(other, seq=world.case.seq), self.now) == shown
+
+    @invariant()
+    def reporters_learn_nothing_of_sanctions(self) -> None:
+        """In a world where other measures were taken their reports look the same."""
+        for world in self.worlds:
+            for report in world.case.reports:
+                if any(report.reporter in one.users for one in world.case.sanctions):
+                    continue
+                bare = replace(world.case, sanctions=())
+                shown = show_report(world.case, report, self.now, LIMITS)
+                assert show_report(bare, report, self.now, LIMITS) == shown
+
+    @invariant()
+    def allowed_is_what_succeeds(self) -> None:
+        for world in self.worlds:
+            for actor in (*MODERATORS, "ann"):
+                shown = show_case(world.case, actor, self.now, LIMITS)
+                if actor == "ann":
+                    assert isinstance(shown, Refusal)
+                    continue
+                assert isinstance(shown, CaseView)
+                case, version = world.case.id, shown.case.seq
+                holds = shown.case.lease is not None and shown.case.lease.by == actor
+                tries: dict[str, CaseCommand] = {
+                    "renew" if holds else "claim": ClaimCase(actor, MODERATOR, case),
+                    "release": ReleaseCase(actor, MODERATOR, case),
+                    "decide": DecideCase(actor, MODERATOR, case, version, Verdict.NO_VIOLATION),
+                }
+                succeeding = {
+                    name
+                    for name, command in tries.items()
+                    if isinstance(decide(world.case, command, self.now, LIMITS), Change)
+                }
+                assert succeeding == {*shown.allowed_actions}
+
+    def teardown(self) -> None:
+        """M8: the whole log is good, each entry proves its event; and every case can be ended."""
+        entries = [entry for entry, _ in self.log]
+        assert verify(Head(), entries) == self.head
+        for entry, event in self.log:
+            assert matches(entry, repr(event).encode(), SALT)
+        for world in self.worlds:
+            deciders = {one.by for one in world.case.decisions}
+            actor = next(one for one in MODERATORS if one not in deciders)
+            self.now += LIMITS.lease
+            if settle_case(world.case, self.now).state.state is not CaseState.DECIDED:
+                self.send(world, ClaimCase(actor, MODERATOR, world.case.id))
+                self.send(world, self.decision(world, actor, (), world.case.seq))
+            assert world.case.state is CaseState.DECIDED
+            assert not any(one.is_open for one in world.case.reports)
+
+
+# A failure is worth the minutes that Hypothesis takes to find the shortest way to it.
+@pytest.mark.timeout(3_600)
+def test_what_must_always_hold(profile: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Thousands of steps of everybody at once, and no rule is broken."""
+    Moderation.steps = 0
+    runs = 0
+    while Moderation.steps < STEPS[profile]:
+        run_state_machine_as_test(
+            Moderation,
+            settings=settings(
+                max_examples=100 if profile == "parley" else 1_000,
+                stateful_step_count=40,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+        runs += 1
+        assert runs < 100, "the machine hardly takes a step"
+    with capsys.disabled():
+        sys.stdout.write(f"\n{Moderation.steps:,} steps of the moderation machine\n")

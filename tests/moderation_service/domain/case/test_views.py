@@ -1,0 +1,287 @@
+"""What each reader is shown and told of a case; M4 above all: nobody learns who reported."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from moderation_service.domain.case.entities import (
+    AppealStatus,
+    Case,
+    ReporterStanding,
+    ReportStatus,
+    SanctionKind,
+    Verdict,
+)
+from moderation_service.domain.case.events import Cause
+from moderation_service.domain.case.views import (
+    CaseView,
+    show_appeal,
+    show_case,
+    show_report,
+    show_sanction,
+    show_standing,
+)
+from moderation_service.domain.commands import CreateAppeal, CreateReport, DecideCase
+from moderation_service.domain.limits import DAY
+from moderation_service.domain.notifications import (
+    News,
+    NewsKind,
+    Touched,
+    dispute_news,
+    news,
+    touched,
+)
+from moderation_service.domain.reasons import ReportReason
+from moderation_service.domain.refusals import Reason
+from service_kit.rules import Refusal
+from tests.moderation_service.story import (
+    LIMITS,
+    MODERATOR,
+    START,
+    CaseStory,
+    DisputeStory,
+    banned,
+    decided_case,
+    measure,
+    muted,
+    reported,
+    snapshot,
+)
+
+
+def seen_by(user: str, case: Case, now: int) -> list[Any]:
+    """All that somebody whom sanctions concern can see of a case."""
+    mine = [one for one in case.sanctions if user in one.users]
+    return [
+        show_standing(user, [case], now, LIMITS),
+        *(show_sanction(case, one, user, now, LIMITS) for one in mine),
+        *(show_appeal(one) for one in case.appeals if one.by == user),
+    ]
+
+
+def told_to(user: str, story: CaseStory) -> list[News]:
+    found = [one for event in story.events for one in news(story.case, event)]
+    return [replace(one, recipients=()) for one in found if user in one.recipients]
+
+
+def sanctioned_story(reporters: list[tuple[str, ReportReason]]) -> CaseStory:
+    """Bob is muted and appeals, whoever has reported him how often for what."""
+    story = CaseStory()
+    for number, (reporter, reason) in enumerate(reporters):
+        evidence = (snapshot(story.now, f"what {reporter} saw"),)
+        story.send(
+            replace(
+                _reported(reporter, reason),
+                report=f"report-{number}",
+                case="case-of-bob",
+                evidence=evidence,
+            )
+        )
+    story.claim()
+    story.send(
+        replace(
+            _decision(story),
+            decision="decision-of-bob",
+            sanctions=("sanction-1", "sanction-2"),
+        )
+    )
+    story.send(CreateAppeal("bob", "appeal-of-bob", "decision-of-bob", "That was not me."))
+    story.review(AppealStatus.UPHELD)
+    return story
+
+
+def _reported(reporter: str, reason: ReportReason) -> CreateReport:
+    return reported(reporter, reason=reason, comment=f"{reporter} says so")
+
+
+def _decision(story: CaseStory) -> DecideCase:
+    measures = (muted(story.now + DAY), measure(SanctionKind.CONVERSATION_LOCKED))
+    case = story.case
+    return DecideCase("mia", MODERATOR, case.id, case.seq, Verdict.VIOLATION, measures)
+
+
+@pytest.mark.parametrize(
+    "reporters",
+    [
+        [("cid", ReportReason.SCAM)],
+        [("ann", ReportReason.SPAM), ("ann", ReportReason.VIOLENCE)],
+        [("ann", ReportReason.SCAM), ("cid", ReportReason.SCAM), ("cid", ReportReason.HATE)],
+    ],
+)
+def test_the_sanctioned_see_the_same_whoever_reported(
+    reporters: list[tuple[str, ReportReason]],
+) -> None:
+    """M4: who, how many, how often and for what makes no difference to anything that bob gets."""
+    one = sanctioned_story([("ann", ReportReason.SCAM)])
+    other = sanctioned_story(reporters)
+    assert seen_by("bob", one.case, one.now) == seen_by("bob", other.case, other.now)
+    assert told_to("bob", one) == told_to("bob", other)
+    for name in ("ann", "cid", "report-0", "mia", "max", "case-of-bob"):
+        assert repr(name) not in repr(seen_by("bob", one.case, one.now))
+
+
+def test_an_appeal_of_a_reporter_is_shown_to_nobody_else() -> None:
+    """M4: it would tell that there is a reporter, in their own words; bob sees his own alone."""
+    story = decided_case(muted(START + DAY))
+    before = seen_by("bob", story.case, story.now)
+    told = told_to("bob", story)
+    story.appeal("ann")
+    assert seen_by("bob", story.case, story.now) == before
+    assert told_to("bob", story) == told
+    own = story.appeal("bob")
+    (shown,) = show_standing("bob", [story.case], story.now, LIMITS).sanctions
+    assert shown.appeal is not None
+    assert shown.appeal.id == own
+
+
+def test_a_reporter_sees_the_same_whatever_was_imposed() -> None:
+    """Nothing of a sanction: not which, not how many, not until when, not what an appeal lifted."""
+    views = []
+    for measures in ([measure(SanctionKind.WARNING)], [banned(), muted(CaseStory().now + DAY)]):
+        story = CaseStory()
+        story.send(replace(_reported("ann", ReportReason.SCAM), report="r", case="c"))
+        story.claim()
+        sanctions = tuple(f"s{one}" for one in range(len(measures)))
+        story.decide(*measures, decision="d", sanctions=sanctions)
+        views.append(show_report(story.case, story.case.reports[0], story.now, LIMITS))
+        story.appeal("bob")
+        views.append(show_report(story.case, story.case.reports[0], story.now, LIMITS))
+    assert views[0] == views[1] == views[2] == views[3]
+    assert views[0].status is ReportStatus.ACTIONED
+
+
+def test_a_reporter_learns_of_each_step() -> None:
+    story = CaseStory()
+    statuses = []
+
+    def look() -> None:
+        shown = show_report(story.case, story.case.reports[0], story.now, LIMITS)
+        statuses.append((shown.status, shown.appealable))
+
+    story.report()
+    look()
+    story.claim()
+    look()
+    story.decide()
+    look()
+    story.appeal("ann")
+    look()
+    story.review(AppealStatus.OVERTURNED)
+    look()
+    received, review, nothing = (
+        ReportStatus.RECEIVED,
+        ReportStatus.IN_REVIEW,
+        ReportStatus.NO_VIOLATION,
+    )
+    assert statuses == [
+        (received, False),
+        (review, False),
+        (nothing, True),
+        (nothing, False),
+        (review, False),
+    ]
+    kinds = [one.kind for one in told_to("ann", story)]
+    assert kinds.count(NewsKind.REPORT_STATUS_CHANGED) == 4
+    assert kinds.count(NewsKind.APPEAL_STATUS_CHANGED) == 2
+    assert told_to("bob", story) == told_to("mia", story) == []
+
+
+def test_news_reach_those_whom_they_concern_alone() -> None:
+    """Reports their reporter, sanctions those restricted, appeals who made them."""
+    story = decided_case(banned(), measure(SanctionKind.CONVERSATION_LOCKED))
+    story.appeal("bob")
+    story.review(AppealStatus.OVERTURNED)
+    for event in story.events:
+        for one in news(story.case, event):
+            match one.kind:
+                case NewsKind.REPORT_STATUS_CHANGED:
+                    report = story.case.report(one.id)
+                    assert report is not None
+                    assert one.recipients == (report.reporter,)
+                case NewsKind.APPEAL_STATUS_CHANGED:
+                    assert one.recipients == ("bob",)
+                case _:
+                    sanction = story.case.sanction(one.id)
+                    assert sanction is not None
+                    assert one.recipients == sanction.users
+    lifted = [one for one in told_to("bob", story) if one.kind is NewsKind.SANCTION_LIFTED]
+    assert len(lifted) == 2
+
+
+def test_what_others_refuse_by_is_told_when_it_may_have_changed() -> None:
+    """With the decision and with each undoing; with nothing else."""
+    story = decided_case(banned(), measure(SanctionKind.CONVERSATION_LOCKED))
+    story.lift(story.case.sanctions[0].id)
+    found = [touched(story.case, event) for event in story.events]
+    assert [one for one in found if one != Touched()] == [
+        Touched(users=("bob",), conversations=("talk",)),
+        Touched(users=("bob",)),
+    ]
+    removed = decided_case(measure(SanctionKind.MESSAGE_REMOVED))
+    assert touched(removed.case, removed.events[-1]).messages == (("talk", "message-1"),)
+
+
+def test_both_parties_learn_what_happens_to_a_dispute() -> None:
+    story = DisputeStory()
+    story.open()
+    for event in story.events:
+        (told,) = dispute_news(story.dispute, event)
+        assert told == News(NewsKind.DISPUTE_CHANGED, story.dispute.id, ("ann", "bob"))
+
+
+@pytest.mark.parametrize("reader", ["ann", "bob", "cid"])
+def test_a_case_is_not_shown_to_who_has_a_part_in_it(reader: str) -> None:
+    """Moderator or not."""
+    shown = show_case(decided_case(banned()).case, reader, 0, LIMITS)
+    assert isinstance(shown, Refusal)
+    assert (shown.reason, shown.current) == (Reason.CASE_NOT_FOUND, None)
+
+
+def test_a_moderator_sees_everything_and_what_to_do() -> None:
+    story = CaseStory()
+    story.report(evidence=(snapshot(story.now),))
+    actions = []
+    for tell in (lambda: None, story.claim, story.decide):
+        tell()
+        for reader in ("mia", "max"):
+            shown = show_case(story.case, reader, story.now, LIMITS)
+            assert isinstance(shown, CaseView)
+            assert shown.case == story.case
+            actions.append(shown.allowed_actions)
+    assert actions == [("claim",), ("claim",), ("renew", "release", "decide"), (), (), ()]
+
+
+def test_a_lapsed_claim_is_not_shown() -> None:
+    story = CaseStory()
+    story.report()
+    story.claim()
+    shown = show_case(story.case, "max", story.now + LIMITS.lease, LIMITS)
+    assert isinstance(shown, CaseView)
+    assert (shown.case.lease, shown.allowed_actions) == (None, ("claim",))
+
+
+def test_who_is_banned_sees_why_and_how_to_appeal() -> None:
+    """The statement of reasons with the decision to name, and later what became of the appeal."""
+    story = decided_case(banned())
+    (shown,) = show_standing("bob", [story.case], story.now, LIMITS).sanctions
+    assert shown.statement.facts
+    assert shown.appealable
+    assert shown.decision == story.case.decisions[0].id
+    story.appeal("bob")
+    story.review(AppealStatus.UPHELD)
+    (shown,) = show_standing("bob", [story.case], story.now, LIMITS).sanctions
+    assert not shown.appealable
+    assert shown.appeal is not None
+    assert (shown.appeal.status, shown.appeal.answer) == (
+        AppealStatus.UPHELD,
+        "We looked again.",
+    )
+
+
+def test_a_reporters_standing_is_for_moderators() -> None:
+    story = CaseStory()
+    story.report()
+    assert story.case.reports[0].standing is ReporterStanding.NEW
+    assert "standing" not in repr(show_report(story.case, story.case.reports[0], 0, LIMITS))
+    assert story.events[0].cause is Cause.OPENED

@@ -1,0 +1,562 @@
+"""Each row of the table of disputes by an example, each refusal, and what silence comes to."""
+
+from collections.abc import Callable
+
+import pytest
+
+from moderation_service.domain.commands import (
+    FireTimers,
+    HoldPlaced,
+    HoldRefused,
+    HoldResolved,
+    HoldUnresolvable,
+    Money,
+    SubmitDisputeStatement,
+)
+from moderation_service.domain.dispute.decide import dispute_actions
+from moderation_service.domain.dispute.entities import (
+    Default,
+    DisputeState,
+    Outcome,
+    ResolutionCause,
+    Settlement,
+)
+from moderation_service.domain.dispute.events import DisputeCause, replay_dispute
+from moderation_service.domain.dispute.saga import (
+    FINAL_REFUSALS,
+    PlaceHold,
+    ResolveHold,
+    accepted,
+    due_call,
+    release,
+)
+from moderation_service.domain.dispute.saga import refused as answer_to_refused
+from moderation_service.domain.dispute.transitions import DISPUTE_TRANSITIONS, DisputeStep
+from moderation_service.domain.dispute.views import INTERNAL, DisputeView, show_dispute
+from moderation_service.domain.limits import DAY, Limits
+from moderation_service.domain.refusals import Reason
+from negotiation_service.domain.refusals import Reason as NegotiationReason
+from service_kit.rules import INVALID_ARGUMENT, Refusal
+from tests.moderation_service.story import (
+    LIMITS,
+    PRICE,
+    START,
+    DisputeStory,
+    disputed,
+    refused,
+    snapshot,
+)
+
+PENDING_HOLD, OPEN, UNDER_REVIEW, RESOLVED_PENDING, RESOLVED, REFUSED = DisputeState
+Tell = Callable[[DisputeStory], object]
+SILENT = Limits(respondent_silence=Default.RESUME)
+
+
+def placed(story: DisputeStory) -> object:
+    return story.send(HoldPlaced(story.dispute.id, PRICE))
+
+
+def declined(story: DisputeStory) -> object:
+    return story.send(HoldRefused(story.dispute.id, "INVALID_STATE"))
+
+
+def resolved(story: DisputeStory) -> object:
+    return story.send(HoldResolved(story.dispute.id))
+
+
+def given_up(story: DisputeStory) -> object:
+    return story.send(HoldUnresolvable(story.dispute.id, "HOLD_NOT_FOUND"))
+
+
+def create(story: DisputeStory) -> object:
+    return story.create()
+
+
+def state(story: DisputeStory) -> object:
+    return story.state_case("ann")
+
+
+def propose(story: DisputeStory) -> object:
+    return story.propose("ann", 6_000, 4_000)
+
+
+def accept(story: DisputeStory) -> object:
+    return story.accept("bob")
+
+
+def withdraw(story: DisputeStory) -> object:
+    return story.withdraw()
+
+
+def decide(story: DisputeStory) -> object:
+    return story.decide()
+
+
+def statements_over(story: DisputeStory) -> object:
+    return story.wait(LIMITS.statements)
+
+
+def review_over(story: DisputeStory) -> object:
+    return story.wait(LIMITS.review)
+
+
+HELD: list[Tell] = [create, placed]
+REVIEWED: list[Tell] = [*HELD, statements_over]
+EXAMPLES: list[tuple[list[Tell], Tell, DisputeState, DisputeCause]] = [
+    ([], create, PENDING_HOLD, DisputeCause.CREATED),
+    ([create], placed, OPEN, DisputeCause.HOLD_PLACED),
+    ([create], declined, REFUSED, DisputeCause.HOLD_REFUSED),
+    ([create, declined], placed, RESOLVED_PENDING, DisputeCause.HELD_LATE),
+    (HELD, state, OPEN, DisputeCause.STATED),
+    (HELD, propose, OPEN, DisputeCause.SETTLEMENT_PROPOSED),
+    (REVIEWED, propose, UNDER_REVIEW, DisputeCause.SETTLEMENT_PROPOSED),
+    ([*HELD, propose], accept, RESOLVED_PENDING, DisputeCause.SETTLED),
+    ([*REVIEWED, propose], accept, RESOLVED_PENDING, DisputeCause.SETTLED),
+    (HELD, withdraw, RESOLVED_PENDING, DisputeCause.WITHDRAWN),
+    (REVIEWED, withdraw, RESOLVED_PENDING, DisputeCause.WITHDRAWN),
+    (HELD, statements_over, UNDER_REVIEW, DisputeCause.REVIEW_STARTED),
+    (REVIEWED, decide, RESOLVED_PENDING, DisputeCause.DECIDED),
+    (REVIEWED, review_over, RESOLVED_PENDING, DisputeCause.MODERATORS_SILENT),
+    ([*HELD, withdraw], resolved, RESOLVED, DisputeCause.HOLD_RESOLVED),
+    ([*HELD, withdraw], given_up, RESOLVED, DisputeCause.HOLD_UNRESOLVABLE),
+]
+
+
+@pytest.mark.parametrize(("before", "step", "expected", "cause"), EXAMPLES)
+def test_each_step_leads_where_the_table_says(
+    before: list[Tell], step: Tell, expected: DisputeState, cause: DisputeCause
+) -> None:
+    """One event with the cause of its row, the state of its row, and the next version."""
+    story = DisputeStory()
+    for one in before:
+        one(story)
+    seq = len(story.events)
+    step(story)
+    (event,) = story.events[seq:]
+    assert (event.cause, event.state, story.dispute.state) == (cause, expected, expected)
+    assert event.seq == story.dispute.seq == seq + 1
+    assert replay_dispute(story.events) == story.dispute
+
+
+def test_examples_miss_no_row() -> None:
+    rows = {(row.cause, source) for row in DISPUTE_TRANSITIONS for source in row.sources or (None,)}
+    shown = set()
+    for before, _, _, cause in EXAMPLES:
+        story = DisputeStory()
+        for one in before:
+            one(story)
+        shown.add((cause, story.dispute.state if before else None))
+    assert rows == shown | {(DisputeCause.RESPONDENT_SILENT, OPEN)}
+
+
+ALL: dict[DisputeStep, Tell] = {
+    DisputeStep.STATE: state,
+    DisputeStep.PROPOSE: propose,
+    DisputeStep.ACCEPT: accept,
+    DisputeStep.WITHDRAW: withdraw,
+    DisputeStep.DECIDE: decide,
+}
+WAYS: dict[DisputeState, list[Tell]] = {
+    PENDING_HOLD: [create],
+    OPEN: [*HELD, propose],
+    UNDER_REVIEW: [*REVIEWED, propose],
+    RESOLVED_PENDING: [*HELD, withdraw],
+    RESOLVED: [*HELD, withdraw, resolved],
+    REFUSED: [create, declined],
+}
+
+
+@pytest.mark.parametrize("step", ALL)
+@pytest.mark.parametrize("at", WAYS)
+def test_what_has_no_row_is_refused(at: DisputeState, step: DisputeStep) -> None:
+    """With the dispute as it stands; and nothing has changed."""
+    story = DisputeStory()
+    for one in WAYS[at]:
+        one(story)
+    before = story.dispute
+    assert before.state is at
+    if any(row.step is step and at in row.sources for row in DISPUTE_TRANSITIONS):
+        ALL[step](story)
+        assert story.dispute != before
+        return
+    assert refused(Reason.INVALID_STATE, ALL[step], story).current == story.dispute == before
+
+
+# --- Opening ------------------------------------------------------------------------------------
+
+
+def test_only_parties_dispute_a_service() -> None:
+    """To others there is no such service, and no such dispute."""
+    refused(Reason.SERVICE_NOT_FOUND, DisputeStory().create, "eve")
+    story = DisputeStory()
+    story.open()
+    refused(Reason.DISPUTE_NOT_FOUND, story.state_case, "eve")
+    nothing = SubmitDisputeStatement("ann", "nothing", "Hello?")
+    refused(Reason.DISPUTE_NOT_FOUND, DisputeStory().send, nothing)
+
+
+def test_what_was_not_agreed_is_not_disputed() -> None:
+    refused(Reason.INVALID_STATE, DisputeStory().create, price=None)
+
+
+def test_one_open_dispute_for_a_service() -> None:
+    """Until the hold is resolved; and the refusal shows the one that there is."""
+    story = DisputeStory()
+    story.open()
+    refusal = refused(Reason.OPEN_DISPUTE_EXISTS, story.send, disputed("ann"))
+    assert refusal.current == story.dispute
+    assert refused(Reason.SERVICE_NOT_FOUND, story.send, disputed("eve")).current is None
+    story.withdraw()
+    refused(Reason.OPEN_DISPUTE_EXISTS, story.send, disputed("ann"))
+    resolved(story)
+    story.send(disputed("ann"))
+    assert story.dispute.state is PENDING_HOLD
+
+
+@pytest.mark.parametrize(
+    ("refund", "field"),
+    [
+        (Money(PRICE + 1, "EUR"), "refund.amount_minor"),
+        (Money(0, "EUR"), "refund.amount_minor"),
+        (Money(-1, "EUR"), "refund.amount_minor"),
+        (Money(1, "USD"), "refund.currency"),
+    ],
+)
+def test_a_claim_is_part_of_the_price(refund: Money, field: str) -> None:
+    refused(INVALID_ARGUMENT, DisputeStory().create, refund=refund, at=field)
+
+
+def test_the_price_is_that_of_the_hold() -> None:
+    """It may have been amended since the service was read; from the hold on it cannot be."""
+    story = DisputeStory()
+    story.open(price=12_000)
+    assert story.dispute.price == 12_000
+    refused(INVALID_ARGUMENT, story.propose, "ann", 5_000, 5_000, at="propose")
+    story.propose("ann", 6_000, 6_000)
+
+
+# --- Settling -----------------------------------------------------------------------------------
+
+
+def test_who_accepts_names_the_newest_offer_and_what_it_says() -> None:
+    """Otherwise it is stale: never applied, never guessed, and the dispute is shown."""
+    story = DisputeStory()
+    story.open()
+    story.propose("ann", 6_000, 4_000)
+    story.propose("ann", 7_000, 3_000)
+    for number, parts in [(1, None), (2, Settlement(6_000, 4_000))]:
+        refusal = refused(Reason.STALE_SETTLEMENT, story.accept, "bob", number, settlement=parts)
+        assert refusal.current == story.dispute
+    story.accept("bob", 2)
+    resolution = story.dispute.resolution
+    assert resolution is not None
+    assert (resolution.outcome, resolution.split) == (Outcome.SPLIT, Settlement(7_000, 3_000))
+    assert (resolution.cause, resolution.by) == (ResolutionCause.SETTLED, "bob")
+
+
+def test_nobody_accepts_their_own_offer() -> None:
+    story = DisputeStory()
+    story.open()
+    refused(Reason.STALE_SETTLEMENT, story.accept, "bob")
+    story.propose("bob", 5_000, 5_000)
+    refused(Reason.OWN_SETTLEMENT, story.accept, "bob")
+
+
+@pytest.mark.parametrize("parts", [(5_000, 4_999), (5_001, 5_000), (PRICE + 1, -1)])
+def test_a_settlement_is_all_of_the_price(parts: tuple[int, int]) -> None:
+    story = DisputeStory()
+    story.open()
+    field = "propose" if min(parts) >= 0 else "propose.client_minor"
+    refused(INVALID_ARGUMENT, story.propose, "ann", *parts, at=field)
+    story.wait(LIMITS.statements)
+    field = "split" if min(parts) >= 0 else "split.client_minor"
+    refused(INVALID_ARGUMENT, story.decide, Outcome.SPLIT, Settlement(*parts), at=field)
+
+
+def test_only_who_opened_it_withdraws_it() -> None:
+    story = DisputeStory()
+    story.open()
+    refused(Reason.OPENER_ONLY, story.withdraw, "ann")
+
+
+def test_words_and_offers_are_bounded() -> None:
+    story = DisputeStory(limits=Limits(dispute_statements=2, dispute_offers=1))
+    story.open()
+    due_at = story.dispute.due_at
+    story.state_case("ann")
+    story.state_case("ann")
+    refusal = refused(Reason.TOO_MANY_STATEMENTS, story.state_case, "ann")
+    assert refusal.limit == "dispute_statements_limit"
+    story.propose("ann", PRICE, 0)
+    refusal = refused(Reason.TOO_MANY_STATEMENTS, story.propose, "ann", 0, PRICE)
+    assert refusal.limit == "dispute_offers_limit"
+    assert story.dispute.due_at == due_at, "nobody gains time by talking"
+    story.state_case("bob")
+
+
+# --- Deciding -----------------------------------------------------------------------------------
+
+
+def test_moderators_decide_what_they_have_seen() -> None:
+    """An offer that came meanwhile makes the version stale; a dispute is decided once."""
+    story = DisputeStory()
+    story.to_review()
+    version = story.dispute.seq
+    story.propose("bob", 5_000, 5_000)
+    refusal = refused(Reason.STALE_DISPUTE, story.decide, version=version)
+    assert refusal.current == story.dispute
+    story.decide(Outcome.CANCELLED)
+    refused(Reason.INVALID_STATE, story.decide, actor="max")
+
+
+def test_a_party_does_not_decide() -> None:
+    story = DisputeStory()
+    story.to_review()
+    refused(Reason.INVOLVED, story.decide, actor="ann")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "split"),
+    [(Outcome.SPLIT, None), (Outcome.RESUME, Settlement(PRICE, 0))],
+)
+def test_a_split_goes_with_its_parts(outcome: Outcome, split: Settlement | None) -> None:
+    story = DisputeStory()
+    story.to_review()
+    refused(INVALID_ARGUMENT, story.decide, outcome, split, at="split")
+
+
+# --- Silence ------------------------------------------------------------------------------------
+
+CLAIMED = Money(4_000, "EUR")
+
+
+@pytest.mark.parametrize(
+    ("default", "refund", "outcome", "split"),
+    [
+        (Default.RESUME, CLAIMED, Outcome.RESUME, None),
+        (Default.COMPLETED, CLAIMED, Outcome.COMPLETED, None),
+        (Default.CANCELLED, CLAIMED, Outcome.CANCELLED, None),
+        (Default.CLAIM, CLAIMED, Outcome.SPLIT, Settlement(6_000, 4_000)),
+        (Default.CLAIM, None, Outcome.RESUME, None),
+    ],
+)
+def test_silence_has_an_outcome(
+    default: Default, refund: Money | None, outcome: Outcome, split: Settlement | None
+) -> None:
+    """Of who was disputed against when the time for statements is over, of moderators later."""
+    story = DisputeStory(limits=Limits(respondent_silence=default))
+    story.open(refund=refund)
+    (event,) = story.wait(LIMITS.statements + DAY)
+    assert (event.cause, event.at) == (DisputeCause.RESPONDENT_SILENT, START + LIMITS.statements)
+    resolution = story.dispute.resolution
+    assert resolution is not None
+    assert (resolution.outcome, resolution.split, resolution.by) == (outcome, split, "")
+
+    story = DisputeStory(limits=Limits(moderator_silence=default))
+    story.open(refund=refund)
+    started, ended = story.wait(LIMITS.statements + LIMITS.review)
+    assert (started.cause, ended.cause) == (
+        DisputeCause.REVIEW_STARTED,
+        DisputeCause.MODERATORS_SILENT,
+    )
+    assert story.dispute.resolution is not None
+    assert (story.dispute.resolution.outcome, story.dispute.resolution.split) == (outcome, split)
+
+
+def test_a_claim_is_granted_up_to_the_price_of_the_hold() -> None:
+    story = DisputeStory(limits=Limits(respondent_silence=Default.CLAIM))
+    story.open(price=3_000, refund=CLAIMED)
+    story.wait(LIMITS.statements)
+    assert story.dispute.resolution is not None
+    assert story.dispute.resolution.split == Settlement(0, 3_000)
+
+
+@pytest.mark.parametrize("answer", [state, propose])
+def test_whoever_answers_is_not_silent(answer: Tell) -> None:
+    story = DisputeStory(limits=SILENT)
+    story.open()
+    answer(story)
+    story.wait(LIMITS.statements)
+    assert story.dispute.state is UNDER_REVIEW
+
+
+def test_a_review_does_not_end_in_a_review() -> None:
+    """With such a setting a dispute would never end."""
+    with pytest.raises(ValueError, match="another review"):
+        Limits(moderator_silence=Default.REVIEW)
+
+
+def test_what_is_due_has_happened_whoever_looks() -> None:
+    """A late loop changes nothing that anybody can see, and no deadline moves with the settings."""
+    story = DisputeStory()
+    story.open()
+    due_at = START + LIMITS.statements
+    shown = show_dispute(story.dispute, "ann", due_at, LIMITS)
+    assert isinstance(shown, DisputeView)
+    assert (shown.dispute.state, shown.dispute.due_at) == (UNDER_REVIEW, due_at + LIMITS.review)
+    story.limits = Limits(statements=1, review=1)
+    story.now = due_at - 1
+    assert story.send(FireTimers(story.dispute.id)) == ()
+    story.now = due_at + 5
+    refused(Reason.INVALID_STATE, story.state_case, "ann")
+
+
+# --- The saga -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", WAYS)
+def test_a_state_says_what_negotiation_is_asked(at: DisputeState) -> None:
+    """M7: a hold is asked for while it is pending, and resolved while that is; else nothing is."""
+    story = DisputeStory()
+    for one in WAYS[at]:
+        one(story)
+    dispute = story.dispute
+    expected = {
+        PENDING_HOLD: PlaceHold("service-1", dispute.id, "bob"),
+        RESOLVED_PENDING: ResolveHold("service-1", dispute.id, Outcome.RESUME, None),
+    }
+    assert due_call(dispute) == expected.get(at)
+
+
+@pytest.mark.parametrize("answer", [placed, declined, resolved, given_up])
+@pytest.mark.parametrize("at", WAYS)
+def test_answers_of_negotiation_take_effect_once(at: DisputeState, answer: Tell) -> None:
+    """Whatever comes twice, late, or in another order: after the first time nothing happens."""
+    story = DisputeStory()
+    for one in WAYS[at]:
+        one(story)
+    answer(story)
+    after = story.dispute
+    if (at, answer) != (REFUSED, placed):
+        assert answer(story) == ()
+        assert story.dispute == after
+    if at in {RESOLVED, OPEN, UNDER_REVIEW}:
+        assert after.state is at
+
+
+def test_a_hold_that_comes_after_its_refusal_is_let_go() -> None:
+    """Two calls were under way: the later one was refused, and the earlier one came through."""
+    story = DisputeStory()
+    create(story)
+    declined(story)
+    assert not story.dispute.is_open
+    assert story.dispute.refusal == "INVALID_STATE"
+    placed(story)
+    call = due_call(story.dispute)
+    assert isinstance(call, ResolveHold)
+    assert call.outcome is Outcome.RESUME
+    resolved(story)
+    assert placed(story) == ()
+
+
+def test_negotiation_has_no_other_final_refusal() -> None:
+    """Each of its reasons is final for a hold, is never given to one, or passes."""
+    never = {"CONVERSATION_NOT_FOUND", "STALE_OFFER", "OPEN_SERVICE_EXISTS"}
+    never |= {"CANCELLATION_REQUESTED", "TOO_MANY_ROUNDS", "TOO_MANY_REOPENINGS"}
+    never |= {"TOO_MANY_SUBMISSIONS", "OWN_OFFER", "OFFER_OF_THE_OTHER", "PROVIDER_ONLY"}
+    never |= {"CLIENT_ONLY", "IDEMPOTENCY_KEY_CONFLICT", "SANCTIONED"}
+    assert {*NegotiationReason} - never - {"MESSAGING_UNAVAILABLE"} == FINAL_REFUSALS
+
+
+@pytest.mark.parametrize("reason", sorted(FINAL_REFUSALS))
+def test_final_refusals_end_the_wait(reason: str) -> None:
+    place, resolve = PlaceHold("s", "d", "bob"), ResolveHold("s", "d", Outcome.RESUME, None)
+    assert answer_to_refused(place, reason) == HoldRefused("d", reason)
+    assert answer_to_refused(resolve, reason) == HoldUnresolvable("d", reason)
+    assert accepted(place, 5, "d") == HoldPlaced("d", 5)
+    assert accepted(resolve, 5, "") == HoldResolved("d")
+
+
+def test_a_hold_that_was_resolved_before_is_none() -> None:
+    """A call that is repeated after all is over succeeds and holds nothing."""
+    place = PlaceHold("s", "d", "bob")
+    assert accepted(place, 5, "") == HoldRefused("d", "DECIDED_OTHERWISE")
+    assert accepted(place, 5, "another") == HoldRefused("d", "DECIDED_OTHERWISE")
+
+
+@pytest.mark.parametrize("at", WAYS)
+def test_a_hold_is_let_go_where_no_dispute_stands_behind_it(at: DisputeState) -> None:
+    """With the outcome that it had; one that was refused learns that it is held after all."""
+    story = DisputeStory()
+    for one in WAYS[at]:
+        one(story)
+    dispute = story.dispute
+    expected = ResolveHold("service-1", dispute.id, Outcome.RESUME, None)
+    assert release(dispute, "service-1", dispute.id) == (expected if at is RESOLVED else None)
+
+
+def test_a_hold_that_nobody_knows_is_let_go_and_the_service_goes_on() -> None:
+    """As after a backup of this database that is older than the dispute."""
+    assert release(None, "s", "d") == ResolveHold("s", "d", Outcome.RESUME, None)
+
+
+@pytest.mark.parametrize("reason", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "STORAGE_UNAVAILABLE", ""])
+def test_what_may_succeed_later_is_asked_again(reason: str) -> None:
+    assert answer_to_refused(PlaceHold("s", "d", "bob"), reason) is None
+
+
+# --- Views --------------------------------------------------------------------------------------
+
+
+def test_parties_see_the_same_but_not_who_decided() -> None:
+    """And of a moderator's ruling the reasons."""
+    story = DisputeStory()
+    story.to_review()
+    story.decide(Outcome.CANCELLED)
+    shown = [show_dispute(story.dispute, reader, story.now, LIMITS) for reader in ("ann", "bob")]
+    assert shown[0] == shown[1]
+    assert isinstance(shown[0], DisputeView)
+    resolution = shown[0].dispute.resolution
+    assert resolution is not None
+    assert resolution.by == ""
+    assert resolution.facts
+    moderator = show_dispute(story.dispute, "mia", story.now, LIMITS, moderates=True)
+    assert isinstance(moderator, DisputeView)
+    assert moderator.dispute.resolution is not None
+    assert moderator.dispute.resolution.by == "mia"
+
+
+def test_others_see_nothing_and_services_no_words() -> None:
+    story = DisputeStory()
+    story.open()
+    hidden = show_dispute(story.dispute, "eve", story.now, LIMITS)
+    assert isinstance(hidden, Refusal)
+    assert hidden.reason is Reason.DISPUTE_NOT_FOUND
+    internal = show_dispute(story.dispute, INTERNAL, story.now, LIMITS)
+    assert isinstance(internal, DisputeView)
+    assert internal.dispute.statements == ()
+    assert internal.allowed_actions == ()
+
+
+def test_a_moderator_who_is_a_party_is_a_party() -> None:
+    story = DisputeStory()
+    story.to_review(evidence=(snapshot(START),))
+    story.decide()
+    party = show_dispute(story.dispute, "ann", story.now, LIMITS)
+    assert show_dispute(story.dispute, "ann", story.now, LIMITS, moderates=True) == party
+
+
+@pytest.mark.parametrize(
+    ("at", "opener", "respondent", "moderator"),
+    [
+        (PENDING_HOLD, (), (), ()),
+        (OPEN, ("state", "propose", "accept", "withdraw"), ("state", "propose"), ()),
+        (UNDER_REVIEW, ("propose", "accept", "withdraw"), ("propose",), ("decide",)),
+        (RESOLVED_PENDING, (), (), ()),
+    ],
+)
+def test_allowed_actions(
+    at: DisputeState,
+    opener: tuple[str, ...],
+    respondent: tuple[str, ...],
+    moderator: tuple[str, ...],
+) -> None:
+    """While ann's offer stands."""
+    story = DisputeStory()
+    for one in WAYS[at]:
+        one(story)
+    now, limits = story.now, LIMITS
+    assert dispute_actions(story.dispute, "bob", now, limits) == opener
+    assert dispute_actions(story.dispute, "ann", now, limits) == respondent
+    assert dispute_actions(story.dispute, "mia", now, limits, moderates=True) == moderator
+    assert dispute_actions(story.dispute, "eve", now, limits) == ()

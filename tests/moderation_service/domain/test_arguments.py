@@ -1,0 +1,250 @@
+"""What can be said of a command by itself: every field with bad and hostile input."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moderation_service.domain.arguments import check_arguments
+from moderation_service.domain.case.entities import AppealStatus, Subject, SubjectKind, Verdict
+from moderation_service.domain.commands import (
+    Acceptance,
+    ClaimCase,
+    Command,
+    CreateAppeal,
+    DecideAppeal,
+    DecideCase,
+    DecideDispute,
+    EraseUser,
+    ExpireEvidence,
+    FireTimers,
+    HoldPlaced,
+    HoldRefused,
+    HoldResolved,
+    HoldUnresolvable,
+    LiftSanction,
+    ReleaseCase,
+    SubmitDisputeStatement,
+)
+from moderation_service.domain.dispute.entities import Outcome, Settlement
+from moderation_service.domain.idempotency import fingerprint
+from moderation_service.domain.limits import Limits
+from moderation_service.domain.reasons import ReportReason
+from moderation_service.domain.refusals import Reason
+from service_kit.rules import INVALID_ARGUMENT, Refusal
+from tests.moderation_service.story import CONVERSATION, LIMITS, banned, disputed, reported
+
+REPORT = reported(report="r", case="c")
+APPEAL = CreateAppeal("bob", "a", "d", "That was not me.")
+DISPUTE = disputed(dispute="d")
+SAYING = SubmitDisputeStatement("ann", "d", "It was so.")
+DECISION = DecideCase("mia", (), "c", 1, Verdict.VIOLATION, (banned(),), "A clear case.")
+REVIEW = DecideAppeal("mia", (), "a", 1, AppealStatus.UPHELD, "It stands.")
+LIFTING = LiftSanction("mia", (), "s", "It was enough.")
+RULING = DecideDispute("mia", (), "d", 1, Outcome.RESUME, "facts", "rule")
+COMMANDS: list[Any] = [
+    REPORT,
+    APPEAL,
+    DISPUTE,
+    SAYING,
+    ClaimCase("mia", (), "c"),
+    ReleaseCase("mia", (), "c"),
+    DECISION,
+    REVIEW,
+    LIFTING,
+    RULING,
+]
+PLAIN: list[Command] = [
+    HoldPlaced("d", 1),
+    HoldRefused("d", "no"),
+    HoldResolved("d"),
+    HoldUnresolvable("d", "no"),
+    FireTimers("d"),
+    ExpireEvidence(),
+    EraseUser("dora", (), "bob", "alias"),
+]
+
+
+def kind(command: object) -> str:
+    return type(command).__name__
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *PLAIN], ids=kind)
+def test_good_arguments_are_good(command: Command) -> None:
+    assert check_arguments(command, LIMITS) is None
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=kind)
+@pytest.mark.parametrize("actor", ["", "x" * 129, "a\nb", "a\0b", "\ud800"])
+def test_an_actor_has_a_name(command: Any, actor: str) -> None:
+    refusal = check_arguments(replace(command, actor=actor), LIMITS)
+    assert refusal is not None
+    assert (refusal.reason, refusal.field) == (INVALID_ARGUMENT, "actor")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=kind)
+@pytest.mark.parametrize("key", ["x" * 65, "a\nb"])
+def test_a_key_is_a_line(command: Any, key: str) -> None:
+    refusal = check_arguments(replace(command, idempotency_key=key), LIMITS)
+    assert refusal is not None
+    assert refusal.field == "idempotency_key"
+
+
+WORDS: list[tuple[Any, str, str, int]] = [
+    (REPORT, "comment", "comment_limit", LIMITS.comment),
+    (APPEAL, "text", "appeal_limit", LIMITS.appeal),
+    (DISPUTE, "statement", "statement_limit", LIMITS.statement),
+    (SAYING, "text", "statement_limit", LIMITS.statement),
+    (DECISION, "note", "note_limit", LIMITS.note),
+    (REVIEW, "answer", "facts_limit", LIMITS.facts),
+    (LIFTING, "reason", "note_limit", LIMITS.note),
+    (RULING, "facts", "facts_limit", LIMITS.facts),
+    (RULING, "rule", "rule_limit", LIMITS.rule),
+]
+
+
+@pytest.mark.parametrize(("command", "field", "limit", "longest"), WORDS)
+def test_words_are_bounded_and_can_be_stored(
+    command: Any, field: str, limit: str, longest: int
+) -> None:
+    """As many characters as the setting says; none that a database could not keep."""
+    assert check_arguments(replace(command, **{field: "é" * longest}), LIMITS) is None
+    too_long = check_arguments(replace(command, **{field: "é" * (longest + 1)}), LIMITS)
+    assert too_long is not None
+    assert (too_long.field, too_long.limit) == (field, limit)
+    for bad in ("a\0b", "half \ud83d of a pair"):
+        refusal = check_arguments(replace(command, **{field: bad}), LIMITS)
+        assert refusal is not None
+        assert (refusal.reason, refusal.field) == (INVALID_ARGUMENT, field)
+
+
+@pytest.mark.parametrize(
+    ("command", "field"),
+    [(one, field) for one, field, *_ in WORDS if field not in {"comment", "note"}],
+)
+@pytest.mark.parametrize("blank", ["", " \n\t"])
+def test_what_must_be_said_is_said(command: Any, field: str, blank: str) -> None:
+    refusal = check_arguments(replace(command, **{field: blank}), LIMITS)
+    assert refusal is not None
+    assert (refusal.reason, refusal.field) == (INVALID_ARGUMENT, field)
+
+
+@pytest.mark.parametrize("blank", ["", " "])
+def test_another_reason_needs_a_comment(blank: str) -> None:
+    other = replace(REPORT, reason=ReportReason.OTHER, comment=blank)
+    refusal = check_arguments(other, LIMITS)
+    assert refusal is not None
+    assert refusal.field == "comment"
+    assert check_arguments(replace(other, comment="It is odd."), LIMITS) is None
+
+
+NAMES: list[tuple[Any, str, Reason]] = [
+    (APPEAL, "decision", Reason.DECISION_NOT_FOUND),
+    (DISPUTE, "service", Reason.SERVICE_NOT_FOUND),
+    (SAYING, "dispute", Reason.DISPUTE_NOT_FOUND),
+    (COMMANDS[4], "case", Reason.CASE_NOT_FOUND),
+    (COMMANDS[5], "case", Reason.CASE_NOT_FOUND),
+    (DECISION, "case", Reason.CASE_NOT_FOUND),
+    (REVIEW, "appeal", Reason.APPEAL_NOT_FOUND),
+    (LIFTING, "sanction", Reason.SANCTION_NOT_FOUND),
+    (RULING, "dispute", Reason.DISPUTE_NOT_FOUND),
+]
+
+
+@pytest.mark.parametrize(("command", "field", "reason"), NAMES)
+@pytest.mark.parametrize("name", ["", "x" * 65, "é", "a\0b"])
+def test_what_cannot_exist_is_not_found(
+    command: Any, field: str, reason: Reason, name: str
+) -> None:
+    """In the words for what does not, so that nobody learns what a name looks like."""
+    refusal = check_arguments(replace(command, **{field: name}), LIMITS)
+    assert refusal is not None
+    assert refusal.reason is reason
+
+
+@pytest.mark.parametrize("subject_kind", SubjectKind)
+def test_a_subject_that_cannot_exist(subject_kind: SubjectKind) -> None:
+    subject = Subject(subject_kind, "a\0b", "talk")
+    refusal = check_arguments(replace(REPORT, subject=subject), LIMITS)
+    assert refusal is not None
+    assert refusal.reason == f"{subject_kind.upper()}_NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("command", "field"),
+    [
+        (replace(DECISION, measures=()), "measures"),
+        (replace(DECISION, verdict=Verdict.NO_VIOLATION), "measures"),
+        (replace(DECISION, measures=(banned(), banned())), "measures"),
+        (replace(DECISION, measures=(banned(),) * 11), "measures"),
+        (
+            replace(DECISION, measures=(replace(banned(), facts="x" * 4_001),)),
+            "measures[0].facts",
+        ),
+        (replace(DECISION, measures=(replace(banned(), facts="a\0b"),)), "measures[0].facts"),
+        (replace(DECISION, measures=(replace(banned(), rule="x" * 201),)), "measures[0].rule"),
+        (replace(DECISION, measures=(replace(banned(), rule="a\nb"),)), "measures[0].rule"),
+        (
+            replace(DECISION, measures=(replace(banned(), message="é"),)),
+            "measures[0].message_id",
+        ),
+        (replace(REVIEW, outcome=AppealStatus.OPEN), "outcome"),
+        (replace(SAYING, withdraw=True, propose=Settlement(1, 1)), "action"),
+        (replace(SAYING, propose=Settlement(-1, 1)), "propose.provider_minor"),
+        (replace(SAYING, propose=Settlement(1, -1)), "propose.client_minor"),
+        (
+            replace(SAYING, accept=Acceptance(1, Settlement(1, -1))),
+            "accept.settlement.client_minor",
+        ),
+        (replace(RULING, outcome=Outcome.SPLIT), "split"),
+        (replace(RULING, split=Settlement(1, 1)), "split"),
+        (
+            replace(RULING, outcome=Outcome.SPLIT, split=Settlement(-1, 1)),
+            "split.provider_minor",
+        ),
+        (EraseUser("", (), "bob", "alias"), "actor"),
+        (EraseUser("dora", (), "", "alias"), "user"),
+    ],
+)
+def test_other_arguments(command: Command, field: str) -> None:
+    refusal = check_arguments(command, LIMITS)
+    assert refusal is not None
+    assert (refusal.reason, refusal.field) == (INVALID_ARGUMENT, field)
+
+
+def test_words_may_be_left_out_beside_an_act() -> None:
+    for act in ({"withdraw": True}, {"propose": Settlement(1, 1)}):
+        assert check_arguments(replace(SAYING, text="", **act), LIMITS) is None
+
+
+@given(st.data())
+def test_nothing_that_people_send_is_an_error(data: st.DataObject) -> None:
+    """Whatever stands in the texts of a command: it is good, or refused by name."""
+    command = data.draw(st.sampled_from(COMMANDS))
+    words = st.text(st.characters(exclude_categories=()), max_size=200)
+    texts = [name for name in command.__slots__ if type(getattr(command, name)) is str]
+    changes = {name: data.draw(words) for name in texts}
+    refusal = check_arguments(replace(command, **changes), Limits(comment=50, appeal=50))
+    assert refusal is None or isinstance(refusal, Refusal)
+
+
+def test_the_same_words_are_the_same_command() -> None:
+    """What the service adds, and the key itself, make no difference; what the client says does."""
+    again = replace(REPORT, report="r2", case="c2", idempotency_key="k", evidence=())
+    assert fingerprint(again) == fingerprint(REPORT)
+    moved = replace(REPORT, subject=replace(REPORT.subject, conversation="elsewhere"))
+    assert fingerprint(moved) == fingerprint(REPORT)
+    for other in (
+        replace(REPORT, comment="And this."),
+        replace(REPORT, reason=ReportReason.HATE),
+        replace(REPORT, subject=CONVERSATION),
+    ):
+        assert fingerprint(other) != fingerprint(REPORT)
+    assert fingerprint(replace(DISPUTE, price=1)) == fingerprint(DISPUTE)
+    assert fingerprint(replace(DISPUTE, statement="Else.")) != fingerprint(DISPUTE)
+    assert fingerprint(replace(SAYING, withdraw=True)) != fingerprint(SAYING)
+    assert fingerprint(replace(DECISION, decision="d2")) == fingerprint(DECISION)
+    assert fingerprint(replace(DECISION, version=2)) != fingerprint(DECISION)
+    assert len({fingerprint(one) for one in COMMANDS}) == len(COMMANDS)

@@ -1,0 +1,174 @@
+"""Who may call what: each RPC of the contract against each role, and what a sanction leaves."""
+
+from itertools import chain, combinations
+
+import pytest
+from parley.moderation.v1 import moderation_pb2
+
+from moderation_service.domain.case.entities import AppealStatus, Sanction, SanctionKind, Verdict
+from moderation_service.domain.case.measures import MEASURES, Activity
+from moderation_service.domain.case.standing import (
+    Standing,
+    is_locked,
+    is_removed,
+    next_change,
+    standing,
+)
+from moderation_service.domain.commands import (
+    ClaimCase,
+    Command,
+    CreateAppeal,
+    DecideAppeal,
+    DecideCase,
+    DecideDispute,
+    EraseUser,
+    LiftSanction,
+    ReleaseCase,
+    SubmitDisputeStatement,
+)
+from moderation_service.domain.decide import check, decide
+from moderation_service.domain.dispute.entities import Outcome
+from moderation_service.domain.limits import DAY
+from moderation_service.domain.refusals import Reason
+from moderation_service.domain.roles import PERMISSIONS, Role, check_roles
+from service_kit.rules import Refusal
+from tests.moderation_service.story import (
+    LIMITS,
+    START,
+    decided_case,
+    disputed,
+    measure,
+    muted,
+    reported,
+)
+
+METHODS = moderation_pb2.DESCRIPTOR.services_by_name["ModerationService"].methods_by_name
+ROLES = ["", "user", "Moderator", "moderators", *Role]
+EVERY_SET = list(chain.from_iterable(combinations(ROLES, size) for size in range(4)))
+
+# Written down once more, so that a slip in the table shows.
+MODERATORS_ONLY = {
+    *("ListCases", "GetCase", "ClaimCase", "ReleaseCase", "DecideCase", "ListAppeals"),
+    *("DecideAppeal", "ListSanctions", "LiftSanction", "ListDisputes", "DecideDispute"),
+}
+
+
+def test_the_table_has_every_method_of_the_contract() -> None:
+    assert {*PERMISSIONS} == {*METHODS}
+
+
+@pytest.mark.parametrize("rpc", PERMISSIONS)
+def test_each_method_against_each_role(rpc: str) -> None:
+    """Moderators moderate, auditors read the log, data protection erases, and nobody else does."""
+    for roles in EVERY_SET:
+        if rpc in MODERATORS_ONLY:
+            allowed = "moderator" in roles
+        elif rpc == "ListAudit":
+            allowed = bool({"moderator", "auditor"} & {*roles})
+        elif rpc == "EraseUser":
+            allowed = "data_protection" in roles
+        else:
+            allowed = True
+        refusal = check_roles(rpc, roles)
+        assert (refusal is None) is allowed, roles
+        assert refusal is None or refusal.reason is Reason.ROLE_REQUIRED
+
+
+@pytest.mark.parametrize("rpc", PERMISSIONS)
+def test_requests_state_the_roles_that_they_need(rpc: str) -> None:
+    """A method that needs a role has a field for roles."""
+    fields = METHODS[rpc].input_type.fields_by_name
+    assert ("roles" in fields) >= bool(PERMISSIONS[rpc])
+    assert not PERMISSIONS[rpc] or "actor" in fields
+
+
+COMMANDS: list[Command] = [
+    ClaimCase("mia", (), "c"),
+    ReleaseCase("mia", (), "c"),
+    DecideCase("mia", (), "c", 1, Verdict.NO_VIOLATION),
+    DecideAppeal("mia", (), "a", 1, AppealStatus.UPHELD, "No."),
+    LiftSanction("mia", (), "s", "Enough."),
+    DecideDispute("mia", (), "d", 1, Outcome.RESUME, "facts", "rule"),
+    EraseUser("dora", (), "bob", "alias"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("state", [None, decided_case().case])
+def test_without_a_role_nothing_is_looked_at(command: Command, state: object) -> None:
+    """Whoever has no role is told the same, whether there is such a thing or not."""
+    refusal = decide(state, command, START, LIMITS)  # type: ignore[call-overload]  # on purpose
+    assert isinstance(refusal, Refusal)
+    assert (refusal.reason, refusal.current) == (Reason.ROLE_REQUIRED, None)
+
+
+# --- Standing -----------------------------------------------------------------------------------
+
+REASONS = {Activity.READ_REASONS, Activity.APPEAL}
+FORBIDDEN = {
+    SanctionKind.WARNING: set(),
+    SanctionKind.MESSAGE_REMOVED: set(),
+    SanctionKind.CONVERSATION_LOCKED: set(),
+    SanctionKind.MUTED: {Activity.WRITE},
+    SanctionKind.SUSPENDED: {*Activity} - REASONS,
+    SanctionKind.BANNED: {*Activity} - REASONS,
+}
+
+
+def imposed(kind: SanctionKind) -> tuple[Sanction, ...]:
+    ends = kind in {SanctionKind.MUTED, SanctionKind.SUSPENDED}
+    return decided_case(measure(kind, until=START + DAY if ends else None)).case.sanctions
+
+
+@pytest.mark.parametrize("kind", SanctionKind)
+def test_what_each_sanction_leaves(kind: SanctionKind) -> None:
+    """A banned user keeps nothing but the reasons and the appeal, and these keep all."""
+    shown = standing("bob", imposed(kind), START)
+    assert shown.forbidden == MEASURES[kind].forbids == FORBIDDEN[kind]
+    writes: list[tuple[Command, Activity]] = [
+        (reported("bob", author="ann", standing=shown), Activity.REPORT),
+        (CreateAppeal("bob", "a", "d", "No.", standing=shown), Activity.APPEAL),
+        (disputed("bob", standing=shown), Activity.DISPUTE),
+        (SubmitDisputeStatement("bob", "d", "So.", standing=shown), Activity.DISPUTE),
+    ]
+    for command, activity in writes:
+        refusal = check(command, LIMITS)
+        assert (refusal is not None) is (activity in FORBIDDEN[kind])
+        if refusal:
+            assert (refusal.reason, refusal.current) == (Reason.SANCTIONED, shown)
+
+
+def test_standing_is_made_of_all_that_is_in_force() -> None:
+    """Of several the longest counts; what is lifted or over does not, whichever case it is of."""
+    short, long = decided_case(muted(START + DAY)), decided_case(muted(START + 3 * DAY))
+    ban = decided_case(measure(SanctionKind.BANNED))
+    both = (*short.case.sanctions, *long.case.sanctions, *ban.case.sanctions)
+    shown = standing("bob", both, START)
+    assert (shown.muted_until, shown.banned) == (START + 3 * DAY, True)
+    assert next_change(shown) == START + DAY
+    long.lift()
+    ban.lift()
+    rest = (*short.case.sanctions, *long.case.sanctions, *ban.case.sanctions)
+    shown = standing("bob", rest, START)
+    assert (shown.muted_until, shown.banned) == (START + DAY, False)
+    assert standing("bob", rest, START + DAY) == Standing(
+        "bob", None, None, banned=False, sanctions=()
+    )
+    assert standing("ann", both, START).sanctions == ()
+
+
+def test_locks_and_removals_are_about_things() -> None:
+    """Whatever keeps it so, and until nothing does."""
+    kinds = (SanctionKind.CONVERSATION_LOCKED, SanctionKind.MESSAGE_REMOVED)
+    one, other = (decided_case(*(measure(kind) for kind in kinds)) for _ in range(2))
+    for story in (one, other):
+        sanctions = (*one.case.sanctions, *other.case.sanctions)
+        assert is_locked("talk", sanctions, START)
+        assert is_removed("message-1", sanctions, START)
+        assert not is_locked("another", sanctions, START)
+        assert not is_removed("message-2", sanctions, START)
+        for sanction in story.case.sanctions:
+            story.lift(sanction.id)
+    sanctions = (*one.case.sanctions, *other.case.sanctions)
+    assert not is_locked("talk", sanctions, START)
+    assert not is_removed("message-1", sanctions, START)

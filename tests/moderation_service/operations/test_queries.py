@@ -1,0 +1,376 @@
+"""Lists: every row once, whatever comes meanwhile; and nothing that is not for the reader."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from moderation_service.domain.case.entities import AppealStatus, CaseState, SanctionKind
+from moderation_service.domain.commands import (
+    ClaimCase,
+    CreateAppeal,
+    HoldPlaced,
+    LiftSanction,
+    ReleaseCase,
+)
+from moderation_service.domain.dispute.entities import DisputeState
+from moderation_service.domain.limits import DAY
+from moderation_service.domain.reasons import ReportReason, Severity
+from moderation_service.domain.refusals import Reason
+from moderation_service.operations import changes, moderator_queries, queries
+from moderation_service.operations.history import ConversationLockChanged, StandingChanged
+from moderation_service.operations.paging import Page
+from moderation_service.operations.restrictions import MOST_CASES
+from moderation_service.operations.runner import Task
+from moderation_service.storage.gauges import read_backlog
+from moderation_service.storage.lists import CaseFilter, CaseOrder
+from service_kit.rules import Refusal
+from service_kit.storage.clock import Position, read_position
+from tests.moderation_service.operations.test_runner import (
+    CARRY_OUT,
+    decided,
+    decision,
+    with_evidence,
+)
+from tests.moderation_service.story import (
+    CONVERSATION,
+    LIMITS,
+    MESSAGE,
+    MODERATOR,
+    banned,
+    disputed,
+    measure,
+    muted,
+    new,
+    reported,
+)
+from tests.support.plans import explain
+from tests.support.serving import Database
+
+REASONS = list(ReportReason)
+WHOLE = Page(0, "", 1_000)
+
+
+def fill(database: Database, count: int, **rest: Any) -> list[str]:
+    """Cases of all kinds, some of them reported twice; gives their ids."""
+    made: list[str] = []
+    for number in range(count):
+        subject = replace(MESSAGE, id=new("message"))
+        reason = REASONS[number % len(REASONS)]
+        report = reported(f"u{number}", subject, reason=reason, comment="c", **people(number))
+        tasks = [Task(replace(report, **rest))]
+        if number % 3 == 0:
+            second = reported("z", subject, reason=reason, comment="c", **people(number))
+            tasks.append(Task(replace(second, actor=f"u{number}", reason=ReportReason.HATE)))
+        database.run(CARRY_OUT, *tasks)
+        made.append(report.case)
+    return made
+
+
+def people(number: int) -> dict[str, Any]:
+    """Those who talk in a conversation."""
+    return {"participants": (f"u{number}", "bob")}
+
+
+def walk(read: Callable[[Page], Any], between: Callable[[], object], size: int = 3) -> list[Any]:
+    """All pages, one after the other, with something that happens before each next one."""
+    pages: list[Any] = [read(Page(size, "", 1_000))]
+    while token := pages[-1].next_page_token:
+        assert len(pages[-1][0]) == size
+        between()
+        pages.append(read(Page(size, token, 1_000)))
+        assert len(pages) < 100
+    return [one for page in pages for one in page[0]]
+
+
+@pytest.mark.parametrize("order", CaseOrder)
+def test_pages_walk_every_case_once(database: Database, order: CaseOrder) -> None:
+    """In their order, while others arrive."""
+    made = fill(database, 14)
+
+    def read(page: Page) -> Any:
+        wanted = CaseFilter(order=order)
+        return database.read(
+            moderator_queries.list_cases, "mia", wanted, page, database.now, LIMITS
+        )
+
+    found = [one.case for one in walk(read, lambda: fill(database, 1))]
+    ids = [one.id for one in found]
+    assert len(ids) == len(set(ids))
+    assert set(made) <= set(ids)
+    key: Callable[[Any], Any] = {
+        CaseOrder.DUE: lambda one: one.due_at,
+        CaseOrder.REPORTS: lambda one: -len(one.reports),
+        CaseOrder.SEVERITY: lambda one: -one.severity,
+        CaseOrder.PRIORITY: lambda one: -one.priority,
+    }[order]
+    assert all(key(one) <= key(other) for one, other in pairwise(found))
+
+
+def listed(database: Database, actor: str = "mia", **wanted: Any) -> list[str]:
+    """The ids of the cases that a moderator is shown."""
+    page = database.read(
+        moderator_queries.list_cases, actor, CaseFilter(**wanted), WHOLE, database.now, LIMITS
+    )
+    return [one.case.id for one in page.cases]
+
+
+def test_cases_are_found_by_what_they_are(database: Database) -> None:
+    """By state, severity, reason, accused and holder; a claim that has lapsed is none."""
+    open_, claimed = reported(), reported(subject=CONVERSATION, reason=ReportReason.VIOLENCE)
+    database.run(
+        CARRY_OUT, Task(open_), Task(claimed), Task(ClaimCase("mia", MODERATOR, claimed.case))
+    )
+    done = decided(database, subject=replace(MESSAGE, id="other"))
+    assert set(listed(database)) == {open_.case, claimed.case}
+    assert listed(database, state=CaseState.OPEN) == [open_.case]
+    assert listed(database, state=CaseState.CLAIMED) == [claimed.case]
+    assert listed(database, state=CaseState.DECIDED) == [done]
+    assert listed(database, min_severity=Severity.CRITICAL) == [claimed.case]
+    assert listed(database, reason=ReportReason.SCAM) == [open_.case]
+    assert set(listed(database, accused="bob")) == {open_.case, claimed.case}
+    assert listed(database, accused="cid") == [claimed.case]
+    assert listed(database, claimed_by="mia") == [claimed.case]
+    database.now += LIMITS.lease
+    assert set(listed(database, state=CaseState.OPEN)) == {open_.case, claimed.case}
+    assert listed(database, claimed_by="mia") == []
+
+
+@pytest.mark.parametrize("wanted", [{"state": CaseState.CLAIMED}, {"claimed_by": "mia"}])
+def test_claimed_cases_are_looked_up(database: Database, wanted: dict[str, Any]) -> None:
+    """They are few: nobody waits for a walk through all that are not decided."""
+    asked: list[str] = []
+    fill(database, 3)
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    listed(database, **wanted)
+    event.remove(database.engine, "before_cursor_execute", note)
+    searches, _ = explain(database.engine, asked[-1])
+    assert any("claim_until>" in one.replace(" ", "") for one in searches)
+
+
+def test_a_standing_is_bounded(database: Database) -> None:
+    """Whoever was warned ever so often is still told at once what they may not do, and why."""
+    long, short = muted(database.now + 30 * DAY), muted(database.now + DAY)
+    for number in range(MOST_CASES + 5):
+        subject = replace(MESSAGE, id=new("message"))
+        report = reported(f"u{number}", subject, **people(number))
+        given = {0: banned(), 1: long, 2: short}.get(number, measure(SanctionKind.WARNING))
+        claim = ClaimCase("mia", MODERATOR, report.case)
+        ruling = decision(report.case, given, version=2)
+        outcomes = database.run(CARRY_OUT, Task(report), Task(claim), Task(ruling))
+        assert not any(isinstance(one, Refusal) for one in outcomes)
+    shown = database.read(queries.get_standing, "bob", database.now, LIMITS).view
+    assert (shown.banned, shown.muted_until) == (True, long.until)
+    assert len(shown.sanctions) == MOST_CASES
+    kinds = [one.kind for one in shown.sanctions]
+    assert (kinds.count(SanctionKind.BANNED), kinds.count(SanctionKind.MUTED)) == (1, 2)
+    (refusal,) = database.run(CARRY_OUT, Task(reported("bob", author="ann")))
+    assert refusal.reason == Reason.SANCTIONED
+
+
+def test_who_has_a_part_finds_nothing(database: Database) -> None:
+    """A moderator who takes part or has reported: no case, no sanction, no appeal."""
+    case = decided(database, banned())
+    ruling = database.read(
+        moderator_queries.get_case, "mia", case, database.now, LIMITS
+    ).view.case.decisions[0]
+    appeal = CreateAppeal("bob", new("appeal"), ruling.id, "Not me.")
+    database.run(CARRY_OUT, Task(appeal))
+    for actor, count in (("max", 1), ("ann", 0), ("bob", 0), ("cid", 0)):
+        assert len(listed(database, actor, state=CaseState.DECIDED)) == count
+        found = database.read(
+            moderator_queries.list_sanctions, actor, "", WHOLE, database.now, in_force_only=False
+        )
+        assert len(found.sanctions) == count
+        appeals = database.read(
+            moderator_queries.list_appeals, actor, None, WHOLE, database.now, decidable_only=False
+        )
+        assert len(appeals.appeals) == count
+        shown = database.read(moderator_queries.get_case, actor, case, database.now, LIMITS)
+        assert isinstance(shown, Refusal) is (count == 0)
+        if isinstance(shown, Refusal):
+            assert shown.reason == Reason.CASE_NOT_FOUND
+
+
+def test_appeals_are_for_other_moderators(database: Database) -> None:
+    """By due time; whoever decided is not shown what they may not decide, if they say so."""
+    case = decided(database, banned())
+    whole = database.read(moderator_queries.get_case, "mia", case, database.now, LIMITS)
+    name = whole.view.case.decisions[0].id
+    database.run(CARRY_OUT, Task(CreateAppeal("bob", new("appeal"), name, "Not me.")))
+
+    def appeals(actor: str, status: AppealStatus | None = None, *, mine: bool = False) -> int:
+        page = database.read(
+            moderator_queries.list_appeals, actor, status, WHOLE, database.now, decidable_only=mine
+        )
+        return len(page.appeals)
+
+    assert (appeals("mia"), appeals("mia", mine=True)) == (1, 0)
+    assert (appeals("max"), appeals("max", mine=True)) == (1, 1)
+    assert appeals("max", AppealStatus.UPHELD) == 0
+
+
+def test_sanctions_are_listed_newest_first(database: Database) -> None:
+    """Of all and of one; those that are lifted or over are left out on request."""
+    first = decided(database, muted(database.now + DAY))
+    second = decided(database, banned(), subject=CONVERSATION)
+    cid = decided(database, banned("cid"), subject=replace(MESSAGE, id="other"))
+
+    def sanctions(user: str, *, in_force_only: bool = False) -> list[str]:
+        def read(page: Page) -> Any:
+            return database.read(
+                moderator_queries.list_sanctions,
+                "mia",
+                user,
+                page,
+                database.now,
+                in_force_only=in_force_only,
+            )
+
+        return [one.sanction.case for one in walk(read, lambda: None, size=1)]
+
+    assert sanctions("") == [cid, second, first]
+    assert sanctions("bob") == [second, first]
+    assert sanctions("nobody") == []
+    database.now += DAY
+    assert sanctions("bob", in_force_only=True) == [second]
+    whole = database.read(moderator_queries.get_case, "mia", second, database.now, LIMITS)
+    lift = LiftSanction("max", MODERATOR, whole.view.case.sanctions[0].id, "Enough.")
+    database.run(CARRY_OUT, Task(lift))
+    assert sanctions("", in_force_only=True) == [cid]
+
+
+def test_own_reports_and_disputes_newest_first(database: Database) -> None:
+    """Nobody's but one's own; the open ones alone on request."""
+    reports = [reported(subject=replace(MESSAGE, id=f"m{number}")) for number in range(5)]
+    for one in reports:
+        database.run(CARRY_OUT, Task(one))
+    database.run(
+        CARRY_OUT,
+        Task(ClaimCase("mia", MODERATOR, reports[0].case)),
+        Task(decision(reports[0].case, version=2)),
+    )
+    for open_only, expected in ((False, reports[::-1]), (True, reports[:0:-1])):
+
+        def read(page: Page, wanted: bool = open_only) -> Any:
+            return database.read(
+                queries.list_reports, "ann", page, database.now, LIMITS, open_only=wanted
+            )
+
+        found = walk(read, lambda: None, size=2)
+        assert [one.id for one in found] == [one.report for one in expected]
+    disputes = [disputed(service=f"service-{number}") for number in range(3)]
+    for dispute in disputes:
+        database.run(CARRY_OUT, Task(dispute))
+
+    def own(page: Page) -> Any:
+        return database.read(
+            queries.list_own_disputes, "ann", "", page, database.now, LIMITS, open_only=True
+        )
+
+    found = walk(own, lambda: None, size=1)
+    assert [one.dispute.id for one in found] == [one.dispute for one in disputes[::-1]]
+    page = database.read(
+        queries.list_own_disputes, "ann", "service-1", WHOLE, database.now, LIMITS, open_only=False
+    )
+    assert [one.dispute.id for one in page.disputes] == [disputes[1].dispute]
+    page = database.read(
+        queries.list_own_disputes, "cid", "", WHOLE, database.now, LIMITS, open_only=False
+    )
+    assert page.disputes == []
+
+
+def test_disputes_are_listed_by_due_time(database: Database) -> None:
+    """Those that moderators can decide, unless another state is asked for."""
+    dispute = disputed()
+    database.run(CARRY_OUT, with_evidence(dispute), Task(HoldPlaced(dispute.dispute, 10_000)))
+
+    def disputes(state: DisputeState | None = None) -> list[str]:
+        page = database.read(queries.list_disputes, "mia", state, WHOLE, database.now, LIMITS)
+        return [one.dispute.id for one in page.disputes]
+
+    assert disputes() == []
+    assert disputes(DisputeState.OPEN) == [dispute.dispute]
+    database.now += LIMITS.statements
+    # Nothing has fired yet, and yet it is not open any more.
+    assert disputes(DisputeState.OPEN) == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_missed_changes_converge_to_what_is(database: Database, size: int) -> None:
+    """A service that begins anew knows in the end what is locked and who is restricted."""
+    lock = measure(SanctionKind.CONVERSATION_LOCKED)
+    first = decided(database, muted(database.now + DAY), lock)
+    decided(database, lock, subject=CONVERSATION)
+    whole = database.read(moderator_queries.get_case, "mia", first, database.now, LIMITS)
+    for sanction in whole.view.case.sanctions:
+        database.run(CARRY_OUT, Task(LiftSanction("max", MODERATOR, sanction.id, "Enough.")))
+    now = database.read(read_position)
+    told: list[Any] = []
+    token = ""
+    while True:
+        page = database.read(
+            changes.list_changes,
+            "",
+            Position(now.epoch, 0),
+            now,
+            Page(size, token, 1_000),
+            database.now,
+            LIMITS,
+            everything=True,
+        )
+        assert page.complete
+        told += [event for change in page.changes for event in change.events]
+        token = page.next_page_token
+        if not token:
+            break
+    assert len(told) == len(database.events)
+    assert [to for to, _ in told] == [to for _, to, _ in database.events]
+    locks = [what for _, what in told if isinstance(what, ConversationLockChanged)]
+    assert locks[-1].locked
+    standings = [what for _, what in told if isinstance(what, StandingChanged)]
+    assert [one.standing.view.muted_until for one in standings] == [None, None]
+    mine = database.read(
+        changes.list_changes,
+        "ann",
+        Position(now.epoch, 0),
+        now,
+        WHOLE,
+        database.now,
+        LIMITS,
+        everything=False,
+    )
+    told_live = [what for _, to, what in database.events if "ann" in to]
+    told_again = [what for change in mine.changes for _, what in change.events]
+    assert [type(one) for one in told_again] == [type(one) for one in told_live]
+
+
+def test_what_waits_is_counted(database: Database) -> None:
+    """For whoever watches over the service."""
+    report, dispute = reported(), disputed()
+    database.run(CARRY_OUT, Task(report), Task(dispute))
+    found = database.read(read_backlog, database.now)
+    assert (found.cases.many, found.cases.overdue) == (1, 0)
+    assert found.disputes == {"pending_hold": 1}
+    database.now = found.cases.due_at
+    assert database.read(read_backlog, database.now).cases.overdue == 1
+    assert found.appeals == (0, 0, None)
+
+
+def test_a_released_case_is_open_again(database: Database) -> None:
+    """In the lists as well."""
+    report = reported()
+    database.run(
+        CARRY_OUT,
+        Task(report),
+        Task(ClaimCase("mia", MODERATOR, report.case)),
+        Task(ReleaseCase("mia", MODERATOR, report.case)),
+    )
+    assert listed(database, state=CaseState.OPEN) == [report.case]

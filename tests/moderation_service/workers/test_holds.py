@@ -1,0 +1,238 @@
+"""Nothing stays held behind which no dispute stands, as negotiation's Watch shows it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from parley.negotiation.v1 import negotiation_pb2 as deals
+from parley.negotiation.v1.negotiation_pb2_grpc import NegotiationServiceStub
+
+from moderation_service.clients.negotiation import Negotiation
+from moderation_service.domain.commands import HoldRefused, HoldUnresolvable
+from moderation_service.operations.runner import Answer
+from moderation_service.workers.holds import NEGOTIATION, Holds
+from moderation_service.workers.reconciler import Reconciler
+from service_kit.follow.follower import Follower, FollowerMetrics, Source
+from service_kit.follow.positions import read_followed
+from tests.moderation_service.neighbours import SECRET, Neighbours, dial_neighbour, neighbours
+from tests.moderation_service.sagas import Sagas, migrated, sagas, until
+from tests.support.proxy import Proxy, lose_call, proxy
+
+
+@pytest.fixture
+async def around(tmp_path: Path) -> AsyncIterator[Neighbours]:
+    """Messaging and negotiation."""
+    async with neighbours(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def between(around: Neighbours) -> AsyncIterator[Proxy]:
+    """What stands before negotiation."""
+    async with proxy(around.negotiation) as made:
+        yield made
+
+
+@pytest.fixture
+async def stored(empty_database: str) -> AsyncIterator[Sagas]:
+    """Moderation's database."""
+    async with sagas(migrated(empty_database)) as made:
+        yield made
+
+
+Following = Callable[[], Any]
+
+
+@pytest.fixture
+async def following(stored: Sagas, between: Proxy) -> Following:
+    """Follow negotiation while a context lasts, and make the calls that come of it."""
+    is_first = True
+
+    @asynccontextmanager
+    async def follow() -> AsyncIterator[list[Answer]]:
+        nonlocal is_first
+        # Metrics are those of one process, which a second one has for itself.
+        registry = stored.registry if is_first else type(stored.registry)()
+        is_first = False
+        answers: list[Answer] = []
+        async with dial_neighbour(between.target, NegotiationServiceStub) as client:
+            negotiation = Negotiation(client)
+            reconciler = Reconciler(
+                stored.writer,
+                stored.readers,
+                stored.operation,
+                negotiation,
+                interval_seconds=3_600,
+            )
+
+            def heard(answer: Answer) -> None:
+                answers.append(answer)
+                reconciler.wake()
+
+            holds = Holds(
+                stored.writer, stored.readers, stored.operation, negotiation, heard, registry
+            )
+            source = Source(NEGOTIATION, between.target, SECRET, deals, NegotiationServiceStub)
+            follower = Follower(
+                "moderation", source, stored.readers, holds.apply, FollowerMetrics(registry)
+            )
+            tasks = [asyncio.create_task(one) for one in (follower.run(), reconciler.run())]
+            try:
+                yield answers
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
+
+    return follow
+
+
+async def place(around: Neighbours, service: str, dispute: str) -> None:
+    """Hold a service, as a call does that nobody waits for any more."""
+    request = deals.PlaceHoldRequest(service_id=service, dispute=dispute, opened_by="bob")
+    await around.dealt.call("PlaceHold", request)
+
+
+async def let_go(around: Neighbours, service: str) -> None:
+    """Wait until a service is not held."""
+    await until_async(lambda: is_free(around, service))
+
+
+async def is_free(around: Neighbours, service: str) -> bool:
+    return not (await around.look(service)).HasField("hold")
+
+
+async def until_async(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(20):
+        while not await condition():  # noqa: ASYNC110, nothing tells of it
+            await asyncio.sleep(0.01)
+
+
+async def caught_up(stored: Sagas, around: Neighbours) -> None:
+    """Wait until all of negotiation that there is has been applied."""
+    watched = around.dealt._stub.Watch(
+        deals.WatchRequest(watcher_name="test", everything=True),
+        metadata=(("authorization", f"Bearer {SECRET}"),),
+    )
+    position = (await watched.read()).position
+    watched.cancel()
+
+    async def reached() -> bool:
+        found = await stored.readers.run(read_followed, NEGOTIATION)
+        return found is not None and tuple(found) >= (position.epoch, position.revision)
+
+    # The position alone is stored now and then; what happens next brings it along.
+    await around.propose("nobody", "else")
+    await until_async(reached)
+
+
+async def test_a_hold_of_a_dispute_that_waits_opens_it(
+    around: Neighbours, stored: Sagas, following: Following
+) -> None:
+    """As when the answer to the call got lost; the news is as good."""
+    agreed = await around.agree()
+    dispute = await stored.create(agreed)
+    async with following() as answers:
+        await place(around, agreed.id, dispute)
+        await stored.until(dispute, "open")
+        await until(lambda: len(answers) == 1)
+        assert answers[0].next_due is not None
+    assert await stored.causes(dispute) == ["created", "hold_placed"]
+
+
+async def test_a_hold_of_a_refused_dispute_ends(
+    around: Neighbours, stored: Sagas, following: Following
+) -> None:
+    """M7: an early call came through after a later one was refused."""
+    agreed = await around.agree()
+    dispute = await stored.create(agreed)
+    await stored.carry_out(HoldRefused(dispute, "INVALID_STATE"))
+    async with following():
+        await place(around, agreed.id, dispute)
+        await stored.until(dispute, "resolved")
+        assert await is_free(around, agreed.id)
+    assert (await stored.causes(dispute))[2:] == ["held_late", "hold_resolved"]
+
+
+async def test_what_happened_while_nobody_followed_is_found(
+    around: Neighbours, stored: Sagas, following: Following
+) -> None:
+    """From the beginning the first time, and from where it was left after that."""
+    first, second = [await around.agree(f"ann{n}", "bob") for n in range(2)]
+    disputes = [await stored.create(one) for one in (first, second)]
+    for dispute in disputes:
+        await stored.carry_out(HoldRefused(dispute, "INVALID_STATE"))
+    await place(around, first.id, disputes[0])
+    async with following():
+        await stored.until(disputes[0], "resolved")
+    await place(around, second.id, disputes[1])
+    async with following() as answers:
+        await stored.until(disputes[1], "resolved")
+        await caught_up(stored, around)
+        assert [one.target.id for one in answers] == [disputes[1]]
+    assert (await around.causes(first.id))[2:] == ["held", "resumed"]
+    assert (await around.causes(second.id))[2:] == ["held", "resumed"]
+
+
+async def test_a_hold_of_a_dispute_that_nobody_knows_ends(
+    around: Neighbours, stored: Sagas, following: Following
+) -> None:
+    """A deal is never stuck because moderation's database is older than it was."""
+    agreed = await around.agree()
+    async with following():
+        await place(around, agreed.id, "a-dispute-of-yesterday")
+        await let_go(around, agreed.id)
+        await until(lambda: stored.metric("saga_holds_released_total") == 1)
+    assert (await around.causes(agreed.id))[2:] == ["held", "resumed"]
+
+
+async def test_a_hold_of_a_dispute_that_has_ended_ends_as_it_did(
+    around: Neighbours, stored: Sagas, following: Following
+) -> None:
+    """A negotiation whose database is older than it was learns of the outcome again."""
+    agreed = await around.agree()
+    dispute = await stored.create(agreed)
+    async with following():
+        await stored.until(dispute, "open")
+    await stored.withdraw(dispute)
+    # As if it had been resolved there, and then forgotten.
+    await stored.carry_out(HoldUnresolvable(dispute, "HOLD_NOT_FOUND"))
+    other = await around.agree("zoe", "bob")
+    await place(around, other.id, dispute)
+    async with following():
+        await let_go(around, other.id)
+    assert (await around.causes(other.id))[2:] == ["held", "resumed"]
+
+
+async def test_a_hold_of_an_open_dispute_stays(
+    around: Neighbours, stored: Sagas, following: Following
+) -> None:
+    """Whatever else happens, and however often it is told."""
+    agreed = await around.agree()
+    dispute = await stored.create(agreed)
+    async with following():
+        await stored.until(dispute, "open")
+        await caught_up(stored, around)
+    assert not await is_free(around, agreed.id)
+    assert await stored.causes(dispute) == ["created", "hold_placed"]
+    assert stored.metric("saga_holds_released_total") == 0
+
+
+async def test_what_cannot_be_asked_is_not_passed_over(
+    around: Neighbours, stored: Sagas, following: Following, between: Proxy
+) -> None:
+    """While negotiation does not answer, the news of a hold is not counted as heard."""
+    for method in ("GetService", "ResolveHold"):
+        between.interfering[method] = lose_call
+    agreed = await around.agree()
+    async with following():
+        await place(around, agreed.id, "a-dispute-of-yesterday")
+        for method in ("GetService", "ResolveHold"):
+            between.asked.clear()
+            await until(lambda method=method: between.asked.count(method) >= 2)  # type: ignore[misc]  # bound
+            assert not await is_free(around, agreed.id)
+            del between.interfering[method]
+        await let_go(around, agreed.id)
