@@ -12,21 +12,22 @@ from typing import Annotated
 
 import typer
 
-from command_line import standing, tokens
-from command_line.chat import Chat
-from command_line.connection import Talk
-from command_line.console import CommandError, complain, say
-from command_line.folder import DataFolder
+from command_line.chat import standing
+from command_line.chat.chat import Chat
+from command_line.chat.connection import Talk
+from command_line.client import tokens
+from command_line.client.data_folder import DataFolder
+from command_line.demo.conversation import play
+from command_line.demo.transcript import heading
+from command_line.display.console import CommandError, complain, say
+from command_line.display.screen import Screen
 from command_line.moderation.identity import Moderator
 from command_line.moderation.program import application as moderation
 from command_line.moderation.service import Service
-from command_line.parts import SERVICES, Address
-from command_line.play import play
-from command_line.probes import free_port, port_is_free
-from command_line.screen import Screen
-from command_line.serving import migrate as migrate_database
-from command_line.serving import serve
-from command_line.transcript import heading
+from command_line.serve.parts import SERVICES, Address
+from command_line.serve.probes import free_port, port_is_free
+from command_line.serve.serving import migrate as migrate_database
+from command_line.serve.serving import serve
 
 DEFAULT_PORT = 8080
 DEFAULT_DATA = Path(".data/parley")

@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
-from command_line.console import CommandError
+from command_line.display.console import CommandError
+from command_line.display.timestamps import at_a_glance, distance
 from command_line.moderation.case_page import appeal_lines, case_page
 from command_line.moderation.cases import Limit, Version, require_attendance
-from command_line.moderation.desk import Desk
 from command_line.moderation.documents import Document
-from command_line.moderation.moments import at_a_glance, distance
 from command_line.moderation.options import command
+from command_line.moderation.session import Desk
 
 
 class Status(StrEnum):

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from command_line.console import CommandError, complain
+from command_line.display.console import CommandError, complain
+from command_line.display.timestamps import at_a_glance, parse
 from command_line.moderation.cases import Limit
-from command_line.moderation.desk import Desk, audit_entries, audit_pages
 from command_line.moderation.documents import Document
-from command_line.moderation.moments import at_a_glance, parse
 from command_line.moderation.options import command
+from command_line.moderation.session import Desk, audit_entries, audit_pages
 from moderation_service.domain.audit import AuditEntry, Break, Head, verify
 
 REPORT_EVERY = 10_000

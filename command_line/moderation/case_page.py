@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from command_line.display.deals import quote, recorded
+from command_line.display.tables import pairs, quoted, table
+from command_line.display.timestamps import at_a_glance, moment
 from command_line.moderation.documents import Document
-from command_line.moderation.moments import at_a_glance, moment
-from command_line.moderation.tables import pairs, quoted, table
-from command_line.wording import quote, recorded
 
 LONGEST_LIST = 200
 

@@ -5,14 +5,14 @@ from typing import Annotated
 
 import typer
 
-from command_line.console import CommandError
+from command_line.client.moderation_payloads import REPORT_REASONS
+from command_line.display.console import CommandError
+from command_line.display.timestamps import distance
 from command_line.moderation import measures
 from command_line.moderation.case_page import case_page, state_of
-from command_line.moderation.desk import Desk
 from command_line.moderation.documents import Document
-from command_line.moderation.moments import distance
 from command_line.moderation.options import command
-from command_line.moderation_payloads import REPORT_REASONS
+from command_line.moderation.session import Desk
 
 
 class State(StrEnum):

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from command_line.display.money import written_alone
+from command_line.display.tables import pairs, quoted
+from command_line.display.timestamps import at_a_glance, moment
 from command_line.moderation.case_page import evidence_lines
 from command_line.moderation.documents import Document
-from command_line.moderation.moments import at_a_glance, moment
-from command_line.moderation.tables import pairs, quoted
-from command_line.money import written_alone
 
 
 def dispute_page(dispute: Document, now: datetime) -> list[str]:

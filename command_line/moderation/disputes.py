@@ -5,14 +5,14 @@ from typing import Annotated, Any
 
 import typer
 
-from command_line.console import CommandError
+from command_line.display.console import CommandError
+from command_line.display.money import MoneyError, decimals_of, parse_amount, written_alone
+from command_line.display.timestamps import distance
 from command_line.moderation.cases import Limit, Version, require_attendance
-from command_line.moderation.desk import Desk
 from command_line.moderation.dispute_page import dispute_page
 from command_line.moderation.documents import Document
-from command_line.moderation.moments import distance
 from command_line.moderation.options import command
-from command_line.money import MoneyError, decimals_of, parse_amount, written_alone
+from command_line.moderation.session import Desk
 
 
 class State(StrEnum):

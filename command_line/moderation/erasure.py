@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from command_line.console import CommandError
-from command_line.moderation.desk import Desk
+from command_line.display.console import CommandError
+from command_line.display.tables import table
+from command_line.display.timestamps import moment
 from command_line.moderation.documents import Document
-from command_line.moderation.moments import moment
 from command_line.moderation.options import command
-from command_line.moderation.tables import table
+from command_line.moderation.session import Desk
 
 
 def erase(

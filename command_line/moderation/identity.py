@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import jwt
 from jwt.types import Options
 
-from command_line.console import CommandError
+from command_line.display.console import CommandError
 
 
 @dataclass(frozen=True)

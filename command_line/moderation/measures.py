@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from command_line.console import CommandError
+from command_line.display.console import CommandError
+from command_line.display.timestamps import moment, read_end
 from command_line.moderation.documents import Document
-from command_line.moderation.moments import moment, read_end
 
 Measure = dict[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from command_line.moderation.desk import TOKEN_VARIABLE, Asked, Desk
 from command_line.moderation.service import RefusedCallError
+from command_line.moderation.session import TOKEN_VARIABLE, Asked, Desk
 
 Function = Callable[..., None]
 

@@ -15,7 +15,7 @@ from google.rpc import error_details_pb2, status_pb2
 from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 
-from command_line.console import CommandError
+from command_line.display.console import CommandError
 from command_line.moderation.documents import Document, build, document
 from command_line.moderation.identity import Moderator
 

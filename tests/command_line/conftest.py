@@ -16,9 +16,9 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from command_line.chat import Chat
-from command_line.connection import Talk
-from command_line.screen import Screen
+from command_line.chat.chat import Chat
+from command_line.chat.connection import Talk
+from command_line.display.screen import Screen
 from tests.command_line.scripted import Connection, Play, Played, Step
 
 SECONDS = 60.0

@@ -6,7 +6,7 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection
 
-from command_line.packets import Opcode
+from command_line.client.packets import Opcode
 from tests.command_line.deals import CONVERSATION
 
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic_settings import BaseSettings
 from sqlalchemy.engine import make_url
 
-from command_line import parts
+from command_line.serve import parts
 from edge.settings import Settings as EdgeSettings
 from messaging_service.settings import MessagingSettings
 from moderation_service.settings import ModerationSettings

@@ -15,7 +15,7 @@ import jwt
 import psycopg
 import pytest
 
-from command_line import parts
+from command_line.serve import parts
 from tests.support.client import (
     ALERT_NEW_MSG,
     ASK_CONVERSATIONS,

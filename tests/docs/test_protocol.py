@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from command_line.packets import Opcode as KnownByCommandLine
+from command_line.client.packets import Opcode as KnownByCommandLine
 from docs import generate_protocol
 from edge.opcodes import OPCODES, Opcode
 from edge.protocol.packets import FORMATS, MAXIMUM_ID_LENGTH, Op

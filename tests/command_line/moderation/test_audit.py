@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from command_line.console import CommandError
+from command_line.display.console import CommandError
 from command_line.moderation import audit
 from command_line.moderation.documents import document
 from moderation_service.domain.audit import AuditEntry, Head, append, digest, head_of

@@ -5,7 +5,7 @@ from typing import Any
 import jwt
 import pytest
 
-from command_line.console import CommandError
+from command_line.display.console import CommandError
 from command_line.moderation.identity import Moderator, read_token
 
 SECRET = "0123456789abcdef0123456789abcdef"

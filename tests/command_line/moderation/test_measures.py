@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from command_line.console import CommandError
+from command_line.display.console import CommandError
 from command_line.moderation.measures import Typed, describe, read
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

@@ -8,9 +8,9 @@ import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from command_line.moderation.case_page import case_page
-from command_line.moderation.desk import Desk
 from command_line.moderation.documents import document
 from command_line.moderation.service import Service
+from command_line.moderation.session import Desk
 from service_kit.rpc.servicer import timestamp
 
 NOW = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)

@@ -15,14 +15,14 @@ from uuid import uuid4
 import pytest
 from typer.testing import CliRunner
 
-from command_line import tokens
 from command_line.__main__ import application
-from command_line.console import CommandError
-from command_line.folder import DataFolder
-from command_line.packets import Opcode
-from command_line.person import Person, write
-from command_line.play_deal import act
-from command_line.play_dispute import ask
+from command_line.client import tokens
+from command_line.client.data_folder import DataFolder
+from command_line.client.packets import Opcode
+from command_line.demo.actor import Person, write
+from command_line.demo.deal import act
+from command_line.demo.dispute import ask
+from command_line.display.console import CommandError
 
 Run = Callable[..., Awaitable[Any]]
 REASONS = ("--facts", "He threatens people.\x1b[2J", "--rule", "Terms 4.2")

@@ -9,11 +9,11 @@ import grpc
 import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from command_line.console import CommandError
+from command_line.display.console import CommandError
 from command_line.moderation import service as module
-from command_line.moderation.desk import Asked
 from command_line.moderation.identity import Moderator
 from command_line.moderation.service import Service
+from command_line.moderation.session import Asked
 
 MIA = Moderator("mia", ("moderator",))
 

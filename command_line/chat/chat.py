@@ -1,0 +1,181 @@
+"""A conversation at the terminal: what is typed becomes messages and what commands send."""
+
+import asyncio
+import math
+import re
+from collections.abc import Callable
+from uuid import uuid4
+
+from command_line.chat.commands import Command
+from command_line.chat.connection import Connection, Talk
+from command_line.chat.conversation import Conversation
+from command_line.chat.help import BY_NAME, HELP
+from command_line.chat.lines import read_lines
+from command_line.client.client import DisconnectedError, Packet, RejectedError
+from command_line.client.packets import Opcode
+from command_line.client.payloads import Payload, UsageError
+from command_line.display.screen import Screen
+
+# A service that starts again is back by then.
+PATIENCE_FOR_A_COMMAND = 15.0
+COMMAND = re.compile(r"/[a-z]+(-[a-z]+)*")
+# What a refusal means to a person; other ones speak for themselves.
+REFUSALS = {
+    "STALE_OFFER": "by now the offer on the table is another one",
+    "INVALID_STATE": "as the deal stands, this cannot be done",
+    "PERMISSION_DENIED": "this is not yours to do",
+    "EDIT_TOO_LATE": "it is too late for that",
+    "TOO_MANY_EDITS": "it was edited often enough",
+    "BLOCKED": "you have blocked the other one; /unblock lets you write again",
+    "TOO_MANY_BLOCKS": "you have blocked as many people as you may",
+    "SANCTIONED": "a restriction keeps you from it",
+    "STALE_SETTLEMENT": "by now the settlement on the table is another one",
+    "ALREADY_REPORTED": "you have reported that, and it is not decided yet",
+    "ALREADY_APPEALED": "you have appealed against that already",
+    "OPEN_DISPUTE_EXISTS": "a dispute about this deal goes on",
+    "OWN_SETTLEMENT": "the settlement is your own; the other one may accept it",
+}
+
+
+class Chat:
+    """One conversation, its screen and its connection."""
+
+    def __init__(self, talk: Talk, screen: Screen) -> None:
+        self._screen = screen
+        self._conversation = Conversation(talk.me, talk.peer, talk.subject, screen)
+        self._connection = Connection(talk, self._conversation, screen)
+
+    async def run(self, descriptor: int) -> None:
+        """Talks until /quit or the end of the input; CommandError when there is no way back in."""
+        staying = asyncio.create_task(self._connection.run())
+        typing = asyncio.create_task(self._take_input(descriptor))
+        try:
+            await asyncio.wait({staying, typing}, return_when=asyncio.FIRST_COMPLETED)
+            await (staying if staying.done() else typing)
+        finally:
+            staying.cancel()
+            typing.cancel()
+            await asyncio.gather(staying, typing, return_exceptions=True)
+
+    async def _take_input(self, descriptor: int) -> None:
+        await self._connection.connected.wait()
+        async for line in read_lines(descriptor):
+            name, _, arguments = line.rstrip().partition(" ")
+            match name:
+                case "" if not line.strip():
+                    self._screen.prompt()
+                case "/quit":
+                    return
+                case "/help":
+                    self._screen.notice(f"help\n{HELP}")
+                case "/typing":
+                    await self._say_typing()
+                case "/deal":
+                    await self._show_deal()
+                case "/edit":
+                    await self._change(Opcode.EDIT_MSG, text=arguments)
+                case "/delete":
+                    await self._change(Opcode.DELETE_MSG)
+                case "/block" | "/unblock":
+                    await self._block(blocked=name == "/block")
+                case _ if name in BY_NAME:
+                    await self._carry_out(BY_NAME[name], arguments.strip())
+                case _ if COMMAND.fullmatch(name):
+                    self._screen.notice(f"no such command: {name}; /help lists them")
+                case _:
+                    await self._write(line)
+
+    async def _write(self, text: str) -> None:
+        """Sends one message until it is stored or refused."""
+        message = {"text": text, "idempotency_key": uuid4().hex}
+        reply = await self._insist(
+            Opcode.CREATE_MSG, lambda: {**self._conversation.where(), **message}
+        )
+        if reply is not None:
+            self._conversation.stored(reply, text)
+
+    async def _change(self, opcode: Opcode, **fields: str) -> None:
+        """Changes one's last message, or says why not."""
+        try:
+            about = {"message": self._conversation.last_of_mine(), **fields}
+        except UsageError as error:
+            self._screen.notice(str(error))
+            return
+        payload = {**about, "idempotency_key": uuid4().hex}
+        reply = await self._insist(opcode, lambda: payload, PATIENCE_FOR_A_COMMAND)
+        if reply is not None:
+            self._conversation.changed(reply.data)
+
+    async def _block(self, *, blocked: bool) -> None:
+        """Blocks the other one, or no longer."""
+        payload = {"user": self._conversation.peer, "blocked": blocked}
+        reply = await self._insist(Opcode.BLOCK_USER, lambda: payload, PATIENCE_FOR_A_COMMAND)
+        if reply is not None:
+            self._conversation.show_block(blocked=reply.data["blocked"])
+
+    async def _carry_out(self, command: Command, arguments: str) -> None:
+        """Sends what a command says until it is done or refused.
+
+        Without the service behind, it gives up after a while, for messages can still be written.
+        """
+        opcode = command.opcode
+        try:
+            if opcode == Opcode.REPORT_MSG:
+                opcode, shown, arguments = self._conversation.reported_by(arguments)
+            else:
+                command = self._conversation.meant_by(command)
+                opcode, shown = command.opcode, self._conversation.shown_for(command)
+            payload = {**command.payload(shown, arguments), "idempotency_key": uuid4().hex}
+        except UsageError as error:
+            self._screen.notice(str(error))
+            return
+        reply = await self._insist(opcode, lambda: payload, PATIENCE_FOR_A_COMMAND)
+        if reply is not None:
+            self._conversation.answered(reply)
+
+    async def _insist(
+        self, opcode: Opcode, payload: Callable[[], Payload], patience: float = math.inf
+    ) -> Packet | None:
+        """Sends a packet until it is answered, or refused for good, or for so many seconds.
+
+        When it was refused the screen says so, and there is no answer.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience
+        while True:
+            try:
+                return await self._connection.ask(opcode, payload)
+            except RejectedError as error:
+                if not error.retryable:
+                    self._refused(error)
+                    return None
+                if loop.time() + error.retry_after > deadline:
+                    self._screen.notice(f"not done: {error}; try again later")
+                    return None
+                self._screen.notice(f"not done yet: {error}; trying again")
+                await asyncio.sleep(error.retry_after)
+
+    def _refused(self, error: RejectedError) -> None:
+        data = error.packet.data
+        words = REFUSALS.get(data.get("reason", ""), REFUSALS.get(data["code"]))
+        self._screen.notice(f"refused: {words} ({error})" if words else f"refused: {error}")
+        if "current" in error.packet.data:
+            self._conversation.refused(error.packet.data["current"])
+
+    async def _show_deal(self) -> None:
+        try:
+            await self._conversation.show_deal(self._connection.client)
+        except DisconnectedError:
+            self._screen.notice("not connected just now")
+        except (RejectedError, TimeoutError) as error:
+            self._screen.notice(f"the deal cannot be shown: {error}")
+
+    async def _say_typing(self) -> None:
+        if self._conversation.id is None:
+            self._screen.notice("there is no conversation yet; write something first")
+            return
+        typing = {"conversation": self._conversation.id, "typing": True}
+        try:
+            await self._connection.client.send(Opcode.TYPING, typing)
+        except DisconnectedError:
+            self._screen.notice("not connected just now")

@@ -1,0 +1,61 @@
+"""The disputes of one conversation as they were last shown, which commands are about."""
+
+from collections.abc import Callable
+
+from command_line.client.payloads import UsageError
+from command_line.display import disputes as wording
+from command_line.display.disputes import Dispute
+from command_line.display.screen import Screen
+
+
+class Disputes:
+    """Takes what is told of disputes, by answers and pushes in any order; shows what is new.
+
+    `choices` says what its reader may do with one now.
+    """
+
+    def __init__(self, me: str, screen: Screen, choices: Callable[[Dispute], str]) -> None:
+        self._me = me
+        self._screen = screen
+        self._choices = choices
+        self._shown: dict[str, Dispute] = {}
+
+    def happened(self, dispute: Dispute, cause: str) -> None:
+        """Shows what happened, unless the screen knows that or a later state."""
+        known = self._shown.get(dispute["dispute"])
+        if known is None or known["version"] < dispute["version"]:
+            self._show(dispute, cause)
+
+    def stands(self, dispute: Dispute) -> None:
+        """Shows how a dispute stands, unless the screen shows that or a later state already."""
+        known = self._shown.get(dispute["dispute"])
+        if known is None or known["version"] < dispute["version"]:
+            self._show(dispute, None)
+
+    def renew(self, dispute: Dispute) -> None:
+        """Shows how a dispute stands with a server that may have lost what the screen knows."""
+        self._shown.pop(dispute["dispute"], None)
+        self._show(dispute, None)
+
+    def show(self, dispute: Dispute) -> None:
+        """Shows how a dispute stands, in any case."""
+        known = self._shown.get(dispute["dispute"])
+        newer = known is not None and known["version"] > dispute["version"]
+        self._show(known if known is not None and newer else dispute, None)
+
+    def about(self) -> Dispute:
+        """The dispute that a command is about: the one shown last."""
+        if not self._shown:
+            raise UsageError("no dispute is shown here; /dispute REASON STATEMENT opens one")
+        return next(reversed(self._shown.values()))
+
+    def allows(self, action: str) -> bool:
+        """Whether that dispute allows something now."""
+        return bool(self._shown) and action in self.about()["allowed_actions"]
+
+    def _show(self, dispute: Dispute, cause: str | None) -> None:
+        self._shown.pop(dispute["dispute"], None)
+        self._shown[dispute["dispute"]] = dispute
+        possible = self._choices(dispute)
+        summary = wording.summary(dispute, self._me, cause)
+        self._screen.deal(summary, *([f"you may: {possible}"] if possible else ()))

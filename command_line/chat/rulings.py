@@ -1,0 +1,56 @@
+"""What moderators decided about a person and about what they reported, as it was last shown."""
+
+from typing import Any
+
+from command_line.client.payloads import UsageError
+from command_line.display import rulings as wording
+from command_line.display.rulings import Ruling
+from command_line.display.screen import Screen
+
+
+class Rulings:
+    """Takes SANCTION and REPORT STATUS, which may come more than once; shows what is new."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        # By the id of each, in the order in which they were shown.
+        self._shown: dict[str, Ruling] = {}
+
+    def sanctioned(self, sanction: Ruling, here: str | None = None) -> None:
+        """Shows a restriction, or the end of one; `here` is the conversation on the screen."""
+        elsewhere = sanction.get("conversation", here) != here
+        head, *rest = wording.sanction(sanction)
+        place = "(another conversation) " if elsewhere else ""
+        self._take(sanction["sanction"], sanction, [f"{place}{head}", *rest])
+
+    def reported(self, told: Ruling) -> None:
+        """Shows what became of a report or, without one, of an appeal against a restriction."""
+        news = {name: value for name, value in told.items() if name != "duplicate"}
+        if "report" in told:
+            self._take(told["report"], news, wording.report(told))
+            return
+        appeal = told["appeal"]
+        for name, shown in self._shown.items():
+            if shown.get("decision") == appeal["decision"]:
+                self._shown[name] = {**shown, "appeal": appeal}
+        self._take(appeal["appeal"], news, wording.appeal(appeal))
+
+    def restrict(self, standing: Ruling, here: str | None = None) -> None:
+        """Shows all that restricts a person, in any case: something was refused because of it."""
+        for sanction in standing["sanctions"]:
+            self._shown.pop(sanction["sanction"], None)
+            self.sanctioned(sanction, here)
+
+    def about(self) -> dict[str, Any]:
+        """The decision that an appeal is about: the one shown last of those that allow one."""
+        for shown in reversed(self._shown.values()):
+            if shown.get("appealable") and "appeal" not in shown and not shown.get("lifted"):
+                return {"decision": shown["decision"]}
+        raise UsageError("nothing is shown here against which you could appeal")
+
+    def _take(self, name: str, news: Ruling, lines: list[str]) -> None:
+        if self._shown.get(name) != news:
+            # Whatever is news is the last that was shown.
+            self._shown.pop(name, None)
+            self._shown[name] = news
+            self._screen.deal(*lines)

@@ -1,0 +1,159 @@
+"""The data folder: databases, two secrets, logs, a lock, and the address while served.
+
+DIR/<service>.sqlite3     the database of each service
+DIR/secrets/token.key     signs the tokens of people (0600)
+DIR/secrets/service.key   the credential that the parts show each other (0600)
+DIR/logs/<part>.log       standard output and error of each part
+DIR/up.lock               held while something serves or migrates this folder
+DIR/up.json               where it listens and the process ids; gone when it stopped
+"""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from command_line.display.console import CommandError
+
+SECRET_BYTES = 32  # RFC 7518, 3.2: a key for HS256 has at least the size of the hash.
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """The paths below one data folder, and what is done to them. `path` is absolute."""
+
+    path: Path
+
+    @classmethod
+    def at(cls, path: Path) -> "DataFolder":
+        """The folder at this path, which need not exist yet."""
+        absolute = path.expanduser().absolute()
+        if "?" in str(absolute):
+            # It would begin the options in the database's address.
+            raise CommandError(f"the data folder's path may not contain '?': {absolute}", 2)
+        return cls(absolute)
+
+    def database(self, service: str) -> Path:
+        """The database of this service."""
+        return self.path / f"{service}.sqlite3"
+
+    @property
+    def token_secret(self) -> Path:
+        return self.path / "secrets" / "token.key"
+
+    @property
+    def service_credential(self) -> Path:
+        return self.path / "secrets" / "service.key"
+
+    @property
+    def address(self) -> Path:
+        return self.path / "up.json"
+
+    def log(self, part: str) -> Path:
+        """Where this part's standard output and error go."""
+        return self.path / "logs" / f"{part}.log"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Makes the folder and holds its lock; refuses when another process holds it."""
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.path / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise CommandError(f"cannot use {self.path}: {error.strerror}") from error
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                holder = os.read(descriptor, 20).decode("ascii", "replace").strip() or "unknown"
+                raise CommandError(
+                    f"{self.path} is in use by another parley (process {holder}); stop that one "
+                    "first, or choose another folder with --data"
+                ) from error
+            os.truncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode("ascii"))
+            yield
+        finally:
+            os.close(descriptor)
+
+    def prepare(self) -> list[Path]:
+        """Makes what is missing of secrets and logs; returns the secrets that it made.
+
+        Call it with the lock held. Secrets are readable by their owner alone, also when they
+        were made wider by hand.
+        """
+        try:
+            for folder in (self.token_secret.parent, self.log("any").parent):
+                folder.mkdir(mode=0o700, exist_ok=True)
+                folder.chmod(0o700)
+            paths = (self.token_secret, self.service_credential)
+            return [path for path in paths if _make_secret(path)]
+        except OSError as error:
+            raise CommandError(f"cannot prepare {self.path}: {error}") from error
+
+    def read_token_secret(self) -> str:
+        """The secret that signs tokens; only a start makes it, never a reader."""
+        try:
+            secret = self.token_secret.read_text("utf-8").strip()
+        except FileNotFoundError as error:
+            raise CommandError(
+                f"{self.path} has no token secret yet; the first start makes it: "
+                f"parley up --data {self.path}"
+            ) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"cannot read {self.token_secret}: {error}") from error
+        if len(secret) < SECRET_BYTES:
+            raise CommandError(f"{self.token_secret} holds less than {SECRET_BYTES} characters")
+        return secret
+
+    def write_address(self, address: dict[str, Any]) -> None:
+        """Says where this folder is served, in one step: a reader never sees half a file."""
+        fresh = self.address.with_suffix(".json.new")
+        fresh.write_text(json.dumps(address, indent=2) + "\n", "utf-8")
+        fresh.replace(self.address)
+
+    def remove_address(self) -> None:
+        """Says that this folder is not served any more."""
+        self.address.unlink(missing_ok=True)
+
+    def read_url(self) -> str:
+        """The socket's address of whoever serves this folder now; CommandError when nobody does."""
+        return str(self._read_address("url", "--url"))
+
+    def read_target(self, service: str) -> str:
+        """Where a service of this folder listens now; CommandError when nobody serves it."""
+        return str(self._read_address("targets", "--target")[service])
+
+    def _read_address(self, field: str, option: str) -> Any:
+        try:
+            address = json.loads(self.address.read_text("utf-8"))
+            os.kill(address["pid"], 0)  # Sends nothing: asks whether that process still lives.
+            return address[field]
+        except (FileNotFoundError, ProcessLookupError) as error:
+            raise CommandError(
+                f"nothing is serving {self.path}; start it with: parley up --data {self.path} "
+                f"(or name a server with {option})"
+            ) from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CommandError(f"cannot read {self.address}: {error}") from error
+
+
+def _make_secret(path: Path) -> bool:
+    """Makes a random secret unless there is one; never leaves half a secret behind."""
+    if path.exists():
+        path.chmod(0o600)
+        return False
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(SECRET_BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    return True

@@ -1,0 +1,126 @@
+"""What the demo plays through the real socket, and what each step must bring."""
+
+import asyncio
+from collections.abc import Callable
+from uuid import uuid4
+
+from command_line.client.client import DisconnectedError, Packet, RefusedError, RejectedError
+from command_line.client.packets import Opcode
+from command_line.demo.actor import Person, Say, must, write
+from command_line.demo.deal import deal
+from command_line.demo.dispute import dispute
+from command_line.demo.moderation import Moderate, moderate, verify
+from command_line.demo.transcript import heading
+from command_line.display.console import CommandError
+
+SUBJECT = "Kitchen tap"
+
+
+async def play(url: str, mint: Callable[[str], str], call: Moderate, say: Say) -> None:
+    """Plays all scenes with alice, bob and moderators, who `call` the service by their names.
+
+    CommandError at the first step that does not come.
+    """
+    alice, bob = Person("alice", url, mint, say), Person("bob", url, mint, say)
+    try:
+        conversation = await first_message(alice, bob, say)
+        await answer(alice, bob, conversation, say)
+        await away_and_back(alice, bob, conversation, say)
+        await overview(alice, bob, conversation, say)
+        await deal(alice, bob, conversation, say)
+        await moderate(alice, bob, conversation, call, say)
+        await dispute(alice, bob, conversation, say)
+        await verify(call, say)
+    except (RefusedError, RejectedError, DisconnectedError, KeyError, OSError) as error:
+        raise CommandError(f"the play failed: {type(error).__name__}: {error}") from error
+    finally:
+        await asyncio.gather(alice.leave(), bob.leave())
+
+
+async def first_message(alice: Person, bob: Person, say: Say) -> str:
+    """Both connect; alice writes; bob is alerted and opens; alice learns it. The conversation."""
+    say(heading("alice and bob connect, each with a token"))
+    await alice.connect()
+    await bob.connect()
+
+    say(heading("alice writes to bob, which opens a conversation; bob is alerted"))
+    text = "Hello Bob, my kitchen tap drips. Could you repair it this week?"
+    stored = await write(alice, text, to="bob", subject=SUBJECT)
+    alert = await bob.receive(Opcode.ALERT_NEW_MSG)
+    must(alert.data["message"]["text"] == text, "bob reads what alice wrote")
+    must(alert.data["message"]["seq"] == 1 and alert.data["unread"] == 1, "it is the first, unread")
+    conversation = str(stored.data["conversation"])
+    must(alert.data["conversation"] == conversation, "both speak of the same conversation")
+
+    say(heading("bob's app confirms how far it got, so alice learns that it was delivered"))
+    await bob.acknowledge()
+    delivered = await alice.receive(Opcode.STATUS_MSG)
+    must(delivered.data["status"] == "delivered", "alice learns of the delivery")
+
+    say(heading("bob opens the conversation, so alice learns that it was seen"))
+    opened = await bob.ask(
+        Opcode.OPENED_CONVERSATION, Opcode.MSG_SEEN, conversation=conversation, seq=1
+    )
+    seen = await alice.receive(Opcode.MSG_SEEN)
+    for packet in (opened, seen):
+        must(packet.data["seq"] == 1 and packet.data["reader"] == "bob", "bob has seen the first")
+    return conversation
+
+
+async def answer(alice: Person, bob: Person, conversation: str, say: Say) -> None:
+    """Bob types and answers; the message that he sends twice is stored once."""
+    say(heading("bob types and answers; sent again with the same key, it is still stored once"))
+    await bob.tell(Opcode.TYPING, conversation=conversation, typing=True)
+    typing = await alice.receive(Opcode.TYPING)
+    must(typing.data["user"] == "bob", "alice sees bob type")
+    message = {
+        "conversation": conversation,
+        "text": "Hello Alice, gladly. Thursday at nine?",
+        "idempotency_key": uuid4().hex[:12],
+    }
+    stored = await bob.ask(Opcode.CREATE_MSG, Opcode.STATUS_MSG, **message)
+    alert = await alice.receive(Opcode.ALERT_NEW_MSG)
+    must(alert.data["message"]["seq"] == 2, "the answer follows without a hole")
+    again = await bob.ask(Opcode.CREATE_MSG, Opcode.STATUS_MSG, **message)
+    must(again.data["message"] == stored.data["message"], "the repeated message is the same one")
+    must(bool(again.data["duplicate"]), "it is called a duplicate")
+
+
+async def away_and_back(alice: Person, bob: Person, conversation: str, say: Say) -> None:
+    """Bob drops off, misses three messages, comes back with his cursor and gets all of them."""
+    say(heading("bob's network drops; alice goes on writing"))
+    await bob.drop()
+    texts = ["Thursday at nine is fine.", "The house with the green door.", "Please ring twice."]
+    for text in texts:
+        await write(alice, text, conversation=conversation)
+
+    say(heading("bob comes back and resumes from his cursor: he gets what he missed, in order"))
+    must(bob.cursor is not None, "bob kept a cursor")
+    await bob.connect()
+    resumed = await bob.ask(Opcode.RESUME, Opcode.RESUMED, cur=bob.cursor)
+    must(bool(resumed.data["complete"]), "nothing is missing after the resume")
+    missed: list[Packet] = []
+    while len(missed) < len(texts):
+        alert = await bob.receive(Opcode.ALERT_NEW_MSG)
+        # His own answer comes again, since his cursor was before it; he drops what he knows.
+        if alert.data["message"]["seq"] > 2:
+            missed.append(alert)
+    must([alert.data["message"]["seq"] for alert in missed] == [3, 4, 5], "they came in order")
+    must([alert.data["message"]["text"] for alert in missed] == texts, "they came as written")
+
+
+async def overview(alice: Person, bob: Person, conversation: str, say: Say) -> None:
+    """Bob asks for his conversations and their messages, and reads all; alice learns it."""
+    say(heading("bob asks for his conversations and the whole history"))
+    listed = await bob.ask(Opcode.ASK_CONVERSATIONS, Opcode.RETURN_CONVERSATIONS, limit=10)
+    entries = {entry["conversation"]: entry for entry in listed.data["conversations"]}
+    must(conversation in entries, "the conversation is listed")
+    must(entries[conversation]["unread"] == 3, "three messages are unread")
+    history = await bob.ask(Opcode.ASK_MESSAGES, Opcode.RETURN_MESSAGES, conversation=conversation)
+    sequence = sorted(message["seq"] for message in history.data["messages"])
+    must(sequence == [1, 2, 3, 4, 5], "the history has all five messages")
+
+    say(heading("bob has read all of it"))
+    await bob.ask(Opcode.OPENED_CONVERSATION, Opcode.MSG_SEEN, conversation=conversation)
+    seen = await alice.receive(Opcode.MSG_SEEN)
+    must(seen.data["seq"] == 5, "alice learns that all was seen")

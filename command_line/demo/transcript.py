@@ -1,0 +1,112 @@
+"""Packets as lines to read: who, which way, number, name, payload."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from command_line.client.client import Direction, Packet
+from command_line.client.packets import Opcode, title
+from command_line.display.money import written_alone, written_amount
+
+LONGEST_STRING = 44
+LONGEST_LIST = 1
+IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+SECRET_FIELDS = {"token"}
+# What a service's reader looks at first. The rest is in the packet all the same.
+SERVICE_FIELDS = (
+    *("service", "title", "state", "offer", "amendment", "agreed", "cancellation", "hold"),
+    *("ending", "settlement", "notes", "allowed_actions", "version"),
+)
+DISPUTE_FIELDS = (
+    *("dispute", "service", "state", "reason", "claim", "statements", "offers", "resolution"),
+    *("refusal", "allowed_actions", "version"),
+)
+STATEMENT_FIELDS = ("facts", "rule", "ground", "until")
+TIME_FIELDS = {"at", "created_at", "expires_at", "since"}
+WIDEST_NAME = max(len(opcode.title) for opcode in Opcode)
+
+
+def shortened(value: Any, field: str = "") -> Any:
+    """The value as short as it can be understood; tokens are left out.
+
+    Ids keep their distinct end and times their hours; of a list's objects the first is shown.
+    Prices have their decimals, and of a service what matters first is shown.
+    """
+    if field in SECRET_FIELDS:
+        return "[redacted]"
+    if isinstance(value, Mapping):
+        if value.keys() == {"amount_minor", "currency"}:
+            return written_alone(value)
+        if "allowed_actions" in value:
+            value = shortened_service(value)
+        elif "automated_decision" in value:
+            value = {name: value[name] for name in STATEMENT_FIELDS if name in value}
+        elif "cause" in value and ("service" in value or "dispute" in value):
+            # What happened is read before all of what came of it.
+            value = {"cause": value["cause"], **value}
+        return {name: shortened(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        if len(value) <= LONGEST_LIST or not isinstance(value[0], Mapping):
+            return [shortened(inner, field) for inner in value]
+        return [shortened(value[0], field), f"… {len(value) - 1} more"]
+    return shortened_string(value, field) if isinstance(value, str) else value
+
+
+def shortened_service(service: Mapping[str, Any]) -> dict[str, Any]:
+    """A service's part of `shortened`, or a dispute's: without its times and what is empty."""
+    shown: dict[str, Any] = {}
+    for name in DISPUTE_FIELDS if "dispute" in service else SERVICE_FIELDS:
+        value = service.get(name)
+        if name == "settlement" and value:
+            parts = {"provider": value["provider_minor"], "client": value["client_minor"]}
+            value = {
+                who: f"{written_amount(minor, service['exponent'])} {service['currency']}"
+                for who, minor in parts.items()
+            }
+        elif isinstance(value, Mapping):
+            value = {name: inner for name, inner in value.items() if name not in TIME_FIELDS}
+        if value:
+            shown[name] = value
+    return shown
+
+
+def shortened_string(text: str, field: str) -> str:
+    """One string's part of `shortened`."""
+    if IDENTIFIER.fullmatch(text):
+        return f"…{text[-8:]}"
+    if TIME.fullmatch(text):
+        return f"…{text[11:]}"
+    if len(text) <= LONGEST_STRING:
+        return text
+    if field == "cur":
+        return f"{text[:8]}…{text[-8:]}"
+    return f"{text[: LONGEST_STRING - 1]}…"
+
+
+def compact(value: object) -> str:
+    """JSON on one line."""
+    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
+
+
+def line(who: str, direction: Direction, packet: Packet, width: int = 5) -> str:
+    """One packet on one line; `#` marks the id of a packet, and in its reply the same one."""
+    mark = packet.id if packet.id is not None else packet.re
+    data = shortened(packet.data)
+    if packet.opcode == Opcode.ERROR:
+        # The message is shown as it is: its id is to be found in the log.
+        data["message"] = packet.data.get("message")
+    parts = [
+        f"{who:<{width}} {direction} 0x{packet.opcode:02X} {title(packet.opcode):<{WIDEST_NAME}}",
+        f"{'' if mark is None else f'#{mark}':<4}",
+        compact(data),
+    ]
+    if packet.cursor is not None:
+        parts.append(f"cur {shortened(packet.cursor, 'cur')}")
+    return " ".join(parts)
+
+
+def heading(text: str) -> str:
+    """A scene's title."""
+    return f"\n── {text} " + "─" * max(2, 96 - len(text))

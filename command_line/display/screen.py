@@ -1,0 +1,72 @@
+"""What a chat shows: messages, marks and notices as lines, safe for the terminal."""
+
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from command_line.display.console import say
+from command_line.display.deals import recorded
+
+# What becomes of a message without its author.
+CHANGES = {"removed": "removed by a moderator", "restored": "there again"}
+
+
+def printable(text: str) -> str:
+    """The text with line ends shown and control characters replaced.
+
+    What others write must not move this terminal's cursor or rename its window.
+    """
+    joined = text.replace("\n", " ⏎ ")
+    return "".join(character if character.isprintable() else "�" for character in joined)
+
+
+class Screen:
+    """Prints for one person, `me`. On a terminal a prompt is kept at the bottom."""
+
+    def __init__(self, me: str) -> None:
+        self._me = me
+        self._prompts = sys.stdout.isatty() and sys.stdin.isatty()
+
+    def notice(self, text: str) -> None:
+        """Something about the connection or the conversation."""
+        self._show(f"-- {text}")
+
+    def message(self, message: Mapping[str, Any], place: str = "") -> None:
+        """A message with its number and time; `place` says where, when it is elsewhere.
+
+        One that records what happened to a deal has a star instead of who says it.
+        """
+        at = datetime.fromisoformat(message["created_at"]).astimezone()
+        gone = f"({message.get('tombstone')})"
+        if message["kind"] == "event":
+            said = f"* {recorded(message['event'], self._me) if 'event' in message else gone}"
+        else:
+            sender = "me" if message["sender"] == self._me else message["sender"]
+            said = f"{sender}: {message.get('text', gone)}"
+        self._show(f"#{message['seq']} {at:%H:%M} {place}{printable(said)}")
+
+    def deal(self, *lines: str) -> None:
+        """What happened to a deal, or how it stands; what others wrote is in it."""
+        for number, line in enumerate(lines):
+            self._show(f"{'--' if number == 0 else '  '} {printable(line)}")
+
+    def mark(self, seq: int, what: str) -> None:
+        """A word about a message, which may hold for those before it as well."""
+        self._show(f"   #{seq} {what}")
+
+    def changed(self, seq: int, change: str, text: str | None) -> None:
+        """What became of a message, with the text that it has now, if any."""
+        words = CHANGES.get(change, change)
+        self.mark(seq, words if text is None else f"{words}: {printable(text)}")
+
+    def prompt(self) -> None:
+        """Invites to type, on a terminal."""
+        if self._prompts:
+            sys.stdout.write("> ")
+            sys.stdout.flush()
+
+    def _show(self, line: str) -> None:
+        # Back to the start of the prompt's line and over it; what is being typed stays typed.
+        say(f"\r\x1b[K{line}" if self._prompts else line)
+        self.prompt()

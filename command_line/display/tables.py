@@ -1,0 +1,77 @@
+"""Aligned tables and blocks of text that fit a terminal and cannot control it."""
+
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from command_line.display.screen import printable
+
+GAP = "  "
+LEAST = 4
+
+
+def width_of(text: str) -> int:
+    """How many columns a terminal takes for a text."""
+    return sum(
+        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1
+        for one in text
+    )
+
+
+def cut(text: str, columns: int) -> str:
+    """The text, or its beginning with … where it is wider than so many columns."""
+    if width_of(text) <= columns:
+        return text
+    kept = ""
+    for one in text:
+        if width_of(kept + one) > columns - 1:
+            break
+        kept += one
+    return f"{kept}…"
+
+
+def terminal_width() -> int | None:
+    """How wide lines may be; None when no terminal is there to be fitted."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def table(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], width: int | None = None
+) -> list[str]:
+    """Lines of a table, no wider than `width`: the last column gives way, then the one before.
+
+    The first never does, for it has the id that is copied. None is an empty cell. A terminal is
+    spared what others wrote into it: see `printable`.
+    """
+    cells = [["" if one is None else printable(str(one)) for one in row] for row in rows]
+    lines = [list(headings), *cells]
+    columns = [max(width_of(line[index]) for line in lines) for index in range(len(headings))]
+    if width is not None:
+        over = sum(columns) + len(GAP) * (len(columns) - 1) - width
+        for index in reversed(range(1, len(columns))):
+            less = min(max(over, 0), max(columns[index] - LEAST, 0))
+            columns[index] -= less
+            over -= less
+    return [
+        GAP.join(
+            _padded(cut(cell, size), size) for cell, size in zip(line, columns, strict=True)
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def pairs(rows: Iterable[tuple[str, object]], indent: str = "  ") -> list[str]:
+    """Names and values, one pair on a line; what is empty is left out."""
+    kept = [(name, printable(str(value))) for name, value in rows if value not in {None, ""}]
+    widest = max((len(name) for name, _ in kept), default=0)
+    return [f"{indent}{name:<{widest}}{GAP}{value}" for name, value in kept]
+
+
+def quoted(text: str, indent: str = "    ") -> list[str]:
+    """What somebody wrote, line by line, each with a mark, so that it reads as nobody else's."""
+    return [f"{indent}| {printable(line)}".rstrip() for line in text.splitlines()]
+
+
+def _padded(text: str, columns: int) -> str:
+    return text + " " * (columns - width_of(text))

@@ -1,0 +1,105 @@
+"""The parts of Parley as processes: their commands, and the settings they get as environment."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from command_line.client.data_folder import DataFolder
+from command_line.serve.probes import grpc_is_healthy, http_is_ready
+from command_line.serve.process import Part
+
+SERVICES: Mapping[str, tuple[str, ...]] = {
+    "messaging": ("negotiation", "moderation"),
+    "negotiation": ("messaging", "moderation"),
+    "moderation": ("messaging", "negotiation"),
+}
+"""Each service with those that it calls, in the order in which they start. None waits for another
+to be there, for they call one another. The name of a service is that of its module,
+`<name>_service`, of its settings, `PARLEY_<NAME>_...`, of its database and log in the data folder,
+and of the settings of others that say where it is."""
+
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # Only compared.
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the edge listens, and where one reaches it from this machine."""
+
+    host: str
+    port: int
+
+    @property
+    def reachable_host(self) -> str:
+        return WILDCARDS.get(self.host, self.host)
+
+    @property
+    def authority(self) -> str:
+        host = self.reachable_host
+        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+
+    @property
+    def socket_url(self) -> str:
+        return f"ws://{self.authority}/ws"
+
+
+def python(*arguments: str) -> tuple[str, ...]:
+    """The command of a Python module; -P keeps the folder one stands in off the import path."""
+    return (sys.executable, "-P", "-m", *arguments)
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with the settings on top, so other settings can be given too."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1", **settings}
+
+
+def service_command(name: str, command: str) -> tuple[str, ...]:
+    """A command of a service: serve or migrate."""
+    return python(f"{name}_service", command)
+
+
+def service_settings(
+    name: str, folder: DataFolder, targets: Mapping[str, str], log_level: str
+) -> dict[str, str]:
+    """What a service is told, for serving and for migrating alike."""
+    settings = {
+        "LISTEN": targets[name],
+        "DATABASE_URL": f"sqlite:///{folder.database(name)}",
+        "CREDENTIALS_FILE": str(folder.service_credential),
+        "LOG_LEVEL": log_level,
+    }
+    for other in SERVICES[name]:
+        settings[f"{other.upper()}_TARGET"] = targets[other]
+        settings[f"{other.upper()}_CREDENTIAL_FILE"] = str(folder.service_credential)
+    return {f"PARLEY_{name.upper()}_{setting}": value for setting, value in settings.items()}
+
+
+def service(name: str, folder: DataFolder, targets: Mapping[str, str], log_level: str) -> Part:
+    """A service on its database in the folder, at its own of these loopback targets."""
+    return Part(
+        name=name,
+        command=service_command(name, "serve"),
+        environment=environment(service_settings(name, folder, targets, log_level)),
+        log=folder.log(name),
+        healthy=partial(grpc_is_healthy, targets[name], folder.service_credential),
+    )
+
+
+def edge(folder: DataFolder, address: Address, targets: Mapping[str, str], log_level: str) -> Part:
+    """The edge at this address, in front of the services, whose targets are given by name."""
+    settings = {
+        "PARLEY_EDGE_HOST": address.host,
+        "PARLEY_EDGE_PORT": str(address.port),
+        **{f"PARLEY_EDGE_{name.upper()}_TARGET": target for name, target in targets.items()},
+        "PARLEY_EDGE_CREDENTIAL_FILE": str(folder.service_credential),
+        "PARLEY_EDGE_TOKEN_SECRET_FILE": str(folder.token_secret),
+        "PARLEY_EDGE_LOG_LEVEL": log_level,
+    }
+    return Part(
+        name="edge",
+        command=python("edge"),
+        environment=environment(settings),
+        log=folder.log("edge"),
+        healthy=partial(http_is_ready, address.reachable_host, address.port),
+    )

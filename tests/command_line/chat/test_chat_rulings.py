@@ -1,0 +1,233 @@
+"""What a chat sends and shows of reports, restrictions, appeals and disputes.
+
+The server here is a script of one step per connection; the chat is the real one.
+"""
+
+import os
+from typing import Any
+
+import pytest
+
+from command_line.client.packets import Opcode
+from command_line.display.console import CommandError
+from tests.command_line.deals import CONVERSATION, NOW, SERVICE, service
+from tests.command_line.rulings import (
+    DISPUTE,
+    appeal,
+    dispute,
+    report,
+    sanction,
+    settlement_of_bob,
+)
+from tests.command_line.scripted import Connection, Play
+
+Output = pytest.CaptureFixture[str]
+Pipe = tuple[int, int]
+
+
+def message(seq: int, sender: str) -> dict[str, Any]:
+    common = {"conversation": CONVERSATION, "kind": "text", "created_at": NOW}
+    return {"message": f"m{seq}", "seq": seq, "sender": sender, "text": "words", **common}
+
+
+async def greet(connection: Connection, **more: Any) -> None:
+    """HELLO, and a conversation in which bob has said the second and the third thing."""
+    await connection.send(Opcode.HELLO, {"user": "alice", "cur": "first"})
+    messages = message(1, "alice"), message(2, "bob"), message(3, "bob"), message(4, "alice")
+    await connection.show_conversation(*messages, **more)
+    await connection.expect(Opcode.OPENED_CONVERSATION)
+
+
+async def test_a_report_is_about_what_was_said_last_or_what_is_named(
+    play_steps: Play, pipe: Pipe, capsys: Output
+) -> None:
+    """By the other, for nobody reports themselves; and what becomes of it is shown."""
+
+    async def step(connection: Connection) -> None:
+        await greet(connection)
+        os.write(pipe[1], b"/report off_platform_payment Wants cash.\n")
+        asked = await connection.expect(Opcode.REPORT_MSG)
+        key = asked["d"].pop("idempotency_key")
+        assert asked["d"] == {
+            "message": "m3",
+            "reason": "off_platform_payment",
+            "comment": "Wants cash.",
+        }
+        await connection.send(Opcode.REPORT_STATUS, report(duplicate=False), re=asked["id"])
+        await connection.send(Opcode.REPORT_STATUS, report("in_review"))
+        os.write(pipe[1], b"/report #2 spam\n/report #1 spam\n/report conversation scam\n/quit\n")
+        asked = await connection.expect(Opcode.REPORT_MSG)
+        assert asked["d"]["message"] == "m2"
+        assert asked["d"]["idempotency_key"] != key
+        await connection.refuse(asked, "CONFLICT", reason="ALREADY_REPORTED")
+        asked = await connection.expect(Opcode.REPORT_CONVERSATIONS)
+        assert asked["d"]["conversation"] == CONVERSATION
+        await connection.send(Opcode.REPORT_STATUS, report(report="r2"), re=asked["id"])
+        await connection.socket.wait_closed()
+
+    await play_steps(step)
+    shown = capsys.readouterr().out
+    assert "-- your report of a message (off platform payment): received\n" in shown
+    assert "-- your report of a message (off platform payment): somebody looks at it\n" in shown
+    assert "-- refused: you have reported that, and it is not decided yet" in shown
+    assert "-- no message #1 of the other is shown here\n" in shown
+
+
+async def test_who_is_muted_sees_why_and_appeals(
+    play_steps: Play, pipe: Pipe, capsys: Output
+) -> None:
+    """When it is told, and again when something is refused because of it."""
+
+    async def step(connection: Connection) -> None:
+        await greet(connection)
+        await connection.send(Opcode.SANCTION, sanction())
+        os.write(pipe[1], b"Hello?\n/appeal I was quoting him.\n/quit\n")
+        asked = await connection.expect(Opcode.CREATE_MSG)
+        standing = {"user": "alice", "banned": False, "sanctions": [sanction()]}
+        await connection.refuse(asked, "SANCTIONED", current=standing)
+        asked = await connection.expect(Opcode.APPEAL)
+        assert asked["d"]["decision"] == "d-muted"
+        assert asked["d"]["text"] == "I was quoting him."
+        await connection.send(Opcode.REPORT_STATUS, appeal(), re=asked["id"])
+        await connection.send(Opcode.REPORT_STATUS, appeal("overturned", answer="You were."))
+        await connection.send(Opcode.SANCTION, sanction(lifted=True))
+        await connection.socket.wait_closed()
+
+    await play_steps(step)
+    shown = capsys.readouterr().out
+    assert shown.count('-- you are muted: you read, and write nothing\n   "Insulted') == 2
+    assert "-- refused: a restriction keeps you from it (SANCTIONED" in shown
+    assert "-- your appeal was received; another moderator looks at it\n" in shown
+
+
+async def test_who_is_banned_leaves_with_the_reasons(play_steps: Play, capsys: Output) -> None:
+    """They come before the close, and nobody comes back."""
+
+    async def step(connection: Connection) -> None:
+        await greet(connection)
+        await connection.send(Opcode.SANCTION, sanction("banned"))
+        await connection.socket.close(4403, "banned")
+
+    with pytest.raises(CommandError, match=r"4403 \(banned\)"):
+        await play_steps(step, step)
+    assert '-- you are banned\n   "Insulted the other."\n   Terms 4.2' in capsys.readouterr().out
+
+
+async def test_what_moderators_remove_and_restore_is_shown(
+    play_steps: Play, capsys: Output
+) -> None:
+    """Both see it, in the place of the message."""
+
+    async def step(connection: Connection) -> None:
+        await greet(connection)
+        change = {"conversation": CONVERSATION, "message": "m2", "seq": 2, "changed_at": NOW}
+        await connection.send(Opcode.MSG_CHANGED, {**change, "change": "removed"})
+        restored = {**change, "change": "restored", "text": "words"}
+        await connection.send(Opcode.MSG_CHANGED, restored)
+        await connection.send(Opcode.PING, {})
+        await connection.expect(Opcode.PONG)
+
+    await play_steps(step)
+    shown = capsys.readouterr().out
+    assert shown.index("#2 removed by a moderator\n") < shown.index("#2 there again: words\n")
+
+
+async def test_a_dispute_is_opened_stated_and_settled(
+    play_steps: Play, pipe: Pipe, capsys: Output
+) -> None:
+    """Each command is about the dispute as it was shown; a stale settlement is not accepted."""
+    agreed = service("agreed", version=3, allowed_actions=["open_dispute"])
+
+    async def step(connection: Connection) -> None:
+        await greet(connection, service=agreed)
+
+        async def answer(asked: dict[str, Any], cause: str, shown: dict[str, Any]) -> None:
+            update = {"conversation": CONVERSATION, "cause": cause, "dispute": shown}
+            await connection.send(Opcode.UPDATE_CONVERSATION_DATAS, update, re=asked["id"])
+
+        os.write(pipe[1], b"/state Nobody came.\n/dispute not_delivered Nobody came. -- 60\n")
+        asked = await connection.expect(Opcode.LITIGE_CREATED)
+        assert asked["d"]["service"] == SERVICE
+        assert asked["d"]["claim"]["refund"]["amount_minor"] == 6000
+        await answer(asked, "created", dispute(allowed_actions=["state", "propose", "withdraw"]))
+
+        os.write(pipe[1], b"/state I waited all day.\n")
+        asked = await connection.expect(Opcode.LITIGE_STATEMENT)
+        assert (asked["d"]["dispute"], asked["d"]["text"]) == (DISPUTE, "I waited all day.")
+        await answer(asked, "stated", dispute(version=3))
+        first = dispute(version=4, offers=[settlement_of_bob()], allowed_actions=["accept"])
+        pushed = {"conversation": CONVERSATION, "cause": "settlement_proposed", "dispute": first}
+        await connection.send(Opcode.UPDATE_CONVERSATION_DATAS, pushed)
+        await connection.send(Opcode.PING, {})
+        await connection.expect(Opcode.PONG)
+
+        os.write(pipe[1], b"/accept-settlement\n")
+        asked = await connection.expect(Opcode.LITIGE_STATEMENT)
+        offer = settlement_of_bob()
+        assert asked["d"]["accept"] == {"offer": 1, "settlement": offer["settlement"]}
+        second = dispute(version=5, offers=[offer, settlement_of_bob(2, 1000)])
+        await connection.refuse(asked, "INVALID_STATE", reason="STALE_SETTLEMENT", current=second)
+
+        os.write(pipe[1], b"/accept-settlement\n/quit\n")
+        asked = await connection.expect(Opcode.LITIGE_STATEMENT)
+        assert asked["d"]["accept"]["offer"] == 2
+        await answer(asked, "settled", dispute("resolved_pending", version=6))
+        await connection.socket.wait_closed()
+
+    await play_steps(step)
+    shown = capsys.readouterr().out
+    assert "-- no dispute is shown here; /dispute REASON STATEMENT opens one\n" in shown
+    assert "   you may: /dispute REASON STATEMENT [-- REFUND]\n" in shown
+    assert "   you may: /state TEXT, /settle AMOUNT [TEXT], /withdraw\n" in shown
+    assert "settlement 1 of bob: 60.00 EUR for bob, 60.50 EUR back to you" in shown
+    assert "-- refused: by now the settlement on the table is another one" in shown
+    assert "settlement 2 of bob: 10.00 EUR for bob, 110.50 EUR back to you" in shown
+    assert "settled" in shown
+
+
+async def test_a_chat_that_starts_anew_knows_the_dispute_that_holds_the_deal(
+    play_steps: Play, pipe: Pipe, capsys: Output
+) -> None:
+    """The list shows it, so a settlement that was offered before can be accepted."""
+    offered = dispute(version=4, offers=[settlement_of_bob()], allowed_actions=["accept"])
+
+    async def step(connection: Connection) -> None:
+        await greet(connection, service=service("agreed", version=3), dispute=offered)
+        os.write(pipe[1], b"/accept-settlement\n/quit\n")
+        asked = await connection.expect(Opcode.LITIGE_STATEMENT)
+        assert asked["d"]["accept"]["offer"] == 1
+
+    await play_steps(step)
+    assert "you may: /accept-settlement" in capsys.readouterr().out
+
+
+async def test_withdraw_is_about_the_dispute_where_that_allows_it(
+    play_steps: Play, pipe: Pipe
+) -> None:
+    """A deal that is held has no offer to withdraw."""
+
+    async def step(connection: Connection) -> None:
+        await greet(connection, service=service("agreed", version=3))
+        update = {
+            "conversation": CONVERSATION,
+            "cause": "hold_placed",
+            "dispute": dispute(allowed_actions=["withdraw"]),
+        }
+        await connection.send(Opcode.UPDATE_CONVERSATION_DATAS, update)
+        await connection.send(Opcode.PING, {})
+        await connection.expect(Opcode.PONG)
+        os.write(pipe[1], b"/withdraw\n")
+        asked = await connection.expect(Opcode.LITIGE_STATEMENT)
+        assert asked["d"]["withdraw"] is True
+
+    await play_steps(step)
+
+
+async def test_who_is_banned_already_is_told_why(play_steps: Play, capsys: Output) -> None:
+    """There is no socket then, and the refusal of the handshake has the reasons."""
+    standing = {"user": "alice", "banned": True, "sanctions": [sanction("banned")]}
+    with pytest.raises(CommandError, match="403: This user is banned"):
+        await play_steps(
+            greet, refuse=(403, "This user is banned."), problem={"standing": standing}
+        )
+    assert '-- you are banned\n   "Insulted the other."' in capsys.readouterr().out

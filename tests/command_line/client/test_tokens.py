@@ -1,0 +1,155 @@
+"""`parley token`: what it prints, what it signs, what it refuses."""
+
+import os
+import stat
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import jwt
+import pytest
+
+from command_line.client import tokens
+from command_line.client.data_folder import DataFolder
+from command_line.display.console import CommandError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DataFolder:
+    """A data folder as the first start leaves it."""
+    made = DataFolder.at(tmp_path / "data")
+    with made.locked():
+        made.prepare()
+    return made
+
+
+def parley(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs the program to its end."""
+    command = [sys.executable, "-m", "command_line", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_standard_output_is_the_token_alone(folder: DataFolder) -> None:
+    """One line, so that $(parley token alice) is the token; its claims are those asked for."""
+    before = int(time.time())
+    run = parley(
+        *("token", "alice", "--data", str(folder.path)),
+        *("--role", "moderator", "--role", "support", "--expires-in", "15m"),
+    )
+    assert run.returncode == 0
+    assert run.stderr == ""
+    assert run.stdout.endswith("\n")
+    token = run.stdout.removesuffix("\n")
+    assert jwt.get_unverified_header(token)["alg"] == "HS256"
+    claims = jwt.decode(token, folder.read_token_secret(), algorithms=["HS256"])
+    assert claims.keys() == {"sub", "iat", "exp", "roles"}
+    assert claims["sub"] == "alice"
+    assert claims["roles"] == ["moderator", "support"]
+    assert before <= claims["iat"] <= time.time()
+    assert claims["exp"] - claims["iat"] == 15 * 60
+
+
+def test_a_token_lives_for_an_hour_without_roles_unless_told(folder: DataFolder) -> None:
+    """The defaults of the command."""
+    run = parley("token", "bob", "--data", str(folder.path))
+    claims = jwt.decode(run.stdout.strip(), folder.read_token_secret(), algorithms=["HS256"])
+    assert claims["exp"] - claims["iat"] == 3600
+    assert claims["roles"] == []
+
+
+def test_a_token_may_be_invisible(folder: DataFolder) -> None:
+    """The claim is there when asked for, and otherwise not at all."""
+    run = parley("token", "bob", "--invisible", "--data", str(folder.path))
+    claims = jwt.decode(run.stdout.strip(), folder.read_token_secret(), algorithms=["HS256"])
+    assert claims["invisible"] is True
+
+
+def test_a_folder_that_never_started_has_no_secret_and_gets_none(tmp_path: Path) -> None:
+    """The message says how to get one; nothing is made, nothing is on standard output."""
+    missing = tmp_path / "missing"
+    run = parley("token", "alice", "--data", str(missing))
+    assert run.returncode == 1
+    assert run.stdout == ""
+    assert run.stderr.count("\n") == 1
+    assert f"parley up --data {missing}" in run.stderr
+    assert not missing.exists()
+
+
+def test_secrets_are_for_their_owner_alone(folder: DataFolder) -> None:
+    """Files 0600, folders 0700, each secret random and of at least 32 bytes."""
+    secrets = [folder.token_secret, folder.service_credential]
+    for path in secrets:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert len(path.read_bytes()) >= 32
+    assert secrets[0].read_bytes() != secrets[1].read_bytes()
+    for path in (folder.path, folder.token_secret.parent, folder.log("edge").parent):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+def test_the_next_start_keeps_the_secrets_and_narrows_their_modes(folder: DataFolder) -> None:
+    """Tokens outlive a restart; a secret that was opened to others is closed again."""
+    before = folder.read_token_secret()
+    folder.token_secret.chmod(0o644)
+    assert folder.prepare() == []
+    assert folder.read_token_secret() == before
+    assert stat.S_IMODE(folder.token_secret.stat().st_mode) == 0o600
+
+
+def test_a_secret_that_is_too_short_signs_nothing(folder: DataFolder) -> None:
+    """A truncated key is refused instead of making tokens that anyone could forge."""
+    os.truncate(folder.token_secret, 8)
+    with pytest.raises(CommandError, match="less than 32"):
+        tokens.mint(folder, "alice", timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1s", 1), ("30s", 30), ("15m", 900), ("1h", 3600), ("7d", 604_800), ("366d", 31_622_400)],
+)
+def test_durations(text: str, seconds: int) -> None:
+    """A whole number and a unit."""
+    assert tokens.parse_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1",
+        "h",
+        "0s",
+        "-1h",
+        "1.5h",
+        "1w",
+        "1H",
+        " 1h",
+        "367d",
+        "999999999d",
+        "1h30m",
+        "\N{ARABIC-INDIC DIGIT ONE}h",
+    ],
+)
+def test_what_is_no_duration(text: str) -> None:
+    """Anything else is refused, as a mistake of whoever asked."""
+    with pytest.raises(CommandError) as failure:
+        tokens.parse_duration(text)
+    assert failure.value.exit_code == 2
+
+
+@pytest.mark.parametrize("user", ["", " ", "a\nb", "a\x00", "x" * 129])
+def test_names_that_the_edge_would_refuse(folder: DataFolder, user: str) -> None:
+    """No token is made that could not be used."""
+    with pytest.raises(CommandError):
+        tokens.mint(folder, user, timedelta(hours=1))
+
+
+def test_mistakes_are_one_line_without_a_traceback(folder: DataFolder) -> None:
+    """An expected failure reads as a sentence."""
+    run = parley("token", "alice", "--data", str(folder.path), "--expires-in", "soon")
+    assert run.returncode == 2
+    assert run.stdout == ""
+    assert run.stderr == (
+        "parley: not a duration: 'soon'; write a number and s, m, h or d, as 15m\n"
+    )

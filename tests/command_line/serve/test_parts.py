@@ -1,0 +1,52 @@
+"""What the parts are told when a data folder is served."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from command_line.client.data_folder import DataFolder
+from command_line.serve.parts import SERVICES, Address, edge, service
+from edge.settings import Settings as EdgeSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_every_service_is_one_of_the_parts() -> None:
+    """What can run as a process is started with the others."""
+    modules = {path.parent.name for path in ROOT.glob("*_service/__main__.py")}
+    assert modules == {f"{name}_service" for name in SERVICES}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_told_what_it_asks_for(name: str, tmp_path: Path) -> None:
+    """Its settings bear its name, and it has a database and a log of its own."""
+    described = importlib.import_module(f"{name}_service.__main__").SERVICE
+    assert described.name == name
+    prefix = described.settings.model_config["env_prefix"]
+    targets = {one: f"127.0.0.1:{number}" for number, one in enumerate(SERVICES, 1)}
+    part = service(name, DataFolder.at(tmp_path), targets, "info")
+    told = {
+        variable.removeprefix(prefix).lower()
+        for variable in part.environment
+        if variable.startswith(prefix)
+    }
+    fields = described.settings.model_fields
+    assert {"listen", "database_url", "credentials_file"} <= told
+    assert {one for one, field in fields.items() if field.is_required()} <= told <= fields.keys()
+    assert part.environment[f"{prefix}LISTEN"] == targets[name]
+    asked = {one for one in SERVICES if f"{one}_target" in fields}
+    assert asked == set(SERVICES[name]), "it is told where those are whom it calls, and no others"
+    for other in asked:
+        assert part.environment[f"{prefix}{other.upper()}_TARGET"] == targets[other]
+    assert f"{name}.sqlite3" in part.environment[f"{prefix}DATABASE_URL"]
+    assert part.log.stem == name
+
+
+def test_the_edge_is_told_where_each_service_is(tmp_path: Path) -> None:
+    """By the setting that bears the name of the service."""
+    targets = {name: f"127.0.0.1:{number}" for number, name in enumerate(SERVICES, 1)}
+    part = edge(DataFolder.at(tmp_path), Address("127.0.0.1", 8080), targets, "info")
+    for name, target in targets.items():
+        assert f"{name}_target" in EdgeSettings.model_fields
+        assert part.environment[f"PARLEY_EDGE_{name.upper()}_TARGET"] == target
