@@ -3,9 +3,10 @@
     python docs/generate_protocol.py           writes the tables
     python docs/generate_protocol.py --check   fails when they are not what the code says
 
-The packets come from edge/opcodes.py and edge/protocol/payloads.py, the codes from edge/translation/status.py and
-from every place of the edge that refuses. What a code means stands here, in a sentence for each;
-a packet or code without a sentence is an error, so that none stays undocumented.
+The packets come from edge/opcodes.py and edge/protocol/payloads.py, the codes from
+edge/translation/status.py and from every place of the edge that refuses. What a code means
+stands here, in a sentence for each; a packet or code without a sentence is an error, so that none
+stays undocumented.
 """
 
 import ast

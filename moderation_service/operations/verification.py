@@ -35,7 +35,7 @@ from moderation_service.storage.documents import UnreadableDocument
 from service_kit.storage import migrations
 from service_kit.storage.engines import address_of, fetch, give_values, open_engine
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 _PAGE = 200
 # Of one kind of damage there may be as many as there are rows; these are enough to see which kind.
