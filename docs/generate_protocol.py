@@ -3,13 +3,10 @@
     python docs/generate_protocol.py           writes the tables
     python docs/generate_protocol.py --check   fails when they are not what the code says
 
-The packets come from edge/opcodes.py and edge/protocol/payloads.py, the codes from
-edge/translation/status.py and from every place of the edge that refuses. What a code means
-stands here, in a sentence for each; a packet or code without a sentence is an error, so that none
-stays undocumented.
+The packets come from edge/opcodes.py and edge/protocol/payloads, the codes from
+edge/protocol/errors.py.
 """
 
-import ast
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,12 +18,11 @@ from msgspec import inspect
 
 from docs import markers
 from edge.opcodes import OPCODES, Direction, Opcode
+from edge.protocol.errors import CloseCode, ErrorCode
 from edge.protocol.packets import Op
-from edge.translation.status import CloseCode
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "protocol.md"
-EDGE = ROOT / "edge"
 
 PACKETS: Mapping[Op, str] = {
     Op.PING: "Sent at every ping interval. Its envelope bears `cur`, so that a client that is told"
@@ -109,38 +105,6 @@ PACKETS: Mapping[Op, str] = {
     " that. Answered by REPORT STATUS.",
     Op.REPORT_MSG: "Reports a message of a conversation of this user. Nobody else in it learns of"
     " that. Answered by REPORT STATUS.",
-}
-
-ERRORS: Mapping[str, str] = {
-    "BAD_PACKET": "The frame is no packet: not JSON or MessagePack, no `op`, the wrong frame type.",
-    "UNKNOWN_OPCODE": "No client sends a packet of this number.",
-    "INVALID_ARGUMENT": "A field is missing or wrong; `fields` says which.",
-    "INVALID_STATE": "Not now: a resume is under way already, or the service or the message stands"
-    " otherwise: `current` shows how a service or a dispute does, and `reason` may say more.",
-    "STALE_OFFER": "What the packet names is not the live offer; `current` shows what is.",
-    "PERMISSION_DENIED": "This user may not do this; `reason` may say why, and `current` how the"
-    " service stands.",
-    "SANCTIONED": "A sanction does not allow this; `current` says which, why, and until when.",
-    "NOT_FOUND": "It does not exist, or this user may not see it.",
-    "CONFLICT": "The idempotency key was used before, for something else.",
-    "RATE_LIMITED": "Too often; send it again after `retry_after_ms`.",
-    "RESOURCE_EXHAUSTED": "The server is too busy.",
-    "UNAVAILABLE": "The service behind is down; repeat it with the same key. The rest goes on.",
-    "DEADLINE_EXCEEDED": "No answer in time, the outcome is unknown: repeat it with the same key.",
-    "INTERNAL": "A defect. The message holds an id that is in the server's log.",
-}
-
-CLOSES: Mapping[CloseCode, str] = {
-    CloseCode.DRAINING: "This edge is shutting down.",
-    CloseCode.SLOW_READER: "Too many packets wait for this client to read them.",
-    CloseCode.NO_PONG: "No frame came for the whole pong timeout.",
-    CloseCode.OVERLOADED: "The edge is overloaded.",
-    CloseCode.TOO_MANY_SOCKETS: "This user has too many sockets.",
-    CloseCode.TOKEN_EXPIRED: "The token expired and was not renewed.",
-    CloseCode.TOKEN_REVOKED: "The token was revoked.",
-    CloseCode.BAD_PACKETS: "Too many frames that are no packets, or that ignored RATE_LIMITED.",
-    CloseCode.BANNED: "This user is banned or suspended; SANCTION says why, and GET /standing.",
-    CloseCode.PACKET_TOO_LARGE: "A frame exceeded `max_packet_bytes`.",
 }
 
 
@@ -286,42 +250,18 @@ def packets() -> Iterator[str]:
         yield ""
 
 
-def refusals() -> dict[str, set[bool]]:
-    """Every error code that the edge's source names, and whether it is called retryable."""
-    found: dict[str, set[bool]] = {}
-    for path in sorted(EDGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-                continue
-            if node.func.id not in {"_Code", "Error", "refusal"}:
-                continue
-            named = {keyword.arg: keyword.value for keyword in node.keywords}
-            code = node.args[0] if node.args else named.get("code")
-            if isinstance(code, ast.Constant):
-                retryable = named.get("retryable")
-                value = isinstance(retryable, ast.Constant) and bool(retryable.value)
-                found.setdefault(str(code.value), set()).add(value)
-    return found
-
-
 def errors() -> Iterator[str]:
-    found = refusals()
-    if found.keys() != ERRORS.keys():
-        raise ValueError(f"error codes without words, or words without: {found.keys() ^ ERRORS}")
-    words = {frozenset({True}): "yes", frozenset({False}): "no"}
     yield "| code | retryable | meaning |"
     yield "|---|---|---|"
-    for code, meaning in ERRORS.items():
-        yield f"| `{code}` | {words.get(frozenset(found[code]), 'as it says')} | {meaning} |"
+    for code in ErrorCode:
+        yield f"| `{code}` | {'yes' if code.retryable else 'no'} | {code.meaning} |"
 
 
 def closes() -> Iterator[str]:
-    sources = "".join(path.read_text("utf-8") for path in sorted(EDGE.rglob("*.py")))
     yield "| code | meaning |"
     yield "|---|---|"
     for code in CloseCode:
-        sent = f"CloseCode.{code.name}" in sources
-        yield f"| {code.value} | {CLOSES[code]}{'' if sent else ' (Reserved: not sent yet.)'} |"
+        yield f"| {code.value} | {code.meaning} |"
 
 
 def generate(document: str) -> str:

@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from edge.translation.status import CloseCode
+from edge.protocol.errors import CloseCode
 from service_kit.process.limit_counters import ReachedLimits
 
 # The settings that are limits, each counted when it is reached (ARCHITECTURE.md, "Limits").

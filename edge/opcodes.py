@@ -9,8 +9,53 @@ import msgspec
 
 from edge.handlers import connection, messaging, moderation, negotiation
 from edge.metrics import Metrics, Outcomes
-from edge.protocol import moderation_payloads, payloads
+from edge.protocol.errors import Error
 from edge.protocol.packets import FORMATS, Format, Op
+from edge.protocol.payloads.connection import (
+    Hello,
+    Nothing,
+    Pong,
+    Reconnect,
+    RenewToken,
+    Resume,
+    Resumed,
+)
+from edge.protocol.payloads.messaging import (
+    AlertNewMsg,
+    AskConversations,
+    AskMessages,
+    BlockedUser,
+    BlockUser,
+    CreateMsg,
+    DeleteMsg,
+    EditMsg,
+    MsgChanged,
+    MsgSeen,
+    OpenedConversation,
+    Presence,
+    ReturnConversations,
+    ReturnMessages,
+    SendTyping,
+    StatusMsg,
+    Typing,
+)
+from edge.protocol.payloads.moderation import (
+    LitigeCreated,
+    LitigeStatement,
+    ReportConversations,
+    ReportMsg,
+    ReportStatus,
+    Sanction,
+    SendAppeal,
+)
+from edge.protocol.payloads.negotiation import (
+    NegotiationEnd,
+    NoteSubmitted,
+    PriceEdited,
+    ServiceCreated,
+    ServiceTerminated,
+    UpdateConversationDatas,
+)
 from edge.sanctions.activities import Activity
 from edge.sessions.requests import Request
 
@@ -46,48 +91,46 @@ class Opcode:
 
     @property
     def name(self) -> str:
-        return self.op.name.replace("_", " ")
+        return self.op.title
 
 
 _DOWN, _UP, _BOTH = Direction.TO_CLIENT, Direction.TO_SERVER, Direction.BOTH
 
 OPCODES = (
-    Opcode(Op.PING, _DOWN, payloads.Nothing),
-    Opcode(Op.PONG, _UP, None, payloads.Pong, connection.pong),
-    Opcode(Op.HELLO, _DOWN, payloads.Hello),
-    Opcode(Op.ERROR, _DOWN, payloads.Error),
-    Opcode(Op.ASK_CONVERSATIONS, _UP, None, payloads.AskConversations, messaging.ask_conversations),
-    Opcode(Op.RETURN_CONVERSATIONS, _DOWN, payloads.ReturnConversations),
-    Opcode(Op.CREATE_MSG, _UP, None, payloads.CreateMsg, messaging.create_msg, Activity.WRITE),
-    Opcode(Op.STATUS_MSG, _DOWN, payloads.StatusMsg),
+    Opcode(Op.PING, _DOWN, Nothing),
+    Opcode(Op.PONG, _UP, None, Pong, connection.pong),
+    Opcode(Op.HELLO, _DOWN, Hello),
+    Opcode(Op.ERROR, _DOWN, Error),
+    Opcode(Op.ASK_CONVERSATIONS, _UP, None, AskConversations, messaging.ask_conversations),
+    Opcode(Op.RETURN_CONVERSATIONS, _DOWN, ReturnConversations),
+    Opcode(Op.CREATE_MSG, _UP, None, CreateMsg, messaging.create_msg, Activity.WRITE),
+    Opcode(Op.STATUS_MSG, _DOWN, StatusMsg),
     Opcode(
         Op.OPENED_CONVERSATION,
         _UP,
         None,
-        payloads.OpenedConversation,
+        OpenedConversation,
         messaging.opened_conversation,
     ),
-    Opcode(Op.ASK_MESSAGES, _UP, None, payloads.AskMessages, messaging.ask_messages),
-    Opcode(Op.RETURN_MESSAGES, _DOWN, payloads.ReturnMessages),
-    Opcode(Op.RESUME, _UP, None, payloads.Resume, connection.resume),
-    Opcode(Op.RESUMED, _DOWN, payloads.Resumed),
-    Opcode(Op.RENEW_TOKEN, _UP, None, payloads.RenewToken, connection.renew_token),
-    Opcode(Op.RECONNECT, _DOWN, payloads.Reconnect),
-    Opcode(Op.ALERT_NEW_MSG, _DOWN, payloads.AlertNewMsg),
-    Opcode(Op.MSG_SEEN, _DOWN, payloads.MsgSeen),
-    Opcode(
-        Op.TYPING, _BOTH, payloads.Typing, payloads.SendTyping, messaging.typing, Activity.WRITE
-    ),
-    Opcode(Op.PRESENCE, _DOWN, payloads.Presence),
-    Opcode(Op.EDIT_MSG, _UP, None, payloads.EditMsg, messaging.edit_msg, Activity.WRITE),
-    Opcode(Op.DELETE_MSG, _UP, None, payloads.DeleteMsg, messaging.delete_msg, Activity.WRITE),
-    Opcode(Op.MSG_CHANGED, _DOWN, payloads.MsgChanged),
-    Opcode(Op.UPDATE_CONVERSATION_DATAS, _DOWN, payloads.UpdateConversationDatas),
+    Opcode(Op.ASK_MESSAGES, _UP, None, AskMessages, messaging.ask_messages),
+    Opcode(Op.RETURN_MESSAGES, _DOWN, ReturnMessages),
+    Opcode(Op.RESUME, _UP, None, Resume, connection.resume),
+    Opcode(Op.RESUMED, _DOWN, Resumed),
+    Opcode(Op.RENEW_TOKEN, _UP, None, RenewToken, connection.renew_token),
+    Opcode(Op.RECONNECT, _DOWN, Reconnect),
+    Opcode(Op.ALERT_NEW_MSG, _DOWN, AlertNewMsg),
+    Opcode(Op.MSG_SEEN, _DOWN, MsgSeen),
+    Opcode(Op.TYPING, _BOTH, Typing, SendTyping, messaging.typing, Activity.WRITE),
+    Opcode(Op.PRESENCE, _DOWN, Presence),
+    Opcode(Op.EDIT_MSG, _UP, None, EditMsg, messaging.edit_msg, Activity.WRITE),
+    Opcode(Op.DELETE_MSG, _UP, None, DeleteMsg, messaging.delete_msg, Activity.WRITE),
+    Opcode(Op.MSG_CHANGED, _DOWN, MsgChanged),
+    Opcode(Op.UPDATE_CONVERSATION_DATAS, _DOWN, UpdateConversationDatas),
     Opcode(
         Op.SERVICE_CREATED,
         _UP,
         None,
-        payloads.ServiceCreated,
+        ServiceCreated,
         negotiation.service_created,
         Activity.WRITE,
     ),
@@ -95,7 +138,7 @@ OPCODES = (
         Op.NOTE_SUBMITTED,
         _UP,
         None,
-        payloads.NoteSubmitted,
+        NoteSubmitted,
         negotiation.note_submitted,
         Activity.WRITE,
     ),
@@ -103,7 +146,7 @@ OPCODES = (
         Op.LITIGE_CREATED,
         _UP,
         None,
-        moderation_payloads.LitigeCreated,
+        LitigeCreated,
         moderation.litige_created,
         Activity.DISPUTE,
     ),
@@ -111,38 +154,36 @@ OPCODES = (
         Op.SERVICE_TERMINATED,
         _UP,
         None,
-        payloads.ServiceTerminated,
+        ServiceTerminated,
         negotiation.service_terminated,
         Activity.WRITE,
     ),
-    Opcode(
-        Op.PRICE_EDITED, _UP, None, payloads.PriceEdited, negotiation.price_edited, Activity.WRITE
-    ),
+    Opcode(Op.PRICE_EDITED, _UP, None, PriceEdited, negotiation.price_edited, Activity.WRITE),
     Opcode(
         Op.NEGOTIATION_END,
         _UP,
         None,
-        payloads.NegotiationEnd,
+        NegotiationEnd,
         negotiation.negotiation_end,
         Activity.WRITE,
     ),
-    Opcode(Op.BLOCK_USER, _BOTH, payloads.BlockedUser, payloads.BlockUser, messaging.block_user),
-    Opcode(Op.SANCTION, _DOWN, moderation_payloads.Sanction),
-    Opcode(Op.APPEAL, _UP, None, moderation_payloads.SendAppeal, moderation.appeal),
+    Opcode(Op.BLOCK_USER, _BOTH, BlockedUser, BlockUser, messaging.block_user),
+    Opcode(Op.SANCTION, _DOWN, Sanction),
+    Opcode(Op.APPEAL, _UP, None, SendAppeal, moderation.appeal),
     Opcode(
         Op.LITIGE_STATEMENT,
         _UP,
         None,
-        moderation_payloads.LitigeStatement,
+        LitigeStatement,
         moderation.litige_statement,
         Activity.DISPUTE,
     ),
-    Opcode(Op.REPORT_STATUS, _DOWN, moderation_payloads.ReportStatus),
+    Opcode(Op.REPORT_STATUS, _DOWN, ReportStatus),
     Opcode(
         Op.REPORT_CONVERSATIONS,
         _UP,
         None,
-        moderation_payloads.ReportConversations,
+        ReportConversations,
         moderation.report_conversations,
         Activity.REPORT,
     ),
@@ -150,7 +191,7 @@ OPCODES = (
         Op.REPORT_MSG,
         _UP,
         None,
-        moderation_payloads.ReportMsg,
+        ReportMsg,
         moderation.report_msg,
         Activity.REPORT,
     ),

@@ -15,7 +15,7 @@ import structlog
 from edge.backends.batcher import Batcher
 from edge.metrics import Metrics
 from edge.protocol.cursors import Position
-from edge.protocol.payloads import Error
+from edge.protocol.errors import Error
 from edge.settings import Settings
 from edge.translation.status import from_call
 

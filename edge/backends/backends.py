@@ -15,7 +15,7 @@ from edge.backends.backend import Backend
 from edge.backends.batcher import Batcher
 from edge.metrics import Metrics
 from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION
-from edge.protocol.payloads import Error
+from edge.protocol.errors import Error
 from edge.settings import Settings
 from edge.translation.status import from_status
 

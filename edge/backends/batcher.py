@@ -14,15 +14,15 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from edge.protocol.payloads import Error
-from edge.translation.status import TIMED_OUT, refusal
+from edge.protocol.errors import Error, ErrorCode, refusal
+from edge.translation.status import TIMED_OUT
 
 _logger = structlog.get_logger(__name__)
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-OVERLOADED = refusal("RESOURCE_EXHAUSTED", "The edge is overloaded.", retryable=True)
+OVERLOADED = refusal(ErrorCode.RESOURCE_EXHAUSTED, "The edge is overloaded.")
 
 
 @dataclass(slots=True)
@@ -184,9 +184,7 @@ class Batcher(Generic[Item, Result]):
         except Exception:
             error_id = str(uuid.uuid4())
             _logger.exception("a batch could not be sent", error_id=error_id)
-            return [refusal("INTERNAL", f"An internal error, {error_id}.", retryable=True)] * len(
-                batch
-            )
+            return [refusal(ErrorCode.INTERNAL, f"An internal error, {error_id}.")] * len(batch)
         return results
 
     def withdraw(self, refusal_of: Callable[[Item], Error | None]) -> None:

@@ -12,11 +12,17 @@ from edge.authentication.authenticator import AuthenticationError
 from edge.backends.backend import Event, NotLiveError
 from edge.handlers.attach import follow_services
 from edge.protocol.cursors import MESSAGING, MODERATION, BadCursorError, Position
+from edge.protocol.errors import CloseCode, Error, ErrorCode, invalid_argument, refusal
 from edge.protocol.packets import InvalidPayloadError, Op
-from edge.protocol.payloads import Error, Hello, Pong, RenewToken, Resume, Resumed
+from edge.protocol.payloads.connection import (
+    Hello,
+    Pong,
+    RenewToken,
+    Resume,
+    Resumed,
+)
 from edge.push.render import push_of
 from edge.sessions.requests import Request
-from edge.translation.status import CloseCode, invalid_argument, refusal
 
 if TYPE_CHECKING:
     from edge.sessions.session import Session
@@ -116,7 +122,7 @@ async def attach(session: "Session", cursor: str | None, moderation_deadline: fl
     session.start(re, _resume_attached(session, re, after, until))
 
 
-_NOT_LIVE = refusal("UNAVAILABLE", "The service is not available now.", retryable=True)
+_NOT_LIVE = refusal(ErrorCode.UNAVAILABLE, "The service is not available now.")
 
 
 async def _resume_attached(
@@ -139,7 +145,7 @@ async def resume(session: "Session", re: Request, payload: Resume) -> None:
     """Replay what was missed since a cursor."""
     after = _positions(session, payload.cur)
     if not session.hold():
-        session.fail(re, refusal("INVALID_STATE", "A resume is under way.", retryable=True))
+        session.fail(re, refusal(ErrorCode.INVALID_STATE, "A resume is under way.", retryable=True))
         return
     session.attaching = True
     try:
@@ -250,7 +256,7 @@ async def renew_token(session: "Session", re: Request, payload: RenewToken) -> N
     except AuthenticationError as error:
         raise InvalidPayloadError("token", str(error)) from None
     if principal.user != session.user:
-        session.fail(re, refusal("PERMISSION_DENIED", "The token is another user's."))
+        session.fail(re, refusal(ErrorCode.PERMISSION_DENIED, "The token is another user's."))
         return
     session.principal = principal
     # It may be invisible where the one before was not, or the other way round.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.negotiation.v1 import negotiation_pb2 as negotiation
 
-from edge.protocol.payloads import Error
+from edge.protocol.errors import Error, ErrorCode
 from edge.sessions.requests import Request
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def with_person(session: "Session", person: str, subject: str) -> Find:
             if not isinstance(found, Error):
                 if person in found.participants and found.subject == subject:
                     return conversation
-            elif found.code != "NOT_FOUND":
+            elif found.code != ErrorCode.NOT_FOUND:
                 return found
         return ""
 

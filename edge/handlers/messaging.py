@@ -10,9 +10,9 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from edge.handlers import conversation_lookup
 from edge.handlers.texts import text_of
 from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION
-from edge.protocol.moderation_payloads import Dispute
+from edge.protocol.errors import Error
 from edge.protocol.packets import InvalidPayloadError, Op
-from edge.protocol.payloads import (
+from edge.protocol.payloads.messaging import (
     AskConversations,
     AskMessages,
     BlockedUser,
@@ -20,15 +20,15 @@ from edge.protocol.payloads import (
     CreateMsg,
     DeleteMsg,
     EditMsg,
-    Error,
     MsgSeen,
     OpenedConversation,
     ReturnConversations,
     ReturnMessages,
     SendTyping,
-    Service,
     StatusMsg,
 )
+from edge.protocol.payloads.moderation import Dispute
+from edge.protocol.payloads.negotiation import Service
 from edge.sessions.requests import Request
 from edge.translation.messaging import (
     changed_payload,

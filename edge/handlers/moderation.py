@@ -7,7 +7,10 @@ from msgspec import UNSET, UnsetType
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.handlers.texts import text_of
-from edge.protocol.moderation_payloads import (
+from edge.protocol.errors import Error, ErrorCode, refusal
+from edge.protocol.packets import InvalidPayloadError, Op
+from edge.protocol.payloads.fields import Money, Settlement
+from edge.protocol.payloads.moderation import (
     LitigeCreated,
     LitigeStatement,
     ReportConversations,
@@ -15,9 +18,7 @@ from edge.protocol.moderation_payloads import (
     ReportStatus,
     SendAppeal,
 )
-from edge.protocol.packets import InvalidPayloadError, Op
-from edge.protocol.payload_fields import Money, Settlement
-from edge.protocol.payloads import Error, Service, UpdateConversationDatas
+from edge.protocol.payloads.negotiation import Service, UpdateConversationDatas
 from edge.sessions.requests import Request
 from edge.translation.moderation import (
     DISPUTE_REASONS,
@@ -27,12 +28,11 @@ from edge.translation.moderation import (
     report_payload,
 )
 from edge.translation.negotiation import service_payload
-from edge.translation.status import refusal
 
 if TYPE_CHECKING:
     from edge.sessions.session import Session
 
-NOT_DEPLOYED = refusal("UNAVAILABLE", "There is no moderation here.")
+NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no moderation here.", retryable=False)
 
 
 async def _command(session: "Session", re: Request, rpc: str, request: Any) -> Any:

@@ -8,10 +8,10 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from edge.handlers import conversation_lookup
 from edge.handlers.texts import text_of
+from edge.protocol.errors import Error, ErrorCode, refusal
 from edge.protocol.packets import InvalidPayloadError, Op
-from edge.protocol.payload_fields import Money
-from edge.protocol.payloads import (
-    Error,
+from edge.protocol.payloads.fields import Money
+from edge.protocol.payloads.negotiation import (
     NegotiationEnd,
     NoteSubmitted,
     PriceEdited,
@@ -21,7 +21,6 @@ from edge.protocol.payloads import (
 )
 from edge.sessions.requests import Request
 from edge.translation.negotiation import service_payload
-from edge.translation.status import refusal
 
 if TYPE_CHECKING:
     from edge.sessions.session import Session
@@ -38,7 +37,7 @@ _TERMINATION_OUTCOMES = {
     "reopened": pb.TERMINATION_OUTCOME_REOPENED,
     "cancelled": pb.TERMINATION_OUTCOME_CANCELLED,
 }
-_NOT_DEPLOYED = refusal("UNAVAILABLE", "There is no negotiation here.")
+_NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no negotiation here.", retryable=False)
 
 
 def _money(field: str, price: Money | UnsetType) -> pb.Money | None:

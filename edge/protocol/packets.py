@@ -52,6 +52,11 @@ class Op(enum.IntEnum):
     REPORT_CONVERSATIONS = 0xFE
     REPORT_MSG = 0xFF
 
+    @property
+    def title(self) -> str:
+        """The name as documented."""
+        return self.name.replace("_", " ")
+
 
 class BadPacketError(ValueError):
     """Bytes that are no packet. The text is safe to show."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from edge.backends.backend import Event
 from edge.protocol.cursors import Cursor, Position
 from edge.protocol.packets import Encoding, Frame, Op
-from edge.protocol.payloads import Resumed
+from edge.protocol.payloads.connection import Resumed
 from edge.push.hub import Hub
 from edge.push.render import TELLINGS, Push, push_of
 

@@ -16,7 +16,7 @@ import structlog
 from edge.backends.backend import Backend, Event, NotLiveError
 from edge.metrics import Metrics
 from edge.protocol.cursors import Position
-from edge.protocol.payloads import Error
+from edge.protocol.errors import Error
 from edge.push.hub import Hub
 
 _logger = structlog.get_logger(__name__)

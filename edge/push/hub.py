@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from edge.protocol.cursors import Cursor, Cursors, Position
+from edge.protocol.errors import CloseCode
 from edge.protocol.packets import Encoding, Frame, Op
-from edge.translation.status import CloseCode
 
 if TYPE_CHECKING:
     from edge.sessions.session import Session

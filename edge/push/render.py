@@ -10,15 +10,10 @@ from parley.moderation.v1 import moderation_pb2 as moderation
 from parley.negotiation.v1 import negotiation_pb2 as negotiation
 
 from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION
-from edge.protocol.moderation_payloads import ReportStatus
 from edge.protocol.packets import Op
-from edge.protocol.payloads import (
-    AlertNewMsg,
-    BlockedUser,
-    StatusMsg,
-    Typing,
-    UpdateConversationDatas,
-)
+from edge.protocol.payloads.messaging import AlertNewMsg, BlockedUser, StatusMsg, Typing
+from edge.protocol.payloads.moderation import ReportStatus
+from edge.protocol.payloads.negotiation import UpdateConversationDatas
 from edge.translation.messaging import (
     changed_payload,
     message_payload,

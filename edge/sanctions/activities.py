@@ -7,7 +7,7 @@ reach: a test holds the two tables together.
 from collections.abc import Mapping
 from enum import StrEnum
 
-from edge.protocol.moderation_payloads import Sanction, SanctionKind
+from edge.protocol.payloads.moderation import Sanction, SanctionKind
 
 
 class Activity(StrEnum):

@@ -19,13 +19,12 @@ from edge.backends.backend import Event
 from edge.backends.backends import ModerationBackend
 from edge.metrics import Metrics
 from edge.protocol.cursors import Position
-from edge.protocol.moderation_payloads import Sanction, Standing
-from edge.protocol.payloads import Error
+from edge.protocol.errors import Error, ErrorCode, refusal
+from edge.protocol.payloads.moderation import Sanction, Standing
 from edge.push.hub import Hub
 from edge.sanctions.activities import Activity, forbids
 from edge.sanctions.user import KnownSanctions, news
 from edge.settings import Settings
-from edge.translation.status import refusal
 
 _logger = structlog.get_logger(__name__)
 
@@ -141,7 +140,7 @@ class Standings:
         found = self.in_force(user)
         if not any(forbids(one, activity, conversation) for one in found):
             return None
-        error = refusal("SANCTIONED", "A sanction does not allow this.")
+        error = refusal(ErrorCode.SANCTIONED, "A sanction does not allow this.")
         return msgspec.structs.replace(error, current=self._standing(user, found))
 
     def in_force(self, user: str) -> list[Sanction]:

@@ -9,7 +9,7 @@ import msgspec
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.protocol.cursors import Position
-from edge.protocol.moderation_payloads import Appeal, Sanction
+from edge.protocol.payloads.moderation import Appeal, Sanction
 from edge.sanctions.activities import restricts
 from edge.translation.moderation import SANCTION_KINDS, appeal_payload, sanction_payload
 

@@ -10,9 +10,9 @@ from msgspec import UNSET
 
 from edge.authentication.authenticator import Principal
 from edge.protocol.cursors import MESSAGING, Position
-from edge.protocol.moderation_payloads import Standing
+from edge.protocol.errors import Error, ErrorCode
 from edge.protocol.packets import Encoding, Format, Frame, Op
-from edge.protocol.payloads import Error
+from edge.protocol.payloads.moderation import Standing
 from edge.push.deliver import Alert
 from edge.push.outbox import Outbox
 from edge.sessions.requests import Request, Writes
@@ -101,7 +101,7 @@ class Delivery(ABC):
     def fail(self, re: Request, error: Error) -> None:
         """Queue an ERROR."""
         re.outcomes.failed(error.code)
-        if error.code == "SANCTIONED" and not isinstance(error.current, Standing):
+        if error.code == ErrorCode.SANCTIONED and not isinstance(error.current, Standing):
             # Another service that refuses knows what is forbidden, and not why.
             standing = self.edge.standings.standing(self.user)
             error = msgspec.structs.replace(error, current=standing or UNSET)

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from edge.backends.backend import Event
 from edge.backends.backends import MessagingBackend
 from edge.protocol.cursors import MODERATION, Position
-from edge.protocol.moderation_payloads import Sanction
+from edge.protocol.errors import CloseCode
 from edge.protocol.packets import Op
+from edge.protocol.payloads.moderation import Sanction
 from edge.push.deliver import Alerts
 from edge.push.hub import Hub
 from edge.sanctions.activities import Activity
 from edge.sanctions.cache import Standings
 from edge.sessions.requests import Writes
 from edge.sessions.session import Session
-from edge.translation.status import CloseCode
 
 
 class Enforcement(Alerts):

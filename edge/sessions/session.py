@@ -15,6 +15,7 @@ from msgspec import UNSET
 from edge.authentication.authenticator import Authenticator, Principal
 from edge.backends.backends import MessagingBackend, ModerationBackend, NegotiationBackend
 from edge.metrics import Metrics
+from edge.protocol.errors import CloseCode, Error, ErrorCode, invalid_argument, refusal
 from edge.protocol.packets import (
     BadPacketError,
     ClientEnvelope,
@@ -22,7 +23,6 @@ from edge.protocol.packets import (
     InvalidPayloadError,
     Op,
 )
-from edge.protocol.payloads import Error
 from edge.push.feed import Feed
 from edge.push.hub import BEAT_PARTS, Hub
 from edge.sanctions.activities import Activity
@@ -31,7 +31,6 @@ from edge.sessions.delivery import Delivery
 from edge.sessions.rate_limit import PacketRate
 from edge.sessions.requests import Request
 from edge.settings import Settings
-from edge.translation.status import CloseCode, invalid_argument, refusal
 
 _logger = structlog.get_logger(__name__)
 
@@ -155,7 +154,7 @@ class Session(Delivery):
             packet_id, route = envelope.id, self.edge.routes.get(envelope.op)
         outcomes = metrics.bad_packets if route is None else route.outcomes
         error = Error(
-            code="RATE_LIMITED",
+            code=ErrorCode.RATE_LIMITED,
             message=f"More than {self.edge.settings.packets_per_second:g} packets a second.",
             retryable=True,
             retry_after_ms=retry_after_ms,
@@ -170,13 +169,15 @@ class Session(Delivery):
         try:
             envelope = self._envelope(event)
         except BadPacketError as error:
-            self._bad_packet(None, refusal("BAD_PACKET", str(error)))
+            self._bad_packet(None, refusal(ErrorCode.BAD_PACKET, str(error)))
             return
         route = self.edge.routes.get(envelope.op)
         if route is None:
             self._bad_packet(
                 envelope.id,
-                refusal("UNKNOWN_OPCODE", f"No client sends a packet with op {envelope.op}."),
+                refusal(
+                    ErrorCode.UNKNOWN_OPCODE, f"No client sends a packet with op {envelope.op}."
+                ),
             )
             return
         re = Request(envelope.id, route.outcomes)
@@ -238,7 +239,7 @@ class Session(Delivery):
             # Called while the exception is being handled.
             exc_info=True,  # noqa: LOG014
         )
-        self.fail(re, refusal("INTERNAL", f"An internal error, {error_id}.", retryable=True))
+        self.fail(re, refusal(ErrorCode.INTERNAL, f"An internal error, {error_id}."))
 
     def _bad_packet(self, packet_id: int | str | None, error: Error) -> None:
         now = self.last_heard

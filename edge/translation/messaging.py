@@ -6,18 +6,17 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.protocol.moderation_payloads import Dispute
-from edge.protocol.payload_fields import Money
-from edge.protocol.payloads import (
+from edge.protocol.payloads.fields import Money
+from edge.protocol.payloads.messaging import (
     Conversation,
     Message,
     MsgChanged,
     MsgSeen,
     PeerPresence,
     Presence,
-    Service,
-    ServiceEvent,
 )
+from edge.protocol.payloads.moderation import Dispute
+from edge.protocol.payloads.negotiation import Service, ServiceEvent
 from edge.translation.times import timestamp
 from edge.translation.words import words
 

@@ -11,8 +11,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import UNSET, UnsetType
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from edge.protocol import moderation_payloads as payloads
-from edge.protocol.payload_fields import Money, Settlement
+from edge.protocol.payloads import moderation as payloads
+from edge.protocol.payloads.fields import Money, Settlement
 from edge.translation.times import timestamp
 from edge.translation.words import words
 

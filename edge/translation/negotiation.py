@@ -3,8 +3,8 @@
 from msgspec import UNSET
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
-from edge.protocol import payloads
-from edge.protocol.payload_fields import Money, Settlement
+from edge.protocol.payloads import negotiation as payloads
+from edge.protocol.payloads.fields import Money, Settlement
 from edge.translation.times import timestamp
 from edge.translation.words import words
 

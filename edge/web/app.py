@@ -16,11 +16,11 @@ from starlette.routing import Route, WebSocketRoute
 from edge.authentication.authenticator import AuthenticationError, Principal, find_token
 from edge.handlers.connection import attach
 from edge.protocol.cursors import MESSAGING
+from edge.protocol.errors import CloseCode
 from edge.protocol.packets import FORMATS, JSON
 from edge.sanctions.cache import StandingUnknownError
 from edge.sessions.drain import Drain
 from edge.sessions.session import Edge, Session
-from edge.translation.status import CloseCode
 from edge.web import appeals
 from edge.web.origins import read_origins, request_allowed
 from edge.web.problems import (

@@ -20,9 +20,9 @@ from starlette.routing import Route
 
 from edge.authentication.authenticator import AuthenticationError, find_token
 from edge.handlers.moderation import NOT_DEPLOYED, appeal_request
-from edge.protocol.moderation_payloads import ReportStatus, SendAppeal
+from edge.protocol.errors import Error
 from edge.protocol.packets import JSON, ClientEnvelope, InvalidPayloadError
-from edge.protocol.payloads import Error
+from edge.protocol.payloads.moderation import ReportStatus, SendAppeal
 from edge.sessions.rate_limit import PacketRate
 from edge.sessions.session import Edge
 from edge.translation.moderation import appeal_payload, standing_payload

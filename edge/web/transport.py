@@ -10,7 +10,7 @@ from websockets.frames import CloseCode as WebSocketCloseCode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from edge.translation.status import CloseCode
+from edge.protocol.errors import CloseCode
 from edge.web.coalescing_transport import GatheringTransport
 
 _LINGER_SECONDS = 2.0

@@ -7,9 +7,9 @@ import pytest
 from command_line.client.packets import Opcode as KnownByCommandLine
 from docs import generate_protocol
 from edge.opcodes import OPCODES, Opcode
+from edge.protocol.errors import CloseCode
 from edge.protocol.packets import FORMATS, MAXIMUM_ID_LENGTH, Op
 from edge.settings import Settings
-from edge.translation.status import CloseCode
 from messaging_service.settings import MessagingSettings
 
 

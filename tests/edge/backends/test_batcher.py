@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from edge.backends.batcher import OVERLOADED, Batcher
-from edge.protocol.payloads import Error
-from edge.translation.status import TIMED_OUT, refusal
+from edge.protocol.errors import Error, ErrorCode, refusal
+from edge.translation.status import TIMED_OUT
 
-REFUSED = refusal("NOT_FOUND", "no")
+REFUSED = refusal(ErrorCode.NOT_FOUND, "no")
 
 
 class Calls:

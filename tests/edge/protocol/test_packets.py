@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.opcodes import OPCODES
-from edge.protocol import payloads
 from edge.protocol.packets import (
     FORMATS,
     JSON,
@@ -20,6 +19,20 @@ from edge.protocol.packets import (
     Frame,
     InvalidPayloadError,
     Op,
+)
+from edge.protocol.payloads.connection import (
+    Nothing,
+    Pong,
+    Resume,
+)
+from edge.protocol.payloads.messaging import (
+    AskConversations,
+    AskMessages,
+    CreateMsg,
+    OpenedConversation,
+    ReturnConversations,
+    SendTyping,
+    Typing,
 )
 
 BOTH = pytest.mark.parametrize("format_", [JSON, MESSAGE_PACK], ids=lambda f: str(f.subprotocol))
@@ -58,7 +71,7 @@ def read_everything(format_: Format, data: Any) -> None:
     with contextlib.suppress(BadPacketError):
         envelope = format_.decode(data)
         # What is echoed can be echoed.
-        format_.encode(Op.ERROR, payloads.Nothing(), re=envelope.id)
+        format_.encode(Op.ERROR, Nothing(), re=envelope.id)
         for request in REQUESTS:
             with contextlib.suppress(InvalidPayloadError):
                 format_.payload(envelope, format_.decoder(request))
@@ -98,11 +111,9 @@ def test_a_packet_comes_through_as_it_was_sent(
     data = packet(format_, op=7, id=packet_id, d={"to": "bob", "text": text})
     envelope = format_.decode(data)
     assert (envelope.op, envelope.id) == (7, packet_id)
-    request = format_.payload(envelope, format_.decoder(payloads.CreateMsg))
-    assert request == payloads.CreateMsg(text=text, to="bob")
-    frame = format_.encode(
-        Op.TYPING, payloads.Typing("c", text, typing=True), re=packet_id, cur="x"
-    )
+    request = format_.payload(envelope, format_.decoder(CreateMsg))
+    assert request == CreateMsg(text=text, to="bob")
+    frame = format_.encode(Op.TYPING, Typing("c", text, typing=True), re=packet_id, cur="x")
     sent = content(frame, format_)
     assert sent["d"] == {"conversation": "c", "user": text, "typing": True}
     assert (sent["op"], sent.get("re"), sent["cur"]) == (0x12, packet_id, "x")
@@ -112,29 +123,29 @@ def test_a_packet_comes_through_as_it_was_sent(
 def test_an_absent_payload_is_an_empty_one(format_: Format) -> None:
     """Packets without fields need no `d`."""
     envelope = format_.decode(packet(format_, op=5))
-    decoder = format_.decoder(payloads.AskConversations)
-    assert format_.payload(envelope, decoder) == payloads.AskConversations()
+    decoder = format_.decoder(AskConversations)
+    assert format_.payload(envelope, decoder) == AskConversations()
 
 
 @BOTH
 def test_unknown_fields_are_ignored(format_: Format) -> None:
     """Newer clients may say more than this server understands."""
     data = packet(format_, op=2, new=[1], d={"cur": "abc", "newer": {"deep": 1}})
-    decoder = format_.decoder(payloads.Pong)
-    assert format_.payload(format_.decode(data), decoder) == payloads.Pong("abc")
+    decoder = format_.decoder(Pong)
+    assert format_.payload(format_.decode(data), decoder) == Pong("abc")
 
 
 @BOTH
 def test_what_is_absent_is_left_out(format_: Format) -> None:
     """`re` and `cur` appear only when there are any, and UNSET fields never."""
-    frame = format_.encode(Op.RETURN_CONVERSATIONS, payloads.ReturnConversations([]))
+    frame = format_.encode(Op.RETURN_CONVERSATIONS, ReturnConversations([]))
     assert content(frame, format_) == {"op": 6, "d": {"conversations": []}}
 
 
 @BOTH
 def test_the_size_of_a_frame_is_that_of_its_bytes(format_: Format) -> None:
     """The bound of an outbox counts bytes, not characters."""
-    frame = format_.encode(Op.TYPING, payloads.Typing("c", "\N{GRINNING FACE}", typing=True))
+    frame = format_.encode(Op.TYPING, Typing("c", "\N{GRINNING FACE}", typing=True))
     data = frame.event.get("bytes") or frame.event["text"].encode()
     assert frame.size == len(data)
 
@@ -204,36 +215,36 @@ def test_of_duplicate_keys_the_last_one_counts() -> None:
     """As with every JSON library: no two parts of this server can read a packet differently."""
     envelope = JSON.decode('{"op":1,"op":7,"d":{"to":"a"},"d":{"to":"b","to":"c","text":"hi"}}')
     assert envelope.op == 7
-    request = JSON.payload(envelope, JSON.decoder(payloads.CreateMsg))
-    assert request == payloads.CreateMsg(text="hi", to="c")
+    request = JSON.payload(envelope, JSON.decoder(CreateMsg))
+    assert request == CreateMsg(text="hi", to="c")
 
 
 @BOTH
 @pytest.mark.parametrize(
     ("request_type", "payload", "field"),
     [
-        (payloads.AskConversations, {"limit": 0}, "limit"),
-        (payloads.AskConversations, {"limit": 101}, "limit"),
-        (payloads.AskConversations, {"limit": "5"}, "limit"),
-        (payloads.AskConversations, {"page": "x" * 1025}, "page"),
-        (payloads.AskMessages, {"conversation": "c", "limit": 201}, "limit"),
-        (payloads.AskMessages, {"conversation": "c", "before": 0}, "before"),
-        (payloads.AskMessages, {"conversation": "c", "after": -1}, "after"),
-        (payloads.AskMessages, {"conversation": "c", "after": 2**63}, "after"),
-        (payloads.OpenedConversation, {"conversation": ""}, "conversation"),
-        (payloads.OpenedConversation, {"conversation": "c" * 129}, "conversation"),
-        (payloads.OpenedConversation, {"conversation": "c", "seq": 0}, "seq"),
-        (payloads.OpenedConversation, {"conversation": "c", "seq": 2**63}, "seq"),
-        (payloads.OpenedConversation, {"conversation": "c", "seq": None}, "seq"),
-        (payloads.CreateMsg, {"text": 5, "to": "bob"}, "text"),
-        (payloads.CreateMsg, {"text": "hi", "idempotency_key": ""}, "idempotency_key"),
-        (payloads.CreateMsg, {"text": "hi", "idempotency_key": "k" * 65}, "idempotency_key"),
-        (payloads.SendTyping, {"conversation": "c", "typing": 1}, "typing"),
-        (payloads.Resume, {"cur": "x" * 1025}, "cur"),
-        (payloads.Pong, {"cur": None}, "cur"),
-        (payloads.CreateMsg, {"to": "bob"}, ""),
-        (payloads.Pong, [], ""),
-        (payloads.Pong, None, ""),
+        (AskConversations, {"limit": 0}, "limit"),
+        (AskConversations, {"limit": 101}, "limit"),
+        (AskConversations, {"limit": "5"}, "limit"),
+        (AskConversations, {"page": "x" * 1025}, "page"),
+        (AskMessages, {"conversation": "c", "limit": 201}, "limit"),
+        (AskMessages, {"conversation": "c", "before": 0}, "before"),
+        (AskMessages, {"conversation": "c", "after": -1}, "after"),
+        (AskMessages, {"conversation": "c", "after": 2**63}, "after"),
+        (OpenedConversation, {"conversation": ""}, "conversation"),
+        (OpenedConversation, {"conversation": "c" * 129}, "conversation"),
+        (OpenedConversation, {"conversation": "c", "seq": 0}, "seq"),
+        (OpenedConversation, {"conversation": "c", "seq": 2**63}, "seq"),
+        (OpenedConversation, {"conversation": "c", "seq": None}, "seq"),
+        (CreateMsg, {"text": 5, "to": "bob"}, "text"),
+        (CreateMsg, {"text": "hi", "idempotency_key": ""}, "idempotency_key"),
+        (CreateMsg, {"text": "hi", "idempotency_key": "k" * 65}, "idempotency_key"),
+        (SendTyping, {"conversation": "c", "typing": 1}, "typing"),
+        (Resume, {"cur": "x" * 1025}, "cur"),
+        (Pong, {"cur": None}, "cur"),
+        (CreateMsg, {"to": "bob"}, ""),
+        (Pong, [], ""),
+        (Pong, None, ""),
     ],
 )
 def test_an_invalid_payload_names_its_field(

@@ -10,7 +10,7 @@ from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.protocol.cursors import MESSAGING, Position
 from edge.protocol.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame, Op
-from edge.protocol.payloads import Nothing
+from edge.protocol.payloads.connection import Nothing
 from edge.push.deliver import Alert, Alerts
 from edge.push.hub import Hub
 from edge.push.render import Push, push_of

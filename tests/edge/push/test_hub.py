@@ -7,11 +7,11 @@ from typing import Any, cast
 import pytest
 
 from edge.protocol.cursors import MESSAGING, NEGOTIATION, Cursor, Position
+from edge.protocol.errors import CloseCode
 from edge.protocol.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame
 from edge.push.hub import BEAT_PARTS, Hub
 from edge.sessions.session import Session
 from edge.settings import Settings
-from edge.translation.status import CloseCode
 from tests.edge.scripted import CURSORS
 
 

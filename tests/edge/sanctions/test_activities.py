@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from edge.protocol.moderation_payloads import Sanction, SanctionKind, Statement
+from edge.protocol.payloads.moderation import Sanction, SanctionKind, Statement
 from edge.sanctions.activities import FORBIDS, Activity, forbids, restricts
 from moderation_service.domain.case.entities import SanctionKind as ServiceKind
 from moderation_service.domain.case.measures import MEASURES

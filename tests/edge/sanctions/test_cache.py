@@ -11,7 +11,7 @@ from msgspec import UNSET
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.protocol.cursors import MODERATION, Position
-from edge.protocol.moderation_payloads import Standing
+from edge.protocol.payloads.moderation import Standing
 from edge.sanctions.activities import Activity
 from edge.sanctions.cache import StandingUnknownError
 from edge.sessions.session import Edge, Session

@@ -20,10 +20,11 @@ from edge.backends.backends import NegotiationBackend
 from edge.handlers.connection import attach
 from edge.opcodes import Route
 from edge.protocol.cursors import MESSAGING, Position
+from edge.protocol.errors import CloseCode, Error
 from edge.protocol.packets import JSON, MESSAGE_PACK, Format, Op
-from edge.protocol.payloads import Error, Reconnect
+from edge.protocol.payloads.connection import Reconnect
 from edge.sessions.session import Edge, Session
-from edge.translation.status import TIMED_OUT, CloseCode
+from edge.translation.status import TIMED_OUT
 from tests.edge.scripted import (
     CURSORS,
     EPOCH,

@@ -6,7 +6,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.protocol.payloads import (
+from edge.protocol.payloads.messaging import (
     Conversation,
     Message,
     MsgChanged,

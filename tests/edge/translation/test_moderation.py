@@ -7,9 +7,9 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from edge.protocol import moderation_payloads
 from edge.protocol.cursors import MODERATION
 from edge.protocol.packets import Op
+from edge.protocol.payloads import moderation as payloads
 from edge.push.render import TELLINGS, push_of
 from edge.translation import moderation
 from tests.edge.moderated import sanction, sanctioned
@@ -120,12 +120,12 @@ def test_a_report_says_where_it_stands() -> None:
     """The words are those of the contract; a conversation has no message."""
     shown = moderation.report_payload(REPORT, duplicate=True)
     assert (shown.status, shown.reason) == ("in_review", "off_platform_payment")
-    assert shown.subject == moderation_payloads.Subject("c", "m")
+    assert shown.subject == payloads.Subject("c", "m")
     assert (shown.created_at, shown.duplicate) == (TEXT, True)
     whole = pb.Report()
     whole.CopyFrom(REPORT)
     whole.subject.kind = pb.SUBJECT_KIND_CONVERSATION
-    assert moderation.report_payload(whole).subject == moderation_payloads.Subject("c")
+    assert moderation.report_payload(whole).subject == payloads.Subject("c")
 
 
 def test_a_sanction_is_lifted_when_it_says_so() -> None:
@@ -155,8 +155,8 @@ def test_every_word_of_a_payload_is_one_of_the_contract() -> None:
         ("ReportReason", moderation.REPORT_REASONS),
         ("DisputeReason", moderation.DISPUTE_REASONS),
     ):
-        assert set(get_args(getattr(moderation_payloads, field))) == set(known)
-    kinds = set(get_args(moderation_payloads.SanctionKind))
+        assert set(get_args(getattr(payloads, field))) == set(known)
+    kinds = set(get_args(payloads.SanctionKind))
     assert kinds == set(moderation.SANCTION_KINDS.values())
 
 

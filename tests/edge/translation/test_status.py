@@ -10,15 +10,13 @@ from msgspec import UNSET
 from parley.moderation.v1 import moderation_pb2
 from parley.negotiation.v1 import negotiation_pb2
 
-from edge.protocol.moderation_payloads import Dispute, Standing
-from edge.protocol.payloads import Error, FieldProblem, Service
-from edge.translation.status import (
-    CloseCode,
-    from_call,
-    from_status,
-    invalid_argument,
-    refusal,
+from edge.protocol.errors import (
+    Error,
+    FieldProblem,
 )
+from edge.protocol.payloads.moderation import Dispute, Standing
+from edge.protocol.payloads.negotiation import Service
+from edge.translation.status import from_call, from_status
 from tests.edge.moderated import sanction
 
 # What each status becomes: code, and whether to try again.
@@ -226,28 +224,3 @@ def test_details_that_cannot_be_read_fall_back_to_the_status() -> None:
 def test_a_call_without_words_still_says_something() -> None:
     """No error packet is silent about what is wrong with a service that is away."""
     assert from_call(_call_error(grpc.StatusCode.UNAVAILABLE, None)).message
-
-
-def test_the_edges_own_errors() -> None:
-    """A wrong field is told in `fields`, and in words."""
-    assert refusal("NOT_FOUND", "x") == Error("NOT_FOUND", "x", retryable=False)
-    error = invalid_argument("seq", "too low")
-    assert (error.code, error.message) == ("INVALID_ARGUMENT", "seq: too low")
-    assert error.fields == [FieldProblem("seq", "too low")]
-    assert invalid_argument("", "no object").message == "d: no object"
-
-
-def test_close_codes_are_the_protocols() -> None:
-    """Their hundreds tell clients what to do, so no number may change."""
-    assert {code.name: code.value for code in CloseCode} == {
-        "DRAINING": 4100,
-        "SLOW_READER": 4101,
-        "NO_PONG": 4102,
-        "OVERLOADED": 4200,
-        "TOO_MANY_SOCKETS": 4201,
-        "TOKEN_EXPIRED": 4300,
-        "TOKEN_REVOKED": 4301,
-        "BAD_PACKETS": 4400,
-        "BANNED": 4403,
-        "PACKET_TOO_LARGE": 4413,
-    }

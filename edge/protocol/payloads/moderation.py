@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from edge.protocol.payload_fields import IdempotencyKey, Identifier, Integer, Money, Settlement
+from edge.protocol.payloads.fields import IdempotencyKey, Identifier, Integer, Money, Settlement
 
 ReportReason = Literal[
     "spam",

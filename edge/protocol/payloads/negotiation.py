@@ -1,0 +1,184 @@
+"""Payloads about services: the deals that people make in a conversation."""
+
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from edge.protocol.payloads.fields import (
+    IdempotencyKey,
+    Identifier,
+    Integer,
+    Money,
+    Score,
+    Settlement,
+)
+from edge.protocol.payloads.moderation import Dispute
+
+# From the client.
+
+
+class ServiceCreated(Struct, frozen=True):
+    conversation: Identifier
+    role: Literal["provider", "client"]
+    title: str
+    price: Money
+    description: str | UnsetType = UNSET
+    offer_ttl_s: Integer | UnsetType = UNSET
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+class PriceEdited(Struct, frozen=True):
+    """`base_offer` is the number of the live offer; 0 when there is none, after the agreement."""
+
+    service: Identifier
+    price: Money
+    base_offer: Integer
+    note: str | UnsetType = UNSET
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+class NegotiationEnd(Struct, frozen=True):
+    """To agree, number and price of the live offer are named."""
+
+    service: Identifier
+    outcome: Literal["agreed", "declined", "withdrawn"]
+    offer: Integer
+    price: Money | UnsetType = UNSET
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+class ServiceTerminated(Struct, frozen=True):
+    """To cancel, one asks and the other confirms by the same."""
+
+    service: Identifier
+    outcome: Literal["delivered", "completed", "reopened", "cancelled"]
+    reason: str | UnsetType = UNSET
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+class NoteSubmitted(Struct, frozen=True):
+    """A score from 1 to 5."""
+
+    service: Identifier
+    score: Score
+    comment: str | UnsetType = UNSET
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+# To the client.
+
+
+class Offer(Struct, frozen=True):
+    """`expires_at` is absent while a dispute holds the service."""
+
+    number: int
+    price: Money
+    by: str
+    created_at: str
+    note: str | UnsetType = UNSET
+    expires_at: str | UnsetType = UNSET
+
+
+class Agreed(Struct, frozen=True):
+    """`offer` is the number of the offer that was accepted, `version` counts the agreements."""
+
+    price: Money
+    version: int
+    offer: int
+    at: str
+
+
+class Cancellation(Struct, frozen=True):
+    """One party asks the other to confirm that the service is cancelled."""
+
+    by: str
+    at: str
+    reason: str | UnsetType = UNSET
+
+
+class Hold(Struct, frozen=True):
+    dispute: str
+    opened_by: str
+    since: str
+
+
+class Ending(Struct, frozen=True):
+    """Without `by` it was time, or a decision about a dispute."""
+
+    cause: str
+    at: str
+    by: str | UnsetType = UNSET
+
+
+class Note(Struct, frozen=True):
+    score: int
+    at: str
+    comment: str | UnsetType = UNSET
+
+
+class Notes(Struct, frozen=True):
+    """`theirs` comes with `revealed_at`, when both are in or the time for them is over."""
+
+    mine: Note | UnsetType = UNSET
+    theirs: Note | UnsetType = UNSET
+    revealed_at: str | UnsetType = UNSET
+
+
+class Service(Struct, frozen=True):
+    """A deal as its reader may see it. Of two the one with the higher `version` is the newer.
+
+    `exponent` is the number of decimals of the currency's minor unit. `deadlines` say when time
+    acts by itself, by timer; they are absent while a dispute holds the service.
+    """
+
+    service: str
+    conversation: str
+    provider: str
+    client: str
+    title: str
+    state: Literal["offered", "agreed", "delivered", "completed", "cancelled", "closed"]
+    currency: str
+    exponent: int
+    notes: Notes
+    deadlines: dict[str, str]
+    allowed_actions: list[str]
+    created_at: str
+    version: int
+    description: str | UnsetType = UNSET
+    offer: Offer | UnsetType = UNSET
+    agreed: Agreed | UnsetType = UNSET
+    amendment: Offer | UnsetType = UNSET
+    reopenings: int | UnsetType = UNSET
+    cancellation: Cancellation | UnsetType = UNSET
+    hold: Hold | UnsetType = UNSET
+    ending: Ending | UnsetType = UNSET
+    settlement: Settlement | UnsetType = UNSET
+
+
+class ServiceEvent(Struct, frozen=True):
+    """What happened to a service: `number` is its place in the service's own history. `offer` and
+    `price` are those of the offer that it is about.
+    """
+
+    service: str
+    number: int
+    cause: str
+    state: str
+    title: str
+    at: str
+    by: str | UnsetType = UNSET
+    offer: int | UnsetType = UNSET
+    price: Money | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+
+
+class UpdateConversationDatas(Struct, frozen=True):
+    """`cause` is what happened: "created", "countered", "agreed", "reminder", ... With `dispute` it
+    is what happened to that: "created", "hold_placed", "stated", "settled", ...; then `service` is
+    absent in a push, and in an answer when negotiation did not answer in time.
+    """
+
+    conversation: str
+    cause: str
+    service: Service | UnsetType = UNSET
+    dispute: Dispute | UnsetType = UNSET
