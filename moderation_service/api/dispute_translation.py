@@ -1,24 +1,11 @@
 """Disputes into messages of the contract."""
 
-from collections.abc import Mapping
-
 from parley.moderation.v1 import moderation_pb2 as pb
 
+from moderation_service.api import enumerations
 from moderation_service.domain.dispute import entities
-from moderation_service.domain.dispute.entities import DisputeState, Outcome
 from moderation_service.domain.dispute.views import DisputeView
-from moderation_service.domain.reasons import DisputeReason
 from service_kit.rpc.servicer import timestamp
-
-_STATES: Mapping[DisputeState, pb.DisputeState.ValueType] = {
-    one: pb.DisputeState.Value(f"DISPUTE_STATE_{one.name}") for one in DisputeState
-}
-_REASONS: Mapping[DisputeReason, pb.DisputeReason.ValueType] = {
-    one: pb.DisputeReason.Value(f"DISPUTE_REASON_{one.name}") for one in DisputeReason
-}
-_OUTCOMES: Mapping[Outcome, pb.DisputeOutcome.ValueType] = {
-    one: pb.DisputeOutcome.Value(f"DISPUTE_OUTCOME_{one.name}") for one in Outcome
-}
 
 
 def dispute(given: DisputeView) -> pb.Dispute:
@@ -33,14 +20,14 @@ def dispute(given: DisputeView) -> pb.Dispute:
         provider=whole.provider,
         client=whole.client,
         opened_by=whole.opened_by,
-        reason=_REASONS[whole.reason],
+        reason=enumerations.DISPUTE_REASONS.encode(whole.reason),
         price=pb.Money(amount_minor=whole.price, currency=currency),
         claim=(
             pb.Money(amount_minor=whole.refund, currency=currency)
             if whole.refund is not None
             else None
         ),
-        state=_STATES[whole.state],
+        state=enumerations.DISPUTE_STATES.encode(whole.state),
         statements=[
             pb.DisputeStatement(by=one.by, text=one.text, create_time=timestamp(one.at))
             for one in whole.statements
@@ -65,7 +52,7 @@ def _offer(given: entities.SettlementOffer) -> pb.SettlementOffer:
 
 def _resolution(given: entities.Resolution) -> pb.Resolution:
     return pb.Resolution(
-        outcome=_OUTCOMES[given.outcome],
+        outcome=enumerations.DISPUTE_OUTCOMES.encode(given.outcome),
         split=_settlement(given.split) if given.split else None,
         cause=given.cause,
         facts=given.facts,

@@ -1,21 +1,16 @@
 """Requests of the contract into commands. What has no meaning at all is refused here."""
 
-from collections.abc import Mapping
-from typing import TypeVar
-
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 from uuid_utils import uuid7
 
+from moderation_service.api import enumerations
 from moderation_service.domain.case.entities import (
     AppealStatus,
-    CaseState,
     Ground,
     Measure,
-    SanctionKind,
     Subject,
     SubjectKind,
-    Verdict,
 )
 from moderation_service.domain.commands import (
     Acceptance,
@@ -31,47 +26,13 @@ from moderation_service.domain.commands import (
     ReleaseCase,
     SubmitDisputeStatement,
 )
-from moderation_service.domain.dispute.entities import DisputeState, Outcome, Settlement
-from moderation_service.domain.reasons import DisputeReason, ReportReason, Severity
+from moderation_service.domain.dispute.entities import DisputeState, Settlement
 from moderation_service.storage.lists import CaseFilter, CaseOrder
 from service_kit.rpc.failures import Refused
 from service_kit.rules import invalid
 
-Meaning = TypeVar("Meaning")
-
 # Times beyond this are none that a statement could name.
 _LATEST_SECONDS = 253_402_300_799
-
-_REPORT_REASONS: Mapping[int, ReportReason] = {
-    pb.ReportReason.Value(f"REPORT_REASON_{one.name}"): one for one in ReportReason
-}
-_DISPUTE_REASONS: Mapping[int, DisputeReason] = {
-    pb.DisputeReason.Value(f"DISPUTE_REASON_{one.name}"): one for one in DisputeReason
-}
-_VERDICTS: Mapping[int, Verdict] = {pb.Verdict.Value(f"VERDICT_{one.name}"): one for one in Verdict}
-_KINDS: Mapping[int, SanctionKind] = {
-    pb.SanctionKind.Value(f"SANCTION_KIND_{one.name}"): one for one in SanctionKind
-}
-_GROUNDS: Mapping[int, Ground] = {pb.Ground.Value(f"GROUND_{one.name}"): one for one in Ground}
-_STATUSES: Mapping[int, AppealStatus] = {
-    pb.AppealStatus.Value(f"APPEAL_STATUS_{one.name}"): one for one in AppealStatus
-}
-_OUTCOMES: Mapping[int, Outcome] = {
-    pb.DisputeOutcome.Value(f"DISPUTE_OUTCOME_{one.name}"): one for one in Outcome
-}
-_CASE_STATES: Mapping[int, CaseState] = {
-    pb.CaseState.Value(f"CASE_STATE_{one.name}"): one for one in CaseState
-}
-_DISPUTE_STATES: Mapping[int, DisputeState] = {
-    pb.DisputeState.Value(f"DISPUTE_STATE_{one.name}"): one for one in DisputeState
-}
-_SEVERITIES: Mapping[int, Severity] = {
-    pb.Severity.Value(f"SEVERITY_{one.name}"): one for one in Severity
-}
-_ORDERS: Mapping[int, CaseOrder] = {
-    pb.CaseOrder.Value(f"CASE_ORDER_{one.name}"): one for one in CaseOrder
-}
-
 
 # --- People -------------------------------------------------------------------------------------
 
@@ -97,7 +58,7 @@ def _report(
         case=_new_id(),
         subject=subject,
         participants=(),
-        reason=_known(_REPORT_REASONS, "reason", request.reason),
+        reason=enumerations.REPORT_REASONS.decode("reason", request.reason),
         comment=request.comment,
         idempotency_key=request.idempotency_key,
     )
@@ -126,7 +87,7 @@ def create_dispute(request: pb.CreateDisputeRequest) -> CreateDispute:
         client="",
         currency="",
         price=None,
-        reason=_known(_DISPUTE_REASONS, "reason", request.reason),
+        reason=enumerations.DISPUTE_REASONS.decode("reason", request.reason),
         statement=request.statement,
         refund=Money(refund.amount_minor, refund.currency) if request.HasField("refund") else None,
         idempotency_key=request.idempotency_key,
@@ -174,7 +135,7 @@ def decide_case(request: pb.DecideCaseRequest) -> DecideCase:
         roles=tuple(request.roles),
         case=request.case_id,
         version=request.version,
-        verdict=_known(_VERDICTS, "verdict", request.verdict),
+        verdict=enumerations.VERDICTS.decode("verdict", request.verdict),
         measures=tuple(
             _measure(f"measures[{index}]", one) for index, one in enumerate(request.measures)
         ),
@@ -192,7 +153,7 @@ def decide_appeal(request: pb.DecideAppealRequest) -> DecideAppeal:
         tuple(request.roles),
         request.appeal_id,
         request.version,
-        _known(_STATUSES, "outcome", request.outcome),
+        enumerations.APPEAL_STATUSES.decode("outcome", request.outcome),
         request.answer,
         request.idempotency_key,
     )
@@ -216,7 +177,7 @@ def decide_dispute(request: pb.DecideDisputeRequest) -> DecideDispute:
         roles=tuple(request.roles),
         dispute=request.dispute_id,
         version=request.version,
-        outcome=_known(_OUTCOMES, "outcome", request.outcome),
+        outcome=enumerations.DISPUTE_OUTCOMES.decode("outcome", request.outcome),
         facts=request.facts,
         rule=request.rule,
         split=_settlement(request.split) if request.HasField("split") else None,
@@ -230,23 +191,23 @@ def decide_dispute(request: pb.DecideDisputeRequest) -> DecideDispute:
 def case_filter(request: pb.ListCasesRequest) -> CaseFilter:
     """Say which cases are asked for, and in which order."""
     return CaseFilter(
-        state=_known_or_none(_CASE_STATES, "state", request.state),
-        min_severity=_known_or_none(_SEVERITIES, "min_severity", request.min_severity),
-        reason=_known_or_none(_REPORT_REASONS, "reason", request.reason),
+        state=enumerations.CASE_STATES.decode_optional("state", request.state),
+        min_severity=enumerations.SEVERITIES.decode_optional("min_severity", request.min_severity),
+        reason=enumerations.REPORT_REASONS.decode_optional("reason", request.reason),
         accused=request.accused,
         claimed_by=request.claimed_by,
-        order=_known_or_none(_ORDERS, "order", request.order) or CaseOrder.DUE,
+        order=enumerations.CASE_ORDERS.decode_optional("order", request.order) or CaseOrder.DUE,
     )
 
 
 def appeal_status(request: pb.ListAppealsRequest) -> AppealStatus | None:
     """Say which appeals are asked for; None leaves it to the service."""
-    return _known_or_none(_STATUSES, "status", request.status)
+    return enumerations.APPEAL_STATUSES.decode_optional("status", request.status)
 
 
 def dispute_state(request: pb.ListDisputesRequest) -> DisputeState | None:
     """Say which disputes are asked for; None leaves it to the service."""
-    return _known_or_none(_DISPUTE_STATES, "state", request.state)
+    return enumerations.DISPUTE_STATES.decode_optional("state", request.state)
 
 
 # --- Parts of requests --------------------------------------------------------------------------
@@ -254,11 +215,12 @@ def dispute_state(request: pb.ListDisputesRequest) -> DisputeState | None:
 
 def _measure(field: str, given: pb.Measure) -> Measure:
     return Measure(
-        kind=_known(_KINDS, f"{field}.kind", given.kind),
+        kind=enumerations.SANCTION_KINDS.decode(f"{field}.kind", given.kind),
         user=given.user,
         facts=given.facts,
         rule=given.rule,
-        ground=_known_or_none(_GROUNDS, f"{field}.ground", given.ground) or Ground.TERMS,
+        ground=enumerations.GROUNDS.decode_optional(f"{field}.ground", given.ground)
+        or Ground.TERMS,
         until=(
             _milliseconds(f"{field}.until_time", given.until_time)
             if given.HasField("until_time")
@@ -276,21 +238,6 @@ def _milliseconds(field: str, given: Timestamp) -> int:
     if not 0 <= given.seconds <= _LATEST_SECONDS or not 0 <= given.nanos < 10**9:
         raise Refused(invalid(field, "is no time"))
     return given.seconds * 1_000 + given.nanos // 1_000_000
-
-
-def _known(meanings: Mapping[int, Meaning], field: str, number: int) -> Meaning:
-    found = _known_or_none(meanings, field, number)
-    if found is None:
-        raise Refused(invalid(field, "is missing"))
-    return found
-
-
-def _known_or_none(meanings: Mapping[int, Meaning], field: str, number: int) -> Meaning | None:
-    if number == 0:
-        return None
-    if number not in meanings:
-        raise Refused(invalid(field, "has a value that nobody knows"))
-    return meanings[number]
 
 
 def _new_id() -> str:

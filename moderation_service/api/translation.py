@@ -5,53 +5,15 @@ from collections.abc import Mapping
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from moderation_service.api import dispute_translation
+from moderation_service.api import dispute_translation, enumerations
 from moderation_service.domain.audit import AuditEntry
 from moderation_service.domain.case import entities, views
-from moderation_service.domain.case.entities import (
-    AppealStatus,
-    CaseState,
-    Ground,
-    ReportStatus,
-    SanctionKind,
-    SubjectKind,
-    Verdict,
-)
 from moderation_service.domain.dispute.views import DisputeView
 from moderation_service.domain.erasure import Kept, KeptBecause
 from moderation_service.domain.evidence import Evidence, is_intact
-from moderation_service.domain.reasons import ReportReason, Severity
 from moderation_service.operations.answers import ImposedSanction, PlacedStanding, ReviewedAppeal
 from service_kit.rpc.servicer import timestamp
 from service_kit.storage.clock import Position
-
-_SUBJECTS: Mapping[SubjectKind, pb.SubjectKind.ValueType] = {
-    one: pb.SubjectKind.Value(f"SUBJECT_KIND_{one.name}") for one in SubjectKind
-}
-_REASONS: Mapping[ReportReason, pb.ReportReason.ValueType] = {
-    one: pb.ReportReason.Value(f"REPORT_REASON_{one.name}") for one in ReportReason
-}
-_REPORT_STATUSES: Mapping[ReportStatus, pb.ReportStatus.ValueType] = {
-    one: pb.ReportStatus.Value(f"REPORT_STATUS_{one.name}") for one in ReportStatus
-}
-_KINDS: Mapping[SanctionKind, pb.SanctionKind.ValueType] = {
-    one: pb.SanctionKind.Value(f"SANCTION_KIND_{one.name}") for one in SanctionKind
-}
-_GROUNDS: Mapping[Ground, pb.Ground.ValueType] = {
-    one: pb.Ground.Value(f"GROUND_{one.name}") for one in Ground
-}
-_APPEAL_STATUSES: Mapping[AppealStatus, pb.AppealStatus.ValueType] = {
-    one: pb.AppealStatus.Value(f"APPEAL_STATUS_{one.name}") for one in AppealStatus
-}
-_VERDICTS: Mapping[Verdict, pb.Verdict.ValueType] = {
-    one: pb.Verdict.Value(f"VERDICT_{one.name}") for one in Verdict
-}
-_STATES: Mapping[CaseState, pb.CaseState.ValueType] = {
-    one: pb.CaseState.Value(f"CASE_STATE_{one.name}") for one in CaseState
-}
-_SEVERITIES: Mapping[Severity, pb.Severity.ValueType] = {
-    one: pb.Severity.Value(f"SEVERITY_{one.name}") for one in Severity
-}
 
 _OF_DISPUTES = frozenset({KeptBecause.DISPUTE_OPEN, KeptBecause.DISPUTE_RECENT})
 
@@ -69,9 +31,9 @@ def report(given: views.ReportView, *, words: bool = True) -> pb.Report:
     return pb.Report(
         id=given.id,
         subject=_subject(given.subject),
-        reason=_REASONS[given.reason],
+        reason=enumerations.REPORT_REASONS.encode(given.reason),
         comment=given.comment if words else "",
-        status=_REPORT_STATUSES[given.status],
+        status=enumerations.REPORT_STATUSES.encode(given.status),
         create_time=timestamp(given.at),
         update_time=timestamp(given.status_at),
         decision_id=given.decision,
@@ -87,7 +49,7 @@ def appeal(given: views.AppealView, *, words: bool = True) -> pb.Appeal:
         id=given.id,
         decision_id=given.decision,
         text=given.text if words else "",
-        status=_APPEAL_STATUSES[given.status],
+        status=enumerations.APPEAL_STATUSES.encode(given.status),
         create_time=timestamp(given.at),
         answer=given.answer if words else "",
         decide_time=_time(given.decided_at),
@@ -98,7 +60,7 @@ def sanction(given: views.SanctionView, *, words: bool = True) -> pb.Sanction:
     """Translate a sanction as the one sees it whom it concerns."""
     return pb.Sanction(
         id=given.id,
-        kind=_KINDS[given.kind],
+        kind=enumerations.SANCTION_KINDS.encode(given.kind),
         until_time=_time(given.until),
         conversation_id=given.conversation,
         message_id=given.message,
@@ -135,8 +97,8 @@ def case(given: views.CaseView, contents: Mapping[str, bytes] | None = None) -> 
         subject=_subject(whole.subject),
         participants=whole.participants,
         accused=whole.accused,
-        state=_STATES[whole.state],
-        severity=_SEVERITIES[whole.severity],
+        state=enumerations.CASE_STATES.encode(whole.state),
+        severity=enumerations.SEVERITIES.encode(whole.severity),
         priority=whole.priority,
         create_time=timestamp(whole.created_at),
         due_time=timestamp(whole.due_at),
@@ -171,7 +133,7 @@ def imposed_sanction(given: ImposedSanction) -> pb.Sanction:
     whole = given.sanction
     return pb.Sanction(
         id=whole.id,
-        kind=_KINDS[whole.kind],
+        kind=enumerations.SANCTION_KINDS.encode(whole.kind),
         until_time=_time(whole.until),
         conversation_id=whole.conversation,
         message_id=whole.message,
@@ -243,18 +205,22 @@ def _time(milliseconds: int | None) -> Timestamp | None:
 
 
 def _subject(given: entities.Subject) -> pb.Subject:
-    return pb.Subject(kind=_SUBJECTS[given.kind], id=given.id, conversation_id=given.conversation)
+    return pb.Subject(
+        kind=enumerations.SUBJECT_KINDS.encode(given.kind),
+        id=given.id,
+        conversation_id=given.conversation,
+    )
 
 
 def _statement(given: entities.Statement) -> pb.Statement:
     return pb.Statement(
-        kind=_KINDS[given.kind],
+        kind=enumerations.SANCTION_KINDS.encode(given.kind),
         scope=given.scope,
         scope_id=given.scope_id,
         start_time=timestamp(given.since),
         until_time=_time(given.until),
         facts=given.facts,
-        ground=_GROUNDS[given.ground],
+        ground=enumerations.GROUNDS.encode(given.ground),
         rule=given.rule,
         automated_detection=given.automated_detection,
         automated_decision=given.automated_decision,
@@ -266,9 +232,9 @@ def _case_report(given: entities.Report) -> pb.CaseReport:
     return pb.CaseReport(
         id=given.id,
         reporter=given.reporter,
-        reason=_REASONS[given.reason],
+        reason=enumerations.REPORT_REASONS.encode(given.reason),
         comment=given.comment,
-        status=_REPORT_STATUSES[given.status],
+        status=enumerations.REPORT_STATUSES.encode(given.status),
         create_time=timestamp(given.at),
         reporter_standing=given.standing,
         evidence_ids=given.evidence,
@@ -279,7 +245,7 @@ def _decision(whole: entities.Case, given: entities.Decision) -> pb.Decision:
     return pb.Decision(
         id=given.id,
         number=given.number,
-        verdict=_VERDICTS[given.verdict],
+        verdict=enumerations.VERDICTS.encode(given.verdict),
         by=given.by,
         create_time=timestamp(given.at),
         sanctions=[
