@@ -1,7 +1,6 @@
 """What the rules of all services share: a named no, and the checks of common arguments.
 
-It is the one module of the kit that a service's rules import, and needs the standard library alone,
-as they do.
+A service's rules import it and need, as it does, nothing but the standard library.
 """
 
 from dataclasses import dataclass

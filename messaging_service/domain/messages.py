@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from service_kit import rules
+from service_kit.idempotency import IDEMPOTENCY_KEY_CONFLICT
 from service_kit.rules import (
     Refusal,
     check_key,
@@ -36,7 +37,7 @@ class Reason(StrEnum):
 
     CONVERSATION_NOT_FOUND = "CONVERSATION_NOT_FOUND"
     MESSAGE_NOT_FOUND = "MESSAGE_NOT_FOUND"
-    IDEMPOTENCY_KEY_CONFLICT = "IDEMPOTENCY_KEY_CONFLICT"
+    IDEMPOTENCY_KEY_CONFLICT = IDEMPOTENCY_KEY_CONFLICT
     OPENING_NOT_ALLOWED = "OPENING_NOT_ALLOWED"
     OPENINGS_LIMIT_REACHED = "OPENINGS_LIMIT_REACHED"
     EVENT_MESSAGE = "EVENT_MESSAGE"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from messaging_service.domain import blocks, message_changes, messages
 from messaging_service.domain.events import MessageChanged, message_changed
-from messaging_service.domain.idempotency import CREATE, DELETE, EDIT, conflict, fingerprint
+from messaging_service.domain.idempotency import CREATE, DELETE, EDIT, fingerprint
 from messaging_service.domain.message_changes import Changed, Version
 from messaging_service.domain.messages import Change, Limits, Message, sanctioned
 from messaging_service.domain.views import view
@@ -19,6 +19,7 @@ from messaging_service.storage import message_changes as change_storage
 from messaging_service.storage import messages as storage
 from messaging_service.storage.message_changes import UsedKey
 from service_kit.follow.sanctions import find_forbidden
+from service_kit.idempotency import conflict
 from service_kit.rules import Refusal
 from service_kit.storage.writer import Operation, Transaction
 

@@ -13,7 +13,7 @@ from uuid_utils import uuid7
 
 from messaging_service.domain import blocks, messages, service_events
 from messaging_service.domain.events import MessageCreated, WatermarkMoved
-from messaging_service.domain.idempotency import CREATE, conflict, fingerprint
+from messaging_service.domain.idempotency import CREATE, fingerprint
 from messaging_service.domain.messages import HOUR, Conversation, Limits, Message, Side
 from messaging_service.domain.service_events import ServiceEvent
 from messaging_service.domain.views import MessageView, view
@@ -28,6 +28,7 @@ from messaging_service.storage import (
 )
 from service_kit.follow.positions import advance
 from service_kit.follow.sanctions import find_forbidden
+from service_kit.idempotency import conflict
 from service_kit.rules import Refusal, invalid
 from service_kit.storage.clock import Position
 from service_kit.storage.writer import Transaction

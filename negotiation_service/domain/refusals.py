@@ -5,6 +5,7 @@ The `current` of a refusal is the deal, for `views.snapshot` to show: it holds s
 
 from enum import StrEnum
 
+from service_kit.idempotency import IDEMPOTENCY_KEY_CONFLICT
 from service_kit.rules import INVALID_ARGUMENT, Refusal
 
 
@@ -44,7 +45,7 @@ class Reason(StrEnum):
     DECIDED_OTHERWISE = "DECIDED_OTHERWISE"
 
     # Before anything is decided.
-    IDEMPOTENCY_KEY_CONFLICT = "IDEMPOTENCY_KEY_CONFLICT"
+    IDEMPOTENCY_KEY_CONFLICT = IDEMPOTENCY_KEY_CONFLICT
     MESSAGING_UNAVAILABLE = "MESSAGING_UNAVAILABLE"
 
 

@@ -180,7 +180,7 @@ def test_a_key_stays_known_over_withheld_edits(database: Any) -> None:
     (again,) = database.say(said("bob", "alice", "one", key="k"))
     assert again.duplicate
     (conflict,) = database.say(said("bob", "alice", "two", key="k"))
-    assert conflict.reason is Reason.IDEMPOTENCY_KEY_CONFLICT
+    assert conflict.reason == Reason.IDEMPOTENCY_KEY_CONFLICT
     (edit,) = database.change(EditMessage("bob", message, "two", "key of two", ""))
     assert edit.duplicate
     assert edit.changed.message.text == "two"

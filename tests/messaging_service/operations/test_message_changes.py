@@ -320,7 +320,7 @@ def test_any_history_of_changes_is_shown_replayed_and_kept(
                 assert (
                     outcome.duplicate
                     if body == known
-                    else outcome.reason is Reason.IDEMPOTENCY_KEY_CONFLICT
+                    else outcome.reason == Reason.IDEMPOTENCY_KEY_CONFLICT
                 )
                 continue
             if kind == "say":
