@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from moderation_service.api import translation
+from moderation_service.api import dispute_translation
 from moderation_service.domain.commands import (
     CreateDispute,
     DecideDispute,
@@ -90,7 +90,7 @@ class Methods:
         if not isinstance(answer.target, Dispute) or not isinstance(answer.shown, DisputeView):
             raise TypeError("a command about a dispute is answered with it")
         if due_call(answer.target) is None:
-            return translation.dispute(answer.shown), answer.duplicate
+            return dispute_translation.dispute(answer.shown), answer.duplicate
         await self.neighbours.reconciler.push(answer.target.id, context.time_remaining())
         whole: WholeDispute = await self.read(
             queries.get_dispute,
@@ -100,7 +100,7 @@ class Methods:
             self.limits,
             moderates=is_moderator(command),
         )
-        return translation.dispute(whole.view), answer.duplicate
+        return dispute_translation.dispute(whole.view), answer.duplicate
 
 
 def now() -> int:

@@ -1,15 +1,17 @@
 """Disputes into messages of the contract."""
 
+from collections.abc import Mapping
+
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from moderation_service.api import enumerations
+from moderation_service.api import enumerations, translation
 from moderation_service.domain.dispute import entities
 from moderation_service.domain.dispute.views import DisputeView
-from service_kit.rpc.servicer import timestamp
+from service_kit.rpc.servicer import optional_timestamp, timestamp
 
 
-def dispute(given: DisputeView) -> pb.Dispute:
-    """Translate a dispute as its reader sees it, without its evidence."""
+def dispute(given: DisputeView, contents: Mapping[str, bytes] | None = None) -> pb.Dispute:
+    """Translate a dispute as its reader sees it; `contents` are those of its evidence."""
     whole = given.dispute
     currency = whole.currency
     return pb.Dispute(
@@ -33,7 +35,8 @@ def dispute(given: DisputeView) -> pb.Dispute:
             for one in whole.statements
         ],
         offers=map(_offer, whole.offers),
-        due_time=None if whole.due_at is None else timestamp(whole.due_at),
+        evidence=[translation.evidence(one, contents) for one in whole.evidence],
+        due_time=optional_timestamp(whole.due_at),
         resolution=_resolution(whole.resolution) if whole.resolution else None,
         refusal=whole.refusal,
         create_time=timestamp(whole.created_at),

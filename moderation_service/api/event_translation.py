@@ -1,11 +1,11 @@
-"""What is told into messages of the contract: to those who follow the people, and to services.
+"""Events into messages of the contract: for those who follow people, and for services.
 
 Watchers of everything are told no words that people wrote, and see no evidence.
 """
 
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from moderation_service.api import translation
+from moderation_service.api import case_translation, dispute_translation, translation
 from moderation_service.domain.dispute.views import INTERNAL
 from moderation_service.operations.changes import TellTo
 from moderation_service.operations.history import (
@@ -48,35 +48,39 @@ def change(given: Change[TellTo], user: str) -> pb.ListChangesResponse.Change:
 
 
 def _event(recipients: tuple[str, ...], told: object, *, words: bool) -> pb.Event:
-    made = pb.Event(recipients=recipients)
+    made = _translate(recipients, told, words=words)
+    made.recipients.extend(recipients)
+    return made
+
+
+def _translate(recipients: tuple[str, ...], told: object, *, words: bool) -> pb.Event:
     match told:
-        case ReportStatusChanged():
-            report = translation.report(told.report, words=words)
-            made.report_status_changed.report.CopyFrom(report)
-        case Sanctioned():
-            made.sanctioned.sanction.CopyFrom(translation.sanction(told.sanction, words=words))
-        case SanctionLifted():
-            made.sanction_lifted.sanction.CopyFrom(translation.sanction(told.sanction, words=words))
-        case AppealStatusChanged():
-            appeal = translation.appeal(told.appeal, words=words)
-            made.appeal_status_changed.appeal.CopyFrom(appeal)
+        case ReportStatusChanged(report):
+            status = pb.ReportStatusChanged(report=case_translation.report(report, words=words))
+            return pb.Event(report_status_changed=status)
+        case Sanctioned(sanction):
+            shown = case_translation.sanction(sanction, words=words)
+            return pb.Event(sanctioned=pb.Sanctioned(sanction=shown))
+        case SanctionLifted(sanction):
+            shown = case_translation.sanction(sanction, words=words)
+            return pb.Event(sanction_lifted=pb.SanctionLifted(sanction=shown))
+        case AppealStatusChanged(appeal):
+            changed = pb.AppealStatusChanged(appeal=case_translation.appeal(appeal, words=words))
+            return pb.Event(appeal_status_changed=changed)
         case DisputeChanged():
             readers = recipients if words else (INTERNAL,)
-            made.dispute_changed.cause = told.cause
-            made.dispute_changed.views.extend(
-                translation.dispute(told.view(one)) for one in readers
+            views = [dispute_translation.dispute(told.view(one)) for one in readers]
+            return pb.Event(dispute_changed=pb.DisputeChanged(cause=told.cause, views=views))
+        case StandingChanged(standing):
+            stands = pb.StandingChanged(standing=case_translation.standing(standing, words=words))
+            return pb.Event(standing_changed=stands)
+        case ConversationLockChanged(conversation, locked):
+            lock = pb.ConversationLockChanged(conversation_id=conversation, locked=locked)
+            return pb.Event(conversation_lock_changed=lock)
+        case MessageRemovalChanged(conversation, message, removed):
+            return pb.Event(
+                message_removal_changed=pb.MessageRemovalChanged(
+                    conversation_id=conversation, message_id=message, removed=removed
+                )
             )
-        case StandingChanged():
-            made.standing_changed.standing.CopyFrom(
-                translation.standing(told.standing, words=words)
-            )
-        case ConversationLockChanged():
-            made.conversation_lock_changed.conversation_id = told.conversation
-            made.conversation_lock_changed.locked = told.locked
-        case MessageRemovalChanged():
-            made.message_removal_changed.conversation_id = told.conversation
-            made.message_removal_changed.message_id = told.message
-            made.message_removal_changed.removed = told.removed
-        case _:
-            raise TypeError(f"not an event of this service: {type(told).__name__}")
-    return made
+    raise TypeError(f"not an event of this service: {type(told).__name__}")

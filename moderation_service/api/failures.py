@@ -1,14 +1,19 @@
-"""The one table of refusals: reason to gRPC code. All else about a status is built from it."""
+"""The gRPC code of each reason of a refusal, and the present state that a refusal carries."""
+
+from typing import TypeVar
 
 import grpc
 from google.protobuf.message import Message
+from parley.moderation.v1 import moderation_pb2 as pb
 
-from moderation_service.api import translation
+from moderation_service.api import case_translation, dispute_translation
 from moderation_service.domain.case.views import CaseView
 from moderation_service.domain.dispute.views import DisputeView
 from moderation_service.domain.refusals import Reason
 from moderation_service.operations.answers import PlacedStanding
 from service_kit.rpc.failures import Failures
+
+Current = TypeVar("Current", bound=Message)
 
 _NOT_FOUND = grpc.StatusCode.NOT_FOUND
 _FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
@@ -20,32 +25,30 @@ _UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 _MOST_BYTES = 128 * 1024
 
 
-def _pack_current(current: object) -> Message:
-    """Translate how things stand. What people fill without bounds of this size is left out where it
-    is too much: a refusal that does not reach its caller explains nothing.
+def _case(given: CaseView) -> pb.Case:
+    return _fitting(case_translation.case(given), "reports", "decisions", "appeals")
+
+
+def _dispute(given: DisputeView) -> pb.Dispute:
+    return _fitting(dispute_translation.dispute(given), "statements")
+
+
+def _standing(given: PlacedStanding) -> pb.Standing:
+    standing = case_translation.standing(given)
+    if standing.ByteSize() > _MOST_BYTES:
+        for sanction in standing.sanctions:
+            sanction.statement.ClearField("facts")
+    return _fitting(standing, "sanctions")
+
+
+def _fitting(current: Current, *unbounded: str) -> Current:
+    """Leave out fields that people fill without bounds if all is too much: a refusal that does not
+    reach its caller explains nothing.
     """
-    match current:
-        case CaseView():
-            case = translation.case(current)
-            if case.ByteSize() > _MOST_BYTES:
-                case.ClearField("reports")
-                case.ClearField("decisions")
-                case.ClearField("appeals")
-            return case
-        case DisputeView():
-            dispute = translation.dispute(current)
-            if dispute.ByteSize() > _MOST_BYTES:
-                dispute.ClearField("statements")
-            return dispute
-        case PlacedStanding():
-            standing = translation.standing(current)
-            if standing.ByteSize() > _MOST_BYTES:
-                for sanction in standing.sanctions:
-                    sanction.statement.ClearField("facts")
-            if standing.ByteSize() > _MOST_BYTES:
-                standing.ClearField("sanctions")
-            return standing
-    raise TypeError(f"not what a refusal of this service carries: {type(current).__name__}")
+    if current.ByteSize() > _MOST_BYTES:
+        for field in unbounded:
+            current.ClearField(field)
+    return current
 
 
 FAILURES = Failures(
@@ -86,5 +89,5 @@ FAILURES = Failures(
         # Of EraseUser, whose answer says it: no call ends with it.
         Reason.KEPT: _FAILED_PRECONDITION,
     },
-    _pack_current,
+    {CaseView: _case, DisputeView: _dispute, PlacedStanding: _standing},
 )

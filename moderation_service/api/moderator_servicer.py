@@ -12,7 +12,7 @@ from uuid import uuid4
 from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1 import moderation_pb2_grpc
 
-from moderation_service.api import requests, translation
+from moderation_service.api import case_translation, dispute_translation, requests, translation
 from moderation_service.api.context import Context, Methods, now
 from moderation_service.domain import commands
 from moderation_service.domain.case.entities import Measure, SanctionKind
@@ -46,7 +46,7 @@ class ModeratorServicer(moderation_pb2_grpc.ModerationServiceServicer):
             self._methods.limits,
         )
         return pb.ListCasesResponse(
-            cases=map(translation.case, page.cases), next_page_token=page.next_page_token
+            cases=map(case_translation.case, page.cases), next_page_token=page.next_page_token
         )
 
     async def GetCase(self, request: pb.GetCaseRequest, context: Context) -> pb.GetCaseResponse:
@@ -58,7 +58,7 @@ class ModeratorServicer(moderation_pb2_grpc.ModerationServiceServicer):
             now(),
             self._methods.limits,
         )
-        return pb.GetCaseResponse(case=translation.case(whole.view, whole.contents))
+        return pb.GetCaseResponse(case=case_translation.case(whole.view, whole.contents))
 
     async def ClaimCase(
         self, request: pb.ClaimCaseRequest, context: Context
@@ -116,7 +116,7 @@ class ModeratorServicer(moderation_pb2_grpc.ModerationServiceServicer):
             decidable_only=request.decidable_only,
         )
         return pb.ListAppealsResponse(
-            appeals=map(translation.reviewed_appeal, page.appeals),
+            appeals=map(case_translation.reviewed_appeal, page.appeals),
             next_page_token=page.next_page_token,
         )
 
@@ -128,7 +128,7 @@ class ModeratorServicer(moderation_pb2_grpc.ModerationServiceServicer):
         if not isinstance(answer.shown, ReviewedAppeal):
             raise TypeError("a review is answered with the appeal")
         return pb.DecideAppealResponse(
-            appeal=translation.reviewed_appeal(answer.shown), duplicate=answer.duplicate
+            appeal=case_translation.reviewed_appeal(answer.shown), duplicate=answer.duplicate
         )
 
     async def ListSanctions(
@@ -144,7 +144,7 @@ class ModeratorServicer(moderation_pb2_grpc.ModerationServiceServicer):
             in_force_only=request.in_force_only,
         )
         return pb.ListSanctionsResponse(
-            sanctions=map(translation.imposed_sanction, page.sanctions),
+            sanctions=map(case_translation.imposed_sanction, page.sanctions),
             next_page_token=page.next_page_token,
         )
 
@@ -156,7 +156,7 @@ class ModeratorServicer(moderation_pb2_grpc.ModerationServiceServicer):
         if not isinstance(answer.shown, ImposedSanction):
             raise TypeError("a lift is answered with the sanction")
         return pb.LiftSanctionResponse(
-            sanction=translation.imposed_sanction(answer.shown), duplicate=answer.duplicate
+            sanction=case_translation.imposed_sanction(answer.shown), duplicate=answer.duplicate
         )
 
     # --- Disputes ---------------------------------------------------------------------------
@@ -174,7 +174,8 @@ class ModeratorServicer(moderation_pb2_grpc.ModerationServiceServicer):
             self._methods.limits,
         )
         return pb.ListDisputesResponse(
-            disputes=map(translation.dispute, page.disputes), next_page_token=page.next_page_token
+            disputes=map(dispute_translation.dispute, page.disputes),
+            next_page_token=page.next_page_token,
         )
 
     async def DecideDispute(
@@ -238,7 +239,7 @@ def _removes(measure: Measure) -> bool:
 def _case(answer: Answer) -> pb.Case:
     if not isinstance(answer.shown, CaseView):
         raise TypeError("a command about a case is answered with it")
-    return translation.case(answer.shown)
+    return case_translation.case(answer.shown)
 
 
 def _add_erasure(response: pb.EraseUserResponse, target: str, outcome: Answer | Refusal) -> None:

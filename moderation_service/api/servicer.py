@@ -11,7 +11,13 @@ from dataclasses import replace
 
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from moderation_service.api import event_translation, requests, translation
+from moderation_service.api import (
+    case_translation,
+    dispute_translation,
+    event_translation,
+    requests,
+    translation,
+)
 from moderation_service.api.context import Context, Methods, now
 from moderation_service.api.moderator_servicer import ModeratorServicer
 from moderation_service.domain.case.entities import SubjectKind
@@ -68,7 +74,7 @@ class ModerationServicer(ModeratorServicer):
         answer = await methods.carry_out(Task(command, contents=_contents(snapshots)))
         if not isinstance(answer.shown, ReportView):
             raise TypeError("a report is answered with it")
-        return translation.report(answer.shown), answer.duplicate
+        return case_translation.report(answer.shown), answer.duplicate
 
     async def ListReports(
         self, request: pb.ListReportsRequest, context: Context
@@ -82,7 +88,7 @@ class ModerationServicer(ModeratorServicer):
             open_only=request.open_only,
         )
         return pb.ListReportsResponse(
-            reports=map(translation.report, page.reports), next_page_token=page.next_page_token
+            reports=map(case_translation.report, page.reports), next_page_token=page.next_page_token
         )
 
     # --- Standings and appeals --------------------------------------------------------------
@@ -93,7 +99,7 @@ class ModerationServicer(ModeratorServicer):
         shown = await self._methods.read(
             queries.get_standing, request.actor, now(), self._methods.limits
         )
-        return pb.GetStandingResponse(standing=translation.standing(shown))
+        return pb.GetStandingResponse(standing=case_translation.standing(shown))
 
     async def BatchGetStandings(
         self, request: pb.BatchGetStandingsRequest, context: Context
@@ -102,7 +108,7 @@ class ModerationServicer(ModeratorServicer):
         shown = await self._methods.read(
             queries.batch_get_standings, tuple(request.users), now(), self._methods.limits
         )
-        return pb.BatchGetStandingsResponse(standings=map(translation.standing, shown))
+        return pb.BatchGetStandingsResponse(standings=map(case_translation.standing, shown))
 
     async def CreateAppeal(
         self, request: pb.CreateAppealRequest, context: Context
@@ -111,7 +117,7 @@ class ModerationServicer(ModeratorServicer):
         if not isinstance(answer.shown, AppealView):
             raise TypeError("an appeal is answered with it")
         return pb.CreateAppealResponse(
-            appeal=translation.appeal(answer.shown), duplicate=answer.duplicate
+            appeal=case_translation.appeal(answer.shown), duplicate=answer.duplicate
         )
 
     # --- Disputes ---------------------------------------------------------------------------
@@ -158,7 +164,9 @@ class ModerationServicer(ModeratorServicer):
             self._methods.limits,
             moderates=Role.MODERATOR in request.roles,
         )
-        return pb.GetDisputeResponse(dispute=translation.dispute(whole.view, whole.contents))
+        return pb.GetDisputeResponse(
+            dispute=dispute_translation.dispute(whole.view, whole.contents)
+        )
 
     async def ListOwnDisputes(
         self, request: pb.ListOwnDisputesRequest, context: Context
@@ -173,7 +181,8 @@ class ModerationServicer(ModeratorServicer):
             open_only=request.open_only,
         )
         return pb.ListOwnDisputesResponse(
-            disputes=map(translation.dispute, page.disputes), next_page_token=page.next_page_token
+            disputes=map(dispute_translation.dispute, page.disputes),
+            next_page_token=page.next_page_token,
         )
 
     # --- Changes ----------------------------------------------------------------------------

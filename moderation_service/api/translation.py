@@ -1,18 +1,13 @@
-"""Domain objects into messages of the contract."""
+"""Evidence, the audit log and positions into messages of the contract."""
 
 from collections.abc import Mapping
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from moderation_service.api import dispute_translation, enumerations
 from moderation_service.domain.audit import AuditEntry
-from moderation_service.domain.case import entities, views
-from moderation_service.domain.dispute.views import DisputeView
 from moderation_service.domain.erasure import Kept, KeptBecause
 from moderation_service.domain.evidence import Evidence, is_intact
-from moderation_service.operations.answers import ImposedSanction, PlacedStanding, ReviewedAppeal
-from service_kit.rpc.servicer import timestamp
+from service_kit.rpc.servicer import optional_timestamp, timestamp
 from service_kit.storage.clock import Position
 
 _OF_DISPUTES = frozenset({KeptBecause.DISPUTE_OPEN, KeptBecause.DISPUTE_RECENT})
@@ -21,138 +16,6 @@ _OF_DISPUTES = frozenset({KeptBecause.DISPUTE_OPEN, KeptBecause.DISPUTE_RECENT})
 def position(given: Position) -> pb.Position:
     """Translate a position."""
     return pb.Position(epoch=given.epoch, revision=given.revision)
-
-
-# --- What people see ----------------------------------------------------------------------------
-
-
-def report(given: views.ReportView, *, words: bool = True) -> pb.Report:
-    """Translate a report as its reporter sees it; or, for services, without anybody's words."""
-    return pb.Report(
-        id=given.id,
-        subject=_subject(given.subject),
-        reason=enumerations.REPORT_REASONS.encode(given.reason),
-        comment=given.comment if words else "",
-        status=enumerations.REPORT_STATUSES.encode(given.status),
-        create_time=timestamp(given.at),
-        update_time=timestamp(given.status_at),
-        decision_id=given.decision,
-        appealable=given.appealable,
-        appeal_until_time=_time(given.appeal_until),
-        appeal=appeal(given.appeal, words=words) if given.appeal else None,
-    )
-
-
-def appeal(given: views.AppealView, *, words: bool = True) -> pb.Appeal:
-    """Translate an appeal as the one sees it who made it."""
-    return pb.Appeal(
-        id=given.id,
-        decision_id=given.decision,
-        text=given.text if words else "",
-        status=enumerations.APPEAL_STATUSES.encode(given.status),
-        create_time=timestamp(given.at),
-        answer=given.answer if words else "",
-        decide_time=_time(given.decided_at),
-    )
-
-
-def sanction(given: views.SanctionView, *, words: bool = True) -> pb.Sanction:
-    """Translate a sanction as the one sees it whom it concerns."""
-    return pb.Sanction(
-        id=given.id,
-        kind=enumerations.SANCTION_KINDS.encode(given.kind),
-        until_time=_time(given.until),
-        conversation_id=given.conversation,
-        message_id=given.message,
-        statement=_statement(given.statement),
-        decision_id=given.decision,
-        appealable=given.appealable,
-        lift_time=_time(given.lifted_at),
-        appeal=appeal(given.appeal, words=words) if given.appeal else None,
-    )
-
-
-def standing(given: PlacedStanding, *, words: bool = True) -> pb.Standing:
-    """Translate how a user stands, and when that was."""
-    view = given.view
-    return pb.Standing(
-        user=view.user,
-        muted_until_time=_time(view.muted_until),
-        suspended_until_time=_time(view.suspended_until),
-        banned=view.banned,
-        sanctions=[sanction(one, words=words) for one in view.sanctions],
-        position=position(given.position),
-    )
-
-
-# --- What moderators see ------------------------------------------------------------------------
-
-
-def case(given: views.CaseView, contents: Mapping[str, bytes] | None = None) -> pb.Case:
-    """Translate a case; `contents` are those of its evidence, None in lists."""
-    whole = given.case
-    return pb.Case(
-        id=whole.id,
-        version=whole.seq,
-        subject=_subject(whole.subject),
-        participants=whole.participants,
-        accused=whole.accused,
-        state=enumerations.CASE_STATES.encode(whole.state),
-        severity=enumerations.SEVERITIES.encode(whole.severity),
-        priority=whole.priority,
-        create_time=timestamp(whole.created_at),
-        due_time=timestamp(whole.due_at),
-        claimed_by=whole.lease.by if whole.lease else "",
-        claim_until_time=timestamp(whole.lease.until) if whole.lease else None,
-        reports=map(_case_report, whole.reports),
-        evidence=[evidence(one, contents) for one in whole.evidence],
-        decisions=[_decision(whole, one) for one in whole.decisions],
-        appeals=[reviewed_appeal(ReviewedAppeal(whole, one)) for one in whole.appeals],
-        reopenings=whole.reopenings,
-        allowed_actions=given.allowed_actions,
-    )
-
-
-def reviewed_appeal(given: ReviewedAppeal) -> pb.Appeal:
-    """Translate an appeal as moderators see it."""
-    whole = given.appeal
-    decision = given.case.decision(whole.decision)
-    translated = appeal(views.show_appeal(whole))
-    translated.by = whole.by
-    translated.side = whole.side
-    translated.case_id = given.case.id
-    translated.decided_by = decision.by if decision else ""
-    translated.reviewed_by = whole.reviewer
-    translated.due_time.CopyFrom(timestamp(whole.due_at))
-    translated.version = given.case.seq
-    return translated
-
-
-def imposed_sanction(given: ImposedSanction) -> pb.Sanction:
-    """Translate a sanction as moderators see it."""
-    whole = given.sanction
-    return pb.Sanction(
-        id=whole.id,
-        kind=enumerations.SANCTION_KINDS.encode(whole.kind),
-        until_time=_time(whole.until),
-        conversation_id=whole.conversation,
-        message_id=whole.message,
-        statement=_statement(whole.statement),
-        decision_id=whole.decision,
-        lift_time=timestamp(whole.lift.at) if whole.lift else None,
-        users=whole.users,
-        case_id=whole.case,
-        imposed_by=whole.imposed_by,
-        lifted_by=whole.lift.by if whole.lift else "",
-        lift_reason=whole.lift.reason if whole.lift else "",
-    )
-
-
-def dispute(given: DisputeView, contents: Mapping[str, bytes] | None = None) -> pb.Dispute:
-    """Translate a dispute as its reader sees it; see `case`."""
-    translated = dispute_translation.dispute(given)
-    translated.evidence.extend(evidence(one, contents) for one in given.dispute.evidence)
-    return translated
 
 
 def evidence(given: Evidence, contents: Mapping[str, bytes] | None) -> pb.Evidence:
@@ -166,7 +29,7 @@ def evidence(given: Evidence, contents: Mapping[str, bytes] | None) -> pb.Eviden
         take_time=timestamp(given.at),
         content=content.decode() if content is not None else "",
         intact=content is not None and is_intact(given, content),
-        erase_time=_time(given.erased_at),
+        erase_time=optional_timestamp(given.erased_at),
     )
 
 
@@ -193,65 +56,5 @@ def kept(target: str, given: Kept) -> pb.EraseUserResponse.Kept:
         target_kind="dispute" if given.because in _OF_DISPUTES else "case",
         target_id=target,
         reason=given.because,
-        until_time=_time(given.until),
-    )
-
-
-# --- Parts --------------------------------------------------------------------------------------
-
-
-def _time(milliseconds: int | None) -> Timestamp | None:
-    return None if milliseconds is None else timestamp(milliseconds)
-
-
-def _subject(given: entities.Subject) -> pb.Subject:
-    return pb.Subject(
-        kind=enumerations.SUBJECT_KINDS.encode(given.kind),
-        id=given.id,
-        conversation_id=given.conversation,
-    )
-
-
-def _statement(given: entities.Statement) -> pb.Statement:
-    return pb.Statement(
-        kind=enumerations.SANCTION_KINDS.encode(given.kind),
-        scope=given.scope,
-        scope_id=given.scope_id,
-        start_time=timestamp(given.since),
-        until_time=_time(given.until),
-        facts=given.facts,
-        ground=enumerations.GROUNDS.encode(given.ground),
-        rule=given.rule,
-        automated_detection=given.automated_detection,
-        automated_decision=given.automated_decision,
-        appeal_until_time=timestamp(given.appeal_until),
-    )
-
-
-def _case_report(given: entities.Report) -> pb.CaseReport:
-    return pb.CaseReport(
-        id=given.id,
-        reporter=given.reporter,
-        reason=enumerations.REPORT_REASONS.encode(given.reason),
-        comment=given.comment,
-        status=enumerations.REPORT_STATUSES.encode(given.status),
-        create_time=timestamp(given.at),
-        reporter_standing=given.standing,
-        evidence_ids=given.evidence,
-    )
-
-
-def _decision(whole: entities.Case, given: entities.Decision) -> pb.Decision:
-    return pb.Decision(
-        id=given.id,
-        number=given.number,
-        verdict=enumerations.VERDICTS.encode(given.verdict),
-        by=given.by,
-        create_time=timestamp(given.at),
-        sanctions=[
-            imposed_sanction(ImposedSanction(one))
-            for one in whole.sanctions
-            if one.decision == given.id
-        ],
-        note=given.note,
+        until_time=optional_timestamp(given.until),
     )

@@ -1,7 +1,6 @@
 """The one table of refusals: reason to gRPC code. All else about a status is built from it."""
 
 import grpc
-from google.protobuf.message import Message
 
 from negotiation_service.api import translation
 from negotiation_service.domain.refusals import Reason
@@ -11,12 +10,6 @@ from service_kit.rpc.failures import Failures
 _NOT_FOUND = grpc.StatusCode.NOT_FOUND
 _FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 _PERMISSION_DENIED = grpc.StatusCode.PERMISSION_DENIED
-
-
-def _pack_current(current: object) -> Message:
-    if isinstance(current, Snapshot):
-        return translation.service(current)
-    raise TypeError(f"not what a refusal of this service carries: {type(current).__name__}")
 
 
 FAILURES = Failures(
@@ -43,5 +36,5 @@ FAILURES = Failures(
         Reason.IDEMPOTENCY_KEY_CONFLICT: grpc.StatusCode.ALREADY_EXISTS,
         Reason.MESSAGING_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     },
-    _pack_current,
+    {Snapshot: translation.service},
 )

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from negotiation_service.domain import entities, history, views
 from negotiation_service.domain.entities import CancellationRequest, Ruling, State, Timer
 from negotiation_service.domain.history import Entry, ServiceChanged
-from service_kit.rpc.servicer import timestamp
+from service_kit.rpc.servicer import optional_timestamp, timestamp
 from service_kit.storage.clock import Position
 from service_kit.watch.changes import Change
 
@@ -120,10 +119,6 @@ def change(
 # --- Parts of a service ------------------------------------------------------------------------
 
 
-def _time(milliseconds: int | None) -> Timestamp | None:
-    return None if milliseconds is None else timestamp(milliseconds)
-
-
 def _offer(given: entities.Offer | None, currency: str, expires_at: int | None) -> pb.Offer | None:
     if given is None:
         return None
@@ -133,7 +128,7 @@ def _offer(given: entities.Offer | None, currency: str, expires_at: int | None) 
         by=given.by,
         note=given.note,
         create_time=timestamp(given.at),
-        expire_time=_time(expires_at),
+        expire_time=optional_timestamp(expires_at),
     )
 
 
@@ -182,5 +177,7 @@ def _note(given: entities.Note | None) -> pb.Note | None:
 
 def _notes(given: views.Notes) -> pb.Notes:
     return pb.Notes(
-        mine=_note(given.mine), theirs=_note(given.theirs), reveal_time=_time(given.revealed_at)
+        mine=_note(given.mine),
+        theirs=_note(given.theirs),
+        reveal_time=optional_timestamp(given.revealed_at),
     )

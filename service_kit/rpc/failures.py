@@ -4,7 +4,8 @@ A service gives its domain and one table, reason to gRPC code. All else of a sta
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 from google.protobuf.message import Message
@@ -60,13 +61,13 @@ class Refused(Exception):  # noqa: N818, the name says what is the case
 
 @dataclass(frozen=True)
 class Failures:
-    """The refusals of a service. `pack_current` makes a message of the `current` of one, and
-    `reached` is told the name of the limit that one is due to.
+    """The refusals of a service: `codes` by reason, and by the type of its `current` how that
+    becomes a message. `reached` is told the name of the limit that a refusal is due to.
     """
 
     domain: str
     codes: Mapping[str, grpc.StatusCode]
-    pack_current: Callable[[object], Message] | None = None
+    current: Mapping[type, Callable[[Any], Message]] = field(default_factory=dict)
     reached: Callable[[str], None] = lambda _limit: None
 
     def status(self, outcome: object) -> status_pb2.Status:
@@ -101,8 +102,8 @@ class Failures:
         if refusal.limit:
             self.reached(refusal.limit)
         details: tuple[Message, ...] = ()
-        if refusal.current is not None and self.pack_current is not None:
-            details = (self.pack_current(refusal.current),)
+        if refusal.current is not None:
+            details = (self.current[type(refusal.current)](refusal.current),)
         return build_status(
             self._code(refusal.reason),
             refusal.reason,

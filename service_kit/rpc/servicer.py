@@ -25,6 +25,11 @@ def timestamp(milliseconds: int) -> Timestamp:
     return Timestamp(seconds=seconds, nanos=rest * 1_000_000)
 
 
+def optional_timestamp(milliseconds: int | None) -> Timestamp | None:
+    """Give a time, or none: for fields that may be missing."""
+    return None if milliseconds is None else timestamp(milliseconds)
+
+
 def accepted(outcome: Result | Refusal | Exception) -> Result:
     """Give a success; end the call with anything else."""
     if isinstance(outcome, Refusal):

@@ -16,7 +16,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2 as deals
 from sqlalchemy import Engine
 
-from moderation_service.api import translation
+from moderation_service.api import case_translation
 from moderation_service.domain.case.entities import Case, CaseState
 from moderation_service.domain.case.views import CaseView, show_case
 from moderation_service.domain.limits import Limits
@@ -379,7 +379,7 @@ def check_shown(engine: Engine, shown: list[pb.Case]) -> None:
         events = [stored.event for stored in histories[one.id]]
         case, at = replay_until(events, one.version)
         assert isinstance(case, Case)
-        expected = translation.case(show_to_moderators(case, at))
+        expected = case_translation.case(show_to_moderators(case, at))
         expected.ClearField("allowed_actions")
         one.ClearField("allowed_actions")
         assert one == expected

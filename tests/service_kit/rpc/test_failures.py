@@ -19,7 +19,7 @@ from service_kit.watch.hub import (
 FAILURES = Failures(
     "tests.parley",
     {"TOO_LATE": grpc.StatusCode.FAILED_PRECONDITION},
-    pack_current=lambda current: StringValue(value=str(current)),
+    {str: lambda current: StringValue(value=current)},
 )
 
 

@@ -199,7 +199,7 @@ def _watch_response(watcher_id: str, position: Position, events: list[Any]) -> A
 
 
 FAILURES = Failures(
-    "tally.parley", {"STALE_SUM": grpc.StatusCode.FAILED_PRECONDITION}, pack_current=_tally
+    "tally.parley", {"STALE_SUM": grpc.StatusCode.FAILED_PRECONDITION}, {Tally: _tally}
 )
 
 
