@@ -21,7 +21,7 @@ PLACES = {
     "edge": {
         "decode": "edge.protocol.packets:Format.decode",
         "submit": "edge.backends.batcher:Batcher.submit",
-        "call": "edge.backends.backend:Exchange.ask",
+        "call": "edge.backends.exchange:Exchange.ask",
         "deliver": "edge.push.deliver:Alerts.deliver",
         "answer": "edge.sessions.session:Session.send",
     },

@@ -19,7 +19,9 @@ from pydantic import ValidationError
 from edge.authentication.authenticator import Authenticator
 from edge.authentication.keys import open_key_source
 from edge.backends.backend import Backend
-from edge.backends.backends import MessagingBackend, ModerationBackend, NegotiationBackend
+from edge.backends.messaging import MessagingBackend
+from edge.backends.moderation import ModerationBackend
+from edge.backends.negotiation import NegotiationBackend
 from edge.metrics import Metrics
 from edge.opcodes import routes
 from edge.protocol.cursors import MODERATION, Cursors
@@ -70,28 +72,28 @@ async def serve(settings: Settings) -> None:
     hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds, cursors)
     metrics.sockets.set_function(lambda: hub.sockets)
     metrics.registry.register(SessionMetrics(hub))
-    messaging = MessagingBackend(settings, credential, metrics)
+    messaging = MessagingBackend(settings.messaging_target, settings, credential, metrics)
     negotiation = None
     if settings.negotiation_target is not None:
-        negotiation = NegotiationBackend(settings, settings.negotiation_target, credential, metrics)
+        negotiation = NegotiationBackend(settings.negotiation_target, settings, credential, metrics)
     moderation = None
     if settings.moderation_target is not None:
         file = settings.moderation_credential_file or settings.credential_file
         moderation = ModerationBackend(
-            settings, settings.moderation_target, _read_credential(file), metrics
+            settings.moderation_target, settings, _read_credential(file), metrics
         )
     standings = Standings(moderation, hub, settings, metrics)
     backends: list[Backend] = [
         one for one in (messaging, negotiation, moderation) if one is not None
     ]
     feeds = {
-        backend.service: Feed(
+        backend.name: Feed(
             backend,
             hub,
             (
                 Enforcement(hub, standings, messaging)
-                if backend.service == MODERATION
-                else Alerts(hub, backend.service)
+                if backend.name == MODERATION
+                else Alerts(hub, backend.name)
             ),
             watcher_name=f"edge {socket.gethostname()} {os.getpid()}",
             timeout_seconds=settings.watch_timeout_seconds,

@@ -1,18 +1,19 @@
-"""A service as the edge dials it: channels, credential, deadlines, batches, and its Watch.
+"""The client of a service: channels, credential, deadlines, batches, and its Watch.
 
 Every service has the same three RPCs to be followed by, each in messages of its own contract.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from operator import attrgetter
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol
 
 import grpc
 import structlog
 
 from edge.backends.batcher import Batcher
+from edge.backends.exchange import Exchange
 from edge.metrics import Metrics
 from edge.protocol.cursors import Position
 from edge.protocol.errors import Error
@@ -22,8 +23,6 @@ from edge.translation.status import from_call
 _logger = structlog.get_logger(__name__)
 
 _CHANGES_PAGE = 500
-
-Response = TypeVar("Response")
 
 _CHANNEL_OPTIONS = [
     # A dead peer is noticed within seconds even while no call is under way.
@@ -45,10 +44,6 @@ _ROUND_ROBIN = ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin":
 _OWN_CONNECTION = ("grpc.use_local_subchannel_pool", 1)
 
 
-# A stream keeps to one replica: another is chosen now and then.
-_EXCHANGE_SECONDS = 30.0
-
-
 class NotLiveError(Exception):
     """The service does not deliver at present."""
 
@@ -61,56 +56,82 @@ class Event(Protocol):
 
 
 class Backend:
-    """One service. Nothing here raises for a failed call but `watch` and `replay`: a failure is an
-    Error, ready to be shown.
-
-    `contract` is the module of the service's messages, and `make_stub` the class of its stub.
+    """One service, by its name in cursors and metrics. Nothing here raises for a failed call but
+    `watch` and `replay`: a failure is an Error, ready to be shown.
     """
 
-    knows_presence = False
-    """Whether the service is told who is invisible."""
+    name: ClassVar[str]
+    # The module of the messages of its contract, and the class of its stub.
+    contract: ClassVar[Any]
+    stub: ClassVar[type[Any]]
+    # Whether the service is told who is invisible.
+    knows_presence: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        service: str,
-        target: str,
-        contract: Any,
-        make_stub: Callable[[grpc.aio.Channel], Any],
-        settings: Settings,
-        credential: str,
-        metrics: Metrics,
-    ) -> None:
-        self.service = service
+    def __init__(self, target: str, settings: Settings, credential: str, metrics: Metrics) -> None:
         self._settings = settings
-        self._contract = contract
         self._metadata = (("authorization", f"Bearer {credential}"),)
         self._metrics = metrics
         self._channel = grpc.aio.insecure_channel(target, options=[*_CHANNEL_OPTIONS, _ROUND_ROBIN])
         self._watch_channel = grpc.aio.insecure_channel(
             target, options=[*_CHANNEL_OPTIONS, _OWN_CONNECTION]
         )
-        self._stub = make_stub(self._channel)
-        self._watch_stub = make_stub(self._watch_channel)
+        self._stub = self.stub(self._channel)
+        self._watch_stub = self.stub(self._watch_channel)
         self._exchanges: list[Exchange] = []
+
+    async def call(
+        self, rpc: str, request: Any, seconds: float | None = None, *, stub: Any = None
+    ) -> Any:
+        """Call an RPC by its name in the contract; its response, or an Error."""
+        timeout = self._settings.call_timeout_seconds if seconds is None else max(0.0, seconds)
+        method = getattr(stub or self._stub, rpc)
+        return await self._measured(rpc, method(request, timeout=timeout, metadata=self._metadata))
+
+    def _exchange(self, rpc: str) -> Callable[[Any, float], Awaitable[Any]]:
+        """Open an RPC on whose stream each request has one response; used as `call` is."""
+        method = getattr(self._stub, rpc)
+        exchange = Exchange(lambda: method(metadata=self._metadata))
+        self._exchanges.append(exchange)
+        return lambda request, seconds: self._measured(rpc, exchange.ask(request, seconds))
+
+    async def _measured(self, rpc: str, call: Awaitable[Any]) -> Any:
+        start = time.perf_counter()
+        try:
+            return await call
+        except grpc.aio.AioRpcError as error:
+            status = error.code()
+            self._metrics.call_failures.labels(call=rpc, status=status.name).inc()
+            if status is grpc.StatusCode.DEADLINE_EXCEEDED:
+                self._metrics.limits.reached("call_timeout_seconds")
+            if status is grpc.StatusCode.UNAUTHENTICATED:
+                # The trace would say nothing; the operator has to mend a file.
+                _logger.error(  # noqa: TRY400
+                    "a service refuses this edge's credential", service=self.name
+                )
+            return from_call(error)
+        finally:
+            self._metrics.call_seconds.labels(call=rpc).observe(time.perf_counter() - start)
 
     def _batcher(
         self,
-        name: str,
-        call: Callable[[list[Any], float], Awaitable[Any]],
+        rpc: str,
+        request_of: Callable[[list[Any]], Any],
         result_of: Callable[[Any], Any],
-        linger_seconds: float = 0,
         *,
-        size_of: Callable[[Any], int] = lambda item: item.ByteSize(),
+        call: Callable[[Any, float], Awaitable[Any]] | None = None,
         results_of: Callable[[Any], Sequence[Any]] = attrgetter("results"),
+        size_of: Callable[[Any], int] = lambda item: item.ByteSize(),
+        linger_seconds: float = 0,
         budget_seconds: float | None = None,
     ) -> Batcher[Any, Any]:
-        """Make a batcher for the RPC of this name; `call` lasts at most the seconds it is given."""
+        """Make a batcher for an RPC: items to its request, its response to a result for each."""
         settings, metrics = self._settings, self._metrics
-        instruments = metrics.batch_items.labels(call=name)
+        instruments = metrics.batch_items.labels(call=rpc)
+        call = call or partial(self.call, rpc)
 
         async def call_batch(items: list[Any], seconds: float) -> list[Any] | Error:
             instruments.observe(len(items))
-            response = await call(items, seconds)
+            response = await call(request_of(items), seconds)
             if isinstance(response, Error):
                 return response
             return [result_of(result) for result in results_of(response)]
@@ -125,46 +146,8 @@ class Backend:
             linger_seconds=linger_seconds,
             reached=metrics.limits.reached,
         )
-        metrics.waiting_items.labels(call=name).set_function(made.__len__)
+        metrics.waiting_items.labels(call=rpc).set_function(made.__len__)
         return made
-
-    async def _measured(self, name: str, call: Awaitable[Response]) -> Response | Error:
-        """Await a call; a failure of it is an Error."""
-        start = time.perf_counter()
-        try:
-            return await call
-        except grpc.aio.AioRpcError as error:
-            status = error.code()
-            self._metrics.call_failures.labels(call=name, status=status.name).inc()
-            if status is grpc.StatusCode.DEADLINE_EXCEEDED:
-                self._metrics.limits.reached("call_timeout_seconds")
-            if status is grpc.StatusCode.UNAUTHENTICATED:
-                # The trace would say nothing; the operator has to mend a file.
-                _logger.error(  # noqa: TRY400
-                    "a service refuses this edge's credential", service=self.service
-                )
-            return from_call(error)
-        finally:
-            self._metrics.call_seconds.labels(call=name).observe(time.perf_counter() - start)
-
-    async def _call(
-        self, name: str, request: Any, stub: Any = None, seconds: float | None = None
-    ) -> Any:
-        """Call the RPC of this name; its response, or an Error."""
-        call = getattr(stub or self._stub, name)
-        timeout = self._settings.call_timeout_seconds if seconds is None else max(0.0, seconds)
-        return await self._measured(name, call(request, timeout=timeout, metadata=self._metadata))
-
-    async def command(self, name: str, request: Any, seconds: float | None = None) -> Any:
-        """Call the RPC of this name, for the answer to one packet; its response, or an Error."""
-        return await self._call(name, request, seconds=seconds)
-
-    def _exchange(self, name: str) -> "Exchange":
-        """Open the RPC of this name, on whose stream each request has one response."""
-        call = getattr(self._stub, name)
-        exchange = Exchange(lambda: call(metadata=self._metadata))
-        self._exchanges.append(exchange)
-        return exchange
 
     async def replay(
         self,
@@ -183,14 +166,14 @@ class Backend:
         page_token = ""
         count = 0
         while True:
-            request = self._contract.ListChangesRequest(
+            request = self.contract.ListChangesRequest(
                 user=user,
-                after=self._contract.Position(epoch=after.epoch, revision=after.revision),
-                until=self._contract.Position(epoch=until.epoch, revision=until.revision),
+                after=self.contract.Position(epoch=after.epoch, revision=after.revision),
+                until=self.contract.Position(epoch=until.epoch, revision=until.revision),
                 page_size=_CHANGES_PAGE,
                 page_token=page_token,
             )
-            page = await self._call("ListChanges", request, seconds=seconds)
+            page = await self.call("ListChanges", request, seconds)
             if isinstance(page, Error):
                 raise NotLiveError(page.message)
             if not page.complete:
@@ -216,19 +199,19 @@ class Backend:
 
         `invisible` are some of the added, and empty unless the service knows presence.
         """
-        request = self._contract.UpdateWatchRequest(
+        request = self.contract.UpdateWatchRequest(
             watcher_id=watcher_id, add_users=add, remove_users=remove
         )
         if invisible:
             request.invisible_users.extend(invisible)
-        answer = await self._call("UpdateWatch", request, self._watch_stub)
+        answer = await self.call("UpdateWatch", request, stub=self._watch_stub)
         if isinstance(answer, Error):
             return answer
         return Position(answer.position.epoch, answer.position.revision)
 
     def watch(self, watcher_name: str) -> "grpc.aio.UnaryStreamCall[Any, Any]":
         """Open the stream. It ends with grpc.aio.AioRpcError, and is cancelled by the caller."""
-        request = self._contract.WatchRequest(watcher_name=watcher_name)
+        request = self.contract.WatchRequest(watcher_name=watcher_name)
         stream: grpc.aio.UnaryStreamCall[Any, Any] = self._watch_stub.Watch(
             request, metadata=self._metadata
         )
@@ -246,70 +229,3 @@ class Backend:
             exchange.close()
         await self._channel.close()
         await self._watch_channel.close()
-
-
-class Exchange:
-    """A stream that stays open, on which each request is answered before the next.
-
-    It costs a fraction of a call for each. When it breaks, the request that is under way fails, and
-    the next one opens another.
-    """
-
-    def __init__(self, open_stream: "Callable[[], grpc.aio.StreamStreamCall[Any, Any]]") -> None:
-        self._open_stream = open_stream
-        self._stream: grpc.aio.StreamStreamCall[Any, Any] | None = None
-        self._renew_at = 0.0
-
-    async def ask(self, request: Any, seconds: float) -> Any:
-        """Send a request and give its response. Raises grpc.aio.AioRpcError."""
-        now = asyncio.get_running_loop().time()
-        if self._stream is not None and (self._stream.done() or now >= self._renew_at):
-            self.close()
-        if self._stream is None:
-            self._stream = self._open_stream()
-            self._renew_at = now + _EXCHANGE_SECONDS
-        stream = self._stream
-        try:
-            async with asyncio.timeout(seconds):
-                await _write(stream, request)
-                response = await stream.read()
-        except TimeoutError:
-            # A response that comes late must not be taken for that of the next request.
-            self.close()
-            raise _rpc_error(grpc.StatusCode.DEADLINE_EXCEEDED, "no response in time") from None
-        except asyncio.InvalidStateError:
-            # It broke before the request had left.
-            response = grpc.aio.EOF
-        except BaseException:
-            self.close()
-            raise
-        if response is grpc.aio.EOF:
-            self._stream = None
-            code = await stream.code()
-            if code is grpc.StatusCode.OK:
-                code = grpc.StatusCode.UNAVAILABLE
-            raise _rpc_error(code, await stream.details(), await stream.trailing_metadata())
-        return response
-
-    def close(self) -> None:
-        """End the stream; the next request opens another."""
-        if self._stream is not None:
-            self._stream.cancel()
-            self._stream = None
-
-
-async def _write(stream: "grpc.aio.StreamStreamCall[Any, Any]", request: Any) -> None:
-    try:
-        await stream.write(request)
-    except grpc.aio.AioRpcError as error:
-        if error.code() is not grpc.StatusCode.INTERNAL:
-            raise
-        # So gRPC calls a connection that was lost just then; the service has no part in it.
-        raise _rpc_error(grpc.StatusCode.UNAVAILABLE, "lost while writing") from error
-
-
-def _rpc_error(
-    code: grpc.StatusCode, details: str, trailing: grpc.aio.Metadata | None = None
-) -> grpc.aio.AioRpcError:
-    metadata = grpc.aio.Metadata()
-    return grpc.aio.AioRpcError(code, metadata, trailing or metadata, details=details)

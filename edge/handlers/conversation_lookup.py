@@ -38,7 +38,7 @@ def of_service(session: "Session", service: str) -> Find:
         if backend is None:
             return ""
         request = negotiation.GetServiceRequest(actor=session.user, service_id=service)
-        answer = await backend.command("GetService", request, seconds)
+        answer = await backend.call("GetService", request, seconds)
         return answer if isinstance(answer, Error) else str(answer.service.conversation_id)
 
     return find
@@ -49,7 +49,7 @@ def of_message(session: "Session", message: str) -> Find:
 
     async def find(seconds: float) -> str | Error:
         request = messaging.GetMessagesRequest(actor=session.user, message_ids=[message])
-        answer = await session.edge.messaging.command("GetMessages", request, seconds)
+        answer = await session.edge.messaging.call("GetMessages", request, seconds)
         if isinstance(answer, Error):
             return answer
         return "".join(one.conversation_id for one in answer.messages)
@@ -62,7 +62,7 @@ def with_person(session: "Session", person: str, subject: str) -> Find:
 
     async def find(seconds: float) -> str | Error:
         for conversation in session.edge.standings.locked(session.user):
-            found = await session.edge.messaging.place(conversation, seconds)
+            found = await session.edge.messaging.parties(conversation, seconds)
             if not isinstance(found, Error):
                 if person in found.participants and found.subject == subject:
                     return conversation

@@ -74,7 +74,7 @@ async def ask_conversations(session: "Session", re: Request, payload: AskConvers
     async with session.pages[Op.ASK_CONVERSATIONS]:
         deadline = loop.time() + edge.settings.call_timeout_seconds
         answer = await _ask(
-            session, MESSAGING, asked_at, lambda: edge.messaging.list_conversations(request)
+            session, MESSAGING, asked_at, lambda: edge.messaging.call("ListConversations", request)
         )
         if isinstance(answer, Error):
             session.fail(re, answer)
@@ -90,12 +90,12 @@ async def ask_conversations(session: "Session", re: Request, payload: AskConvers
                 session,
                 NEGOTIATION,
                 asked_at,
-                lambda: negotiation.batch_get_services(session.user, ids, deadline - loop.time()),
+                lambda: negotiation.services(session.user, ids, deadline - loop.time()),
             )
             if isinstance(deals, Error):
                 missing.append(NEGOTIATION)
             else:
-                services = {one.conversation_id: service_payload(one) for one in deals.services}
+                services = {one.conversation_id: service_payload(one) for one in deals}
         moderation = edge.moderation
         held = {one.hold.dispute for one in services.values() if one.hold}
         if moderation is not None and held:
@@ -108,9 +108,7 @@ async def ask_conversations(session: "Session", re: Request, payload: AskConvers
             if isinstance(open_disputes, Error):
                 missing.append(MODERATION)
             else:
-                disputes = {
-                    one.conversation_id: dispute_payload(one) for one in open_disputes.values()
-                }
+                disputes = {one.conversation_id: dispute_payload(one) for one in open_disputes}
         conversations = [
             conversation_payload(one, services.get(one.id, UNSET), disputes.get(one.id, UNSET))
             for one in found
@@ -214,7 +212,10 @@ async def ask_messages(session: "Session", re: Request, payload: AskMessages) ->
     asked_at = asyncio.get_running_loop().time()
     async with session.pages[Op.ASK_MESSAGES]:
         answer = await _ask(
-            session, MESSAGING, asked_at, lambda: session.edge.messaging.list_messages(request)
+            session,
+            MESSAGING,
+            asked_at,
+            lambda: session.edge.messaging.call("ListMessages", request),
         )
         if isinstance(answer, Error):
             session.fail(re, answer)
@@ -285,7 +286,7 @@ async def _change(session: "Session", re: Request, name: str, request: Any, mess
         find = conversation_lookup.of_message(session, message)
         if error := await conversation_lookup.refused(session, re, find, deadline - loop.time()):
             return error
-        return await edge.messaging.command(name, request, deadline - loop.time())
+        return await edge.messaging.call(name, request, deadline - loop.time())
 
 
 def typing(session: "Session", re: Request, payload: SendTyping) -> None:

@@ -38,7 +38,7 @@ NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no moderation here.", re
 async def _command(session: "Session", re: Request, rpc: str, request: Any) -> Any:
     """Call an RPC; its response, or None when the packet was answered with the error."""
     moderation = session.edge.moderation
-    answer = NOT_DEPLOYED if moderation is None else await moderation.command(rpc, request)
+    answer = NOT_DEPLOYED if moderation is None else await moderation.call(rpc, request)
     if isinstance(answer, Error):
         session.fail(re, answer)
         return None
@@ -154,10 +154,10 @@ async def _service(session: "Session", dispute: pb.Dispute, seconds: float) -> S
     if negotiation is None:
         return UNSET
     conversations = [dispute.conversation_id]
-    deals = await negotiation.batch_get_services(session.user, conversations, seconds)
+    deals = await negotiation.services(session.user, conversations, seconds)
     if isinstance(deals, Error):
         return UNSET
-    found = [one for one in deals.services if one.id == dispute.service_id]
+    found = [one for one in deals if one.id == dispute.service_id]
     return service_payload(found[0]) if found else UNSET
 
 

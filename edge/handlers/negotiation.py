@@ -61,7 +61,7 @@ async def _command(
     if error := await conversation_lookup.refused(session, re, find, deadline - loop.time()):
         session.fail(re, error)
         return
-    answer = await negotiation.command(rpc, request, deadline - loop.time())
+    answer = await negotiation.call(rpc, request, deadline - loop.time())
     if isinstance(answer, Error):
         session.fail(re, answer)
         return

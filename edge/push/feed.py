@@ -56,7 +56,7 @@ class Feed:
         timeout_seconds: float,
         metrics: Metrics,
     ) -> None:
-        self.service = backend.service
+        self.service = backend.name
         self.backend = backend
         self._hub = hub
         self._alerts = alerts

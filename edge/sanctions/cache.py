@@ -16,7 +16,7 @@ from msgspec import UNSET
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.backends.backend import Event
-from edge.backends.backends import ModerationBackend
+from edge.backends.moderation import ModerationBackend
 from edge.metrics import Metrics
 from edge.protocol.cursors import Position
 from edge.protocol.errors import Error, ErrorCode, refusal

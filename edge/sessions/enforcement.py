@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from edge.backends.backend import Event
-from edge.backends.backends import MessagingBackend
+from edge.backends.messaging import MessagingBackend
 from edge.protocol.cursors import MODERATION, Position
 from edge.protocol.errors import CloseCode
 from edge.protocol.packets import Op

@@ -13,7 +13,9 @@ import uuid_utils
 from msgspec import UNSET
 
 from edge.authentication.authenticator import Authenticator, Principal
-from edge.backends.backends import MessagingBackend, ModerationBackend, NegotiationBackend
+from edge.backends.messaging import MessagingBackend
+from edge.backends.moderation import ModerationBackend
+from edge.backends.negotiation import NegotiationBackend
 from edge.metrics import Metrics
 from edge.protocol.errors import CloseCode, Error, ErrorCode, invalid_argument, refusal
 from edge.protocol.packets import (

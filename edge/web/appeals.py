@@ -193,7 +193,7 @@ def routes(edge: Edge) -> list[Route]:
 
 async def _call(edge: Edge, rpc: str, request: Any) -> Any:
     moderation = edge.moderation
-    answer = NOT_DEPLOYED if moderation is None else await moderation.command(rpc, request)
+    answer = NOT_DEPLOYED if moderation is None else await moderation.call(rpc, request)
     if isinstance(answer, Error):
         raise _refused(answer)
     return answer

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from edge.authentication.authenticator import Authenticator
 from edge.authentication.keys import open_key_source
-from edge.backends.backends import MessagingBackend
+from edge.backends.messaging import MessagingBackend
 from edge.metrics import Metrics
 from edge.opcodes import routes
 from edge.protocol.cursors import MESSAGING
@@ -62,7 +62,7 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
     metrics = Metrics(CollectorRegistry())
     settings = settings.model_copy(update={"messaging_target": target})
     hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds, CURSORS)
-    backend = MessagingBackend(settings, "credential", metrics)
+    backend = MessagingBackend(target, settings, "credential", metrics)
     feed = Feed(
         backend,
         hub,

@@ -11,7 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1 import moderation_pb2_grpc
 
-from edge.backends.backends import ModerationBackend
+from edge.backends.moderation import ModerationBackend
 from edge.protocol.cursors import MODERATION
 from edge.push.feed import Feed
 from edge.sanctions.cache import Standings
@@ -156,7 +156,7 @@ async def moderated(edge: Edge, clock: Any, **settings: Any) -> AsyncIterator[Mo
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     changed = edge.settings.model_copy(update={"moderation_timeout_seconds": 5.0, **settings})
-    backend = ModerationBackend(changed, f"127.0.0.1:{port}", "credential", edge.metrics)
+    backend = ModerationBackend(f"127.0.0.1:{port}", changed, "credential", edge.metrics)
     standings = Standings(backend, edge.hub, changed, edge.metrics, clock)
     feed = Feed(
         backend,

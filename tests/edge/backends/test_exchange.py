@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from edge.backends.backend import Exchange
+from edge.backends.exchange import Exchange
 
 Answer = Callable[[bytes], Any]
 

@@ -190,7 +190,7 @@ async def test_every_write_is_over_when_it_is_answered(
         wire.say(op, d, number)
     assert {(await wire.hear())["re"] for _ in range(5)} == {0, 1, 3, 4, 5}
     await until(lambda: not session.writes)
-    monkeypatch.setattr(with_moderation.edge.messaging, "command", _never)
+    monkeypatch.setattr(with_moderation.edge.messaging, "call", _never)
     wire.say(Op.EDIT_MSG, {"message": "m", "text": "x"}, 6)
     await until(lambda: bool(session.writes))
     wire.hang_up()

@@ -16,7 +16,7 @@ import pytest
 import structlog
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.backends.backends import NegotiationBackend
+from edge.backends.negotiation import NegotiationBackend
 from edge.handlers.connection import attach
 from edge.opcodes import Route
 from edge.protocol.cursors import MESSAGING, Position
@@ -102,7 +102,7 @@ class HangingNegotiation(NegotiationBackend):
         self.asked = 0
         self.time_out = asyncio.Event()
 
-    async def batch_get_services(self, *_: object) -> Error:
+    async def services(self, *_: object) -> Error:
         self.asked += 1
         await self.time_out.wait()
         return TIMED_OUT

@@ -1,0 +1,103 @@
+"""The messaging service: what people say in numbers travels in batches."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+from parley.messaging.v1 import messaging_pb2 as pb
+from parley.messaging.v1 import messaging_pb2_grpc
+
+from edge.backends.backend import Backend
+from edge.backends.batcher import Batcher
+from edge.metrics import Metrics
+from edge.protocol.cursors import MESSAGING
+from edge.protocol.errors import Error
+from edge.settings import Settings
+from edge.translation.status import from_status
+
+
+class Parties(NamedTuple):
+    """Who talks in a conversation, and about what."""
+
+    participants: frozenset[str]
+    subject: str
+
+
+class MessagingBackend(Backend):
+    """Conversations and messages."""
+
+    name = MESSAGING
+    contract: ClassVar[Any] = pb
+    stub: ClassVar[type[Any]] = messaging_pb2_grpc.MessagingServiceStub
+    knows_presence = True
+
+    def __init__(self, target: str, settings: Settings, credential: str, metrics: Metrics) -> None:
+        super().__init__(target, settings, credential, metrics)
+        self._most_parties = settings.known_standings
+        self._parties: dict[str, Parties] = {}
+        self._stream = self._exchange("StreamCreateMessages")
+        self.create_message: Batcher[pb.CreateMessageRequest, pb.StoredMessage] = self._batcher(
+            "StreamCreateMessages",
+            lambda requests: pb.StreamCreateMessagesRequest(
+                batch=pb.BatchCreateMessagesRequest(requests=requests)
+            ),
+            lambda result: (
+                result.stored if result.HasField("stored") else from_status(result.status)
+            ),
+            call=self._create_messages,
+        )
+        self.mark_read: Batcher[pb.Mark, pb.Watermark] = self._batcher(
+            "MarkRead", lambda marks: pb.MarkReadRequest(marks=marks), _watermark_of
+        )
+        self.mark_delivered: Batcher[pb.Mark, pb.Watermark] = self._batcher(
+            "MarkDelivered",
+            lambda marks: pb.MarkDeliveredRequest(marks=marks),
+            _watermark_of,
+            linger_seconds=settings.delivered_delay_seconds,
+        )
+        self.send_typing: Batcher[pb.TypingSignal, None] = self._batcher(
+            "SendTyping",
+            lambda signals: pb.SendTypingRequest(signals=signals),
+            lambda result: from_status(result.status) if result.HasField("status") else None,
+        )
+
+    async def _create_messages(
+        self, request: pb.StreamCreateMessagesRequest, seconds: float
+    ) -> pb.BatchCreateMessagesResponse | Error:
+        response: pb.StreamCreateMessagesResponse | Error = await self._stream(request, seconds)
+        if isinstance(response, Error):
+            return response
+        return from_status(response.status) if response.HasField("status") else response.batch
+
+    async def parties(self, conversation: str, seconds: float) -> Parties | Error:
+        """Find who talks in a conversation about what, which never changes: it is asked once."""
+        if (known := self._parties.get(conversation)) is not None:
+            return known
+        # In nobody's name: who is blocked there may not be shown it.
+        request = pb.GetConversationRequest(conversation_id=conversation)
+        answer = await self.call("GetConversation", request, seconds)
+        if isinstance(answer, Error):
+            return answer
+        found = answer.conversation
+        parties = Parties(frozenset(found.participants), found.subject)
+        self._parties[conversation] = parties
+        if len(self._parties) > self._most_parties:
+            del self._parties[next(iter(self._parties))]
+        return parties
+
+    def refuse_waiting(self, refusal_of: Callable[[str, str], Error | None]) -> None:
+        """Send no more of what waits and is refused now, given its author and conversation."""
+        self.create_message.withdraw(lambda one: refusal_of(one.actor, one.conversation_id))
+        self.send_typing.withdraw(lambda one: refusal_of(one.actor, one.conversation_id))
+
+    async def flush(self) -> None:
+        await asyncio.gather(
+            self.create_message.flush(),
+            self.mark_read.flush(),
+            self.mark_delivered.flush(),
+            self.send_typing.flush(),
+        )
+
+
+def _watermark_of(result: pb.MarkResult) -> pb.Watermark | Error:
+    return result.watermark if result.HasField("watermark") else from_status(result.status)

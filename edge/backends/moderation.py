@@ -1,0 +1,55 @@
+"""The moderation service: what restricts whom travels in batches."""
+
+import asyncio
+from collections.abc import Set
+from typing import Any, ClassVar
+
+from parley.moderation.v1 import moderation_pb2 as pb
+from parley.moderation.v1 import moderation_pb2_grpc
+
+from edge.backends.backend import Backend
+from edge.backends.batcher import Batcher
+from edge.metrics import Metrics
+from edge.protocol.cursors import MODERATION
+from edge.protocol.errors import Error
+from edge.settings import Settings
+
+_DISPUTES_PAGE = 100
+
+
+class ModerationBackend(Backend):
+    """Reports, appeals, disputes and standings."""
+
+    name = MODERATION
+    contract: ClassVar[Any] = pb
+    stub: ClassVar[type[Any]] = moderation_pb2_grpc.ModerationServiceStub
+
+    def __init__(self, target: str, settings: Settings, credential: str, metrics: Metrics) -> None:
+        super().__init__(target, settings, credential, metrics)
+        self.get_standing: Batcher[str, pb.Standing] = self._batcher(
+            "BatchGetStandings",
+            lambda users: pb.BatchGetStandingsRequest(users=users),
+            lambda standing: standing,
+            results_of=lambda response: response.standings,
+            size_of=len,
+            budget_seconds=settings.moderation_timeout_seconds,
+        )
+
+    async def open_disputes(
+        self, actor: str, wanted: Set[str], deadline: float
+    ) -> list[pb.Dispute] | Error:
+        """Find those of the actor's open disputes whose ids are wanted.
+
+        `deadline` is on the clock of the loop.
+        """
+        found: dict[str, pb.Dispute] = {}
+        request = pb.ListOwnDisputesRequest(actor=actor, open_only=True, page_size=_DISPUTES_PAGE)
+        while True:
+            seconds = deadline - asyncio.get_running_loop().time()
+            answer = await self.call("ListOwnDisputes", request, seconds)
+            if isinstance(answer, Error):
+                return answer
+            found.update((one.id, one) for one in answer.disputes if one.id in wanted)
+            request.page_token = answer.next_page_token
+            if not request.page_token or wanted <= found.keys():
+                return list(found.values())
