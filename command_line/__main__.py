@@ -4,7 +4,7 @@ import asyncio
 import shlex
 import signal
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from secrets import token_hex
@@ -12,18 +12,18 @@ from typing import Annotated
 
 import typer
 
-from command_line.chat import standing
+from command_line.chat import appeal
 from command_line.chat.chat import Chat
-from command_line.chat.connection import Talk
+from command_line.chat.connection import ChatOptions
 from command_line.client import tokens
 from command_line.client.data_folder import DataFolder
 from command_line.demo.conversation import play
 from command_line.demo.transcript import heading
 from command_line.display.console import CommandError, complain, say
 from command_line.display.screen import Screen
-from command_line.moderation.identity import Moderator
+from command_line.display.timestamps import parse_duration
+from command_line.moderation.client import ModerationClient, Moderator
 from command_line.moderation.program import application as moderation
-from command_line.moderation.service import Service
 from command_line.serve.parts import SERVICES, Address
 from command_line.serve.probes import free_port, port_is_free
 from command_line.serve.serving import migrate as migrate_database
@@ -31,7 +31,7 @@ from command_line.serve.serving import serve
 
 DEFAULT_PORT = 8080
 DEFAULT_DATA = Path(".data/parley")
-CHAT_TOKEN_LIFETIME = "1h"  # noqa: S105  # A duration.
+TOKEN_LIFETIME = timedelta(hours=1)
 
 
 class LogLevel(StrEnum):
@@ -53,7 +53,7 @@ application = typer.Typer(
 )
 
 application.add_typer(moderation, name="mod")
-application.command("appeal")(standing.command)
+application.command("appeal")(appeal.command)
 
 Data = Annotated[Path, typer.Option(help="The data folder: database, secrets, logs.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
@@ -152,12 +152,12 @@ def demo(
     address = Address(host, port or free_port(host))
 
     def mint(user: str) -> str:
-        return tokens.mint(folder, user, tokens.parse_duration("1h"))
+        return tokens.mint(folder, user, TOKEN_LIFETIME)
 
-    def moderate(name: str) -> Service:
+    def moderate(name: str) -> ModerationClient:
         moderator = Moderator(name, ("moderator",))
         credential = folder.service_credential.read_text("ascii").strip()
-        return Service(folder.read_target("moderation"), credential, moderator)
+        return ModerationClient(folder.read_target("moderation"), credential, moderator)
 
     async def perform() -> None:
         await play(address.socket_url, mint, moderate, say)
@@ -192,7 +192,7 @@ def token(
       parley token alice
       parley token carol --role moderator --expires-in 15m --data /var/lib/parley
     """
-    lifetime = tokens.parse_duration(expires_in)
+    lifetime = parse_duration(expires_in)
     print(tokens.mint(DataFolder.at(data), user, lifetime, role or (), invisible=invisible))
 
 
@@ -212,7 +212,7 @@ def chat(
         typer.Option(help="Your token, for a server whose secret is not in the data folder."),
     ] = None,
 ) -> None:
-    """Talk with someone from the terminal.
+    """ChatOptions with someone from the terminal.
 
     Shows the last messages, then what comes and what becomes of what you write: stored,
     delivered, seen. After a lost connection it comes back and shows what was missed. Lines may
@@ -232,9 +232,9 @@ def chat(
     folder = DataFolder.at(data)
 
     def mint() -> str:
-        return tokens.mint(folder, me, tokens.parse_duration(CHAT_TOKEN_LIFETIME))
+        return tokens.mint(folder, me, TOKEN_LIFETIME)
 
-    talk = Talk(
+    talk = ChatOptions(
         me=me,
         peer=peer,
         subject=subject,

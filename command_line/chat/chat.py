@@ -6,14 +6,13 @@ import re
 from collections.abc import Callable
 from uuid import uuid4
 
-from command_line.chat.commands import Command
-from command_line.chat.connection import Connection, Talk
+from command_line.chat.commands import BY_NAME, HELP, Command
+from command_line.chat.connection import ChatOptions, Connection
 from command_line.chat.conversation import Conversation
-from command_line.chat.help import BY_NAME, HELP
 from command_line.chat.lines import read_lines
+from command_line.chat.payloads import Payload, UsageError
 from command_line.client.client import DisconnectedError, Packet, RejectedError
 from command_line.client.packets import Opcode
-from command_line.client.payloads import Payload, UsageError
 from command_line.display.screen import Screen
 
 # A service that starts again is back by then.
@@ -40,7 +39,7 @@ REFUSALS = {
 class Chat:
     """One conversation, its screen and its connection."""
 
-    def __init__(self, talk: Talk, screen: Screen) -> None:
+    def __init__(self, talk: ChatOptions, screen: Screen) -> None:
         self._screen = screen
         self._conversation = Conversation(talk.me, talk.peer, talk.subject, screen)
         self._connection = Connection(talk, self._conversation, screen)

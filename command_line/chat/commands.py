@@ -1,21 +1,13 @@
-"""The slash commands about a deal: one table of what each takes, does and sends."""
+"""The slash commands of a chat in one table: what each takes, does and sends; and its help."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from command_line.chat import payloads
+from command_line.chat.payloads import Payload, UsageError, WrongArgumentsError
 from command_line.client.packets import Opcode
-from command_line.client.payloads import (
-    Payload,
-    UsageError,
-    WrongArgumentsError,
-    edit_price,
-    end,
-    propose,
-    rate,
-    terminate,
-)
 from command_line.display.money import MoneyError
 
 
@@ -44,14 +36,14 @@ class Command:
             raise UsageError(f"write: {self.usage}") from error
 
 
-COMMANDS: tuple[Command, ...] = (
+_ABOUT_A_DEAL = (
     Command(
         "/offer",
         "PRICE CURRENCY TITLE [-- DESCRIPTION]",
         "offer to do something at a price",
         Opcode.SERVICE_CREATED,
         (),
-        partial(propose, role="provider"),
+        partial(payloads.propose, role="provider"),
     ),
     Command(
         "/request",
@@ -59,7 +51,7 @@ COMMANDS: tuple[Command, ...] = (
         "ask the other to do it, and pay",
         Opcode.SERVICE_CREATED,
         (),
-        partial(propose, role="client"),
+        partial(payloads.propose, role="client"),
     ),
     Command(
         "/accept",
@@ -67,7 +59,7 @@ COMMANDS: tuple[Command, ...] = (
         "accept the offer as it was last shown",
         Opcode.NEGOTIATION_END,
         ("accept",),
-        partial(end, outcome="agreed"),
+        partial(payloads.end, outcome="agreed"),
     ),
     Command(
         "/counter",
@@ -75,7 +67,7 @@ COMMANDS: tuple[Command, ...] = (
         "name another price, also for your own offer",
         Opcode.PRICE_EDITED,
         ("counter", "revise"),
-        partial(edit_price, amend=False),
+        partial(payloads.edit_price, amend=False),
     ),
     Command(
         "/decline",
@@ -83,7 +75,7 @@ COMMANDS: tuple[Command, ...] = (
         "decline the offer",
         Opcode.NEGOTIATION_END,
         ("decline",),
-        partial(end, outcome="declined"),
+        partial(payloads.end, outcome="declined"),
     ),
     Command(
         "/withdraw",
@@ -91,7 +83,7 @@ COMMANDS: tuple[Command, ...] = (
         "withdraw your offer, or your dispute",
         Opcode.NEGOTIATION_END,
         ("withdraw",),
-        partial(end, outcome="withdrawn"),
+        partial(payloads.end, outcome="withdrawn"),
     ),
     Command(
         "/amend",
@@ -99,7 +91,7 @@ COMMANDS: tuple[Command, ...] = (
         "propose another price for what is agreed",
         Opcode.PRICE_EDITED,
         ("propose_amendment",),
-        partial(edit_price, amend=True),
+        partial(payloads.edit_price, amend=True),
     ),
     Command(
         "/deliver",
@@ -107,7 +99,7 @@ COMMANDS: tuple[Command, ...] = (
         "say that you have done it",
         Opcode.SERVICE_TERMINATED,
         ("deliver",),
-        partial(terminate, outcome="delivered"),
+        partial(payloads.terminate, outcome="delivered"),
     ),
     Command(
         "/complete",
@@ -115,7 +107,7 @@ COMMANDS: tuple[Command, ...] = (
         "take it as completed",
         Opcode.SERVICE_TERMINATED,
         ("complete",),
-        partial(terminate, outcome="completed"),
+        partial(payloads.terminate, outcome="completed"),
     ),
     Command(
         "/reopen",
@@ -123,7 +115,7 @@ COMMANDS: tuple[Command, ...] = (
         "have it done again",
         Opcode.SERVICE_TERMINATED,
         ("reopen",),
-        partial(terminate, outcome="reopened"),
+        partial(payloads.terminate, outcome="reopened"),
     ),
     Command(
         "/cancel",
@@ -131,7 +123,7 @@ COMMANDS: tuple[Command, ...] = (
         "ask to cancel it, or confirm that",
         Opcode.SERVICE_TERMINATED,
         ("request_cancellation", "confirm_cancellation"),
-        partial(terminate, outcome="cancelled"),
+        partial(payloads.terminate, outcome="cancelled"),
     ),
     Command(
         "/rate",
@@ -139,6 +131,104 @@ COMMANDS: tuple[Command, ...] = (
         "rate the other, who sees it once both have",
         Opcode.NOTE_SUBMITTED,
         ("submit_note",),
-        rate,
+        payloads.rate,
+    ),
+    Command(
+        "/dispute",
+        "REASON STATEMENT [-- REFUND]",
+        "dispute the deal, which then waits",
+        Opcode.LITIGE_CREATED,
+        ("open_dispute",),
+        payloads.dispute,
     ),
 )
+_ABOUT_RULES = (
+    Command(
+        "/report",
+        "[#N|conversation] REASON [COMMENT]",
+        "report the other's last message, or N, or all",
+        Opcode.REPORT_MSG,
+        (),
+        payloads.report,
+    ),
+    Command(
+        "/appeal",
+        "TEXT",
+        "have the decision shown last looked at again",
+        Opcode.APPEAL,
+        (),
+        payloads.appeal,
+    ),
+)
+# Named as what withdraws an offer: a deal that is disputed has none that could be withdrawn.
+WITHDRAW = Command(
+    "/withdraw",
+    "",
+    "withdraw the dispute that you have opened",
+    Opcode.LITIGE_STATEMENT,
+    ("withdraw",),
+    payloads.withdraw,
+)
+_STATEMENTS = (
+    Command(
+        "/state",
+        "TEXT",
+        "state your case in the dispute",
+        Opcode.LITIGE_STATEMENT,
+        ("state",),
+        payloads.state,
+    ),
+    Command(
+        "/settle",
+        "AMOUNT [TEXT]",
+        "offer AMOUNT to the provider, the client the rest",
+        Opcode.LITIGE_STATEMENT,
+        ("propose",),
+        payloads.settle,
+    ),
+    Command(
+        "/accept-settlement",
+        "[TEXT]",
+        "accept the settlement as it was last shown",
+        Opcode.LITIGE_STATEMENT,
+        ("accept",),
+        payloads.accept_settlement,
+    ),
+)
+_ABOUT_A_DISPUTE = (*_STATEMENTS, WITHDRAW)
+COMMANDS = (*_ABOUT_A_DEAL, *_ABOUT_RULES, *_STATEMENTS)
+# What withdraws a dispute has the name of what withdraws an offer: see `Conversation.meant_by`.
+BY_NAME = {one.name: one for one in COMMANDS}
+_OTHERS = (
+    ("/edit TEXT", "give your last message another text"),
+    ("/delete", "delete your last message"),
+    ("/deal", "show how the deal stands, and what you may do"),
+    ("/block", "block the other one, who is not told"),
+    ("/unblock", "no longer block the other one"),
+    ("/typing", "tell the other one that you are typing"),
+    ("/help", "this"),
+    ("/quit", "leave (so does Ctrl-D; Ctrl-C leaves at once)"),
+)
+_ROWS = (*((one.usage, one.does) for one in COMMANDS), *_OTHERS)
+HELP = "\n".join(
+    (
+        "  Type a line and press Enter to send it; a space before a / sends that as well.",
+        *(f"  {usage:<46} {does}" for usage, does in _ROWS),
+        "  A PRICE is written as 120 or 120.50, with a CURRENCY of ISO 4217 such as EUR.",
+    )
+)
+
+
+def choices(service: Mapping[str, Any]) -> str:
+    """What its reader may do with a service now, as commands; empty when that is nothing."""
+    return _named(service, _ABOUT_A_DEAL)
+
+
+def dispute_choices(dispute: Mapping[str, Any]) -> str:
+    """What its reader may do with a dispute now."""
+    return _named(dispute, _ABOUT_A_DISPUTE)
+
+
+def _named(shown: Mapping[str, Any], offered: Sequence[Command]) -> str:
+    allowed = set(shown["allowed_actions"])
+    return ", ".join(one.usage for one in offered if allowed & set(one.actions))

@@ -28,7 +28,7 @@ TRIES_TO_GREET = 3
 
 
 @dataclass(frozen=True)
-class Talk:
+class ChatOptions:
     """Who talks with whom, about what, and where. `mint` makes a new token, where it can."""
 
     me: str
@@ -42,7 +42,7 @@ class Talk:
 class Connection:
     """The present socket, if there is one; `run` opens it again and again, each time resuming."""
 
-    def __init__(self, talk: Talk, conversation: Conversation, screen: Screen) -> None:
+    def __init__(self, talk: ChatOptions, conversation: Conversation, screen: Screen) -> None:
         self.connected = asyncio.Event()
         self._talk = talk
         self._conversation = conversation

@@ -4,15 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from command_line.chat.commands import Command
+from command_line.chat.commands import WITHDRAW, Command
 from command_line.chat.deals import Deals
 from command_line.chat.disputes import Disputes
-from command_line.chat.help import dispute_choices
-from command_line.chat.moderation_commands import WITHDRAW
+from command_line.chat.payloads import UsageError
 from command_line.chat.rulings import Rulings
 from command_line.client.client import Client, Packet
 from command_line.client.packets import Opcode
-from command_line.client.payloads import UsageError
 from command_line.display import disputes
 from command_line.display.deals import summary
 from command_line.display.screen import Screen
@@ -31,7 +29,7 @@ class Conversation:
         self._subject = subject
         self._screen = screen
         self.deals = Deals(me, screen)
-        self.disputes = Disputes(me, screen, dispute_choices)
+        self.disputes = Disputes(me, screen)
         self.rulings = Rulings(screen)
         # The texts by number, and not the highest number: the reply to one's own message may
         # overtake the other one's message that was stored before it.

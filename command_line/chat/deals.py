@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from command_line.chat.commands import Command
-from command_line.chat.help import choices
-from command_line.client.payloads import UsageError
+from command_line.chat.commands import Command, choices
+from command_line.chat.payloads import UsageError
 from command_line.display import deals
 from command_line.display.screen import Screen
 

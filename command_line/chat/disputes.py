@@ -1,23 +1,18 @@
 """The disputes of one conversation as they were last shown, which commands are about."""
 
-from collections.abc import Callable
-
-from command_line.client.payloads import UsageError
+from command_line.chat.commands import dispute_choices
+from command_line.chat.payloads import UsageError
 from command_line.display import disputes as wording
 from command_line.display.disputes import Dispute
 from command_line.display.screen import Screen
 
 
 class Disputes:
-    """Takes what is told of disputes, by answers and pushes in any order; shows what is new.
+    """Takes what is told of disputes, by answers and pushes in any order; shows what is new."""
 
-    `choices` says what its reader may do with one now.
-    """
-
-    def __init__(self, me: str, screen: Screen, choices: Callable[[Dispute], str]) -> None:
+    def __init__(self, me: str, screen: Screen) -> None:
         self._me = me
         self._screen = screen
-        self._choices = choices
         self._shown: dict[str, Dispute] = {}
 
     def happened(self, dispute: Dispute, cause: str) -> None:
@@ -56,6 +51,6 @@ class Disputes:
     def _show(self, dispute: Dispute, cause: str | None) -> None:
         self._shown.pop(dispute["dispute"], None)
         self._shown[dispute["dispute"]] = dispute
-        possible = self._choices(dispute)
+        possible = dispute_choices(dispute)
         summary = wording.summary(dispute, self._me, cause)
         self._screen.deal(summary, *([f"you may: {possible}"] if possible else ()))

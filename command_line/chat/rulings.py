@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from command_line.client.payloads import UsageError
+from command_line.chat.payloads import UsageError
 from command_line.display import rulings as wording
 from command_line.display.rulings import Ruling
 from command_line.display.screen import Screen

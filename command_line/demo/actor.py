@@ -17,7 +17,7 @@ Say = Callable[[str], None]
 
 
 @dataclass
-class Person:
+class Actor:
     """Someone in the play: a name, tokens, and the socket while there is one."""
 
     name: str
@@ -122,7 +122,7 @@ def must(holds: bool, what: str) -> None:
         raise CommandError(f"the play failed: expected that {what}")
 
 
-async def write(author: Person, text: str, **where: str) -> Packet:
+async def write(author: Actor, text: str, **where: str) -> Packet:
     """CREATE MSG, which must be answered as stored."""
     stored = await author.ask(
         Opcode.CREATE_MSG, Opcode.STATUS_MSG, **where, text=text, idempotency_key=uuid4().hex[:12]

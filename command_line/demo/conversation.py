@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from command_line.client.client import DisconnectedError, Packet, RefusedError, RejectedError
 from command_line.client.packets import Opcode
-from command_line.demo.actor import Person, Say, must, write
+from command_line.demo.actor import Actor, Say, must, write
 from command_line.demo.deal import deal
 from command_line.demo.dispute import dispute
 from command_line.demo.moderation import Moderate, moderate, verify
@@ -21,7 +21,7 @@ async def play(url: str, mint: Callable[[str], str], call: Moderate, say: Say) -
 
     CommandError at the first step that does not come.
     """
-    alice, bob = Person("alice", url, mint, say), Person("bob", url, mint, say)
+    alice, bob = Actor("alice", url, mint, say), Actor("bob", url, mint, say)
     try:
         conversation = await first_message(alice, bob, say)
         await answer(alice, bob, conversation, say)
@@ -37,7 +37,7 @@ async def play(url: str, mint: Callable[[str], str], call: Moderate, say: Say) -
         await asyncio.gather(alice.leave(), bob.leave())
 
 
-async def first_message(alice: Person, bob: Person, say: Say) -> str:
+async def first_message(alice: Actor, bob: Actor, say: Say) -> str:
     """Both connect; alice writes; bob is alerted and opens; alice learns it. The conversation."""
     say(heading("alice and bob connect, each with a token"))
     await alice.connect()
@@ -67,7 +67,7 @@ async def first_message(alice: Person, bob: Person, say: Say) -> str:
     return conversation
 
 
-async def answer(alice: Person, bob: Person, conversation: str, say: Say) -> None:
+async def answer(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
     """Bob types and answers; the message that he sends twice is stored once."""
     say(heading("bob types and answers; sent again with the same key, it is still stored once"))
     await bob.tell(Opcode.TYPING, conversation=conversation, typing=True)
@@ -86,7 +86,7 @@ async def answer(alice: Person, bob: Person, conversation: str, say: Say) -> Non
     must(bool(again.data["duplicate"]), "it is called a duplicate")
 
 
-async def away_and_back(alice: Person, bob: Person, conversation: str, say: Say) -> None:
+async def away_and_back(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
     """Bob drops off, misses three messages, comes back with his cursor and gets all of them."""
     say(heading("bob's network drops; alice goes on writing"))
     await bob.drop()
@@ -109,7 +109,7 @@ async def away_and_back(alice: Person, bob: Person, conversation: str, say: Say)
     must([alert.data["message"]["text"] for alert in missed] == texts, "they came as written")
 
 
-async def overview(alice: Person, bob: Person, conversation: str, say: Say) -> None:
+async def overview(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
     """Bob asks for his conversations and their messages, and reads all; alice learns it."""
     say(heading("bob asks for his conversations and the whole history"))
     listed = await bob.ask(Opcode.ASK_CONVERSATIONS, Opcode.RETURN_CONVERSATIONS, limit=10)

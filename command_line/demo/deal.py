@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from command_line.client.packets import Opcode
-from command_line.demo.actor import Person, Say, must, write
+from command_line.demo.actor import Actor, Say, must, write
 from command_line.demo.transcript import heading
 from command_line.display import deals
 
@@ -22,7 +22,7 @@ BOB_COUNTERS = {"amount_minor": 12_050, "currency": "EUR"}
 Service = Mapping[str, Any]
 
 
-async def deal(alice: Person, bob: Person, conversation: str, say: Say) -> None:
+async def deal(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
     """Plays all scenes of a deal in this conversation."""
     service = await offer_and_counter(alice, bob, conversation, say)
     await accept(alice, bob, conversation, service, say)
@@ -31,9 +31,9 @@ async def deal(alice: Person, bob: Person, conversation: str, say: Say) -> None:
     await look_back(alice, bob, conversation, service, say)
 
 
-async def act(person: Person, opcode: Opcode, cause: str, **data: Any) -> Service:
+async def act(actor: Actor, opcode: Opcode, cause: str, **data: Any) -> Service:
     """Sends a packet about a service; the answer must say that this is what it did."""
-    answer = await person.ask(
+    answer = await actor.ask(
         opcode, Opcode.UPDATE_CONVERSATION_DATAS, **data, idempotency_key=uuid4().hex[:12]
     )
     must(answer.data["cause"] == cause, f"{opcode.title} is answered with {cause!r}")
@@ -41,26 +41,26 @@ async def act(person: Person, opcode: Opcode, cause: str, **data: Any) -> Servic
     return service
 
 
-async def told(person: Person, cause: str) -> Service:
-    """The next that this person is told of a service must be this."""
-    packet = await person.receive(Opcode.UPDATE_CONVERSATION_DATAS, having="service")
+async def told(actor: Actor, cause: str) -> Service:
+    """The next that this actor is told of a service must be this."""
+    packet = await actor.receive(Opcode.UPDATE_CONVERSATION_DATAS, having="service")
     service: Service = packet.data["service"]
-    must(packet.data["cause"] == cause, f"{person.name} is told {cause!r} next")
+    must(packet.data["cause"] == cause, f"{actor.name} is told {cause!r} next")
     return service
 
 
-async def recorded(person: Person, *causes: str) -> None:
+async def recorded(actor: Actor, *causes: str) -> None:
     """The next messages that are pushed must be the records of these events, one after the other.
 
     They come from messaging, which learns of them from negotiation.
     """
     for cause in causes:
-        message = (await person.receive(Opcode.ALERT_NEW_MSG)).data["message"]
-        must(message["kind"] == "event", f"{person.name} is told of an event")
+        message = (await actor.receive(Opcode.ALERT_NEW_MSG)).data["message"]
+        must(message["kind"] == "event", f"{actor.name} is told of an event")
         must(message["event"]["cause"] == cause, f"{cause!r} is recorded next")
 
 
-async def offer_and_counter(alice: Person, bob: Person, conversation: str, say: Say) -> str:
+async def offer_and_counter(alice: Actor, bob: Actor, conversation: str, say: Say) -> str:
     """Alice proposes, bob is told and counters, alice is told. The service."""
     say(heading("alice proposes a service: bob is to repair the tap, and she pays 100.00 EUR"))
     proposed = await act(
@@ -96,7 +96,7 @@ async def offer_and_counter(alice: Person, bob: Person, conversation: str, say: 
     return str(seen["service"])
 
 
-async def accept(alice: Person, bob: Person, conversation: str, service: str, say: Say) -> None:
+async def accept(alice: Actor, bob: Actor, conversation: str, service: str, say: Say) -> None:
     """Alice agrees to what is no longer on the table, in vain, and then to what is."""
     say(heading("alice's app still shows 100.00 EUR and agrees to that: refused, as it is stale"))
     agree = {"service": service, "outcome": "agreed"}
@@ -127,14 +127,14 @@ async def accept(alice: Person, bob: Person, conversation: str, service: str, sa
         must(seen["agreed"]["price"] == BOB_COUNTERS, "both have agreed to the same price")
 
     say(heading("all of that stands in the history as well, before what alice writes next"))
-    for person in (alice, bob):
-        await recorded(person, "created", "countered", "agreed")
+    for actor in (alice, bob):
+        await recorded(actor, "created", "countered", "agreed")
     await write(alice, SEE_YOU, conversation=conversation)
     alert = await bob.receive(Opcode.ALERT_NEW_MSG)
     must(alert.data["message"]["text"] == SEE_YOU, "bob reads what alice wrote")
 
 
-async def work(alice: Person, bob: Person, service: str, say: Say) -> None:
+async def work(alice: Actor, bob: Actor, service: str, say: Say) -> None:
     """Bob delivers, alice takes it as completed."""
     say(heading("bob has repaired the tap: delivered"))
     await act(bob, Opcode.SERVICE_TERMINATED, "delivered", service=service, outcome="delivered")
@@ -151,7 +151,7 @@ async def work(alice: Person, bob: Person, service: str, say: Say) -> None:
     must(completed["settlement"] == whole, "bob is to have all of it")
 
 
-async def rate(alice: Person, bob: Person, conversation: str, service: str, say: Say) -> None:
+async def rate(alice: Actor, bob: Actor, conversation: str, service: str, say: Say) -> None:
     """Both write notes: the first stays sealed until the second is there."""
     say(heading("alice rates bob; nothing that bob can see betrays it"))
     rated = await act(
@@ -172,23 +172,23 @@ async def rate(alice: Person, bob: Person, conversation: str, service: str, say:
     await act(bob, Opcode.NOTE_SUBMITTED, "note_submitted", service=service, score=4)
     # Had he been told of the note of alice, it would come before his own.
     await told(bob, "note_submitted")
-    for person, mine, theirs in ((alice, 5, 4), (bob, 4, 5)):
-        revealed = (await told(person, "notes_revealed"))["notes"]
+    for actor, mine, theirs in ((alice, 5, 4), (bob, 4, 5)):
+        revealed = (await told(actor, "notes_revealed"))["notes"]
         scores = revealed["mine"]["score"], revealed["theirs"]["score"]
-        must(scores == (mine, theirs), f"{person.name} sees both notes")
+        must(scores == (mine, theirs), f"{actor.name} sees both notes")
 
 
-async def look_back(alice: Person, bob: Person, conversation: str, service: str, say: Say) -> None:
+async def look_back(alice: Actor, bob: Actor, conversation: str, service: str, say: Say) -> None:
     """The list shows how the deal ended; the history has its events between the words."""
     say(heading("the list of conversations shows how the deal ended"))
-    for person in (alice, bob):
-        ended = await shown(person, conversation)
+    for actor in (alice, bob):
+        ended = await shown(actor, conversation)
         must((ended["service"], ended["state"]) == (service, "completed"), "it is completed")
         must("revealed_at" in ended["notes"], "the notes are revealed")
 
     say(heading("the history shows the events of the deal between the words"))
-    for person in (alice, bob):
-        await recorded(person, "delivered", "completed", "notes_revealed")
+    for actor in (alice, bob):
+        await recorded(actor, "delivered", "completed", "notes_revealed")
     history = await alice.ask(
         Opcode.ASK_MESSAGES, Opcode.RETURN_MESSAGES, conversation=conversation
     )
@@ -212,9 +212,9 @@ async def look_back(alice: Person, bob: Person, conversation: str, service: str,
     must({event["service"] for event in events} == {service}, "all of them are of this service")
 
 
-async def shown(person: Person, conversation: str) -> Service:
-    """The service of this conversation, as the list of conversations shows it to a person."""
-    listed = await person.ask(Opcode.ASK_CONVERSATIONS, Opcode.RETURN_CONVERSATIONS, limit=10)
+async def shown(actor: Actor, conversation: str) -> Service:
+    """The service of this conversation, as the list of conversations shows it to a actor."""
+    listed = await actor.ask(Opcode.ASK_CONVERSATIONS, Opcode.RETURN_CONVERSATIONS, limit=10)
     must("missing" not in listed.data, "all services were asked")
     entries = {entry["conversation"]: entry for entry in listed.data["conversations"]}
     service: Service = entries[conversation]["service"]

@@ -12,13 +12,13 @@ from uuid import uuid4
 
 from command_line.client.client import RejectedError
 from command_line.client.packets import Opcode
-from command_line.demo.actor import SECONDS_PER_STEP, Person, Say, must, write
+from command_line.demo.actor import SECONDS_PER_STEP, Actor, Say, must, write
 from command_line.demo.transcript import heading, shortened
 from command_line.display import rulings
 from command_line.display.console import CommandError
 from command_line.display.timestamps import utc_now
 from command_line.moderation import audit
-from command_line.moderation.service import RefusedCallError, Service
+from command_line.moderation.client import ModerationClient, RefusedCallError
 from command_line.moderation.session import audit_pages
 
 INSULT = "You are a fool. Pay me in cash, or the tap will drip again."
@@ -28,10 +28,10 @@ RULE = "Terms 4.2"
 PAUSE = 0.1
 
 Document = Mapping[str, Any]
-Moderate = Callable[[str], Service]
+Moderate = Callable[[str], ModerationClient]
 
 
-async def moderate(alice: Person, bob: Person, conversation: str, call: Moderate, say: Say) -> None:
+async def moderate(alice: Actor, bob: Actor, conversation: str, call: Moderate, say: Say) -> None:
     """Plays all scenes of a report in this conversation."""
     message = await report(alice, bob, conversation, say)
     with call("mia") as mia, call("otto") as otto:
@@ -42,19 +42,19 @@ async def moderate(alice: Person, bob: Person, conversation: str, call: Moderate
     await write_again(alice, bob, conversation, say)
 
 
-async def act(moderator: Service, rpc: str, **fields: Any) -> dict[str, Any]:
+async def act(moderator: ModerationClient, rpc: str, **fields: Any) -> dict[str, Any]:
     """Calls an RPC, in a thread, so that the sockets go on."""
     return await asyncio.to_thread(moderator.call, rpc, **fields)
 
 
-async def hear(person: Person, status: str) -> Document:
+async def hear(actor: Actor, status: str) -> Document:
     """The next that a reporter hears of their report must be this."""
-    told = (await person.receive(Opcode.REPORT_STATUS, having="report")).data
-    must(told["status"] == status, f"{person.name} hears {status!r}")
+    told = (await actor.receive(Opcode.REPORT_STATUS, having="report")).data
+    must(told["status"] == status, f"{actor.name} hears {status!r}")
     return told
 
 
-async def report(alice: Person, bob: Person, conversation: str, say: Say) -> str:
+async def report(alice: Actor, bob: Actor, conversation: str, say: Say) -> str:
     """Bob insults, alice reports, bob deletes what he wrote. The message."""
     say(
         heading("bob insults alice, who reports the message; what was said is evidence from now on")
@@ -80,7 +80,7 @@ async def report(alice: Person, bob: Person, conversation: str, say: Say) -> str
     return message
 
 
-async def look(mia: Service, alice: Person, message: str, say: Say) -> Document:
+async def look(mia: ModerationClient, alice: Actor, message: str, say: Say) -> Document:
     """Mia finds the case, claims it, and reads what was said; alice hears that somebody does."""
     say(heading("mia, a moderator, finds the case, claims it and reads what was said"))
     show(say, "mia", "parley mod cases")
@@ -102,7 +102,7 @@ async def look(mia: Service, alice: Person, message: str, say: Say) -> Document:
     return case
 
 
-async def decide(mia: Service, alice: Person, bob: Person, case: Document, say: Say) -> str:
+async def decide(mia: ModerationClient, alice: Actor, bob: Actor, case: Document, say: Say) -> str:
     """Mia decides the version that she has seen: bob is muted, and told why. The decision."""
     say(heading("mia decides the case as she has seen it: bob is muted for a week, and told why"))
     typed = f'--mute bob=7d --facts "{FACTS}" --rule "{RULE}" --version {case["version"]}'
@@ -134,7 +134,7 @@ async def decide(mia: Service, alice: Person, bob: Person, case: Document, say: 
     return decision
 
 
-async def refuse(bob: Person, conversation: str, decision: str, say: Say) -> None:
+async def refuse(bob: Actor, conversation: str, decision: str, say: Say) -> None:
     """What bob writes is refused, with the reasons."""
     say(heading("bob writes: refused, with the reasons"))
     refused = await bob.ask_in_vain(
@@ -151,10 +151,10 @@ async def refuse(bob: Person, conversation: str, decision: str, say: Say) -> Non
 
 
 async def appeal(
-    mia: Service,
-    otto: Service,
-    alice: Person,
-    bob: Person,
+    mia: ModerationClient,
+    otto: ModerationClient,
+    alice: Actor,
+    bob: Actor,
     case: str,
     decision: str,
     say: Say,
@@ -197,7 +197,7 @@ async def appeal(
     await hear(alice, "no_violation")
 
 
-async def write_again(alice: Person, bob: Person, conversation: str, say: Say) -> None:
+async def write_again(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
     """Bob writes, and alice reads it."""
     say(heading("bob writes again"))
     stored = await _write_when_let(bob, conversation)
@@ -221,7 +221,7 @@ def show(say: Say, who: str, typed: str) -> None:
     say(f"{who:<5} => {words}")
 
 
-async def _write_when_let(bob: Person, conversation: str) -> int:
+async def _write_when_let(bob: Actor, conversation: str) -> int:
     """Messaging learns a moment later than the socket that bob may write again."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + SECONDS_PER_STEP

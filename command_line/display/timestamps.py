@@ -1,10 +1,12 @@
-"""Times as people read them, in their own zone; and times that they type."""
+"""Times and durations: printed in the reader's own zone, and parsed as they are typed."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
-from command_line.client.tokens import parse_duration
 from command_line.display.console import CommandError
 
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+LONGEST_DURATION = timedelta(days=366)
 STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -13,8 +15,8 @@ def parse(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def distance(at: str, now: datetime) -> str:
-    """How far off a time is, in a unit of which there are at least two: in 90 min, 3 h ago."""
+def relative_time(at: str, now: datetime) -> str:
+    """The time from now, in the largest unit of which there are two: in 90 min, 3 h ago."""
     seconds = (parse(at) - now).total_seconds()
     size = abs(seconds)
     words = next(
@@ -23,18 +25,29 @@ def distance(at: str, now: datetime) -> str:
     return f"in {words}" if seconds >= 0 else f"{words} ago"
 
 
-def at_a_glance(at: str | None) -> str:
-    """A past time in a column: day and minute."""
+def short_time(at: str | None) -> str:
+    """Day and minute, for a column."""
     return f"{parse(at).astimezone():%d %b %H:%M}" if at else ""
 
 
-def moment(at: str | None, now: datetime) -> str:
-    """A time in full, with how far off it is."""
-    return f"{parse(at).astimezone():%a %d %b %Y %H:%M} ({distance(at, now)})" if at else ""
+def full_time(at: str | None, now: datetime) -> str:
+    """Date and time with the time from now."""
+    return f"{parse(at).astimezone():%a %d %b %Y %H:%M} ({relative_time(at, now)})" if at else ""
 
 
-def read_end(text: str, now: datetime) -> datetime:
-    """When something ends that is to last so long (7d), or ends then (2026-12-01T09:00Z)."""
+def parse_duration(text: str) -> timedelta:
+    """A whole number and its unit, as in 30s, 15m, 1h, 7d; more than nothing, at most 366 days."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text)
+    if match is None:
+        raise CommandError(f"not a duration: {text!r}; write a number and s, m, h or d, as 15m", 2)
+    duration = timedelta(**{UNITS[match[2]]: int(match[1])})
+    if not timedelta(0) < duration <= LONGEST_DURATION:
+        raise CommandError(f"a duration is 1s to 366d, not {text}", 2)
+    return duration
+
+
+def parse_end(text: str, now: datetime) -> datetime:
+    """The end of what lasts for a duration (7d) or until a time (2026-12-01T09:00Z)."""
     try:
         end = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The audit log: listed, and verified by the same rules as made it."""
+"""The commands about the audit log: `audit list`, and `audit verify` by the service's own rules."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -9,11 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from command_line.display.console import CommandError, complain
-from command_line.display.timestamps import at_a_glance, parse
-from command_line.moderation.cases import Limit
+from command_line.display.timestamps import parse, short_time
 from command_line.moderation.documents import Document
-from command_line.moderation.options import command
-from command_line.moderation.session import Desk, audit_entries, audit_pages
+from command_line.moderation.options import Limit, command
+from command_line.moderation.session import Session, audit_entries, audit_pages
 from moderation_service.domain.audit import AuditEntry, Break, Head, verify
 
 REPORT_EVERY = 10_000
@@ -22,7 +21,7 @@ NOTED = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 
 class BrokenLogError(CommandError):
-    """The log is not what it was, from the entry of this number on."""
+    """The audit log was changed at the entry of this number."""
 
     def __init__(self, number: int, problem: str) -> None:
         super().__init__(f"the audit log is broken at entry {number}: {problem}")
@@ -31,24 +30,26 @@ class BrokenLogError(CommandError):
 
 
 def list_entries(
-    desk: Desk,
-    after: Annotated[int, typer.Option(min=0, help="Entries behind this number.")] = 0,
-    of: Annotated[str, typer.Option(metavar="ID", help="Of one case or dispute.")] = "",
+    session: Session,
+    after: Annotated[int, typer.Option(min=0, help="Only entries after this number.")] = 0,
+    of: Annotated[
+        str, typer.Option(metavar="ID", help="Only entries of this case or dispute.")
+    ] = "",
     limit: Limit = 100,
 ) -> None:
-    """List the audit log in its order.
+    """List the audit log, oldest entries first.
 
     \b
     Examples:
       parley mod audit list --as ada --role auditor
       parley mod audit list --as mia --of 01a2...
     """
-    found = audit_entries(desk.service, after, of)
+    found = audit_entries(session.client, after, of)
 
     def row(entry: Document) -> tuple[object, ...]:
         return (
             entry["number"],
-            at_a_glance(entry.get("create_time")),
+            short_time(entry.get("create_time")),
             entry["action"],
             entry["actor"],
             entry["version"],
@@ -57,23 +58,22 @@ def list_entries(
         )
 
     headings = ("NUMBER", "AT", "ACTION", "BY", "VERSION", "TARGET", "AS")
-    desk.tell_list("entries", found, limit, headings, row)
+    session.answer_list("entries", found, limit, headings, row)
 
 
 def verify_log(
-    desk: Desk,
+    session: Session,
     head: Annotated[
         str | None,
         typer.Option(
             metavar="NUMBER:HASH",
-            help="A head that was noted earlier: shows also a log that was cut short.",
+            help="A head that was printed earlier: finds also that the end of the log was cut off.",
         ),
     ] = None,
 ) -> None:
-    """Walk the whole audit log and show whether it is whole; exit code 1 when it is not.
+    """Verify the whole audit log; exit code 1 when it was changed.
 
-    It prints the head. Note it elsewhere: only by comparison with an earlier head can it be seen
-    that the end of a log was cut off.
+    It prints the head. Keep it elsewhere: only an earlier head shows that the end was cut off.
 
     \b
     Examples:
@@ -82,17 +82,17 @@ def verify_log(
     """
     noted = None if head is None else read_head(head)
     try:
-        found = walk(audit_pages(desk.service), noted, complain)
+        found = walk(audit_pages(session.client), noted, complain)
     except BrokenLogError as error:
         problem = {"number": error.number, "problem": error.problem}
-        desk.tell({"intact": False, "break": problem}, ())
+        session.answer({"intact": False, "break": problem}, ())
         raise
     lines = [f"the audit log is whole: {found.number} entries, each follows on the one before"]
     if noted is not None:
         lines.append(f"what was noted as number {noted.number} stands in it unchanged")
-    # Alone on the last line, for whoever adds it to a file.
-    lines += ["this is its head, to be noted elsewhere:", f"{found.number}:{found.hash}"]
-    desk.tell({"intact": True, "head": {"number": found.number, "hash": found.hash}}, lines)
+    # Alone on the last line, so that it is easily added to a file.
+    lines += ["its head, to be kept elsewhere:", f"{found.number}:{found.hash}"]
+    session.answer({"intact": True, "head": {"number": found.number, "hash": found.hash}}, lines)
 
 
 def read_head(text: str) -> Head:
@@ -108,9 +108,9 @@ def walk(
     noted: Head | None = None,
     report: Callable[[str], None] = lambda _line: None,
 ) -> Head:
-    """Goes along the pages of a log from its beginning; its head, or BrokenLogError.
+    """Verifies the pages of a log from its beginning; its head, or BrokenLogError.
 
-    `noted` must be among its heads, and the last of them the one that the pages announce.
+    `noted` must be one of its heads, and the last entry the head that the pages announce.
     """
     reached = Head()
     announced = Head()
@@ -141,7 +141,7 @@ def walk(
 
 
 def entry_of(entry: Document) -> AuditEntry:
-    """An entry as the rules know it; times are milliseconds."""
+    """The entry as the service's rules read it, its time in milliseconds."""
     at = parse(entry["create_time"]) - EPOCH
     return AuditEntry(
         number=entry["number"],
@@ -159,7 +159,7 @@ def entry_of(entry: Document) -> AuditEntry:
 
 
 def add_to(application: typer.Typer) -> None:
-    """Enters the commands about the audit log."""
+    """Adds the commands about the audit log."""
     audit = typer.Typer(no_args_is_help=True, help="List the audit log, or verify it.")
     command(audit, "list")(list_entries)
     command(audit, "verify")(verify_log)

@@ -1,22 +1,21 @@
-"""Cases: looking for them, taking them, deciding them."""
+"""The commands about cases: `cases`, `show`, `claim` and `release`."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
-from command_line.client.moderation_payloads import REPORT_REASONS
 from command_line.display.console import CommandError
-from command_line.display.timestamps import distance
-from command_line.moderation import measures
-from command_line.moderation.case_page import case_page, state_of
+from command_line.display.timestamps import relative_time
 from command_line.moderation.documents import Document
-from command_line.moderation.options import command
-from command_line.moderation.session import Desk
+from command_line.moderation.options import Limit, command
+from command_line.moderation.pages import state_of
+from command_line.moderation.session import Session
+from edge.protocol.payloads.moderation import ReportReason
 
 
 class State(StrEnum):
-    """In which state."""
+    """States of a case."""
 
     OPEN = "open"
     CLAIMED = "claimed"
@@ -24,7 +23,7 @@ class State(StrEnum):
 
 
 class Severity(StrEnum):
-    """How grave."""
+    """Severities of a case."""
 
     LOW = "low"
     NORMAL = "normal"
@@ -33,7 +32,7 @@ class Severity(StrEnum):
 
 
 class Order(StrEnum):
-    """Which ones first."""
+    """Orders in which cases are listed."""
 
     DUE = "due"
     REPORTS = "reports"
@@ -41,37 +40,21 @@ class Order(StrEnum):
     PRIORITY = "priority"
 
 
-class Ground(StrEnum):
-    """What a rule is part of."""
-
-    TERMS = "terms"
-    LAW = "law"
-
-
 CaseId = Annotated[str, typer.Argument(metavar="CASE", help="The id of a case.")]
-Limit = Annotated[int, typer.Option(min=0, help="Show at most so many; 0 shows all.")]
-Version = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="The version that you have seen, as `show` and `claim` say it. Without it you are "
-        "shown how it stands now, and asked.",
-    ),
-]
 
 
 def list_cases(
-    desk: Desk,
-    state: Annotated[State | None, typer.Option(help="By default: not decided.")] = None,
-    severity: Annotated[Severity | None, typer.Option(help="At least so grave.")] = None,
+    session: Session,
+    state: Annotated[State | None, typer.Option(help="By default those not decided.")] = None,
+    severity: Annotated[Severity | None, typer.Option(help="At least this severity.")] = None,
     reason: Annotated[str | None, typer.Option(help="Reported for this reason.")] = None,
     accused: Annotated[str | None, typer.Option(help="Against this user.")] = None,
     claimed_by: Annotated[str | None, typer.Option(help="Claimed by this moderator.")] = None,
     mine: Annotated[bool, typer.Option("--mine", help="Claimed by you.")] = False,
-    order: Annotated[Order, typer.Option(help="Which ones first.")] = Order.DUE,
+    order: Annotated[Order, typer.Option(help="Which cases come first.")] = Order.DUE,
     limit: Limit = 50,
 ) -> None:
-    """List cases.
+    """List cases, those that are due first unless --order says otherwise.
 
     \b
     Examples:
@@ -79,163 +62,74 @@ def list_cases(
       parley mod cases --as mia --severity high --order priority
       parley mod cases --as mia --json --limit 0 | jq -r '.cases[].id'
     """
-    if reason is not None and reason not in REPORT_REASONS:
-        raise CommandError(f"not a reason: {reason}; write one of {', '.join(REPORT_REASONS)}", 2)
-    found = desk.service.pages(
+    reasons = get_args(ReportReason)
+    if reason is not None and reason not in reasons:
+        raise CommandError(f"not a reason: {reason}; write one of {', '.join(reasons)}", 2)
+    found = session.client.pages(
         "ListCases",
         "cases",
         state=state,
         min_severity=severity,
         reason=reason,
         accused=accused or "",
-        claimed_by=desk.service.moderator.name if mine else claimed_by or "",
+        claimed_by=session.client.moderator.name if mine else claimed_by or "",
         order=order,
     )
 
     def row(case: Document) -> tuple[object, ...]:
-        reasons = dict.fromkeys(str(one["reason"]) for one in case["reports"])
+        reported_for = dict.fromkeys(str(one["reason"]) for one in case["reports"])
         return (
             case["id"],
-            distance(case["due_time"], desk.now) if "due_time" in case else "",
+            relative_time(case["due_time"], session.now) if "due_time" in case else "",
             case["severity"],
             len(case["reports"]),
             case["claimed_by"] or case["state"],
-            ", ".join(reasons),
+            ", ".join(reported_for),
             ", ".join(case["accused"]),
         )
 
     headings = ("CASE", "DUE", "SEVERITY", "N", "WITH", "REASONS", "AGAINST")
-    desk.tell_list("cases", found, limit, headings, row)
+    session.answer_list("cases", found, limit, headings, row)
 
 
-def show(desk: Desk, case: CaseId) -> None:
-    """Show a case with all that is known of it: reports, evidence, decisions, appeals.
+def show(session: Session, case: CaseId) -> None:
+    """Show a case: its reports, evidence, decisions and appeals.
 
     \b
     Examples:
       parley mod show 01a2... --as mia
     """
-    found = desk.service.call("GetCase", case_id=case)["case"]
-    desk.tell_case(found, *_next(found))
+    found = session.client.call("GetCase", case_id=case)["case"]
+    session.answer_case(found, *_next(found))
 
 
-def claim(desk: Desk, case: CaseId) -> None:
-    """Take a case for a while, or for longer, and show it. Nobody else decides it meanwhile.
+def claim(session: Session, case: CaseId) -> None:
+    """Claim a case, or prolong a claim, and show it. Nobody else can decide it meanwhile.
 
     \b
     Examples:
       parley mod claim 01a2... --as mia
     """
-    desk.service.call("ClaimCase", case_id=case)
+    session.client.call("ClaimCase", case_id=case)
     # As it stands now with all evidence, so that the version that is shown is what was seen.
-    found = desk.service.call("GetCase", case_id=case)["case"]
-    desk.tell_case(found, *_next(found))
+    found = session.client.call("GetCase", case_id=case)["case"]
+    session.answer_case(found, *_next(found))
 
 
-def release(desk: Desk, case: CaseId) -> None:
-    """Give a claimed case back.
+def release(session: Session, case: CaseId) -> None:
+    """Give back a case that you have claimed.
 
     \b
     Examples:
       parley mod release 01a2... --as mia
     """
-    found = desk.service.call("ReleaseCase", case_id=case)["case"]
-    state = state_of(found, desk.now)
-    desk.tell({"case": found}, [f"case {found['id']}, version {found['version']}: {state}"])
-
-
-def decide(
-    desk: Desk,
-    case: CaseId,
-    no_violation: Annotated[
-        bool, typer.Option("--no-violation", help="Nothing is wrong with it.")
-    ] = False,
-    warn: Annotated[list[str] | None, typer.Option(metavar="USER", help="Warn.")] = None,
-    mute: Annotated[
-        list[str] | None,
-        typer.Option(metavar="USER=TIME", help="Mute for so long (7d), or until a time."),
-    ] = None,
-    suspend: Annotated[
-        list[str] | None,
-        typer.Option(metavar="USER=TIME", help="Keep out for so long (30d), or until a time."),
-    ] = None,
-    ban: Annotated[list[str] | None, typer.Option(metavar="USER", help="Keep out.")] = None,
-    remove: Annotated[
-        bool, typer.Option("--remove", help="Remove the message that was reported.")
-    ] = False,
-    remove_message: Annotated[
-        list[str] | None,
-        typer.Option(metavar="MESSAGE", help="Remove this message of the conversation."),
-    ] = None,
-    lock: Annotated[bool, typer.Option("--lock", help="Lock the conversation.")] = False,
-    facts: Annotated[
-        str, typer.Option(help="What happened, for those who are restricted. Name no reporter.")
-    ] = "",
-    rule: Annotated[str, typer.Option(help="The clause of the terms or of the law.")] = "",
-    ground: Annotated[Ground, typer.Option(help="What the rule is part of.")] = Ground.TERMS,
-    note: Annotated[str, typer.Option(help="For colleagues alone.")] = "",
-    version: Version = None,
-) -> None:
-    """Decide a claimed case: no violation, or one measure or several with their reasons.
-
-    It is decided as you have seen it: if anything has happened since --version, as a further
-    report, nothing is decided (exit code 3), and you are shown what it was and how it stands now.
-    At a terminal and without --version the case is shown, and you are asked.
-
-    \b
-    Examples:
-      parley mod decide 01a2... --as mia --no-violation --version 4
-      parley mod decide 01a2... --as mia --mute bob=7d --remove --version 4 \\
-          --facts "Insulted the other in two messages." --rule "Terms 4.2"
-      parley mod decide 01a2... --as mia --key job-17 --version 4 \\
-          --suspend bob=2027-01-01T00:00Z --facts "..." --rule "..."
-    """
-    typed = measures.Typed(
-        warnings=warn or (),
-        mutes=mute or (),
-        suspensions=suspend or (),
-        bans=ban or (),
-        removes=remove,
-        removed=remove_message or (),
-        locks=lock,
-        facts=facts,
-        rule=rule,
-        ground=ground.value,
-        no_violation=no_violation,
-    )
-    verdict, wanted = measures.read(typed, desk.now)
-    words = measures.describe(verdict, wanted, desk.now)
-    if version is None:
-        version = _seen(desk, case, words)
-    answer = desk.service.call(
-        "DecideCase", case_id=case, version=version, verdict=verdict, measures=wanted, note=note
-    )
-    decided = answer["case"]
-    before = ["this was decided before, by the same command"] if answer["duplicate"] else []
-    desk.tell(
-        {"case": decided, "duplicate": answer["duplicate"]},
-        [f"case {decided['id']}, version {decided['version']}: decided", *before, *words],
-    )
-
-
-def require_attendance(desk: Desk, what: str) -> None:
-    """CommandError where nobody can be shown what a command is about, and asked."""
-    if not desk.is_attended:
-        raise CommandError(f"name the version that you have seen with --version; {what}", 2)
-
-
-def _seen(desk: Desk, case: str, words: list[str]) -> int:
-    """Shows a case and asks whether it is to be decided so; the version that was shown."""
-    require_attendance(desk, f"parley mod show {case} shows it")
-    found = desk.service.call("GetCase", case_id=case)["case"]
-    desk.tell({}, case_page(found, desk.now, desk.width))
-    desk.tell({}, ["", "this is to be decided:", *(f"  {line}" for line in words)])
-    desk.confirm("Decide it so?")
-    return int(found["version"])
+    found = session.client.call("ReleaseCase", case_id=case)["case"]
+    state = state_of(found, session.now)
+    session.answer({"case": found}, [f"case {found['id']}, version {found['version']}: {state}"])
 
 
 def _next(case: Document) -> list[str]:
-    """What a moderator who has seen this version would type to decide it."""
+    """The command that decides this version of a case, if the moderator may."""
     if "decide" not in case["allowed_actions"]:
         return []
     return [
@@ -245,9 +139,8 @@ def _next(case: Document) -> list[str]:
 
 
 def add_to(application: typer.Typer) -> None:
-    """Enters the commands about cases."""
+    """Adds these commands to the program."""
     command(application, "cases")(list_cases)
     command(application, "show")(show)
     command(application, "claim", writes=True)(claim)
     command(application, "release", writes=True)(release)
-    command(application, "decide", writes=True)(decide)

@@ -1,4 +1,4 @@
-"""Disputes, as moderators look at them and decide them."""
+"""The commands about disputes: `disputes`, `dispute show` and `dispute decide`."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -7,16 +7,15 @@ import typer
 
 from command_line.display.console import CommandError
 from command_line.display.money import MoneyError, decimals_of, parse_amount, written_alone
-from command_line.display.timestamps import distance
-from command_line.moderation.cases import Limit, Version, require_attendance
-from command_line.moderation.dispute_page import dispute_page
+from command_line.display.timestamps import relative_time
 from command_line.moderation.documents import Document
-from command_line.moderation.options import command
-from command_line.moderation.session import Desk
+from command_line.moderation.options import Limit, Version, command
+from command_line.moderation.pages import dispute_page
+from command_line.moderation.session import Session
 
 
 class State(StrEnum):
-    """In which state."""
+    """States of a dispute."""
 
     PENDING_HOLD = "pending_hold"
     OPEN = "open"
@@ -27,7 +26,7 @@ class State(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What becomes of the service and its price."""
+    """Outcomes of a dispute."""
 
     RESUME = "resume"
     COMPLETED = "completed"
@@ -39,9 +38,9 @@ DisputeId = Annotated[str, typer.Argument(metavar="DISPUTE", help="The id of a d
 
 
 def list_disputes(
-    desk: Desk,
+    session: Session,
     state: Annotated[
-        State | None, typer.Option(help="By default: those that moderators can decide.")
+        State | None, typer.Option(help="By default those that moderators can decide.")
     ] = None,
     limit: Limit = 50,
 ) -> None:
@@ -52,12 +51,12 @@ def list_disputes(
       parley mod disputes --as mia
       parley mod disputes --as mia --state open
     """
-    found = desk.service.pages("ListDisputes", "disputes", state=state)
+    found = session.client.pages("ListDisputes", "disputes", state=state)
 
     def row(dispute: Document) -> tuple[object, ...]:
         return (
             dispute["id"],
-            distance(dispute["due_time"], desk.now) if "due_time" in dispute else "",
+            relative_time(dispute["due_time"], session.now) if "due_time" in dispute else "",
             dispute["state"],
             dispute["reason"],
             written_alone(dispute["price"]) if "price" in dispute else "",
@@ -65,29 +64,29 @@ def list_disputes(
         )
 
     headings = ("DISPUTE", "DUE", "STATE", "REASON", "PRICE", "WHO")
-    desk.tell_list("disputes", found, limit, headings, row)
+    session.answer_list("disputes", found, limit, headings, row)
 
 
-def show(desk: Desk, dispute: DisputeId) -> None:
-    """Show a dispute: what both say, what they offer, and the evidence.
+def show(session: Session, dispute: DisputeId) -> None:
+    """Show a dispute: the statements and settlement offers of both, and the evidence.
 
     \b
     Examples:
       parley mod dispute show 01a2... --as mia
     """
-    found = desk.service.call("GetDispute", dispute_id=dispute)["dispute"]
+    found = session.client.call("GetDispute", dispute_id=dispute)["dispute"]
     more = []
     if "decide" in found["allowed_actions"]:
         command_ = f"parley mod dispute decide {found['id']} OUTCOME --version {found['version']}"
         more = ["", f"to decide it as shown: {command_}"]
-    desk.tell_dispute(found, *more)
+    session.answer_dispute(found, *more)
 
 
 def decide(
-    desk: Desk,
+    session: Session,
     dispute: DisputeId,
-    outcome: Annotated[Outcome, typer.Argument(help="What becomes of the service.")],
-    facts: Annotated[str, typer.Option(help="What is told to both parties.")],
+    outcome: Annotated[Outcome, typer.Argument(help="What becomes of the deal.")],
+    facts: Annotated[str, typer.Option(help="The reasons, as both parties are told them.")],
     rule: Annotated[str, typer.Option(help="The clause of the terms or of the law.")],
     to_provider: Annotated[
         str | None, typer.Option(metavar="AMOUNT", help="With split: the provider's part.")
@@ -99,7 +98,7 @@ def decide(
 ) -> None:
     """Decide a dispute under review: the deal goes on, or ends completed, cancelled or split.
 
-    Both parts of a split are named, and together they are the agreed price.
+    A split needs both parts, which together are the agreed price.
 
     \b
     Examples:
@@ -109,19 +108,21 @@ def decide(
     """
     if (outcome is Outcome.SPLIT) != (to_provider is not None and to_client is not None):
         raise CommandError(
-            "split goes with both --to-provider and --to-client, nothing else does", 2
+            "--to-provider and --to-client are both needed with split, and with nothing else", 2
         )
     if version is None:
-        require_attendance(desk, f"parley mod dispute show {dispute} shows it")
-    found = desk.service.call("GetDispute", dispute_id=dispute)["dispute"]
+        session.require_attendance(f"parley mod dispute show {dispute}")
+    found = session.client.call("GetDispute", dispute_id=dispute)["dispute"]
     split = None
     if to_provider is not None and to_client is not None:
         split = read_split(found, to_provider, to_client)
     if version is None:
-        desk.tell({}, [*dispute_page(found, desk.now), "", f"this is to be decided: {outcome}"])
-        desk.confirm("Decide it so?")
+        session.answer(
+            {}, [*dispute_page(found, session.now), "", f"this is to be decided: {outcome}"]
+        )
+        session.confirm("Decide it so?")
         version = int(found["version"])
-    result = desk.service.call(
+    result = session.client.call(
         "DecideDispute",
         dispute_id=dispute,
         version=version,
@@ -131,14 +132,14 @@ def decide(
         rule=rule,
     )
     decided = result["dispute"]
-    desk.tell(
+    session.answer(
         result,
         [f"dispute {decided['id']}, version {decided['version']}: {_state(decided)}, {outcome}"],
     )
 
 
 def read_split(dispute: Document, to_provider: str, to_client: str) -> dict[str, Any]:
-    """The parts of a split as typed; CommandError when together they are not the price."""
+    """The typed parts of a split; CommandError when they do not add up to the price."""
     price = dispute["price"]
     try:
         decimals = decimals_of(price["currency"])
@@ -149,7 +150,7 @@ def read_split(dispute: Document, to_provider: str, to_client: str) -> dict[str,
     except MoneyError as error:
         raise CommandError(str(error), 2) from error
     if provider + client != price["amount_minor"]:
-        raise CommandError(f"the parts are not together {written_alone(price)}", 2)
+        raise CommandError(f"the parts do not add up to {written_alone(price)}", 2)
     return {"provider_minor": provider, "client_minor": client}
 
 
@@ -163,7 +164,7 @@ def _state(dispute: Document) -> str:
 
 
 def add_to(application: typer.Typer) -> None:
-    """Enters the commands about disputes."""
+    """Adds the commands about disputes."""
     command(application, "disputes")(list_disputes)
     dispute = typer.Typer(no_args_is_help=True, help="Look at a dispute, or decide it.")
     command(dispute, "show")(show)

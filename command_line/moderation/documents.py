@@ -1,4 +1,4 @@
-"""Messages of the contract as plain documents, by one rule for all: what `--json` prints.
+"""Protobuf messages as JSON documents, by one rule for all of them: what `--json` prints.
 
 Fields have the names of the contract. A word of an enumeration is written without its prefix and in
 small letters (CASE_STATE_OPEN: "open"; UNSPECIFIED: ""), times are RFC 3339 in UTC with
@@ -20,7 +20,7 @@ MessageType = TypeVar("MessageType", bound=Message)
 
 
 def document(message: Message) -> dict[str, Any]:
-    """A message as a document."""
+    """The document of a message."""
     found: dict[str, Any] = {}
     for field in message.DESCRIPTOR.fields:
         value = getattr(message, field.name)
@@ -34,7 +34,7 @@ def document(message: Message) -> dict[str, Any]:
 
 
 def build(kind: type[MessageType], fields: Document) -> MessageType:
-    """A message of what a document says of it. Times are datetimes here; None is left out."""
+    """The message of a document, in which times are datetimes; None is left out."""
     message = kind()
     for name, value in fields.items():
         field = message.DESCRIPTOR.fields_by_name[name]

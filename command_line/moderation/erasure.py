@@ -1,4 +1,4 @@
-"""Erasing what is kept of a person, where nothing says that it must be kept."""
+"""The command `erase`: erases what is kept of a user, where nothing requires that it is kept."""
 
 from typing import Annotated
 
@@ -6,43 +6,43 @@ import typer
 
 from command_line.display.console import CommandError
 from command_line.display.tables import table
-from command_line.display.timestamps import moment
+from command_line.display.timestamps import full_time
 from command_line.moderation.documents import Document
 from command_line.moderation.options import command
-from command_line.moderation.session import Desk
+from command_line.moderation.session import Session
 
 
 def erase(
-    desk: Desk,
-    user: Annotated[str, typer.Argument(metavar="USER", help="Whom to erase.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    session: Session,
+    user: Annotated[str, typer.Argument(metavar="USER", help="The user to erase.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Erase without asking.")] = False,
 ) -> None:
-    """Erase what a person wrote, their name, and the evidence; it cannot be undone.
+    """Erase a user's texts, name and evidence from cases and disputes; it cannot be undone.
 
-    For the role data_protection. What must be kept yet is shown with the reason, and until when;
-    asking again later erases the rest.
+    Needs the role data_protection. What must still be kept is listed with the reason and the time
+    until then; the command given again later erases the rest.
 
     \b
     Examples:
       parley mod erase bob --as dora --role data_protection
     """
     if not yes:
-        if not desk.is_attended:
+        if not session.is_attended:
             raise CommandError("erasing cannot be undone; say --yes", 2)
-        desk.confirm(f"Erase {user} for ever?")
-    answer = desk.service.call("EraseUser", user=user)
+        session.confirm(f"Erase {user} for ever?")
+    answer = session.client.call("EraseUser", user=user)
 
     def row(kept: Document) -> tuple[object, ...]:
-        until = moment(kept.get("until_time"), desk.now) or "nobody can say"
+        until = full_time(kept.get("until_time"), session.now) or "not known yet"
         return (kept["target_kind"], kept["target_id"], kept["reason"], until)
 
     lines = [f"erased in {answer['erased']} cases and disputes"]
     if answer["kept"]:
         headings = ("KEPT", "ID", "REASON", "UNTIL")
-        lines += table(headings, map(row, answer["kept"]), desk.width)
-    desk.tell(answer, lines)
+        lines += table(headings, map(row, answer["kept"]), session.width)
+    session.answer(answer, lines)
 
 
 def add_to(application: typer.Typer) -> None:
-    """Enters the command."""
+    """Adds this command to the program."""
     command(application, "erase")(erase)

@@ -1,22 +1,42 @@
-"""The options that every command of a moderator has, and how a command is made with them."""
+"""The options that all `parley mod` commands share, and the decorator that adds them."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
 
+import jwt
 import typer
+from jwt.types import Options
 
-from command_line.moderation.service import RefusedCallError
-from command_line.moderation.session import TOKEN_VARIABLE, Asked, Desk
+from command_line.client import tokens
+from command_line.client.data_folder import DataFolder
+from command_line.display.console import CommandError
+from command_line.moderation.client import ModerationClient, Moderator, RefusedCallError
+from command_line.moderation.session import Session
+
+TOKEN_VARIABLE = "PARLEY_TOKEN"  # noqa: S105  # The name of a variable.
+TOKEN_LIFETIME = timedelta(minutes=5)
 
 Function = Callable[..., None]
 
+Limit = Annotated[int, typer.Option(min=0, help="Show at most so many; 0 shows all.")]
+Version = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="The version that you have seen, as `show` and `claim` print it. Without it the "
+        "present one is shown, and you are asked.",
+    ),
+]
 Name = Annotated[
     str | None,
     typer.Option(
-        "--as", metavar="NAME", help="Who you are; the data folder's own key signs a token."
+        "--as", metavar="NAME", help="Your name; the data folder's own key signs a token for it."
     ),
 ]
 Roles = Annotated[
@@ -25,24 +45,26 @@ Roles = Annotated[
 ]
 Token = Annotated[
     str | None,
-    typer.Option("--token", help=f"Your token, with name and roles; else {TOKEN_VARIABLE}."),
+    typer.Option(
+        "--token", help=f"Your token, which has name and roles; by default {TOKEN_VARIABLE}."
+    ),
 ]
-Data = Annotated[Path, typer.Option(help="The data folder of the `parley up` that serves.")]
+Data = Annotated[Path, typer.Option(help="The data folder that `parley up` serves.")]
 Target = Annotated[
     str | None,
     typer.Option(metavar="HOST:PORT", help="The moderation service, if not the data folder's."),
 ]
 CredentialFile = Annotated[
-    Path | None, typer.Option(help="The credential that services show it, with --target.")
+    Path | None, typer.Option(help="The file with the service's credential, with --target.")
 ]
 Key = Annotated[
     str | None,
     typer.Option(
-        help="Sent again with the same key, and otherwise the same, it is done once. "
-        "Without this option a new key is made.",
+        help="Idempotency key: a command repeated with the same key is carried out once. "
+        "By default a new one.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 _READING: tuple[tuple[str, Any, Any], ...] = (
     ("name", Name, None),
@@ -56,34 +78,100 @@ _READING: tuple[tuple[str, Any, Any], ...] = (
 _WRITING = (*_READING, ("key", Key, None))
 
 
+@dataclass(frozen=True)
+class CommonOptions:
+    """Values of the shared options: the moderator, the service, and how to print answers."""
+
+    name: str | None
+    roles: Sequence[str]
+    token: str | None
+    data: Path
+    target: str | None
+    credential_file: Path | None
+    key: str | None
+    as_json: bool
+
+    def connect(self) -> ModerationClient:
+        """A client that has called nothing yet; CommandError when an option is missing."""
+        folder = DataFolder.at(self.data)
+        target, credential = self._service(folder)
+        return ModerationClient(target, credential, self._moderator(folder), self.key)
+
+    def _moderator(self, folder: DataFolder) -> Moderator:
+        if self.name is not None:
+            if self.token is not None:
+                raise CommandError("give --as or --token, not both", 2)
+            token = tokens.mint(folder, self.name, TOKEN_LIFETIME, self.roles)
+            return read_token(token, folder.read_token_secret())
+        token = self.token or os.environ.get(TOKEN_VARIABLE, "")
+        if not token:
+            raise CommandError(f"say who you are: --as NAME, --token or {TOKEN_VARIABLE}", 2)
+        # Another server's tokens are signed with another key than this folder's.
+        return read_token(token, None if self.target else folder.read_token_secret())
+
+    def _service(self, folder: DataFolder) -> tuple[str, str]:
+        if (self.target is None) != (self.credential_file is None):
+            raise CommandError("--target and --credential-file go together", 2)
+        file = self.credential_file or folder.service_credential
+        target = self.target or folder.read_target("moderation")
+        try:
+            return target, file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"cannot read {file}: {error}") from error
+
+
+def read_token(token: str, secret: str | None) -> Moderator:
+    """The moderator of a token that has not expired; CommandError for any other.
+
+    With the `secret` that signs tokens (HS256) the signature is checked. Without it nobody here
+    can: the service trusts whoever shows its credential, and the token only names the moderator.
+    """
+    options: Options = {
+        "require": ["sub", "exp"],
+        "verify_signature": secret is not None,
+        # Otherwise a token whose signature is not looked at would not be asked for its time either.
+        "verify_exp": True,
+    }
+    try:
+        claims = jwt.decode(token.strip(), secret or "", algorithms=["HS256"], options=options)
+    except jwt.ExpiredSignatureError as error:
+        raise CommandError("the token has expired; get a new one") from error
+    except jwt.InvalidTokenError as error:
+        raise CommandError(f"the token is not valid: {error}") from error
+    roles = claims.get("roles", [])
+    if not isinstance(roles, list) or not all(isinstance(role, str) for role in roles):
+        raise CommandError("the token is not valid: its roles are no list of names")
+    return Moderator(str(claims["sub"]), tuple(roles))
+
+
 def command(
     application: typer.Typer, name: str, *, writes: bool = False
 ) -> Callable[[Function], Function]:
-    """Makes a command of a function that takes a Desk and its own options.
-
-    A refusal that shows how things stand is shown so, before its words end the program.
-    """
+    """Adds a function of a Session and its own options to the program, with the shared ones."""
     options = _WRITING if writes else _READING
 
     def register(function: Function) -> Function:
-        return application.command(name)(with_desk(function, options))
+        return application.command(name)(_with_session(function, options))
 
     return register
 
 
-def with_desk(function: Function, options: tuple[tuple[str, Any, Any], ...] = _READING) -> Function:
-    """The function with the shared options, in place of the Desk that is made of them."""
+def _with_session(function: Function, options: tuple[tuple[str, Any, Any], ...]) -> Function:
+    """The function with the shared options in place of the Session that is made of them.
+
+    A refusal that shows the present case or dispute has it printed before the message.
+    """
 
     @wraps(function)
     def run(**given: Any) -> None:
         shared = {option: given.pop(option) for option, _, _ in options}
-        asked = Asked(**{"key": None, **shared})
-        with asked.open() as service:
-            desk = Desk(service, as_json=asked.as_json)
+        common = CommonOptions(**{"key": None, **shared})
+        with common.connect() as client:
+            session = Session(client, as_json=common.as_json)
             try:
-                function(desk, **given)
+                function(session, **given)
             except RefusedCallError as refused:
-                desk.tell_refusal(refused)
+                session.answer_refusal(refused)
                 raise
 
     own = list(signature(function, eval_str=True).parameters.values())[1:]

@@ -1,109 +1,57 @@
-"""What a command of a moderator works with: the service, and how answers are shown."""
+"""One run of a moderator's command: its client of the service, and how answers are printed."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import typer
 
-from command_line.client import tokens
-from command_line.client.data_folder import DataFolder
 from command_line.display.console import CommandError, say
 from command_line.display.screen import printable
 from command_line.display.tables import table, terminal_width
-from command_line.display.timestamps import at_a_glance, utc_now
-from command_line.moderation.case_page import case_page
-from command_line.moderation.dispute_page import dispute_page
+from command_line.display.timestamps import short_time, utc_now
+from command_line.moderation.client import ModerationClient, RefusedCallError
 from command_line.moderation.documents import Document
-from command_line.moderation.identity import Moderator, read_token
-from command_line.moderation.service import RefusedCallError, Service
+from command_line.moderation.pages import case_page, dispute_page
 
-TOKEN_VARIABLE = "PARLEY_TOKEN"  # noqa: S105  # The name of a variable.
 AUDIT_PAGE = 500
-TOKEN_LIFETIME = "5m"  # noqa: S105  # A duration.
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What every command may be told: who one is, where the service is, how to answer."""
+class Session:
+    """The client, and the answers to its calls as text or as one JSON document."""
 
-    name: str | None
-    roles: Sequence[str]
-    token: str | None
-    data: Path
-    target: str | None
-    credential_file: Path | None
-    key: str | None
-    as_json: bool
-
-    def open(self) -> Service:
-        """The service, not called yet; CommandError when it is not known who asks whom."""
-        folder = DataFolder.at(self.data)
-        target, credential = self._where(folder)
-        return Service(target, credential, self._who(folder), self.key)
-
-    def _who(self, folder: DataFolder) -> Moderator:
-        if self.name is not None:
-            if self.token is not None:
-                raise CommandError("give --as or --token, not both", 2)
-            lifetime = tokens.parse_duration(TOKEN_LIFETIME)
-            token = tokens.mint(folder, self.name, lifetime, self.roles)
-            return read_token(token, folder.read_token_secret())
-        token = self.token or os.environ.get(TOKEN_VARIABLE, "")
-        if not token:
-            raise CommandError(f"say who you are: --as NAME, --token or {TOKEN_VARIABLE}", 2)
-        # Another server's tokens are signed with another key than this folder's.
-        return read_token(token, None if self.target else folder.read_token_secret())
-
-    def _where(self, folder: DataFolder) -> tuple[str, str]:
-        if (self.target is None) != (self.credential_file is None):
-            raise CommandError("--target and --credential-file go together", 2)
-        file = self.credential_file or folder.service_credential
-        target = self.target or folder.read_target("moderation")
-        try:
-            return target, file.read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"cannot read {file}: {error}") from error
-
-
-class Desk:
-    """The service and the answers to it, as text or as one JSON document."""
-
-    def __init__(self, service: Service, *, as_json: bool) -> None:
-        self.service = service
+    def __init__(self, client: ModerationClient, *, as_json: bool) -> None:
+        self.client = client
         self.as_json = as_json
         self.now = utc_now()
         self.width = terminal_width()
 
     @property
     def is_attended(self) -> bool:
-        """Whether somebody is there who reads and can be asked."""
+        """Whether a person reads the answers and can be asked."""
         return not self.as_json and sys.stdin.isatty() and sys.stdout.isatty()
 
-    def tell(self, answer: Document, lines: Iterable[str]) -> None:
-        """Answers: the document for a program, the lines for a person."""
+    def answer(self, answer: Document, lines: Iterable[str]) -> None:
+        """Prints the document for a program, the lines for a person."""
         if self.as_json:
             # Escapes all that is not ASCII, so that a terminal is safe from this as well.
             say(json.dumps(answer, indent=2))
         else:
-            # Whatever others wrote, wherever it stands: see `printable`.
+            # Others wrote parts of any line: see `printable`.
             for line in lines:
                 say(printable(line))
 
-    def tell_case(self, case: Document, *more: str) -> None:
-        """Shows a case, and what can be said besides."""
-        self.tell({"case": case}, [*case_page(case, self.now, self.width), *more])
+    def answer_case(self, case: Document, *more: str) -> None:
+        """Prints a case, and further lines."""
+        self.answer({"case": case}, [*case_page(case, self.now, self.width), *more])
 
-    def tell_dispute(self, dispute: Document, *more: str) -> None:
-        """Shows a dispute, and what can be said besides."""
-        self.tell({"dispute": dispute}, [*dispute_page(dispute, self.now), *more])
+    def answer_dispute(self, dispute: Document, *more: str) -> None:
+        """Prints a dispute, and further lines."""
+        self.answer({"dispute": dispute}, [*dispute_page(dispute, self.now), *more])
 
-    def tell_list(
+    def answer_list(
         self,
         name: str,
         found: Iterator[dict[str, Any]],
@@ -111,18 +59,21 @@ class Desk:
         headings: Sequence[str],
         row: Callable[[Document], Sequence[object]],
     ) -> None:
-        """Shows the first so many of a list as a table; 0: all of it. Says when there are more."""
-        shown = list(found if limit == 0 else islice(found, limit))
+        """Prints the first `limit` entries of a list as a table, and whether there are more.
+
+        0 prints all.
+        """
+        entries = list(found if limit == 0 else islice(found, limit))
         more = limit != 0 and next(found, None) is not None
-        lines = table(headings, map(row, shown), self.width) if shown else [f"no {name}"]
+        lines = table(headings, map(row, entries), self.width) if entries else [f"no {name}"]
         if more:
             lines.append(f"the first {limit}; there are more (--limit 0 shows all)")
-        self.tell({name: shown, "more": more}, lines)
+        self.answer({name: entries, "more": more}, lines)
 
-    def tell_refusal(self, refused: RefusedCallError) -> None:
-        """What there is to a refusal beside its words: how it stands now, and what has changed.
+    def answer_refusal(self, refused: RefusedCallError) -> None:
+        """Prints what a refusal has beside its message: the present state, and what has changed.
 
-        A program reads all of it, on standard output as every answer.
+        A program gets all of it as one document on standard output, like every answer.
         """
         if self.as_json:
             error: dict[str, Any] = {"reason": refused.reason, "message": refused.message}
@@ -130,21 +81,28 @@ class Desk:
                 error["field"] = refused.field
             if refused.current is not None:
                 error["current"] = {refused.kind: refused.current}
-            self.tell({"error": error}, ())
+            self.answer({"error": error}, ())
         elif refused.current is not None:
             if refused.version:
-                self.tell({}, self._since(refused.version, refused.current["id"]))
-            (self.tell_case if refused.kind == "case" else self.tell_dispute)(refused.current)
+                self.answer({}, self._since(refused.version, refused.current["id"]))
+            (self.answer_case if refused.kind == "case" else self.answer_dispute)(refused.current)
 
     def _since(self, version: int, target: str) -> Iterator[str]:
-        """What happened to a case or dispute after a version that somebody has seen."""
+        """Lines of the audit log about a case or dispute after this version of it."""
         yield f"since version {version}:"
-        for one in audit_entries(self.service, target=target):
+        for one in audit_entries(self.client, target=target):
             if one["version"] > version:
                 by = f" by {one['actor']}" if one["actor"] else ""
-                at = at_a_glance(one.get("create_time"))
+                at = short_time(one.get("create_time"))
                 yield f"  {at}  {one['action']} ({one['capacity']}){by}"
         yield ""
+
+    def require_attendance(self, command: str) -> None:
+        """CommandError where no person can be shown what a command decides, and asked."""
+        if not self.is_attended:
+            raise CommandError(
+                f"name the version that you have seen with --version; {command} shows it", 2
+            )
 
     def confirm(self, question: str) -> None:
         """Asks the person at the terminal; CommandError when they do not agree."""
@@ -152,17 +110,21 @@ class Desk:
             raise CommandError("nothing was done")
 
 
-def audit_pages(service: Service, after: int = 0, target: str = "") -> Iterator[dict[str, Any]]:
-    """The audit log in its order, page by page, each with the head of all."""
+def audit_pages(
+    client: ModerationClient, after: int = 0, target: str = ""
+) -> Iterator[dict[str, Any]]:
+    """Pages of the audit log in its order, each with the head of the whole log."""
     more = True
     while more:
-        page = service.call("ListAudit", after=after, target_id=target, page_size=AUDIT_PAGE)
+        page = client.call("ListAudit", after=after, target_id=target, page_size=AUDIT_PAGE)
         yield page
         more = page["more"] and bool(page["entries"])
         after = page["entries"][-1]["number"] if page["entries"] else after
 
 
-def audit_entries(service: Service, after: int = 0, target: str = "") -> Iterator[dict[str, Any]]:
-    """The entries of these pages."""
-    for page in audit_pages(service, after, target):
+def audit_entries(
+    client: ModerationClient, after: int = 0, target: str = ""
+) -> Iterator[dict[str, Any]]:
+    """Entries of the audit log in its order."""
+    for page in audit_pages(client, after, target):
         yield from page["entries"]

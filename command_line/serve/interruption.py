@@ -1,4 +1,4 @@
-"""Signals as an event: the first one asks to stop, a second Ctrl-C does not wait."""
+"""Signals that stop the program: the first asks to stop, a second Ctrl-C kills at once."""
 
 import asyncio
 import signal
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class Interruption:
-    """Whether someone asked to stop, and whether they insisted."""
+    """Records whether a signal asked to stop, and whether another insisted."""
 
     def __init__(self, insist: Callable[[], None]) -> None:
         self.asked = asyncio.Event()
@@ -15,7 +15,7 @@ class Interruption:
         self._insist = insist
 
     def signalled(self, number: signal.Signals) -> None:
-        """Takes note of a signal."""
+        """Records a signal."""
         if not self.asked.is_set():
             self.asked.set()
         elif number is signal.SIGINT:
@@ -25,7 +25,7 @@ class Interruption:
 
 @contextmanager
 def interruption(insist: Callable[[], None]) -> Iterator[Interruption]:
-    """Within it SIGINT, SIGTERM and SIGHUP ask to stop; a second SIGINT calls `insist`."""
+    """Handles SIGINT, SIGTERM and SIGHUP as requests to stop; a second SIGINT calls `insist`."""
     loop = asyncio.get_running_loop()
     handled = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:

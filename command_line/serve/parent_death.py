@@ -1,8 +1,8 @@
-"""Ties a part's life to its supervisor's, then becomes that part.
+"""Runs a command that is killed when its parent dies.
 
-Run as a script of its own, `python -I -S tether.py PARENT_PID COMMAND...`, because code between
-fork and exec is unsafe in a process with threads; here it runs after exec and then execs again,
-so the part keeps the process id that the supervisor knows. Standard library only.
+Run as a script of its own, `python -I -S parent_death.py PARENT_PID COMMAND...`, because code
+between fork and exec is unsafe in a process with threads; here it runs after exec and then execs
+again, so the command keeps the process id that the supervisor knows. Standard library only.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""The parts of Parley as processes: their commands, and the settings they get as environment."""
+"""The parts of Parley as processes: their commands, and their settings as environment."""
 
 import os
 import sys
@@ -15,8 +15,8 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "negotiation": ("messaging", "moderation"),
     "moderation": ("messaging", "negotiation"),
 }
-"""Each service with those that it calls, in the order in which they start. None waits for another
-to be there, for they call one another. The name of a service is that of its module,
+"""The services in the order in which they start, each with those that it calls. None waits for
+another, for they call one another. The name of a service is that of its module,
 `<name>_service`, of its settings, `PARLEY_<NAME>_...`, of its database and log in the data folder,
 and of the settings of others that say where it is."""
 
@@ -25,7 +25,7 @@ WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
 
 @dataclass(frozen=True)
 class Address:
-    """Where the edge listens, and where one reaches it from this machine."""
+    """The address on which the edge listens, and how this machine reaches it."""
 
     host: str
     port: int
@@ -45,12 +45,12 @@ class Address:
 
 
 def python(*arguments: str) -> tuple[str, ...]:
-    """The command of a Python module; -P keeps the folder one stands in off the import path."""
+    """The command of a Python module; -P keeps the working folder off the import path."""
     return (sys.executable, "-P", "-m", *arguments)
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment with the settings on top, so other settings can be given too."""
+    """This process's environment and these settings, which win."""
     return {**os.environ, "PYTHONUNBUFFERED": "1", **settings}
 
 
@@ -62,7 +62,7 @@ def service_command(name: str, command: str) -> tuple[str, ...]:
 def service_settings(
     name: str, folder: DataFolder, targets: Mapping[str, str], log_level: str
 ) -> dict[str, str]:
-    """What a service is told, for serving and for migrating alike."""
+    """Settings of a service, for serving and for migrating alike."""
     settings = {
         "LISTEN": targets[name],
         "DATABASE_URL": f"sqlite:///{folder.database(name)}",
@@ -76,7 +76,7 @@ def service_settings(
 
 
 def service(name: str, folder: DataFolder, targets: Mapping[str, str], log_level: str) -> Part:
-    """A service on its database in the folder, at its own of these loopback targets."""
+    """The part of a service, which listens on its own of these targets."""
     return Part(
         name=name,
         command=service_command(name, "serve"),
@@ -87,7 +87,7 @@ def service(name: str, folder: DataFolder, targets: Mapping[str, str], log_level
 
 
 def edge(folder: DataFolder, address: Address, targets: Mapping[str, str], log_level: str) -> Part:
-    """The edge at this address, in front of the services, whose targets are given by name."""
+    """The part of the edge, which calls the services at these targets."""
     settings = {
         "PARLEY_EDGE_HOST": address.host,
         "PARLEY_EDGE_PORT": str(address.port),

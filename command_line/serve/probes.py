@@ -1,4 +1,4 @@
-"""Questions with bounded answers: is this port free, is that part healthy."""
+"""Probes with bounded time: free ports, and the health of parts."""
 
 import asyncio
 import errno
@@ -22,7 +22,7 @@ LOOPBACK_PORTS = range(20_000, 32_000)
 
 
 def port_is_free(host: str, port: int) -> bool:
-    """Whether something could listen there now; CommandError when the host is none of this one."""
+    """Whether a server could listen there now; CommandError when the host is not this machine's."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -51,7 +51,7 @@ def free_port(host: str) -> int:
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """As many different ports on which nothing listens now."""
+    """So many different ports on which nothing listens now."""
     candidates = random.SystemRandom().sample(LOOPBACK_PORTS, 100 + count)
     found = list(islice((port for port in candidates if port_is_free(host, port)), count))
     if len(found) < count:
@@ -60,7 +60,7 @@ def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
 
 
 async def grpc_is_healthy(target: str, credential_file: Path) -> bool:
-    """Whether the service at this target says SERVING to who shows the credential."""
+    """Whether the health service at this target answers SERVING to this credential."""
     credential = (await asyncio.to_thread(credential_file.read_text, "ascii")).strip()
     async with grpc.aio.insecure_channel(target) as channel:
         # By its path, since the published stubs of the health service know no methods.
@@ -82,12 +82,12 @@ async def grpc_is_healthy(target: str, credential_file: Path) -> bool:
 
 
 async def http_is_ready(host: str, port: int) -> bool:
-    """Whether GET /readyz answers 200 there: new people can be served."""
+    """Whether GET /readyz says that the edge there is ready."""
     return bool((await asyncio.to_thread(_get_readyz, host, port)).get("ready"))
 
 
 async def services_reached(host: str, port: int) -> set[str]:
-    """The services whose events reach the edge there; it is ready without some of them too."""
+    """The services that the edge there reaches, by GET /readyz."""
     state = await asyncio.to_thread(_get_readyz, host, port)
     return {name for name, reached in state.items() if reached is True}
 

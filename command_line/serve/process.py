@@ -1,4 +1,4 @@
-"""Keeps one part running: starts it, starts it again when it dies, ends it when asked."""
+"""The process of one part: started, restarted when it dies, and ended when asked."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Part:
-    """A process to keep. `healthy` is one bounded probe: true when the part does its work."""
+    """A part to run as a process. `healthy` is one bounded probe."""
 
     name: str
     command: Sequence[str]
@@ -28,8 +28,8 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long to wait for what, in seconds, and after how many deaths to give up."""
+class RestartPolicy:
+    """Times of restarts and stops in seconds, and the deaths after which to give up."""
 
     first_pause: float = 0.2
     longest_pause: float = 5
@@ -45,14 +45,14 @@ class Patience:
 async def spawn(
     command: Sequence[str], environment: Mapping[str, str], log: Path
 ) -> asyncio.subprocess.Process:
-    """Starts a process: tied to this one, in a session of its own, its output appended to the log.
+    """Starts a process that dies with this one, its output appended to the log.
 
-    In its own session the terminal's Ctrl-C does not reach it; the supervisor ends it in order.
+    It has a session of its own: the terminal's Ctrl-C does not reach it, the supervisor ends it.
     """
-    tied = (sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), *command)
+    wrapped = (sys.executable, "-I", "-S", parent_death.__file__, str(os.getpid()), *command)
     with log.open("ab") as output:
         return await asyncio.create_subprocess_exec(
-            *tied,
+            *wrapped,
             env=dict(environment),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
@@ -62,7 +62,7 @@ async def spawn(
 
 
 def kill_group(process: int) -> None:
-    """Kills a part and all that it started."""
+    """Kills a part and all processes that it started."""
     # It may have ended a moment ago, which the event loop is about to learn.
     with suppress(ProcessLookupError):
         os.killpg(process, signal.SIGKILL)
@@ -75,16 +75,16 @@ def how_it_ended(return_code: int) -> str:
     return f"was killed by {signal.Signals(-return_code).name}"
 
 
-class Keeper:
-    """One part and its present process. `changed` is called when the process is another."""
+class PartProcess:
+    """A part and its present process. `changed` is called when there is a new process."""
 
     def __init__(
-        self, part: Part, patience: Patience, say: Say, changed: Callable[[], None]
+        self, part: Part, policy: RestartPolicy, say: Say, changed: Callable[[], None]
     ) -> None:
         self.part = part
         self.healthy = asyncio.Event()
         self.process: asyncio.subprocess.Process | None = None
-        self._patience = patience
+        self._policy = policy
         self._say = say
         self._changed = changed
         self._stopping = asyncio.Event()
@@ -94,38 +94,38 @@ class Keeper:
         self._stopping.set()
 
     def kill(self) -> None:
-        """Ends the process and all it started, at once."""
+        """Kills the process and all that it started, at once."""
         self._stopping.set()
         if self.process is not None and self.process.returncode is None:
             kill_group(self.process.pid)
 
     async def run(self) -> None:
-        """Keeps the part running until `stop`; CommandError when it keeps dying."""
-        patience = self._patience
+        """Runs the part until `stop`; CommandError when it keeps dying."""
+        policy = self._policy
         loop = asyncio.get_running_loop()
-        deaths: deque[float] = deque(maxlen=patience.deaths)
-        pause = patience.first_pause
+        deaths: deque[float] = deque(maxlen=policy.deaths)
+        pause = policy.first_pause
         failed_starts = 0
         while True:
-            healthy_seconds, end = await self._live()
+            healthy_seconds, end = await self._run_once()
             if self._stopping.is_set():
                 return
             deaths.append(loop.time())
             failed_starts = failed_starts + 1 if healthy_seconds is None else 0
-            often = len(deaths) == patience.deaths
-            if failed_starts == patience.deaths or (
-                often and deaths[-1] - deaths[0] <= patience.deaths_within
+            often = len(deaths) == policy.deaths
+            if failed_starts == policy.deaths or (
+                often and deaths[-1] - deaths[0] <= policy.deaths_within
             ):
                 raise CommandError(self._gave_up(end))
-            if healthy_seconds is not None and healthy_seconds >= patience.steady_after:
-                pause = patience.first_pause
+            if healthy_seconds is not None and healthy_seconds >= policy.steady_after:
+                pause = policy.first_pause
             self._say(f"{self.part.name} {end}; starting it again in {pause:.1f} s")
             if await self._stopped_within(pause):
                 return
-            pause = min(2 * pause, patience.longest_pause)
+            pause = min(2 * pause, policy.longest_pause)
 
-    async def _live(self) -> tuple[float | None, str]:
-        """One life of the part: how long it was healthy (None: never) and how it ended."""
+    async def _run_once(self) -> tuple[float | None, str]:
+        """One process of the part: how long it was healthy (None: never) and how it ended."""
         loop = asyncio.get_running_loop()
         process = self.process = await spawn(
             self.part.command, self.part.environment, self.part.log
@@ -146,7 +146,7 @@ class Keeper:
                     self.healthy.set()
                     await asyncio.wait({ended, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 else:
-                    end = f"was not healthy within {self._patience.healthy_within:.0f} s"
+                    end = f"was not healthy within {self._policy.healthy_within:.0f} s"
         finally:
             healthy_seconds = None if healthy_since is None else loop.time() - healthy_since
             self.healthy.clear()
@@ -157,18 +157,18 @@ class Keeper:
         return healthy_seconds, end or how_it_ended(return_code)
 
     async def _becomes_healthy(self) -> bool:
-        """Probes until the part is healthy; false when it takes too long. Says that it waits."""
+        """Probes until the part is healthy; false when it takes too long."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         said = began
         while not await self.part.healthy():
             now = loop.time()
-            if now - began > self._patience.healthy_within:
+            if now - began > self._policy.healthy_within:
                 return False
-            if now - said > self._patience.say_waiting_every:
+            if now - said > self._policy.say_waiting_every:
                 said = now
                 self._say(f"{self.part.name} is not healthy yet after {now - began:.0f} s")
-            await asyncio.sleep(self._patience.probe_every)
+            await asyncio.sleep(self._policy.probe_every)
         self._say(f"{self.part.name} is healthy after {loop.time() - began:.1f} s")
         return True
 
@@ -176,9 +176,9 @@ class Keeper:
         """Ends the process with SIGTERM and, when it does not heed that in time, SIGKILL."""
         if not ended.done():
             process.terminate()
-            await asyncio.wait({ended}, timeout=self._patience.ended_within)
+            await asyncio.wait({ended}, timeout=self._policy.ended_within)
         if not ended.done():
-            waited = self._patience.ended_within
+            waited = self._policy.ended_within
             self._say(f"{self.part.name} did not stop within {waited:.0f} s; killing it")
             kill_group(process.pid)
         return await ended

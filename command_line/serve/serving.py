@@ -1,4 +1,4 @@
-"""Serves a data folder: checks, migrates, starts the parts, and stops them when asked."""
+"""Serves a data folder: migrates its databases, runs the parts, and stops them when asked."""
 
 import asyncio
 import os
@@ -17,11 +17,11 @@ from command_line.serve.supervisor import Supervisor
 MIGRATED_WITHIN = 600.0  # Seconds; a large database may be rewritten by a migration.
 REACHED_WITHIN = 15.0
 
-Play = Callable[[], Awaitable[None]]
+Work = Callable[[], Awaitable[None]]
 
 
 async def migrate(folder: DataFolder, log_level: str) -> None:
-    """Brings the folder's databases to the present shape. Call it with the lock held."""
+    """Migrates the folder's databases. Call it with the lock held."""
     for name in parts.SERVICES:
         await _migrate(name, folder, log_level)
 
@@ -49,10 +49,10 @@ async def _migrate(name: str, folder: DataFolder, log_level: str) -> None:
         )
 
 
-async def serve(folder: DataFolder, address: Address, log_level: str, play: Play) -> None:
-    """Serves the folder and plays on it, until the play is over or someone asks to stop.
+async def serve(folder: DataFolder, address: Address, log_level: str, work: Work) -> None:
+    """Serves the folder until `work` is done or a signal asks to stop.
 
-    Returns when everything has stopped in order. CommandError: what went wrong, for people.
+    Returns when everything has stopped in order; CommandError when something failed.
     """
     with folder.locked():
         if not port_is_free(address.host, address.port):
@@ -82,7 +82,7 @@ async def serve(folder: DataFolder, address: Address, log_level: str, play: Play
         try:
             with interruption(supervisor.kill) as asked:
                 async with supervisor:
-                    await _run(supervisor, asked, folder, address, targets, log_level, play)
+                    await _run(supervisor, asked, folder, address, targets, log_level, work)
         finally:
             folder.remove_address()
         if asked.insisted:
@@ -97,32 +97,32 @@ async def _run(
     address: Address,
     targets: Mapping[str, str],
     log_level: str,
-    play: Play,
+    work: Work,
 ) -> None:
-    """Starts and serves until the first of: asked to stop, the play over, a part keeps dying."""
+    """Serves until a signal asks to stop, the work is done, or a part keeps dying."""
 
-    async def work() -> None:
+    async def serve_and_work() -> None:
         await start(supervisor, folder, address, targets, log_level)
         failed = asyncio.create_task(supervisor.failed())
-        played = asyncio.ensure_future(play())
+        working = asyncio.ensure_future(work())
         try:
-            await asyncio.wait({failed, played}, return_when=asyncio.FIRST_COMPLETED)
-            # When a part keeps dying, that is the news, and not what the play says about it.
-            await (failed if failed.done() else played)
+            await asyncio.wait({failed, working}, return_when=asyncio.FIRST_COMPLETED)
+            # A part that keeps dying is the cause, and what the work says about it is not.
+            await (failed if failed.done() else working)
         finally:
             failed.cancel()
-            played.cancel()
-            await asyncio.gather(failed, played, return_exceptions=True)
+            working.cancel()
+            await asyncio.gather(failed, working, return_exceptions=True)
 
-    working = asyncio.create_task(work())
+    serving = asyncio.create_task(serve_and_work())
     stopping = asyncio.create_task(asked.asked.wait())
     try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not serving.done():
             say("stopping (Ctrl-C again kills at once)")
-            working.cancel()
+            serving.cancel()
         with suppress(asyncio.CancelledError):
-            await working
+            await serving
     finally:
         stopping.cancel()
 
@@ -134,8 +134,8 @@ async def start(
     targets: Mapping[str, str],
     log_level: str,
 ) -> None:
-    """Migrates, then starts the services and last the edge; each is healthy before the next."""
-    say("the databases are brought up to date")
+    """Migrates, then starts the services and last the edge, each healthy before the next."""
+    say("migrating the databases")
     await migrate(folder, log_level)
     for name in parts.SERVICES:
         await supervisor.start(parts.service(name, folder, targets, log_level))
@@ -144,7 +144,7 @@ async def start(
 
 
 async def _reach_all(address: Address) -> None:
-    """Waits until the edge has every service, without which it is ready as well; not for ever."""
+    """Waits for a while until the edge reaches every service; it is ready without them too."""
     host, port = address.reachable_host, address.port
     missing = set(parts.SERVICES)
     with suppress(TimeoutError):
@@ -153,4 +153,4 @@ async def _reach_all(address: Address) -> None:
             while missing := missing - await services_reached(host, port):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
     for name in sorted(missing):
-        say(f"the edge does not reach {name} yet; everything else goes on")
+        say(f"the edge does not reach {name} yet; everything else works")

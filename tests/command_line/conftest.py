@@ -17,7 +17,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
 from command_line.chat.chat import Chat
-from command_line.chat.connection import Talk
+from command_line.chat.connection import ChatOptions
 from command_line.display.screen import Screen
 from tests.command_line.scripted import Connection, Play, Played, Step
 
@@ -148,7 +148,7 @@ async def play_steps(pipe: tuple[int, int]) -> AsyncIterator[Play]:
         servers.append(server)
         port = next(iter(server.sockets)).getsockname()[1]
         minted = iter(f"token-{number}" for number in range(2, 10))
-        talk = Talk(
+        talk = ChatOptions(
             me="alice",
             peer="bob",
             subject=None,

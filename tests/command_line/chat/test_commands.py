@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from command_line.chat.help import BY_NAME, COMMANDS, HELP, choices, dispute_choices
+from command_line.chat.commands import BY_NAME, COMMANDS, HELP, choices, dispute_choices
+from command_line.chat.payloads import UsageError
 from command_line.client.packets import Opcode
-from command_line.client.payloads import UsageError
 from tests.command_line.deals import CONVERSATION, SERVICE, euros, offer, service
 
 OFFERED = service(offer=offer(2, 12050, "bob"))

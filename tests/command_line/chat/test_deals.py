@@ -2,9 +2,9 @@
 
 import pytest
 
+from command_line.chat.commands import BY_NAME
 from command_line.chat.deals import Deals
-from command_line.chat.help import BY_NAME
-from command_line.client.payloads import UsageError
+from command_line.chat.payloads import UsageError
 from command_line.display.screen import Screen
 from tests.command_line.deals import SERVICE, offer, service
 

@@ -4,11 +4,9 @@ from typing import Any
 
 import pytest
 
-from command_line.chat.help import BY_NAME
-from command_line.chat.moderation_commands import WITHDRAW
-from command_line.client.moderation_payloads import DISPUTE_REASONS, REPORT_REASONS
+from command_line.chat.commands import BY_NAME, WITHDRAW
+from command_line.chat.payloads import DISPUTE_REASONS, REPORT_REASONS, UsageError
 from command_line.client.packets import Opcode
-from command_line.client.payloads import UsageError
 from tests.command_line.deals import SERVICE, euros, service
 from tests.command_line.rulings import DISPUTE, dispute, settlement_of_bob
 

@@ -5,9 +5,8 @@ a statement is then about.
 import pytest
 
 from command_line.chat.disputes import Disputes
-from command_line.chat.help import dispute_choices
+from command_line.chat.payloads import UsageError
 from command_line.chat.rulings import Rulings
-from command_line.client.payloads import UsageError
 from command_line.display.screen import Screen
 from tests.command_line.rulings import appeal, dispute, report, sanction
 
@@ -21,7 +20,7 @@ def rulings() -> Rulings:
 
 @pytest.fixture
 def disputes() -> Disputes:
-    return Disputes("alice", Screen("alice"), dispute_choices)
+    return Disputes("alice", Screen("alice"))
 
 
 def test_what_comes_again_is_not_shown_again(rulings: Rulings, capsys: Output) -> None:

@@ -7,10 +7,10 @@ from typing import Any, cast
 import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from command_line.moderation.case_page import case_page
+from command_line.moderation.client import ModerationClient
 from command_line.moderation.documents import document
-from command_line.moderation.service import Service
-from command_line.moderation.session import Desk
+from command_line.moderation.pages import case_page
+from command_line.moderation.session import Session
 from service_kit.rpc.servicer import timestamp
 
 NOW = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
@@ -78,9 +78,9 @@ def test_nothing_that_others_wrote_reaches_the_terminal_as_it_is(
     dispute = hostile(pb.Dispute(price=pb.Money(amount_minor=1, currency="EUR")))
     dispute.price.currency = EVIL
     dispute.evidence[0].content = json.dumps({EVIL: {EVIL: [EVIL, 1]}})
-    desk = Desk(cast("Service", None), as_json=False)
-    desk.tell_case(document(case))
-    desk.tell_dispute(document(dispute))
+    session = Session(cast("ModerationClient", None), as_json=False)
+    session.answer_case(document(case))
+    session.answer_dispute(document(dispute))
     lines = capsys.readouterr().out.split("\n")
     assert any("evil" in line for line in lines)
     for line in lines:

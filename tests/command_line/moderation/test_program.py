@@ -19,7 +19,7 @@ from command_line.__main__ import application
 from command_line.client import tokens
 from command_line.client.data_folder import DataFolder
 from command_line.client.packets import Opcode
-from command_line.demo.actor import Person, write
+from command_line.demo.actor import Actor, write
 from command_line.demo.deal import act
 from command_line.demo.dispute import ask
 from command_line.display.console import CommandError
@@ -46,7 +46,7 @@ class Place:
         self.folder = folder
         url = folder.read_url()
         self.alice, self.bob = (
-            Person(name, url, self.token, lambda _line: None) for name in ("alice", "bob")
+            Actor(name, url, self.token, lambda _line: None) for name in ("alice", "bob")
         )
         self.conversation = ""
 
@@ -316,7 +316,7 @@ async def test_a_dispute_is_decided_when_the_parties_have_had_their_say(
         wrong = await place.mod(
             *decide, "split", *words, "--to-provider", "50", "--to-client", "31"
         )
-        assert (wrong.code, "the parts are not together 80.00 EUR" in wrong.error) == (2, True)
+        assert (wrong.code, "the parts do not add up to 80.00 EUR" in wrong.error) == (2, True)
         split = ("split", *words, "--to-provider", "50", "--to-client", "30")
         stale = await place.mod("dispute", "decide", dispute, *split, "--version", "1")
         assert (stale.code, "since version 1:" in stale.out) == (3, True)

@@ -9,7 +9,7 @@ from command_line.client.data_folder import DataFolder
 from command_line.serve.parts import SERVICES, Address, edge, service
 from edge.settings import Settings as EdgeSettings
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_every_service_is_one_of_the_parts() -> None:

@@ -60,7 +60,7 @@ async def test_a_service_that_stays_away_is_named(
     monkeypatch.setattr(serving, "REACHED_WITHIN", 0.3)
     await serving._reach_all(edge)
     said = capsys.readouterr().out
-    assert said == f"the edge does not reach {AWAY} yet; everything else goes on\n"
+    assert said == f"the edge does not reach {AWAY} yet; everything else works\n"
 
 
 def test_ports_are_free_and_different() -> None:

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from command_line.display.console import CommandError
-from command_line.serve.process import Part, Patience
+from command_line.serve.process import Part, RestartPolicy
 from command_line.serve.supervisor import Supervisor
 
 # ruff: noqa: ASYNC240  # These files are a few bytes on the local disk.
 
-QUICK = Patience(first_pause=0.1, longest_pause=0.4, probe_every=0.02, ended_within=5)
+QUICK = RestartPolicy(first_pause=0.1, longest_pause=0.4, probe_every=0.02, ended_within=5)
 
 STEADY = """
 import pathlib, signal, sys
@@ -128,9 +128,9 @@ async def test_a_part_that_dies_is_started_again_with_back_off(
         stays.set()
         return True
 
-    patience = Patience(first_pause=0.1, longest_pause=0.4, deaths=6, probe_every=0.02)
+    policy = RestartPolicy(first_pause=0.1, longest_pause=0.4, deaths=6, probe_every=0.02)
     journal.touch()
-    async with Supervisor(said.append, patience) as supervisor:
+    async with Supervisor(said.append, policy) as supervisor:
         await supervisor.start(part("frail", MORTAL, "5", healthy=healthy))
         assert stays.is_set()
     pauses = [float(match[1]) for line in said if (match := re.search(r"again in (.*) s", line))]
@@ -178,10 +178,10 @@ async def test_a_part_that_keeps_dying_ends_everything(part: MakePart, tmp_path:
 
 async def test_a_part_that_does_not_become_healthy_is_a_failed_start(part: MakePart) -> None:
     """A part that hangs at its start is ended and counts like one that dies."""
-    patience = Patience(
+    policy = RestartPolicy(
         first_pause=0.01, longest_pause=0.01, deaths=2, healthy_within=0.3, probe_every=0.02
     )
-    async with Supervisor(list[str]().append, patience) as supervisor:
+    async with Supervisor(list[str]().append, policy) as supervisor:
         with pytest.raises(CommandError, match=r"stuck (keeps dying|did not become healthy)"):
             await supervisor.start(part("stuck", STEADY, healthy=never))
 
@@ -189,8 +189,8 @@ async def test_a_part_that_does_not_become_healthy_is_a_failed_start(part: MakeP
 async def test_a_part_deaf_to_sigterm_is_killed(part: MakePart, tmp_path: Path) -> None:
     """The wait for an orderly end is bounded."""
     said: list[str] = []
-    patience = Patience(ended_within=0.3, probe_every=0.02)
-    async with Supervisor(said.append, patience) as supervisor:
+    policy = RestartPolicy(ended_within=0.3, probe_every=0.02)
+    async with Supervisor(said.append, policy) as supervisor:
         await supervisor.start(part("deaf", DEAF))
     assert "deaf did not stop within 0 s; killing it" in said
 
@@ -198,7 +198,7 @@ async def test_a_part_deaf_to_sigterm_is_killed(part: MakePart, tmp_path: Path) 
 async def test_kill_does_not_wait(part: MakePart) -> None:
     """After `kill` even a deaf part is gone at once."""
     async with Supervisor(
-        list[str]().append, Patience(ended_within=100, probe_every=0.02)
+        list[str]().append, RestartPolicy(ended_within=100, probe_every=0.02)
     ) as supervisor:
         await supervisor.start(part("deaf", DEAF))
         supervisor.kill()
@@ -219,8 +219,8 @@ async def test_no_part_outlives_a_killed_supervisor(tmp_path: Path) -> None:
     """SIGKILL leaves the supervisor no chance to stop its parts, and yet they end."""
     script = f"""
 import asyncio, os, pathlib, sys
-from command_line.keeper import Part
-from command_line.supervisor import Supervisor
+from command_line.serve.process import Part
+from command_line.serve.supervisor import Supervisor
 async def healthy():
     return True
 async def main():

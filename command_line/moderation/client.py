@@ -1,10 +1,11 @@
-"""The moderation service as a moderator calls it: documents in and out, and refusals by name.
+"""A client of the moderation service: documents in and out, and refusals by their reason.
 
 A call is repeated while the service cannot be reached, which its idempotency key makes harmless.
 """
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
@@ -17,26 +18,25 @@ from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 
 from command_line.display.console import CommandError
 from command_line.moderation.documents import Document, build, document
-from command_line.moderation.identity import Moderator
 
 SECONDS_PER_CALL = 10.0
 PATIENCE = 15.0
 PAUSE = 0.5
 PAGE = 100
-# What a refusal may show beside its reason, and all evidence of a case in one answer.
+# For the present case in a refusal, and for all evidence of a case in one answer.
 OPTIONS = (
     ("grpc.max_metadata_size", 256 * 1024),
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
 )
 STATUS_DETAILS = "grpc-status-details-bin"
-# Nothing is known of what became of such a call.
+# It is not known whether such a call was carried out.
 PASSING = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 CURRENT: dict[str, type[Message]] = {"case": pb.Case, "dispute": pb.Dispute}
 
 
 class RefusedCallError(CommandError):
-    """The service refuses. `current` is how the case or dispute (`kind`) stands then, if shown;
-    `version` is what the call said that it was seen as, or 0.
+    """A refusal of the service. `current` is the present case or dispute (`kind`), if shown;
+    `version` is the one that the call named, or 0.
 
     Exit codes: 2 for an argument at fault, 3 when something has changed since it was seen.
     """
@@ -52,8 +52,16 @@ class RefusedCallError(CommandError):
         self.current: Document | None = None
 
 
-class Service:
-    """The service at `target`, in the name of `moderator`. A context: leaving it hangs up."""
+@dataclass(frozen=True)
+class Moderator:
+    """The user in whose name the service is called, and their roles."""
+
+    name: str
+    roles: tuple[str, ...]
+
+
+class ModerationClient:
+    """Calls the service at `target` for a moderator. As a context it closes its channel."""
 
     def __init__(
         self, target: str, credential: str, moderator: Moderator, key: str | None = None
@@ -86,7 +94,7 @@ class Service:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return document(self._ask(rpc, request))
+                return document(self._call_once(rpc, request))
             except grpc.RpcError as error:
                 code = error.code()
                 if code not in PASSING:
@@ -98,7 +106,7 @@ class Service:
                 time.sleep(PAUSE)
 
     def pages(self, rpc: str, items: str, **fields: Any) -> Iterator[dict[str, Any]]:
-        """All items of a list, page by page, as long as somebody asks for more."""
+        """All items of a list; the next page is fetched only when it is needed."""
         token = ""
         while True:
             page = self.call(rpc, **fields, page_size=PAGE, page_token=token)
@@ -107,7 +115,7 @@ class Service:
             if not token:
                 return
 
-    def _ask(self, rpc: str, request: Message) -> Message:
+    def _call_once(self, rpc: str, request: Message) -> Message:
         method = getattr(self._stub, rpc)
         answer: Message = method(
             request, timeout=SECONDS_PER_CALL, metadata=self._metadata, wait_for_ready=True
@@ -116,12 +124,12 @@ class Service:
 
     def _unreached(self, error: grpc.RpcError, request: Any) -> str:
         key = getattr(request, "idempotency_key", "")
-        again = f"; with --key {key} it can be sent again without being done twice" if key else ""
-        return f"moderation at {self._target} does not answer: {error.details()}{again}"
+        again = f"; with --key {key} you can repeat the command safely" if key else ""
+        return f"the moderation service at {self._target} does not answer: {error.details()}{again}"
 
 
 def refusal_of(error: grpc.RpcError) -> RefusedCallError:
-    """What a failed call says, with the details of its status."""
+    """The refusal in a failed call, with the details of its status."""
     metadata: Any = error.trailing_metadata() or ()
     details = dict(metadata).get(STATUS_DETAILS)
     status = status_pb2.Status.FromString(details) if isinstance(details, bytes) else None

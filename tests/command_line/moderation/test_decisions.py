@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from command_line.display.console import CommandError
-from command_line.moderation.measures import Typed, describe, read
+from command_line.moderation.decisions import TypedDecision, describe, read
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 REASONS: dict[str, Any] = {"facts": "He insulted her.", "rule": "Terms 4.2"}
@@ -45,14 +45,14 @@ def test_each_measure_bears_the_reasons(
     typed: dict[str, Any], measures: list[dict[str, Any]]
 ) -> None:
     """As many as were typed, of all kinds; a user may have any name."""
-    verdict, found = read(Typed(**typed, **REASONS, ground="law"), NOW)
+    verdict, found = read(TypedDecision(**typed, **REASONS, ground="law"), NOW)
     assert verdict == "violation"
     assert found == [{**one, **REASONS, "ground": "law"} for one in measures]
 
 
 def test_no_violation_restricts_nobody() -> None:
     """It has no measures."""
-    assert read(Typed(no_violation=True), NOW) == ("no_violation", [])
+    assert read(TypedDecision(no_violation=True), NOW) == ("no_violation", [])
 
 
 @pytest.mark.parametrize(
@@ -73,13 +73,13 @@ def test_no_violation_restricts_nobody() -> None:
 def test_what_does_not_go_together_is_asked_again(typed: dict[str, Any], why: str) -> None:
     """Before the service is asked: the mistake of who typed it, exit code 2."""
     with pytest.raises(CommandError, match=why) as caught:
-        read(Typed(**typed), NOW)
+        read(TypedDecision(**typed), NOW)
     assert caught.value.exit_code == 2
 
 
 def test_a_decision_is_shown_in_words_before_it_is_made() -> None:
     """Each measure on a line of its own, with its end."""
-    typed = Typed(
+    typed = TypedDecision(
         warnings=["al"], mutes=["bob=7d"], bans=["cy"], removes=True, locks=True, **REASONS
     )
     lines = describe(*read(typed, NOW), NOW)

@@ -6,7 +6,8 @@ import jwt
 import pytest
 
 from command_line.display.console import CommandError
-from command_line.moderation.identity import Moderator, read_token
+from command_line.moderation.client import Moderator
+from command_line.moderation.options import read_token
 
 SECRET = "0123456789abcdef0123456789abcdef"
 LATER = 4_102_444_800
@@ -49,5 +50,5 @@ def test_a_forged_token_is_refused_where_the_secret_is_known() -> None:
     """As the edge would."""
     with pytest.raises(CommandError, match=r"[Ss]ignature"):
         read_token(token(secret="x" * 32), SECRET)
-    with pytest.raises(CommandError, match="not good"):
+    with pytest.raises(CommandError, match="not valid"):
         read_token("no token", None)

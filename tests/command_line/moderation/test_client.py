@@ -10,10 +10,9 @@ import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from command_line.display.console import CommandError
-from command_line.moderation import service as module
-from command_line.moderation.identity import Moderator
-from command_line.moderation.service import Service
-from command_line.moderation.session import Asked
+from command_line.moderation import client as module
+from command_line.moderation.client import ModerationClient, Moderator
+from command_line.moderation.options import CommonOptions
 
 MIA = Moderator("mia", ("moderator",))
 
@@ -59,7 +58,7 @@ def test_a_call_is_repeated_with_its_key(
     """Nothing is known of what became of the first one; the second bears the same words."""
     monkeypatch.setattr(module, "PAUSE", 0.01)
     servicer, target = faltering
-    with Service(target, "secret", MIA) as service:
+    with ModerationClient(target, "secret", MIA) as service:
         assert service.call("ClaimCase", case_id="c1")["case"]["version"] == 2
         service.call("ClaimCase", case_id="c1")
     first, second, other = servicer.asked
@@ -74,7 +73,7 @@ def test_a_service_that_is_not_there_is_given_up(monkeypatch: pytest.MonkeyPatch
     """The message says how the same can be tried again, where it would write."""
     monkeypatch.setattr(module, "PATIENCE", 0.0)
     monkeypatch.setattr(module, "SECONDS_PER_CALL", 0.2)
-    with Service("127.0.0.1:1", "secret", MIA, key="k1") as service:
+    with ModerationClient("127.0.0.1:1", "secret", MIA, key="k1") as service:
         with pytest.raises(
             CommandError, match=r"127\.0\.0\.1:1 does not answer.*--key k1"
         ) as caught:
@@ -99,6 +98,6 @@ def test_where_the_service_is_has_to_be_known(
 ) -> None:
     """Of a folder that nobody serves, and of another server, both its address and a credential."""
     none = dict.fromkeys(("name", "token", "target", "credential_file", "key"))
-    asked = Asked(**{**none, "roles": [], "data": tmp_path, "as_json": False, **fields})
+    options = CommonOptions(**{**none, "roles": [], "data": tmp_path, "as_json": False, **fields})
     with pytest.raises(CommandError, match=why):
-        asked.open()
+        options.connect()

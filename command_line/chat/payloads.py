@@ -13,6 +13,12 @@ from command_line.display.money import MoneyError, decimals_of, parse_amount
 
 Payload = dict[str, Any]
 
+REPORT_REASONS = (
+    *("spam", "scam", "harassment", "hate", "sexual", "violence", "self_harm", "illegal_goods"),
+    *("off_platform_payment", "impersonation", "privacy", "other"),
+)
+DISPUTE_REASONS = ("not_delivered", "not_as_agreed", "quality", "payment", "no_show", "other")
+
 
 class UsageError(Exception):
     """What was typed cannot be sent; the message says what could."""
@@ -34,7 +40,7 @@ def propose(shown: Mapping[str, Any], arguments: str, *, role: str) -> Payload:
         "role": role,
         "title": title.strip(),
         "price": parse_amount(amount, currency, decimals_of(currency)),
-        **optional("description", description),
+        **_optional("description", description),
     }
 
 
@@ -53,7 +59,7 @@ def edit_price(shown: Mapping[str, Any], arguments: str, *, amend: bool) -> Payl
         "service": shown["service"],
         "price": parse_amount(amount, currency, shown["exponent"]),
         "base_offer": live["number"] if live else 0,
-        **optional("note", _without_currency(note, currency)),
+        **_optional("note", _without_currency(note, currency)),
     }
 
 
@@ -86,7 +92,7 @@ def terminate(shown: Mapping[str, Any], arguments: str, *, outcome: str) -> Payl
     """About the work; only what the other is asked for or told off with has a reason."""
     if arguments and outcome in {"delivered", "completed"}:
         raise WrongArgumentsError
-    return {"service": shown["service"], "outcome": outcome, **optional("reason", arguments)}
+    return {"service": shown["service"], "outcome": outcome, **_optional("reason", arguments)}
 
 
 def rate(shown: Mapping[str, Any], arguments: str) -> Payload:
@@ -94,10 +100,85 @@ def rate(shown: Mapping[str, Any], arguments: str) -> Payload:
     score, _, comment = arguments.partition(" ")
     if not re.fullmatch(r"[1-5]", score):
         raise WrongArgumentsError
-    return {"service": shown["service"], "score": int(score), **optional("comment", comment)}
+    return {"service": shown["service"], "score": int(score), **_optional("comment", comment)}
 
 
-def optional(field: str, text: str) -> Payload:
+def report(shown: Mapping[str, Any], arguments: str) -> Payload:
+    """A report of a message, or of the conversation."""
+    reason, _, comment = arguments.partition(" ")
+    _check_reason(reason, REPORT_REASONS)
+    if reason == "other" and not comment.strip():
+        raise UsageError("the reason other needs a comment")
+    return {**shown, "reason": reason, **_optional("comment", comment)}
+
+
+def appeal(shown: Mapping[str, Any], arguments: str) -> Payload:
+    """An appeal against a decision."""
+    if not arguments:
+        raise WrongArgumentsError
+    return {"decision": shown["decision"], "text": arguments}
+
+
+def dispute(shown: Mapping[str, Any], arguments: str) -> Payload:
+    """A dispute about a service, behind -- with what the client is to have back."""
+    reason, _, text = arguments.partition(" ")
+    _check_reason(reason, DISPUTE_REASONS)
+    statement, _, refund = text.partition(" -- ")
+    if not statement.strip():
+        raise WrongArgumentsError
+    claim = {}
+    if refund.strip():
+        amount = parse_amount(refund.strip(), shown["currency"], shown["exponent"])
+        claim = {"claim": {"refund": amount}}
+    return {"service": shown["service"], "reason": reason, "statement": statement.strip(), **claim}
+
+
+def state(shown: Mapping[str, Any], arguments: str) -> Payload:
+    """One's case in a dispute."""
+    if not arguments:
+        raise WrongArgumentsError
+    return {"dispute": shown["dispute"], "text": arguments}
+
+
+def settle(shown: Mapping[str, Any], arguments: str) -> Payload:
+    """A settlement: so much for the provider, and the rest of the price back to the client."""
+    amount, _, text = arguments.partition(" ")
+    if not amount:
+        raise WrongArgumentsError
+    price = shown["price"]
+    currency = price["currency"]
+    provider = parse_amount(amount, currency, decimals_of(currency))["amount_minor"]
+    client = price["amount_minor"] - provider
+    if client < 0:
+        raise UsageError("that is more than the agreed price")
+    settlement = {"provider_minor": provider, "client_minor": client}
+    return {"dispute": shown["dispute"], "settlement": settlement, **_optional("text", text)}
+
+
+def accept_settlement(shown: Mapping[str, Any], arguments: str) -> Payload:
+    """The newest settlement as it was shown."""
+    if not shown["offers"]:
+        raise UsageError("no settlement is offered; /settle AMOUNT offers one")
+    newest = shown["offers"][-1]
+    accept = {"offer": newest["number"], "settlement": newest["settlement"]}
+    return {"dispute": shown["dispute"], "accept": accept, **_optional("text", arguments)}
+
+
+def withdraw(shown: Mapping[str, Any], arguments: str) -> Payload:
+    """The end of a dispute that one has opened."""
+    if arguments:
+        raise WrongArgumentsError
+    return {"dispute": shown["dispute"], "withdraw": True}
+
+
+def _check_reason(reason: str, reasons: tuple[str, ...]) -> None:
+    if not reason:
+        raise WrongArgumentsError
+    if reason not in reasons:
+        raise UsageError(f"not a reason: {reason}; write one of {', '.join(reasons)}")
+
+
+def _optional(field: str, text: str) -> Payload:
     """A field with this text, if there is any."""
     text = text.strip()
     return {field: text} if text else {}
