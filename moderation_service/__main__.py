@@ -13,19 +13,17 @@ from moderation_service.api.servicer import ModerationServicer
 from moderation_service.operations import verification
 from moderation_service.operations.runner import operation
 from moderation_service.settings import ModerationSettings
-from moderation_service.storage.gauges import Gauges
-from moderation_service.workers.wiring import neighbours
+from moderation_service.workers.wiring import wire
 from service_kit.service import Resources, Service, main
 
 
 @asynccontextmanager
 async def servicer(resources: Resources[ModerationSettings]) -> AsyncIterator[ModerationServicer]:
-    """Give what serves the calls; beside it live what time does and the links to others."""
-    settings = resources.settings
-    carry_out = operation(settings.limits())
-    gauges = Gauges(resources.readers, resources.registry, settings.gauges_seconds)
-    async with neighbours(resources, carry_out, {"gauges": gauges.run}) as found:
-        yield ModerationServicer(Methods(resources, settings.limits(), carry_out, found))
+    """Make the servicer, and keep its clients and background work while the context lasts."""
+    limits = resources.settings.limits()
+    carry_out = operation(limits)
+    async with wire(resources, carry_out) as wiring:
+        yield ModerationServicer(Methods(resources, limits, carry_out, wiring))
 
 
 SERVICE = Service(

@@ -25,7 +25,7 @@ from moderation_service.operations.paging import Page
 from moderation_service.operations.queries import WholeDispute
 from moderation_service.operations.runner import Answer, Task
 from moderation_service.settings import ModerationSettings
-from moderation_service.workers.wiring import Neighbours
+from moderation_service.workers.wiring import Wiring
 from service_kit.rpc.failures import Refused
 from service_kit.rpc.servicer import accepted, page_limit, write_one
 from service_kit.rules import Refusal
@@ -42,7 +42,7 @@ class Methods:
     resources: Resources[ModerationSettings]
     limits: Limits
     operation: Operation[Task, Answer | Refusal]
-    neighbours: Neighbours
+    wiring: Wiring
 
     def permit(self, rpc: str, roles: Any) -> None:
         """End the call unless one of the roles is good enough for an RPC."""
@@ -64,7 +64,7 @@ class Methods:
     async def carry_out(self, task: Task) -> Answer:
         """Carry out a command; a refusal ends the call."""
         answer = await write_one(self.resources.writer, self.operation, task)
-        self.neighbours.stored(answer)
+        self.wiring.timers.expect(answer.next_due)
         return answer
 
     async def erase(self, tasks: list[tuple[str, EraseUser]]) -> list[Answer | Refusal]:
@@ -91,7 +91,7 @@ class Methods:
             raise TypeError("a command about a dispute is answered with it")
         if due_call(answer.target) is None:
             return dispute_translation.dispute(answer.shown), answer.duplicate
-        await self.neighbours.reconciler.push(answer.target.id, context.time_remaining())
+        await self.wiring.reconciler.push(answer.target.id, context.time_remaining())
         whole: WholeDispute = await self.read(
             queries.get_dispute,
             command.actor,

@@ -58,9 +58,9 @@ class ModerationServicer(ModeratorServicer):
         if await methods.read(queries.is_new, command, now(), methods.limits):
             is_message = command.subject.kind is SubjectKind.MESSAGE
             see = (
-                methods.neighbours.evidence.see_message
+                methods.wiring.evidence.take_message
                 if is_message
-                else methods.neighbours.evidence.see_conversation
+                else methods.wiring.evidence.take_conversation
             )
             seen = await see(command.actor, command.subject.id, context.time_remaining())
             snapshots = seen.snapshots
@@ -129,7 +129,7 @@ class ModerationServicer(ModeratorServicer):
         command = requests.create_dispute(request)
         snapshots: tuple[Snapshot, ...] = ()
         if await methods.read(queries.is_new, command, now(), methods.limits):
-            seen = await methods.neighbours.evidence.see_service(
+            seen = await methods.wiring.evidence.take_service(
                 command.actor, command.service, context.time_remaining()
             )
             snapshots = seen.snapshots

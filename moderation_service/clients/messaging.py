@@ -1,4 +1,4 @@
-"""What this service asks of messaging, and nothing else does: what was said, as evidence."""
+"""The one call of messaging: messages as evidence."""
 
 from typing import NamedTuple
 
@@ -16,8 +16,8 @@ _RETRY_AFTER_MILLISECONDS = 1_000
 _logger = structlog.get_logger(__name__)
 
 
-class Words(NamedTuple):
-    """What was said, and how many messages were looked for before and after it."""
+class Excerpt(NamedTuple):
+    """Messages of a conversation, and how many were looked for before and after the one named."""
 
     page: pb.ListEvidenceResponse
     before: int
@@ -25,37 +25,24 @@ class Words(NamedTuple):
 
 
 class Messaging:
-    """The messaging service as this one uses it.
-
-    A refusal ends the call: what is NOT_FOUND there is not found here, and everything else is
-    MESSAGING_UNAVAILABLE.
-    """
+    """The RPC of messaging that moderation calls."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def around_message(
-        self, actor: str, message: str, before: int, after: int, seconds_left: float | None
-    ) -> Words:
-        """Give a message of a conversation of the actor, and up to so many before and after it."""
-        request = pb.ListEvidenceRequest(
-            actor=actor, message_id=message, before=before, after=after
-        )
-        return await self._list(request, Reason.MESSAGE_NOT_FOUND, seconds_left)
+    async def list_evidence(
+        self, request: pb.ListEvidenceRequest, seconds_left: float | None
+    ) -> Excerpt:
+        """List messages around one, or the newest of a conversation: of the actor's, if one is
+        named.
 
-    async def newest(
-        self, actor: str, conversation: str, count: int, seconds_left: float | None
-    ) -> Words:
-        """Give the newest `count` messages of a conversation of the actor."""
-        request = pb.ListEvidenceRequest(actor=actor, conversation_id=conversation, before=count)
-        return await self._list(request, Reason.CONVERSATION_NOT_FOUND, seconds_left)
-
-    async def _list(
-        self, request: pb.ListEvidenceRequest, missing: Reason, seconds_left: float | None
-    ) -> Words:
+        Fewer when all are too large for one answer. A failure ends the call: NOT_FOUND as
+        MESSAGE_NOT_FOUND or CONVERSATION_NOT_FOUND, any other as MESSAGING_UNAVAILABLE.
+        """
+        missing = Reason.MESSAGE_NOT_FOUND if request.message_id else Reason.CONVERSATION_NOT_FOUND
         while True:
             try:
-                answer: pb.ListEvidenceResponse = await self._client.call(
+                page: pb.ListEvidenceResponse = await self._client.call(
                     "ListEvidence", request, seconds_left
                 )
             except grpc.aio.AioRpcError as error:
@@ -71,7 +58,7 @@ class Messaging:
                 request.before //= 2
                 request.after //= 2
             else:
-                return Words(answer, request.before, request.after)
+                return Excerpt(page, request.before, request.after)
 
 
 def messaging_unavailable() -> Refusal:

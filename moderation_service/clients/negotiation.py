@@ -1,4 +1,8 @@
-"""What this service asks of negotiation, and nothing else does: deals as evidence, and holds."""
+"""The calls of negotiation: services and their events as evidence, and holds."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 
 import grpc
 import structlog
@@ -8,6 +12,7 @@ from moderation_service.domain.dispute.entities import Outcome
 from moderation_service.domain.dispute.saga import PlaceHold, ResolveHold
 from moderation_service.domain.refusals import Reason, not_found
 from service_kit.rpc.client import Client, reason_of
+from service_kit.rpc.enumerations import Enumeration
 from service_kit.rpc.failures import Refused
 from service_kit.rules import Refusal
 
@@ -16,96 +21,84 @@ DOMAIN = "negotiation.parley"
 _RETRY_AFTER_MILLISECONDS = 1_000
 # Far more than the history of a deal has, which negotiation limits.
 _MOST_PAGES = 20
-_OUTCOMES = {
-    Outcome.RESUME: pb.HOLD_OUTCOME_RESUME,
-    Outcome.COMPLETED: pb.HOLD_OUTCOME_COMPLETED,
-    Outcome.CANCELLED: pb.HOLD_OUTCOME_CANCELLED,
-    Outcome.SPLIT: pb.HOLD_OUTCOME_SPLIT,
-}
+_HOLD_OUTCOMES = Enumeration(pb.HoldOutcome, Outcome)
 
 _logger = structlog.get_logger(__name__)
 
 
 class Negotiation:
-    """The negotiation service as this one uses it: as an internal service, which sees no notes.
+    """The RPCs of negotiation that moderation calls, as an internal service, which sees no notes.
 
-    In the calls for evidence a refusal ends the call: SERVICE_NOT_FOUND, and for everything else
-    NEGOTIATION_UNAVAILABLE. Those about holds raise AioRpcError.
+    Each raises AioRpcError, and waits no longer than `seconds_left`.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def get_service(self, service: str, seconds_left: float | None) -> pb.Service:
-        """Give a service."""
-        try:
-            return await self.look_up(service, seconds_left)
-        except grpc.aio.AioRpcError as error:
-            raise Refused(_refusal(error)) from error
+    async def get_service(self, service: str, seconds_left: float | None = None) -> pb.Service:
+        """Get a service."""
+        request = pb.GetServiceRequest(service_id=service)
+        answer: pb.GetServiceResponse = await self._client.call("GetService", request, seconds_left)
+        return answer.service
 
-    async def find_service(
+    async def batch_get_services(
         self, conversation: str, seconds_left: float | None
     ) -> pb.Service | None:
-        """Give the open service of a conversation, or its latest, if there is any."""
+        """Get the open service of a conversation, or its latest; None if there is none."""
         request = pb.BatchGetServicesRequest(conversation_ids=[conversation])
-        try:
-            answer = await self._client.call("BatchGetServices", request, seconds_left)
-        except grpc.aio.AioRpcError as error:
-            raise Refused(_refusal(error)) from error
+        answer = await self._client.call("BatchGetServices", request, seconds_left)
         return next(iter(answer.services), None)
 
-    async def list_events(self, service: str, seconds_left: float | None) -> list[pb.ServiceEvent]:
+    async def list_service_events(
+        self, service: str, seconds_left: float | None
+    ) -> list[pb.ServiceEvent]:
         """Give the history of a service, oldest first."""
         request = pb.ListServiceEventsRequest(service_id=service)
         events: list[pb.ServiceEvent] = []
         for _ in range(_MOST_PAGES):
-            try:
-                page = await self._client.call("ListServiceEvents", request, seconds_left)
-            except grpc.aio.AioRpcError as error:
-                raise Refused(_refusal(error)) from error
+            page = await self._client.call("ListServiceEvents", request, seconds_left)
             events += page.events
             request.page_token = page.next_page_token
             if not request.page_token:
                 break
         return events
 
-    async def look_up(self, service: str, seconds_left: float | None = None) -> pb.Service:
-        """Give a service. Raises AioRpcError."""
-        answer: pb.GetServiceResponse = await self._client.call(
-            "GetService", pb.GetServiceRequest(service_id=service), seconds_left
+    async def place_hold(self, call: PlaceHold, seconds_left: float | None = None) -> pb.Service:
+        """Hold a service for a dispute; gives the service as it stands then."""
+        request = pb.PlaceHoldRequest(
+            service_id=call.service, dispute=call.dispute, opened_by=call.opened_by
         )
-        return answer.service
+        placed: pb.PlaceHoldResponse = await self._client.call("PlaceHold", request, seconds_left)
+        return placed.service
 
-    async def make(
-        self, call: PlaceHold | ResolveHold, seconds_left: float | None = None
+    async def resolve_hold(
+        self, call: ResolveHold, seconds_left: float | None = None
     ) -> pb.Service:
-        """Make a call of the saga; gives the service as it stands then. Raises AioRpcError."""
-        if isinstance(call, PlaceHold):
-            placed: pb.PlaceHoldResponse = await self._client.call(
-                "PlaceHold", pb.PlaceHoldRequest(service_id=call.service, dispute=call.dispute,
-                                                 opened_by=call.opened_by), seconds_left
-            )  # fmt: skip
-            return placed.service
-        split = call.split
+        """End a hold with the outcome of its dispute; gives the service as it stands then."""
         request = pb.ResolveHoldRequest(
             service_id=call.service,
             dispute=call.dispute,
-            outcome=_OUTCOMES[call.outcome],
-            split=None if split is None else pb.Settlement(
-                provider_minor=split.provider_minor, client_minor=split.client_minor
-            ),
-        )  # fmt: skip
-        resolved: pb.ResolveHoldResponse = await self._client.call(
+            outcome=_HOLD_OUTCOMES.encode(call.outcome),
+            split=pb.Settlement(**asdict(call.split)) if call.split else None,
+        )
+        answer: pb.ResolveHoldResponse = await self._client.call(
             "ResolveHold", request, seconds_left
         )
-        return resolved.service
+        return answer.service
 
 
-def _refusal(error: grpc.aio.AioRpcError) -> Refusal:
-    if reason_of(error, DOMAIN) == Reason.SERVICE_NOT_FOUND:
-        return not_found(Reason.SERVICE_NOT_FOUND)
-    _logger.warning("negotiation can not be asked", code=error.code().name, cause=error.details())
-    return negotiation_unavailable()
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Refuse what fails in negotiation: SERVICE_NOT_FOUND, or else NEGOTIATION_UNAVAILABLE."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        if reason_of(error, DOMAIN) == Reason.SERVICE_NOT_FOUND:
+            raise Refused(not_found(Reason.SERVICE_NOT_FOUND)) from error
+        _logger.warning(
+            "negotiation can not be asked", code=error.code().name, cause=error.details()
+        )
+        raise Refused(negotiation_unavailable()) from error
 
 
 def negotiation_unavailable() -> Refusal:

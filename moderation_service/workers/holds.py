@@ -1,9 +1,9 @@
-"""Follows negotiation, so that nothing stays held behind which no dispute stands.
+"""Follows the holds that negotiation places, so that none stays without an open dispute.
 
-Its Watch says that a service is held. What holds it is looked up, and the dispute learns of it, in
-the transaction that moves the position: one that waits is open, one that was refused before lets
-go (`held_late`). Where a dispute has ended here or was never known, because a database is older
-than it was, the hold is let go by a call.
+Negotiation's Watch says that a service is held. What holds it is looked up, and the dispute learns
+of it, in the transaction that moves the position: one that waits is open, one that was refused
+before lets go (`held_late`). Where a dispute has ended here or was never known, because a database
+is older than it was, the hold is let go by a call.
 """
 
 from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class Followed(NamedTuple):
-    """What follows from one revision of negotiation."""
+    """A revision of negotiation, and the commands that follow from it."""
 
     position: Position
     tasks: Sequence[Task]
@@ -57,7 +57,7 @@ def follow(
 
 
 class Holds:
-    """Applies the news of negotiation. `stored` is told each answer that was stored."""
+    """Applies the events of negotiation. `stored` is told each answer that was stored."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Holds:
         tasks: list[Task] = []
         for service in dict.fromkeys(one.service_id for one in told if one.cause == _HELD):
             # The event does not name the dispute, and may be about a hold of long ago.
-            shown = await self._negotiation.look_up(service)
+            shown = await self._negotiation.get_service(service)
             if shown.HasField("hold"):
                 tasks += await self._held(shown)
         (outcome,) = await self._writer.submit(self._follow, (Followed(position, tasks),))
@@ -106,7 +106,7 @@ class Holds:
             "a service is held and no dispute stands behind it", service=service.id, dispute=name
         )
         try:
-            await self._negotiation.make(call)
+            await self._negotiation.resolve_hold(call)
         except grpc.aio.AioRpcError as error:
             if reason_of(error, DOMAIN) not in FINAL_REFUSALS:
                 raise

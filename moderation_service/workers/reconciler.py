@@ -1,7 +1,7 @@
-"""Finishes what disputes have yet to ask of negotiation, whatever came between.
+"""Reconciles disputes with negotiation: makes every call that is still due, whatever came between.
 
-A dispute says by its state which call is due (`saga.py`), so nothing is remembered here. Whoever
-changes a dispute pushes it, so that its call is made at once; whatever that leaves, because of a
+A dispute says by its state which call is due (`saga.py`), so nothing is remembered here. A method
+that changes a dispute pushes it, so that its call is made at once; what that leaves, because of a
 crash, an outage or a lost answer, the next look finds. Negotiation does each once.
 """
 
@@ -10,6 +10,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import grpc
 import structlog
@@ -49,10 +50,10 @@ class Reconciler:
     """Makes the due calls of disputes and stores their answers.
 
     `batch` disputes are read at once, and `calls` calls are under way at the same time. A look at
-    all that waits comes after `interval_seconds` and when something becomes due here; when a call
-    fails sooner, and each time later up to the interval. After `calls` failures without a success
-    the rest waits for the next look, for nobody seems to be there. `stored` is told each answer
-    that was stored, `reached` the names of limits.
+    all that waits comes after `interval_seconds` and when `due` is set; when a call fails sooner,
+    and each time later up to the interval. After `calls` failures without a success the rest waits
+    for the next look, for nobody seems to be there. `stored` is told each answer that was stored,
+    `reached` the names of limits.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Reconciler:
         operation: Operation[Task, Answer | Refusal],
         negotiation: Negotiation | None,
         *,
+        due: asyncio.Event | None = None,
         batch: int = 500,
         calls: int = 8,
         interval_seconds: float = 10.0,
@@ -78,11 +80,9 @@ class Reconciler:
         self._interval_seconds = interval_seconds
         self._stored = stored
         self._reached = reached
-        self._wake = asyncio.Event()
+        self._due = due or asyncio.Event()
         self._under_way: set[str] = set()
         self._failures = 0
-        # While calls fail, what becomes due waits with the others.
-        self._is_failing = False
         registry = registry or CollectorRegistry()
         self._made = Counter(
             "saga_calls",
@@ -96,11 +96,6 @@ class Reconciler:
         self._oldest = Gauge(
             "saga_oldest_seconds", "How long the oldest of them had waited.", registry=registry
         )
-
-    def wake(self) -> None:
-        """Learn that something is due."""
-        if not self._is_failing:
-            self._wake.set()
 
     async def push(self, dispute: str, seconds: float | None) -> None:
         """Make the due call of a dispute now, in half of so many seconds: the caller has to answer
@@ -116,7 +111,7 @@ class Reconciler:
         except (TimeoutError, StorageUnavailable):
             done = False
         if not done:
-            self.wake()
+            self._due.set()
 
     async def run(self) -> None:
         """Finish what is due until cancelled. Raises what keeps the database from being read."""
@@ -124,15 +119,22 @@ class Reconciler:
             return
         retry = _FIRST_RETRY_SECONDS
         while True:
-            self._wake.clear()
-            if await self._look():
-                self._is_failing, retry = False, _FIRST_RETRY_SECONDS
-                pause = self._interval_seconds
-            else:
-                self._is_failing = True
-                pause = retry = min(retry * 2, self._interval_seconds)
+            self._due.clear()
             # Replicas that began together must not go on together.
-            await self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311, no secret
+            jitter = random.uniform(0.5, 1)  # noqa: S311, no secret
+            if await self._look():
+                retry = _FIRST_RETRY_SECONDS
+                await self._wait(self._interval_seconds * jitter)
+            else:
+                # What becomes due meanwhile waits with the others.
+                retry = min(retry * 2, self._interval_seconds)
+                await asyncio.sleep(retry * jitter)
+
+    async def _wait(self, seconds: float) -> None:
+        """Wait until something is due, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._due.wait()
 
     async def _look(self) -> bool:
         """Finish all that waits; tells whether no call failed."""
@@ -196,7 +198,11 @@ class Reconciler:
         name = type(call).__name__
         command: NegotiationAnswer | None
         try:
-            service = await self._negotiation.make(call, seconds)
+            service = (
+                await self._negotiation.place_hold(call, seconds)
+                if isinstance(call, PlaceHold)
+                else await self._negotiation.resolve_hold(call, seconds)
+            )
         except grpc.aio.AioRpcError as error:
             reason = reason_of(error, DOMAIN)
             command = refused(call, reason)
@@ -233,13 +239,6 @@ class Reconciler:
             return None
         self._stored(answer)
         return answer
-
-    async def _sleep(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            return
 
 
 def _since(dispute: Dispute) -> int:

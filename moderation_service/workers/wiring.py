@@ -1,9 +1,9 @@
-"""The services that this one asks, and what goes on beside the calls for them and for time."""
+"""Wires the service: dials the services that it calls, and starts what runs beside the calls."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import grpc
@@ -21,6 +21,7 @@ from moderation_service.domain.dispute.saga import due_call
 from moderation_service.operations.runner import Answer, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.storage import targets
+from moderation_service.storage.gauges import Gauges
 from moderation_service.workers.holds import NEGOTIATION, Holds
 from moderation_service.workers.reconciler import Reconciler
 from service_kit.follow.follower import Follower, FollowerMetrics, read_source
@@ -38,109 +39,87 @@ TaskOperation = Operation[Task, Answer | Refusal]
 _EXPIRY_SECONDS = 3_600.0
 
 
-class Neighbours(NamedTuple):
-    """What the methods of the contract need: evidence; a push for the call that a dispute is due;
-    and to tell of each answer that was stored, for time may have to act on it.
+class Wiring(NamedTuple):
+    """What the RPCs work with besides the database: evidence, the calls that disputes are due, and
+    the timers.
     """
 
     evidence: EvidenceTaker
     reconciler: Reconciler
-    stored: Callable[[Answer], None]
+    timers: Timers[Answer]
 
 
 @asynccontextmanager
-async def neighbours(
-    resources: Resources[ModerationSettings],
-    operation: TaskOperation,
-    others: Mapping[str, Work] = MappingProxyType({}),
-) -> AsyncIterator[Neighbours]:
-    """Dial them, and let what goes on beside the calls, and `others`, go on while the context
-    lasts.
-    """
-    settings, reached, registry = resources.settings, resources.limits.reached, resources.registry
+async def wire(
+    resources: Resources[ModerationSettings], operation: TaskOperation
+) -> AsyncIterator[Wiring]:
+    """Keep connections and background work while the context lasts."""
+    settings, registry, reached = resources.settings, resources.registry, resources.limits.reached
+    # Set when time or negotiation has made a call due, which no RPC pushes.
+    due = asyncio.Event()
+    timers = _timers(resources, operation, due)
+    gauges = Gauges(resources.readers, registry, settings.gauges_seconds)
 
-    def stored(answer: Answer) -> None:
+    def on_stored(answer: Answer) -> None:
         timers.expect(answer.next_due)
 
-    def happened(answer: Answer) -> None:
-        """Learn of what no method has asked for, so that none pushes it."""
-        stored(answer)
-        if isinstance(answer.target, Dispute) and due_call(answer.target) is not None:
-            reconciler.wake()
-
-    def fired(answer: Answer) -> list[tuple[str, int]]:
-        happened(answer)
-        return [(str(event.cause), event.at) for event in answer.events]
+    def on_hold(answer: Answer) -> None:
+        timers.expect(answer.next_due)
+        _note_due(answer, due)
 
     async with AsyncExitStack() as stack:
-        messaging = Messaging(await stack.enter_async_context(_dial(resources, "messaging")))
+        messaging = Messaging(
+            await stack.enter_async_context(_dial(resources, "messaging", MessagingServiceStub))
+        )
         negotiation: Negotiation | None = None
         if settings.negotiation_target is not None:
-            client = await stack.enter_async_context(_dial(resources, "negotiation"))
+            client = await stack.enter_async_context(
+                _dial(resources, NEGOTIATION, NegotiationServiceStub)
+            )
             negotiation = Negotiation(client)
         reconciler = Reconciler(
             resources.writer,
             resources.readers,
             operation,
             negotiation,
+            due=due,
             batch=settings.saga_batch,
             calls=settings.saga_calls,
             interval_seconds=settings.saga_seconds,
-            stored=stored,
-            reached=reached,
-            registry=registry,
-        )
-        timers = Timers(
-            Schedule(
-                "timers",
-                targets.find_due,
-                targets.find_next_due,
-                lambda dispute: Task(FireTimers(dispute)),
-                operation,
-                fired,
-            ),
-            resources.writer,
-            resources.readers,
-            batch=settings.timers_batch,
-            max_sleep_seconds=settings.timers_max_sleep_seconds,
+            stored=on_stored,
             reached=reached,
             registry=registry,
         )
         works: dict[str, Work] = {
-            **others,
+            "gauges": gauges.run,
             "timers": timers.run,
             "expiry": _expiry(resources, operation).run,
             "saga": reconciler.run,
         }
         if negotiation is not None:
             holds = Holds(
-                resources.writer, resources.readers, operation, negotiation, happened, registry
+                resources.writer, resources.readers, operation, negotiation, on_hold, registry
             )
             works["holds"] = _follower(resources, holds).run
+        await stack.enter_async_context(background(works, registry))
         bounds = Bounds(
             settings.evidence_context,
             settings.evidence_page,
             settings.evidence_bytes,
             settings.evidence_takings,
         )
-        evidence = EvidenceTaker(messaging, negotiation, bounds, reached)
-        await stack.enter_async_context(background(works, registry))
-        yield Neighbours(evidence, reconciler, stored)
-
-
-_STUBS: dict[str, Callable[[grpc.aio.Channel], Any]] = {
-    "messaging": MessagingServiceStub,
-    "negotiation": NegotiationServiceStub,
-}
+        yield Wiring(EvidenceTaker(messaging, negotiation, bounds, reached), reconciler, timers)
 
 
 @asynccontextmanager
-async def _dial(resources: Resources[ModerationSettings], name: str) -> AsyncIterator[Client]:
-    """Dial one of them by the settings that begin with its name."""
+async def _dial(
+    resources: Resources[ModerationSettings], name: str, stub: Callable[[grpc.aio.Channel], Any]
+) -> AsyncIterator[Client]:
+    """Dial a service by the settings that begin with its name."""
     settings = resources.settings
     async with dial(
         getattr(settings, f"{name}_target"),
-        _STUBS[name],
+        stub,
         read_credentials(getattr(settings, f"{name}_credential_file"))[0],
         getattr(settings, f"{name}_timeout_seconds"),
         partial(resources.limits.reached, f"{name}_timeout_seconds"),
@@ -148,8 +127,35 @@ async def _dial(resources: Resources[ModerationSettings], name: str) -> AsyncIte
         yield client
 
 
+def _timers(
+    resources: Resources[ModerationSettings], operation: TaskOperation, due: asyncio.Event
+) -> Timers[Answer]:
+    """Make the timers of disputes."""
+
+    def fired(answer: Answer) -> list[tuple[str, int]]:
+        _note_due(answer, due)
+        return _fired(answer)
+
+    return Timers(
+        Schedule(
+            "timers",
+            targets.find_due,
+            targets.find_next_due,
+            lambda dispute: Task(FireTimers(dispute)),
+            operation,
+            fired,
+        ),
+        resources.writer,
+        resources.readers,
+        batch=resources.settings.timers_batch,
+        max_sleep_seconds=resources.settings.timers_max_sleep_seconds,
+        reached=resources.limits.reached,
+        registry=resources.registry,
+    )
+
+
 def _expiry(resources: Resources[ModerationSettings], operation: TaskOperation) -> Timers[Answer]:
-    """Make what deletes evidence that nothing says must be kept."""
+    """Make the timers that delete evidence when nothing says any more that it must be kept."""
 
     def next_expiry(_connection: Connection, _now: int) -> int | None:
         return None
@@ -161,7 +167,7 @@ def _expiry(resources: Resources[ModerationSettings], operation: TaskOperation) 
             next_expiry,
             lambda target: Task(ExpireEvidence(), target),
             operation,
-            lambda answer: [(str(event.cause), event.at) for event in answer.events],
+            _fired,
         ),
         resources.writer,
         resources.readers,
@@ -172,8 +178,17 @@ def _expiry(resources: Resources[ModerationSettings], operation: TaskOperation) 
     )
 
 
+def _fired(answer: Answer) -> list[tuple[str, int]]:
+    return [(str(event.cause), event.at) for event in answer.events]
+
+
+def _note_due(answer: Answer, due: asyncio.Event) -> None:
+    if isinstance(answer.target, Dispute) and due_call(answer.target) is not None:
+        due.set()
+
+
 def _follower(resources: Resources[ModerationSettings], holds: Holds) -> Follower:
-    """Make what follows negotiation. Raises ValueError for a credential that can not be read."""
+    """Make the follower of negotiation. Raises ValueError for a credential that can not be read."""
     source = read_source(resources.settings, NEGOTIATION, negotiation_pb2, NegotiationServiceStub)
     metrics = FollowerMetrics(resources.registry)
     return Follower("moderation", source, resources.readers, holds.apply, metrics)

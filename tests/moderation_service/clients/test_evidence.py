@@ -106,7 +106,7 @@ async def test_a_message_is_seen_with_what_was_said_around_it(
     """Twenty before and twenty after, in their order, by either participant."""
     said = [await around.say("ann", "bob", str(number)) for number in range(50)]
     for actor in ("ann", "bob"):
-        seen = await taker.see_message(actor, said[24].id, None)
+        seen = await taker.take_message(actor, said[24].id, None)
         conversation = said[24].conversation_id
         assert seen.subject == Subject(SubjectKind.MESSAGE, said[24].id, conversation)
         assert (seen.participants, seen.author) == (("ann", "bob"), "ann")
@@ -124,7 +124,7 @@ async def test_what_a_message_was_before_is_seen(around: Neighbours, taker: Evid
     said = await around.say("ann", "bob", "one")
     await around.edit("ann", said.id, "two")
     await around.delete("ann", said.id)
-    words = read((await taker.see_message("bob", said.id, None)).snapshots)[EvidenceKind.MESSAGES]
+    words = read((await taker.take_message("bob", said.id, None)).snapshots)[EvidenceKind.MESSAGES]
     (found,) = words["messages"]
     assert found["message"]["tombstone"] == "TOMBSTONE_DELETED"
     assert "text" not in found["message"]
@@ -137,8 +137,8 @@ async def test_the_same_is_written_down_in_the_same_way(
 ) -> None:
     """So that the hashes of two reports can be compared; each has evidence of its own."""
     said = await around.say("ann", "bob")
-    (first,) = (await taker.see_message("ann", said.id, None)).snapshots
-    (second,) = (await taker.see_message("bob", said.id, None)).snapshots
+    (first,) = (await taker.take_message("ann", said.id, None)).snapshots
+    (second,) = (await taker.take_message("bob", said.id, None)).snapshots
     assert first.evidence.sha256 == second.evidence.sha256
     assert first.evidence.id != second.evidence.id
 
@@ -148,7 +148,7 @@ async def test_a_conversation_is_seen_with_its_recent_page(around: Neighbours, m
     said = [await around.say("ann", "bob", str(number)) for number in range(9)]
     taker = await make(replace(BOUNDS, page=5))
     conversation = said[0].conversation_id
-    seen = await taker.see_conversation("bob", conversation, None)
+    seen = await taker.take_conversation("bob", conversation, None)
     assert seen.subject == Subject(SubjectKind.CONVERSATION, conversation, conversation)
     assert (seen.participants, seen.author) == (("ann", "bob"), "")
     words = read(seen.snapshots)[EvidenceKind.MESSAGES]
@@ -160,7 +160,7 @@ async def test_an_empty_conversation_can_be_reported(
 ) -> None:
     """With nothing in it."""
     proposed = await around.propose()
-    seen = await taker.see_conversation("bob", proposed.conversation_id, None)
+    seen = await taker.take_conversation("bob", proposed.conversation_id, None)
     assert read(seen.snapshots)[EvidenceKind.MESSAGES]["messages"] == []
 
 
@@ -171,10 +171,10 @@ async def test_nobody_sees_what_is_none_of_theirs(
     """M4, M6: nor learns whether it exists."""
     said = await around.say("ann", "bob")
     for message in (said.id, "0" * 36, "\0", "x" * 500):
-        found = await refusal(taker.see_message(stranger, message, None))
+        found = await refusal(taker.take_message(stranger, message, None))
         assert found == Reason.MESSAGE_NOT_FOUND
     for conversation in (said.conversation_id, "0" * 36, "\0"):
-        found = await refusal(taker.see_conversation(stranger, conversation, None))
+        found = await refusal(taker.take_conversation(stranger, conversation, None))
         assert found == Reason.CONVERSATION_NOT_FOUND
 
 
@@ -188,8 +188,8 @@ async def test_the_deal_of_a_conversation_belongs_to_it(
     agreed = await around.agree()
     said = await around.say("ann", "bob", "pay me elsewhere")
     for seen in (
-        await taker.see_message("bob", said.id, None),
-        await taker.see_conversation("bob", said.conversation_id, None),
+        await taker.take_message("bob", said.id, None),
+        await taker.take_conversation("bob", said.conversation_id, None),
     ):
         content = read(seen.snapshots)
         assert content[EvidenceKind.MESSAGES]["deal"] == "taken"
@@ -205,7 +205,7 @@ async def test_a_dispute_sees_the_service_and_what_was_said(
     """And fixes whose it is and what was agreed."""
     agreed = await around.agree()
     await around.say("ann", "bob", "it is done")
-    seen = await taker.see_service("bob", agreed.id, None)
+    seen = await taker.take_service("bob", agreed.id, None)
     assert seen[:5] == (agreed.conversation_id, "ann", "bob", "EUR", 10_000)
     content = read(seen.snapshots)
     assert content[EvidenceKind.DEAL]["messages"] == "taken"
@@ -217,13 +217,13 @@ async def test_a_service_without_an_agreement_has_no_price(
 ) -> None:
     """The rules refuse the dispute then."""
     proposed = await around.propose()
-    assert (await taker.see_service("ann", proposed.id, None)).price is None
+    assert (await taker.take_service("ann", proposed.id, None)).price is None
 
 
 @pytest.mark.parametrize("service", ["", "0" * 36, "\0"])
 async def test_no_service_is_seen_that_is_none(taker: EvidenceTaker, service: str) -> None:
     """By whatever name."""
-    found = await refusal(taker.see_service("bob", service, None))
+    found = await refusal(taker.take_service("bob", service, None))
     assert found in {Reason.SERVICE_NOT_FOUND, Reason.NEGOTIATION_UNAVAILABLE}
 
 
@@ -231,7 +231,7 @@ async def test_no_service_of_others_is_seen(around: Neighbours, taker: EvidenceT
     """In the same words."""
     agreed = await around.agree()
     for stranger in ("eve", ""):
-        found = await refusal(taker.see_service(stranger, agreed.id, None))
+        found = await refusal(taker.take_service(stranger, agreed.id, None))
         assert found == Reason.SERVICE_NOT_FOUND
 
 
@@ -253,7 +253,7 @@ async def test_a_report_does_not_fail_because_negotiation_does(
     await around.agree()
     said = await around.say("ann", "bob")
     between["negotiation"].interfering[method] = how
-    seen = await taker.see_message("bob", said.id, None)
+    seen = await taker.take_message("bob", said.id, None)
     content = read(seen.snapshots)
     assert content.keys() == {EvidenceKind.MESSAGES}
     assert content[EvidenceKind.MESSAGES]["deal"] == "unavailable"
@@ -265,9 +265,9 @@ async def test_without_negotiation_there_are_no_deals_and_no_disputes(
     """As in an installation that has none."""
     taker = await make(negotiates=False)
     said = await around.say("ann", "bob")
-    seen = await taker.see_message("bob", said.id, None)
+    seen = await taker.take_message("bob", said.id, None)
     assert read(seen.snapshots)[EvidenceKind.MESSAGES]["deal"] == "none"
-    found = await refusal(taker.see_service("bob", "0" * 36, None))
+    found = await refusal(taker.take_service("bob", "0" * 36, None))
     assert found == Reason.NEGOTIATION_UNAVAILABLE
 
 
@@ -280,7 +280,7 @@ async def test_a_report_needs_messaging(
     said = await around.say("ann", "bob")
     between["messaging"].interfering["ListEvidence"] = how
     with pytest.raises(Refused) as caught:
-        await taker.see_message("bob", said.id, None)
+        await taker.take_message("bob", said.id, None)
     assert caught.value.refusal.reason == Reason.MESSAGING_UNAVAILABLE
     assert caught.value.refusal.retry_after > 0
 
@@ -293,11 +293,11 @@ async def test_a_dispute_needs_negotiation_and_not_messaging(
     taker = await make(timeout_seconds=0.2)
     agreed = await around.agree()
     between["messaging"].interfering["ListEvidence"] = how
-    content = read((await taker.see_service("bob", agreed.id, None)).snapshots)
+    content = read((await taker.take_service("bob", agreed.id, None)).snapshots)
     assert content.keys() == {EvidenceKind.DEAL}
     assert content[EvidenceKind.DEAL]["messages"] == "unavailable"
     between["negotiation"].interfering["GetService"] = how
-    found = await refusal(taker.see_service("bob", agreed.id, None))
+    found = await refusal(taker.take_service("bob", agreed.id, None))
     assert found == Reason.NEGOTIATION_UNAVAILABLE
 
 
@@ -308,7 +308,7 @@ async def test_what_may_be_left_out_leaves_time_for_what_may_not(
     said = await around.say("ann", "bob")
     between["negotiation"].interfering["BatchGetServices"] = hang
     began = asyncio.get_running_loop().time()
-    seen = await taker.see_message("bob", said.id, 2.0)
+    seen = await taker.take_message("bob", said.id, 2.0)
     assert asyncio.get_running_loop().time() - began < 1.9
     assert read(seen.snapshots)[EvidenceKind.MESSAGES]["deal"] == "unavailable"
 
@@ -322,7 +322,7 @@ async def test_what_is_far_away_is_left_out_first(
     """No gaps, and the snapshot says how many it was."""
     taker = await make(replace(BOUNDS, size=1_500))
     said = [await around.say("ann", "bob", f"{number}" * 100) for number in range(9)]
-    words = read((await taker.see_message("bob", said[4].id, None)).snapshots)
+    words = read((await taker.take_message("bob", said[4].id, None)).snapshots)
     content = words[EvidenceKind.MESSAGES]
     found = [one["message"]["id"] for one in content["messages"]]
     ids = [one.id for one in said]
@@ -343,7 +343,7 @@ async def test_what_is_reported_is_never_cut(
     said = await around.say("ann", "bob", "\N{PILE OF POO}" * 4_000)
     for number in range(20):
         await around.edit("ann", said.id, f"{number}" + "\N{PILE OF POO}" * 3_990)
-    content = read((await taker.see_message("bob", said.id, None)).snapshots)
+    content = read((await taker.take_message("bob", said.id, None)).snapshots)
     (only,) = content[EvidenceKind.MESSAGES]["messages"]
     assert len(only["versions"]) == 20
     assert only["versions"][0]["text"] == "\N{PILE OF POO}" * 4_000
@@ -368,7 +368,7 @@ async def test_more_than_a_call_can_bring_is_asked_for_in_part(
         return await forward()
 
     between["messaging"].interfering["ListEvidence"] = refuse
-    seen = await taker.see_message("bob", said[14].id, None)
+    seen = await taker.take_message("bob", said[14].id, None)
     words = read(seen.snapshots)[EvidenceKind.MESSAGES]
     assert texts(words) == [str(number) for number in range(9, 20)]
     assert words["looked_for"] == {"before": 5, "after": 5}
@@ -392,13 +392,13 @@ async def test_a_flood_waits_for_its_turn_and_no_longer_than_it_may(
             under_way -= 1
 
     between["messaging"].interfering["ListEvidence"] = count
-    await asyncio.gather(*(taker.see_message("bob", said.id, 30) for _ in range(20)))
+    await asyncio.gather(*(taker.take_message("bob", said.id, 30) for _ in range(20)))
     assert most == 2
     assert set(reached) == {"evidence_takings"}
     between["messaging"].interfering["ListEvidence"] = hang
-    slow = [asyncio.create_task(refusal(taker.see_message("bob", said.id, 5))) for _ in range(2)]
+    slow = [asyncio.create_task(refusal(taker.take_message("bob", said.id, 5))) for _ in range(2)]
     await until(lambda: between["messaging"].asked.count("ListEvidence") == 22)
-    found = await refusal(taker.see_message("bob", said.id, 0.1))
+    found = await refusal(taker.take_message("bob", said.id, 0.1))
     assert found == Reason.MESSAGING_UNAVAILABLE
     assert between["messaging"].asked.count("ListEvidence") == 22
     for task in slow:
@@ -406,7 +406,7 @@ async def test_a_flood_waits_for_its_turn_and_no_longer_than_it_may(
     await asyncio.wait(slow)
     # And gives its turn back.
     between["messaging"].interfering.clear()
-    await taker.see_message("bob", said.id, 30)
+    await taker.take_message("bob", said.id, 30)
 
 
 async def test_many_reports_at_once_are_all_seen(around: Neighbours, taker: EvidenceTaker) -> None:
@@ -414,7 +414,7 @@ async def test_many_reports_at_once_are_all_seen(around: Neighbours, taker: Evid
     await around.agree()
     said = [await around.say("ann", "bob", str(number)) for number in range(20)]
     seen = await asyncio.gather(
-        *(taker.see_message("bob", one.id, 30) for one in said for _ in range(5))
+        *(taker.take_message("bob", one.id, 30) for one in said for _ in range(5))
     )
     assert {one.subject.id for one in seen} == {one.id for one in said}
     assert all(len(one.snapshots) == 2 for one in seen)

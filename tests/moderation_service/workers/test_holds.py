@@ -59,18 +59,19 @@ async def following(stored: Sagas, between: Proxy) -> Following:
         is_first = False
         answers: list[Answer] = []
         async with dial_neighbour(between.target, NegotiationServiceStub) as client:
-            negotiation = Negotiation(client)
+            negotiation, due = Negotiation(client), asyncio.Event()
             reconciler = Reconciler(
                 stored.writer,
                 stored.readers,
                 stored.operation,
                 negotiation,
+                due=due,
                 interval_seconds=3_600,
             )
 
             def heard(answer: Answer) -> None:
                 answers.append(answer)
-                reconciler.wake()
+                due.set()
 
             holds = Holds(
                 stored.writer, stored.readers, stored.operation, negotiation, heard, registry

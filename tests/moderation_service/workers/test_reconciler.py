@@ -309,13 +309,14 @@ async def test_a_wake_up_needs_no_interval(
     around: Neighbours, stored: Sagas, make: Make, between: Proxy
 ) -> None:
     """What time has ended is resolved at once; and without anything to do nobody is asked."""
-    reconciler = await make(run=True, interval_seconds=3_600)
+    due = asyncio.Event()
+    await make(run=True, interval_seconds=3_600, due=due)
     dispute = await stored.create(await around.agree())
-    reconciler.wake()
+    due.set()
     await stored.until(dispute, "open")
     asked = len(between.asked)
     for _ in range(5):
-        reconciler.wake()
+        due.set()
         await asyncio.sleep(0.01)
     assert len(between.asked) == asked
 
