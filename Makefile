@@ -43,8 +43,8 @@ demo: $(READY) ## Play a first conversation, show its packets, go on serving
 up: $(READY) ## Serve until Ctrl-C (PORT=8080 DATA=.data/parley)
 	@$(BIN)/parley up --port $(PORT) --data $(DATA)
 
-test: $(READY) ## Run all tests
-	@$(BIN)/python -m pytest -n auto --maxprocesses 8
+test: $(READY) ## Run all tests, and name the slowest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup --durations 15
 
 crash: $(READY) ## Kill parts while people talk, bargain and complain (KILLS=20 DATABASE=sqlite TALKERS=20)
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE) --talkers $(TALKERS)

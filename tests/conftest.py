@@ -1,6 +1,7 @@
-"""The databases on which tests run: each test that asks for one runs on every kind.
+"""How tests are spread over workers, the databases on which they run, and how long rules are tried.
 
-How long rules are tried out: a few thousand steps, or with the profile nightly many more.
+Each test that asks for a database runs on every kind. Rules are tried for a few thousand steps, or
+with the profile nightly for many more.
 """
 
 import os
@@ -31,6 +32,27 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+
+# Whoever uses one of these runs on one worker, so that it is started once.
+_STARTED_ONCE = ("shared_system", "shared_deals", "moderated_system")
+# The longest first, so that nobody waits for one of them in the end.
+_LONGEST = ("tests/crash/", "tests/deploy/", "tests/command_line/", "tests/bench/")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Give two workers for each processor: half of the time a test waits for processes."""
+    return 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group what shares a running system, and begin with what takes longest."""
+    for item in items:
+        for name in _STARTED_ONCE:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONGEST))
 
 
 @pytest.fixture
