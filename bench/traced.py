@@ -22,7 +22,7 @@ PLACES = {
         "decode": "edge.protocol.packets:Format.decode",
         "submit": "edge.backends.batcher:Batcher.submit",
         "call": "edge.backends.exchange:Exchange.ask",
-        "deliver": "edge.push.deliver:Alerts.deliver",
+        "deliver": "edge.push.deliver:Deliverer.deliver",
         "answer": "edge.sessions.session:Session.send",
     },
     "messaging_service": {

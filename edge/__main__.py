@@ -25,14 +25,14 @@ from edge.backends.negotiation import NegotiationBackend
 from edge.metrics import Metrics
 from edge.opcodes import routes
 from edge.protocol.cursors import MODERATION, Cursors
-from edge.push.deliver import Alerts
+from edge.push.deliver import Deliverer
 from edge.push.feed import Feed
 from edge.push.hub import Hub
 from edge.sanctions.cache import Standings
+from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
 from edge.sessions.enforcement import Enforcement
 from edge.sessions.metrics import SessionMetrics
-from edge.sessions.session import Edge
 from edge.settings import Settings
 from edge.web.app import build_app
 from edge.web.transport import PacketProtocol
@@ -93,7 +93,7 @@ async def serve(settings: Settings) -> None:
             (
                 Enforcement(hub, standings, messaging)
                 if backend.name == MODERATION
-                else Alerts(hub, backend.name)
+                else Deliverer(hub, backend.name)
             ),
             watcher_name=f"edge {socket.gethostname()} {os.getpid()}",
             timeout_seconds=settings.watch_timeout_seconds,

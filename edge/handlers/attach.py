@@ -1,20 +1,17 @@
-"""Following a user at all services at once, as long as each may be waited for."""
+"""Following a user at all backends at once, as long as each may be waited for."""
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from edge.backends.backend import NotLiveError
 from edge.protocol.cursors import MODERATION, Position
-
-if TYPE_CHECKING:
-    from edge.sessions.session import Session
+from edge.sessions.session import Session
 
 
-async def follow_services(
-    session: "Session", told: Mapping[str, Position], moderation_deadline: float
+async def follow_backends(
+    session: Session, told: Mapping[str, Position], moderation_deadline: float
 ) -> dict[str, Position]:
-    """Follow the session's user at each service that delivers; the positions from which on, which
+    """Follow the session's user at each backend that delivers; the positions from which on, which
     cover what the client was `told`.
 
     Moderation, which nobody shall wait for, is left out when it has not answered by its deadline.
@@ -23,18 +20,18 @@ async def follow_services(
     feeds, standings = session.edge.feeds, session.edge.standings
     late: set[str] = set()
 
-    async def follow(service: str) -> Position | None:
-        deadline = moderation_deadline if service == MODERATION else None
+    async def follow(backend: str) -> Position | None:
+        deadline = moderation_deadline if backend == MODERATION else None
         try:
             async with asyncio.timeout_at(deadline):
-                position = await feeds[service].follow(session.user, told.get(service))
+                position = await feeds[backend].follow(session.user, told.get(backend))
         except NotLiveError:
             return None
         except TimeoutError:
-            late.add(service)
+            late.add(backend)
             session.edge.metrics.limits.reached("moderation_timeout_seconds")
             return None
-        if service == MODERATION:
+        if backend == MODERATION:
             await standings.settle(session.user, position, moderation_deadline)
         return position
 
@@ -49,9 +46,9 @@ async def follow_services(
         found |= {one: at for one, at in zip(missing, positions, strict=True) if at is not None}
         if not found:
             break
-    for service in late:
+    for backend in late:
         # It may have answered while another was waited for.
-        if (position := feeds[service].followed(session.user)) is not None:
-            found[service] = position
+        if (position := feeds[backend].followed(session.user)) is not None:
+            found[backend] = position
             standings.settle_later(session.user, position)
     return found

@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.authentication.authenticator import AuthenticationError
 from edge.backends.backend import Event, NotLiveError
-from edge.handlers.attach import follow_services
+from edge.handlers.attach import follow_backends
 from edge.protocol.cursors import MESSAGING, MODERATION, BadCursorError, Position
 from edge.protocol.errors import CloseCode, Error, ErrorCode, invalid_argument, refusal
 from edge.protocol.packets import InvalidPayloadError, Op
@@ -21,21 +20,19 @@ from edge.protocol.payloads.connection import (
     Resume,
     Resumed,
 )
-from edge.push.render import push_of
+from edge.push.render import render
 from edge.sessions.requests import Request
-
-if TYPE_CHECKING:
-    from edge.sessions.session import Session
+from edge.sessions.session import Session
 
 
-def _positions(session: "Session", cursor: str) -> Mapping[str, Position]:
+def _positions(session: Session, cursor: str) -> Mapping[str, Position]:
     try:
         return session.edge.hub.cursors.decode(cursor)
     except BadCursorError as error:
         raise InvalidPayloadError("cur", "is not a cursor of this server") from error
 
 
-def pong(session: "Session", re: Request, payload: Pong) -> None:
+def pong(session: Session, re: Request, payload: Pong) -> None:
     """Mark as delivered what the client says it has processed."""
     positions = {} if payload.cur is UNSET else _positions(session, payload.cur)
     re.done()
@@ -65,7 +62,7 @@ def pong(session: "Session", re: Request, payload: Pong) -> None:
         )
 
 
-def greet(session: "Session", cur: str, *, resumed: bool, re: int | str | None = None) -> None:
+def greet(session: Session, cur: str, *, resumed: bool, re: int | str | None = None) -> None:
     """Send HELLO."""
     settings = session.edge.settings
     expires_at = datetime.fromtimestamp(session.principal.expires_at, UTC)
@@ -82,7 +79,7 @@ def greet(session: "Session", cur: str, *, resumed: bool, re: int | str | None =
     session.send(Op.HELLO, hello, re=re)
 
 
-def tell_sanctions(session: "Session") -> None:
+def tell_sanctions(session: Session) -> None:
     """Tell what restricts whoever has just been greeted; close if it keeps them from being here."""
     standings = session.edge.standings
     for sanction in standings.in_force(session.user):
@@ -91,10 +88,10 @@ def tell_sanctions(session: "Session") -> None:
         session.close(CloseCode.BANNED, excluding[0].kind)
 
 
-async def attach(session: "Session", cursor: str | None, moderation_deadline: float) -> None:
+async def attach(session: Session, cursor: str | None, moderation_deadline: float) -> None:
     """Connect a new session to the feeds and greet it; resume when it brought a cursor.
 
-    Where a service does not deliver, the others go on; RESUMED with complete=false will tell when
+    Where a backend does not deliver, the others go on; RESUMED with complete=false will tell when
     it is back. Moderation is waited for until its deadline, on the clock of the loop.
     """
     # A cursor in the address is the RESUME of whoever has yet to send packets.
@@ -106,7 +103,7 @@ async def attach(session: "Session", cursor: str | None, moderation_deadline: fl
             after = _positions(session, cursor)
         except InvalidPayloadError as error:
             failure = invalid_argument(error.field, error.problem)
-    until = await follow_services(session, after, moderation_deadline)
+    until = await follow_backends(session, after, moderation_deadline)
     session.attach(until)
     if cursor is not None and failure is None and MESSAGING not in until:
         failure = _NOT_LIVE
@@ -126,7 +123,7 @@ _NOT_LIVE = refusal(ErrorCode.UNAVAILABLE, "The service is not available now.")
 
 
 async def _resume_attached(
-    session: "Session",
+    session: Session,
     re: Request,
     after: Mapping[str, Position],
     until: Mapping[str, Position],
@@ -141,7 +138,7 @@ async def _resume_attached(
         session.release()
 
 
-async def resume(session: "Session", re: Request, payload: Resume) -> None:
+async def resume(session: Session, re: Request, payload: Resume) -> None:
     """Replay what was missed since a cursor."""
     after = _positions(session, payload.cur)
     if not session.hold():
@@ -151,7 +148,7 @@ async def resume(session: "Session", re: Request, payload: Resume) -> None:
     try:
         settings = session.edge.settings
         deadline = asyncio.get_running_loop().time() + settings.moderation_timeout_seconds
-        until = await follow_services(session, after, deadline)
+        until = await follow_backends(session, after, deadline)
         if MESSAGING in until:
             session.attach(until)
             await _resume(session, re, after, until)
@@ -165,71 +162,73 @@ async def resume(session: "Session", re: Request, payload: Resume) -> None:
 
 
 async def _resume(
-    session: "Session",
+    session: Session,
     re: Request,
     after: Mapping[str, Position],
     until: Mapping[str, Position],
 ) -> None:
-    """Replay each service to `until`, then say so, while the session holds its alerts.
+    """Replay each backend to `until`, then say so, while the session holds its alerts.
 
-    A service that does not deliver is named as missing; when it is back, RESUMED with
+    A backend that does not deliver is named as missing; when it is back, RESUMED with
     complete=false tells. Raises NotLiveError for one that fails in the middle.
     """
     replay = _Replay(session, after)
     complete = True
-    for service, position in until.items():
-        complete &= await replay.run(service, position)
+    for backend, position in until.items():
+        complete &= await replay.run(backend, position)
     _resumed(session, re, replay.count, until, complete=complete)
 
 
 class _Replay:
     """Packets for what a session missed, each with the cursor as it is with that packet."""
 
-    def __init__(self, session: "Session", after: Mapping[str, Position]) -> None:
+    def __init__(self, session: Session, after: Mapping[str, Position]) -> None:
         self.count = 0
         self._session = session
         self._positions = dict(after)
 
-    async def run(self, service: str, until: Position) -> bool:
-        """Replay one service. Returns whether that was all. Raises NotLiveError."""
+    async def run(self, backend: str, until: Position) -> bool:
+        """Replay one backend. Returns whether that was all. Raises NotLiveError."""
         session = self._session
-        after = self._positions.get(service)
+        after = self._positions.get(backend)
         if after is None or after.epoch != until.epoch or after.revision > until.revision:
             return False
 
         async def deliver(revision: int, events: Sequence[Event]) -> None:
-            before = self._cursor(service, Position(until.epoch, revision - 1))
-            cursor = self._cursor(service, Position(until.epoch, revision))
+            before = self._cursor(backend, Position(until.epoch, revision - 1))
+            cursor = self._cursor(backend, Position(until.epoch, revision))
             for index, event in enumerate(events):
-                push = push_of(service, event, session.user)
-                if push is not None:
+                alert = render(backend, event, session.user)
+                if alert is not None:
                     cur = cursor if index == len(events) - 1 else before
-                    frame = session.format.encode(push.op, push.payload, cur=cur)
-                    await session.replay(revision, frame, push.confirms)
+                    frame = session.format.encode(alert.op, alert.payload, cur=cur)
+                    await session.replay(revision, frame, alert.confirms)
                     self.count += 1
 
         settings = session.edge.settings
         limit = settings.resume_changes - self.count
-        backend = session.edge.feeds[service].backend
-        if service != MODERATION:
-            complete = await backend.replay(session.user, after, until, deliver, limit)
+        feed = session.edge.feeds[backend]
+        if backend != MODERATION:
+            complete = await feed.backend.replay(session.user, after, until, deliver, limit)
         else:
             seconds = settings.moderation_timeout_seconds
             try:
-                complete = await backend.replay(session.user, after, until, deliver, limit, seconds)
+                complete = await feed.backend.replay(
+                    session.user, after, until, deliver, limit, seconds
+                )
             except NotLiveError:
                 # It makes nothing else fail: what was missed of it is not told.
                 complete = False
-        self._positions[service] = until
+        self._positions[backend] = until
         return complete
 
-    def _cursor(self, service: str, position: Position) -> str:
+    def _cursor(self, backend: str, position: Position) -> str:
         cursors = self._session.edge.hub.cursors
-        return cursors.encode({**self._positions, service: position})
+        return cursors.encode({**self._positions, backend: position})
 
 
 def _resumed(
-    session: "Session",
+    session: Session,
     re: Request,
     replayed: int,
     until: Mapping[str, Position],
@@ -237,19 +236,19 @@ def _resumed(
     complete: bool,
 ) -> None:
     positions = dict(until)
-    for service, now in session.edge.hub.positions.items():
-        if service in positions and now.epoch != positions[service].epoch:
+    for backend, now in session.edge.hub.positions.items():
+        if backend in positions and now.epoch != positions[backend].epoch:
             # Another database has taken the place of the one that was replayed.
-            positions[service], complete = now, False
+            positions[backend], complete = now, False
     cursor = session.edge.hub.cursors.encode(positions)
-    missing = [service for service in session.edge.feeds if service not in positions]
+    missing = [backend for backend in session.edge.feeds if backend not in positions]
     re.done()
     # Also to whoever gave no id: it ends the replay.
     resumed = Resumed(replayed, complete, cursor, missing or UNSET)
     session.send(Op.RESUMED, resumed, re=re.id, cur=cursor)
 
 
-async def renew_token(session: "Session", re: Request, payload: RenewToken) -> None:
+async def renew_token(session: Session, re: Request, payload: RenewToken) -> None:
     """Replace the token of a session by a later one of the same user."""
     try:
         principal = await session.edge.authenticator.authenticate(payload.token)
@@ -263,6 +262,6 @@ async def renew_token(session: "Session", re: Request, payload: RenewToken) -> N
     for feed in session.edge.feeds.values():
         feed.review(session.user)
     # A cursor would skip what a replay has yet to bring.
-    cursor = session.edge.hub.cursor().of(session.attached) if session.settled else ""
+    cursor = session.edge.hub.cursor().of(session.encoding.attached) if session.settled else ""
     re.done()
     greet(session, cursor, resumed=False, re=re.id)

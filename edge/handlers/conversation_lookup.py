@@ -5,22 +5,19 @@ writing in a conversation the edge looks up whether it is that one, and for nobo
 """
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
 from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.negotiation.v1 import negotiation_pb2 as negotiation
 
 from edge.protocol.errors import Error, ErrorCode
 from edge.sessions.requests import Request
-
-if TYPE_CHECKING:
-    from edge.sessions.session import Session
+from edge.sessions.session import Session
 
 # Given the seconds that it may take, the id; empty when there is none.
 Find = Callable[[float], Awaitable[str | Error]]
 
 
-async def refused(session: "Session", re: Request, find: Find, seconds: float) -> Error | None:
+async def refused(session: Session, re: Request, find: Find, seconds: float) -> Error | None:
     """Refuse what a sanction forbids in the conversation that `find` finds."""
     if (error := session.forbidden(re)) is not None:
         return error
@@ -30,7 +27,7 @@ async def refused(session: "Session", re: Request, find: Find, seconds: float) -
     return found if isinstance(found, Error) else session.forbidden(re.within(found))
 
 
-def of_service(session: "Session", service: str) -> Find:
+def of_service(session: Session, service: str) -> Find:
     """Find the conversation of a service of the user."""
 
     async def find(seconds: float) -> str | Error:
@@ -44,7 +41,7 @@ def of_service(session: "Session", service: str) -> Find:
     return find
 
 
-def of_message(session: "Session", message: str) -> Find:
+def of_message(session: Session, message: str) -> Find:
     """Find the conversation of a message that the user is shown."""
 
     async def find(seconds: float) -> str | Error:
@@ -57,7 +54,7 @@ def of_message(session: "Session", message: str) -> Find:
     return find
 
 
-def with_person(session: "Session", person: str, subject: str) -> Find:
+def with_person(session: Session, person: str, subject: str) -> Find:
     """Find the conversation with somebody about a subject, among those that are locked."""
 
     async def find(seconds: float) -> str | Error:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as pb
@@ -30,6 +30,7 @@ from edge.protocol.payloads.messaging import (
 from edge.protocol.payloads.moderation import Dispute
 from edge.protocol.payloads.negotiation import Service
 from edge.sessions.requests import Request
+from edge.sessions.session import Session
 from edge.translation.messaging import (
     changed_payload,
     conversation_payload,
@@ -41,27 +42,24 @@ from edge.translation.negotiation import service_payload
 from edge.translation.status import TIMED_OUT
 from edge.translation.times import timestamp
 
-if TYPE_CHECKING:
-    from edge.sessions.session import Session
-
 Answer = TypeVar("Answer")
 
 
 async def _ask(
-    session: "Session", service: str, asked_at: float, call: Callable[[], Awaitable[Answer | Error]]
+    session: Session, backend: str, asked_at: float, call: Callable[[], Awaitable[Answer | Error]]
 ) -> Answer | Error:
-    """Call a service for a page when it is its turn. What waited all the while behind a page for
-    which the service did not answer is not made to wait as long again.
+    """Call a backend for a page when it is its turn. What waited all the while behind a page for
+    which the backend did not answer is not made to wait as long again.
     """
-    if session.timed_out.get(service, 0.0) > asked_at:
+    if session.timed_out.get(backend, 0.0) > asked_at:
         return TIMED_OUT
     answer = await call()
     if isinstance(answer, Error) and answer.code == TIMED_OUT.code:
-        session.timed_out[service] = asyncio.get_running_loop().time()
+        session.timed_out[backend] = asyncio.get_running_loop().time()
     return answer
 
 
-async def ask_conversations(session: "Session", re: Request, payload: AskConversations) -> None:
+async def ask_conversations(session: Session, re: Request, payload: AskConversations) -> None:
     """Answered by RETURN CONVERSATIONS, each with its deal and the dispute that holds it; `missing`
     names who was not reached.
     """
@@ -121,7 +119,7 @@ async def ask_conversations(session: "Session", re: Request, payload: AskConvers
 
 
 def create_msg(
-    session: "Session", re: Request, payload: CreateMsg
+    session: Session, re: Request, payload: CreateMsg
 ) -> Coroutine[Any, Any, None] | None:
     """Answered by STATUS MSG after the commit; leaves with the next batch."""
     if (payload.conversation is UNSET) == (payload.to is UNSET):
@@ -161,7 +159,7 @@ def create_msg(
 
 
 async def _create_in_turn(
-    session: "Session",
+    session: Session,
     re: Request,
     request: pb.CreateMessageRequest,
     done: Callable[[pb.StoredMessage | Error], None],
@@ -175,7 +173,7 @@ async def _create_in_turn(
         session.edge.messaging.create_message.submit(request, done)
 
 
-def opened_conversation(session: "Session", re: Request, payload: OpenedConversation) -> None:
+def opened_conversation(session: Session, re: Request, payload: OpenedConversation) -> None:
     """Answered by MSG SEEN; leaves with the next batch."""
     seq = 0 if payload.seq is UNSET else payload.seq
     conversation = text_of("conversation", payload.conversation)
@@ -197,7 +195,7 @@ def opened_conversation(session: "Session", re: Request, payload: OpenedConversa
     session.edge.messaging.mark_read.submit(request, done)
 
 
-async def ask_messages(session: "Session", re: Request, payload: AskMessages) -> None:
+async def ask_messages(session: Session, re: Request, payload: AskMessages) -> None:
     """Answered by RETURN MESSAGES, in ascending order of seq."""
     if payload.before is not UNSET and payload.after is not UNSET:
         raise InvalidPayloadError("before", "at most one of before and after is allowed")
@@ -225,7 +223,7 @@ async def ask_messages(session: "Session", re: Request, payload: AskMessages) ->
         session.answer(re, Op.RETURN_MESSAGES, ReturnMessages(conversation, messages, answer.more))
 
 
-async def edit_msg(session: "Session", re: Request, payload: EditMsg) -> None:
+async def edit_msg(session: Session, re: Request, payload: EditMsg) -> None:
     """Answered by MSG CHANGED after the commit."""
     request = pb.EditMessageRequest(
         actor=session.user,
@@ -237,7 +235,7 @@ async def edit_msg(session: "Session", re: Request, payload: EditMsg) -> None:
     await _change_message(session, re, "EditMessage", request)
 
 
-async def delete_msg(session: "Session", re: Request, payload: DeleteMsg) -> None:
+async def delete_msg(session: Session, re: Request, payload: DeleteMsg) -> None:
     """Answered by MSG CHANGED after the commit."""
     request = pb.DeleteMessageRequest(
         actor=session.user,
@@ -248,7 +246,7 @@ async def delete_msg(session: "Session", re: Request, payload: DeleteMsg) -> Non
     await _change_message(session, re, "DeleteMessage", request)
 
 
-async def block_user(session: "Session", re: Request, payload: BlockUser) -> None:
+async def block_user(session: Session, re: Request, payload: BlockUser) -> None:
     """Answered by BLOCK USER after the commit. It is no writing, so the muted may do it as well."""
     request = pb.SetBlockRequest(
         actor=session.user,
@@ -264,7 +262,7 @@ async def block_user(session: "Session", re: Request, payload: BlockUser) -> Non
 
 
 async def _change_message(
-    session: "Session",
+    session: Session,
     re: Request,
     name: str,
     request: pb.EditMessageRequest | pb.DeleteMessageRequest,
@@ -276,7 +274,7 @@ async def _change_message(
         session.answer(re, Op.MSG_CHANGED, changed_payload(answer.changed))
 
 
-async def _change(session: "Session", re: Request, name: str, request: Any, message: str) -> Any:
+async def _change(session: Session, re: Request, name: str, request: Any, message: str) -> Any:
     """Call an RPC when those of earlier packets are answered, within the time for one; about a
     `message` when nobody has locked its conversation.
     """
@@ -289,7 +287,7 @@ async def _change(session: "Session", re: Request, name: str, request: Any, mess
         return await edge.messaging.call(name, request, deadline - loop.time())
 
 
-def typing(session: "Session", re: Request, payload: SendTyping) -> None:
+def typing(session: Session, re: Request, payload: SendTyping) -> None:
     """Told to the other; only errors come back."""
     signal = pb.TypingSignal(
         actor=session.user,

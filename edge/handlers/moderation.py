@@ -1,7 +1,7 @@
 """Packets about reports, appeals and disputes: each is one RPC, and answered with what it made."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import UNSET, UnsetType
 from parley.moderation.v1 import moderation_pb2 as pb
@@ -20,6 +20,7 @@ from edge.protocol.payloads.moderation import (
 )
 from edge.protocol.payloads.negotiation import Service, UpdateConversationDatas
 from edge.sessions.requests import Request
+from edge.sessions.session import Session
 from edge.translation.moderation import (
     DISPUTE_REASONS,
     REPORT_REASONS,
@@ -29,13 +30,10 @@ from edge.translation.moderation import (
 )
 from edge.translation.negotiation import service_payload
 
-if TYPE_CHECKING:
-    from edge.sessions.session import Session
-
 NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no moderation here.", retryable=False)
 
 
-async def _command(session: "Session", re: Request, rpc: str, request: Any) -> Any:
+async def _command(session: Session, re: Request, rpc: str, request: Any) -> Any:
     """Call an RPC; its response, or None when the packet was answered with the error."""
     moderation = session.edge.moderation
     answer = NOT_DEPLOYED if moderation is None else await moderation.call(rpc, request)
@@ -45,7 +43,7 @@ async def _command(session: "Session", re: Request, rpc: str, request: Any) -> A
     return answer
 
 
-async def report_msg(session: "Session", re: Request, payload: ReportMsg) -> None:
+async def report_msg(session: Session, re: Request, payload: ReportMsg) -> None:
     """Answered by REPORT STATUS."""
     request = pb.ReportMessageRequest(
         actor=session.user,
@@ -57,9 +55,7 @@ async def report_msg(session: "Session", re: Request, payload: ReportMsg) -> Non
     await _report(session, re, "ReportMessage", request)
 
 
-async def report_conversations(
-    session: "Session", re: Request, payload: ReportConversations
-) -> None:
+async def report_conversations(session: Session, re: Request, payload: ReportConversations) -> None:
     """Answered by REPORT STATUS."""
     request = pb.ReportConversationRequest(
         actor=session.user,
@@ -71,7 +67,7 @@ async def report_conversations(
     await _report(session, re, "ReportConversation", request)
 
 
-async def _report(session: "Session", re: Request, rpc: str, request: Any) -> None:
+async def _report(session: Session, re: Request, rpc: str, request: Any) -> None:
     answer = await _command(session, re, rpc, request)
     if answer is not None:
         status = report_payload(answer.report, duplicate=answer.duplicate)
@@ -88,7 +84,7 @@ def appeal_request(user: str, payload: SendAppeal) -> pb.CreateAppealRequest:
     )
 
 
-async def appeal(session: "Session", re: Request, payload: SendAppeal) -> None:
+async def appeal(session: Session, re: Request, payload: SendAppeal) -> None:
     """Answered by REPORT STATUS."""
     request = appeal_request(session.user, payload)
     answer = await _command(session, re, "CreateAppeal", request)
@@ -97,7 +93,7 @@ async def appeal(session: "Session", re: Request, payload: SendAppeal) -> None:
         session.answer(re, Op.REPORT_STATUS, ReportStatus(appeal=made, duplicate=answer.duplicate))
 
 
-async def litige_created(session: "Session", re: Request, payload: LitigeCreated) -> None:
+async def litige_created(session: Session, re: Request, payload: LitigeCreated) -> None:
     """Answered by UPDATE CONVERSATION DATAS."""
     request = pb.CreateDisputeRequest(
         actor=session.user,
@@ -110,7 +106,7 @@ async def litige_created(session: "Session", re: Request, payload: LitigeCreated
     await _dispute(session, re, "CreateDispute", request, "created")
 
 
-async def litige_statement(session: "Session", re: Request, payload: LitigeStatement) -> None:
+async def litige_statement(session: Session, re: Request, payload: LitigeStatement) -> None:
     """Answered by UPDATE CONVERSATION DATAS."""
     proposes, accepts = payload.settlement is not UNSET, payload.accept is not UNSET
     if proposes + accepts + payload.withdraw > 1:
@@ -137,7 +133,7 @@ async def litige_statement(session: "Session", re: Request, payload: LitigeState
     await _dispute(session, re, "SubmitDisputeStatement", request, cause)
 
 
-async def _dispute(session: "Session", re: Request, rpc: str, request: Any, cause: str) -> None:
+async def _dispute(session: Session, re: Request, rpc: str, request: Any, cause: str) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + session.edge.settings.call_timeout_seconds
     answer = await _command(session, re, rpc, request)
@@ -148,7 +144,7 @@ async def _dispute(session: "Session", re: Request, rpc: str, request: Any, caus
         session.answer(re, Op.UPDATE_CONVERSATION_DATAS, update)
 
 
-async def _service(session: "Session", dispute: pb.Dispute, seconds: float) -> Service | UnsetType:
+async def _service(session: Session, dispute: pb.Dispute, seconds: float) -> Service | UnsetType:
     """The service of a dispute as it stands now, if negotiation answers in time."""
     negotiation = session.edge.negotiation
     if negotiation is None:

@@ -1,7 +1,7 @@
 """Packets about a deal: each is one RPC, and answered by UPDATE CONVERSATION DATAS."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import UNSET, UnsetType
 from parley.negotiation.v1 import negotiation_pb2 as pb
@@ -20,10 +20,8 @@ from edge.protocol.payloads.negotiation import (
     UpdateConversationDatas,
 )
 from edge.sessions.requests import Request
+from edge.sessions.session import Session
 from edge.translation.negotiation import service_payload
-
-if TYPE_CHECKING:
-    from edge.sessions.session import Session
 
 _ROLES = {"provider": pb.ROLE_PROVIDER, "client": pb.ROLE_CLIENT}
 _NEGOTIATION_OUTCOMES = {
@@ -47,9 +45,7 @@ def _money(field: str, price: Money | UnsetType) -> pb.Money | None:
     return pb.Money(amount_minor=price.amount_minor, currency=currency)
 
 
-async def _command(
-    session: "Session", re: Request, rpc: str, request: Any, about: str = ""
-) -> None:
+async def _command(session: Session, re: Request, rpc: str, request: Any, about: str = "") -> None:
     """Call an RPC; one `about` a service, if its conversation is not locked."""
     edge, loop = session.edge, asyncio.get_running_loop()
     deadline = loop.time() + edge.settings.call_timeout_seconds
@@ -70,7 +66,7 @@ async def _command(
     session.answer(re, Op.UPDATE_CONVERSATION_DATAS, update)
 
 
-async def service_created(session: "Session", re: Request, payload: ServiceCreated) -> None:
+async def service_created(session: Session, re: Request, payload: ServiceCreated) -> None:
     """Propose a service at a price."""
     if payload.offer_ttl_s is not UNSET and payload.offer_ttl_s <= 0:
         # The contract's zero leaves it to the service.
@@ -88,7 +84,7 @@ async def service_created(session: "Session", re: Request, payload: ServiceCreat
     await _command(session, re, "CreateService", request)
 
 
-async def price_edited(session: "Session", re: Request, payload: PriceEdited) -> None:
+async def price_edited(session: Session, re: Request, payload: PriceEdited) -> None:
     """Counter or revise; after the agreement propose another price."""
     request = pb.EditPriceRequest(
         actor=session.user,
@@ -101,7 +97,7 @@ async def price_edited(session: "Session", re: Request, payload: PriceEdited) ->
     await _command(session, re, "EditPrice", request, request.service_id)
 
 
-async def negotiation_end(session: "Session", re: Request, payload: NegotiationEnd) -> None:
+async def negotiation_end(session: Session, re: Request, payload: NegotiationEnd) -> None:
     """Accept, decline or withdraw the live offer."""
     request = pb.EndNegotiationRequest(
         actor=session.user,
@@ -114,7 +110,7 @@ async def negotiation_end(session: "Session", re: Request, payload: NegotiationE
     await _command(session, re, "EndNegotiation", request, request.service_id)
 
 
-async def service_terminated(session: "Session", re: Request, payload: ServiceTerminated) -> None:
+async def service_terminated(session: Session, re: Request, payload: ServiceTerminated) -> None:
     """Deliver, complete, reopen or cancel."""
     request = pb.TerminateServiceRequest(
         actor=session.user,
@@ -126,7 +122,7 @@ async def service_terminated(session: "Session", re: Request, payload: ServiceTe
     await _command(session, re, "TerminateService", request, request.service_id)
 
 
-async def note_submitted(session: "Session", re: Request, payload: NoteSubmitted) -> None:
+async def note_submitted(session: Session, re: Request, payload: NoteSubmitted) -> None:
     """Rate the other party."""
     request = pb.SubmitNoteRequest(
         actor=session.user,

@@ -1,77 +1,53 @@
-"""From events of a Watch stream to the outboxes of those concerned, each with the right cursor."""
+"""Delivery of a backend's events to the sessions of their recipients, with the right cursors."""
 
 from collections.abc import Iterable, Sequence
 
 from edge.backends.backend import Event
 from edge.protocol.cursors import Cursor, Position
-from edge.protocol.packets import Encoding, Frame, Op
+from edge.protocol.packets import Op
 from edge.protocol.payloads.connection import Resumed
 from edge.push.hub import Hub
-from edge.push.render import TELLINGS, Push, push_of
+from edge.push.render import RENDERERS, render
 
 
-class Alert:
-    """A push for one user, encoded once for all of the user's sockets that are alike.
+class Deliverer:
+    """Pushes what one backend tells to the sessions of a hub."""
 
-    Without a cursor it moves none, as what is never stored.
-    """
-
-    __slots__ = ("_cursor", "_frames", "confirms", "push")
-
-    def __init__(self, push: Push, cursor: Cursor | None) -> None:
-        self.push = push
-        self.confirms = push.confirms
-        self._cursor = cursor
-        self._frames: dict[Encoding, Frame] = {}
-
-    def frame(self, encoding: Encoding) -> Frame:
-        """The frame for sessions of this encoding."""
-        frame = self._frames.get(encoding)
-        if frame is None:
-            cur = None if self._cursor is None else self._cursor.of(encoding.attached)
-            frame = encoding.format.encode(self.push.op, self.push.payload, cur=cur)
-            self._frames[encoding] = frame
-        return frame
-
-
-class Alerts:
-    """Pushes what one service tells."""
-
-    def __init__(self, hub: Hub, service: str) -> None:
+    def __init__(self, hub: Hub, backend: str) -> None:
         self._hub = hub
-        self._service = service
-        self._telling = TELLINGS[service]
+        self._backend = backend
+        self._renderer = RENDERERS[backend]
 
     def deliver(self, revision: int, events: Sequence[Event], only: str | None = None) -> None:
         """Push the events of one revision to all their recipients here, or to `only` one."""
-        service, users = self._service, self._hub.users
+        backend, users = self._backend, self._hub.users
+        is_stored, origin_of = self._renderer.is_stored, self._renderer.origin
         # A cursor moves to the revision with the last of its events for that user. Whoever drops
         # off before it gets all of the revision again.
         last: dict[str, int] = {}
         for index, event in enumerate(events):
-            if self._telling.is_stored(event):
+            if is_stored(event):
                 for user in event.recipients:
                     last[user] = index
-        epoch = self._hub.positions[service].epoch
         positions = self._hub.positions
         cursors = self._hub.cursors
-        after = Cursor(cursors, {**positions, service: Position(epoch, revision)})
-        before = Cursor(cursors, {**positions, service: Position(epoch, revision - 1)})
+        epoch = positions[backend].epoch
+        after = Cursor(cursors, {**positions, backend: Position(epoch, revision)})
+        before = Cursor(cursors, {**positions, backend: Position(epoch, revision - 1)})
         for index, event in enumerate(events):
-            origin = self._telling.origin_of(event)
+            stored, origin = is_stored(event), origin_of(event)
             for user in event.recipients:
                 if only is not None and user != only:
                     continue
                 sessions = [one for one in users.get(user, ()) if one.id != origin]
-                push = push_of(service, event, user) if sessions else None
-                if push is None:
+                alert = render(backend, event, user) if sessions else None
+                if alert is None:
                     continue
-                if push.stored:
-                    alert = Alert(push, after if last[user] == index else before)
+                if stored:
+                    alert.cursor = after if last[user] == index else before
                     for session in sessions:
-                        session.push(service, revision, alert)
+                        session.push(backend, revision, alert)
                 else:
-                    alert = Alert(push, None)
                     for session in sessions:
                         session.push_passing(alert)
 
@@ -79,8 +55,8 @@ class Alerts:
         """Tell sessions that nobody can say what they missed."""
         for user in users:
             for session in self._hub.of(user):
-                if session.start_over(self._service, position.revision, everyone=everyone):
-                    positions = {**self._hub.positions, self._service: position}
-                    cursor = Cursor(self._hub.cursors, positions).of(session.attached)
+                if session.start_over(self._backend, position.revision, everyone=everyone):
+                    positions = {**self._hub.positions, self._backend: position}
+                    cursor = Cursor(self._hub.cursors, positions).of(session.encoding.attached)
                     resumed = Resumed(replayed=0, complete=False, cur=cursor)
                     session.send(Op.RESUMED, resumed, cur=cursor)

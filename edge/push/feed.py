@@ -1,4 +1,4 @@
-"""Follows the Watch stream of a service for all users who have a socket here.
+"""The follower of a backend's Watch stream, for all users who have a socket here.
 
 The stream is a doorbell; the database is the truth. Whenever the stream was interrupted, what each
 user missed is read with ListChanges before the new stream is consumed, so that nobody notices
@@ -31,8 +31,8 @@ class _WatchFailedError(Exception):
     """The stream has to be opened anew."""
 
 
-class Alerts(Protocol):
-    """What the feed does with what it learns."""
+class EventSink(Protocol):
+    """Takes what a feed learns."""
 
     def deliver(self, revision: int, events: Sequence[Event], only: str | None = None) -> None:
         """Push the events of one revision, to `only` this user when given."""
@@ -50,25 +50,25 @@ class Feed:
         self,
         backend: Backend,
         hub: Hub,
-        alerts: Alerts,
+        sink: EventSink,
         *,
         watcher_name: str,
         timeout_seconds: float,
         metrics: Metrics,
     ) -> None:
-        self.service = backend.name
+        self.name = backend.name
         self.backend = backend
         self._hub = hub
-        self._alerts = alerts
+        self._sink = sink
         self._watcher_name = watcher_name
         self._timeout = timeout_seconds
-        self._live_metric = metrics.watch_live.labels(service=self.service)
-        self._revision_metric = metrics.watch_revision.labels(service=self.service)
+        self._live_metric = metrics.watch_live.labels(service=self.name)
+        self._revision_metric = metrics.watch_revision.labels(service=self.name)
         self._watcher_id = ""
-        # Whom this watcher follows as far as the service has confirmed it, with the position after
+        # Whom this watcher follows as far as the backend has confirmed it, with the position after
         # which their events come, which the stream may yet have to reach; and who waits to hear.
         self._followed: dict[str, Position] = {}
-        # Those of them whom the service was told to be invisible here.
+        # Those of them whom the backend was told to be invisible here.
         self._invisible: set[str] = set()
         self._changed: set[str] = set()
         self._updating: set[str] = set()
@@ -82,7 +82,7 @@ class Feed:
     @property
     def position(self) -> Position | None:
         """Up to where events have been pushed."""
-        return self._hub.positions.get(self.service)
+        return self._hub.positions.get(self.name)
 
     async def run(self) -> None:
         """Watch until cancelled; a stream that ends is opened anew with back-off."""
@@ -92,7 +92,7 @@ class Feed:
                 await self._watch_once()
             except* (grpc.aio.AioRpcError, _WatchFailedError, TimeoutError) as group:
                 cause = _cause(group.exceptions[0])
-                _logger.warning("the watch stream ended", service=self.service, cause=cause)
+                _logger.warning("the watch stream ended", service=self.name, cause=cause)
             if self._was_live:
                 retry = _FIRST_RETRY_SECONDS
             self._down()
@@ -117,14 +117,14 @@ class Feed:
         try:
             first = await self._next(stream)
             self._watcher_id = first.watcher_id
-            # The stream has a connection of its own. Who is told that the service is back must not
+            # The stream has a connection of its own. Who is told that the backend is back must not
             # be refused because the connection of the commands is still waiting to be tried again.
             async with asyncio.timeout(self._timeout):
                 await self.backend.ready()
             await self._recover(_position(first.position))
             self.live = self._was_live = True
             self._live_metric.set(1)
-            _logger.info("watching", service=self.service, revision=first.position.revision)
+            _logger.info("watching", service=self.name, revision=first.position.revision)
             # Whoever came while the users were being recovered is followed now.
             everyone = self._hub.users.keys() | self._followed.keys()
             self._changed |= {user for user in everyone if self._differs(user)}
@@ -145,8 +145,8 @@ class Feed:
     def _advance(self, response: Any) -> None:
         position = _position(response.position)
         if response.events:
-            self._alerts.deliver(position.revision, response.events)
-        self._hub.positions[self.service] = _later(position, self.position)
+            self._sink.deliver(position.revision, response.events)
+        self._hub.positions[self.name] = _later(position, self.position)
         self._revision_metric.set(position.revision)
 
     async def _recover(self, first: Position) -> None:
@@ -165,9 +165,9 @@ class Feed:
         complete = last is not None and last.epoch == now.epoch and last.revision <= now.revision
         if complete and last is not None and last.revision < now.revision:
             complete = await self._catch_up(users, last, now)
-        self._hub.positions[self.service] = now
+        self._hub.positions[self.name] = now
         # Only those who are followed: what the others ask for now would miss what comes until then.
-        self._alerts.start_over(users, now, everyone=not complete)
+        self._sink.start_over(users, now, everyone=not complete)
 
     async def _catch_up(self, users: Sequence[str], last: Position, now: Position) -> bool:
         """Push what `users` missed. Returns whether that was all."""
@@ -175,7 +175,7 @@ class Feed:
 
         async def catch_up(user: str) -> bool:
             async def deliver(revision: int, events: Sequence[Event]) -> None:
-                self._alerts.deliver(revision, events, only=user)
+                self._sink.deliver(revision, events, only=user)
 
             async with slots:
                 return await self.backend.replay(user, last, now, deliver)
@@ -198,7 +198,7 @@ class Feed:
         """Returns the position after which the user's events come. Raises NotLiveError.
 
         `told` is up to where the user was told elsewhere. The stream of another edge may have been
-        faster; then the service is asked where it stands.
+        faster; then the backend is asked where it stands.
         """
         if not self.live:
             raise NotLiveError
@@ -217,13 +217,13 @@ class Feed:
         return await future
 
     def review(self, user: str) -> None:
-        """A socket of the user is gone, or has another token: tell the service if that matters."""
+        """A socket of the user is gone, or has another token: tell the backend if that matters."""
         if self.live and (user in self._updating or self._differs(user)):
             self._changed.add(user)
             self._update_soon()
 
     def _differs(self, user: str) -> bool:
-        """Whether the user is here otherwise than the service has been told."""
+        """Whether the user is here otherwise than the backend has been told."""
         if (user in self._hub.users) != (user in self._followed):
             return True
         return self._is_invisible(user) != (user in self._invisible)
@@ -236,7 +236,7 @@ class Feed:
             self._updater = asyncio.get_running_loop().create_task(self._update())
 
     async def _update(self) -> None:
-        """Tell the service of all that has changed, one call at a time."""
+        """Tell the backend of all that has changed, one call at a time."""
         try:
             while self._changed and self.live:
                 self._updating, self._changed = self._changed, set()
@@ -250,7 +250,7 @@ class Feed:
             self._updater = None
 
     def _watch_anew(self) -> None:
-        """The service and this edge may disagree about who is followed: end the stream."""
+        """The backend and this edge may disagree about who is followed: end the stream."""
         self.live = False
         if self._reading is not None and not self._reading.expired():
             self._reading.reschedule(asyncio.get_running_loop().time())
@@ -282,8 +282,8 @@ class Feed:
         # The stream may have been faster than the answer.
         position = _later(answer, self.position)
         self._followed.update(dict.fromkeys(added, position))
-        # Who came while the service was away, and was not here when the stream was recovered.
-        self._alerts.start_over(added, position, everyone=False)
+        # Who came while the backend was away, and was not here when the stream was recovered.
+        self._sink.start_over(added, position, everyone=False)
         for user in changed:
             # Someone who left and came back meanwhile waits for the next round.
             if user in here or user not in self._changed:

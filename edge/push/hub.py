@@ -1,15 +1,12 @@
-"""Which users have which sockets on this edge, and the one timer for all of them."""
+"""The sessions of this edge by user, and the one timer for all of them."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from edge.protocol.cursors import Cursor, Cursors, Position
 from edge.protocol.errors import CloseCode
 from edge.protocol.packets import Encoding, Frame, Op
-
-if TYPE_CHECKING:
-    from edge.sessions.session import Session
+from edge.push.hub_session import HubSession
 
 # A round of PINGs is spread over this many parts of the interval, so that 20,000 sockets do not
 # all answer in the same instant.
@@ -17,7 +14,7 @@ BEAT_PARTS = 5
 
 
 class Hub:
-    """All sessions by user, and up to where each service's events have been pushed to them."""
+    """All sessions by user, and up to where each backend's events have been pushed to them."""
 
     def __init__(
         self, ping_interval_seconds: float, pong_timeout_seconds: float, cursors: Cursors
@@ -25,27 +22,27 @@ class Hub:
         self.cursors = cursors
         self._ping_interval = ping_interval_seconds
         self._pong_timeout = pong_timeout_seconds
-        self._sessions: dict[str, list[Session]] = {}
+        self._sessions: dict[str, list[HubSession]] = {}
         self._count = 0
         # Open connections of sockets, also those that are refused or closed and not yet gone.
         self.sockets = 0
         self._empty = asyncio.Event()
         self._empty.set()
-        # By service; everything up to here has been put into the outboxes of live sessions.
+        # By backend; everything up to here has been put into the outboxes of live sessions.
         self.positions: dict[str, Position] = {}
 
     def __len__(self) -> int:
         return self._count
 
-    def __iter__(self) -> Iterator["Session"]:
+    def __iter__(self) -> Iterator[HubSession]:
         for sessions in list(self._sessions.values()):
             yield from list(sessions)
 
     @property
-    def users(self) -> Mapping[str, list["Session"]]:
+    def users(self) -> Mapping[str, list[HubSession]]:
         return self._sessions
 
-    def of(self, user: str) -> list["Session"]:
+    def of(self, user: str) -> list[HubSession]:
         """The sessions of one user; not to be changed."""
         return self._sessions.get(user, [])
 
@@ -54,12 +51,12 @@ class Hub:
         sessions = self.of(user)
         return bool(sessions) and all(session.principal.invisible for session in sessions)
 
-    def add(self, session: "Session") -> None:
+    def add(self, session: HubSession) -> None:
         self._sessions.setdefault(session.user, []).append(session)
         self._count += 1
         self._empty.clear()
 
-    def remove(self, session: "Session") -> None:
+    def remove(self, session: HubSession) -> None:
         sessions = self._sessions[session.user]
         sessions.remove(session)
         self._count -= 1

@@ -1,4 +1,4 @@
-"""From the events of each service to the packets that tell of them."""
+"""Alerts: the packets that tell people of the events of each backend."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -9,8 +9,8 @@ from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.moderation.v1 import moderation_pb2 as moderation
 from parley.negotiation.v1 import negotiation_pb2 as negotiation
 
-from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION
-from edge.protocol.packets import Op
+from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION, Cursor
+from edge.protocol.packets import Encoding, Frame, Op
 from edge.protocol.payloads.messaging import AlertNewMsg, BlockedUser, StatusMsg, Typing
 from edge.protocol.payloads.moderation import ReportStatus
 from edge.protocol.payloads.negotiation import UpdateConversationDatas
@@ -33,46 +33,63 @@ from edge.translation.times import timestamp
 _logger = structlog.get_logger(__name__)
 
 
-class Push(NamedTuple):
-    """A packet for one user, whatever the format and the cursor."""
+class Alert:
+    """The packet that tells one user of an event, encoded once for all of the user's sockets that
+    are alike. A replay, which has cursors of its own, encodes it by itself.
+    """
 
-    op: Op
-    payload: msgspec.Struct
-    # (conversation, seq) whose delivery the recipient's PONG confirms.
-    confirms: tuple[str, int] | None = None
-    # Typing is never stored, so it moves no cursor and no resume brings it back.
-    stored: bool = True
+    __slots__ = ("_frames", "confirms", "cursor", "op", "payload")
+
+    def __init__(
+        self, op: Op, payload: msgspec.Struct, confirms: tuple[str, int] | None = None
+    ) -> None:
+        self.op = op
+        self.payload = payload
+        # (conversation, seq) whose delivery the recipient's PONG confirms.
+        self.confirms = confirms
+        # Where the client is with this packet; None where it moves no cursor, as is never stored.
+        self.cursor: Cursor | None = None
+        self._frames: dict[Encoding, Frame] = {}
+
+    def frame(self, encoding: Encoding) -> Frame:
+        """The frame for sessions of this encoding."""
+        frame = self._frames.get(encoding)
+        if frame is None:
+            cur = None if self.cursor is None else self.cursor.of(encoding.attached)
+            frame = encoding.format.encode(self.op, self.payload, cur=cur)
+            self._frames[encoding] = frame
+        return frame
 
 
-class Telling(NamedTuple):
-    """What one service's events are to people."""
+class Renderer(NamedTuple):
+    """The functions that turn one backend's events into alerts."""
 
-    push_of: Callable[[Any, str], Push | None]
-    """The packet that tells a user of an event; None when there is nothing to tell."""
+    alert: Callable[[Any, str], Alert | None]
+    """The alert that tells a user of an event; None when there is nothing to tell."""
 
-    origin_of: Callable[[Any], str]
-    """The session that caused an event, which has its answer already."""
+    origin: Callable[[Any], str]
+    """The session that caused an event, which has its answer already; else empty."""
 
     is_stored: Callable[[Any], bool]
-    """Whether a resume would bring an event back."""
+    """Whether a resume brings an event back, and so its alert moves the cursor."""
 
 
-def push_of(service: str, event: Any, user: str) -> Push | None:
-    """The packet that tells `user` of an event; None when there is nothing to tell."""
+def render(backend: str, event: Any, user: str) -> Alert | None:
+    """The alert that tells `user` of a backend's event; None when there is nothing to tell."""
     try:
-        return TELLINGS[service].push_of(event, user)
+        return RENDERERS[backend].alert(event, user)
     except Exception:
         # An event that makes no sense must not stop those after it, now and at every resume.
-        _logger.exception("an event could not be told", service=service)
+        _logger.exception("an event could not be told", service=backend)
         return None
 
 
-def _messaging_push_of(event: messaging.Event, user: str) -> Push | None:
+def _messaging_alert(event: messaging.Event, user: str) -> Alert | None:
     match event.WhichOneof("event"):
         case "message_created":
             return _message_created(event, user)
         case "read":
-            return Push(Op.MSG_SEEN, seen_payload(event.read))
+            return Alert(Op.MSG_SEEN, seen_payload(event.read))
         case "delivered":
             moved = event.delivered
             status = StatusMsg(
@@ -84,37 +101,37 @@ def _messaging_push_of(event: messaging.Event, user: str) -> Push | None:
                 duplicate=False,
                 idempotency_key=optional(moved.idempotency_key),
             )
-            return Push(Op.STATUS_MSG, status)
+            return Alert(Op.STATUS_MSG, status)
         case "typing":
             typing = event.typing
             if typing.user == user:
                 return None
             payload = Typing(typing.conversation_id, typing.user, typing.typing)
-            return Push(Op.TYPING, payload, stored=False)
+            return Alert(Op.TYPING, payload)
         case "message_changed":
-            return Push(Op.MSG_CHANGED, changed_payload(event.message_changed))
+            return Alert(Op.MSG_CHANGED, changed_payload(event.message_changed))
         case "presence":
-            return Push(Op.PRESENCE, presence_payload(event.presence))
+            return Alert(Op.PRESENCE, presence_payload(event.presence))
         case "block_changed":
             block = event.block_changed
-            return Push(Op.BLOCK_USER, BlockedUser(block.user, block.blocked))
+            return Alert(Op.BLOCK_USER, BlockedUser(block.user, block.blocked))
         case _:
-            # A newer service tells of something that this edge does not know yet.
+            # A newer backend tells of something that this edge does not know yet.
             return None
 
 
-def _message_created(event: messaging.Event, user: str) -> Push:
+def _message_created(event: messaging.Event, user: str) -> Alert:
     created = event.message_created
     message = created.message
     unread = created.unread[list(event.recipients).index(user)]
-    return Push(
+    return Alert(
         Op.ALERT_NEW_MSG,
         AlertNewMsg(message.conversation_id, message_payload(message), unread),
         None if message.sender == user else (message.conversation_id, message.seq),
     )
 
 
-def _messaging_origin_of(event: messaging.Event) -> str:
+def _messaging_origin(event: messaging.Event) -> str:
     match event.WhichOneof("event"):
         case "message_created":
             return event.message_created.origin
@@ -127,14 +144,14 @@ def _messaging_origin_of(event: messaging.Event) -> str:
     return ""
 
 
-def _negotiation_push_of(event: negotiation.Event, user: str) -> Push | None:
+def _negotiation_alert(event: negotiation.Event, user: str) -> Alert | None:
     if event.WhichOneof("event") != "service_changed":
-        # A newer service tells of something that this edge does not know yet.
+        # A newer backend tells of something that this edge does not know yet.
         return None
     changed = event.service_changed
     service = service_payload(changed.views[list(event.recipients).index(user)])
     update = UpdateConversationDatas(service.conversation, changed.event.cause, service)
-    return Push(Op.UPDATE_CONVERSATION_DATAS, update)
+    return Alert(Op.UPDATE_CONVERSATION_DATAS, update)
 
 
 _TOLD_OF_MODERATION = frozenset(
@@ -148,39 +165,39 @@ _TOLD_OF_MODERATION = frozenset(
 )
 
 
-def _moderation_push_of(event: moderation.Event, user: str) -> Push | None:
+def _moderation_alert(event: moderation.Event, user: str) -> Alert | None:
     match event.WhichOneof("event"):
         case "report_status_changed":
-            return Push(Op.REPORT_STATUS, report_payload(event.report_status_changed.report))
+            return Alert(Op.REPORT_STATUS, report_payload(event.report_status_changed.report))
         case "sanctioned":
-            return Push(Op.SANCTION, sanction_payload(event.sanctioned.sanction))
+            return Alert(Op.SANCTION, sanction_payload(event.sanctioned.sanction))
         case "sanction_lifted":
-            return Push(Op.SANCTION, sanction_payload(event.sanction_lifted.sanction))
+            return Alert(Op.SANCTION, sanction_payload(event.sanction_lifted.sanction))
         case "appeal_status_changed":
             appeal = appeal_payload(event.appeal_status_changed.appeal)
-            return Push(Op.REPORT_STATUS, ReportStatus(appeal=appeal))
+            return Alert(Op.REPORT_STATUS, ReportStatus(appeal=appeal))
         case "dispute_changed":
             changed = event.dispute_changed
             dispute = dispute_payload(changed.views[list(event.recipients).index(user)])
             update = UpdateConversationDatas(dispute.conversation, changed.cause, dispute=dispute)
-            return Push(Op.UPDATE_CONVERSATION_DATAS, update)
+            return Alert(Op.UPDATE_CONVERSATION_DATAS, update)
         case _:
-            # Standings are for the edge itself (edge/sanctions/cache.py), the rest for services.
+            # Standings are for the edge itself (edge/sanctions/cache.py), the rest is for services.
             return None
 
 
-TELLINGS: Mapping[str, Telling] = {
-    MESSAGING: Telling(
-        _messaging_push_of,
-        _messaging_origin_of,
+RENDERERS: Mapping[str, Renderer] = {
+    MESSAGING: Renderer(
+        _messaging_alert,
+        _messaging_origin,
         lambda event: not event.HasField("typing"),
     ),
-    # Who asked for it needs it as well: the answer moves no cursor.
-    NEGOTIATION: Telling(_negotiation_push_of, lambda _event: "", lambda _event: True),
-    MODERATION: Telling(
-        _moderation_push_of,
+    # Also to whoever asked for it: the answer moves no cursor.
+    NEGOTIATION: Renderer(_negotiation_alert, lambda _event: "", lambda _event: True),
+    MODERATION: Renderer(
+        _moderation_alert,
         lambda _event: "",
         lambda event: event.WhichOneof("event") in _TOLD_OF_MODERATION,
     ),
 }
-"""By service."""
+"""By backend."""

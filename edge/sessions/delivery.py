@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -13,12 +13,10 @@ from edge.protocol.cursors import MESSAGING, Position
 from edge.protocol.errors import Error, ErrorCode
 from edge.protocol.packets import Encoding, Format, Frame, Op
 from edge.protocol.payloads.moderation import Standing
-from edge.push.deliver import Alert
 from edge.push.outbox import Outbox
+from edge.push.render import Alert
+from edge.sessions.context import Edge
 from edge.sessions.requests import Request, Writes
-
-if TYPE_CHECKING:
-    from edge.sessions.session import Edge
 
 
 class Delivery(ABC):
@@ -41,7 +39,7 @@ class Delivery(ABC):
 
     def __init__(
         self,
-        edge: "Edge",
+        edge: Edge,
         principal: Principal,
         format_: Format,
         send: Callable[[Any], Awaitable[None]],
@@ -50,11 +48,11 @@ class Delivery(ABC):
         self.edge = edge
         self.principal = principal
         self.format = format_
-        # Alerts of a service up to this revision reached the client another way: by a replay, or
-        # because it has yet to ask. Without one it is not attached to the service's feed.
+        # Alerts of a backend up to this revision reached the client another way: by a replay, or
+        # because it has yet to ask. Without one it is not attached to the backend's feed.
         self.floors: dict[str, int] = {}
         self.encoding = Encoding(format_, frozenset())
-        # While the services are asked from where on their alerts will come.
+        # While the backends are asked from where on their alerts will come.
         self.attaching = True
         # While attaching or resuming, live alerts wait here for their turn.
         self._held: list[tuple[str, int, Alert]] | None = []
@@ -102,16 +100,20 @@ class Delivery(ABC):
         """Queue an ERROR."""
         re.outcomes.failed(error.code)
         if error.code == ErrorCode.SANCTIONED and not isinstance(error.current, Standing):
-            # Another service that refuses knows what is forbidden, and not why.
+            # Another backend that refuses knows what is forbidden, and not why.
             standing = self.edge.standings.standing(self.user)
             error = msgspec.structs.replace(error, current=standing or UNSET)
         re.end()
         self.send(Op.ERROR, error, re=re.id)
 
-    def part_writes(self) -> Writes:
-        """What the client has written until now, apart from what it writes from now on."""
-        parted, self.writes = self.writes, Writes()
-        return parted
+    def part_writes(self) -> Awaitable[None] | None:
+        """Part what the client writes from now on from what it has written. Returns what is done
+        when all of that is answered; None when it is.
+        """
+        if not self.writes:
+            return None
+        written, self.writes = self.writes, Writes()
+        return written.answered()
 
     def ping(self, frame: Frame) -> None:
         """Queue a PING, but not before HELLO, and without the cursor while that would skip what is
@@ -122,17 +124,17 @@ class Delivery(ABC):
         elif self.greeted:
             self._outbox.put(self.format.encode(Op.PING, {}))
 
-    def push(self, service: str, revision: int, alert: Alert) -> None:
-        """Queue a live alert of this revision of a service."""
+    def push(self, backend: str, revision: int, alert: Alert) -> None:
+        """Queue a live alert of this revision of a backend."""
         if self.closing:
             return
         if self._held is not None:
-            self._held.append((service, revision, alert))
+            self._held.append((backend, revision, alert))
             self._held_bytes += alert.frame(self.encoding).size
             if self._held_bytes > self.edge.settings.outbox_bytes:
                 self._overflowed()
             return
-        floor = self.floors.get(service)
+        floor = self.floors.get(backend)
         if floor is not None and revision > floor:
             self._alert(revision, alert.frame(self.encoding), alert.confirms)
 
@@ -142,14 +144,14 @@ class Delivery(ABC):
             self._outbox.put(alert.frame(self.encoding))
 
     @property
-    def attached(self) -> frozenset[str]:
-        """The services whose alerts come to this client."""
-        return self.encoding.attached
-
-    @property
     def greeted(self) -> bool:
         """Whether HELLO, the first packet, has been queued."""
         return self._held is None or bool(self.floors)
+
+    @property
+    def reachable(self) -> bool:
+        """Whether packets reach the client: after HELLO, and before the close."""
+        return self.greeted and not self.closing
 
     @property
     def settled(self) -> bool:
@@ -157,24 +159,24 @@ class Delivery(ABC):
         return self._held is None
 
     def attach(self, positions: Mapping[str, Position]) -> None:
-        """Let alerts of these services beyond these positions come; of others none."""
+        """Let alerts of these backends beyond these positions come; of others none."""
         self.attaching = False
-        self.floors = {service: at.revision for service, at in positions.items()}
+        self.floors = {backend: at.revision for backend, at in positions.items()}
         self.encoding = Encoding(self.format, frozenset(self.floors))
 
-    def start_over(self, service: str, revision: int, *, everyone: bool) -> bool:
+    def start_over(self, backend: str, revision: int, *, everyone: bool) -> bool:
         """Go on from `revision`, if never attached or if `everyone` has to. Returns whether the
         client must be told; a session that is only being attached is on the new clock anyway.
         """
-        if self.attaching if service not in self.floors else not everyone:
+        if self.attaching if backend not in self.floors else not everyone:
             return False
-        self.floors[service] = revision
+        self.floors[backend] = revision
         self.encoding = Encoding(self.format, frozenset(self.floors))
-        if service == MESSAGING:
+        if backend == MESSAGING:
             # Revisions of another clock say nothing on this one.
             self.unconfirmed.clear()
         if self._held is not None:
-            self._held = [one for one in self._held if one[0] != service]
+            self._held = [one for one in self._held if one[0] != backend]
             self._held_bytes = sum(one[2].frame(self.encoding).size for one in self._held)
         return True
 
@@ -193,8 +195,8 @@ class Delivery(ABC):
         """Let the alerts go that were held and that no replay has covered."""
         held, self._held = self._held or [], None
         self._held_bytes = 0
-        for service, revision, alert in held:
-            self.push(service, revision, alert)
+        for backend, revision, alert in held:
+            self.push(backend, revision, alert)
 
     async def replay(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
         """Queue a missed packet, at the pace at which the client reads."""

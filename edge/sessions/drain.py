@@ -35,7 +35,7 @@ class Drain:
         # Spread, so that the other edges are not all reached in the same instant.
         spread = self._settings.reconnect_spread_seconds * 1000
         for session in self._hub:
-            if session.greeted:
+            if session.reachable:
                 delay = random.randint(0, round(spread))  # noqa: S311 - no secret
                 session.send(Op.RECONNECT, Reconnect(delay, "draining"))
         try:

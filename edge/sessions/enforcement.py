@@ -1,7 +1,7 @@
 """Sanctions take effect, and then they are told, on every socket of the user."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 
 from edge.backends.backend import Event
 from edge.backends.messaging import MessagingBackend
@@ -9,15 +9,14 @@ from edge.protocol.cursors import MODERATION, Position
 from edge.protocol.errors import CloseCode
 from edge.protocol.packets import Op
 from edge.protocol.payloads.moderation import Sanction
-from edge.push.deliver import Alerts
+from edge.push.deliver import Deliverer
 from edge.push.hub import Hub
+from edge.push.hub_session import HubSession
 from edge.sanctions.activities import Activity
 from edge.sanctions.cache import Standings
-from edge.sessions.requests import Writes
-from edge.sessions.session import Session
 
 
-class Enforcement(Alerts):
+class Enforcement(Deliverer):
     """The alerts of moderation. When SANCTION is queued, nothing that it forbids is taken from any
     socket here, what still waited to be sent to a service is refused, and what had left is
     answered. Who is banned or suspended is closed in the same turn, whatever had left.
@@ -49,13 +48,13 @@ class Enforcement(Alerts):
             )
         )
         # Who is only being greeted has sent nothing yet, and is told then.
-        sessions = [one for one in self._hub.of(user) if one.greeted and not one.closing]
+        sessions = [one for one in self._hub.of(user) if one.reachable]
         if excluding := self._standings.excluding(user):
             for session in sessions:
                 _tell(session, excluding)
                 session.close(CloseCode.BANNED, excluding[0].kind)
             return
-        writes = [parted for session in sessions if (parted := session.part_writes())]
+        writes = [one for session in sessions if (one := session.part_writes()) is not None]
         if not writes:
             for session in sessions:
                 _tell(session, news)
@@ -69,20 +68,20 @@ class Enforcement(Alerts):
 
 
 async def _tell_after(
-    writes: Sequence[Writes],
-    sessions: Sequence[Session],
-    held: Sequence[Session],
+    writes: Sequence[Awaitable[None]],
+    sessions: Sequence[HubSession],
+    held: Sequence[HubSession],
     news: Sequence[Sanction],
 ) -> None:
     """Tell of a sanction when what was written before it is answered, each in its time."""
-    for parted in writes:
-        await parted.answered()
+    for written in writes:
+        await written
     for session in sessions:
         _tell(session, news)
     for session in held:
         session.release()
 
 
-def _tell(session: Session, sanctions: Sequence[Sanction]) -> None:
+def _tell(session: HubSession, sanctions: Sequence[Sanction]) -> None:
     for sanction in sanctions:
         session.send(Op.SANCTION, sanction)

@@ -1,4 +1,4 @@
-"""A packet from a client, as far as whoever answers it has to know it."""
+"""The part of a client's packet that a handler needs in order to answer it."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ class Writes:
 
     def __init__(self) -> None:
         self._count = 0
-        self._answered: asyncio.Event | None = None
+        self._answered: asyncio.Future[None] | None = None
 
     def begin(self) -> None:
         self._count += 1
@@ -23,16 +23,15 @@ class Writes:
     def end(self) -> None:
         self._count -= 1
         if self._answered is not None and not self._count:
-            self._answered.set()
+            self._answered.set_result(None)
 
     def __bool__(self) -> bool:
         return bool(self._count)
 
-    async def answered(self) -> None:
-        """Return when all of it is answered."""
-        if self._count:
-            self._answered = asyncio.Event()
-            await self._answered.wait()
+    def answered(self) -> asyncio.Future[None]:
+        """Is done when all of it is answered; to be asked once, while something is not."""
+        self._answered = asyncio.get_running_loop().create_future()
+        return self._answered
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):

@@ -3,20 +3,15 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
 import uuid_utils
 from msgspec import UNSET
 
-from edge.authentication.authenticator import Authenticator, Principal
-from edge.backends.messaging import MessagingBackend
-from edge.backends.moderation import ModerationBackend
-from edge.backends.negotiation import NegotiationBackend
-from edge.metrics import Metrics
+from edge.authentication.authenticator import Principal
 from edge.protocol.errors import CloseCode, Error, ErrorCode, invalid_argument, refusal
 from edge.protocol.packets import (
     BadPacketError,
@@ -25,34 +20,14 @@ from edge.protocol.packets import (
     InvalidPayloadError,
     Op,
 )
-from edge.push.feed import Feed
-from edge.push.hub import BEAT_PARTS, Hub
+from edge.push.hub import BEAT_PARTS
 from edge.sanctions.activities import Activity
-from edge.sanctions.cache import Standings
+from edge.sessions.context import Edge
 from edge.sessions.delivery import Delivery
 from edge.sessions.rate_limit import PacketRate
 from edge.sessions.requests import Request
-from edge.settings import Settings
 
 _logger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """What every session of this process shares."""
-
-    settings: Settings
-    hub: Hub
-    # By service.
-    feeds: Mapping[str, Feed]
-    messaging: MessagingBackend
-    # None where that service is not deployed.
-    negotiation: NegotiationBackend | None
-    moderation: ModerationBackend | None
-    standings: Standings
-    authenticator: Authenticator
-    metrics: Metrics
-    routes: dict[int, Any]
 
 
 class Session(Delivery):
@@ -94,7 +69,7 @@ class Session(Delivery):
         self.pages: dict[Op, asyncio.Lock] = defaultdict(asyncio.Lock)
         # Changes are made one at a time, in the order in which the client asked for them.
         self.changes = asyncio.Lock()
-        # When a service last did not answer for a page in time.
+        # When a backend last did not answer for a page in time.
         self.timed_out: dict[str, float] = {}
         self._receive = receive
         self._send = send

@@ -19,8 +19,9 @@ from edge.protocol.cursors import MESSAGING
 from edge.protocol.errors import CloseCode
 from edge.protocol.packets import FORMATS, JSON
 from edge.sanctions.cache import StandingUnknownError
+from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
-from edge.sessions.session import Edge, Session
+from edge.sessions.session import Session
 from edge.web import appeals
 from edge.web.origins import read_origins, request_allowed
 from edge.web.problems import (
@@ -181,8 +182,8 @@ def build_app(edge: Edge, drain: Drain) -> Starlette:
         return PlainTextResponse("ok\n")
 
     async def readyz(_request: Request) -> Response:
-        """200 while new people can be served. Without another service its features alone fail."""
-        live = {service: feed.live for service, feed in edge.feeds.items()}
+        """200 while new people can be served. Without another backend its features alone fail."""
+        live = {backend: feed.live for backend, feed in edge.feeds.items()}
         state: Mapping[str, bool] = {**live, "draining": drain.begun}
         ready = live[MESSAGING] and not drain.begun
         return Response(

@@ -23,8 +23,8 @@ from edge.handlers.moderation import NOT_DEPLOYED, appeal_request
 from edge.protocol.errors import Error
 from edge.protocol.packets import JSON, ClientEnvelope, InvalidPayloadError
 from edge.protocol.payloads.moderation import ReportStatus, SendAppeal
+from edge.sessions.context import Edge
 from edge.sessions.rate_limit import PacketRate
-from edge.sessions.session import Edge
 from edge.translation.moderation import appeal_payload, standing_payload
 from edge.web.origins import read_origins, request_allowed
 from edge.web.problems import (

@@ -16,11 +16,11 @@ from edge.backends.messaging import MessagingBackend
 from edge.metrics import Metrics
 from edge.opcodes import routes
 from edge.protocol.cursors import MESSAGING
-from edge.push.deliver import Alerts
+from edge.push.deliver import Deliverer
 from edge.push.feed import Feed
 from edge.push.hub import Hub
 from edge.sanctions.cache import Standings
-from edge.sessions.session import Edge
+from edge.sessions.context import Edge
 from edge.settings import Settings
 from tests.edge.moderated import Moderated, moderated
 from tests.edge.scripted import CURSORS, SECRET, Service, Stream
@@ -66,7 +66,7 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
     feed = Feed(
         backend,
         hub,
-        Alerts(hub, MESSAGING),
+        Deliverer(hub, MESSAGING),
         watcher_name="test",
         timeout_seconds=settings.watch_timeout_seconds,
         metrics=metrics,

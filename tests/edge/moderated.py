@@ -15,8 +15,8 @@ from edge.backends.moderation import ModerationBackend
 from edge.protocol.cursors import MODERATION
 from edge.push.feed import Feed
 from edge.sanctions.cache import Standings
+from edge.sessions.context import Edge
 from edge.sessions.enforcement import Enforcement
-from edge.sessions.session import Edge
 from tests.support.waiting import until
 
 EPOCH = "moderation-1"

@@ -15,7 +15,8 @@ from parley.messaging.v1 import messaging_pb2_grpc
 from edge.authentication.authenticator import Principal
 from edge.protocol.cursors import Cursors
 from edge.protocol.packets import JSON, Format
-from edge.sessions.session import Edge, Session
+from edge.sessions.context import Edge
+from edge.sessions.session import Session
 
 EPOCH = "epoch-1"
 Change = pb.EditMessageRequest | pb.DeleteMessageRequest | pb.SetBlockRequest

@@ -11,10 +11,11 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from edge.protocol.cursors import MESSAGING, Position
 from edge.protocol.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame, Op
 from edge.protocol.payloads.connection import Nothing
-from edge.push.deliver import Alert, Alerts
+from edge.push.deliver import Deliverer
 from edge.push.hub import Hub
-from edge.push.render import Push, push_of
-from edge.sessions.session import Edge, Session
+from edge.push.hub_session import HubSession
+from edge.push.render import Alert, render
+from edge.sessions.context import Edge
 from tests.edge.scripted import (
     CURSORS,
     EPOCH,
@@ -34,9 +35,9 @@ class Socket:
         self.got: list[tuple[int | None, int | None, int]] = []
         self.frames: list[Frame] = []
         self.confirms: list[tuple[str, int] | None] = []
-        hub.add(cast("Session", self))
+        hub.add(cast("HubSession", self))
 
-    def push(self, _service: str, revision: int | None, alert: Alert) -> None:
+    def push(self, _backend: str, revision: int | None, alert: Alert) -> None:
         frame = alert.frame(self.encoding)
         self.frames.append(frame)
         self.confirms.append(alert.confirms)
@@ -58,8 +59,8 @@ def hub() -> Hub:
 
 
 @pytest.fixture
-def alerts(hub: Hub) -> Alerts:
-    return Alerts(hub, MESSAGING)
+def deliverer(hub: Hub) -> Deliverer:
+    return Deliverer(hub, MESSAGING)
 
 
 def read_event() -> pb.Event:
@@ -70,32 +71,34 @@ def read_event() -> pb.Event:
 
 
 async def test_the_cursor_moves_with_the_last_event_of_the_revision(
-    hub: Hub, alerts: Alerts
+    hub: Hub, deliverer: Deliverer
 ) -> None:
     """Whoever drops off in the middle of a revision gets all of it again."""
     socket = Socket(hub)
-    alerts.deliver(11, [message_event(1), message_event(2), read_event()])
+    deliverer.deliver(11, [message_event(1), message_event(2), read_event()])
     assert socket.got == [(11, 10, 0x10), (11, 10, 0x10), (11, 11, 0x11)]
 
 
-async def test_the_last_event_is_each_users_own(hub: Hub, alerts: Alerts) -> None:
+async def test_the_last_event_is_each_users_own(hub: Hub, deliverer: Deliverer) -> None:
     """For carol the revision ends before it does for alice."""
     alice, carol = Socket(hub), Socket(hub, "carol")
-    alerts.deliver(11, [message_event(1, recipients=["alice", "carol"]), message_event(2)])
+    deliverer.deliver(11, [message_event(1, recipients=["alice", "carol"]), message_event(2)])
     assert alice.got == [(11, 10, 0x10), (11, 11, 0x10)]
     assert carol.got == [(11, 11, 0x10)]
 
 
-async def test_typing_has_no_cursor_and_does_not_end_a_revision(hub: Hub, alerts: Alerts) -> None:
+async def test_typing_has_no_cursor_and_does_not_end_a_revision(
+    hub: Hub, deliverer: Deliverer
+) -> None:
     """It is never stored, so no resume could bring it back."""
     socket, typist = Socket(hub), Socket(hub, "bob")
-    alerts.deliver(11, [message_event(1), typing_event()])
+    deliverer.deliver(11, [message_event(1), typing_event()])
     assert socket.got == [(11, 11, 0x10), (None, None, 0x12)]
     assert typist.got == [(11, 11, 0x10)]
 
 
 async def test_a_change_is_told_to_all_but_the_socket_that_asked_for_it(
-    hub: Hub, alerts: Alerts
+    hub: Hub, deliverer: Deliverer
 ) -> None:
     """It has its answer; the others move their cursors, for a resume would bring it back."""
     asked, other, peer = Socket(hub), Socket(hub), Socket(hub, "bob")
@@ -104,16 +107,18 @@ async def test_a_change_is_told_to_all_but_the_socket_that_asked_for_it(
         change=pb.MESSAGE_CHANGE_EDITED,
         origin=asked.id,
     )
-    alerts.deliver(11, [pb.Event(recipients=["alice", "bob"], message_changed=changed)])
+    deliverer.deliver(11, [pb.Event(recipients=["alice", "bob"], message_changed=changed)])
     assert (asked.got, other.got, peer.got) == ([], [(11, 11, 0x16)], [(11, 11, 0x16)])
     assert peer.confirms == [None]
 
 
-async def test_a_block_is_told_to_the_other_sockets_of_who_blocks(hub: Hub, alerts: Alerts) -> None:
+async def test_a_block_is_told_to_the_other_sockets_of_who_blocks(
+    hub: Hub, deliverer: Deliverer
+) -> None:
     """The one that asked has its answer; the rest move their cursors, the other person's do not."""
     asked, other, peer = Socket(hub), Socket(hub), Socket(hub, "bob")
     block = pb.BlockChanged(user="bob", blocked=True, origin=asked.id)
-    alerts.deliver(11, [pb.Event(recipients=["alice"], block_changed=block)])
+    deliverer.deliver(11, [pb.Event(recipients=["alice"], block_changed=block)])
     assert (asked.got, other.got, peer.got) == ([], [(11, 11, 0xF9)], [])
     (frame,) = other.frames
     assert frame is not None
@@ -121,13 +126,15 @@ async def test_a_block_is_told_to_the_other_sockets_of_who_blocks(hub: Hub, aler
     assert other.confirms == [None]
 
 
-async def test_presence_is_told_to_all_sockets_with_a_cursor(hub: Hub, alerts: Alerts) -> None:
+async def test_presence_is_told_to_all_sockets_with_a_cursor(
+    hub: Hub, deliverer: Deliverer
+) -> None:
     """It is stored, so that a resume brings it back."""
     first, second = Socket(hub), Socket(hub)
-    alerts.deliver(11, [presence_event(), message_event(1)])
+    deliverer.deliver(11, [presence_event(), message_event(1)])
     assert first.got == second.got == [(11, 10, 0x13), (11, 11, 0x10)]
     seen = Timestamp(seconds=1_700_000_000)
-    alerts.deliver(12, [presence_event(online=False, last_seen=seen)])
+    deliverer.deliver(12, [presence_event(online=False, last_seen=seen)])
     assert [json.loads(frame.event["text"])["d"] for frame in first.frames if frame][::2] == [
         {"user": "bob", "online": True},
         {"user": "bob", "online": False, "last_seen": "2023-11-14T22:13:20.000Z"},
@@ -135,46 +142,48 @@ async def test_presence_is_told_to_all_sockets_with_a_cursor(hub: Hub, alerts: A
     assert first.confirms == [None, ("c", 1), None]
 
 
-async def test_the_session_that_caused_it_is_skipped(hub: Hub, alerts: Alerts) -> None:
+async def test_the_session_that_caused_it_is_skipped(hub: Hub, deliverer: Deliverer) -> None:
     """It has its answer; the author's other sockets and the recipient learn of it."""
     origin, other, recipient = Socket(hub, "bob"), Socket(hub, "bob"), Socket(hub)
-    alerts.deliver(11, [message_event(1, origin=origin.id)])
+    deliverer.deliver(11, [message_event(1, origin=origin.id)])
     assert [len(socket.got) for socket in (origin, other, recipient)] == [0, 1, 1]
     assert (other.confirms, recipient.confirms) == ([None], [("c", 1)])
 
 
-async def test_only_one_user_is_caught_up(hub: Hub, alerts: Alerts) -> None:
+async def test_only_one_user_is_caught_up(hub: Hub, deliverer: Deliverer) -> None:
     """What one user missed is no news to the other."""
     alice, bob = Socket(hub), Socket(hub, "bob")
-    alerts.deliver(11, [message_event(1)], only="alice")
+    deliverer.deliver(11, [message_event(1)], only="alice")
     assert (len(alice.got), len(bob.got)) == (1, 0)
 
 
-async def test_a_packet_is_encoded_once_for_each_format(hub: Hub, alerts: Alerts) -> None:
+async def test_a_packet_is_encoded_once_for_each_format(hub: Hub, deliverer: Deliverer) -> None:
     """Ten devices of one person cost one encoding."""
     text = [Socket(hub), Socket(hub)]
     binary = [Socket(hub, format_=MESSAGE_PACK), Socket(hub, format_=MESSAGE_PACK)]
     with patch.object(Format, "encode", autospec=True, side_effect=Format.encode) as encode:
-        alerts.deliver(11, [message_event(1)])
+        deliverer.deliver(11, [message_event(1)])
     assert encode.call_count == 2
     assert text[0].frames[0] is text[1].frames[0]
     assert binary[0].frames[0] is binary[1].frames[0]
 
 
-async def test_an_event_that_makes_no_sense_harms_only_itself(hub: Hub, alerts: Alerts) -> None:
+async def test_an_event_that_makes_no_sense_harms_only_itself(
+    hub: Hub, deliverer: Deliverer
+) -> None:
     """It would otherwise end the feed of everyone, and again after each recovery."""
     socket = Socket(hub)
     senseless = message_event(1)
     del senseless.message_created.unread[:]
     impossible = message_event(2)
     impossible.message_created.message.create_time.CopyFrom(Timestamp(seconds=10**17))
-    alerts.deliver(11, [senseless, impossible, message_event(3)])
+    deliverer.deliver(11, [senseless, impossible, message_event(3)])
     assert socket.got == [(11, 11, 0x10)]
 
 
 def test_an_event_of_a_newer_service_is_passed_over() -> None:
     """An edge may be older than the services behind it."""
-    assert push_of(MESSAGING, pb.Event(recipients=["alice"]), "alice") is None
+    assert render(MESSAGING, pb.Event(recipients=["alice"]), "alice") is None
 
 
 def test_a_delivered_watermark_is_a_status_of_the_message() -> None:
@@ -182,10 +191,10 @@ def test_a_delivered_watermark_is_a_status_of_the_message() -> None:
     moved = pb.WatermarkMoved(
         conversation_id="c", reader="bob", message_id="m1", seq=1, idempotency_key="k"
     )
-    push = push_of(MESSAGING, pb.Event(recipients=["alice"], delivered=moved), "alice")
-    assert push is not None
-    assert push.op is Op.STATUS_MSG
-    content = JSON.encode(push.op, push.payload).event["text"]
+    alert = render(MESSAGING, pb.Event(recipients=["alice"], delivered=moved), "alice")
+    assert alert is not None
+    assert alert.op is Op.STATUS_MSG
+    content = JSON.encode(alert.op, alert.payload).event["text"]
     for part in ('"status":"delivered"', '"idempotency_key":"k"', '"message":"m1"', '"seq":1'):
         assert part in content
 
@@ -193,7 +202,7 @@ def test_a_delivered_watermark_is_a_status_of_the_message() -> None:
 async def test_who_was_never_attached_is_told_to_start_over(edge: Edge) -> None:
     """With the cursor from which alerts come, in the payload and in the envelope."""
     edge.hub.positions["messaging"] = Position(EPOCH, 10)
-    alerts = Alerts(edge.hub, MESSAGING)
+    deliverer = Deliverer(edge.hub, MESSAGING)
     attached, _ = new_session(edge)
     attached.attach({MESSAGING: Position(EPOCH, 5)})
     attached.release()
@@ -202,7 +211,7 @@ async def test_who_was_never_attached_is_told_to_start_over(edge: Edge) -> None:
     new.release()
     for session in (attached, new):
         edge.hub.add(session)
-    alerts.start_over(["alice"], Position(EPOCH, 10), everyone=False)
+    deliverer.start_over(["alice"], Position(EPOCH, 10), everyone=False)
     cursor = CURSORS.encode({"messaging": Position(EPOCH, 10)})
     resumed = {"replayed": 0, "complete": False, "cur": cursor}
     assert await wire.hear() == {"op": 0x0D, "d": resumed, "cur": cursor}
@@ -214,7 +223,7 @@ async def test_who_is_being_attached_is_not_told_before_its_greeting(edge: Edge)
     edge.hub.positions["messaging"] = Position(EPOCH, 10)
     session, _ = new_session(edge)
     edge.hub.add(session)
-    Alerts(edge.hub, MESSAGING).start_over(["alice"], Position(EPOCH, 10), everyone=True)
+    Deliverer(edge.hub, MESSAGING).start_over(["alice"], Position(EPOCH, 10), everyone=True)
     assert not session.floors
 
 
@@ -227,8 +236,8 @@ async def test_another_clock_forgets_what_a_pong_would_confirm(edge: Edge) -> No
     session.release()
     session.unconfirmed.append((8, "c", 1))
     session.hold()
-    session.push(MESSAGING, 9, Alert(Push(Op.ALERT_NEW_MSG, Nothing()), None))
-    Alerts(edge.hub, MESSAGING).start_over(["alice"], Position("another", 3), everyone=True)
+    session.push(MESSAGING, 9, Alert(Op.ALERT_NEW_MSG, Nothing()))
+    Deliverer(edge.hub, MESSAGING).start_over(["alice"], Position("another", 3), everyone=True)
     session.release()
     assert (await wire.hear())["op"] == 0x0D
     assert (session.floors, list(session.unconfirmed)) == ({MESSAGING: 3}, [])

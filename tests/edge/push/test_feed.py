@@ -15,7 +15,8 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from edge.backends.backend import NotLiveError
 from edge.protocol.cursors import MESSAGING, Position
 from edge.push.feed import Feed
-from edge.sessions.session import Edge, Session
+from edge.sessions.context import Edge
+from edge.sessions.session import Session
 from edge.settings import Settings
 from tests.edge.scripted import (
     CURSORS,
@@ -486,7 +487,7 @@ async def test_silence_is_an_interruption(edge: Edge, service: Service, live: St
     feed = Feed(
         edge.messaging,
         edge.hub,
-        edge.feeds[MESSAGING]._alerts,
+        edge.feeds[MESSAGING]._sink,
         watcher_name="impatient",
         timeout_seconds=0.05,
         metrics=edge.metrics,

@@ -10,7 +10,7 @@ from edge.protocol.cursors import MESSAGING, NEGOTIATION, Cursor, Position
 from edge.protocol.errors import CloseCode
 from edge.protocol.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame
 from edge.push.hub import BEAT_PARTS, Hub
-from edge.sessions.session import Session
+from edge.push.hub_session import HubSession
 from edge.settings import Settings
 from tests.edge.scripted import CURSORS
 
@@ -41,11 +41,11 @@ class Socket:
 
 def add(hub: Hub, *sockets: Socket) -> None:
     for socket in sockets:
-        hub.add(cast("Session", socket))
+        hub.add(cast("HubSession", socket))
 
 
 def remove(hub: Hub, socket: Socket) -> None:
-    hub.remove(cast("Session", socket))
+    hub.remove(cast("HubSession", socket))
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from edge.protocol.cursors import MODERATION, Position
 from edge.protocol.payloads.moderation import Standing
 from edge.sanctions.activities import Activity
 from edge.sanctions.cache import StandingUnknownError
-from edge.sessions.session import Edge, Session
+from edge.sessions.context import Edge
+from edge.sessions.session import Session
 from tests.edge.conftest import Clock
 from tests.edge.moderated import Moderated, lifted, moderated, sanction, sanctioned
 from tests.edge.scripted import Wire, new_session, sample

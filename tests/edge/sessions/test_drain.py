@@ -7,8 +7,9 @@ from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.handlers.connection import attach
 from edge.protocol.cursors import Position
+from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
-from edge.sessions.session import Edge, Session
+from edge.sessions.session import Session
 from tests.edge.scripted import (
     CURSORS,
     EPOCH,

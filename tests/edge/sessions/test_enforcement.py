@@ -93,7 +93,7 @@ async def test_what_waits_is_refused_and_what_has_left_is_answered(
     batcher.submit(request, answers.append)
     event = sanctioned("bob", kind="conversation_locked", conversation="c")
     at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
-    at.feed._alerts.deliver(11, [event])
+    at.feed._sink.deliver(11, [event])
     assert await hear(wire) == (ERROR, "SANCTIONED")
     wire.say(Op.CREATE_MSG, {"conversation": "c", "text": "too late"}, "late")
     heard = [await wire.hear() for _ in range(4)]
@@ -139,7 +139,7 @@ async def test_a_call_that_was_about_to_be_made_is_not(
     outcomes = session.edge.metrics.outcomes("PRICE EDITED")
     session.start(Request(1, outcomes, Activity.WRITE), call())
     at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
-    at.feed._alerts.deliver(11, [sanctioned("bob", kind="muted")])
+    at.feed._sink.deliver(11, [sanctioned("bob", kind="muted")])
     assert await hear(wire) == (SANCTION, "muted")
     assert await hear(wire) == (ERROR, "SANCTIONED")
     assert not called.is_set()
@@ -158,9 +158,9 @@ async def test_what_comes_meanwhile_keeps_its_place_behind_the_sanction(
     wire.say(Op.EDIT_MSG, {"message": "m1", "text": "first"}, 1)
     await service.changed.get()
     at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
-    at.feed._alerts.deliver(11, [sanctioned("bob", kind="muted")])
-    at.feed._alerts.deliver(12, [sanctioned("bob", kind="warning", name="w")])
-    quiet.say(Op.RESUME, {"cur": other.edge.hub.cursor().of(other.attached)}, 2)
+    at.feed._sink.deliver(11, [sanctioned("bob", kind="muted")])
+    at.feed._sink.deliver(12, [sanctioned("bob", kind="warning", name="w")])
+    quiet.say(Op.RESUME, {"cur": other.edge.hub.cursor().of(other.encoding.attached)}, 2)
     refusal = await quiet.hear()
     assert (refusal["d"]["code"], refusal["d"]["retryable"]) == ("INVALID_STATE", True)
     service.let_change.release()
@@ -211,7 +211,7 @@ async def test_a_ban_waits_for_nothing(
     wire.say(Op.EDIT_MSG, {"message": "m1", "text": "first"}, 1)
     await service.changed.get()
     at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
-    at.feed._alerts.deliver(11, [sanctioned("bob", kind="banned")])
+    at.feed._sink.deliver(11, [sanctioned("bob", kind="banned")])
     assert session.closing
     session.fail(Request(7, session.edge.metrics.outcomes("EDIT MSG")), TIMED_OUT)
     assert await hear(wire) == (SANCTION, "banned")
@@ -239,7 +239,7 @@ async def test_a_locked_conversation_is_found_by_what_a_packet_names(
     _, wire = await start()
     at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
     event = sanctioned("bob", kind="conversation_locked", conversation="c")
-    at.feed._alerts.deliver(11, [event])
+    at.feed._sink.deliver(11, [event])
     assert await hear(wire) == (SANCTION, "conversation_locked")
     wire.say(op, d, 1)
     assert await hear(wire) == (ERROR, "SANCTIONED")
@@ -257,7 +257,7 @@ async def test_what_is_not_locked_goes_on_in_its_order(
     at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
     for number, locked in enumerate(("unknown", "c"), 11):
         event = sanctioned("bob", kind="conversation_locked", name=locked, conversation=locked)
-        at.feed._alerts.deliver(number, [event])
+        at.feed._sink.deliver(number, [event])
         assert await hear(wire) == (SANCTION, "conversation_locked")
     wire.say(Op.CREATE_MSG, {"to": "alice", "subject": "tap", "text": "1"}, 1)
     wire.say(Op.CREATE_MSG, {"conversation": "d", "text": "2"}, 2)
@@ -278,7 +278,7 @@ async def test_all_sockets_of_the_banned_close_in_the_same_turn(
     resuming = await start()
     assert resuming[0].hold()
     at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
-    at.feed._alerts.deliver(11, [sanctioned("bob", kind=kind)])
+    at.feed._sink.deliver(11, [sanctioned("bob", kind=kind)])
     # Nothing was waited for.
     assert all(session.closing for session, _ in (first, second, resuming))
     for _, wire in (first, second, resuming):
@@ -315,13 +315,13 @@ async def test_a_moderation_that_does_not_follow_holds_a_greeting_no_longer_than
     at = with_moderation
     at.service.follows.clear()
     session, wire = await start(seconds=0.1)
-    assert MODERATION not in session.attached
+    assert MODERATION not in session.encoding.attached
     wire.say(Op.ASK_CONVERSATIONS, None, 1)
     assert (await wire.hear())["re"] == 1
     at.service.follows.set()
     resumed = await wire.hear()
     assert (resumed["op"], resumed["d"]["complete"]) == (0x0D, False)
-    assert MODERATION in session.attached
+    assert MODERATION in session.encoding.attached
 
 
 async def test_a_resume_tells_what_was_missed_of_moderation(
@@ -330,7 +330,7 @@ async def test_a_resume_tells_what_was_missed_of_moderation(
     """Also a sanction that was lifted meanwhile, and who cannot be told is told that."""
     at = with_moderation
     session, wire = await start()
-    cursor = at.edge.hub.cursor().of(session.attached)
+    cursor = at.edge.hub.cursor().of(session.encoding.attached)
     events = [sanctioned("bob", kind="muted"), lifted("bob", kind="muted")]
     at.service.changes = [
         pb.ListChangesResponse.Change(revision=11, events=events[:1]),

@@ -5,8 +5,8 @@ import asyncio
 from prometheus_client import CollectorRegistry
 
 from edge.handlers.connection import attach
+from edge.sessions.context import Edge
 from edge.sessions.metrics import SessionMetrics
-from edge.sessions.session import Edge
 from tests.edge.scripted import Stream, message_event, new_session
 from tests.support.waiting import until
 

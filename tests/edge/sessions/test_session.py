@@ -23,7 +23,8 @@ from edge.protocol.cursors import MESSAGING, Position
 from edge.protocol.errors import CloseCode, Error
 from edge.protocol.packets import JSON, MESSAGE_PACK, Format, Op
 from edge.protocol.payloads.connection import Reconnect
-from edge.sessions.session import Edge, Session
+from edge.sessions.context import Edge
+from edge.sessions.session import Session
 from edge.translation.status import TIMED_OUT
 from tests.edge.scripted import (
     CURSORS,

@@ -10,7 +10,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from edge.protocol.cursors import MODERATION
 from edge.protocol.packets import Op
 from edge.protocol.payloads import moderation as payloads
-from edge.push.render import TELLINGS, push_of
+from edge.push.render import RENDERERS, render
 from edge.translation import moderation
 from tests.edge.moderated import sanction, sanctioned
 
@@ -89,17 +89,16 @@ def events() -> list[pb.Event]:
 @pytest.mark.parametrize("event", events(), ids=lambda event: event.WhichOneof("event"))
 def test_nothing_for_moderators_reaches_a_person(event: pb.Event) -> None:
     """Not who reported, decided or lifted, even if a service has filled it in (M4)."""
-    push = push_of(MODERATION, event, "bob")
-    assert push is not None
-    assert push.stored
-    assert TELLINGS[MODERATION].is_stored(event)
-    assert SECRET.encode() not in msgspec.json.encode(push.payload)
+    alert = render(MODERATION, event, "bob")
+    assert alert is not None
+    assert RENDERERS[MODERATION].is_stored(event)
+    assert SECRET.encode() not in msgspec.json.encode(alert.payload)
 
 
 def test_each_event_is_told_by_its_packet() -> None:
     """And what is for the edge and for services alone, by none; it moves no cursor."""
-    pushes = [push_of(MODERATION, event, "bob") for event in events()]
-    assert [push.op for push in pushes if push] == [
+    alerts = [render(MODERATION, event, "bob") for event in events()]
+    assert [alert.op for alert in alerts if alert] == [
         Op.REPORT_STATUS,
         Op.SANCTION,
         Op.SANCTION,
@@ -112,8 +111,8 @@ def test_each_event_is_told_by_its_packet() -> None:
         pb.Event(message_removal_changed=pb.MessageRemovalChanged()),
         pb.Event(),
     ):
-        assert push_of(MODERATION, event, "bob") is None
-        assert not TELLINGS[MODERATION].is_stored(event)
+        assert render(MODERATION, event, "bob") is None
+        assert not RENDERERS[MODERATION].is_stored(event)
 
 
 def test_a_report_says_where_it_stands() -> None:
@@ -140,9 +139,9 @@ def test_a_dispute_is_shown_to_the_party_as_the_service_shows_it() -> None:
     views[1].allowed_actions.append("accept")
     changed = pb.DisputeChanged(cause="stated", views=views)
     event = pb.Event(recipients=["alice", "bob"], dispute_changed=changed)
-    push = push_of(MODERATION, event, "bob")
-    assert push is not None
-    shown = msgspec.to_builtins(push.payload)
+    alert = render(MODERATION, event, "bob")
+    assert alert is not None
+    shown = msgspec.to_builtins(alert.payload)
     assert shown["cause"] == "stated"
     assert "service" not in shown
     assert shown["dispute"]["allowed_actions"] == ["accept"]
@@ -164,4 +163,4 @@ def test_an_unknown_sanction_of_a_newer_service_stops_nothing() -> None:
     """It is not told, and the events after it are."""
     event = sanctioned("bob", kind="muted")
     event.sanctioned.sanction.kind = 99  # type: ignore[assignment]
-    assert push_of(MODERATION, event, "bob") is None
+    assert render(MODERATION, event, "bob") is None

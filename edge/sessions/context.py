@@ -1,0 +1,34 @@
+"""The objects that all sessions of one process share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edge.authentication.authenticator import Authenticator
+from edge.backends.messaging import MessagingBackend
+from edge.backends.moderation import ModerationBackend
+from edge.backends.negotiation import NegotiationBackend
+from edge.metrics import Metrics
+from edge.push.feed import Feed
+from edge.push.hub import Hub
+from edge.sanctions.cache import Standings
+from edge.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Made once by the composition root; every session refers to it."""
+
+    settings: Settings
+    hub: Hub
+    # By backend.
+    feeds: Mapping[str, Feed]
+    messaging: MessagingBackend
+    # None where that backend is not deployed.
+    negotiation: NegotiationBackend | None
+    moderation: ModerationBackend | None
+    standings: Standings
+    authenticator: Authenticator
+    metrics: Metrics
+    # By the number of the opcode; see edge/opcodes.py, which knows the sessions.
+    routes: dict[int, Any]
