@@ -14,9 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from docs import markers
-from moderation_service.domain.case.entities import SanctionKind
 from moderation_service.domain.case.events import REPORT_TRANSITIONS
-from moderation_service.domain.case.measures import MEASURES
 from moderation_service.domain.case.transitions import (
     APPEAL_TRANSITIONS,
     CASE_TRANSITIONS,
@@ -25,11 +23,13 @@ from moderation_service.domain.case.transitions import (
 )
 from moderation_service.domain.dispute.entities import ENDED
 from moderation_service.domain.dispute.transitions import DISPUTE_TRANSITIONS, DisputeTransition
-from moderation_service.domain.erasure import KeptBecause
-from moderation_service.domain.limits import DAY, HOUR, MINUTE, Limits
-from moderation_service.domain.reasons import SEVERITIES, Severity
-from moderation_service.domain.refusals import Reason
-from moderation_service.domain.roles import PERMISSIONS, Role
+from moderation_service.domain.sanctions.entities import SanctionKind
+from moderation_service.domain.sanctions.measures import MEASURES
+from moderation_service.domain.shared.erasure import KeptBecause
+from moderation_service.domain.shared.limits import DAY, HOUR, MINUTE, Limits
+from moderation_service.domain.shared.reasons import SEVERITIES, Severity
+from moderation_service.domain.shared.refusals import Reason
+from moderation_service.domain.shared.roles import PERMISSIONS, Role
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "moderation.md"

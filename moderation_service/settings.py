@@ -6,8 +6,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from moderation_service.domain.dispute.entities import Default
-from moderation_service.domain.limits import DAY, HOUR, MINUTE, Limits
+from moderation_service.domain.shared.limits import DAY, HOUR, MINUTE, Default, Limits
 from service_kit.process.settings import Count, Seconds, ServiceSettings
 
 Address = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]

@@ -9,6 +9,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.api import enumerations, translation
 from moderation_service.domain.case import entities, views
+from moderation_service.domain.sanctions.entities import Statement
 from moderation_service.operations.answers import ImposedSanction, PlacedStanding, ReviewedAppeal
 from service_kit.rpc.servicer import optional_timestamp, timestamp
 
@@ -148,7 +149,7 @@ def _subject(given: entities.Subject) -> pb.Subject:
     )
 
 
-def _statement(given: entities.Statement) -> pb.Statement:
+def _statement(given: Statement) -> pb.Statement:
     return pb.Statement(
         kind=enumerations.SANCTION_KINDS.encode(given.kind),
         scope=given.scope,

@@ -8,17 +8,17 @@ import grpc
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.api import dispute_translation
-from moderation_service.domain.commands import (
+from moderation_service.domain.dispute.commands import (
     CreateDispute,
     DecideDispute,
-    EraseUser,
     SubmitDisputeStatement,
 )
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.saga import due_call
 from moderation_service.domain.dispute.views import DisputeView
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.roles import check_roles
+from moderation_service.domain.shared.commands import EraseUser
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.roles import check_roles
 from moderation_service.operations import queries
 from moderation_service.operations.answers import is_moderator
 from moderation_service.operations.paging import Page

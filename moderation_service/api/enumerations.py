@@ -5,14 +5,13 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from moderation_service.domain.case.entities import (
     AppealStatus,
     CaseState,
-    Ground,
     ReportStatus,
-    SanctionKind,
     SubjectKind,
     Verdict,
 )
 from moderation_service.domain.dispute.entities import DisputeState, Outcome
-from moderation_service.domain.reasons import DisputeReason, ReportReason, Severity
+from moderation_service.domain.sanctions.entities import Ground, SanctionKind
+from moderation_service.domain.shared.reasons import DisputeReason, ReportReason, Severity
 from moderation_service.storage.lists import CaseOrder
 from service_kit.rpc.enumerations import Enumeration
 

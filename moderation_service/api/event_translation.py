@@ -7,8 +7,8 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.api import case_translation, dispute_translation, translation
 from moderation_service.domain.dispute.views import INTERNAL
-from moderation_service.operations.changes import TellTo
-from moderation_service.operations.history import (
+from moderation_service.operations.changes import Addressed
+from moderation_service.operations.notifications import (
     AppealStatusChanged,
     ConversationLockChanged,
     DisputeChanged,
@@ -39,7 +39,7 @@ def event_of_everything(recipients: tuple[str, ...], told: object) -> pb.Event:
     return _event(recipients, told, words=False)
 
 
-def change(given: Change[TellTo], user: str) -> pb.ListChangesResponse.Change:
+def change(given: Change[Addressed], user: str) -> pb.ListChangesResponse.Change:
     """Translate the events of one revision, for one user or for an internal service."""
     return pb.ListChangesResponse.Change(
         revision=given.revision,

@@ -9,7 +9,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from moderation_service.api import case_translation, dispute_translation
 from moderation_service.domain.case.views import CaseView
 from moderation_service.domain.dispute.views import DisputeView
-from moderation_service.domain.refusals import Reason
+from moderation_service.domain.shared.refusals import Reason
 from moderation_service.operations.answers import PlacedStanding
 from service_kit.rpc.failures import Failures
 

@@ -14,10 +14,11 @@ from parley.moderation.v1 import moderation_pb2_grpc
 
 from moderation_service.api import case_translation, dispute_translation, requests, translation
 from moderation_service.api.context import Context, Methods, now
-from moderation_service.domain import commands
-from moderation_service.domain.case.entities import Measure, SanctionKind
+from moderation_service.domain.case import commands as case_commands
 from moderation_service.domain.case.views import CaseView
-from moderation_service.domain.erasure import Kept
+from moderation_service.domain.sanctions.entities import Measure, SanctionKind
+from moderation_service.domain.shared import commands
+from moderation_service.domain.shared.erasure import Kept
 from moderation_service.operations import moderator_queries, queries
 from moderation_service.operations.answers import ImposedSanction, ReviewedAppeal
 from moderation_service.operations.runner import Answer, Task
@@ -82,7 +83,7 @@ class ModeratorServicer(moderation_pb2_grpc.ModerationServiceServicer):
         answer = await self._methods.carry_out(Task(command))
         return pb.DecideCaseResponse(case=_case(answer), duplicate=answer.duplicate)
 
-    async def _with_authors(self, command: commands.DecideCase) -> commands.DecideCase:
+    async def _with_authors(self, command: case_commands.DecideCase) -> case_commands.DecideCase:
         """Say of each message that is to be removed whose it is, as the evidence shows it.
 
         In a case about one message nothing has to be said; the rules know whose that is.

@@ -5,28 +5,25 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from uuid_utils import uuid7
 
 from moderation_service.api import enumerations
-from moderation_service.domain.case.entities import (
-    AppealStatus,
-    Ground,
-    Measure,
-    Subject,
-    SubjectKind,
-)
-from moderation_service.domain.commands import (
-    Acceptance,
+from moderation_service.domain.case.commands import (
     ClaimCase,
     CreateAppeal,
-    CreateDispute,
     CreateReport,
     DecideAppeal,
     DecideCase,
-    DecideDispute,
     LiftSanction,
-    Money,
     ReleaseCase,
+)
+from moderation_service.domain.case.entities import AppealStatus, Subject, SubjectKind
+from moderation_service.domain.dispute.commands import (
+    Acceptance,
+    CreateDispute,
+    DecideDispute,
+    Money,
     SubmitDisputeStatement,
 )
 from moderation_service.domain.dispute.entities import DisputeState, Settlement
+from moderation_service.domain.sanctions.entities import Ground, Measure
 from moderation_service.storage.lists import CaseFilter, CaseOrder
 from service_kit.rpc.failures import Refused
 from service_kit.rules import invalid

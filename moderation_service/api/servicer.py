@@ -20,11 +20,11 @@ from moderation_service.api import (
 )
 from moderation_service.api.context import Context, Methods, now
 from moderation_service.api.moderator_servicer import ModeratorServicer
+from moderation_service.domain.case.commands import CreateReport
 from moderation_service.domain.case.entities import SubjectKind
 from moderation_service.domain.case.views import AppealView, ReportView
-from moderation_service.domain.commands import CreateReport
-from moderation_service.domain.evidence import Evidence, Snapshot
-from moderation_service.domain.roles import Role
+from moderation_service.domain.shared.evidence import Evidence, Snapshot
+from moderation_service.domain.shared.roles import Role
 from moderation_service.operations import changes, queries
 from moderation_service.operations.runner import Task
 from service_kit.rpc.servicer import check_batch, watch

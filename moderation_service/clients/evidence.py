@@ -17,8 +17,8 @@ from moderation_service.clients.messaging import Excerpt, Messaging, messaging_u
 from moderation_service.clients.negotiation import Negotiation, negotiation_unavailable, refusing
 from moderation_service.clients.snapshots import NONE, TAKEN, UNAVAILABLE, Snapshots
 from moderation_service.domain.case.entities import Subject, SubjectKind
-from moderation_service.domain.evidence import Snapshot
-from moderation_service.domain.refusals import Reason, not_found
+from moderation_service.domain.shared.evidence import Snapshot
+from moderation_service.domain.shared.refusals import Reason, not_found
 from service_kit.rpc.failures import Refused
 
 

@@ -6,7 +6,7 @@ import grpc
 import structlog
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from moderation_service.domain.refusals import Reason, not_found
+from moderation_service.domain.shared.refusals import Reason, not_found
 from service_kit.rpc.client import Client
 from service_kit.rpc.failures import Refused
 from service_kit.rules import Refusal

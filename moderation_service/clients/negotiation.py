@@ -10,7 +10,7 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from moderation_service.domain.dispute.entities import Outcome
 from moderation_service.domain.dispute.saga import PlaceHold, ResolveHold
-from moderation_service.domain.refusals import Reason, not_found
+from moderation_service.domain.shared.refusals import Reason, not_found
 from service_kit.rpc.client import Client, reason_of
 from service_kit.rpc.enumerations import Enumeration
 from service_kit.rpc.failures import Refused

@@ -11,7 +11,7 @@ from parley.negotiation.v1 import negotiation_pb2
 from uuid_utils import uuid7
 
 from moderation_service.clients.messaging import Excerpt
-from moderation_service.domain.evidence import EvidenceKind, Json, Snapshot, take, write_down
+from moderation_service.domain.shared.evidence import EvidenceKind, Json, Snapshot, take, write_down
 
 # What a snapshot says of the other part: what messaging and negotiation each had to give.
 TAKEN, NONE, UNAVAILABLE = "taken", "none", "unavailable"

@@ -1,31 +1,32 @@
 """What can be said of a command without looking anything up."""
 
-from moderation_service.domain.case.entities import AppealStatus, SubjectKind, Verdict
-from moderation_service.domain.case.guards import same_thing
-from moderation_service.domain.commands import (
+from moderation_service.domain.case.commands import (
     ClaimCase,
-    Command,
     CreateAppeal,
-    CreateDispute,
     CreateReport,
     DecideAppeal,
     DecideCase,
+    LiftSanction,
+    ReleaseCase,
+)
+from moderation_service.domain.case.entities import AppealStatus, SubjectKind, Verdict
+from moderation_service.domain.case.guards import same_thing
+from moderation_service.domain.commands import Command
+from moderation_service.domain.dispute.commands import (
+    CreateDispute,
     DecideDispute,
-    EraseUser,
-    ExpireEvidence,
     FireTimers,
     HoldPlaced,
     HoldRefused,
     HoldResolved,
     HoldUnresolvable,
-    LiftSanction,
-    ReleaseCase,
     SubmitDisputeStatement,
 )
 from moderation_service.domain.dispute.entities import Outcome, Settlement
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.reasons import ReportReason
-from moderation_service.domain.refusals import Reason, not_found
+from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.reasons import ReportReason
+from moderation_service.domain.shared.refusals import Reason, not_found
 from service_kit.rules import (
     Refusal,
     check_key,

@@ -14,12 +14,15 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 
-from moderation_service.domain.case.events import CaseEvent, Who
+from moderation_service.domain.case.events import CaseEvent
 from moderation_service.domain.dispute.events import DisputeEvent
+from moderation_service.domain.shared.capacities import Capacity
 
 GENESIS = "0" * 64
 # Those who answer for what they do with other people's matters.
-_NAMED = frozenset({Who.MODERATOR, Who.HOLDER, Who.REVIEWER, Who.DATA_PROTECTION})
+_NAMED = frozenset(
+    {Capacity.MODERATOR, Capacity.HOLDER, Capacity.REVIEWER, Capacity.DATA_PROTECTION}
+)
 
 
 @dataclass(frozen=True, slots=True)

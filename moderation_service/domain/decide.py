@@ -9,29 +9,27 @@ are milliseconds UTC.
 from typing import overload
 
 from moderation_service.domain.arguments import check_arguments
+from moderation_service.domain.case import erasure as case_erasure
+from moderation_service.domain.case.commands import CaseCommand, CreateAppeal, CreateReport
 from moderation_service.domain.case.decide import decide_case
 from moderation_service.domain.case.entities import Case
-from moderation_service.domain.case.measures import Activity
-from moderation_service.domain.case.standing import check_activity
-from moderation_service.domain.commands import (
-    CaseCommand,
-    Command,
-    CreateAppeal,
+from moderation_service.domain.case.events import CaseEvent
+from moderation_service.domain.commands import Command, ModeratorCommand, PersonCommand
+from moderation_service.domain.dispute import erasure as dispute_erasure
+from moderation_service.domain.dispute.commands import (
     CreateDispute,
-    CreateReport,
     DisputeCommand,
-    EraseUser,
-    ExpireEvidence,
-    ModeratorCommand,
-    PersonCommand,
     SubmitDisputeStatement,
 )
-from moderation_service.domain.decision import Change
 from moderation_service.domain.dispute.decide import decide_dispute
 from moderation_service.domain.dispute.entities import Dispute
-from moderation_service.domain.erasure import forget
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.roles import check_roles
+from moderation_service.domain.dispute.events import DisputeEvent
+from moderation_service.domain.sanctions.measures import Activity
+from moderation_service.domain.sanctions.standing import check_activity
+from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.effect import Effect
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.roles import check_roles
 from service_kit.rules import Refusal
 
 _ACTIVITIES: dict[type[PersonCommand], Activity] = {
@@ -45,22 +43,22 @@ _ACTIVITIES: dict[type[PersonCommand], Activity] = {
 @overload
 def decide(
     state: Case | None, command: CaseCommand, now: int, limits: Limits
-) -> Change[Case] | Refusal: ...
+) -> Effect[Case, CaseEvent] | Refusal: ...
 @overload
 def decide(
     state: Dispute | None, command: DisputeCommand, now: int, limits: Limits
-) -> Change[Dispute] | Refusal: ...
+) -> Effect[Dispute, DisputeEvent] | Refusal: ...
 @overload
 def decide(
     state: Case, command: EraseUser | ExpireEvidence, now: int, limits: Limits
-) -> Change[Case] | Refusal: ...
+) -> Effect[Case, CaseEvent] | Refusal: ...
 @overload
 def decide(
     state: Dispute, command: EraseUser | ExpireEvidence, now: int, limits: Limits
-) -> Change[Dispute] | Refusal: ...
+) -> Effect[Dispute, DisputeEvent] | Refusal: ...
 def decide(
     state: Case | Dispute | None, command: Command, now: int, limits: Limits
-) -> Change[Case] | Change[Dispute] | Refusal:
+) -> Effect[Case, CaseEvent] | Effect[Dispute, DisputeEvent] | Refusal:
     """Decide a command about what it names; None: there is no such thing.
 
     Which case or dispute that is, is said at `decide_case` and `decide_dispute`. A refusal changes
@@ -71,9 +69,9 @@ def decide(
         return refusal
     if isinstance(command, EraseUser | ExpireEvidence):
         if isinstance(state, Case):
-            return forget(state, command, now, limits)
+            return case_erasure.forget(state, command, now, limits)
         if isinstance(state, Dispute):
-            return forget(state, command, now, limits)
+            return dispute_erasure.forget(state, command, now, limits)
     if isinstance(command, CaseCommand) and not isinstance(state, Dispute):
         return decide_case(state, command, now, limits)
     if isinstance(command, DisputeCommand) and not isinstance(state, Case):

@@ -1,93 +1,122 @@
-"""Who is to learn of an event, and of what: one reader at a time, for not all may know the same."""
+"""Notifications: who learns what of an event. Not all may know the same."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from typing import NamedTuple
 
-from moderation_service.domain.case.entities import Appeal, Case, Sanction, Scope
+from moderation_service.domain.case.entities import Appeal, Case
 from moderation_service.domain.case.events import CaseEvent, Review, Ruling, Undoing
-from moderation_service.domain.case.measures import MEASURES
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.events import DisputeCause, DisputeEvent
+from moderation_service.domain.sanctions.entities import Sanction, Scope
+from moderation_service.domain.sanctions.measures import MEASURES
 
 
-class NewsKind(StrEnum):
-    """What a piece of news is about, as the contract's events are called."""
+class NotificationKind(StrEnum):
+    """What a notification is about, as the contract's events are called."""
 
     REPORT_STATUS_CHANGED = "report_status_changed"
     SANCTIONED = "sanctioned"
     SANCTION_LIFTED = "sanction_lifted"
     APPEAL_STATUS_CHANGED = "appeal_status_changed"
     DISPUTE_CHANGED = "dispute_changed"
+    # How things stand, for those who refuse what is not allowed.
+    STANDING_CHANGED = "standing_changed"
+    CONVERSATION_LOCK_CHANGED = "conversation_lock_changed"
+    MESSAGE_REMOVAL_CHANGED = "message_removal_changed"
 
 
-@dataclass(frozen=True, slots=True)
-class News:
-    """Something that `recipients` are told; `id` is that of what it is about."""
+# What these say is always how things stand now.
+PRESENT = frozenset(
+    {
+        NotificationKind.STANDING_CHANGED,
+        NotificationKind.CONVERSATION_LOCK_CHANGED,
+        NotificationKind.MESSAGE_REMOVAL_CHANGED,
+    }
+)
 
-    kind: NewsKind
-    id: str
-    recipients: tuple[str, ...]
 
+class Notification(NamedTuple):
+    """What `recipients` learn of the event `seq` of a case or dispute, the `target`.
 
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """Whose standing, which conversation's lock, which message's removal may have changed.
-
-    What they are now follows from all sanctions in force, of this case and of others.
+    `about` names what it is about within the target: a report, a sanction, an appeal; of a dispute
+    the cause of the event. Without recipients it is for services alone.
     """
 
-    users: tuple[str, ...] = ()
-    conversations: tuple[str, ...] = ()
-    messages: tuple[tuple[str, str], ...] = ()
+    recipients: tuple[str, ...]
+    kind: NotificationKind
+    target: str
+    seq: int
+    about: str
 
 
-def news(case: Case, event: CaseEvent) -> tuple[News, ...]:
-    """Tell who learns what of an event; `case` is the case after it, at that time or later."""
-    return tuple(_news(case, event))
+def of_case(case: Case, event: CaseEvent) -> list[Notification]:
+    """Give those of an event of a case as it stood then or later."""
+    return [
+        Notification(recipients, kind, event.case, event.seq, about)
+        for kind, about, recipients in _of_case(case, event)
+    ]
 
 
-def _news(case: Case, event: CaseEvent) -> Iterator[News]:
+def _of_case(
+    case: Case, event: CaseEvent
+) -> Iterator[tuple[NotificationKind, str, tuple[str, ...]]]:
     for one in event.reports:
         if report := case.report(one):
-            yield News(NewsKind.REPORT_STATUS_CHANGED, one, (report.reporter,))
+            yield NotificationKind.REPORT_STATUS_CHANGED, one, (report.reporter,)
     match event.details:
         case Ruling(sanctions=sanctions):
             for sanction in sanctions:
-                yield News(NewsKind.SANCTIONED, sanction.id, sanction.users)
+                yield NotificationKind.SANCTIONED, sanction.id, sanction.users
         case Undoing(sanction=lifted, users=users):
-            yield News(NewsKind.SANCTION_LIFTED, lifted, users)
+            yield NotificationKind.SANCTION_LIFTED, lifted, users
         case Appeal(id=made, by=by):
-            yield News(NewsKind.APPEAL_STATUS_CHANGED, made, (by,))
+            yield NotificationKind.APPEAL_STATUS_CHANGED, made, (by,)
         case Review(appeal=reviewed, appellant=by):
-            yield News(NewsKind.APPEAL_STATUS_CHANGED, reviewed, (by,))
+            yield NotificationKind.APPEAL_STATUS_CHANGED, reviewed, (by,)
 
 
-def dispute_news(dispute: Dispute, event: DisputeEvent) -> tuple[News, ...]:
-    """Tell who learns of an event of a dispute: both, but nobody of what was deleted."""
+def of_dispute(dispute: Dispute, event: DisputeEvent) -> list[Notification]:
+    """Give that of an event of a dispute: both parties learn of it, but nobody of a deletion."""
     if event.cause in {DisputeCause.ERASED, DisputeCause.EVIDENCE_EXPIRED}:
-        return ()
-    return (News(NewsKind.DISPUTE_CHANGED, dispute.id, dispute.parties),)
+        return []
+    kind = NotificationKind.DISPUTE_CHANGED
+    return [Notification(dispute.parties, kind, event.dispute, event.seq, event.cause)]
 
 
-def touched(case: Case, event: CaseEvent) -> Touched:
-    """Tell what an event may have changed for those who refuse what is not allowed."""
+class Touched(NamedTuple):
+    """The users, conversations and (conversation, message) whose restrictions may have changed.
+
+    Each has the case and the number of its last event that touched it. What restricts them now
+    follows from all sanctions in force, of this case and of others.
+    """
+
+    users: dict[str, tuple[str, int]]
+    conversations: dict[str, tuple[str, int]]
+    messages: dict[tuple[str, str], tuple[str, int]]
+
+
+def touched(happened: Iterable[tuple[Case, CaseEvent]]) -> Touched:
+    """Tell whose restrictions events may have changed, each given with its case after it."""
+    found = Touched({}, {}, {})
+    for case, event in happened:
+        place = (event.case, event.seq)
+        for one in _sanctions_of(case, event):
+            match MEASURES[one.kind].scope:
+                case Scope.ACCOUNT:
+                    found.users.update(dict.fromkeys(one.users, place))
+                case Scope.CONVERSATION:
+                    found.conversations[one.conversation] = place
+                case Scope.MESSAGE:
+                    found.messages[one.conversation, one.message] = place
+    return found
+
+
+def _sanctions_of(case: Case, event: CaseEvent) -> tuple[Sanction, ...]:
     match event.details:
         case Ruling(sanctions=sanctions):
-            return _touched(sanctions)
+            return sanctions
         case Undoing(sanction=lifted):
             found = case.sanction(lifted)
-            return _touched((found,) if found else ())
-    return Touched()
-
-
-def _touched(sanctions: tuple[Sanction, ...]) -> Touched:
-    by_scope: dict[Scope, list[Sanction]] = {scope: [] for scope in Scope}
-    for one in sanctions:
-        by_scope[MEASURES[one.kind].scope].append(one)
-    users = [user for one in by_scope[Scope.ACCOUNT] for user in one.users]
-    return Touched(
-        users=tuple(dict.fromkeys(users)),
-        conversations=tuple(dict.fromkeys(x.conversation for x in by_scope[Scope.CONVERSATION])),
-        messages=tuple((one.conversation, one.message) for one in by_scope[Scope.MESSAGE]),
-    )
+            return (found,) if found else ()
+    return ()

@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass, replace
 
-from moderation_service.domain.case.entities import Appeal, Case, Sanction
+from moderation_service.domain.case.commands import (
+    ClaimCase,
+    CreateAppeal,
+    CreateReport,
+    DecideAppeal,
+    DecideCase,
+    LiftSanction,
+    ReleaseCase,
+)
+from moderation_service.domain.case.entities import Appeal, Case
 from moderation_service.domain.case.views import (
     AppealView,
     CaseView,
@@ -12,21 +21,13 @@ from moderation_service.domain.case.views import (
     show_case,
     show_report,
 )
-from moderation_service.domain.commands import (
-    ClaimCase,
-    Command,
-    CreateAppeal,
-    CreateReport,
-    DecideAppeal,
-    DecideCase,
-    EraseUser,
-    LiftSanction,
-    ReleaseCase,
-)
+from moderation_service.domain.commands import Command
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.views import INTERNAL, DisputeView, show_dispute
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.roles import Role
+from moderation_service.domain.sanctions.entities import Sanction
+from moderation_service.domain.shared.commands import EraseUser
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.roles import Role
 from service_kit.rules import Refusal
 from service_kit.storage.clock import Position
 

@@ -1,23 +1,21 @@
 """ListChanges: what was missed between two revisions, told again."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from sqlalchemy import Connection
 
-from moderation_service.domain.case.entities import Case
-from moderation_service.domain.limits import Limits
+from moderation_service.domain.notifications import PRESENT, Notification, NotificationKind
+from moderation_service.domain.shared.limits import Limits
 from moderation_service.operations import restrictions
 from moderation_service.operations.answers import PlacedStanding
-from moderation_service.operations.history import (
-    ChangedKind,
+from moderation_service.operations.history import Past
+from moderation_service.operations.notifications import (
+    Content,
     ConversationLockChanged,
     MessageRemovalChanged,
-    Note,
-    Past,
     StandingChanged,
-    StoredNote,
-    Told,
-    tell,
+    describe,
 )
 from moderation_service.operations.paging import Page
 from moderation_service.storage import notifications, targets
@@ -27,8 +25,8 @@ from service_kit.storage.clock import Position, read_position
 from service_kit.watch import changes
 from service_kit.watch.changes import ChangePage
 
-TellTo = tuple[tuple[str, ...], Told]
-"""Who is to learn of something, and what they are told."""
+Addressed = tuple[tuple[str, ...], Content]
+"""The recipients of a notification, and what it says."""
 
 
 def list_changes(
@@ -41,7 +39,7 @@ def list_changes(
     limits: Limits,
     *,
     everything: bool,
-) -> ChangePage[TellTo] | Refusal:
+) -> ChangePage[Addressed] | Refusal:
     """What `user` missed, or without one all there is: after < revision <= until."""
     if user and (refusal := check_user("user", user)):
         return refusal
@@ -59,61 +57,53 @@ def _changes(
     start: int,
     until: int,
     count: int | None,
-) -> list[tuple[int, TellTo]]:
+) -> list[tuple[int, Addressed]]:
     most = NEWEST if count is None else count
-    found = notifications.changed_notes(connection, user, start, until, most)
-    standing = _HowThingsStand(connection, [one.note for one in found], now, limits)
-    others = {one.note.target for one in found if not isinstance(one.note.kind, ChangedKind)}
+    found = notifications.find_notifications(connection, user, start, until, most)
+    present = _Present(connection, [one for _, one in found if one.kind in PRESENT], now, limits)
+    others = {one.target for _, one in found if one.kind not in PRESENT}
     pasts = {
         target: Past([(one.revision, one.event) for one in history])
         for target, history in targets.find_histories(connection, others).items()
     }
-    told: list[tuple[int, TellTo]] = []
-    for stored in found:
-        note = stored.note
-        said = (
-            standing.tell(note)
-            if isinstance(note.kind, ChangedKind)
-            else _past(stored, pasts[note.target], limits)
+    told: list[tuple[int, Addressed]] = []
+    for revision, one in found:
+        content = (
+            present.describe(one)
+            if one.kind in PRESENT
+            else describe(one, *pasts[one.target].at(revision), limits)
         )
-        if said is not None:
-            recipients = (user,) if user else note.recipients
-            told.append((stored.revision, (recipients, said)))
+        if content is not None:
+            told.append((revision, ((user,) if user else one.recipients, content)))
     return told
 
 
-def _past(stored: StoredNote, past: Past, limits: Limits) -> Told | None:
-    target, at = past.at(stored.revision)
-    return tell(stored.note, target, at, limits)
+class _Present:
+    """How those stand now whose restrictions have changed, according to notifications."""
 
+    def __init__(
+        self, connection: Connection, found: Sequence[Notification], now: int, limits: Limits
+    ) -> None:
+        def of(kind: NotificationKind) -> list[Notification]:
+            return [one for one in found if one.kind is kind]
 
-class _HowThingsStand:
-    """How those stand now of whom notes say that something has changed."""
-
-    def __init__(self, connection: Connection, notes: list[Note], now: int, limits: Limits) -> None:
-        def named(kind: ChangedKind) -> list[Note]:
-            return [one for one in notes if one.kind is kind]
-
-        users = {one.recipients[0] for one in named(ChangedKind.STANDING)}
+        users = {one.recipients[0] for one in of(NotificationKind.STANDING_CHANGED)}
         self._standings = restrictions.read_standings(connection, users, now, limits)
-        locks = {one.about for one in named(ChangedKind.CONVERSATION_LOCK)}
+        locks = {one.about for one in of(NotificationKind.CONVERSATION_LOCK_CHANGED)}
         self._locked = restrictions.read_locked(connection, locks, now)
-        removals = named(ChangedKind.MESSAGE_REMOVAL)
+        removals = of(NotificationKind.MESSAGE_REMOVAL_CHANGED)
         self._removed = restrictions.read_removed(connection, {one.about for one in removals}, now)
         self._cases = targets.find_cases(connection, {one.target for one in removals})
         self._position = read_position(connection)
 
-    def tell(self, note: Note) -> Told | None:
-        """Tell it as it is now."""
-        match note.kind:
-            case ChangedKind.STANDING:
-                view = self._standings[note.recipients[0]]
+    def describe(self, one: Notification) -> Content:
+        """Say how it is now."""
+        match one.kind:
+            case NotificationKind.STANDING_CHANGED:
+                view = self._standings[one.recipients[0]]
                 return StandingChanged(PlacedStanding(view, self._position))
-            case ChangedKind.CONVERSATION_LOCK:
-                return ConversationLockChanged(note.about, note.about in self._locked)
-        conversation = _conversation_of(self._cases.get(note.target))
-        return MessageRemovalChanged(conversation, note.about, note.about in self._removed)
-
-
-def _conversation_of(case: Case | None) -> str:
-    return case.subject.conversation if case else ""
+            case NotificationKind.CONVERSATION_LOCK_CHANGED:
+                return ConversationLockChanged(one.about, one.about in self._locked)
+        case = self._cases.get(one.target)
+        conversation = case.subject.conversation if case else ""
+        return MessageRemovalChanged(conversation, one.about, one.about in self._removed)

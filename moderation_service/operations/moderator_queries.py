@@ -12,9 +12,9 @@ from moderation_service.domain.audit import AuditEntry, Head
 from moderation_service.domain.case.entities import AppealStatus
 from moderation_service.domain.case.steps import settle_case
 from moderation_service.domain.case.views import CaseView, show_case
-from moderation_service.domain.evidence import author_of
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.refusals import Reason, not_found
+from moderation_service.domain.shared.evidence import author_of
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.refusals import Reason, not_found
 from moderation_service.operations.answers import ImposedSanction, ReviewedAppeal, shown_case
 from moderation_service.operations.paging import Page, begin, cut
 from moderation_service.storage import audit, indexes, lists, targets

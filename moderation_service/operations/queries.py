@@ -10,15 +10,16 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from moderation_service.domain.case.commands import CreateReport
 from moderation_service.domain.case.reporters import check_rate
-from moderation_service.domain.case.standing import Standing, standing
 from moderation_service.domain.case.views import ReportView, show_report, show_standing
-from moderation_service.domain.commands import CreateDispute, CreateReport
 from moderation_service.domain.decide import check
+from moderation_service.domain.dispute.commands import CreateDispute
 from moderation_service.domain.dispute.entities import DisputeState
 from moderation_service.domain.dispute.views import DisputeView, show_dispute
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.refusals import Reason, not_found
+from moderation_service.domain.sanctions.standing import Standing, standing
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.refusals import Reason, not_found
 from moderation_service.operations import restrictions
 from moderation_service.operations.answers import PlacedStanding, shown_dispute
 from moderation_service.operations.paging import Page, begin, cut

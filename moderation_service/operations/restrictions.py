@@ -4,10 +4,11 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection
 
-from moderation_service.domain.case.entities import Case, SanctionKind
-from moderation_service.domain.case.standing import is_locked, is_removed
+from moderation_service.domain.case.entities import Case
 from moderation_service.domain.case.views import StandingView, show_standing
-from moderation_service.domain.limits import Limits
+from moderation_service.domain.sanctions.entities import SanctionKind
+from moderation_service.domain.sanctions.standing import is_locked, is_removed
+from moderation_service.domain.shared.limits import Limits
 from moderation_service.storage import indexes, targets
 from moderation_service.storage.indexes import InForce
 

@@ -9,24 +9,22 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
+from moderation_service.domain.case.commands import CreateReport
 from moderation_service.domain.case.entities import Case
-from moderation_service.domain.case.standing import Standing
+from moderation_service.domain.case.events import CaseEvent
 from moderation_service.domain.case.views import show_standing
-from moderation_service.domain.commands import (
-    Command,
-    CreateDispute,
-    CreateReport,
-    EraseUser,
-    ExpireEvidence,
-    ModeratorCommand,
-    PersonCommand,
-)
+from moderation_service.domain.commands import Command, ModeratorCommand, PersonCommand
 from moderation_service.domain.decide import check, decide
-from moderation_service.domain.decision import Change, Event
+from moderation_service.domain.dispute.commands import CreateDispute
 from moderation_service.domain.dispute.entities import Dispute
+from moderation_service.domain.dispute.events import DisputeEvent
+from moderation_service.domain.events import Event
 from moderation_service.domain.idempotency import fingerprint
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.refusals import Reason, not_found
+from moderation_service.domain.sanctions.standing import Standing
+from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.effect import Effect
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.refusals import Reason, not_found
 from moderation_service.operations.answers import PlacedStanding, Shown, about, show, show_current
 from moderation_service.operations.history import replay_until
 from moderation_service.operations.unit_of_work import Record
@@ -131,7 +129,9 @@ class _Run:
             return not_found(Reason.CASE_NOT_FOUND)
         # Which state goes with which command is `concerned`'s to know, and no type's.
         state: Any = concerned
-        decided: Change[Case] | Change[Dispute] | Refusal = decide(state, command, now, limits)
+        decided: Effect[Case, CaseEvent] | Effect[Dispute, DisputeEvent] | Refusal = decide(
+            state, command, now, limits
+        )
         if isinstance(command, ExpireEvidence) and concerned is not None:
             # However it ends, it is not to be asked again before something says so.
             self.record.revised[concerned.id] = None
@@ -154,7 +154,9 @@ class _Run:
             return replace(refusal, current=PlacedStanding(view, place))
         return show_current(refusal, command, now, limits)
 
-    def keep(self, task: Task, decided: Change[Case] | Change[Dispute]) -> None:
+    def keep(
+        self, task: Task, decided: Effect[Case, CaseEvent] | Effect[Dispute, DisputeEvent]
+    ) -> None:
         """Keep what a decision has changed."""
         command, target, record = task.command, decided.state, self.record
         if not decided.events:

@@ -9,23 +9,28 @@ from collections.abc import Sequence
 
 from moderation_service.domain import audit
 from moderation_service.domain.case.entities import Case
-from moderation_service.domain.commands import EraseUser
-from moderation_service.domain.decision import Event
+from moderation_service.domain.case.events import CaseEvent
 from moderation_service.domain.dispute.entities import Dispute
+from moderation_service.domain.dispute.events import DisputeEvent
 from moderation_service.domain.erasure import erase_user, expires_at
-from moderation_service.domain.limits import Limits
+from moderation_service.domain.events import Event
+from moderation_service.domain.notifications import (
+    Notification,
+    NotificationKind,
+    of_case,
+    of_dispute,
+    touched,
+)
+from moderation_service.domain.shared.commands import EraseUser
+from moderation_service.domain.shared.limits import Limits
 from moderation_service.operations import restrictions
 from moderation_service.operations.answers import PlacedStanding
-from moderation_service.operations.history import (
-    ChangedKind,
+from moderation_service.operations.notifications import (
+    Content,
     ConversationLockChanged,
     MessageRemovalChanged,
-    Note,
     StandingChanged,
-    Told,
-    all_touched,
-    notes,
-    tell,
+    describe,
 )
 from moderation_service.operations.working_set import Known
 from moderation_service.storage import (
@@ -102,7 +107,7 @@ class Record:
         targets.insert_keys(connection, self.used.items())
         if self.events:
             transaction.touch()
-            self._tell()
+            self._notify()
 
     def _store_targets(self) -> None:
         """Write cases and disputes, and the rows beside them."""
@@ -153,45 +158,62 @@ class Record:
         targets.insert_events(connection, happened, self.transaction.revision)
         audit_storage.insert_audit(connection, entries)
 
-    # --- Telling ----------------------------------------------------------------------------
+    # --- Notifications ----------------------------------------------------------------------
 
-    def _tell(self) -> None:
-        """Tell what has happened, and how those stand whom it concerns."""
+    def _notify(self) -> None:
+        """Tell what has happened, and how those stand now whom it concerns."""
         now, limits = self.transaction.now, self.limits
         happened = [(self.known.targets[target_of(one)], one) for one in self.events]
-        told: list[tuple[Note, Told | None]] = [
-            (note, tell(note, target, now, limits))
+        told: list[tuple[Notification, Content | None]] = [
+            (one, describe(one, target, now, limits))
             for target, event in happened
-            for note in notes(target, event)
+            for one in _notifications(target, event)
         ]
-        told += self._how_things_stand(happened)
-        said = [(note, what) for note, what in told if what is not None]
-        notifications.insert_notes(
-            self.transaction.connection, [note for note, _ in said], self.transaction.revision
+        told += self._present(happened)
+        said = [(one, content) for one, content in told if content is not None]
+        notifications.insert_notifications(
+            self.transaction.connection, [one for one, _ in said], self.transaction.revision
         )
-        for note, what in said:
-            self.transaction.emit(note.recipients, what)
+        for one, content in said:
+            self.transaction.emit(one.recipients, content)
 
-    def _how_things_stand(
+    def _present(
         self, happened: Sequence[tuple[Case | Dispute, Event]]
-    ) -> list[tuple[Note, Told | None]]:
+    ) -> list[tuple[Notification, Content]]:
         """Tell those who refuse what is not allowed what has changed for them."""
         connection, now = self.transaction.connection, self.transaction.now
-        changed = all_touched(happened)
-        standings = restrictions.read_standings(connection, changed.users, now, self.limits)
-        locked = restrictions.read_locked(connection, changed.conversations, now)
-        messages = [message for _, message in changed.messages]
+        found = touched(
+            (target, event)
+            for target, event in happened
+            if isinstance(target, Case) and isinstance(event, CaseEvent)
+        )
+        standings = restrictions.read_standings(connection, found.users, now, self.limits)
+        locked = restrictions.read_locked(connection, found.conversations, now)
+        messages = [message for _, message in found.messages]
         removed = restrictions.read_removed(connection, messages, now)
-        told: list[tuple[Note, Told | None]] = []
-        for user, place in changed.users.items():
+        told: list[tuple[Notification, Content]] = []
+        for user, place in found.users.items():
             standing = PlacedStanding(standings[user], self.position)
-            note = Note((user,), ChangedKind.STANDING, *place, "")
-            told.append((note, StandingChanged(standing)))
-        for one, place in changed.conversations.items():
-            note = Note((), ChangedKind.CONVERSATION_LOCK, *place, one)
-            told.append((note, ConversationLockChanged(one, one in locked)))
-        for (conversation, message), place in changed.messages.items():
-            note = Note((), ChangedKind.MESSAGE_REMOVAL, *place, message)
+            one = Notification((user,), NotificationKind.STANDING_CHANGED, *place, "")
+            told.append((one, StandingChanged(standing)))
+        for name, place in found.conversations.items():
+            one = Notification((), NotificationKind.CONVERSATION_LOCK_CHANGED, *place, name)
+            told.append((one, ConversationLockChanged(name, name in locked)))
+        for (conversation, message), place in found.messages.items():
+            one = Notification((), NotificationKind.MESSAGE_REMOVAL_CHANGED, *place, message)
             change = MessageRemovalChanged(conversation, message, message in removed)
-            told.append((note, change))
+            told.append((one, change))
         return told
+
+
+def _notifications(target: Case | Dispute, event: Event) -> list[Notification]:
+    if isinstance(target, Dispute) and isinstance(event, DisputeEvent):
+        return of_dispute(target, event)
+    if isinstance(target, Case) and isinstance(event, CaseEvent):
+        # What it says is one reader's, and no other's.
+        return [
+            one._replace(recipients=(reader,))
+            for one in of_case(target, event)
+            for reader in one.recipients
+        ]
+    raise TypeError(f"not an event of a {type(target).__name__}: {type(event).__name__}")

@@ -19,7 +19,7 @@ from moderation_service.domain.case.entities import Case
 from moderation_service.domain.case.events import CaseEvent, Cause, replay
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.events import DisputeCause, DisputeEvent, replay_dispute
-from moderation_service.domain.evidence import is_intact
+from moderation_service.domain.shared.evidence import is_intact
 from moderation_service.settings import ModerationSettings
 from moderation_service.storage import (
     audit as audit_storage,

@@ -6,25 +6,23 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from moderation_service.domain.case.entities import Case, CaseState, Report, ReportStatus
-from moderation_service.domain.case.reporters import Reporter
-from moderation_service.domain.case.standing import standing
-from moderation_service.domain.commands import (
+from moderation_service.domain.case.commands import (
     ClaimCase,
-    Command,
     CreateAppeal,
-    CreateDispute,
     CreateReport,
     DecideAppeal,
     DecideCase,
-    EraseUser,
-    ExpireEvidence,
     LiftSanction,
-    PersonCommand,
     ReleaseCase,
 )
+from moderation_service.domain.case.entities import Case, CaseState, Report, ReportStatus
+from moderation_service.domain.case.reporters import Reporter
+from moderation_service.domain.commands import Command, PersonCommand
+from moderation_service.domain.dispute.commands import CreateDispute
 from moderation_service.domain.dispute.entities import Dispute
-from moderation_service.domain.limits import Limits
+from moderation_service.domain.sanctions.standing import standing
+from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.limits import Limits
 from moderation_service.storage import indexes, targets
 
 Tasks = Collection[tuple[Command, str]]

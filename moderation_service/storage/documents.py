@@ -9,9 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from moderation_service.domain.case.entities import Case
 from moderation_service.domain.case.events import CaseEvent
-from moderation_service.domain.decision import Event
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.events import DisputeEvent
+from moderation_service.domain.events import Event
 
 _CASE = TypeAdapter(Case)
 _DISPUTE = TypeAdapter(Dispute)

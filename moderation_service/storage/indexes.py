@@ -10,16 +10,10 @@ from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
-from moderation_service.domain.case.entities import (
-    Appeal,
-    Case,
-    Report,
-    ReportStatus,
-    Sanction,
-    SanctionKind,
-)
+from moderation_service.domain.case.entities import Appeal, Case, Report, ReportStatus
 from moderation_service.domain.case.reporters import Reporter
 from moderation_service.domain.dispute.entities import Dispute
+from moderation_service.domain.sanctions.entities import Sanction, SanctionKind
 from moderation_service.storage import statements
 from moderation_service.storage.tables import (
     appeals,

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, tup
 
 from moderation_service.domain.case.entities import AppealStatus, Case, CaseState
 from moderation_service.domain.dispute.entities import Dispute, DisputeState
-from moderation_service.domain.reasons import ReportReason, Severity
+from moderation_service.domain.shared.reasons import ReportReason, Severity
 from moderation_service.storage import documents
 from moderation_service.storage.tables import (
     appeals,

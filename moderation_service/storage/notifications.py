@@ -1,18 +1,19 @@
-"""What was told at which revision, and to whom."""
+"""Notifications as they are stored, by revision."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from moderation_service.domain.notifications import NewsKind
-from moderation_service.operations.history import ChangedKind, Note, StoredNote
+from moderation_service.domain.notifications import Notification, NotificationKind
 from moderation_service.storage import statements
 from moderation_service.storage.tables import news
 from service_kit.storage.engines import bulk_insert, fetch
 
 
-def insert_notes(connection: Connection, told: Sequence[Note], revision: int) -> None:
-    """Store what is told at a revision, in its order."""
+def insert_notifications(
+    connection: Connection, notifications: Sequence[Notification], revision: int
+) -> None:
+    """Store the notifications of a revision, in their order."""
     rows = [
         (
             revision,
@@ -24,15 +25,15 @@ def insert_notes(connection: Connection, told: Sequence[Note], revision: int) ->
             one.seq,
             one.about,
         )
-        for ordinal, one in enumerate(told)
+        for ordinal, one in enumerate(notifications)
     ]
     bulk_insert(connection, news, tuple(news.c.keys()), rows)
 
 
-def changed_notes(
+def find_notifications(
     connection: Connection, user: str, after: int, until: int, count: int
-) -> list[StoredNote]:
-    """The first `count` notes of a user, or without one of all, with after < revision <= until."""
+) -> list[tuple[int, Notification]]:
+    """The first `count` of a user, or without one of all, with after < revision <= until."""
     given = {"user": user, "after": after, "until": until, "count": count}
     rows = [
         row
@@ -41,11 +42,11 @@ def changed_notes(
     ]
     rows.sort(key=lambda row: (row.revision, row.ordinal))
     return [
-        StoredNote(
+        (
             row.revision,
-            Note(
+            Notification(
                 tuple(one for one in (row.first_id, row.second_id) if one is not None),
-                _KINDS[row.kind],
+                NotificationKind(row.kind),
                 row.target_id,
                 row.seq,
                 row.about_id,
@@ -53,9 +54,3 @@ def changed_notes(
         )
         for row in rows[:count]
     ]
-
-
-_KINDS: dict[str, NewsKind | ChangedKind] = {
-    **{one.value: one for one in NewsKind},
-    **{one.value: one for one in ChangedKind},
-}

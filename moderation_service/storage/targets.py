@@ -8,9 +8,9 @@ from sqlalchemy import Connection, Select
 
 from moderation_service.domain.case.entities import Case, CaseState
 from moderation_service.domain.case.events import CaseEvent
-from moderation_service.domain.decision import Event
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.saga import due_call
+from moderation_service.domain.events import Event
 from moderation_service.storage import documents, statements
 from moderation_service.storage.tables import cases, disputes, events, evidence, idempotency_keys
 from service_kit.storage.engines import bulk_insert, bulk_update, fetch, give_rows, give_values

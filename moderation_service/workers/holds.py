@@ -16,7 +16,7 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from prometheus_client import CollectorRegistry, Counter
 
 from moderation_service.clients.negotiation import DOMAIN, Negotiation
-from moderation_service.domain.commands import HoldPlaced
+from moderation_service.domain.dispute.commands import HoldPlaced
 from moderation_service.domain.dispute.saga import FINAL_REFUSALS, release
 from moderation_service.operations.runner import Answer, Task
 from moderation_service.storage import targets

@@ -17,7 +17,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from moderation_service.clients.negotiation import DOMAIN, Negotiation
-from moderation_service.domain.commands import HoldUnresolvable, NegotiationAnswer
+from moderation_service.domain.dispute.commands import HoldUnresolvable, NegotiationAnswer
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.saga import (
     PlaceHold,

@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 from moderation_service.clients.evidence import Bounds, EvidenceTaker
 from moderation_service.clients.messaging import Messaging
 from moderation_service.clients.negotiation import Negotiation
-from moderation_service.domain.commands import ExpireEvidence, FireTimers
+from moderation_service.domain.dispute.commands import FireTimers
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.saga import due_call
+from moderation_service.domain.shared.commands import ExpireEvidence
 from moderation_service.operations.runner import Answer, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.storage import targets

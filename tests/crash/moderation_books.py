@@ -9,8 +9,8 @@ from sqlalchemy import Connection, select
 
 from moderation_service.domain.audit import AuditEntry
 from moderation_service.domain.case.entities import Case
-from moderation_service.domain.decision import Event
 from moderation_service.domain.dispute.entities import Dispute
+from moderation_service.domain.events import Event
 from moderation_service.storage.documents import (
     load_case,
     load_case_event,

@@ -11,8 +11,8 @@ import pytest
 
 from moderation_service.domain import audit
 from moderation_service.domain.case.events import CaseEvent
-from moderation_service.domain.decision import Event
 from moderation_service.domain.dispute.entities import DisputeState, Outcome
+from moderation_service.domain.events import Event
 from moderation_service.storage.documents import dump_event
 from negotiation_service.domain.entities import Hold
 from service_kit.storage.clock import Position

@@ -10,7 +10,7 @@ from moderation_service.domain.case.entities import Case
 from moderation_service.domain.case.events import CaseEvent, replay
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.events import DisputeEvent, replay_dispute
-from moderation_service.domain.evidence import is_intact
+from moderation_service.domain.shared.evidence import is_intact
 from moderation_service.storage import documents
 from moderation_service.storage.audit import read_audit
 from moderation_service.storage.tables import (

@@ -6,7 +6,7 @@ with None, and then does it. What a decision imposed is a list of plain facts.
 
 from dataclasses import dataclass, field
 
-from moderation_service.domain.commands import (
+from moderation_service.domain.case.commands import (
     CaseCommand,
     ClaimCase,
     CreateAppeal,
@@ -16,7 +16,7 @@ from moderation_service.domain.commands import (
     LiftSanction,
     ReleaseCase,
 )
-from moderation_service.domain.limits import Limits
+from moderation_service.domain.shared.limits import Limits
 
 Answer = str | None
 

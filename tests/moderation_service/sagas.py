@@ -12,15 +12,15 @@ from sqlalchemy import Engine
 from uuid_utils import uuid7
 
 import moderation_service
-from moderation_service.domain.commands import (
-    Command,
+from moderation_service.domain.commands import Command
+from moderation_service.domain.dispute.commands import (
     CreateDispute,
     FireTimers,
     SubmitDisputeStatement,
 )
 from moderation_service.domain.dispute.entities import Dispute
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.reasons import DisputeReason
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.reasons import DisputeReason
 from moderation_service.operations.runner import Answer, Task, operation
 from moderation_service.storage import targets
 from service_kit.rpc.servicer import accepted

@@ -11,41 +11,41 @@ from typing import Any
 
 import pytest
 
+from moderation_service.domain.case.commands import (
+    CaseCommand,
+    ClaimCase,
+    CreateAppeal,
+    CreateReport,
+    DecideAppeal,
+    DecideCase,
+    LiftSanction,
+    ReleaseCase,
+)
 from moderation_service.domain.case.entities import (
     AppealStatus,
     Case,
-    Measure,
-    SanctionKind,
     Subject,
     SubjectKind,
     Verdict,
 )
 from moderation_service.domain.case.events import CaseEvent
-from moderation_service.domain.commands import (
+from moderation_service.domain.decide import decide
+from moderation_service.domain.dispute.commands import (
     Acceptance,
-    CaseCommand,
-    ClaimCase,
-    CreateAppeal,
     CreateDispute,
-    CreateReport,
-    DecideAppeal,
-    DecideCase,
     DecideDispute,
     DisputeCommand,
-    EraseUser,
-    ExpireEvidence,
     FireTimers,
     HoldPlaced,
-    LiftSanction,
-    ReleaseCase,
     SubmitDisputeStatement,
 )
-from moderation_service.domain.decide import decide
 from moderation_service.domain.dispute.entities import Dispute, Outcome, Settlement
 from moderation_service.domain.dispute.events import DisputeEvent
-from moderation_service.domain.evidence import Evidence, EvidenceKind, take, write_down
-from moderation_service.domain.limits import DAY, Limits
-from moderation_service.domain.reasons import DisputeReason, ReportReason
+from moderation_service.domain.sanctions.entities import Measure, SanctionKind
+from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.evidence import Evidence, EvidenceKind, take, write_down
+from moderation_service.domain.shared.limits import DAY, Limits
+from moderation_service.domain.shared.reasons import DisputeReason, ReportReason
 from service_kit.rules import Refusal
 
 LIMITS = Limits()

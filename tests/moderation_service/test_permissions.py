@@ -6,8 +6,8 @@ from typing import Any
 import grpc
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from moderation_service.domain.refusals import Reason
-from moderation_service.domain.roles import PERMISSIONS, Role
+from moderation_service.domain.shared.refusals import Reason
+from moderation_service.domain.shared.roles import PERMISSIONS, Role
 from tests.moderation_service.conftest import Client
 from tests.support.serving import METADATA, status_of, unpack
 

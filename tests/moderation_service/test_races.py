@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from moderation_service.api import case_translation
 from moderation_service.domain.case.entities import Case, CaseState
 from moderation_service.domain.case.views import CaseView, show_case
-from moderation_service.domain.limits import Limits
+from moderation_service.domain.shared.limits import Limits
 from moderation_service.operations.history import replay_until
 from moderation_service.storage.targets import find_histories
 from tests.moderation_service.books import Books, check_books

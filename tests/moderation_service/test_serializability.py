@@ -9,25 +9,27 @@ from typing import Any
 import pytest
 
 from moderation_service.__main__ import SERVICE
-from moderation_service.domain.case.entities import AppealStatus, SanctionKind
-from moderation_service.domain.commands import (
+from moderation_service.domain.case.commands import (
     ClaimCase,
     CreateAppeal,
     DecideAppeal,
+    LiftSanction,
+    ReleaseCase,
+)
+from moderation_service.domain.case.entities import AppealStatus
+from moderation_service.domain.dispute.commands import (
     DecideDispute,
-    EraseUser,
-    ExpireEvidence,
     FireTimers,
     HoldPlaced,
     HoldRefused,
     HoldResolved,
-    LiftSanction,
-    ReleaseCase,
     SubmitDisputeStatement,
 )
 from moderation_service.domain.dispute.entities import Outcome, Settlement
-from moderation_service.domain.limits import DAY, HOUR
-from moderation_service.domain.reasons import ReportReason
+from moderation_service.domain.sanctions.entities import SanctionKind
+from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.limits import DAY, HOUR
+from moderation_service.domain.shared.reasons import ReportReason
 from moderation_service.operations.runner import Answer, Task, operation
 from service_kit.rules import Refusal
 from service_kit.service import migrate

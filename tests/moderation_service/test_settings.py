@@ -11,7 +11,7 @@ import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.__main__ import SERVICE
-from moderation_service.domain.limits import Limits
+from moderation_service.domain.shared.limits import Limits
 from moderation_service.settings import ModerationSettings
 from tests.moderation_service.conftest import Serve, measure, muted
 from tests.support.metrics import read_metric

@@ -2,19 +2,10 @@
 
 from dataclasses import replace
 
-from moderation_service.domain.case.entities import (
-    Appeal,
-    AppealStatus,
-    Case,
-    Decision,
-    Lift,
-    LiftCause,
-    Sanction,
-    Side,
-)
-from moderation_service.domain.case.events import Annulment, Reopening, Review, Undoing
+from moderation_service.domain.case.commands import CreateAppeal, DecideAppeal, LiftSanction
+from moderation_service.domain.case.entities import Appeal, AppealStatus, Case, Decision, Side
+from moderation_service.domain.case.events import Annulment, CaseEvent, Reopening, Review, Undoing
 from moderation_service.domain.case.guards import may_reopen, side_of
-from moderation_service.domain.case.measures import MEASURES
 from moderation_service.domain.case.steps import append, first_refusal, settle_case
 from moderation_service.domain.case.transitions import (
     APPEAL_TRANSITIONS,
@@ -24,16 +15,17 @@ from moderation_service.domain.case.transitions import (
     Step,
     rows_of,
 )
-from moderation_service.domain.commands import CreateAppeal, DecideAppeal, LiftSanction
-from moderation_service.domain.decision import Change
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.refusals import Reason, not_found
+from moderation_service.domain.sanctions.entities import Lift, LiftCause, Sanction
+from moderation_service.domain.sanctions.measures import MEASURES
+from moderation_service.domain.shared.effect import Effect
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.refusals import Reason, not_found
 from service_kit.rules import Refusal
 
 
 def create_appeal(
-    due: Change[Case], command: CreateAppeal, now: int, limits: Limits
-) -> Change[Case] | Refusal:
+    due: Effect[Case, CaseEvent], command: CreateAppeal, now: int, limits: Limits
+) -> Effect[Case, CaseEvent] | Refusal:
     """Take an appeal against a decision that concerns the actor."""
     case = due.state
     (row,) = rows_of(APPEAL_TRANSITIONS, Step.APPEAL, None)
@@ -56,8 +48,8 @@ def create_appeal(
 
 
 def decide_appeal(
-    due: Change[Case], command: DecideAppeal, now: int, limits: Limits
-) -> Change[Case] | Refusal:
+    due: Effect[Case, CaseEvent], command: DecideAppeal, now: int, limits: Limits
+) -> Effect[Case, CaseEvent] | Refusal:
     """Uphold or overturn, and do what follows from it."""
     case = due.state
     appeal = case.appeal(command.appeal)
@@ -82,8 +74,8 @@ def decide_appeal(
 
 
 def _reopen(
-    change: Change[Case], decision: Decision, actor: str, now: int, limits: Limits
-) -> Change[Case]:
+    change: Effect[Case, CaseEvent], decision: Decision, actor: str, now: int, limits: Limits
+) -> Effect[Case, CaseEvent]:
     """Have a case decided anew, unless that has happened meanwhile because of another appeal."""
     case = change.state
     rows = rows_of(CASE_TRANSITIONS, Step.REOPEN, case.state)
@@ -94,8 +86,12 @@ def _reopen(
 
 
 def _undo(
-    change: Change[Case], decision: Decision, appeal: Appeal, command: DecideAppeal, now: int
-) -> Change[Case]:
+    change: Effect[Case, CaseEvent],
+    decision: Decision,
+    appeal: Appeal,
+    command: DecideAppeal,
+    now: int,
+) -> Effect[Case, CaseEvent]:
     """Undo each measure of a decision that concerns who appealed, by its inverse."""
     lift = Lift(LiftCause.OVERTURNED, command.actor, command.answer, now)
     for sanction in change.state.standing_sanctions(decision.id, appeal.by):
@@ -109,8 +105,8 @@ def _undo(
 
 
 def lift_sanction(
-    due: Change[Case], command: LiftSanction, now: int, limits: Limits
-) -> Change[Case] | Refusal:
+    due: Effect[Case, CaseEvent], command: LiftSanction, now: int, limits: Limits
+) -> Effect[Case, CaseEvent] | Refusal:
     """End a sanction before its time, without an appeal."""
     case = due.state
     sanction = case.sanction(command.sanction)

@@ -7,24 +7,7 @@ time when it was over. Nothing has to fire it.
 from dataclasses import replace
 
 from moderation_service.domain.case.appeals import create_appeal, decide_appeal, lift_sanction
-from moderation_service.domain.case.entities import (
-    Case,
-    CaseState,
-    Decision,
-    Lease,
-    Measure,
-    Report,
-    ReporterStanding,
-    Sanction,
-    SanctionKind,
-    SubjectKind,
-    Verdict,
-)
-from moderation_service.domain.case.events import CaseEvent, Details, Reported, Ruling, Who, evolve
-from moderation_service.domain.case.statement_of_reasons import state_reasons
-from moderation_service.domain.case.steps import append, first_refusal, settle_case
-from moderation_service.domain.case.transitions import CASE_TRANSITIONS, Step, Transition, rows_of
-from moderation_service.domain.commands import (
+from moderation_service.domain.case.commands import (
     CaseCommand,
     ClaimCase,
     CreateAppeal,
@@ -34,16 +17,32 @@ from moderation_service.domain.commands import (
     LiftSanction,
     ReleaseCase,
 )
-from moderation_service.domain.decision import Change
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.reasons import SEVERITIES
-from moderation_service.domain.refusals import Reason, not_found
+from moderation_service.domain.case.entities import (
+    Case,
+    CaseState,
+    Decision,
+    Lease,
+    Report,
+    ReporterStanding,
+    SubjectKind,
+    Verdict,
+)
+from moderation_service.domain.case.events import CaseEvent, Details, Reported, Ruling, evolve
+from moderation_service.domain.case.steps import append, first_refusal, settle_case
+from moderation_service.domain.case.transitions import CASE_TRANSITIONS, Step, Transition, rows_of
+from moderation_service.domain.sanctions.entities import Measure, Sanction, SanctionKind
+from moderation_service.domain.sanctions.statement_of_reasons import state_reasons
+from moderation_service.domain.shared.capacities import Capacity
+from moderation_service.domain.shared.effect import Effect
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.reasons import SEVERITIES
+from moderation_service.domain.shared.refusals import Reason, not_found
 from service_kit.rules import Refusal
 
 
 def decide_case(
     case: Case | None, command: CaseCommand, now: int, limits: Limits
-) -> Change[Case] | Refusal:
+) -> Effect[Case, CaseEvent] | Refusal:
     """Decide a command about a case whose arguments and roles are sound; None: there is none.
 
     For CreateReport `case` is the undecided one about the subject, if there is one; the oldest, if
@@ -111,7 +110,7 @@ def _choose(
     holder = case.lease.by if case.lease else ""
     if refusal := first_refusal(rows[0], case, command, now, limits):
         return refusal
-    if rows[0].who is Who.HOLDER and holder != command.actor:
+    if rows[0].who is Capacity.HOLDER and holder != command.actor:
         return Refusal(Reason.CLAIMED_BY_OTHER, "another moderator has claimed this case")
     return rows[0]
 
@@ -127,7 +126,7 @@ def _no_row(case: Case) -> Refusal:
 
 def _report(
     case: Case | None, command: CreateReport, now: int, limits: Limits
-) -> Change[Case] | Refusal:
+) -> Effect[Case, CaseEvent] | Refusal:
     due = settle_case(case, now) if case else None
     rows = rows_of(CASE_TRANSITIONS, Step.REPORT, due.state.state if due else None)
     if not rows:
@@ -170,19 +169,19 @@ def _report(
         details=reported,
         reports=(report.id,),
     )
-    return Change(evolve(None, event), (event,))
+    return Effect(evolve(None, event), (event,))
 
 
 def _claim(
-    due: Change[Case], command: ClaimCase, now: int, limits: Limits
-) -> Change[Case] | Refusal:
+    due: Effect[Case, CaseEvent], command: ClaimCase, now: int, limits: Limits
+) -> Effect[Case, CaseEvent] | Refusal:
     lease = Lease(command.actor, now + limits.lease)
     return _change(due, Step.CLAIM, command, lease, now, limits)
 
 
 def _decide(
-    due: Change[Case], command: DecideCase, now: int, limits: Limits
-) -> Change[Case] | Refusal:
+    due: Effect[Case, CaseEvent], command: DecideCase, now: int, limits: Limits
+) -> Effect[Case, CaseEvent] | Refusal:
     case = due.state
     command = replace(command, measures=tuple(_complete(one, case) for one in command.measures))
     decision = Decision(
@@ -221,7 +220,7 @@ def _sanctions(case: Case, command: DecideCase, now: int, limits: Limits) -> tup
             message=one.message,
             since=now,
             until=one.until,
-            statement=state_reasons(one, case.subject, now, limits),
+            statement=state_reasons(one, case.subject.conversation, now, limits),
             imposed_by=command.actor,
         )
         for sanction, one in zip(command.sanctions, command.measures, strict=True)
@@ -233,13 +232,13 @@ def _is_personal(kind: SanctionKind) -> bool:
 
 
 def _change(
-    due: Change[Case],
+    due: Effect[Case, CaseEvent],
     step: Step,
     command: ClaimCase | ReleaseCase | DecideCase,
     details: Details,
     now: int,
     limits: Limits,
-) -> Change[Case] | Refusal:
+) -> Effect[Case, CaseEvent] | Refusal:
     """Let a moderator do what the command asks for; a refusal bears the case as it stands."""
     chosen = _choose(due.state, step, command, now, limits)
     if isinstance(chosen, Refusal):

@@ -15,15 +15,15 @@ from moderation_service.domain.case.entities import (
     CaseState,
     Decision,
     Lease,
-    Lift,
     Report,
     ReportStatus,
-    Sanction,
     Subject,
 )
-from moderation_service.domain.case.measures import Inverse
-from moderation_service.domain.evidence import Evidence
-from moderation_service.domain.reasons import Severity
+from moderation_service.domain.sanctions.entities import Lift, Sanction
+from moderation_service.domain.sanctions.measures import Inverse
+from moderation_service.domain.shared.capacities import Capacity
+from moderation_service.domain.shared.evidence import Evidence
+from moderation_service.domain.shared.reasons import Severity
 
 
 class Cause(StrEnum):
@@ -45,22 +45,6 @@ class Cause(StrEnum):
     REOPENED = "reopened"
     EVIDENCE_EXPIRED = "evidence_expired"
     ERASED = "erased"
-
-
-class Who(StrEnum):
-    """In what capacity somebody acts, in the words of the document and of the audit log."""
-
-    REPORTER = "reporter"
-    MODERATOR = "moderator"
-    HOLDER = "moderator who has claimed it"
-    REVIEWER = "moderator who did not decide it"
-    CONCERNED = "sanctioned, or a reporter"
-    PARTY = "either party"
-    OPENER = "party that opened it"
-    OTHER = "party that did not make the offer"
-    NEGOTIATION = "negotiation"
-    DATA_PROTECTION = "data protection"
-    TIME = "time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +118,7 @@ class CaseEvent:
     cause: Cause
     at: int
     by: str
-    who: Who
+    who: Capacity
     state: CaseState
     details: Details = None
     reports: tuple[str, ...] = ()

@@ -8,26 +8,20 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from moderation_service.domain.case.entities import (
-    Case,
-    Decision,
-    Measure,
-    SanctionKind,
-    Side,
-    SubjectKind,
-)
-from moderation_service.domain.case.measures import MEASURES, Lasting
-from moderation_service.domain.case.reporters import check_rate
-from moderation_service.domain.case.statement_of_reasons import missing, state_reasons
-from moderation_service.domain.commands import (
+from moderation_service.domain.case.commands import (
     CaseCommand,
     CreateAppeal,
     CreateReport,
     DecideAppeal,
     DecideCase,
 )
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.refusals import Reason, not_found
+from moderation_service.domain.case.entities import Case, Decision, Side, SubjectKind
+from moderation_service.domain.case.reporters import check_rate
+from moderation_service.domain.sanctions.entities import Measure, SanctionKind
+from moderation_service.domain.sanctions.measures import MEASURES, Lasting
+from moderation_service.domain.sanctions.statement_of_reasons import missing, state_reasons
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.refusals import Reason, not_found
 from service_kit.rules import Refusal, invalid
 
 _SETTINGS = {SanctionKind.MUTED: "max_mute_days", SanctionKind.SUSPENDED: "max_suspension_days"}
@@ -130,7 +124,7 @@ def ends_in_time(_: Case, command: DecideCase, now: int, limits: Limits) -> Refu
 def explains_itself(case: Case, command: DecideCase, now: int, limits: Limits) -> Refusal | None:
     """each measure has a complete statement of reasons"""
     for index, one in enumerate(command.measures):
-        for part in missing(state_reasons(one, case.subject, now, limits)):
+        for part in missing(state_reasons(one, case.subject.conversation, now, limits)):
             return invalid(f"measures[{index}].{part}", "is missing")
     return None
 

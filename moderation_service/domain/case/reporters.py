@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from moderation_service.domain.case.entities import ReporterStanding
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.refusals import Reason
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.refusals import Reason
 from service_kit.rules import Refusal
 
 # Fewer decided reports than this say nothing about a person.

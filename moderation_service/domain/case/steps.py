@@ -1,17 +1,17 @@
 """What all rules of a case share: the first guard that refuses, and one more event."""
 
+from moderation_service.domain.case.commands import CaseCommand
 from moderation_service.domain.case.entities import Case, CaseState
 from moderation_service.domain.case.events import CaseEvent, Details, Reported, evolve, moves
 from moderation_service.domain.case.transitions import CASE_TRANSITIONS, Step, Transition, rows_of
-from moderation_service.domain.commands import CaseCommand
-from moderation_service.domain.decision import Change
-from moderation_service.domain.limits import Limits
+from moderation_service.domain.shared.effect import Effect
+from moderation_service.domain.shared.limits import Limits
 from service_kit.rules import Refusal
 
 
-def settle_case(case: Case, now: int) -> Change[Case]:
+def settle_case(case: Case, now: int) -> Effect[Case, CaseEvent]:
     """Let a lease lapse that is over by now."""
-    start = Change(case, ())
+    start: Effect[Case, CaseEvent] = Effect(case, ())
     if case.lease is None or now < case.lease.until:
         return start
     (row,) = rows_of(CASE_TRANSITIONS, Step.LAPSE, case.state)
@@ -26,8 +26,8 @@ def first_refusal(
 
 
 def append(
-    before: Change[Case], row: Transition, by: str, details: Details, at: int
-) -> Change[Case]:
+    before: Effect[Case, CaseEvent], row: Transition, by: str, details: Details, at: int
+) -> Effect[Case, CaseEvent]:
     """Let a row happen to a case."""
     case = before.state
     # The tables of appeals and sanctions leave the case where it is.
@@ -44,4 +44,4 @@ def append(
         details=details,
         reports=begun or moves(case, row.cause, details),
     )
-    return Change(evolve(case, event), (*before.events, event))
+    return Effect(evolve(case, event), (*before.events, event))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from moderation_service.domain.case.entities import AppealStatus, CaseState
-from moderation_service.domain.case.events import Cause, Who
+from moderation_service.domain.case.events import Cause
 from moderation_service.domain.case.guards import (
     Guard,
     answers_without_reporter,
@@ -29,6 +29,7 @@ from moderation_service.domain.case.guards import (
     something_stands,
     within_window,
 )
+from moderation_service.domain.shared.capacities import Capacity
 
 
 class Step(StrEnum):
@@ -66,13 +67,15 @@ class Transition:
 
     sources: tuple[StrEnum, ...]
     target: StrEnum | None
-    who: Who
+    who: Capacity
     step: Step
     guards: tuple[Guard, ...]
     cause: Cause
     action: str = ""
 
 
+REPORTER, CONCERNED, TIME = Capacity.REPORTER, Capacity.CONCERNED, Capacity.TIME
+MODERATOR, HOLDER, REVIEWER = Capacity.MODERATOR, Capacity.HOLDER, Capacity.REVIEWER
 NOWHERE: tuple[CaseState, ...] = ()
 STAYS = None
 OPEN, CLAIMED, DECIDED = CaseState
@@ -94,33 +97,33 @@ _REVIEW = (names_version, other_moderator, answers_without_reporter)
 # Of the rows of one state and step, the first that is for the actor counts.
 # fmt: off
 CASE_TRANSITIONS: tuple[Transition, ...] = (
-    Transition(NOWHERE, OPEN, Who.REPORTER, Step.REPORT, _REPORT, Cause.OPENED),
-    Transition(UNDECIDED, STAYS, Who.REPORTER, Step.REPORT, _REPORT, Cause.REPORT_JOINED),
-    Transition((OPEN,), CLAIMED, Who.MODERATOR, Step.CLAIM, _CLAIM, Cause.CLAIMED, "claim"),
-    Transition((CLAIMED,), STAYS, Who.HOLDER, Step.CLAIM, _CLAIM, Cause.CLAIM_RENEWED, "renew"),
-    Transition((CLAIMED,), OPEN, Who.HOLDER, Step.RELEASE, (), Cause.RELEASED, "release"),
-    Transition((CLAIMED,), OPEN, Who.TIME, Step.LAPSE, (), Cause.CLAIM_LAPSED),
-    Transition((CLAIMED,), DECIDED, Who.HOLDER, Step.FIND_VIOLATION, _DECIDE,
+    Transition(NOWHERE, OPEN, REPORTER, Step.REPORT, _REPORT, Cause.OPENED),
+    Transition(UNDECIDED, STAYS, REPORTER, Step.REPORT, _REPORT, Cause.REPORT_JOINED),
+    Transition((OPEN,), CLAIMED, MODERATOR, Step.CLAIM, _CLAIM, Cause.CLAIMED, "claim"),
+    Transition((CLAIMED,), STAYS, HOLDER, Step.CLAIM, _CLAIM, Cause.CLAIM_RENEWED, "renew"),
+    Transition((CLAIMED,), OPEN, HOLDER, Step.RELEASE, (), Cause.RELEASED, "release"),
+    Transition((CLAIMED,), OPEN, TIME, Step.LAPSE, (), Cause.CLAIM_LAPSED),
+    Transition((CLAIMED,), DECIDED, HOLDER, Step.FIND_VIOLATION, _DECIDE,
                Cause.VIOLATION_FOUND, "decide"),
-    Transition((CLAIMED,), DECIDED, Who.HOLDER, Step.FIND_NO_VIOLATION, _DISMISS,
+    Transition((CLAIMED,), DECIDED, HOLDER, Step.FIND_NO_VIOLATION, _DISMISS,
                Cause.NO_VIOLATION_FOUND, "decide"),
     # What follows from an appeal that was overturned: of the sanctioned, and of a reporter.
-    Transition((OPEN, CLAIMED, DECIDED), STAYS, Who.REVIEWER, Step.ANNUL, (), Cause.ANNULLED),
-    Transition((DECIDED,), OPEN, Who.REVIEWER, Step.REOPEN, (), Cause.REOPENED),
+    Transition((OPEN, CLAIMED, DECIDED), STAYS, REVIEWER, Step.ANNUL, (), Cause.ANNULLED),
+    Transition((DECIDED,), OPEN, REVIEWER, Step.REOPEN, (), Cause.REOPENED),
 )
 APPEAL_TRANSITIONS: tuple[Transition, ...] = (
-    Transition(NOWHERE, AppealStatus.OPEN, Who.CONCERNED, Step.APPEAL, _APPEAL, Cause.APPEALED),
-    Transition((AppealStatus.OPEN,), AppealStatus.UPHELD, Who.REVIEWER, Step.UPHOLD, _REVIEW,
+    Transition(NOWHERE, AppealStatus.OPEN, CONCERNED, Step.APPEAL, _APPEAL, Cause.APPEALED),
+    Transition((AppealStatus.OPEN,), AppealStatus.UPHELD, REVIEWER, Step.UPHOLD, _REVIEW,
                Cause.APPEAL_UPHELD),
-    Transition((AppealStatus.OPEN,), AppealStatus.OVERTURNED, Who.REVIEWER, Step.OVERTURN, _REVIEW,
+    Transition((AppealStatus.OPEN,), AppealStatus.OVERTURNED, REVIEWER, Step.OVERTURN, _REVIEW,
                Cause.APPEAL_OVERTURNED),
 )
 # A sanction comes with a decision. When its time is over, or when it was lifted, it is for ever.
 SANCTION_TRANSITIONS: tuple[Transition, ...] = (
-    Transition((SanctionState.IN_FORCE,), SanctionState.LIFTED, Who.MODERATOR, Step.LIFT,
+    Transition((SanctionState.IN_FORCE,), SanctionState.LIFTED, MODERATOR, Step.LIFT,
                (), Cause.SANCTION_LIFTED),
     Transition((SanctionState.IN_FORCE, SanctionState.EXPIRED), SanctionState.LIFTED,
-               Who.REVIEWER, Step.OVERTURN, (), Cause.SANCTION_LIFTED),
+               REVIEWER, Step.OVERTURN, (), Cause.SANCTION_LIFTED),
 )
 # fmt: on
 

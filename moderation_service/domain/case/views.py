@@ -7,6 +7,7 @@ sanctioned person sees, not even a number that counts, depends on who reported o
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from moderation_service.domain.case.commands import CreateAppeal
 from moderation_service.domain.case.decide import allowed_actions
 from moderation_service.domain.case.entities import (
     Appeal,
@@ -14,18 +15,15 @@ from moderation_service.domain.case.entities import (
     Case,
     Report,
     ReportStatus,
-    Sanction,
-    SanctionKind,
-    Statement,
     Subject,
 )
-from moderation_service.domain.case.standing import standing
 from moderation_service.domain.case.steps import settle_case
 from moderation_service.domain.case.transitions import APPEAL_TRANSITIONS, Step, rows_of
-from moderation_service.domain.commands import CreateAppeal
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.reasons import ReportReason
-from moderation_service.domain.refusals import Reason, not_found
+from moderation_service.domain.sanctions.entities import Sanction, SanctionKind, Statement
+from moderation_service.domain.sanctions.standing import standing
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.reasons import ReportReason
+from moderation_service.domain.shared.refusals import Reason, not_found
 from service_kit.rules import Refusal
 
 

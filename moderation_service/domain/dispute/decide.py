@@ -7,8 +7,7 @@ or waits for negotiation to answer a call that is made until it does.
 
 from dataclasses import replace
 
-from moderation_service.domain.case.events import Who
-from moderation_service.domain.commands import (
+from moderation_service.domain.dispute.commands import (
     Acceptance,
     CreateDispute,
     DecideDispute,
@@ -21,9 +20,7 @@ from moderation_service.domain.commands import (
     NegotiationAnswer,
     SubmitDisputeStatement,
 )
-from moderation_service.domain.decision import Change
 from moderation_service.domain.dispute.entities import (
-    Default,
     Dispute,
     DisputeState,
     DisputeStatement,
@@ -43,14 +40,16 @@ from moderation_service.domain.dispute.events import (
 )
 from moderation_service.domain.dispute.guards import respondent_is_silent
 from moderation_service.domain.dispute.transitions import DisputeStep, DisputeTransition, row_of
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.refusals import Reason, not_found
+from moderation_service.domain.shared.capacities import Capacity
+from moderation_service.domain.shared.effect import Effect
+from moderation_service.domain.shared.limits import Default, Limits
+from moderation_service.domain.shared.refusals import Reason, not_found
 from service_kit.rules import Refusal
 
 
 def decide_dispute(
     dispute: Dispute | None, command: DisputeCommand, now: int, limits: Limits
-) -> Change[Dispute] | Refusal:
+) -> Effect[Dispute, DisputeEvent] | Refusal:
     """Decide a command about a dispute whose arguments and roles are sound; None: there is none.
 
     For CreateDispute `dispute` is the open one about the service, if there is one.
@@ -69,9 +68,9 @@ def decide_dispute(
             return _hear(due, command, now, limits)
 
 
-def settle_dispute(dispute: Dispute, now: int, limits: Limits) -> Change[Dispute]:
+def settle_dispute(dispute: Dispute, now: int, limits: Limits) -> Effect[Dispute, DisputeEvent]:
     """Let everything happen that was due by now, in its order."""
-    change = Change(dispute, ())
+    change: Effect[Dispute, DisputeEvent] = Effect(dispute, ())
     while (due_at := change.state.due_at) is not None and due_at <= now:
         step = _step_of_time(change.state, limits)
         row = row_of(step, change.state.state)
@@ -114,7 +113,7 @@ def _may_see(dispute: Dispute, command: DisputeCommand) -> bool:
 
 def _create(
     open_dispute: Dispute | None, command: CreateDispute, now: int, limits: Limits
-) -> Change[Dispute] | Refusal:
+) -> Effect[Dispute, DisputeEvent] | Refusal:
     row = row_of(DisputeStep.CREATE, None)
     if row is None or row.target is None:
         raise TypeError("the table says how a dispute begins")
@@ -145,15 +144,15 @@ def _create(
         details=opening,
         statement=DisputeStatement(command.actor, command.statement, now),
     )
-    return Change(evolve_dispute(None, event), (event,))
+    return Effect(evolve_dispute(None, event), (event,))
 
 
 def _act(
-    due: Change[Dispute],
+    due: Effect[Dispute, DisputeEvent],
     command: SubmitDisputeStatement | DecideDispute,
     now: int,
     limits: Limits,
-) -> Change[Dispute] | Refusal:
+) -> Effect[Dispute, DisputeEvent] | Refusal:
     chosen = _choose(due.state, command, now, limits)
     if isinstance(chosen, Refusal):
         return replace(chosen, current=due.state)
@@ -174,9 +173,9 @@ def _choose(
     for guard in row.guards:
         if refusal := guard(dispute, command, now, limits):
             return refusal
-    if row.who is Who.OTHER and dispute.offer and dispute.offer.by == command.actor:
+    if row.who is Capacity.OTHER and dispute.offer and dispute.offer.by == command.actor:
         return Refusal(Reason.OWN_SETTLEMENT, "the newest offer is the actor's own")
-    if row.who is Who.OPENER and dispute.opened_by != command.actor:
+    if row.who is Capacity.OPENER and dispute.opened_by != command.actor:
         return Refusal(Reason.OPENER_ONLY, "only who opened the dispute withdraws it")
     return row
 
@@ -212,8 +211,8 @@ def _details(
 
 
 def _hear(
-    due: Change[Dispute], answer: NegotiationAnswer, now: int, limits: Limits
-) -> Change[Dispute]:
+    due: Effect[Dispute, DisputeEvent], answer: NegotiationAnswer, now: int, limits: Limits
+) -> Effect[Dispute, DisputeEvent]:
     """Take an answer of negotiation; one that was heard before, or is too late, changes nothing."""
     row = row_of(_STEPS_OF_ANSWERS[type(answer)], due.state.state)
     if row is None:
@@ -274,14 +273,14 @@ def _outcome(default: Default, dispute: Dispute) -> tuple[Outcome, Settlement | 
 
 
 def _append(
-    before: Change[Dispute],
+    before: Effect[Dispute, DisputeEvent],
     row: DisputeTransition,
     by: str,
     details: DisputeDetails,
     at: int,
     limits: Limits,
     statement: DisputeStatement | None = None,
-) -> Change[Dispute]:
+) -> Effect[Dispute, DisputeEvent]:
     dispute = before.state
     event = DisputeEvent(
         dispute=dispute.id,
@@ -295,7 +294,7 @@ def _append(
         details=details,
         statement=statement,
     )
-    return Change(evolve_dispute(dispute, event), (*before.events, event))
+    return Effect(evolve_dispute(dispute, event), (*before.events, event))
 
 
 def _due_at(row: DisputeTransition, dispute: Dispute, at: int, limits: Limits) -> int | None:

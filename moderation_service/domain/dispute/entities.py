@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from moderation_service.domain.evidence import Evidence
-from moderation_service.domain.reasons import DisputeReason
+from moderation_service.domain.shared.evidence import Evidence
+from moderation_service.domain.shared.reasons import DisputeReason
 
 
 class DisputeState(StrEnum):
@@ -31,16 +31,6 @@ class Outcome(StrEnum):
     COMPLETED = "completed"
     CANCELLED = "cancelled"
     SPLIT = "split"
-
-
-class Default(StrEnum):
-    """What comes of silence. CLAIM grants what was claimed, and is RESUME if nothing was."""
-
-    REVIEW = "review"
-    RESUME = "resume"
-    COMPLETED = "completed"
-    CANCELLED = "cancelled"
-    CLAIM = "claim"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from moderation_service.domain.case.events import Who
 from moderation_service.domain.dispute.entities import (
     ENDED,
     Dispute,
@@ -14,8 +13,9 @@ from moderation_service.domain.dispute.entities import (
     Resolution,
     SettlementOffer,
 )
-from moderation_service.domain.evidence import Evidence
-from moderation_service.domain.reasons import DisputeReason
+from moderation_service.domain.shared.capacities import Capacity
+from moderation_service.domain.shared.evidence import Evidence
+from moderation_service.domain.shared.reasons import DisputeReason
 
 
 class DisputeCause(StrEnum):
@@ -84,7 +84,7 @@ class DisputeEvent:
     cause: DisputeCause
     at: int
     by: str
-    who: Who
+    who: Capacity
     state: DisputeState
     due_at: int | None = None
     details: DisputeDetails = None

@@ -4,11 +4,21 @@ The docstring of each is the condition in words, as docs/moderation.md shows it;
 is one of the limits.
 """
 
-from moderation_service.domain.commands import CreateDispute, DecideDispute, SubmitDisputeStatement
-from moderation_service.domain.dispute.entities import Default, Dispute, Settlement
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.refusals import Reason, not_found
+from collections.abc import Callable
+from typing import Any
+
+from moderation_service.domain.dispute.commands import (
+    CreateDispute,
+    DecideDispute,
+    SubmitDisputeStatement,
+)
+from moderation_service.domain.dispute.entities import Dispute, Settlement
+from moderation_service.domain.shared.limits import Default, Limits
+from moderation_service.domain.shared.refusals import Reason, not_found
 from service_kit.rules import Refusal, invalid
+
+# A guard takes the kind of command that its step comes from, which no type can say of a table.
+Guard = Callable[[Any, Any, int, Limits], Refusal | None]
 
 
 def is_party(_: Dispute | None, command: CreateDispute, __: int, ___: Limits) -> Refusal | None:

@@ -7,7 +7,7 @@ crash before, between or after is finished by the next one who looks.
 
 from dataclasses import dataclass
 
-from moderation_service.domain.commands import (
+from moderation_service.domain.dispute.commands import (
     HoldPlaced,
     HoldRefused,
     HoldResolved,

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from moderation_service.domain.case.events import Who
-from moderation_service.domain.case.guards import Guard
 from moderation_service.domain.dispute.entities import DisputeState
 from moderation_service.domain.dispute.events import DisputeCause
 from moderation_service.domain.dispute.guards import (
+    Guard,
     claims_within_price,
     is_agreed,
     is_party,
@@ -20,6 +19,7 @@ from moderation_service.domain.dispute.guards import (
     splits_price,
     statements_left,
 )
+from moderation_service.domain.shared.capacities import Capacity
 
 
 class DisputeStep(StrEnum):
@@ -50,7 +50,7 @@ class DisputeTransition:
 
     sources: tuple[DisputeState, ...]
     target: DisputeState | None
-    who: Who
+    who: Capacity
     step: DisputeStep
     guards: tuple[Guard, ...]
     cause: DisputeCause
@@ -60,11 +60,11 @@ class DisputeTransition:
 _row = DisputeTransition
 PENDING_HOLD, OPEN, UNDER_REVIEW, RESOLVED_PENDING, RESOLVED, REFUSED = DisputeState
 PARTY, OTHER, OPENER, NEGOTIATION, TIME = (
-    Who.PARTY,
-    Who.OTHER,
-    Who.OPENER,
-    Who.NEGOTIATION,
-    Who.TIME,
+    Capacity.PARTY,
+    Capacity.OTHER,
+    Capacity.OPENER,
+    Capacity.NEGOTIATION,
+    Capacity.TIME,
 )
 Cause, Step = DisputeCause, DisputeStep
 NOWHERE: tuple[DisputeState, ...] = ()
@@ -90,7 +90,7 @@ DISPUTE_TRANSITIONS: tuple[DisputeTransition, ...] = (
          "withdraw"),
     _row((OPEN,), UNDER_REVIEW, TIME, Step.START_REVIEW, (), Cause.REVIEW_STARTED),
     _row((OPEN,), RESOLVED_PENDING, TIME, Step.RESPONDENT_SILENT, (), Cause.RESPONDENT_SILENT),
-    _row((UNDER_REVIEW,), RESOLVED_PENDING, Who.MODERATOR, Step.DECIDE, _DECIDE, Cause.DECIDED,
+    _row((UNDER_REVIEW,), RESOLVED_PENDING, Capacity.MODERATOR, Step.DECIDE, _DECIDE, Cause.DECIDED,
          "decide"),
     _row((UNDER_REVIEW,), RESOLVED_PENDING, TIME, Step.MODERATORS_SILENT, (),
          Cause.MODERATORS_SILENT),

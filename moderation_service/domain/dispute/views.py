@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from moderation_service.domain.dispute.decide import dispute_actions, settle_dispute
 from moderation_service.domain.dispute.entities import Dispute, Resolution, ResolutionCause
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.refusals import Reason, not_found
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.refusals import Reason, not_found
 from service_kit.rules import Refusal
 
 # No user has this name, so that only a service can read a dispute in which it has no part.

@@ -107,6 +107,6 @@ def test_what_is_typed_wrongly_is_not_sent(typed: str, shown: dict[str, Any], wh
 
 def test_reasons_are_those_of_the_rules() -> None:
     """A reason that the service would not know is refused before it is sent, and no other."""
-    reasons = pytest.importorskip("moderation_service.domain.reasons")
+    reasons = pytest.importorskip("moderation_service.domain.shared.reasons")
     assert list(REPORT_REASONS) == [str(one) for one in reasons.ReportReason]
     assert list(DISPUTE_REASONS) == [str(one) for one in reasons.DisputeReason]

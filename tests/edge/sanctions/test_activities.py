@@ -8,8 +8,8 @@ from msgspec import UNSET
 
 from edge.protocol.payloads.moderation import Sanction, SanctionKind, Statement
 from edge.sanctions.activities import FORBIDS, Activity, forbids, restricts
-from moderation_service.domain.case.entities import SanctionKind as ServiceKind
-from moderation_service.domain.case.measures import MEASURES
+from moderation_service.domain.sanctions.entities import SanctionKind as ServiceKind
+from moderation_service.domain.sanctions.measures import MEASURES
 
 STATEMENT = Statement("muted", "account", "now", "facts", "terms", "3", False, False)
 

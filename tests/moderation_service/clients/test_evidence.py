@@ -17,8 +17,8 @@ from moderation_service.clients.evidence import Bounds, EvidenceTaker
 from moderation_service.clients.messaging import Messaging
 from moderation_service.clients.negotiation import Negotiation
 from moderation_service.domain.case.entities import Subject, SubjectKind
-from moderation_service.domain.evidence import EvidenceKind, Snapshot, is_intact
-from moderation_service.domain.refusals import Reason
+from moderation_service.domain.shared.evidence import EvidenceKind, Snapshot, is_intact
+from moderation_service.domain.shared.refusals import Reason
 from service_kit.rpc.failures import Refused
 from tests.moderation_service.neighbours import Neighbours, dial_neighbour, neighbours
 from tests.moderation_service.sagas import until

@@ -8,31 +8,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moderation_service.domain.arguments import check_arguments
-from moderation_service.domain.case.entities import AppealStatus, Subject, SubjectKind, Verdict
-from moderation_service.domain.commands import (
-    Acceptance,
+from moderation_service.domain.case.commands import (
     ClaimCase,
-    Command,
     CreateAppeal,
     DecideAppeal,
     DecideCase,
+    LiftSanction,
+    ReleaseCase,
+)
+from moderation_service.domain.case.entities import AppealStatus, Subject, SubjectKind, Verdict
+from moderation_service.domain.commands import Command
+from moderation_service.domain.dispute.commands import (
+    Acceptance,
     DecideDispute,
-    EraseUser,
-    ExpireEvidence,
     FireTimers,
     HoldPlaced,
     HoldRefused,
     HoldResolved,
     HoldUnresolvable,
-    LiftSanction,
-    ReleaseCase,
     SubmitDisputeStatement,
 )
 from moderation_service.domain.dispute.entities import Outcome, Settlement
 from moderation_service.domain.idempotency import fingerprint
-from moderation_service.domain.limits import Limits
-from moderation_service.domain.reasons import ReportReason
-from moderation_service.domain.refusals import Reason
+from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.limits import Limits
+from moderation_service.domain.shared.reasons import ReportReason
+from moderation_service.domain.shared.refusals import Reason
 from service_kit.rules import INVALID_ARGUMENT, Refusal
 from tests.moderation_service.story import CONVERSATION, LIMITS, banned, disputed, reported
 

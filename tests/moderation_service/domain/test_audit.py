@@ -20,8 +20,8 @@ from moderation_service.domain.audit import (
     verify,
 )
 from moderation_service.domain.case.entities import AppealStatus
-from moderation_service.domain.decision import Event
-from moderation_service.domain.evidence import EvidenceKind, is_intact, take, write_down
+from moderation_service.domain.events import Event
+from moderation_service.domain.shared.evidence import EvidenceKind, is_intact, take, write_down
 from tests.moderation_service.story import DisputeStory, banned, decided_case
 
 SALT = b"16 random octets"

@@ -5,22 +5,18 @@ from typing import Any
 
 import pytest
 
-from moderation_service.domain.case.entities import AppealStatus, SanctionKind
+from moderation_service.domain.case.entities import AppealStatus
 from moderation_service.domain.case.events import Cause, replay
-from moderation_service.domain.commands import EraseUser, ExpireEvidence, HoldResolved
 from moderation_service.domain.decide import decide
+from moderation_service.domain.dispute.commands import HoldResolved
 from moderation_service.domain.dispute.events import replay_dispute
-from moderation_service.domain.erasure import (
-    ERASED,
-    Kept,
-    KeptBecause,
-    erase_user,
-    expires_at,
-    kept_because,
-)
-from moderation_service.domain.limits import DAY
-from moderation_service.domain.notifications import dispute_news, news
-from moderation_service.domain.refusals import Reason
+from moderation_service.domain.erasure import erase_user, expires_at, kept_because
+from moderation_service.domain.notifications import of_case, of_dispute
+from moderation_service.domain.sanctions.entities import SanctionKind
+from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.erasure import ERASED, Kept, KeptBecause
+from moderation_service.domain.shared.limits import DAY
+from moderation_service.domain.shared.refusals import Reason
 from service_kit.rules import Refusal
 from tests.moderation_service.story import (
     LIMITS,
@@ -121,7 +117,7 @@ def test_nothing_is_left_of_who_is_erased(user: str) -> None:
     assert all(one.erased_at == story.now for one in story.case.evidence)
     for other in {"ann", "bob", "cid"} - {user}:
         assert words[other] in repr(story.case), "what others wrote is theirs"
-    assert [news(story.case, event)] == [()]
+    assert of_case(story.case, event) == []
 
 
 def test_facts_about_the_erased_go_with_them() -> None:
@@ -152,10 +148,10 @@ def test_nothing_is_left_of_a_party_that_is_erased() -> None:
     assert not isinstance(change, Refusal)
     (event,) = change.events
     rewritten = [erase_user(one, "ann", "erased-1") for one in story.events]
-    assert replay_dispute([*rewritten, event]) == change.state  # type: ignore[list-item]  # of a dispute
+    assert replay_dispute([*rewritten, event]) == change.state
     assert "ann" not in repr((change.state, *rewritten, event))
     assert change.state.ended_at == story.dispute.ended_at
-    assert dispute_news(change.state, event) == ()  # type: ignore[arg-type]  # of a dispute
+    assert of_dispute(change.state, event) == []
 
 
 @pytest.mark.parametrize("user", ["open", "decided", "moderator", "scam"])

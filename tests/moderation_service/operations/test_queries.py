@@ -8,20 +8,21 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from moderation_service.domain.case.entities import AppealStatus, CaseState, SanctionKind
-from moderation_service.domain.commands import (
+from moderation_service.domain.case.commands import (
     ClaimCase,
     CreateAppeal,
-    HoldPlaced,
     LiftSanction,
     ReleaseCase,
 )
+from moderation_service.domain.case.entities import AppealStatus, CaseState
+from moderation_service.domain.dispute.commands import HoldPlaced
 from moderation_service.domain.dispute.entities import DisputeState
-from moderation_service.domain.limits import DAY
-from moderation_service.domain.reasons import ReportReason, Severity
-from moderation_service.domain.refusals import Reason
+from moderation_service.domain.sanctions.entities import SanctionKind
+from moderation_service.domain.shared.limits import DAY
+from moderation_service.domain.shared.reasons import ReportReason, Severity
+from moderation_service.domain.shared.refusals import Reason
 from moderation_service.operations import changes, moderator_queries, queries
-from moderation_service.operations.history import ConversationLockChanged, StandingChanged
+from moderation_service.operations.notifications import ConversationLockChanged, StandingChanged
 from moderation_service.operations.paging import Page
 from moderation_service.operations.restrictions import MOST_CASES
 from moderation_service.operations.runner import Task

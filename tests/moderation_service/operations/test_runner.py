@@ -10,39 +10,34 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, select
 
 from moderation_service.__main__ import SERVICE
-from moderation_service.domain.case.entities import (
-    AppealStatus,
-    CaseState,
-    Measure,
-    ReportStatus,
-    SanctionKind,
-    Verdict,
-)
-from moderation_service.domain.case.views import CaseView, ReportView
-from moderation_service.domain.commands import (
+from moderation_service.domain.case.commands import (
     ClaimCase,
-    Command,
     CreateAppeal,
     CreateReport,
     DecideAppeal,
     DecideCase,
-    EraseUser,
-    ExpireEvidence,
+    LiftSanction,
+)
+from moderation_service.domain.case.entities import AppealStatus, CaseState, ReportStatus, Verdict
+from moderation_service.domain.case.views import CaseView, ReportView
+from moderation_service.domain.commands import Command
+from moderation_service.domain.dispute.commands import (
     FireTimers,
     HoldPlaced,
     HoldRefused,
     HoldResolved,
-    LiftSanction,
     SubmitDisputeStatement,
 )
 from moderation_service.domain.dispute.entities import DisputeState
-from moderation_service.domain.erasure import ERASED, Kept, KeptBecause
-from moderation_service.domain.evidence import EvidenceKind, take
-from moderation_service.domain.limits import DAY, Limits
-from moderation_service.domain.reasons import ReportReason
-from moderation_service.domain.refusals import Reason
+from moderation_service.domain.sanctions.entities import Measure, SanctionKind
+from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.erasure import ERASED, Kept, KeptBecause
+from moderation_service.domain.shared.evidence import EvidenceKind, take
+from moderation_service.domain.shared.limits import DAY, Limits
+from moderation_service.domain.shared.reasons import ReportReason
+from moderation_service.domain.shared.refusals import Reason
 from moderation_service.operations.answers import PlacedStanding
-from moderation_service.operations.history import (
+from moderation_service.operations.notifications import (
     ConversationLockChanged,
     MessageRemovalChanged,
     ReportStatusChanged,

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from moderation_service.domain.audit import Head
-from moderation_service.domain.commands import EraseUser, ExpireEvidence
-from moderation_service.domain.limits import DAY
+from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.limits import DAY
 from moderation_service.operations.runner import Task
 from moderation_service.operations.verification import Problem, run, verify
 from moderation_service.settings import ModerationSettings

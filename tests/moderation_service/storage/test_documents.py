@@ -4,11 +4,12 @@ import json
 
 import pytest
 
-from moderation_service.domain.case.entities import AppealStatus, SanctionKind
+from moderation_service.domain.case.entities import AppealStatus
 from moderation_service.domain.case.events import CaseEvent, Cause
 from moderation_service.domain.dispute.entities import Outcome, Settlement
 from moderation_service.domain.dispute.events import DisputeCause, DisputeEvent
-from moderation_service.domain.limits import DAY
+from moderation_service.domain.sanctions.entities import SanctionKind
+from moderation_service.domain.shared.limits import DAY
 from moderation_service.storage import documents
 from moderation_service.storage.documents import UnreadableDocument
 from tests.moderation_service.story import (

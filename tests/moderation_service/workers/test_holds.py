@@ -11,7 +11,7 @@ from parley.negotiation.v1 import negotiation_pb2 as deals
 from parley.negotiation.v1.negotiation_pb2_grpc import NegotiationServiceStub
 
 from moderation_service.clients.negotiation import Negotiation
-from moderation_service.domain.commands import HoldRefused, HoldUnresolvable
+from moderation_service.domain.dispute.commands import HoldRefused, HoldUnresolvable
 from moderation_service.operations.runner import Answer
 from moderation_service.workers.holds import NEGOTIATION, Holds
 from moderation_service.workers.reconciler import Reconciler

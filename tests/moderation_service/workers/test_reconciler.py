@@ -14,8 +14,8 @@ from parley.negotiation.v1 import negotiation_pb2 as deals
 from parley.negotiation.v1.negotiation_pb2_grpc import NegotiationServiceStub
 
 from moderation_service.clients.negotiation import Negotiation
-from moderation_service.domain.commands import HoldPlaced, HoldRefused
-from moderation_service.domain.limits import Limits
+from moderation_service.domain.dispute.commands import HoldPlaced, HoldRefused
+from moderation_service.domain.shared.limits import Limits
 from moderation_service.workers.reconciler import Reconciler
 from tests.moderation_service.neighbours import (
     Neighbours,

@@ -7,31 +7,34 @@ from typing import Any
 import pytest
 
 from moderation_service.domain.case.appeals import can_review
+from moderation_service.domain.case.commands import (
+    ClaimCase,
+    CreateAppeal,
+    DecideAppeal,
+    LiftSanction,
+)
 from moderation_service.domain.case.entities import (
     AppealStatus,
     CaseState,
-    LiftCause,
-    Measure,
     ReporterStanding,
     ReportStatus,
-    SanctionKind,
-    Scope,
     Side,
 )
-from moderation_service.domain.case.events import REPORT_TRANSITIONS, Cause, Undoing, Who, replay
-from moderation_service.domain.case.measures import MEASURES, Activity, Inverse, Lasting
+from moderation_service.domain.case.events import REPORT_TRANSITIONS, Cause, Undoing, replay
 from moderation_service.domain.case.reporters import Reporter
-from moderation_service.domain.case.standing import standing
-from moderation_service.domain.case.statement_of_reasons import missing
 from moderation_service.domain.case.transitions import (
     APPEAL_TRANSITIONS,
     CASE_TRANSITIONS,
     SANCTION_TRANSITIONS,
 )
-from moderation_service.domain.commands import ClaimCase, CreateAppeal, DecideAppeal, LiftSanction
-from moderation_service.domain.limits import DAY, HOUR, MINUTE, Limits
-from moderation_service.domain.reasons import SEVERITIES, ReportReason, Severity
-from moderation_service.domain.refusals import Reason
+from moderation_service.domain.sanctions.entities import LiftCause, Measure, SanctionKind, Scope
+from moderation_service.domain.sanctions.measures import MEASURES, Activity, Inverse, Lasting
+from moderation_service.domain.sanctions.standing import standing
+from moderation_service.domain.sanctions.statement_of_reasons import missing
+from moderation_service.domain.shared.capacities import Capacity
+from moderation_service.domain.shared.limits import DAY, HOUR, MINUTE, Limits
+from moderation_service.domain.shared.reasons import SEVERITIES, ReportReason, Severity
+from moderation_service.domain.shared.refusals import Reason
 from service_kit.rules import INVALID_ARGUMENT
 from tests.moderation_service.story import (
     CONVERSATION,
@@ -652,7 +655,7 @@ def test_four_eyes() -> None:
     ]
     assert able == ["max"]
     (event,) = story.review(AppealStatus.UPHELD, "max")
-    assert event.who is Who.REVIEWER
+    assert event.who is Capacity.REVIEWER
     assert not can_review(story.case, story.case.appeals[0].id, "moe", story.now, LIMITS)
 
 

@@ -30,31 +30,7 @@ from moderation_service.domain.audit import (
     matches,
     verify,
 )
-from moderation_service.domain.case.entities import (
-    Appeal,
-    AppealStatus,
-    Case,
-    CaseState,
-    Measure,
-    SanctionKind,
-    Subject,
-    SubjectKind,
-    Verdict,
-)
-from moderation_service.domain.case.events import CaseEvent, Cause, Undoing, evolve, replay
-from moderation_service.domain.case.measures import MEASURES, Lasting
-from moderation_service.domain.case.standing import is_locked, is_removed, standing
-from moderation_service.domain.case.statement_of_reasons import missing
-from moderation_service.domain.case.steps import settle_case
-from moderation_service.domain.case.views import (
-    CaseView,
-    show_appeal,
-    show_case,
-    show_report,
-    show_sanction,
-    show_standing,
-)
-from moderation_service.domain.commands import (
+from moderation_service.domain.case.commands import (
     CaseCommand,
     ClaimCase,
     CreateAppeal,
@@ -64,12 +40,35 @@ from moderation_service.domain.commands import (
     LiftSanction,
     ReleaseCase,
 )
+from moderation_service.domain.case.entities import (
+    Appeal,
+    AppealStatus,
+    Case,
+    CaseState,
+    Subject,
+    SubjectKind,
+    Verdict,
+)
+from moderation_service.domain.case.events import CaseEvent, Cause, Undoing, evolve, replay
+from moderation_service.domain.case.steps import settle_case
+from moderation_service.domain.case.views import (
+    CaseView,
+    show_appeal,
+    show_case,
+    show_report,
+    show_sanction,
+    show_standing,
+)
 from moderation_service.domain.decide import decide
-from moderation_service.domain.decision import Change
-from moderation_service.domain.limits import DAY, MINUTE, Limits
-from moderation_service.domain.notifications import NewsKind, news
-from moderation_service.domain.reasons import ReportReason
-from moderation_service.domain.refusals import Reason
+from moderation_service.domain.notifications import NotificationKind, of_case
+from moderation_service.domain.sanctions.entities import Measure, SanctionKind
+from moderation_service.domain.sanctions.measures import MEASURES, Lasting
+from moderation_service.domain.sanctions.standing import is_locked, is_removed, standing
+from moderation_service.domain.sanctions.statement_of_reasons import missing
+from moderation_service.domain.shared.effect import Effect
+from moderation_service.domain.shared.limits import DAY, MINUTE, Limits
+from moderation_service.domain.shared.reasons import ReportReason
+from moderation_service.domain.shared.refusals import Reason
 from service_kit.rules import Refusal
 from tests.moderation_service.model import Model
 from tests.moderation_service.story import FACTS, MODERATOR, RULE, START, snapshot
@@ -174,7 +173,7 @@ class Moderation(RuleBasedStateMachine):
             sanctions=tuple(self.new("sanction") for _ in measures),
         )
 
-    def send(self, world: World, command: CaseCommand) -> Change[Case] | Refusal:
+    def send(self, world: World, command: CaseCommand) -> Effect[Case, CaseEvent] | Refusal:
         """Give a command to the rules and to the model, and compare what they say."""
         world.model.elapse(self.now)
         expected = world.model.answer(command)
@@ -198,7 +197,7 @@ class Moderation(RuleBasedStateMachine):
         if refusal.reason in {Reason.STALE_CASE, Reason.CLAIMED_BY_OTHER}:
             assert refusal.current is not None
 
-    def record(self, world: World, change: Change[Case]) -> None:
+    def record(self, world: World, change: Effect[Case, CaseEvent]) -> None:
         state = world.case
         for event in change.events:
             assert isinstance(event, CaseEvent)
@@ -236,18 +235,18 @@ class Moderation(RuleBasedStateMachine):
             assert event.by not in {decision.by, *before.involved}
         # M6: nothing of the evidence goes.
         assert after.evidence[: len(before.evidence)] == before.evidence
-        for told in news(after, event):
-            self.check_news(after, told.kind, told.id, told.recipients)
+        for told in of_case(after, event):
+            self.check_notification(after, told.kind, told.about, told.recipients)
 
-    def check_news(
-        self, case: Case, kind: NewsKind, name: str, recipients: tuple[str, ...]
+    def check_notification(
+        self, case: Case, kind: NotificationKind, name: str, recipients: tuple[str, ...]
     ) -> None:
-        """M4: each piece of news is for those whose it is."""
-        if kind is NewsKind.REPORT_STATUS_CHANGED:
+        """M4: each notification is for those whose it is."""
+        if kind is NotificationKind.REPORT_STATUS_CHANGED:
             report = case.report(name)
             assert report is not None
             assert recipients == (report.reporter,)
-        elif kind is NewsKind.APPEAL_STATUS_CHANGED:
+        elif kind is NotificationKind.APPEAL_STATUS_CHANGED:
             appeal = case.appeal(name)
             assert appeal is not None
             assert recipients == (appeal.by,)
@@ -379,7 +378,7 @@ class Moderation(RuleBasedStateMachine):
             if sanction.decision != appeal.decision
         ]
         result = self.send(world, command)
-        if isinstance(result, Change) and overturns and appeal.side == "sanctioned":
+        if isinstance(result, Effect) and overturns and appeal.side == "sanctioned":
             now = self.standing(appeal.by)
             assert now == standing(appeal.by, others, self.now)
 
@@ -398,7 +397,7 @@ class Moderation(RuleBasedStateMachine):
         world = data.draw(st.sampled_from(worlds))
         decision = world.case.decisions[-1].id
         command = CreateAppeal(appellant, self.new("appeal"), decision, "Look again.")
-        if isinstance(self.send(world, command), Change):
+        if isinstance(self.send(world, command), Effect):
             self.decide_appeal(world, world.case.appeals[-1], reviewer, overturns=overturns)
 
     @precondition(lambda self: any(one.case.sanctions for one in self.worlds))
@@ -425,7 +424,7 @@ class Moderation(RuleBasedStateMachine):
         imposed = (Measure(SanctionKind.WARNING, "bob", FACTS, RULE),) if measures else ()
         commands = [self.decision(world, lease.by, one, world.case.seq) for one in (imposed, ())]
         won, lost = (self.send(world, command) for command in commands)
-        assert isinstance(won, Change)
+        assert isinstance(won, Effect)
         assert isinstance(lost, Refusal)
         assert len([one for one in world.events if one.seq == commands[0].version + 1]) == 1
 
@@ -549,7 +548,7 @@ class Moderation(RuleBasedStateMachine):
                 succeeding = {
                     name
                     for name, command in tries.items()
-                    if isinstance(decide(world.case, command, self.now, LIMITS), Change)
+                    if isinstance(decide(world.case, command, self.now, LIMITS), Effect)
                 }
                 assert succeeding == {*shown.allowed_actions}
 

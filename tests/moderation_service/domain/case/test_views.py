@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from moderation_service.domain.case.commands import CreateAppeal, CreateReport, DecideCase
 from moderation_service.domain.case.entities import (
     AppealStatus,
     Case,
     ReporterStanding,
     ReportStatus,
-    SanctionKind,
     Verdict,
 )
 from moderation_service.domain.case.events import Cause
@@ -22,18 +22,11 @@ from moderation_service.domain.case.views import (
     show_sanction,
     show_standing,
 )
-from moderation_service.domain.commands import CreateAppeal, CreateReport, DecideCase
-from moderation_service.domain.limits import DAY
-from moderation_service.domain.notifications import (
-    News,
-    NewsKind,
-    Touched,
-    dispute_news,
-    news,
-    touched,
-)
-from moderation_service.domain.reasons import ReportReason
-from moderation_service.domain.refusals import Reason
+from moderation_service.domain.notifications import NotificationKind, of_case, of_dispute, touched
+from moderation_service.domain.sanctions.entities import SanctionKind
+from moderation_service.domain.shared.limits import DAY
+from moderation_service.domain.shared.reasons import ReportReason
+from moderation_service.domain.shared.refusals import Reason
 from service_kit.rules import Refusal
 from tests.moderation_service.story import (
     LIMITS,
@@ -60,9 +53,9 @@ def seen_by(user: str, case: Case, now: int) -> list[Any]:
     ]
 
 
-def told_to(user: str, story: CaseStory) -> list[News]:
-    found = [one for event in story.events for one in news(story.case, event)]
-    return [replace(one, recipients=()) for one in found if user in one.recipients]
+def told_to(user: str, story: CaseStory) -> list[tuple[NotificationKind, str]]:
+    found = [one for event in story.events for one in of_case(story.case, event)]
+    return [(one.kind, one.about) for one in found if user in one.recipients]
 
 
 def sanctioned_story(reporters: list[tuple[str, ReportReason]]) -> CaseStory:
@@ -181,31 +174,31 @@ def test_a_reporter_learns_of_each_step() -> None:
         (nothing, False),
         (review, False),
     ]
-    kinds = [one.kind for one in told_to("ann", story)]
-    assert kinds.count(NewsKind.REPORT_STATUS_CHANGED) == 4
-    assert kinds.count(NewsKind.APPEAL_STATUS_CHANGED) == 2
+    kinds = [kind for kind, _ in told_to("ann", story)]
+    assert kinds.count(NotificationKind.REPORT_STATUS_CHANGED) == 4
+    assert kinds.count(NotificationKind.APPEAL_STATUS_CHANGED) == 2
     assert told_to("bob", story) == told_to("mia", story) == []
 
 
-def test_news_reach_those_whom_they_concern_alone() -> None:
+def test_notifications_reach_those_whom_they_concern_alone() -> None:
     """Reports their reporter, sanctions those restricted, appeals who made them."""
     story = decided_case(banned(), measure(SanctionKind.CONVERSATION_LOCKED))
     story.appeal("bob")
     story.review(AppealStatus.OVERTURNED)
     for event in story.events:
-        for one in news(story.case, event):
+        for one in of_case(story.case, event):
             match one.kind:
-                case NewsKind.REPORT_STATUS_CHANGED:
-                    report = story.case.report(one.id)
+                case NotificationKind.REPORT_STATUS_CHANGED:
+                    report = story.case.report(one.about)
                     assert report is not None
                     assert one.recipients == (report.reporter,)
-                case NewsKind.APPEAL_STATUS_CHANGED:
+                case NotificationKind.APPEAL_STATUS_CHANGED:
                     assert one.recipients == ("bob",)
                 case _:
-                    sanction = story.case.sanction(one.id)
+                    sanction = story.case.sanction(one.about)
                     assert sanction is not None
                     assert one.recipients == sanction.users
-    lifted = [one for one in told_to("bob", story) if one.kind is NewsKind.SANCTION_LIFTED]
+    lifted = [kind for kind, _ in told_to("bob", story) if kind is NotificationKind.SANCTION_LIFTED]
     assert len(lifted) == 2
 
 
@@ -213,21 +206,25 @@ def test_what_others_refuse_by_is_told_when_it_may_have_changed() -> None:
     """With the decision and with each undoing; with nothing else."""
     story = decided_case(banned(), measure(SanctionKind.CONVERSATION_LOCKED))
     story.lift(story.case.sanctions[0].id)
-    found = [touched(story.case, event) for event in story.events]
-    assert [one for one in found if one != Touched()] == [
-        Touched(users=("bob",), conversations=("talk",)),
-        Touched(users=("bob",)),
+    found = [touched([(story.case, event)]) for event in story.events]
+    assert [tuple([*part] for part in one) for one in found if any(one)] == [
+        (["bob"], ["talk"], []),
+        (["bob"], [], []),
     ]
     removed = decided_case(measure(SanctionKind.MESSAGE_REMOVED))
-    assert touched(removed.case, removed.events[-1]).messages == (("talk", "message-1"),)
+    assert [*touched([(removed.case, removed.events[-1])]).messages] == [("talk", "message-1")]
 
 
 def test_both_parties_learn_what_happens_to_a_dispute() -> None:
     story = DisputeStory()
     story.open()
     for event in story.events:
-        (told,) = dispute_news(story.dispute, event)
-        assert told == News(NewsKind.DISPUTE_CHANGED, story.dispute.id, ("ann", "bob"))
+        (told,) = of_dispute(story.dispute, event)
+        assert (told.kind, told.target, told.recipients) == (
+            NotificationKind.DISPUTE_CHANGED,
+            story.dispute.id,
+            ("ann", "bob"),
+        )
 
 
 @pytest.mark.parametrize("reader", ["ann", "bob", "cid"])

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from moderation_service.domain.commands import (
+from moderation_service.domain.dispute.commands import (
     FireTimers,
     HoldPlaced,
     HoldRefused,
@@ -15,7 +15,6 @@ from moderation_service.domain.commands import (
 )
 from moderation_service.domain.dispute.decide import dispute_actions
 from moderation_service.domain.dispute.entities import (
-    Default,
     DisputeState,
     Outcome,
     ResolutionCause,
@@ -33,8 +32,8 @@ from moderation_service.domain.dispute.saga import (
 from moderation_service.domain.dispute.saga import refused as answer_to_refused
 from moderation_service.domain.dispute.transitions import DISPUTE_TRANSITIONS, DisputeStep
 from moderation_service.domain.dispute.views import INTERNAL, DisputeView, show_dispute
-from moderation_service.domain.limits import DAY, Limits
-from moderation_service.domain.refusals import Reason
+from moderation_service.domain.shared.limits import DAY, Default, Limits
+from moderation_service.domain.shared.refusals import Reason
 from negotiation_service.domain.refusals import Reason as NegotiationReason
 from service_kit.rules import INVALID_ARGUMENT, Refusal
 from tests.moderation_service.story import (

@@ -20,7 +20,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from moderation_service.domain.commands import (
+from moderation_service.domain.decide import decide
+from moderation_service.domain.dispute.commands import (
     Acceptance,
     DecideDispute,
     DisputeCommand,
@@ -29,12 +30,9 @@ from moderation_service.domain.commands import (
     Money,
     SubmitDisputeStatement,
 )
-from moderation_service.domain.decide import decide
-from moderation_service.domain.decision import Change
 from moderation_service.domain.dispute.decide import decide_dispute, dispute_actions, settle_dispute
 from moderation_service.domain.dispute.entities import (
     ENDED,
-    Default,
     Dispute,
     DisputeState,
     Outcome,
@@ -51,8 +49,9 @@ from moderation_service.domain.dispute.saga import (
     refused,
 )
 from moderation_service.domain.dispute.views import DisputeView, show_dispute
-from moderation_service.domain.limits import DAY, HOUR, Limits
-from moderation_service.domain.refusals import Reason
+from moderation_service.domain.shared.effect import Effect
+from moderation_service.domain.shared.limits import DAY, HOUR, Default, Limits
+from moderation_service.domain.shared.refusals import Reason
 from service_kit.rules import Refusal
 from tests.moderation_service.negotiation import Service
 from tests.moderation_service.story import FACTS, MODERATOR, RULE, START, disputed
@@ -103,7 +102,7 @@ class Disputes(RuleBasedStateMachine):
     def newest(self) -> Dispute:
         return next(reversed(self.disputes.values()))
 
-    def send(self, command: DisputeCommand, name: str) -> Change[Dispute] | Refusal:
+    def send(self, command: DisputeCommand, name: str) -> Effect[Dispute, DisputeEvent] | Refusal:
         before = self.disputes[name]
         result = decide(before, command, self.now, self.limits)
         if isinstance(result, Refusal):
@@ -179,7 +178,7 @@ class Disputes(RuleBasedStateMachine):
         action = data.draw(st.sampled_from(["state", "propose", "accept", "withdraw"]))
         share = data.draw(st.integers(0, 2))
         result = self.send(self.doing(dispute, actor, action, share), dispute.id)
-        assert isinstance(result, Change) is (action in allowed)
+        assert isinstance(result, Effect) is (action in allowed)
         if actor == "eve":
             assert isinstance(result, Refusal)
             assert (result.reason, result.current) == (Reason.DISPUTE_NOT_FOUND, None)
@@ -227,7 +226,7 @@ class Disputes(RuleBasedStateMachine):
         command = SubmitDisputeStatement(actor, dispute.id, accept=Acceptance(number, parts))
         offer = dispute.offer
         result = self.send(command, dispute.id)
-        if isinstance(result, Change):
+        if isinstance(result, Effect):
             assert offer is not None
             assert (offer.number, offer.settlement) == (number, parts)
             assert offer.by != actor
@@ -252,7 +251,7 @@ class Disputes(RuleBasedStateMachine):
             and not stale
             and not (split and error)
         )
-        assert isinstance(result, Change) is good
+        assert isinstance(result, Effect) is good
         if good:
             again = self.send(command, dispute.id)
             assert isinstance(again, Refusal), "it is decided once"
@@ -263,7 +262,7 @@ class Disputes(RuleBasedStateMachine):
         self.now += time
         before = {name: self.show(name) for name in self.disputes}
         for name in self.disputes if fires else ():
-            assert isinstance(self.send(FireTimers(name), name), Change)
+            assert isinstance(self.send(FireTimers(name), name), Effect)
         assert {name: self.show(name) for name in self.disputes} == before
 
     def show(self, name: str) -> Any:
@@ -301,7 +300,7 @@ class Disputes(RuleBasedStateMachine):
     def hear(self, data: st.DataObject) -> None:
         index = data.draw(st.integers(0, len(self.answers) - 1))
         answer = self.answers.pop(index)
-        assert isinstance(self.send(answer, answer.dispute), Change)
+        assert isinstance(self.send(answer, answer.dispute), Effect)
 
     @precondition(lambda self: self.newest.state is DisputeState.PENDING_HOLD)
     @rule(hears=st.booleans())
@@ -327,7 +326,7 @@ class Disputes(RuleBasedStateMachine):
         """Of negotiation's Watch nothing is missed: in the end each hold is known here."""
         for name in self.service.news[self.followed :]:
             self.followed += 1
-            assert isinstance(self.send(HoldPlaced(name, self.service.price), name), Change)
+            assert isinstance(self.send(HoldPlaced(name, self.service.price), name), Effect)
 
     @rule(price=st.sampled_from(PRICES), disputable=st.booleans())
     def go_on(self, price: int, *, disputable: bool) -> None:
@@ -400,7 +399,7 @@ class Disputes(RuleBasedStateMachine):
                 self.send(FireTimers(name), name)
         for dispute in self.disputes.values():
             assert dispute.state in ENDED
-            assert decide_dispute(dispute, FireTimers(dispute.id), self.now, self.limits) == Change(
+            assert decide_dispute(dispute, FireTimers(dispute.id), self.now, self.limits) == Effect(
                 dispute, ()
             )
         assert self.service.hold == ""

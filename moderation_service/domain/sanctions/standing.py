@@ -7,9 +7,9 @@ lifting one restores exactly what would be without it, and no more.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from moderation_service.domain.case.entities import Sanction, SanctionKind
-from moderation_service.domain.case.measures import MEASURES, Activity
-from moderation_service.domain.refusals import Reason
+from moderation_service.domain.sanctions.entities import Sanction, SanctionKind
+from moderation_service.domain.sanctions.measures import MEASURES, Activity
+from moderation_service.domain.shared.refusals import Reason
 from service_kit.rules import Refusal
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 
-from moderation_service.domain.refusals import Reason
+from moderation_service.domain.shared.refusals import Reason
 from service_kit.rules import Refusal
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from moderation_service.domain.evidence import author_of, write_down
+from moderation_service.domain.shared.evidence import author_of, write_down
 
 MESSAGES = write_down(
     {

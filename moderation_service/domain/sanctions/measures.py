@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from moderation_service.domain.case.entities import SanctionKind, Scope
+from moderation_service.domain.sanctions.entities import SanctionKind, Scope
 
 
 class Activity(StrEnum):

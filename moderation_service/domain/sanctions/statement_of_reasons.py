@@ -1,18 +1,18 @@
 """The statement of reasons: no sanction is imposed without a complete one."""
 
-from moderation_service.domain.case.entities import Measure, Scope, Statement, Subject
-from moderation_service.domain.case.measures import MEASURES, Lasting
-from moderation_service.domain.limits import Limits
+from moderation_service.domain.sanctions.entities import Measure, Scope, Statement
+from moderation_service.domain.sanctions.measures import MEASURES, Lasting
+from moderation_service.domain.shared.limits import Limits
 
 
-def state_reasons(measure: Measure, subject: Subject, now: int, limits: Limits) -> Statement:
+def state_reasons(measure: Measure, conversation: str, now: int, limits: Limits) -> Statement:
     """Say why somebody is restricted. What a moderator found and decided, no machine did."""
     scope = MEASURES[measure.kind].scope
     match scope:
         case Scope.ACCOUNT:
             scope_id = measure.user
         case Scope.CONVERSATION:
-            scope_id = subject.conversation
+            scope_id = conversation
         case Scope.MESSAGE:
             scope_id = measure.message
     return Statement(

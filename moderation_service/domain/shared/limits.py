@@ -1,14 +1,24 @@
 """Every limit and duration of the rules; the settings give them their values."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from moderation_service.domain.dispute.entities import Default
-from moderation_service.domain.reasons import Severity
+from moderation_service.domain.shared.reasons import Severity
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+
+
+class Default(StrEnum):
+    """What comes of silence. CLAIM grants what was claimed, and is RESUME if nothing was."""
+
+    REVIEW = "review"
+    RESUME = "resume"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    CLAIM = "claim"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,32 +5,32 @@ from itertools import chain, combinations
 import pytest
 from parley.moderation.v1 import moderation_pb2
 
-from moderation_service.domain.case.entities import AppealStatus, Sanction, SanctionKind, Verdict
-from moderation_service.domain.case.measures import MEASURES, Activity
-from moderation_service.domain.case.standing import (
+from moderation_service.domain.case.commands import (
+    ClaimCase,
+    CreateAppeal,
+    DecideAppeal,
+    DecideCase,
+    LiftSanction,
+    ReleaseCase,
+)
+from moderation_service.domain.case.entities import AppealStatus, Verdict
+from moderation_service.domain.commands import Command
+from moderation_service.domain.decide import check, decide
+from moderation_service.domain.dispute.commands import DecideDispute, SubmitDisputeStatement
+from moderation_service.domain.dispute.entities import Outcome
+from moderation_service.domain.sanctions.entities import Sanction, SanctionKind
+from moderation_service.domain.sanctions.measures import MEASURES, Activity
+from moderation_service.domain.sanctions.standing import (
     Standing,
     is_locked,
     is_removed,
     next_change,
     standing,
 )
-from moderation_service.domain.commands import (
-    ClaimCase,
-    Command,
-    CreateAppeal,
-    DecideAppeal,
-    DecideCase,
-    DecideDispute,
-    EraseUser,
-    LiftSanction,
-    ReleaseCase,
-    SubmitDisputeStatement,
-)
-from moderation_service.domain.decide import check, decide
-from moderation_service.domain.dispute.entities import Outcome
-from moderation_service.domain.limits import DAY
-from moderation_service.domain.refusals import Reason
-from moderation_service.domain.roles import PERMISSIONS, Role, check_roles
+from moderation_service.domain.shared.commands import EraseUser
+from moderation_service.domain.shared.limits import DAY
+from moderation_service.domain.shared.refusals import Reason
+from moderation_service.domain.shared.roles import PERMISSIONS, Role, check_roles
 from service_kit.rules import Refusal
 from tests.moderation_service.story import (
     LIMITS,

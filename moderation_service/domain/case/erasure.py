@@ -1,0 +1,108 @@
+"""The erasure of people from cases, and the expiry of evidence."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from moderation_service.domain.case.entities import (
+    Appeal,
+    AppealStatus,
+    Case,
+    CaseState,
+    Decision,
+    Report,
+)
+from moderation_service.domain.case.events import CaseEvent, Cause, Review, Undoing, evolve
+from moderation_service.domain.sanctions.entities import Lift, Sanction
+from moderation_service.domain.sanctions.measures import MEASURES
+from moderation_service.domain.shared.capacities import Capacity
+from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.effect import Effect
+from moderation_service.domain.shared.erasure import (
+    ERASED,
+    Kept,
+    KeptBecause,
+    erased,
+    expiry,
+    is_deleted,
+    longest,
+    refuse_kept,
+    rewrite,
+)
+from moderation_service.domain.shared.limits import Limits
+from service_kit.rules import Refusal
+
+Something = TypeVar("Something", Case, CaseEvent)
+
+
+def kept_because(case: Case, now: int, limits: Limits) -> Kept | None:
+    """Tell why a case is kept as it is; None when nothing says so any more."""
+    return longest(_reasons(case, now, limits), now)
+
+
+def expires_at(case: Case, now: int, limits: Limits) -> int | None:
+    """Tell when the evidence of a case expires unless something happens."""
+    return expiry(case.evidence, kept_because(case, now, limits), now)
+
+
+def _reasons(case: Case, now: int, limits: Limits) -> Iterator[Kept]:
+    if case.state is not CaseState.DECIDED:
+        yield Kept(KeptBecause.CASE_OPEN, None)
+    if any(one.status is AppealStatus.OPEN for one in case.appeals):
+        yield Kept(KeptBecause.APPEAL_OPEN, None)
+    for decision in case.decisions:
+        yield Kept(KeptBecause.APPEAL_POSSIBLE, decision.at + limits.appeal_window)
+    for sanction in case.sanctions:
+        if MEASURES[sanction.kind].forbids and sanction.is_in_force(now):
+            yield Kept(KeptBecause.SANCTION_IN_FORCE, sanction.until)
+
+
+def forget(
+    case: Case, command: EraseUser | ExpireEvidence, now: int, limits: Limits
+) -> Effect[Case, CaseEvent] | Refusal:
+    """Erase a person from a case, or let its evidence expire, if nothing keeps it.
+
+    The event says only that it was done. With an erasure the stored events are rewritten too, each
+    by `erase_user`; the content of the evidence is deleted in both cases.
+    """
+    if kept := kept_because(case, now, limits):
+        return refuse_kept(kept)
+    if isinstance(command, EraseUser):
+        case = erase_user(case, command.user, command.alias)
+        cause, by, who = Cause.ERASED, command.actor, Capacity.DATA_PROTECTION
+    elif is_deleted(case.evidence):
+        return Effect(case, ())
+    else:
+        cause, by, who = Cause.EVIDENCE_EXPIRED, "", Capacity.TIME
+    event = CaseEvent(case.id, case.seq + 1, cause, now, by, who, case.state)
+    return Effect(evolve(case, event), (event,))
+
+
+def erase_user(thing: Something, user: str, alias: str) -> Something:
+    """Give a case or one of its events without what a user wrote and is called."""
+    return rewrite(thing, user, alias, _erase_words)  # type: ignore[no-any-return]  # as it came
+
+
+def _erase_words(thing: Any, user: str) -> Any:
+    """Give a thing without the words that a user wrote, or that moderators wrote about them."""
+    match thing:
+        case Report(reporter=author) if author == user:
+            return replace(thing, comment=erased(thing.comment))
+        case Appeal(by=author) if author == user:
+            return replace(thing, text=ERASED, answer=erased(thing.answer))
+        case Review(appellant=author) if author == user:
+            return replace(thing, answer=erased(thing.answer))
+        case Sanction(users=users) if user in users:
+            told = replace(thing.statement, facts=ERASED)
+            lift = _without_reason(thing.lift) if thing.lift else None
+            return replace(thing, statement=told, lift=lift)
+        case Undoing(users=users) if user in users:
+            return replace(thing, lift=_without_reason(thing.lift))
+        # What moderators said of the whole is about everybody in it.
+        case Decision():
+            return replace(thing, note=erased(thing.note))
+    return thing
+
+
+def _without_reason(lift: Lift) -> Lift:
+    return replace(lift, reason=erased(lift.reason))

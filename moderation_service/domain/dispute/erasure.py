@@ -1,0 +1,75 @@
+"""The erasure of people from disputes, and the expiry of evidence."""
+
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from moderation_service.domain.dispute.entities import Dispute, DisputeStatement, Resolution
+from moderation_service.domain.dispute.events import DisputeCause, DisputeEvent, evolve_dispute
+from moderation_service.domain.shared.capacities import Capacity
+from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.effect import Effect
+from moderation_service.domain.shared.erasure import (
+    ERASED,
+    Kept,
+    KeptBecause,
+    erased,
+    expiry,
+    is_deleted,
+    longest,
+    refuse_kept,
+    rewrite,
+)
+from moderation_service.domain.shared.limits import Limits
+from service_kit.rules import Refusal
+
+Something = TypeVar("Something", Dispute, DisputeEvent)
+
+
+def kept_because(dispute: Dispute, now: int, limits: Limits) -> Kept | None:
+    """Tell why a dispute is kept as it is; None when nothing says so any more."""
+    if dispute.ended_at is None:
+        return Kept(KeptBecause.DISPUTE_OPEN, None)
+    recent = Kept(KeptBecause.DISPUTE_RECENT, dispute.ended_at + limits.dispute_evidence)
+    return longest((recent,), now)
+
+
+def expires_at(dispute: Dispute, now: int, limits: Limits) -> int | None:
+    """Tell when the evidence of a dispute expires unless something happens."""
+    return expiry(dispute.evidence, kept_because(dispute, now, limits), now)
+
+
+def forget(
+    dispute: Dispute, command: EraseUser | ExpireEvidence, now: int, limits: Limits
+) -> Effect[Dispute, DisputeEvent] | Refusal:
+    """Erase a person from a dispute, or let its evidence expire, if nothing keeps it.
+
+    The event says only that it was done. With an erasure the stored events are rewritten too, each
+    by `erase_user`; the content of the evidence is deleted in both cases.
+    """
+    if kept := kept_because(dispute, now, limits):
+        return refuse_kept(kept)
+    if isinstance(command, EraseUser):
+        dispute = erase_user(dispute, command.user, command.alias)
+        cause, by, who = DisputeCause.ERASED, command.actor, Capacity.DATA_PROTECTION
+    elif is_deleted(dispute.evidence):
+        return Effect(dispute, ())
+    else:
+        cause, by, who = DisputeCause.EVIDENCE_EXPIRED, "", Capacity.TIME
+    event = DisputeEvent(dispute.id, dispute.seq + 1, cause, now, by, who, dispute.state)
+    return Effect(evolve_dispute(dispute, event), (event,))
+
+
+def erase_user(thing: Something, user: str, alias: str) -> Something:
+    """Give a dispute or one of its events without what a user wrote and is called."""
+    return rewrite(thing, user, alias, _erase_words)  # type: ignore[no-any-return]  # as it came
+
+
+def _erase_words(thing: Any, user: str) -> Any:
+    """Give a thing without the words that a user wrote, or that moderators wrote about them."""
+    match thing:
+        case DisputeStatement(by=author) if author == user:
+            return replace(thing, text=ERASED)
+        # What moderators said of the whole is about everybody in it.
+        case Resolution():
+            return replace(thing, facts=erased(thing.facts))
+    return thing
