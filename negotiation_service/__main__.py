@@ -13,41 +13,26 @@ from negotiation_service.api import translation
 from negotiation_service.api.failures import FAILURES
 from negotiation_service.api.servicer import NegotiationServicer
 from negotiation_service.clients.messaging import Messaging
-from negotiation_service.currencies import load_currencies
-from negotiation_service.domain.commands import FireTimers
-from negotiation_service.operations.runner import Answer, operation
+from negotiation_service.operations.runner import operation
 from negotiation_service.settings import NegotiationSettings
-from negotiation_service.storage import deals
-from negotiation_service.workers import moderation
+from negotiation_service.workers import moderation, timers
 from service_kit.follow.follower import FollowerMetrics
 from service_kit.process.background import Work, background
 from service_kit.rpc.client import dial
 from service_kit.rpc.interceptors import read_credentials
 from service_kit.service import Resources, Service, main
-from service_kit.timers import Schedule, Timers
 
 
 @asynccontextmanager
 async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[NegotiationServicer]:
-    """Give what serves the calls; beside it live the timers and the connection to messaging, and
-    moderation is followed.
+    """Make the servicer, beside which the timers run, messaging is connected, and moderation
+    followed.
     """
     settings = resources.settings
-    limits = settings.limits(load_currencies())
+    limits = settings.limits()
     carry_out = operation(limits)
-    schedule = Schedule(
-        "timers", deals.find_due, deals.find_next_due, FireTimers, carry_out, _fired
-    )
-    timers = Timers(
-        schedule,
-        resources.writer,
-        resources.readers,
-        batch=settings.timers_batch,
-        max_sleep_seconds=settings.timers_max_sleep_seconds,
-        reached=resources.limits.reached,
-        registry=resources.registry,
-    )
-    works: dict[str, Work] = {"timers": timers.run}
+    firing = timers.timers(resources, carry_out)
+    works: dict[str, Work] = {"timers": firing.run}
     if settings.moderation_target is not None:
         metrics = FollowerMetrics(resources.registry)
         works["moderation"] = moderation.follower(resources, metrics).run
@@ -62,11 +47,7 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
         ) as client,
         background(works, resources.registry),
     ):
-        yield NegotiationServicer(resources, limits, carry_out, timers, Messaging(client))
-
-
-def _fired(answer: Answer) -> list[tuple[str, int]]:
-    return [(str(event.timer), event.at) for event in answer.events]
+        yield NegotiationServicer(resources, limits, carry_out, firing, Messaging(client))
 
 
 SERVICE = Service(

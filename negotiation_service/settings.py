@@ -1,9 +1,9 @@
 """The settings of the negotiation service, from `PARLEY_NEGOTIATION_*` in the environment."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
 
+from iso4217 import Currency
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
@@ -68,15 +68,15 @@ class NegotiationSettings(ServiceSettings):
 
     @model_validator(mode="after")
     def _check_offers(self) -> Self:
-        limits = self.limits({})
+        limits = self.limits()
         if not limits.min_offer_ttl <= limits.offer_ttl <= limits.max_offer_ttl:
             raise ValueError("OFFER_HOURS is not between MIN_OFFER_MINUTES and MAX_OFFER_DAYS")
         return self
 
-    def limits(self, currencies: Mapping[str, int]) -> Limits:
+    def limits(self) -> Limits:
         """Give the limits that the rules know."""
         return Limits(
-            currencies=currencies,
+            currencies=load_currencies(),
             max_price=self.max_price_minor,
             rounds=self.rounds_limit,
             amendments=self.amendments_limit,
@@ -101,3 +101,12 @@ class NegotiationSettings(ServiceSettings):
             completion_reminder=int(self.completion_reminder_hours * HOUR),
             cancellation_reminder=int(self.cancellation_reminder_hours * HOUR),
         )
+
+
+def load_currencies() -> dict[str, int]:
+    """Give each code of ISO 4217 with its number of decimals; not gold, test codes and the like."""
+    return {
+        currency.code: exponent
+        for currency in Currency
+        if (exponent := currency.exponent) is not None
+    }

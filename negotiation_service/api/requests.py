@@ -1,4 +1,4 @@
-"""Requests of the contract into commands. What has no meaning at all is refused here."""
+"""Requests of the contract into commands. A value without any meaning is refused here."""
 
 from typing import TypeVar
 
@@ -36,13 +36,10 @@ _HOLD_OUTCOMES: dict[int, Outcome] = {
 }
 
 
-def create_service(request: pb.CreateServiceRequest, service: str) -> CreateService:
-    """The id is the one that the service is to have; who takes part is not known yet."""
+def create_service(request: pb.CreateServiceRequest) -> CreateService:
     return CreateService(
         actor=request.actor,
-        service=service,
         conversation=request.conversation_id,
-        participants=(),
         role=_known(_ROLES, "role", request.role),
         title=request.title,
         price=_price(request),
@@ -53,58 +50,52 @@ def create_service(request: pb.CreateServiceRequest, service: str) -> CreateServ
 
 
 def edit_price(request: pb.EditPriceRequest) -> EditPrice:
-    """Translate the request of that name."""
     return EditPrice(
         request.actor,
         request.service_id,
         _price(request),
         request.base_offer,
         request.note,
-        request.idempotency_key,
+        idempotency_key=request.idempotency_key,
     )
 
 
 def end_negotiation(request: pb.EndNegotiationRequest) -> EndNegotiation:
-    """Translate the request of that name."""
     return EndNegotiation(
         request.actor,
         request.service_id,
         _known(_NEGOTIATION_OUTCOMES, "outcome", request.outcome),
         request.offer,
         _price(request) if request.HasField("price") else None,
-        request.idempotency_key,
+        idempotency_key=request.idempotency_key,
     )
 
 
 def terminate_service(request: pb.TerminateServiceRequest) -> TerminateService:
-    """Translate the request of that name."""
     return TerminateService(
         request.actor,
         request.service_id,
         _known(_TERMINATION_OUTCOMES, "outcome", request.outcome),
         request.reason,
-        request.idempotency_key,
+        idempotency_key=request.idempotency_key,
     )
 
 
 def submit_note(request: pb.SubmitNoteRequest) -> SubmitNote:
-    """Translate the request of that name."""
     return SubmitNote(
         request.actor,
         request.service_id,
         request.score,
         request.comment,
-        request.idempotency_key,
+        idempotency_key=request.idempotency_key,
     )
 
 
 def place_hold(request: pb.PlaceHoldRequest) -> PlaceHold:
-    """Translate the request of that name."""
     return PlaceHold(request.service_id, request.dispute, request.opened_by)
 
 
 def resolve_hold(request: pb.ResolveHoldRequest) -> ResolveHold:
-    """Translate the request of that name."""
     split = request.split
     return ResolveHold(
         request.service_id,

@@ -1,12 +1,11 @@
-"""The contract's methods: each translates, delegates and translates back. No rule is in here."""
+"""The contract's methods: each checks, delegates, maps and answers. No rule is in here."""
 
 # The contract gives the names of the methods, and a context that few of them need.
 # ruff: noqa: N802, ARG002
 
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from parley.negotiation.v1 import negotiation_pb2 as pb
@@ -18,9 +17,10 @@ from negotiation_service.clients.messaging import Messaging
 from negotiation_service.domain import commands
 from negotiation_service.domain.arguments import check_arguments
 from negotiation_service.domain.commands import Command
+from negotiation_service.domain.facts import NO_FACTS, Facts
 from negotiation_service.domain.limits import Limits
 from negotiation_service.operations import queries
-from negotiation_service.operations.runner import Answer
+from negotiation_service.operations.runner import Answer, Task
 from negotiation_service.settings import NegotiationSettings
 from service_kit.follow.sanctions import LOCKED
 from service_kit.rpc.failures import Refused
@@ -31,6 +31,7 @@ from service_kit.storage.clock import Position
 from service_kit.storage.writer import Operation
 from service_kit.timers import Timers
 
+CommandType = TypeVar("CommandType", bound=Command)
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -41,7 +42,7 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
         self,
         resources: Resources[NegotiationSettings],
         limits: Limits,
-        operation: Operation[Command, Answer | Refusal],
+        operation: Operation[Task, Answer | Refusal],
         timers: Timers[Answer],
         messaging: Messaging,
     ) -> None:
@@ -58,67 +59,39 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
     async def CreateService(
         self, request: pb.CreateServiceRequest, context: Context
     ) -> pb.CreateServiceResponse:
-        command = requests.create_service(request, str(uuid7()))
-        if refusal := check_arguments(command, self._limits):
-            raise Refused(refusal)
-        if await self._is_new(command):
-            found = await self._messaging.conversation(
-                command.actor, command.conversation, context.time_remaining()
-            )
-            # In the words of a lock, to both alike, so that nobody learns who blocks whom.
-            forbidden = LOCKED if found.blocked else ""
-            command = replace(command, participants=found.participants, forbidden=forbidden)
-        answer = await self._carry_out(command)
-        return pb.CreateServiceResponse(
-            service=translation.service(answer.service),
-            duplicate=answer.duplicate,
-            cause=answer.cause,
-        )
+        command = self._sound(requests.create_service(request))
+        facts = await self._facts_of(command, context.time_remaining())
+        answer = await self._carry_out(command, facts)
+        return pb.CreateServiceResponse(**translation.answer(answer))
 
     async def EditPrice(
         self, request: pb.EditPriceRequest, context: Context
     ) -> pb.EditPriceResponse:
-        answer = await self._carry_out(requests.edit_price(request))
-        return pb.EditPriceResponse(
-            service=translation.service(answer.service),
-            duplicate=answer.duplicate,
-            cause=answer.cause,
-        )
+        answer = await self._carry_out(self._sound(requests.edit_price(request)))
+        return pb.EditPriceResponse(**translation.answer(answer))
 
     async def EndNegotiation(
         self, request: pb.EndNegotiationRequest, context: Context
     ) -> pb.EndNegotiationResponse:
-        answer = await self._carry_out(requests.end_negotiation(request))
-        return pb.EndNegotiationResponse(
-            service=translation.service(answer.service),
-            duplicate=answer.duplicate,
-            cause=answer.cause,
-        )
+        answer = await self._carry_out(self._sound(requests.end_negotiation(request)))
+        return pb.EndNegotiationResponse(**translation.answer(answer))
 
     async def TerminateService(
         self, request: pb.TerminateServiceRequest, context: Context
     ) -> pb.TerminateServiceResponse:
-        answer = await self._carry_out(requests.terminate_service(request))
-        return pb.TerminateServiceResponse(
-            service=translation.service(answer.service),
-            duplicate=answer.duplicate,
-            cause=answer.cause,
-        )
+        answer = await self._carry_out(self._sound(requests.terminate_service(request)))
+        return pb.TerminateServiceResponse(**translation.answer(answer))
 
     async def SubmitNote(
         self, request: pb.SubmitNoteRequest, context: Context
     ) -> pb.SubmitNoteResponse:
-        answer = await self._carry_out(requests.submit_note(request))
-        return pb.SubmitNoteResponse(
-            service=translation.service(answer.service),
-            duplicate=answer.duplicate,
-            cause=answer.cause,
-        )
+        answer = await self._carry_out(self._sound(requests.submit_note(request)))
+        return pb.SubmitNoteResponse(**translation.answer(answer))
 
     async def PlaceHold(
         self, request: pb.PlaceHoldRequest, context: Context
     ) -> pb.PlaceHoldResponse:
-        answer = await self._carry_out(requests.place_hold(request))
+        answer = await self._carry_out(self._sound(requests.place_hold(request)))
         return pb.PlaceHoldResponse(
             service=translation.service(answer.service), placed=bool(answer.events)
         )
@@ -126,7 +99,7 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
     async def ResolveHold(
         self, request: pb.ResolveHoldRequest, context: Context
     ) -> pb.ResolveHoldResponse:
-        answer = await self._carry_out(requests.resolve_hold(request))
+        answer = await self._carry_out(self._sound(requests.resolve_hold(request)))
         return pb.ResolveHoldResponse(
             service=translation.service(answer.service), resolved=bool(answer.events)
         )
@@ -230,16 +203,29 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
             next_page_token=page.next_page_token,
         )
 
-    async def _is_new(self, command: commands.CreateService) -> bool:
-        """Whether it has to be decided; a repeat is answered from what is stored."""
-        actor, key = command.actor, command.idempotency_key
-        return not key or not await self._readers.run(queries.is_key_used, actor, key)
+    def _sound(self, command: CommandType) -> CommandType:
+        """Check the arguments of a command, here and nowhere else; end the call with a refusal."""
+        if refusal := check_arguments(command, self._limits):
+            raise Refused(refusal)
+        return command
+
+    async def _facts_of(self, command: commands.CreateService, seconds_left: float | None) -> Facts:
+        """Give the facts of a proposal; none of a repeated one, which is answered as it was."""
+        key = command.key
+        is_repeated = key is not None and await self._readers.run(queries.is_key_used, *key)
+        if is_repeated:
+            return NO_FACTS
+        found = await self._messaging.conversation(
+            command.actor, command.conversation, seconds_left
+        )
+        # In the words of a lock, to both alike, so that nobody learns who blocks whom.
+        return Facts(LOCKED if found.blocked else "", str(uuid7()), found.participants)
 
     def _page_limit(self, name: str, asked: int) -> int:
         return page_limit(self._settings, self._reached, name, asked)
 
-    async def _carry_out(self, command: Command) -> Answer:
-        answer = await write_one(self._writer, self._operation, command)
+    async def _carry_out(self, command: Command, facts: Facts = NO_FACTS) -> Answer:
+        answer = await write_one(self._writer, self._operation, Task(command, facts))
         self._timers.expect(answer.next_due)
         return answer
 

@@ -1,12 +1,15 @@
 """Domain objects into messages of the contract."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from negotiation_service.domain import entities, history, views
 from negotiation_service.domain.entities import CancellationRequest, Ruling, State, Timer
-from negotiation_service.domain.history import Entry, ServiceChanged
+from negotiation_service.domain.history import Entry
+from negotiation_service.domain.notifications import Notification, ServiceChanged
+from negotiation_service.operations.runner import Answer
 from service_kit.rpc.servicer import optional_timestamp, timestamp
 from service_kit.storage.clock import Position
 from service_kit.watch.changes import Change
@@ -60,6 +63,15 @@ def service(given: views.Snapshot) -> pb.Service:
     )
 
 
+def answer(given: Answer) -> dict[str, Any]:
+    """Translate the answer to a party's command into the fields that all responses to one have."""
+    return {
+        "service": service(given.service),
+        "duplicate": given.duplicate,
+        "cause": given.cause,
+    }
+
+
 def service_event(entry: Entry) -> pb.ServiceEvent:
     """Translate an entry of a history as its reader sees it."""
     deal, event = entry.deal, entry.event
@@ -99,13 +111,11 @@ def event_of_everything(recipients: tuple[str, ...], given: object) -> pb.Event:
 def _event(recipients: tuple[str, ...], given: object) -> pb.Event:
     if not isinstance(given, ServiceChanged):
         raise TypeError(f"not an event of this service: {type(given).__name__}")
-    changed = pb.ServiceChanged(event=service_event(history.tell(given)))
+    changed = pb.ServiceChanged(event=service_event(given.entry))
     return pb.Event(recipients=recipients, service_changed=changed)
 
 
-def change(
-    given: Change[tuple[tuple[str, ...], ServiceChanged]], user: str
-) -> pb.ListChangesResponse.Change:
+def change(given: Change[Notification], user: str) -> pb.ListChangesResponse.Change:
     """Translate the events of one revision, for one user or for an internal service."""
     return pb.ListChangesResponse.Change(
         revision=given.revision,

@@ -1,4 +1,4 @@
-"""What can be said of a command without looking anything up."""
+"""Checks of the arguments of commands, which need nothing but the command and the limits."""
 
 from negotiation_service.domain.commands import (
     Command,
@@ -7,6 +7,7 @@ from negotiation_service.domain.commands import (
     EndNegotiation,
     FireTimers,
     NegotiationOutcome,
+    PartyCommand,
     PlaceHold,
     ResolveHold,
     SubmitNote,
@@ -34,22 +35,21 @@ def check_arguments(command: Command, limits: Limits) -> Refusal | None:
         case FireTimers():
             return None
         case PlaceHold():
-            refusal = check_dispute(command.dispute) or check_user("opened_by", command.opened_by)
+            refusal = _check_dispute(command.dispute) or check_user("opened_by", command.opened_by)
         case ResolveHold():
-            refusal = check_dispute(command.dispute) or _check_split(command)
+            refusal = _check_dispute(command.dispute) or _check_split(command)
         case _:
             refusal = (
                 check_user("actor", command.actor)
                 or check_key(command.idempotency_key)
                 or _check_party_command(command, limits)
             )
-    if refusal is not None:
+    if refusal is not None or isinstance(command, CreateService):
         return refusal
     return None if is_identifier(command.service) else service_not_found()
 
 
-def check_dispute(dispute: str) -> Refusal | None:
-    """A dispute is named as everything else is."""
+def _check_dispute(dispute: str) -> Refusal | None:
     return None if is_identifier(dispute) else invalid("dispute", "is no id")
 
 
@@ -65,10 +65,7 @@ def _check_split(command: ResolveHold) -> Refusal | None:
     return None
 
 
-def _check_party_command(
-    command: CreateService | EditPrice | EndNegotiation | TerminateService | SubmitNote,
-    limits: Limits,
-) -> Refusal | None:
+def _check_party_command(command: PartyCommand, limits: Limits) -> Refusal | None:
     match command:
         case CreateService():
             return _check_creation(command, limits)

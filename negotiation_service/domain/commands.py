@@ -1,6 +1,6 @@
-"""What people, moderation and time ask of a deal. One command for each RPC of the same name.
+"""Commands about deals: of parties and moderation, one for each RPC of the same name, and of time.
 
-`forbidden` of what a party asks says, in words, which sanction does not allow it; none, if empty.
+A command holds what its sender said and nothing else.
 """
 
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from negotiation_service.domain.entities import Outcome, Role, Settlement
 from negotiation_service.domain.money import Money
+from service_kit.idempotency import IdempotentCommand
 
 
 class NegotiationOutcome(StrEnum):
@@ -28,73 +29,53 @@ class TerminationOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CreateService:
-    """Propose a deal; `role` is that of the actor.
+class CreateService(IdempotentCommand):
+    """Propose a deal; `role` is that of the actor."""
 
-    `service` is the id that it will have, and `participants` are those of the conversation.
-    """
-
-    actor: str
-    service: str
     conversation: str
-    participants: tuple[str, ...]
     role: Role
     title: str
     price: Money
     description: str = ""
     offer_ttl_seconds: int | None = None
-    idempotency_key: str = ""
-    forbidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class EditPrice:
+class EditPrice(IdempotentCommand):
     """Name another price. `base_offer` is the live offer; 0 where there is none, to amend."""
 
-    actor: str
     service: str
     price: Money
     base_offer: int
     note: str = ""
-    idempotency_key: str = ""
-    forbidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class EndNegotiation:
+class EndNegotiation(IdempotentCommand):
     """Accept, decline or withdraw the live offer. To accept one must name its price as well."""
 
-    actor: str
     service: str
     outcome: NegotiationOutcome
     offer: int
     price: Money | None = None
-    idempotency_key: str = ""
-    forbidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class TerminateService:
+class TerminateService(IdempotentCommand):
     """Deliver, complete, reopen; cancel: the first asks, the other confirms by the same."""
 
-    actor: str
     service: str
     outcome: TerminationOutcome
     reason: str = ""
-    idempotency_key: str = ""
-    forbidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class SubmitNote:
+class SubmitNote(IdempotentCommand):
     """Rate the other party, or change what one has said."""
 
-    actor: str
     service: str
     score: int
     comment: str = ""
-    idempotency_key: str = ""
-    forbidden: str = ""
 
 
 @dataclass(frozen=True, slots=True)

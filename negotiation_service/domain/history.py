@@ -1,14 +1,10 @@
-"""What a deal's events tell their readers, and what its past answers were."""
+"""The history of a deal: its events, numbered, in the eyes of a reader."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from negotiation_service.domain.entities import Deal, Note, Offer
-from negotiation_service.domain.events import Cause, Event, Terms, replay
-from negotiation_service.domain.limits import Limits
-from negotiation_service.domain.views import Snapshot, snapshot
-from service_kit.rules import Refusal
+from negotiation_service.domain.events import Cause, Event, Terms
 
 
 class Numbered(NamedTuple):
@@ -30,21 +26,6 @@ class Entry(NamedTuple):
     note: Note | None
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceChanged:
-    """An event as it is told: `deal` is how the deal stands after the revision, at `now`."""
-
-    event: Event
-    number: int
-    deal: Deal
-    now: int
-    limits: Limits
-
-    def view(self, reader: str) -> Snapshot:
-        """Show the deal to a party."""
-        return show(self.deal, reader, self.now, self.limits)
-
-
 def number_events(before: Deal | None, events: Sequence[Event]) -> list[Numbered]:
     """Number the events that follow upon a deal; None: all from the first on."""
     number = 0
@@ -58,39 +39,18 @@ def number_events(before: Deal | None, events: Sequence[Event]) -> list[Numbered
     return numbered
 
 
-def show(deal: Deal, reader: str, now: int, limits: Limits) -> Snapshot:
-    """Show a deal to one who has been found to be a party, or INTERNAL."""
-    shown = snapshot(deal, reader, now, limits)
-    if isinstance(shown, Refusal):
-        raise TypeError(f"whoever is no party is refused earlier: {shown.reason}")
-    return shown
-
-
-def show_past(events: Sequence[Event], reader: str, limits: Limits) -> Snapshot:
-    """Show a deal to a party as it was after its first events, at the time of the last of them."""
-    deal = replay(events)
-    if deal is None:
-        raise TypeError("a deal has at least the event of its creation")
-    return show(deal, reader, events[-1].at, limits)
-
-
 def cause_by_command(events: Sequence[Event]) -> str:
-    """Tell what the last command did: the last event that no timer has caused."""
+    """Give the cause of the last event that a command and no timer has brought; empty for none."""
     return next((event.cause for event in reversed(events) if event.timer is None), "")
 
 
-def read(deal: Deal, events: Sequence[Event], reader: str) -> list[Entry]:
+def entries(deal: Deal, events: Sequence[Event], reader: str) -> list[Entry]:
     """Give all of a deal's events that a reader may know of."""
     return [
         Entry(deal, event, number, _note_for(event, reader))
         for event, number in number_events(None, events)
         if _may_know(deal, event, reader)
     ]
-
-
-def tell(changed: ServiceChanged) -> Entry:
-    """Give an event as all are told of it, without a note."""
-    return Entry(changed.deal, changed.event, changed.number, None)
 
 
 def offer_of(event: Event) -> Offer | None:

@@ -27,7 +27,6 @@ from negotiation_service.domain.guards import (
     splits_price,
     submissions_left,
 )
-from negotiation_service.domain.limits import Limits
 from service_kit.rules import Refusal
 
 
@@ -65,7 +64,7 @@ class Who(StrEnum):
 
 
 # A guard takes the kind of command that its step comes from, which no type can say of a table.
-Guard = Callable[[Any, Any, Limits], Refusal | None]
+Guard = Callable[[Any], Refusal | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,8 @@
-"""What a reader is shown of a deal."""
+"""Views: a deal in the eyes of a reader."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from negotiation_service.domain.decide import allowed_actions, settle, timers
 from negotiation_service.domain.entities import (
     Agreement,
     CancellationRequest,
@@ -16,8 +15,11 @@ from negotiation_service.domain.entities import (
     State,
     Timer,
 )
+from negotiation_service.domain.events import Event, replay
 from negotiation_service.domain.limits import Limits
+from negotiation_service.domain.permissions import allowed_actions
 from negotiation_service.domain.refusals import service_not_found
+from negotiation_service.domain.timers import running_timers, settle
 from service_kit.rules import Refusal
 
 # No user has this name, so that only a service can read a deal in which it has no part.
@@ -93,9 +95,27 @@ def snapshot(deal: Deal, reader: str, now: int, limits: Limits) -> Snapshot | Re
         ending=deal.ending,
         settlement=deal.settlement,
         notes=_notes(deal, reader),
-        deadlines={one.timer: one.due_at for one in timers(deal) if one.timer.reminds_of is None},
+        deadlines={
+            one.timer: one.due_at for one in running_timers(deal) if one.timer.reminds_of is None
+        },
         allowed_actions=allowed_actions(deal, reader, now, limits),
     )
+
+
+def show(deal: Deal, reader: str, now: int, limits: Limits) -> Snapshot:
+    """Show a deal to one who has been found to be a party, or INTERNAL."""
+    shown = snapshot(deal, reader, now, limits)
+    if isinstance(shown, Refusal):
+        raise TypeError(f"whoever is no party is refused earlier: {shown.reason}")
+    return shown
+
+
+def show_past(events: Sequence[Event], reader: str, limits: Limits) -> Snapshot:
+    """Show a deal to a party as it was after its first events, at the time of the last of them."""
+    deal = replay(events)
+    if deal is None:
+        raise TypeError("a deal has at least the event of its creation")
+    return show(deal, reader, events[-1].at, limits)
 
 
 def _notes(deal: Deal, reader: str) -> Notes:

@@ -1,4 +1,4 @@
-"""The reads: one function for each RPC of the same name, each in one read transaction.
+"""Queries: one function for each RPC that reads, of the same name, in one read transaction.
 
 What is due has happened: services are shown as they stand at `now`, in milliseconds UTC, whether
 or not their timers have fired.
@@ -13,20 +13,18 @@ from sqlalchemy import Connection
 from negotiation_service.domain import history
 from negotiation_service.domain.entities import FINAL, Deal
 from negotiation_service.domain.events import Event, evolve
-from negotiation_service.domain.history import Entry, ServiceChanged
+from negotiation_service.domain.history import Entry
 from negotiation_service.domain.limits import Limits
+from negotiation_service.domain.notifications import Notification, ServiceChanged
 from negotiation_service.domain.refusals import service_not_found
-from negotiation_service.domain.views import INTERNAL, Snapshot
+from negotiation_service.domain.views import INTERNAL, Snapshot, show
 from negotiation_service.storage import deals as storage
-from negotiation_service.storage.deals import Place, StoredEvent
+from negotiation_service.storage.deals import PageKey, StoredEvent
 from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
 from service_kit.rules import Refusal, check_user, invalid, is_identifier
 from service_kit.storage.clock import Position
 from service_kit.watch import changes
 from service_kit.watch.changes import ChangePage
-
-Told = tuple[tuple[str, ...], ServiceChanged]
-"""Who is to learn of an event, and the event."""
 
 
 class ServicePage(NamedTuple):
@@ -65,7 +63,7 @@ def get_service(
 ) -> Snapshot | Refusal:
     """One service."""
     deal = _find(connection, actor, service)
-    return deal if isinstance(deal, Refusal) else history.show(deal, actor, now, limits)
+    return deal if isinstance(deal, Refusal) else show(deal, actor, now, limits)
 
 
 def is_key_used(connection: Connection, actor: str, key: str) -> bool:
@@ -80,7 +78,7 @@ def batch_get_services(
     if refusal := _check_reader("actor", actor):
         return refusal
     found = storage.find_latest(connection, filter(is_identifier, conversations))
-    return [history.show(deal, actor, now, limits) for deal in found if _may_see(deal, actor)]
+    return [show(deal, actor, now, limits) for deal in found if _may_see(deal, actor)]
 
 
 def list_services(
@@ -103,12 +101,13 @@ def list_services(
         return refusal
     if not actor and not conversation:
         return invalid("actor", "is missing")
-    below = Place(NEWEST, "")
+    below = PageKey(NEWEST, "")
     if page_token:
-        place = decode_token(page_token, 2)
-        if isinstance(place, Refusal):
-            return place
-        below = Place(place[0], place[1][0])
+        decoded = decode_token(page_token, 2)
+        if isinstance(decoded, Refusal):
+            return decoded
+        revision, (service,) = decoded
+        below = PageKey(revision, service)
     if conversation and not is_identifier(conversation):
         return ServicePage([], "")
     if conversation and open_only:
@@ -121,7 +120,7 @@ def list_services(
         deals = [deal for _, deal in found[:count]]
         token = encode_token(*found[count - 1][0]) if len(found) > count else ""
     # The two people of a conversation are the parties of all that it has.
-    shown = [history.show(deal, actor, now, limits) for deal in deals if _may_see(deal, actor)]
+    shown = [show(deal, actor, now, limits) for deal in deals if _may_see(deal, actor)]
     if open_only:
         shown = [one for one in shown if one.state not in FINAL]
     return ServicePage(shown, token)
@@ -144,18 +143,15 @@ def list_service_events(
         return deal
     start = 0
     if page_token:
-        # A place among what this reader may know of, so that it says nothing of a sealed note.
-        place = decode_token(page_token, 1)
-        if isinstance(place, Refusal):
-            return place
-        start, _ = place
+        # Counted among what this reader may know of, so that it says nothing of a sealed note.
+        decoded = decode_token(page_token, 1)
+        if isinstance(decoded, Refusal):
+            return decoded
+        start, _ = decoded
     events = [event for _, event in storage.find_histories(connection, (service,))[service]]
-    entries = history.read(deal, events, actor)
+    entries = history.entries(deal, events, actor)
     end = start + count
     return EntryPage(entries[start:end], encode_token(end) if end < len(entries) else "")
-
-
-# --- Changes -----------------------------------------------------------------------------------
 
 
 def list_changes(
@@ -169,8 +165,8 @@ def list_changes(
     limits: Limits,
     *,
     everything: bool,
-) -> ChangePage[Told] | Refusal:
-    """What `user` missed, or without one all there is: after < revision <= until."""
+) -> ChangePage[Notification] | Refusal:
+    """The notifications that `user` missed, without a user all: after < revision <= until."""
     if refusal := _check_reader("user", user):
         return refusal
     if everything and user:
@@ -181,16 +177,16 @@ def list_changes(
 
 def _changes(
     connection: Connection, user: str, limits: Limits, start: int, until: int, count: int | None
-) -> list[tuple[int, Told]]:
+) -> list[tuple[int, Notification]]:
     most = NEWEST if count is None else count
     stored = storage.changed_events(connection, user, start, until, most)
     histories = storage.find_histories(connection, {one.event.service for one in stored})
     pasts = {service: _Past(events) for service, events in histories.items()}
-    return [(one.revision, pasts[one.event.service].tell(one, limits)) for one in stored]
+    return [(one.revision, pasts[one.event.service].notification(one, limits)) for one in stored]
 
 
 class _Past:
-    """How a deal stood after each revision that changed it, when that was, and its numbers."""
+    """The stages of a deal: how it stood after each revision, and when; and its events' numbers."""
 
     def __init__(self, events: Sequence[tuple[int, Event]]) -> None:
         self.stages: dict[int, tuple[Deal, int]] = {}
@@ -203,7 +199,7 @@ class _Past:
             deal = evolve(deal, event)
             self.stages[revision] = (deal, event.at)
 
-    def tell(self, stored: StoredEvent, limits: Limits) -> Told:
+    def notification(self, stored: StoredEvent, limits: Limits) -> Notification:
         """Tell an event as it was told when it happened."""
         deal, at = self.stages[stored.revision]
         number = self.numbers[stored.event.seq]

@@ -1,4 +1,4 @@
-"""What is read and written: deals, their events and timers, and idempotency keys."""
+"""Deals, their events and timers, and idempotency keys: read and written as entities."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from negotiation_service.domain.decide import timers
 from negotiation_service.domain.entities import Deal, Offer
 from negotiation_service.domain.events import Event
+from negotiation_service.domain.timers import running_timers
 from negotiation_service.storage import statements
 from negotiation_service.storage.documents import dump_deal, dump_event, load_deal, load_event
 from negotiation_service.storage.tables import (
@@ -21,8 +21,8 @@ from negotiation_service.storage.tables import (
 from service_kit.storage.engines import bulk_insert, bulk_update, fetch, give_rows, give_values
 
 
-class Place(NamedTuple):
-    """Where a service stands in lists: newest first means from the last creation on."""
+class PageKey(NamedTuple):
+    """A service's key in the order of lists: newest first means from the last creation on."""
 
     created_revision: int
     id: str
@@ -75,16 +75,16 @@ def find_latest(connection: Connection, conversations: Iterable[str]) -> list[De
 
 
 def page_of_conversation(
-    connection: Connection, conversation: str, below: Place, count: int
-) -> list[tuple[Place, Deal]]:
-    """The first `count` deals of a conversation below a place, newest first."""
+    connection: Connection, conversation: str, below: PageKey, count: int
+) -> list[tuple[PageKey, Deal]]:
+    """The first `count` deals of a conversation below a key, newest first."""
     return _page(connection, ("conversation", False), conversation, below, count)
 
 
 def page_of_party(
-    connection: Connection, party: str, below: Place, count: int, *, open_only: bool
-) -> list[tuple[Place, Deal]]:
-    """The first `count` deals of a party below a place, newest first."""
+    connection: Connection, party: str, below: PageKey, count: int, *, open_only: bool
+) -> list[tuple[PageKey, Deal]]:
+    """The first `count` deals of a party below a key, newest first."""
     # One ordered page of each index, joined here, for a database would sort their union.
     found = [
         one
@@ -96,11 +96,11 @@ def page_of_party(
 
 
 def _page(
-    connection: Connection, which: tuple[str, bool], value: str, below: Place, count: int
-) -> list[tuple[Place, Deal]]:
+    connection: Connection, which: tuple[str, bool], value: str, below: PageKey, count: int
+) -> list[tuple[PageKey, Deal]]:
     given = {"value": value, "revision": below.created_revision, "id": below.id, "count": count}
     rows = fetch(connection, statements.PAGES[which], given)
-    return [(Place(row.created_revision, row.id), load_deal(row.deal)) for row in rows]
+    return [(PageKey(row.created_revision, row.id), load_deal(row.deal)) for row in rows]
 
 
 def find_histories(
@@ -232,7 +232,7 @@ def replace_timers(connection: Connection, deals: Sequence[Deal]) -> None:
         return
     ids = give_values(connection, "ids", [deal.id for deal in deals])
     connection.execute(statements.FORGET_TIMERS, ids)
-    rows = [(deal.id, one.timer, one.due_at) for deal in deals for one in timers(deal)]
+    rows = [(deal.id, one.timer, one.due_at) for deal in deals for one in running_timers(deal)]
     bulk_insert(connection, service_timers, tuple(service_timers.c.keys()), rows)
 
 

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from negotiation_service.domain.decide import timers
 from negotiation_service.domain.entities import CancellationRequest, Note, Offer
 from negotiation_service.domain.events import Cause, Event, Terms, replay
 from negotiation_service.domain.history import offer_made
+from negotiation_service.domain.timers import running_timers
 from tests.crash.books import EventRow, ServiceRow
 from tests.crash.findings import Check, Findings, Violation, is_dense
 from tests.crash.recording import Commanded
@@ -72,7 +72,7 @@ def rows_are_what_the_events_make(findings: Findings) -> Iterator[Violation]:
         stored = list(books.offers.get(service, ()))
         if stored != made or [offer.number for _, offer in made] != list(range(1, len(made) + 1)):
             yield Violation("OFFERS DIFFER", f"of {service}: {stored}, and events tell of {made}")
-        running = {one.timer.value: one.due_at for one in timers(deal)}
+        running = {one.timer.value: one.due_at for one in running_timers(deal)}
         if dict(books.timers.get(service, {})) != running:
             yield Violation("TIMERS DIFFER", f"of {service}")
     for service in (books.offers.keys() | books.timers.keys()) - books.events.keys():

@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
-from negotiation_service.domain.decide import settle, timers
 from negotiation_service.domain.entities import Deal
 from negotiation_service.domain.events import Cause, evolve
 from negotiation_service.domain.limits import Limits
+from negotiation_service.domain.timers import running_timers, settle
 from tests.crash.books import Books, EventRow
 from tests.crash.recording import (
     Commanded,
@@ -126,7 +126,7 @@ def foreseen(stages: Sequence[Stage], reader: str, until: int) -> set[Shown]:
     """
     found = set()
     for deal, views in stages:
-        for due_at in {one.due_at for one in timers(deal) if one.due_at <= until}:
+        for due_at in {one.due_at for one in running_timers(deal) if one.due_at <= until}:
             settled = settle(deal, due_at, _LIMITS).deal
             version = views[reader].version + settled.seq - deal.seq
             if settled.revealed_at is not None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from negotiation_service.domain.decide import timers
 from negotiation_service.domain.entities import Deal
 from negotiation_service.domain.events import Event as ServiceEvent
 from negotiation_service.domain.events import recipients
 from negotiation_service.domain.history import offer_made, offer_of
 from negotiation_service.domain.limits import HOUR
+from negotiation_service.domain.timers import running_timers
 from negotiation_service.domain.views import Snapshot
 from service_kit.storage.clock import Position
 from tests.crash.books import Books, EventRow, KeyRow, ServiceRow
@@ -126,7 +126,7 @@ class Case:
                 if (offer := offer_made(row.event)) is not None
             ]
         }
-        self.timers = {S: {one.timer.value: one.due_at for one in timers(deal)}}
+        self.timers = {S: {one.timer.value: one.due_at for one in running_timers(deal)}}
 
     @property
     def deal(self) -> Deal:

@@ -18,15 +18,45 @@ from negotiation_service.domain.commands import (
 )
 from negotiation_service.domain.entities import Deal, Role
 from negotiation_service.domain.events import Event
+from negotiation_service.domain.facts import Facts
 from negotiation_service.domain.limits import Limits
 from negotiation_service.domain.money import Money
-from negotiation_service.operations.runner import operation
+from negotiation_service.operations.runner import Answer, Task, operation
 from negotiation_service.storage.documents import load_deal, load_event
+from service_kit.rules import Refusal
+from service_kit.storage.writer import Transaction
 from tests.support.serving import Database
 
 LIMITS = Limits({"EUR": 2, "JPY": 0})
-CARRY_OUT = operation(LIMITS)
+_OPERATION = operation(LIMITS)
 _numbers = count(1)
+
+
+class Proposal(Task):
+    """A creation, with the facts that the service would find before."""
+
+    command: CreateService
+
+    @property
+    def actor(self) -> str:
+        return self.command.actor
+
+    @property
+    def service(self) -> str:
+        return self.facts.service
+
+    @property
+    def conversation(self) -> str:
+        return self.command.conversation
+
+
+def CARRY_OUT(  # noqa: N802  # it stands for an operation, which is a constant
+    transaction: Transaction, given: Sequence[Command | Proposal]
+) -> list[Answer | Refusal]:
+    """Run commands, of which all but proposals come without facts."""
+    return _OPERATION(
+        transaction, [one if isinstance(one, Proposal) else Task(one) for one in given]
+    )
 
 
 def euros(amount: int) -> Money:
@@ -35,20 +65,20 @@ def euros(amount: int) -> Money:
 
 def proposed(
     conversation: str = "c", *, actor: str = "ann", amount: int = 10_000, key: str = "", **rest: Any
-) -> CreateService:
+) -> Proposal:
     """A new service of an id of its own, whose actor provides."""
     other = rest.pop("other", "bob" if actor == "ann" else "ann")
-    return CreateService(
+    service = rest.pop("service", f"service-{next(_numbers)}")
+    command = CreateService(
         actor=actor,
-        service=rest.pop("service", f"service-{next(_numbers)}"),
         conversation=conversation,
-        participants=(actor, other),
         role=rest.pop("role", Role.PROVIDER),
         title=rest.pop("title", "A garden fence"),
         price=euros(amount),
         idempotency_key=key,
         **rest,
     )
+    return Proposal(command, Facts("", service, (actor, other)))
 
 
 def edited(actor: str, service: str, amount: int, base: int, **rest: Any) -> EditPrice:

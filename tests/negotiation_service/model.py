@@ -13,7 +13,6 @@ from negotiation_service.domain.commands import (
     EditPrice,
     EndNegotiation,
     FireTimers,
-    PartyCommand,
     PlaceHold,
     ResolveHold,
     SubmitNote,
@@ -114,7 +113,7 @@ class Model:
 
     # --- Commands ---------------------------------------------------------------------------
 
-    def answer(self, command: Command) -> Answer:
+    def answer(self, command: Command, forbidden: str = "") -> Answer:
         """The reason why this is refused, None if it is not; "" if it was done before."""
         if isinstance(command, FireTimers):
             return None
@@ -125,7 +124,7 @@ class Model:
         if isinstance(command, CreateService):
             if command.actor not in (self.provider, self.client):
                 return "CONVERSATION_NOT_FOUND"
-            if command.forbidden:
+            if forbidden:
                 return "SANCTIONED"
             going_on = self.state in ("offered", "agreed", "delivered")
             return "OPEN_SERVICE_EXISTS" if going_on else None
@@ -133,35 +132,35 @@ class Model:
             return "SERVICE_NOT_FOUND"
         match command:
             case EditPrice():
-                return self._answer_edit(command)
+                return self._answer_edit(command, forbidden)
             case EndNegotiation():
-                return self._answer_end(command)
+                return self._answer_end(command, forbidden)
             case TerminateService():
-                return self._answer_termination(command)
+                return self._answer_termination(command, forbidden)
             case SubmitNote():
                 if self.state not in ("completed", "cancelled"):
                     return "INVALID_STATE"
-                return self._stopped(command) or ("INVALID_STATE" if self.revealed else None)
+                return self._stopped(forbidden) or ("INVALID_STATE" if self.revealed else None)
 
-    def _stopped(self, command: PartyCommand) -> Answer:
-        if command.forbidden:
+    def _stopped(self, forbidden: str) -> Answer:
+        if forbidden:
             return "SANCTIONED"
         return "ON_HOLD" if self.dispute else None
 
-    def _answer_edit(self, command: EditPrice) -> Answer:
+    def _answer_edit(self, command: EditPrice, forbidden: str) -> Answer:
         if self.state not in ("offered", "agreed"):
             return "INVALID_STATE"
-        if stopped := self._stopped(command):
+        if stopped := self._stopped(forbidden):
             return stopped
         if command.base_offer != (0 if self.live is None else self.live + 1):
             return "STALE_OFFER"
         most = self.limits.rounds if self.state == "offered" else self.limits.amendments
         return None if self.edits[self.state] < most else "TOO_MANY_ROUNDS"
 
-    def _answer_end(self, command: EndNegotiation) -> Answer:
+    def _answer_end(self, command: EndNegotiation, forbidden: str) -> Answer:
         if self.state not in ("offered", "agreed"):
             return "INVALID_STATE"
-        if stopped := self._stopped(command):
+        if stopped := self._stopped(forbidden):
             return stopped
         if self.live is None or command.offer != self.live + 1:
             return "STALE_OFFER"
@@ -172,7 +171,7 @@ class Model:
             return None if own else "OFFER_OF_THE_OTHER"
         return "OWN_OFFER" if own else None
 
-    def _answer_termination(self, command: TerminateService) -> Answer:
+    def _answer_termination(self, command: TerminateService, forbidden: str) -> Answer:
         needed = {
             "delivered": ("agreed",),
             "completed": ("delivered",),
@@ -181,7 +180,7 @@ class Model:
         }
         if self.state not in needed[command.outcome]:
             return "INVALID_STATE"
-        if stopped := self._stopped(command):
+        if stopped := self._stopped(forbidden):
             return stopped
         match command.outcome:
             case "delivered":

@@ -15,9 +15,11 @@ from negotiation_service.domain.commands import (
     TerminateService,
     TerminationOutcome,
 )
-from negotiation_service.domain.decide import Decision, decide
+from negotiation_service.domain.decide import decide
+from negotiation_service.domain.decision import Decision
 from negotiation_service.domain.entities import Deal, Outcome, Role, Settlement, Timer
 from negotiation_service.domain.events import Event
+from negotiation_service.domain.facts import Facts
 from negotiation_service.domain.limits import DAY, Limits
 from negotiation_service.domain.money import Money
 from negotiation_service.domain.views import Snapshot, snapshot
@@ -32,15 +34,28 @@ def creation(**changes: object) -> CreateService:
     """The proposal with which every story begins."""
     proposal: dict[str, object] = {
         "actor": "ann",
-        "service": "service-1",
         "conversation": "talk-1",
-        "participants": ("ann", "bob"),
         "role": Role.PROVIDER,
         "title": "A logo",
         "description": "In blue.",
         "price": Money(PRICE, "EUR"),
     }
     return CreateService(**(proposal | changes))  # type: ignore[arg-type]  # any of its fields
+
+
+def propose(
+    deal: Deal | None = None,
+    now: int = START,
+    limits: Limits = LIMITS,
+    *,
+    service: str = "service-1",
+    participants: tuple[str, ...] = ("ann", "bob"),
+    forbidden: str = "",
+    **changes: object,
+) -> Decision | Refusal:
+    """Have the proposal decided; `deal` is the open one of its conversation."""
+    facts = Facts(forbidden, service, participants)
+    return decide(deal, creation(**changes), facts, now, limits)
 
 
 class Story:
@@ -50,16 +65,16 @@ class Story:
         self.limits = limits
         self.now = START
         self.events: list[Event] = []
-        decision = decide(None, creation(**proposal), self.now, limits)
+        decision = propose(None, self.now, limits, **proposal)  # type: ignore[arg-type]
         assert isinstance(decision, Decision)
         self.deal: Deal = decision.deal
         self.events += decision.events
         for step in steps:
             self.take(step)
 
-    def send(self, command: Command) -> Decision | Refusal:
+    def send(self, command: Command, forbidden: str = "") -> Decision | Refusal:
         """Have a command decided, and go on from there."""
-        result = decide(self.deal, command, self.now, self.limits)
+        result = decide(self.deal, command, Facts(forbidden), self.now, self.limits)
         if isinstance(result, Decision):
             self.deal = result.deal
             self.events += result.events
@@ -71,9 +86,9 @@ class Story:
         assert isinstance(result, Decision), result
         return result
 
-    def refused(self, command: Command) -> Refusal:
+    def refused(self, command: Command, forbidden: str = "") -> Refusal:
         """Send what is refused."""
-        result = self.send(command)
+        result = self.send(command, forbidden)
         assert isinstance(result, Refusal), result
         return result
 

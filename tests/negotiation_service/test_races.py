@@ -12,10 +12,10 @@ import grpc
 import pytest
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
-from negotiation_service.domain.decide import timers
 from negotiation_service.domain.entities import State
 from negotiation_service.domain.events import Cause, replay
 from negotiation_service.domain.history import offer_made
+from negotiation_service.domain.timers import running_timers
 from tests.negotiation_service.deals import (
     stored_deals,
     stored_events,
@@ -71,7 +71,7 @@ def check_rows(database: Database) -> None:
         made = [(one.number, one.price) for event in events[key] if (one := offer_made(event))]
         assert made == offers[key]
         assert [number for number, _ in made] == list(range(1, len(made) + 1))
-        assert running.get(key, {}) == {one.timer: one.due_at for one in timers(deal)}
+        assert running.get(key, {}) == {one.timer: one.due_at for one in running_timers(deal)}
     open_in = [one.conversation for one in deals.values() if one.is_open]
     assert len(open_in) == len(set(open_in))
 

@@ -18,9 +18,11 @@ from sqlalchemy import text
 
 from negotiation_service.api import requests, translation
 from negotiation_service.domain.commands import Command, PlaceHold, ResolveHold
-from negotiation_service.domain.decide import Decision, decide
+from negotiation_service.domain.decide import decide
+from negotiation_service.domain.decision import Decision
 from negotiation_service.domain.entities import Deal, Hold, Outcome, Ruling
 from negotiation_service.domain.events import Cause, Event, evolve
+from negotiation_service.domain.facts import NO_FACTS
 from negotiation_service.domain.views import Snapshot, snapshot
 from service_kit.rules import Refusal
 from tests.negotiation_service.deals import LIMITS, stored_events
@@ -161,7 +163,9 @@ def check(sent: list[Sent], events: list[Event], ends: dict[tuple[str, str], int
     for event in events:
         if isinstance(event.details, Hold | Ruling):
             before, after = stages[event.seq - 2], stages[event.seq - 1]
-            assert decide(before, moderation(event), event.at, LIMITS) == Decision(after, (event,))
+            assert decide(before, moderation(event), NO_FACTS, event.at, LIMITS) == Decision(
+                after, (event,)
+            )
             explained.add(event.seq)
     assert explained == {event.seq for event in events}
 
@@ -180,7 +184,7 @@ def check_success(one: Sent, end: int, stages: list[Deal], events: list[Event]) 
     """What was done is what the rules make of the deal just before; gives the events of it."""
     start = end - 1 if events[end - 1].cause is Cause.NOTES_REVEALED else end
     happened = tuple(events[start - 1 : end])
-    decision = decide(stages[start - 2], one.command, happened[0].at, LIMITS)
+    decision = decide(stages[start - 2], one.command, NO_FACTS, happened[0].at, LIMITS)
     assert decision == Decision(stages[end - 1], happened)
     assert one.answer.service == seen(stages[end - 1], one.request.actor, happened[-1].at)
     return set(range(start, end + 1))
@@ -199,7 +203,7 @@ def check_refusal(one: Sent, stages: list[Deal]) -> None:
     assert fitting, "what is shown was never true"
     reasons = set()
     for stage in fitting:
-        result = decide(stage, one.command, created(stages), LIMITS)
+        result = decide(stage, one.command, NO_FACTS, created(stages), LIMITS)
         reasons.add(result.reason if isinstance(result, Refusal) else "")
     assert reason in reasons
 

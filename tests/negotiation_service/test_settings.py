@@ -1,6 +1,7 @@
 """What operators set: checked at the start, and counted when it is reached."""
 
 import asyncio
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from negotiation_service.domain.limits import Limits
-from negotiation_service.settings import NegotiationSettings
+from negotiation_service.settings import NegotiationSettings, load_currencies
 from tests.support.metrics import read_metric
 from tests.support.system import free_port
 
@@ -21,7 +22,7 @@ PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 
 def test_defaults_are_those_of_the_rules(settings: NegotiationSettings) -> None:
     """The rules are tested and documented with their own defaults, which nobody changes here."""
-    assert settings.limits({}) == Limits({})
+    assert settings.limits() == Limits(load_currencies())
 
 
 @pytest.mark.parametrize(
@@ -143,3 +144,28 @@ async def test_each_limit_refuses_by_name_and_is_counted(serve: Any, refused: An
         for name, value in SMALL.items():
             assert await metric("limit_reached_total", name) == 1, name
             assert await metric("limit_value", name) == value
+
+
+# --- Currencies ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "decimals"), [("EUR", 2), ("USD", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4)]
+)
+def test_each_currency_has_its_decimals(code: str, decimals: int) -> None:
+    """Not every minor unit is a hundredth."""
+    assert load_currencies()[code] == decimals
+
+
+@pytest.mark.parametrize("code", ["XAU", "XTS", "XXX", "eur", "BTC", ""])
+def test_what_nobody_can_pay_with_is_no_currency(code: str) -> None:
+    """Gold, the test code, no currency, and what is not written as a code."""
+    assert code not in load_currencies()
+
+
+def test_there_are_all_of_them() -> None:
+    """Over 150 codes of three capital letters."""
+    currencies = load_currencies()
+    assert len(currencies) > 150
+    assert all(re.fullmatch("[A-Z]{3}", code) for code in currencies)
+    assert {*currencies.values()} == {0, 2, 3, 4}

@@ -11,7 +11,8 @@ from negotiation_service.domain.commands import (
     PlaceHold,
     TerminationOutcome,
 )
-from negotiation_service.domain.decide import Decision, decide, next_due, settle, timers
+from negotiation_service.domain.decide import decide
+from negotiation_service.domain.decision import Decision
 from negotiation_service.domain.entities import (
     Agreement,
     Deal,
@@ -22,11 +23,13 @@ from negotiation_service.domain.entities import (
     Timer,
 )
 from negotiation_service.domain.events import Cause, evolve, recipients, replay
+from negotiation_service.domain.facts import NO_FACTS
 from negotiation_service.domain.limits import DAY, HOUR, MINUTE
 from negotiation_service.domain.money import Money
 from negotiation_service.domain.refusals import Reason
+from negotiation_service.domain.timers import next_due, running_timers, settle
 from service_kit.rules import Refusal
-from tests.negotiation_service.story import LIMITS, PRICE, SPLIT, START, Story, creation
+from tests.negotiation_service.story import LIMITS, PRICE, SPLIT, START, Story, propose
 
 AGREED = NegotiationOutcome.AGREED
 
@@ -51,7 +54,7 @@ def test_either_role_can_propose(role: Role, provider: str, client: str) -> None
 )
 def test_only_participants_of_a_conversation_of_two_propose(participants: tuple[str, ...]) -> None:
     """To anybody else the conversation does not exist."""
-    refusal = decide(None, creation(participants=participants), START, LIMITS)
+    refusal = propose(participants=participants)
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.CONVERSATION_NOT_FOUND
 
@@ -59,28 +62,27 @@ def test_only_participants_of_a_conversation_of_two_propose(participants: tuple[
 def test_a_conversation_has_one_open_deal() -> None:
     """A second is refused and the first shown, until the first has ended, if only by time."""
     story = Story()
-    refusal = decide(story.deal, creation(service="service-2"), story.now, LIMITS)
+    refusal = propose(story.deal, story.now, service="service-2")
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.OPEN_SERVICE_EXISTS
     assert refusal.current == story.deal
     later = story.now + LIMITS.offer_ttl
-    assert isinstance(decide(story.deal, creation(service="service-2"), later, LIMITS), Decision)
+    assert isinstance(propose(story.deal, later, service="service-2"), Decision)
 
 
 def test_an_outsider_is_not_shown_the_open_deal() -> None:
     """Who is no participant learns nothing of what goes on in the conversation."""
-    refusal = decide(Story().deal, creation(actor="eve"), START, LIMITS)
-    assert refusal == decide(None, creation(actor="eve"), START, LIMITS)
+    assert propose(Story().deal, actor="eve") == propose(actor="eve")
 
 
 def test_what_is_not_there_is_not_found() -> None:
     """Without a deal every command about one is refused in the words for an outsider."""
     story = Story()
-    nothing = decide(None, story.edit("ann"), START, LIMITS)
+    nothing = decide(None, story.edit("ann"), NO_FACTS, START, LIMITS)
     assert isinstance(nothing, Refusal)
     assert nothing.reason is Reason.SERVICE_NOT_FOUND
     assert story.refused(story.edit("eve")) == nothing
-    assert decide(None, FireTimers("service-1"), START, LIMITS) == nothing
+    assert decide(None, FireTimers("service-1"), NO_FACTS, START, LIMITS) == nothing
 
 
 # --- Staleness ----------------------------------------------------------------------------------
@@ -179,8 +181,8 @@ def test_an_offer_is_good_until_the_millisecond_in_which_it_expires() -> None:
     due = story.deal.due_at(Timer.OFFER)
     assert due == START + LIMITS.offer_ttl
     accept = story.end("bob", AGREED)
-    assert isinstance(decide(story.deal, accept, due - 1, LIMITS), Decision)
-    refusal = decide(story.deal, accept, due, LIMITS)
+    assert isinstance(decide(story.deal, accept, NO_FACTS, due - 1, LIMITS), Decision)
+    refusal = decide(story.deal, accept, NO_FACTS, due, LIMITS)
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.INVALID_STATE
     assert isinstance(refusal.current, Deal)
@@ -258,8 +260,10 @@ def test_a_reminder_comes_before_the_deadline() -> None:
 def test_nobody_is_reminded_too_late_or_of_what_is_no_more() -> None:
     """Not of an offer that lives shorter, nor of one that was answered, nor after it expired."""
     short = Story(offer_ttl_seconds=6 * 3_600)
-    assert [deadline.timer for deadline in timers(short.deal)] == [Timer.OFFER]
-    assert all(one.timer is not Timer.OFFER_REMINDER for one in timers(Story("accept").deal))
+    assert [deadline.timer for deadline in running_timers(short.deal)] == [Timer.OFFER]
+    assert all(
+        one.timer is not Timer.OFFER_REMINDER for one in running_timers(Story("accept").deal)
+    )
     late = Story()
     late.now += LIMITS.offer_ttl
     assert [event.cause for event in late.done(FireTimers("service-1")).events] == [Cause.EXPIRED]
@@ -290,14 +294,14 @@ def test_a_hold_keeps_the_remaining_time() -> None:
     """P7: after a hold of any length each timer has as long to run as when it was placed."""
     story = Story("accept", "revise", "request")
     story.now += HOUR
-    left = {one.timer: one.due_at - story.now for one in timers(story.deal)}
+    left = {one.timer: one.due_at - story.now for one in running_timers(story.deal)}
     story.take("hold")
-    assert timers(story.deal) == ()
+    assert running_timers(story.deal) == ()
     assert next_due(story.deal) is None
     story.now += 100 * DAY
     assert story.done(FireTimers("service-1")).events == ()
     story.take("resume")
-    assert {one.timer: one.due_at - story.now for one in timers(story.deal)} == left
+    assert {one.timer: one.due_at - story.now for one in running_timers(story.deal)} == left
 
 
 def test_a_clock_that_is_set_back_takes_no_time_away() -> None:
@@ -339,7 +343,7 @@ def test_a_decision_settles_the_price(
     assert story.deal.ending is not None
     assert story.deal.ending.cause is Cause.DECIDED
     assert story.deal.hold is None
-    assert {one.timer for one in timers(story.deal)} == {Timer.NOTES}
+    assert {one.timer for one in running_timers(story.deal)} == {Timer.NOTES}
 
 
 @pytest.mark.parametrize("parts", [(0, 0), (PRICE, 1), (PRICE - 1, 0), (PRICE * 2, 0)])
@@ -395,7 +399,7 @@ def test_notes_are_revealed_when_both_are_in() -> None:
         Cause.NOTES_REVEALED,
     ]
     assert decision.deal.revealed_at == story.now
-    assert all(one.timer is not Timer.NOTES for one in timers(decision.deal))
+    assert all(one.timer is not Timer.NOTES for one in running_timers(decision.deal))
 
 
 def test_a_note_may_be_changed_while_it_is_sealed() -> None:

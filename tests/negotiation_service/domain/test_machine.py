@@ -37,19 +37,16 @@ from negotiation_service.domain.commands import (
     TerminateService,
     TerminationOutcome,
 )
-from negotiation_service.domain.decide import (
-    Decision,
-    allowed_actions,
-    decide,
-    next_due,
-    settle,
-    timers,
-)
+from negotiation_service.domain.decide import decide
+from negotiation_service.domain.decision import Decision
 from negotiation_service.domain.entities import FINAL, Deal, Outcome, Role, Settlement, State
 from negotiation_service.domain.events import Cause, Event, evolve, recipients, replay
+from negotiation_service.domain.facts import NO_FACTS, Facts
 from negotiation_service.domain.limits import DAY, HOUR, MINUTE, Limits
 from negotiation_service.domain.money import Money
+from negotiation_service.domain.permissions import allowed_actions
 from negotiation_service.domain.refusals import Reason
+from negotiation_service.domain.timers import next_due, running_timers, settle
 from negotiation_service.domain.views import INTERNAL, Snapshot, snapshot
 from service_kit.rules import INVALID_ARGUMENT, Refusal
 from tests.negotiation_service.model import Model
@@ -150,8 +147,13 @@ class Negotiation(RuleBasedStateMachine):
     def begin(self, actor: str, role: Role, price: int, ttl: int | None) -> CreateService:
         self.services += 1
         money = Money(price, "EUR")
-        service = f"service-{self.services}"
-        return CreateService(actor, service, "talk", PARTIES, role, "Logo", money, "In blue.", ttl)
+        return CreateService(actor, "talk", role, "Logo", money, "In blue.", ttl)
+
+    def decide(
+        self, deal: Deal | None, command: Command, forbidden: str = ""
+    ) -> Decision | Refusal:
+        facts = Facts(forbidden, f"service-{self.services}", PARTIES)
+        return decide(deal, command, facts, self.now, LIMITS)
 
     @initialize(
         actor=st.sampled_from(PARTIES),
@@ -162,7 +164,7 @@ class Negotiation(RuleBasedStateMachine):
     )
     def create(self, actor: str, role: Role, price: int, ttl: int | None, progress: int) -> None:
         command = self.begin(actor, role, price, ttl)
-        decision = decide(None, command, self.now, LIMITS)
+        decision = self.decide(None, command)
         assert isinstance(decision, Decision)
         self.take_over(command, decision, progress)
 
@@ -189,11 +191,11 @@ class Negotiation(RuleBasedStateMachine):
 
     # --- What happens ---------------------------------------------------------------------------
 
-    def send(self, command: Command) -> Decision | Refusal:
+    def send(self, command: Command, forbidden: str = "") -> Decision | Refusal:
         """Give a command to the rules and to the model, and compare what they say."""
-        expected = self.model.answer(command)
+        expected = self.model.answer(command, forbidden)
         before = self.deal
-        result = decide(before, command, self.now, LIMITS)
+        result = self.decide(before, command, forbidden)
         reason = str(result.reason) if isinstance(result, Refusal) else None
         assert reason == (expected or None), f"{command}: {reason}, but the model says {expected}"
         if isinstance(result, Refusal):
@@ -212,7 +214,7 @@ class Negotiation(RuleBasedStateMachine):
 
     def keep_prompt(self, command: Command) -> None:
         """The same deal in a world where each timer fires at the very moment that it is due."""
-        result = decide(self.prompt, command, self.now, LIMITS)
+        result = self.decide(self.prompt, command)
         assert isinstance(result, Decision)
         self.prompt = result.deal
 
@@ -292,7 +294,7 @@ class Negotiation(RuleBasedStateMachine):
         for action in shown.allowed_actions:
             command = CLIENT[action](shown, actor, price)
             if isinstance(command, PartyCommand):
-                refused = self.send(replace(command, forbidden="a sanction"))
+                refused = self.send(command, "a sanction")
                 assert isinstance(refused, Refusal)
                 assert refused.reason is Reason.SANCTIONED
 
@@ -361,9 +363,9 @@ class Negotiation(RuleBasedStateMachine):
     ) -> None:
         """A conversation has one open deal; the next begins when it has ended."""
         self.fire()
-        command = replace(self.begin(actor, role, price, None), forbidden=forbidden)
-        expected = self.model.answer(command)
-        result = decide(self.deal, command, self.now, LIMITS)
+        command = self.begin(actor, role, price, None)
+        expected = self.model.answer(command, forbidden)
+        result = self.decide(self.deal, command, forbidden)
         reason = str(result.reason) if isinstance(result, Refusal) else None
         assert reason == expected
         if isinstance(result, Decision):
@@ -414,7 +416,7 @@ class Negotiation(RuleBasedStateMachine):
             assert before.hold is not None
             frozen = {one.timer: one.due_at - before.hold.since for one in before.deadlines}
             given = max(0, before.hold.since - self.now)
-            left = {one.timer: one.due_at - self.now - given for one in timers(self.deal)}
+            left = {one.timer: one.due_at - self.now - given for one in running_timers(self.deal)}
             assert left == frozen
 
     @rule(
@@ -423,11 +425,11 @@ class Negotiation(RuleBasedStateMachine):
     def wait(self, time: int) -> None:
         self.move_clock(time)
 
-    @precondition(lambda self: bool(timers(self.deal)))
+    @precondition(lambda self: bool(running_timers(self.deal)))
     @rule(data=st.data(), around=st.sampled_from([-1, 0, 1]))
     def wait_for_timer(self, data: st.DataObject, around: int) -> None:
         """The moments that matter: just before, just when, and just after something is due."""
-        due = data.draw(st.sampled_from(timers(self.deal))).due_at
+        due = data.draw(st.sampled_from(running_timers(self.deal))).due_at
         self.move_clock(max(0, due + around - self.now))
 
     @rule(time=st.sampled_from([1, MINUTE, HOUR, DAY]))
@@ -442,14 +444,14 @@ class Negotiation(RuleBasedStateMachine):
         self.send(FireTimers(self.deal.id))
         due = next_due(self.deal)
         assert due is None or due > self.now
-        again = decide(self.deal, FireTimers(self.deal.id), self.now, LIMITS)
+        again = self.decide(self.deal, FireTimers(self.deal.id))
         assert again == Decision(self.deal, ())
 
     def move_clock(self, time: int) -> None:
         self.model.elapse(time)
         end = self.now + time
         while (due := next_due(self.prompt)) is not None and due <= end:
-            fired = decide(self.prompt, FireTimers(self.prompt.id), due, LIMITS)
+            fired = decide(self.prompt, FireTimers(self.prompt.id), NO_FACTS, due, LIMITS)
             assert isinstance(fired, Decision)
             assert fired.events
             self.prompt = fired.deal
@@ -526,9 +528,7 @@ class Negotiation(RuleBasedStateMachine):
                 action
                 for action, make in CLIENT.items()
                 if shown_as(shown, action, actor)
-                and isinstance(
-                    decide(self.deal, make(shown, actor, 9_000), self.now, LIMITS), Decision
-                )
+                and isinstance(self.decide(self.deal, make(shown, actor, 9_000)), Decision)
             }
             if "a-new-dispute" in self.model.decided or self.model.dispute == "a-new-dispute":
                 # To place the same hold again succeeds because it changes nothing.
@@ -542,11 +542,11 @@ class Negotiation(RuleBasedStateMachine):
     def outsiders_can_do_nothing(self) -> None:
         """P15: an outsider is answered as if there were no such deal."""
         shown = self.show("ann")
-        nothing = decide(None, edit(shown, "ann", 1), self.now, LIMITS)
+        nothing = self.decide(None, edit(shown, "ann", 1))
         assert isinstance(nothing, Refusal)
         assert nothing.reason is Reason.SERVICE_NOT_FOUND
         for make in CLIENT.values():
-            assert decide(self.deal, make(shown, "eve", 1), self.now, LIMITS) == nothing
+            assert self.decide(self.deal, make(shown, "eve", 1)) == nothing
         assert snapshot(self.deal, "eve", self.now, LIMITS) == nothing
         assert allowed_actions(self.deal, "eve", self.now, LIMITS) == ()
 

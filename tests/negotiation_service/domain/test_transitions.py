@@ -1,18 +1,15 @@
 """Each row of the table by an example, each refusal by another."""
 
-from dataclasses import replace
-
 import pytest
 
 from negotiation_service.domain.commands import PartyCommand
-from negotiation_service.domain.decide import decide
 from negotiation_service.domain.entities import State
 from negotiation_service.domain.events import Cause
 from negotiation_service.domain.guards import not_on_hold, not_sanctioned
 from negotiation_service.domain.refusals import Reason
 from negotiation_service.domain.transitions import MODERATION, TIME, TRANSITIONS, Step, Transition
 from service_kit.rules import Refusal
-from tests.negotiation_service.story import LIMITS, START, STEPS, Story, creation
+from tests.negotiation_service.story import STEPS, Story, propose
 
 OFFERED, AGREED, DELIVERED, COMPLETED, CANCELLED, CLOSED = State
 
@@ -213,7 +210,7 @@ def test_what_a_sanction_forbids_is_refused(done: str, step: str) -> None:
     story = after(done)
     command, before = STEPS[step](story), story.deal
     if isinstance(command, PartyCommand):
-        refusal = story.refused(replace(command, forbidden="a sanction does not allow it"))
+        refusal = story.refused(command, "a sanction does not allow it")
         assert (refusal.reason, refusal.current) == (Reason.SANCTIONED, before)
         assert refusal.message == "a sanction does not allow it"
         assert story.deal == before
@@ -222,11 +219,11 @@ def test_what_a_sanction_forbids_is_refused(done: str, step: str) -> None:
 
 def test_a_sanction_forbids_to_propose() -> None:
     """The one who may not take part is told only that there is no such conversation."""
-    command = creation(forbidden="a sanction does not allow it")
-    outcome = decide(None, command, START, LIMITS)
+    forbidden = "a sanction does not allow it"
+    outcome = propose(forbidden=forbidden)
     assert isinstance(outcome, Refusal)
     assert outcome.reason is Reason.SANCTIONED
-    outcome = decide(None, replace(command, participants=("bob", "eve")), START, LIMITS)
+    outcome = propose(forbidden=forbidden, participants=("bob", "eve"))
     assert isinstance(outcome, Refusal)
     assert outcome.reason is Reason.CONVERSATION_NOT_FOUND
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from negotiation_service.domain.decide import allowed_actions
 from negotiation_service.domain.entities import State, Timer
+from negotiation_service.domain.permissions import allowed_actions
 from negotiation_service.domain.refusals import Reason
 from negotiation_service.domain.views import INTERNAL, snapshot
 from service_kit.rules import Refusal

@@ -14,12 +14,12 @@ from uuid_utils import uuid7
 
 from negotiation_service.__main__ import SERVICE
 from negotiation_service.domain.commands import FireTimers, PlaceHold, ResolveHold
-from negotiation_service.domain.decide import timers
 from negotiation_service.domain.entities import FINAL, Outcome, Settlement, State
 from negotiation_service.domain.events import Cause, replay
-from negotiation_service.domain.history import offer_made, tell
+from negotiation_service.domain.history import offer_made
 from negotiation_service.domain.limits import DAY, HOUR
 from negotiation_service.domain.refusals import Reason
+from negotiation_service.domain.timers import running_timers
 from negotiation_service.operations import queries
 from negotiation_service.operations.runner import Answer
 from negotiation_service.settings import NegotiationSettings
@@ -143,7 +143,6 @@ def test_a_refusal_stores_nothing(database: Database) -> None:
         accepted("bob", first.service),
         accepted("eve", first.service),
         accepted("bob", "nowhere"),
-        proposed(title=""),
     ):
         assert isinstance(database.run(CARRY_OUT, command)[0], Refusal)
     assert database.read(read_position) == before
@@ -383,7 +382,7 @@ def test_any_history_is_its_events(database: Database, plan: list[Any], size: in
         made = [(one.number, one.price) for event in events[key] if (one := offer_made(event))]
         assert made == offers[key]
         assert [number for number, _ in made] == list(range(1, deal.offers + 1))
-        assert running.get(key, {}) == {one.timer: one.due_at for one in timers(deal)}
+        assert running.get(key, {}) == {one.timer: one.due_at for one in running_timers(deal)}
     for conversation in story.conversations:
         assert sum(one.is_open for one in deals.values() if one.conversation == conversation) <= 1
     for user in ("ann", "bob", "eve", ""):
@@ -400,7 +399,7 @@ def comparable(told: list[Any], user: str) -> list[Any]:
             changed.event.service,
             changed.event.seq,
             recipients,
-            tell(changed)[1:],
+            changed.entry[1:],
             tuple(changed.view(one) for one in recipients if one == user),
         )
         for revision, recipients, changed in told

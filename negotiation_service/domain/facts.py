@@ -1,0 +1,18 @@
+"""Facts about a command: what the service knows besides the deal, and no client says."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """`forbidden` says in words which sanction or block does not allow the command; empty for none.
+
+    Of a service that is to be created: the id it gets, and the participants of its conversation.
+    """
+
+    forbidden: str = ""
+    service: str = ""
+    participants: tuple[str, ...] = ()
+
+
+NO_FACTS = Facts()

@@ -1,0 +1,113 @@
+"""Permissions: which transition a command may take, and what a party is allowed to do now."""
+
+from negotiation_service.domain.commands import (
+    Command,
+    EditPrice,
+    EndNegotiation,
+    FireTimers,
+    NegotiationOutcome,
+    PlaceHold,
+    ResolveHold,
+    SubmitNote,
+    TerminateService,
+    TerminationOutcome,
+)
+from negotiation_service.domain.entities import Deal
+from negotiation_service.domain.facts import NO_FACTS
+from negotiation_service.domain.guards import Attempt, CommandType
+from negotiation_service.domain.limits import Limits
+from negotiation_service.domain.money import Money
+from negotiation_service.domain.refusals import Reason
+from negotiation_service.domain.timers import settle
+from negotiation_service.domain.transitions import Step, Transition, Who, rows_of
+from service_kit.rules import Refusal
+
+NEGOTIATION_STEPS = {
+    NegotiationOutcome.AGREED: Step.ACCEPT,
+    NegotiationOutcome.DECLINED: Step.DECLINE,
+    NegotiationOutcome.WITHDRAWN: Step.WITHDRAW,
+}
+TERMINATION_STEPS = {
+    TerminationOutcome.DELIVERED: Step.DELIVER,
+    TerminationOutcome.COMPLETED: Step.COMPLETE,
+    TerminationOutcome.REOPENED: Step.REOPEN,
+    TerminationOutcome.CANCELLED: Step.CANCEL,
+}
+_NOT_FOR_ACTOR = {
+    Who.OTHER: Refusal(Reason.OWN_OFFER, "nobody accepts or declines an offer of their own"),
+    Who.PROPOSER: Refusal(Reason.OFFER_OF_THE_OTHER, "only who made an offer withdraws it"),
+    Who.PROVIDER: Refusal(Reason.PROVIDER_ONLY, "only the provider may do this"),
+    Who.CLIENT: Refusal(Reason.CLIENT_ONLY, "only the client may do this"),
+}
+
+
+def may_see(deal: Deal, command: Command) -> bool:
+    """Tell whether the deal exists for the sender of a command."""
+    match command:
+        case ResolveHold() | FireTimers():
+            return True
+        case PlaceHold():
+            return command.opened_by in deal.parties
+    return command.actor in deal.parties
+
+
+def find_transition(step: Step, attempt: Attempt[Deal, CommandType]) -> Transition | Refusal:
+    """Find the row of the table that a command takes.
+
+    First what is true is told (the state, then the guards), then who may act on it: whoever acts
+    on an old view of the deal learns that it is old.
+    """
+    rows = rows_of(step, attempt.deal.state)
+    if not rows:
+        message = f"a service that is {attempt.deal.state} does not allow this"
+        return Refusal(Reason.INVALID_STATE, message)
+    capacities = _capacities(attempt.deal, attempt.command)
+    fitting = next((row for row in rows if row.who in capacities), None)
+    for guard in (fitting or rows[0]).guards:
+        if refusal := guard(attempt):
+            return refusal
+    return fitting or _NOT_FOR_ACTOR[rows[0].who]
+
+
+def _capacities(deal: Deal, command: Command) -> set[Who]:
+    """Tell what the sender of a command is in the deal as it stands."""
+    if isinstance(command, PlaceHold | ResolveHold | FireTimers):
+        return {Who.MODERATION}
+    actor = command.actor
+    capacities = {Who.EITHER, Who.PROVIDER if actor == deal.provider else Who.CLIENT}
+    if deal.offer:
+        capacities.add(Who.PROPOSER if deal.offer.by == actor else Who.OTHER)
+    if deal.cancellation and deal.cancellation.by != actor:
+        capacities.add(Who.ASKED)
+    return capacities
+
+
+def allowed_actions(deal: Deal, actor: str, now: int, limits: Limits) -> tuple[str, ...]:
+    """Name what would succeed if `actor` did it now, given sound arguments."""
+    if actor not in deal.parties:
+        return ()
+    deal = settle(deal, now, limits).deal
+    found = [
+        find_transition(step, Attempt(deal, (), command, NO_FACTS, now, limits))
+        for step, command in _possible_commands(deal, actor)
+    ]
+    return tuple(one.action for one in found if isinstance(one, Transition))
+
+
+def _possible_commands(deal: Deal, actor: str) -> list[tuple[Step, Command]]:
+    """Everything that a party can ask of a deal, with what is on the table named rightly."""
+    number = deal.offer.number if deal.offer else 0
+    price = Money(deal.offer.price if deal.offer else 1, deal.currency)
+    return [
+        (Step.EDIT_PRICE, EditPrice(actor, deal.id, price, number)),
+        *(
+            (step, EndNegotiation(actor, deal.id, outcome, number, price))
+            for outcome, step in NEGOTIATION_STEPS.items()
+        ),
+        *(
+            (step, TerminateService(actor, deal.id, outcome))
+            for outcome, step in TERMINATION_STEPS.items()
+        ),
+        (Step.SUBMIT_NOTE, SubmitNote(actor, deal.id, 5)),
+        (Step.PLACE_HOLD, PlaceHold(deal.id, "dispute", actor)),
+    ]

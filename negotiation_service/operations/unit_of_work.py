@@ -1,0 +1,72 @@
+"""The unit of work of a transaction: its deals as the commands leave them, stored at once."""
+
+from collections.abc import Iterable, Mapping
+
+from negotiation_service.domain.decision import Decision
+from negotiation_service.domain.entities import Deal
+from negotiation_service.domain.events import recipients
+from negotiation_service.domain.history import Numbered, number_events, offer_made
+from negotiation_service.domain.limits import Limits
+from negotiation_service.domain.notifications import ServiceChanged
+from negotiation_service.storage import deals as storage
+from negotiation_service.storage.deals import UsedKey
+from service_kit.idempotency import Key
+from service_kit.storage.writer import Transaction
+
+
+class UnitOfWork:
+    """Holds the deals that a transaction is about, and what happens to them.
+
+    `deals` are by id, and `open_deals` the ids of those that were open last, by conversation.
+    """
+
+    def __init__(
+        self, transaction: Transaction, services: Iterable[str], conversations: Iterable[str]
+    ) -> None:
+        connection = transaction.connection
+        found = storage.find_open(connection, conversations)
+        self.transaction = transaction
+        self.open_deals = {conversation: deal.id for conversation, deal in found.items()}
+        self.deals = {deal.id: deal for deal in found.values()}
+        self.deals |= storage.find_deals(connection, services)
+        self.created: dict[str, None] = {}
+        self.changed: dict[str, None] = {}
+        self.events: list[Numbered] = []
+
+    def open_deal(self, conversation: str) -> Deal | None:
+        """Give the deal of a conversation that is open, or was last."""
+        return self.deals.get(self.open_deals.get(conversation, ""))
+
+    def record(self, decision: Decision) -> None:
+        """Keep what a decision has changed."""
+        if not decision.events:
+            return
+        deal = decision.deal
+        before = self.deals.get(deal.id)
+        self.events += number_events(before, decision.events)
+        self.deals[deal.id] = deal
+        if before is None:
+            self.created[deal.id] = None
+            self.open_deals[deal.conversation] = deal.id
+        elif deal.id not in self.created:
+            self.changed[deal.id] = None
+
+    def store(self, new_keys: Mapping[Key, UsedKey], limits: Limits) -> None:
+        """Write all that is new, and notify whom it concerns."""
+        transaction, connection = self.transaction, self.transaction.connection
+        revision = transaction.revision
+        # What is no longer open makes room for what is.
+        changed = [self.deals[one] for one in sorted(self.changed)]
+        created = [self.deals[one] for one in self.created]
+        storage.update_deals(connection, changed, revision)
+        storage.insert_deals(connection, created, revision)
+        made = [(event.service, offer) for event, _ in self.events if (offer := offer_made(event))]
+        storage.insert_offers(connection, made, revision)
+        happened = [(self.deals[event.service], event, number) for event, number in self.events]
+        told = [(deal, recipients(deal, event), event) for deal, event, _ in happened]
+        storage.insert_events(connection, told, revision)
+        storage.replace_timers(connection, [*changed, *created])
+        storage.insert_keys(connection, new_keys.items(), revision)
+        for deal, event, number in happened:
+            notification = ServiceChanged(event, number, deal, transaction.now, limits)
+            transaction.emit(recipients(deal, event), notification)
