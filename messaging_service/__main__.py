@@ -16,7 +16,8 @@ from messaging_service.workers.presence import PresenceKeeper
 from messaging_service.workers.retention import retention
 from service_kit.follow.follower import FollowerMetrics
 from service_kit.process.background import Work, background
-from service_kit.service import Resources, Service, main
+from service_kit.resources import Resources
+from service_kit.service import Service, main
 
 
 @asynccontextmanager

@@ -14,7 +14,8 @@ from moderation_service.operations import verification
 from moderation_service.operations.runner import operation
 from moderation_service.settings import ModerationSettings
 from moderation_service.workers.wiring import wire
-from service_kit.service import Resources, Service, main
+from service_kit.resources import Resources
+from service_kit.service import Service, main
 
 
 @asynccontextmanager

@@ -18,9 +18,10 @@ from negotiation_service.settings import NegotiationSettings
 from negotiation_service.workers import moderation, timers
 from service_kit.follow.follower import FollowerMetrics
 from service_kit.process.background import Work, background
+from service_kit.resources import Resources
 from service_kit.rpc.client import dial
 from service_kit.rpc.interceptors import read_credentials
-from service_kit.service import Resources, Service, main
+from service_kit.service import Service, main
 
 
 @asynccontextmanager

@@ -1,9 +1,10 @@
-"""What the rules of all services share: a named no, and the checks of common arguments.
+"""Refusals, positions on a database's clock, and the checks of common arguments.
 
-A service's rules import it and need, as it does, nothing but the standard library.
+The rules of all services import it and need, as it does, nothing but the standard library.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 USER_LIMIT = 128
 KEY_LIMIT = 64
@@ -12,9 +13,16 @@ ID_LIMIT = 64
 INVALID_ARGUMENT = "INVALID_ARGUMENT"
 
 
+class Position(NamedTuple):
+    """A place on the clock of one database; another epoch is another database."""
+
+    epoch: str
+    revision: int
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A named no. `reason` is part of the contract as ErrorInfo.reason.
+    """A named refusal. `reason` is part of the contract as ErrorInfo.reason.
 
     `field` is the argument at fault; `retry_after` is in milliseconds. `current` is how things
     really stand, as the actor may see them, if the command was meant for another state. `limit` is

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic
 
 import grpc
 import structlog
@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from service_kit.process import garbage, logs
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.settings import KIT_LIMITS, ServiceSettings, load, stop
+from service_kit.resources import Resources, SettingsType
 from service_kit.rpc.failures import Failures
 from service_kit.rpc.instruments import Calls
 from service_kit.rpc.interceptors import read_credentials
@@ -34,23 +35,8 @@ from service_kit.storage.readers import Readers
 from service_kit.storage.writer import Writer
 from service_kit.watch.hub import Encode, WatchHub
 
-SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
-
 # Beyond the grace, for what still waits to be written.
 _LAST_WRITES_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Resources(Generic[SettingsType]):
-    """What is made for a service from its settings."""
-
-    settings: SettingsType
-    writer: Writer
-    readers: Readers
-    hub: WatchHub
-    registry: CollectorRegistry
-    failures: Failures
-    limits: ReachedLimits
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,9 @@ from messaging_service.operations.messages import Commands, StoredMessage, Water
 from messaging_service.settings import MessagingSettings
 from messaging_service.workers.presence import PresenceKeeper
 from service_kit.follow.sanctions import find_forbidden
+from service_kit.resources import Resources
 from service_kit.rpc.servicer import accepted, check_batch, page_limit, watch, write_one
-from service_kit.rules import Refusal, check_user
-from service_kit.service import Resources
-from service_kit.storage.clock import Position
+from service_kit.rules import Position, Refusal, check_user
 from service_kit.storage.writer import Events, Operation
 
 Context = grpc.aio.ServicerContext[Any, Any]

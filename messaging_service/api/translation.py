@@ -18,7 +18,7 @@ from messaging_service.domain.views import MessageView
 from messaging_service.operations.messages import StoredMessage, Watermark
 from messaging_service.operations.queries import ConversationView, Evidence
 from service_kit.rpc.servicer import timestamp
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from service_kit.watch.changes import Change as Changes
 
 _KINDS = {messages.TEXT: pb.MESSAGE_KIND_TEXT, messages.EVENT: pb.MESSAGE_KIND_EVENT}

@@ -29,8 +29,7 @@ from messaging_service.storage import (
 from service_kit.follow.positions import advance
 from service_kit.follow.sanctions import find_forbidden
 from service_kit.idempotency import conflict
-from service_kit.rules import Refusal, invalid
-from service_kit.storage.clock import Position
+from service_kit.rules import Position, Refusal, invalid
 from service_kit.storage.writer import Transaction
 
 NEGOTIATION = "negotiation"

@@ -38,8 +38,7 @@ from messaging_service.storage import (
     presence as presence_storage,
 )
 from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
-from service_kit.rules import Refusal, check_user, invalid, is_identifier
-from service_kit.storage.clock import Position
+from service_kit.rules import Position, Refusal, check_user, invalid, is_identifier
 from service_kit.watch import changes
 from service_kit.watch.changes import ChangePage
 

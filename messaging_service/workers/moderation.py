@@ -7,7 +7,7 @@ from messaging_service.settings import MessagingSettings
 from service_kit.follow.follower import Follower, FollowerMetrics, read_source
 from service_kit.follow.sanctions import MODERATION
 from service_kit.follow.sanctions_follower import sanctions_follower
-from service_kit.service import Resources
+from service_kit.resources import Resources
 
 
 def follower(resources: Resources[MessagingSettings], metrics: FollowerMetrics) -> Follower:

@@ -11,9 +11,9 @@ from messaging_service.domain.service_events import ServiceEvent
 from messaging_service.operations.messages import NEGOTIATION, ServiceEvents, add_service_events
 from messaging_service.settings import MessagingSettings
 from service_kit.follow.follower import Follower, FollowerMetrics, read_source
+from service_kit.resources import Resources
 from service_kit.rpc.servicer import accepted
-from service_kit.service import Resources
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from service_kit.storage.writer import Writer
 
 # A sealed note is nobody's business, and of a reminder nothing has changed.

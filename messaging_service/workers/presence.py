@@ -17,8 +17,8 @@ from messaging_service.operations import presence
 from messaging_service.operations.presence import Attend, Attended, SetInvisible
 from messaging_service.settings import MessagingSettings
 from messaging_service.storage import presence as presence_storage
+from service_kit.resources import Resources
 from service_kit.rules import Refusal
-from service_kit.service import Resources
 from service_kit.storage.writer import Operation, StorageUnavailable, WriterOverloaded
 
 # After a crash a person may have been there for this much longer than others are shown.

@@ -10,8 +10,8 @@ from prometheus_client import Counter
 from messaging_service.settings import MessagingSettings
 from messaging_service.storage import message_changes
 from service_kit.process.background import Work
+from service_kit.resources import Resources
 from service_kit.rpc.servicer import accepted
-from service_kit.service import Resources
 from service_kit.storage.writer import Transaction
 
 DAY = 24 * 60 * 60 * 1000

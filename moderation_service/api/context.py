@@ -26,10 +26,10 @@ from moderation_service.operations.queries import WholeDispute
 from moderation_service.operations.runner import Answer, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.workers.wiring import Wiring
+from service_kit.resources import Resources
 from service_kit.rpc.failures import Refused
 from service_kit.rpc.servicer import accepted, page_limit, write_one
 from service_kit.rules import Refusal
-from service_kit.service import Resources
 from service_kit.storage.writer import Operation
 
 Context = grpc.aio.ServicerContext[Any, Any]

@@ -18,7 +18,7 @@ from moderation_service.operations.notifications import (
     SanctionLifted,
     StandingChanged,
 )
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from service_kit.watch.changes import Change
 
 

@@ -28,7 +28,7 @@ from moderation_service.domain.shared.roles import Role
 from moderation_service.operations import changes, queries
 from moderation_service.operations.runner import Task
 from service_kit.rpc.servicer import check_batch, watch
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 
 
 class ModerationServicer(ModeratorServicer):

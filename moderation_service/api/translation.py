@@ -8,7 +8,7 @@ from moderation_service.domain.audit import AuditEntry
 from moderation_service.domain.shared.erasure import Kept, KeptBecause
 from moderation_service.domain.shared.evidence import Evidence, is_intact
 from service_kit.rpc.servicer import optional_timestamp, timestamp
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 
 _OF_DISPUTES = frozenset({KeptBecause.DISPUTE_OPEN, KeptBecause.DISPUTE_RECENT})
 

@@ -28,8 +28,7 @@ from moderation_service.domain.sanctions.entities import Sanction
 from moderation_service.domain.shared.commands import EraseUser
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.domain.shared.roles import Role
-from service_kit.rules import Refusal
-from service_kit.storage.clock import Position
+from service_kit.rules import Position, Refusal
 
 
 @dataclass(frozen=True, slots=True)

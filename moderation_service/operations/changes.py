@@ -20,8 +20,8 @@ from moderation_service.operations.notifications import (
 from moderation_service.operations.paging import Page
 from moderation_service.storage import notifications, targets
 from service_kit.pages import NEWEST
-from service_kit.rules import Refusal, check_user, invalid
-from service_kit.storage.clock import Position, read_position
+from service_kit.rules import Position, Refusal, check_user, invalid
+from service_kit.storage.clock import read_position
 from service_kit.watch import changes
 from service_kit.watch.changes import ChangePage
 

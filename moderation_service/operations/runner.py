@@ -31,8 +31,7 @@ from moderation_service.operations.unit_of_work import Record
 from moderation_service.operations.working_set import Known
 from moderation_service.storage import targets
 from moderation_service.storage.targets import UsedKey, target_of
-from service_kit.rules import Refusal
-from service_kit.storage.clock import Position
+from service_kit.rules import Position, Refusal
 from service_kit.storage.writer import Operation, Transaction
 
 _SALT_BYTES = 16

@@ -23,8 +23,7 @@ from moderation_service.storage import targets
 from service_kit.follow.positions import advance
 from service_kit.rpc.client import reason_of
 from service_kit.rpc.servicer import accepted
-from service_kit.rules import Refusal
-from service_kit.storage.clock import Position
+from service_kit.rules import Position, Refusal
 from service_kit.storage.readers import Readers
 from service_kit.storage.writer import Operation, Transaction, Writer
 

@@ -27,10 +27,10 @@ from moderation_service.workers.holds import NEGOTIATION, Holds
 from moderation_service.workers.reconciler import Reconciler
 from service_kit.follow.follower import Follower, FollowerMetrics, read_source
 from service_kit.process.background import Work, background
+from service_kit.resources import Resources
 from service_kit.rpc.client import Client, dial
 from service_kit.rpc.interceptors import read_credentials
 from service_kit.rules import Refusal
-from service_kit.service import Resources
 from service_kit.storage.writer import Operation
 from service_kit.timers import Schedule, Timers
 

@@ -23,11 +23,10 @@ from negotiation_service.operations import queries
 from negotiation_service.operations.runner import Answer, Task
 from negotiation_service.settings import NegotiationSettings
 from service_kit.follow.sanctions import LOCKED
+from service_kit.resources import Resources
 from service_kit.rpc.failures import Refused
 from service_kit.rpc.servicer import accepted, check_batch, page_limit, watch, write_one
-from service_kit.rules import Refusal
-from service_kit.service import Resources
-from service_kit.storage.clock import Position
+from service_kit.rules import Position, Refusal
 from service_kit.storage.writer import Operation
 from service_kit.timers import Timers
 

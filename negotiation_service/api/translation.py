@@ -11,7 +11,7 @@ from negotiation_service.domain.history import Entry
 from negotiation_service.domain.notifications import Notification, ServiceChanged
 from negotiation_service.operations.runner import Answer
 from service_kit.rpc.servicer import optional_timestamp, timestamp
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from service_kit.watch.changes import Change
 
 _STATES: Mapping[State, pb.State.ValueType] = {

@@ -21,8 +21,7 @@ from negotiation_service.domain.views import INTERNAL, Snapshot, show
 from negotiation_service.storage import deals as storage
 from negotiation_service.storage.deals import PageKey, StoredEvent
 from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
-from service_kit.rules import Refusal, check_user, invalid, is_identifier
-from service_kit.storage.clock import Position
+from service_kit.rules import Position, Refusal, check_user, invalid, is_identifier
 from service_kit.watch import changes
 from service_kit.watch.changes import ChangePage
 

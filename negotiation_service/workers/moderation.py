@@ -6,7 +6,7 @@ from negotiation_service.settings import NegotiationSettings
 from service_kit.follow.follower import Follower, FollowerMetrics, read_source
 from service_kit.follow.sanctions import MODERATION, follow
 from service_kit.follow.sanctions_follower import sanctions_follower
-from service_kit.service import Resources
+from service_kit.resources import Resources
 
 
 def follower(resources: Resources[NegotiationSettings], metrics: FollowerMetrics) -> Follower:

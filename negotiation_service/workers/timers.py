@@ -4,8 +4,8 @@ from negotiation_service.domain.commands import FireTimers
 from negotiation_service.operations.runner import Answer, Task
 from negotiation_service.settings import NegotiationSettings
 from negotiation_service.storage import deals
+from service_kit.resources import Resources
 from service_kit.rules import Refusal
-from service_kit.service import Resources
 from service_kit.storage.writer import Operation
 from service_kit.timers import Schedule, Timers
 

@@ -18,7 +18,7 @@ from service_kit.follow.positions import read_followed
 from service_kit.process.settings import ServiceSettings
 from service_kit.rpc.client import CHANNEL_OPTIONS
 from service_kit.rpc.interceptors import read_credentials
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from service_kit.storage.readers import Readers
 from service_kit.storage.writer import StorageUnavailable, WriterOverloaded
 

@@ -16,7 +16,7 @@ from sqlalchemy import (
     update,
 )
 
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from service_kit.storage.engines import TEXT
 from service_kit.storage.writer import Transaction
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, bindparam, delete, select
 
 from service_kit.follow.positions import advance, read_followed
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from service_kit.storage.engines import (
     STORED_BY_KEY,
     TEXT,

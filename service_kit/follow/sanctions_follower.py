@@ -11,9 +11,9 @@ import structlog
 
 from service_kit.follow.follower import Follower, FollowerMetrics, Source
 from service_kit.follow.sanctions import CaughtUp, Command, Kind, Removal, Restriction, Told
+from service_kit.resources import Resources
 from service_kit.rpc.servicer import accepted
-from service_kit.service import Resources
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from service_kit.storage.writer import Operation, Writer
 
 

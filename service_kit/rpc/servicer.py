@@ -9,8 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.settings import ServiceSettings
 from service_kit.rpc.failures import BATCH_TOO_LARGE, Refused
-from service_kit.rules import Refusal
-from service_kit.storage.clock import Position
+from service_kit.rules import Position, Refusal
 from service_kit.storage.writer import Operation, Writer
 from service_kit.watch.hub import WatchHub
 

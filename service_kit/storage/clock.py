@@ -6,19 +6,10 @@ told from the one before it. The contract is that of etcd's revisions: ordered a
 The row is held until the commit, so that transactions of several processes commit in its order.
 """
 
-from typing import NamedTuple
-
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, select, text, update
 
+from service_kit.rules import Position
 from service_kit.storage.engines import TEXT
-
-
-class Position(NamedTuple):
-    """A place on the clock of one database."""
-
-    epoch: str
-    revision: int
-
 
 _metadata = MetaData()
 _clock = Table(

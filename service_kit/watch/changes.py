@@ -6,8 +6,8 @@ from typing import Generic, NamedTuple, TypeVar
 from sqlalchemy import Connection
 
 from service_kit.pages import bounded_size, decode_token, encode_token
-from service_kit.rules import Refusal, invalid
-from service_kit.storage.clock import Position, read_position
+from service_kit.rules import Position, Refusal, invalid
+from service_kit.storage.clock import read_position
 
 EventType = TypeVar("EventType")
 

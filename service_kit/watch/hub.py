@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from service_kit.storage.writer import Events
 from service_kit.watch.metrics import WatcherMetrics
 

@@ -24,7 +24,8 @@ from negotiation_service.storage.tables import (
     services,
 )
 from service_kit.follow.positions import read_followed
-from service_kit.storage.clock import Position, read_position
+from service_kit.rules import Position
+from service_kit.storage.clock import read_position
 from service_kit.storage.engines import open_engine
 from tests.crash.moderation_books import ModerationBooks, read_moderation
 from tests.support.system import System

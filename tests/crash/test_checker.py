@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from tests.crash.books import Books
 from tests.crash.checker import check
 from tests.crash.recording import (

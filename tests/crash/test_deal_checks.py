@@ -14,7 +14,7 @@ from negotiation_service.domain.history import offer_made, offer_of
 from negotiation_service.domain.limits import HOUR
 from negotiation_service.domain.timers import running_timers
 from negotiation_service.domain.views import Snapshot
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from tests.crash.books import Books, EventRow, KeyRow, ServiceRow
 from tests.crash.checker import check
 from tests.crash.recording import (

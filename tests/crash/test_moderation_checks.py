@@ -15,7 +15,7 @@ from moderation_service.domain.dispute.entities import DisputeState, Outcome
 from moderation_service.domain.events import Event
 from moderation_service.storage.documents import dump_event
 from negotiation_service.domain.entities import Hold
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from tests.crash.books import Books, ServiceRow
 from tests.crash.findings import Findings
 from tests.crash.moderation_books import ModerationBooks, StoredEvent, StoredKey

@@ -14,8 +14,8 @@ from messaging_service.domain.service_events import ServiceEvent
 from messaging_service.operations import messages
 from messaging_service.operations.messages import ServiceEvents
 from messaging_service.settings import MessagingSettings
+from service_kit.rules import Position
 from service_kit.service import running
-from service_kit.storage.clock import Position
 from service_kit.storage.engines import open_engine
 from tests.support.moderation import (
     FAR,

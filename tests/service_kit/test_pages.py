@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, MetaData, insert
 
 from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
-from service_kit.rules import Refusal
-from service_kit.storage.clock import Position, add_clock
+from service_kit.rules import Position, Refusal
+from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import open_engine
 from service_kit.watch.changes import Change, ChangePage, list_changes
 

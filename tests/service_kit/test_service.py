@@ -17,9 +17,11 @@ from alembic.runtime.migration import MigrationContext
 from google.rpc import error_details_pb2, status_pb2
 
 from service_kit.follow.positions import read_followed
+from service_kit.resources import Resources
 from service_kit.rpc.server import probe_health
-from service_kit.service import Resources, running
-from service_kit.storage.clock import Position, take_revision
+from service_kit.rules import Position
+from service_kit.service import running
+from service_kit.storage.clock import take_revision
 from service_kit.storage.engines import open_engine
 from service_kit.storage.migrations import NotMigrated
 from tests.support.metrics import read_metric

@@ -12,7 +12,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from service_kit.follow.positions import read_followed
 from service_kit.follow.sanctions import MODERATION
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from service_kit.storage.engines import open_engine
 from service_kit.storage.readers import Readers
 

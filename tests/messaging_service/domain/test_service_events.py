@@ -11,8 +11,8 @@ from messaging_service.domain.service_events import ServiceEvent
 from messaging_service.operations import messages, queries
 from messaging_service.operations.messages import NEGOTIATION, CreateMessage, Mark, ServiceEvents
 from service_kit.follow.positions import read_followed
-from service_kit.rules import check_key
-from service_kit.storage.clock import Position, read_position
+from service_kit.rules import Position, check_key
+from service_kit.storage.clock import read_position
 
 ADD = messages.add_service_events
 

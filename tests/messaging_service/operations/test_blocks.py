@@ -12,7 +12,8 @@ from messaging_service.operations.blocks import SetBlock
 from messaging_service.operations.message_changes import DeleteMessage, EditMessage
 from messaging_service.operations.messages import CreateConversation, CreateMessage, Mark
 from messaging_service.operations.presence import Attend
-from service_kit.storage.clock import Position, read_position
+from service_kit.rules import Position
+from service_kit.storage.clock import read_position
 
 ATTEND = partial(presence.attend, 500)
 

@@ -26,7 +26,8 @@ from messaging_service.operations import messages, queries
 from messaging_service.operations.blocks import SetBlock
 from messaging_service.operations.message_changes import ChangedMessage, DeleteMessage, EditMessage
 from messaging_service.operations.messages import CreateMessage, Mark, ServiceEvents, StoredMessage
-from service_kit.storage.clock import Position, read_position
+from service_kit.rules import Position
+from service_kit.storage.clock import read_position
 
 LIMITS = Limits(openings_per_hour=1_000_000, edits_per_message=1_000)
 REAL = "real"

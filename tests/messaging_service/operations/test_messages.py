@@ -24,9 +24,9 @@ from messaging_service.settings import MessagingSettings
 from messaging_service.storage import blocks, message_changes, presence
 from messaging_service.storage import messages as storage
 from service_kit.pages import encode_token
-from service_kit.rules import Refusal
+from service_kit.rules import Position, Refusal
 from service_kit.service import migrate
-from service_kit.storage.clock import Position, read_position
+from service_kit.storage.clock import read_position
 from service_kit.storage.engines import open_engine
 from service_kit.storage.migrations import NotMigrated, check
 from service_kit.watch.changes import ChangePage

@@ -11,8 +11,8 @@ from messaging_service.operations import queries
 from messaging_service.operations.messages import CreateMessage
 from messaging_service.operations.presence import Attend, SetInvisible
 from messaging_service.storage import presence as presence_storage
-from service_kit.rules import INVALID_ARGUMENT
-from service_kit.storage.clock import Position, read_position
+from service_kit.rules import INVALID_ARGUMENT, Position
+from service_kit.storage.clock import read_position
 
 ATTEND = partial(presence_operations.attend, 500)
 

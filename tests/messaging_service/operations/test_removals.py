@@ -18,8 +18,8 @@ from messaging_service.operations.messages import CreateMessage, ServiceEvents
 from messaging_service.operations.removals import follow_moderation
 from messaging_service.workers.retention import forget_versions
 from service_kit.follow.sanctions import CaughtUp, Removal, Told
-from service_kit.rules import Refusal
-from service_kit.storage.clock import Position, read_position
+from service_kit.rules import Position, Refusal
+from service_kit.storage.clock import read_position
 
 
 def said(actor: str, text: str = "hello", *, to: str = "bob", key: str = "") -> CreateMessage:

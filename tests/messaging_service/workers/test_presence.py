@@ -17,7 +17,7 @@ from messaging_service.storage.presence import find_online
 from messaging_service.workers import presence as presence_module
 from messaging_service.workers.presence import PresenceKeeper
 from service_kit.process.limit_counters import ReachedLimits
-from service_kit.service import Resources
+from service_kit.resources import Resources
 from service_kit.storage.clock import take_revision
 from service_kit.storage.engines import open_engine
 

@@ -28,8 +28,8 @@ from moderation_service.operations.restrictions import MOST_CASES
 from moderation_service.operations.runner import Task
 from moderation_service.storage.gauges import read_backlog
 from moderation_service.storage.lists import CaseFilter, CaseOrder
-from service_kit.rules import Refusal
-from service_kit.storage.clock import Position, read_position
+from service_kit.rules import Position, Refusal
+from service_kit.storage.clock import read_position
 from tests.moderation_service.operations.test_runner import (
     CARRY_OUT,
     decided,

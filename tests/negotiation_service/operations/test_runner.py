@@ -26,9 +26,9 @@ from negotiation_service.settings import NegotiationSettings
 from negotiation_service.storage import statements
 from negotiation_service.storage.tables import metadata, services
 from service_kit.pages import encode_token
-from service_kit.rules import Refusal
+from service_kit.rules import Position, Refusal
 from service_kit.service import migrate
-from service_kit.storage.clock import Position, read_position
+from service_kit.storage.clock import read_position
 from service_kit.storage.engines import open_engine
 from service_kit.storage.migrations import NotMigrated, check
 from tests.negotiation_service.deals import (

@@ -11,9 +11,10 @@ from prometheus_client import CollectorRegistry
 
 from service_kit.follow.follower import Follower, FollowerMetrics, Source
 from service_kit.follow.positions import read_followed
+from service_kit.resources import Resources
 from service_kit.rpc.servicer import accepted
-from service_kit.service import Resources
-from service_kit.storage.clock import Position, take_revision
+from service_kit.rules import Position
+from service_kit.storage.clock import take_revision
 from service_kit.storage.engines import open_engine
 from service_kit.storage.writer import StorageUnavailable, Transaction
 from service_kit.watch.hub import WATCHER_TOO_SLOW

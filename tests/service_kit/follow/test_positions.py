@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, MetaData
 
 from service_kit.follow.positions import add_positions, advance, read_followed
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from service_kit.storage.engines import open_engine
 from service_kit.storage.writer import Transaction
 

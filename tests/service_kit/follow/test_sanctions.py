@@ -27,8 +27,9 @@ from service_kit.follow.sanctions import (
 )
 from service_kit.follow.sanctions_follower import sanctions_follower
 from service_kit.process.background import background
-from service_kit.service import Resources
-from service_kit.storage.clock import Position, add_clock
+from service_kit.resources import Resources
+from service_kit.rules import Position
+from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import open_engine
 from service_kit.storage.writer import Transaction
 from tests.support.moderation import FAR, SECRET, ScriptedModeration, lock, removal, standing

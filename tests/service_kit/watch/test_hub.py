@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service_kit.storage.clock import Position
+from service_kit.rules import Position
 from service_kit.watch.hub import (
     REVISION_GAP,
     SHUTTING_DOWN,

@@ -7,7 +7,8 @@ from typing import Any
 
 import grpc
 
-from service_kit.service import Resources, running
+from service_kit.resources import Resources
+from service_kit.service import running
 from tests.support.tally.service import (
     SERVICE,
     TallyServicer,

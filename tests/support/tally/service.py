@@ -21,12 +21,13 @@ from service_kit.follow.positions import add_positions, advance
 from service_kit.follow.sanctions import add_restrictions
 from service_kit.process.background import background
 from service_kit.process.settings import ServiceSettings
+from service_kit.resources import Resources
 from service_kit.rpc.failures import Failures
 from service_kit.rpc.interceptors import read_credentials
 from service_kit.rpc.servicer import accepted, watch, write_one
-from service_kit.rules import Refusal, check_user, invalid
-from service_kit.service import Resources, Service, main
-from service_kit.storage.clock import Position, add_clock
+from service_kit.rules import Position, Refusal, check_user, invalid
+from service_kit.service import Service, main
+from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import TEXT, bulk_insert
 from service_kit.storage.writer import Transaction
 from service_kit.watch import changes

@@ -1,0 +1,28 @@
+"""The parts that the kit makes for a service from its settings."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from prometheus_client import CollectorRegistry
+
+from service_kit.process.limit_counters import ReachedLimits
+from service_kit.process.settings import ServiceSettings
+from service_kit.rpc.failures import Failures
+from service_kit.storage.readers import Readers
+from service_kit.storage.writer import Writer
+from service_kit.watch.hub import WatchHub
+
+SettingsType = TypeVar("SettingsType", bound=ServiceSettings)
+
+
+@dataclass(frozen=True)
+class Resources(Generic[SettingsType]):
+    """The database, the hub, metrics and limits of one service."""
+
+    settings: SettingsType
+    writer: Writer
+    readers: Readers
+    hub: WatchHub
+    registry: CollectorRegistry
+    failures: Failures
+    limits: ReachedLimits
