@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from parley.moderation.v1 import moderation_pb2, moderation_pb2_grpc
 
 from moderation_service.api import event_translation
-from moderation_service.api.context import Methods
 from moderation_service.api.failures import FAILURES
 from moderation_service.api.servicer import ModerationServicer
 from moderation_service.operations import verification
@@ -21,10 +20,9 @@ from service_kit.service import Service, main
 @asynccontextmanager
 async def servicer(resources: Resources[ModerationSettings]) -> AsyncIterator[ModerationServicer]:
     """Make the servicer, and keep its clients and background work while the context lasts."""
-    limits = resources.settings.limits()
-    carry_out = operation(limits)
+    carry_out = operation(resources.settings.limits())
     async with wire(resources, carry_out) as wiring:
-        yield ModerationServicer(Methods(resources, limits, carry_out, wiring))
+        yield ModerationServicer(resources, carry_out, wiring)
 
 
 SERVICE = Service(

@@ -1,0 +1,90 @@
+"""What the RPCs of all areas share: the check of roles, pages, queries and commands."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import grpc
+from parley.moderation.v1 import moderation_pb2_grpc
+from sqlalchemy import Connection
+
+from moderation_service.domain.commands import Command
+from moderation_service.domain.shared.roles import check_roles
+from moderation_service.operations.paging import Page
+from moderation_service.operations.runner import Answer, Task
+from moderation_service.settings import ModerationSettings
+from moderation_service.workers.wiring import Wiring
+from service_kit.resources import Resources
+from service_kit.rpc.failures import Refused
+from service_kit.rpc.servicer import accepted, page_limit, write_one
+from service_kit.rules import Refusal
+from service_kit.storage.writer import Operation
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+View = TypeVar("View")
+
+
+class PageRequest(Protocol):
+    """A request for a page of a list."""
+
+    page_size: int
+    page_token: str
+
+
+class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
+    """The base of the servicers of each area."""
+
+    def __init__(
+        self,
+        resources: Resources[ModerationSettings],
+        operation: Operation[Task, Answer | Refusal],
+        wiring: Wiring,
+    ) -> None:
+        self._resources = resources
+        self._limits = resources.settings.limits()
+        self._operation = operation
+        self._wiring = wiring
+
+    def _check_roles(self, request: Any) -> None:
+        """End the call unless one of the roles of a request is enough for its RPC."""
+        rpc = type(request).__name__.removesuffix("Request")
+        if refusal := check_roles(rpc, request.roles):
+            raise Refused(refusal)
+
+    def _page(self, setting: str, request: PageRequest) -> Page:
+        """Give the page that a request asks for; the setting says how long it may be."""
+        most = self._page_limit(setting, request.page_size)
+        return Page(request.page_size, request.page_token, most)
+
+    def _page_limit(self, setting: str, asked: int) -> int:
+        return page_limit(self._resources.settings, self._resources.limits, setting, asked)
+
+    async def _query(
+        self,
+        query: Callable[Concatenate[Connection, Arguments], Result | Refusal],
+        *arguments: Arguments.args,
+        **options: Arguments.kwargs,
+    ) -> Result:
+        """Run a query; a refusal ends the call."""
+        return accepted(await self._resources.readers.run(query, *arguments, **options))
+
+    async def _execute(
+        self, command: Command, view: type[View], contents: Mapping[str, bytes] | None = None
+    ) -> tuple[View, bool]:
+        """Carry out a command; a refusal ends the call.
+
+        Gives what the actor is shown, and whether the command was a repeat.
+        """
+        task = Task(command, contents=contents or {})
+        answer = await write_one(self._resources.writer, self._operation, task)
+        self._wiring.timers.expect(answer.next_due)
+        if not isinstance(answer.shown, view):
+            raise TypeError(f"{type(command).__name__} is not answered with a {view.__name__}")
+        return answer.shown, answer.duplicate
+
+
+def now() -> int:
+    """Give the time in milliseconds UTC."""
+    return time.time_ns() // 1_000_000
