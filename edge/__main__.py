@@ -1,57 +1,46 @@
-"""The edge's process: settings, backends, application, serve. Nothing is built at import."""
+"""The process of the edge: wires its objects, serves, drains. Nothing is built at import."""
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import structlog
-import uvicorn
 import uvloop
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from edge.authentication.authenticator import Authenticator
-from edge.authentication.keys import open_key_source
+from edge.authentication.keys import KeySource, open_key_source
 from edge.backends.backend import Backend
 from edge.backends.messaging import MessagingBackend
 from edge.backends.moderation import ModerationBackend
 from edge.backends.negotiation import NegotiationBackend
 from edge.metrics import Metrics
 from edge.opcodes import routes
-from edge.protocol.cursors import MODERATION, Cursors
+from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION, Cursors
 from edge.push.deliver import Deliverer
 from edge.push.feed import Feed
 from edge.push.hub import Hub
-from edge.sanctions.cache import Standings
+from edge.sanctions.cache import SanctionsCache
+from edge.sanctions.reader import SanctionsReader
 from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
-from edge.sessions.enforcement import Enforcement
+from edge.sessions.enforcement import Enforcement, ModerationDeliverer
 from edge.sessions.metrics import SessionMetrics
 from edge.settings import Settings
 from edge.web.app import build_app
-from edge.web.transport import PacketProtocol
+from edge.web.server import Server
 from service_kit.process import garbage, logs
 
 _logger = structlog.get_logger(__name__)
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to `serve`, which drains first and then ends with status 0."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ValueError or OSError for what cannot be used."""
-    credential = _read_credential(settings.credential_file)
     metrics = Metrics(CollectorRegistry())
     metrics.limits.show(settings)
     keys = open_key_source(
@@ -60,79 +49,9 @@ async def serve(settings: Settings) -> None:
         jwks_url=settings.token_jwks_url,
         registry=metrics.registry,
     )
-    authenticator = Authenticator(
-        keys,
-        algorithms=settings.token_algorithms,
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        leeway_seconds=settings.token_leeway_seconds,
-    )
-    # Edges show the services the same credential, so they read each other's cursors.
-    cursors = Cursors(credential)
-    hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds, cursors)
-    metrics.sockets.set_function(lambda: hub.sockets)
-    metrics.registry.register(SessionMetrics(hub))
-    messaging = MessagingBackend(settings.messaging_target, settings, credential, metrics)
-    negotiation = None
-    if settings.negotiation_target is not None:
-        negotiation = NegotiationBackend(settings.negotiation_target, settings, credential, metrics)
-    moderation = None
-    if settings.moderation_target is not None:
-        file = settings.moderation_credential_file or settings.credential_file
-        moderation = ModerationBackend(
-            settings.moderation_target, settings, _read_credential(file), metrics
-        )
-    standings = Standings(moderation, hub, settings, metrics)
-    backends: list[Backend] = [
-        one for one in (messaging, negotiation, moderation) if one is not None
-    ]
-    feeds = {
-        backend.name: Feed(
-            backend,
-            hub,
-            (
-                Enforcement(hub, standings, messaging)
-                if backend.name == MODERATION
-                else Deliverer(hub, backend.name)
-            ),
-            watcher_name=f"edge {socket.gethostname()} {os.getpid()}",
-            timeout_seconds=settings.watch_timeout_seconds,
-            metrics=metrics,
-        )
-        for backend in backends
-    }
-    if moderation is not None:
-        standings.live = lambda: feeds[MODERATION].live
-    edge = Edge(
-        settings,
-        hub,
-        feeds,
-        messaging,
-        negotiation,
-        moderation,
-        standings,
-        authenticator,
-        metrics,
-        routes(metrics),
-    )
-    drain = Drain(settings, hub, backends)
-    server = _Server(
-        uvicorn.Config(
-            build_app(edge, drain),
-            host=settings.host,
-            port=settings.port,
-            ws=PacketProtocol,
-            ws_max_size=settings.max_packet_bytes,
-            ws_per_message_deflate=False,
-            # PING of the protocol's own replaces WebSocket's, which scripts in browsers can't see.
-            ws_ping_interval=None,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-    )
+    edge, backends = _wire(settings, metrics, keys)
+    drain = Drain(settings, edge.hub, backends)
+    server = Server(build_app(edge, drain), settings)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -142,8 +61,8 @@ async def serve(settings: Settings) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             # If one of these ends, so does the process: it would be deaf or never hang up.
-            background = [group.create_task(feed.run()) for feed in feeds.values()]
-            background.append(group.create_task(hub.beat()))
+            background = [group.create_task(feed.run()) for feed in edge.feeds.values()]
+            background.append(group.create_task(edge.hub.beat()))
             serving = group.create_task(server.serve())
             stopping = group.create_task(stop.wait())
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -159,6 +78,67 @@ async def serve(settings: Settings) -> None:
         for backend in backends:
             await backend.close()
     _logger.info("stopped")
+
+
+def _wire(settings: Settings, metrics: Metrics, keys: KeySource) -> tuple[Edge, list[Backend]]:
+    """Make the objects that sessions share, each with those below it, and the backends."""
+    credential = _read_credential(settings.credential_file)
+    # Edges show the services the same credential, so they read each other's cursors.
+    cursors = Cursors(credential)
+    hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds, cursors)
+    metrics.sockets.set_function(lambda: hub.sockets)
+    metrics.registry.register(SessionMetrics(hub))
+
+    messaging = MessagingBackend(settings.messaging_target, settings, credential, metrics)
+    negotiation = moderation = None
+    if settings.negotiation_target is not None:
+        negotiation = NegotiationBackend(settings.negotiation_target, settings, credential, metrics)
+    if settings.moderation_target is not None:
+        file = settings.moderation_credential_file or settings.credential_file
+        moderation = ModerationBackend(
+            settings.moderation_target, settings, _read_credential(file), metrics
+        )
+    sanctions = SanctionsCache(hub, settings, metrics)
+    enforcement = Enforcement(hub, sanctions, messaging)
+    reader = SanctionsReader(moderation, sanctions, hub, settings, metrics, enforcement.enforce)
+    deliverers = {
+        MESSAGING: Deliverer(hub, MESSAGING),
+        NEGOTIATION: Deliverer(hub, NEGOTIATION),
+        MODERATION: ModerationDeliverer(hub, sanctions, reader, enforcement),
+    }
+    backends: list[Backend] = [one for one in (messaging, negotiation, moderation) if one]
+    feeds = {
+        backend.name: Feed(
+            backend,
+            hub,
+            deliverers[backend.name],
+            watcher_name=f"edge {socket.gethostname()} {os.getpid()}",
+            timeout_seconds=settings.watch_timeout_seconds,
+            metrics=metrics,
+        )
+        for backend in backends
+    }
+    authenticator = Authenticator(
+        keys,
+        algorithms=settings.token_algorithms,
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        leeway_seconds=settings.token_leeway_seconds,
+    )
+    edge = Edge(
+        settings,
+        hub,
+        feeds,
+        messaging,
+        negotiation,
+        moderation,
+        sanctions,
+        reader,
+        authenticator,
+        metrics,
+        routes(metrics),
+    )
+    return edge, backends
 
 
 def _read_credential(file: Path) -> str:

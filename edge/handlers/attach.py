@@ -17,7 +17,7 @@ async def follow_backends(
     Moderation, which nobody shall wait for, is left out when it has not answered by its deadline.
     Unless it is, nothing that restricts the user is missing from then on.
     """
-    feeds, standings = session.edge.feeds, session.edge.standings
+    feeds, reader = session.edge.feeds, session.edge.sanctions_reader
     late: set[str] = set()
 
     async def follow(backend: str) -> Position | None:
@@ -32,7 +32,7 @@ async def follow_backends(
             session.edge.metrics.limits.reached("moderation_timeout_seconds")
             return None
         if backend == MODERATION:
-            await standings.settle(session.user, position, moderation_deadline)
+            await reader.settle(session.user, position, moderation_deadline)
         return position
 
     found: dict[str, Position] = {}
@@ -50,5 +50,5 @@ async def follow_backends(
         # It may have answered while another was waited for.
         if (position := feeds[backend].followed(session.user)) is not None:
             found[backend] = position
-            standings.settle_later(session.user, position)
+            reader.settle_later(session.user, position)
     return found

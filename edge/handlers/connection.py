@@ -81,10 +81,10 @@ def greet(session: Session, cur: str, *, resumed: bool, re: int | str | None = N
 
 def tell_sanctions(session: Session) -> None:
     """Tell what restricts whoever has just been greeted; close if it keeps them from being here."""
-    standings = session.edge.standings
-    for sanction in standings.in_force(session.user):
+    sanctions = session.edge.sanctions
+    for sanction in sanctions.in_force(session.user):
         session.send(Op.SANCTION, sanction)
-    if excluding := standings.excluding(session.user):
+    if excluding := sanctions.excluding(session.user):
         session.close(CloseCode.BANNED, excluding[0].kind)
 
 

@@ -21,7 +21,7 @@ async def refused(session: Session, re: Request, find: Find, seconds: float) -> 
     """Refuse what a sanction forbids in the conversation that `find` finds."""
     if (error := session.forbidden(re)) is not None:
         return error
-    if re.activity is None or re.conversation or not session.edge.standings.locked(session.user):
+    if re.activity is None or re.conversation or not session.edge.sanctions.locked(session.user):
         return None
     found = await find(seconds)
     return found if isinstance(found, Error) else session.forbidden(re.within(found))
@@ -58,7 +58,7 @@ def with_person(session: Session, person: str, subject: str) -> Find:
     """Find the conversation with somebody about a subject, among those that are locked."""
 
     async def find(seconds: float) -> str | Error:
-        for conversation in session.edge.standings.locked(session.user):
+        for conversation in session.edge.sanctions.locked(session.user):
             found = await session.edge.messaging.parties(conversation, seconds)
             if not isinstance(found, Error):
                 if person in found.participants and found.subject == subject:

@@ -151,7 +151,7 @@ def create_msg(
             )
             session.answer(re, Op.STATUS_MSG, status)
 
-    if session.edge.standings.locked(session.user):
+    if session.edge.sanctions.locked(session.user):
         # All of them, so that what comes after one that is looked at keeps its place behind it.
         return _create_in_turn(session, re, request, done)
     session.edge.messaging.create_message.submit(request, done)

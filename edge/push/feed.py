@@ -75,7 +75,6 @@ class Feed:
         self._waiting: dict[str, list[asyncio.Future[Position]]] = {}
         self._updater: asyncio.Task[None] | None = None
         self._reading: asyncio.Timeout | None = None
-        self.live = False
         # Whether this stream has been of use, which resets the back-off.
         self._was_live = False
 
@@ -83,6 +82,11 @@ class Feed:
     def position(self) -> Position | None:
         """Up to where events have been pushed."""
         return self._hub.positions.get(self.name)
+
+    @property
+    def live(self) -> bool:
+        """Whether events come now."""
+        return self.name in self._hub.live
 
     async def run(self) -> None:
         """Watch until cancelled; a stream that ends is opened anew with back-off."""
@@ -101,7 +105,8 @@ class Feed:
             retry = min(retry * 2, _LAST_RETRY_SECONDS)
 
     def _down(self) -> None:
-        self.live = self._was_live = False
+        self._hub.live.discard(self.name)
+        self._was_live = False
         self._live_metric.set(0)
         self._watcher_id = ""
         self._followed.clear()
@@ -122,7 +127,8 @@ class Feed:
             async with asyncio.timeout(self._timeout):
                 await self.backend.ready()
             await self._recover(_position(first.position))
-            self.live = self._was_live = True
+            self._hub.live.add(self.name)
+            self._was_live = True
             self._live_metric.set(1)
             _logger.info("watching", service=self.name, revision=first.position.revision)
             # Whoever came while the users were being recovered is followed now.
@@ -251,7 +257,7 @@ class Feed:
 
     def _watch_anew(self) -> None:
         """The backend and this edge may disagree about who is followed: end the stream."""
-        self.live = False
+        self._hub.live.discard(self.name)
         if self._reading is not None and not self._reading.expired():
             self._reading.reschedule(asyncio.get_running_loop().time())
 

@@ -30,6 +30,8 @@ class Hub:
         self._empty.set()
         # By backend; everything up to here has been put into the outboxes of live sessions.
         self.positions: dict[str, Position] = {}
+        # Backends whose events come now.
+        self.live: set[str] = set()
 
     def __len__(self) -> int:
         return self._count

@@ -1,4 +1,4 @@
-"""What is known of the sanctions of one user, and whether anything may be missing."""
+"""The known sanctions of one user, and whether any may be missing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,9 +24,9 @@ _NOTHING: Mapping[str, _Held] = MappingProxyType({})
 
 
 @dataclass(slots=True)
-class KnownSanctions:
-    """Of one user; only what restricts is held. It was read at a position of moderation's clock,
-    and events carry it on from there.
+class UserSanctions:
+    """The sanctions that restrict a user, read at a position of moderation's clock and carried on
+    from there by events.
     """
 
     # Never changed in place: of most users it is the one that holds nothing.
@@ -48,7 +48,7 @@ class KnownSanctions:
         self.followed_from = self._heard = None
 
     def in_force(self, now: float) -> list[Sanction]:
-        """What restricts the user at this time."""
+        """The sanctions that restrict the user at this time, in Unix seconds."""
         return [held.sanction for held in self._held.values() if now < held.until]
 
     def read(self, standing: pb.Standing) -> bool:
@@ -96,8 +96,8 @@ class KnownSanctions:
                 self._held = {**self._held, name: _Held(shown, held.until)}
 
 
-def news(before: Iterable[Sanction], after: Iterable[Sanction]) -> list[Sanction]:
-    """Tell what has become of restrictions, as packets would have told it."""
+def notifications(before: Iterable[Sanction], after: Iterable[Sanction]) -> list[Sanction]:
+    """The payloads that tell what has become of restrictions: those lifted, then those imposed."""
     known, standing = {one.sanction for one in before}, {one.sanction for one in after}
     ended = [one for one in before if one.sanction not in standing]
     lifted = [msgspec.structs.replace(one, lifted=True) for one in ended]

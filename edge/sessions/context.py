@@ -11,7 +11,8 @@ from edge.backends.negotiation import NegotiationBackend
 from edge.metrics import Metrics
 from edge.push.feed import Feed
 from edge.push.hub import Hub
-from edge.sanctions.cache import Standings
+from edge.sanctions.cache import SanctionsCache
+from edge.sanctions.reader import SanctionsReader
 from edge.settings import Settings
 
 
@@ -27,7 +28,8 @@ class Edge:
     # None where that backend is not deployed.
     negotiation: NegotiationBackend | None
     moderation: ModerationBackend | None
-    standings: Standings
+    sanctions: SanctionsCache
+    sanctions_reader: SanctionsReader
     authenticator: Authenticator
     metrics: Metrics
     # By the number of the opcode; see edge/opcodes.py, which knows the sessions.

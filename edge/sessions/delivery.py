@@ -101,7 +101,7 @@ class Delivery(ABC):
         re.outcomes.failed(error.code)
         if error.code == ErrorCode.SANCTIONED and not isinstance(error.current, Standing):
             # Another backend that refuses knows what is forbidden, and not why.
-            standing = self.edge.standings.standing(self.user)
+            standing = self.edge.sanctions.standing(self.user)
             error = msgspec.structs.replace(error, current=standing or UNSET)
         re.end()
         self.send(Op.ERROR, error, re=re.id)

@@ -1,4 +1,4 @@
-"""Sanctions take effect, and then they are told, on every socket of the user."""
+"""Enforcement of sanctions: they take effect, and then they are told, on all the user's sockets."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
@@ -13,43 +13,32 @@ from edge.push.deliver import Deliverer
 from edge.push.hub import Hub
 from edge.push.hub_session import HubSession
 from edge.sanctions.activities import Activity
-from edge.sanctions.cache import Standings
+from edge.sanctions.cache import SanctionsCache
+from edge.sanctions.reader import SanctionsReader
 
 
-class Enforcement(Deliverer):
-    """The alerts of moderation. When SANCTION is queued, nothing that it forbids is taken from any
-    socket here, what still waited to be sent to a service is refused, and what had left is
-    answered. Who is banned or suspended is closed in the same turn, whatever had left.
+class Enforcement:
+    """When SANCTION is queued, nothing that it forbids is taken from any socket here, what still
+    waited to be sent to a backend is refused, and what had left is answered. Who is banned or
+    suspended is closed in the same turn, whatever had left.
     """
 
-    def __init__(self, hub: Hub, standings: Standings, messaging: MessagingBackend) -> None:
-        super().__init__(hub, MODERATION)
-        self._standings = standings
+    def __init__(self, hub: Hub, sanctions: SanctionsCache, messaging: MessagingBackend) -> None:
+        self._hub = hub
+        self._sanctions = sanctions
         self._messaging = messaging
         self._waiting: set[asyncio.Task[None]] = set()
-        standings.changed = self.enforce
 
-    def deliver(self, revision: int, events: Sequence[Event], only: str | None = None) -> None:
-        position = Position(self._hub.positions[MODERATION].epoch, revision)
-        for user in self._standings.apply(position, events, only):
-            self.enforce(user, ())
-        super().deliver(revision, events, only)
-
-    def start_over(self, users: Iterable[str], position: Position, *, everyone: bool) -> None:
-        told = list(users)
-        super().start_over(told, position, everyone=everyone)
-        self._standings.started_over(told, position, everyone=everyone)
-
-    def enforce(self, user: str, news: Sequence[Sanction]) -> None:
-        """Let what restricts a user now take effect; `news` is what no alert tells of it."""
+    def enforce(self, user: str, notifications: Sequence[Sanction]) -> None:
+        """Let what restricts a user now take effect; `notifications` are what no alert tells."""
         self._messaging.refuse_waiting(
             lambda actor, conversation: (
-                self._standings.check(user, Activity.WRITE, conversation) if actor == user else None
+                self._sanctions.check(user, Activity.WRITE, conversation) if actor == user else None
             )
         )
         # Who is only being greeted has sent nothing yet, and is told then.
         sessions = [one for one in self._hub.of(user) if one.reachable]
-        if excluding := self._standings.excluding(user):
+        if excluding := self._sanctions.excluding(user):
             for session in sessions:
                 _tell(session, excluding)
                 session.close(CloseCode.BANNED, excluding[0].kind)
@@ -57,11 +46,11 @@ class Enforcement(Deliverer):
         writes = [one for session in sessions if (one := session.part_writes()) is not None]
         if not writes:
             for session in sessions:
-                _tell(session, news)
+                _tell(session, notifications)
             return
         held = [session for session in sessions if session.hold()]
         telling = asyncio.get_running_loop().create_task(
-            _tell_after(writes, sessions, held, news), name="sanction"
+            _tell_after(writes, sessions, held, notifications), name="sanction"
         )
         self._waiting.add(telling)
         telling.add_done_callback(self._waiting.discard)
@@ -71,13 +60,13 @@ async def _tell_after(
     writes: Sequence[Awaitable[None]],
     sessions: Sequence[HubSession],
     held: Sequence[HubSession],
-    news: Sequence[Sanction],
+    notifications: Sequence[Sanction],
 ) -> None:
     """Tell of a sanction when what was written before it is answered, each in its time."""
     for written in writes:
         await written
     for session in sessions:
-        _tell(session, news)
+        _tell(session, notifications)
     for session in held:
         session.release()
 
@@ -85,3 +74,30 @@ async def _tell_after(
 def _tell(session: HubSession, sanctions: Sequence[Sanction]) -> None:
     for sanction in sanctions:
         session.send(Op.SANCTION, sanction)
+
+
+class ModerationDeliverer(Deliverer):
+    """Lets the events of moderation take effect before it pushes them."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        sanctions: SanctionsCache,
+        reader: SanctionsReader,
+        enforcement: Enforcement,
+    ) -> None:
+        super().__init__(hub, MODERATION)
+        self._sanctions = sanctions
+        self._reader = reader
+        self._enforcement = enforcement
+
+    def deliver(self, revision: int, events: Sequence[Event], only: str | None = None) -> None:
+        position = Position(self._hub.positions[MODERATION].epoch, revision)
+        for user in self._sanctions.apply(position, events, only):
+            self._enforcement.enforce(user, ())
+        super().deliver(revision, events, only)
+
+    def start_over(self, users: Iterable[str], position: Position, *, everyone: bool) -> None:
+        told = list(users)
+        super().start_over(told, position, everyone=everyone)
+        self._reader.start_over(told, position, everyone=everyone)

@@ -188,7 +188,7 @@ class Session(Delivery):
         """Refuse what a sanction forbids now; to be asked again after every wait."""
         if re.activity is None:
             return None
-        return self.edge.standings.check(self.user, re.activity, re.conversation)
+        return self.edge.sanctions.check(self.user, re.activity, re.conversation)
 
     async def _finish(self, re: Request, waiting: Coroutine[Any, Any, None]) -> None:
         try:

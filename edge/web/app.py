@@ -18,7 +18,7 @@ from edge.handlers.connection import attach
 from edge.protocol.cursors import MESSAGING
 from edge.protocol.errors import CloseCode
 from edge.protocol.packets import FORMATS, JSON
-from edge.sanctions.cache import StandingUnknownError
+from edge.sanctions.reader import StandingUnknownError
 from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
 from edge.sessions.session import Session
@@ -97,7 +97,7 @@ class SocketEndpoint:
     async def _serve(
         self, session: Session, resume: list[str] | None, moderation_deadline: float
     ) -> None:
-        hub, standings = self._edge.hub, self._edge.standings
+        hub, sanctions = self._edge.hub, self._edge.sanctions
         if self._drain.begun:
             session.close(CloseCode.DRAINING, "draining")
         elif len(hub.of(session.user)) >= self._edge.settings.sockets_per_user:
@@ -107,14 +107,14 @@ class SocketEndpoint:
             await session.run()
             return
         hub.add(session)
-        standings.enter(session.user)
+        sanctions.enter(session.user)
         try:
             # HELLO is the first packet, so nothing is read and answered before it.
             await attach(session, resume[-1] if resume else None, moderation_deadline)
             await session.run()
         finally:
             hub.remove(session)
-            standings.leave(session.user)
+            sanctions.leave(session.user)
             for feed in self._edge.feeds.values():
                 feed.review(session.user)
 
@@ -143,7 +143,7 @@ class SocketEndpoint:
     async def _let_in(self, user: str, moderation_deadline: float) -> None:
         """Raise RefusedError for who is banned or suspended, with the reasons."""
         try:
-            standing = await self._edge.standings.admit(user, moderation_deadline)
+            standing = await self._edge.sanctions_reader.admit(user, moderation_deadline)
         except StandingUnknownError:
             raise RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE,

@@ -19,8 +19,10 @@ from edge.protocol.cursors import MESSAGING
 from edge.push.deliver import Deliverer
 from edge.push.feed import Feed
 from edge.push.hub import Hub
-from edge.sanctions.cache import Standings
+from edge.sanctions.cache import SanctionsCache
+from edge.sanctions.reader import SanctionsReader
 from edge.sessions.context import Edge
+from edge.sessions.enforcement import Enforcement
 from edge.settings import Settings
 from tests.edge.moderated import Moderated, moderated
 from tests.edge.scripted import CURSORS, SECRET, Service, Stream
@@ -78,7 +80,9 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
     )
     authenticator = Authenticator(keys, algorithms=(), issuer=None, audience=None, leeway_seconds=0)
     feeds = {MESSAGING: feed}
-    standings = Standings(None, hub, settings, metrics)
+    sanctions = SanctionsCache(hub, settings, metrics)
+    enforcement = Enforcement(hub, sanctions, backend)
+    reader = SanctionsReader(None, sanctions, hub, settings, metrics, enforcement.enforce)
     yield Edge(
         settings,
         hub,
@@ -86,7 +90,8 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
         backend,
         None,
         None,
-        standings,
+        sanctions,
+        reader,
         authenticator,
         metrics,
         routes(metrics),

@@ -14,9 +14,10 @@ from parley.moderation.v1 import moderation_pb2_grpc
 from edge.backends.moderation import ModerationBackend
 from edge.protocol.cursors import MODERATION
 from edge.push.feed import Feed
-from edge.sanctions.cache import Standings
+from edge.sanctions.cache import SanctionsCache
+from edge.sanctions.reader import SanctionsReader
 from edge.sessions.context import Edge
-from edge.sessions.enforcement import Enforcement
+from edge.sessions.enforcement import Enforcement, ModerationDeliverer
 from tests.support.waiting import until
 
 EPOCH = "moderation-1"
@@ -157,22 +158,26 @@ async def moderated(edge: Edge, clock: Any, **settings: Any) -> AsyncIterator[Mo
     await server.start()
     changed = edge.settings.model_copy(update={"moderation_timeout_seconds": 5.0, **settings})
     backend = ModerationBackend(f"127.0.0.1:{port}", changed, "credential", edge.metrics)
-    standings = Standings(backend, edge.hub, changed, edge.metrics, clock)
+    sanctions = SanctionsCache(edge.hub, changed, edge.metrics, clock)
+    enforcement = Enforcement(edge.hub, sanctions, edge.messaging)
+    reader = SanctionsReader(
+        backend, sanctions, edge.hub, changed, edge.metrics, enforcement.enforce
+    )
     feed = Feed(
         backend,
         edge.hub,
-        Enforcement(edge.hub, standings, edge.messaging),
+        ModerationDeliverer(edge.hub, sanctions, reader, enforcement),
         watcher_name="test",
         timeout_seconds=changed.watch_timeout_seconds,
         metrics=edge.metrics,
     )
-    standings.live = lambda: feed.live
     whole = replace(
         edge,
         settings=changed,
         feeds={**edge.feeds, MODERATION: feed},
         moderation=backend,
-        standings=standings,
+        sanctions=sanctions,
+        sanctions_reader=reader,
     )
     try:
         yield Moderated(whole, service)

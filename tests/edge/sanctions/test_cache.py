@@ -13,7 +13,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from edge.protocol.cursors import MODERATION, Position
 from edge.protocol.payloads.moderation import Standing
 from edge.sanctions.activities import Activity
-from edge.sanctions.cache import StandingUnknownError
+from edge.sanctions.reader import StandingUnknownError
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
 from tests.edge.conftest import Clock
@@ -26,15 +26,15 @@ async def log_in(
     at: Moderated, user: str = "bob", seconds: float = 5
 ) -> tuple[Session, Wire, Standing | None]:
     """As the application does it, up to HELLO."""
-    standings, deadline = at.edge.standings, at.deadline(seconds)
-    excluding = await standings.admit(user, deadline)
+    reader, deadline = at.edge.sanctions_reader, at.deadline(seconds)
+    excluding = await reader.admit(user, deadline)
     session, wire = new_session(at.edge, user)
     at.edge.hub.add(session)
-    standings.enter(user)
+    at.edge.sanctions.enter(user)
     positions = {}
     if at.feed.live:
         positions[MODERATION] = await at.feed.follow(user)
-        await standings.settle(user, positions[MODERATION], deadline)
+        await reader.settle(user, positions[MODERATION], deadline)
     session.attach(positions)
     session.release()
     return session, wire, excluding
@@ -42,12 +42,12 @@ async def log_in(
 
 def log_out(at: Moderated, session: Session) -> None:
     at.edge.hub.remove(session)
-    at.edge.standings.leave(session.user)
+    at.edge.sanctions.leave(session.user)
     at.feed.review(session.user)
 
 
 def may_write(at: Moderated, user: str = "bob", conversation: str = "") -> bool:
-    return at.edge.standings.check(user, Activity.WRITE, conversation) is None
+    return at.edge.sanctions.check(user, Activity.WRITE, conversation) is None
 
 
 @pytest.fixture
@@ -93,14 +93,14 @@ async def test_what_falls_between_the_reading_and_the_stream_is_read(
 ) -> None:
     """The events come from a later position than that at which the standing was read."""
     at = with_moderation
-    assert await at.edge.standings.admit("bob", at.deadline()) is None
+    assert await at.edge.sanctions_reader.admit("bob", at.deadline()) is None
     at.service.sanctions["bob"] = [sanction("muted")]
     at.service.revision = 12
     session, _ = new_session(at.edge, "bob")
     at.edge.hub.add(session)
-    at.edge.standings.enter("bob")
+    at.edge.sanctions.enter("bob")
     assert may_write(at)
-    await at.edge.standings.settle("bob", await at.feed.follow("bob"), at.deadline())
+    await at.edge.sanctions_reader.settle("bob", await at.feed.follow("bob"), at.deadline())
     assert not may_write(at)
     assert len(at.service.reads) == 2
 
@@ -125,7 +125,7 @@ async def test_a_reading_that_is_older_than_an_event_is_read_again(
     at.say(11, sanctioned("bob", kind="muted"))
     await until(lambda: not may_write(at))
     at.service.revision = 10
-    assert await at.edge.standings._read("bob", at.deadline())
+    assert await at.edge.sanctions_reader._read("bob", at.deadline())
     assert not may_write(at)
 
 
@@ -140,7 +140,7 @@ async def test_sanctions_are_a_set_and_end_by_the_clock(
     at.say(13, lifted("bob", kind="muted", name="short"))
     at.say(14, sanctioned("eve", kind="banned", name="other"))
     await until(lambda: at.feed.position == Position("moderation-1", 14))
-    standing = at.edge.standings.standing("bob")
+    standing = at.edge.sanctions.standing("bob")
     assert standing is not None
     assert [one.sanction for one in standing.sanctions] == ["long"]
     assert standing.muted_until == standing.sanctions[0].until
@@ -148,7 +148,7 @@ async def test_sanctions_are_a_set_and_end_by_the_clock(
     assert not may_write(at)
     clock.now += 0.1
     assert may_write(at)
-    assert at.edge.standings.standing("bob") is None
+    assert at.edge.sanctions.standing("bob") is None
     assert sample(at.edge, "restricted_users") == 0
 
 
@@ -178,7 +178,7 @@ async def test_an_appeal_is_shown_with_what_it_is_about(with_moderation: Moderat
     changed = pb.AppealStatusChanged(appeal=appeal)
     at.say(12, pb.Event(recipients=["bob"], appeal_status_changed=changed))
     await until(lambda: at.feed.position == Position("moderation-1", 12))
-    standing = at.edge.standings.standing("bob")
+    standing = at.edge.sanctions.standing("bob")
     assert standing is not None
     (shown,) = standing.sanctions
     assert shown.appeal is not UNSET
@@ -194,12 +194,12 @@ async def test_who_is_banned_is_told_why_before_coming_in(with_moderation: Moder
         "eve": [sanction("suspended", until=1)],
         "dan": [sanction("muted"), sanction("warning", "w")],
     }
-    standing = await at.edge.standings.admit("bob", at.deadline())
+    standing = await at.edge.sanctions_reader.admit("bob", at.deadline())
     assert standing is not None
     assert standing.banned
     assert standing.sanctions[0].statement.facts == "Advertised."
     for user in ("eve", "dan"):
-        assert await at.edge.standings.admit(user, at.deadline()) is None
+        assert await at.edge.sanctions_reader.admit(user, at.deadline()) is None
 
 
 async def test_after_an_interruption_the_missed_is_replayed(with_moderation: Moderated) -> None:
@@ -262,17 +262,17 @@ async def test_strangers_are_let_in_or_not_as_the_setting_says(
     edge: Edge, clock: Clock, away: Moderated
 ) -> None:
     """And who was seen here before comes in as was known last."""
-    assert await away.edge.standings.admit("bob", away.deadline(0.05)) is None
+    assert await away.edge.sanctions_reader.admit("bob", away.deadline(0.05)) is None
     assert sample(edge, "limit_reached_total", limit="moderation_timeout_seconds") >= 1
     async with moderated(edge, clock, moderation_down="refuse") as at:
         at.service.sanctions["eve"] = [sanction("banned")]
         for user in ("dan", "eve"):
-            await at.edge.standings.admit(user, at.deadline())
+            await at.edge.sanctions_reader.admit(user, at.deadline())
         at.service.answers.clear()
-        assert await at.edge.standings.admit("dan", at.deadline(0.05)) is None
-        assert await at.edge.standings.admit("eve", at.deadline(0.05)) is not None
+        assert await at.edge.sanctions_reader.admit("dan", at.deadline(0.05)) is None
+        assert await at.edge.sanctions_reader.admit("eve", at.deadline(0.05)) is not None
         with pytest.raises(StandingUnknownError):
-            await at.edge.standings.admit("bob", at.deadline(0.05))
+            await at.edge.sanctions_reader.admit("bob", at.deadline(0.05))
         at.service.answers.set()
 
 
@@ -280,10 +280,10 @@ async def test_who_left_first_is_forgotten_first(edge: Edge, clock: Clock) -> No
     """What is remembered of those who are not here has a bound."""
     async with moderated(edge, clock, known_standings=2) as at:
         for user in ("a", "b", "c"):
-            assert await at.edge.standings.admit(user, at.deadline()) is None
+            assert await at.edge.sanctions_reader.admit(user, at.deadline()) is None
         at.service.answers.clear()
         for user in ("a", "b", "c"):
-            await at.edge.standings.admit(user, at.deadline(0.05))
+            await at.edge.sanctions_reader.admit(user, at.deadline(0.05))
         at.service.answers.set()
         assert sample(edge, "admissions_total", by="allowed") == 1
         assert sample(edge, "admissions_total", by="last_known") == 2

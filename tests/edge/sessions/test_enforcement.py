@@ -31,15 +31,15 @@ async def start(with_moderation: Moderated, live: Stream) -> AsyncIterator[Start
     tasks: list[asyncio.Task[None]] = []
 
     async def serve(session: Session, resume: str | None, deadline: float) -> None:
-        await edge.standings.admit(session.user, deadline)
+        await edge.sanctions_reader.admit(session.user, deadline)
         edge.hub.add(session)
-        edge.standings.enter(session.user)
+        edge.sanctions.enter(session.user)
         try:
             await attach(session, resume, deadline)
             await session.run()
         finally:
             edge.hub.remove(session)
-            edge.standings.leave(session.user)
+            edge.sanctions.leave(session.user)
 
     async def start(resume: str | None = None, seconds: float = 5) -> tuple[Session, Wire]:
         session, wire = new_session(edge, "bob")
@@ -116,7 +116,7 @@ async def test_a_change_that_waits_for_the_one_before_is_refused(
     await service.changed.get()
     wire.say(Op.EDIT_MSG, {"message": "m2", "text": "second"}, 2)
     at.say(11, sanctioned("bob", kind="muted"))
-    await until(lambda: at.edge.standings.is_restricted("bob"))
+    await until(lambda: at.edge.sanctions.is_restricted("bob"))
     service.let_change.release()
     answers = [await wire.hear(), await wire.hear()]
     assert await hear(wire) == (SANCTION, "muted")
@@ -295,9 +295,9 @@ async def test_a_ban_that_comes_during_the_greeting_closes_after_it(
     at = with_moderation
     at.service.follows.clear()
     session, wire = new_session(at.edge, "bob")
-    assert await at.edge.standings.admit("bob", at.deadline()) is None
+    assert await at.edge.sanctions_reader.admit("bob", at.deadline()) is None
     at.edge.hub.add(session)
-    at.edge.standings.enter("bob")
+    at.edge.sanctions.enter("bob")
     attaching = asyncio.create_task(attach(session, None, at.deadline()))
     at.service.sanctions["bob"] = [sanction("banned")]
     at.service.revision = 11
