@@ -17,6 +17,7 @@ from edge.backends.exchange import Exchange
 from edge.metrics import Metrics
 from edge.protocol.cursors import Position
 from edge.protocol.errors import Error
+from edge.protocol.packets import Op
 from edge.settings import Settings
 from edge.translation.status import from_call
 
@@ -173,7 +174,7 @@ class Backend:
                 page_size=_CHANGES_PAGE,
                 page_token=page_token,
             )
-            page = await self.call("ListChanges", request, seconds)
+            page = await self.call(Op.RESUME.rpc, request, seconds)
             if isinstance(page, Error):
                 raise NotLiveError(page.message)
             if not page.complete:

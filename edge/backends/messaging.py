@@ -12,6 +12,7 @@ from edge.backends.batcher import Batcher
 from edge.metrics import Metrics
 from edge.protocol.cursors import MESSAGING
 from edge.protocol.errors import Error
+from edge.protocol.packets import Op
 from edge.settings import Settings
 from edge.translation.status import from_status
 
@@ -35,9 +36,9 @@ class MessagingBackend(Backend):
         super().__init__(target, settings, credential, metrics)
         self._most_parties = settings.known_standings
         self._parties: dict[str, Parties] = {}
-        self._stream = self._exchange("StreamCreateMessages")
+        self._stream = self._exchange(Op.CREATE_MSG.rpc)
         self.create_message: Batcher[pb.CreateMessageRequest, pb.StoredMessage] = self._batcher(
-            "StreamCreateMessages",
+            Op.CREATE_MSG.rpc,
             lambda requests: pb.StreamCreateMessagesRequest(
                 batch=pb.BatchCreateMessagesRequest(requests=requests)
             ),
@@ -47,16 +48,16 @@ class MessagingBackend(Backend):
             call=self._create_messages,
         )
         self.mark_read: Batcher[pb.Mark, pb.Watermark] = self._batcher(
-            "MarkRead", lambda marks: pb.MarkReadRequest(marks=marks), _watermark_of
+            Op.OPENED_CONVERSATION.rpc, lambda marks: pb.MarkReadRequest(marks=marks), _watermark_of
         )
         self.mark_delivered: Batcher[pb.Mark, pb.Watermark] = self._batcher(
-            "MarkDelivered",
+            Op.PONG.rpc,
             lambda marks: pb.MarkDeliveredRequest(marks=marks),
             _watermark_of,
             linger_seconds=settings.delivered_delay_seconds,
         )
         self.send_typing: Batcher[pb.TypingSignal, None] = self._batcher(
-            "SendTyping",
+            Op.TYPING.rpc,
             lambda signals: pb.SendTypingRequest(signals=signals),
             lambda result: from_status(result.status) if result.HasField("status") else None,
         )

@@ -1,14 +1,14 @@
-"""Packets of the conversation: from a packet to an RPC, and from its answer to a reply."""
+"""Handlers of the packets about conversations and messages: each becomes an RPC."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
+from google.protobuf.message import Message
 from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.handlers import conversation_lookup
-from edge.handlers.texts import text_of
 from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION
 from edge.protocol.errors import Error
 from edge.protocol.packets import InvalidPayloadError, Op
@@ -31,16 +31,11 @@ from edge.protocol.payloads.moderation import Dispute
 from edge.protocol.payloads.negotiation import Service
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
-from edge.translation.messaging import (
-    changed_payload,
-    conversation_payload,
-    message_payload,
-    optional,
-)
+from edge.translation.common import request_of, timestamp
+from edge.translation.messaging import changed_payload, conversation_payload, message_payload
 from edge.translation.moderation import dispute_payload
 from edge.translation.negotiation import service_payload
 from edge.translation.status import TIMED_OUT
-from edge.translation.times import timestamp
 
 Answer = TypeVar("Answer")
 
@@ -63,59 +58,69 @@ async def ask_conversations(session: Session, re: Request, payload: AskConversat
     """Answered by RETURN CONVERSATIONS, each with its deal and the dispute that holds it; `missing`
     names who was not reached.
     """
-    edge = session.edge
-    request = pb.ListConversationsRequest(
-        actor=session.user, page_size=payload.limit, page_token=text_of("page", payload.page)
-    )
-    loop = asyncio.get_running_loop()
+    messaging, loop = session.edge.messaging, asyncio.get_running_loop()
+    request = request_of(pb.ListConversationsRequest, payload, session.user)
     asked_at = loop.time()
     async with session.pages[Op.ASK_CONVERSATIONS]:
-        deadline = loop.time() + edge.settings.call_timeout_seconds
+        deadline = loop.time() + session.edge.settings.call_timeout_seconds
         answer = await _ask(
-            session, MESSAGING, asked_at, lambda: edge.messaging.call("ListConversations", request)
+            session, MESSAGING, asked_at, lambda: messaging.call(Op.ASK_CONVERSATIONS.rpc, request)
         )
         if isinstance(answer, Error):
             session.fail(re, answer)
             return
-        found = answer.conversations
-        services: dict[str, Service] = {}
-        disputes: Mapping[str, Dispute] = {}
-        missing: list[str] = []
-        negotiation = edge.negotiation
-        if negotiation is not None and found:
-            ids = [one.id for one in found]
-            deals = await _ask(
-                session,
-                NEGOTIATION,
-                asked_at,
-                lambda: negotiation.services(session.user, ids, deadline - loop.time()),
-            )
-            if isinstance(deals, Error):
-                missing.append(NEGOTIATION)
-            else:
-                services = {one.conversation_id: service_payload(one) for one in deals}
-        moderation = edge.moderation
-        held = {one.hold.dispute for one in services.values() if one.hold}
-        if moderation is not None and held:
-            open_disputes = await _ask(
-                session,
-                MODERATION,
-                asked_at,
-                lambda: moderation.open_disputes(session.user, held, deadline),
-            )
-            if isinstance(open_disputes, Error):
-                missing.append(MODERATION)
-            else:
-                disputes = {one.conversation_id: dispute_payload(one) for one in open_disputes}
+        found = [one.id for one in answer.conversations]
+        services = await _services(session, found, asked_at, deadline)
+        known = {} if services is None else services
+        held = {one.hold.dispute for one in known.values() if one.hold}
+        disputes = await _disputes(session, held, asked_at, deadline)
+        missing = [NEGOTIATION] * (services is None) + [MODERATION] * (disputes is None)
         conversations = [
-            conversation_payload(one, services.get(one.id, UNSET), disputes.get(one.id, UNSET))
-            for one in found
+            conversation_payload(one, known.get(one.id, UNSET), (disputes or {}).get(one.id, UNSET))
+            for one in answer.conversations
         ]
         returned = ReturnConversations(
-            conversations, optional(answer.next_page_token), missing or UNSET
+            conversations, answer.next_page_token or UNSET, missing or UNSET
         )
         await session.room()
         session.answer(re, Op.RETURN_CONVERSATIONS, returned)
+
+
+async def _services(
+    session: Session, conversations: list[str], asked_at: float, deadline: float
+) -> Mapping[str, Service] | None:
+    """The deals of conversations by the id of these; None when negotiation did not answer."""
+    negotiation = session.edge.negotiation
+    if negotiation is None or not conversations:
+        return {}
+    seconds = deadline - asyncio.get_running_loop().time()
+    deals = await _ask(
+        session,
+        NEGOTIATION,
+        asked_at,
+        lambda: negotiation.services(session.user, conversations, seconds),
+    )
+    if isinstance(deals, Error):
+        return None
+    return {one.conversation_id: service_payload(one) for one in deals}
+
+
+async def _disputes(
+    session: Session, wanted: set[str], asked_at: float, deadline: float
+) -> Mapping[str, Dispute] | None:
+    """Disputes by the id of their conversations; None when moderation did not answer."""
+    moderation = session.edge.moderation
+    if moderation is None or not wanted:
+        return {}
+    disputes = await _ask(
+        session,
+        MODERATION,
+        asked_at,
+        lambda: moderation.open_disputes(session.user, wanted, deadline),
+    )
+    if isinstance(disputes, Error):
+        return None
+    return {one.conversation_id: dispute_payload(one) for one in disputes}
 
 
 def create_msg(
@@ -126,15 +131,7 @@ def create_msg(
         raise InvalidPayloadError("conversation", "exactly one of conversation and to is needed")
     if payload.subject is not UNSET and payload.to is UNSET:
         raise InvalidPayloadError("subject", "goes with to: a conversation has its subject")
-    request = pb.CreateMessageRequest(
-        actor=session.user,
-        conversation_id=text_of("conversation", payload.conversation),
-        to=text_of("to", payload.to),
-        subject=text_of("subject", payload.subject),
-        text=text_of("text", payload.text),
-        idempotency_key=text_of("idempotency_key", payload.idempotency_key),
-        origin=session.id,
-    )
+    request = request_of(pb.CreateMessageRequest, payload, session.user, session.id)
 
     def done(result: pb.StoredMessage | Error) -> None:
         if isinstance(result, Error):
@@ -147,7 +144,7 @@ def create_msg(
                 status="stored",
                 created_at=timestamp(result.create_time),
                 duplicate=result.duplicate,
-                idempotency_key=optional(result.idempotency_key),
+                idempotency_key=result.idempotency_key or UNSET,
             )
             session.answer(re, Op.STATUS_MSG, status)
 
@@ -175,16 +172,14 @@ async def _create_in_turn(
 
 def opened_conversation(session: Session, re: Request, payload: OpenedConversation) -> None:
     """Answered by MSG SEEN; leaves with the next batch."""
-    seq = 0 if payload.seq is UNSET else payload.seq
-    conversation = text_of("conversation", payload.conversation)
-    request = pb.Mark(actor=session.user, conversation_id=conversation, seq=seq, origin=session.id)
+    mark = request_of(pb.Mark, payload, session.user, session.id)
 
     def done(result: pb.Watermark | Error) -> None:
         if isinstance(result, Error):
             session.fail(re, result)
         else:
             seen = MsgSeen(
-                conversation=conversation,
+                conversation=mark.conversation_id,
                 message=result.message_id or None,
                 seq=result.seq,
                 reader=session.user,
@@ -192,108 +187,79 @@ def opened_conversation(session: Session, re: Request, payload: OpenedConversati
             )
             session.answer(re, Op.MSG_SEEN, seen)
 
-    session.edge.messaging.mark_read.submit(request, done)
+    session.edge.messaging.mark_read.submit(mark, done)
 
 
 async def ask_messages(session: Session, re: Request, payload: AskMessages) -> None:
     """Answered by RETURN MESSAGES, in ascending order of seq."""
     if payload.before is not UNSET and payload.after is not UNSET:
         raise InvalidPayloadError("before", "at most one of before and after is allowed")
-    conversation = text_of("conversation", payload.conversation)
-    request = pb.ListMessagesRequest(
-        actor=session.user, conversation_id=conversation, page_size=payload.limit
-    )
-    if payload.before is not UNSET:
-        request.before_seq = payload.before
-    if payload.after is not UNSET:
-        request.after_seq = payload.after
+    messaging = session.edge.messaging
+    request = request_of(pb.ListMessagesRequest, payload, session.user)
     asked_at = asyncio.get_running_loop().time()
     async with session.pages[Op.ASK_MESSAGES]:
         answer = await _ask(
             session,
             MESSAGING,
             asked_at,
-            lambda: session.edge.messaging.call("ListMessages", request),
+            lambda: messaging.call(Op.ASK_MESSAGES.rpc, request),
         )
         if isinstance(answer, Error):
             session.fail(re, answer)
             return
         messages = [message_payload(message) for message in answer.messages]
         await session.room()
-        session.answer(re, Op.RETURN_MESSAGES, ReturnMessages(conversation, messages, answer.more))
+        returned = ReturnMessages(payload.conversation, messages, answer.more)
+        session.answer(re, Op.RETURN_MESSAGES, returned)
 
 
 async def edit_msg(session: Session, re: Request, payload: EditMsg) -> None:
     """Answered by MSG CHANGED after the commit."""
-    request = pb.EditMessageRequest(
-        actor=session.user,
-        message_id=text_of("message", payload.message),
-        text=text_of("text", payload.text),
-        idempotency_key=text_of("idempotency_key", payload.idempotency_key),
-        origin=session.id,
-    )
-    await _change_message(session, re, "EditMessage", request)
+    request = request_of(pb.EditMessageRequest, payload, session.user, session.id)
+    answer = await _change(session, re, Op.EDIT_MSG, request, request.message_id)
+    if answer is not None:
+        session.answer(re, Op.MSG_CHANGED, changed_payload(answer.changed))
 
 
 async def delete_msg(session: Session, re: Request, payload: DeleteMsg) -> None:
     """Answered by MSG CHANGED after the commit."""
-    request = pb.DeleteMessageRequest(
-        actor=session.user,
-        message_id=text_of("message", payload.message),
-        idempotency_key=text_of("idempotency_key", payload.idempotency_key),
-        origin=session.id,
-    )
-    await _change_message(session, re, "DeleteMessage", request)
+    request = request_of(pb.DeleteMessageRequest, payload, session.user, session.id)
+    answer = await _change(session, re, Op.DELETE_MSG, request, request.message_id)
+    if answer is not None:
+        session.answer(re, Op.MSG_CHANGED, changed_payload(answer.changed))
 
 
 async def block_user(session: Session, re: Request, payload: BlockUser) -> None:
     """Answered by BLOCK USER after the commit. It is no writing, so the muted may do it as well."""
-    request = pb.SetBlockRequest(
-        actor=session.user,
-        user=text_of("user", payload.user),
-        blocked=payload.blocked,
-        origin=session.id,
-    )
-    answer = await _change(session, re, "SetBlock", request, "")
-    if isinstance(answer, Error):
-        session.fail(re, answer)
-    else:
+    request = request_of(pb.SetBlockRequest, payload, session.user, session.id)
+    answer = await _change(session, re, Op.BLOCK_USER, request)
+    if answer is not None:
         session.answer(re, Op.BLOCK_USER, BlockedUser(answer.user, answer.blocked))
 
 
-async def _change_message(
-    session: Session,
-    re: Request,
-    name: str,
-    request: pb.EditMessageRequest | pb.DeleteMessageRequest,
-) -> None:
-    answer = await _change(session, re, name, request, request.message_id)
-    if isinstance(answer, Error):
-        session.fail(re, answer)
-    else:
-        session.answer(re, Op.MSG_CHANGED, changed_payload(answer.changed))
-
-
-async def _change(session: Session, re: Request, name: str, request: Any, message: str) -> Any:
-    """Call an RPC when those of earlier packets are answered, within the time for one; about a
-    `message` when nobody has locked its conversation.
+async def _change(
+    session: Session, re: Request, op: Op, request: Message, message: str = ""
+) -> Any:
+    """Call the RPC of a packet when those of earlier packets are answered, within the time for one;
+    about a `message` when nobody has locked its conversation. Its response, or None after the
+    packet was refused.
     """
     edge, loop = session.edge, asyncio.get_running_loop()
     deadline = loop.time() + edge.settings.call_timeout_seconds
     async with session.changes:
         find = conversation_lookup.of_message(session, message)
-        if error := await conversation_lookup.refused(session, re, find, deadline - loop.time()):
-            return error
-        return await edge.messaging.call(name, request, deadline - loop.time())
+        answer = await conversation_lookup.refused(session, re, find, deadline - loop.time())
+        if answer is None:
+            answer = await edge.messaging.call(op.rpc, request, deadline - loop.time())
+    if isinstance(answer, Error):
+        session.fail(re, answer)
+        return None
+    return answer
 
 
 def typing(session: Session, re: Request, payload: SendTyping) -> None:
     """Told to the other; only errors come back."""
-    signal = pb.TypingSignal(
-        actor=session.user,
-        conversation_id=text_of("conversation", payload.conversation),
-        typing=payload.typing,
-    )
+    signal = request_of(pb.TypingSignal, payload, session.user)
 
     def done(result: Error | None) -> None:
         if isinstance(result, Error):

@@ -103,13 +103,16 @@ class CloseCode(enum.IntEnum):
 
 
 class FieldProblem(Struct, frozen=True):
+    """A problem with one field, named by its path; an empty path is the whole payload."""
+
     field: str
     problem: str
 
 
 class Error(Struct, frozen=True):
-    """`reason` says more than `code` where a state does not allow something; `current` is how the
-    service or the dispute really stands then, or what restricts whoever is SANCTIONED.
+    """A packet was refused or failed; see [Errors](#errors). `reason` says more than `code` where a
+    state does not allow something. `current` is how the service or the dispute stands then, or,
+    with SANCTIONED, what restricts this user.
     """
 
     code: str

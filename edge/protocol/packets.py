@@ -1,61 +1,113 @@
-"""Bytes to packets and back, in JSON and in MessagePack; does no I/O.
+"""The table of packets, and the formats that make bytes of them: JSON and MessagePack.
 
 The envelope is `{"op", "id"?, "d"?}` from a client and `{"op", "re"?, "d", "cur"?}` to it
 (docs/protocol.md).
 """
 
 import enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import msgspec
+
+from edge.protocol.errors import Error
+from edge.protocol.payloads import connection, messaging, moderation, negotiation
 
 MAXIMUM_ID_LENGTH = 64
 
 
-class Op(enum.IntEnum):
-    """The number of each packet."""
+class Direction(enum.StrEnum):
+    """The way of a packet."""
 
-    PING = 0x01
-    PONG = 0x02
-    HELLO = 0x03
-    ERROR = 0x04
-    ASK_CONVERSATIONS = 0x05
-    RETURN_CONVERSATIONS = 0x06
-    CREATE_MSG = 0x07
-    STATUS_MSG = 0x08
-    OPENED_CONVERSATION = 0x09
-    ASK_MESSAGES = 0x0A
-    RETURN_MESSAGES = 0x0B
-    RESUME = 0x0C
-    RESUMED = 0x0D
-    RENEW_TOKEN = 0x0E
-    RECONNECT = 0x0F
-    ALERT_NEW_MSG = 0x10
-    MSG_SEEN = 0x11
-    TYPING = 0x12
-    PRESENCE = 0x13
-    EDIT_MSG = 0x14
-    DELETE_MSG = 0x15
-    MSG_CHANGED = 0x16
-    UPDATE_CONVERSATION_DATAS = 0xE0
-    SERVICE_CREATED = 0xE1
-    NOTE_SUBMITTED = 0xE2
-    LITIGE_CREATED = 0xE3
-    SERVICE_TERMINATED = 0xE4
-    PRICE_EDITED = 0xE5
-    NEGOTIATION_END = 0xE6
-    BLOCK_USER = 0xF9
-    SANCTION = 0xFA
-    APPEAL = 0xFB
-    LITIGE_STATEMENT = 0xFC
-    REPORT_STATUS = 0xFD
-    REPORT_CONVERSATIONS = 0xFE
-    REPORT_MSG = 0xFF
+    TO_CLIENT = "<="
+    TO_SERVER = "=>"
+    BOTH = "<=>"
+
+
+class Activity(enum.StrEnum):
+    """Something that a sanction may forbid; never to read the reasons, or to appeal."""
+
+    CONNECT = "connect"
+    # Messages, and everything that one does about a service.
+    WRITE = "write"
+    REPORT = "report"
+    DISPUTE = "dispute"
+
+
+_WRITE, _REPORT, _DISPUTE = Activity.WRITE, Activity.REPORT, Activity.DISPUTE
+
+
+class Op(enum.IntEnum):
+    """Every packet: its number, the payloads to and from the client, the RPC of a service that it
+    becomes, and what it is where a sanction may forbid it.
+    """
+
+    to_client: type[msgspec.Struct] | None
+    from_client: type[msgspec.Struct] | None
+    # Empty: none.
+    rpc: str
+    activity: Activity | None
+
+    def __new__(
+        cls,
+        number: int,
+        to_client: type[msgspec.Struct] | None,
+        from_client: type[msgspec.Struct] | None = None,
+        rpc: str = "",
+        activity: Activity | None = None,
+    ) -> Self:
+        member = int.__new__(cls, number)
+        member._value_ = number
+        member.to_client, member.from_client = to_client, from_client
+        member.rpc, member.activity = rpc, activity
+        return member
+
+    PING = 0x01, connection.Ping
+    PONG = 0x02, None, connection.Pong, "MarkDelivered"
+    HELLO = 0x03, connection.Hello
+    ERROR = 0x04, Error
+    ASK_CONVERSATIONS = 0x05, None, messaging.AskConversations, "ListConversations"
+    RETURN_CONVERSATIONS = 0x06, messaging.ReturnConversations
+    CREATE_MSG = 0x07, None, messaging.CreateMsg, "StreamCreateMessages", _WRITE
+    STATUS_MSG = 0x08, messaging.StatusMsg
+    OPENED_CONVERSATION = 0x09, None, messaging.OpenedConversation, "MarkRead"
+    ASK_MESSAGES = 0x0A, None, messaging.AskMessages, "ListMessages"
+    RETURN_MESSAGES = 0x0B, messaging.ReturnMessages
+    RESUME = 0x0C, None, connection.Resume, "ListChanges"
+    RESUMED = 0x0D, connection.Resumed
+    RENEW_TOKEN = 0x0E, None, connection.RenewToken
+    RECONNECT = 0x0F, connection.Reconnect
+    ALERT_NEW_MSG = 0x10, messaging.AlertNewMsg
+    MSG_SEEN = 0x11, messaging.MsgSeen
+    TYPING = 0x12, messaging.Typing, messaging.SendTyping, "SendTyping", _WRITE
+    PRESENCE = 0x13, messaging.Presence
+    EDIT_MSG = 0x14, None, messaging.EditMsg, "EditMessage", _WRITE
+    DELETE_MSG = 0x15, None, messaging.DeleteMsg, "DeleteMessage", _WRITE
+    MSG_CHANGED = 0x16, messaging.MsgChanged
+    UPDATE_CONVERSATION_DATAS = 0xE0, negotiation.UpdateConversationDatas
+    SERVICE_CREATED = 0xE1, None, negotiation.ServiceCreated, "CreateService", _WRITE
+    NOTE_SUBMITTED = 0xE2, None, negotiation.NoteSubmitted, "SubmitNote", _WRITE
+    LITIGE_CREATED = 0xE3, None, moderation.LitigeCreated, "CreateDispute", _DISPUTE
+    SERVICE_TERMINATED = 0xE4, None, negotiation.ServiceTerminated, "TerminateService", _WRITE
+    PRICE_EDITED = 0xE5, None, negotiation.PriceEdited, "EditPrice", _WRITE
+    NEGOTIATION_END = 0xE6, None, negotiation.NegotiationEnd, "EndNegotiation", _WRITE
+    BLOCK_USER = 0xF9, messaging.BlockedUser, messaging.BlockUser, "SetBlock"
+    SANCTION = 0xFA, moderation.Sanction
+    APPEAL = 0xFB, None, moderation.SendAppeal, "CreateAppeal"
+    LITIGE_STATEMENT = 0xFC, None, moderation.LitigeStatement, "SubmitDisputeStatement", _DISPUTE
+    REPORT_STATUS = 0xFD, moderation.ReportStatus
+    REPORT_CONVERSATIONS = 0xFE, None, moderation.ReportConversations, "ReportConversation", _REPORT
+    REPORT_MSG = 0xFF, None, moderation.ReportMsg, "ReportMessage", _REPORT
 
     @property
     def title(self) -> str:
         """The name as documented."""
         return self.name.replace("_", " ")
+
+    @property
+    def direction(self) -> Direction:
+        if self.from_client is None:
+            return Direction.TO_CLIENT
+        return Direction.TO_SERVER if self.to_client is None else Direction.BOTH
 
 
 class BadPacketError(ValueError):

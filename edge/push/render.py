@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import structlog
+from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.moderation.v1 import moderation_pb2 as moderation
 from parley.negotiation.v1 import negotiation_pb2 as negotiation
@@ -14,10 +15,10 @@ from edge.protocol.packets import Encoding, Frame, Op
 from edge.protocol.payloads.messaging import AlertNewMsg, BlockedUser, StatusMsg, Typing
 from edge.protocol.payloads.moderation import ReportStatus
 from edge.protocol.payloads.negotiation import UpdateConversationDatas
+from edge.translation.common import timestamp
 from edge.translation.messaging import (
     changed_payload,
     message_payload,
-    optional,
     presence_payload,
     seen_payload,
 )
@@ -28,7 +29,6 @@ from edge.translation.moderation import (
     sanction_payload,
 )
 from edge.translation.negotiation import service_payload
-from edge.translation.times import timestamp
 
 _logger = structlog.get_logger(__name__)
 
@@ -99,7 +99,7 @@ def _messaging_alert(event: messaging.Event, user: str) -> Alert | None:
                 status="delivered",
                 created_at=timestamp(moved.message_create_time),
                 duplicate=False,
-                idempotency_key=optional(moved.idempotency_key),
+                idempotency_key=moved.idempotency_key or UNSET,
             )
             return Alert(Op.STATUS_MSG, status)
         case "typing":

@@ -1,24 +1,13 @@
-"""What people do, as far as a sanction may forbid it, and which sanction forbids what.
+"""The activities that each kind of sanction forbids.
 
 The rules are those of the moderation service (docs/moderation.md), whose code the edge does not
 reach: a test holds the two tables together.
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 
+from edge.protocol.packets import Activity
 from edge.protocol.payloads.moderation import Sanction, SanctionKind
-
-
-class Activity(StrEnum):
-    """To read the reasons and to appeal is forbidden to nobody."""
-
-    CONNECT = "connect"
-    # Messages, and everything that one does about a service.
-    WRITE = "write"
-    REPORT = "report"
-    DISPUTE = "dispute"
-
 
 FORBIDS: Mapping[SanctionKind, frozenset[Activity]] = {
     "warning": frozenset(),

@@ -15,9 +15,10 @@ from edge.backends.backend import Event
 from edge.metrics import Metrics
 from edge.protocol.cursors import Position
 from edge.protocol.errors import Error, ErrorCode, refusal
+from edge.protocol.packets import Activity
 from edge.protocol.payloads.moderation import Sanction, Standing
 from edge.push.hub import Hub
-from edge.sanctions.activities import Activity, forbids
+from edge.sanctions.activities import forbids
 from edge.sanctions.user import UserSanctions, notifications
 from edge.settings import Settings
 

@@ -7,12 +7,11 @@ from edge.backends.backend import Event
 from edge.backends.messaging import MessagingBackend
 from edge.protocol.cursors import MODERATION, Position
 from edge.protocol.errors import CloseCode
-from edge.protocol.packets import Op
+from edge.protocol.packets import Activity, Op
 from edge.protocol.payloads.moderation import Sanction
 from edge.push.deliver import Deliverer
 from edge.push.hub import Hub
 from edge.push.hub_session import HubSession
-from edge.sanctions.activities import Activity
 from edge.sanctions.cache import SanctionsCache
 from edge.sanctions.reader import SanctionsReader
 

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from edge.metrics import Outcomes
-from edge.sanctions.activities import Activity
+from edge.protocol.packets import Activity
 
 
 class Writes:

@@ -14,6 +14,7 @@ from msgspec import UNSET
 from edge.authentication.authenticator import Principal
 from edge.protocol.errors import CloseCode, Error, ErrorCode, invalid_argument, refusal
 from edge.protocol.packets import (
+    Activity,
     BadPacketError,
     ClientEnvelope,
     Format,
@@ -21,7 +22,6 @@ from edge.protocol.packets import (
     Op,
 )
 from edge.push.hub import BEAT_PARTS
-from edge.sanctions.activities import Activity
 from edge.sessions.context import Edge
 from edge.sessions.delivery import Delivery
 from edge.sessions.rate_limit import PacketRate

@@ -1,7 +1,4 @@
-"""From the messages of the contract to the payloads of packets."""
-
-from collections.abc import Mapping
-from typing import Any
+"""Translates messages of the messaging contract into payloads."""
 
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
@@ -17,17 +14,10 @@ from edge.protocol.payloads.messaging import (
 )
 from edge.protocol.payloads.moderation import Dispute
 from edge.protocol.payloads.negotiation import Service, ServiceEvent
-from edge.translation.times import timestamp
-from edge.translation.words import words
+from edge.translation.common import optional, timestamp, words
 
-
-def optional(value: str) -> str | UnsetType:
-    """A contract's empty string is a packet's absent field."""
-    return value or UNSET
-
-
-_TOMBSTONES: Mapping[int, Any] = words(pb.Tombstone, "TOMBSTONE_")
-_CHANGES: Mapping[int, Any] = words(pb.MessageChange, "MESSAGE_CHANGE_")
+_TOMBSTONES = words(pb.Tombstone.DESCRIPTOR)
+_CHANGES = words(pb.MessageChange.DESCRIPTOR)
 
 
 def message_payload(message: pb.Message) -> Message:
@@ -48,7 +38,7 @@ def message_payload(message: pb.Message) -> Message:
 
 
 def changed_payload(changed: pb.MessageChanged) -> MsgChanged:
-    """What became of a message as packets tell of it."""
+    """A changed message as packets tell of it."""
     message = changed.message
     return MsgChanged(
         conversation=message.conversation_id,
@@ -69,10 +59,10 @@ def _service_event(event: pb.ServiceEvent) -> ServiceEvent:
         state=event.state,
         title=event.title,
         at=timestamp(event.event_time),
-        by=optional(event.by),
+        by=event.by or UNSET,
         offer=event.offer or UNSET,
         price=Money(event.amount_minor, event.currency) if event.offer else UNSET,
-        reason=optional(event.reason),
+        reason=event.reason or UNSET,
     )
 
 
@@ -87,13 +77,14 @@ def seen_payload(moved: pb.WatermarkMoved) -> MsgSeen:
     )
 
 
-def _last_seen(presence: pb.Presence) -> str | UnsetType:
-    return timestamp(presence.last_seen_time) if presence.HasField("last_seen_time") else UNSET
-
-
 def presence_payload(presence: pb.Presence) -> Presence:
     """Presence as packets tell of it."""
-    return Presence(presence.user, presence.online, _last_seen(presence))
+    last_seen = optional(presence, "last_seen_time", timestamp)
+    return Presence(presence.user, presence.online, last_seen)
+
+
+def _peer_presence(presence: pb.Presence) -> PeerPresence:
+    return PeerPresence(presence.online, optional(presence, "last_seen_time", timestamp))
 
 
 def conversation_payload(
@@ -105,7 +96,6 @@ def conversation_payload(
     and the dispute that holds this.
     """
     last = conversation.last_message if conversation.HasField("last_message") else None
-    shown = conversation.presence if conversation.HasField("presence") else None
     return Conversation(
         conversation=conversation.id,
         participants=list(conversation.participants),
@@ -113,9 +103,9 @@ def conversation_payload(
         unread=conversation.unread,
         read_up_to=conversation.read_up_to,
         peer_read_up_to=conversation.peer_read_up_to,
-        subject=optional(conversation.subject),
+        subject=conversation.subject or UNSET,
         service=service,
         dispute=dispute,
-        presence=UNSET if shown is None else PeerPresence(shown.online, _last_seen(shown)),
+        presence=optional(conversation, "presence", _peer_presence),
         blocked=conversation.blocked or UNSET,
     )

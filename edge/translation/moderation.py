@@ -1,39 +1,23 @@
-"""From the messages of the moderation contract to the payloads of packets.
+"""Translates messages of the moderation contract into payloads.
 
 Fields that are for moderators are left out here, whatever a service may have put into them: who
 reported must not reach whom a sanction concerns.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import UNSET, UnsetType
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.protocol.payloads import moderation as payloads
-from edge.protocol.payloads.fields import Money, Settlement
-from edge.translation.times import timestamp
-from edge.translation.words import words
+from edge.translation.common import money, optional, settlement, timestamp, words
 
-_REPORT_STATUSES = words(pb.ReportStatus, "REPORT_STATUS_")
-_REPORT_REASONS = words(pb.ReportReason, "REPORT_REASON_")
-SANCTION_KINDS = words(pb.SanctionKind, "SANCTION_KIND_")
-_GROUNDS = words(pb.Ground, "GROUND_")
-_APPEAL_STATUSES = words(pb.AppealStatus, "APPEAL_STATUS_")
-_DISPUTE_STATES = words(pb.DisputeState, "DISPUTE_STATE_")
-_DISPUTE_REASONS = words(pb.DisputeReason, "DISPUTE_REASON_")
-_DISPUTE_OUTCOMES = words(pb.DisputeOutcome, "DISPUTE_OUTCOME_")
-REPORT_REASONS: Mapping[str, Any] = {word: number for number, word in _REPORT_REASONS.items()}
-DISPUTE_REASONS: Mapping[str, Any] = {word: number for number, word in _DISPUTE_REASONS.items()}
-
-
-def _time(message: Any, field: str) -> str | UnsetType:
-    """A time that may be absent."""
-    if not message.HasField(field):
-        return UNSET
-    value: Timestamp = getattr(message, field)
-    return timestamp(value)
+_REPORT_STATUSES = words(pb.ReportStatus.DESCRIPTOR)
+_REPORT_REASONS = words(pb.ReportReason.DESCRIPTOR)
+SANCTION_KINDS = words(pb.SanctionKind.DESCRIPTOR)
+_GROUNDS = words(pb.Ground.DESCRIPTOR)
+_APPEAL_STATUSES = words(pb.AppealStatus.DESCRIPTOR)
+_DISPUTE_STATES = words(pb.DisputeState.DESCRIPTOR)
+_DISPUTE_REASONS = words(pb.DisputeReason.DESCRIPTOR)
+_DISPUTE_OUTCOMES = words(pb.DisputeOutcome.DESCRIPTOR)
 
 
 def report_payload(
@@ -49,11 +33,11 @@ def report_payload(
         ),
         reason=_REPORT_REASONS[report.reason],
         created_at=timestamp(report.create_time),
-        updated_at=_time(report, "update_time"),
+        updated_at=optional(report, "update_time", timestamp),
         decision=report.decision_id or UNSET,
         appealable=report.appealable,
-        appeal_until=_time(report, "appeal_until_time"),
-        appeal=appeal_payload(report.appeal) if report.HasField("appeal") else UNSET,
+        appeal_until=optional(report, "appeal_until_time", timestamp),
+        appeal=optional(report, "appeal", appeal_payload),
         duplicate=duplicate,
     )
 
@@ -67,7 +51,7 @@ def appeal_payload(appeal: pb.Appeal) -> payloads.Appeal:
         text=appeal.text,
         created_at=timestamp(appeal.create_time),
         answer=appeal.answer or UNSET,
-        decided_at=_time(appeal, "decide_time"),
+        decided_at=optional(appeal, "decide_time", timestamp),
     )
 
 
@@ -82,8 +66,8 @@ def _statement(statement: pb.Statement) -> payloads.Statement:
         automated_detection=statement.automated_detection,
         automated_decision=statement.automated_decision,
         scope_id=statement.scope_id or UNSET,
-        until=_time(statement, "until_time"),
-        appeal_until=_time(statement, "appeal_until_time"),
+        until=optional(statement, "until_time", timestamp),
+        appeal_until=optional(statement, "appeal_until_time", timestamp),
     )
 
 
@@ -96,10 +80,10 @@ def sanction_payload(sanction: pb.Sanction) -> payloads.Sanction:
         decision=sanction.decision_id,
         appealable=sanction.appealable,
         lifted=sanction.HasField("lift_time"),
-        until=_time(sanction, "until_time"),
+        until=optional(sanction, "until_time", timestamp),
         conversation=sanction.conversation_id or UNSET,
         message=sanction.message_id or UNSET,
-        appeal=appeal_payload(sanction.appeal) if sanction.HasField("appeal") else UNSET,
+        appeal=optional(sanction, "appeal", appeal_payload),
     )
 
 
@@ -109,17 +93,9 @@ def standing_payload(standing: pb.Standing) -> payloads.Standing:
         user=standing.user,
         banned=standing.banned,
         sanctions=[sanction_payload(one) for one in standing.sanctions],
-        muted_until=_time(standing, "muted_until_time"),
-        suspended_until=_time(standing, "suspended_until_time"),
+        muted_until=optional(standing, "muted_until_time", timestamp),
+        suspended_until=optional(standing, "suspended_until_time", timestamp),
     )
-
-
-def _money(money: pb.Money) -> Money:
-    return Money(money.amount_minor, money.currency)
-
-
-def _settlement(settlement: pb.Settlement) -> Settlement:
-    return Settlement(settlement.provider_minor, settlement.client_minor)
 
 
 def _resolution(resolution: pb.Resolution) -> payloads.Resolution:
@@ -127,7 +103,7 @@ def _resolution(resolution: pb.Resolution) -> payloads.Resolution:
         outcome=_DISPUTE_OUTCOMES[resolution.outcome],
         cause=resolution.cause,
         at=timestamp(resolution.create_time),
-        split=_settlement(resolution.split) if resolution.HasField("split") else UNSET,
+        split=optional(resolution, "split", settlement),
         facts=resolution.facts or UNSET,
         rule=resolution.rule or UNSET,
     )
@@ -150,16 +126,16 @@ def dispute_payload(dispute: pb.Dispute) -> payloads.Dispute:
         ],
         offers=[
             payloads.SettlementOffer(
-                one.number, one.by, _settlement(one.settlement), timestamp(one.create_time)
+                one.number, one.by, settlement(one.settlement), timestamp(one.create_time)
             )
             for one in dispute.offers
         ],
         allowed_actions=list(dispute.allowed_actions),
         created_at=timestamp(dispute.create_time),
         version=dispute.version,
-        price=_money(dispute.price) if dispute.HasField("price") else UNSET,
-        claim=payloads.Claim(_money(dispute.claim)) if dispute.HasField("claim") else UNSET,
-        due_at=_time(dispute, "due_time"),
-        resolution=_resolution(dispute.resolution) if dispute.HasField("resolution") else UNSET,
+        price=optional(dispute, "price", money),
+        claim=optional(dispute, "claim", lambda claim: payloads.Claim(money(claim))),
+        due_at=optional(dispute, "due_time", timestamp),
+        resolution=optional(dispute, "resolution", _resolution),
         refusal=dispute.refusal or UNSET,
     )

@@ -1,14 +1,12 @@
-"""From the messages of the negotiation contract to the payloads of packets."""
+"""Translates messages of the negotiation contract into payloads."""
 
 from msgspec import UNSET
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from edge.protocol.payloads import negotiation as payloads
-from edge.protocol.payloads.fields import Money, Settlement
-from edge.translation.times import timestamp
-from edge.translation.words import words
+from edge.translation.common import money, optional, settlement, timestamp, words
 
-_STATES = words(pb.State, "STATE_")
+_STATES = words(pb.State.DESCRIPTOR)
 
 
 def service_payload(service: pb.Service) -> payloads.Service:
@@ -28,37 +26,31 @@ def service_payload(service: pb.Service) -> payloads.Service:
         created_at=timestamp(service.create_time),
         version=service.version,
         description=service.description or UNSET,
-        offer=_offer(service.offer) if service.HasField("offer") else UNSET,
-        agreed=_agreed(service.agreed) if service.HasField("agreed") else UNSET,
-        amendment=_offer(service.amendment) if service.HasField("amendment") else UNSET,
+        offer=optional(service, "offer", _offer),
+        agreed=optional(service, "agreed", _agreed),
+        amendment=optional(service, "amendment", _offer),
         reopenings=service.reopenings or UNSET,
-        cancellation=(
-            _cancellation(service.cancellation) if service.HasField("cancellation") else UNSET
-        ),
-        hold=_hold(service.hold) if service.HasField("hold") else UNSET,
-        ending=_ending(service.ending) if service.HasField("ending") else UNSET,
-        settlement=_settlement(service.settlement) if service.HasField("settlement") else UNSET,
+        cancellation=optional(service, "cancellation", _cancellation),
+        hold=optional(service, "hold", _hold),
+        ending=optional(service, "ending", _ending),
+        settlement=optional(service, "settlement", settlement),
     )
-
-
-def _money(money: pb.Money) -> Money:
-    return Money(money.amount_minor, money.currency)
 
 
 def _offer(offer: pb.Offer) -> payloads.Offer:
     return payloads.Offer(
         number=offer.number,
-        price=_money(offer.price),
+        price=money(offer.price),
         by=offer.by,
         created_at=timestamp(offer.create_time),
         note=offer.note or UNSET,
-        expires_at=timestamp(offer.expire_time) if offer.HasField("expire_time") else UNSET,
+        expires_at=optional(offer, "expire_time", timestamp),
     )
 
 
 def _agreed(agreed: pb.Agreement) -> payloads.Agreed:
     return payloads.Agreed(
-        _money(agreed.price), agreed.version, agreed.offer, timestamp(agreed.agree_time)
+        money(agreed.price), agreed.version, agreed.offer, timestamp(agreed.agree_time)
     )
 
 
@@ -76,16 +68,11 @@ def _ending(ending: pb.Ending) -> payloads.Ending:
     return payloads.Ending(ending.cause, timestamp(ending.end_time), ending.by or UNSET)
 
 
-def _settlement(settlement: pb.Settlement) -> Settlement:
-    return Settlement(settlement.provider_minor, settlement.client_minor)
-
-
 def _notes(notes: pb.Notes) -> payloads.Notes:
-    revealed = notes.HasField("reveal_time")
     return payloads.Notes(
-        mine=_note(notes.mine) if notes.HasField("mine") else UNSET,
-        theirs=_note(notes.theirs) if notes.HasField("theirs") else UNSET,
-        revealed_at=timestamp(notes.reveal_time) if revealed else UNSET,
+        mine=optional(notes, "mine", _note),
+        theirs=optional(notes, "theirs", _note),
+        revealed_at=optional(notes, "reveal_time", timestamp),
     )
 
 

@@ -15,6 +15,7 @@ from parley.negotiation.v1 import negotiation_pb2
 from edge.protocol.errors import Error, ErrorCode, FieldProblem, refusal
 from edge.protocol.payloads.moderation import Dispute, Standing
 from edge.protocol.payloads.negotiation import Service
+from edge.translation.common import payload_field
 from edge.translation.moderation import dispute_payload, standing_payload
 from edge.translation.negotiation import service_payload
 
@@ -49,34 +50,6 @@ TIMED_OUT = refusal(ErrorCode.DEADLINE_EXCEEDED, _MESSAGES[ErrorCode.DEADLINE_EX
 """There was no answer within the budget."""
 
 
-# The fields of the contracts under the names that they bear in packets.
-_FIELD_NAMES = {
-    "conversation_id": "conversation",
-    "message_id": "message",
-    "service_id": "service",
-    "dispute_id": "dispute",
-    "decision_id": "decision",
-    "offer_ttl_seconds": "offer_ttl_s",
-    "page_token": "page",
-    "page_size": "limit",
-    "before_seq": "before",
-    "after_seq": "after",
-}
-
-
-# The first steps of paths that packets call otherwise.
-_FIELD_PREFIXES = {"propose.": "settlement.", "refund.": "claim.refund."}
-
-
-def _field_name(path: str) -> str:
-    """A path such as requests[3].conversation_id or price.currency, as packets call it."""
-    name = path.rpartition("].")[2]
-    for prefix, ours in _FIELD_PREFIXES.items():
-        if name.startswith(prefix):
-            return ours + name.removeprefix(prefix)
-    return _FIELD_NAMES.get(name, name)
-
-
 def _current(detail: Any) -> Service | Dispute | Standing | UnsetType:
     """How things stand, as a refusal may tell. A case is for moderators, and never shown."""
     if detail.Is(negotiation_pb2.Service.DESCRIPTOR):
@@ -108,7 +81,7 @@ def from_status(status: status_pb2.Status) -> Error:
             bad_request = error_details_pb2.BadRequest()
             detail.Unpack(bad_request)
             fields += [
-                FieldProblem(_field_name(violation.field), violation.description)
+                FieldProblem(payload_field(violation.field), violation.description)
                 for violation in bad_request.field_violations
             ]
         elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):

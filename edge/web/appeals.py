@@ -19,12 +19,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from edge.authentication.authenticator import AuthenticationError, find_token
-from edge.handlers.moderation import NOT_DEPLOYED, appeal_request
+from edge.handlers.moderation import NOT_DEPLOYED
 from edge.protocol.errors import Error
-from edge.protocol.packets import JSON, ClientEnvelope, InvalidPayloadError
+from edge.protocol.packets import JSON, ClientEnvelope, InvalidPayloadError, Op
 from edge.protocol.payloads.moderation import ReportStatus, SendAppeal
 from edge.sessions.context import Edge
 from edge.sessions.rate_limit import PacketRate
+from edge.translation.common import request_of
 from edge.translation.moderation import appeal_payload, standing_payload
 from edge.web.origins import read_origins, request_allowed
 from edge.web.problems import (
@@ -121,10 +122,10 @@ def routes(edge: Edge) -> list[Route]:
         user = await authenticate(request)
         payload = await _read(request, edge)
         try:
-            asked = appeal_request(user, payload)
+            asked = request_of(pb.CreateAppealRequest, payload, user)
         except InvalidPayloadError as error:
             raise _invalid(error) from None
-        answer = await _call(edge, "CreateAppeal", asked)
+        answer = await _call(edge, Op.APPEAL.rpc, asked)
         status = HTTPStatus.OK if answer.duplicate else HTTPStatus.CREATED
         made = appeal_payload(answer.appeal)
         return status, ReportStatus(appeal=made, duplicate=answer.duplicate)

@@ -6,8 +6,8 @@ import pytest
 
 from command_line.client.packets import Opcode as KnownByCommandLine
 from docs import generate_protocol
-from edge.opcodes import OPCODES, Opcode
-from edge.protocol.errors import CloseCode
+from docs.generate_protocol import ROOT
+from edge.protocol.errors import CloseCode, ErrorCode
 from edge.protocol.packets import FORMATS, MAXIMUM_ID_LENGTH, Op
 from edge.settings import Settings
 from messaging_service.settings import MessagingSettings
@@ -40,22 +40,17 @@ def test_lost_markers_are_an_error(document: str) -> None:
         generate_protocol.generate(document.replace("<!-- packets: end -->", ""))
 
 
-@pytest.mark.parametrize("row", OPCODES, ids=lambda row: row.name)
-def test_every_opcode_has_its_section(document: str, row: Opcode) -> None:
+@pytest.mark.parametrize("op", list(Op), ids=lambda op: op.title)
+def test_every_opcode_has_its_section(document: str, op: Op) -> None:
     """Number, name and direction of each packet stand in the document, once."""
-    heading = f"\n### 0x{row.number:02X} {row.name}\n\n`{row.direction}` "
+    heading = f"\n### 0x{op.value:02X} {op.title}\n\n`{op.direction}` "
     assert document.count(heading) == 1
-
-
-def test_the_table_has_every_number_once() -> None:
-    """No packet is missing from the table of opcodes, and none stands in it twice."""
-    assert [row.op for row in OPCODES] == list(Op)
 
 
 def test_the_command_line_knows_the_same_packets() -> None:
     """The command line keeps a table of its own, as a client does; it must not fall behind."""
     assert {opcode.value: opcode.title for opcode in KnownByCommandLine} == {
-        row.number: row.name for row in OPCODES
+        op.value: op.title for op in Op
     }
 
 
@@ -63,6 +58,14 @@ def test_every_close_code_is_documented(document: str) -> None:
     """Each close code of the edge has its row."""
     rows = {int(number) for number in re.findall(r"^\| (4\d{3}) \|", document, re.MULTILINE)}
     assert rows == {code.value for code in CloseCode}
+
+
+@pytest.mark.parametrize("code", [*ErrorCode, *CloseCode], ids=lambda code: code.name)
+def test_each_code_is_used_or_said_to_be_reserved(code: ErrorCode | CloseCode) -> None:
+    """Nobody handles a code that is never sent, unless the document says so."""
+    name = f"{type(code).__name__}.{code.name}"
+    sources = "".join(path.read_text("utf-8") for path in (ROOT / "edge").rglob("*.py"))
+    assert (name in sources) is not ("Reserved" in code.meaning)
 
 
 def test_subprotocols_are_documented(document: str) -> None:

@@ -3,10 +3,13 @@
 import inspect
 
 import pytest
+from parley.messaging.v1 import messaging_pb2
+from parley.moderation.v1 import moderation_pb2
+from parley.negotiation.v1 import negotiation_pb2
 from prometheus_client import CollectorRegistry
 
 from edge.metrics import Metrics
-from edge.opcodes import OPCODES, Direction, Opcode, routes
+from edge.opcodes import handler_of, routes
 from edge.protocol.packets import FORMATS, Op
 
 # Number, direction and name, as the protocol lists them.
@@ -50,35 +53,32 @@ PROTOCOL = [
 ]
 
 
-def _name(row: Opcode) -> str:
-    return row.name
+SENT = [op for op in Op if op.from_client]
+CONTRACTS = (messaging_pb2, negotiation_pb2, moderation_pb2)
 
 
 def test_numbers_names_and_directions_are_the_protocols() -> None:
     """Clients are written against these; none may change, and none may be missing."""
-    assert [(row.number, row.direction.value, row.name) for row in OPCODES] == PROTOCOL
+    assert [(op.value, op.direction.value, op.title) for op in Op] == PROTOCOL
 
 
-def test_every_opcode_has_exactly_one_row() -> None:
-    """The enumeration and the table say the same."""
-    assert [row.op for row in OPCODES] == list(Op)
+@pytest.mark.parametrize("op", SENT, ids=lambda op: op.title)
+def test_each_packet_has_a_handler_of_its_name(op: Op) -> None:
+    """A newcomer finds the code of a packet by its name, and it takes what the table says."""
+    handler = handler_of(op)
+    assert inspect.isfunction(handler)
+    assert handler.__name__ == op.name.lower()
+    assert list(inspect.signature(handler).parameters) == ["session", "re", "payload"]
+    assert handler.__annotations__["payload"] is op.from_client
 
 
-@pytest.mark.parametrize("row", OPCODES, ids=_name)
-def test_a_row_is_complete_for_its_direction(row: Opcode) -> None:
-    """What clients send is read and handled; what they receive has a payload."""
-    to_server = row.direction in (Direction.TO_SERVER, Direction.BOTH)
-    to_client = row.direction in (Direction.TO_CLIENT, Direction.BOTH)
-    assert (row.request is not None) is to_server
-    assert (row.handler is not None) is to_server
-    assert (row.push is not None) is to_client
-
-
-@pytest.mark.parametrize("row", [row for row in OPCODES if row.handler], ids=_name)
-def test_a_handler_bears_the_name_of_its_opcode(row: Opcode) -> None:
-    """A newcomer finds the code of a packet by its name."""
-    assert inspect.isfunction(row.handler)
-    assert row.handler.__name__ == row.op.name.lower()
+@pytest.mark.parametrize("op", list(Op), ids=lambda op: op.title)
+def test_each_rpc_exists_in_a_contract(op: Op) -> None:
+    """What a packet becomes is found by its name in the services; only clients' packets do."""
+    services = [one for pb in CONTRACTS for one in pb.DESCRIPTOR.services_by_name.values()]
+    found = [service for service in services if op.rpc in service.methods_by_name]
+    assert bool(found) is bool(op.rpc)
+    assert op.from_client or not op.rpc
 
 
 def test_clients_can_send_what_the_table_says_and_nothing_else() -> None:

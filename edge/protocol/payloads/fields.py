@@ -1,4 +1,4 @@
-"""What fields of payloads are made of, whatever the packet is about."""
+"""Types of fields that payloads of all areas share."""
 
 from typing import Annotated
 
@@ -14,14 +14,14 @@ Score = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 
 
 class Money(Struct, frozen=True):
-    """120.50 euros are 12050 of EUR: minor units, whose number of decimals is the currency's."""
+    """An amount in minor units of its currency: 120.50 euros are 12050 of EUR."""
 
     amount_minor: Integer
     currency: str
 
 
 class Settlement(Struct, frozen=True):
-    """Who is to have what of the agreed price, in minor units of its currency."""
+    """A division of the agreed price between the parties, in minor units of its currency."""
 
     provider_minor: Integer
     client_minor: Integer

@@ -12,11 +12,19 @@ from edge.protocol.payloads.negotiation import Service, ServiceEvent
 
 
 class AskConversations(Struct, frozen=True):
+    """Asks for the conversations of the user, newest activity first. `page` is the `next` of the
+    answer before. Answered by RETURN CONVERSATIONS.
+    """
+
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
     page: Annotated[str, Meta(max_length=1024)] | UnsetType = UNSET
 
 
 class CreateMsg(Struct, frozen=True):
+    """Says something, in exactly one of `conversation` and `to`. `to` opens (or finds) the
+    conversation with that user about `subject`. Answered by STATUS MSG once the message is stored.
+    """
+
     text: str
     conversation: Identifier | UnsetType = UNSET
     to: Identifier | UnsetType = UNSET
@@ -25,11 +33,17 @@ class CreateMsg(Struct, frozen=True):
 
 
 class OpenedConversation(Struct, frozen=True):
+    """Marks everything up to `seq` as read, or all there is. Answered by MSG SEEN."""
+
     conversation: Identifier
     seq: Seq | UnsetType = UNSET
 
 
 class AskMessages(Struct, frozen=True):
+    """Asks for a page of history: the newest, or those with a seq below `before` or above `after`
+    (0: from the beginning), of which at most one is given. Answered by RETURN MESSAGES.
+    """
+
     conversation: Identifier
     before: Seq | UnsetType = UNSET
     after: Annotated[int, Meta(ge=0, le=2**63 - 1)] | UnsetType = UNSET
@@ -37,22 +51,36 @@ class AskMessages(Struct, frozen=True):
 
 
 class SendTyping(Struct, frozen=True):
+    """Tells the other that the user is typing, or has stopped. Never stored; no answer."""
+
     conversation: Identifier
     typing: bool
 
 
 class EditMsg(Struct, frozen=True):
+    """Gives one's own message another text, within 15 minutes and at most 20 times (both are
+    settings). Answered by MSG CHANGED.
+    """
+
     message: Identifier
     text: str
     idempotency_key: IdempotencyKey | UnsetType = UNSET
 
 
 class DeleteMsg(Struct, frozen=True):
+    """Takes one's own message back, for good. Its place in the history stays, without a text.
+    Answered by MSG CHANGED.
+    """
+
     message: Identifier
     idempotency_key: IdempotencyKey | UnsetType = UNSET
 
 
 class BlockUser(Struct, frozen=True):
+    """Blocks another user, or no longer; see [Blocks](#blocks). Repeated it changes nothing.
+    Answered by the same packet.
+    """
+
     user: Identifier
     blocked: bool
 
@@ -61,8 +89,8 @@ class BlockUser(Struct, frozen=True):
 
 
 class Message(Struct, frozen=True):
-    """With `text`, or of kind "event" with `event`; then `sender` is empty for what time did. A
-    `tombstone` has neither and says why; `edited_at` is when the text was last edited.
+    """A message: with `text`, or of kind "event" with `event`, whose `sender` is empty for what
+    time did. A `tombstone` has neither and says why; `edited_at` is when the text was last edited.
     """
 
     message: str
@@ -78,13 +106,15 @@ class Message(Struct, frozen=True):
 
 
 class PeerPresence(Struct, frozen=True):
+    """The presence of the other participant; `last_seen` is until when they were online."""
+
     online: bool
     last_seen: str | UnsetType = UNSET
 
 
 class Conversation(Struct, frozen=True):
-    """`dispute` is what holds the service. `blocked` is true where the user blocks the other, and
-    absent elsewhere.
+    """A conversation as one of its participants sees it. `dispute` is what holds the service.
+    `blocked` is true where the user blocks the other, and absent elsewhere.
     """
 
     conversation: str
@@ -101,8 +131,10 @@ class Conversation(Struct, frozen=True):
 
 
 class ReturnConversations(Struct, frozen=True):
-    """`service` of a conversation is its open deal or else its latest. `missing` names what could
-    not be asked.
+    """One page; without `next` it is the last. Each conversation has the number of unread messages,
+    up to which `seq` either side has read, the other's presence, and the open deal or else the
+    latest one, with the `dispute` that holds it. `missing` names services that did not answer: what
+    they know is not shown.
     """
 
     conversations: list[Conversation]
@@ -111,6 +143,10 @@ class ReturnConversations(Struct, frozen=True):
 
 
 class StatusMsg(Struct, frozen=True):
+    """The state of one's own message. As an answer: it is stored; `duplicate` when the key had
+    stored it before. Pushed later with `"delivered"`, for this message and all before it.
+    """
+
     message: str
     conversation: str
     seq: int
@@ -121,19 +157,32 @@ class StatusMsg(Struct, frozen=True):
 
 
 class ReturnMessages(Struct, frozen=True):
+    """A page of history, ascending by seq. `more`: there are further messages in the direction
+    asked.
+    """
+
     conversation: str
     messages: list[Message]
     more: bool
 
 
 class AlertNewMsg(Struct, frozen=True):
+    """A new message, to its recipient and to the author's other sockets; of kind "event" what
+    happened to a service, to all sockets of both. `unread` is the user's own count in that
+    conversation.
+    """
+
     conversation: str
     message: Message
     unread: int
 
 
 class MsgSeen(Struct, frozen=True):
-    """`message` and `seen_at` are null, and `seq` 0, while the other has said nothing."""
+    """The read watermark of `reader`, who has read `message`, with `seq`, and everything before it.
+    The answer to OPENED CONVERSATION; pushed to the author, and to the reader's other sockets.
+    Always a message of the other: while there is none, `seq` is 0, and `message` and `seen_at` are
+    null.
+    """
 
     conversation: str
     message: str | None
@@ -143,8 +192,9 @@ class MsgSeen(Struct, frozen=True):
 
 
 class MsgChanged(Struct, frozen=True):
-    """`text`, or of kind "event" `event`, is the message's own from now on, and absent when it has
-    none any more.
+    """A change of a message: its `text` from now on, or its `event`; neither when it has none any
+    more. To both, on all their sockets but the one that asked, to which it is the answer. No count
+    and no watermark moves with it; see [Changed messages](#changed-messages).
     """
 
     conversation: str
@@ -157,17 +207,27 @@ class MsgChanged(Struct, frozen=True):
 
 
 class BlockedUser(Struct, frozen=True):
+    """A block that this user has set or taken back. The answer to the same packet, and pushed to
+    the user's other sockets; nobody else is told.
+    """
+
     user: str
     blocked: bool
 
 
 class Typing(Struct, frozen=True):
+    """Somebody is typing, or has stopped."""
+
     conversation: str
     user: str
     typing: bool
 
 
 class Presence(Struct, frozen=True):
+    """Somebody with whom the user shares a conversation came online, or went; see
+    [Presence](#presence). `last_seen` is until when, and is absent while `online`.
+    """
+
     user: str
     online: bool
     last_seen: str | UnsetType = UNSET

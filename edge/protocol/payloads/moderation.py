@@ -34,7 +34,9 @@ SanctionKind = Literal[
 
 
 class ReportMsg(Struct, frozen=True):
-    """The reason "other" needs a comment."""
+    """Reports a message of a conversation of this user. Nobody else in it learns of that. The
+    reason "other" needs a comment. Answered by REPORT STATUS.
+    """
 
     message: Identifier
     reason: ReportReason
@@ -43,7 +45,9 @@ class ReportMsg(Struct, frozen=True):
 
 
 class ReportConversations(Struct, frozen=True):
-    """The reason "other" needs a comment."""
+    """Reports a conversation of this user. Nobody else in it learns of that. The reason "other"
+    needs a comment. Answered by REPORT STATUS.
+    """
 
     conversation: Identifier
     reason: ReportReason
@@ -52,7 +56,9 @@ class ReportConversations(Struct, frozen=True):
 
 
 class SendAppeal(Struct, frozen=True):
-    """`decision` is that of a sanction, or of a report that was decided."""
+    """Asks another moderator to look at a decision again: that of a sanction, or of a report that
+    was decided. Answered by REPORT STATUS with `appeal`.
+    """
 
     decision: Identifier
     text: str
@@ -60,12 +66,16 @@ class SendAppeal(Struct, frozen=True):
 
 
 class Claim(Struct, frozen=True):
-    """What the client of the service is to have back."""
+    """The amount that the client of the service is to have back."""
 
     refund: Money
 
 
 class LitigeCreated(Struct, frozen=True):
+    """Opens a dispute about a service, which negotiation is asked to hold; see
+    [Disputes](#disputes). Answered by UPDATE CONVERSATION DATAS with `dispute`.
+    """
+
     service: Identifier
     reason: DisputeReason
     statement: str
@@ -83,8 +93,9 @@ class Acceptance(Struct, frozen=True):
 
 
 class LitigeStatement(Struct, frozen=True):
-    """A text, and at most one of `settlement` to propose, `accept` and `withdraw`; beside one of
-    these the text may be absent.
+    """States one's case in a dispute with `text`. Beside it, or without one, at most one of three:
+    `settlement` proposes one, `accept` takes the newest by its number and amounts, `withdraw` ends
+    the dispute that one has opened. Answered by UPDATE CONVERSATION DATAS with `dispute`.
     """
 
     dispute: Identifier
@@ -99,7 +110,7 @@ class LitigeStatement(Struct, frozen=True):
 
 
 class Appeal(Struct, frozen=True):
-    """`answer` is what the reviewer says, once it is decided."""
+    """An appeal as its author sees it. `answer` is what the reviewer says, once it is decided."""
 
     appeal: str
     decision: str
@@ -111,16 +122,16 @@ class Appeal(Struct, frozen=True):
 
 
 class Subject(Struct, frozen=True):
-    """What was reported: a message, or without it the conversation."""
+    """The reported message, or without `message` the reported conversation."""
 
     conversation: str
     message: str | UnsetType = UNSET
 
 
 class ReportStatus(Struct, frozen=True):
-    """About one's own report; or, with `appeal` alone, about one's own appeal against a sanction.
-
-    `decision` is what an appeal names, until `appeal_until` if it is `appealable`.
+    """The state of one's own report, or with `appeal` alone of one's own appeal against a sanction.
+    The answer to the packets that make them, and pushed when the state changes. `decision` is what
+    an appeal names, until `appeal_until` if it is `appealable`.
     """
 
     report: str | UnsetType = UNSET
@@ -137,7 +148,9 @@ class ReportStatus(Struct, frozen=True):
 
 
 class Statement(Struct, frozen=True):
-    """Why somebody is restricted. Without `until` it lasts until it is lifted."""
+    """A statement of reasons: why somebody is restricted. Without `until` it lasts until it is
+    lifted.
+    """
 
     kind: SanctionKind
     scope: str
@@ -153,9 +166,9 @@ class Statement(Struct, frozen=True):
 
 
 class Sanction(Struct, frozen=True):
-    """A restriction, or with `lifted` the end of one before its time.
-
-    Without `until` it lasts until it is lifted. `decision` is what an appeal names.
+    """A restriction of this user, or with `lifted` its end before the time; see
+    [Sanctions](#sanctions). Also comes after HELLO, for each that stands. Without `until` it lasts
+    until it is lifted. `decision` is what an appeal names.
     """
 
     sanction: str
@@ -171,7 +184,7 @@ class Sanction(Struct, frozen=True):
 
 
 class Standing(Struct, frozen=True):
-    """What restricts a user now, each with its statement of reasons."""
+    """The sanctions that restrict a user now, each with its statement of reasons."""
 
     user: str
     banned: bool
@@ -181,13 +194,15 @@ class Standing(Struct, frozen=True):
 
 
 class DisputeStatement(Struct, frozen=True):
+    """A statement of one party in a dispute."""
+
     by: str
     text: str
     at: str
 
 
 class SettlementOffer(Struct, frozen=True):
-    """The newest is the one that can be accepted."""
+    """A settlement that one party has proposed. The newest is the one that can be accepted."""
 
     number: int
     by: str
@@ -196,7 +211,7 @@ class SettlementOffer(Struct, frozen=True):
 
 
 class Resolution(Struct, frozen=True):
-    """How a dispute ended; `facts` and `rule` are what the moderators say, where they decided."""
+    """The end of a dispute; `facts` and `rule` are what the moderators say, where they decided."""
 
     outcome: Literal["resume", "completed", "cancelled", "split"]
     cause: str
@@ -208,7 +223,6 @@ class Resolution(Struct, frozen=True):
 
 class Dispute(Struct, frozen=True):
     """A dispute as its reader may see it. Of two the one with the higher `version` is the newer.
-
     `due_at` is when the present state ends by itself. `refusal` is why the service was not held.
     """
 

@@ -18,6 +18,10 @@ from edge.protocol.payloads.moderation import Dispute
 
 
 class ServiceCreated(Struct, frozen=True):
+    """Proposes a service at a price; `role` is the sender's own. Answered by UPDATE CONVERSATION
+    DATAS, as all packets about a service.
+    """
+
     conversation: Identifier
     role: Literal["provider", "client"]
     title: str
@@ -28,7 +32,10 @@ class ServiceCreated(Struct, frozen=True):
 
 
 class PriceEdited(Struct, frozen=True):
-    """`base_offer` is the number of the live offer; 0 when there is none, after the agreement."""
+    """Names another price: a counter-offer, a revision of one's own, or, once agreed, an amendment.
+    `base_offer` is the number of the live offer, 0 where there is none after the agreement; with
+    another one the packet is refused as STALE_OFFER.
+    """
 
     service: Identifier
     price: Money
@@ -38,7 +45,9 @@ class PriceEdited(Struct, frozen=True):
 
 
 class NegotiationEnd(Struct, frozen=True):
-    """To agree, number and price of the live offer are named."""
+    """Accepts, declines or withdraws the live offer, or a proposed amendment. To accept, name its
+    number and price; if they are not the live ones it is refused as STALE_OFFER.
+    """
 
     service: Identifier
     outcome: Literal["agreed", "declined", "withdrawn"]
@@ -48,7 +57,9 @@ class NegotiationEnd(Struct, frozen=True):
 
 
 class ServiceTerminated(Struct, frozen=True):
-    """To cancel, one asks and the other confirms by the same."""
+    """Tells how a service ends. The provider has delivered; the client takes it as completed, or
+    reopens it. Either asks to cancel, and the other confirms by the same packet.
+    """
 
     service: Identifier
     outcome: Literal["delivered", "completed", "reopened", "cancelled"]
@@ -57,7 +68,9 @@ class ServiceTerminated(Struct, frozen=True):
 
 
 class NoteSubmitted(Struct, frozen=True):
-    """A score from 1 to 5."""
+    """Rates the other party from 1 to 5, once the service has ended. Nobody else sees it until both
+    notes are in or the time for them is over; until then it may be changed.
+    """
 
     service: Identifier
     score: Score
@@ -69,7 +82,7 @@ class NoteSubmitted(Struct, frozen=True):
 
 
 class Offer(Struct, frozen=True):
-    """`expires_at` is absent while a dispute holds the service."""
+    """A price named by one party. `expires_at` is absent while a dispute holds the service."""
 
     number: int
     price: Money
@@ -80,7 +93,9 @@ class Offer(Struct, frozen=True):
 
 
 class Agreed(Struct, frozen=True):
-    """`offer` is the number of the offer that was accepted, `version` counts the agreements."""
+    """The agreement of the parties. `offer` is the number of the offer that was accepted; `version`
+    counts the agreements.
+    """
 
     price: Money
     version: int
@@ -97,13 +112,15 @@ class Cancellation(Struct, frozen=True):
 
 
 class Hold(Struct, frozen=True):
+    """A hold on a service: by which dispute, who opened that, and since when."""
+
     dispute: str
     opened_by: str
     since: str
 
 
 class Ending(Struct, frozen=True):
-    """Without `by` it was time, or a decision about a dispute."""
+    """The end of a service. Without `by` it was time, or a decision about a dispute."""
 
     cause: str
     at: str
@@ -111,13 +128,17 @@ class Ending(Struct, frozen=True):
 
 
 class Note(Struct, frozen=True):
+    """A rating of one party by the other."""
+
     score: int
     at: str
     comment: str | UnsetType = UNSET
 
 
 class Notes(Struct, frozen=True):
-    """`theirs` comes with `revealed_at`, when both are in or the time for them is over."""
+    """The notes that the reader may see. `theirs` comes with `revealed_at`, when both are in or the
+    time for them is over.
+    """
 
     mine: Note | UnsetType = UNSET
     theirs: Note | UnsetType = UNSET
@@ -126,7 +147,6 @@ class Notes(Struct, frozen=True):
 
 class Service(Struct, frozen=True):
     """A deal as its reader may see it. Of two the one with the higher `version` is the newer.
-
     `exponent` is the number of decimals of the currency's minor unit. `deadlines` say when time
     acts by itself, by timer; they are absent while a dispute holds the service.
     """
@@ -156,8 +176,8 @@ class Service(Struct, frozen=True):
 
 
 class ServiceEvent(Struct, frozen=True):
-    """What happened to a service: `number` is its place in the service's own history. `offer` and
-    `price` are those of the offer that it is about.
+    """Something that happened to a service. `number` is its place in the service's own history;
+    `offer` and `price` are those of the offer that it is about.
     """
 
     service: str
@@ -173,9 +193,12 @@ class ServiceEvent(Struct, frozen=True):
 
 
 class UpdateConversationDatas(Struct, frozen=True):
-    """`cause` is what happened: "created", "countered", "agreed", "reminder", ... With `dispute` it
-    is what happened to that: "created", "hold_placed", "stated", "settled", ...; then `service` is
-    absent in a push, and in an answer when negotiation did not answer in time.
+    """A service or a dispute of this conversation, as it stands for this user after something
+    happened to it: to both parties, on all their sockets. Also the answer to the packets about a
+    service or a dispute. `cause` says what happened: "created", "countered", "agreed", ...;
+    "reminder" says that time will soon act. With `dispute` it is what happened to that: "created",
+    "hold_placed", "stated", "settled", ...; then `service` is absent in a push, and in an answer
+    when negotiation did not answer in time.
     """
 
     conversation: str

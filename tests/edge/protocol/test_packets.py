@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.opcodes import OPCODES
 from edge.protocol.packets import (
     FORMATS,
     JSON,
@@ -21,7 +20,7 @@ from edge.protocol.packets import (
     Op,
 )
 from edge.protocol.payloads.connection import (
-    Nothing,
+    Ping,
     Pong,
     Resume,
 )
@@ -36,7 +35,7 @@ from edge.protocol.payloads.messaging import (
 )
 
 BOTH = pytest.mark.parametrize("format_", [JSON, MESSAGE_PACK], ids=lambda f: str(f.subprotocol))
-REQUESTS = [row.request for row in OPCODES if row.request is not None]
+REQUESTS = [op.from_client for op in Op if op.from_client is not None]
 ENCODERS = {JSON: msgspec.json.encode, MESSAGE_PACK: msgspec.msgpack.encode}
 
 # Whatever both formats can spell, with the field names that payloads look for.
@@ -71,7 +70,7 @@ def read_everything(format_: Format, data: Any) -> None:
     with contextlib.suppress(BadPacketError):
         envelope = format_.decode(data)
         # What is echoed can be echoed.
-        format_.encode(Op.ERROR, Nothing(), re=envelope.id)
+        format_.encode(Op.ERROR, Ping(), re=envelope.id)
         for request in REQUESTS:
             with contextlib.suppress(InvalidPayloadError):
                 format_.payload(envelope, format_.decoder(request))

@@ -10,7 +10,7 @@ from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.protocol.cursors import MESSAGING, Position
 from edge.protocol.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame, Op
-from edge.protocol.payloads.connection import Nothing
+from edge.protocol.payloads.connection import Ping
 from edge.push.deliver import Deliverer
 from edge.push.hub import Hub
 from edge.push.hub_session import HubSession
@@ -236,7 +236,7 @@ async def test_another_clock_forgets_what_a_pong_would_confirm(edge: Edge) -> No
     session.release()
     session.unconfirmed.append((8, "c", 1))
     session.hold()
-    session.push(MESSAGING, 9, Alert(Op.ALERT_NEW_MSG, Nothing()))
+    session.push(MESSAGING, 9, Alert(Op.ALERT_NEW_MSG, Ping()))
     Deliverer(edge.hub, MESSAGING).start_over(["alice"], Position("another", 3), everyone=True)
     session.release()
     assert (await wire.hear())["op"] == 0x0D

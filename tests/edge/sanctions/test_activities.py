@@ -6,8 +6,9 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
+from edge.protocol.packets import Activity
 from edge.protocol.payloads.moderation import Sanction, SanctionKind, Statement
-from edge.sanctions.activities import FORBIDS, Activity, forbids, restricts
+from edge.sanctions.activities import FORBIDS, forbids, restricts
 from moderation_service.domain.sanctions.entities import SanctionKind as ServiceKind
 from moderation_service.domain.sanctions.measures import MEASURES
 

@@ -11,8 +11,8 @@ from msgspec import UNSET
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.protocol.cursors import MODERATION, Position
+from edge.protocol.packets import Activity
 from edge.protocol.payloads.moderation import Standing
-from edge.sanctions.activities import Activity
 from edge.sanctions.reader import StandingUnknownError
 from edge.sessions.context import Edge
 from edge.sessions.session import Session

@@ -10,8 +10,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.handlers.connection import attach
 from edge.protocol.cursors import MODERATION, Position
-from edge.protocol.packets import Op
-from edge.sanctions.activities import Activity
+from edge.protocol.packets import Activity, Op
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 from edge.translation.status import TIMED_OUT

@@ -12,6 +12,7 @@ from edge.protocol.packets import Op
 from edge.protocol.payloads import moderation as payloads
 from edge.push.render import RENDERERS, render
 from edge.translation import moderation
+from edge.translation.common import words
 from tests.edge.moderated import sanction, sanctioned
 
 TIME = Timestamp(seconds=1_700_000_000, nanos=123_000_000)
@@ -150,13 +151,12 @@ def test_a_dispute_is_shown_to_the_party_as_the_service_shows_it() -> None:
 
 def test_every_word_of_a_payload_is_one_of_the_contract() -> None:
     """A value that the contract gains makes this fail, and someone document it."""
-    for field, known in (
-        ("ReportReason", moderation.REPORT_REASONS),
-        ("DisputeReason", moderation.DISPUTE_REASONS),
+    for documented, enumeration in (
+        (payloads.ReportReason, pb.ReportReason.DESCRIPTOR),
+        (payloads.DisputeReason, pb.DisputeReason.DESCRIPTOR),
+        (payloads.SanctionKind, pb.SanctionKind.DESCRIPTOR),
     ):
-        assert set(get_args(getattr(payloads, field))) == set(known)
-    kinds = set(get_args(payloads.SanctionKind))
-    assert kinds == set(moderation.SANCTION_KINDS.values())
+        assert set(get_args(documented)) == set(words(enumeration).values())
 
 
 def test_an_unknown_sanction_of_a_newer_service_stops_nothing() -> None:
