@@ -13,7 +13,7 @@ from parley.messaging.v1 import messaging_pb2_grpc
 
 from messaging_service.api import translation
 from messaging_service.domain import messages as domain
-from messaging_service.domain.events import Typing
+from messaging_service.domain.events import Event, Typing
 from messaging_service.operations import blocks, message_changes, queries
 from messaging_service.operations import messages as operations
 from messaging_service.operations.message_changes import ChangedMessage, ChangeMessage
@@ -22,15 +22,18 @@ from messaging_service.settings import MessagingSettings
 from messaging_service.workers.presence import PresenceKeeper
 from service_kit.follow.sanctions import find_forbidden
 from service_kit.resources import Resources
-from service_kit.rpc.servicer import accepted, check_batch, page_limit, watch, write_one
+from service_kit.rpc.servicer import WatchMixin, accepted, check_batch, page_limit, write_one
 from service_kit.rules import Position, Refusal, check_user
 from service_kit.storage.writer import Events, Operation
+from service_kit.watch.changes import ChangePage
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
+class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer):
     """Serves the contract from a writer, readers and a hub."""
+
+    _contract = pb
 
     def __init__(self, resources: Resources[MessagingSettings], presence: PresenceKeeper) -> None:
         self._settings = resources.settings
@@ -270,37 +273,22 @@ class MessagingServicer(messaging_pb2_grpc.MessagingServiceServicer):
             blocks=map(translation.block, page.blocks), next_page_token=page.next_page_token
         )
 
-    def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[pb.WatchResponse]:
-        return watch(self._hub, request.watcher_name, translation.watch_response)
+    async def _read_changes(
+        self, request: pb.ListChangesRequest, after: Position, until: Position
+    ) -> ChangePage[Event] | Refusal:
+        return await self._readers.run(
+            queries.list_changes,
+            request.user,
+            after,
+            until,
+            request.page_size,
+            request.page_token,
+            self._page_limit("changes_page", request.page_size),
+            self._settings.presence_limit(),
+        )
 
-    async def UpdateWatch(
-        self, request: pb.UpdateWatchRequest, context: Context
-    ) -> pb.UpdateWatchResponse:
-        position = self._hub.update(
-            request.watcher_id, request.add_users, request.remove_users, request.invisible_users
-        )
-        return pb.UpdateWatchResponse(position=translation.position(position))
-
-    async def ListChanges(
-        self, request: pb.ListChangesRequest, context: Context
-    ) -> pb.ListChangesResponse:
-        page = accepted(
-            await self._readers.run(
-                queries.list_changes,
-                request.user,
-                Position(request.after.epoch, request.after.revision),
-                Position(request.until.epoch, request.until.revision),
-                request.page_size,
-                request.page_token,
-                self._page_limit("changes_page", request.page_size),
-                self._settings.presence_limit(),
-            )
-        )
-        return pb.ListChangesResponse(
-            complete=page.complete,
-            changes=[translation.change(one, request.user) for one in page.changes],
-            next_page_token=page.next_page_token,
-        )
+    def _encode_changes(self, events: list[Event], user: str) -> list[pb.Event]:
+        return [translation.event((user,), one) for one in events]
 
     async def _change(self, command: ChangeMessage) -> ChangedMessage:
         return await write_one(self._writer, self._change_messages, command)

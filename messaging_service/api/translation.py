@@ -6,7 +6,6 @@ from messaging_service.domain import messages, service_events
 from messaging_service.domain.blocks import Block
 from messaging_service.domain.events import (
     BlockChanged,
-    Event,
     MessageChanged,
     MessageCreated,
     Typing,
@@ -19,7 +18,6 @@ from messaging_service.operations.messages import StoredMessage, Watermark
 from messaging_service.operations.queries import ConversationView, Evidence
 from service_kit.rpc.servicer import timestamp
 from service_kit.rules import Position
-from service_kit.watch.changes import Change as Changes
 
 _KINDS = {messages.TEXT: pb.MESSAGE_KIND_TEXT, messages.EVENT: pb.MESSAGE_KIND_EVENT}
 _CHANGES = {str(one): pb.MessageChange.Value(f"MESSAGE_CHANGE_{one.name}") for one in Change}
@@ -31,13 +29,6 @@ _TOMBSTONES = {"": pb.TOMBSTONE_UNSPECIFIED} | {
 def position(given: Position) -> pb.Position:
     """Translate a position."""
     return pb.Position(epoch=given.epoch, revision=given.revision)
-
-
-def watch_response(
-    watcher_id: str, position_: Position, events: list[pb.Event]
-) -> pb.WatchResponse:
-    """Translate what a watcher is told at once; the hub has its events translated already."""
-    return pb.WatchResponse(watcher_id=watcher_id, position=position(position_), events=events)
 
 
 def message(given: MessageView) -> pb.Message:
@@ -206,11 +197,4 @@ def _watermark_moved(given: WatermarkMoved) -> pb.WatermarkMoved:
         idempotency_key="" if at.kind == messages.EVENT else at.idempotency_key or "",
         mark_time=timestamp(given.marked_at),
         origin=given.origin,
-    )
-
-
-def change(given: Changes[Event], user: str) -> pb.ListChangesResponse.Change:
-    """Translate the events of one revision, all for one user."""
-    return pb.ListChangesResponse.Change(
-        revision=given.revision, events=[event((user,), one) for one in given.events]
     )

@@ -43,6 +43,7 @@ class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
         wiring: Wiring,
     ) -> None:
         self._resources = resources
+        self._hub = resources.hub
         self._limits = resources.settings.limits()
         self._operation = operation
         self._wiring = wiring

@@ -3,9 +3,11 @@
 Watchers of everything are told no words that people wrote, and see no evidence.
 """
 
+from collections.abc import Sequence
+
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from moderation_service.api import case_translation, dispute_translation, translation
+from moderation_service.api import case_translation, dispute_translation
 from moderation_service.domain.dispute.views import INTERNAL
 from moderation_service.operations.changes import Addressed
 from moderation_service.operations.notifications import (
@@ -18,15 +20,6 @@ from moderation_service.operations.notifications import (
     SanctionLifted,
     StandingChanged,
 )
-from service_kit.rules import Position
-from service_kit.watch.changes import Change
-
-
-def watch_response(watcher_id: str, position: Position, events: list[pb.Event]) -> pb.WatchResponse:
-    """Translate what a watcher is told at once; the hub has its events translated already."""
-    return pb.WatchResponse(
-        watcher_id=watcher_id, position=translation.position(position), events=events
-    )
 
 
 def event(recipients: tuple[str, ...], told: object) -> pb.Event:
@@ -39,12 +32,9 @@ def event_of_everything(recipients: tuple[str, ...], told: object) -> pb.Event:
     return _event(recipients, told, words=False)
 
 
-def change(given: Change[Addressed], user: str) -> pb.ListChangesResponse.Change:
+def changes(given: Sequence[Addressed], user: str) -> list[pb.Event]:
     """Translate the events of one revision, for one user or for an internal service."""
-    return pb.ListChangesResponse.Change(
-        revision=given.revision,
-        events=[_event(recipients, told, words=bool(user)) for recipients, told in given.events],
-    )
+    return [_event(recipients, told, words=bool(user)) for recipients, told in given]
 
 
 def _event(recipients: tuple[str, ...], told: object, *, words: bool) -> pb.Event:

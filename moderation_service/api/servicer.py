@@ -3,7 +3,6 @@
 # The contract gives the names of the methods, and a context that few of them need.
 # ruff: noqa: N802, ARG002
 
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 from parley.moderation.v1 import moderation_pb2 as pb
@@ -15,13 +14,17 @@ from moderation_service.api.dispute_servicer import DisputeServicer
 from moderation_service.domain.shared.commands import EraseUser
 from moderation_service.domain.shared.erasure import Kept
 from moderation_service.operations import changes, moderator_queries
+from moderation_service.operations.changes import Addressed
 from moderation_service.operations.runner import Task
-from service_kit.rpc.servicer import accepted, watch
+from service_kit.rpc.servicer import WatchMixin, accepted
 from service_kit.rules import Position, Refusal
+from service_kit.watch.changes import ChangePage
 
 
-class ModerationServicer(CaseServicer, DisputeServicer):
+class ModerationServicer(WatchMixin, CaseServicer, DisputeServicer):
     """Serves the contract."""
+
+    _contract = pb
 
     # --- Audit and erasure ------------------------------------------------------------------
 
@@ -66,40 +69,22 @@ class ModerationServicer(CaseServicer, DisputeServicer):
 
     # --- Changes ----------------------------------------------------------------------------
 
-    def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[pb.WatchResponse]:
-        return watch(
-            self._resources.hub,
-            request.watcher_name,
-            event_translation.watch_response,
-            everything=request.everything,
-        )
-
-    async def UpdateWatch(
-        self, request: pb.UpdateWatchRequest, context: Context
-    ) -> pb.UpdateWatchResponse:
-        position = self._resources.hub.update(
-            request.watcher_id, request.add_users, request.remove_users
-        )
-        return pb.UpdateWatchResponse(position=translation.position(position))
-
-    async def ListChanges(
-        self, request: pb.ListChangesRequest, context: Context
-    ) -> pb.ListChangesResponse:
-        page = await self._query(
+    async def _read_changes(
+        self, request: pb.ListChangesRequest, after: Position, until: Position
+    ) -> ChangePage[Addressed] | Refusal:
+        return await self._resources.readers.run(
             changes.list_changes,
             request.user,
-            Position(request.after.epoch, request.after.revision),
-            Position(request.until.epoch, request.until.revision),
+            after,
+            until,
             self._page("changes_page", request),
             now(),
             self._limits,
             everything=request.everything,
         )
-        return pb.ListChangesResponse(
-            complete=page.complete,
-            changes=[event_translation.change(one, request.user) for one in page.changes],
-            next_page_token=page.next_page_token,
-        )
+
+    def _encode_changes(self, events: list[Addressed], user: str) -> list[pb.Event]:
+        return event_translation.changes(events, user)
 
 
 def _erasure(request: pb.EraseUserRequest) -> EraseUser:

@@ -4,7 +4,6 @@
 # ruff: noqa: N802, ARG002
 
 import time
-from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
 import grpc
@@ -19,23 +18,27 @@ from negotiation_service.domain.arguments import check_arguments
 from negotiation_service.domain.commands import Command
 from negotiation_service.domain.facts import NO_FACTS, Facts
 from negotiation_service.domain.limits import Limits
+from negotiation_service.domain.notifications import Notification
 from negotiation_service.operations import queries
 from negotiation_service.operations.runner import Answer, Task
 from negotiation_service.settings import NegotiationSettings
 from service_kit.follow.sanctions import LOCKED
 from service_kit.resources import Resources
 from service_kit.rpc.failures import Refused
-from service_kit.rpc.servicer import accepted, check_batch, page_limit, watch, write_one
+from service_kit.rpc.servicer import WatchMixin, accepted, check_batch, page_limit, write_one
 from service_kit.rules import Position, Refusal
 from service_kit.storage.writer import Operation
 from service_kit.timers import Timers
+from service_kit.watch.changes import ChangePage
 
 CommandType = TypeVar("CommandType", bound=Command)
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
+class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceServicer):
     """Serves the contract from a writer, readers and a hub."""
+
+    _contract = pb
 
     def __init__(
         self,
@@ -166,41 +169,23 @@ class NegotiationServicer(negotiation_pb2_grpc.NegotiationServiceServicer):
             next_page_token=page.next_page_token,
         )
 
-    def Watch(self, request: pb.WatchRequest, context: Context) -> AsyncIterator[pb.WatchResponse]:
-        return watch(
-            self._hub,
-            request.watcher_name,
-            translation.watch_response,
+    async def _read_changes(
+        self, request: pb.ListChangesRequest, after: Position, until: Position
+    ) -> ChangePage[Notification] | Refusal:
+        return await self._readers.run(
+            queries.list_changes,
+            request.user,
+            after,
+            until,
+            request.page_size,
+            request.page_token,
+            self._page_limit("changes_page", request.page_size),
+            self._limits,
             everything=request.everything,
         )
 
-    async def UpdateWatch(
-        self, request: pb.UpdateWatchRequest, context: Context
-    ) -> pb.UpdateWatchResponse:
-        position = self._hub.update(request.watcher_id, request.add_users, request.remove_users)
-        return pb.UpdateWatchResponse(position=translation.position(position))
-
-    async def ListChanges(
-        self, request: pb.ListChangesRequest, context: Context
-    ) -> pb.ListChangesResponse:
-        page = accepted(
-            await self._readers.run(
-                queries.list_changes,
-                request.user,
-                Position(request.after.epoch, request.after.revision),
-                Position(request.until.epoch, request.until.revision),
-                request.page_size,
-                request.page_token,
-                self._page_limit("changes_page", request.page_size),
-                self._limits,
-                everything=request.everything,
-            )
-        )
-        return pb.ListChangesResponse(
-            complete=page.complete,
-            changes=[translation.change(one, request.user) for one in page.changes],
-            next_page_token=page.next_page_token,
-        )
+    def _encode_changes(self, events: list[Notification], user: str) -> list[pb.Event]:
+        return translation.changes(events, user)
 
     def _sound(self, command: CommandType) -> CommandType:
         """Check the arguments of a command, here and nowhere else; end the call with a refusal."""

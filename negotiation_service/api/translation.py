@@ -1,6 +1,6 @@
 """Domain objects into messages of the contract."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parley.negotiation.v1 import negotiation_pb2 as pb
@@ -12,7 +12,6 @@ from negotiation_service.domain.notifications import Notification, ServiceChange
 from negotiation_service.operations.runner import Answer
 from service_kit.rpc.servicer import optional_timestamp, timestamp
 from service_kit.rules import Position
-from service_kit.watch.changes import Change
 
 _STATES: Mapping[State, pb.State.ValueType] = {
     one: pb.State.Value(f"STATE_{one.name}") for one in State
@@ -22,13 +21,6 @@ _STATES: Mapping[State, pb.State.ValueType] = {
 def position(given: Position) -> pb.Position:
     """Translate a position."""
     return pb.Position(epoch=given.epoch, revision=given.revision)
-
-
-def watch_response(
-    watcher_id: str, position_: Position, events: list[pb.Event]
-) -> pb.WatchResponse:
-    """Translate what a watcher is told at once; the hub has its events translated already."""
-    return pb.WatchResponse(watcher_id=watcher_id, position=position(position_), events=events)
 
 
 def service(given: views.Snapshot) -> pb.Service:
@@ -115,15 +107,12 @@ def _event(recipients: tuple[str, ...], given: object) -> pb.Event:
     return pb.Event(recipients=recipients, service_changed=changed)
 
 
-def change(given: Change[Notification], user: str) -> pb.ListChangesResponse.Change:
+def changes(given: Sequence[Notification], user: str) -> list[pb.Event]:
     """Translate the events of one revision, for one user or for an internal service."""
-    return pb.ListChangesResponse.Change(
-        revision=given.revision,
-        events=[
-            event((user,), changed) if user else event_of_everything(recipients, changed)
-            for recipients, changed in given.events
-        ],
-    )
+    return [
+        event((user,), changed) if user else event_of_everything(recipients, changed)
+        for recipients, changed in given
+    ]
 
 
 # --- Parts of a service ------------------------------------------------------------------------

@@ -1,6 +1,10 @@
-"""What the methods of every servicer are made of, between its translations."""
+"""The steps that all servicers share: one write, pages, batches, times, and Watch."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+# The contracts give the names of methods, and a context that none of them needs.
+# ruff: noqa: N802, ARG002
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -11,9 +15,9 @@ from service_kit.process.settings import ServiceSettings
 from service_kit.rpc.failures import BATCH_TOO_LARGE, Refused
 from service_kit.rules import Position, Refusal
 from service_kit.storage.writer import Operation, Writer
+from service_kit.watch.changes import ChangePage
 from service_kit.watch.hub import WatchHub
 
-ResponseType = TypeVar("ResponseType")
 Result = TypeVar("Result")
 
 
@@ -61,19 +65,71 @@ def page_limit(settings: ServiceSettings, limits: ReachedLimits, name: str, aske
     return most
 
 
-async def watch(
-    hub: WatchHub,
-    name: str,
-    respond: Callable[[str, Position, list[Any]], ResponseType],
-    *,
-    everything: bool = False,
-) -> AsyncIterator[ResponseType]:
-    """Serve a Watch stream of `respond(watcher id, position, events)`; the first has no events."""
-    watcher = hub.open(name, everything=everything)
-    try:
-        epoch = hub.position.epoch
-        yield respond(watcher.id, hub.position, [])
-        async for revision, events in watcher:
-            yield respond(watcher.id, Position(epoch, revision), events)
-    finally:
-        hub.forget(watcher)
+class WatchMixin(ABC):
+    """Serves Watch, UpdateWatch and ListChanges, whose messages have one shape in all contracts.
+
+    `_contract` is the module of these messages, `_hub` tells what happens.
+    """
+
+    _contract: Any
+    _hub: WatchHub
+
+    @abstractmethod
+    async def _read_changes(
+        self, request: Any, after: Position, until: Position
+    ) -> ChangePage[Any] | Refusal:
+        """Read a page of what happened between two positions, for a ListChangesRequest."""
+
+    @abstractmethod
+    def _encode_changes(self, events: list[Any], user: str) -> list[Any]:
+        """Make the contract's events of one revision, for a user; empty for a service."""
+
+    async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        """Tell the watcher its id and the present position, then what happens, until it goes."""
+        contract, hub = self._contract, self._hub
+        # Not every contract lets a watcher ask for everything.
+        watcher = hub.open(request.watcher_name, everything=getattr(request, "everything", False))
+        try:
+            epoch = hub.position.epoch
+            position = contract.Position(epoch=epoch, revision=hub.position.revision)
+            yield contract.WatchResponse(watcher_id=watcher.id, position=position)
+            async for revision, events in watcher:
+                position = contract.Position(epoch=epoch, revision=revision)
+                yield contract.WatchResponse(
+                    watcher_id=watcher.id, position=position, events=events
+                )
+        finally:
+            hub.forget(watcher)
+
+    async def UpdateWatch(self, request: Any, context: Any) -> Any:
+        """Change whom a watcher follows; answered with the position from which it is told."""
+        position = self._hub.update(
+            request.watcher_id,
+            request.add_users,
+            request.remove_users,
+            getattr(request, "invisible_users", ()),
+        )
+        return self._contract.UpdateWatchResponse(
+            position=self._contract.Position(epoch=position.epoch, revision=position.revision)
+        )
+
+    async def ListChanges(self, request: Any, context: Any) -> Any:
+        """Give a page of what happened after one position up to another, by revision."""
+        page = accepted(
+            await self._read_changes(
+                request,
+                Position(request.after.epoch, request.after.revision),
+                Position(request.until.epoch, request.until.revision),
+            )
+        )
+        response = self._contract.ListChangesResponse
+        return response(
+            complete=page.complete,
+            changes=[
+                response.Change(
+                    revision=one.revision, events=self._encode_changes(one.events, request.user)
+                )
+                for one in page.changes
+            ],
+            next_page_token=page.next_page_token,
+        )

@@ -24,7 +24,7 @@ from service_kit.process.settings import ServiceSettings
 from service_kit.resources import Resources
 from service_kit.rpc.failures import Failures
 from service_kit.rpc.interceptors import read_credentials
-from service_kit.rpc.servicer import accepted, watch, write_one
+from service_kit.rpc.servicer import WatchMixin, accepted, write_one
 from service_kit.rules import Position, Refusal, check_user, invalid
 from service_kit.service import Service, main
 from service_kit.storage.clock import add_clock
@@ -193,22 +193,19 @@ def _event(recipients: tuple[str, ...], given: Any) -> Any:
     return messages.Event(recipients=recipients, added=messages.Added(**given._asdict()))
 
 
-def _watch_response(watcher_id: str, position: Position, events: list[Any]) -> Any:
-    return messages.WatchResponse(
-        watcher_id=watcher_id, position=_position(position), events=events
-    )
-
-
 FAILURES = Failures(
     "tally.parley", {"STALE_SUM": grpc.StatusCode.FAILED_PRECONDITION}, {Tally: _tally}
 )
 
 
-class TallyServicer:
+class TallyServicer(WatchMixin):
     """Serves the contract."""
+
+    _contract = messages
 
     def __init__(self, resources: Resources[TallySettings]) -> None:
         self._resources = resources
+        self._hub = resources.hub
 
     async def Add(self, request: Any, _context: Any) -> Any:  # noqa: N802, the contract's name
         base = request.base if request.HasField("base") else None
@@ -217,41 +214,21 @@ class TallyServicer:
             tally=_tally(await write_one(self._resources.writer, add, command))
         )
 
-    def Watch(self, request: Any, _context: Any) -> AsyncIterator[Any]:  # noqa: N802, as above
-        return watch(
-            self._resources.hub,
-            request.watcher_name,
-            _watch_response,
-            everything=request.everything,
+    async def _read_changes(
+        self, request: Any, after: Position, until: Position
+    ) -> ChangePage[Any] | Refusal:
+        return await self._resources.readers.run(
+            list_changes,
+            None if request.everything else request.user,
+            after,
+            until,
+            request.page_size,
+            request.page_token,
+            self._resources.settings.changes_page,
         )
 
-    async def UpdateWatch(self, request: Any, _context: Any) -> Any:  # noqa: N802, as above
-        position = self._resources.hub.update(
-            request.watcher_id, request.add_users, request.remove_users
-        )
-        return messages.UpdateWatchResponse(position=_position(position))
-
-    async def ListChanges(self, request: Any, _context: Any) -> Any:  # noqa: N802, as above
-        page = accepted(
-            await self._resources.readers.run(
-                list_changes,
-                None if request.everything else request.user,
-                Position(request.after.epoch, request.after.revision),
-                Position(request.until.epoch, request.until.revision),
-                request.page_size,
-                request.page_token,
-                self._resources.settings.changes_page,
-            )
-        )
-        change = messages.ListChangesResponse.Change
-        return messages.ListChangesResponse(
-            complete=page.complete,
-            changes=[
-                change(revision=one.revision, events=[_event((), event) for event in one.events])
-                for one in page.changes
-            ],
-            next_page_token=page.next_page_token,
-        )
+    def _encode_changes(self, events: list[Any], user: str) -> list[Any]:  # noqa: ARG002
+        return [_event((), event) for event in events]
 
 
 # --- The process -------------------------------------------------------------------------------
