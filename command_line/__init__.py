@@ -1,4 +1,5 @@
-"""The command line: serves Parley locally, mints tokens, talks from a terminal, plays a demo.
+"""The command line: serves Parley locally, mints tokens, chats, shows a demo, and moderates.
 
-It starts the parts as processes of their own and imports none of them.
+It starts the parts as processes of their own, and imports of them only the protocol of the edge
+and the rules that verify the audit log.
 """

@@ -1,4 +1,4 @@
-"""The `parley` program: its commands, their options, and their exit codes."""
+"""The `parley` program: its commands, their options and exit codes."""
 
 import asyncio
 import shlex
@@ -17,7 +17,7 @@ from command_line.chat.chat import Chat
 from command_line.chat.connection import ChatOptions
 from command_line.client import tokens
 from command_line.client.data_folder import DataFolder
-from command_line.demo.conversation import play
+from command_line.demo import conversation
 from command_line.demo.transcript import heading
 from command_line.display.console import CommandError, complain, say
 from command_line.display.screen import Screen
@@ -35,7 +35,7 @@ TOKEN_LIFETIME = timedelta(hours=1)
 
 
 class LogLevel(StrEnum):
-    """How much the parts write to their logs."""
+    """Log levels of the parts."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -48,20 +48,17 @@ application = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Parley: people talk in real time, through a WebSocket edge in front of gRPC services.",
+    help="Parley, a real-time backend for a marketplace of services: serve it, and use it.",
     epilog="Begin with: parley demo",
 )
 
-application.add_typer(moderation, name="mod")
-application.command("appeal")(appeal.command)
-
-Data = Annotated[Path, typer.Option(help="The data folder: database, secrets, logs.")]
+Data = Annotated[Path, typer.Option(help="The data folder: databases, secrets, logs.")]
 Host = Annotated[str, typer.Option(help="The address to listen on.")]
-Level = Annotated[LogLevel, typer.Option(help="How much the parts write to their logs.")]
+Level = Annotated[LogLevel, typer.Option(help="The log level of edge and services.")]
 
 
 def announce(folder: DataFolder, address: Address, subject: str = "") -> None:
-    """Says where the edge listens, and how to connect."""
+    """Prints where the edge listens and how to connect."""
     data = f"--data {shlex.quote(str(folder.path))}"
     about = f" --subject {shlex.quote(subject)}" if subject else ""
     program = sys.argv[0] if sys.argv[0].endswith("/parley") else "parley"
@@ -86,13 +83,13 @@ def up(
     host: Host = "127.0.0.1",
     log_level: Level = LogLevel.INFO,
 ) -> None:
-    """Serve until Ctrl-C, with everything kept in a data folder.
+    """Serve until Ctrl-C, with all data in one folder.
 
-    The first start makes the folder and its secrets. The databases are brought up to date, the
-    services and the edge are started as processes and waited for, and started again when they
-    die. SIGINT and SIGTERM stop them in order, the edge first, with exit code 0; a
-    second Ctrl-C kills them at once. Settings of the parts (PARLEY_EDGE_..., PARLEY_MESSAGING_...,
-    PARLEY_NEGOTIATION_..., PARLEY_MODERATION_...) are taken from the environment.
+    The first start makes the folder and its secrets. The databases are migrated, and the services
+    and the edge run as processes that are restarted when they die. SIGINT and SIGTERM stop them
+    in order, the edge first, with exit code 0; a second Ctrl-C kills them at once. Settings of the
+    parts (PARLEY_EDGE_..., PARLEY_MESSAGING_..., PARLEY_NEGOTIATION_..., PARLEY_MODERATION_...)
+    are taken from the environment.
 
     \b
     Examples:
@@ -112,7 +109,7 @@ def up(
 @application.command()
 def demo(
     data: Annotated[
-        Path | None, typer.Option(help="A data folder; by default a fresh one below .data.")
+        Path | None, typer.Option(help="The data folder; by default a new one below .data.")
     ] = None,
     port: Annotated[
         int | None,
@@ -123,16 +120,16 @@ def demo(
             f"{DEFAULT_PORT}, or any free one when that is taken.",
         ),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="End after the play.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Stop when the demo is over.")] = False,
     log_level: Level = LogLevel.INFO,
 ) -> None:
-    """Play a conversation, a deal, a report and a dispute through the real socket.
+    """Show a conversation, a deal, a report and a dispute, packet by packet.
 
-    Starts everything as `parley up` does, in a fresh folder, then alice and bob connect and
-    write, one drops off and resumes; they bargain about a service, which is delivered, completed
-    and rated. A message is reported, moderators decide and are appealed against; another service
-    is disputed and settled. Each step is checked: exit code 1 when one does not come.
-    Afterwards it goes on serving, so that you can join in.
+    Serves a new folder as `parley up` does. Then alice and bob connect and write, and one of them
+    loses the connection and resumes. They negotiate about a service, which is delivered, completed
+    and rated. A message is reported, decided by moderators and appealed; another service is
+    disputed and settled. Each step is checked: exit code 1 when one fails. Afterwards it goes on
+    serving, so that you can join in.
 
     \b
     Examples:
@@ -159,33 +156,33 @@ def demo(
         credential = folder.service_credential.read_text("ascii").strip()
         return ModerationClient(folder.read_target("moderation"), credential, moderator)
 
-    async def perform() -> None:
-        await play(address.socket_url, mint, moderate, say)
-        say("\nThe play is over; every step came as expected.")
+    async def run() -> None:
+        await conversation.run(address.socket_url, mint, moderate, say)
+        say("\nThe demo is over; every step came as expected.")
         if not once:
             announce(folder, address, subject="Kitchen tap")
             await asyncio.Event().wait()
 
-    asyncio.run(serve(folder, address, log_level.value, perform))
+    asyncio.run(serve(folder, address, log_level.value, run))
 
 
 @application.command()
 def token(
-    user: Annotated[str, typer.Argument(metavar="USER", help="Whose token: its subject.")],
+    user: Annotated[str, typer.Argument(metavar="USER", help="The subject of the token.")],
     data: Data = DEFAULT_DATA,
     role: Annotated[
         list[str] | None, typer.Option(metavar="ROLE", help="A role of this user; may be repeated.")
     ] = None,
     expires_in: Annotated[
-        str, typer.Option(metavar="TIME", help="How long it is good for: 30s, 15m, 1h, 7d.")
+        str, typer.Option(metavar="TIME", help="How long it is valid: 30s, 15m, 1h, 7d.")
     ] = "1h",
     invisible: Annotated[
-        bool, typer.Option("--invisible", help="Who connects with it is not shown as online.")
+        bool, typer.Option("--invisible", help="The user is not shown as online.")
     ] = False,
 ) -> None:
-    """Print a token (JWT) for a data folder, and nothing else.
+    """Print a token (JWT) for a user, and nothing else.
 
-    It is signed with the folder's own secret, which the first `parley up` on it makes.
+    It is signed with the secret of the data folder, which the first `parley up` makes.
 
     \b
     Examples:
@@ -198,28 +195,29 @@ def token(
 
 @application.command()
 def chat(
-    me: Annotated[str, typer.Option("--as", metavar="USER", help="Who you are.")],
-    peer: Annotated[str, typer.Option("--with", metavar="USER", help="Whom you talk with.")],
+    me: Annotated[str, typer.Option("--as", metavar="USER", help="Your user name.")],
+    peer: Annotated[str, typer.Option("--with", metavar="USER", help="The user you talk with.")],
     data: Data = DEFAULT_DATA,
     url: Annotated[
-        str | None, typer.Option(help="The socket; by default that of the folder's `parley up`.")
+        str | None,
+        typer.Option(help="The server's address; by default that of `parley up`."),
     ] = None,
     subject: Annotated[
-        str | None, typer.Option(help="What it is about; two people may have several subjects.")
+        str | None, typer.Option(help="The subject; two users have a conversation for each.")
     ] = None,
     token: Annotated[
         str | None,
         typer.Option(help="Your token, for a server whose secret is not in the data folder."),
     ] = None,
 ) -> None:
-    """ChatOptions with someone from the terminal.
+    """Chat with another user from the terminal.
 
-    Shows the last messages, then what comes and what becomes of what you write: stored,
-    delivered, seen. After a lost connection it comes back and shows what was missed. Lines may
-    also come from a pipe; it ends when they end.
+    Shows the last messages, then new ones, and whether yours are stored, delivered and seen. After
+    a lost connection it reconnects and shows what was missed. Lines may also come from a pipe; the
+    chat ends when they end.
 
-    Lines that begin with / are commands, as /offer 120.50 EUR Repair the tap: all that two
-    people can do with a deal. /help lists them.
+    Lines that begin with / are commands about deals, reports and disputes, as
+    /offer 120.50 EUR Repair the tap. /help lists them.
 
     \b
     Examples:
@@ -234,7 +232,7 @@ def chat(
     def mint() -> str:
         return tokens.mint(folder, me, TOKEN_LIFETIME)
 
-    talk = ChatOptions(
+    options = ChatOptions(
         me=me,
         peer=peer,
         subject=subject,
@@ -244,12 +242,12 @@ def chat(
     )
 
     async def converse() -> None:
-        talking = asyncio.create_task(Chat(talk, Screen(me)).run(sys.stdin.fileno()))
+        chatting = asyncio.create_task(Chat(options, Screen(me)).run(sys.stdin.fileno()))
         # The loop's own handler wakes the loop. That of asyncio.run does not, so that a Ctrl-C that
         # comes just before the loop begins to wait would go unnoticed until the next packet.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, talking.cancel)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, chatting.cancel)
         try:
-            await talking
+            await chatting
         except asyncio.CancelledError:
             say("")  # Leaving by Ctrl-C is the usual way out of a chat, and no failure.
 
@@ -258,7 +256,7 @@ def chat(
 
 @application.command()
 def migrate(data: Data = DEFAULT_DATA, log_level: Level = LogLevel.INFO) -> None:
-    """Bring a data folder's databases up to date.
+    """Migrate the databases of a data folder to this version.
 
     `parley up` does this by itself. It is refused while the folder is being served.
 
@@ -275,8 +273,12 @@ def migrate(data: Data = DEFAULT_DATA, log_level: Level = LogLevel.INFO) -> None
         say(f"{folder.database(name)} is up to date")
 
 
+application.command("appeal")(appeal.command)
+application.add_typer(moderation, name="mod")
+
+
 def main() -> None:
-    """The console script: runs a command; expected failures are one message and an exit code."""
+    """Runs a command; expected failures are printed as one message, with an exit code."""
     try:
         application()
     except CommandError as error:

@@ -1,10 +1,9 @@
-"""`parley appeal`: what is left to who is banned or suspended, the reasons and the appeal.
+"""`parley appeal`: shows what restricts a user, and appeals against it over HTTP.
 
-They have no socket; the edge answers them over HTTP.
+Somebody banned or suspended has no socket, but may still ask and appeal.
 """
 
 import json
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
+import msgspec
 import typer
 
 from command_line.client import tokens
@@ -21,6 +21,7 @@ from command_line.display import rulings as wording
 from command_line.display.console import CommandError, say
 from command_line.display.rulings import Ruling
 from command_line.display.screen import printable
+from edge.protocol.payloads.moderation import SendAppeal
 
 TOKEN_LIFETIME = timedelta(minutes=5)
 SECONDS_PER_REQUEST = 10.0
@@ -28,23 +29,25 @@ SCHEMES = {"ws": "http", "wss": "https"}
 
 
 def command(
-    me: Annotated[str, typer.Option("--as", metavar="USER", help="Who you are.")],
+    me: Annotated[str, typer.Option("--as", metavar="USER", help="Your user name.")],
     text: Annotated[
-        str | None, typer.Argument(help="What you say against it; without it nothing is sent.")
+        str | None,
+        typer.Argument(help="The text of your appeal; without it nothing is sent."),
     ] = None,
     decision: Annotated[
-        str | None, typer.Option(help="Against which decision, where there are several.")
+        str | None, typer.Option(help="The decision, where you could appeal against several.")
     ] = None,
     data: Annotated[Path, typer.Option(help="The data folder.")] = Path(".data/parley"),
     url: Annotated[
-        str | None, typer.Option(help="The socket; by default that of the folder's `parley up`.")
+        str | None,
+        typer.Option(help="The server's address; by default that of `parley up`."),
     ] = None,
     token: Annotated[
         str | None,
         typer.Option(help="Your token, for a server whose secret is not in the data folder."),
     ] = None,
 ) -> None:
-    """Show what restricts you and why, and appeal against it, also while you are not let in.
+    """Show what restricts you and why, and appeal against it, even while you are banned.
 
     \b
     Examples:
@@ -54,7 +57,7 @@ def command(
     folder = DataFolder.at(data)
     token = token or tokens.mint(folder, me, TOKEN_LIFETIME)
     url = url or folder.read_url()
-    sanctions = look(url, token)
+    sanctions = fetch_sanctions(url, token)
     for sanction in sanctions:
         for line in (*wording.sanction(sanction), f"decision {sanction['decision']}", ""):
             say(printable(line))
@@ -65,21 +68,21 @@ def command(
             say(printable(line))
 
 
-def look(socket_url: str, token: str) -> list[Ruling]:
-    """What restricts the user of this token now; CommandError when nobody says."""
-    standing = _ask(socket_url, token, "/standing")
+def fetch_sanctions(socket_url: str, token: str) -> list[Ruling]:
+    """The sanctions of this token's user; CommandError when the server does not answer."""
+    standing = _request(socket_url, token, "/standing")
     sanctions: list[Ruling] = standing["sanctions"]
     return sanctions
 
 
 def appeal(socket_url: str, token: str, decision: str, text: str) -> list[str]:
-    """Appeals against a decision; the answer in words."""
-    payload = {"decision": decision, "text": text, "idempotency_key": uuid4().hex}
-    return wording.appeal(_ask(socket_url, token, "/appeals", payload)["appeal"])
+    """Appeals against a decision; the lines of the answer."""
+    payload = SendAppeal(decision, text, uuid4().hex)
+    return wording.appeal(_request(socket_url, token, "/appeals", payload)["appeal"])
 
 
 def appealable(sanctions: list[Ruling]) -> str:
-    """The one decision against which an appeal can be made; CommandError for none or several."""
+    """The one decision that can be appealed against; CommandError for none or several."""
     found = dict.fromkeys(
         str(one["decision"]) for one in sanctions if one["appealable"] and "appeal" not in one
     )
@@ -90,16 +93,16 @@ def appealable(sanctions: list[Ruling]) -> str:
     return next(iter(found))
 
 
-def _ask(
-    socket_url: str, token: str, path: str, payload: Mapping[str, Any] | None = None
+def _request(
+    socket_url: str, token: str, path: str, payload: SendAppeal | None = None
 ) -> dict[str, Any]:
-    """GET, or POST of a payload, beside the socket."""
+    """The answer to GET, or to POST of a payload."""
     parts = urlsplit(socket_url)
     if parts.scheme not in SCHEMES:
-        raise CommandError(f"not a socket's address: {socket_url}", 2)
+        raise CommandError(f"not a WebSocket address: {socket_url}", 2)
     url = urlunsplit((SCHEMES[parts.scheme], parts.netloc, path, "", ""))
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    body = None if payload is None else json.dumps(payload).encode()
+    body = None if payload is None else msgspec.json.encode(payload)
     request = Request(url, body, headers)  # noqa: S310  # The scheme is one of ours.
     try:
         with urlopen(request, timeout=SECONDS_PER_REQUEST) as answer:  # noqa: S310  # As above.
@@ -113,7 +116,7 @@ def _ask(
 
 
 def _detail(error: HTTPError) -> str:
-    """What a problem+json body says (RFC 9457)."""
+    """The detail of a problem+json body (RFC 9457)."""
     try:
         problem = json.load(error)
     except ValueError:

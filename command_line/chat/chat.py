@@ -1,24 +1,35 @@
-"""A conversation at the terminal: what is typed becomes messages and what commands send."""
+"""The chat at the terminal: sends what is typed as messages, and carries out slash commands."""
 
 import asyncio
 import math
 import re
 from collections.abc import Callable
+from functools import partial
 from uuid import uuid4
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from command_line.chat.commands import BY_NAME, HELP, Command
 from command_line.chat.connection import ChatOptions, Connection
 from command_line.chat.conversation import Conversation
 from command_line.chat.lines import read_lines
-from command_line.chat.payloads import Payload, UsageError
+from command_line.chat.payloads import UsageError
 from command_line.client.client import DisconnectedError, Packet, RejectedError
-from command_line.client.packets import Opcode
 from command_line.display.screen import Screen
+from edge.protocol.packets import Op
+from edge.protocol.payloads.messaging import (
+    BlockUser,
+    CreateMsg,
+    DeleteMsg,
+    EditMsg,
+    SendTyping,
+)
 
 # A service that starts again is back by then.
 PATIENCE_FOR_A_COMMAND = 15.0
 COMMAND = re.compile(r"/[a-z]+(-[a-z]+)*")
-# What a refusal means to a person; other ones speak for themselves.
+# Refusals in words, by their reason or else their code; others are shown as they come.
 REFUSALS = {
     "STALE_OFFER": "by now the offer on the table is another one",
     "INVALID_STATE": "as the deal stands, this cannot be done",
@@ -39,13 +50,13 @@ REFUSALS = {
 class Chat:
     """One conversation, its screen and its connection."""
 
-    def __init__(self, talk: ChatOptions, screen: Screen) -> None:
+    def __init__(self, options: ChatOptions, screen: Screen) -> None:
         self._screen = screen
-        self._conversation = Conversation(talk.me, talk.peer, talk.subject, screen)
-        self._connection = Connection(talk, self._conversation, screen)
+        self._conversation = Conversation(options.me, options.peer, options.subject, screen)
+        self._connection = Connection(options, self._conversation, screen)
 
     async def run(self, descriptor: int) -> None:
-        """Talks until /quit or the end of the input; CommandError when there is no way back in."""
+        """Runs until /quit or the end of the input; CommandError when it may not reconnect."""
         staying = asyncio.create_task(self._connection.run())
         typing = asyncio.create_task(self._take_input(descriptor))
         try:
@@ -72,9 +83,9 @@ class Chat:
                 case "/deal":
                     await self._show_deal()
                 case "/edit":
-                    await self._change(Opcode.EDIT_MSG, text=arguments)
+                    await self._change(Op.EDIT_MSG, partial(EditMsg, text=arguments))
                 case "/delete":
-                    await self._change(Opcode.DELETE_MSG)
+                    await self._change(Op.DELETE_MSG, DeleteMsg)
                 case "/block" | "/unblock":
                     await self._block(blocked=name == "/block")
                 case _ if name in BY_NAME:
@@ -86,45 +97,45 @@ class Chat:
 
     async def _write(self, text: str) -> None:
         """Sends one message until it is stored or refused."""
-        message = {"text": text, "idempotency_key": uuid4().hex}
+        key = _new_key()
         reply = await self._insist(
-            Opcode.CREATE_MSG, lambda: {**self._conversation.where(), **message}
+            Op.CREATE_MSG,
+            lambda: CreateMsg(text, **self._conversation.where(), idempotency_key=key),
         )
         if reply is not None:
             self._conversation.stored(reply, text)
 
-    async def _change(self, opcode: Opcode, **fields: str) -> None:
-        """Changes one's last message, or says why not."""
+    async def _change(self, opcode: Op, build: Callable[..., Struct]) -> None:
+        """Edits or deletes the user's last message, or says why not."""
         try:
-            about = {"message": self._conversation.last_of_mine(), **fields}
+            payload = build(message=self._conversation.last_of_mine(), idempotency_key=_new_key())
         except UsageError as error:
             self._screen.notice(str(error))
             return
-        payload = {**about, "idempotency_key": uuid4().hex}
         reply = await self._insist(opcode, lambda: payload, PATIENCE_FOR_A_COMMAND)
         if reply is not None:
             self._conversation.changed(reply.data)
 
     async def _block(self, *, blocked: bool) -> None:
-        """Blocks the other one, or no longer."""
-        payload = {"user": self._conversation.peer, "blocked": blocked}
-        reply = await self._insist(Opcode.BLOCK_USER, lambda: payload, PATIENCE_FOR_A_COMMAND)
+        """Blocks the other user, or unblocks them."""
+        payload = BlockUser(self._conversation.peer, blocked)
+        reply = await self._insist(Op.BLOCK_USER, lambda: payload, PATIENCE_FOR_A_COMMAND)
         if reply is not None:
             self._conversation.show_block(blocked=reply.data["blocked"])
 
     async def _carry_out(self, command: Command, arguments: str) -> None:
-        """Sends what a command says until it is done or refused.
+        """Sends a command until it is done or refused.
 
-        Without the service behind, it gives up after a while, for messages can still be written.
+        It gives up after a while, for messages can still be written without that service.
         """
         opcode = command.opcode
         try:
-            if opcode == Opcode.REPORT_MSG:
+            if opcode == Op.REPORT_MSG:
                 opcode, shown, arguments = self._conversation.reported_by(arguments)
             else:
                 command = self._conversation.meant_by(command)
                 opcode, shown = command.opcode, self._conversation.shown_for(command)
-            payload = {**command.payload(shown, arguments), "idempotency_key": uuid4().hex}
+            payload = replace(command.payload(shown, arguments), idempotency_key=_new_key())
         except UsageError as error:
             self._screen.notice(str(error))
             return
@@ -133,11 +144,11 @@ class Chat:
             self._conversation.answered(reply)
 
     async def _insist(
-        self, opcode: Opcode, payload: Callable[[], Payload], patience: float = math.inf
+        self, opcode: Op, payload: Callable[[], Struct], patience: float = math.inf
     ) -> Packet | None:
-        """Sends a packet until it is answered, or refused for good, or for so many seconds.
+        """Sends a packet until it is answered, refused for good, or `patience` seconds are over.
 
-        When it was refused the screen says so, and there is no answer.
+        The reply; None, when the screen has said why there is none.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience
@@ -173,8 +184,13 @@ class Chat:
         if self._conversation.id is None:
             self._screen.notice("there is no conversation yet; write something first")
             return
-        typing = {"conversation": self._conversation.id, "typing": True}
+        typing = SendTyping(self._conversation.id, typing=True)
         try:
-            await self._connection.client.send(Opcode.TYPING, typing)
+            await self._connection.client.send(Op.TYPING, typing)
         except DisconnectedError:
             self._screen.notice("not connected just now")
+
+
+def _new_key() -> str:
+    """An idempotency key."""
+    return uuid4().hex

@@ -1,35 +1,36 @@
 """The slash commands of a chat in one table: what each takes, does and sends; and its help."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+
+from msgspec import Struct
 
 from command_line.chat import payloads
-from command_line.chat.payloads import Payload, UsageError, WrongArgumentsError
-from command_line.client.packets import Opcode
+from command_line.chat.payloads import Shown, UsageError, WrongArgumentsError
 from command_line.display.money import MoneyError
+from edge.protocol.packets import Op
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command. `actions` are those of `allowed_actions` that it carries out."""
+    """A slash command, and the words of `allowed_actions` that it stands for."""
 
     name: str
     arguments: str
     does: str
-    opcode: Opcode
+    opcode: Op
     actions: tuple[str, ...]
-    write: Callable[[Mapping[str, Any], str], Payload]
+    build: Callable[[Shown, str], Struct]
 
     @property
     def usage(self) -> str:
         return f"{self.name} {self.arguments}".rstrip()
 
-    def payload(self, shown: Mapping[str, Any], arguments: str) -> Payload:
-        """What to send about a service as it was last shown, or for a new one in a conversation."""
+    def payload(self, shown: Shown, arguments: str) -> Struct:
+        """The payload of what was typed; UsageError when it is wrong."""
         try:
-            return self.write(shown, arguments)
+            return self.build(shown, arguments)
         except MoneyError as error:
             raise UsageError(str(error)) from error
         except WrongArgumentsError as error:
@@ -41,7 +42,7 @@ _ABOUT_A_DEAL = (
         "/offer",
         "PRICE CURRENCY TITLE [-- DESCRIPTION]",
         "offer to do something at a price",
-        Opcode.SERVICE_CREATED,
+        Op.SERVICE_CREATED,
         (),
         partial(payloads.propose, role="provider"),
     ),
@@ -49,7 +50,7 @@ _ABOUT_A_DEAL = (
         "/request",
         "PRICE CURRENCY TITLE [-- DESCRIPTION]",
         "ask the other to do it, and pay",
-        Opcode.SERVICE_CREATED,
+        Op.SERVICE_CREATED,
         (),
         partial(payloads.propose, role="client"),
     ),
@@ -57,7 +58,7 @@ _ABOUT_A_DEAL = (
         "/accept",
         "",
         "accept the offer as it was last shown",
-        Opcode.NEGOTIATION_END,
+        Op.NEGOTIATION_END,
         ("accept",),
         partial(payloads.end, outcome="agreed"),
     ),
@@ -65,7 +66,7 @@ _ABOUT_A_DEAL = (
         "/counter",
         "PRICE [NOTE]",
         "name another price, also for your own offer",
-        Opcode.PRICE_EDITED,
+        Op.PRICE_EDITED,
         ("counter", "revise"),
         partial(payloads.edit_price, amend=False),
     ),
@@ -73,7 +74,7 @@ _ABOUT_A_DEAL = (
         "/decline",
         "",
         "decline the offer",
-        Opcode.NEGOTIATION_END,
+        Op.NEGOTIATION_END,
         ("decline",),
         partial(payloads.end, outcome="declined"),
     ),
@@ -81,7 +82,7 @@ _ABOUT_A_DEAL = (
         "/withdraw",
         "",
         "withdraw your offer, or your dispute",
-        Opcode.NEGOTIATION_END,
+        Op.NEGOTIATION_END,
         ("withdraw",),
         partial(payloads.end, outcome="withdrawn"),
     ),
@@ -89,7 +90,7 @@ _ABOUT_A_DEAL = (
         "/amend",
         "PRICE [NOTE]",
         "propose another price for what is agreed",
-        Opcode.PRICE_EDITED,
+        Op.PRICE_EDITED,
         ("propose_amendment",),
         partial(payloads.edit_price, amend=True),
     ),
@@ -97,7 +98,7 @@ _ABOUT_A_DEAL = (
         "/deliver",
         "",
         "say that you have done it",
-        Opcode.SERVICE_TERMINATED,
+        Op.SERVICE_TERMINATED,
         ("deliver",),
         partial(payloads.terminate, outcome="delivered"),
     ),
@@ -105,7 +106,7 @@ _ABOUT_A_DEAL = (
         "/complete",
         "",
         "take it as completed",
-        Opcode.SERVICE_TERMINATED,
+        Op.SERVICE_TERMINATED,
         ("complete",),
         partial(payloads.terminate, outcome="completed"),
     ),
@@ -113,7 +114,7 @@ _ABOUT_A_DEAL = (
         "/reopen",
         "[REASON]",
         "have it done again",
-        Opcode.SERVICE_TERMINATED,
+        Op.SERVICE_TERMINATED,
         ("reopen",),
         partial(payloads.terminate, outcome="reopened"),
     ),
@@ -121,7 +122,7 @@ _ABOUT_A_DEAL = (
         "/cancel",
         "[REASON]",
         "ask to cancel it, or confirm that",
-        Opcode.SERVICE_TERMINATED,
+        Op.SERVICE_TERMINATED,
         ("request_cancellation", "confirm_cancellation"),
         partial(payloads.terminate, outcome="cancelled"),
     ),
@@ -129,7 +130,7 @@ _ABOUT_A_DEAL = (
         "/rate",
         "1..5 [COMMENT]",
         "rate the other, who sees it once both have",
-        Opcode.NOTE_SUBMITTED,
+        Op.NOTE_SUBMITTED,
         ("submit_note",),
         payloads.rate,
     ),
@@ -137,7 +138,7 @@ _ABOUT_A_DEAL = (
         "/dispute",
         "REASON STATEMENT [-- REFUND]",
         "dispute the deal, which then waits",
-        Opcode.LITIGE_CREATED,
+        Op.LITIGE_CREATED,
         ("open_dispute",),
         payloads.dispute,
     ),
@@ -147,7 +148,7 @@ _ABOUT_RULES = (
         "/report",
         "[#N|conversation] REASON [COMMENT]",
         "report the other's last message, or N, or all",
-        Opcode.REPORT_MSG,
+        Op.REPORT_MSG,
         (),
         payloads.report,
     ),
@@ -155,7 +156,7 @@ _ABOUT_RULES = (
         "/appeal",
         "TEXT",
         "have the decision shown last looked at again",
-        Opcode.APPEAL,
+        Op.APPEAL,
         (),
         payloads.appeal,
     ),
@@ -165,7 +166,7 @@ WITHDRAW = Command(
     "/withdraw",
     "",
     "withdraw the dispute that you have opened",
-    Opcode.LITIGE_STATEMENT,
+    Op.LITIGE_STATEMENT,
     ("withdraw",),
     payloads.withdraw,
 )
@@ -174,7 +175,7 @@ _STATEMENTS = (
         "/state",
         "TEXT",
         "state your case in the dispute",
-        Opcode.LITIGE_STATEMENT,
+        Op.LITIGE_STATEMENT,
         ("state",),
         payloads.state,
     ),
@@ -182,7 +183,7 @@ _STATEMENTS = (
         "/settle",
         "AMOUNT [TEXT]",
         "offer AMOUNT to the provider, the client the rest",
-        Opcode.LITIGE_STATEMENT,
+        Op.LITIGE_STATEMENT,
         ("propose",),
         payloads.settle,
     ),
@@ -190,7 +191,7 @@ _STATEMENTS = (
         "/accept-settlement",
         "[TEXT]",
         "accept the settlement as it was last shown",
-        Opcode.LITIGE_STATEMENT,
+        Op.LITIGE_STATEMENT,
         ("accept",),
         payloads.accept_settlement,
     ),
@@ -219,16 +220,16 @@ HELP = "\n".join(
 )
 
 
-def choices(service: Mapping[str, Any]) -> str:
-    """What its reader may do with a service now, as commands; empty when that is nothing."""
+def choices(service: Shown) -> str:
+    """The commands that a service allows its reader now; empty when there are none."""
     return _named(service, _ABOUT_A_DEAL)
 
 
-def dispute_choices(dispute: Mapping[str, Any]) -> str:
-    """What its reader may do with a dispute now."""
+def dispute_choices(dispute: Shown) -> str:
+    """The commands that a dispute allows its reader now."""
     return _named(dispute, _ABOUT_A_DISPUTE)
 
 
-def _named(shown: Mapping[str, Any], offered: Sequence[Command]) -> str:
+def _named(shown: Shown, offered: Sequence[Command]) -> str:
     allowed = set(shown["allowed_actions"])
     return ", ".join(one.usage for one in offered if allowed & set(one.actions))

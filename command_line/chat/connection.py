@@ -1,10 +1,11 @@
-"""A conversation's connection: kept over as many sockets as it takes, as their ends ask for."""
+"""The connection of a chat: reconnects and resumes as the ends of its sockets ask for."""
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+
+from msgspec import Struct
 
 from command_line.chat.conversation import Conversation
 from command_line.client.client import (
@@ -16,20 +17,21 @@ from command_line.client.client import (
     Return,
     how_to_return,
 )
-from command_line.client.packets import Opcode
 from command_line.display.console import CommandError
 from command_line.display.screen import Screen
+from edge.protocol.packets import Op
+from edge.protocol.payloads.connection import Resume
 
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 15.0
-# A connection that ends sooner than this was no success: the next one waits longer.
+# A connection that ends sooner than this counts as a failure: the next one waits longer.
 STEADY_AFTER = 5.0
 TRIES_TO_GREET = 3
 
 
 @dataclass(frozen=True)
 class ChatOptions:
-    """Who talks with whom, about what, and where. `mint` makes a new token, where it can."""
+    """The user, the peer, the subject and the server of a chat. `mint` makes a new token."""
 
     me: str
     peer: str
@@ -40,14 +42,14 @@ class ChatOptions:
 
 
 class Connection:
-    """The present socket, if there is one; `run` opens it again and again, each time resuming."""
+    """The present socket, if there is one; `run` opens it and reconnects whenever it ends."""
 
-    def __init__(self, talk: ChatOptions, conversation: Conversation, screen: Screen) -> None:
+    def __init__(self, options: ChatOptions, conversation: Conversation, screen: Screen) -> None:
         self.connected = asyncio.Event()
-        self._talk = talk
+        self._options = options
         self._conversation = conversation
         self._screen = screen
-        self._token = talk.token
+        self._token = options.token
         self._client: Client | None = None
         self._cursor: str | None = None
 
@@ -58,10 +60,10 @@ class Connection:
             raise DisconnectedError(1006, "not connected")
         return self._client
 
-    async def ask(self, opcode: Opcode, payload: Callable[[], Mapping[str, Any]]) -> Packet:
+    async def ask(self, opcode: Op, payload: Callable[[], Struct]) -> Packet:
         """Sends a packet until it is answered, over any number of sockets.
 
-        It has to bear an idempotency key, which makes every repeat harmless. RejectedError.
+        It must have an idempotency key, which makes repeats harmless. RejectedError.
         """
         while True:
             await self.connected.wait()
@@ -71,13 +73,13 @@ class Connection:
             except DisconnectedError:
                 self.connected.clear()
             except TimeoutError:
-                self._screen.notice("no answer; connecting anew")
+                self._screen.notice("no answer; reconnecting")
                 await client.drop()
 
     async def run(self) -> None:
-        """Connects, follows the socket to its end, and comes back as its end says.
+        """Connects, and reconnects as each close code says.
 
-        CommandError when there is no way back in.
+        CommandError when it may not reconnect.
         """
         loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE
@@ -95,7 +97,7 @@ class Connection:
                 self._may_return(error, refusals)
             except (OSError, TimeoutError) as error:
                 if not greeted:
-                    raise CommandError(f"cannot reach {self._talk.url}: {error}") from error
+                    raise CommandError(f"cannot reach {self._options.url}: {error}") from error
                 self._screen.notice(f"cannot reach the server: {error}")
             except RejectedError as error:
                 if not error.retryable:
@@ -119,24 +121,25 @@ class Connection:
             self._cursor = client.cursor
 
     async def _connect(self) -> None:
-        client = self._client = await Client.open(self._talk.url, self._token, self._cursor)
+        client = self._client = await Client.open(self._options.url, self._token, self._cursor)
         hello = await client.next_push()
-        if hello.data.get("user") != self._talk.me:
-            raise CommandError(f"the token is {hello.data.get('user')}'s, not {self._talk.me}'s", 2)
+        me, user = self._options.me, hello.data.get("user")
+        if user != me:
+            raise CommandError(f"the token is {user}'s, not {me}'s", 2)
         complete = False
         if self._cursor is not None:
             complete = await self._resume(client, self._cursor, hello)
         if not complete:
             await self._conversation.show_history(client)
         self._screen.notice(
-            f"connected to {self._talk.url} as {self._talk.me}, talking with {self._talk.peer}"
+            f"connected to {self._options.url} as {me}, talking with {self._options.peer}"
         )
         self.connected.set()
 
     async def _resume(self, client: Client, cursor: str, hello: Packet) -> bool:
-        """Asks for what was missed; false when only the history can tell."""
+        """Resumes from a cursor; whether all that was missed will come."""
         try:
-            resumed = await client.ask(Opcode.RESUME, {"cur": cursor})
+            resumed = await client.ask(Op.RESUME, Resume(cursor))
         except RejectedError as error:
             if error.retryable:
                 raise
@@ -146,7 +149,7 @@ class Connection:
         return bool(resumed.data["complete"])
 
     async def _follow(self) -> bool:
-        """Shows what is pushed until the server asks to leave; true: come back at once."""
+        """Shows pushed packets until the server asks to reconnect; whether to do so at once."""
         client = self._client
         if client is None:
             raise RuntimeError("following without a client")
@@ -154,9 +157,9 @@ class Connection:
         try:
             while True:
                 packet = await client.next_push()
-                if packet.opcode == Opcode.RECONNECT and delay is None:
+                if packet.opcode == Op.RECONNECT and delay is None:
                     delay = float(packet.data["delay_ms"]) / 1000
-                    self._screen.notice(f"the server asks to come back in {delay:.1f} s")
+                    self._screen.notice(f"the server asks to reconnect in {delay:.1f} s")
                     self.connected.clear()
                     # What came before the end is still shown, since the cursor counts it.
                     await client.close()
@@ -169,11 +172,11 @@ class Connection:
         return True
 
     def _after_close(self, error: DisconnectedError) -> bool:
-        """Acts on a close code; true: come back at once. CommandError: stay away."""
+        """Acts on a close code; whether to reconnect at once. CommandError: never."""
         self._screen.notice(f"the connection ended: {error}")
         match how_to_return(error.code):
             case Return.NEVER:
-                raise CommandError(f"the server does not want us back: {error}")
+                raise CommandError(f"the server does not let us reconnect: {error}")
             case Return.NEW_TOKEN:
                 self._renew_token(str(error))
                 return True
@@ -183,7 +186,7 @@ class Connection:
                 return False
 
     def _may_return(self, error: RefusedError, refusals: int) -> None:
-        """Acts on a refused handshake; CommandError when trying again is no use."""
+        """Acts on a refused handshake; CommandError when there is no use in trying again."""
         if error.status == 401 and refusals < TRIES_TO_GREET:
             self._renew_token(str(error))
         elif error.status not in {429, 502, 503, 504}:
@@ -191,9 +194,9 @@ class Connection:
                 self._conversation.rulings.restrict(error.problem["standing"])
             raise CommandError(str(error))
         else:
-            self._screen.notice(f"not let in: {error}")
+            self._screen.notice(f"the connection was refused: {error}")
 
     def _renew_token(self, why: str) -> None:
-        if self._talk.mint is None:
+        if self._options.mint is None:
             raise CommandError(f"{why}; give a new token with --token")
-        self._token = self._talk.mint()
+        self._token = self._options.mint()

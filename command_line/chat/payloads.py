@@ -1,23 +1,38 @@
-"""What the slash commands send: from what is shown and what was typed to the payloads of packets.
+"""The payloads of slash commands, built from what is shown on the screen and what was typed.
 
-`shown` is a service as it was last shown, or for a new one the `conversation` alone. What lies on
-the table is named as it was shown: whoever accepts an offer that has changed meanwhile is refused,
-and never agrees to what was not on the screen.
+`shown` is what the command is about as it was last shown: a service, a dispute, a decision, a
+message, or for a new service the conversation. Offers and settlements are named as they were
+shown: whoever accepts one that has changed meanwhile is refused, and agrees to nothing unseen.
 """
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
+
+from msgspec import UNSET, Struct, UnsetType, convert
 
 from command_line.display.money import MoneyError, decimals_of, parse_amount
-
-Payload = dict[str, Any]
-
-REPORT_REASONS = (
-    *("spam", "scam", "harassment", "hate", "sexual", "violence", "self_harm", "illegal_goods"),
-    *("off_platform_payment", "impersonation", "privacy", "other"),
+from edge.protocol.payloads.fields import Money, Settlement
+from edge.protocol.payloads.moderation import (
+    Acceptance,
+    Claim,
+    DisputeReason,
+    LitigeCreated,
+    LitigeStatement,
+    ReportConversations,
+    ReportMsg,
+    ReportReason,
+    SendAppeal,
 )
-DISPUTE_REASONS = ("not_delivered", "not_as_agreed", "quality", "payment", "no_show", "other")
+from edge.protocol.payloads.negotiation import (
+    NegotiationEnd,
+    NoteSubmitted,
+    PriceEdited,
+    ServiceCreated,
+    ServiceTerminated,
+)
+
+Shown = Mapping[str, Any]
 
 
 class UsageError(Exception):
@@ -25,26 +40,23 @@ class UsageError(Exception):
 
 
 class WrongArgumentsError(Exception):
-    """There are too few or too many of them, or one is not what it should be."""
+    """There are too few or too many arguments, or one is malformed."""
 
 
-def propose(shown: Mapping[str, Any], arguments: str, *, role: str) -> Payload:
-    """A new service in the conversation that is shown; `role` is one's own in it."""
+def propose(shown: Shown, arguments: str, *, role: Literal["provider", "client"]) -> Struct:
+    """A new service in the conversation that is shown; `role` is the user's own in it."""
     words = arguments.split(maxsplit=2)
     if len(words) < 3:
         raise WrongArgumentsError
     amount, currency, text = words[0], words[1].upper(), words[2]
     title, _, description = text.partition(" -- ")
-    return {
-        "conversation": shown["conversation"],
-        "role": role,
-        "title": title.strip(),
-        "price": parse_amount(amount, currency, decimals_of(currency)),
-        **_optional("description", description),
-    }
+    price = parse_amount(amount, currency, decimals_of(currency))
+    return ServiceCreated(
+        shown["conversation"], role, title.strip(), price, description=_optional(description)
+    )
 
 
-def edit_price(shown: Mapping[str, Any], arguments: str, *, amend: bool) -> Payload:
+def edit_price(shown: Shown, arguments: str, *, amend: bool) -> Struct:
     """Another price than the live one: a counter-offer or, once agreed, an amendment."""
     live = shown.get("offer") or shown.get("amendment")
     if amend and shown["state"] == "offered":
@@ -55,16 +67,16 @@ def edit_price(shown: Mapping[str, Any], arguments: str, *, amend: bool) -> Payl
     if not amount:
         raise WrongArgumentsError
     currency = shown["currency"]
-    return {
-        "service": shown["service"],
-        "price": parse_amount(amount, currency, shown["exponent"]),
-        "base_offer": live["number"] if live else 0,
-        **_optional("note", _without_currency(note, currency)),
-    }
+    return PriceEdited(
+        shown["service"],
+        parse_amount(amount, currency, shown["exponent"]),
+        live["number"] if live else 0,
+        note=_optional(_without_currency(note, currency)),
+    )
 
 
 def _without_currency(note: str, currency: str) -> str:
-    """The note without the deal's currency before it; another one there is a misunderstanding."""
+    """The note without the deal's currency before it; another currency there is a mistake."""
     word, _, rest = note.strip().partition(" ")
     if word.upper() == currency:
         return rest
@@ -77,108 +89,114 @@ def _without_currency(note: str, currency: str) -> str:
     return note
 
 
-def end(shown: Mapping[str, Any], arguments: str, *, outcome: str) -> Payload:
-    """About the live offer by its number; to agree also by its price."""
+def end(
+    shown: Shown, arguments: str, *, outcome: Literal["agreed", "declined", "withdrawn"]
+) -> Struct:
+    """The end of a negotiation by the number of the live offer; to agree also by its price."""
     live = shown.get("offer") or shown.get("amendment")
     if arguments:
         raise WrongArgumentsError
     if live is None:
         raise UsageError("there is no offer on the table")
-    price = {"price": live["price"]} if outcome == "agreed" else {}
-    return {"service": shown["service"], "outcome": outcome, "offer": live["number"], **price}
+    price = convert(live["price"], Money) if outcome == "agreed" else UNSET
+    return NegotiationEnd(shown["service"], outcome, live["number"], price)
 
 
-def terminate(shown: Mapping[str, Any], arguments: str, *, outcome: str) -> Payload:
-    """About the work; only what the other is asked for or told off with has a reason."""
+def terminate(
+    shown: Shown,
+    arguments: str,
+    *,
+    outcome: Literal["delivered", "completed", "reopened", "cancelled"],
+) -> Struct:
+    """A step of the work; only reopening and cancelling have a reason."""
     if arguments and outcome in {"delivered", "completed"}:
         raise WrongArgumentsError
-    return {"service": shown["service"], "outcome": outcome, **_optional("reason", arguments)}
+    return ServiceTerminated(shown["service"], outcome, _optional(arguments))
 
 
-def rate(shown: Mapping[str, Any], arguments: str) -> Payload:
-    """A note about the other."""
+def rate(shown: Shown, arguments: str) -> Struct:
+    """A note about the other party."""
     score, _, comment = arguments.partition(" ")
     if not re.fullmatch(r"[1-5]", score):
         raise WrongArgumentsError
-    return {"service": shown["service"], "score": int(score), **_optional("comment", comment)}
+    return NoteSubmitted(shown["service"], int(score), _optional(comment))
 
 
-def report(shown: Mapping[str, Any], arguments: str) -> Payload:
+def report(shown: Shown, arguments: str) -> Struct:
     """A report of a message, or of the conversation."""
-    reason, _, comment = arguments.partition(" ")
-    _check_reason(reason, REPORT_REASONS)
+    typed, _, comment = arguments.partition(" ")
+    reason: ReportReason = _reason(typed, ReportReason)
     if reason == "other" and not comment.strip():
         raise UsageError("the reason other needs a comment")
-    return {**shown, "reason": reason, **_optional("comment", comment)}
+    if "message" in shown:
+        return ReportMsg(shown["message"], reason, _optional(comment))
+    return ReportConversations(shown["conversation"], reason, _optional(comment))
 
 
-def appeal(shown: Mapping[str, Any], arguments: str) -> Payload:
+def appeal(shown: Shown, arguments: str) -> Struct:
     """An appeal against a decision."""
     if not arguments:
         raise WrongArgumentsError
-    return {"decision": shown["decision"], "text": arguments}
+    return SendAppeal(shown["decision"], arguments)
 
 
-def dispute(shown: Mapping[str, Any], arguments: str) -> Payload:
-    """A dispute about a service, behind -- with what the client is to have back."""
-    reason, _, text = arguments.partition(" ")
-    _check_reason(reason, DISPUTE_REASONS)
+def dispute(shown: Shown, arguments: str) -> Struct:
+    """A dispute about a service; the refund that the client claims stands after `--`."""
+    typed, _, text = arguments.partition(" ")
+    reason: DisputeReason = _reason(typed, DisputeReason)
     statement, _, refund = text.partition(" -- ")
     if not statement.strip():
         raise WrongArgumentsError
-    claim = {}
+    claim: Claim | UnsetType = UNSET
     if refund.strip():
-        amount = parse_amount(refund.strip(), shown["currency"], shown["exponent"])
-        claim = {"claim": {"refund": amount}}
-    return {"service": shown["service"], "reason": reason, "statement": statement.strip(), **claim}
+        claim = Claim(parse_amount(refund.strip(), shown["currency"], shown["exponent"]))
+    return LitigeCreated(shown["service"], reason, statement.strip(), claim)
 
 
-def state(shown: Mapping[str, Any], arguments: str) -> Payload:
-    """One's case in a dispute."""
+def state(shown: Shown, arguments: str) -> Struct:
+    """A statement in a dispute."""
     if not arguments:
         raise WrongArgumentsError
-    return {"dispute": shown["dispute"], "text": arguments}
+    return LitigeStatement(shown["dispute"], arguments)
 
 
-def settle(shown: Mapping[str, Any], arguments: str) -> Payload:
-    """A settlement: so much for the provider, and the rest of the price back to the client."""
+def settle(shown: Shown, arguments: str) -> Struct:
+    """A settlement: the amount for the provider, and the rest of the price for the client."""
     amount, _, text = arguments.partition(" ")
     if not amount:
         raise WrongArgumentsError
-    price = shown["price"]
-    currency = price["currency"]
-    provider = parse_amount(amount, currency, decimals_of(currency))["amount_minor"]
-    client = price["amount_minor"] - provider
+    currency = shown["price"]["currency"]
+    provider = parse_amount(amount, currency, decimals_of(currency)).amount_minor
+    client = shown["price"]["amount_minor"] - provider
     if client < 0:
         raise UsageError("that is more than the agreed price")
-    settlement = {"provider_minor": provider, "client_minor": client}
-    return {"dispute": shown["dispute"], "settlement": settlement, **_optional("text", text)}
+    return LitigeStatement(shown["dispute"], _optional(text), Settlement(provider, client))
 
 
-def accept_settlement(shown: Mapping[str, Any], arguments: str) -> Payload:
-    """The newest settlement as it was shown."""
+def accept_settlement(shown: Shown, arguments: str) -> Struct:
+    """The acceptance of the newest settlement as it was shown."""
     if not shown["offers"]:
         raise UsageError("no settlement is offered; /settle AMOUNT offers one")
     newest = shown["offers"][-1]
-    accept = {"offer": newest["number"], "settlement": newest["settlement"]}
-    return {"dispute": shown["dispute"], "accept": accept, **_optional("text", arguments)}
+    accept = Acceptance(newest["number"], convert(newest["settlement"], Settlement))
+    return LitigeStatement(shown["dispute"], _optional(arguments), accept=accept)
 
 
-def withdraw(shown: Mapping[str, Any], arguments: str) -> Payload:
-    """The end of a dispute that one has opened."""
+def withdraw(shown: Shown, arguments: str) -> Struct:
+    """The withdrawal of a dispute."""
     if arguments:
         raise WrongArgumentsError
-    return {"dispute": shown["dispute"], "withdraw": True}
+    return LitigeStatement(shown["dispute"], withdraw=True)
 
 
-def _check_reason(reason: str, reasons: tuple[str, ...]) -> None:
-    if not reason:
+def _reason(typed: str, reasons: Any) -> Any:
+    """The typed reason, if it is one of these words."""
+    if not typed:
         raise WrongArgumentsError
-    if reason not in reasons:
-        raise UsageError(f"not a reason: {reason}; write one of {', '.join(reasons)}")
+    if typed not in get_args(reasons):
+        raise UsageError(f"not a reason: {typed}; write one of {', '.join(get_args(reasons))}")
+    return typed
 
 
-def _optional(field: str, text: str) -> Payload:
-    """A field with this text, if there is any."""
-    text = text.strip()
-    return {field: text} if text else {}
+def _optional(text: str) -> str | UnsetType:
+    return text.strip() or UNSET

@@ -1,6 +1,5 @@
-"""A client of the socket: packets out, replies by `re`, pushes in order, the cursor kept.
-
-It speaks parley.v1.json. Every frame received is a step of its cursor; PING is answered with it.
+"""A client of the WebSocket protocol: sends packets, matches replies, queues pushes, and keeps
+the cursor to resume from. It answers PING with that cursor.
 """
 
 import asyncio
@@ -13,14 +12,16 @@ from ipaddress import ip_address
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
+from msgspec import UNSET, Struct, to_builtins
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 from websockets.typing import Subprotocol
 
-from command_line.client.packets import Opcode
 from command_line.display.console import CommandError
+from edge.protocol.packets import JSON, Op
+from edge.protocol.payloads.connection import Pong
 
-SUBPROTOCOL = Subprotocol("parley.v1.json")
+FORMAT = JSON
 SECONDS_PER_REPLY = 10.0
 CLOSED_WITHIN = 2.0
 
@@ -29,7 +30,10 @@ Identifier = int | str
 
 @dataclass(frozen=True)
 class Packet:
-    """One packet. `id` is the client's on the way out; `re` repeats it on the way back."""
+    """A packet of either direction, its payload as plain values. The reply to `id` has it as `re`.
+
+    `opcode` may be newer than `Op`.
+    """
 
     opcode: int
     data: Mapping[str, Any]
@@ -37,33 +41,15 @@ class Packet:
     re: Identifier | None = None
     cursor: str | None = None
 
-    @classmethod
-    def decode(cls, frame: str | bytes) -> "Packet":
-        """A packet from the server's frame."""
-        fields = json.loads(frame)
-        return cls(
-            opcode=fields["op"],
-            data=fields.get("d", {}),
-            re=fields.get("re"),
-            cursor=fields.get("cur"),
-        )
-
-    def encode(self) -> str:
-        """The frame to send."""
-        fields: dict[str, Any] = {"op": self.opcode, "d": self.data}
-        if self.id is not None:
-            fields["id"] = self.id
-        return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-
 
 Direction = Literal["=>", "<="]
 Observe = Callable[[Direction, Packet], None]
 
 
 class RefusedError(Exception):
-    """The server answered the handshake with this HTTP status instead of a socket.
+    """The server refused the handshake with this HTTP status.
 
-    `problem` is the body (problem+json, RFC 9457), empty when it was none.
+    `problem` has the fields of the body (problem+json, RFC 9457).
     """
 
     def __init__(self, status: int, body: bytes | bytearray | None) -> None:
@@ -75,7 +61,7 @@ class RefusedError(Exception):
 
 
 class RejectedError(Exception):
-    """The answer to a packet was ERROR."""
+    """The reply to a packet is ERROR."""
 
     def __init__(self, error: Packet) -> None:
         super().__init__(f"{error.data.get('code')}: {error.data.get('message')}")
@@ -85,7 +71,7 @@ class RejectedError(Exception):
 
 
 class DisconnectedError(Exception):
-    """The socket is closed; `code` is the close code, 1006 when there was none."""
+    """The socket is closed with this close code, 1006 when it had none."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"closed with {code}" + (f" ({reason})" if reason else ""))
@@ -93,7 +79,7 @@ class DisconnectedError(Exception):
 
 
 class Return(Enum):
-    """What a close code says about coming back."""
+    """When and how to reconnect after a close code."""
 
     AT_ONCE = "come back now"
     LATER = "come back later, with jitter"
@@ -105,15 +91,15 @@ RETURNS = {41: Return.AT_ONCE, 42: Return.LATER, 43: Return.NEW_TOKEN, 44: Retur
 
 
 def how_to_return(close_code: int) -> Return:
-    """By the hundreds of the close code; what the protocol does not name may return later."""
+    """When to reconnect, by the hundreds of the close code; later for codes of no known range."""
     return RETURNS.get(close_code // 100, Return.LATER)
 
 
 class Client:
-    """One open socket. Replies go to who asked; all else is read with `next_push`, in order."""
+    """One open socket. `ask` returns a reply; all other packets come from `next_push`, in order."""
 
     def __init__(self, connection: ClientConnection, cursor: str | None, observe: Observe) -> None:
-        # Up to where packets were received, on this connection or, until it resumes, before it.
+        # Of the last packet received, on this connection or, until it resumes, before it.
         self.cursor = cursor
         self._resuming = cursor is not None
         self._connection = connection
@@ -134,13 +120,13 @@ class Client:
     ) -> Self:
         """Connects with the token in the Authorization header, and the cursor to resume from.
 
-        RefusedError: the server said no. OSError, TimeoutError: it was not reached.
+        RefusedError: the server refused. OSError, TimeoutError: it was not reached.
         """
         try:
             connection = await connect(
                 url,
                 additional_headers={"Authorization": f"Bearer {token}"},
-                subprotocols=[SUBPROTOCOL],
+                subprotocols=[Subprotocol(FORMAT.subprotocol)],
                 compression=None,
                 # The protocol has its own PING; a second heartbeat would say nothing new.
                 ping_interval=None,
@@ -150,25 +136,20 @@ class Client:
         except InvalidStatus as error:
             raise RefusedError(error.response.status_code, error.response.body) from error
         except (InvalidURI, ValueError) as error:
-            raise CommandError(f"not a socket's address: {url} ({error})", 2) from error
+            raise CommandError(f"not a WebSocket address: {url} ({error})", 2) from error
         except WebSocketException as error:
-            raise ConnectionError(f"no socket there: {error}") from error
+            raise ConnectionError(f"no WebSocket there: {error}") from error
         return cls(connection, cursor, observe)
 
-    async def send(
-        self, opcode: Opcode, data: Mapping[str, Any], identifier: Identifier | None = None
-    ) -> None:
+    async def send(self, opcode: Op, payload: Struct, identifier: Identifier | None = None) -> None:
         """Sends a packet; DisconnectedError when the socket is closed."""
-        packet = Packet(opcode, data, id=identifier)
-        self._observe("=>", packet)
+        self._observe("=>", Packet(opcode, to_builtins(payload), id=identifier))
         try:
-            await self._connection.send(packet.encode())
+            await self._connection.send(FORMAT.encode_from_client(opcode, payload, identifier))
         except ConnectionClosed as error:
             raise self._disconnected() from error
 
-    async def ask(
-        self, opcode: Opcode, data: Mapping[str, Any], within: float = SECONDS_PER_REPLY
-    ) -> Packet:
+    async def ask(self, opcode: Op, payload: Struct, within: float = SECONDS_PER_REPLY) -> Packet:
         """Sends a packet and returns its reply.
 
         RejectedError: the reply is ERROR. DisconnectedError: the socket closed first. TimeoutError.
@@ -178,13 +159,13 @@ class Client:
         self._waiting[identifier] = reply
         try:
             async with asyncio.timeout(within):
-                await self.send(opcode, data, identifier)
+                await self.send(opcode, payload, identifier)
                 packet = await reply
         finally:
             del self._waiting[identifier]
             if not reply.cancel() and not reply.cancelled():
                 reply.exception()  # Taken note of: when sending failed, nobody awaited it.
-        if packet.opcode == Opcode.ERROR:
+        if packet.opcode == Op.ERROR:
             raise RejectedError(packet)
         return packet
 
@@ -197,28 +178,31 @@ class Client:
         return packet
 
     async def acknowledge(self) -> None:
-        """Tells the server how far this client has come: a PONG with the cursor, also unasked."""
-        await self.send(Opcode.PONG, {} if self.cursor is None else {"cur": self.cursor})
+        """Sends PONG with the cursor, which confirms all packets up to it."""
+        await self.send(Op.PONG, Pong(UNSET if self.cursor is None else self.cursor))
 
     def start_over(self, cursor: str) -> None:
-        """Goes on from this cursor, where the one before led nowhere."""
+        """Replaces a cursor that the server cannot resume from."""
         self.cursor = cursor
         self._resuming = False
 
     async def close(self) -> None:
-        """Leaves politely."""
+        """Closes the socket."""
         await self._connection.close()
         await self._reading
 
     async def drop(self) -> None:
-        """Breaks off without a word, as a lost network does."""
+        """Drops the connection without a closing handshake, as a lost network does."""
         self._connection.transport.abort()
         await self._reading
 
     async def _read(self) -> None:
         try:
             while True:
-                await self._take(Packet.decode(await self._connection.recv()))
+                received = FORMAT.decode_from_server(await self._connection.recv())
+                await self._take(
+                    Packet(received.op, received.d, re=received.re, cursor=received.cur)
+                )
         except (ConnectionClosed, DisconnectedError):
             # The end of the socket, which each waiting one is told below.
             pass
@@ -231,7 +215,7 @@ class Client:
     async def _take(self, packet: Packet) -> None:
         self._observe("<=", packet)
         self._advance(packet)
-        if packet.opcode == Opcode.PING:
+        if packet.opcode == Op.PING:
             await self.acknowledge()
             return
         reply = self._waiting.get(packet.re) if packet.re is not None else None
@@ -245,7 +229,7 @@ class Client:
 
         Until then the server's cursors are ahead of what was missed and is yet to be replayed.
         """
-        if packet.opcode == Opcode.RESUMED:
+        if packet.opcode == Op.RESUMED:
             self._resuming = False
         if not self._resuming:
             self.cursor = packet.cursor or packet.data.get("cur") or self.cursor

@@ -1,15 +1,17 @@
-"""Someone in the demo's play: a person with a socket, who checks what comes through it."""
+"""A user of the demo: a socket, and checks of what comes through it."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import uuid4
 
+from msgspec import Struct
+
 from command_line.client.client import Client, Direction, Packet, RejectedError
-from command_line.client.packets import Opcode
 from command_line.demo.transcript import line
 from command_line.display.console import CommandError
+from edge.protocol.packets import Op
+from edge.protocol.payloads.messaging import CreateMsg
 
 SECONDS_PER_STEP = 10.0
 
@@ -18,7 +20,7 @@ Say = Callable[[str], None]
 
 @dataclass
 class Actor:
-    """Someone in the play: a name, tokens, and the socket while there is one."""
+    """A user of the demo, with a socket while connected."""
 
     name: str
     url: str
@@ -29,43 +31,43 @@ class Actor:
     _kept: list[Packet] = field(default_factory=list, init=False)
 
     async def connect(self) -> None:
-        """Opens a socket with a fresh token; HELLO must greet this very person."""
+        """Opens a socket with a new token; HELLO must name this user."""
         self.say(f"{self.name:<5} => GET /ws  Authorization: Bearer [redacted]")
         self._client = await Client.open(self.url, self.mint(self.name), self.cursor, self._show)
-        hello = await self.receive(Opcode.HELLO)
+        hello = await self.receive(Op.HELLO)
         must(hello.data["user"] == self.name, f"HELLO greets {self.name}")
 
-    async def ask(self, opcode: Opcode, answer: Opcode, **data: Any) -> Packet:
-        """Sends a packet; its reply must be of this kind."""
+    async def ask(self, opcode: Op, payload: Struct, answer: Op) -> Packet:
+        """Sends a packet, whose reply must have the opcode `answer`."""
         try:
-            reply = await self._connected.ask(opcode, data, SECONDS_PER_STEP)
+            reply = await self._connected.ask(opcode, payload, SECONDS_PER_STEP)
         except TimeoutError as error:
             raise self._missing(f"answer to {opcode.title}") from error
         must(reply.opcode == answer, f"{answer.title} answers {opcode.title}")
         return reply
 
-    async def ask_in_vain(self, opcode: Opcode, code: str, **data: Any) -> Packet:
-        """Sends a packet; its reply must be the ERROR with this code."""
+    async def ask_in_vain(self, opcode: Op, payload: Struct, code: str) -> Packet:
+        """Sends a packet, whose reply must be ERROR with this code."""
         try:
-            await self.ask(opcode, Opcode.ERROR, **data)
+            await self.ask(opcode, payload, Op.ERROR)
         except RejectedError as error:
             must(error.packet.data["code"] == code, f"{code} answers {opcode.title}")
             return error.packet
         raise self._missing(f"{code} for {opcode.title}")
 
-    async def tell(self, opcode: Opcode, **data: Any) -> None:
+    async def send(self, opcode: Op, payload: Struct) -> None:
         """Sends a packet that has no reply."""
-        await self._connected.send(opcode, data)
+        await self._connected.send(opcode, payload)
 
     async def acknowledge(self) -> None:
-        """A PONG with the cursor."""
+        """Sends PONG with the cursor."""
         await self._connected.acknowledge()
 
-    async def receive(self, opcode: Opcode, having: str = "") -> Packet:
-        """The next pushed packet of this kind, and with this field if one is named.
+    async def receive(self, opcode: Op, having: str = "") -> Packet:
+        """The next pushed packet of this opcode, with the field `having` if given.
 
-        Others before it are kept until they are asked for: the services tell what happens
-        independently of one another, so any may be the first.
+        Others before it are kept until they are asked for, since the pushes of different services
+        come in any order.
         """
 
         def is_it(packet: Packet) -> bool:
@@ -81,14 +83,14 @@ class Actor:
                     packet = await self._connected.next_push()
                     if is_it(packet):
                         return packet
-                    if packet.opcode == Opcode.ERROR:
+                    if packet.opcode == Op.ERROR:
                         raise RejectedError(packet)
                     self._kept.append(packet)
         except TimeoutError as error:
             raise self._missing(opcode.title) from error
 
     async def drop(self) -> None:
-        """Vanishes without a word; the cursor is kept, as an app keeps it on the device."""
+        """Drops the connection as a lost network does; the cursor is kept, as an app keeps it."""
         self.cursor = self._connected.cursor
         await self._connected.drop()
         self._client = None
@@ -112,20 +114,24 @@ class Actor:
 
     def _missing(self, what: str) -> CommandError:
         return CommandError(
-            f"the play failed: {self.name} got no {what} within {SECONDS_PER_STEP:.0f} s"
+            f"the demo failed: {self.name} got no {what} within {SECONDS_PER_STEP:.0f} s"
         )
 
 
+def new_key() -> str:
+    """An idempotency key."""
+    return uuid4().hex[:12]
+
+
 def must(holds: bool, what: str) -> None:
-    """A step's expectation; CommandError when it does not hold."""
+    """Raises CommandError when the expectation of a step does not hold."""
     if not holds:
-        raise CommandError(f"the play failed: expected that {what}")
+        raise CommandError(f"the demo failed: expected that {what}")
 
 
 async def write(author: Actor, text: str, **where: str) -> Packet:
-    """CREATE MSG, which must be answered as stored."""
-    stored = await author.ask(
-        Opcode.CREATE_MSG, Opcode.STATUS_MSG, **where, text=text, idempotency_key=uuid4().hex[:12]
-    )
+    """Sends a message, which must be stored."""
+    message = CreateMsg(text, **where, idempotency_key=new_key())
+    stored = await author.ask(Op.CREATE_MSG, message, Op.STATUS_MSG)
     must(stored.data["status"] == "stored", "the message is stored")
     return stored

@@ -1,25 +1,32 @@
-"""What the demo plays through the real socket, and what each step must bring."""
+"""The demo: its scenes through the real socket, and the first of them, a conversation."""
 
 import asyncio
 from collections.abc import Callable
-from uuid import uuid4
 
 from command_line.client.client import DisconnectedError, Packet, RefusedError, RejectedError
-from command_line.client.packets import Opcode
-from command_line.demo.actor import Actor, Say, must, write
+from command_line.demo.actor import Actor, Say, must, new_key, write
 from command_line.demo.deal import deal
 from command_line.demo.dispute import dispute
 from command_line.demo.moderation import Moderate, moderate, verify
 from command_line.demo.transcript import heading
 from command_line.display.console import CommandError
+from edge.protocol.packets import Op
+from edge.protocol.payloads.connection import Resume
+from edge.protocol.payloads.messaging import (
+    AskConversations,
+    AskMessages,
+    CreateMsg,
+    OpenedConversation,
+    SendTyping,
+)
 
 SUBJECT = "Kitchen tap"
 
 
-async def play(url: str, mint: Callable[[str], str], call: Moderate, say: Say) -> None:
-    """Plays all scenes with alice, bob and moderators, who `call` the service by their names.
+async def run(url: str, mint: Callable[[str], str], call: Moderate, say: Say) -> None:
+    """Runs all scenes with alice, bob and moderators; `call` makes a moderator's client.
 
-    CommandError at the first step that does not come.
+    CommandError at the first step that fails.
     """
     alice, bob = Actor("alice", url, mint, say), Actor("bob", url, mint, say)
     try:
@@ -32,13 +39,13 @@ async def play(url: str, mint: Callable[[str], str], call: Moderate, say: Say) -
         await dispute(alice, bob, conversation, say)
         await verify(call, say)
     except (RefusedError, RejectedError, DisconnectedError, KeyError, OSError) as error:
-        raise CommandError(f"the play failed: {type(error).__name__}: {error}") from error
+        raise CommandError(f"the demo failed: {type(error).__name__}: {error}") from error
     finally:
         await asyncio.gather(alice.leave(), bob.leave())
 
 
 async def first_message(alice: Actor, bob: Actor, say: Say) -> str:
-    """Both connect; alice writes; bob is alerted and opens; alice learns it. The conversation."""
+    """Both connect, and bob gets and opens alice's message. Returns the conversation."""
     say(heading("alice and bob connect, each with a token"))
     await alice.connect()
     await bob.connect()
@@ -46,7 +53,7 @@ async def first_message(alice: Actor, bob: Actor, say: Say) -> str:
     say(heading("alice writes to bob, which opens a conversation; bob is alerted"))
     text = "Hello Bob, my kitchen tap drips. Could you repair it this week?"
     stored = await write(alice, text, to="bob", subject=SUBJECT)
-    alert = await bob.receive(Opcode.ALERT_NEW_MSG)
+    alert = await bob.receive(Op.ALERT_NEW_MSG)
     must(alert.data["message"]["text"] == text, "bob reads what alice wrote")
     must(alert.data["message"]["seq"] == 1 and alert.data["unread"] == 1, "it is the first, unread")
     conversation = str(stored.data["conversation"])
@@ -54,40 +61,36 @@ async def first_message(alice: Actor, bob: Actor, say: Say) -> str:
 
     say(heading("bob's app confirms how far it got, so alice learns that it was delivered"))
     await bob.acknowledge()
-    delivered = await alice.receive(Opcode.STATUS_MSG)
+    delivered = await alice.receive(Op.STATUS_MSG)
     must(delivered.data["status"] == "delivered", "alice learns of the delivery")
 
     say(heading("bob opens the conversation, so alice learns that it was seen"))
-    opened = await bob.ask(
-        Opcode.OPENED_CONVERSATION, Opcode.MSG_SEEN, conversation=conversation, seq=1
-    )
-    seen = await alice.receive(Opcode.MSG_SEEN)
+    opened = await bob.ask(Op.OPENED_CONVERSATION, OpenedConversation(conversation, 1), Op.MSG_SEEN)
+    seen = await alice.receive(Op.MSG_SEEN)
     for packet in (opened, seen):
         must(packet.data["seq"] == 1 and packet.data["reader"] == "bob", "bob has seen the first")
     return conversation
 
 
 async def answer(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
-    """Bob types and answers; the message that he sends twice is stored once."""
+    """Bob answers; his message, sent twice with one key, is stored once."""
     say(heading("bob types and answers; sent again with the same key, it is still stored once"))
-    await bob.tell(Opcode.TYPING, conversation=conversation, typing=True)
-    typing = await alice.receive(Opcode.TYPING)
+    await bob.send(Op.TYPING, SendTyping(conversation, typing=True))
+    typing = await alice.receive(Op.TYPING)
     must(typing.data["user"] == "bob", "alice sees bob type")
-    message = {
-        "conversation": conversation,
-        "text": "Hello Alice, gladly. Thursday at nine?",
-        "idempotency_key": uuid4().hex[:12],
-    }
-    stored = await bob.ask(Opcode.CREATE_MSG, Opcode.STATUS_MSG, **message)
-    alert = await alice.receive(Opcode.ALERT_NEW_MSG)
+    message = CreateMsg(
+        "Hello Alice, gladly. Thursday at nine?", conversation, idempotency_key=new_key()
+    )
+    stored = await bob.ask(Op.CREATE_MSG, message, Op.STATUS_MSG)
+    alert = await alice.receive(Op.ALERT_NEW_MSG)
     must(alert.data["message"]["seq"] == 2, "the answer follows without a hole")
-    again = await bob.ask(Opcode.CREATE_MSG, Opcode.STATUS_MSG, **message)
+    again = await bob.ask(Op.CREATE_MSG, message, Op.STATUS_MSG)
     must(again.data["message"] == stored.data["message"], "the repeated message is the same one")
     must(bool(again.data["duplicate"]), "it is called a duplicate")
 
 
 async def away_and_back(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
-    """Bob drops off, misses three messages, comes back with his cursor and gets all of them."""
+    """Bob loses the connection, resumes from his cursor, and gets the three missed messages."""
     say(heading("bob's network drops; alice goes on writing"))
     await bob.drop()
     texts = ["Thursday at nine is fine.", "The house with the green door.", "Please ring twice."]
@@ -97,11 +100,11 @@ async def away_and_back(alice: Actor, bob: Actor, conversation: str, say: Say) -
     say(heading("bob comes back and resumes from his cursor: he gets what he missed, in order"))
     must(bob.cursor is not None, "bob kept a cursor")
     await bob.connect()
-    resumed = await bob.ask(Opcode.RESUME, Opcode.RESUMED, cur=bob.cursor)
+    resumed = await bob.ask(Op.RESUME, Resume(bob.cursor or ""), Op.RESUMED)
     must(bool(resumed.data["complete"]), "nothing is missing after the resume")
     missed: list[Packet] = []
     while len(missed) < len(texts):
-        alert = await bob.receive(Opcode.ALERT_NEW_MSG)
+        alert = await bob.receive(Op.ALERT_NEW_MSG)
         # His own answer comes again, since his cursor was before it; he drops what he knows.
         if alert.data["message"]["seq"] > 2:
             missed.append(alert)
@@ -110,17 +113,17 @@ async def away_and_back(alice: Actor, bob: Actor, conversation: str, say: Say) -
 
 
 async def overview(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
-    """Bob asks for his conversations and their messages, and reads all; alice learns it."""
+    """Bob asks for his conversations and messages, and reads all; alice learns it."""
     say(heading("bob asks for his conversations and the whole history"))
-    listed = await bob.ask(Opcode.ASK_CONVERSATIONS, Opcode.RETURN_CONVERSATIONS, limit=10)
+    listed = await bob.ask(Op.ASK_CONVERSATIONS, AskConversations(10), Op.RETURN_CONVERSATIONS)
     entries = {entry["conversation"]: entry for entry in listed.data["conversations"]}
     must(conversation in entries, "the conversation is listed")
     must(entries[conversation]["unread"] == 3, "three messages are unread")
-    history = await bob.ask(Opcode.ASK_MESSAGES, Opcode.RETURN_MESSAGES, conversation=conversation)
+    history = await bob.ask(Op.ASK_MESSAGES, AskMessages(conversation), Op.RETURN_MESSAGES)
     sequence = sorted(message["seq"] for message in history.data["messages"])
     must(sequence == [1, 2, 3, 4, 5], "the history has all five messages")
 
     say(heading("bob has read all of it"))
-    await bob.ask(Opcode.OPENED_CONVERSATION, Opcode.MSG_SEEN, conversation=conversation)
-    seen = await alice.receive(Opcode.MSG_SEEN)
+    await bob.ask(Op.OPENED_CONVERSATION, OpenedConversation(conversation), Op.MSG_SEEN)
+    seen = await alice.receive(Op.MSG_SEEN)
     must(seen.data["seq"] == 5, "alice learns that all was seen")

@@ -1,29 +1,39 @@
-"""The demo's deal: from a proposed service and its price to the notes, each step with its checks.
+"""The deal of the demo: from the first offer to the notes, with checks of each step.
 
-Alice pays, so she is the client; bob repairs, so he is the provider. What happens to the service is
-pushed to both of them, so each must be told of all of it, in order; of a sealed note only its
-author is.
+Alice is the client, who pays; bob is the provider, who repairs. What happens to the service is
+pushed to both in order, except a sealed note, which is pushed to its author alone.
 """
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
 
-from command_line.client.packets import Opcode
-from command_line.demo.actor import Actor, Say, must, write
+from msgspec import Struct, convert
+from msgspec.structs import replace
+
+from command_line.demo.actor import Actor, Say, must, new_key, write
 from command_line.demo.transcript import heading
 from command_line.display import deals
+from edge.protocol.packets import Op
+from edge.protocol.payloads.fields import Money
+from edge.protocol.payloads.messaging import AskConversations, AskMessages
+from edge.protocol.payloads.negotiation import (
+    NegotiationEnd,
+    NoteSubmitted,
+    PriceEdited,
+    ServiceCreated,
+    ServiceTerminated,
+)
 
 TITLE = "Repair the kitchen tap"
-ALICE_OFFERS = {"amount_minor": 10_000, "currency": "EUR"}
+ALICE_OFFERS = Money(10_000, "EUR")
 SEE_YOU = "Agreed, see you on Thursday."
-BOB_COUNTERS = {"amount_minor": 12_050, "currency": "EUR"}
+BOB_COUNTERS = Money(12_050, "EUR")
 
 Service = Mapping[str, Any]
 
 
 async def deal(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
-    """Plays all scenes of a deal in this conversation."""
+    """Runs the scenes of a deal in this conversation."""
     service = await offer_and_counter(alice, bob, conversation, say)
     await accept(alice, bob, conversation, service, say)
     await work(alice, bob, service, say)
@@ -31,167 +41,145 @@ async def deal(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
     await look_back(alice, bob, conversation, service, say)
 
 
-async def act(actor: Actor, opcode: Opcode, cause: str, **data: Any) -> Service:
-    """Sends a packet about a service; the answer must say that this is what it did."""
-    answer = await actor.ask(
-        opcode, Opcode.UPDATE_CONVERSATION_DATAS, **data, idempotency_key=uuid4().hex[:12]
-    )
+async def act(actor: Actor, opcode: Op, payload: Struct, cause: str) -> Service:
+    """Sends a packet about a service; the answer must have this cause."""
+    payload = replace(payload, idempotency_key=new_key())
+    answer = await actor.ask(opcode, payload, Op.UPDATE_CONVERSATION_DATAS)
     must(answer.data["cause"] == cause, f"{opcode.title} is answered with {cause!r}")
     service: Service = answer.data["service"]
     return service
 
 
-async def told(actor: Actor, cause: str) -> Service:
-    """The next that this actor is told of a service must be this."""
-    packet = await actor.receive(Opcode.UPDATE_CONVERSATION_DATAS, having="service")
+async def pushed(actor: Actor, cause: str) -> Service:
+    """The next push about a service, which must have this cause."""
+    packet = await actor.receive(Op.UPDATE_CONVERSATION_DATAS, having="service")
     service: Service = packet.data["service"]
     must(packet.data["cause"] == cause, f"{actor.name} is told {cause!r} next")
     return service
 
 
 async def recorded(actor: Actor, *causes: str) -> None:
-    """The next messages that are pushed must be the records of these events, one after the other.
+    """The next messages that are pushed must record these events, in this order.
 
     They come from messaging, which learns of them from negotiation.
     """
     for cause in causes:
-        message = (await actor.receive(Opcode.ALERT_NEW_MSG)).data["message"]
+        message = (await actor.receive(Op.ALERT_NEW_MSG)).data["message"]
         must(message["kind"] == "event", f"{actor.name} is told of an event")
         must(message["event"]["cause"] == cause, f"{cause!r} is recorded next")
 
 
 async def offer_and_counter(alice: Actor, bob: Actor, conversation: str, say: Say) -> str:
-    """Alice proposes, bob is told and counters, alice is told. The service."""
+    """Alice proposes a service and bob counters. Returns the id of the service."""
     say(heading("alice proposes a service: bob is to repair the tap, and she pays 100.00 EUR"))
     proposed = await act(
         alice,
-        Opcode.SERVICE_CREATED,
+        Op.SERVICE_CREATED,
+        ServiceCreated(conversation, "client", TITLE, ALICE_OFFERS),
         "created",
-        conversation=conversation,
-        role="client",
-        title=TITLE,
-        price=ALICE_OFFERS,
     )
-    await told(alice, "created")
-    seen = await told(bob, "created")
+    await pushed(alice, "created")
+    seen = await pushed(bob, "created")
     must((seen["provider"], seen["client"]) == ("bob", "alice"), "bob works and alice pays")
-    must(seen["offer"]["price"] == ALICE_OFFERS, "bob sees what alice offers")
+    must(money(seen["offer"]) == ALICE_OFFERS, "bob sees what alice offers")
     must("accept" in seen["allowed_actions"], "bob may accept it")
     must("accept" not in proposed["allowed_actions"], "alice may not accept her own offer")
 
     say(heading("bob counters with 120.50 EUR; from now on that is the offer"))
     await act(
         bob,
-        Opcode.PRICE_EDITED,
+        Op.PRICE_EDITED,
+        PriceEdited(
+            seen["service"], BOB_COUNTERS, seen["offer"]["number"], "The valve has to be replaced."
+        ),
         "countered",
-        service=seen["service"],
-        price=BOB_COUNTERS,
-        base_offer=seen["offer"]["number"],
-        note="The valve has to be replaced.",
     )
-    await told(bob, "countered")
-    countered = await told(alice, "countered")
+    await pushed(bob, "countered")
+    countered = await pushed(alice, "countered")
     must(countered["offer"]["number"] == 2, "offers are numbered without a hole")
-    must(countered["offer"]["price"] == BOB_COUNTERS, "alice sees what bob demands")
+    must(money(countered["offer"]) == BOB_COUNTERS, "alice sees what bob demands")
     return str(seen["service"])
 
 
 async def accept(alice: Actor, bob: Actor, conversation: str, service: str, say: Say) -> None:
-    """Alice agrees to what is no longer on the table, in vain, and then to what is."""
+    """Alice is refused when she accepts an old offer, and then accepts the live one."""
     say(heading("alice's app still shows 100.00 EUR and agrees to that: refused, as it is stale"))
-    agree = {"service": service, "outcome": "agreed"}
-    refused = await alice.ask_in_vain(
-        Opcode.NEGOTIATION_END,
-        "STALE_OFFER",
-        **agree,
-        offer=1,
-        price=ALICE_OFFERS,
-        idempotency_key=uuid4().hex[:12],
-    )
+    stale = NegotiationEnd(service, "agreed", 1, ALICE_OFFERS, new_key())
+    refused = await alice.ask_in_vain(Op.NEGOTIATION_END, stale, "STALE_OFFER")
     live = refused.data["current"]["offer"]
-    must((live["number"], live["price"]) == (2, BOB_COUNTERS), "the refusal shows the live offer")
+    must((live["number"], money(live)) == (2, BOB_COUNTERS), "the refusal shows the live offer")
 
     say(heading("alice accepts the live offer by its number and price: agreed, for both"))
-    mine = await act(
-        alice,
-        Opcode.NEGOTIATION_END,
-        "agreed",
-        **agree,
-        offer=live["number"],
-        price=live["price"],
-    )
-    await told(alice, "agreed")
-    theirs = await told(bob, "agreed")
+    end = NegotiationEnd(service, "agreed", live["number"], money(live))
+    mine = await act(alice, Op.NEGOTIATION_END, end, "agreed")
+    await pushed(alice, "agreed")
+    theirs = await pushed(bob, "agreed")
     for seen in (mine, theirs):
         must(seen["state"] == "agreed", "it is agreed")
-        must(seen["agreed"]["price"] == BOB_COUNTERS, "both have agreed to the same price")
+        must(money(seen["agreed"]) == BOB_COUNTERS, "both have agreed to the same price")
 
     say(heading("all of that stands in the history as well, before what alice writes next"))
     for actor in (alice, bob):
         await recorded(actor, "created", "countered", "agreed")
     await write(alice, SEE_YOU, conversation=conversation)
-    alert = await bob.receive(Opcode.ALERT_NEW_MSG)
+    alert = await bob.receive(Op.ALERT_NEW_MSG)
     must(alert.data["message"]["text"] == SEE_YOU, "bob reads what alice wrote")
 
 
 async def work(alice: Actor, bob: Actor, service: str, say: Say) -> None:
-    """Bob delivers, alice takes it as completed."""
+    """Bob delivers, and alice completes."""
     say(heading("bob has repaired the tap: delivered"))
-    await act(bob, Opcode.SERVICE_TERMINATED, "delivered", service=service, outcome="delivered")
-    await told(bob, "delivered")
-    delivered = await told(alice, "delivered")
+    await act(bob, Op.SERVICE_TERMINATED, ServiceTerminated(service, "delivered"), "delivered")
+    await pushed(bob, "delivered")
+    delivered = await pushed(alice, "delivered")
     must("complete" in delivered["allowed_actions"], "alice may take it as completed")
 
     say(heading("alice is content: completed, and bob is to have all of the price"))
-    await act(alice, Opcode.SERVICE_TERMINATED, "completed", service=service, outcome="completed")
-    await told(alice, "completed")
-    completed = await told(bob, "completed")
+    await act(alice, Op.SERVICE_TERMINATED, ServiceTerminated(service, "completed"), "completed")
+    await pushed(alice, "completed")
+    completed = await pushed(bob, "completed")
     must(completed["state"] == "completed", "bob learns that it is completed")
-    whole = {"provider_minor": BOB_COUNTERS["amount_minor"], "client_minor": 0}
+    whole = {"provider_minor": BOB_COUNTERS.amount_minor, "client_minor": 0}
     must(completed["settlement"] == whole, "bob is to have all of it")
 
 
 async def rate(alice: Actor, bob: Actor, conversation: str, service: str, say: Say) -> None:
-    """Both write notes: the first stays sealed until the second is there."""
+    """Both submit notes; the first stays sealed until the second is there."""
     say(heading("alice rates bob; nothing that bob can see betrays it"))
     rated = await act(
         alice,
-        Opcode.NOTE_SUBMITTED,
+        Op.NOTE_SUBMITTED,
+        NoteSubmitted(service, 5, "It drips no more."),
         "note_submitted",
-        service=service,
-        score=5,
-        comment="It drips no more.",
     )
     must(rated["notes"]["mine"]["score"] == 5, "alice sees her own note")
-    await told(alice, "note_submitted")
-    seen = await shown(bob, conversation)
+    await pushed(alice, "note_submitted")
+    seen = await listed_service(bob, conversation)
     must(seen["notes"] == {}, "bob sees no note")
     must(seen["version"] == 5, "for bob nothing has happened")
 
     say(heading("bob rates alice: now both are in, and both notes are revealed together"))
-    await act(bob, Opcode.NOTE_SUBMITTED, "note_submitted", service=service, score=4)
+    await act(bob, Op.NOTE_SUBMITTED, NoteSubmitted(service, 4), "note_submitted")
     # Had he been told of the note of alice, it would come before his own.
-    await told(bob, "note_submitted")
+    await pushed(bob, "note_submitted")
     for actor, mine, theirs in ((alice, 5, 4), (bob, 4, 5)):
-        revealed = (await told(actor, "notes_revealed"))["notes"]
+        revealed = (await pushed(actor, "notes_revealed"))["notes"]
         scores = revealed["mine"]["score"], revealed["theirs"]["score"]
         must(scores == (mine, theirs), f"{actor.name} sees both notes")
 
 
 async def look_back(alice: Actor, bob: Actor, conversation: str, service: str, say: Say) -> None:
-    """The list shows how the deal ended; the history has its events between the words."""
+    """The list has the ended deal, and the history its events between the messages."""
     say(heading("the list of conversations shows how the deal ended"))
     for actor in (alice, bob):
-        ended = await shown(actor, conversation)
+        ended = await listed_service(actor, conversation)
         must((ended["service"], ended["state"]) == (service, "completed"), "it is completed")
         must("revealed_at" in ended["notes"], "the notes are revealed")
 
     say(heading("the history shows the events of the deal between the words"))
     for actor in (alice, bob):
         await recorded(actor, "delivered", "completed", "notes_revealed")
-    history = await alice.ask(
-        Opcode.ASK_MESSAGES, Opcode.RETURN_MESSAGES, conversation=conversation
-    )
+    history = await alice.ask(Op.ASK_MESSAGES, AskMessages(conversation), Op.RETURN_MESSAGES)
     messages = history.data["messages"]
     for message in messages:
         said = f"{message['sender']}: {message.get('text')}"
@@ -212,10 +200,15 @@ async def look_back(alice: Actor, bob: Actor, conversation: str, service: str, s
     must({event["service"] for event in events} == {service}, "all of them are of this service")
 
 
-async def shown(actor: Actor, conversation: str) -> Service:
-    """The service of this conversation, as the list of conversations shows it to a actor."""
-    listed = await actor.ask(Opcode.ASK_CONVERSATIONS, Opcode.RETURN_CONVERSATIONS, limit=10)
+async def listed_service(actor: Actor, conversation: str) -> Service:
+    """The service of this conversation as an actor's list of conversations has it."""
+    listed = await actor.ask(Op.ASK_CONVERSATIONS, AskConversations(10), Op.RETURN_CONVERSATIONS)
     must("missing" not in listed.data, "all services were asked")
     entries = {entry["conversation"]: entry for entry in listed.data["conversations"]}
     service: Service = entries[conversation]["service"]
     return service
+
+
+def money(priced: Mapping[str, Any]) -> Money:
+    """The price in an offer or an agreement."""
+    return convert(priced["price"], Money)

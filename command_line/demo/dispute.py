@@ -1,26 +1,32 @@
-"""The demo's dispute: a second deal that is held until both have settled.
+"""The dispute of the demo: a second deal that is held until both have settled.
 
-Its states are told by moderation and those of the deal by negotiation, each in its order.
+Moderation pushes the dispute and negotiation the deal, each in its own order.
 """
 
+from collections.abc import Mapping
 from typing import Any
-from uuid import uuid4
+
+from msgspec import Struct, convert
+from msgspec.structs import replace
 
 from command_line.client.client import Packet
-from command_line.client.packets import Opcode
-from command_line.demo.actor import Actor, Say, must
-from command_line.demo.deal import act, shown, told
+from command_line.demo.actor import Actor, Say, must, new_key
+from command_line.demo.deal import act, listed_service, pushed
 from command_line.demo.transcript import heading
 from command_line.display import disputes
 from command_line.display.disputes import Dispute
+from edge.protocol.packets import Op
+from edge.protocol.payloads.fields import Money, Settlement
+from edge.protocol.payloads.moderation import Acceptance, Claim, LitigeCreated, LitigeStatement
+from edge.protocol.payloads.negotiation import NegotiationEnd, ServiceCreated, ServiceTerminated
 
 TITLE = "Clean the sink"
-PRICE = {"amount_minor": 8_000, "currency": "EUR"}
-SETTLEMENT = {"provider_minor": 5_000, "client_minor": 3_000}
+PRICE = Money(8_000, "EUR")
+SETTLEMENT = Settlement(5_000, 3_000)
 
 
 async def dispute(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
-    """Plays all scenes of a dispute in this conversation."""
+    """Runs the scenes of a dispute in this conversation."""
     service = await agree(alice, bob, conversation, say)
     opened = await open_dispute(alice, bob, service, say)
     await settle(alice, bob, opened, say)
@@ -28,109 +34,105 @@ async def dispute(alice: Actor, bob: Actor, conversation: str, say: Say) -> None
 
 
 async def agree(alice: Actor, bob: Actor, conversation: str, say: Say) -> str:
-    """A service that both agree on. Its id."""
+    """Both agree on a second service. Returns its id."""
     say(heading("alice asks for another service, for 80.00 EUR, and bob accepts"))
-    proposed = await act(
-        alice,
-        Opcode.SERVICE_CREATED,
-        "created",
-        conversation=conversation,
-        role="client",
-        title=TITLE,
-        price=PRICE,
-    )
+    created = ServiceCreated(conversation, "client", TITLE, PRICE)
+    proposed = await act(alice, Op.SERVICE_CREATED, created, "created")
     service = str(proposed["service"])
-    agreed = {"service": service, "outcome": "agreed", "offer": 1, "price": PRICE}
-    await act(bob, Opcode.NEGOTIATION_END, "agreed", **agreed)
+    await act(bob, Op.NEGOTIATION_END, NegotiationEnd(service, "agreed", 1, PRICE), "agreed")
     for actor in (alice, bob):
-        # Of the deal before, what its authors were told of their notes is still to be read.
-        while (await told_next(actor))["state"] != "agreed":
+        # Pushes about the notes of the deal before are still to be read.
+        while (await pushed_next(actor))["state"] != "agreed":
             pass
     return service
 
 
 async def open_dispute(alice: Actor, bob: Actor, service: str, say: Say) -> Dispute:
-    """Alice disputes it: from now on it waits, for both."""
+    """Alice disputes the service, which is held from now on."""
     say(heading("alice disputes it: half of the sink is dirty; from now on the deal is held"))
     answer = await ask(
         alice,
-        Opcode.LITIGE_CREATED,
-        service=service,
-        reason="not_as_agreed",
-        statement="Half of the sink is still dirty.",
-        claim={"refund": {"amount_minor": 4_000, "currency": "EUR"}},
+        Op.LITIGE_CREATED,
+        LitigeCreated(
+            service,
+            "not_as_agreed",
+            "Half of the sink is still dirty.",
+            Claim(Money(4_000, "EUR")),
+        ),
     )
     for actor in (alice, bob):
-        await news(actor, "created")
-        opened = await news(actor, "hold_placed")
+        await pushed_dispute(actor, "created")
+        opened = await pushed_dispute(actor, "hold_placed")
         must(opened["state"] == "open", "the dispute is open")
-        held = await told(actor, "held")
+        held = await pushed(actor, "held")
         must(held["hold"]["dispute"] == opened["dispute"], "the deal is held by the dispute")
     must(answer.data["dispute"]["dispute"] == opened["dispute"], "both speak of the same dispute")
 
     say(heading("bob says that it is done: refused, for the deal waits for the dispute"))
-    key = uuid4().hex[:12]
-    delivered = {"service": service, "outcome": "delivered", "idempotency_key": key}
-    refused = await bob.ask_in_vain(Opcode.SERVICE_TERMINATED, "INVALID_STATE", **delivered)
+    delivered = ServiceTerminated(service, "delivered", idempotency_key=new_key())
+    refused = await bob.ask_in_vain(Op.SERVICE_TERMINATED, delivered, "INVALID_STATE")
     must("hold" in refused.data["current"], "the refusal shows the hold")
     return opened
 
 
 async def settle(alice: Actor, bob: Actor, opened: Dispute, say: Say) -> None:
-    """Bob offers a settlement, alice accepts it by its number and what it says."""
+    """Bob offers a settlement, and alice accepts it by its number and parts."""
     say(heading("bob states his case and offers to settle: 50.00 EUR for him, 30.00 EUR for alice"))
     offered = await ask(
         bob,
-        Opcode.LITIGE_STATEMENT,
-        dispute=opened["dispute"],
-        text="The other half was behind her dishes.",
-        settlement=SETTLEMENT,
+        Op.LITIGE_STATEMENT,
+        LitigeStatement(opened["dispute"], "The other half was behind her dishes.", SETTLEMENT),
     )
     must(offered.data["cause"] == "settlement_proposed", "the settlement is offered")
     for actor in (alice, bob):
-        proposal = await news(actor, "settlement_proposed")
+        proposal = await pushed_dispute(actor, "settlement_proposed")
     newest = proposal["offers"][-1]
 
     say(heading("alice accepts that by its number and parts: settled, and the deal is resolved so"))
-    accept = {"offer": newest["number"], "settlement": newest["settlement"]}
-    await ask(alice, Opcode.LITIGE_STATEMENT, dispute=opened["dispute"], accept=accept)
+    accept = Acceptance(newest["number"], settlement(newest["settlement"]))
+    await ask(alice, Op.LITIGE_STATEMENT, LitigeStatement(opened["dispute"], accept=accept))
     for actor in (alice, bob):
-        settled = await news(actor, "settled")
-        must(settled["resolution"]["split"] == SETTLEMENT, "it is split as offered")
-        resolved = await news(actor, "hold_resolved")
+        settled = await pushed_dispute(actor, "settled")
+        must(settlement(settled["resolution"]["split"]) == SETTLEMENT, "it is split as offered")
+        resolved = await pushed_dispute(actor, "hold_resolved")
         must(resolved["state"] == "resolved", "the dispute is over")
-        decided = await told(actor, "decided")
-        must(decided["settlement"] == SETTLEMENT, "the deal has the settlement")
+        decided = await pushed(actor, "decided")
+        must(settlement(decided["settlement"]) == SETTLEMENT, "the deal has the settlement")
         must("hold" not in decided, "nothing holds the deal any more")
     say(f"      {disputes.summary(resolved, me='')}")
 
 
 async def look_back(alice: Actor, bob: Actor, conversation: str, service: str, say: Say) -> None:
-    """The list shows how the deal ended."""
+    """The list has the deal as it ended."""
     say(heading("the list of conversations shows how the deal ended"))
     for actor in (alice, bob):
-        ended = await shown(actor, conversation)
+        ended = await listed_service(actor, conversation)
         must(ended["service"] == service, "it is the disputed deal")
-        must(ended["settlement"] == SETTLEMENT, "each has their part")
+        must(settlement(ended["settlement"]) == SETTLEMENT, "each has their part")
 
 
-async def ask(actor: Actor, opcode: Opcode, **data: Any) -> Packet:
-    """Sends a packet about a dispute, which must be answered with it."""
-    key = uuid4().hex[:12]
-    answer = await actor.ask(opcode, Opcode.UPDATE_CONVERSATION_DATAS, **data, idempotency_key=key)
+async def ask(actor: Actor, opcode: Op, payload: Struct) -> Packet:
+    """Sends a packet about a dispute; the answer must have the dispute."""
+    payload = replace(payload, idempotency_key=new_key())
+    answer = await actor.ask(opcode, payload, Op.UPDATE_CONVERSATION_DATAS)
     must("dispute" in answer.data, f"{opcode.title} is answered with the dispute")
     return answer
 
 
-async def news(actor: Actor, cause: str) -> Dispute:
-    """The next that this actor is told of a dispute must be this."""
-    packet = await actor.receive(Opcode.UPDATE_CONVERSATION_DATAS, having="dispute")
+async def pushed_dispute(actor: Actor, cause: str) -> Dispute:
+    """The next push about a dispute, which must have this cause."""
+    packet = await actor.receive(Op.UPDATE_CONVERSATION_DATAS, having="dispute")
     must(packet.data["cause"] == cause, f"{actor.name} is told {cause!r} of the dispute next")
-    dispute_: Dispute = packet.data["dispute"]
-    return dispute_
+    pushed: Dispute = packet.data["dispute"]
+    return pushed
 
 
-async def told_next(actor: Actor) -> Any:
-    """The next that this actor is told of a service."""
-    packet = await actor.receive(Opcode.UPDATE_CONVERSATION_DATAS, having="service")
+async def pushed_next(actor: Actor) -> Any:
+    """The service of the next push about one."""
+    packet = await actor.receive(Op.UPDATE_CONVERSATION_DATAS, having="service")
     return packet.data["service"]
+
+
+def settlement(parts: Mapping[str, Any]) -> Settlement:
+    """The settlement in a packet."""
+    return convert(parts, Settlement)

@@ -1,6 +1,6 @@
-"""The demo's report: from what was said to a decision, an appeal, and the log of all of it.
+"""The report of the demo: a reported message, its decision and appeal, and the audit log.
 
-Mia and otto are moderators. What they do is shown as the command that does the same.
+Mia and otto are moderators. Each of their calls is shown as the command that does the same.
 """
 
 import asyncio
@@ -8,11 +8,9 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
 from command_line.client.client import RejectedError
-from command_line.client.packets import Opcode
-from command_line.demo.actor import SECONDS_PER_STEP, Actor, Say, must, write
+from command_line.demo.actor import SECONDS_PER_STEP, Actor, Say, must, new_key, write
 from command_line.demo.transcript import heading, shortened
 from command_line.display import rulings
 from command_line.display.console import CommandError
@@ -20,6 +18,9 @@ from command_line.display.timestamps import utc_now
 from command_line.moderation import audit
 from command_line.moderation.client import ModerationClient, RefusedCallError
 from command_line.moderation.session import audit_pages
+from edge.protocol.packets import Op
+from edge.protocol.payloads.messaging import CreateMsg, DeleteMsg
+from edge.protocol.payloads.moderation import ReportMsg, SendAppeal
 
 INSULT = "You are a fool. Pay me in cash, or the tap will drip again."
 SORRY = "I am sorry, Alice. Of course it stays as we said."
@@ -32,7 +33,7 @@ Moderate = Callable[[str], ModerationClient]
 
 
 async def moderate(alice: Actor, bob: Actor, conversation: str, call: Moderate, say: Say) -> None:
-    """Plays all scenes of a report in this conversation."""
+    """Runs the scenes of a report in this conversation."""
     message = await report(alice, bob, conversation, say)
     with call("mia") as mia, call("otto") as otto:
         case = await look(mia, alice, message, say)
@@ -43,51 +44,47 @@ async def moderate(alice: Actor, bob: Actor, conversation: str, call: Moderate, 
 
 
 async def act(moderator: ModerationClient, rpc: str, **fields: Any) -> dict[str, Any]:
-    """Calls an RPC, in a thread, so that the sockets go on."""
+    """Calls an RPC in a thread, so that the sockets go on."""
     return await asyncio.to_thread(moderator.call, rpc, **fields)
 
 
-async def hear(actor: Actor, status: str) -> Document:
-    """The next that a reporter hears of their report must be this."""
-    told = (await actor.receive(Opcode.REPORT_STATUS, having="report")).data
+async def pushed_status(actor: Actor, status: str) -> Document:
+    """The next push about a report, which must have this status."""
+    told = (await actor.receive(Op.REPORT_STATUS, having="report")).data
     must(told["status"] == status, f"{actor.name} hears {status!r}")
     return told
 
 
 async def report(alice: Actor, bob: Actor, conversation: str, say: Say) -> str:
-    """Bob insults, alice reports, bob deletes what he wrote. The message."""
+    """Alice reports a message of bob, who deletes it. Returns the id of the message."""
     say(
         heading("bob insults alice, who reports the message; what was said is evidence from now on")
     )
     stored = await write(bob, INSULT, conversation=conversation)
     message = str(stored.data["message"])
-    while (await alice.receive(Opcode.ALERT_NEW_MSG)).data["message"]["message"] != message:
+    while (await alice.receive(Op.ALERT_NEW_MSG)).data["message"]["message"] != message:
         pass
     reported = await alice.ask(
-        Opcode.REPORT_MSG,
-        Opcode.REPORT_STATUS,
-        message=message,
-        reason="harassment",
-        comment="He threatens me.",
-        idempotency_key=uuid4().hex[:12],
+        Op.REPORT_MSG,
+        ReportMsg(message, "harassment", "He threatens me.", new_key()),
+        Op.REPORT_STATUS,
     )
     must(reported.data["status"] == "received", "the report is received")
-    await hear(alice, "received")
+    await pushed_status(alice, "received")
 
     say(heading("bob deletes it; the evidence stays"))
-    key = uuid4().hex[:12]
-    await bob.ask(Opcode.DELETE_MSG, Opcode.MSG_CHANGED, message=message, idempotency_key=key)
+    await bob.ask(Op.DELETE_MSG, DeleteMsg(message, new_key()), Op.MSG_CHANGED)
     return message
 
 
 async def look(mia: ModerationClient, alice: Actor, message: str, say: Say) -> Document:
-    """Mia finds the case, claims it, and reads what was said; alice hears that somebody does."""
+    """Mia claims the case and reads the evidence. Returns the case."""
     say(heading("mia, a moderator, finds the case, claims it and reads what was said"))
     show(say, "mia", "parley mod cases")
     cases = (await act(mia, "ListCases"))["cases"]
     found = next((one for one in cases if one["subject"]["id"] == message), None)
     if found is None:
-        raise CommandError("the play failed: expected that the case is listed")
+        raise CommandError("the demo failed: expected that the case is listed")
     say(f"mia   <= a case of {found['severity']} severity, about {', '.join(found['accused'])}")
     show(say, "mia", f"parley mod claim {found['id']}")
     await act(mia, "ClaimCase", case_id=found["id"])
@@ -98,12 +95,12 @@ async def look(mia: ModerationClient, alice: Actor, message: str, say: Say) -> D
         "the evidence shows what bob has deleted",
     )
     say(f"mia   <= version {case['version']}, evidence intact: bob: {INSULT}")
-    await hear(alice, "in_review")
+    await pushed_status(alice, "in_review")
     return case
 
 
 async def decide(mia: ModerationClient, alice: Actor, bob: Actor, case: Document, say: Say) -> str:
-    """Mia decides the version that she has seen: bob is muted, and told why. The decision."""
+    """Mia mutes bob, by the version that she has seen. Returns the id of the decision."""
     say(heading("mia decides the case as she has seen it: bob is muted for a week, and told why"))
     typed = f'--mute bob=7d --facts "{FACTS}" --rule "{RULE}" --version {case["version"]}'
     show(say, "mia", f"parley mod decide {case['id']} {typed}")
@@ -124,25 +121,23 @@ async def decide(mia: ModerationClient, alice: Actor, bob: Actor, case: Document
         measures=[mute],
     )
     decision = str(answer["case"]["decisions"][-1]["id"])
-    sanction = (await bob.receive(Opcode.SANCTION)).data
+    sanction = (await bob.receive(Op.SANCTION)).data
     must(sanction["kind"] == "muted" and sanction["appealable"], "bob is muted and may appeal")
     must(sanction["statement"]["facts"] == FACTS, "bob is told the facts")
     must("alice" not in json.dumps(sanction), "bob is not told who reported")
 
     say(heading("alice hears that something was done, and not what"))
-    await hear(alice, "actioned")
+    await pushed_status(alice, "actioned")
     return decision
 
 
 async def refuse(bob: Actor, conversation: str, decision: str, say: Say) -> None:
-    """What bob writes is refused, with the reasons."""
+    """A message of bob is refused, with the reasons of the mute."""
     say(heading("bob writes: refused, with the reasons"))
     refused = await bob.ask_in_vain(
-        Opcode.CREATE_MSG,
+        Op.CREATE_MSG,
+        CreateMsg("Why?", conversation, idempotency_key=new_key()),
         "SANCTIONED",
-        conversation=conversation,
-        text="Why?",
-        idempotency_key=uuid4().hex[:12],
     )
     (sanction,) = refused.data["current"]["sanctions"]
     must(sanction["decision"] == decision, "the refusal shows the decision")
@@ -159,14 +154,12 @@ async def appeal(
     decision: str,
     say: Say,
 ) -> None:
-    """Bob appeals; mia may not decide that, otto does."""
+    """Bob appeals; mia may not decide the appeal, so otto does."""
     say(heading("bob appeals; another moderator than mia has to look at it"))
     asked = await bob.ask(
-        Opcode.APPEAL,
-        Opcode.REPORT_STATUS,
-        decision=decision,
-        text="I was angry. I have deleted it and will apologise.",
-        idempotency_key=uuid4().hex[:12],
+        Op.APPEAL,
+        SendAppeal(decision, "I was angry. I have deleted it and will apologise.", new_key()),
+        Op.REPORT_STATUS,
     )
     made = asked.data["appeal"]
     must(made["status"] == "open", "the appeal is open")
@@ -185,28 +178,28 @@ async def appeal(
         must(error.reason == "SAME_MODERATOR", "mia is refused as the one who decided")
         say(f"mia   <= {error}")
     else:
-        raise CommandError("the play failed: expected that mia may not decide the appeal")
+        raise CommandError("the demo failed: expected that mia may not decide the appeal")
 
     say(heading("otto overturns the decision: the mute is undone, and both are told"))
     show(say, "otto", f"parley mod appeal decide {made['appeal']} {typed}")
     await act(otto, "DecideAppeal", **ruling)
-    lifted = (await bob.receive(Opcode.SANCTION)).data
+    lifted = (await bob.receive(Op.SANCTION)).data
     must(lifted["decision"] == decision and lifted["lifted"], "the mute is lifted")
-    while (await bob.receive(Opcode.REPORT_STATUS)).data["appeal"]["status"] != "overturned":
+    while (await bob.receive(Op.REPORT_STATUS)).data["appeal"]["status"] != "overturned":
         pass  # The appeal is pushed to who made it as well.
-    await hear(alice, "no_violation")
+    await pushed_status(alice, "no_violation")
 
 
 async def write_again(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
-    """Bob writes, and alice reads it."""
+    """Bob can write again, and alice reads it."""
     say(heading("bob writes again"))
-    stored = await _write_when_let(bob, conversation)
-    while (await alice.receive(Opcode.ALERT_NEW_MSG)).data["message"]["seq"] != stored:
+    stored = await _write_when_allowed(bob, conversation)
+    while (await alice.receive(Op.ALERT_NEW_MSG)).data["message"]["seq"] != stored:
         pass
 
 
 async def verify(call: Moderate, say: Say) -> None:
-    """The audit log has an entry for each thing that happened, and is whole."""
+    """The audit log is verified."""
     say(heading("whoever answers for all of that verifies the log of it"))
     show(say, "mia", "parley mod audit verify")
     with call("mia") as mia:
@@ -216,13 +209,13 @@ async def verify(call: Moderate, say: Say) -> None:
 
 
 def show(say: Say, who: str, typed: str) -> None:
-    """A moderator's command, with ids as short as in packets."""
+    """Prints a moderator's command, with ids as short as in packets."""
     words = " ".join(str(shortened(word)) for word in typed.split(" "))
     say(f"{who:<5} => {words}")
 
 
-async def _write_when_let(bob: Actor, conversation: str) -> int:
-    """Messaging learns a moment later than the socket that bob may write again."""
+async def _write_when_allowed(bob: Actor, conversation: str) -> int:
+    """Writes until it is allowed: messaging learns a moment later that the mute is lifted."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + SECONDS_PER_STEP
     while True:

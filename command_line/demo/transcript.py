@@ -1,4 +1,4 @@
-"""Packets as lines to read: who, which way, number, name, payload."""
+"""Packets as lines to read: the user, the direction, number, name and payload."""
 
 import json
 import re
@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from command_line.client.client import Direction, Packet
-from command_line.client.packets import Opcode, title
 from command_line.display.money import written_alone, written_amount
+from edge.protocol.packets import Op
 
 LONGEST_STRING = 44
 LONGEST_LIST = 1
 IDENTIFIER = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 SECRET_FIELDS = {"token"}
-# What a service's reader looks at first. The rest is in the packet all the same.
+# The fields of a service that matter to a reader; the others are left out.
 SERVICE_FIELDS = (
     *("service", "title", "state", "offer", "amendment", "agreed", "cancellation", "hold"),
     *("ending", "settlement", "notes", "allowed_actions", "version"),
@@ -25,11 +25,12 @@ DISPUTE_FIELDS = (
 )
 STATEMENT_FIELDS = ("facts", "rule", "ground", "until")
 TIME_FIELDS = {"at", "created_at", "expires_at", "since"}
-WIDEST_NAME = max(len(opcode.title) for opcode in Opcode)
+NAMES = {op.value: op.title for op in Op}
+WIDEST_NAME = max(map(len, NAMES.values()))
 
 
 def shortened(value: Any, field: str = "") -> Any:
-    """The value as short as it can be understood; tokens are left out.
+    """The value, shortened to one line's worth; tokens are left out.
 
     Ids keep their distinct end and times their hours; of a list's objects the first is shown.
     Prices have their decimals, and of a service what matters first is shown.
@@ -44,7 +45,7 @@ def shortened(value: Any, field: str = "") -> Any:
         elif "automated_decision" in value:
             value = {name: value[name] for name in STATEMENT_FIELDS if name in value}
         elif "cause" in value and ("service" in value or "dispute" in value):
-            # What happened is read before all of what came of it.
+            # The cause is read before the state that it led to.
             value = {"cause": value["cause"], **value}
         return {name: shortened(inner, name) for name, inner in value.items()}
     if isinstance(value, list):
@@ -55,7 +56,7 @@ def shortened(value: Any, field: str = "") -> Any:
 
 
 def shortened_service(service: Mapping[str, Any]) -> dict[str, Any]:
-    """A service's part of `shortened`, or a dispute's: without its times and what is empty."""
+    """A service or a dispute, shortened: without times and what is empty."""
     shown: dict[str, Any] = {}
     for name in DISPUTE_FIELDS if "dispute" in service else SERVICE_FIELDS:
         value = service.get(name)
@@ -73,7 +74,7 @@ def shortened_service(service: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def shortened_string(text: str, field: str) -> str:
-    """One string's part of `shortened`."""
+    """A string, shortened."""
     if IDENTIFIER.fullmatch(text):
         return f"…{text[-8:]}"
     if TIME.fullmatch(text):
@@ -90,15 +91,21 @@ def compact(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
 
 
+def packet_name(number: int) -> str:
+    """The name of a packet; "(unknown)" for numbers newer than this client."""
+    return NAMES.get(number, "(unknown)")
+
+
 def line(who: str, direction: Direction, packet: Packet, width: int = 5) -> str:
-    """One packet on one line; `#` marks the id of a packet, and in its reply the same one."""
+    """A packet on one line; `#` marks its id, or that of the packet to which it is the reply."""
     mark = packet.id if packet.id is not None else packet.re
     data = shortened(packet.data)
-    if packet.opcode == Opcode.ERROR:
+    if packet.opcode == Op.ERROR:
         # The message is shown as it is: its id is to be found in the log.
         data["message"] = packet.data.get("message")
     parts = [
-        f"{who:<{width}} {direction} 0x{packet.opcode:02X} {title(packet.opcode):<{WIDEST_NAME}}",
+        f"{who:<{width}} {direction} 0x{packet.opcode:02X}",
+        f"{packet_name(packet.opcode):<{WIDEST_NAME}}",
         f"{'' if mark is None else f'#{mark}':<4}",
         compact(data),
     ]

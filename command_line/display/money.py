@@ -1,4 +1,4 @@
-"""Prices as people type and read them: the currency's decimals, and never a float.
+"""Prices as people type and read them, with the decimals of the currency and never as floats.
 
 How many decimals a minor unit has is for ISO 4217 to say and not for the typing: 500 yen are 500
 minor units, 500 euros 50000, and 500 dinars of Kuwait 500000. A service that exists says it of its
@@ -12,11 +12,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from edge.protocol.payloads.fields import Money
+
 AMOUNT = re.compile(r"([0-9]{1,15})(?:\.([0-9]+))?")
 
 
 class MoneyError(ValueError):
-    """What was typed is no amount of this currency; the message says why."""
+    """The text is no amount of this currency; the message says why."""
 
 
 @cache
@@ -35,8 +37,8 @@ def decimals_of(currency: str) -> int:
     return decimals
 
 
-def parse_amount(text: str, currency: str, decimals: int) -> dict[str, Any]:
-    """The price in a packet for an amount as typed: 120.5 of EUR are 12050 minor units."""
+def parse_amount(text: str, currency: str, decimals: int) -> Money:
+    """The price of a typed amount: 120.5 of EUR are 12050 minor units."""
     match = AMOUNT.fullmatch(text)
     if match is None:
         raise MoneyError(f"not a price: {text}; write digits with a point, as 120 or 120.50")
@@ -44,7 +46,7 @@ def parse_amount(text: str, currency: str, decimals: int) -> dict[str, Any]:
     if len(fraction) > decimals:
         raise MoneyError(f"{text} has more decimals than {currency}, which has {decimals}")
     minor = int(match[1] + fraction.ljust(decimals, "0"))
-    return {"amount_minor": minor, "currency": currency}
+    return Money(minor, currency)
 
 
 def written_amount(minor: int, decimals: int) -> str:
@@ -54,12 +56,12 @@ def written_amount(minor: int, decimals: int) -> str:
 
 
 def written(money: Mapping[str, Any], decimals: int) -> str:
-    """A price of a packet as people read it: 120.50 EUR."""
+    """A price of a packet as text: 120.50 EUR."""
     return f"{written_amount(money['amount_minor'], decimals)} {money['currency']}"
 
 
 def written_alone(money: Mapping[str, Any]) -> str:
-    """A price where nothing says how many decimals its currency has: the standard's table does."""
+    """A price of a packet that does not say the decimals; they are those of ISO 4217."""
     try:
         return written(money, decimals_of(money["currency"]))
     except MoneyError:

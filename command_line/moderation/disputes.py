@@ -144,7 +144,7 @@ def read_split(dispute: Document, to_provider: str, to_client: str) -> dict[str,
     try:
         decimals = decimals_of(price["currency"])
         provider, client = (
-            parse_amount(text, price["currency"], decimals)["amount_minor"]
+            parse_amount(text, price["currency"], decimals).amount_minor
             for text in (to_provider, to_client)
         )
     except MoneyError as error:

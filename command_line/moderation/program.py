@@ -1,4 +1,4 @@
-"""`parley mod`, put together."""
+"""The `parley mod` program, made of its commands."""
 
 import typer
 
@@ -6,9 +6,9 @@ from command_line.moderation import appeals, audit, cases, decisions, disputes, 
 
 application = typer.Typer(
     no_args_is_help=True,
-    help="Moderate: cases, decisions, appeals, sanctions, disputes, the audit log.",
-    epilog="Exit codes: 0 done; 1 refused, unreachable or broken; 2 asked wrongly; "
-    "3 changed since it was seen. Begin with: parley mod cases --as NAME",
+    help="Moderate: cases, appeals, sanctions, disputes, the audit log.",
+    epilog="Exit codes: 0 done; 1 refused or failed; 2 wrong arguments; "
+    "3 changed since the version that you have seen. Begin with: parley mod cases --as NAME",
 )
 for part in (cases, decisions, appeals, disputes, audit, erasure):
     part.add_to(application)

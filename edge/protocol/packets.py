@@ -131,7 +131,17 @@ class ClientEnvelope(msgspec.Struct, frozen=True, gc=False):
     d: msgspec.Raw = msgspec.Raw()
 
 
-class _ServerEnvelope(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class _ClientPacket(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    op: int
+    d: Any
+    id: int | str | None = None
+
+
+class ServerEnvelope(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A packet to a client. A client reads the payload as plain values, so that it copes with
+    opcodes, fields and words that are newer than itself.
+    """
+
     op: int
     d: Any
     re: int | str | None = None
@@ -154,6 +164,7 @@ class Format:
         self._codec = codec
         self._empty = codec.encode({})
         self._envelopes = codec.Decoder(ClientEnvelope)
+        self._server_envelopes = codec.Decoder(ServerEnvelope)
         self._encoder = codec.Encoder()
 
     def decode(self, data: str | bytes | None) -> ClientEnvelope:
@@ -191,10 +202,25 @@ class Format:
         self, op: Op, payload: Any, *, re: int | str | None = None, cur: str | None = None
     ) -> Frame:
         """Make the frame of one packet to a client."""
-        data: bytes = self._encoder.encode(_ServerEnvelope(op, payload, re, cur))
+        data: bytes = self._encoder.encode(ServerEnvelope(op, payload, re, cur))
         if self.text:
             return Frame({"type": "websocket.send", "text": data.decode()}, len(data))
         return Frame({"type": "websocket.send", "bytes": data}, len(data))
+
+    def encode_from_client(
+        self, op: Op, payload: msgspec.Struct, packet_id: int | str | None = None
+    ) -> str | bytes:
+        """Make the frame of one packet from a client."""
+        data: bytes = self._encoder.encode(_ClientPacket(op, payload, packet_id))
+        return data.decode() if self.text else data
+
+    def decode_from_server(self, data: str | bytes) -> ServerEnvelope:
+        """Read a packet as its client. Raises BadPacketError."""
+        try:
+            envelope: ServerEnvelope = self._server_envelopes.decode(data)
+        except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+            raise BadPacketError(f"This is not a packet: {error}") from None
+        return envelope
 
 
 JSON = Format("parley.v1.json", msgspec.json, text=True)

@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from command_line.client.packets import Opcode as KnownByCommandLine
 from docs import generate_protocol
 from docs.generate_protocol import ROOT
 from edge.protocol.errors import CloseCode, ErrorCode
@@ -45,13 +44,6 @@ def test_every_opcode_has_its_section(document: str, op: Op) -> None:
     """Number, name and direction of each packet stand in the document, once."""
     heading = f"\n### 0x{op.value:02X} {op.title}\n\n`{op.direction}` "
     assert document.count(heading) == 1
-
-
-def test_the_command_line_knows_the_same_packets() -> None:
-    """The command line keeps a table of its own, as a client does; it must not fall behind."""
-    assert {opcode.value: opcode.title for opcode in KnownByCommandLine} == {
-        op.value: op.title for op in Op
-    }
 
 
 def test_every_close_code_is_documented(document: str) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from command_line.client.packets import Opcode
 from command_line.display.console import CommandError
 from command_line.display.screen import printable
+from edge.protocol.packets import Op
 from tests.command_line.deals import CONVERSATION, NOW
 from tests.command_line.scripted import Connection, Play, Step
 
@@ -83,7 +83,7 @@ async def test_reconnect_is_honoured_with_its_delay(play_steps: Play) -> None:
 
     async def step(connection: Connection) -> None:
         await connection.greet()
-        await connection.send(Opcode.RECONNECT, {"delay_ms": 400, "reason": "draining"})
+        await connection.send(Op.RECONNECT, {"delay_ms": 400, "reason": "draining"})
 
     played = await play_steps(step, resuming)
     assert played.times[1] - played.ends[0] >= 0.35
@@ -100,8 +100,8 @@ async def test_ping_is_answered_with_the_cursor(play_steps: Play) -> None:
 
     async def step(connection: Connection) -> None:
         await connection.greet()
-        await connection.send(Opcode.PING, {})
-        pong = await connection.expect(Opcode.PONG)
+        await connection.send(Op.PING, {})
+        pong = await connection.expect(Op.PONG)
         assert pong["d"] == {"cur": "first"}
 
     await play_steps(step)
@@ -116,7 +116,7 @@ async def test_a_message_cut_off_is_sent_again_with_its_key(
     async def cut_off(connection: Connection) -> None:
         await connection.greet()
         os.write(pipe[1], b"Hello Bob\n")
-        asked = await connection.expect(Opcode.CREATE_MSG)
+        asked = await connection.expect(Op.CREATE_MSG)
         assert asked["d"]["to"] == "bob"
         assert asked["d"]["text"] == "Hello Bob"
         keys.append(asked["d"]["idempotency_key"])
@@ -156,15 +156,15 @@ async def test_the_other_ones_presence_is_shown(
     last_seen = "2023-11-14T12:13:20.000Z"
 
     async def step(connection: Connection) -> None:
-        await connection.send(Opcode.HELLO, {"user": "alice", "cur": "first"})
+        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
         await connection.show_conversation(presence={"online": False, "last_seen": last_seen})
-        await connection.send(Opcode.PRESENCE, {"user": "carol", "online": True})
-        await connection.send(Opcode.PRESENCE, {"user": "bob", "online": True})
-        await connection.send(Opcode.PRESENCE, {"user": "bob", "online": False})
-        await connection.send(Opcode.PING, {})
-        await connection.expect(Opcode.PONG)
+        await connection.send(Op.PRESENCE, {"user": "carol", "online": True})
+        await connection.send(Op.PRESENCE, {"user": "bob", "online": True})
+        await connection.send(Op.PRESENCE, {"user": "bob", "online": False})
+        await connection.send(Op.PING, {})
+        await connection.expect(Op.PONG)
         # A chat shows what came in order, so this is behind all of it.
-        await connection.send(Opcode.RECONNECT, {"delay_ms": 1, "reason": "draining"})
+        await connection.send(Op.RECONNECT, {"delay_ms": 1, "reason": "draining"})
 
     await play_steps(step, resuming)
     shown = capsys.readouterr().out
@@ -179,16 +179,16 @@ async def test_the_other_one_is_blocked_and_no_longer(
     """By the list, by what is typed here and elsewhere; writing meanwhile is refused in words."""
 
     async def step(connection: Connection) -> None:
-        await connection.send(Opcode.HELLO, {"user": "alice", "cur": "first"})
+        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
         await connection.show_conversation(blocked=True)
         os.write(pipe[1], b"/unblock\n/block\nhello?\n/quit\n")
         for blocked in (False, True):
-            asked = await connection.expect(Opcode.BLOCK_USER)
+            asked = await connection.expect(Op.BLOCK_USER)
             assert asked["d"] == {"user": "bob", "blocked": blocked}
-            await connection.send(Opcode.BLOCK_USER, asked["d"], re=asked["id"])
-        asked = await connection.expect(Opcode.CREATE_MSG)
-        await connection.send(Opcode.BLOCK_USER, {"user": "carol", "blocked": False})
-        await connection.send(Opcode.BLOCK_USER, {"user": "bob", "blocked": False})
+            await connection.send(Op.BLOCK_USER, asked["d"], re=asked["id"])
+        asked = await connection.expect(Op.CREATE_MSG)
+        await connection.send(Op.BLOCK_USER, {"user": "carol", "blocked": False})
+        await connection.send(Op.BLOCK_USER, {"user": "bob", "blocked": False})
         await connection.refuse(asked, "INVALID_STATE", reason="BLOCKED")
         await connection.socket.wait_closed()
 
@@ -219,27 +219,27 @@ async def test_the_last_message_is_edited_and_deleted(
         return {"conversation": CONVERSATION, "seq": seq, "change": what, **fields}
 
     async def step(connection: Connection) -> None:
-        await connection.send(Opcode.HELLO, {"user": "alice", "cur": "first"})
+        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
         await connection.show_conversation(
             message(2, "alice", text="my last"),
             message(3, "alice", tombstone="deleted"),
             message(4, "bob", text="the other's"),
             message(5, "", kind="event", tombstone="removed"),
         )
-        await connection.expect(Opcode.OPENED_CONVERSATION)
+        await connection.expect(Op.OPENED_CONVERSATION)
         os.write(pipe[1], b"/edit my very last\n")
-        asked = await connection.expect(Opcode.EDIT_MSG)
+        asked = await connection.expect(Op.EDIT_MSG)
         assert (asked["d"]["message"], asked["d"]["text"]) == ("m2", "my very last")
         edited = change(2, "edited", text="my very last")
-        await connection.send(Opcode.MSG_CHANGED, edited, re=asked["id"])
-        await connection.send(Opcode.MSG_CHANGED, change(4, "deleted"))
+        await connection.send(Op.MSG_CHANGED, edited, re=asked["id"])
+        await connection.send(Op.MSG_CHANGED, change(4, "deleted"))
         os.write(pipe[1], b"/delete\n")
-        asked = await connection.expect(Opcode.DELETE_MSG)
+        asked = await connection.expect(Op.DELETE_MSG)
         assert asked["d"]["message"] == "m2"
-        await connection.send(Opcode.MSG_CHANGED, change(2, "deleted"), re=asked["id"])
+        await connection.send(Op.MSG_CHANGED, change(2, "deleted"), re=asked["id"])
         os.write(pipe[1], b"/edit too much\n/edit\nanother\n/edit a third\n/quit\n")
         await connection.store()
-        asked = await connection.expect(Opcode.EDIT_MSG)
+        asked = await connection.expect(Op.EDIT_MSG)
         assert asked["d"]["message"] == "m1"
         await connection.refuse(asked, "INVALID_STATE", reason="EDIT_TOO_LATE")
         await connection.socket.wait_closed()
@@ -263,7 +263,7 @@ async def test_someone_elses_token_is_refused(play_steps: Play) -> None:
     """HELLO says who one is; talking under another name is not what was asked."""
 
     async def step(connection: Connection) -> None:
-        await connection.send(Opcode.HELLO, {"user": "mallory", "cur": "first"})
+        await connection.send(Op.HELLO, {"user": "mallory", "cur": "first"})
         await connection.socket.wait_closed()
 
     with pytest.raises(CommandError, match="mallory's, not alice's"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from command_line.client.packets import Opcode
+from edge.protocol.packets import Op
 from tests.command_line.deals import CONVERSATION, NOW, SERVICE, euros, offer, service
 from tests.command_line.scripted import Connection, Play
 
@@ -27,8 +27,8 @@ async def test_the_deal_of_a_conversation_is_shown_with_the_choices(
     async def step(connection: Connection) -> None:
         await connection.greet_with(OFFERED)
         await connection.happen("revised", COUNTERED)
-        await connection.send(Opcode.PING, {})
-        await connection.expect(Opcode.PONG)
+        await connection.send(Op.PING, {})
+        await connection.expect(Op.PONG)
 
     await play_steps(step)
     shown = capsys.readouterr().out
@@ -44,12 +44,12 @@ async def test_accept_names_what_was_shown_and_a_refusal_shows_what_is(
     async def step(connection: Connection) -> None:
         await connection.greet_with(OFFERED)
         os.write(pipe[1], b"/accept\n")
-        stale = await connection.expect(Opcode.NEGOTIATION_END)
+        stale = await connection.expect(Op.NEGOTIATION_END)
         named = {"service": SERVICE, "outcome": "agreed", "offer": 1, "price": euros(10000)}
         assert stale["d"].items() >= named.items()
         await connection.refuse(stale, "STALE_OFFER", current=COUNTERED)
         os.write(pipe[1], b"/accept\n/quit\n")
-        live = await connection.expect(Opcode.NEGOTIATION_END)
+        live = await connection.expect(Op.NEGOTIATION_END)
         assert (live["d"]["offer"], live["d"]["price"]) == (2, euros(12050))
         assert live["d"]["idempotency_key"] != stale["d"]["idempotency_key"]
         await connection.happen("agreed", AGREED, re=live["id"])
@@ -77,16 +77,16 @@ async def test_a_command_cut_off_is_sent_again_with_its_key(
     async def cut_off(connection: Connection) -> None:
         await connection.greet_with(OFFERED)
         os.write(pipe[1], b"/accept\n")
-        sent.append((await connection.expect(Opcode.NEGOTIATION_END))["d"])
+        sent.append((await connection.expect(Op.NEGOTIATION_END))["d"])
         await connection.socket.close(4101)
 
     async def take(connection: Connection) -> None:
-        await connection.send(Opcode.HELLO, {"user": "alice", "cur": "second"})
-        asked = await connection.expect(Opcode.RESUME)
+        await connection.send(Op.HELLO, {"user": "alice", "cur": "second"})
+        asked = await connection.expect(Op.RESUME)
         await connection.happen("countered", COUNTERED, cur="second")
         resumed = {"replayed": 1, "complete": True, "cur": "second"}
-        await connection.send(Opcode.RESUMED, resumed, re=asked["id"])
-        again = await connection.expect(Opcode.NEGOTIATION_END)
+        await connection.send(Op.RESUMED, resumed, re=asked["id"])
+        again = await connection.expect(Op.NEGOTIATION_END)
         sent.append(again["d"])
         await connection.refuse(again, "STALE_OFFER", current=COUNTERED)
 
@@ -105,7 +105,7 @@ async def test_a_command_gives_up_and_messages_go_on(
         await connection.greet_with(AGREED)
         os.write(pipe[1], b"/deliver\nThe deals are down\n/quit\n")
         for wait in (1, 1, 60_000):
-            asked = await connection.expect(Opcode.SERVICE_TERMINATED)
+            asked = await connection.expect(Op.SERVICE_TERMINATED)
             keys.add(asked["d"]["idempotency_key"])
             await connection.refuse(asked, "UNAVAILABLE", retryable=True, retry_after_ms=wait)
         await connection.store()
@@ -142,15 +142,15 @@ async def test_what_nobody_can_replay_is_asked_for_anew(
     """A service that was down says so when it is back; until then the screen says what it lacks."""
 
     async def step(connection: Connection) -> None:
-        await connection.send(Opcode.HELLO, {"user": "alice", "cur": "first"})
+        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
         await connection.show_conversation(missing=("negotiation",))
         resumed = {"replayed": 0, "complete": False, "cur": "second"}
-        await connection.send(Opcode.RESUMED, resumed, cur="second")
+        await connection.send(Op.RESUMED, resumed, cur="second")
         await connection.show_conversation(service=AGREED)
-        await connection.send(Opcode.RESUMED, resumed, cur="third")
+        await connection.send(Op.RESUMED, resumed, cur="third")
         await connection.show_conversation(service={**AGREED, "version": 1, "title": "Older"})
-        await connection.send(Opcode.PING, {})
-        await connection.expect(Opcode.PONG)
+        await connection.send(Op.PING, {})
+        await connection.expect(Op.PONG)
 
     await play_steps(step)
     shown = capsys.readouterr().out
@@ -178,13 +178,13 @@ async def test_the_history_shows_what_happened_between_the_words(
     pushed = {**record, "seq": 3, "event": {**event, "cause": "expired\x1b"}}
 
     async def step(connection: Connection) -> None:
-        await connection.send(Opcode.HELLO, {"user": "alice", "cur": "first"})
+        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
         event_of_alice = {**event, "by": "alice", "price": euros(12050)}
         await connection.show_conversation(text, {**record, "event": event_of_alice})
-        await connection.expect(Opcode.OPENED_CONVERSATION)
+        await connection.expect(Op.OPENED_CONVERSATION)
         alert = {"conversation": CONVERSATION, "message": pushed, "unread": 1}
-        await connection.send(Opcode.ALERT_NEW_MSG, alert)
-        opened = await connection.expect(Opcode.OPENED_CONVERSATION)
+        await connection.send(Op.ALERT_NEW_MSG, alert)
+        opened = await connection.expect(Op.OPENED_CONVERSATION)
         assert opened["d"]["seq"] == 3
 
     await play_steps(step)
@@ -204,7 +204,7 @@ async def test_deal_asks_how_it_stands_now(
     async def step(connection: Connection) -> None:
         await connection.greet_with(OFFERED)
         elsewhere = {"conversation": "another", "service": AGREED, "cause": "agreed"}
-        await connection.send(Opcode.UPDATE_CONVERSATION_DATAS, elsewhere)
+        await connection.send(Op.UPDATE_CONVERSATION_DATAS, elsewhere)
         os.write(pipe[1], b"/deal\n/quit\n")
         entry = {"conversation": CONVERSATION, "participants": ["alice", "bob"]}
         await connection.list_conversations(

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from command_line.client.packets import Opcode
 from command_line.display.console import CommandError
+from edge.protocol.packets import Op
 from tests.command_line.deals import CONVERSATION, NOW, SERVICE, service
 from tests.command_line.rulings import (
     DISPUTE,
@@ -32,10 +32,10 @@ def message(seq: int, sender: str) -> dict[str, Any]:
 
 async def greet(connection: Connection, **more: Any) -> None:
     """HELLO, and a conversation in which bob has said the second and the third thing."""
-    await connection.send(Opcode.HELLO, {"user": "alice", "cur": "first"})
+    await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
     messages = message(1, "alice"), message(2, "bob"), message(3, "bob"), message(4, "alice")
     await connection.show_conversation(*messages, **more)
-    await connection.expect(Opcode.OPENED_CONVERSATION)
+    await connection.expect(Op.OPENED_CONVERSATION)
 
 
 async def test_a_report_is_about_what_was_said_last_or_what_is_named(
@@ -46,23 +46,23 @@ async def test_a_report_is_about_what_was_said_last_or_what_is_named(
     async def step(connection: Connection) -> None:
         await greet(connection)
         os.write(pipe[1], b"/report off_platform_payment Wants cash.\n")
-        asked = await connection.expect(Opcode.REPORT_MSG)
+        asked = await connection.expect(Op.REPORT_MSG)
         key = asked["d"].pop("idempotency_key")
         assert asked["d"] == {
             "message": "m3",
             "reason": "off_platform_payment",
             "comment": "Wants cash.",
         }
-        await connection.send(Opcode.REPORT_STATUS, report(duplicate=False), re=asked["id"])
-        await connection.send(Opcode.REPORT_STATUS, report("in_review"))
+        await connection.send(Op.REPORT_STATUS, report(duplicate=False), re=asked["id"])
+        await connection.send(Op.REPORT_STATUS, report("in_review"))
         os.write(pipe[1], b"/report #2 spam\n/report #1 spam\n/report conversation scam\n/quit\n")
-        asked = await connection.expect(Opcode.REPORT_MSG)
+        asked = await connection.expect(Op.REPORT_MSG)
         assert asked["d"]["message"] == "m2"
         assert asked["d"]["idempotency_key"] != key
         await connection.refuse(asked, "CONFLICT", reason="ALREADY_REPORTED")
-        asked = await connection.expect(Opcode.REPORT_CONVERSATIONS)
+        asked = await connection.expect(Op.REPORT_CONVERSATIONS)
         assert asked["d"]["conversation"] == CONVERSATION
-        await connection.send(Opcode.REPORT_STATUS, report(report="r2"), re=asked["id"])
+        await connection.send(Op.REPORT_STATUS, report(report="r2"), re=asked["id"])
         await connection.socket.wait_closed()
 
     await play_steps(step)
@@ -80,17 +80,17 @@ async def test_who_is_muted_sees_why_and_appeals(
 
     async def step(connection: Connection) -> None:
         await greet(connection)
-        await connection.send(Opcode.SANCTION, sanction())
+        await connection.send(Op.SANCTION, sanction())
         os.write(pipe[1], b"Hello?\n/appeal I was quoting him.\n/quit\n")
-        asked = await connection.expect(Opcode.CREATE_MSG)
+        asked = await connection.expect(Op.CREATE_MSG)
         standing = {"user": "alice", "banned": False, "sanctions": [sanction()]}
         await connection.refuse(asked, "SANCTIONED", current=standing)
-        asked = await connection.expect(Opcode.APPEAL)
+        asked = await connection.expect(Op.APPEAL)
         assert asked["d"]["decision"] == "d-muted"
         assert asked["d"]["text"] == "I was quoting him."
-        await connection.send(Opcode.REPORT_STATUS, appeal(), re=asked["id"])
-        await connection.send(Opcode.REPORT_STATUS, appeal("overturned", answer="You were."))
-        await connection.send(Opcode.SANCTION, sanction(lifted=True))
+        await connection.send(Op.REPORT_STATUS, appeal(), re=asked["id"])
+        await connection.send(Op.REPORT_STATUS, appeal("overturned", answer="You were."))
+        await connection.send(Op.SANCTION, sanction(lifted=True))
         await connection.socket.wait_closed()
 
     await play_steps(step)
@@ -105,7 +105,7 @@ async def test_who_is_banned_leaves_with_the_reasons(play_steps: Play, capsys: O
 
     async def step(connection: Connection) -> None:
         await greet(connection)
-        await connection.send(Opcode.SANCTION, sanction("banned"))
+        await connection.send(Op.SANCTION, sanction("banned"))
         await connection.socket.close(4403, "banned")
 
     with pytest.raises(CommandError, match=r"4403 \(banned\)"):
@@ -121,11 +121,11 @@ async def test_what_moderators_remove_and_restore_is_shown(
     async def step(connection: Connection) -> None:
         await greet(connection)
         change = {"conversation": CONVERSATION, "message": "m2", "seq": 2, "changed_at": NOW}
-        await connection.send(Opcode.MSG_CHANGED, {**change, "change": "removed"})
+        await connection.send(Op.MSG_CHANGED, {**change, "change": "removed"})
         restored = {**change, "change": "restored", "text": "words"}
-        await connection.send(Opcode.MSG_CHANGED, restored)
-        await connection.send(Opcode.PING, {})
-        await connection.expect(Opcode.PONG)
+        await connection.send(Op.MSG_CHANGED, restored)
+        await connection.send(Op.PING, {})
+        await connection.expect(Op.PONG)
 
     await play_steps(step)
     shown = capsys.readouterr().out
@@ -143,33 +143,33 @@ async def test_a_dispute_is_opened_stated_and_settled(
 
         async def answer(asked: dict[str, Any], cause: str, shown: dict[str, Any]) -> None:
             update = {"conversation": CONVERSATION, "cause": cause, "dispute": shown}
-            await connection.send(Opcode.UPDATE_CONVERSATION_DATAS, update, re=asked["id"])
+            await connection.send(Op.UPDATE_CONVERSATION_DATAS, update, re=asked["id"])
 
         os.write(pipe[1], b"/state Nobody came.\n/dispute not_delivered Nobody came. -- 60\n")
-        asked = await connection.expect(Opcode.LITIGE_CREATED)
+        asked = await connection.expect(Op.LITIGE_CREATED)
         assert asked["d"]["service"] == SERVICE
         assert asked["d"]["claim"]["refund"]["amount_minor"] == 6000
         await answer(asked, "created", dispute(allowed_actions=["state", "propose", "withdraw"]))
 
         os.write(pipe[1], b"/state I waited all day.\n")
-        asked = await connection.expect(Opcode.LITIGE_STATEMENT)
+        asked = await connection.expect(Op.LITIGE_STATEMENT)
         assert (asked["d"]["dispute"], asked["d"]["text"]) == (DISPUTE, "I waited all day.")
         await answer(asked, "stated", dispute(version=3))
         first = dispute(version=4, offers=[settlement_of_bob()], allowed_actions=["accept"])
         pushed = {"conversation": CONVERSATION, "cause": "settlement_proposed", "dispute": first}
-        await connection.send(Opcode.UPDATE_CONVERSATION_DATAS, pushed)
-        await connection.send(Opcode.PING, {})
-        await connection.expect(Opcode.PONG)
+        await connection.send(Op.UPDATE_CONVERSATION_DATAS, pushed)
+        await connection.send(Op.PING, {})
+        await connection.expect(Op.PONG)
 
         os.write(pipe[1], b"/accept-settlement\n")
-        asked = await connection.expect(Opcode.LITIGE_STATEMENT)
+        asked = await connection.expect(Op.LITIGE_STATEMENT)
         offer = settlement_of_bob()
         assert asked["d"]["accept"] == {"offer": 1, "settlement": offer["settlement"]}
         second = dispute(version=5, offers=[offer, settlement_of_bob(2, 1000)])
         await connection.refuse(asked, "INVALID_STATE", reason="STALE_SETTLEMENT", current=second)
 
         os.write(pipe[1], b"/accept-settlement\n/quit\n")
-        asked = await connection.expect(Opcode.LITIGE_STATEMENT)
+        asked = await connection.expect(Op.LITIGE_STATEMENT)
         assert asked["d"]["accept"]["offer"] == 2
         await answer(asked, "settled", dispute("resolved_pending", version=6))
         await connection.socket.wait_closed()
@@ -194,7 +194,7 @@ async def test_a_chat_that_starts_anew_knows_the_dispute_that_holds_the_deal(
     async def step(connection: Connection) -> None:
         await greet(connection, service=service("agreed", version=3), dispute=offered)
         os.write(pipe[1], b"/accept-settlement\n/quit\n")
-        asked = await connection.expect(Opcode.LITIGE_STATEMENT)
+        asked = await connection.expect(Op.LITIGE_STATEMENT)
         assert asked["d"]["accept"]["offer"] == 1
 
     await play_steps(step)
@@ -213,11 +213,11 @@ async def test_withdraw_is_about_the_dispute_where_that_allows_it(
             "cause": "hold_placed",
             "dispute": dispute(allowed_actions=["withdraw"]),
         }
-        await connection.send(Opcode.UPDATE_CONVERSATION_DATAS, update)
-        await connection.send(Opcode.PING, {})
-        await connection.expect(Opcode.PONG)
+        await connection.send(Op.UPDATE_CONVERSATION_DATAS, update)
+        await connection.send(Op.PING, {})
+        await connection.expect(Op.PONG)
         os.write(pipe[1], b"/withdraw\n")
-        asked = await connection.expect(Opcode.LITIGE_STATEMENT)
+        asked = await connection.expect(Op.LITIGE_STATEMENT)
         assert asked["d"]["withdraw"] is True
 
     await play_steps(step)

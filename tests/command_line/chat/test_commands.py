@@ -1,19 +1,37 @@
-"""The slash commands: what each sends about what is shown, and what is refused before."""
+"""The slash commands: what each sends about what is shown, and what is refused."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from msgspec import Struct, to_builtins
 
-from command_line.chat.commands import BY_NAME, COMMANDS, HELP, choices, dispute_choices
+from command_line.chat.commands import BY_NAME, COMMANDS, HELP, WITHDRAW, choices, dispute_choices
 from command_line.chat.payloads import UsageError
-from command_line.client.packets import Opcode
+from edge.protocol.packets import Op
+from edge.protocol.payloads.fields import Money, Settlement
+from edge.protocol.payloads.moderation import (
+    Acceptance,
+    Claim,
+    DisputeReason,
+    LitigeCreated,
+    LitigeStatement,
+    ReportConversations,
+    ReportMsg,
+    ReportReason,
+    SendAppeal,
+)
+from moderation_service.domain.shared import reasons
+from negotiation_service.domain.transitions import TRANSITIONS
 from tests.command_line.deals import CONVERSATION, SERVICE, euros, offer, service
+from tests.command_line.rulings import DISPUTE, dispute, settlement_of_bob
 
 OFFERED = service(offer=offer(2, 12050, "bob"))
 AGREED = service("agreed")
 AMENDED = service("agreed", amendment=offer(3, 13000, "bob"))
 PLACE = {"conversation": CONVERSATION}
 ABOUT = {"service": SERVICE}
+MESSAGE = {"message": "m1"}
+DISPUTED = dispute(offers=[settlement_of_bob(1), settlement_of_bob(2, 8000)])
 
 
 @pytest.mark.parametrize(
@@ -22,13 +40,13 @@ ABOUT = {"service": SERVICE}
         (
             "/offer 120.50 EUR Repair the tap",
             PLACE,
-            Opcode.SERVICE_CREATED,
+            Op.SERVICE_CREATED,
             {**PLACE, "role": "provider", "title": "Repair the tap", "price": euros(12050)},
         ),
         (
             "/request 100 eur Repair the tap -- It drips.",
             PLACE,
-            Opcode.SERVICE_CREATED,
+            Op.SERVICE_CREATED,
             {
                 **PLACE,
                 "role": "client",
@@ -40,45 +58,45 @@ ABOUT = {"service": SERVICE}
         (
             "/accept",
             OFFERED,
-            Opcode.NEGOTIATION_END,
+            Op.NEGOTIATION_END,
             {**ABOUT, "outcome": "agreed", "offer": 2, "price": euros(12050)},
         ),
-        ("/accept", AMENDED, Opcode.NEGOTIATION_END, {"offer": 3, "price": euros(13000)}),
-        ("/decline", OFFERED, Opcode.NEGOTIATION_END, {"outcome": "declined", "offer": 2}),
-        ("/withdraw", OFFERED, Opcode.NEGOTIATION_END, {"outcome": "withdrawn", "offer": 2}),
+        ("/accept", AMENDED, Op.NEGOTIATION_END, {"offer": 3, "price": euros(13000)}),
+        ("/decline", OFFERED, Op.NEGOTIATION_END, {"outcome": "declined", "offer": 2}),
+        ("/withdraw", OFFERED, Op.NEGOTIATION_END, {"outcome": "withdrawn", "offer": 2}),
         (
             "/counter 95.5 Without the valve",
             OFFERED,
-            Opcode.PRICE_EDITED,
+            Op.PRICE_EDITED,
             {**ABOUT, "price": euros(9550), "base_offer": 2, "note": "Without the valve"},
         ),
-        ("/counter 95 EUR", OFFERED, Opcode.PRICE_EDITED, {"price": euros(9500)}),
-        ("/counter 95 eur in all", OFFERED, Opcode.PRICE_EDITED, {"note": "in all"}),
-        ("/counter 95 NEW valve", OFFERED, Opcode.PRICE_EDITED, {"note": "NEW valve"}),
-        ("/counter 99", AMENDED, Opcode.PRICE_EDITED, {"base_offer": 3}),
-        ("/amend 130", AGREED, Opcode.PRICE_EDITED, {"price": euros(13000), "base_offer": 0}),
-        ("/amend 130", AMENDED, Opcode.PRICE_EDITED, {"base_offer": 3}),
-        ("/deliver", AGREED, Opcode.SERVICE_TERMINATED, {**ABOUT, "outcome": "delivered"}),
-        ("/complete", AGREED, Opcode.SERVICE_TERMINATED, {"outcome": "completed"}),
+        ("/counter 95 EUR", OFFERED, Op.PRICE_EDITED, {"price": euros(9500)}),
+        ("/counter 95 eur in all", OFFERED, Op.PRICE_EDITED, {"note": "in all"}),
+        ("/counter 95 NEW valve", OFFERED, Op.PRICE_EDITED, {"note": "NEW valve"}),
+        ("/counter 99", AMENDED, Op.PRICE_EDITED, {"base_offer": 3}),
+        ("/amend 130", AGREED, Op.PRICE_EDITED, {"price": euros(13000), "base_offer": 0}),
+        ("/amend 130", AMENDED, Op.PRICE_EDITED, {"base_offer": 3}),
+        ("/deliver", AGREED, Op.SERVICE_TERMINATED, {**ABOUT, "outcome": "delivered"}),
+        ("/complete", AGREED, Op.SERVICE_TERMINATED, {"outcome": "completed"}),
         (
             "/reopen It still drips",
             AGREED,
-            Opcode.SERVICE_TERMINATED,
+            Op.SERVICE_TERMINATED,
             {"outcome": "reopened", "reason": "It still drips"},
         ),
-        ("/cancel", AGREED, Opcode.SERVICE_TERMINATED, {**ABOUT, "outcome": "cancelled"}),
-        ("/cancel Ill", AGREED, Opcode.SERVICE_TERMINATED, {"reason": "Ill"}),
-        ("/rate 5", AGREED, Opcode.NOTE_SUBMITTED, {**ABOUT, "score": 5}),
-        ("/rate 1 Too late", AGREED, Opcode.NOTE_SUBMITTED, {"score": 1, "comment": "Too late"}),
+        ("/cancel", AGREED, Op.SERVICE_TERMINATED, {**ABOUT, "outcome": "cancelled"}),
+        ("/cancel Ill", AGREED, Op.SERVICE_TERMINATED, {"reason": "Ill"}),
+        ("/rate 5", AGREED, Op.NOTE_SUBMITTED, {**ABOUT, "score": 5}),
+        ("/rate 1 Too late", AGREED, Op.NOTE_SUBMITTED, {"score": 1, "comment": "Too late"}),
     ],
 )
 def test_a_command_is_one_packet(
-    typed: str, shown: dict[str, Any], opcode: Opcode, payload: dict[str, Any]
+    typed: str, shown: dict[str, Any], opcode: Op, payload: dict[str, Any]
 ) -> None:
     """What lies on the table is named as it is shown; nothing that was not typed is sent."""
     name, _, arguments = typed.partition(" ")
     assert BY_NAME[name].opcode == opcode
-    sent = BY_NAME[name].payload(shown, arguments)
+    sent = to_builtins(BY_NAME[name].payload(shown, arguments))
     assert payload.items() <= sent.items()
     assert "" not in sent.values()
 
@@ -114,8 +132,7 @@ def test_what_is_typed_wrongly_is_not_sent(typed: str, shown: dict[str, Any], wh
 
 def test_every_action_has_its_command() -> None:
     """What `allowed_actions` of a service may name is offered as a command."""
-    table = pytest.importorskip("negotiation_service.domain.transitions")
-    actions = {row.action for row in table.TRANSITIONS if row.action}
+    actions = {row.action for row in TRANSITIONS if row.action}
     assert actions <= {action for one in COMMANDS for action in one.actions}
 
 
@@ -140,3 +157,87 @@ def test_help_lists_every_command() -> None:
         (line,) = [line for line in lines if line.startswith(f"  {command.usage} ")]
         assert command.does in line
     assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown", "payload"),
+    [
+        ("/report spam", MESSAGE, ReportMsg("m1", "spam")),
+        (
+            "/report other It is odd",
+            {"conversation": "k1"},
+            ReportConversations("k1", "other", "It is odd"),
+        ),
+        (
+            "/appeal I was quoting.",
+            {"decision": "d1"},
+            SendAppeal("d1", "I was quoting."),
+        ),
+        (
+            "/dispute not_delivered Nobody came.",
+            service("agreed"),
+            LitigeCreated(SERVICE, "not_delivered", "Nobody came."),
+        ),
+        (
+            "/dispute quality It drips. -- 60.5",
+            service("agreed"),
+            LitigeCreated(SERVICE, "quality", "It drips.", Claim(Money(6050, "EUR"))),
+        ),
+        ("/state I waited.", DISPUTED, LitigeStatement(DISPUTE, "I waited.")),
+        (
+            "/settle 60 Let us share.",
+            DISPUTED,
+            LitigeStatement(DISPUTE, "Let us share.", Settlement(6000, 6050)),
+        ),
+        (
+            "/accept-settlement",
+            DISPUTED,
+            LitigeStatement(DISPUTE, accept=Acceptance(2, Settlement(8000, 4050))),
+        ),
+    ],
+)
+def test_a_command_about_rules_is_one_packet(
+    typed: str, shown: dict[str, Any], payload: Struct
+) -> None:
+    """What is accepted is named as it was shown; nothing that was not typed is sent."""
+    name, _, arguments = typed.partition(" ")
+    assert BY_NAME[name].payload(shown, arguments) == payload
+
+
+def test_a_dispute_is_withdrawn_without_words() -> None:
+    """By the name that withdraws an offer."""
+    assert WITHDRAW.payload(DISPUTED, "") == LitigeStatement(DISPUTE, withdraw=True)
+    assert WITHDRAW.name in BY_NAME
+    assert WITHDRAW.opcode == Op.LITIGE_STATEMENT
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown", "why"),
+    [
+        ("/report", MESSAGE, r"write: /report \[#N"),
+        ("/report rude", MESSAGE, "not a reason: rude; write one of spam, scam"),
+        ("/report other", MESSAGE, "needs a comment"),
+        ("/appeal", {"decision": "d1"}, "write: /appeal TEXT"),
+        ("/dispute quality", service("agreed"), "write: /dispute"),
+        ("/dispute late Where is he?", service("agreed"), "not a reason: late"),
+        ("/dispute quality It drips. -- much", service("agreed"), "not a price"),
+        ("/state", DISPUTED, "write: /state TEXT"),
+        ("/settle", DISPUTED, "write: /settle AMOUNT"),
+        ("/settle 120.51", DISPUTED, "more than the agreed price"),
+        ("/settle half", DISPUTED, "not a price"),
+        ("/accept-settlement", dispute(), "no settlement is offered"),
+    ],
+)
+def test_what_is_typed_wrongly_about_rules_is_not_sent(
+    typed: str, shown: dict[str, Any], why: str
+) -> None:
+    """The message says what to write instead."""
+    name, _, arguments = typed.partition(" ")
+    with pytest.raises(UsageError, match=why):
+        BY_NAME[name].payload(shown, arguments)
+
+
+def test_reasons_are_those_of_the_rules() -> None:
+    """A reason that the service would not know is refused before it is sent, and no other."""
+    assert list(get_args(ReportReason)) == [str(one) for one in reasons.ReportReason]
+    assert list(get_args(DisputeReason)) == [str(one) for one in reasons.DisputeReason]

@@ -14,7 +14,8 @@ from command_line.client.client import (
     Return,
     how_to_return,
 )
-from command_line.client.packets import Opcode
+from edge.protocol.packets import Op
+from edge.protocol.payloads.messaging import AskConversations, AskMessages
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 
@@ -31,7 +32,7 @@ async def with_server(
         await client.close()
 
 
-def packet(opcode: Opcode, cursor: str | None = None, **data: object) -> str:
+def packet(opcode: Op, cursor: str | None = None, **data: object) -> str:
     fields = {"op": int(opcode), "d": data}
     return json.dumps(fields if cursor is None else {**fields, "cur": cursor})
 
@@ -40,9 +41,9 @@ async def test_the_cursor_follows_what_was_received() -> None:
     """HELLO gives the first one, each packet that bears one moves it."""
 
     async def handler(socket: ServerConnection) -> None:
-        await socket.send(packet(Opcode.HELLO, cur="one"))
-        await socket.send(packet(Opcode.MSG_SEEN, cursor="two"))
-        await socket.send(packet(Opcode.TYPING))
+        await socket.send(packet(Op.HELLO, cur="one"))
+        await socket.send(packet(Op.MSG_SEEN, cursor="two"))
+        await socket.send(packet(Op.TYPING))
         await socket.wait_closed()
 
     async def use(client: Client) -> None:
@@ -58,10 +59,10 @@ async def test_a_client_that_lags_keeps_its_cursor_until_it_has_resumed() -> Non
     pongs: list[object] = []
 
     async def handler(socket: ServerConnection) -> None:
-        await socket.send(packet(Opcode.HELLO, cur="live"))
-        await socket.send(packet(Opcode.PING, cursor="live"))
+        await socket.send(packet(Op.HELLO, cur="live"))
+        await socket.send(packet(Op.PING, cursor="live"))
         pongs.append(json.loads(await socket.recv())["d"])
-        await socket.send(packet(Opcode.RESUMED, cur="caught up"))
+        await socket.send(packet(Op.RESUMED, cur="caught up"))
         await socket.wait_closed()
 
     async def use(client: Client) -> None:
@@ -80,19 +81,19 @@ async def test_replies_find_who_asked_in_any_order() -> None:
     async def handler(socket: ServerConnection) -> None:
         first, second = [json.loads(await socket.recv())["id"] for _ in range(2)]
         error = {"code": "NOT_FOUND", "message": "there is none", "retryable": False}
-        await socket.send(json.dumps({"op": int(Opcode.ERROR), "d": error, "re": second}))
-        answer = {"op": int(Opcode.RETURN_CONVERSATIONS), "d": {}, "re": first}
+        await socket.send(json.dumps({"op": int(Op.ERROR), "d": error, "re": second}))
+        answer = {"op": int(Op.RETURN_CONVERSATIONS), "d": {}, "re": first}
         await socket.send(json.dumps(answer))
         await socket.wait_closed()
 
     async def use(client: Client) -> None:
         listed, messages = await asyncio.gather(
-            client.ask(Opcode.ASK_CONVERSATIONS, {}),
-            client.ask(Opcode.ASK_MESSAGES, {}),
+            client.ask(Op.ASK_CONVERSATIONS, AskConversations()),
+            client.ask(Op.ASK_MESSAGES, AskMessages("k1")),
             return_exceptions=True,
         )
         assert not isinstance(listed, BaseException)
-        assert listed.opcode == Opcode.RETURN_CONVERSATIONS
+        assert listed.opcode == Op.RETURN_CONVERSATIONS
         assert isinstance(messages, RejectedError)
         assert str(messages) == "NOT_FOUND: there is none"
 
@@ -108,7 +109,7 @@ async def test_whoever_waits_is_told_of_the_end() -> None:
 
     async def use(client: Client) -> None:
         with pytest.raises(DisconnectedError, match="4100 \\(draining\\)"):
-            await client.ask(Opcode.ASK_CONVERSATIONS, {})
+            await client.ask(Op.ASK_CONVERSATIONS, AskConversations())
         with pytest.raises(DisconnectedError, match="4100"):
             await client.next_push()
 

@@ -49,7 +49,7 @@ async def test_the_demo_plays_a_conversation_and_shows_its_packets(
         ("bob  ", "=> 0xFC LITIGE STATEMENT"),
     ):
         assert f"{who} {packet} " in shown
-    assert "The play is over; every step came as expected." in demo.lines
+    assert "The demo is over; every step came as expected." in demo.lines
     assert "eyJ" not in shown
     packets = [line for line in demo.lines if re.match(r"(alice|bob  ) (=>|<=) 0x", line)]
     assert len({line.index("{") for line in packets}) == 1
@@ -99,7 +99,7 @@ async def test_the_demo_goes_on_serving_and_two_people_chat(parley: Run, tmp_pat
     """Two terminals: history, messages, what became of them; the end of the input ends a chat."""
     data = tmp_path / "data"
     demo = await parley("demo", "--port", "0", "--data", str(data))
-    await demo.until("The play is over")
+    await demo.until("The demo is over")
     await demo.until("Ctrl-C stops everything")
 
     alice = await parley("chat", "--as", "alice", "--with", "bob", "--data", str(data))

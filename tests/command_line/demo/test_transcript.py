@@ -1,25 +1,18 @@
-"""How packets are shown, and the table of their names."""
+"""How packets are shown."""
 
 import pytest
 
 from command_line.client.client import Packet
-from command_line.client.packets import Opcode, title
-from command_line.demo.transcript import line
+from command_line.demo.transcript import line, packet_name
+from edge.protocol.packets import Op
 from tests.command_line.deals import LATER
 from tests.command_line.rulings import dispute, sanction, settlement_of_bob
 
 
-def test_names_are_those_of_the_protocol() -> None:
-    """The command line's table and the edge's say the same, number for number."""
-    table = pytest.importorskip("edge.opcodes")
-    theirs = {int(entry.number): entry.name for entry in table.OPCODES}
-    assert {int(opcode): opcode.title for opcode in Opcode} == theirs
-
-
 def test_a_packet_is_one_aligned_line() -> None:
     """Who, direction, number, name, the id that replies repeat, payload."""
-    sent = line("alice", "=>", Packet(Opcode.PONG, {"cur": "abc"}, id=7))
-    received = line("bob", "<=", Packet(Opcode.HELLO, {"user": "bob"}, re=7, cursor="c" * 60))
+    sent = line("alice", "=>", Packet(Op.PONG, {"cur": "abc"}, id=7))
+    received = line("bob", "<=", Packet(Op.HELLO, {"user": "bob"}, re=7, cursor="c" * 60))
     assert sent.startswith("alice => 0x02 PONG ")
     assert received.startswith("bob   <= 0x03 HELLO ")
     assert sent.index("{") == received.index("{")
@@ -31,7 +24,7 @@ def test_a_packet_is_one_aligned_line() -> None:
 def test_long_values_are_shortened_and_tokens_left_out() -> None:
     """Ids keep their distinct end; a token never reaches the screen."""
     secret = "eyJhbGciOiJIUzI1NiJ9.payload.signature"
-    shown = line("alice", "=>", Packet(Opcode.RENEW_TOKEN, {"token": secret}))
+    shown = line("alice", "=>", Packet(Op.RENEW_TOKEN, {"token": secret}))
     assert "eyJ" not in shown
     assert "[redacted]" in shown
     message = {
@@ -39,7 +32,7 @@ def test_long_values_are_shortened_and_tokens_left_out() -> None:
         "created_at": "2026-11-23T11:31:38.004Z",
         "nested": [{"text": "x" * 500}, {}, {}],
     }
-    shown = line("alice", "<=", Packet(Opcode.ALERT_NEW_MSG, message))
+    shown = line("alice", "<=", Packet(Op.ALERT_NEW_MSG, message))
     assert "…deadbeef" in shown
     assert "…11:31:38.004Z" in shown
     assert "… 2 more" in shown
@@ -49,7 +42,7 @@ def test_long_values_are_shortened_and_tokens_left_out() -> None:
 
 def test_a_packet_newer_than_the_table_is_shown_by_number() -> None:
     """A later server does not break an older client."""
-    assert title(0x7F) == "(unknown)"
+    assert packet_name(0x7F) == "(unknown)"
     assert "0x7F" in line("alice", "<=", Packet(0x7F, {}))
 
 
@@ -72,7 +65,7 @@ def test_a_service_is_shown_by_what_matters() -> None:
         "allowed_actions": ["submit_note"],
     }
     changed = {"service": service, "cause": "completed"}
-    shown = line("alice", "<=", Packet(Opcode.UPDATE_CONVERSATION_DATAS, changed))
+    shown = line("alice", "<=", Packet(Op.UPDATE_CONVERSATION_DATAS, changed))
     assert shown.endswith(
         '{"cause": "completed", "service": {"service": "…deadbeef", '
         '"title": "Repair the kitchen tap", "state": "completed", '
@@ -89,7 +82,7 @@ def test_a_service_is_shown_by_what_matters() -> None:
 def test_a_price_has_the_decimals_of_its_currency(currency: str, shown: str) -> None:
     """Also where the packet does not say how many; an unknown currency is shown as it came."""
     price = {"amount_minor": 11000, "currency": currency}
-    assert shown in line("alice", "=>", Packet(Opcode.PRICE_EDITED, {"price": price}))
+    assert shown in line("alice", "=>", Packet(Op.PRICE_EDITED, {"price": price}))
 
 
 def test_an_error_is_shown_whole_with_how_the_service_stands() -> None:
@@ -99,7 +92,7 @@ def test_an_error_is_shown_whole_with_how_the_service_stands() -> None:
         "message": "m" * 100,
         "current": {"state": "offered", "created_at": "now", "allowed_actions": ["accept"]},
     }
-    shown = line("alice", "<=", Packet(Opcode.ERROR, error))
+    shown = line("alice", "<=", Packet(Op.ERROR, error))
     assert "m" * 100 in shown
     assert '"current": {"state": "offered", "allowed_actions": ["accept"]}' in shown
 
@@ -107,7 +100,7 @@ def test_an_error_is_shown_whole_with_how_the_service_stands() -> None:
 def test_of_a_dispute_what_matters_is_shown() -> None:
     """What happened first, then the state and what both say; not its times and parties."""
     packet = Packet(
-        Opcode.UPDATE_CONVERSATION_DATAS,
+        Op.UPDATE_CONVERSATION_DATAS,
         {
             "conversation": "k",
             "cause": "stated",
@@ -123,7 +116,7 @@ def test_of_a_dispute_what_matters_is_shown() -> None:
 
 def test_of_a_restriction_the_reasons_are_shown() -> None:
     """The rest of the statement is in the packet all the same."""
-    shown = line("bob", "<=", Packet(Opcode.SANCTION, sanction()))
+    shown = line("bob", "<=", Packet(Op.SANCTION, sanction()))
     reasons = (
         '"statement": {"facts": "Insulted the other.", "rule": "Terms 4.2", "ground": "terms"}'
     )

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from command_line.display.deals import details, recorded, summary
+from negotiation_service.domain.entities import State
+from negotiation_service.domain.events import Cause
 from tests.command_line.deals import LATER, NOW, euros, offer, service
 
 AGREED: dict[str, Any] = {"agreed": {"price": euros(12050), "version": 1, "offer": 2, "at": NOW}}
@@ -129,10 +131,8 @@ def test_what_the_history_records_is_one_line(event: dict[str, Any], words: str)
 
 def test_every_cause_has_words() -> None:
     """Whatever the service says that happened, in every state, also where nothing tells by whom."""
-    events = pytest.importorskip("negotiation_service.domain.events")
-    entities = pytest.importorskip("negotiation_service.domain.entities")
-    for cause in (*events.Cause, "something_newer"):
-        for state in entities.State:
+    for cause in (*Cause, "something_newer"):
+        for state in State:
             line = summary(service(str(state)), "alice", str(cause))
             assert line.startswith('"Repair the tap" ')
             assert "_" not in line

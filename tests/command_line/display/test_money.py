@@ -11,6 +11,7 @@ from command_line.display.money import (
     written,
     written_amount,
 )
+from edge.protocol.payloads.fields import Money
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ from command_line.display.money import (
 def test_decimals_are_those_of_the_currency(typed: str, currency: str, minor: int) -> None:
     """The same digits are another number of minor units in another currency."""
     price = parse_amount(typed, currency, decimals_of(currency))
-    assert price == {"amount_minor": minor, "currency": currency}
+    assert price == Money(minor, currency)
 
 
 @pytest.mark.parametrize(
@@ -66,5 +67,5 @@ def test_what_is_written_is_read_as_the_same(minor: int, decimals: int) -> None:
     """No minor unit is lost on the way to the screen and back."""
     text = written_amount(minor, decimals)
     assert len(text.partition(".")[2]) == decimals
-    assert parse_amount(text, "EUR", decimals)["amount_minor"] == minor
+    assert parse_amount(text, "EUR", decimals).amount_minor == minor
     assert written({"amount_minor": minor, "currency": "EUR"}, decimals) == f"{text} EUR"

@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 
 from command_line.display.disputes import summary
-from command_line.display.rulings import report, sanction
+from command_line.display.rulings import KINDS, LIFTED, report, sanction
+from moderation_service.domain.dispute.entities import DisputeState
+from moderation_service.domain.dispute.events import DisputeCause
+from moderation_service.domain.sanctions.entities import SanctionKind
 from tests.command_line import rulings
 from tests.command_line.deals import LATER, NOW, euros
 from tests.command_line.rulings import dispute, settlement_of_bob
@@ -84,14 +87,11 @@ def test_a_reporter_may_appeal() -> None:
 
 def test_every_kind_has_words() -> None:
     """Whatever moderation imposes or lifts, and kinds that are newer than this program."""
-    kinds = pytest.importorskip("moderation_service.domain.case.entities").SanctionKind
-    for kind in (*kinds, "something_newer"):
+    for kind in (*SanctionKind, "something_newer"):
         for lifted in (False, True):
             lines = sanction(rulings.sanction(str(kind), lifted=lifted))
             assert not any("_" in line for line in lines)
-    from command_line.display import rulings as ruling_wording  # noqa: PLC0415  # Its tables alone.
-
-    assert ruling_wording.KINDS.keys() == ruling_wording.LIFTED.keys() == set(kinds)
+    assert KINDS.keys() == LIFTED.keys() == set(SanctionKind)
 
 
 HEAD = r"dispute \(not delivered, opened by you\): "
@@ -156,9 +156,7 @@ def test_what_happened_to_a_dispute_is_one_line(
 
 def test_every_cause_and_state_of_a_dispute_has_words() -> None:
     """Whatever happens to it, and what is newer than this program."""
-    causes = pytest.importorskip("moderation_service.domain.dispute.events").DisputeCause
-    states = pytest.importorskip("moderation_service.domain.dispute.entities").DisputeState
-    for cause in (*causes, "something_newer", None):
-        for state in (*states, "something_newer"):
+    for cause in (*DisputeCause, "something_newer", None):
+        for state in (*DisputeState, "something_newer"):
             line = summary(dispute(str(state)), "alice", cause and str(cause))
             assert "_" not in line

@@ -18,11 +18,14 @@ from typer.testing import CliRunner
 from command_line.__main__ import application
 from command_line.client import tokens
 from command_line.client.data_folder import DataFolder
-from command_line.client.packets import Opcode
 from command_line.demo.actor import Actor, write
 from command_line.demo.deal import act
 from command_line.demo.dispute import ask
 from command_line.display.console import CommandError
+from edge.protocol.packets import Op
+from edge.protocol.payloads.fields import Money
+from edge.protocol.payloads.moderation import LitigeCreated, ReportMsg, ReportReason, SendAppeal
+from edge.protocol.payloads.negotiation import NegotiationEnd, ServiceCreated
 
 Run = Callable[..., Awaitable[Any]]
 REASONS = ("--facts", "He threatens people.\x1b[2J", "--rule", "Terms 4.2")
@@ -68,7 +71,7 @@ class Place:
             return Done(result.exception.exit_code, result.stdout.rstrip("\n"), told)
         return Done(result.exit_code, result.stdout.rstrip("\n"), result.stderr)
 
-    async def report(self, text: str = "Pay in cash, fool.", reason: str = "scam") -> str:
+    async def report(self, text: str = "Pay in cash, fool.", reason: ReportReason = "scam") -> str:
         """Bob says something and alice reports it. The case."""
         where = {"conversation": self.conversation} if self.conversation else {"to": "alice"}
         stored = await write(self.bob, text, **where)
@@ -78,14 +81,11 @@ class Place:
         (found,) = [one for one in cases if one["subject"]["id"] == stored.data["message"]]
         return str(found["id"])
 
-    async def complain(self, message: str, reason: str, comment: str = "See\x1b[2Jhere") -> None:
+    async def complain(
+        self, message: str, reason: ReportReason, comment: str = "See\x1b[2Jhere"
+    ) -> None:
         await self.alice.ask(
-            Opcode.REPORT_MSG,
-            Opcode.REPORT_STATUS,
-            message=message,
-            reason=reason,
-            comment=comment,
-            idempotency_key=uuid4().hex,
+            Op.REPORT_MSG, ReportMsg(message, reason, comment, uuid4().hex), Op.REPORT_STATUS
         )
 
     async def version(self, case: str) -> int:
@@ -138,7 +138,7 @@ async def test_a_case_from_the_list_to_the_lifted_mute(place: Place) -> None:
         *("decide", case, "--mute", "bob=7d", "--version", str(version), *REASONS)
     )
     assert (decided.code, decided.error) == (0, "")
-    sanction = (await place.bob.receive(Opcode.SANCTION)).data
+    sanction = (await place.bob.receive(Op.SANCTION)).data
     assert (sanction["kind"], sanction["statement"]["rule"]) == ("muted", "Terms 4.2")
 
     shown = await place.mod("show", case)
@@ -151,7 +151,7 @@ async def test_a_case_from_the_list_to_the_lifted_mute(place: Place) -> None:
     assert found["id"] == sanction["sanction"]
     lifted = await place.mod("lift", found["id"], "--reason", "He has apologised.")
     assert lifted.out == "lifted: muted of bob"
-    assert (await place.bob.receive(Opcode.SANCTION)).data["lifted"]
+    assert (await place.bob.receive(Op.SANCTION)).data["lifted"]
     assert (await place.mod("sanctions", "--in-force")).out == "no sanctions"
 
 
@@ -205,10 +205,8 @@ async def test_an_appeal_is_decided_by_another(place: Place) -> None:
     await place.mod("claim", case)
     version = str(await place.version(case))
     await place.mod("decide", case, "--remove", "--lock", "--version", version, *REASONS)
-    decision = (await place.bob.receive(Opcode.SANCTION)).data["decision"]
-    await place.bob.ask(
-        Opcode.APPEAL, Opcode.REPORT_STATUS, decision=decision, text="Why?", idempotency_key="a"
-    )
+    decision = (await place.bob.receive(Op.SANCTION)).data["decision"]
+    await place.bob.ask(Op.APPEAL, SendAppeal(decision, "Why?", "a"), Op.REPORT_STATUS)
     assert (await place.mod("appeals", "--mine")).out == "no appeals"
     (found,) = (await place.mod("appeals", "--mine", "--json", name="otto")).document["appeals"]
     shown = await place.mod("appeal", "show", found["id"], name="otto")
@@ -280,27 +278,18 @@ async def test_a_dispute_is_decided_when_the_parties_have_had_their_say(
     async with serving(parley, tmp_path / "data", **soon) as place:
         stored = await write(place.bob, "Shall I?", to="alice")
         conversation = stored.data["conversation"]
-        price = {"amount_minor": 8_000, "currency": "EUR"}
-        service = await act(
-            place.alice,
-            Opcode.SERVICE_CREATED,
-            "created",
-            conversation=conversation,
-            role="client",
-            title="Sink",
-            price=price,
-        )
-        agreed = {"service": service["service"], "outcome": "agreed", "offer": 1, "price": price}
-        await act(place.bob, Opcode.NEGOTIATION_END, "agreed", **agreed)
+        price = Money(8_000, "EUR")
+        created = ServiceCreated(conversation, "client", "Sink", price)
+        service = await act(place.alice, Op.SERVICE_CREATED, created, "created")
+        agreed = NegotiationEnd(service["service"], "agreed", 1, price)
+        await act(place.bob, Op.NEGOTIATION_END, agreed, "agreed")
         opened = await ask(
             place.alice,
-            Opcode.LITIGE_CREATED,
-            service=service["service"],
-            reason="quality",
-            statement="It is half done.\x1b[2J",
+            Op.LITIGE_CREATED,
+            LitigeCreated(service["service"], "quality", "It is half done.\x1b[2J"),
         )
         dispute = opened.data["dispute"]["dispute"]
-        while (await place.bob.receive(Opcode.UPDATE_CONVERSATION_DATAS, "dispute")).data[
+        while (await place.bob.receive(Op.UPDATE_CONVERSATION_DATAS, "dispute")).data[
             "cause"
         ] != "review_started":
             pass

@@ -18,6 +18,7 @@ from edge.protocol.packets import (
     Frame,
     InvalidPayloadError,
     Op,
+    ServerEnvelope,
 )
 from edge.protocol.payloads.connection import (
     Ping,
@@ -147,6 +148,27 @@ def test_the_size_of_a_frame_is_that_of_its_bytes(format_: Format) -> None:
     frame = format_.encode(Op.TYPING, Typing("c", "\N{GRINNING FACE}", typing=True))
     data = frame.event.get("bytes") or frame.event["text"].encode()
     assert frame.size == len(data)
+
+
+@BOTH
+def test_a_packet_of_a_client_is_read_as_it_was_made(format_: Format) -> None:
+    """What a client encodes is what the edge decodes; without an id there is none."""
+    frame = format_.encode_from_client(Op.OPENED_CONVERSATION, OpenedConversation("k1", 7), 3)
+    envelope = format_.decode(frame)
+    assert (envelope.op, envelope.id) == (Op.OPENED_CONVERSATION, 3)
+    decoder = format_.decoder(OpenedConversation)
+    assert format_.payload(envelope, decoder) == OpenedConversation("k1", 7)
+    assert format_.decode(format_.encode_from_client(Op.PONG, Pong())).id is None
+
+
+@BOTH
+def test_a_client_reads_what_is_newer_than_itself(format_: Format) -> None:
+    """An opcode, fields and words that it does not know; what is no packet is refused."""
+    payload = {"state": "a new word", "more": [1]}
+    read = format_.decode_from_server(packet(format_, op=0x7F, d=payload, re="a", cur="c", x=1))
+    assert read == ServerEnvelope(0x7F, payload, "a", "c")
+    with pytest.raises(BadPacketError):
+        format_.decode_from_server("[]" if format_.text else b"\x90")
 
 
 @pytest.mark.parametrize("data", [b'{"op":2}', b"", None])
