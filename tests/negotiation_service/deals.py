@@ -113,6 +113,11 @@ def to_completion(service: str) -> Sequence[Command]:
     )
 
 
+def reasons(outcomes: list[Any]) -> list[str]:
+    """The reason of each outcome, empty for a success."""
+    return [one.reason if isinstance(one, Refusal) else "" for one in outcomes]
+
+
 def stored_deals(database: Database) -> dict[str, Deal]:
     """Every deal as its row has it."""
     with database.engine.connect() as connection:

@@ -3,34 +3,15 @@
 from typing import Any
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from sqlalchemy import Engine, insert
-from sqlalchemy.exc import IntegrityError
-from uuid_utils import uuid7
 
-from negotiation_service.__main__ import SERVICE
 from negotiation_service.domain.commands import FireTimers, PlaceHold, ResolveHold
-from negotiation_service.domain.entities import FINAL, Outcome, Settlement, State
-from negotiation_service.domain.events import Cause, replay
-from negotiation_service.domain.history import offer_made
-from negotiation_service.domain.limits import DAY, HOUR
+from negotiation_service.domain.entities import Outcome, State
+from negotiation_service.domain.events import Cause
+from negotiation_service.domain.limits import DAY
 from negotiation_service.domain.refusals import Reason
-from negotiation_service.domain.timers import running_timers
-from negotiation_service.operations import queries
 from negotiation_service.operations.runner import Answer
-from negotiation_service.settings import NegotiationSettings
-from negotiation_service.storage import statements
-from negotiation_service.storage.tables import metadata, services
-from service_kit.pages import encode_token
-from service_kit.rules import Position, Refusal
-from service_kit.service import migrate
+from service_kit.rules import Refusal
 from service_kit.storage.clock import read_position
-from service_kit.storage.engines import open_engine
-from service_kit.storage.migrations import NotMigrated, check
 from tests.negotiation_service.deals import (
     CARRY_OUT,
     LIMITS,
@@ -39,20 +20,14 @@ from tests.negotiation_service.deals import (
     ended,
     noted,
     proposed,
+    reasons,
     stored_deals,
     stored_events,
-    stored_offers,
     stored_timers,
     terminated,
     to_completion,
 )
-from tests.support.plans import explain
 from tests.support.serving import Database
-
-
-def reasons(outcomes: list[Any]) -> list[str]:
-    """The reason of each outcome, empty for a success."""
-    return [one.reason if isinstance(one, Refusal) else "" for one in outcomes]
 
 
 def test_a_transaction_decides_in_the_order_of_arrival(database: Database) -> None:
@@ -90,21 +65,6 @@ def test_a_conversation_has_one_open_service(database: Database) -> None:
     closed = database.run(CARRY_OUT, ended("bob", first.service, "declined"), second)
     assert reasons(closed) == ["", ""]
     assert set(stored_deals(database)) == {first.service, second.service, elsewhere.service}
-
-
-def test_the_database_itself_allows_one_open_service(database: Database) -> None:
-    """Whatever a defect would try, a second open row of a conversation can not be stored."""
-    first = proposed()
-    database.run(CARRY_OUT, first)
-    row = {
-        **dict.fromkeys(services.c.keys(), 0),
-        **dict.fromkeys(("provider_id", "client_id", "state", "deal"), "x"),
-        "conversation_id": "c",
-    }
-    with database.engine.begin() as connection:
-        connection.execute(insert(services), row | {"id": "closed", "is_open": False})
-    with pytest.raises(IntegrityError), database.engine.begin() as connection:
-        connection.execute(insert(services), row | {"id": "open", "is_open": True})
 
 
 def test_a_proposal_ends_what_has_expired(database: Database) -> None:
@@ -267,320 +227,3 @@ def test_the_note_that_reveals_both_is_answered_so_again(database: Database) -> 
     assert again.service == answer.service
     assert again.cause == "note_submitted"
     assert again.service.notes.theirs.comment == "good"
-
-
-# --- Any history ---------------------------------------------------------------------------------
-
-ACTORS = ("ann", "bob", "eve")
-step = st.tuples(
-    st.sampled_from(
-        ["create", "edit", "edit", "accept", "accept", "decline", "deliver", "complete", "reopen",
-         "cancel", "note", "hold", "resolve", "fire"]
-    ),
-    st.sampled_from(ACTORS),
-    st.integers(0, 2),
-    st.integers(0, 3),
-    st.sampled_from(["", "", "k1", "k2"]),
-)  # fmt: skip
-waits = st.sampled_from([0, 0, 0, HOUR, 2 * DAY, 8 * DAY, 31 * DAY])
-
-
-class Story:
-    """Commands for three conversations, made from what was last seen of each."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        self.conversations = [str(uuid7()) for _ in range(3)]
-        self.latest: dict[str, str] = {}
-
-    def command(self, step: Any) -> Any:
-        kind, actor, where, number, key = step
-        conversation = self.conversations[where]
-        # Keys are an actor's own for ever: another example must not meet them.
-        named = {"idempotency_key": f"{conversation[-20:]}-{key}"} if key else {}
-        if kind == "create":
-            other = "bob" if actor == "ann" else "ann"
-            made = proposed(
-                conversation, actor=actor, other=other, key=named.get("idempotency_key", "")
-            )
-            self.latest[conversation] = made.service
-            return made
-        service = self.latest.get(conversation, "nowhere")
-        deal = stored_deals(self.database).get(service)
-        live = deal.offer.number if deal and deal.offer else 0
-        price = deal.offer.price if deal and deal.offer else 1
-        match kind:
-            case "edit":
-                base = live if number else 7
-                return edited(actor, service, 1_000 * (number + 1), base, **named)
-            case "accept":
-                return accepted(actor, service, live or 1, price, **named)
-            case "decline":
-                return ended(actor, service, "declined" if number else "withdrawn", live or 1)
-            case "deliver" | "complete" | "reopen" | "cancel":
-                outcome = {"deliver": "delivered", "complete": "completed",
-                           "reopen": "reopened", "cancel": "cancelled"}[kind]  # fmt: skip
-                return terminated(actor, service, outcome, **named)
-            case "note":
-                return noted(actor, service, f"comment {number}", **named)
-            case "hold":
-                return PlaceHold(service, f"dispute-{number}", actor)
-            case "resolve":
-                agreed = deal.agreed.price if deal and deal.agreed else 0
-                outcome = list(Outcome)[number]
-                split = Settlement(1, agreed - 1) if outcome is Outcome.SPLIT else None
-                return ResolveHold(service, f"dispute-{number % 2}", outcome, split)
-        return FireTimers(service)
-
-
-def replayed(database: Database, user: str, after: Position, size: int) -> list[Any]:
-    """All changes that pages of `size` give: (revision, recipients, event)."""
-    until = database.read(read_position)
-    found: list[Any] = []
-    token = ""
-    while True:
-        page = database.read(
-            queries.list_changes, user, after, until, size, token, 500, LIMITS, everything=False
-        )
-        assert page.complete
-        revisions = [change.revision for change in page.changes]
-        assert revisions == sorted(set(revisions))
-        assert not found or not revisions or revisions[0] > found[-1][0]
-        found += [(one.revision, *event) for one in page.changes for event in one.events]
-        token = page.next_page_token
-        if not token:
-            return found
-
-
-@hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-@given(
-    st.lists(st.tuples(waits, st.lists(step, min_size=1, max_size=5)), max_size=12),
-    st.integers(1, 4),
-)
-def test_any_history_is_its_events(database: Database, plan: list[Any], size: int) -> None:
-    """After any transactions the rows agree with one another, and what is replayed with what was
-    told: each event, to whom, and the deal as each recipient saw it then.
-    """
-    database.events.clear()
-    start = database.read(read_position)
-    story = Story(database)
-    for wait, steps in plan:
-        database.now += wait
-        database.run(CARRY_OUT, *(story.command(one) for one in steps))
-    deals = {
-        key: deal
-        for key, deal in stored_deals(database).items()
-        if deal.conversation in story.conversations
-    }
-    events, offers = stored_events(database), stored_offers(database)
-    running = stored_timers(database)
-    for key, deal in deals.items():
-        assert replay(events[key]) == deal
-        assert [one.seq for one in events[key]] == list(range(1, deal.seq + 1))
-        made = [(one.number, one.price) for event in events[key] if (one := offer_made(event))]
-        assert made == offers[key]
-        assert [number for number, _ in made] == list(range(1, deal.offers + 1))
-        assert running.get(key, {}) == {one.timer: one.due_at for one in running_timers(deal)}
-    for conversation in story.conversations:
-        assert sum(one.is_open for one in deals.values() if one.conversation == conversation) <= 1
-    for user in ("ann", "bob", "eve", ""):
-        live = [one for one in database.events if not user or user in one[1]]
-        again = replayed(database, user, start, size)
-        assert comparable(again, user) == comparable(live, user)
-
-
-def comparable(told: list[Any], user: str) -> list[Any]:
-    """What a user is told, or an internal service, in an order that does not rest on arrival."""
-    found = [
-        (
-            revision,
-            changed.event.service,
-            changed.event.seq,
-            recipients,
-            changed.entry[1:],
-            tuple(changed.view(one) for one in recipients if one == user),
-        )
-        for revision, recipients, changed in told
-    ]
-    return sorted(found, key=lambda one: one[:3])
-
-
-# --- Reads ---------------------------------------------------------------------------------------
-
-
-def test_a_stranger_learns_nothing(database: Database) -> None:
-    """To one who is no party every command and read says what it says of what does not exist."""
-    first = proposed()
-    database.run(CARRY_OUT, first)
-    for service in (first.service, "0" * 36):
-        outcomes = database.run(
-            CARRY_OUT,
-            edited("eve", service, 1, 1),
-            accepted("eve", service),
-            terminated("eve", service, "delivered"),
-            noted("eve", service),
-            PlaceHold(service, "dispute", "eve"),
-        )
-        assert reasons(outcomes) == [Reason.SERVICE_NOT_FOUND] * 5
-        assert {one.current for one in outcomes} == {None}
-        shown = database.read(queries.get_service, "eve", service, database.now, LIMITS)
-        history = database.read(queries.list_service_events, "eve", service, 0, "", 10)
-        assert {outcomes[0], shown} == {outcomes[0]} == {outcomes[0], history}
-    found = database.read(queries.batch_get_services, "eve", ["c", "x"], database.now, LIMITS)
-    assert found == []
-    for conversation in ("", "c"):
-        page = listed(database, "eve", conversation)
-        assert page == queries.ServicePage([], "")
-
-
-def listed(
-    database: Database,
-    actor: str,
-    conversation: str = "",
-    *,
-    size: int = 0,
-    token: str = "",
-    open_only: bool = False,
-) -> Any:
-    """A page of services."""
-    asked = (actor, conversation, size, token, 100, database.now, LIMITS)
-    return database.read(queries.list_services, *asked, open_only=open_only)
-
-
-def all_pages(
-    database: Database, actor: str, conversation: str = "", *, open_only: bool = False
-) -> list[str]:
-    """The ids of all pages of two."""
-    found: list[str] = []
-    token = ""
-    while True:
-        page = listed(database, actor, conversation, size=2, token=token, open_only=open_only)
-        found += [one.service for one in page.services]
-        token = page.next_page_token
-        if not token:
-            return found
-
-
-def test_lists_are_newest_first_and_complete(database: Database) -> None:
-    """In pages, of an actor in either role and of a conversation; also the open ones alone."""
-    made: list[Any] = []
-    for number in range(7):
-        command = proposed(f"c{number % 3}", actor=("ann", "bob")[number % 2])
-        database.run(CARRY_OUT, command)
-        made.append(command)
-        if number < 4:
-            database.run(CARRY_OUT, ended(command.actor, command.service, "withdrawn"))
-    database.run(CARRY_OUT, proposed("theirs", actor="eve", other="dan"))
-    newest = [one.service for one in reversed(made)]
-    assert all_pages(database, "ann") == all_pages(database, "bob") == newest
-    assert all_pages(database, "ann", open_only=True) == newest[:3]
-    in_one = [one.service for one in reversed(made) if one.conversation == "c0"]
-    assert all_pages(database, "ann", "c0") == all_pages(database, "", "c0") == in_one
-    assert all_pages(database, "ann", "c0", open_only=True) == in_one[:1]
-    # What has expired is open no more, whether or not its timer has fired.
-    database.now += LIMITS.offer_ttl
-    assert all_pages(database, "ann", open_only=True) == []
-    shown = listed(database, "ann").services
-    assert {one.state for one in shown} == {State.CLOSED} <= FINAL
-
-
-def test_each_conversation_has_its_open_or_latest_service(database: Database) -> None:
-    """One of each, whatever the order asked; none for what has none."""
-    expected: dict[str, str] = {}
-    for conversation in ("c1", "c2", "c1", "c3", "c2"):
-        command = proposed(conversation)
-        database.run(CARRY_OUT, command)
-        expected[conversation] = command.service
-        if conversation != "c3":
-            database.run(CARRY_OUT, ended("ann", command.service, "withdrawn"))
-    asked = ["none", "c3", "c1", "c2", "c1", "\0", ""]
-    for actor in ("ann", "bob", ""):
-        shown = database.read(queries.batch_get_services, actor, asked, database.now, LIMITS)
-        assert {one.conversation: one.service for one in shown} == expected
-        assert len(shown) == 3
-
-
-def test_a_history_has_pages_without_a_hole(database: Database) -> None:
-    """Numbered 1, 2, 3 ... in pages of any size, for a party and for an internal service."""
-    first = proposed()
-    database.run(CARRY_OUT, first, *to_completion(first.service))
-    for actor in ("ann", "bob", ""):
-        for size in (1, 3, 4, 5):
-            found: list[Any] = []
-            token = ""
-            while True:
-                page = database.read(
-                    queries.list_service_events, actor, first.service, size, token, 10
-                )
-                found += page.entries
-                token = page.next_page_token
-                if not token:
-                    break
-            assert [one.number for one in found] == [1, 2, 3, 4]
-            assert [one.event.cause for one in found] == [
-                "created", "agreed", "delivered", "completed",
-            ]  # fmt: skip
-
-
-@pytest.mark.parametrize("token", ["?", "A" * 999, encode_token(1, "a", "b"), "\0", "é"])
-def test_a_forged_token_is_refused(database: Database, token: str) -> None:
-    """A token that was not given out is refused by name."""
-    first = proposed()
-    database.run(CARRY_OUT, first)
-    assert listed(database, "ann", token=token).field == "page_token"
-    history = database.read(queries.list_service_events, "ann", first.service, 0, token, 10)
-    assert history.field == "page_token"
-
-
-def test_changes_of_another_epoch_are_not_told(database: Database) -> None:
-    """Whoever has a position of another database starts over."""
-    now = database.read(read_position)
-    page = database.read(
-        queries.list_changes, "ann", Position("other", 0), now, 0, "", 500, LIMITS, everything=False
-    )
-    assert (page.complete, page.changes) == (False, [])
-
-
-# --- Statements and tables -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", statements.HOT_STATEMENTS)
-def test_hot_statements_search_by_an_index(engine: Engine, database: Database, name: str) -> None:
-    """No hot statement scans a table or sorts; only the values given with it are walked through."""
-    commands = [
-        proposed(f"c{i}", actor=f"u{i % 60}", other=f"u{i % 59 + 60}", key=f"k{i}", service=f"s{i}")
-        for i in range(240)
-    ]
-    database.run(CARRY_OUT, *commands)
-    database.run(CARRY_OUT, *(ended(one.actor, one.service, "withdrawn") for one in commands[40:]))
-    statement = str(statements.HOT_STATEMENTS[name].compile(engine))
-    searches, bad = explain(engine, statement)
-    assert searches
-    assert bad == []
-
-
-def test_migrations_make_the_tables_that_the_queries_know(engine: Engine) -> None:
-    """The migrated schema and the tables of tables.py do not drift apart."""
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection)
-        assert compare_metadata(context, metadata) == []
-
-
-def test_migrating_twice_keeps_everything(
-    settings: NegotiationSettings, database: Database
-) -> None:
-    """The command is harmless on a migrated database: same epoch, same revision."""
-    database.run(CARRY_OUT, proposed())
-    before = database.read(read_position)
-    migrate(SERVICE, settings)
-    assert database.read(read_position) == before
-
-
-def test_an_empty_database_is_not_served(empty_database: str) -> None:
-    """A database without the newest migration is refused with what to do."""
-    engine = open_engine(empty_database, "reader")
-    with pytest.raises(NotMigrated, match="run the migrate command"):
-        check(engine, SERVICE.migrations)
-    engine.dispose()

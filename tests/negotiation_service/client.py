@@ -1,0 +1,76 @@
+"""The commands that a client makes for each of the allowed actions, from a snapshot alone."""
+
+from collections.abc import Callable
+
+from negotiation_service.domain.commands import (
+    Command,
+    EditPrice,
+    EndNegotiation,
+    NegotiationOutcome,
+    PlaceHold,
+    SubmitNote,
+    TerminateService,
+    TerminationOutcome,
+)
+from negotiation_service.domain.money import Money
+from negotiation_service.domain.views import Snapshot
+
+Making = Callable[[Snapshot, str, int], Command]
+
+
+def edit(shown: Snapshot, actor: str, price: int) -> Command:
+    live = shown.offer or shown.amendment
+    base = live.number if live else 0
+    return EditPrice(actor, shown.service, Money(price, shown.currency), base)
+
+
+def end(outcome: NegotiationOutcome) -> Making:
+    def make(shown: Snapshot, actor: str, _: int) -> Command:
+        live = shown.offer or shown.amendment
+        number, price = (live.number, live.price) if live else (1, 1)
+        money = Money(price, shown.currency) if outcome is NegotiationOutcome.AGREED else None
+        return EndNegotiation(actor, shown.service, outcome, number, money)
+
+    return make
+
+
+def terminate(outcome: TerminationOutcome) -> Making:
+    return lambda shown, actor, _: TerminateService(actor, shown.service, outcome, "why")
+
+
+def note(shown: Snapshot, actor: str, price: int) -> Command:
+    return SubmitNote(actor, shown.service, price % 5 + 1, f"worth {price}")
+
+
+CLIENT: dict[str, Making] = {
+    "counter": edit,
+    "revise": edit,
+    "propose_amendment": edit,
+    "accept": end(NegotiationOutcome.AGREED),
+    "decline": end(NegotiationOutcome.DECLINED),
+    "withdraw": end(NegotiationOutcome.WITHDRAWN),
+    "deliver": terminate(TerminationOutcome.DELIVERED),
+    "complete": terminate(TerminationOutcome.COMPLETED),
+    "reopen": terminate(TerminationOutcome.REOPENED),
+    "request_cancellation": terminate(TerminationOutcome.CANCELLED),
+    "confirm_cancellation": terminate(TerminationOutcome.CANCELLED),
+    "submit_note": note,
+    "open_dispute": lambda shown, actor, _: PlaceHold(shown.service, "a-new-dispute", actor),
+}
+
+
+def shown_as(shown: Snapshot, action: str, actor: str) -> bool:
+    """Whether this is the word for it: a price, or a cancellation, is called by what stands."""
+    live, asked = shown.offer or shown.amendment, shown.cancellation
+    match action:
+        case "counter":
+            return live is not None and live.by != actor
+        case "revise":
+            return live is not None and live.by == actor
+        case "propose_amendment":
+            return live is None
+        case "request_cancellation":
+            return asked is None or asked.by == actor
+        case "confirm_cancellation":
+            return asked is not None and asked.by != actor
+    return True

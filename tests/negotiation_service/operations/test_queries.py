@@ -1,0 +1,159 @@
+"""The reads on a real database."""
+
+from typing import Any
+
+import pytest
+
+from negotiation_service.domain.commands import PlaceHold
+from negotiation_service.domain.entities import FINAL, State
+from negotiation_service.domain.refusals import Reason
+from negotiation_service.operations import queries
+from service_kit.pages import encode_token
+from service_kit.rules import Position
+from service_kit.storage.clock import read_position
+from tests.negotiation_service.deals import (
+    CARRY_OUT,
+    LIMITS,
+    accepted,
+    edited,
+    ended,
+    noted,
+    proposed,
+    reasons,
+    terminated,
+    to_completion,
+)
+from tests.support.serving import Database
+
+
+def test_get_service_and_all_else_tell_a_stranger_nothing(database: Database) -> None:
+    """To one who is no party every command and read says what it says of what does not exist."""
+    first = proposed()
+    database.run(CARRY_OUT, first)
+    for service in (first.service, "0" * 36):
+        outcomes = database.run(
+            CARRY_OUT,
+            edited("eve", service, 1, 1),
+            accepted("eve", service),
+            terminated("eve", service, "delivered"),
+            noted("eve", service),
+            PlaceHold(service, "dispute", "eve"),
+        )
+        assert reasons(outcomes) == [Reason.SERVICE_NOT_FOUND] * 5
+        assert {one.current for one in outcomes} == {None}
+        shown = database.read(queries.get_service, "eve", service, database.now, LIMITS)
+        history = database.read(queries.list_service_events, "eve", service, 0, "", 10)
+        assert {outcomes[0], shown} == {outcomes[0]} == {outcomes[0], history}
+    found = database.read(queries.batch_get_services, "eve", ["c", "x"], database.now, LIMITS)
+    assert found == []
+    for conversation in ("", "c"):
+        page = listed(database, "eve", conversation)
+        assert page == queries.ServicePage([], "")
+
+
+def listed(
+    database: Database,
+    actor: str,
+    conversation: str = "",
+    *,
+    size: int = 0,
+    token: str = "",
+    open_only: bool = False,
+) -> Any:
+    """A page of services."""
+    asked = (actor, conversation, size, token, 100, database.now, LIMITS)
+    return database.read(queries.list_services, *asked, open_only=open_only)
+
+
+def all_pages(
+    database: Database, actor: str, conversation: str = "", *, open_only: bool = False
+) -> list[str]:
+    """The ids of all pages of two."""
+    found: list[str] = []
+    token = ""
+    while True:
+        page = listed(database, actor, conversation, size=2, token=token, open_only=open_only)
+        found += [one.service for one in page.services]
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+def test_list_services_newest_first_and_complete(database: Database) -> None:
+    """In pages, of an actor in either role and of a conversation; also the open ones alone."""
+    made: list[Any] = []
+    for number in range(7):
+        command = proposed(f"c{number % 3}", actor=("ann", "bob")[number % 2])
+        database.run(CARRY_OUT, command)
+        made.append(command)
+        if number < 4:
+            database.run(CARRY_OUT, ended(command.actor, command.service, "withdrawn"))
+    database.run(CARRY_OUT, proposed("theirs", actor="eve", other="dan"))
+    newest = [one.service for one in reversed(made)]
+    assert all_pages(database, "ann") == all_pages(database, "bob") == newest
+    assert all_pages(database, "ann", open_only=True) == newest[:3]
+    in_one = [one.service for one in reversed(made) if one.conversation == "c0"]
+    assert all_pages(database, "ann", "c0") == all_pages(database, "", "c0") == in_one
+    assert all_pages(database, "ann", "c0", open_only=True) == in_one[:1]
+    # What has expired is open no more, whether or not its timer has fired.
+    database.now += LIMITS.offer_ttl
+    assert all_pages(database, "ann", open_only=True) == []
+    shown = listed(database, "ann").services
+    assert {one.state for one in shown} == {State.CLOSED} <= FINAL
+
+
+def test_batch_get_services_gives_the_open_or_latest_of_each(database: Database) -> None:
+    """One of each, whatever the order asked; none for what has none."""
+    expected: dict[str, str] = {}
+    for conversation in ("c1", "c2", "c1", "c3", "c2"):
+        command = proposed(conversation)
+        database.run(CARRY_OUT, command)
+        expected[conversation] = command.service
+        if conversation != "c3":
+            database.run(CARRY_OUT, ended("ann", command.service, "withdrawn"))
+    asked = ["none", "c3", "c1", "c2", "c1", "\0", ""]
+    for actor in ("ann", "bob", ""):
+        shown = database.read(queries.batch_get_services, actor, asked, database.now, LIMITS)
+        assert {one.conversation: one.service for one in shown} == expected
+        assert len(shown) == 3
+
+
+def test_list_service_events_in_pages_without_a_hole(database: Database) -> None:
+    """Numbered 1, 2, 3 ... in pages of any size, for a party and for an internal service."""
+    first = proposed()
+    database.run(CARRY_OUT, first, *to_completion(first.service))
+    for actor in ("ann", "bob", ""):
+        for size in (1, 3, 4, 5):
+            found: list[Any] = []
+            token = ""
+            while True:
+                page = database.read(
+                    queries.list_service_events, actor, first.service, size, token, 10
+                )
+                found += page.entries
+                token = page.next_page_token
+                if not token:
+                    break
+            assert [one.number for one in found] == [1, 2, 3, 4]
+            assert [one.event.cause for one in found] == [
+                "created", "agreed", "delivered", "completed",
+            ]  # fmt: skip
+
+
+@pytest.mark.parametrize("token", ["?", "A" * 999, encode_token(1, "a", "b"), "\0", "é"])
+def test_a_forged_token_is_refused(database: Database, token: str) -> None:
+    """A token that was not given out is refused by name."""
+    first = proposed()
+    database.run(CARRY_OUT, first)
+    assert listed(database, "ann", token=token).field == "page_token"
+    history = database.read(queries.list_service_events, "ann", first.service, 0, token, 10)
+    assert history.field == "page_token"
+
+
+def test_list_changes_of_another_epoch_tells_nothing(database: Database) -> None:
+    """Whoever has a position of another database starts over."""
+    now = database.read(read_position)
+    page = database.read(
+        queries.list_changes, "ann", Position("other", 0), now, 0, "", 500, LIMITS, everything=False
+    )
+    assert (page.complete, page.changes) == (False, [])
