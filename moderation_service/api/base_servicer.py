@@ -1,4 +1,4 @@
-"""What the RPCs of all areas share: the check of roles, pages, queries and commands."""
+"""The base of all servicers: the check of roles, pages, queries and commands."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ class PageRequest(Protocol):
 
 
 class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
-    """The base of the servicers of each area."""
+    """Runs queries and commands for the RPCs of each area."""
 
     def __init__(
         self,

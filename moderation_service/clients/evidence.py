@@ -23,7 +23,7 @@ from service_kit.rpc.failures import Refused
 
 
 class Seen(NamedTuple):
-    """What is reported; the author of a conversation is empty."""
+    """Evidence of a message or conversation; the author of a conversation is empty."""
 
     subject: Subject
     participants: tuple[str, ...]
@@ -32,7 +32,7 @@ class Seen(NamedTuple):
 
 
 class Disputed(NamedTuple):
-    """The service that is disputed; without a price nothing was agreed."""
+    """Evidence of a service; without a price nothing was agreed."""
 
     conversation: str
     provider: str
@@ -44,9 +44,9 @@ class Disputed(NamedTuple):
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much is looked at: messages on each side of a reported one, the newest of a conversation,
-    and bytes of a snapshot up to which anything is added to what it is about; and how many look at
-    the same time, for each may hold some megabytes.
+    """The limits of taking evidence: messages on each side of a reported one, the newest of a
+    conversation, bytes of a snapshot up to which anything is added to what it is about; and how
+    many are taken at the same time, for each may hold some megabytes.
     """
 
     context: int
@@ -175,7 +175,7 @@ class EvidenceTaker:
 
 
 class _Budget:
-    """What is left of the time that a caller gives."""
+    """The time left of what a caller gives, in seconds; None without a limit."""
 
     def __init__(self, seconds: float | None) -> None:
         self._end = None if seconds is None else time.monotonic() + seconds

@@ -41,9 +41,7 @@ _EXPIRY_SECONDS = 3_600.0
 
 
 class Wiring(NamedTuple):
-    """What the RPCs work with besides the database: evidence, the calls that disputes are due, and
-    the timers.
-    """
+    """The parts that RPCs work with besides the database."""
 
     evidence: EvidenceTaker
     reconciler: Reconciler

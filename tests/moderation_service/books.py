@@ -1,4 +1,4 @@
-"""What a database of moderation must say of itself, whatever happened to it."""
+"""Invariants of a database of moderation, whatever happened to it."""
 
 from typing import Any, NamedTuple
 

@@ -148,7 +148,7 @@ class Client:
         return found
 
     async def standing(self, user: str) -> pb.Standing:
-        """How a user stands."""
+        """The standing of a user."""
         found: pb.Standing = (await self.call("GetStanding", actor=user)).standing
         return found
 

@@ -1,4 +1,4 @@
-"""What is decided here is refused by messaging and negotiation: three real services at once."""
+"""Messaging and negotiation refuse what moderation forbids: three real services at once."""
 
 import asyncio
 import shutil
@@ -80,7 +80,7 @@ class Town:
             await eventually(self._is_reached)
 
     async def _is_reached(self) -> bool:
-        """Whether the connections to both have found them again."""
+        """Tell whether the connections to both have found them again."""
         codes = {
             await code_of(self.around.said.call("GetMessages", words.GetMessagesRequest())),
             await code_of(self.around.dealt.call("GetService", deals.GetServiceRequest())),
@@ -154,8 +154,8 @@ async def outcome(awaitable: Any) -> str:
 async def steps(
     town: Town, deal: deals.Service, actor: str = "bob", other: str = "ann"
 ) -> set[str]:
-    """What becomes of what a party would write, and of what it would do with a deal: it asks the
-    other to cancel, which is refused as asked already when it comes to that.
+    """The outcomes of writing, and of acting on a deal: one party asks to cancel, which is
+    refused as asked already when it comes to that.
     """
     cancel = deals.TerminateServiceRequest(
         actor=actor, service_id=deal.id, outcome=deals.TERMINATION_OUTCOME_CANCELLED
@@ -190,9 +190,7 @@ async def overturn(client: Client, decision: str, actor: str = "bob") -> None:
 
 
 @pytest.mark.parametrize("kind_of_measure", ["MUTED", "SUSPENDED", "BANNED"])
-async def test_a_decision_is_refused_at_both_and_lifted_again(
-    town: Town, kind_of_measure: str
-) -> None:
+async def test_lift_sanction_frees_at_both(town: Town, kind_of_measure: str) -> None:
     """From the decision on, until it is lifted; the other is as free as before."""
     deal = await town.around.agree()
     _, case = await reported(town)
@@ -339,7 +337,7 @@ def backup(settings: ModerationSettings, tmp_path: Path) -> Any:
 
 @pytest.mark.parametrize("kind", ["sqlite"])
 async def test_a_moderation_from_a_backup_is_believed(town: Town, backup: Any) -> None:
-    """What it still knows stands all the while; what it lost is over, and the message is back."""
+    """Sanctions it still has stand all the while; lost ones are over, and the message is back."""
     make, go_back = backup
     deal = await town.around.agree()
     other = await town.around.agree("eve", "dan")

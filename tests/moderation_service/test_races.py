@@ -77,7 +77,7 @@ def reasons(lost: list[dict[str, Any]]) -> set[str]:
     return {one["ErrorInfo"].reason for one in lost}
 
 
-async def test_one_of_many_claims_a_case(clients: list[Client], engine: Engine) -> None:
+async def test_claim_case_by_one_of_many(clients: list[Client], engine: Engine) -> None:
     """Each of the others is told who has it."""
     await clients[0].report()
     (case,) = await clients[0].cases()
@@ -89,8 +89,8 @@ async def test_one_of_many_claims_a_case(clients: list[Client], engine: Engine) 
     check_books(engine)
 
 
-async def test_a_case_is_decided_once(clients: list[Client], engine: Engine) -> None:
-    """Whoever comes second has another version before them, or none that could be decided (M5)."""
+async def test_decide_case_once(clients: list[Client], engine: Engine) -> None:
+    """The second has another version before them, or none that could be decided (M5)."""
     await clients[0].report()
     (case,) = await clients[0].cases()
     claimed = (await clients[0].moderate("ClaimCase", case_id=case.id)).case
@@ -114,7 +114,7 @@ async def test_a_case_is_decided_once(clients: list[Client], engine: Engine) -> 
     assert shown == {found.decisions[0].id}
 
 
-async def test_a_report_is_filed_once(clients: list[Client], engine: Engine) -> None:
+async def test_report_message_once(clients: list[Client], engine: Engine) -> None:
     """With one key all are answered alike; without, one is filed and the others are refused."""
     said = await clients[0].around.say("bob", "ann", "pay outside")
     given = {"actor": "ann", "message_id": said.id, "reason": pb.REPORT_REASON_SCAM}
@@ -131,7 +131,7 @@ async def test_a_report_is_filed_once(clients: list[Client], engine: Engine) -> 
     assert len(case.reports) == 2
 
 
-async def test_an_appeal_is_decided_once(clients: list[Client], engine: Engine) -> None:
+async def test_decide_appeal_once(clients: list[Client], engine: Engine) -> None:
     """Upheld or overturned, and what is undone is undone once."""
     await clients[0].report()
     (case,) = await clients[0].cases()
@@ -165,7 +165,7 @@ async def test_an_appeal_is_decided_once(clients: list[Client], engine: Engine) 
     check_books(engine)
 
 
-async def test_a_service_is_disputed_once(clients: list[Client], engine: Engine) -> None:
+async def test_create_dispute_once(clients: list[Client], engine: Engine) -> None:
     """One dispute goes on, and the service is held for it."""
     service = await clients[0].around.agree()
     won, lost = await race(
@@ -202,7 +202,7 @@ ENDS = (
 
 
 @pytest.mark.parametrize("reviewed", [False, True])
-async def test_a_dispute_ends_once(serve: Serve, engine: Engine, *, reviewed: bool) -> None:
+async def test_decide_dispute_once(serve: Serve, engine: Engine, *, reviewed: bool) -> None:
     """Accepted, withdrawn, decided, and its time over, all at the same moment: one of them is how
     it ended, at both services, and the others are told that it is over (M7).
     """
@@ -336,7 +336,7 @@ class Storm:
 async def test_a_storm_leaves_books_that_agree(
     clients: list[Client], engine: Engine, seed: int
 ) -> None:
-    """Whatever comes at once: each document is what its events make, one after the other, every
+    """All commands at once: each document is what its events make, one after the other, every
     event is in the audit log, and what restricts is what all sanctions say.
     """
     storm = Storm(clients, Random(seed))
@@ -371,7 +371,7 @@ def check_versions(books: Books) -> None:
 
 
 def check_shown(engine: Engine, shown: list[pb.Case]) -> None:
-    """What a refusal bore is the case as it stood after one of its events."""
+    """The case of a refusal is the one after one of its events."""
     assert shown, "nobody was refused"
     with engine.connect() as connection, connection.begin():
         histories = find_histories(connection, {one.id for one in shown})

@@ -1,4 +1,4 @@
-"""M6: what moderators remove is gone for both, and evidence for whoever looks at it later."""
+"""M6: a removed message is gone for both parties, and stays as evidence."""
 
 import asyncio
 import json

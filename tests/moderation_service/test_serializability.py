@@ -1,4 +1,4 @@
-"""What comes in one transaction is done as if each command had come alone, on either database."""
+"""Commands of one transaction are done as if each had come alone, on either database."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -96,7 +96,7 @@ def test_a_batch_is_as_good_as_each_alone(database: Database, other: Database, s
 
 
 def said(outcome: Any) -> Any:
-    """What an answer or a refusal says, but for the revision, of which a batch has but one."""
+    """An answer or a refusal without the revision, of which a batch has but one."""
     if isinstance(outcome, Refusal):
         current = outcome.current
         return replace(outcome, current=getattr(current, "view", current))

@@ -1,4 +1,4 @@
-"""What operators set: checked at the start, and counted when it is reached."""
+"""Settings are checked at the start, and their limits counted when they are reached."""
 
 import asyncio
 import subprocess

@@ -1,4 +1,4 @@
-"""What is seen when somebody reports or disputes, of services that serve, hang, and are away."""
+"""Evidence of messages and deals, taken from services that serve, hang, and are away."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ async def around(tmp_path: Path) -> AsyncIterator[Neighbours]:
 
 @pytest.fixture
 async def between(around: Neighbours) -> AsyncIterator[dict[str, Proxy]]:
-    """What stands before each of them."""
+    """A proxy before each of them."""
     async with proxy(around.messaging) as words, proxy(around.negotiation) as deals:
         yield {"messaging": words, "negotiation": deals}
 
@@ -354,7 +354,7 @@ async def test_what_is_reported_is_never_cut(
 async def test_more_than_a_call_can_bring_is_asked_for_in_part(
     around: Neighbours, taker: EvidenceTaker, between: dict[str, Proxy]
 ) -> None:
-    """What is farther away counts less than that there is evidence at all."""
+    """Farther messages count less than that there is evidence at all."""
     said = [await around.say("ann", "bob", str(number)) for number in range(30)]
     too_large = 2
 

@@ -88,7 +88,7 @@ def walk(read: Callable[[Page], Any], between: Callable[[], object], size: int =
 
 
 @pytest.mark.parametrize("order", CaseOrder)
-def test_pages_walk_every_case_once(database: Database, order: CaseOrder) -> None:
+def test_list_cases_walks_every_case_once(database: Database, order: CaseOrder) -> None:
     """In their order, while others arrive."""
     made = fill(database, 14)
 
@@ -119,7 +119,7 @@ def listed(database: Database, actor: str = "mia", **wanted: Any) -> list[str]:
     return [one.case.id for one in page.cases]
 
 
-def test_cases_are_found_by_what_they_are(database: Database) -> None:
+def test_list_cases_finds_cases_by_what_they_are(database: Database) -> None:
     """By state, severity, reason, accused and holder; a claim that has lapsed is none."""
     open_, claimed = reported(), reported(subject=CONVERSATION, reason=ReportReason.VIOLENCE)
     database.run(
@@ -141,7 +141,7 @@ def test_cases_are_found_by_what_they_are(database: Database) -> None:
 
 
 @pytest.mark.parametrize("wanted", [{"state": CaseState.CLAIMED}, {"claimed_by": "mia"}])
-def test_claimed_cases_are_looked_up(database: Database, wanted: dict[str, Any]) -> None:
+def test_list_cases_looks_up_claimed_ones(database: Database, wanted: dict[str, Any]) -> None:
     """They are few: nobody waits for a walk through all that are not decided."""
     asked: list[str] = []
     fill(database, 3)
@@ -156,7 +156,7 @@ def test_claimed_cases_are_looked_up(database: Database, wanted: dict[str, Any])
     assert any("claim_until>" in one.replace(" ", "") for one in searches)
 
 
-def test_a_standing_is_bounded(database: Database) -> None:
+def test_get_standing_is_bounded(database: Database) -> None:
     """Whoever was warned ever so often is still told at once what they may not do, and why."""
     long, short = muted(database.now + 30 * DAY), muted(database.now + DAY)
     for number in range(MOST_CASES + 5):
@@ -200,7 +200,7 @@ def test_who_has_a_part_finds_nothing(database: Database) -> None:
             assert shown.reason == Reason.CASE_NOT_FOUND
 
 
-def test_appeals_are_for_other_moderators(database: Database) -> None:
+def test_list_appeals_for_other_moderators(database: Database) -> None:
     """By due time; whoever decided is not shown what they may not decide, if they say so."""
     case = decided(database, banned())
     whole = database.read(moderator_queries.get_case, "mia", case, database.now, LIMITS)
@@ -218,7 +218,7 @@ def test_appeals_are_for_other_moderators(database: Database) -> None:
     assert appeals("max", AppealStatus.UPHELD) == 0
 
 
-def test_sanctions_are_listed_newest_first(database: Database) -> None:
+def test_list_sanctions_newest_first(database: Database) -> None:
     """Of all and of one; those that are lifted or over are left out on request."""
     first = decided(database, muted(database.now + DAY))
     second = decided(database, banned(), subject=CONVERSATION)
@@ -248,7 +248,7 @@ def test_sanctions_are_listed_newest_first(database: Database) -> None:
     assert sanctions("", in_force_only=True) == [cid]
 
 
-def test_own_reports_and_disputes_newest_first(database: Database) -> None:
+def test_list_reports_newest_first(database: Database) -> None:
     """Nobody's but one's own; the open ones alone on request."""
     reports = [reported(subject=replace(MESSAGE, id=f"m{number}")) for number in range(5)]
     for one in reports:
@@ -267,6 +267,10 @@ def test_own_reports_and_disputes_newest_first(database: Database) -> None:
 
         found = walk(read, lambda: None, size=2)
         assert [one.id for one in found] == [one.report for one in expected]
+
+
+def test_list_own_disputes_newest_first(database: Database) -> None:
+    """Nobody's but one's own; the open ones alone, or those of one service, on request."""
     disputes = [disputed(service=f"service-{number}") for number in range(3)]
     for dispute in disputes:
         database.run(CARRY_OUT, Task(dispute))
@@ -288,7 +292,7 @@ def test_own_reports_and_disputes_newest_first(database: Database) -> None:
     assert page.disputes == []
 
 
-def test_disputes_are_listed_by_due_time(database: Database) -> None:
+def test_list_disputes_by_due_time(database: Database) -> None:
     """Those that moderators can decide, unless another state is asked for."""
     dispute = disputed()
     database.run(CARRY_OUT, with_evidence(dispute), Task(HoldPlaced(dispute.dispute, 10_000)))
@@ -305,7 +309,7 @@ def test_disputes_are_listed_by_due_time(database: Database) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
-def test_missed_changes_converge_to_what_is(database: Database, size: int) -> None:
+def test_list_changes_converges_to_what_is(database: Database, size: int) -> None:
     """A service that begins anew knows in the end what is locked and who is restricted."""
     lock = measure(SanctionKind.CONVERSATION_LOCKED)
     first = decided(database, muted(database.now + DAY), lock)
@@ -365,7 +369,7 @@ def test_what_waits_is_counted(database: Database) -> None:
     assert found.appeals == (0, 0, None)
 
 
-def test_a_released_case_is_open_again(database: Database) -> None:
+def test_release_case_opens_it_again(database: Database) -> None:
     """In the lists as well."""
     report = reported()
     database.run(

@@ -1,4 +1,4 @@
-"""Nothing stays held behind which no dispute stands, as negotiation's Watch shows it."""
+"""No service stays held without an open dispute, as negotiation's Watch shows it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,7 +31,7 @@ async def around(tmp_path: Path) -> AsyncIterator[Neighbours]:
 
 @pytest.fixture
 async def between(around: Neighbours) -> AsyncIterator[Proxy]:
-    """What stands before negotiation."""
+    """A proxy before negotiation."""
     async with proxy(around.negotiation) as made:
         yield made
 
@@ -211,7 +211,7 @@ async def test_a_hold_of_a_dispute_that_has_ended_ends_as_it_did(
 async def test_a_hold_of_an_open_dispute_stays(
     around: Neighbours, stored: Sagas, following: Following
 ) -> None:
-    """Whatever else happens, and however often it is told."""
+    """Through any other events, and however often they are told."""
     agreed = await around.agree()
     dispute = await stored.create(agreed)
     async with following():

@@ -1,5 +1,5 @@
-"""What a dispute has yet to ask of negotiation is asked, whatever comes between, and takes effect
-once: with a negotiation that serves, and a network that loses calls and answers.
+"""Every due call of a dispute is made, whatever comes between, and takes effect once: with a
+negotiation that serves, and a network that loses calls and answers.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ async def around(tmp_path: Path) -> AsyncIterator[Neighbours]:
 
 @pytest.fixture
 async def between(around: Neighbours) -> AsyncIterator[Proxy]:
-    """What stands before negotiation."""
+    """A proxy before negotiation."""
     async with proxy(around.negotiation) as made:
         yield made
 
@@ -152,7 +152,7 @@ async def test_the_price_is_the_one_at_which_the_service_is_held(
 async def test_what_gets_lost_is_asked_again_and_takes_effect_once(
     around: Neighbours, stored: Sagas, make: Make, between: Proxy, how: Any
 ) -> None:
-    """Whether the call or its answer: the push leaves it, and the look finds it."""
+    """The call or its answer: the push leaves it, and the look finds it."""
     reconciler = await make(run=True)
     agreed = await around.agree()
     for call in ("PlaceHold", "ResolveHold"):
@@ -247,7 +247,7 @@ async def test_an_outage_is_not_asked_about_by_each_dispute(
 async def test_one_that_fails_for_ever_stops_no_other(
     around: Neighbours, stored: Sagas, make: Make, between: Proxy
 ) -> None:
-    """Whatever negotiation has against it."""
+    """For any reason that negotiation may have."""
     first = True
 
     async def refuse_the_first(forward: Forward) -> bytes:
@@ -308,7 +308,7 @@ async def test_a_flood_of_disputes_is_worked_off_a_few_at_a_time(
 async def test_a_wake_up_needs_no_interval(
     around: Neighbours, stored: Sagas, make: Make, between: Proxy
 ) -> None:
-    """What time has ended is resolved at once; and without anything to do nobody is asked."""
+    """A dispute that time has ended is resolved at once; with nothing to do nobody is asked."""
     due = asyncio.Event()
     await make(run=True, interval_seconds=3_600, due=due)
     dispute = await stored.create(await around.agree())

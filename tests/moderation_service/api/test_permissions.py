@@ -48,7 +48,7 @@ async def reason_of(client: Client, name: str, request: Any) -> tuple[Any, str]:
 
 
 def test_the_table_names_every_method() -> None:
-    """And none besides; whoever needs a role says which ones they have."""
+    """And none besides; requests that need a role have a field for the roles."""
     assert set(PERMISSIONS) == set(METHODS)
     for name, needed in PERMISSIONS.items():
         fields = getattr(pb, f"{name}Request").DESCRIPTOR.fields_by_name

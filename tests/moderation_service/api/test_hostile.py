@@ -1,4 +1,4 @@
-"""Whatever is sent in any field: a named refusal, or kept to the letter; and nothing is lost."""
+"""Hostile values in every field: refused by a name, or kept to the letter; and nothing is lost."""
 
 from collections.abc import Callable
 from typing import Any
@@ -205,8 +205,8 @@ REFUSES_LARGE = {
 
 
 @pytest.mark.parametrize("name", ["script", "bidi", "quotes", "json", "format", "controls"])
-async def test_what_is_taken_is_kept_to_the_letter(client: Client, name: str) -> None:
-    """Nothing is escaped, cut or interpreted: whoever shows it does that."""
+async def test_get_case_shows_texts_to_the_letter(client: Client, name: str) -> None:
+    """Nothing is escaped, cut or interpreted: that is for the programs that show it."""
     text = HOSTILE[name]
     report = await client.report(comment=text, text=text)
     assert report.comment == text
@@ -220,7 +220,7 @@ async def test_what_is_taken_is_kept_to_the_letter(client: Client, name: str) ->
     assert decided.decisions[0].sanctions[0].statement.facts == text
 
 
-async def test_no_flood_of_words_hides_a_refusal(client: Client, refused: Refused) -> None:
+async def test_submit_dispute_statement_in_a_flood(client: Client, refused: Refused) -> None:
     """However much a party has said, the other learns why something is refused."""
     service = await client.around.agree()
     opened = await client.call(
