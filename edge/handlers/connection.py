@@ -23,6 +23,7 @@ from edge.protocol.payloads.connection import (
 from edge.push.render import render
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
+from edge.sessions.state import State
 
 
 def _positions(session: Session, cursor: str) -> Mapping[str, Position]:
@@ -141,10 +142,9 @@ async def _resume_attached(
 async def resume(session: Session, re: Request, payload: Resume) -> None:
     """Replay what was missed since a cursor."""
     after = _positions(session, payload.cur)
-    if not session.hold():
+    if not session.reattach():
         session.fail(re, refusal(ErrorCode.INVALID_STATE, "A resume is under way.", retryable=True))
         return
-    session.attaching = True
     try:
         settings = session.edge.settings
         deadline = asyncio.get_running_loop().time() + settings.moderation_timeout_seconds
@@ -157,7 +157,6 @@ async def resume(session: Session, re: Request, payload: Resume) -> None:
     except NotLiveError:
         session.fail(re, _NOT_LIVE)
     finally:
-        session.attaching = False
         session.release()
 
 
@@ -262,6 +261,10 @@ async def renew_token(session: Session, re: Request, payload: RenewToken) -> Non
     for feed in session.edge.feeds.values():
         feed.review(session.user)
     # A cursor would skip what a replay has yet to bring.
-    cursor = session.edge.hub.cursor().of(session.encoding.attached) if session.settled else ""
+    cursor = (
+        session.edge.hub.cursor().of(session.encoding.attached)
+        if session.state is State.LIVE
+        else ""
+    )
     re.done()
     greet(session, cursor, resumed=False, re=re.id)

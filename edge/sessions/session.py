@@ -1,4 +1,4 @@
-"""One socket: receive loop, what is refused, and the ways it closes."""
+"""A session: the receive loop of one socket, its refusals, and its close."""
 
 import asyncio
 import time
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import structlog
 import uuid_utils
 from msgspec import UNSET
@@ -21,22 +22,24 @@ from edge.protocol.packets import (
     InvalidPayloadError,
     Op,
 )
+from edge.protocol.payloads.moderation import Standing
 from edge.push.hub import BEAT_PARTS
+from edge.sessions.bad_packets import BadPackets
 from edge.sessions.context import Edge
 from edge.sessions.delivery import Delivery
 from edge.sessions.rate_limit import PacketRate
 from edge.sessions.requests import Request
+from edge.sessions.state import State
 
 _logger = structlog.get_logger(__name__)
 
 
 class Session(Delivery):
-    """Between accept and close. Handlers and alerts talk to the client through it."""
+    """One socket between accept and close. Handlers answer through it."""
 
     __slots__ = (
         "_abort",
         "_bad_packets",
-        "_bad_packets_since",
         "_closer",
         "_packet_rate",
         "_receive",
@@ -79,8 +82,7 @@ class Session(Delivery):
         self._packet_rate = PacketRate(
             settings.packets_per_second, settings.packets_burst, self.last_heard
         )
-        self._bad_packets = 0
-        self._bad_packets_since = self.last_heard
+        self._bad_packets = BadPackets(settings.bad_packets_per_minute, self.last_heard)
 
     @property
     def requests(self) -> Collection["asyncio.Task[None]"]:
@@ -97,11 +99,11 @@ class Session(Delivery):
             while True:
                 event = await self._receive()
                 if event["type"] != "websocket.receive":
-                    if not self.closing:
+                    if self.state is not State.CLOSING:
                         edge.metrics.left(event.get("code", 1005))
                     return
                 now = self.last_heard = loop.time()
-                if self.closing:
+                if self.state is State.CLOSING:
                     continue
                 retry_after_ms = self._packet_rate.take(now)
                 if retry_after_ms:
@@ -112,7 +114,7 @@ class Session(Delivery):
                     edge.metrics.limits.reached("requests_per_socket")
                     await asyncio.wait(self._requests, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self.closing = True
+            self.stop()
             self._outbox.discard()
             for task in self._requests:
                 task.cancel()
@@ -184,6 +186,15 @@ class Session(Delivery):
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
 
+    def fail(self, re: Request, error: Error) -> None:
+        """Queue an ERROR; one of a backend that knows what is forbidden, and not why, with the
+        reasons.
+        """
+        if error.code == ErrorCode.SANCTIONED and not isinstance(error.current, Standing):
+            standing = self.edge.sanctions.standing(self.user)
+            error = msgspec.structs.replace(error, current=standing or UNSET)
+        super().fail(re, error)
+
     def forbidden(self, re: Request) -> Error | None:
         """Refuse what a sanction forbids now; to be asked again after every wait."""
         if re.activity is None:
@@ -219,12 +230,8 @@ class Session(Delivery):
         self.fail(re, refusal(ErrorCode.INTERNAL, f"An internal error, {error_id}."))
 
     def _bad_packet(self, packet_id: int | str | None, error: Error) -> None:
-        now = self.last_heard
-        if now - self._bad_packets_since > 60:
-            self._bad_packets_since, self._bad_packets = now, 0
-        self._bad_packets += 1
         self.fail(Request(packet_id, self.edge.metrics.bad_packets), error)
-        if self._bad_packets >= self.edge.settings.bad_packets_per_minute:
+        if self._bad_packets.add(self.last_heard):
             self.edge.metrics.limits.reached("bad_packets_per_minute")
             self.close(CloseCode.BAD_PACKETS, "repeated bad packets")
 
@@ -238,11 +245,9 @@ class Session(Delivery):
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Send what is queued, then close. A peer that does not read is cut off after a while."""
-        if self.closing:
-            return
-        self.closing = True
-        self.edge.metrics.closed(code)
-        self._closer = asyncio.get_running_loop().create_task(self._close(code, reason))
+        if self.stop():
+            self.edge.metrics.closed(code)
+            self._closer = asyncio.get_running_loop().create_task(self._close(code, reason))
 
     async def _close(self, code: CloseCode, reason: str) -> None:
         seconds = self.edge.settings.close_timeout_seconds

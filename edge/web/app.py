@@ -22,6 +22,7 @@ from edge.sanctions.reader import StandingUnknownError
 from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
 from edge.sessions.session import Session
+from edge.sessions.state import State
 from edge.web import appeals
 from edge.web.origins import read_origins, request_allowed
 from edge.web.problems import (
@@ -103,7 +104,7 @@ class SocketEndpoint:
         elif len(hub.of(session.user)) >= self._edge.settings.sockets_per_user:
             # A script in a browser learns a close code, but never the status of a handshake.
             session.close(CloseCode.TOO_MANY_SOCKETS, "too many sockets of this user")
-        if session.closing:
+        if session.state is State.CLOSING:
             await session.run()
             return
         hub.add(session)

@@ -13,6 +13,7 @@ from edge.protocol.cursors import MODERATION, Position
 from edge.protocol.packets import Activity, Op
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
+from edge.sessions.state import State
 from edge.translation.status import TIMED_OUT
 from tests.edge.moderated import Moderated, lifted, sanction, sanctioned
 from tests.edge.scripted import Service, Stream, Wire, new_session
@@ -211,7 +212,7 @@ async def test_a_ban_waits_for_nothing(
     await service.changed.get()
     at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
     at.feed._sink.deliver(11, [sanctioned("bob", kind="banned")])
-    assert session.closing
+    assert session.state is State.CLOSING
     session.fail(Request(7, session.edge.metrics.outcomes("EDIT MSG")), TIMED_OUT)
     assert await hear(wire) == (SANCTION, "banned")
     assert (await wire.hear())["code"] == 4403
@@ -279,7 +280,7 @@ async def test_all_sockets_of_the_banned_close_in_the_same_turn(
     at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
     at.feed._sink.deliver(11, [sanctioned("bob", kind=kind)])
     # Nothing was waited for.
-    assert all(session.closing for session, _ in (first, second, resuming))
+    assert all(session.state is State.CLOSING for session, _ in (first, second, resuming))
     for _, wire in (first, second, resuming):
         wire.say(Op.CREATE_MSG, {"to": "x", "text": "x"}, 1)
         assert await hear(wire) == (SANCTION, kind)

@@ -25,6 +25,7 @@ from edge.protocol.packets import JSON, MESSAGE_PACK, Format, Op
 from edge.protocol.payloads.connection import Reconnect
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
+from edge.sessions.state import State
 from edge.translation.status import TIMED_OUT
 from tests.edge.scripted import (
     CURSORS,
@@ -435,7 +436,7 @@ async def test_an_invalid_payload_is_answered_with_its_field(greeted: tuple[Sess
     assert (error["op"], error["re"]) == (ERROR, "a")
     assert error["d"]["code"] == "INVALID_ARGUMENT"
     assert error["d"]["fields"][0]["field"] == "conversation"
-    assert session._bad_packets == 0
+    assert session._bad_packets._count == 0
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "while waiting"])
@@ -774,7 +775,7 @@ async def test_a_slow_reader_is_closed(edge: Edge, start: Start, live: Stream) -
     wire.reads.clear()
     for number in range(1, 30):
         live.say(10 + number, message_event(number))
-    await until(lambda: session.closing)
+    await until(lambda: session.state is State.CLOSING)
     wire.reads.set()
     closed = await wire.hear()
     while "op" in closed:
