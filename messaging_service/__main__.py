@@ -10,11 +10,13 @@ from parley.messaging.v1 import messaging_pb2, messaging_pb2_grpc
 from messaging_service.api import translation
 from messaging_service.api.failures import FAILURES
 from messaging_service.api.servicer import MessagingServicer
+from messaging_service.operations.removals import follow_moderation
 from messaging_service.settings import MessagingSettings
-from messaging_service.workers import moderation, negotiation
+from messaging_service.workers import negotiation
 from messaging_service.workers.presence import PresenceKeeper
 from messaging_service.workers.retention import retention
 from service_kit.follow.follower import FollowerMetrics
+from service_kit.follow.sanctions_follower import moderation_source, sanctions_follower
 from service_kit.process.background import Work, background
 from service_kit.resources import Resources
 from service_kit.service import Service, main
@@ -32,7 +34,9 @@ async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[Mes
     if settings.negotiation_target is not None:
         works["negotiation"] = negotiation.follower(resources, metrics).run
     if settings.moderation_target is not None:
-        works["moderation"] = moderation.follower(resources, metrics).run
+        works["moderation"] = sanctions_follower(
+            "messaging", moderation_source(settings), resources, metrics, follow_moderation
+        ).run
     await presence.start()
     try:
         async with background(works, resources.registry):

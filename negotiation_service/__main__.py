@@ -15,8 +15,10 @@ from negotiation_service.api.servicer import NegotiationServicer
 from negotiation_service.clients.messaging import Messaging
 from negotiation_service.operations.runner import operation
 from negotiation_service.settings import NegotiationSettings
-from negotiation_service.workers import moderation, timers
+from negotiation_service.workers import timers
 from service_kit.follow.follower import FollowerMetrics
+from service_kit.follow.sanctions import follow
+from service_kit.follow.sanctions_follower import moderation_source, sanctions_follower
 from service_kit.process.background import Work, background
 from service_kit.resources import Resources
 from service_kit.rpc.client import dial
@@ -36,7 +38,9 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
     works: dict[str, Work] = {"timers": firing.run}
     if settings.moderation_target is not None:
         metrics = FollowerMetrics(resources.registry)
-        works["moderation"] = moderation.follower(resources, metrics).run
+        works["moderation"] = sanctions_follower(
+            "negotiation", moderation_source(settings), resources, metrics, follow
+        ).run
     credential = read_credentials(settings.messaging_credential_file)[0]
     async with (
         dial(

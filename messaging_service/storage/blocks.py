@@ -19,7 +19,8 @@ from sqlalchemy import (
 
 from messaging_service.domain.blocks import Block
 from messaging_service.storage.messages import metadata
-from service_kit.storage.engines import STORED_BY_KEY, TEXT, bulk_insert, give_rows, given_rows
+from service_kit.storage.bulk_statements import bulk_insert, give_rows, given_rows
+from service_kit.storage.engines import STORED_BY_KEY, TEXT
 
 _ACTIVE = text("active")
 

@@ -19,9 +19,7 @@ from uuid_utils import uuid7
 
 from messaging_service.domain.message_changes import Version
 from messaging_service.storage.messages import metadata
-from service_kit.storage.engines import (
-    STORED_BY_KEY,
-    TEXT,
+from service_kit.storage.bulk_statements import (
     among_given,
     bulk_insert,
     fetch,
@@ -29,6 +27,7 @@ from service_kit.storage.engines import (
     give_values,
     given_rows,
 )
+from service_kit.storage.engines import STORED_BY_KEY, TEXT
 
 versions = Table(
     "message_versions",

@@ -23,10 +23,7 @@ from sqlalchemy import (
 from messaging_service.domain.messages import Conversation, Message, Side
 from service_kit.follow.positions import add_positions
 from service_kit.follow.sanctions import add_restrictions
-from service_kit.storage.clock import add_clock
-from service_kit.storage.engines import (
-    STORED_BY_KEY,
-    TEXT,
+from service_kit.storage.bulk_statements import (
     among_given,
     bulk_insert,
     bulk_update,
@@ -35,6 +32,8 @@ from service_kit.storage.engines import (
     give_values,
     given_rows,
 )
+from service_kit.storage.clock import add_clock
+from service_kit.storage.engines import STORED_BY_KEY, TEXT
 
 metadata = MetaData()
 add_clock(metadata)

@@ -20,9 +20,7 @@ from sqlalchemy import (
 
 from messaging_service.domain.messages import Presence
 from messaging_service.storage.messages import conversations, metadata
-from service_kit.storage.engines import (
-    STORED_BY_KEY,
-    TEXT,
+from service_kit.storage.bulk_statements import (
     among_given,
     bulk_insert,
     bulk_update,
@@ -30,6 +28,7 @@ from service_kit.storage.engines import (
     give_values,
     given_items,
 )
+from service_kit.storage.engines import STORED_BY_KEY, TEXT
 
 presence = Table(
     "presence",

@@ -33,7 +33,8 @@ from moderation_service.storage import (
 )
 from moderation_service.storage.documents import UnreadableDocument
 from service_kit.storage import migrations
-from service_kit.storage.engines import address_of, fetch, give_values, open_engine
+from service_kit.storage.bulk_statements import fetch, give_values
+from service_kit.storage.engines import address_of, open_engine
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from moderation_service.domain.audit import AuditEntry, Head
 from moderation_service.storage import statements
 from moderation_service.storage.tables import audit
-from service_kit.storage.engines import bulk_insert, fetch
+from service_kit.storage.bulk_statements import bulk_insert, fetch
 
 
 def find_head(connection: Connection) -> Head:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from moderation_service.domain.dispute.entities import ENDED, DisputeState
 from moderation_service.storage import statements
-from service_kit.storage.engines import fetch
+from service_kit.storage.bulk_statements import fetch
 from service_kit.storage.readers import Readers
 
 

@@ -24,7 +24,7 @@ from moderation_service.storage.tables import (
     sanctions,
 )
 from service_kit.pages import NEWEST
-from service_kit.storage.engines import bulk_insert, bulk_update, fetch, give_values
+from service_kit.storage.bulk_statements import bulk_insert, bulk_update, fetch, give_values
 
 Part = TypeVar("Part", Report, Sanction, Appeal)
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from moderation_service.domain.notifications import Notification, NotificationKind
 from moderation_service.storage import statements
 from moderation_service.storage.tables import news
-from service_kit.storage.engines import bulk_insert, fetch
+from service_kit.storage.bulk_statements import bulk_insert, fetch
 
 
 def insert_notifications(

@@ -21,7 +21,8 @@ from moderation_service.storage.tables import (
     sanctioned,
     sanctions,
 )
-from service_kit.storage.engines import TEXT, among_given, given_rows
+from service_kit.storage.bulk_statements import among_given, given_rows
+from service_kit.storage.engines import TEXT
 
 _COUNT = bindparam("count", type_=BigInteger)
 

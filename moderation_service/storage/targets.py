@@ -13,7 +13,13 @@ from moderation_service.domain.dispute.saga import due_call
 from moderation_service.domain.events import Event
 from moderation_service.storage import documents, statements
 from moderation_service.storage.tables import cases, disputes, events, evidence, idempotency_keys
-from service_kit.storage.engines import bulk_insert, bulk_update, fetch, give_rows, give_values
+from service_kit.storage.bulk_statements import (
+    bulk_insert,
+    bulk_update,
+    fetch,
+    give_rows,
+    give_values,
+)
 
 
 class StoredEvent(NamedTuple):

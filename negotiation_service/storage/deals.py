@@ -18,7 +18,13 @@ from negotiation_service.storage.tables import (
     service_timers,
     services,
 )
-from service_kit.storage.engines import bulk_insert, bulk_update, fetch, give_rows, give_values
+from service_kit.storage.bulk_statements import (
+    bulk_insert,
+    bulk_update,
+    fetch,
+    give_rows,
+    give_values,
+)
 
 
 class PageKey(NamedTuple):

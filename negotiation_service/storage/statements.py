@@ -8,7 +8,8 @@ from negotiation_service.storage.tables import (
     service_timers,
     services,
 )
-from service_kit.storage.engines import TEXT, among_given, given_rows
+from service_kit.storage.bulk_statements import among_given, given_rows
+from service_kit.storage.engines import TEXT
 
 _COUNT = bindparam("count", type_=BigInteger)
 

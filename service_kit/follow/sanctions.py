@@ -13,14 +13,8 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, bindpara
 
 from service_kit.follow.positions import advance, read_followed
 from service_kit.rules import Position
-from service_kit.storage.engines import (
-    STORED_BY_KEY,
-    TEXT,
-    among_given,
-    bulk_insert,
-    fetch,
-    give_values,
-)
+from service_kit.storage.bulk_statements import among_given, bulk_insert, fetch, give_values
+from service_kit.storage.engines import STORED_BY_KEY, TEXT
 from service_kit.storage.writer import Transaction
 
 MODERATION = "moderation"

@@ -1,6 +1,6 @@
 """Follows moderation, so that what it forbids is known in the database of the service that refuses.
 
-The contract belongs to that service, which gives it with the source.
+The one module of the kit that reads the contract of a service.
 """
 
 from collections.abc import Sequence
@@ -8,13 +8,30 @@ from functools import partial
 from typing import Any
 
 import structlog
+from google.protobuf.timestamp_pb2 import Timestamp
+from parley.moderation.v1 import moderation_pb2 as pb
+from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 
-from service_kit.follow.follower import Follower, FollowerMetrics, Source
-from service_kit.follow.sanctions import CaughtUp, Command, Kind, Removal, Restriction, Told
+from service_kit.follow.follower import Follower, FollowerMetrics, Source, read_source
+from service_kit.follow.sanctions import (
+    MODERATION,
+    CaughtUp,
+    Command,
+    Kind,
+    Removal,
+    Restriction,
+    Told,
+)
+from service_kit.process.settings import ServiceSettings
 from service_kit.resources import Resources
 from service_kit.rpc.servicer import accepted
 from service_kit.rules import Position
 from service_kit.storage.writer import Operation, Writer
+
+
+def moderation_source(settings: ServiceSettings) -> Source:
+    """Name the moderation service of the settings. Raises ValueError for an unusable credential."""
+    return read_source(settings, MODERATION, pb, ModerationServiceStub)
 
 
 def sanctions_follower(
@@ -31,7 +48,7 @@ def sanctions_follower(
     """
     submit = partial(_submit, resources.writer, operation)
 
-    async def apply(position: Position, events: Sequence[Any]) -> None:
+    async def apply(position: Position, events: Sequence[pb.Event]) -> None:
         restrictions = tuple(found for event in events if (found := _restriction(event)))
         removals = tuple(one for event in events if (one := _removal(event)))
         await submit(Told(position, restrictions, removals))
@@ -55,7 +72,7 @@ async def _submit(
         )
 
 
-def _restriction(event: Any) -> Restriction | None:
+def _restriction(event: pb.Event) -> Restriction | None:
     match event.WhichOneof("event"):
         case "standing_changed":
             standing = event.standing_changed.standing
@@ -69,12 +86,12 @@ def _restriction(event: Any) -> Restriction | None:
     return None
 
 
-def _removal(event: Any) -> Removal | None:
+def _removal(event: pb.Event) -> Removal | None:
     if event.WhichOneof("event") != "message_removal_changed":
         return None
     changed = event.message_removal_changed
     return Removal(changed.conversation_id, changed.message_id, changed.removed)
 
 
-def _milliseconds(at: Any) -> int:
-    return int(at.seconds) * 1000 + int(at.nanos) // 1_000_000
+def _milliseconds(at: Timestamp) -> int:
+    return at.seconds * 1000 + at.nanos // 1_000_000

@@ -16,13 +16,8 @@ from service_kit.rpc.interceptors import build_internal
 from service_kit.rpc.rpc_errors import build_status
 from service_kit.rules import INVALID_ARGUMENT, Refusal
 from service_kit.storage.writer import StorageUnavailable, UnexpectedFailure, WriterOverloaded
-from service_kit.watch.hub import (
-    REVISION_GAP,
-    SHUTTING_DOWN,
-    WATCHER_TOO_SLOW,
-    WatcherCutOff,
-    WatcherNotFound,
-)
+from service_kit.watch.hub import WatcherNotFound
+from service_kit.watch.watcher import REVISION_GAP, SHUTTING_DOWN, WATCHER_TOO_SLOW, WatcherCutOff
 
 BATCH_TOO_LARGE = "BATCH_TOO_LARGE"
 WATCHER_NOT_FOUND = "WATCHER_NOT_FOUND"

@@ -6,21 +6,21 @@ nothing but a new Watch and a read of what it missed. The ideas are those of etc
 """
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Set
-from typing import NamedTuple
-from uuid import uuid4
+from collections.abc import Callable, Collection, Iterable, Set
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from service_kit.rules import Position
 from service_kit.storage.writer import Events
 from service_kit.watch.metrics import WatcherMetrics
-
-WATCHER_TOO_SLOW = "WATCHER_TOO_SLOW"
-REVISION_GAP = "REVISION_GAP"
-SHUTTING_DOWN = "SHUTTING_DOWN"
-
+from service_kit.watch.watcher import (
+    REVISION_GAP,
+    SHUTTING_DOWN,
+    WATCHER_TOO_SLOW,
+    Batch,
+    Watcher,
+    WatcherCutOff,
+)
 
 Encode = Callable[[tuple[str, ...], object], object]
 """Makes the contract's message of an event, for (recipients, event)."""
@@ -28,90 +28,6 @@ Encode = Callable[[tuple[str, ...], object], object]
 
 class WatcherNotFound(KeyError):  # noqa: N818, the name says what is the case
     """No stream of that id is open here: watch anew."""
-
-
-class WatcherCutOff(Exception):  # noqa: N818, the name says what is the case
-    """A stream ended by the hub. `reason` is WATCHER_TOO_SLOW, REVISION_GAP or SHUTTING_DOWN."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class Batch(NamedTuple):
-    """What a watcher is told at once; without events it reports progress."""
-
-    revision: int
-    events: list[object]
-
-
-class Watcher:
-    """One open stream: iterate over its batches. Made by the hub."""
-
-    def __init__(self, name: str, revision: int, limit: int) -> None:
-        self.id = uuid4().hex
-        self.name = name
-        self.following: set[str] = set()
-        # Those of them who are not counted as followed because of this watcher.
-        self.quiet: set[str] = set()
-        self.idle = True
-        # Up to where what it follows has been handed to the stream.
-        self.revision = revision
-        self._limit = limit
-        self._queue: deque[Batch] = deque()
-        self._queued_events = 0
-        self._cut_off: WatcherCutOff | None = None
-        self._filled = asyncio.Event()
-
-    @property
-    def queued_events(self) -> int:
-        """Events that wait to be sent."""
-        return self._queued_events
-
-    def lag(self, revision: int) -> int:
-        """How many revisions it is behind `revision`; 0 when it has all that it follows."""
-        return revision - self.revision if self._queue else 0
-
-    def put(self, batch: Batch) -> bool:
-        """Queue a batch; False when the queue would grow beyond its bound."""
-        # A batch alone may be larger than the bound: it exists already, and no other waits.
-        if self._queue and self._queued_events + len(batch.events) > self._limit:
-            return False
-        self.idle = False
-        self._queue.append(batch)
-        self._queued_events += len(batch.events)
-        self._filled.set()
-        return True
-
-    def report_progress(self, revision: int) -> None:
-        """Queue a batch without events, unless something waits to be sent anyway."""
-        if not self._queue:
-            self._queue.append(Batch(revision, []))
-            self._filled.set()
-
-    def cut_off(self, reason: str) -> None:
-        """End the stream; what was queued is dropped, for it will be read."""
-        self._queue.clear()
-        self._queued_events = 0
-        self.finish(reason)
-
-    def finish(self, reason: str) -> None:
-        """End the stream after what is queued."""
-        self._cut_off = WatcherCutOff(reason)
-        self._filled.set()
-
-    async def __aiter__(self) -> AsyncIterator[Batch]:
-        """Give batches in order of revision. Raises WatcherCutOff when the hub ends the stream."""
-        while True:
-            await self._filled.wait()
-            if self._cut_off is not None and not self._queue:
-                raise self._cut_off
-            batch = self._queue.popleft()
-            self._queued_events -= len(batch.events)
-            if not self._queue and self._cut_off is None:
-                self._filled.clear()
-            self.revision = batch.revision
-            yield batch
 
 
 _NOBODY: Set[Watcher] = frozenset()
@@ -152,7 +68,7 @@ class WatchHub:
         registry = registry or CollectorRegistry()
         watchers = Gauge("watch_watchers", "Open streams.", registry=registry)
         watchers.set_function(lambda: float(len(self._watchers)))
-        registry.register(WatcherMetrics(self))
+        registry.register(WatcherMetrics(lambda: self._revision, lambda: self.watchers))
         self._cut_offs = Counter(
             "watch_cut_offs", "Streams ended by the hub.", ["reason"], registry=registry
         )

@@ -1,13 +1,11 @@
 """How far each watcher is behind, found out when Prometheus asks."""
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-if TYPE_CHECKING:
-    from service_kit.watch.hub import WatchHub
+from service_kit.watch.watcher import Watcher
 
 # Names come from callers; a label with each is kept short, and few of them.
 _NAME_LENGTH = 64
@@ -17,15 +15,18 @@ _MOST_NAMES = 100
 class WatcherMetrics(Collector):
     """Gauges for each open stream, by its watcher's name; they go with the stream."""
 
-    def __init__(self, hub: "WatchHub") -> None:
-        self._hub = hub
+    def __init__(
+        self, revision: Callable[[], int], watchers: Callable[[], Iterable[Watcher]]
+    ) -> None:
+        self._revision = revision
+        self._watchers = watchers
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Of several streams of one name, and of more names than are shown, the furthest behind."""
-        revision = self._hub.position.revision
+        revision = self._revision()
         lags: dict[str, int] = {}
         queued: dict[str, int] = {}
-        for watcher in self._hub.watchers:
+        for watcher in self._watchers():
             name = watcher.name[:_NAME_LENGTH]
             # It may have been handed more while this is being asked.
             lags[name] = max(lags.get(name, 0), watcher.lag(revision))

@@ -17,7 +17,7 @@ from service_kit.rules import Position
 from service_kit.storage.clock import take_revision
 from service_kit.storage.engines import open_engine
 from service_kit.storage.writer import StorageUnavailable, Transaction
-from service_kit.watch.hub import WATCHER_TOO_SLOW
+from service_kit.watch.watcher import WATCHER_TOO_SLOW
 from tests.support.system import free_port
 from tests.support.tally.running import SECRET, RunningTally, run_tally
 from tests.support.tally.service import (

@@ -8,13 +8,8 @@ from google.rpc import error_details_pb2, status_pb2
 from service_kit.rpc.failures import Failures, Refused
 from service_kit.rules import Refusal, invalid
 from service_kit.storage.writer import StorageUnavailable, UnexpectedFailure, WriterOverloaded
-from service_kit.watch.hub import (
-    REVISION_GAP,
-    SHUTTING_DOWN,
-    WATCHER_TOO_SLOW,
-    WatcherCutOff,
-    WatcherNotFound,
-)
+from service_kit.watch.hub import WatcherNotFound
+from service_kit.watch.watcher import REVISION_GAP, SHUTTING_DOWN, WATCHER_TOO_SLOW, WatcherCutOff
 
 FAILURES = Failures(
     "tests.parley",

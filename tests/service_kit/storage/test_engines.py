@@ -1,4 +1,4 @@
-"""What is asked of each kind of database, and lists as parameters on both."""
+"""Engines: sessions, transactions, addresses and passwords of each kind of database."""
 
 import signal
 import time
@@ -6,22 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import BigInteger, Column, Engine, MetaData, Table, select, text
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from service_kit.process.settings import ServiceSettings, Timeouts
 from service_kit.storage.engines import (
-    TEXT,
     Role,
     UnsupportedDatabase,
     address_of,
-    among_given,
-    bulk_insert,
-    bulk_update,
-    give_rows,
-    give_values,
-    given_rows,
     open_engine,
     why_unavailable,
 )
@@ -31,78 +24,12 @@ from tests.support.system import free_port
 
 TIMEOUTS = Timeouts(connect=2, lock=0.5, statement=1.5, idle_transaction=0.2)
 
-words = Table(
-    "words",
-    MetaData(),
-    Column("word", TEXT, primary_key=True),
-    Column("number", BigInteger, nullable=False),
-)
-# What the two ways of writing a list down could take for their own signs.
-AWKWARD = ("", "NULL", "{a,b}", '"', "\\", "a,b", "'", "%s", "?", ":x", "[1]", "\n", "\U0001f408")
-
-
-@pytest.fixture
-def engine(empty_database: str) -> Iterator[Engine]:
-    """A database with a table of awkward words, each with its place among them."""
-    made = open_engine(empty_database, "writer")
-    with made.begin() as connection:
-        words.create(connection)
-        rows = [(word, number) for number, word in enumerate(AWKWARD)]
-        bulk_insert(connection, words, ("word", "number"), rows)
-    yield made
-    made.dispose()
-
 
 @pytest.fixture
 def database_on_postgresql(postgresql: Postgresql) -> Iterator[str]:
     """The address of an empty database on PostgreSQL."""
     with postgresql.database() as name:
         yield postgresql.url(name)
-
-
-def test_lists_of_values_are_parameters(engine: Engine) -> None:
-    """Each value of a list is found as it is, whatever signs are in it, and nothing besides."""
-    statement = select(words.c.word).where(among_given(words.c.word, "wanted"))
-    with engine.connect() as connection, connection.begin():
-        for wanted in ([], ["\\"], ["absent", "NULL"], list(AWKWARD)):
-            given = give_values(connection, "wanted", wanted)
-            found = connection.execute(statement, given).scalars().all()
-            assert set(found) == set(wanted) - {"absent"}
-        numbers = select(words.c.number).where(among_given(words.c.number, "wanted"))
-        wide = give_values(connection, "wanted", [1, -1, 2**63 - 1])
-        assert connection.execute(numbers, wide).scalars().all() == [1]
-
-
-def test_lists_of_rows_are_parameters(engine: Engine) -> None:
-    """A row is found when all its values are those of one row that was given."""
-    given, match = given_rows("rows", (words.c.word, words.c.number))
-    statement = select(words.c.word).select_from(given.join(words, match))
-    rows = [(word, number) for number, word in enumerate(AWKWARD)]
-    crossed = [(word, number + 1) for word, number in rows]
-    with engine.connect() as connection, connection.begin():
-        for wanted, expected in ((rows, set(AWKWARD)), (crossed, set()), (rows[3:4], {AWKWARD[3]})):
-            found = connection.execute(statement, give_rows(connection, "rows", wanted))
-            assert set(found.scalars()) == expected
-
-
-def test_bulk_updates_change_each_row_to_its_own(engine: Engine) -> None:
-    """Each row of an update finds its row by the key."""
-    with engine.begin() as connection:
-        rows = [(-number, word) for number, word in enumerate(AWKWARD)]
-        bulk_update(connection, words, "word", ("number",), rows)
-        found = connection.execute(select(words.c.word, words.c.number))
-        assert {(-number, word) for word, number in found} == {
-            (number, word) for number, word in enumerate(AWKWARD)
-        }
-
-
-def test_a_failure_does_not_tell_its_parameters(engine: Engine) -> None:
-    """A statement that failed is told, and logged, without the values that it was given."""
-    with engine.connect() as connection, connection.begin():
-        with pytest.raises(IntegrityError) as caught:
-            bulk_insert(connection, words, ("word", "number"), [("one", 1), ("one", 1)])
-        assert "[SQL parameters hidden" in str(caught.value)
-        assert why_unavailable(caught.value) is None
 
 
 @pytest.mark.parametrize(

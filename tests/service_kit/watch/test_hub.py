@@ -7,15 +7,14 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from service_kit.rules import Position
-from service_kit.watch.hub import (
+from service_kit.watch.hub import WatcherNotFound, WatchHub
+from service_kit.watch.watcher import (
     REVISION_GAP,
     SHUTTING_DOWN,
     WATCHER_TOO_SLOW,
     Batch,
     Watcher,
     WatcherCutOff,
-    WatcherNotFound,
-    WatchHub,
 )
 
 

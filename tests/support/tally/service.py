@@ -27,8 +27,9 @@ from service_kit.rpc.interceptors import read_credentials
 from service_kit.rpc.servicer import WatchMixin, accepted, write_one
 from service_kit.rules import Position, Refusal, check_user, invalid
 from service_kit.service import Service, main
+from service_kit.storage.bulk_statements import bulk_insert
 from service_kit.storage.clock import add_clock
-from service_kit.storage.engines import TEXT, bulk_insert
+from service_kit.storage.engines import TEXT
 from service_kit.storage.writer import Transaction
 from service_kit.watch import changes
 from service_kit.watch.changes import ChangePage

@@ -1,0 +1,234 @@
+"""Statements for many rows at once, and lists of values as parameters, on either database.
+
+The text of a statement is the same for any number of values, so that it is prepared once, and every
+lookup goes through an index. A list of row values, `(a, b) IN ((1, 2), ...)`, would scan the whole
+table on SQLite. There a list is one JSON parameter, and on PostgreSQL an array: of values, or one
+array for each column of the rows.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    Table,
+    and_,
+    bindparam,
+    column,
+    insert,
+    literal_column,
+    update,
+)
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.selectable import TableValuedAlias
+
+
+def fetch(
+    connection: Connection, statement: Select[Any], given: Mapping[str, Any]
+) -> Sequence[Any]:
+    """Run a query with the parameters in `given`; gives all rows, as the driver has them.
+
+    The statement is compiled once for each kind of database; what SQLAlchemy does at each execution
+    beyond that would cost a short query more than the database does.
+    """
+    sql, parameters = _query_sql(statement, connection.dialect)
+    values = [given.get(name, fixed) for name, fixed in parameters]
+    return connection.exec_driver_sql(sql, tuple(values)).fetchall()
+
+
+@lru_cache(maxsize=64)
+def _query_sql(statement: Select[Any], dialect: Dialect) -> tuple[str, tuple[tuple[str, Any], ...]]:
+    """The text of a query, and its parameters in order with the values that the statement fixes."""
+    compiled: Any = statement.compile(dialect=dialect)
+    return str(compiled), tuple((name, compiled.params[name]) for name in compiled.positiontup)
+
+
+def bulk_insert(
+    connection: Connection, table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Insert `rows`, whose values stand in the order of `columns`, by the driver's executemany."""
+    if rows:
+        connection.exec_driver_sql(_insert_sql(table, columns, connection.dialect), list(rows))
+
+
+def bulk_update(
+    connection: Connection,
+    table: Table,
+    key: str,
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    """Update one row of `table` for each of `rows`: the values of `columns`, then that of `key`."""
+    if rows:
+        connection.exec_driver_sql(_update_sql(table, key, columns, connection.dialect), list(rows))
+
+
+@lru_cache(maxsize=64)
+def _insert_sql(table: Table, columns: tuple[str, ...], dialect: Dialect) -> str:
+    statement = insert(table).values({name: bindparam(name) for name in columns})
+    return _positional_sql(statement.compile(dialect=dialect), columns)
+
+
+@lru_cache(maxsize=64)
+def _update_sql(table: Table, key: str, columns: tuple[str, ...], dialect: Dialect) -> str:
+    statement = (
+        update(table)
+        .where(table.c[key] == bindparam("the_key"))
+        .values({name: bindparam(name) for name in columns})
+    )
+    return _positional_sql(statement.compile(dialect=dialect), (*columns, "the_key"))
+
+
+def _positional_sql(compiled: Any, names: tuple[str, ...]) -> str:
+    # A compiled statement has its parameters in the order of the table's columns.
+    if tuple(compiled.positiontup) != names:
+        raise ValueError(f"columns must stand in the order of the table: {compiled.positiontup}")
+    return str(compiled)
+
+
+class _Among(FunctionElement[bool]):
+    """A column, the list as JSON, the list as an array."""
+
+    inherit_cache = True
+    type = Boolean()
+
+    def self_group(self, against: Any = None) -> Any:  # noqa: ARG002, the signature is given
+        """Stand as a condition: without `= 1`, which would keep SQLite from using the index."""
+        return self
+
+
+class _Each(FunctionElement[Any]):
+    """The rows as JSON, and an array for each of their columns."""
+
+    inherit_cache = True
+
+
+class _Item(FunctionElement[Any]):
+    """The row as JSON, the same value as a column of its own, and which one it is."""
+
+    inherit_cache = True
+
+    def __init__(self, index: int, value: ColumnElement[Any], item: ColumnElement[Any]) -> None:
+        super().__init__(value, item, literal_column(str(index)))
+        self.type = item.type
+
+
+def _processed(element: FunctionElement[Any], compiler: SQLCompiler, *which: int) -> list[str]:
+    clauses = element.clauses.clauses
+    return [compiler.process(clauses[index]) for index in which]
+
+
+@compiles(_Among, "sqlite")
+def _among_on_sqlite(element: _Among, compiler: SQLCompiler, **_options: Any) -> str:
+    wanted, values = _processed(element, compiler, 0, 1)
+    # Both are SQL that the compiler made; the values are parameters.
+    return f"{wanted} IN (SELECT value FROM json_each({values}))"  # noqa: S608
+
+
+@compiles(_Among, "postgresql")
+def _among_on_postgresql(element: _Among, compiler: SQLCompiler, **_options: Any) -> str:
+    wanted, values = _processed(element, compiler, 0, 2)
+    return f"{wanted} = ANY ({values})"
+
+
+@compiles(_Each, "sqlite")
+def _each_on_sqlite(element: _Each, compiler: SQLCompiler, **_options: Any) -> str:
+    return f"json_each({_processed(element, compiler, 0)[0]})"
+
+
+@compiles(_Each, "postgresql")
+def _each_on_postgresql(element: _Each, compiler: SQLCompiler, **_options: Any) -> str:
+    arrays = _processed(element, compiler, *range(1, len(element.clauses)))
+    names = ", ".join(_item_name(index) for index in range(len(arrays)))
+    return f"(SELECT * FROM unnest({', '.join(arrays)}) AS items ({names}))"  # noqa: S608, as above
+
+
+@compiles(_Item, "sqlite")
+def _item_on_sqlite(element: _Item, compiler: SQLCompiler, **_options: Any) -> str:
+    value, index = _processed(element, compiler, 0, 2)
+    return f"json_extract({value}, '$[{index}]')"
+
+
+@compiles(_Item, "postgresql")
+def _item_on_postgresql(element: _Item, compiler: SQLCompiler, **_options: Any) -> str:
+    return _processed(element, compiler, 1)[0]
+
+
+def _item_name(index: int) -> str:
+    return f"item_{index}"
+
+
+def _array_name(parameter: str, index: int) -> str:
+    return f"{parameter}_{index}"
+
+
+def among_given(wanted: Column[Any], parameter: str) -> ColumnElement[bool]:
+    """Say that a column has one of the values in `parameter` (see `give_values`)."""
+    return _Among(
+        wanted, bindparam(parameter, type_=String()), bindparam(parameter, type_=ARRAY(wanted.type))
+    )
+
+
+def give_values(connection: Connection, parameter: str, values: Iterable[Any]) -> dict[str, Any]:
+    """Make the parameter of `among_given`."""
+    found = list(values)
+    return {parameter: _json(found) if connection.dialect.name == "sqlite" else found}
+
+
+def given_items(
+    parameter: str, columns: Sequence[Column[Any]]
+) -> tuple[TableValuedAlias, list[ColumnElement[Any]]]:
+    """Select from a list of rows in `parameter`: what to select from, and the values of a row.
+
+    Each row of the list holds values of the types of `columns`, in their order.
+    """
+    arrays = [
+        bindparam(_array_name(parameter, index), type_=ARRAY(wanted.type))
+        for index, wanted in enumerate(columns)
+    ]
+    items = [column(_item_name(index), wanted.type) for index, wanted in enumerate(columns)]
+    each = _Each(bindparam(parameter, type_=String()), *arrays).table_valued(
+        column("value", String()), *items, name="given"
+    )
+    return each, [
+        _Item(index, each.c.value, each.c[_item_name(index)]) for index in range(len(columns))
+    ]
+
+
+def given_rows(
+    parameter: str, columns: Sequence[Column[Any]]
+) -> tuple[TableValuedAlias, ColumnElement[bool]]:
+    """Join a list of rows in `parameter`: what to select from, and the condition of the join.
+
+    Each row of the list holds the values that `columns` must equal, in their order.
+    """
+    each, items = given_items(parameter, columns)
+    return each, and_(*(wanted == item for wanted, item in zip(columns, items, strict=True)))
+
+
+def give_rows(
+    connection: Connection, parameter: str, rows: Iterable[tuple[Any, ...]]
+) -> dict[str, Any]:
+    """Make the parameters of `given_rows` or `given_items`, of one row at least."""
+    found = list(rows)
+    if connection.dialect.name == "sqlite":
+        return {parameter: _json(found)}
+    return {
+        _array_name(parameter, index): list(values)
+        for index, values in enumerate(zip(*found, strict=True))
+    }
+
+
+def _json(values: list[Any]) -> str:
+    return json.dumps(values, separators=(",", ":"))
