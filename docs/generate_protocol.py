@@ -25,7 +25,7 @@ DOCUMENT = ROOT / "docs" / "protocol.md"
 
 
 def number_range(kind: inspect.IntType) -> str:
-    """The bounds of an integer in words; both ends included."""
+    """The bounds of an integer in words, both ends included."""
     low = kind.ge if kind.ge is not None else None if kind.gt is None else kind.gt + 1
     high = kind.le if kind.le is not None else None if kind.lt is None else kind.lt - 1
     if low is None and high is None:

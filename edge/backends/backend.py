@@ -50,17 +50,18 @@ class NotLiveError(Exception):
 
 
 class Event(Protocol):
-    """What a service tells, in whichever contract."""
+    """An event of any service; each contract has a message of its own."""
 
     @property
     def recipients(self) -> Sequence[str]: ...
 
 
 class Backend:
-    """One service, by its name in cursors and metrics. Nothing here raises for a failed call but
+    """The client of one service. Nothing here raises for a failed call but
     `watch` and `replay`: a failure is an Error, ready to be shown.
     """
 
+    # In cursors, logs and metrics.
     name: ClassVar[str]
     # The module of the messages of its contract, and the class of its stub.
     contract: ClassVar[Any]
@@ -196,7 +197,8 @@ class Backend:
         remove: Sequence[str],
         invisible: Sequence[str] = (),
     ) -> Position | Error:
-        """Follow and no longer follow users; the position after which events of the added come.
+        """Follow users, and others no longer. Returns the position after which the events of the
+        added come.
 
         `invisible` are some of the added, and empty unless the service knows presence.
         """

@@ -1,4 +1,4 @@
-"""One call in flight per kind; what arrives meanwhile travels together next.
+"""Batches calls: one is in flight, and what arrives meanwhile travels together next.
 
 Alone, an item leaves at once. Under load the batches grow by themselves. No timer is waited for,
 but by what is in no hurry and may linger, so that others need not wait behind it. Each item is
@@ -172,7 +172,7 @@ class Batcher(Generic[Item, Result]):
         self._expiry = None if following is None else self._loop.call_at(following, self._expire)
 
     async def _results(self, batch: list[_Waiting[Item, Result]]) -> list[Result | Error]:
-        """One result for each item, whatever the call does: nobody waits for an answer in vain."""
+        """Call, and give each item a result whatever happens: nobody waits in vain."""
         try:
             # The newest has the most time left; those before it are answered when theirs is over.
             remaining = max(0.0, batch[-1].expires - self._loop.time())

@@ -1,4 +1,4 @@
-"""The messaging service: what people say in numbers travels in batches."""
+"""The client of the messaging service: what people do in great numbers travels in batches."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from edge.translation.status import from_status
 
 
 class Parties(NamedTuple):
-    """Who talks in a conversation, and about what."""
+    """The participants of a conversation, and its subject."""
 
     participants: frozenset[str]
     subject: str
@@ -71,7 +71,7 @@ class MessagingBackend(Backend):
         return from_status(response.status) if response.HasField("status") else response.batch
 
     async def parties(self, conversation: str, seconds: float) -> Parties | Error:
-        """Find who talks in a conversation about what, which never changes: it is asked once."""
+        """Look up the parties of a conversation. They never change, so they are asked once."""
         if (known := self._parties.get(conversation)) is not None:
             return known
         # In nobody's name: who is blocked there may not be shown it.

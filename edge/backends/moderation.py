@@ -1,4 +1,4 @@
-"""The moderation service: what restricts whom travels in batches."""
+"""The client of the moderation service: standings are read in batches."""
 
 import asyncio
 from collections.abc import Set

@@ -1,4 +1,4 @@
-"""The negotiation service: commands about deals are few, and each is a call."""
+"""The client of the negotiation service: packets about deals are few, and each is a call."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

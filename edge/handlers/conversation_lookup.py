@@ -1,4 +1,4 @@
-"""Which conversation a packet is about that names something else: a service, a message, a person.
+"""Finds the conversation of a packet that names a service, a message or a person instead.
 
 Services know what is locked some moments after the edge has told it. So for those who are kept from
 writing in a conversation the edge looks up whether it is that one, and for nobody else.

@@ -55,8 +55,8 @@ async def _ask(
 
 
 async def ask_conversations(session: Session, re: Request, payload: AskConversations) -> None:
-    """Answered by RETURN CONVERSATIONS, each with its deal and the dispute that holds it; `missing`
-    names who was not reached.
+    """List conversations, each with its deal and the dispute that holds it; `missing` names the
+    backends that were not reached. Answered by RETURN CONVERSATIONS.
     """
     messaging, loop = session.edge.messaging, asyncio.get_running_loop()
     request = request_of(pb.ListConversationsRequest, payload, session.user)
@@ -89,7 +89,7 @@ async def ask_conversations(session: Session, re: Request, payload: AskConversat
 async def _services(
     session: Session, conversations: list[str], asked_at: float, deadline: float
 ) -> Mapping[str, Service] | None:
-    """The deals of conversations by the id of these; None when negotiation did not answer."""
+    """Look up the deals of conversations, by conversation; None: negotiation did not answer."""
     negotiation = session.edge.negotiation
     if negotiation is None or not conversations:
         return {}
@@ -108,7 +108,7 @@ async def _services(
 async def _disputes(
     session: Session, wanted: set[str], asked_at: float, deadline: float
 ) -> Mapping[str, Dispute] | None:
-    """Disputes by the id of their conversations; None when moderation did not answer."""
+    """Look up disputes, by conversation; None: moderation did not answer."""
     moderation = session.edge.moderation
     if moderation is None or not wanted:
         return {}
@@ -126,7 +126,7 @@ async def _disputes(
 def create_msg(
     session: Session, re: Request, payload: CreateMsg
 ) -> Coroutine[Any, Any, None] | None:
-    """Answered by STATUS MSG after the commit; leaves with the next batch."""
+    """Store a message, with the next batch; answered by STATUS MSG after the commit."""
     if (payload.conversation is UNSET) == (payload.to is UNSET):
         raise InvalidPayloadError("conversation", "exactly one of conversation and to is needed")
     if payload.subject is not UNSET and payload.to is UNSET:
@@ -171,7 +171,7 @@ async def _create_in_turn(
 
 
 def opened_conversation(session: Session, re: Request, payload: OpenedConversation) -> None:
-    """Answered by MSG SEEN; leaves with the next batch."""
+    """Mark messages as read, with the next batch; answered by MSG SEEN."""
     mark = request_of(pb.Mark, payload, session.user, session.id)
 
     def done(result: pb.Watermark | Error) -> None:
@@ -191,7 +191,7 @@ def opened_conversation(session: Session, re: Request, payload: OpenedConversati
 
 
 async def ask_messages(session: Session, re: Request, payload: AskMessages) -> None:
-    """Answered by RETURN MESSAGES, in ascending order of seq."""
+    """List messages of a conversation; answered by RETURN MESSAGES, ascending by seq."""
     if payload.before is not UNSET and payload.after is not UNSET:
         raise InvalidPayloadError("before", "at most one of before and after is allowed")
     messaging = session.edge.messaging
@@ -214,7 +214,7 @@ async def ask_messages(session: Session, re: Request, payload: AskMessages) -> N
 
 
 async def edit_msg(session: Session, re: Request, payload: EditMsg) -> None:
-    """Answered by MSG CHANGED after the commit."""
+    """Edit a message; answered by MSG CHANGED after the commit."""
     request = request_of(pb.EditMessageRequest, payload, session.user, session.id)
     answer = await _change(session, re, Op.EDIT_MSG, request, request.message_id)
     if answer is not None:
@@ -222,7 +222,7 @@ async def edit_msg(session: Session, re: Request, payload: EditMsg) -> None:
 
 
 async def delete_msg(session: Session, re: Request, payload: DeleteMsg) -> None:
-    """Answered by MSG CHANGED after the commit."""
+    """Delete a message; answered by MSG CHANGED after the commit."""
     request = request_of(pb.DeleteMessageRequest, payload, session.user, session.id)
     answer = await _change(session, re, Op.DELETE_MSG, request, request.message_id)
     if answer is not None:
@@ -230,7 +230,7 @@ async def delete_msg(session: Session, re: Request, payload: DeleteMsg) -> None:
 
 
 async def block_user(session: Session, re: Request, payload: BlockUser) -> None:
-    """Answered by BLOCK USER after the commit. It is no writing, so the muted may do it as well."""
+    """Block a user or no longer, as the muted may as well; answered by BLOCK USER."""
     request = request_of(pb.SetBlockRequest, payload, session.user, session.id)
     answer = await _change(session, re, Op.BLOCK_USER, request)
     if answer is not None:
@@ -258,7 +258,7 @@ async def _change(
 
 
 def typing(session: Session, re: Request, payload: SendTyping) -> None:
-    """Told to the other; only errors come back."""
+    """Tell the other that somebody is typing, with the next batch; only errors come back."""
     signal = request_of(pb.TypingSignal, payload, session.user)
 
     def done(result: Error | None) -> None:

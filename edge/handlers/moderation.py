@@ -28,13 +28,13 @@ NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no moderation here.", re
 
 
 async def report_msg(session: Session, re: Request, payload: ReportMsg) -> None:
-    """Answered by REPORT STATUS."""
+    """Report a message; answered by REPORT STATUS."""
     request = request_of(pb.ReportMessageRequest, payload, session.user)
     await _report(session, re, Op.REPORT_MSG, request)
 
 
 async def report_conversations(session: Session, re: Request, payload: ReportConversations) -> None:
-    """Answered by REPORT STATUS."""
+    """Report a conversation; answered by REPORT STATUS."""
     request = request_of(pb.ReportConversationRequest, payload, session.user)
     await _report(session, re, Op.REPORT_CONVERSATIONS, request)
 
@@ -47,7 +47,7 @@ async def _report(session: Session, re: Request, op: Op, request: Message) -> No
 
 
 async def appeal(session: Session, re: Request, payload: SendAppeal) -> None:
-    """Answered by REPORT STATUS."""
+    """Appeal against a decision; answered by REPORT STATUS."""
     request = request_of(pb.CreateAppealRequest, payload, session.user)
     answer = await _call(session, re, Op.APPEAL, request)
     if answer is not None:
@@ -56,13 +56,13 @@ async def appeal(session: Session, re: Request, payload: SendAppeal) -> None:
 
 
 async def litige_created(session: Session, re: Request, payload: LitigeCreated) -> None:
-    """Answered by UPDATE CONVERSATION DATAS."""
+    """Open a dispute; answered by UPDATE CONVERSATION DATAS."""
     request = request_of(pb.CreateDisputeRequest, payload, session.user)
     await _dispute(session, re, Op.LITIGE_CREATED, request, "created")
 
 
 async def litige_statement(session: Session, re: Request, payload: LitigeStatement) -> None:
-    """Answered by UPDATE CONVERSATION DATAS."""
+    """Say something in a dispute, or end it; answered by UPDATE CONVERSATION DATAS."""
     causes = {
         "settlement_proposed": payload.settlement is not UNSET,
         "settled": payload.accept is not UNSET,
@@ -89,7 +89,7 @@ async def _dispute(session: Session, re: Request, op: Op, request: Message, caus
 
 
 async def _service(session: Session, dispute: pb.Dispute, seconds: float) -> Service | UnsetType:
-    """The service of a dispute as it stands now, if negotiation answers in time."""
+    """Look up the service of a dispute; UNSET unless negotiation answers in time."""
     negotiation = session.edge.negotiation
     if negotiation is None:
         return UNSET

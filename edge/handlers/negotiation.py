@@ -1,4 +1,4 @@
-"""Handlers of the packets about a deal: each becomes an RPC, and its answer says how it stands."""
+"""Handlers of the packets about a deal; each becomes an RPC, whose answer has the deal."""
 
 import asyncio
 

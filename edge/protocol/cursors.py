@@ -1,4 +1,4 @@
-"""Positions on the services' clocks, and the opaque cursor that clients keep.
+"""Positions on the clocks of services, and the opaque cursor that clients keep.
 
 A cursor holds one position for each service whose packets a client has seen. Its text is sealed:
 a revision counts what happens to everybody, and somebody who sees it go up in a quiet hour would
@@ -76,7 +76,7 @@ class Cursors:
 
 
 class Cursor:
-    """The positions of a moment, as the cursor of whoever is attached to some of the services.
+    """The cursor of one moment, for sessions that are attached to some of the services.
 
     Of the others a client has not been told everything, so its cursor is silent about them.
     """
@@ -89,7 +89,7 @@ class Cursor:
         self._encoded: dict[frozenset[str], str] = {}
 
     def of(self, attached: frozenset[str]) -> str:
-        """The text for a session attached to these services."""
+        """Make the text for a session that is attached to these services."""
         encoded = self._encoded.get(attached)
         if encoded is None:
             found = {one: at for one, at in self._positions.items() if one in attached}

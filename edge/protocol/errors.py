@@ -78,8 +78,8 @@ class ErrorCode(enum.StrEnum):
 
 
 class CloseCode(enum.IntEnum):
-    """Why the edge closes a socket. The hundreds say what to do: 41 come back now and resume,
-    42 come back later, 43 get a new token first, 44 do not come back as you are.
+    """A reason for which the edge closes a socket. The hundreds say what to do: 41 come back now
+    and resume, 42 come back later, 43 get a new token first, 44 do not come back as you are.
     """
 
     meaning: str

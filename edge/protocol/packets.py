@@ -16,7 +16,7 @@ MAXIMUM_ID_LENGTH = 64
 
 
 class Direction(enum.StrEnum):
-    """The way of a packet."""
+    """The way that a packet takes."""
 
     TO_CLIENT = "<="
     TO_SERVER = "=>"
@@ -124,7 +124,7 @@ class InvalidPayloadError(ValueError):
 
 
 class ClientEnvelope(msgspec.Struct, frozen=True, gc=False):
-    """What a client sends, its payload not yet read."""
+    """A packet from a client, its payload not yet read."""
 
     op: int
     id: int | str | None = None
@@ -229,7 +229,7 @@ FORMATS = {format_.subprotocol: format_ for format_ in (JSON, MESSAGE_PACK)}
 
 
 class Encoding(NamedTuple):
-    """What the frames of alerts depend on: the format, and the services that cursors cover."""
+    """The key by which sessions share frames of alerts: format, and services of the cursor."""
 
     format: Format
     attached: frozenset[str]

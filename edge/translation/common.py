@@ -148,7 +148,7 @@ def _format_time(milliseconds: int) -> str:
 
 
 def timestamp(value: Timestamp) -> str:
-    """RFC 3339 in UTC with milliseconds."""
+    """A time as packets show it: RFC 3339 in UTC with milliseconds."""
     return _format_time(value.seconds * 1000 + value.nanos // 1_000_000)
 
 

@@ -43,7 +43,7 @@ def report_payload(
 
 
 def appeal_payload(appeal: pb.Appeal) -> payloads.Appeal:
-    """An appeal as the one sees it who made it."""
+    """An appeal as its author sees it."""
     return payloads.Appeal(
         appeal=appeal.id,
         decision=appeal.decision_id,
@@ -72,7 +72,7 @@ def _statement(statement: pb.Statement) -> payloads.Statement:
 
 
 def sanction_payload(sanction: pb.Sanction) -> payloads.Sanction:
-    """A sanction as the one sees it whom it concerns."""
+    """A sanction as the user sees it whom it restricts."""
     return payloads.Sanction(
         sanction=sanction.id,
         kind=SANCTION_KINDS[sanction.kind],
@@ -88,7 +88,7 @@ def sanction_payload(sanction: pb.Sanction) -> payloads.Sanction:
 
 
 def standing_payload(standing: pb.Standing) -> payloads.Standing:
-    """What restricts a user, as the user sees it."""
+    """The sanctions in force against a user, as the user sees them."""
     return payloads.Standing(
         user=standing.user,
         banned=standing.banned,

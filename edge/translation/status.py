@@ -1,4 +1,4 @@
-"""Refusals of the services, google.rpc.Status, as error packets.
+"""Translates refusals of the services, google.rpc.Status, into error packets.
 
 Services refuse with google.rpc.Status and an ErrorInfo; a client reads `code`, `retryable` and,
 for an argument, `fields`.
@@ -51,7 +51,7 @@ TIMED_OUT = refusal(ErrorCode.DEADLINE_EXCEEDED, _MESSAGES[ErrorCode.DEADLINE_EX
 
 
 def _current(detail: Any) -> Service | Dispute | Standing | UnsetType:
-    """How things stand, as a refusal may tell. A case is for moderators, and never shown."""
+    """Find the present state in a refusal. A case is for moderators, and never shown."""
     if detail.Is(negotiation_pb2.Service.DESCRIPTOR):
         service = negotiation_pb2.Service()
         detail.Unpack(service)
