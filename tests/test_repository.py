@@ -1,7 +1,6 @@
 """What the repository holds, and what it must not."""
 
 import ast
-import configparser
 import re
 import subprocess
 import sys
@@ -100,42 +99,32 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+SHARED_RULES = {"service_kit", "service_kit.rules", "service_kit.idempotency"}
+
+
 @pytest.mark.parametrize(
-    "path",
-    [ROOT / "service_kit" / "rules.py", *sorted(ROOT.glob("*_service/domain.py"))],
-    ids=lambda path: path.parent.name,
+    "part",
+    ["service_kit", *sorted(map(str, ROOT.glob("*_service/domain")))],
+    ids=lambda one: one[-40:],
 )
-def test_rules_need_the_standard_library_alone(path: Path) -> None:
+def test_rules_need_the_standard_library_alone(part: str) -> None:
     """The rules of a service can be read, tested and reasoned about without anything installed.
 
-    They may stand in several modules of the service: what each of them imports counts as well. What
-    the rules of all services share stands in service_kit/rules.py, under the same condition.
+    What the rules of all services share stands in the kit, under the same condition.
     """
-    waiting, seen = [path], {path}
-    while waiting:
-        for name in imported(waiting.pop()) - {"service_kit", "service_kit.rules"}:
-            module = ROOT.joinpath(*name.split(".")).with_suffix(".py")
-            if module.parent == path.parent:
-                assert module.exists(), f"{name} is imported as a whole"
-                waiting += {module} - seen
-                seen.add(module)
-            else:
-                assert name.partition(".")[0] in sys.stdlib_module_names
-
-
-def forbidden(contract: str) -> set[str]:
-    """The modules that a contract of .importlinter forbids."""
-    rules = configparser.ConfigParser()
-    rules.read(ROOT / ".importlinter", "utf-8")
-    return set(rules[f"importlinter:contract:{contract}"]["forbidden_modules"].split())
-
-
-def test_new_modules_of_the_kit_are_closed_to_the_edge() -> None:
-    """The edge's import rule names every module of service_kit but those that are open to it."""
-    modules = {f"service_kit.{path.stem}" for path in (ROOT / "service_kit").glob("[a-z]*.py")}
-    named = {name for name in forbidden("edge-and-service-kit") if name.startswith("service_kit.")}
-    open_to_it = {"garbage", "limits", "logs", "settings"}
-    assert named == modules - {f"service_kit.{name}" for name in open_to_it}
+    if part == "service_kit":
+        modules, own = [ROOT / "service_kit/rules.py", ROOT / "service_kit/idempotency.py"], ""
+    else:
+        modules, own = sorted(Path(part).rglob("*.py")), f"{Path(part).parent.name}.domain"
+    assert modules
+    for module in modules:
+        foreign = {
+            name
+            for name in imported(module) - SHARED_RULES
+            if name.partition(".")[0] not in sys.stdlib_module_names
+            and not (own and f"{name}.".startswith(f"{own}."))
+        }
+        assert foreign == set(), module
 
 
 def test_secrets_are_not_in_the_repository() -> None:
