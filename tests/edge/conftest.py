@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -13,9 +14,11 @@ from prometheus_client import CollectorRegistry
 from edge.authentication.authenticator import Authenticator
 from edge.authentication.keys import open_key_source
 from edge.backends.messaging import MessagingBackend
+from edge.handlers.connection import attach
 from edge.metrics import Metrics
 from edge.opcodes import routes
 from edge.protocol.cursors import MESSAGING
+from edge.protocol.packets import JSON, Format, Op
 from edge.push.deliver import Deliverer
 from edge.push.feed import Feed
 from edge.push.hub import Hub
@@ -23,9 +26,10 @@ from edge.sanctions.cache import SanctionsCache
 from edge.sanctions.reader import SanctionsReader
 from edge.sessions.context import Edge
 from edge.sessions.enforcement import Enforcement
+from edge.sessions.session import Session
 from edge.settings import Settings
 from tests.edge.moderated import Moderated, moderated
-from tests.edge.scripted import CURSORS, SECRET, Service, Stream
+from tests.edge.scripted import CURSORS, SECRET, Service, Start, Stream, Wire, new_session
 from tests.support.waiting import until
 
 
@@ -134,3 +138,39 @@ async def live(edge: Edge, service: Service) -> AsyncIterator[Stream]:
     yield stream
     task.cancel()
     await asyncio.wait({task})
+
+
+@pytest.fixture
+async def start(edge: Edge) -> AsyncIterator[Start]:
+    """Serve a session as the application does, on another edge when one is given."""
+    tasks: list[asyncio.Task[None]] = []
+
+    async def serve(session: Session, resume: str | None) -> None:
+        session.edge.hub.add(session)
+        try:
+            await attach(session, resume, 0)
+            await session.run()
+        finally:
+            session.edge.hub.remove(session)
+            session.edge.feeds[MESSAGING].review(session.user)
+
+    async def start(
+        resume: str | None = None, on: Edge = edge, format_: Format = JSON, **of: Any
+    ) -> tuple[Session, Wire]:
+        session, wire = new_session(on, format_=format_, **of)
+        tasks.append(asyncio.create_task(serve(session, resume)))
+        return session, wire
+
+    yield start
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+@pytest.fixture
+async def greeted(start: Start, live: Stream) -> tuple[Session, Wire]:
+    """A session that has had its Op.HELLO."""
+    session, wire = await start()
+    assert (await wire.hear())["op"] == Op.HELLO
+    return session, wire

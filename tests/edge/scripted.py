@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -13,7 +14,7 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
 from edge.authentication.authenticator import Principal
-from edge.protocol.cursors import Cursors
+from edge.protocol.cursors import Cursors, Position
 from edge.protocol.packets import JSON, Format
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
@@ -306,3 +307,20 @@ def new_session(
     wire = Wire(format_)
     principal = Principal(user, time.time() + expires_in, frozenset(), invisible)
     return Session(edge, principal, format_, wire.receive, wire.send, wire.abort), wire
+
+
+# Serves a session as the application does.
+Start = Callable[..., Awaitable[tuple[Session, Wire]]]
+
+
+def cursor(revision: int, epoch: str = EPOCH) -> str:
+    return CURSORS.encode({"messaging": Position(epoch, revision)})
+
+
+def at(packet: dict[str, Any]) -> int:
+    """The revision of a packet's cursor."""
+    return CURSORS.decode(packet["cur"])["messaging"].revision
+
+
+def with_settings(edge: Edge, **changed: object) -> Edge:
+    return replace(edge, settings=edge.settings.model_copy(update=changed))

@@ -1,0 +1,252 @@
+"""Attaching a session to its feeds, and replaying what its client missed."""
+
+import asyncio
+
+import pytest
+from parley.messaging.v1 import messaging_pb2 as pb
+
+from edge.protocol.cursors import MESSAGING, Position
+from edge.protocol.errors import CloseCode
+from edge.protocol.packets import JSON, Op
+from edge.sessions.context import Edge
+from edge.sessions.session import Session
+from tests.edge.scripted import (
+    CURSORS,
+    EPOCH,
+    Service,
+    Start,
+    Stream,
+    Wire,
+    at,
+    change,
+    cursor,
+    message_event,
+    position,
+    sample,
+    typing_event,
+    with_settings,
+)
+from tests.support.waiting import until
+
+
+async def test_hello_is_the_first_packet(start: Start, service: Service, live: Stream) -> None:
+    """Whatever the client has sent already, and however often it is time for a Op.PING."""
+    service.hold_updates = True
+    session, wire = await start()
+    await service.updates.get()
+    wire.say(Op.CREATE_MSG, {"to": "bob", "text": "hi"}, 1)
+    session.ping(JSON.encode(Op.PING, {}))
+    service.release_update(12)
+    hello = await wire.hear()
+    assert hello["op"] == Op.HELLO
+    assert hello["d"]["user"] == "alice"
+    assert hello["d"]["session"] == session.id
+    assert hello["d"]["resumed"] is False
+    assert hello["d"]["cur"] == cursor(12)
+    assert hello["d"]["ping_interval_ms"] == 5000
+    assert hello["d"]["pong_timeout_ms"] == 30_000
+    assert hello["d"]["max_packet_bytes"] == 65_536
+    assert hello["d"]["token_expires_at"].endswith("Z")
+    assert (await wire.hear())["op"] == Op.STATUS_MSG
+
+
+async def test_alerts_held_during_a_resume_come_after_it_in_order(
+    start: Start, service: Service, live: Stream
+) -> None:
+    """Replay, Op.RESUMED, live; what the replay covered does not come twice."""
+    replaying, go = asyncio.Event(), asyncio.Event()
+
+    async def changes(request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        replaying.set()
+        await go.wait()
+        assert (request.after, request.until) == (position(7), position(12))
+        missed = [change(8, message_event(1), message_event(2)), change(12, message_event(3))]
+        return pb.ListChangesResponse(complete=True, changes=missed)
+
+    service.revision, service.changes = 12, changes
+    session, wire = await start(cursor(7))
+    hello = await wire.hear()
+    assert (hello["d"]["resumed"], hello["d"]["cur"]) == (True, cursor(7))
+    await replaying.wait()
+    live.say(12, message_event(3))
+    live.say(13, message_event(4))
+    live.say(13, typing_event())
+    live.say(14, message_event(5))
+    await until(lambda: session.edge.feeds[MESSAGING].position == Position(EPOCH, 14))
+    session.ping(JSON.encode(Op.PING, {}, cur=cursor(14)))
+    assert await wire.hear() == {"op": Op.PING, "d": {}}
+    go.set()
+    packets = [await wire.hear() for _ in range(6)]
+    assert [packet["op"] for packet in packets] == [
+        Op.ALERT_NEW_MSG,
+        Op.ALERT_NEW_MSG,
+        Op.ALERT_NEW_MSG,
+        Op.RESUMED,
+        Op.ALERT_NEW_MSG,
+        Op.ALERT_NEW_MSG,
+    ]
+    assert [at(packet) for packet in packets] == [7, 8, 12, 12, 13, 14]
+    assert packets[3]["d"] == {"replayed": 3, "complete": True, "cur": cursor(12)}
+    assert [p["d"]["message"]["seq"] for p in packets if p["op"] == Op.ALERT_NEW_MSG] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+    ]
+
+
+@pytest.mark.parametrize(
+    "old", [cursor(7, "another"), cursor(99), "", CURSORS.encode({"other": Position("e", 1)})]
+)
+async def test_a_resume_that_cannot_be_proven_is_not_complete(
+    greeted: tuple[Session, Wire], old: str
+) -> None:
+    """Another database, a place not yet reached, or no place at all."""
+    _, wire = greeted
+    wire.say(Op.RESUME, {"cur": old}, 1)
+    resumed = await wire.hear()
+    assert (resumed["op"], resumed["re"]) == (Op.RESUMED, 1)
+    assert resumed["d"] == {"replayed": 0, "complete": False, "cur": cursor(10)}
+
+
+async def test_whoever_comes_from_a_faster_edge_misses_nothing(
+    greeted: tuple[Session, Wire], start: Start, service: Service
+) -> None:
+    """The stream here is behind the cursor: then the service itself says where it stands. That the
+    user is followed already, for another socket, makes no difference.
+    """
+
+    async def changes(request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        assert (request.after, request.until) == (position(11), position(12))
+        return pb.ListChangesResponse(complete=True, changes=[change(12, message_event(3))])
+
+    service.revision, service.changes = 12, changes
+    _, wire = await start(cursor(11))
+    hello, alert, resumed = [await wire.hear() for _ in range(3)]
+    assert (hello["op"], hello["d"]["resumed"]) == (Op.HELLO, True)
+    assert (alert["d"]["message"]["seq"], at(alert)) == (3, 12)
+    assert resumed["d"] == {"replayed": 1, "complete": True, "cur": cursor(12)}
+    _, first = greeted
+    first.say(Op.RESUME, {"cur": cursor(11)}, 1)
+    alert, resumed = await first.hear(), await first.hear()
+    assert (at(alert), resumed["d"]["complete"]) == (12, True)
+
+
+async def test_a_database_replaced_during_a_replay_makes_it_incomplete(
+    start: Start, service: Service, edge: Edge, live: Stream
+) -> None:
+    """No cursor may join the revisions of one clock with the name of the other."""
+    replaying, go = asyncio.Event(), asyncio.Event()
+
+    async def changes(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        replaying.set()
+        await go.wait()
+        return pb.ListChangesResponse(complete=True, changes=[change(8, message_event(1))])
+
+    service.changes = changes
+    _, wire = await start(cursor(7))
+    await wire.hear()
+    await replaying.wait()
+    edge.hub.positions["messaging"] = Position("epoch-2", 3)
+    go.set()
+    alert, resumed = await wire.hear(), await wire.hear()
+    assert alert["cur"] == cursor(8)
+    assert resumed["d"] == {"replayed": 1, "complete": False, "cur": cursor(3, "epoch-2")}
+
+
+async def test_a_replay_that_fails_at_the_handshake_is_not_complete(
+    start: Start, service: Service, live: Stream
+) -> None:
+    """The cursor will move past what was missed, so the client has to be told."""
+
+    async def changes(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        raise RuntimeError("the database is away")
+
+    service.changes = changes
+    _, wire = await start(cursor(7))
+    await wire.hear()
+    resumed = await wire.hear()
+    assert (resumed["op"], resumed["d"]["complete"]) == (Op.RESUMED, False)
+    live.say(11, message_event(1))
+    assert at(await wire.hear()) == 11
+
+
+async def test_a_cursor_that_is_none_is_told_at_the_handshake(start: Start, live: Stream) -> None:
+    """It is not handed back as if it were good."""
+    _, wire = await start("!!")
+    hello, error = await wire.hear(), await wire.hear()
+    assert (hello["d"]["resumed"], hello["d"]["cur"]) == (False, cursor(10))
+    assert (error["d"]["code"], error["d"]["fields"][0]["field"]) == ("INVALID_ARGUMENT", "cur")
+
+
+async def test_without_the_service_a_session_is_greeted_and_told_later(
+    edge: Edge, start: Start, service: Service
+) -> None:
+    """What does not need the service works; when it is back, the client asks anew."""
+    _, wire = await start(cursor(7))
+    hello, error = await wire.hear(), await wire.hear()
+    assert (hello["d"]["resumed"], hello["d"]["cur"]) == (False, "")
+    assert (error["d"]["code"], error["d"]["retryable"]) == ("UNAVAILABLE", True)
+    running = asyncio.create_task(edge.feeds[MESSAGING].run())
+    resumed = await wire.hear()
+    assert resumed["d"] == {"replayed": 0, "complete": False, "cur": cursor(10)}
+    running.cancel()
+    await asyncio.wait({running})
+
+
+async def test_only_one_resume_at_a_time(start: Start, service: Service, live: Stream) -> None:
+    """A second one would mix its packets with those of the first."""
+    go = asyncio.Event()
+
+    async def changes(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        await go.wait()
+        return pb.ListChangesResponse(complete=True)
+
+    service.changes = changes
+    _, wire = await start(cursor(7))
+    await wire.hear()
+    wire.say(Op.RESUME, {"cur": cursor(8)}, 1)
+    error = await wire.hear()
+    assert (error["re"], error["d"]["code"]) == (1, "INVALID_STATE")
+    go.set()
+    assert (await wire.hear())["op"] == Op.RESUMED
+
+
+async def test_a_resume_of_too_much_is_not_complete(
+    edge: Edge, start: Start, service: Service, live: Stream
+) -> None:
+    """The client asks for everything anew rather than be told of each change."""
+
+    async def changes(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        missed = [change(8, message_event(1)), change(9, message_event(2), message_event(3))]
+        return pb.ListChangesResponse(complete=True, changes=missed)
+
+    service.changes = changes
+    _, wire = await start(cursor(7), on=with_settings(edge, resume_changes=2))
+    packets = [await wire.hear() for _ in range(3)]
+    assert [packet["op"] for packet in packets] == [Op.HELLO, Op.ALERT_NEW_MSG, Op.RESUMED]
+    assert packets[2]["d"]["complete"] is False
+    assert sample(edge, "limit_reached_total", limit="resume_changes") == 1
+
+
+async def test_alerts_held_for_too_long_a_replay_close_it_and_stay_bounded(
+    edge: Edge, start: Start, service: Service, live: Stream
+) -> None:
+    """Nothing more is kept for a socket that is being closed."""
+    go = asyncio.Event()
+
+    async def changes(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        await go.wait()
+        return pb.ListChangesResponse(complete=True)
+
+    service.changes = changes
+    session, wire = await start(cursor(7), on=with_settings(edge, outbox_bytes=2000))
+    await wire.hear()
+    wire.answers_close = False
+    for number in range(1, 200):
+        live.say(10 + number, message_event(number))
+    assert (await wire.hear())["code"] == CloseCode.SLOW_READER
+    await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 209))
+    assert session._held_bytes < 3000
+    go.set()

@@ -1,0 +1,116 @@
+"""The ways in which a session closes, and what it leaves behind."""
+
+import asyncio
+import weakref
+
+import pytest
+
+from edge.protocol.errors import CloseCode
+from edge.protocol.packets import Op
+from edge.protocol.payloads.connection import Reconnect
+from edge.sessions.context import Edge
+from edge.sessions.session import Session
+from edge.sessions.state import State
+from tests.edge.scripted import (
+    Start,
+    Stream,
+    Wire,
+    message_event,
+    new_session,
+    sample,
+    with_settings,
+)
+from tests.support.waiting import until
+
+
+async def test_a_slow_reader_is_closed(edge: Edge, start: Start, live: Stream) -> None:
+    """What waits for it is dropped; it comes back and resumes."""
+    session, wire = await start(on=with_settings(edge, outbox_bytes=2000))
+    await wire.hear()
+    wire.reads.clear()
+    for number in range(1, 30):
+        live.say(10 + number, message_event(number))
+    await until(lambda: session.state is State.CLOSING)
+    wire.reads.set()
+    closed = await wire.hear()
+    while "op" in closed:
+        closed = await wire.hear()
+    assert closed["code"] == CloseCode.SLOW_READER
+    assert sample(edge, "limit_reached_total", limit="outbox_bytes") == 1
+    assert sample(edge, "closes_total", code="4101") == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "label"),
+    [
+        (1000, "1000"),
+        (1001, "1001"),
+        (1005, "1005"),
+        (4413, "4413"),
+        (4100, "other"),
+        (3999, "other"),
+    ],
+)
+async def test_a_close_that_is_not_the_edges_is_counted_as_well(
+    edge: Edge, greeted: tuple[Session, Wire], code: int, label: str
+) -> None:
+    """By the codes of RFC 6455, and 4413, which the server's protocol says; clients make up any."""
+    _, wire = greeted
+    wire.hang_up(code)
+    await until(lambda: len(edge.hub) == 0)
+    assert sample(edge, "closes_total", code=label) == 1
+
+
+async def test_closing_sends_what_is_queued_first(greeted: tuple[Session, Wire]) -> None:
+    """RECONNECT comes before the close frame that follows it."""
+    session, wire = greeted
+    session.send(Op.RECONNECT, Reconnect(100, "draining"))
+    session.close(CloseCode.DRAINING, "draining")
+    session.close(CloseCode.NO_PONG, "no PONG")
+    assert (await wire.hear())["op"] == 0x0F
+    assert (await wire.hear())["code"] == 4100
+    await until(lambda: len(session.edge.hub) == 0)
+    assert wire.heard() == []
+
+
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_peer_that_never_answers_is_cut_off(
+    edge: Edge, start: Start, live: Stream, reads: bool
+) -> None:
+    """Whether it takes the close frame, or nothing at all."""
+    session, wire = await start(on=with_settings(edge, close_timeout_seconds=0.05))
+    await wire.hear()
+    wire.answers_close = False
+    if not reads:
+        wire.reads.clear()
+        session.send(Op.RECONNECT, Reconnect(100, "draining"))
+    session.close(CloseCode.DRAINING, "draining")
+    async with asyncio.timeout(5):
+        await wire.aborted.wait()
+    await until(lambda: len(edge.hub) == 0)
+
+
+async def test_a_peer_that_hangs_up_and_reads_nothing_is_cut_off(
+    edge: Edge, start: Start, live: Stream
+) -> None:
+    """The server would hold the connection for as long as there is something to send."""
+    session, wire = await start(on=with_settings(edge, close_timeout_seconds=0.05))
+    await wire.hear()
+    wire.reads.clear()
+    session.send(Op.RECONNECT, Reconnect(100, "draining"))
+    wire.hang_up()
+    async with asyncio.timeout(5):
+        await wire.aborted.wait()
+
+
+async def test_a_session_that_is_over_leaves_nothing_to_the_collector(
+    edge: Edge, without_collector: None
+) -> None:
+    """The collector is rare, and for what has lived for long much rarer: it would be a leak."""
+    session, wire = new_session(edge)
+    wire.hang_up()
+    await session.run()
+    # The session itself can not be watched; it holds its outbox.
+    gone = weakref.ref(session._outbox)
+    del session
+    await until(lambda: gone() is None)
