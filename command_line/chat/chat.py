@@ -83,9 +83,9 @@ class Chat:
                 case "/deal":
                     await self._show_deal()
                 case "/edit":
-                    await self._change(Op.EDIT_MSG, partial(EditMsg, text=arguments))
+                    await self._change(partial(EditMsg, text=arguments))
                 case "/delete":
-                    await self._change(Op.DELETE_MSG, DeleteMsg)
+                    await self._change(DeleteMsg)
                 case "/block" | "/unblock":
                     await self._block(blocked=name == "/block")
                 case _ if name in BY_NAME:
@@ -99,27 +99,26 @@ class Chat:
         """Sends one message until it is stored or refused."""
         key = _new_key()
         reply = await self._insist(
-            Op.CREATE_MSG,
             lambda: CreateMsg(text, **self._conversation.where(), idempotency_key=key),
         )
         if reply is not None:
             self._conversation.stored(reply, text)
 
-    async def _change(self, opcode: Op, build: Callable[..., Struct]) -> None:
+    async def _change(self, build: Callable[..., Struct]) -> None:
         """Edits or deletes the user's last message, or says why not."""
         try:
             payload = build(message=self._conversation.last_of_mine(), idempotency_key=_new_key())
         except UsageError as error:
             self._screen.notice(str(error))
             return
-        reply = await self._insist(opcode, lambda: payload, PATIENCE_FOR_A_COMMAND)
+        reply = await self._insist(lambda: payload, PATIENCE_FOR_A_COMMAND)
         if reply is not None:
             self._conversation.changed(reply.data)
 
     async def _block(self, *, blocked: bool) -> None:
         """Blocks the other user, or unblocks them."""
         payload = BlockUser(self._conversation.peer, blocked)
-        reply = await self._insist(Op.BLOCK_USER, lambda: payload, PATIENCE_FOR_A_COMMAND)
+        reply = await self._insist(lambda: payload, PATIENCE_FOR_A_COMMAND)
         if reply is not None:
             self._conversation.show_block(blocked=reply.data["blocked"])
 
@@ -128,23 +127,22 @@ class Chat:
 
         It gives up after a while, for messages can still be written without that service.
         """
-        opcode = command.opcode
         try:
-            if opcode == Op.REPORT_MSG:
-                opcode, shown, arguments = self._conversation.reported_by(arguments)
+            if command.opcode == Op.REPORT_MSG:
+                shown, arguments = self._conversation.reported_by(arguments)
             else:
                 command = self._conversation.meant_by(command)
-                opcode, shown = command.opcode, self._conversation.shown_for(command)
+                shown = self._conversation.shown_for(command)
             payload = replace(command.payload(shown, arguments), idempotency_key=_new_key())
         except UsageError as error:
             self._screen.notice(str(error))
             return
-        reply = await self._insist(opcode, lambda: payload, PATIENCE_FOR_A_COMMAND)
+        reply = await self._insist(lambda: payload, PATIENCE_FOR_A_COMMAND)
         if reply is not None:
             self._conversation.answered(reply)
 
     async def _insist(
-        self, opcode: Op, payload: Callable[[], Struct], patience: float = math.inf
+        self, payload: Callable[[], Struct], patience: float = math.inf
     ) -> Packet | None:
         """Sends a packet until it is answered, refused for good, or `patience` seconds are over.
 
@@ -154,7 +152,7 @@ class Chat:
         deadline = loop.time() + patience
         while True:
             try:
-                return await self._connection.ask(opcode, payload)
+                return await self._connection.ask(payload)
             except RejectedError as error:
                 if not error.retryable:
                     self._refused(error)
@@ -186,7 +184,7 @@ class Chat:
             return
         typing = SendTyping(self._conversation.id, typing=True)
         try:
-            await self._connection.client.send(Op.TYPING, typing)
+            await self._connection.client.send(typing)
         except DisconnectedError:
             self._screen.notice("not connected just now")
 

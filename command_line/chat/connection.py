@@ -60,7 +60,7 @@ class Connection:
             raise DisconnectedError(1006, "not connected")
         return self._client
 
-    async def ask(self, opcode: Op, payload: Callable[[], Struct]) -> Packet:
+    async def ask(self, payload: Callable[[], Struct]) -> Packet:
         """Sends a packet until it is answered, over any number of sockets.
 
         It must have an idempotency key, which makes repeats harmless. RejectedError.
@@ -69,7 +69,7 @@ class Connection:
             await self.connected.wait()
             try:
                 client = self.client
-                return await client.ask(opcode, payload())
+                return await client.ask(payload())
             except DisconnectedError:
                 self.connected.clear()
             except TimeoutError:
@@ -139,7 +139,7 @@ class Connection:
     async def _resume(self, client: Client, cursor: str, hello: Packet) -> bool:
         """Resumes from a cursor; whether all that was missed will come."""
         try:
-            resumed = await client.ask(Op.RESUME, Resume(cursor))
+            resumed = await client.ask(Resume(cursor))
         except RejectedError as error:
             if error.retryable:
                 raise

@@ -70,8 +70,8 @@ class Conversation:
                 return self.disputes.about()
         return self.deals.about(command)
 
-    def reported_by(self, arguments: str) -> tuple[Op, Mapping[str, Any], str]:
-        """Opcode and subject of a report, and the rest of what was typed.
+    def reported_by(self, arguments: str) -> tuple[Mapping[str, Any], str]:
+        """The subject of a report, and the rest of what was typed.
 
         The subject is the conversation, the message of a number, or the peer's last message;
         UsageError when there is none.
@@ -80,16 +80,16 @@ class Conversation:
             raise UsageError("there is no conversation yet, and nothing to report")
         subject, _, rest = arguments.partition(" ")
         if subject == "conversation":
-            return Op.REPORT_CONVERSATIONS, {"conversation": self.id}, rest.strip()
+            return {"conversation": self.id}, rest.strip()
         if subject.startswith("#"):
             seq = int(subject[1:]) if subject[1:].isdecimal() else 0
             if seq not in self._theirs:
                 raise UsageError(f"no message {subject} of the other is shown here")
-            return Op.REPORT_MSG, {"message": self._theirs[seq]}, rest.strip()
+            return {"message": self._theirs[seq]}, rest.strip()
         if not self._theirs:
             raise UsageError("no message of the other is shown here")
         last = self._theirs[max(self._theirs)]
-        return Op.REPORT_MSG, {"message": last}, arguments
+        return {"message": last}, arguments
 
     def last_of_mine(self) -> str:
         """The id of the user's last message that is not deleted; UsageError without one."""
@@ -173,7 +173,7 @@ class Conversation:
         if entry is None:
             return
         self.id = str(entry["conversation"])
-        reply = await client.ask(Op.ASK_MESSAGES, AskMessages(self.id, limit=HISTORY))
+        reply = await client.ask(AskMessages(self.id, limit=HISTORY))
         messages = sorted(reply.data["messages"], key=lambda message: int(message["seq"]))
         if reply.data["more"] and not self._shown:
             self._screen.notice("there are older messages")
@@ -228,7 +228,7 @@ class Conversation:
         """The entry of this conversation in the list, with the `missing` services of that page."""
         page: str | UnsetType = UNSET
         while True:
-            reply = await client.ask(Op.ASK_CONVERSATIONS, AskConversations(100, page))
+            reply = await client.ask(AskConversations(100, page))
             for entry in reply.data["conversations"]:
                 both = {self._me, self.peer} == set(entry["participants"])
                 if both and (entry.get("subject") or "") == (self._subject or ""):
@@ -284,4 +284,4 @@ class Conversation:
         return True
 
     async def _mark_opened(self, client: Client, conversation: str, seq: int) -> None:
-        await client.send(Op.OPENED_CONVERSATION, OpenedConversation(conversation, seq))
+        await client.send(OpenedConversation(conversation, seq))

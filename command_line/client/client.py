@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, W
 from websockets.typing import Subprotocol
 
 from command_line.display.console import CommandError
-from edge.protocol.packets import JSON, Op
+from edge.protocol.packets import JSON, OP_OF, Op
 from edge.protocol.payloads.connection import Pong
 
 FORMAT = JSON
@@ -141,15 +141,15 @@ class Client:
             raise ConnectionError(f"no WebSocket there: {error}") from error
         return cls(connection, cursor, observe)
 
-    async def send(self, opcode: Op, payload: Struct, identifier: Identifier | None = None) -> None:
+    async def send(self, payload: Struct, identifier: Identifier | None = None) -> None:
         """Sends a packet; DisconnectedError when the socket is closed."""
-        self._observe("=>", Packet(opcode, to_builtins(payload), id=identifier))
+        self._observe("=>", Packet(OP_OF[type(payload)], to_builtins(payload), id=identifier))
         try:
-            await self._connection.send(FORMAT.encode_from_client(opcode, payload, identifier))
+            await self._connection.send(FORMAT.encode_from_client(payload, identifier))
         except ConnectionClosed as error:
             raise self._disconnected() from error
 
-    async def ask(self, opcode: Op, payload: Struct, within: float = SECONDS_PER_REPLY) -> Packet:
+    async def ask(self, payload: Struct, within: float = SECONDS_PER_REPLY) -> Packet:
         """Sends a packet and returns its reply.
 
         RejectedError: the reply is ERROR. DisconnectedError: the socket closed first. TimeoutError.
@@ -159,7 +159,7 @@ class Client:
         self._waiting[identifier] = reply
         try:
             async with asyncio.timeout(within):
-                await self.send(opcode, payload, identifier)
+                await self.send(payload, identifier)
                 packet = await reply
         finally:
             del self._waiting[identifier]
@@ -179,7 +179,7 @@ class Client:
 
     async def acknowledge(self) -> None:
         """Sends PONG with the cursor, which confirms all packets up to it."""
-        await self.send(Op.PONG, Pong(UNSET if self.cursor is None else self.cursor))
+        await self.send(Pong(UNSET if self.cursor is None else self.cursor))
 
     def start_over(self, cursor: str) -> None:
         """Replaces a cursor that the server cannot resume from."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 from command_line.client.client import Client, Direction, Packet, RejectedError
 from command_line.demo.transcript import line
 from command_line.display.console import CommandError
-from edge.protocol.packets import Op
+from edge.protocol.packets import OP_OF, Op
 from edge.protocol.payloads.messaging import CreateMsg
 
 SECONDS_PER_STEP = 10.0
@@ -37,27 +37,27 @@ class Actor:
         hello = await self.receive(Op.HELLO)
         must(hello.data["user"] == self.name, f"HELLO greets {self.name}")
 
-    async def ask(self, opcode: Op, payload: Struct, answer: Op) -> Packet:
+    async def ask(self, payload: Struct, answer: Op) -> Packet:
         """Sends a packet, whose reply must have the opcode `answer`."""
         try:
-            reply = await self._connected.ask(opcode, payload, SECONDS_PER_STEP)
+            reply = await self._connected.ask(payload, SECONDS_PER_STEP)
         except TimeoutError as error:
-            raise self._missing(f"answer to {opcode.title}") from error
-        must(reply.opcode == answer, f"{answer.title} answers {opcode.title}")
+            raise self._missing(f"answer to {OP_OF[type(payload)].title}") from error
+        must(reply.opcode == answer, f"{answer.title} answers {OP_OF[type(payload)].title}")
         return reply
 
-    async def ask_in_vain(self, opcode: Op, payload: Struct, code: str) -> Packet:
+    async def ask_in_vain(self, payload: Struct, code: str) -> Packet:
         """Sends a packet, whose reply must be ERROR with this code."""
         try:
-            await self.ask(opcode, payload, Op.ERROR)
+            await self.ask(payload, Op.ERROR)
         except RejectedError as error:
-            must(error.packet.data["code"] == code, f"{code} answers {opcode.title}")
+            must(error.packet.data["code"] == code, f"{code} answers {OP_OF[type(payload)].title}")
             return error.packet
-        raise self._missing(f"{code} for {opcode.title}")
+        raise self._missing(f"{code} for {OP_OF[type(payload)].title}")
 
-    async def send(self, opcode: Op, payload: Struct) -> None:
+    async def send(self, payload: Struct) -> None:
         """Sends a packet that has no reply."""
-        await self._connected.send(opcode, payload)
+        await self._connected.send(payload)
 
     async def acknowledge(self) -> None:
         """Sends PONG with the cursor."""
@@ -132,6 +132,6 @@ def must(holds: bool, what: str) -> None:
 async def write(author: Actor, text: str, **where: str) -> Packet:
     """Sends a message, which must be stored."""
     message = CreateMsg(text, **where, idempotency_key=new_key())
-    stored = await author.ask(Op.CREATE_MSG, message, Op.STATUS_MSG)
+    stored = await author.ask(message, Op.STATUS_MSG)
     must(stored.data["status"] == "stored", "the message is stored")
     return stored

@@ -15,7 +15,7 @@ from command_line.demo.deal import act, listed_service, pushed
 from command_line.demo.transcript import heading
 from command_line.display import disputes
 from command_line.display.disputes import Dispute
-from edge.protocol.packets import Op
+from edge.protocol.packets import OP_OF, Op
 from edge.protocol.payloads.fields import Money, Settlement
 from edge.protocol.payloads.moderation import Acceptance, Claim, LitigeCreated, LitigeStatement
 from edge.protocol.payloads.negotiation import NegotiationEnd, ServiceCreated, ServiceTerminated
@@ -37,9 +37,9 @@ async def agree(alice: Actor, bob: Actor, conversation: str, say: Say) -> str:
     """Both agree on a second service. Returns its id."""
     say(heading("alice asks for another service, for 80.00 EUR, and bob accepts"))
     created = ServiceCreated(conversation, "client", TITLE, PRICE)
-    proposed = await act(alice, Op.SERVICE_CREATED, created, "created")
+    proposed = await act(alice, created, "created")
     service = str(proposed["service"])
-    await act(bob, Op.NEGOTIATION_END, NegotiationEnd(service, "agreed", 1, PRICE), "agreed")
+    await act(bob, NegotiationEnd(service, "agreed", 1, PRICE), "agreed")
     for actor in (alice, bob):
         # Pushes about the notes of the deal before are still to be read.
         while (await pushed_next(actor))["state"] != "agreed":
@@ -52,7 +52,6 @@ async def open_dispute(alice: Actor, bob: Actor, service: str, say: Say) -> Disp
     say(heading("alice disputes it: half of the sink is dirty; from now on the deal is held"))
     answer = await ask(
         alice,
-        Op.LITIGE_CREATED,
         LitigeCreated(
             service,
             "not_as_agreed",
@@ -70,7 +69,7 @@ async def open_dispute(alice: Actor, bob: Actor, service: str, say: Say) -> Disp
 
     say(heading("bob says that it is done: refused, for the deal waits for the dispute"))
     delivered = ServiceTerminated(service, "delivered", idempotency_key=new_key())
-    refused = await bob.ask_in_vain(Op.SERVICE_TERMINATED, delivered, "INVALID_STATE")
+    refused = await bob.ask_in_vain(delivered, "INVALID_STATE")
     must("hold" in refused.data["current"], "the refusal shows the hold")
     return opened
 
@@ -80,7 +79,6 @@ async def settle(alice: Actor, bob: Actor, opened: Dispute, say: Say) -> None:
     say(heading("bob states his case and offers to settle: 50.00 EUR for him, 30.00 EUR for alice"))
     offered = await ask(
         bob,
-        Op.LITIGE_STATEMENT,
         LitigeStatement(opened["dispute"], "The other half was behind her dishes.", SETTLEMENT),
     )
     must(offered.data["cause"] == "settlement_proposed", "the settlement is offered")
@@ -90,7 +88,7 @@ async def settle(alice: Actor, bob: Actor, opened: Dispute, say: Say) -> None:
 
     say(heading("alice accepts that by its number and parts: settled, and the deal is resolved so"))
     accept = Acceptance(newest["number"], settlement(newest["settlement"]))
-    await ask(alice, Op.LITIGE_STATEMENT, LitigeStatement(opened["dispute"], accept=accept))
+    await ask(alice, LitigeStatement(opened["dispute"], accept=accept))
     for actor in (alice, bob):
         settled = await pushed_dispute(actor, "settled")
         must(settlement(settled["resolution"]["split"]) == SETTLEMENT, "it is split as offered")
@@ -111,11 +109,11 @@ async def look_back(alice: Actor, bob: Actor, conversation: str, service: str, s
         must(settlement(ended["settlement"]) == SETTLEMENT, "each has their part")
 
 
-async def ask(actor: Actor, opcode: Op, payload: Struct) -> Packet:
+async def ask(actor: Actor, payload: Struct) -> Packet:
     """Sends a packet about a dispute; the answer must have the dispute."""
     payload = replace(payload, idempotency_key=new_key())
-    answer = await actor.ask(opcode, payload, Op.UPDATE_CONVERSATION_DATAS)
-    must("dispute" in answer.data, f"{opcode.title} is answered with the dispute")
+    answer = await actor.ask(payload, Op.UPDATE_CONVERSATION_DATAS)
+    must("dispute" in answer.data, f"{OP_OF[type(payload)].title} is answered with the dispute")
     return answer
 
 

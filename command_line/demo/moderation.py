@@ -65,7 +65,6 @@ async def report(alice: Actor, bob: Actor, conversation: str, say: Say) -> str:
     while (await alice.receive(Op.ALERT_NEW_MSG)).data["message"]["message"] != message:
         pass
     reported = await alice.ask(
-        Op.REPORT_MSG,
         ReportMsg(message, "harassment", "He threatens me.", new_key()),
         Op.REPORT_STATUS,
     )
@@ -73,7 +72,7 @@ async def report(alice: Actor, bob: Actor, conversation: str, say: Say) -> str:
     await pushed_status(alice, "received")
 
     say(heading("bob deletes it; the evidence stays"))
-    await bob.ask(Op.DELETE_MSG, DeleteMsg(message, new_key()), Op.MSG_CHANGED)
+    await bob.ask(DeleteMsg(message, new_key()), Op.MSG_CHANGED)
     return message
 
 
@@ -135,7 +134,6 @@ async def refuse(bob: Actor, conversation: str, decision: str, say: Say) -> None
     """A message of bob is refused, with the reasons of the mute."""
     say(heading("bob writes: refused, with the reasons"))
     refused = await bob.ask_in_vain(
-        Op.CREATE_MSG,
         CreateMsg("Why?", conversation, idempotency_key=new_key()),
         "SANCTIONED",
     )
@@ -157,7 +155,6 @@ async def appeal(
     """Bob appeals; mia may not decide the appeal, so otto does."""
     say(heading("bob appeals; another moderator than mia has to look at it"))
     asked = await bob.ask(
-        Op.APPEAL,
         SendAppeal(decision, "I was angry. I have deleted it and will apologise.", new_key()),
         Op.REPORT_STATUS,
     )

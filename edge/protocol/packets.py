@@ -5,6 +5,7 @@ The envelope is `{"op", "id"?, "d"?}` from a client and `{"op", "re"?, "d", "cur
 """
 
 import enum
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -110,6 +111,12 @@ class Op(enum.IntEnum):
         return Direction.TO_SERVER if self.to_client is None else Direction.BOTH
 
 
+# The packet of each payload that a client sends.
+OP_OF: Mapping[type[msgspec.Struct], Op] = {
+    op.from_client: op for op in Op if op.from_client is not None
+}
+
+
 class BadPacketError(ValueError):
     """Bytes that are no packet. The text is safe to show."""
 
@@ -208,10 +215,11 @@ class Format:
         return Frame({"type": "websocket.send", "bytes": data}, len(data))
 
     def encode_from_client(
-        self, op: Op, payload: msgspec.Struct, packet_id: int | str | None = None
+        self, payload: msgspec.Struct, packet_id: int | str | None = None
     ) -> str | bytes:
-        """Make the frame of one packet from a client."""
-        data: bytes = self._encoder.encode(_ClientPacket(op, payload, packet_id))
+        """Make the frame of one packet from a client, whose opcode the payload determines."""
+        packet = _ClientPacket(OP_OF[type(payload)], payload, packet_id)
+        data: bytes = self._encoder.encode(packet)
         return data.decode() if self.text else data
 
     def decode_from_server(self, data: str | bytes) -> ServerEnvelope:

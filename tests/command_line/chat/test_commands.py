@@ -7,7 +7,7 @@ from msgspec import Struct, to_builtins
 
 from command_line.chat.commands import BY_NAME, COMMANDS, HELP, WITHDRAW, choices, dispute_choices
 from command_line.chat.payloads import UsageError
-from edge.protocol.packets import Op
+from edge.protocol.packets import OP_OF, Op
 from edge.protocol.payloads.fields import Money, Settlement
 from edge.protocol.payloads.moderation import (
     Acceptance,
@@ -95,8 +95,9 @@ def test_a_command_is_one_packet(
 ) -> None:
     """What lies on the table is named as it is shown; nothing that was not typed is sent."""
     name, _, arguments = typed.partition(" ")
-    assert BY_NAME[name].opcode == opcode
-    sent = to_builtins(BY_NAME[name].payload(shown, arguments))
+    sent = BY_NAME[name].payload(shown, arguments)
+    assert OP_OF[type(sent)] == BY_NAME[name].opcode == opcode
+    sent = to_builtins(sent)
     assert payload.items() <= sent.items()
     assert "" not in sent.values()
 

@@ -88,8 +88,8 @@ async def test_replies_find_who_asked_in_any_order() -> None:
 
     async def use(client: Client) -> None:
         listed, messages = await asyncio.gather(
-            client.ask(Op.ASK_CONVERSATIONS, AskConversations()),
-            client.ask(Op.ASK_MESSAGES, AskMessages("k1")),
+            client.ask(AskConversations()),
+            client.ask(AskMessages("k1")),
             return_exceptions=True,
         )
         assert not isinstance(listed, BaseException)
@@ -109,7 +109,7 @@ async def test_whoever_waits_is_told_of_the_end() -> None:
 
     async def use(client: Client) -> None:
         with pytest.raises(DisconnectedError, match="4100 \\(draining\\)"):
-            await client.ask(Op.ASK_CONVERSATIONS, AskConversations())
+            await client.ask(AskConversations())
         with pytest.raises(DisconnectedError, match="4100"):
             await client.next_push()
 

@@ -84,9 +84,7 @@ class Place:
     async def complain(
         self, message: str, reason: ReportReason, comment: str = "See\x1b[2Jhere"
     ) -> None:
-        await self.alice.ask(
-            Op.REPORT_MSG, ReportMsg(message, reason, comment, uuid4().hex), Op.REPORT_STATUS
-        )
+        await self.alice.ask(ReportMsg(message, reason, comment, uuid4().hex), Op.REPORT_STATUS)
 
     async def version(self, case: str) -> int:
         return int((await self.mod("show", case, "--json")).document["case"]["version"])
@@ -206,7 +204,7 @@ async def test_an_appeal_is_decided_by_another(place: Place) -> None:
     version = str(await place.version(case))
     await place.mod("decide", case, "--remove", "--lock", "--version", version, *REASONS)
     decision = (await place.bob.receive(Op.SANCTION)).data["decision"]
-    await place.bob.ask(Op.APPEAL, SendAppeal(decision, "Why?", "a"), Op.REPORT_STATUS)
+    await place.bob.ask(SendAppeal(decision, "Why?", "a"), Op.REPORT_STATUS)
     assert (await place.mod("appeals", "--mine")).out == "no appeals"
     (found,) = (await place.mod("appeals", "--mine", "--json", name="otto")).document["appeals"]
     shown = await place.mod("appeal", "show", found["id"], name="otto")
@@ -280,12 +278,11 @@ async def test_a_dispute_is_decided_when_the_parties_have_had_their_say(
         conversation = stored.data["conversation"]
         price = Money(8_000, "EUR")
         created = ServiceCreated(conversation, "client", "Sink", price)
-        service = await act(place.alice, Op.SERVICE_CREATED, created, "created")
+        service = await act(place.alice, created, "created")
         agreed = NegotiationEnd(service["service"], "agreed", 1, price)
-        await act(place.bob, Op.NEGOTIATION_END, agreed, "agreed")
+        await act(place.bob, agreed, "agreed")
         opened = await ask(
             place.alice,
-            Op.LITIGE_CREATED,
             LitigeCreated(service["service"], "quality", "It is half done.\x1b[2J"),
         )
         dispute = opened.data["dispute"]["dispute"]
