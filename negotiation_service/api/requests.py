@@ -1,7 +1,5 @@
 """Requests of the contract into commands. A value without any meaning is refused here."""
 
-from typing import TypeVar
-
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from negotiation_service.domain.commands import (
@@ -15,32 +13,22 @@ from negotiation_service.domain.commands import (
     TerminateService,
     TerminationOutcome,
 )
-from negotiation_service.domain.entities import Outcome, Role, Settlement
-from negotiation_service.domain.money import Money
+from negotiation_service.domain.entities import Money, Outcome, Role, Settlement
+from service_kit.rpc.enumerations import Enumeration
 from service_kit.rpc.failures import Refused
 from service_kit.rules import invalid
 
-Meaning = TypeVar("Meaning")
-
-_ROLES: dict[int, Role] = {pb.ROLE_PROVIDER: Role.PROVIDER, pb.ROLE_CLIENT: Role.CLIENT}
-_NEGOTIATION_OUTCOMES: dict[int, NegotiationOutcome] = {
-    pb.NegotiationOutcome.Value(f"NEGOTIATION_OUTCOME_{one.name}"): one
-    for one in NegotiationOutcome
-}
-_TERMINATION_OUTCOMES: dict[int, TerminationOutcome] = {
-    pb.TerminationOutcome.Value(f"TERMINATION_OUTCOME_{one.name}"): one
-    for one in TerminationOutcome
-}
-_HOLD_OUTCOMES: dict[int, Outcome] = {
-    pb.HoldOutcome.Value(f"HOLD_OUTCOME_{one.name}"): one for one in Outcome
-}
+_ROLES = Enumeration(pb.Role, Role)
+_NEGOTIATION_OUTCOMES = Enumeration(pb.NegotiationOutcome, NegotiationOutcome)
+_TERMINATION_OUTCOMES = Enumeration(pb.TerminationOutcome, TerminationOutcome)
+_HOLD_OUTCOMES = Enumeration(pb.HoldOutcome, Outcome)
 
 
 def create_service(request: pb.CreateServiceRequest) -> CreateService:
     return CreateService(
         actor=request.actor,
         conversation=request.conversation_id,
-        role=_known(_ROLES, "role", request.role),
+        role=_ROLES.decode("role", request.role),
         title=request.title,
         price=_price(request),
         description=request.description,
@@ -64,7 +52,7 @@ def end_negotiation(request: pb.EndNegotiationRequest) -> EndNegotiation:
     return EndNegotiation(
         request.actor,
         request.service_id,
-        _known(_NEGOTIATION_OUTCOMES, "outcome", request.outcome),
+        _NEGOTIATION_OUTCOMES.decode("outcome", request.outcome),
         request.offer,
         _price(request) if request.HasField("price") else None,
         idempotency_key=request.idempotency_key,
@@ -75,7 +63,7 @@ def terminate_service(request: pb.TerminateServiceRequest) -> TerminateService:
     return TerminateService(
         request.actor,
         request.service_id,
-        _known(_TERMINATION_OUTCOMES, "outcome", request.outcome),
+        _TERMINATION_OUTCOMES.decode("outcome", request.outcome),
         request.reason,
         idempotency_key=request.idempotency_key,
     )
@@ -100,7 +88,7 @@ def resolve_hold(request: pb.ResolveHoldRequest) -> ResolveHold:
     return ResolveHold(
         request.service_id,
         request.dispute,
-        _known(_HOLD_OUTCOMES, "outcome", request.outcome),
+        _HOLD_OUTCOMES.decode("outcome", request.outcome),
         Settlement(split.provider_minor, split.client_minor) if request.HasField("split") else None,
     )
 
@@ -111,11 +99,3 @@ def _price(
     if not request.HasField("price"):
         raise Refused(invalid("price", "is missing"))
     return Money(request.price.amount_minor, request.price.currency)
-
-
-def _known(meanings: dict[int, Meaning], field: str, number: int) -> Meaning:
-    if number == 0:
-        raise Refused(invalid(field, "is missing"))
-    if number not in meanings:
-        raise Refused(invalid(field, "has a value that nobody knows"))
-    return meanings[number]

@@ -17,8 +17,8 @@ from negotiation_service.domain import commands
 from negotiation_service.domain.arguments import check_arguments
 from negotiation_service.domain.commands import Command
 from negotiation_service.domain.facts import NO_FACTS, Facts
+from negotiation_service.domain.history import Notification
 from negotiation_service.domain.limits import Limits
-from negotiation_service.domain.notifications import Notification
 from negotiation_service.operations import queries
 from negotiation_service.operations.runner import Answer, Task
 from negotiation_service.settings import NegotiationSettings

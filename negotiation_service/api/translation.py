@@ -1,26 +1,18 @@
 """Domain objects into messages of the contract."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from negotiation_service.domain import entities, history, views
 from negotiation_service.domain.entities import CancellationRequest, Ruling, State, Timer
-from negotiation_service.domain.history import Entry
-from negotiation_service.domain.notifications import Notification, ServiceChanged
+from negotiation_service.domain.history import Entry, Notification, ServiceChanged
 from negotiation_service.operations.runner import Answer
+from service_kit.rpc.enumerations import Enumeration
 from service_kit.rpc.servicer import optional_timestamp, timestamp
-from service_kit.rules import Position
 
-_STATES: Mapping[State, pb.State.ValueType] = {
-    one: pb.State.Value(f"STATE_{one.name}") for one in State
-}
-
-
-def position(given: Position) -> pb.Position:
-    """Translate a position."""
-    return pb.Position(epoch=given.epoch, revision=given.revision)
+_STATES = Enumeration(pb.State, State)
 
 
 def service(given: views.Snapshot) -> pb.Service:
@@ -35,7 +27,7 @@ def service(given: views.Snapshot) -> pb.Service:
         description=given.description,
         currency=currency,
         exponent=given.exponent,
-        state=_STATES[given.state],
+        state=_STATES.encode(given.state),
         offer=_offer(given.offer, currency, expires),
         amendment=_offer(given.amendment, currency, expires),
         agreed=_agreement(given.agreed, currency),
@@ -77,7 +69,7 @@ def service_event(entry: Entry) -> pb.ServiceEvent:
         cause=event.cause,
         by=event.by,
         create_time=timestamp(event.at),
-        state=_STATES[event.state],
+        state=_STATES.encode(event.state),
         title=deal.title,
         offer=_offer(history.offer_of(event), deal.currency, expires),
         reason=details.reason if isinstance(details, CancellationRequest) else event.reason,

@@ -13,9 +13,8 @@ from negotiation_service.domain.commands import (
     SubmitNote,
     TerminateService,
 )
-from negotiation_service.domain.entities import Outcome
+from negotiation_service.domain.entities import Money, Outcome
 from negotiation_service.domain.limits import SECOND, Limits
-from negotiation_service.domain.money import check_amount, check_money
 from negotiation_service.domain.refusals import conversation_not_found, service_not_found
 from service_kit.rules import (
     Refusal,
@@ -72,7 +71,7 @@ def _check_party_command(command: PartyCommand, limits: Limits) -> Refusal | Non
         case EditPrice():
             if command.base_offer < 0:
                 return invalid("base_offer", "is negative")
-            return check_amount("price", command.price, limits) or check_text(
+            return _check_amount("price", command.price, limits) or check_text(
                 "note", command.note, limits.offer_note, "offer_note_limit"
             )
         case EndNegotiation():
@@ -103,5 +102,21 @@ def _check_creation(command: CreateService, limits: Limits) -> Refusal | None:
     return (
         check_line("title", command.title, limits.title, "title_limit")
         or check_text("description", command.description, limits.description, "description_limit")
-        or check_money("price", command.price, limits)
+        or _check_money("price", command.price, limits)
     )
+
+
+def _check_amount(field: str, money: Money, limits: Limits) -> Refusal | None:
+    if money.amount_minor <= 0:
+        return invalid(f"{field}.amount_minor", "is not positive")
+    if money.amount_minor > limits.max_price:
+        return invalid(
+            f"{field}.amount_minor", f"is more than {limits.max_price}", "max_price_minor"
+        )
+    return None
+
+
+def _check_money(field: str, money: Money, limits: Limits) -> Refusal | None:
+    if money.currency not in limits.currencies:
+        return invalid(f"{field}.currency", "is no currency of ISO 4217")
+    return _check_amount(field, money, limits)

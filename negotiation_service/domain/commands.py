@@ -6,8 +6,7 @@ A command holds what its sender said and nothing else.
 from dataclasses import dataclass
 from enum import StrEnum
 
-from negotiation_service.domain.entities import Outcome, Role, Settlement
-from negotiation_service.domain.money import Money
+from negotiation_service.domain.entities import Money, Outcome, Role, Settlement
 from service_kit.idempotency import IdempotentCommand
 
 

@@ -20,7 +20,14 @@ from negotiation_service.domain.commands import (
     SubmitNote,
     TerminateService,
 )
-from negotiation_service.domain.decision import Decision, append, start_deadlines
+from negotiation_service.domain.decision import (
+    Decision,
+    append,
+    fire,
+    fire_timers,
+    settle,
+    start_deadlines,
+)
 from negotiation_service.domain.entities import (
     CancellationRequest,
     Deal,
@@ -45,7 +52,6 @@ from negotiation_service.domain.permissions import (
     may_see,
 )
 from negotiation_service.domain.refusals import Reason, service_not_found
-from negotiation_service.domain.timers import fire, fire_timers, settle
 from negotiation_service.domain.transitions import Step, rows_of
 from service_kit.rules import Refusal
 

@@ -5,6 +5,14 @@ Prices are integers of minor units of the deal's one currency; times are millise
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
+
+
+class Money(NamedTuple):
+    """An amount in minor units of a currency of ISO 4217: 12050 of EUR is 120.50 euros."""
+
+    amount_minor: int
+    currency: str
 
 
 class Role(StrEnum):

@@ -1,10 +1,13 @@
-"""The history of a deal: its events, numbered, in the eyes of a reader."""
+"""The history of a deal: its events, numbered, as readers see them and as people are notified."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from negotiation_service.domain.entities import Deal, Note, Offer
 from negotiation_service.domain.events import Cause, Event, Terms
+from negotiation_service.domain.limits import Limits
+from negotiation_service.domain.views import Snapshot, show
 
 
 class Numbered(NamedTuple):
@@ -24,6 +27,30 @@ class Entry(NamedTuple):
     event: Event
     number: int
     note: Note | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceChanged:
+    """An event with its number; `deal` is how the deal stands after the revision, at `now`."""
+
+    event: Event
+    number: int
+    deal: Deal
+    now: int
+    limits: Limits
+
+    @property
+    def entry(self) -> Entry:
+        """The event as all are told of it, without a note."""
+        return Entry(self.deal, self.event, self.number, None)
+
+    def view(self, reader: str) -> Snapshot:
+        """Show the deal to a party."""
+        return show(self.deal, reader, self.now, self.limits)
+
+
+Notification = tuple[tuple[str, ...], ServiceChanged]
+"""Who is to learn of an event, and the event."""
 
 
 def number_events(before: Deal | None, events: Sequence[Event]) -> list[Numbered]:

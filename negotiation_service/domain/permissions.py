@@ -12,13 +12,12 @@ from negotiation_service.domain.commands import (
     TerminateService,
     TerminationOutcome,
 )
-from negotiation_service.domain.entities import Deal
+from negotiation_service.domain.decision import settle
+from negotiation_service.domain.entities import Deal, Money
 from negotiation_service.domain.facts import NO_FACTS
 from negotiation_service.domain.guards import Attempt, CommandType
 from negotiation_service.domain.limits import Limits
-from negotiation_service.domain.money import Money
 from negotiation_service.domain.refusals import Reason
-from negotiation_service.domain.timers import settle
 from negotiation_service.domain.transitions import Step, Transition, Who, rows_of
 from service_kit.rules import Refusal
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from negotiation_service.domain.decision import running_timers, settle
 from negotiation_service.domain.entities import (
     Agreement,
     CancellationRequest,
@@ -19,7 +20,6 @@ from negotiation_service.domain.events import Event, replay
 from negotiation_service.domain.limits import Limits
 from negotiation_service.domain.permissions import allowed_actions
 from negotiation_service.domain.refusals import service_not_found
-from negotiation_service.domain.timers import running_timers, settle
 from service_kit.rules import Refusal
 
 # No user has this name, so that only a service can read a deal in which it has no part.

@@ -13,9 +13,8 @@ from sqlalchemy import Connection
 from negotiation_service.domain import history
 from negotiation_service.domain.entities import FINAL, Deal
 from negotiation_service.domain.events import Event, evolve
-from negotiation_service.domain.history import Entry
+from negotiation_service.domain.history import Entry, Notification, ServiceChanged
 from negotiation_service.domain.limits import Limits
-from negotiation_service.domain.notifications import Notification, ServiceChanged
 from negotiation_service.domain.refusals import service_not_found
 from negotiation_service.domain.views import INTERNAL, Snapshot, show
 from negotiation_service.storage import deals as storage

@@ -11,13 +11,12 @@ from typing import NamedTuple
 
 from negotiation_service.domain.commands import Command, CreateService, FireTimers
 from negotiation_service.domain.decide import decide
-from negotiation_service.domain.decision import Decision
+from negotiation_service.domain.decision import Decision, fire_timers, next_due
 from negotiation_service.domain.entities import Deal
 from negotiation_service.domain.events import Event
 from negotiation_service.domain.facts import NO_FACTS, Facts
 from negotiation_service.domain.history import cause_by_command
 from negotiation_service.domain.limits import Limits
-from negotiation_service.domain.timers import fire_timers, next_due
 from negotiation_service.domain.views import INTERNAL, Snapshot, show, show_past
 from negotiation_service.operations.unit_of_work import UnitOfWork
 from negotiation_service.storage import deals as storage

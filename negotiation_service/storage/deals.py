@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from negotiation_service.domain.decision import running_timers
 from negotiation_service.domain.entities import Deal, Offer
 from negotiation_service.domain.events import Event
-from negotiation_service.domain.timers import running_timers
 from negotiation_service.storage import statements
 from negotiation_service.storage.documents import dump_deal, dump_event, load_deal, load_event
 from negotiation_service.storage.tables import (

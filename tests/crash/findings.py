@@ -4,10 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
+from negotiation_service.domain.decision import running_timers, settle
 from negotiation_service.domain.entities import Deal
 from negotiation_service.domain.events import Cause, evolve
 from negotiation_service.domain.limits import Limits
-from negotiation_service.domain.timers import running_timers, settle
 from tests.crash.books import Books, EventRow
 from tests.crash.recording import (
     Commanded,

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from negotiation_service.domain.decision import running_timers
 from negotiation_service.domain.entities import Deal
 from negotiation_service.domain.events import Event as ServiceEvent
 from negotiation_service.domain.events import recipients
 from negotiation_service.domain.history import offer_made, offer_of
 from negotiation_service.domain.limits import HOUR
-from negotiation_service.domain.timers import running_timers
 from negotiation_service.domain.views import Snapshot
 from service_kit.rules import Position
 from tests.crash.books import Books, EventRow, KeyRow, ServiceRow

@@ -12,7 +12,7 @@ from negotiation_service.domain.commands import (
     TerminateService,
     TerminationOutcome,
 )
-from negotiation_service.domain.money import Money
+from negotiation_service.domain.entities import Money
 from negotiation_service.domain.views import Snapshot
 
 Making = Callable[[Snapshot, str, int], Command]

@@ -16,11 +16,10 @@ from negotiation_service.domain.commands import (
     TerminateService,
     TerminationOutcome,
 )
-from negotiation_service.domain.entities import Deal, Role
+from negotiation_service.domain.entities import Deal, Money, Role
 from negotiation_service.domain.events import Event
 from negotiation_service.domain.facts import Facts
 from negotiation_service.domain.limits import Limits
-from negotiation_service.domain.money import Money
 from negotiation_service.operations.runner import Answer, Task, operation
 from negotiation_service.storage.documents import load_deal, load_event
 from service_kit.rules import Refusal

@@ -25,14 +25,12 @@ from negotiation_service.domain.commands import (
     ResolveHold,
 )
 from negotiation_service.domain.decide import decide
-from negotiation_service.domain.decision import Decision
-from negotiation_service.domain.entities import FINAL, Deal, Outcome, Role, Settlement
+from negotiation_service.domain.decision import Decision, next_due, running_timers, settle
+from negotiation_service.domain.entities import FINAL, Deal, Money, Outcome, Role, Settlement
 from negotiation_service.domain.events import Cause, Event, evolve
 from negotiation_service.domain.facts import NO_FACTS, Facts
 from negotiation_service.domain.limits import DAY, HOUR, MINUTE, Limits
-from negotiation_service.domain.money import Money
 from negotiation_service.domain.refusals import Reason
-from negotiation_service.domain.timers import next_due, running_timers, settle
 from negotiation_service.domain.views import Snapshot, snapshot
 from service_kit.rules import INVALID_ARGUMENT, Refusal
 from tests.negotiation_service.client import CLIENT

@@ -17,11 +17,10 @@ from negotiation_service.domain.commands import (
 )
 from negotiation_service.domain.decide import decide
 from negotiation_service.domain.decision import Decision
-from negotiation_service.domain.entities import Deal, Outcome, Role, Settlement, Timer
+from negotiation_service.domain.entities import Deal, Money, Outcome, Role, Settlement, Timer
 from negotiation_service.domain.events import Event
 from negotiation_service.domain.facts import Facts
 from negotiation_service.domain.limits import DAY, Limits
-from negotiation_service.domain.money import Money
 from negotiation_service.domain.views import Snapshot, snapshot
 from service_kit.rules import Refusal
 

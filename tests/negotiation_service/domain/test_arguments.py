@@ -20,9 +20,8 @@ from negotiation_service.domain.commands import (
     TerminationOutcome,
 )
 from negotiation_service.domain.decide import decide
-from negotiation_service.domain.entities import Outcome, Settlement
+from negotiation_service.domain.entities import Money, Outcome, Settlement
 from negotiation_service.domain.facts import NO_FACTS
-from negotiation_service.domain.money import Money
 from negotiation_service.domain.refusals import Reason
 from service_kit.rules import Refusal, check_text
 from tests.negotiation_service.story import LIMITS, START, creation

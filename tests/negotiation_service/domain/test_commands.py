@@ -12,8 +12,7 @@ from negotiation_service.domain.commands import (
     TerminateService,
     TerminationOutcome,
 )
-from negotiation_service.domain.entities import Role
-from negotiation_service.domain.money import Money
+from negotiation_service.domain.entities import Money, Role
 from service_kit.idempotency import fingerprint
 
 PRICE = Money(12_050, "EUR")

@@ -12,10 +12,11 @@ from negotiation_service.domain.commands import (
     TerminationOutcome,
 )
 from negotiation_service.domain.decide import decide
-from negotiation_service.domain.decision import Decision
+from negotiation_service.domain.decision import Decision, next_due, running_timers
 from negotiation_service.domain.entities import (
     Agreement,
     Deal,
+    Money,
     Outcome,
     Role,
     Settlement,
@@ -25,9 +26,7 @@ from negotiation_service.domain.entities import (
 from negotiation_service.domain.events import Cause
 from negotiation_service.domain.facts import NO_FACTS
 from negotiation_service.domain.limits import DAY, HOUR
-from negotiation_service.domain.money import Money
 from negotiation_service.domain.refusals import Reason
-from negotiation_service.domain.timers import next_due, running_timers
 from service_kit.rules import Refusal
 from tests.negotiation_service.story import LIMITS, PRICE, SPLIT, START, Story, propose
 

@@ -20,12 +20,11 @@ from hypothesis.stateful import (
 from negotiation_service.domain.commands import (
     ResolveHold,
 )
-from negotiation_service.domain.decision import Decision
+from negotiation_service.domain.decision import Decision, next_due, settle
 from negotiation_service.domain.entities import FINAL, Deal, Outcome, State
 from negotiation_service.domain.events import Cause, evolve, recipients, replay
 from negotiation_service.domain.permissions import allowed_actions
 from negotiation_service.domain.refusals import Reason
-from negotiation_service.domain.timers import next_due, settle
 from negotiation_service.domain.views import INTERNAL, Snapshot, snapshot
 from service_kit.rules import Refusal
 from tests.negotiation_service.client import CLIENT, edit, shown_as

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from uuid_utils import uuid7
 
 from negotiation_service.domain.commands import FireTimers, PlaceHold, ResolveHold
+from negotiation_service.domain.decision import running_timers
 from negotiation_service.domain.entities import Outcome, Settlement
 from negotiation_service.domain.events import replay
 from negotiation_service.domain.history import offer_made
 from negotiation_service.domain.limits import DAY, HOUR
-from negotiation_service.domain.timers import running_timers
 from negotiation_service.operations import queries
 from service_kit.rules import Position
 from service_kit.storage.clock import read_position

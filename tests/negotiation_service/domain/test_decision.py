@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from negotiation_service.domain.commands import FireTimers, NegotiationOutcome
 from negotiation_service.domain.decide import decide
-from negotiation_service.domain.decision import Decision
+from negotiation_service.domain.decision import Decision, next_due, running_timers, settle
 from negotiation_service.domain.entities import (
     Deal,
     Settlement,
@@ -15,7 +15,6 @@ from negotiation_service.domain.events import Cause
 from negotiation_service.domain.facts import NO_FACTS
 from negotiation_service.domain.limits import HOUR, MINUTE
 from negotiation_service.domain.refusals import Reason
-from negotiation_service.domain.timers import next_due, running_timers, settle
 from service_kit.rules import Refusal
 from tests.negotiation_service.story import LIMITS, PRICE, START, Story
 
