@@ -22,7 +22,7 @@ from moderation_service.domain.shared.commands import ExpireEvidence
 from moderation_service.operations.runner import Answer, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.storage import targets
-from moderation_service.storage.gauges import Gauges
+from moderation_service.workers.gauges import Gauges
 from moderation_service.workers.holds import NEGOTIATION, Holds
 from moderation_service.workers.reconciler import Reconciler
 from service_kit.follow.follower import Follower, FollowerMetrics, read_source

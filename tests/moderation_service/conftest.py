@@ -17,8 +17,8 @@ from moderation_service.__main__ import SERVICE
 from moderation_service.settings import ModerationSettings
 from service_kit.service import migrate, running
 from service_kit.storage.engines import open_engine
-from tests.moderation_service.neighbours import SECRET as NEIGHBOURS_SECRET
-from tests.moderation_service.neighbours import Neighbours, neighbours
+from tests.moderation_service.peers import SECRET as PEERS_SECRET
+from tests.moderation_service.peers import Peers, serve_peers
 from tests.support.postgresql import Postgresql
 from tests.support.serving import METADATA, SECRET, Database, Stream, check_refused
 
@@ -32,7 +32,7 @@ def settings_of(folder: Path, database_url: str) -> ModerationSettings:
     """Settings with which tests do not wait for long."""
     credentials = folder / "service.key"
     credentials.write_text(f"{SECRET}\nthe-next-credential\n")
-    (folder / "theirs.key").write_text(NEIGHBOURS_SECRET)
+    (folder / "theirs.key").write_text(PEERS_SECRET)
     return ModerationSettings(
         listen="127.0.0.1:0",
         database_url=database_url,
@@ -86,19 +86,19 @@ def database(engine: Engine) -> Database:
 
 
 @pytest.fixture
-async def around(tmp_path: Path) -> AsyncIterator[Neighbours]:
+async def peers(tmp_path: Path) -> AsyncIterator[Peers]:
     """Messaging and negotiation, as they serve."""
-    async with neighbours(tmp_path) as made:
+    async with serve_peers(tmp_path) as made:
         yield made
 
 
 class Client:
     """Calls a service with its credential."""
 
-    def __init__(self, channel: grpc.aio.Channel, port: int, around: Neighbours) -> None:
+    def __init__(self, channel: grpc.aio.Channel, port: int, peers: Peers) -> None:
         self.channel = channel
         self.port = port
-        self.around = around
+        self.peers = peers
         self.stub: Any = moderation_pb2_grpc.ModerationServiceStub(channel)
 
     async def call(self, name: str, request: Any = None, **fields: Any) -> Any:
@@ -125,7 +125,7 @@ class Client:
         self, actor: str = "ann", author: str = "bob", text: str = "pay outside", **fields: Any
     ) -> pb.Report:
         """Report a message that the author has just written to the actor."""
-        said = await self.around.say(author, actor, text)
+        said = await self.peers.say(author, actor, text)
         given = {"reason": pb.REPORT_REASON_SCAM, **fields}
         response = await self.call("ReportMessage", actor=actor, message_id=said.id, **given)
         report: pb.Report = response.report
@@ -179,14 +179,14 @@ Serve = Callable[..., AbstractAsyncContextManager[Client]]
 
 
 @pytest.fixture
-def serve(settings: ModerationSettings, around: Neighbours) -> Serve:
+def serve(settings: ModerationSettings, peers: Peers) -> Serve:
     """Start a service with changed settings."""
 
     @asynccontextmanager
     async def start(**changes: Any) -> AsyncIterator[Client]:
         theirs = {
-            "messaging_target": around.messaging,
-            "negotiation_target": around.negotiation,
+            "messaging_target": peers.messaging_target,
+            "negotiation_target": peers.negotiation_target,
             "negotiation_credential_file": settings.messaging_credential_file,
         }
         changed = settings.model_copy(update={**theirs, **changes})
@@ -194,7 +194,7 @@ def serve(settings: ModerationSettings, around: Neighbours) -> Serve:
             running(SERVICE, changed) as port,
             grpc.aio.insecure_channel(f"127.0.0.1:{port}", OPTIONS) as channel,
         ):
-            yield Client(channel, port, around)
+            yield Client(channel, port, peers)
 
     return start
 

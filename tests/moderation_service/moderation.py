@@ -1,4 +1,4 @@
-"""The moderation service as it serves, between its neighbours, and what people do there."""
+"""The moderation service as it serves, between its serve_peers, and what people do there."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,14 +12,14 @@ from moderation_service.__main__ import SERVICE
 from moderation_service.settings import ModerationSettings
 from service_kit.rpc.client import Client, dial
 from service_kit.service import running
-from tests.moderation_service.neighbours import SECRET
+from tests.moderation_service.peers import SECRET
 
 
 def moderation_settings(
     folder: Path, url: str, messaging: str, negotiation: str, **changes: Any
 ) -> ModerationSettings:
     """Settings of moderation on a migrated database, with which tests do not wait for long."""
-    credentials = folder / "neighbours.key"
+    credentials = folder / "peers.key"
     credentials.write_text(SECRET)
     return ModerationSettings(
         **{

@@ -26,10 +26,10 @@ from service_kit.service import running
 from service_kit.storage.engines import open_engine
 from service_kit.storage.readers import Readers
 from tests.moderation_service.conftest import Client, Serve, measure, muted
-from tests.moderation_service.neighbours import (
-    Neighbours,
+from tests.moderation_service.peers import (
+    Peers,
     code_of,
-    dial_neighbour,
+    dial_peer,
     messaging_settings,
     negotiation_settings,
 )
@@ -57,7 +57,7 @@ class Town:
         }
         self._serve = serve
         self._running: dict[str, AsyncExitStack] = {}
-        self.around: Any = None
+        self.peers: Any = None
         self.client: Any = None
 
     def target(self, name: str) -> str:
@@ -75,15 +75,15 @@ class Town:
         started = await self._running[name].enter_async_context(self._service(name))
         if name == "moderation":
             self.client = started
-            self.client.around = self.around
-        elif self.around is not None:
+            self.client.peers = self.peers
+        elif self.peers is not None:
             await eventually(self._is_reached)
 
     async def _is_reached(self) -> bool:
         """Tell whether the connections to both have found them again."""
         codes = {
-            await code_of(self.around.said.call("GetMessages", words.GetMessagesRequest())),
-            await code_of(self.around.dealt.call("GetService", deals.GetServiceRequest())),
+            await code_of(self.peers.messaging.call("GetMessages", words.GetMessagesRequest())),
+            await code_of(self.peers.negotiation.call("GetService", deals.GetServiceRequest())),
         }
         return grpc.StatusCode.UNAVAILABLE not in codes
 
@@ -131,11 +131,11 @@ async def town(tmp_path: Path, serve: Serve) -> AsyncIterator[Town]:
                 await made.start(name)
             stubs = {"messaging": MessagingServiceStub, "negotiation": NegotiationServiceStub}
             said, dealt = [
-                await stack.enter_async_context(dial_neighbour(made.target(name), stub))
+                await stack.enter_async_context(dial_peer(made.target(name), stub))
                 for name, stub in stubs.items()
             ]
             targets = (made.target("messaging"), made.target("negotiation"))
-            made.around = Neighbours(tmp_path, *targets, said, dealt)
+            made.peers = Peers(tmp_path, *targets, said, dealt)
             await made.start("moderation")
             yield made
     finally:
@@ -161,8 +161,8 @@ async def steps(
         actor=actor, service_id=deal.id, outcome=deals.TERMINATION_OUTCOME_CANCELLED
     )
     return {
-        await outcome(town.around.say(actor, other, "anything")),
-        (await outcome(town.around.dealt.call("TerminateService", cancel))).replace(
+        await outcome(town.peers.say(actor, other, "anything")),
+        (await outcome(town.peers.negotiation.call("TerminateService", cancel))).replace(
             "CANCELLATION_REQUESTED", ""
         ),
     }
@@ -192,7 +192,7 @@ async def overturn(client: Client, decision: str, actor: str = "bob") -> None:
 @pytest.mark.parametrize("kind_of_measure", ["MUTED", "SUSPENDED", "BANNED"])
 async def test_lift_sanction_frees_at_both(town: Town, kind_of_measure: str) -> None:
     """From the decision on, until it is lifted; the other is as free as before."""
-    deal = await town.around.agree()
+    deal = await town.peers.agree()
     _, case = await reported(town)
     assert await steps(town, deal) == {""}
     decided = measure(kind_of_measure)
@@ -201,7 +201,7 @@ async def test_lift_sanction_frees_at_both(town: Town, kind_of_measure: str) -> 
     await town.client.decide(case, decided)
     await town.heard()
     assert await steps(town, deal) == {"SANCTIONED"}
-    assert await outcome(town.around.say("ann", "bob")) == ""
+    assert await outcome(town.peers.say("ann", "bob")) == ""
     (sanction,) = (await town.client.standing("bob")).sanctions
     await town.client.moderate("LiftSanction", sanction_id=sanction.id, reason="enough")
     await town.heard()
@@ -210,7 +210,7 @@ async def test_lift_sanction_frees_at_both(town: Town, kind_of_measure: str) -> 
 
 async def test_a_mute_ends_at_its_time_by_itself(town: Town) -> None:
     """Nobody has to tell the services."""
-    deal = await town.around.agree()
+    deal = await town.peers.agree()
     _, case = await reported(town)
     await town.client.decide(case, muted(seconds=2))
     await town.heard()
@@ -225,24 +225,24 @@ async def test_a_mute_ends_at_its_time_by_itself(town: Town) -> None:
 
 async def test_an_overturned_decision_leaves_all_as_it_was(town: Town) -> None:
     """M3: a locked conversation is open, and a removed message says what it said."""
-    deal = await town.around.agree()
+    deal = await town.peers.agree()
     report, case = await reported(town, "exactly this")
     asked = words.ListMessagesRequest(actor="ann", conversation_id=report.subject.conversation_id)
-    before = await town.around.said.call("ListMessages", asked)
+    before = await town.peers.messaging.call("ListMessages", asked)
     decided = await town.client.decide(
         case, measure("MESSAGE_REMOVED", ""), measure("CONVERSATION_LOCKED", "")
     )
     await town.heard()
     for actor, other in (("ann", "bob"), ("bob", "ann")):
         assert await steps(town, deal, actor, other) == {"SANCTIONED"}
-        assert await outcome(town.around.say(actor, "zoe")) == ""
-    page = await town.around.said.call("ListMessages", asked)
+        assert await outcome(town.peers.say(actor, "zoe")) == ""
+    page = await town.peers.messaging.call("ListMessages", asked)
     gone = next(one for one in page.messages if one.id == report.subject.id)
     assert (gone.text, gone.tombstone) == ("", words.TOMBSTONE_REMOVED)
-    assert await outcome(town.around.delete("bob", report.subject.id)) == "MESSAGE_REMOVED"
+    assert await outcome(town.peers.delete("bob", report.subject.id)) == "MESSAGE_REMOVED"
     await overturn(town.client, decided.decisions[-1].id)
     await town.heard()
-    after = await town.around.said.call("ListMessages", asked)
+    after = await town.peers.messaging.call("ListMessages", asked)
     assert after == before
     assert await steps(town, deal) == {""}
 
@@ -251,7 +251,7 @@ async def test_nothing_is_accepted_once_a_service_knows(town: Town) -> None:
     """M2: of many who write all the while none comes through after that moment; before it
     everything did.
     """
-    deal = await town.around.agree()
+    deal = await town.peers.agree()
     _, case = await reported(town)
     before, during, after = (set[str](), set[str](), set[str]())
     into, counted = before, 0
@@ -293,7 +293,7 @@ async def test_a_restart_in_between_changes_nothing(town: Town, name: str) -> No
     """Neither of a service that refuses, which hears later of what was decided meanwhile, nor of
     moderation, without which what is known stands.
     """
-    deal = await town.around.agree()
+    deal = await town.peers.agree()
     _, case = await reported(town)
     if name == "negotiation":
         await town.stop(name)
@@ -339,8 +339,8 @@ def backup(settings: ModerationSettings, tmp_path: Path) -> Any:
 async def test_a_moderation_from_a_backup_is_believed(town: Town, backup: Any) -> None:
     """Sanctions it still has stand all the while; lost ones are over, and the message is back."""
     make, go_back = backup
-    deal = await town.around.agree()
-    other = await town.around.agree("eve", "dan")
+    deal = await town.peers.agree()
+    other = await town.peers.agree("eve", "dan")
     kept, case = await reported(town, "stays removed")
     await town.client.decide(case, measure("MESSAGE_REMOVED", ""), measure("BANNED"))
     await town.heard()
@@ -367,7 +367,7 @@ async def test_a_moderation_from_a_backup_is_believed(town: Town, backup: Any) -
     await eventually(is_free)
     assert await steps(town, deal) == {"SANCTIONED"}
     asked = words.GetMessagesRequest(message_ids=[kept.subject.id, lost.subject.id])
-    found = (await town.around.said.call("GetMessages", asked)).messages
+    found = (await town.peers.messaging.call("GetMessages", asked)).messages
     assert [(one.text, one.tombstone) for one in found] == [
         ("", words.TOMBSTONE_REMOVED),
         ("comes back", words.TOMBSTONE_UNSPECIFIED),

@@ -50,10 +50,10 @@ async def several(serve: Serve, **changes: Any) -> AsyncIterator[list[Client]]:
         replicas = [await stack.enter_async_context(serve(**changes)) for _ in range(2)]
         made: list[Client] = []
         for number in range(CLIENTS):
-            port, around = replicas[number % 2].port, replicas[0].around
+            port, peers = replicas[number % 2].port, replicas[0].peers
             options = (*OPTIONS, ("grpc.use_local_subchannel_pool", 1))
             channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options)
-            made.append(Client(await stack.enter_async_context(channel), port, around))
+            made.append(Client(await stack.enter_async_context(channel), port, peers))
         yield made
 
 
@@ -116,7 +116,7 @@ async def test_decide_case_once(clients: list[Client], engine: Engine) -> None:
 
 async def test_report_message_once(clients: list[Client], engine: Engine) -> None:
     """With one key all are answered alike; without, one is filed and the others are refused."""
-    said = await clients[0].around.say("bob", "ann", "pay outside")
+    said = await clients[0].peers.say("bob", "ann", "pay outside")
     given = {"actor": "ann", "message_id": said.id, "reason": pb.REPORT_REASON_SCAM}
     won, lost = await race(
         [one.call("ReportMessage", idempotency_key="k", **given) for one in clients]
@@ -167,7 +167,7 @@ async def test_decide_appeal_once(clients: list[Client], engine: Engine) -> None
 
 async def test_create_dispute_once(clients: list[Client], engine: Engine) -> None:
     """One dispute goes on, and the service is held for it."""
-    service = await clients[0].around.agree()
+    service = await clients[0].peers.agree()
     won, lost = await race(
         [
             one.call(
@@ -181,7 +181,7 @@ async def test_create_dispute_once(clients: list[Client], engine: Engine) -> Non
         ]
     )
     assert (len(won), reasons(lost)) == (1, {"OPEN_DISPUTE_EXISTS"})
-    held = await clients[0].around.look(service.id)
+    held = await clients[0].peers.look(service.id)
     assert held.hold.dispute == won[0].dispute.id
     check_books(engine)
 
@@ -210,8 +210,8 @@ async def test_decide_dispute_once(serve: Serve, engine: Engine, *, reviewed: bo
     parts = pb.Settlement(provider_minor=4_000, client_minor=6_000)
     acceptance = pb.SubmitDisputeStatementRequest.Acceptance(offer=1, settlement=parts)
     async with several(serve, **short) as clients:
-        first, around = clients[0], clients[0].around
-        service = await around.agree()
+        first, peers = clients[0], clients[0].peers
+        service = await peers.agree()
         opened = await first.call(
             "CreateDispute",
             actor="bob",
@@ -255,11 +255,11 @@ async def test_decide_dispute_once(serve: Serve, engine: Engine, *, reviewed: bo
         ended = seen.dispute
         # Time is the only one that nobody is answered for.
         assert bool(won) is (ended.resolution.cause != "moderators_silent")
-        held = await around.look(service.id)
+        held = await peers.look(service.id)
         assert not held.HasField("hold")
         how = (ended.resolution.cause, held.state, held.settlement.client_minor)
         assert how in ENDS
-        assert len(await around.causes(service.id)) == 4
+        assert len(await peers.causes(service.id)) == 4
     assert check_books(engine).disputes[name].seq == ended.version
 
 

@@ -8,7 +8,7 @@ from parley.messaging.v1 import messaging_pb2 as words
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from tests.moderation_service.moderation import Moderation, moderation_settings, serve_moderation
-from tests.moderation_service.neighbours import Neighbours, neighbours
+from tests.moderation_service.peers import Peers, serve_peers
 from tests.moderation_service.sagas import migrated
 from tests.support.system import free_port
 
@@ -32,12 +32,12 @@ async def newest_case(moderation: Moderation) -> pb.Case:
     return await moderate(moderation, "GetCase", case_id=case.id)
 
 
-async def removed(around: Neighbours, message: str) -> words.Message:
+async def removed(peers: Peers, message: str) -> words.Message:
     """Wait until messaging shows a tombstone in the place of a message."""
     request = words.GetMessagesRequest(actor="bob", message_ids=[message])
     async with asyncio.timeout(20):
         while True:
-            (found,) = (await around.said.call("GetMessages", request)).messages
+            (found,) = (await peers.messaging.call("GetMessages", request)).messages
             if found.tombstone == words.TOMBSTONE_REMOVED:
                 assert isinstance(found, words.Message)
                 return found
@@ -49,16 +49,16 @@ async def test_a_removed_message_is_seen_by_who_takes_evidence(
 ) -> None:
     """With the text that it had; a later report shows it as an earlier one did."""
     port = free_port()
-    async with neighbours(tmp_path, f"127.0.0.1:{port}") as around:
+    async with serve_peers(tmp_path, f"127.0.0.1:{port}") as peers:
         settings = moderation_settings(
             tmp_path,
             migrated(empty_database),
-            around.messaging,
-            around.negotiation,
+            peers.messaging_target,
+            peers.negotiation_target,
             listen=f"127.0.0.1:{port}",
         )
         async with serve_moderation(settings) as moderation:
-            said = await around.say("ann", "bob", "something vile")
+            said = await peers.say("ann", "bob", "something vile")
             await report(moderation, said.id, pb.REPORT_REASON_HATE)
             case = await newest_case(moderation)
             claimed = await moderate(moderation, "ClaimCase", case_id=case.id)
@@ -77,7 +77,7 @@ async def test_a_removed_message_is_seen_by_who_takes_evidence(
                 verdict=pb.VERDICT_VIOLATION,
                 measures=[removal],
             )
-            assert (await removed(around, said.id)).text == ""
+            assert (await removed(peers, said.id)).text == ""
             await report(moderation, said.id, pb.REPORT_REASON_SCAM)
             (evidence,) = (await newest_case(moderation)).evidence
             (found,) = json.loads(evidence.content)["messages"]

@@ -114,7 +114,7 @@ async def test_each_limit_refuses_by_name_and_is_counted(serve: Serve, refused: 
         (waiting,) = await client.cases()
         await client.decide(waiting.id)
         await refused(client.report(), grpc.StatusCode.RESOURCE_EXHAUSTED, "RATE_LIMITED")
-        service = await client.around.agree()
+        service = await client.peers.agree()
         opening = {"actor": "bob", "service_id": service.id, "reason": 1}
         await refused(
             client.call("CreateDispute", statement=long, **opening), *argument, "statement"

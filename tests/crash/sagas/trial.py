@@ -22,7 +22,7 @@ from parley.negotiation.v1.negotiation_pb2_grpc import NegotiationServiceStub
 from service_kit.rpc.client import Client, dial
 from tests.crash.books import read_books
 from tests.crash.sagas.strikes import Outcome, Story, Strike, compare
-from tests.moderation_service.neighbours import Neighbours
+from tests.moderation_service.peers import Peers
 from tests.support.proxy import Cut, Forward, Proxy, proxy
 from tests.support.system import Part, System
 
@@ -41,7 +41,7 @@ class Trial:
         self.system = system
         self.between = between
         self.moderation = clients[0]
-        self.around = Neighbours(system.folder, "", "", clients[1], clients[2])
+        self.peers = Peers(system.folder, "", "", clients[1], clients[2])
         self.outcome = Outcome()
         self._people = 0
 
@@ -113,7 +113,7 @@ class Trial:
         """Have two people agree, who have no deal yet."""
         self._people += 1
         names = f"ann{self._people}", f"bob{self._people}"
-        service: deals.Service = await self.around.agree(*names)
+        service: deals.Service = await self.peers.agree(*names)
         return service
 
     async def open(self, service: deals.Service) -> pb.Dispute:
@@ -151,7 +151,7 @@ class Trial:
 
     async def held_by(self, service: deals.Service) -> str:
         """Tell which dispute holds a service."""
-        shown: deals.Service = await self.insist(lambda: self.around.look(service.id))
+        shown: deals.Service = await self.insist(lambda: self.peers.look(service.id))
         return shown.hold.dispute
 
     # --- Rounds -----------------------------------------------------------------------------

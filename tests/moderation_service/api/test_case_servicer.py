@@ -23,7 +23,7 @@ async def test_report_message_keeps_what_was_seen(client: Client) -> None:
     """The case has the message as it was, intact, also when its author takes it back later."""
     report = await client.report(text="send it to my own account", comment="see this")
     assert report.status == pb.REPORT_STATUS_RECEIVED
-    await client.around.delete("bob", report.subject.id)
+    await client.peers.delete("bob", report.subject.id)
     (listed,) = await client.cases()
     assert (list(listed.accused), listed.severity) == (["bob"], pb.SEVERITY_HIGH)
     assert listed.evidence[0].content == ""
@@ -115,7 +115,7 @@ async def test_create_appeal_remains_to_who_is_banned(client: Client, refused: R
     await client.report()
     (case,) = await client.cases()
     decided = await client.decide(case.id, measure("BANNED"))
-    said = await client.around.say("ann", "bob")
+    said = await client.peers.say("ann", "bob")
     details = await refused(
         client.call("ReportMessage", actor="bob", message_id=said.id, reason=pb.REPORT_REASON_SPAM),
         PERMISSION_DENIED,
@@ -150,7 +150,7 @@ async def test_batch_get_standings_answers_in_order(client: Client) -> None:
 async def test_report_conversation_leads_to_a_lock_and_a_removal(client: Client) -> None:
     """Watchers of everything learn of both, with the ids, and of their end."""
     stream = await client.watch(everything=True)
-    said = await client.around.say("bob", "ann", "pay outside")
+    said = await client.peers.say("bob", "ann", "pay outside")
     reported = await client.call(
         "ReportConversation",
         actor="ann",
@@ -182,7 +182,7 @@ async def test_report_conversation_leads_to_a_lock_and_a_removal(client: Client)
 
 async def test_decide_case_needs_evidence_to_remove(client: Client, refused: Refused) -> None:
     """The author of such a message is unknown."""
-    said = await client.around.say("bob", "ann")
+    said = await client.peers.say("bob", "ann")
     await client.call(
         "ReportConversation",
         actor="ann",
@@ -200,7 +200,7 @@ async def test_decide_case_needs_evidence_to_remove(client: Client, refused: Ref
 
 async def test_report_message_repeats_its_first_answer(client: Client, refused: Refused) -> None:
     """With the key alone, whatever happened since; with another body it is a conflict."""
-    said = await client.around.say("bob", "ann")
+    said = await client.peers.say("bob", "ann")
     given = {"actor": "ann", "message_id": said.id, "idempotency_key": "k"}
     first = await client.call("ReportMessage", reason=pb.REPORT_REASON_SCAM, **given)
     (case,) = await client.cases()

@@ -14,7 +14,7 @@ Refused = Callable[..., Any]
 
 async def test_create_dispute_holds_the_service_until_it_is_settled(client: Client) -> None:
     """Opened, the service is held; a settlement accepted, it is split, and nothing is held."""
-    service = await client.around.agree()
+    service = await client.peers.agree()
     created = await client.call(
         "CreateDispute",
         actor="bob",
@@ -24,7 +24,7 @@ async def test_create_dispute_holds_the_service_until_it_is_settled(client: Clie
         refund=pb.Money(amount_minor=4_000, currency="EUR"),
     )
     assert created.dispute.state == pb.DISPUTE_STATE_OPEN
-    assert (await client.around.look(service.id)).hold.dispute == created.dispute.id
+    assert (await client.peers.look(service.id)).hold.dispute == created.dispute.id
     parts = pb.Settlement(provider_minor=6_000, client_minor=4_000)
     offered = await client.call(
         "SubmitDisputeStatement", actor="ann", dispute_id=created.dispute.id, propose=parts
@@ -36,7 +36,7 @@ async def test_create_dispute_holds_the_service_until_it_is_settled(client: Clie
         "SubmitDisputeStatement", actor="bob", dispute_id=created.dispute.id, accept=accept
     )
     assert settled.dispute.state == pb.DISPUTE_STATE_RESOLVED
-    after = await client.around.look(service.id)
+    after = await client.peers.look(service.id)
     assert not after.HasField("hold")
     assert after.settlement.client_minor == 4_000
     (own,) = (await client.call("ListOwnDisputes", actor="ann")).disputes
@@ -49,7 +49,7 @@ async def test_get_dispute_shows_evidence_and_no_decider(
 ) -> None:
     """With the evidence before them; a party does not learn who decided."""
     async with serve(statements_hours=1e-7) as client:
-        service = await client.around.agree()
+        service = await client.peers.agree()
         created = await client.call(
             "CreateDispute",
             actor="bob",

@@ -36,9 +36,9 @@ Refused = Callable[..., Any]
 
 async def prepare(client: Client) -> dict[str, Message]:
     """A request of each kind that names what is there."""
-    around = client.around
-    said = await around.say("bob", "ann", "pay outside")
-    service = await around.agree()
+    peers = client.peers
+    said = await peers.say("bob", "ann", "pay outside")
+    service = await peers.agree()
     await client.report(author="bob", actor="ann")
     (case,) = await client.cases()
     decided = await client.decide(case.id, muted(), measure("WARNING"))
@@ -222,7 +222,7 @@ async def test_get_case_shows_texts_to_the_letter(client: Client, name: str) -> 
 
 async def test_submit_dispute_statement_in_a_flood(client: Client, refused: Refused) -> None:
     """However much a party has said, the other learns why something is refused."""
-    service = await client.around.agree()
+    service = await client.peers.agree()
     opened = await client.call(
         "CreateDispute",
         actor="bob",

@@ -23,7 +23,7 @@ async def test_watch_of_everything_shows_no_words_of_people(client: Client) -> N
     decided = await client.decide(case.id, muted())
     decision = decided.decisions[0].id
     await client.call("CreateAppeal", actor="bob", decision_id=decision, text="a secret appeal")
-    service = await client.around.agree()
+    service = await client.peers.agree()
     opened = await client.call(
         "CreateDispute",
         actor="bob",

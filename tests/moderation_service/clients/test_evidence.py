@@ -20,7 +20,7 @@ from moderation_service.domain.case.entities import Subject, SubjectKind
 from moderation_service.domain.shared.evidence import EvidenceKind, Snapshot, is_intact
 from moderation_service.domain.shared.refusals import Reason
 from service_kit.rpc.failures import Refused
-from tests.moderation_service.neighbours import Neighbours, dial_neighbour, neighbours
+from tests.moderation_service.peers import Peers, dial_peer, serve_peers
 from tests.moderation_service.sagas import until
 from tests.support.proxy import Cut, Forward, Proxy, lose_call, proxy
 
@@ -28,16 +28,16 @@ BOUNDS = Bounds(context=20, page=100, size=256 * 1024, takings=16)
 
 
 @pytest.fixture
-async def around(tmp_path: Path) -> AsyncIterator[Neighbours]:
+async def peers(tmp_path: Path) -> AsyncIterator[Peers]:
     """Messaging and negotiation."""
-    async with neighbours(tmp_path) as made:
+    async with serve_peers(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-async def between(around: Neighbours) -> AsyncIterator[dict[str, Proxy]]:
+async def between(peers: Peers) -> AsyncIterator[dict[str, Proxy]]:
     """A proxy before each of them."""
-    async with proxy(around.messaging) as words, proxy(around.negotiation) as deals:
+    async with proxy(peers.messaging_target) as words, proxy(peers.negotiation_target) as deals:
         yield {"messaging": words, "negotiation": deals}
 
 
@@ -60,7 +60,7 @@ async def make(between: dict[str, Proxy], reached: list[str]) -> AsyncIterator[M
         ) -> EvidenceTaker:
             words, deals = [
                 await stack.enter_async_context(
-                    dial_neighbour(between[name].target, stub, timeout_seconds)
+                    dial_peer(between[name].target, stub, timeout_seconds)
                 )
                 for name, stub in (
                     ("messaging", MessagingServiceStub),
@@ -101,10 +101,10 @@ async def refusal(awaitable: Awaitable[Any]) -> str:
 
 
 async def test_a_message_is_seen_with_what_was_said_around_it(
-    around: Neighbours, taker: EvidenceTaker
+    peers: Peers, taker: EvidenceTaker
 ) -> None:
     """Twenty before and twenty after, in their order, by either participant."""
-    said = [await around.say("ann", "bob", str(number)) for number in range(50)]
+    said = [await peers.say("ann", "bob", str(number)) for number in range(50)]
     for actor in ("ann", "bob"):
         seen = await taker.take_message(actor, said[24].id, None)
         conversation = said[24].conversation_id
@@ -119,11 +119,11 @@ async def test_a_message_is_seen_with_what_was_said_around_it(
         assert (words["left_out"], words["deal"]) == (0, "none")
 
 
-async def test_what_a_message_was_before_is_seen(around: Neighbours, taker: EvidenceTaker) -> None:
+async def test_what_a_message_was_before_is_seen(peers: Peers, taker: EvidenceTaker) -> None:
     """M6: its edits and, when its author has taken it back, the text that it had last."""
-    said = await around.say("ann", "bob", "one")
-    await around.edit("ann", said.id, "two")
-    await around.delete("ann", said.id)
+    said = await peers.say("ann", "bob", "one")
+    await peers.edit("ann", said.id, "two")
+    await peers.delete("ann", said.id)
     words = read((await taker.take_message("bob", said.id, None)).snapshots)[EvidenceKind.MESSAGES]
     (found,) = words["messages"]
     assert found["message"]["tombstone"] == "TOMBSTONE_DELETED"
@@ -132,20 +132,18 @@ async def test_what_a_message_was_before_is_seen(around: Neighbours, taker: Evid
     assert found["versions"][1]["write_time"] == found["versions"][0]["replace_time"]
 
 
-async def test_the_same_is_written_down_in_the_same_way(
-    around: Neighbours, taker: EvidenceTaker
-) -> None:
+async def test_the_same_is_written_down_in_the_same_way(peers: Peers, taker: EvidenceTaker) -> None:
     """So that the hashes of two reports can be compared; each has evidence of its own."""
-    said = await around.say("ann", "bob")
+    said = await peers.say("ann", "bob")
     (first,) = (await taker.take_message("ann", said.id, None)).snapshots
     (second,) = (await taker.take_message("bob", said.id, None)).snapshots
     assert first.evidence.sha256 == second.evidence.sha256
     assert first.evidence.id != second.evidence.id
 
 
-async def test_a_conversation_is_seen_with_its_recent_page(around: Neighbours, make: Make) -> None:
+async def test_a_conversation_is_seen_with_its_recent_page(peers: Peers, make: Make) -> None:
     """The newest, and no author."""
-    said = [await around.say("ann", "bob", str(number)) for number in range(9)]
+    said = [await peers.say("ann", "bob", str(number)) for number in range(9)]
     taker = await make(replace(BOUNDS, page=5))
     conversation = said[0].conversation_id
     seen = await taker.take_conversation("bob", conversation, None)
@@ -155,21 +153,19 @@ async def test_a_conversation_is_seen_with_its_recent_page(around: Neighbours, m
     assert (texts(words), words["reported"]) == (["4", "5", "6", "7", "8"], "")
 
 
-async def test_an_empty_conversation_can_be_reported(
-    around: Neighbours, taker: EvidenceTaker
-) -> None:
+async def test_an_empty_conversation_can_be_reported(peers: Peers, taker: EvidenceTaker) -> None:
     """With nothing in it."""
-    proposed = await around.propose()
+    proposed = await peers.propose()
     seen = await taker.take_conversation("bob", proposed.conversation_id, None)
     assert read(seen.snapshots)[EvidenceKind.MESSAGES]["messages"] == []
 
 
 @pytest.mark.parametrize("stranger", ["eve", "\0", "a" * 200])
 async def test_nobody_sees_what_is_none_of_theirs(
-    around: Neighbours, taker: EvidenceTaker, stranger: str
+    peers: Peers, taker: EvidenceTaker, stranger: str
 ) -> None:
     """M4, M6: nor learns whether it exists."""
-    said = await around.say("ann", "bob")
+    said = await peers.say("ann", "bob")
     for message in (said.id, "0" * 36, "\0", "x" * 500):
         found = await refusal(taker.take_message(stranger, message, None))
         assert found == Reason.MESSAGE_NOT_FOUND
@@ -181,12 +177,10 @@ async def test_nobody_sees_what_is_none_of_theirs(
 # --- Deals --------------------------------------------------------------------------------------
 
 
-async def test_the_deal_of_a_conversation_belongs_to_it(
-    around: Neighbours, taker: EvidenceTaker
-) -> None:
+async def test_the_deal_of_a_conversation_belongs_to_it(peers: Peers, taker: EvidenceTaker) -> None:
     """As an internal service sees it, with its history."""
-    agreed = await around.agree()
-    said = await around.say("ann", "bob", "pay me elsewhere")
+    agreed = await peers.agree()
+    said = await peers.say("ann", "bob", "pay me elsewhere")
     for seen in (
         await taker.take_message("bob", said.id, None),
         await taker.take_conversation("bob", said.conversation_id, None),
@@ -200,11 +194,11 @@ async def test_the_deal_of_a_conversation_belongs_to_it(
 
 
 async def test_a_dispute_sees_the_service_and_what_was_said(
-    around: Neighbours, taker: EvidenceTaker
+    peers: Peers, taker: EvidenceTaker
 ) -> None:
     """And fixes whose it is and what was agreed."""
-    agreed = await around.agree()
-    await around.say("ann", "bob", "it is done")
+    agreed = await peers.agree()
+    await peers.say("ann", "bob", "it is done")
     seen = await taker.take_service("bob", agreed.id, None)
     assert seen[:5] == (agreed.conversation_id, "ann", "bob", "EUR", 10_000)
     content = read(seen.snapshots)
@@ -213,10 +207,10 @@ async def test_a_dispute_sees_the_service_and_what_was_said(
 
 
 async def test_a_service_without_an_agreement_has_no_price(
-    around: Neighbours, taker: EvidenceTaker
+    peers: Peers, taker: EvidenceTaker
 ) -> None:
     """The rules refuse the dispute then."""
-    proposed = await around.propose()
+    proposed = await peers.propose()
     assert (await taker.take_service("ann", proposed.id, None)).price is None
 
 
@@ -227,9 +221,9 @@ async def test_no_service_is_seen_that_is_none(taker: EvidenceTaker, service: st
     assert found in {Reason.SERVICE_NOT_FOUND, Reason.NEGOTIATION_UNAVAILABLE}
 
 
-async def test_no_service_of_others_is_seen(around: Neighbours, taker: EvidenceTaker) -> None:
+async def test_no_service_of_others_is_seen(peers: Peers, taker: EvidenceTaker) -> None:
     """In the same words."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     for stranger in ("eve", ""):
         found = await refusal(taker.take_service(stranger, agreed.id, None))
         assert found == Reason.SERVICE_NOT_FOUND
@@ -246,12 +240,12 @@ async def hang(_forward: Forward) -> bytes:
 @pytest.mark.parametrize("how", [lose_call, hang])
 @pytest.mark.parametrize("method", ["BatchGetServices", "ListServiceEvents"])
 async def test_a_report_does_not_fail_because_negotiation_does(
-    around: Neighbours, make: Make, between: dict[str, Proxy], how: Any, method: str
+    peers: Peers, make: Make, between: dict[str, Proxy], how: Any, method: str
 ) -> None:
     """It is taken without the deal, and says so."""
     taker = await make(timeout_seconds=0.2)
-    await around.agree()
-    said = await around.say("ann", "bob")
+    await peers.agree()
+    said = await peers.say("ann", "bob")
     between["negotiation"].interfering[method] = how
     seen = await taker.take_message("bob", said.id, None)
     content = read(seen.snapshots)
@@ -260,11 +254,11 @@ async def test_a_report_does_not_fail_because_negotiation_does(
 
 
 async def test_without_negotiation_there_are_no_deals_and_no_disputes(
-    around: Neighbours, make: Make
+    peers: Peers, make: Make
 ) -> None:
     """As in an installation that has none."""
     taker = await make(negotiates=False)
-    said = await around.say("ann", "bob")
+    said = await peers.say("ann", "bob")
     seen = await taker.take_message("bob", said.id, None)
     assert read(seen.snapshots)[EvidenceKind.MESSAGES]["deal"] == "none"
     found = await refusal(taker.take_service("bob", "0" * 36, None))
@@ -273,11 +267,11 @@ async def test_without_negotiation_there_are_no_deals_and_no_disputes(
 
 @pytest.mark.parametrize("how", [lose_call, hang])
 async def test_a_report_needs_messaging(
-    around: Neighbours, make: Make, between: dict[str, Proxy], how: Any
+    peers: Peers, make: Make, between: dict[str, Proxy], how: Any
 ) -> None:
     """And says that it can be tried again."""
     taker = await make(timeout_seconds=0.2)
-    said = await around.say("ann", "bob")
+    said = await peers.say("ann", "bob")
     between["messaging"].interfering["ListEvidence"] = how
     with pytest.raises(Refused) as caught:
         await taker.take_message("bob", said.id, None)
@@ -287,11 +281,11 @@ async def test_a_report_needs_messaging(
 
 @pytest.mark.parametrize("how", [lose_call, hang])
 async def test_a_dispute_needs_negotiation_and_not_messaging(
-    around: Neighbours, make: Make, between: dict[str, Proxy], how: Any
+    peers: Peers, make: Make, between: dict[str, Proxy], how: Any
 ) -> None:
     """Without the words it is taken, and says so."""
     taker = await make(timeout_seconds=0.2)
-    agreed = await around.agree()
+    agreed = await peers.agree()
     between["messaging"].interfering["ListEvidence"] = how
     content = read((await taker.take_service("bob", agreed.id, None)).snapshots)
     assert content.keys() == {EvidenceKind.DEAL}
@@ -302,10 +296,10 @@ async def test_a_dispute_needs_negotiation_and_not_messaging(
 
 
 async def test_what_may_be_left_out_leaves_time_for_what_may_not(
-    around: Neighbours, taker: EvidenceTaker, between: dict[str, Proxy]
+    peers: Peers, taker: EvidenceTaker, between: dict[str, Proxy]
 ) -> None:
     """A negotiation that hangs takes half of what the caller has left, and no report with it."""
-    said = await around.say("ann", "bob")
+    said = await peers.say("ann", "bob")
     between["negotiation"].interfering["BatchGetServices"] = hang
     began = asyncio.get_running_loop().time()
     seen = await taker.take_message("bob", said.id, 2.0)
@@ -317,11 +311,11 @@ async def test_what_may_be_left_out_leaves_time_for_what_may_not(
 
 
 async def test_what_is_far_away_is_left_out_first(
-    around: Neighbours, make: Make, reached: list[str]
+    peers: Peers, make: Make, reached: list[str]
 ) -> None:
     """No gaps, and the snapshot says how many it was."""
     taker = await make(replace(BOUNDS, size=1_500))
-    said = [await around.say("ann", "bob", f"{number}" * 100) for number in range(9)]
+    said = [await peers.say("ann", "bob", f"{number}" * 100) for number in range(9)]
     words = read((await taker.take_message("bob", said[4].id, None)).snapshots)
     content = words[EvidenceKind.MESSAGES]
     found = [one["message"]["id"] for one in content["messages"]]
@@ -334,15 +328,13 @@ async def test_what_is_far_away_is_left_out_first(
     assert reached == ["evidence_bytes"]
 
 
-async def test_what_is_reported_is_never_cut(
-    around: Neighbours, make: Make, reached: list[str]
-) -> None:
+async def test_what_is_reported_is_never_cut(peers: Peers, make: Make, reached: list[str]) -> None:
     """Nobody can write so much that what they wrote first is not seen."""
     taker = await make(replace(BOUNDS, size=10))
-    await around.say("ann", "bob", "before")
-    said = await around.say("ann", "bob", "\N{PILE OF POO}" * 4_000)
+    await peers.say("ann", "bob", "before")
+    said = await peers.say("ann", "bob", "\N{PILE OF POO}" * 4_000)
     for number in range(20):
-        await around.edit("ann", said.id, f"{number}" + "\N{PILE OF POO}" * 3_990)
+        await peers.edit("ann", said.id, f"{number}" + "\N{PILE OF POO}" * 3_990)
     content = read((await taker.take_message("bob", said.id, None)).snapshots)
     (only,) = content[EvidenceKind.MESSAGES]["messages"]
     assert len(only["versions"]) == 20
@@ -352,10 +344,10 @@ async def test_what_is_reported_is_never_cut(
 
 
 async def test_more_than_a_call_can_bring_is_asked_for_in_part(
-    around: Neighbours, taker: EvidenceTaker, between: dict[str, Proxy]
+    peers: Peers, taker: EvidenceTaker, between: dict[str, Proxy]
 ) -> None:
     """Farther messages count less than that there is evidence at all."""
-    said = [await around.say("ann", "bob", str(number)) for number in range(30)]
+    said = [await peers.say("ann", "bob", str(number)) for number in range(30)]
     too_large = 2
 
     async def refuse(forward: Forward) -> bytes:
@@ -375,11 +367,11 @@ async def test_more_than_a_call_can_bring_is_asked_for_in_part(
 
 
 async def test_a_flood_waits_for_its_turn_and_no_longer_than_it_may(
-    around: Neighbours, make: Make, between: dict[str, Proxy], reached: list[str]
+    peers: Peers, make: Make, between: dict[str, Proxy], reached: list[str]
 ) -> None:
     """Few look at the same time; who has waited for half of the time there is is refused."""
     taker = await make(replace(BOUNDS, takings=2))
-    said = await around.say("ann", "bob")
+    said = await peers.say("ann", "bob")
     under_way = most = 0
 
     async def count(forward: Forward) -> bytes:
@@ -409,10 +401,10 @@ async def test_a_flood_waits_for_its_turn_and_no_longer_than_it_may(
     await taker.take_message("bob", said.id, 30)
 
 
-async def test_many_reports_at_once_are_all_seen(around: Neighbours, taker: EvidenceTaker) -> None:
+async def test_many_reports_at_once_are_all_seen(peers: Peers, taker: EvidenceTaker) -> None:
     """A flood over one connection."""
-    await around.agree()
-    said = [await around.say("ann", "bob", str(number)) for number in range(20)]
+    await peers.agree()
+    said = [await peers.say("ann", "bob", str(number)) for number in range(20)]
     seen = await asyncio.gather(
         *(taker.take_message("bob", one.id, 30) for one in said for _ in range(5))
     )

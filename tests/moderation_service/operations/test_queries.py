@@ -26,7 +26,7 @@ from moderation_service.operations.notifications import ConversationLockChanged,
 from moderation_service.operations.paging import Page
 from moderation_service.operations.restrictions import MOST_CASES
 from moderation_service.operations.runner import Task
-from moderation_service.storage.gauges import read_backlog
+from moderation_service.storage.backlog import read_backlog
 from moderation_service.storage.lists import CaseFilter, CaseOrder
 from service_kit.rules import Position, Refusal
 from service_kit.storage.clock import read_position

@@ -17,22 +17,22 @@ from moderation_service.workers.holds import NEGOTIATION, Holds
 from moderation_service.workers.reconciler import Reconciler
 from service_kit.follow.follower import Follower, FollowerMetrics, Source
 from service_kit.follow.positions import read_followed
-from tests.moderation_service.neighbours import SECRET, Neighbours, dial_neighbour, neighbours
+from tests.moderation_service.peers import SECRET, Peers, dial_peer, serve_peers
 from tests.moderation_service.sagas import Sagas, migrated, sagas, until
 from tests.support.proxy import Proxy, lose_call, proxy
 
 
 @pytest.fixture
-async def around(tmp_path: Path) -> AsyncIterator[Neighbours]:
+async def peers(tmp_path: Path) -> AsyncIterator[Peers]:
     """Messaging and negotiation."""
-    async with neighbours(tmp_path) as made:
+    async with serve_peers(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-async def between(around: Neighbours) -> AsyncIterator[Proxy]:
+async def between(peers: Peers) -> AsyncIterator[Proxy]:
     """A proxy before negotiation."""
-    async with proxy(around.negotiation) as made:
+    async with proxy(peers.negotiation_target) as made:
         yield made
 
 
@@ -58,7 +58,7 @@ async def following(stored: Sagas, between: Proxy) -> Following:
         registry = stored.registry if is_first else type(stored.registry)()
         is_first = False
         answers: list[Answer] = []
-        async with dial_neighbour(between.target, NegotiationServiceStub) as client:
+        async with dial_peer(between.target, NegotiationServiceStub) as client:
             negotiation, due = Negotiation(client), asyncio.Event()
             reconciler = Reconciler(
                 stored.writer,
@@ -91,19 +91,19 @@ async def following(stored: Sagas, between: Proxy) -> Following:
     return follow
 
 
-async def place(around: Neighbours, service: str, dispute: str) -> None:
+async def place(peers: Peers, service: str, dispute: str) -> None:
     """Hold a service, as a call does that nobody waits for any more."""
     request = deals.PlaceHoldRequest(service_id=service, dispute=dispute, opened_by="bob")
-    await around.dealt.call("PlaceHold", request)
+    await peers.negotiation.call("PlaceHold", request)
 
 
-async def let_go(around: Neighbours, service: str) -> None:
+async def let_go(peers: Peers, service: str) -> None:
     """Wait until a service is not held."""
-    await until_async(lambda: is_free(around, service))
+    await until_async(lambda: is_free(peers, service))
 
 
-async def is_free(around: Neighbours, service: str) -> bool:
-    return not (await around.look(service)).HasField("hold")
+async def is_free(peers: Peers, service: str) -> bool:
+    return not (await peers.look(service)).HasField("hold")
 
 
 async def until_async(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -112,9 +112,9 @@ async def until_async(condition: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def caught_up(stored: Sagas, around: Neighbours) -> None:
+async def caught_up(stored: Sagas, peers: Peers) -> None:
     """Wait until all of negotiation that there is has been applied."""
-    watched = around.dealt._stub.Watch(
+    watched = peers.negotiation._stub.Watch(
         deals.WatchRequest(watcher_name="test", everything=True),
         metadata=(("authorization", f"Bearer {SECRET}"),),
     )
@@ -126,18 +126,18 @@ async def caught_up(stored: Sagas, around: Neighbours) -> None:
         return found is not None and tuple(found) >= (position.epoch, position.revision)
 
     # The position alone is stored now and then; what happens next brings it along.
-    await around.propose("nobody", "else")
+    await peers.propose("nobody", "else")
     await until_async(reached)
 
 
 async def test_a_hold_of_a_dispute_that_waits_opens_it(
-    around: Neighbours, stored: Sagas, following: Following
+    peers: Peers, stored: Sagas, following: Following
 ) -> None:
     """As when the answer to the call got lost; the news is as good."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     dispute = await stored.create(agreed)
     async with following() as answers:
-        await place(around, agreed.id, dispute)
+        await place(peers, agreed.id, dispute)
         await stored.until(dispute, "open")
         await until(lambda: len(answers) == 1)
         assert answers[0].next_due is not None
@@ -145,95 +145,95 @@ async def test_a_hold_of_a_dispute_that_waits_opens_it(
 
 
 async def test_a_hold_of_a_refused_dispute_ends(
-    around: Neighbours, stored: Sagas, following: Following
+    peers: Peers, stored: Sagas, following: Following
 ) -> None:
     """M7: an early call came through after a later one was refused."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     dispute = await stored.create(agreed)
     await stored.carry_out(HoldRefused(dispute, "INVALID_STATE"))
     async with following():
-        await place(around, agreed.id, dispute)
+        await place(peers, agreed.id, dispute)
         await stored.until(dispute, "resolved")
-        assert await is_free(around, agreed.id)
+        assert await is_free(peers, agreed.id)
     assert (await stored.causes(dispute))[2:] == ["held_late", "hold_resolved"]
 
 
 async def test_what_happened_while_nobody_followed_is_found(
-    around: Neighbours, stored: Sagas, following: Following
+    peers: Peers, stored: Sagas, following: Following
 ) -> None:
     """From the beginning the first time, and from where it was left after that."""
-    first, second = [await around.agree(f"ann{n}", "bob") for n in range(2)]
+    first, second = [await peers.agree(f"ann{n}", "bob") for n in range(2)]
     disputes = [await stored.create(one) for one in (first, second)]
     for dispute in disputes:
         await stored.carry_out(HoldRefused(dispute, "INVALID_STATE"))
-    await place(around, first.id, disputes[0])
+    await place(peers, first.id, disputes[0])
     async with following():
         await stored.until(disputes[0], "resolved")
-    await place(around, second.id, disputes[1])
+    await place(peers, second.id, disputes[1])
     async with following() as answers:
         await stored.until(disputes[1], "resolved")
-        await caught_up(stored, around)
+        await caught_up(stored, peers)
         assert [one.target.id for one in answers] == [disputes[1]]
-    assert (await around.causes(first.id))[2:] == ["held", "resumed"]
-    assert (await around.causes(second.id))[2:] == ["held", "resumed"]
+    assert (await peers.causes(first.id))[2:] == ["held", "resumed"]
+    assert (await peers.causes(second.id))[2:] == ["held", "resumed"]
 
 
 async def test_a_hold_of_a_dispute_that_nobody_knows_ends(
-    around: Neighbours, stored: Sagas, following: Following
+    peers: Peers, stored: Sagas, following: Following
 ) -> None:
     """A deal is never stuck because moderation's database is older than it was."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     async with following():
-        await place(around, agreed.id, "a-dispute-of-yesterday")
-        await let_go(around, agreed.id)
+        await place(peers, agreed.id, "a-dispute-of-yesterday")
+        await let_go(peers, agreed.id)
         await until(lambda: stored.metric("saga_holds_released_total") == 1)
-    assert (await around.causes(agreed.id))[2:] == ["held", "resumed"]
+    assert (await peers.causes(agreed.id))[2:] == ["held", "resumed"]
 
 
 async def test_a_hold_of_a_dispute_that_has_ended_ends_as_it_did(
-    around: Neighbours, stored: Sagas, following: Following
+    peers: Peers, stored: Sagas, following: Following
 ) -> None:
     """A negotiation whose database is older than it was learns of the outcome again."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     dispute = await stored.create(agreed)
     async with following():
         await stored.until(dispute, "open")
     await stored.withdraw(dispute)
     # As if it had been resolved there, and then forgotten.
     await stored.carry_out(HoldUnresolvable(dispute, "HOLD_NOT_FOUND"))
-    other = await around.agree("zoe", "bob")
-    await place(around, other.id, dispute)
+    other = await peers.agree("zoe", "bob")
+    await place(peers, other.id, dispute)
     async with following():
-        await let_go(around, other.id)
-    assert (await around.causes(other.id))[2:] == ["held", "resumed"]
+        await let_go(peers, other.id)
+    assert (await peers.causes(other.id))[2:] == ["held", "resumed"]
 
 
 async def test_a_hold_of_an_open_dispute_stays(
-    around: Neighbours, stored: Sagas, following: Following
+    peers: Peers, stored: Sagas, following: Following
 ) -> None:
     """Through any other events, and however often they are told."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     dispute = await stored.create(agreed)
     async with following():
         await stored.until(dispute, "open")
-        await caught_up(stored, around)
-    assert not await is_free(around, agreed.id)
+        await caught_up(stored, peers)
+    assert not await is_free(peers, agreed.id)
     assert await stored.causes(dispute) == ["created", "hold_placed"]
     assert stored.metric("saga_holds_released_total") == 0
 
 
 async def test_what_cannot_be_asked_is_not_passed_over(
-    around: Neighbours, stored: Sagas, following: Following, between: Proxy
+    peers: Peers, stored: Sagas, following: Following, between: Proxy
 ) -> None:
     """While negotiation does not answer, the news of a hold is not counted as heard."""
     for method in ("GetService", "ResolveHold"):
         between.interfering[method] = lose_call
-    agreed = await around.agree()
+    agreed = await peers.agree()
     async with following():
-        await place(around, agreed.id, "a-dispute-of-yesterday")
+        await place(peers, agreed.id, "a-dispute-of-yesterday")
         for method in ("GetService", "ResolveHold"):
             between.asked.clear()
             await until(lambda method=method: between.asked.count(method) >= 2)  # type: ignore[misc]  # bound
-            assert not await is_free(around, agreed.id)
+            assert not await is_free(peers, agreed.id)
             del between.interfering[method]
-        await let_go(around, agreed.id)
+        await let_go(peers, agreed.id)

@@ -17,12 +17,12 @@ from moderation_service.clients.negotiation import Negotiation
 from moderation_service.domain.dispute.commands import HoldPlaced, HoldRefused
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.workers.reconciler import Reconciler
-from tests.moderation_service.neighbours import (
-    Neighbours,
-    dial_neighbour,
+from tests.moderation_service.peers import (
+    Peers,
+    dial_peer,
     negotiation_settings,
-    neighbours,
     serve_negotiation,
+    serve_peers,
 )
 from tests.moderation_service.sagas import Sagas, migrated, sagas, until
 from tests.support.proxy import Cut, Forward, Proxy, lose_answer, lose_call, proxy
@@ -30,16 +30,16 @@ from tests.support.system import free_port
 
 
 @pytest.fixture
-async def around(tmp_path: Path) -> AsyncIterator[Neighbours]:
+async def peers(tmp_path: Path) -> AsyncIterator[Peers]:
     """Messaging and negotiation."""
-    async with neighbours(tmp_path) as made:
+    async with serve_peers(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-async def between(around: Neighbours) -> AsyncIterator[Proxy]:
+async def between(peers: Peers) -> AsyncIterator[Proxy]:
     """A proxy before negotiation."""
-    async with proxy(around.negotiation) as made:
+    async with proxy(peers.negotiation_target) as made:
         yield made
 
 
@@ -62,7 +62,7 @@ async def make(stored: Sagas, between: Proxy) -> AsyncIterator[Make]:
             *, run: bool = False, timeout_seconds: float = 5, target: str = "", **options: Any
         ) -> Reconciler:
             client = await stack.enter_async_context(
-                dial_neighbour(target or between.target, NegotiationServiceStub, timeout_seconds)
+                dial_peer(target or between.target, NegotiationServiceStub, timeout_seconds)
             )
             options = {"interval_seconds": 0.2, "registry": stored.registry, **options}
             reconciler = Reconciler(
@@ -82,37 +82,37 @@ async def make(stored: Sagas, between: Proxy) -> AsyncIterator[Make]:
 
 
 async def test_a_push_places_the_hold_and_resolves_it(
-    around: Neighbours, stored: Sagas, make: Make
+    peers: Peers, stored: Sagas, make: Make
 ) -> None:
     """M7: the service is held exactly while the dispute is open."""
     told: list[int | None] = []
     reconciler = await make(stored=lambda answer: told.append(answer.next_due))
-    agreed = await around.agree()
+    agreed = await peers.agree()
     dispute = await stored.create(agreed)
-    assert not (await around.look(agreed.id)).HasField("hold")
+    assert not (await peers.look(agreed.id)).HasField("hold")
     await reconciler.push(dispute, 30)
     found = await stored.find(dispute)
     assert (found.state, found.price) == ("open", 10_000)
     # Whoever keeps the time learns of the deadline.
     assert told == [found.due_at]
-    hold = (await around.look(agreed.id)).hold
+    hold = (await peers.look(agreed.id)).hold
     assert (hold.dispute, hold.opened_by) == (dispute, "bob")
     await stored.withdraw(dispute)
-    assert (await around.look(agreed.id)).HasField("hold")
+    assert (await peers.look(agreed.id)).HasField("hold")
     await reconciler.push(dispute, 30)
     assert (await stored.find(dispute)).state == "resolved"
-    assert not (await around.look(agreed.id)).HasField("hold")
-    assert await around.causes(agreed.id) == ["created", "agreed", "held", "resumed"]
+    assert not (await peers.look(agreed.id)).HasField("hold")
+    assert await peers.causes(agreed.id) == ["created", "agreed", "held", "resumed"]
     for call in ("PlaceHold", "ResolveHold"):
         assert stored.metric("saga_calls_total", call=call, result="done") == 1
 
 
 async def test_a_push_of_what_needs_none_does_nothing(
-    around: Neighbours, stored: Sagas, make: Make, between: Proxy
+    peers: Peers, stored: Sagas, make: Make, between: Proxy
 ) -> None:
     """As for a dispute that is open already, or that there is none of."""
     reconciler = await make()
-    dispute = await stored.create(await around.agree())
+    dispute = await stored.create(await peers.agree())
     await reconciler.push(dispute, 30)
     await reconciler.push(dispute, 30)
     await reconciler.push("0" * 36, 5)
@@ -120,11 +120,11 @@ async def test_a_push_of_what_needs_none_does_nothing(
 
 
 async def test_what_negotiation_refuses_ends_the_dispute(
-    around: Neighbours, stored: Sagas, make: Make
+    peers: Peers, stored: Sagas, make: Make
 ) -> None:
     """With its reason, and without another call."""
     reconciler = await make()
-    proposed = await around.propose()
+    proposed = await peers.propose()
     dispute = await stored.create(proposed)
     await reconciler.push(dispute, 30)
     found = await stored.find(dispute)
@@ -133,11 +133,11 @@ async def test_what_negotiation_refuses_ends_the_dispute(
 
 
 async def test_the_price_is_the_one_at_which_the_service_is_held(
-    around: Neighbours, stored: Sagas, make: Make
+    peers: Peers, stored: Sagas, make: Make
 ) -> None:
     """Which may have been amended since the dispute was written down."""
     reconciler = await make()
-    agreed = await around.agree()
+    agreed = await peers.agree()
     stale = deals.Service.FromString(agreed.SerializeToString())
     stale.agreed.price.amount_minor = 5
     dispute = await stored.create(stale)
@@ -150,17 +150,17 @@ async def test_the_price_is_the_one_at_which_the_service_is_held(
 
 @pytest.mark.parametrize("how", [lose_call, lose_answer])
 async def test_what_gets_lost_is_asked_again_and_takes_effect_once(
-    around: Neighbours, stored: Sagas, make: Make, between: Proxy, how: Any
+    peers: Peers, stored: Sagas, make: Make, between: Proxy, how: Any
 ) -> None:
     """The call or its answer: the push leaves it, and the look finds it."""
     reconciler = await make(run=True)
-    agreed = await around.agree()
+    agreed = await peers.agree()
     for call in ("PlaceHold", "ResolveHold"):
         between.interfering[call] = how
     dispute = await stored.create(agreed)
     await reconciler.push(dispute, 30)
     assert (await stored.find(dispute)).state == "pending_hold"
-    held = (await around.look(agreed.id)).HasField("hold")
+    held = (await peers.look(agreed.id)).HasField("hold")
     assert held is (how is lose_answer)
     del between.interfering["PlaceHold"]
     await stored.until(dispute, "open")
@@ -169,14 +169,14 @@ async def test_what_gets_lost_is_asked_again_and_takes_effect_once(
     assert (await stored.find(dispute)).state == "resolved_pending"
     del between.interfering["ResolveHold"]
     await stored.until(dispute, "resolved")
-    assert (await around.causes(agreed.id))[2:] == ["held", "resumed"]
+    assert (await peers.causes(agreed.id))[2:] == ["held", "resumed"]
     assert await stored.causes(dispute) == [
         "created", "hold_placed", "withdrawn", "hold_resolved"
     ]  # fmt: skip
 
 
 async def test_a_negotiation_that_hangs_costs_a_push_its_time_and_no_more(
-    around: Neighbours, stored: Sagas, make: Make, between: Proxy
+    peers: Peers, stored: Sagas, make: Make, between: Proxy
 ) -> None:
     """The caller is answered, and what comes through later is as good."""
     let_go = asyncio.Event()
@@ -187,26 +187,28 @@ async def test_a_negotiation_that_hangs_costs_a_push_its_time_and_no_more(
 
     between.interfering["PlaceHold"] = hang
     reconciler = await make(run=True)
-    agreed = await around.agree()
+    agreed = await peers.agree()
     dispute = await stored.create(agreed)
     async with asyncio.timeout(5):
         await reconciler.push(dispute, 0.1)
     assert (await stored.find(dispute)).state == "pending_hold"
     let_go.set()
     await stored.until(dispute, "open")
-    assert (await around.causes(agreed.id))[2:] == ["held"]
+    assert (await peers.causes(agreed.id))[2:] == ["held"]
 
 
 async def test_disputes_wait_for_a_negotiation_that_is_down(
-    around: Neighbours, stored: Sagas, make: Make, tmp_path: Path
+    peers: Peers, stored: Sagas, make: Make, tmp_path: Path
 ) -> None:
     """At the opening and at the end; when it is back all are finished, in both directions."""
     port = free_port()
     (tmp_path / "second").mkdir()
-    settings = negotiation_settings(around.folder, around.messaging, listen=f"127.0.0.1:{port}")
+    settings = negotiation_settings(
+        peers.folder, peers.messaging_target, listen=f"127.0.0.1:{port}"
+    )
     target = f"127.0.0.1:{port}"
     reconciler = await make(run=True, target=target, timeout_seconds=1)
-    agreed = [await around.agree(f"ann{n}", f"bob{n}") for n in range(12)]
+    agreed = [await peers.agree(f"ann{n}", f"bob{n}") for n in range(12)]
     opening = [await stored.create(one, one.client) for one in agreed]
     await asyncio.gather(*(reconciler.push(one, 1) for one in opening))
     await until(lambda: stored.metric("saga_pending") == 12)
@@ -222,17 +224,17 @@ async def test_disputes_wait_for_a_negotiation_that_is_down(
         for one in opening:
             await stored.until(one, "resolved")
     for service in agreed:
-        assert (await around.causes(service.id))[2:] == ["held", "resumed"]
+        assert (await peers.causes(service.id))[2:] == ["held", "resumed"]
     await until(lambda: stored.metric("saga_pending") == 0)
     assert stored.metric("saga_oldest_seconds") == 0
 
 
 async def test_an_outage_is_not_asked_about_by_each_dispute(
-    around: Neighbours, stored: Sagas, make: Make, between: Proxy
+    peers: Peers, stored: Sagas, make: Make, between: Proxy
 ) -> None:
     """After as many failures as calls are under way, a look leaves the rest for the next one."""
     between.interfering["PlaceHold"] = lose_call
-    agreed = [await around.agree(f"ann{n}", f"bob{n}") for n in range(30)]
+    agreed = [await peers.agree(f"ann{n}", f"bob{n}") for n in range(30)]
     disputes = [await stored.create(one, one.client) for one in agreed]
     await make(run=True, calls=2, batch=7, interval_seconds=3_600)
     await until(lambda: stored.metric("saga_pending") == 30)
@@ -241,11 +243,11 @@ async def test_an_outage_is_not_asked_about_by_each_dispute(
     between.interfering.clear()
     for one in disputes:
         await stored.until(one, "open")
-    assert all([(await around.look(one.id)).HasField("hold") for one in agreed])
+    assert all([(await peers.look(one.id)).HasField("hold") for one in agreed])
 
 
 async def test_one_that_fails_for_ever_stops_no_other(
-    around: Neighbours, stored: Sagas, make: Make, between: Proxy
+    peers: Peers, stored: Sagas, make: Make, between: Proxy
 ) -> None:
     """For any reason that negotiation may have."""
     first = True
@@ -258,7 +260,7 @@ async def test_one_that_fails_for_ever_stops_no_other(
         return await forward()
 
     between.interfering["PlaceHold"] = refuse_the_first
-    broken = await stored.create(await around.agree("zoe", "zed"), "zed")
+    broken = await stored.create(await peers.agree("zoe", "zed"), "zed")
     reconciler = await make(run=True)
     await until(lambda: stored.metric("saga_calls_total", call="PlaceHold", result="failed") >= 2)
     first = False
@@ -270,7 +272,7 @@ async def test_one_that_fails_for_ever_stops_no_other(
         return await forward()
 
     between.interfering["ResolveHold"] = refuse_one
-    others = [await stored.create(await around.agree(f"a{n}", f"b{n}"), f"b{n}") for n in range(9)]
+    others = [await stored.create(await peers.agree(f"a{n}", f"b{n}"), f"b{n}") for n in range(9)]
     for n, one in enumerate(others):
         await reconciler.push(one, 5)
         await stored.withdraw(one, f"b{n}")
@@ -279,7 +281,7 @@ async def test_one_that_fails_for_ever_stops_no_other(
 
 
 async def test_a_flood_of_disputes_is_worked_off_a_few_at_a_time(
-    around: Neighbours, stored: Sagas, make: Make, between: Proxy
+    peers: Peers, stored: Sagas, make: Make, between: Proxy
 ) -> None:
     """No more calls are under way than may be, and pages are read until the end."""
     under_way = most = 0
@@ -294,7 +296,7 @@ async def test_a_flood_of_disputes_is_worked_off_a_few_at_a_time(
             under_way -= 1
 
     between.interfering["PlaceHold"] = count
-    agreed = [await around.agree(f"ann{n}", f"bob{n}") for n in range(60)]
+    agreed = [await peers.agree(f"ann{n}", f"bob{n}") for n in range(60)]
     disputes = [await stored.create(one, one.client) for one in agreed]
     reached: list[str] = []
     await make(run=True, calls=3, batch=10, reached=reached.append)
@@ -306,12 +308,12 @@ async def test_a_flood_of_disputes_is_worked_off_a_few_at_a_time(
 
 
 async def test_a_wake_up_needs_no_interval(
-    around: Neighbours, stored: Sagas, make: Make, between: Proxy
+    peers: Peers, stored: Sagas, make: Make, between: Proxy
 ) -> None:
     """A dispute that time has ended is resolved at once; with nothing to do nobody is asked."""
     due = asyncio.Event()
     await make(run=True, interval_seconds=3_600, due=due)
-    dispute = await stored.create(await around.agree())
+    dispute = await stored.create(await peers.agree())
     due.set()
     await stored.until(dispute, "open")
     asked = len(between.asked)
@@ -321,11 +323,9 @@ async def test_a_wake_up_needs_no_interval(
     assert len(between.asked) == asked
 
 
-async def test_replicas_ask_twice_and_hold_once(
-    around: Neighbours, stored: Sagas, make: Make
-) -> None:
+async def test_replicas_ask_twice_and_hold_once(peers: Peers, stored: Sagas, make: Make) -> None:
     """Two that look at the same time: each call takes effect once, each answer is heard once."""
-    agreed = [await around.agree(f"ann{n}", f"bob{n}") for n in range(20)]
+    agreed = [await peers.agree(f"ann{n}", f"bob{n}") for n in range(20)]
     disputes = [await stored.create(one, one.client) for one in agreed]
     for _ in range(2):
         await make(run=True, registry=None, interval_seconds=0.05)
@@ -334,25 +334,25 @@ async def test_replicas_ask_twice_and_hold_once(
         await stored.withdraw(dispute, service.client)
     for dispute, service in zip(disputes, agreed, strict=True):
         await stored.until(dispute, "resolved")
-        assert (await around.causes(service.id))[2:] == ["held", "resumed"]
+        assert (await peers.causes(service.id))[2:] == ["held", "resumed"]
         assert await stored.causes(dispute) == [
             "created", "hold_placed", "withdrawn", "hold_resolved"
         ]  # fmt: skip
 
 
 async def test_a_silence_of_all_ends_in_negotiation(
-    around: Neighbours, empty_database: str, between: Proxy
+    peers: Peers, empty_database: str, between: Proxy
 ) -> None:
     """The default at the deadline is resolved there as any other outcome."""
     limits = Limits(statements=50, review=50)
     async with (
         sagas(migrated(empty_database), limits) as stored,
-        dial_neighbour(between.target, NegotiationServiceStub) as client,
+        dial_peer(between.target, NegotiationServiceStub) as client,
     ):
         reconciler = Reconciler(
             stored.writer, stored.readers, stored.operation, Negotiation(client)
         )
-        agreed = await around.agree()
+        agreed = await peers.agree()
         dispute = await stored.create(agreed)
         await reconciler.push(dispute, 30)
         async with asyncio.timeout(10):
@@ -360,25 +360,25 @@ async def test_a_silence_of_all_ends_in_negotiation(
                 await asyncio.sleep(0.01)
         await reconciler.push(dispute, 30)
         assert (await stored.find(dispute)).state == "resolved"
-        assert (await around.causes(agreed.id))[2:] == ["held", "resumed"]
+        assert (await peers.causes(agreed.id))[2:] == ["held", "resumed"]
         assert (await stored.causes(dispute))[2:] == [
             "review_started", "moderators_silent", "hold_resolved"
         ]  # fmt: skip
 
 
 async def test_a_late_answer_of_another_replica_is_let_go(
-    around: Neighbours, stored: Sagas, make: Make
+    peers: Peers, stored: Sagas, make: Make
 ) -> None:
     """Refused here, held there: with the news of it the hold ends by itself."""
     reconciler = await make()
-    agreed = await around.agree()
+    agreed = await peers.agree()
     dispute = await stored.create(agreed)
     await stored.carry_out(HoldRefused(dispute, "INVALID_STATE"))
-    await around.dealt.call(
+    await peers.negotiation.call(
         "PlaceHold",
         deals.PlaceHoldRequest(service_id=agreed.id, dispute=dispute, opened_by="bob"),
     )
     await stored.carry_out(HoldPlaced(dispute, 10_000))
     await reconciler.push(dispute, 30)
     assert (await stored.find(dispute)).state == "resolved"
-    assert not (await around.look(agreed.id)).HasField("hold")
+    assert not (await peers.look(agreed.id)).HasField("hold")

@@ -13,7 +13,7 @@ from parley.negotiation.v1 import negotiation_pb2 as deals
 
 from service_kit.rpc.client import reason_of
 from tests.moderation_service.moderation import Moderation, moderation_settings, serve_moderation
-from tests.moderation_service.neighbours import Neighbours, neighbours
+from tests.moderation_service.peers import Peers, serve_peers
 from tests.moderation_service.sagas import migrated
 from tests.support.proxy import Proxy, lose_answer, lose_call, proxy
 
@@ -22,16 +22,16 @@ HOUR = 60 * 60
 
 
 @pytest.fixture
-async def around(tmp_path: Path) -> AsyncIterator[Neighbours]:
+async def peers(tmp_path: Path) -> AsyncIterator[Peers]:
     """Messaging and negotiation."""
-    async with neighbours(tmp_path) as made:
+    async with serve_peers(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
-async def between(around: Neighbours) -> AsyncIterator[Proxy]:
+async def between(peers: Peers) -> AsyncIterator[Proxy]:
     """What stands before negotiation."""
-    async with proxy(around.negotiation) as made:
+    async with proxy(peers.negotiation_target) as made:
         yield made
 
 
@@ -39,13 +39,13 @@ Serve = Callable[..., AbstractAsyncContextManager[Moderation]]
 
 
 @pytest.fixture
-def serve(around: Neighbours, between: Proxy, empty_database: str, tmp_path: Path) -> Serve:
+def serve(peers: Peers, between: Proxy, empty_database: str, tmp_path: Path) -> Serve:
     """Serve moderation with changed settings, again and again on the same database."""
     url = migrated(empty_database)
 
     def start(**changes: Any) -> AbstractAsyncContextManager[Moderation]:
         return serve_moderation(
-            moderation_settings(tmp_path, url, around.messaging, between.target, **changes)
+            moderation_settings(tmp_path, url, peers.messaging_target, between.target, **changes)
         )
 
     return start
@@ -59,8 +59,8 @@ async def reached(moderation: Moderation, dispute: str, state: int) -> pb.Disput
     return found
 
 
-async def is_held(around: Neighbours, service: str) -> bool:
-    return (await around.look(service)).HasField("hold")
+async def is_held(peers: Peers, service: str) -> bool:
+    return (await peers.look(service)).HasField("hold")
 
 
 async def reason(awaitable: Awaitable[Any]) -> str:
@@ -69,13 +69,13 @@ async def reason(awaitable: Awaitable[Any]) -> str:
     return reason_of(caught.value, "moderation.parley")
 
 
-async def test_a_settlement_ends_a_dispute_and_the_deal(around: Neighbours, serve: Serve) -> None:
+async def test_a_settlement_ends_a_dispute_and_the_deal(peers: Peers, serve: Serve) -> None:
     """Opened, held, offered, accepted, resolved; each answer shows what has come of it."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     async with serve() as moderation:
         opened = await moderation.create(agreed.id)
         assert (opened.state, opened.price.amount_minor) == (pb.DISPUTE_STATE_OPEN, 10_000)
-        assert await is_held(around, agreed.id)
+        assert await is_held(peers, agreed.id)
         parts = pb.Settlement(provider_minor=7_000, client_minor=3_000)
         offered = await moderation.submit(opened.id, "ann", text="not so crooked", propose=parts)
         accepting = pb.SubmitDisputeStatementRequest.Acceptance(offer=1, settlement=parts)
@@ -83,16 +83,16 @@ async def test_a_settlement_ends_a_dispute_and_the_deal(around: Neighbours, serv
         settled = await moderation.submit(opened.id, "bob", accept=accepting)
         assert settled.state == pb.DISPUTE_STATE_RESOLVED
         assert settled.resolution.cause == "settled"
-    service = await around.look(agreed.id)
+    service = await peers.look(agreed.id)
     assert not service.HasField("hold")
     assert service.state == deals.STATE_COMPLETED
     assert (service.settlement.provider_minor, service.settlement.client_minor) == (7_000, 3_000)
-    assert (await around.causes(agreed.id))[2:] == ["held", "decided"]
+    assert (await peers.causes(agreed.id))[2:] == ["held", "decided"]
 
 
-async def test_a_refused_hold_is_told_at_once(around: Neighbours, serve: Serve) -> None:
+async def test_a_refused_hold_is_told_at_once(peers: Peers, serve: Serve) -> None:
     """Too many disputes of a service, which negotiation alone knows."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     async with serve() as moderation:
         for _ in range(5):
             opened = await moderation.create(agreed.id)
@@ -100,12 +100,12 @@ async def test_a_refused_hold_is_told_at_once(around: Neighbours, serve: Serve) 
         refused = await moderation.create(agreed.id)
         assert refused.state == pb.DISPUTE_STATE_REFUSED
         assert refused.refusal == "TOO_MANY_DISPUTES"
-    assert not await is_held(around, agreed.id)
+    assert not await is_held(peers, agreed.id)
 
 
-async def test_one_dispute_about_a_service_at_a_time(around: Neighbours, serve: Serve) -> None:
+async def test_one_dispute_about_a_service_at_a_time(peers: Peers, serve: Serve) -> None:
     """P9: however many ask at once, by whichever party."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     async with serve() as moderation:
         outcomes = await asyncio.gather(
             *(moderation.create(agreed.id, by) for by in ("ann", "bob") * 5),
@@ -118,17 +118,17 @@ async def test_one_dispute_about_a_service_at_a_time(around: Neighbours, serve: 
             for one in outcomes
             if isinstance(one, grpc.aio.AioRpcError)
         } == {"OPEN_DISPUTE_EXISTS"}
-        hold = (await around.look(agreed.id)).hold
+        hold = (await peers.look(agreed.id)).hold
         assert hold.dispute == opened[0].id
-    assert (await around.causes(agreed.id))[2:] == ["held"]
+    assert (await peers.causes(agreed.id))[2:] == ["held"]
 
 
 @pytest.mark.parametrize("how", [lose_call, lose_answer])
 async def test_negotiation_down_at_the_opening_is_no_matter(
-    around: Neighbours, serve: Serve, between: Proxy, how: Any
+    peers: Peers, serve: Serve, between: Proxy, how: Any
 ) -> None:
     """The dispute is stored and answered as pending, and open when negotiation is back."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     between.interfering["PlaceHold"] = how
     async with serve() as moderation:
         opened = await moderation.create(agreed.id, idempotency_key="k")
@@ -140,14 +140,14 @@ async def test_negotiation_down_at_the_opening_is_no_matter(
         assert await reason(moderation.create(agreed.id)) == "OPEN_DISPUTE_EXISTS"
         between.interfering.clear()
         await reached(moderation, opened.id, pb.DISPUTE_STATE_OPEN)
-    assert (await around.causes(agreed.id))[2:] == ["held"]
+    assert (await peers.causes(agreed.id))[2:] == ["held"]
 
 
 async def test_negotiation_down_before_the_opening_refuses_it(
-    around: Neighbours, serve: Serve, between: Proxy
+    peers: Peers, serve: Serve, between: Proxy
 ) -> None:
     """Nobody can say whose service it is; nothing is stored."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     between.interfering["GetService"] = lose_call
     async with serve() as moderation:
         assert await reason(moderation.create(agreed.id)) == "NEGOTIATION_UNAVAILABLE"
@@ -157,26 +157,26 @@ async def test_negotiation_down_before_the_opening_refuses_it(
 
 @pytest.mark.parametrize("how", [lose_call, lose_answer])
 async def test_negotiation_down_at_the_end_is_no_matter(
-    around: Neighbours, serve: Serve, between: Proxy, how: Any
+    peers: Peers, serve: Serve, between: Proxy, how: Any
 ) -> None:
     """The outcome is stored, and carried out when negotiation is back; M7 in between as well."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     async with serve() as moderation:
         opened = await moderation.create(agreed.id)
         between.interfering["ResolveHold"] = how
         ended = await moderation.submit(opened.id, "bob", withdraw=True)
         assert ended.state == pb.DISPUTE_STATE_RESOLVED_PENDING
-        assert await is_held(around, agreed.id) is (how is lose_call)
+        assert await is_held(peers, agreed.id) is (how is lose_call)
         between.interfering.clear()
         await reached(moderation, opened.id, pb.DISPUTE_STATE_RESOLVED)
-    assert (await around.causes(agreed.id))[2:] == ["held", "resumed"]
+    assert (await peers.causes(agreed.id))[2:] == ["held", "resumed"]
 
 
 async def test_an_interrupted_dispute_is_finished_after_a_restart(
-    around: Neighbours, serve: Serve, between: Proxy
+    peers: Peers, serve: Serve, between: Proxy
 ) -> None:
     """Nothing but its state says what is due."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     between.interfering["PlaceHold"] = lose_call
     async with serve() as moderation:
         opened = await moderation.create(agreed.id)
@@ -188,50 +188,50 @@ async def test_an_interrupted_dispute_is_finished_after_a_restart(
     between.interfering.clear()
     async with serve() as moderation:
         await reached(moderation, opened.id, pb.DISPUTE_STATE_RESOLVED)
-    assert (await around.causes(agreed.id))[2:] == ["held", "resumed"]
+    assert (await peers.causes(agreed.id))[2:] == ["held", "resumed"]
 
 
-async def test_silence_ends_a_dispute_by_itself(around: Neighbours, serve: Serve) -> None:
+async def test_silence_ends_a_dispute_by_itself(peers: Peers, serve: Serve) -> None:
     """Statements, review, and the default of the moderators, each at its time; no one asks."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     short = {"statements_hours": 0.3 / HOUR, "review_days": 0.3 / DAY}
     async with serve(timers_max_sleep_seconds=3_600, saga_seconds=3_600, **short) as moderation:
         opened = await moderation.create(agreed.id)
         ended = await reached(moderation, opened.id, pb.DISPUTE_STATE_RESOLVED)
         assert ended.resolution.cause == "moderators_silent"
-    assert (await around.causes(agreed.id))[2:] == ["held", "resumed"]
+    assert (await peers.causes(agreed.id))[2:] == ["held", "resumed"]
 
 
-async def test_a_silent_respondent_grants_the_claim(around: Neighbours, serve: Serve) -> None:
+async def test_a_silent_respondent_grants_the_claim(peers: Peers, serve: Serve) -> None:
     """Where the installation has it so."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     short = {"statements_hours": 0.3 / HOUR, "respondent_silence": "claim"}
     async with serve(timers_max_sleep_seconds=3_600, saga_seconds=3_600, **short) as moderation:
         refund = pb.Money(amount_minor=4_000, currency="EUR")
         opened = await moderation.create(agreed.id, refund=refund)
         ended = await reached(moderation, opened.id, pb.DISPUTE_STATE_RESOLVED)
         assert ended.resolution.cause == "respondent_silent"
-    settlement = (await around.look(agreed.id)).settlement
+    settlement = (await peers.look(agreed.id)).settlement
     assert (settlement.provider_minor, settlement.client_minor) == (6_000, 4_000)
 
 
 async def test_what_fell_due_while_nobody_served_happens_at_the_start(
-    around: Neighbours, serve: Serve
+    peers: Peers, serve: Serve
 ) -> None:
     """The deadline, and the call that comes of it."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     short = {"statements_hours": 0.2 / HOUR, "review_days": 0.1 / DAY}
     async with serve(**short) as moderation:
         opened = await moderation.create(agreed.id)
     await asyncio.sleep(0.35)
     async with serve(timers_max_sleep_seconds=3_600, saga_seconds=3_600, **short) as moderation:
         await reached(moderation, opened.id, pb.DISPUTE_STATE_RESOLVED)
-    assert not await is_held(around, agreed.id)
+    assert not await is_held(peers, agreed.id)
 
 
-async def test_a_moderators_ruling_is_carried_out(around: Neighbours, serve: Serve) -> None:
+async def test_a_moderators_ruling_is_carried_out(peers: Peers, serve: Serve) -> None:
     """Under review, by version; the parties are told the reasons, and the deal is cancelled."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     async with serve(statements_hours=0.2 / HOUR) as moderation:
         opened = await moderation.create(agreed.id)
         await reached(moderation, opened.id, pb.DISPUTE_STATE_UNDER_REVIEW)
@@ -241,14 +241,14 @@ async def test_a_moderators_ruling_is_carried_out(around: Neighbours, serve: Ser
         ruled = await moderation.decide(seen, outcome=pb.DISPUTE_OUTCOME_CANCELLED)
         assert ruled.state == pb.DISPUTE_STATE_RESOLVED
         assert (await moderation.get(opened.id)).resolution.facts == "a photo of the fence"
-    assert (await around.look(agreed.id)).state == deals.STATE_CANCELLED
+    assert (await peers.look(agreed.id)).state == deals.STATE_CANCELLED
 
 
 async def test_evidence_of_a_dispute_is_kept_and_then_deleted_by_itself(
-    around: Neighbours, serve: Serve
+    peers: Peers, serve: Serve
 ) -> None:
     """M6: for its time after the end, and not a look longer."""
-    agreed = await around.agree()
+    agreed = await peers.agree()
     async with serve() as moderation:
         opened = await moderation.create(agreed.id)
         await moderation.submit(opened.id, "bob", withdraw=True)
@@ -257,7 +257,7 @@ async def test_evidence_of_a_dispute_is_kept_and_then_deleted_by_itself(
     async with serve() as moderation:
         kept = await moderation.get(opened.id, "mia", ("moderator",))
         assert all(one.content for one in kept.evidence)
-    other = await around.agree("zoe", "zed")
+    other = await peers.agree("zoe", "zed")
     short = {"dispute_evidence_days": 0.1 / DAY}
     async with serve(**short) as moderation:
         soon = await moderation.create(other.id, "zed")

@@ -1,46 +1,17 @@
-"""What waits for moderators, for whoever watches over the service: read at intervals."""
+"""Gauges of the backlog, read at intervals."""
 
 import asyncio
 import time
-from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Gauge
-from sqlalchemy import Connection
 
 from moderation_service.domain.dispute.entities import ENDED, DisputeState
-from moderation_service.storage import statements
-from service_kit.storage.bulk_statements import fetch
+from moderation_service.storage.backlog import Backlog, read_backlog
 from service_kit.storage.readers import Readers
 
 
-class Waiting(NamedTuple):
-    """How many wait, how many of them too long, and the earliest due time; None for none."""
-
-    many: int
-    overdue: int
-    due_at: int | None
-
-
-class Backlog(NamedTuple):
-    """What was found at one moment."""
-
-    cases: Waiting
-    appeals: Waiting
-    disputes: dict[str, int]
-
-
-def read_backlog(connection: Connection, now: int) -> Backlog:
-    """Count what is undecided."""
-    cases = Waiting(*connection.execute(statements.WAITING_CASES, {"now": now}).one())
-    appeals = Waiting(*connection.execute(statements.OPEN_APPEALS, {"now": now}).one())
-    disputes = {
-        state: int(count) for state, count in fetch(connection, statements.DISPUTES_BY_STATE, {})
-    }
-    return Backlog(cases, appeals, disputes)
-
-
 class Gauges:
-    """Shows what was found at the last look. A scrape waits for no database."""
+    """Shows the backlog of the last look. A scrape waits for no database."""
 
     def __init__(
         self, readers: Readers, registry: CollectorRegistry, interval_seconds: float
@@ -71,7 +42,7 @@ class Gauges:
             await asyncio.sleep(self._interval_seconds)
 
     def show(self, backlog: Backlog, now: int) -> None:
-        """Show what was found."""
+        """Show a backlog."""
         for kind, found in (("case", backlog.cases), ("appeal", backlog.appeals)):
             self._open.labels(kind).set(found.many)
             self._overdue.labels(kind).set(found.overdue)

@@ -1,4 +1,4 @@
-"""Messaging and negotiation as they serve, for what moderation asks of them."""
+"""Messaging and negotiation as they serve, for the calls of moderation."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,39 +19,39 @@ from negotiation_service.settings import NegotiationSettings
 from service_kit.rpc.client import dial
 from service_kit.service import migrate, running
 
-SECRET = "what-the-neighbours-accept"
+SECRET = "what-the-peers-accept"
 
 
 @dataclass
-class Neighbours:
-    """Both services, and what people do there."""
+class Peers:
+    """Clients of both services, for the acts of people there."""
 
     folder: Path
-    messaging: str
-    negotiation: str
-    said: Any
-    dealt: Any
+    messaging_target: str
+    negotiation_target: str
+    messaging: Any
+    negotiation: Any
 
     async def say(self, sender: str, to: str, text: str = "hello") -> words.StoredMessage:
         """Write a message to somebody."""
         request = words.CreateMessageRequest(actor=sender, to=to, text=text)
-        stored: words.StoredMessage = (await self.said.call("CreateMessage", request)).stored
+        stored: words.StoredMessage = (await self.messaging.call("CreateMessage", request)).stored
         return stored
 
     async def edit(self, sender: str, message: str, text: str) -> None:
         """Give a message another text."""
         request = words.EditMessageRequest(actor=sender, message_id=message, text=text)
-        await self.said.call("EditMessage", request)
+        await self.messaging.call("EditMessage", request)
 
     async def delete(self, sender: str, message: str) -> None:
         """Take a message back."""
         request = words.DeleteMessageRequest(actor=sender, message_id=message)
-        await self.said.call("DeleteMessage", request)
+        await self.messaging.call("DeleteMessage", request)
 
     async def propose(self, provider: str = "ann", client: str = "bob") -> deals.Service:
         """Propose a service for 100 euros, in the conversation of the two."""
         opened = words.CreateConversationRequest(participants=[provider, client])
-        conversation = (await self.said.call("CreateConversation", opened)).conversation.id
+        conversation = (await self.messaging.call("CreateConversation", opened)).conversation.id
         request = deals.CreateServiceRequest(
             actor=provider,
             conversation_id=conversation,
@@ -59,7 +59,7 @@ class Neighbours:
             title="A garden fence",
             price=deals.Money(amount_minor=10_000, currency="EUR"),
         )
-        service: deals.Service = (await self.dealt.call("CreateService", request)).service
+        service: deals.Service = (await self.negotiation.call("CreateService", request)).service
         return service
 
     async def agree(self, provider: str = "ann", client: str = "bob") -> deals.Service:
@@ -72,25 +72,25 @@ class Neighbours:
             offer=proposed.offer.number,
             price=proposed.offer.price,
         )
-        service: deals.Service = (await self.dealt.call("EndNegotiation", request)).service
+        service: deals.Service = (await self.negotiation.call("EndNegotiation", request)).service
         return service
 
     async def look(self, service: str) -> deals.Service:
         """Give a service as it stands."""
         request = deals.GetServiceRequest(service_id=service)
-        found: deals.Service = (await self.dealt.call("GetService", request)).service
+        found: deals.Service = (await self.negotiation.call("GetService", request)).service
         return found
 
     async def causes(self, service: str) -> list[str]:
         """Give what happened to a service."""
         request = deals.ListServiceEventsRequest(service_id=service)
-        page = await self.dealt.call("ListServiceEvents", request)
+        page = await self.negotiation.call("ListServiceEvents", request)
         return [one.cause for one in page.events]
 
 
 def messaging_settings(folder: Path, **changes: Any) -> MessagingSettings:
     """Settings of messaging on a migrated database in a folder."""
-    credentials = folder / "neighbours.key"
+    credentials = folder / "peers.key"
     credentials.write_text(SECRET)
     made = MessagingSettings(
         listen="127.0.0.1:0",
@@ -105,7 +105,7 @@ def messaging_settings(folder: Path, **changes: Any) -> MessagingSettings:
 
 def negotiation_settings(folder: Path, messaging: str, **changes: Any) -> NegotiationSettings:
     """Settings of negotiation on a migrated database in a folder."""
-    credentials = folder / "neighbours.key"
+    credentials = folder / "peers.key"
     credentials.write_text(SECRET)
     made = NegotiationSettings(
         **{
@@ -129,13 +129,13 @@ def serve_negotiation(settings: NegotiationSettings) -> Any:
 
 
 @asynccontextmanager
-async def neighbours(
+async def serve_peers(
     folder: Path, moderation: str | None = None, **negotiation: Any
-) -> AsyncIterator[Neighbours]:
+) -> AsyncIterator[Peers]:
     """Serve both while the context lasts; messaging follows a moderation if it is told where."""
     follows: dict[str, Any] = {}
     if moderation is not None:
-        credential = folder / "neighbours.key"
+        credential = folder / "peers.key"
         follows = {"moderation_target": moderation, "moderation_credential_file": credential}
     async with AsyncExitStack() as stack:
         port = await stack.enter_async_context(
@@ -144,12 +144,12 @@ async def neighbours(
         messaging = f"127.0.0.1:{port}"
         settings = negotiation_settings(folder, messaging, **negotiation)
         target = f"127.0.0.1:{await stack.enter_async_context(serve_negotiation(settings))}"
-        said = await stack.enter_async_context(dial_neighbour(messaging, MessagingServiceStub))
-        dealt = await stack.enter_async_context(dial_neighbour(target, NegotiationServiceStub))
-        yield Neighbours(folder, messaging, target, said, dealt)
+        said = await stack.enter_async_context(dial_peer(messaging, MessagingServiceStub))
+        dealt = await stack.enter_async_context(dial_peer(target, NegotiationServiceStub))
+        yield Peers(folder, messaging, target, said, dealt)
 
 
-def dial_neighbour(target: str, stub: Any, timeout_seconds: float = 5.0) -> Any:
+def dial_peer(target: str, stub: Any, timeout_seconds: float = 5.0) -> Any:
     """Dial one of them."""
     return dial(target, stub, SECRET, timeout_seconds, lambda: None)
 
