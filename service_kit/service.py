@@ -41,7 +41,7 @@ _LAST_WRITES_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Service(Generic[SettingsType]):
-    """What a service says of itself.
+    """The description of a service, from which its process is made.
 
     `contract` names it to callers, and `encode(recipients, event)` makes the contract's message of
     an event, another one for watchers of everything if there is an `encode_for_everything`.

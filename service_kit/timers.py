@@ -21,7 +21,7 @@ _NEVER = 2**63
 
 @dataclass(frozen=True)
 class Schedule(Generic[Outcome]):
-    """What a service has time do.
+    """The timers of a service: which are due, and what to do about them.
 
     `find_due(connection, now, after, count)` gives the first `count` (due at, id) that are due by
     `now` and come after another one, and `find_next_due` when the next one after `now` is due. Both

@@ -69,7 +69,7 @@ def read_source(
 
 
 class FollowerMetrics:
-    """What is measured of all followers of a process."""
+    """Metrics of all followers of a process."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, description: str) -> Gauge:

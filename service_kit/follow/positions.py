@@ -1,4 +1,4 @@
-"""How far this database has followed the clocks of other services: (source, epoch, revision).
+"""Positions on the clocks of other services, up to which this database has followed them.
 
 The position moves in the transaction that stores what led there. So what is delivered twice,
 because of a crash or a broken stream, takes effect once.

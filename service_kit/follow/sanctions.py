@@ -1,4 +1,4 @@
-"""What moderation forbids: whom to write, and in which conversation, as far as it was followed.
+"""Restrictions that moderation has imposed: users who may not write, and locked conversations.
 
 A service that refuses what is not allowed keeps this in its own database and asks nobody: while
 moderation is away, what was known stands. Each row is what moderation says is so now, and ends by
@@ -25,14 +25,14 @@ LOCKED = "the conversation is locked: nobody writes in it, or acts on its servic
 
 
 class Kind(StrEnum):
-    """What is restricted: a user, or a conversation."""
+    """The kind of thing that is restricted."""
 
     USER = "user"
     CONVERSATION = "conversation"
 
 
 class Restriction(NamedTuple):
-    """How long nobody of that id writes, or nobody in it, in milliseconds UTC.
+    """A user who may not write, or a conversation in which nobody may.
 
     `until` is None until it is lifted, and 0 for what is free.
     """
@@ -47,15 +47,15 @@ class Restriction(NamedTuple):
 
 
 class Removal(NamedTuple):
-    """Whether anything keeps a message removed."""
+    """A message that is removed, or shown again."""
 
     conversation: str
     message: str
     removed: bool
 
 
-class Told(NamedTuple):
-    """What one revision of moderation has brought."""
+class RestrictionChanges(NamedTuple):
+    """The restrictions and removals of one revision of moderation."""
 
     position: Position
     restrictions: tuple[Restriction, ...] = ()
@@ -68,11 +68,11 @@ class CaughtUp(NamedTuple):
     epoch: str
 
 
-Command = Told | CaughtUp
+Command = RestrictionChanges | CaughtUp
 
 
 class Forbidden(NamedTuple):
-    """Of those who were asked about: who writes nothing, and where nobody does."""
+    """The users who may not write and the conversations that are locked, of those asked about."""
 
     users: frozenset[str] = frozenset()
     conversations: frozenset[str] = frozenset()

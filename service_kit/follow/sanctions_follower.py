@@ -20,7 +20,7 @@ from service_kit.follow.sanctions import (
     Kind,
     Removal,
     Restriction,
-    Told,
+    RestrictionChanges,
 )
 from service_kit.process.settings import ServiceSettings
 from service_kit.resources import Resources
@@ -51,7 +51,7 @@ def sanctions_follower(
     async def apply(position: Position, events: Sequence[pb.Event]) -> None:
         restrictions = tuple(found for event in events if (found := _restriction(event)))
         removals = tuple(one for event in events if (one := _removal(event)))
-        await submit(Told(position, restrictions, removals))
+        await submit(RestrictionChanges(position, restrictions, removals))
 
     async def caught_up(position: Position) -> None:
         await submit(CaughtUp(position.epoch))

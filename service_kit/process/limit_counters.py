@@ -1,4 +1,4 @@
-"""How often each limit of a process was reached, and where it stands."""
+"""Counters of how often each limit of a process was reached, and gauges of its value."""
 
 from collections.abc import Iterable
 

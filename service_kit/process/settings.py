@@ -24,7 +24,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Timeouts(NamedTuple):
-    """What a database is waited for, in seconds. SQLite knows the lock's alone."""
+    """Timeouts of a database, in seconds. SQLite knows the lock's alone."""
 
     connect: float = 5.0
     lock: float = 5.0
@@ -43,7 +43,7 @@ KIT_LIMITS = (
 
 
 class ServiceSettings(Settings):
-    """What every service is told."""
+    """Settings that every service has."""
 
     listen: str = Field("127.0.0.1:0", pattern=r"^.+:\d{1,5}$")
     database_url: str

@@ -77,7 +77,7 @@ class Calls:
         self._idle.clear()
 
     def end(self) -> None:
-        """It has ended."""
+        """Count the end of the call."""
         self.under_way -= 1
         if not self.under_way:
             self._idle.set()

@@ -1,4 +1,4 @@
-"""What every call of every service passes: the credential, and the boundary of exceptions."""
+"""Interceptors of every call: the check of the credential, and exceptions made statuses."""
 
 import asyncio
 import hmac

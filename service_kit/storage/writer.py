@@ -53,7 +53,10 @@ class UnexpectedFailure(Exception):  # noqa: N818, the name says what is the cas
 
 @dataclass(slots=True)
 class Transaction:
-    """What an operation works with. `now` is in milliseconds UTC, the same for all in it."""
+    """A write transaction, as an operation uses it.
+
+    `now` is in milliseconds UTC, the same for all in it.
+    """
 
     connection: Connection
     revision: int

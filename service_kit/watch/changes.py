@@ -15,7 +15,7 @@ Read = Callable[[int, int, int | None], Sequence[tuple[int, EventType]]]
 """Reads (revision, event) with after < revision <= until in order: the first `count`, or all."""
 
 
-class Change(NamedTuple, Generic[EventType]):
+class RevisionEvents(NamedTuple, Generic[EventType]):
     """The events of one revision."""
 
     revision: int
@@ -26,7 +26,7 @@ class ChangePage(NamedTuple, Generic[EventType]):
     """`complete` is false when what lies between can not be told."""
 
     complete: bool
-    changes: list[Change[EventType]]
+    changes: list[RevisionEvents[EventType]]
     next_page_token: str
 
 
@@ -63,10 +63,10 @@ def list_changes(
         if not after.revision <= start <= until.revision:
             return invalid("page_token", "belongs to another request")
     entries, end = _page(read, start, until.revision, count)
-    changes: list[Change[EventType]] = []
+    changes: list[RevisionEvents[EventType]] = []
     for revision, event in entries:
         if not changes or changes[-1].revision != revision:
-            changes.append(Change(revision, []))
+            changes.append(RevisionEvents(revision, []))
         changes[-1].events.append(event)
     token = encode_token(end) if end < until.revision else ""
     return ChangePage(complete=True, changes=changes, next_page_token=token)

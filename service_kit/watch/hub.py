@@ -1,4 +1,4 @@
-"""Who follows whom on this replica, and the bounded queue of events to each watcher.
+"""The hub of Watch streams: it gives events to the watchers of this replica.
 
 The hub knows no business word: events are objects with recipients. The database is the truth and
 a stream only a doorbell, so a watcher that is too slow, or a hole in the revisions, costs it
@@ -236,7 +236,7 @@ class WatchHub:
         watcher.cut_off(reason)
 
     def _report_progress(self) -> None:
-        """One timer for all watchers."""
+        """Report progress to all idle watchers, by one timer."""
         for watcher in self._watchers.values():
             if watcher.idle:
                 watcher.report_progress(self._revision)

@@ -1,4 +1,4 @@
-"""How far each watcher is behind, found out when Prometheus asks."""
+"""Metrics of how far each watcher is behind, computed when Prometheus asks."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -22,7 +22,7 @@ class WatcherMetrics(Collector):
         self._watchers = watchers
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Of several streams of one name, and of more names than are shown, the furthest behind."""
+        """Show each name by its stream that is furthest behind, and the names furthest behind."""
         revision = self._revision()
         lags: dict[str, int] = {}
         queued: dict[str, int] = {}

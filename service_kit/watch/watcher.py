@@ -20,7 +20,7 @@ class WatcherCutOff(Exception):  # noqa: N818, the name says what is the case
 
 
 class Batch(NamedTuple):
-    """What a watcher is told at once; without events it reports progress."""
+    """The events of one revision for a watcher; without events it reports progress."""
 
     revision: int
     events: list[object]
@@ -50,7 +50,7 @@ class Watcher:
         return self._queued_events
 
     def lag(self, revision: int) -> int:
-        """How many revisions it is behind `revision`; 0 when it has all that it follows."""
+        """Count the revisions it is behind `revision`; 0 when it has all that it follows."""
         return revision - self.revision if self._queue else 0
 
     def put(self, batch: Batch) -> bool:

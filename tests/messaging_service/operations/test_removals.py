@@ -17,7 +17,7 @@ from messaging_service.operations.message_changes import DeleteMessage, EditMess
 from messaging_service.operations.messages import CreateMessage, ServiceEvents
 from messaging_service.operations.removals import follow_moderation
 from messaging_service.workers.retention import forget_versions
-from service_kit.follow.sanctions import CaughtUp, Removal, Told
+from service_kit.follow.sanctions import CaughtUp, Removal, RestrictionChanges
 from service_kit.rules import Position, Refusal
 from service_kit.storage.clock import read_position
 
@@ -35,7 +35,7 @@ class Moderation:
 
     def begin(self, epoch: str) -> None:
         self.epoch, self.revision = epoch, 0
-        self.apply(Told(Position(epoch, 0)))
+        self.apply(RestrictionChanges(Position(epoch, 0)))
 
     def apply(self, *commands: Any) -> list[tuple[Removal, ...]]:
         outcomes: list[tuple[Removal, ...]] = self.database.run(follow_moderation, *commands)
@@ -44,7 +44,7 @@ class Moderation:
     def tell(self, *removals: Removal) -> tuple[Removal, ...]:
         self.revision += 1
         position = Position(self.epoch, self.revision)
-        (unknown,) = self.apply(Told(position, (), removals))
+        (unknown,) = self.apply(RestrictionChanges(position, (), removals))
         return unknown
 
     def remove(self, message: str) -> tuple[Removal, ...]:
@@ -207,7 +207,7 @@ def test_a_message_that_is_not_known_is_named_and_passed_over(
     assert shown.tombstone == "removed"
     before = database.read(read_position)
     position = Position(moderation.epoch, moderation.revision)
-    assert moderation.apply(Told(position, (), tuple(wanted))) == [()]
+    assert moderation.apply(RestrictionChanges(position, (), tuple(wanted))) == [()]
     assert database.read(read_position) == before
 
 

@@ -19,7 +19,7 @@ from service_kit.follow.sanctions import (
     Forbidden,
     Kind,
     Restriction,
-    Told,
+    RestrictionChanges,
     add_restrictions,
     find_forbidden,
     follow,
@@ -50,8 +50,8 @@ def conversation(name: str, ends: int | None = None) -> Restriction:
     return Restriction(Kind.CONVERSATION, name, ends)
 
 
-def told(revision: int, *restrictions: Restriction, epoch: str = "one") -> Told:
-    return Told(Position(epoch, revision), restrictions)
+def told(revision: int, *restrictions: Restriction, epoch: str = "one") -> RestrictionChanges:
+    return RestrictionChanges(Position(epoch, revision), restrictions)
 
 
 # --- In one's own database ---------------------------------------------------------------------
