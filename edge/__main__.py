@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from edge.authentication.authenticator import Authenticator
-from edge.authentication.keys import KeySource, open_key_source
+from edge.authentication.key_source import KeySource
+from edge.authentication.keys import open_key_source
 from edge.backends.backend import Backend
 from edge.backends.messaging import MessagingBackend
 from edge.backends.moderation import ModerationBackend

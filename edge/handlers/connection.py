@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.authentication.authenticator import AuthenticationError
+from edge.authentication.errors import AuthenticationError
 from edge.backends.backend import Event, NotLiveError
 from edge.handlers.attach import follow_backends
 from edge.protocol.cursors import MESSAGING, MODERATION, BadCursorError, Position

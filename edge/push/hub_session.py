@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from edge.authentication.authenticator import Principal
+from edge.authentication.claims import Principal
 from edge.protocol.errors import CloseCode
 from edge.protocol.packets import Encoding, Frame, Op
 from edge.push.render import Alert

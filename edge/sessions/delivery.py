@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from edge.authentication.authenticator import Principal
+from edge.authentication.claims import Principal
 from edge.protocol.cursors import MESSAGING, Position
 from edge.protocol.errors import Error
 from edge.protocol.packets import Encoding, Format, Frame, Op

@@ -12,7 +12,7 @@ import structlog
 import uuid_utils
 from msgspec import UNSET
 
-from edge.authentication.authenticator import Principal
+from edge.authentication.claims import Principal
 from edge.protocol.errors import CloseCode, Error, ErrorCode, invalid_argument, refusal
 from edge.protocol.packets import (
     Activity,

@@ -13,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from edge.authentication.authenticator import AuthenticationError, Principal, find_token
+from edge.authentication.claims import Principal
+from edge.authentication.errors import AuthenticationError
+from edge.authentication.token_lookup import find_token
 from edge.handlers.connection import attach
 from edge.protocol.cursors import MESSAGING
 from edge.protocol.errors import CloseCode

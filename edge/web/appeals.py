@@ -18,7 +18,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge.authentication.authenticator import AuthenticationError, find_token
+from edge.authentication.errors import AuthenticationError
+from edge.authentication.token_lookup import find_token
 from edge.handlers.moderation import NOT_DEPLOYED
 from edge.protocol.errors import Error
 from edge.protocol.packets import JSON, ClientEnvelope, InvalidPayloadError, Op

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.authentication.authenticator import Principal
+from edge.authentication.claims import Principal
 from edge.protocol.cursors import MESSAGING, Position
 from edge.protocol.packets import JSON, Frame, Op
 from edge.protocol.payloads.connection import Ping

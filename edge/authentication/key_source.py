@@ -1,0 +1,37 @@
+"""The source of the keys that verify tokens, as the authenticator needs it."""
+
+from typing import Protocol
+
+from edge.authentication.verification_keys import VerificationKey
+
+
+class KeyNotFoundError(Exception):
+    """No key answers to what a token asks for.
+
+    `source_is_empty` is true when there is no key at all, because the issuer could not be asked
+    yet. Then the token may well be good.
+    """
+
+    def __init__(self, *, source_is_empty: bool = False) -> None:
+        super().__init__("no such key")
+        self.source_is_empty = source_is_empty
+
+
+class KeySource(Protocol):
+    """What an authenticator needs of its keys. `start` comes before the first `find`."""
+
+    @property
+    def algorithms(self) -> frozenset[str]:
+        """All algorithms that any key of this source could have."""
+
+    async def start(self) -> None:
+        """Make the keys ready, as far as they can be had."""
+
+    async def close(self) -> None:
+        """Stop whatever runs in the background."""
+
+    async def find(self, key_id: str | None, algorithm: str) -> VerificationKey:
+        """Return the key for a token with this `kid` and `alg`. Raises KeyNotFoundError.
+
+        A key may come back that does not allow `algorithm`: then none of that name does.
+        """
