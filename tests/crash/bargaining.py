@@ -3,14 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from tests.support.client import (
-    NEGOTIATION_END,
-    NOTE_SUBMITTED,
-    PRICE_EDITED,
-    SERVICE_CREATED,
-    SERVICE_TERMINATED,
-    Packet,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Packet
 
 if TYPE_CHECKING:
     from tests.crash.talkers import Talker
@@ -109,7 +103,7 @@ def _propose(talker: "Talker", conversation: str) -> Command:
     }
     if random.random() < _SHARE_OF_SHORT_OFFERS:
         proposal["offer_ttl_s"] = _SHORT_OFFER_SECONDS
-    return SERVICE_CREATED, proposal
+    return Op.SERVICE_CREATED, proposal
 
 
 def _act(talker: "Talker", service: Packet, action: str) -> Command:
@@ -119,18 +113,18 @@ def _act(talker: "Talker", service: Packet, action: str) -> Command:
     number = live["number"] if live else 0
     match action:
         case "counter" | "revise" | "propose_amendment":
-            return PRICE_EDITED, {**about, "price": _price(talker), "base_offer": number}
+            return Op.PRICE_EDITED, {**about, "price": _price(talker), "base_offer": number}
         case "accept":
             price = live["price"] if live else _price(talker)
             if random.random() < _SHARE_OF_MISTAKES:
                 price = {**price, "amount_minor": price["amount_minor"] + 1}
             agreed = {**about, "outcome": "agreed", "offer": number or 1, "price": price}
-            return NEGOTIATION_END, agreed
+            return Op.NEGOTIATION_END, agreed
         case "decline" | "withdraw":
             outcome = "declined" if action == "decline" else "withdrawn"
-            return NEGOTIATION_END, {**about, "outcome": outcome, "offer": number or 1}
+            return Op.NEGOTIATION_END, {**about, "outcome": outcome, "offer": number or 1}
         case "submit_note":
             score = random.randint(1, 5)
-            return NOTE_SUBMITTED, {**about, "score": score, "comment": f"by {talker.name}"}
+            return Op.NOTE_SUBMITTED, {**about, "score": score, "comment": f"by {talker.name}"}
     reason = f"says {talker.name}"
-    return SERVICE_TERMINATED, {**about, "outcome": _OUTCOMES[action], "reason": reason}
+    return Op.SERVICE_TERMINATED, {**about, "outcome": _OUTCOMES[action], "reason": reason}

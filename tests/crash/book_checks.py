@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from edge.protocol.packets import Op
 from negotiation_service.domain.decision import running_timers
 from negotiation_service.domain.entities import CancellationRequest, Note, Offer
 from negotiation_service.domain.events import Cause, Event, Terms, replay
@@ -10,26 +11,19 @@ from negotiation_service.domain.history import offer_made
 from tests.crash.books import EventRow, ServiceRow
 from tests.crash.findings import Check, Findings, Violation, is_dense
 from tests.crash.recording import Commanded
-from tests.support.client import (
-    NEGOTIATION_END,
-    NOTE_SUBMITTED,
-    PRICE_EDITED,
-    SERVICE_CREATED,
-    SERVICE_TERMINATED,
-)
 
 # What a command comes to, by its packet and outcome.
 _CAUSES: dict[tuple[int, str], set[Cause]] = {
-    (SERVICE_CREATED, ""): {Cause.CREATED},
-    (PRICE_EDITED, ""): {Cause.COUNTERED, Cause.REVISED, Cause.AMENDMENT_PROPOSED},
-    (NEGOTIATION_END, "agreed"): {Cause.AGREED, Cause.AMENDED},
-    (NEGOTIATION_END, "declined"): {Cause.DECLINED, Cause.AMENDMENT_DECLINED},
-    (NEGOTIATION_END, "withdrawn"): {Cause.WITHDRAWN, Cause.AMENDMENT_WITHDRAWN},
-    (SERVICE_TERMINATED, "delivered"): {Cause.DELIVERED},
-    (SERVICE_TERMINATED, "completed"): {Cause.COMPLETED},
-    (SERVICE_TERMINATED, "reopened"): {Cause.REOPENED},
-    (SERVICE_TERMINATED, "cancelled"): {Cause.CANCELLATION_REQUESTED, Cause.CANCELLED},
-    (NOTE_SUBMITTED, ""): {Cause.NOTE_SUBMITTED},
+    (Op.SERVICE_CREATED, ""): {Cause.CREATED},
+    (Op.PRICE_EDITED, ""): {Cause.COUNTERED, Cause.REVISED, Cause.AMENDMENT_PROPOSED},
+    (Op.NEGOTIATION_END, "agreed"): {Cause.AGREED, Cause.AMENDED},
+    (Op.NEGOTIATION_END, "declined"): {Cause.DECLINED, Cause.AMENDMENT_DECLINED},
+    (Op.NEGOTIATION_END, "withdrawn"): {Cause.WITHDRAWN, Cause.AMENDMENT_WITHDRAWN},
+    (Op.SERVICE_TERMINATED, "delivered"): {Cause.DELIVERED},
+    (Op.SERVICE_TERMINATED, "completed"): {Cause.COMPLETED},
+    (Op.SERVICE_TERMINATED, "reopened"): {Cause.REOPENED},
+    (Op.SERVICE_TERMINATED, "cancelled"): {Cause.CANCELLATION_REQUESTED, Cause.CANCELLED},
+    (Op.NOTE_SUBMITTED, ""): {Cause.NOTE_SUBMITTED},
 }
 
 # What moderation asks for, each once for its dispute.
@@ -127,7 +121,7 @@ def _fits(actor: str, command: Commanded, event: Event) -> bool:
     match event.details:
         case Terms(title=title, price=price):
             said |= {"title": title, "price": price}
-        case Offer(price=price) if command.op == PRICE_EDITED:
+        case Offer(price=price) if command.op == Op.PRICE_EDITED:
             said |= {"price": price}
         case Offer(number=number, price=price):
             said |= {"offer": number, "price": price}

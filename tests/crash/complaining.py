@@ -3,13 +3,8 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from tests.support.client import (
-    LITIGE_CREATED,
-    LITIGE_STATEMENT,
-    REPORT_CONVERSATIONS,
-    REPORT_MSG,
-    Packet,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Packet
 
 if TYPE_CHECKING:
     from tests.crash.talkers import Talker
@@ -56,8 +51,8 @@ def _choose(talker: "Talker", conversation: str) -> list[Filing]:
 def _report(talker: "Talker", conversation: str) -> Filing:
     reason = talker.random.choice(_REASONS)
     if not talker.read or talker.random.random() < 0.2:
-        return REPORT_CONVERSATIONS, {"conversation": conversation, "reason": reason}
-    return REPORT_MSG, {"message": talker.random.choice(list(talker.read)), "reason": reason}
+        return Op.REPORT_CONVERSATIONS, {"conversation": conversation, "reason": reason}
+    return Op.REPORT_MSG, {"message": talker.random.choice(list(talker.read)), "reason": reason}
 
 
 def _open(talker: "Talker", service: Packet) -> Filing:
@@ -69,7 +64,7 @@ def _open(talker: "Talker", service: Packet) -> Filing:
     if talker.random.random() < 0.5:
         # Not more than any price, for that may be another one by now.
         dispute["claim"] = {"refund": {**service["agreed"]["price"], "amount_minor": 1}}
-    return LITIGE_CREATED, dispute
+    return Op.LITIGE_CREATED, dispute
 
 
 def _state(talker: "Talker", dispute: Packet) -> Filing:
@@ -79,12 +74,12 @@ def _state(talker: "Talker", dispute: Packet) -> Filing:
             price = dispute["price"]["amount_minor"]
             part = talker.random.randint(0, price)
             settlement = {"provider_minor": part, "client_minor": price - part}
-            return LITIGE_STATEMENT, {**about, "settlement": settlement}
+            return Op.LITIGE_STATEMENT, {**about, "settlement": settlement}
         case "accept":
             offer = dispute["offers"][-1]
             accept = {"offer": offer["number"], "settlement": offer["settlement"]}
-            return LITIGE_STATEMENT, {**about, "accept": accept}
+            return Op.LITIGE_STATEMENT, {**about, "accept": accept}
         case "withdraw":
-            return LITIGE_STATEMENT, {**about, "withdraw": True}
+            return Op.LITIGE_STATEMENT, {**about, "withdraw": True}
         case _:
-            return LITIGE_STATEMENT, {**about, "text": f"says {talker.name}"}
+            return Op.LITIGE_STATEMENT, {**about, "text": f"says {talker.name}"}

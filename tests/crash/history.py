@@ -2,13 +2,8 @@
 
 from collections.abc import Iterable
 
+from edge.protocol.packets import Op
 from tests.crash.recording import Entry, History, read_entry
-from tests.support.client import (
-    ASK_CONVERSATIONS,
-    ASK_MESSAGES,
-    RETURN_CONVERSATIONS,
-    RETURN_MESSAGES,
-)
 from tests.support.device import Device
 from tests.support.system import System
 
@@ -31,8 +26,8 @@ async def _conversations(device: Device) -> list[str]:
     found: list[str] = []
     page: dict[str, str] = {}
     while True:
-        reply = await device.ask(ASK_CONVERSATIONS, {"limit": 100, **page})
-        assert reply["op"] == RETURN_CONVERSATIONS, reply
+        reply = await device.ask(Op.ASK_CONVERSATIONS, {"limit": 100, **page})
+        assert reply["op"] == Op.RETURN_CONVERSATIONS, reply
         found += [one["conversation"] for one in reply["d"]["conversations"]]
         if "next" not in reply["d"]:
             return found
@@ -44,8 +39,8 @@ async def _messages(device: Device, conversation: str) -> list[Entry]:
     after, more = 0, True
     while more:
         question = {"conversation": conversation, "after": after, "limit": 200}
-        reply = await device.ask(ASK_MESSAGES, question)
-        assert reply["op"] == RETURN_MESSAGES, reply
+        reply = await device.ask(Op.ASK_MESSAGES, question)
+        assert reply["op"] == Op.RETURN_MESSAGES, reply
         entries += [read_entry(message) for message in reply["d"]["messages"]]
         after, more = entries[-1].seq if entries else 0, reply["d"]["more"]
     return entries

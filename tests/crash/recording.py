@@ -7,25 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    COMMANDS,
-    CREATE_MSG,
-    ERROR,
-    HELLO,
-    LITIGE_CREATED,
-    LITIGE_STATEMENT,
-    REPORT_CONVERSATIONS,
-    REPORT_MSG,
-    REPORT_STATUS,
-    RESUMED,
-    RETURN_CONVERSATIONS,
-    RETURN_MESSAGES,
-    SANCTION,
-    STATUS_MSG,
-    UPDATE_CONVERSATION_DATAS,
-    Packet,
-)
+from edge.protocol.packets import Op
+from tests.support.client import COMMANDS, Packet
 from tests.support.facts import services_of
 
 
@@ -203,7 +186,9 @@ class DeviceRecord:
 
 
 # What is filed by packets.
-_FILINGS = frozenset({LITIGE_CREATED, LITIGE_STATEMENT, REPORT_CONVERSATIONS, REPORT_MSG})
+_FILINGS = frozenset(
+    {Op.LITIGE_CREATED, Op.LITIGE_STATEMENT, Op.REPORT_CONVERSATIONS, Op.REPORT_MSG}
+)
 
 # By the name of the device.
 Recording = Mapping[str, DeviceRecord]
@@ -217,7 +202,7 @@ class Recorder:
 
     def sent(self, packet: Packet) -> None:
         op = packet["op"]
-        if op == CREATE_MSG:
+        if op == Op.CREATE_MSG:
             self._events.append(Sent(packet["id"], packet["d"]["text"]))
         elif op in COMMANDS:
             self._events.append(Commanded(packet["id"], op, packet["d"]))
@@ -231,30 +216,30 @@ class Recorder:
 def _events_of(packet: Packet) -> list[Event]:
     d = packet["d"]
     match packet["op"]:
-        case op if op == HELLO:
+        case Op.HELLO:
             return [Connected(d["resumed"])]
-        case op if op == STATUS_MSG and "re" in packet:
+        case Op.STATUS_MSG if "re" in packet:
             return [Stored(packet["re"], d["conversation"], d["seq"], d["message"])]
-        case op if op == ALERT_NEW_MSG:
+        case Op.ALERT_NEW_MSG:
             return [Alerted(d["conversation"], read_entry(d["message"]))]
-        case op if op == RETURN_MESSAGES:
+        case Op.RETURN_MESSAGES:
             return [Looked(d["conversation"], read_entry(one)) for one in d["messages"]]
-        case op if op == REPORT_STATUS and "re" in packet:
+        case Op.REPORT_STATUS if "re" in packet:
             return [Granted(packet["re"], d["report"])]
-        case op if op == SANCTION:
+        case Op.SANCTION:
             return [Restricted(d["sanction"], d["lifted"])]
-        case op if op == UPDATE_CONVERSATION_DATAS and "dispute" in d:
+        case Op.UPDATE_CONVERSATION_DATAS if "dispute" in d:
             return [Granted(packet["re"], d["dispute"]["dispute"])] if "re" in packet else []
-        case op if op == UPDATE_CONVERSATION_DATAS and "re" in packet:
+        case Op.UPDATE_CONVERSATION_DATAS if "re" in packet:
             whole = json.dumps(d, sort_keys=True)
             return [Answered(packet["re"], d["cause"], _shown(d["service"]), whole)]
-        case op if op == UPDATE_CONVERSATION_DATAS:
+        case Op.UPDATE_CONVERSATION_DATAS:
             return [Updated(d["cause"], _shown(d["service"]))]
-        case op if op == RETURN_CONVERSATIONS:
+        case Op.RETURN_CONVERSATIONS:
             return [Listed(_shown(one)) for one in services_of(packet)]
-        case op if op == RESUMED:
+        case Op.RESUMED:
             return [Resumed(d["complete"], "re" in packet, "missing" in d)]
-        case op if op == ERROR:
+        case Op.ERROR:
             shown = next(map(_shown, services_of(packet)), None)
             return [Refused(str(packet.get("re", "")), d["code"], d["retryable"], shown)]
     return []

@@ -7,16 +7,10 @@ from contextlib import suppress
 from random import Random
 from typing import Any
 
+from edge.protocol.packets import Op
 from tests.crash.bargaining import bargain
 from tests.crash.complaining import complain
 from tests.crash.recording import DeviceRecord, Recorder
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    CREATE_MSG,
-    OPENED_CONVERSATION,
-    PONG,
-    STATUS_MSG,
-)
 from tests.support.device import Device
 from tests.support.system import System
 
@@ -84,8 +78,8 @@ class Talker:
         topic = (self.random.choice(self.partners), None)
         while topic not in self._conversations:
             _, message = self.compose(topic)
-            reply = await self.device.ask(CREATE_MSG, message, id=message["idempotency_key"])
-            if reply["op"] == STATUS_MSG:
+            reply = await self.device.ask(Op.CREATE_MSG, message, id=message["idempotency_key"])
+            if reply["op"] == Op.STATUS_MSG:
                 self.learn(topic, reply["d"]["conversation"])
             else:
                 # A mute of these people does not last.
@@ -112,13 +106,13 @@ async def write(talker: Talker, enough: asyncio.Event) -> None:
     while True:
         burst = [talker.compose() for _ in range(random.randint(1, _LONGEST_BURST))]
         for _, message in burst:
-            await device.send(CREATE_MSG, message, id=message["idempotency_key"])
+            await device.send(Op.CREATE_MSG, message, id=message["idempotency_key"])
         if talker.twin is not None and random.random() < 0.1:
             # From both devices at the same time.
             await _write_again(talker.twin, burst[-1][1])
         for topic, message in burst:
             reply = await device.take_reply(message["idempotency_key"])
-            if reply["op"] == STATUS_MSG:
+            if reply["op"] == Op.STATUS_MSG:
                 talker.learn(topic, reply["d"]["conversation"])
         if random.random() < 0.1:
             await _write_again(talker, burst[0][1])
@@ -127,7 +121,7 @@ async def write(talker: Talker, enough: asyncio.Event) -> None:
 
 
 async def _write_again(talker: Talker, message: dict[str, Any]) -> None:
-    await talker.device.ask(CREATE_MSG, message, id=message["idempotency_key"])
+    await talker.device.ask(Op.CREATE_MSG, message, id=message["idempotency_key"])
 
 
 TALKS: tuple[Talk, ...] = (write, bargain, complain)
@@ -138,16 +132,16 @@ async def listen(talker: Talker) -> None:
     random, device = talker.random, talker.device
     while True:
         told = await device.take(lambda packet: "re" not in packet, _SILENCE_SECONDS)
-        if told["op"] != ALERT_NEW_MSG:
+        if told["op"] != Op.ALERT_NEW_MSG:
             continue
         message = told["d"]["message"]
         if message["kind"] == "text" and message["sender"] != talker.record.user:
             talker.read.append(message["message"])
         if random.random() < 0.1:
-            await device.send(PONG, {"cur": device.cursor})
+            await device.send(Op.PONG, {"cur": device.cursor})
         if random.random() < 0.1:
             opened = {"conversation": message["conversation"], "seq": message["seq"]}
-            await device.ask(OPENED_CONVERSATION, opened)
+            await device.ask(Op.OPENED_CONVERSATION, opened)
 
 
 async def join_talkers(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge.protocol.packets import Op
 from negotiation_service.domain.decision import running_timers
 from negotiation_service.domain.entities import Deal
 from negotiation_service.domain.events import Event as ServiceEvent
@@ -35,31 +36,24 @@ from tests.crash.recording import (
     Updated,
 )
 from tests.negotiation_service.story import PRICE, Story
-from tests.support.client import (
-    NEGOTIATION_END,
-    NOTE_SUBMITTED,
-    PRICE_EDITED,
-    SERVICE_CREATED,
-    SERVICE_TERMINATED,
-)
 
 C, S = "talk-1", "service-1"
 EUR = {"currency": "EUR"}
 PROPOSAL = {"conversation": C, "title": "A logo", "price": {"amount_minor": PRICE, **EUR}}
 # Actor, step of the story, packet and what it says; time is nobody.
 STEPS: Sequence[tuple[str, str, int, dict[str, Any]]] = (
-    ("bob", "counter", PRICE_EDITED, {"price": {"amount_minor": 9_000, **EUR}, "base_offer": 1}),
+    ("bob", "counter", Op.PRICE_EDITED, {"price": {"amount_minor": 9_000, **EUR}, "base_offer": 1}),
     ("", "offer reminder", 0, {}),
     (
         "ann",
         "accept own",
-        NEGOTIATION_END,
+        Op.NEGOTIATION_END,
         {"outcome": "agreed", "offer": 2, "price": {"amount_minor": 9_000, **EUR}},
     ),
-    ("ann", "deliver", SERVICE_TERMINATED, {"outcome": "delivered", "reason": "because"}),
-    ("bob", "complete", SERVICE_TERMINATED, {"outcome": "completed", "reason": "because"}),
-    ("ann", "note", NOTE_SUBMITTED, {"score": 5, "comment": "5 from ann"}),
-    ("bob", "note back", NOTE_SUBMITTED, {"score": 1, "comment": "1 from bob"}),
+    ("ann", "deliver", Op.SERVICE_TERMINATED, {"outcome": "delivered", "reason": "because"}),
+    ("bob", "complete", Op.SERVICE_TERMINATED, {"outcome": "completed", "reason": "because"}),
+    ("ann", "note", Op.NOTE_SUBMITTED, {"score": 5, "comment": "5 from ann"}),
+    ("bob", "note back", Op.NOTE_SUBMITTED, {"score": 1, "comment": "1 from bob"}),
 )
 
 
@@ -97,7 +91,7 @@ class Case:
         self.write(Entry(1, "m1", "ann", "Hello"))
         self.ann += [Sent("words", "Hello"), Stored("words", C, 1, "m1")]
         self.story = Story()
-        self.happen("ann", SERVICE_CREATED, PROPOSAL, self.story.events)
+        self.happen("ann", Op.SERVICE_CREATED, PROPOSAL, self.story.events)
         for actor, step, op, body in STEPS[:steps]:
             if step == "deliver":
                 self.story.now += hours * HOUR
@@ -309,7 +303,7 @@ def test_a_command_that_happened_twice_is_found() -> None:
 
 def _revision(price: int) -> tuple[int, dict[str, Any]]:
     d = {"service": S, "price": {"amount_minor": price, **EUR}, "base_offer": 1}
-    return PRICE_EDITED, d
+    return Op.PRICE_EDITED, d
 
 
 @pytest.mark.parametrize("change", [{"seq": 2}, {"seq": 20}, {"service": "another"}])
@@ -347,7 +341,7 @@ def test_an_answered_command_that_is_not_there_is_lost(case: Case) -> None:
     """It left no trace but the answer."""
     view = shown(case.story.show("bob"))
     case.bob += [
-        Commanded("key", NOTE_SUBMITTED, {"service": S, "score": 2}),
+        Commanded("key", Op.NOTE_SUBMITTED, {"service": S, "score": 2}),
         Answered("key", "note_submitted", view, "all of it"),
     ]
     assert case.names() == ["LOST"]
@@ -569,7 +563,7 @@ def test_events_of_two_services_out_of_order_are_found(case: Case) -> None:
     )
     case.offers[name], case.timers[name] = [(9, other.offers[S][0][1])], other.timers[S]
     view = shown(other.story.show("ann"))._replace(service=name)
-    case.ann += [Commanded("new", SERVICE_CREATED, PROPOSAL)]
+    case.ann += [Commanded("new", Op.SERVICE_CREATED, PROPOSAL)]
     case.ann += [Answered("new", "created", view, "all of it")]
     case.keys["ann", "new"] = KeyRow(9, name, 1)
     for device in (case.ann, case.bob, case.laptop):

@@ -16,16 +16,8 @@ import psycopg
 import pytest
 
 from command_line.serve import parts
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    ASK_CONVERSATIONS,
-    ASK_MESSAGES,
-    PRICE_EDITED,
-    RESUMED,
-    SERVICE_CREATED,
-    UPDATE_CONVERSATION_DATAS,
-    Client,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Client
 from tests.support.compose import Deployment, read_compose, secrets_of
 from tests.support.images import ROOT
 from tests.support.postgresql import Postgresql
@@ -117,7 +109,7 @@ async def propose(client: Client, conversation: str) -> dict[str, Any]:
     """Propose a service at 120.50 euros, whose client one is."""
     price = {"amount_minor": 12050, "currency": "EUR"}
     service = {"conversation": conversation, "role": "client", "title": "Tap", "price": price}
-    proposed: dict[str, Any] = (await client.ask(SERVICE_CREATED, service))["d"]["service"]
+    proposed: dict[str, Any] = (await client.ask(Op.SERVICE_CREATED, service))["d"]["service"]
     return proposed
 
 
@@ -125,7 +117,7 @@ async def history(client: Client, conversation: str) -> list[dict[str, Any]]:
     """The messages, once what messaging has learned of negotiation is among them."""
     async with asyncio.timeout(30):
         while True:
-            answer = await client.ask(ASK_MESSAGES, {"conversation": conversation})
+            answer = await client.ask(Op.ASK_MESSAGES, {"conversation": conversation})
             messages: list[dict[str, Any]] = answer["d"]["messages"]
             if messages[-1]["kind"] == "event":
                 return messages
@@ -190,12 +182,12 @@ async def test_the_compose_file_runs(deployment: Deployment) -> None:
     alice = await connect(deployment, "alice")
     bob = await connect(deployment, "bob")
     stored = await alice.write("bob", "Hello Bob", idempotency_key="k1")
-    alert = await bob.expect(ALERT_NEW_MSG)
+    alert = await bob.expect(Op.ALERT_NEW_MSG)
     assert stored["status"] == "stored"
     assert alert["d"]["message"]["text"] == "Hello Bob"
     assert alert["d"]["message"]["seq"] == stored["seq"]
     proposed = await propose(alice, stored["conversation"])
-    told = await bob.expect(UPDATE_CONVERSATION_DATAS)
+    told = await bob.expect(Op.UPDATE_CONVERSATION_DATAS)
     assert told["d"]["service"]["service"] == proposed["service"]
     await alice.close()
     await bob.close()
@@ -278,8 +270,8 @@ async def test_going_back_to_a_backup(deployment: Deployment) -> None:
     await alice.write("bob", "lost")
     revised = {"amount_minor": 10000, "currency": "EUR"}
     edited = {"service": proposed["service"], "price": revised, "base_offer": 1}
-    assert (await alice.ask(PRICE_EDITED, edited))["d"]["service"]["offer"]["price"] == revised
-    cursor = (await bob.expect(ALERT_NEW_MSG))["cur"]
+    assert (await alice.ask(Op.PRICE_EDITED, edited))["d"]["service"]["offer"]["price"] == revised
+    cursor = (await bob.expect(Op.ALERT_NEW_MSG))["cur"]
     await alice.close()
     await bob.close()
     epoch = query(deployment, "SELECT epoch FROM clock")
@@ -287,11 +279,11 @@ async def test_going_back_to_a_backup(deployment: Deployment) -> None:
     follow("**Going back to a backup**", deployment)
     assert query(deployment, "SELECT epoch FROM clock") != epoch
     bob = await connect(deployment, "bob", resume=cursor)
-    assert (await bob.expect(RESUMED))["d"]["complete"] is False
+    assert (await bob.expect(Op.RESUMED))["d"]["complete"] is False
     messages = await history(bob, kept["conversation"])
     assert [message.get("text") for message in messages] == ["kept", None]
     assert messages[1]["event"]["cause"] == "created"
-    (listed,) = (await bob.ask(ASK_CONVERSATIONS))["d"]["conversations"]
+    (listed,) = (await bob.ask(Op.ASK_CONVERSATIONS))["d"]["conversations"]
     assert listed["service"]["offer"] == proposed["offer"]
     assert (await bob.write("alice", "and on"))["seq"] == 3
     await bob.close()

@@ -10,23 +10,19 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from edge.protocol.packets import Op
+
 Packet = dict[str, Any]
 
-PING, PONG, HELLO, ERROR = 0x01, 0x02, 0x03, 0x04
-ASK_CONVERSATIONS, RETURN_CONVERSATIONS = 0x05, 0x06
-CREATE_MSG, STATUS_MSG, OPENED_CONVERSATION = 0x07, 0x08, 0x09
-ASK_MESSAGES, RETURN_MESSAGES = 0x0A, 0x0B
-RESUME, RESUMED, RENEW_TOKEN, RECONNECT = 0x0C, 0x0D, 0x0E, 0x0F
-ALERT_NEW_MSG, MSG_SEEN, TYPING, PRESENCE = 0x10, 0x11, 0x12, 0x13
-EDIT_MSG, DELETE_MSG, MSG_CHANGED = 0x14, 0x15, 0x16
-UPDATE_CONVERSATION_DATAS, SERVICE_CREATED, NOTE_SUBMITTED = 0xE0, 0xE1, 0xE2
-LITIGE_CREATED, SERVICE_TERMINATED, PRICE_EDITED, NEGOTIATION_END = 0xE3, 0xE4, 0xE5, 0xE6
-BLOCK_USER = 0xF9
-SANCTION, APPEAL, LITIGE_STATEMENT, REPORT_STATUS = 0xFA, 0xFB, 0xFC, 0xFD
-REPORT_CONVERSATIONS, REPORT_MSG = 0xFE, 0xFF
 # About a service, each answered by UPDATE CONVERSATION DATAS.
 COMMANDS = frozenset(
-    {SERVICE_CREATED, NOTE_SUBMITTED, SERVICE_TERMINATED, PRICE_EDITED, NEGOTIATION_END}
+    {
+        Op.SERVICE_CREATED,
+        Op.NOTE_SUBMITTED,
+        Op.SERVICE_TERMINATED,
+        Op.PRICE_EDITED,
+        Op.NEGOTIATION_END,
+    }
 )
 
 
@@ -67,7 +63,7 @@ class Client:
             options["subprotocols"] = [subprotocol]
         connection = await connect(url, compression=None, ping_interval=None, **options)
         client = cls(connection)
-        client.hello = await client.expect(HELLO)
+        client.hello = await client.expect(Op.HELLO)
         return client
 
     async def _read(self) -> None:
@@ -87,7 +83,7 @@ class Client:
                 self._arrived.notify_all()
 
     def _keep(self, packet: Packet) -> None:
-        (self.pings if packet["op"] == PING else self.packets).append(packet)
+        (self.pings if packet["op"] == Op.PING else self.packets).append(packet)
         self.cursor = packet.get("cur", self.cursor)
 
     async def send(self, op: int, d: Any = None, id: int | str | None = None) -> None:  # noqa: A002
@@ -151,12 +147,12 @@ class Client:
 
     async def settle(self) -> None:
         """Return when the edge has handled everything that was sent before."""
-        await self.ask(OPENED_CONVERSATION, {"conversation": "settled"})
+        await self.ask(Op.OPENED_CONVERSATION, {"conversation": "settled"})
 
     async def write(self, to: str, text: str, **fields: Any) -> Packet:
         """Send a text to a user and give the payload of STATUS MSG."""
-        reply = await self.ask(CREATE_MSG, {"to": to, "text": text, **fields})
-        assert reply["op"] == STATUS_MSG, reply
+        reply = await self.ask(Op.CREATE_MSG, {"to": to, "text": text, **fields})
+        assert reply["op"] == Op.STATUS_MSG, reply
         payload: Packet = reply["d"]
         return payload
 

@@ -10,24 +10,8 @@ from uuid import uuid4
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    ASK_CONVERSATIONS,
-    ASK_MESSAGES,
-    CREATE_MSG,
-    DELETE_MSG,
-    EDIT_MSG,
-    ERROR,
-    HELLO,
-    PING,
-    PONG,
-    RESUME,
-    RESUMED,
-    RETURN_CONVERSATIONS,
-    RETURN_MESSAGES,
-    Client,
-    Packet,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Client, Packet
 from tests.support.facts import dispute_of, fact_of, place_of, services_of
 
 _RESUME_ID = "resume"
@@ -168,7 +152,7 @@ class Device(Client):
 
     async def send(self, op: int, d: Any = None, id: int | str | None = None) -> None:  # noqa: A002
         """Send as soon as there is a connection; with an id, until there is an answer."""
-        if op in {CREATE_MSG, EDIT_MSG, DELETE_MSG}:
+        if op in {Op.CREATE_MSG, Op.EDIT_MSG, Op.DELETE_MSG}:
             d = {"idempotency_key": str(uuid4()), **d}
         if id is None:
             await self._send_now(op, d)
@@ -207,13 +191,13 @@ class Device(Client):
             known = self.disputes.get(dispute["service"], dispute)
             if known["dispute"] != dispute["dispute"] or dispute["version"] >= known["version"]:
                 self.disputes[dispute["service"]] = dispute
-        if op == HELLO and "re" not in packet:
+        if op == Op.HELLO and "re" not in packet:
             self._greeted(packet)
-        elif op == RESUMED:
+        elif op == Op.RESUMED:
             self._resumed(packet)
         elif "re" in packet:
             self._answered(packet)
-        elif op == PING:
+        elif op == Op.PING:
             self.pings.append(packet)
         elif not self._caught_up:
             self._early.append(packet)
@@ -221,9 +205,9 @@ class Device(Client):
             self._told(packet)
         if self._caught_up:
             self.cursor = packet.get("cur", self.cursor)
-        if op == PING:
+        if op == Op.PING:
             # Without a cursor it proves that the device lives, and nothing else.
-            self._start(self._send_now(PONG, {"cur": self.cursor} if self._caught_up else {}))
+            self._start(self._send_now(Op.PONG, {"cur": self.cursor} if self._caught_up else {}))
 
     def _greeted(self, packet: Packet) -> None:
         self.hello = packet
@@ -253,14 +237,14 @@ class Device(Client):
         await asyncio.sleep(pause)
         # A later connection resumes by its URL.
         if connection is self.connection:
-            await self._send_now(RESUME, {"cur": self.cursor}, _RESUME_ID)
+            await self._send_now(Op.RESUME, {"cur": self.cursor}, _RESUME_ID)
 
     async def _ask_anew(self) -> None:
         """Ask for all conversations with their services, and for the messages not known yet."""
         page: dict[str, str] = {}
         while True:
-            reply = await self.ask(ASK_CONVERSATIONS, {"limit": 100, **page})
-            assert reply["op"] == RETURN_CONVERSATIONS, reply
+            reply = await self.ask(Op.ASK_CONVERSATIONS, {"limit": 100, **page})
+            assert reply["op"] == Op.RETURN_CONVERSATIONS, reply
             listed = reply["d"]
             if "missing" in listed:
                 await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))
@@ -278,19 +262,19 @@ class Device(Client):
             seq += 1
         while seq < last:
             question = {"conversation": name, "after": seq, "limit": 200}
-            reply = await self.ask(ASK_MESSAGES, question)
-            assert reply["op"] == RETURN_MESSAGES, reply
+            reply = await self.ask(Op.ASK_MESSAGES, question)
+            assert reply["op"] == Op.RETURN_MESSAGES, reply
             assert reply["d"]["messages"], reply
             async with self._arrived:
                 for message in reply["d"]["messages"]:
                     told = {"conversation": name, "message": message}
-                    self._told({"op": ALERT_NEW_MSG, "d": told})
+                    self._told({"op": Op.ALERT_NEW_MSG, "d": told})
                     seq = message["seq"]
                 self._arrived.notify_all()
 
     def _answered(self, packet: Packet) -> None:
         re = packet["re"]
-        if packet["op"] == ERROR and packet["d"]["retryable"]:
+        if packet["op"] == Op.ERROR and packet["d"]["retryable"]:
             pause = random.uniform(*_PAUSE_SECONDS)
             pause = max(pause, packet["d"].get("retry_after_ms", 0) / 1000)
             resuming = re == _RESUME_ID

@@ -2,41 +2,29 @@
 
 from typing import Any
 
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    ASK_CONVERSATIONS,
-    ASK_MESSAGES,
-    BLOCK_USER,
-    CREATE_MSG,
-    DELETE_MSG,
-    EDIT_MSG,
-    ERROR,
-    MSG_CHANGED,
-    MSG_SEEN,
-    NEGOTIATION_END,
-    OPENED_CONVERSATION,
-    PONG,
-    PRESENCE,
-    RESUMED,
-    SERVICE_CREATED,
-    STATUS_MSG,
-    TYPING,
-    UPDATE_CONVERSATION_DATAS,
-    Client,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect
 
-TOLD = {ALERT_NEW_MSG, MSG_CHANGED, MSG_SEEN, STATUS_MSG, TYPING, PRESENCE, BLOCK_USER}
+TOLD = {
+    Op.ALERT_NEW_MSG,
+    Op.MSG_CHANGED,
+    Op.MSG_SEEN,
+    Op.STATUS_MSG,
+    Op.TYPING,
+    Op.PRESENCE,
+    Op.BLOCK_USER,
+}
 
 
 async def history(client: Client, conversation: str) -> list[tuple[int, str | None]]:
-    reply = await client.ask(ASK_MESSAGES, {"conversation": conversation})
+    reply = await client.ask(Op.ASK_MESSAGES, {"conversation": conversation})
     return [(one["seq"], one.get("text")) for one in reply["d"]["messages"]]
 
 
 async def listed(client: Client) -> list[dict[str, Any]]:
-    reply = await client.ask(ASK_CONVERSATIONS, {})
+    reply = await client.ask(Op.ASK_CONVERSATIONS, {})
     found: list[dict[str, Any]] = reply["d"]["conversations"]
     return found
 
@@ -66,37 +54,37 @@ async def test_what_the_blocked_one_writes_reaches_nobody(
     first = await writer.write(alice, "one")
     conversation = first["conversation"]
     for client in (phone, laptop):
-        await client.expect(ALERT_NEW_MSG, conversation=conversation)
+        await client.expect(Op.ALERT_NEW_MSG, conversation=conversation)
 
-    reply = await phone.ask(BLOCK_USER, {"user": bob, "blocked": True})
-    assert (reply["op"], reply["d"]) == (BLOCK_USER, {"user": bob, "blocked": True})
-    told = await laptop.expect(BLOCK_USER, user=bob)
+    reply = await phone.ask(Op.BLOCK_USER, {"user": bob, "blocked": True})
+    assert (reply["op"], reply["d"]) == (Op.BLOCK_USER, {"user": bob, "blocked": True})
+    told = await laptop.expect(Op.BLOCK_USER, user=bob)
     assert told["d"] == reply["d"]
     assert told["cur"]
     # As if having left.
-    left = await writer.expect(PRESENCE, user=alice, online=False)
+    left = await writer.expect(Op.PRESENCE, user=alice, online=False)
     # Whoever came online since the first message was told of as well.
     for client in (phone, laptop, writer):
         await pushed(client)
     before = place(phone)
 
-    second = await writer.ask(CREATE_MSG, {"conversation": conversation, "text": "two"})
-    assert (second["op"], second["d"]["seq"], second["d"]["status"]) == (STATUS_MSG, 2, "stored")
+    second = await writer.ask(Op.CREATE_MSG, {"conversation": conversation, "text": "two"})
+    assert (second["op"], second["d"]["seq"], second["d"]["status"]) == (Op.STATUS_MSG, 2, "stored")
     opened = await writer.write(alice, "elsewhere", subject="another")
-    edited = await writer.ask(EDIT_MSG, {"message": first["message"], "text": "changed"})
-    assert (edited["op"], edited["d"]["text"]) == (MSG_CHANGED, "changed")
+    edited = await writer.ask(Op.EDIT_MSG, {"message": first["message"], "text": "changed"})
+    assert (edited["op"], edited["d"]["text"]) == (Op.MSG_CHANGED, "changed")
     third = await writer.write(alice, "three")
-    gone = await writer.ask(DELETE_MSG, {"message": second["d"]["message"]})
-    assert (gone["op"], gone["d"]["change"]) == (MSG_CHANGED, "deleted")
-    await writer.send(TYPING, {"conversation": conversation, "typing": True})
-    await phone.send(TYPING, {"conversation": conversation, "typing": True})
-    read = await phone.ask(OPENED_CONVERSATION, {"conversation": conversation})
-    assert (read["op"], read["d"]["seq"]) == (MSG_SEEN, 1)
-    await phone.send(PONG, {"cur": phone.cursor})
-    assert (await laptop.expect(MSG_SEEN, reader=alice))["d"]["seq"] == 1
+    gone = await writer.ask(Op.DELETE_MSG, {"message": second["d"]["message"]})
+    assert (gone["op"], gone["d"]["change"]) == (Op.MSG_CHANGED, "deleted")
+    await writer.send(Op.TYPING, {"conversation": conversation, "typing": True})
+    await phone.send(Op.TYPING, {"conversation": conversation, "typing": True})
+    read = await phone.ask(Op.OPENED_CONVERSATION, {"conversation": conversation})
+    assert (read["op"], read["d"]["seq"]) == (Op.MSG_SEEN, 1)
+    await phone.send(Op.PONG, {"cur": phone.cursor})
+    assert (await laptop.expect(Op.MSG_SEEN, reader=alice))["d"]["seq"] == 1
 
-    refused = await phone.ask(CREATE_MSG, {"conversation": conversation, "text": "no"})
-    assert refused["op"] == ERROR
+    refused = await phone.ask(Op.CREATE_MSG, {"conversation": conversation, "text": "no"})
+    assert refused["op"] == Op.ERROR
     assert (refused["d"]["code"], refused["d"]["reason"]) == ("INVALID_STATE", "BLOCKED")
     assert not refused["d"]["retryable"]
 
@@ -117,29 +105,29 @@ async def test_what_the_blocked_one_writes_reaches_nobody(
     # Away through all of it, until after the end.
     await phone.drop()
     await writer.drop()
-    ended = await laptop.ask(BLOCK_USER, {"user": bob, "blocked": False})
+    ended = await laptop.ask(Op.BLOCK_USER, {"user": bob, "blocked": False})
     assert ended["d"] == {"user": bob, "blocked": False}
     writer = await connect(shared_system, bob)
-    fourth = await writer.ask(CREATE_MSG, {"conversation": conversation, "text": "four"})
+    fourth = await writer.ask(Op.CREATE_MSG, {"conversation": conversation, "text": "four"})
     assert fourth["d"]["seq"] == 4
     phone = await connect(shared_system, alice, resume=before)
-    replay = await phone.expect(RESUMED)
+    replay = await phone.expect(Op.RESUMED)
     assert replay["d"]["complete"]
-    assert (await phone.expect(BLOCK_USER, user=bob))["d"]["blocked"] is False
+    assert (await phone.expect(Op.BLOCK_USER, user=bob))["d"]["blocked"] is False
     for client in (phone, laptop):
-        alert = await client.expect(ALERT_NEW_MSG)
+        alert = await client.expect(Op.ALERT_NEW_MSG)
         assert (alert["d"]["message"]["seq"], alert["d"]["message"]["text"]) == (4, "four")
         assert alert["d"]["unread"] == 1
-        assert not {ALERT_NEW_MSG, MSG_CHANGED, TYPING} & set(await pushed(client))
+        assert not {Op.ALERT_NEW_MSG, Op.MSG_CHANGED, Op.TYPING} & set(await pushed(client))
     assert await history(phone, conversation) == [(1, "one"), (4, "four")]
     # A hole that the history confirms is no loss.
-    hole = await phone.ask(ASK_MESSAGES, {"conversation": conversation, "before": 4, "limit": 1})
+    hole = await phone.ask(Op.ASK_MESSAGES, {"conversation": conversation, "before": 4, "limit": 1})
     assert [one["seq"] for one in hole["d"]["messages"]] == [1]
     (seen,) = await listed(phone)
     assert (seen["conversation"], seen["unread"], "blocked" in seen) == (conversation, 1, False)
     assert seen["presence"]["online"]
-    await phone.ask(OPENED_CONVERSATION, {"conversation": conversation})
-    assert (await writer.expect(MSG_SEEN, reader=alice))["d"]["seq"] == 4
+    await phone.ask(Op.OPENED_CONVERSATION, {"conversation": conversation})
+    assert (await writer.expect(Op.MSG_SEEN, reader=alice))["d"]["seq"] == 4
     assert await history(writer, conversation) == [*mine, (4, "four")]
     assert third["seq"] == 3
 
@@ -152,23 +140,23 @@ async def test_a_device_that_was_away_learns_of_the_block(
     laptop: Client = await connect(shared_system, alice)
     writer: Client = await connect(shared_system, bob)
     stored = await writer.write(alice, "one")
-    await laptop.expect(ALERT_NEW_MSG)
+    await laptop.expect(Op.ALERT_NEW_MSG)
     for client in (laptop, writer):
         await client.settle()
     cursors = place(laptop), place(writer)
     await laptop.drop()
     await writer.drop()
     for blocked in (True, False, True, True):
-        await phone.ask(BLOCK_USER, {"user": bob, "blocked": blocked})
+        await phone.ask(Op.BLOCK_USER, {"user": bob, "blocked": blocked})
     laptop = await connect(shared_system, alice, resume=cursors[0])
     writer = await connect(shared_system, bob, resume=cursors[1])
     for client in (laptop, writer):
-        assert (await client.expect(RESUMED))["d"]["complete"]
-    assert (await laptop.expect(BLOCK_USER))["d"] == {"user": bob, "blocked": True}
+        assert (await client.expect(Op.RESUMED))["d"]["complete"]
+    assert (await laptop.expect(Op.BLOCK_USER))["d"] == {"user": bob, "blocked": True}
     assert await pushed(laptop) == []
-    assert not (await writer.expect(PRESENCE, user=alice))["d"]["online"]
+    assert not (await writer.expect(Op.PRESENCE, user=alice))["d"]["online"]
     # Its own message, which its cursor did not cover.
-    assert await pushed(writer) == [ALERT_NEW_MSG]
+    assert await pushed(writer) == [Op.ALERT_NEW_MSG]
     assert await history(writer, stored["conversation"]) == [(1, "one")]
 
 
@@ -185,13 +173,13 @@ async def test_a_deal_goes_on_across_a_block_and_none_begins(
         "title": "A fence",
         "price": {"amount_minor": 100, "currency": "EUR"},
     }
-    created = await other.ask(SERVICE_CREATED, offer)
-    assert created["op"] == UPDATE_CONVERSATION_DATAS
-    await blocker.expect(UPDATE_CONVERSATION_DATAS, cause="created")
-    await blocker.expect(ALERT_NEW_MSG)
-    await blocker.expect(ALERT_NEW_MSG)
-    await blocker.ask(BLOCK_USER, {"user": bob, "blocked": True})
-    await other.ask(CREATE_MSG, {"conversation": conversation, "text": "suppressed"})
+    created = await other.ask(Op.SERVICE_CREATED, offer)
+    assert created["op"] == Op.UPDATE_CONVERSATION_DATAS
+    await blocker.expect(Op.UPDATE_CONVERSATION_DATAS, cause="created")
+    await blocker.expect(Op.ALERT_NEW_MSG)
+    await blocker.expect(Op.ALERT_NEW_MSG)
+    await blocker.ask(Op.BLOCK_USER, {"user": bob, "blocked": True})
+    await other.ask(Op.CREATE_MSG, {"conversation": conversation, "text": "suppressed"})
     service = created["d"]["service"]
     accept = {
         "service": service["service"],
@@ -199,16 +187,16 @@ async def test_a_deal_goes_on_across_a_block_and_none_begins(
         "offer": 1,
         "price": offer["price"],
     }
-    agreed = await blocker.ask(NEGOTIATION_END, accept)
+    agreed = await blocker.ask(Op.NEGOTIATION_END, accept)
     assert agreed["d"]["service"]["state"] == "agreed"
-    await other.expect(UPDATE_CONVERSATION_DATAS, cause="agreed")
-    told = await blocker.expect(ALERT_NEW_MSG)
+    await other.expect(Op.UPDATE_CONVERSATION_DATAS, cause="agreed")
+    told = await blocker.expect(Op.ALERT_NEW_MSG)
     message = told["d"]["message"]
     assert (message["kind"], message["event"]["cause"], message["seq"]) == ("event", "agreed", 4)
     refusals = []
     for client in (blocker, other):
-        refused = await client.ask(SERVICE_CREATED, offer)
-        assert refused["op"] == ERROR
+        refused = await client.ask(Op.SERVICE_CREATED, offer)
+        assert refused["op"] == Op.ERROR
         # As it stands for each.
         refused["d"].pop("current", None)
         refusals.append(refused["d"])

@@ -6,25 +6,14 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    ASK_CONVERSATIONS,
-    ASK_MESSAGES,
-    CREATE_MSG,
-    DELETE_MSG,
-    EDIT_MSG,
-    ERROR,
-    MSG_CHANGED,
-    OPENED_CONVERSATION,
-    RESUMED,
-    Client,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect, Rounds
 
 
 async def history(client: Client, conversation: str) -> list[dict[str, Any]]:
-    reply = await client.ask(ASK_MESSAGES, {"conversation": conversation})
+    reply = await client.ask(Op.ASK_MESSAGES, {"conversation": conversation})
     messages: list[dict[str, Any]] = reply["d"]["messages"]
     return messages
 
@@ -44,17 +33,17 @@ async def test_an_edit_and_a_deletion_reach_every_device(rounds: Rounds) -> None
         conversation, message = stored["conversation"], stored["message"]
         await phone.write(bob, "two")
         for op, change, text in (
-            (EDIT_MSG, "edited", {"text": "wÔn 🙂"}),
-            (DELETE_MSG, "deleted", dict[str, str]()),
+            (Op.EDIT_MSG, "edited", {"text": "wÔn 🙂"}),
+            (Op.DELETE_MSG, "deleted", dict[str, str]()),
         ):
             reply = await phone.ask(op, {"message": message, **text})
-            assert reply["op"] == MSG_CHANGED
+            assert reply["op"] == Op.MSG_CHANGED
             told = reply["d"]
             changed_at = told.pop("changed_at")
             place = {"conversation": conversation, "message": message, "seq": 1}
             assert told == {**place, "change": change, **text}
             for client in others:
-                packet = await client.expect(MSG_CHANGED, change=change)
+                packet = await client.expect(Op.MSG_CHANGED, change=change)
                 assert packet["d"] == {**told, "changed_at": changed_at}
                 assert packet["cur"]
             shown = {
@@ -71,11 +60,11 @@ async def test_an_edit_and_a_deletion_reach_every_device(rounds: Rounds) -> None
                 first, second = await history(client, conversation)
                 assert first == shown
                 assert second["text"] == "two"
-        listed = (await others[1].ask(ASK_CONVERSATIONS))["d"]["conversations"][0]
+        listed = (await others[1].ask(Op.ASK_CONVERSATIONS))["d"]["conversations"][0]
         assert (listed["unread"], listed["last_message"]["text"]) == (2, "two")
         if quiet:
             await phone.settle()
-            assert not [packet for packet in phone.packets if packet["op"] == MSG_CHANGED]
+            assert not [packet for packet in phone.packets if packet["op"] == Op.MSG_CHANGED]
 
 
 async def test_who_was_away_is_told_where_each_message_stands(
@@ -86,31 +75,31 @@ async def test_who_was_away_is_told_where_each_message_stands(
     reader: Client = await connect(shared_system, bob)
     stored = [await writer.write(bob, f"secret {number}") for number in range(3)]
     for _ in stored:
-        await reader.expect(ALERT_NEW_MSG)
+        await reader.expect(Op.ALERT_NEW_MSG)
     await reader.drop()
     for number in range(3):
         edit = {"message": stored[0]["message"], "text": f"edit {number}"}
-        await writer.ask(EDIT_MSG, edit)
-    await writer.ask(EDIT_MSG, {"message": stored[1]["message"], "text": "also secret"})
-    await writer.ask(DELETE_MSG, {"message": stored[1]["message"]})
+        await writer.ask(Op.EDIT_MSG, edit)
+    await writer.ask(Op.EDIT_MSG, {"message": stored[1]["message"], "text": "also secret"})
+    await writer.ask(Op.DELETE_MSG, {"message": stored[1]["message"]})
     missed = await writer.write(bob, "never seen")
-    await writer.ask(DELETE_MSG, {"message": missed["message"]})
+    await writer.ask(Op.DELETE_MSG, {"message": missed["message"]})
 
     back: Client = await connect(shared_system, bob, resume=reader.cursor)
-    resumed = await back.expect(RESUMED)
+    resumed = await back.expect(Op.RESUMED)
     assert resumed["d"]["complete"] is True
-    changes = [one["d"] for one in back.packets if one["op"] == MSG_CHANGED]
+    changes = [one["d"] for one in back.packets if one["op"] == Op.MSG_CHANGED]
     assert [(one["seq"], one["change"], one.get("text")) for one in changes] == [
         (1, "edited", "edit 2"),
         (2, "deleted", None),
         (4, "deleted", None),
     ]
-    (alert,) = [one["d"] for one in back.packets if one["op"] == ALERT_NEW_MSG]
+    (alert,) = [one["d"] for one in back.packets if one["op"] == Op.ALERT_NEW_MSG]
     assert (alert["message"]["seq"], alert["message"]["tombstone"]) == (4, "deleted")
     assert alert["unread"] == 4
     assert "secret" not in str([*back.packets, resumed])
     again: Client = await connect(shared_system, bob, resume=back.cursor)
-    resumed = await again.expect(RESUMED)
+    resumed = await again.expect(Op.RESUMED)
     assert (resumed["d"]["replayed"], resumed["d"]["complete"]) == (0, True)
 
 
@@ -123,27 +112,27 @@ async def test_a_resend_with_its_key_is_answered_as_the_first_time(
     reader: Client = await connect(shared_system, bob)
     stored = await writer.write(bob, "one", idempotency_key="said")
     edit = {"message": stored["message"], "text": "two", "idempotency_key": "edit"}
-    first = await writer.ask(EDIT_MSG, edit)
+    first = await writer.ask(Op.EDIT_MSG, edit)
     delete = {"message": stored["message"], "idempotency_key": "delete"}
-    last = await writer.ask(DELETE_MSG, delete)
-    assert (await other.ask(EDIT_MSG, edit))["d"] == first["d"]
-    assert (await other.ask(DELETE_MSG, delete))["d"] == last["d"]
+    last = await writer.ask(Op.DELETE_MSG, delete)
+    assert (await other.ask(Op.EDIT_MSG, edit))["d"] == first["d"]
+    assert (await other.ask(Op.DELETE_MSG, delete))["d"] == last["d"]
     again = await other.write(bob, "one", idempotency_key="said")
     assert again == {**stored, "duplicate": True}
     for op, d in (
-        (EDIT_MSG, {**edit, "text": "three"}),
-        (EDIT_MSG, {**edit, "idempotency_key": "delete"}),
-        (EDIT_MSG, {**edit, "idempotency_key": "said"}),
-        (DELETE_MSG, {**delete, "idempotency_key": "edit"}),
-        (CREATE_MSG, {"to": bob, "text": "two", "idempotency_key": "said"}),
-        (CREATE_MSG, {"to": bob, "text": "two", "idempotency_key": "edit"}),
+        (Op.EDIT_MSG, {**edit, "text": "three"}),
+        (Op.EDIT_MSG, {**edit, "idempotency_key": "delete"}),
+        (Op.EDIT_MSG, {**edit, "idempotency_key": "said"}),
+        (Op.DELETE_MSG, {**delete, "idempotency_key": "edit"}),
+        (Op.CREATE_MSG, {"to": bob, "text": "two", "idempotency_key": "said"}),
+        (Op.CREATE_MSG, {"to": bob, "text": "two", "idempotency_key": "edit"}),
     ):
         refused = await writer.ask(op, d)
-        assert (refused["op"], refused["d"]["code"]) == (ERROR, "CONFLICT"), (op, d)
+        assert (refused["op"], refused["d"]["code"]) == (Op.ERROR, "CONFLICT"), (op, d)
     for _ in range(2):
-        await reader.expect(MSG_CHANGED)
+        await reader.expect(Op.MSG_CHANGED)
     await reader.settle()
-    assert not [one for one in reader.packets if one["op"] == MSG_CHANGED]
+    assert not [one for one in reader.packets if one["op"] == Op.MSG_CHANGED]
 
 
 async def test_edits_sent_without_waiting_take_effect_in_their_order(
@@ -153,13 +142,15 @@ async def test_edits_sent_without_waiting_take_effect_in_their_order(
     writer: Client = await connect(shared_system, alice)
     stored = await writer.write(bob, "0")
     for number in range(1, 15):
-        await writer.send(EDIT_MSG, {"message": stored["message"], "text": str(number)}, id=number)
+        await writer.send(
+            Op.EDIT_MSG, {"message": stored["message"], "text": str(number)}, id=number
+        )
     for number in range(1, 15):
         assert (await writer.take_reply(number))["d"]["text"] == str(number)
     assert (await history(writer, stored["conversation"]))[0]["text"] == "14"
 
 
-@pytest.mark.parametrize("op", [EDIT_MSG, DELETE_MSG])
+@pytest.mark.parametrize("op", [Op.EDIT_MSG, Op.DELETE_MSG])
 async def test_what_is_not_ones_own_does_not_exist(
     shared_system: System,
     connect: Connect,
@@ -172,7 +163,7 @@ async def test_what_is_not_ones_own_does_not_exist(
     writer: Client = await connect(shared_system, alice)
     reader: Client = await connect(shared_system, bob)
     stored = await writer.write(bob, "mine")
-    text = {"text": "yours"} if op == EDIT_MSG else {}
+    text = {"text": "yours"} if op == Op.EDIT_MSG else {}
     stranger: Client = await connect(shared_system, person("mallory"))
     answers = [
         (await client.ask(op, {"message": message, **text}))["d"]
@@ -195,14 +186,14 @@ async def test_what_can_not_be_changed_any_more_says_why(own_system: System) -> 
 
     async def refused(op: int, **fields: str) -> tuple[str, str, bool]:
         reply = await client.ask(op, {**about, **fields})
-        assert reply["op"] == ERROR
+        assert reply["op"] == Op.ERROR
         return reply["d"]["code"], reply["d"]["reason"], reply["d"]["retryable"]
 
-    await client.ask(EDIT_MSG, {**about, "text": "two"})
-    assert await refused(EDIT_MSG, text="x") == ("INVALID_STATE", "TOO_MANY_EDITS", False)
-    await client.ask(DELETE_MSG, about)
-    assert await refused(EDIT_MSG, text="x") == ("INVALID_STATE", "MESSAGE_DELETED", False)
-    assert (await client.ask(DELETE_MSG, about))["d"]["change"] == "deleted"
+    await client.ask(Op.EDIT_MSG, {**about, "text": "two"})
+    assert await refused(Op.EDIT_MSG, text="x") == ("INVALID_STATE", "TOO_MANY_EDITS", False)
+    await client.ask(Op.DELETE_MSG, about)
+    assert await refused(Op.EDIT_MSG, text="x") == ("INVALID_STATE", "MESSAGE_DELETED", False)
+    assert (await client.ask(Op.DELETE_MSG, about))["d"]["change"] == "deleted"
     await client.close()
 
 
@@ -213,8 +204,8 @@ async def test_a_deleted_message_is_still_read_and_marked(
     writer: Client = await connect(shared_system, alice)
     reader: Client = await connect(shared_system, bob)
     stored = await writer.write(bob, "one")
-    await writer.ask(DELETE_MSG, {"message": stored["message"]})
-    seen = await reader.ask(OPENED_CONVERSATION, {"conversation": stored["conversation"]})
+    await writer.ask(Op.DELETE_MSG, {"message": stored["message"]})
+    seen = await reader.ask(Op.OPENED_CONVERSATION, {"conversation": stored["conversation"]})
     assert (seen["d"]["seq"], seen["d"]["message"]) == (1, stored["message"])
-    listed = (await reader.ask(ASK_CONVERSATIONS))["d"]["conversations"][0]
+    listed = (await reader.ask(Op.ASK_CONVERSATIONS))["d"]["conversations"][0]
     assert (listed["unread"], listed["last_message"]["tombstone"]) == (0, "deleted")

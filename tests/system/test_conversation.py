@@ -8,21 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    ASK_CONVERSATIONS,
-    ASK_MESSAGES,
-    CREATE_MSG,
-    ERROR,
-    MSG_SEEN,
-    OPENED_CONVERSATION,
-    PONG,
-    RETURN_CONVERSATIONS,
-    RETURN_MESSAGES,
-    STATUS_MSG,
-    TYPING,
-    Client,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect, Rounds
 
@@ -37,9 +24,9 @@ async def test_a_message_is_stored_alerted_delivered_and_seen(
     key = str(uuid4())
 
     stored = await author.ask(
-        CREATE_MSG, {"to": bob, "subject": "roof", "text": "Salut é 🙂", "idempotency_key": key}
+        Op.CREATE_MSG, {"to": bob, "subject": "roof", "text": "Salut é 🙂", "idempotency_key": key}
     )
-    assert stored["op"] == STATUS_MSG
+    assert stored["op"] == Op.STATUS_MSG
     d = stored["d"]
     assert UUID(d["message"]).version == UUID(d["conversation"]).version == 7
     assert (d["seq"], d["status"], d["duplicate"], d["idempotency_key"]) == (
@@ -52,7 +39,7 @@ async def test_a_message_is_stored_alerted_delivered_and_seen(
     assert len(d["created_at"]) == len("2026-01-01T00:00:00.000Z")
     datetime.fromisoformat(d["created_at"])
 
-    alert = await reader.expect(ALERT_NEW_MSG)
+    alert = await reader.expect(Op.ALERT_NEW_MSG)
     assert alert["d"] == {
         "conversation": d["conversation"],
         "message": {
@@ -67,17 +54,21 @@ async def test_a_message_is_stored_alerted_delivered_and_seen(
         "unread": 1,
     }
 
-    await reader.send(PONG, {"cur": alert["cur"]})
-    delivered = await author.expect(STATUS_MSG, status="delivered")
+    await reader.send(Op.PONG, {"cur": alert["cur"]})
+    delivered = await author.expect(Op.STATUS_MSG, status="delivered")
     assert {name: delivered["d"][name] for name in ("message", "seq", "idempotency_key")} == {
         "message": d["message"],
         "seq": 1,
         "idempotency_key": key,
     }
 
-    seen = await reader.ask(OPENED_CONVERSATION, {"conversation": d["conversation"]})
-    assert (seen["op"], seen["d"]["message"], seen["d"]["reader"]) == (MSG_SEEN, d["message"], bob)
-    told = await author.expect(MSG_SEEN)
+    seen = await reader.ask(Op.OPENED_CONVERSATION, {"conversation": d["conversation"]})
+    assert (seen["op"], seen["d"]["message"], seen["d"]["reader"]) == (
+        Op.MSG_SEEN,
+        d["message"],
+        bob,
+    )
+    told = await author.expect(Op.MSG_SEEN)
     assert told["d"] == seen["d"]
 
 
@@ -91,11 +82,11 @@ async def test_conversations_are_listed_by_newest_activity_and_in_pages(
         await client.write(friend, f"Hello {friend}")
     other: Client = await connect(shared_system, friends[0])
     answer = await other.write(alice, "Hello back")
-    await client.expect(ALERT_NEW_MSG)
+    await client.expect(Op.ALERT_NEW_MSG)
 
-    first = await client.ask(ASK_CONVERSATIONS, {"limit": 3})
-    assert first["op"] == RETURN_CONVERSATIONS
-    second = await client.ask(ASK_CONVERSATIONS, {"limit": 3, "page": first["d"]["next"]})
+    first = await client.ask(Op.ASK_CONVERSATIONS, {"limit": 3})
+    assert first["op"] == Op.RETURN_CONVERSATIONS
+    second = await client.ask(Op.ASK_CONVERSATIONS, {"limit": 3, "page": first["d"]["next"]})
     assert "next" not in second["d"]
     found = [*first["d"]["conversations"], *second["d"]["conversations"]]
     others = [next(p for p in each["participants"] if p != alice) for each in found]
@@ -104,9 +95,9 @@ async def test_conversations_are_listed_by_newest_activity_and_in_pages(
     assert top["last_message"]["message"] == answer["message"]
     assert (top["unread"], top["read_up_to"], top["peer_read_up_to"]) == (1, 0, 0)
     assert "service" not in top
-    await other.ask(OPENED_CONVERSATION, {"conversation": top["conversation"]})
-    await client.ask(OPENED_CONVERSATION, {"conversation": top["conversation"]})
-    again = (await client.ask(ASK_CONVERSATIONS, {}))["d"]["conversations"][0]
+    await other.ask(Op.OPENED_CONVERSATION, {"conversation": top["conversation"]})
+    await client.ask(Op.OPENED_CONVERSATION, {"conversation": top["conversation"]})
+    again = (await client.ask(Op.ASK_CONVERSATIONS, {}))["d"]["conversations"][0]
     assert (again["unread"], again["read_up_to"], again["peer_read_up_to"]) == (0, 2, 1)
 
 
@@ -117,11 +108,11 @@ async def test_history_is_read_in_pages_both_ways(
     client: Client = await connect(shared_system, alice)
     conversation = (await client.write(bob, "1"))["conversation"]
     for number in range(2, 11):
-        await client.ask(CREATE_MSG, {"conversation": conversation, "text": str(number)})
+        await client.ask(Op.CREATE_MSG, {"conversation": conversation, "text": str(number)})
 
     async def page(**fields: int) -> tuple[list[str], bool]:
-        reply = await client.ask(ASK_MESSAGES, {"conversation": conversation, **fields})
-        assert reply["op"] == RETURN_MESSAGES
+        reply = await client.ask(Op.ASK_MESSAGES, {"conversation": conversation, **fields})
+        assert reply["op"] == Op.RETURN_MESSAGES
         return [message["text"] for message in reply["d"]["messages"]], reply["d"]["more"]
 
     assert await page(limit=3) == (["8", "9", "10"], True)
@@ -141,17 +132,17 @@ async def test_two_devices_of_one_user_stay_in_step(rounds: Rounds) -> None:
         laptop: Client = await connect(alice, subprotocol="parley.v1.msgpack")
         bobs: list[Client] = [await connect(bob) for _ in range(2)]
         stored = await phone.write(bob, "from the phone")
-        assert (await laptop.expect(ALERT_NEW_MSG))["d"]["unread"] == 0
+        assert (await laptop.expect(Op.ALERT_NEW_MSG))["d"]["unread"] == 0
         for client in bobs:
-            alert = await client.expect(ALERT_NEW_MSG)
+            alert = await client.expect(Op.ALERT_NEW_MSG)
             assert alert["d"]["message"]["text"] == "from the phone"
-        await bobs[0].ask(OPENED_CONVERSATION, {"conversation": stored["conversation"]})
+        await bobs[0].ask(Op.OPENED_CONVERSATION, {"conversation": stored["conversation"]})
         for client in (bobs[1], phone, laptop):
-            assert (await client.expect(MSG_SEEN))["d"]["reader"] == bob
+            assert (await client.expect(Op.MSG_SEEN))["d"]["reader"] == bob
         for client in (phone, bobs[0]):
             await client.settle()
-        assert not [packet for packet in phone.packets if packet["op"] == ALERT_NEW_MSG]
-        assert not [packet for packet in bobs[0].packets if packet["op"] == MSG_SEEN]
+        assert not [packet for packet in phone.packets if packet["op"] == Op.ALERT_NEW_MSG]
+        assert not [packet for packet in bobs[0].packets if packet["op"] == Op.MSG_SEEN]
 
 
 async def test_both_open_the_conversation_at_the_same_instant(
@@ -182,11 +173,11 @@ async def test_200_pipelined_messages_keep_their_order(rounds: Rounds) -> None:
         conversation = (await writer.write(bob, "0"))["conversation"]
         numbers = {f"n{number}": str(number) for number in range(1, 201)}
         for id_, text in numbers.items():
-            await writer.send(CREATE_MSG, {"conversation": conversation, "text": text}, id=id_)
-        answers = [await writer.expect(STATUS_MSG, status="stored") for _ in numbers]
+            await writer.send(Op.CREATE_MSG, {"conversation": conversation, "text": text}, id=id_)
+        answers = [await writer.expect(Op.STATUS_MSG, status="stored") for _ in numbers]
         seqs = {answer["re"]: answer["d"]["seq"] for answer in answers}
         assert sorted(seqs.values()) == list(range(2, 202))
-        alerts = [(await reader.expect(ALERT_NEW_MSG))["d"]["message"] for _ in range(201)]
+        alerts = [(await reader.expect(Op.ALERT_NEW_MSG))["d"]["message"] for _ in range(201)]
         said = {1: "0"} | {seq: numbers[id_] for id_, seq in seqs.items()}
         assert [(alert["seq"], alert["text"]) for alert in alerts] == sorted(said.items())
         in_order = [id_ for id_ in numbers if writer.times_sent[id_] == 1]
@@ -206,13 +197,15 @@ async def test_a_resend_with_its_key_is_harmless(rounds: Rounds) -> None:
         assert again == {**first, "duplicate": True}
         other_socket: Client = await connect(alice)
         assert await other_socket.write(bob, "once", idempotency_key="k1") == again
-        conflict = await writer.ask(CREATE_MSG, {"to": bob, "text": "two", "idempotency_key": "k1"})
-        assert (conflict["op"], conflict["d"]["code"]) == (ERROR, "CONFLICT")
+        conflict = await writer.ask(
+            Op.CREATE_MSG, {"to": bob, "text": "two", "idempotency_key": "k1"}
+        )
+        assert (conflict["op"], conflict["d"]["code"]) == (Op.ERROR, "CONFLICT")
         theirs = await reader.write(alice, "mine", idempotency_key="k1")
         assert theirs["seq"] == 2
-        await reader.expect(ALERT_NEW_MSG)
+        await reader.expect(Op.ALERT_NEW_MSG)
         await reader.settle()
-        assert not [packet for packet in reader.packets if packet["op"] == ALERT_NEW_MSG]
+        assert not [packet for packet in reader.packets if packet["op"] == Op.ALERT_NEW_MSG]
 
 
 async def test_what_one_may_not_see_does_not_exist(
@@ -223,20 +216,20 @@ async def test_what_one_may_not_see_does_not_exist(
     conversation = (await writer.write(bob, "private"))["conversation"]
     outsider: Client = await connect(shared_system, person("mallory"))
     packets: list[tuple[int, dict[str, Any]]] = [
-        (CREATE_MSG, {"text": "x"}),
-        (OPENED_CONVERSATION, {}),
-        (OPENED_CONVERSATION, {"seq": 1}),
-        (ASK_MESSAGES, {}),
-        (TYPING, {"typing": True}),
+        (Op.CREATE_MSG, {"text": "x"}),
+        (Op.OPENED_CONVERSATION, {}),
+        (Op.OPENED_CONVERSATION, {"seq": 1}),
+        (Op.ASK_MESSAGES, {}),
+        (Op.TYPING, {"typing": True}),
     ]
     for op, d in packets:
         real = await outsider.ask(op, {"conversation": conversation, **d})
         none = await outsider.ask(op, {"conversation": str(uuid4()), **d})
-        assert real["op"] == ERROR
+        assert real["op"] == Op.ERROR
         assert real["d"] == none["d"]
         assert real["d"]["code"] == "NOT_FOUND"
-    await outsider.ask(ASK_CONVERSATIONS)
-    assert (await outsider.ask(ASK_CONVERSATIONS))["d"]["conversations"] == []
+    await outsider.ask(Op.ASK_CONVERSATIONS)
+    assert (await outsider.ask(Op.ASK_CONVERSATIONS))["d"]["conversations"] == []
 
 
 async def test_typing_is_told_to_the_other_alone(
@@ -246,10 +239,10 @@ async def test_typing_is_told_to_the_other_alone(
     writer: Client = await connect(shared_system, alice)
     reader: Client = await connect(shared_system, bob)
     conversation = (await writer.write(bob, "hi"))["conversation"]
-    await writer.send(TYPING, {"conversation": conversation, "typing": True}, id="t")
-    told = await reader.expect(TYPING)
+    await writer.send(Op.TYPING, {"conversation": conversation, "typing": True}, id="t")
+    told = await reader.expect(Op.TYPING)
     assert told == {
-        "op": TYPING,
+        "op": Op.TYPING,
         "d": {"conversation": conversation, "user": alice, "typing": True},
     }
     await writer.settle()
@@ -262,11 +255,11 @@ async def test_without_an_id_only_errors_come_back(
     """A packet without an id is carried out in silence; its refusal is told."""
     writer: Client = await connect(shared_system, alice)
     reader: Client = await connect(shared_system, bob)
-    await writer.send(CREATE_MSG, {"to": bob, "text": "silent"})
-    await reader.expect(ALERT_NEW_MSG)
-    await writer.send(CREATE_MSG, {"to": alice, "text": "to myself"})
-    error = await writer.expect(ERROR)
+    await writer.send(Op.CREATE_MSG, {"to": bob, "text": "silent"})
+    await reader.expect(Op.ALERT_NEW_MSG)
+    await writer.send(Op.CREATE_MSG, {"to": alice, "text": "to myself"})
+    error = await writer.expect(Op.ERROR)
     assert "re" not in error
     assert error["d"]["code"] == "INVALID_ARGUMENT"
     await writer.settle()
-    assert not [packet for packet in writer.packets if packet["op"] == STATUS_MSG]
+    assert not [packet for packet in writer.packets if packet["op"] == Op.STATUS_MSG]

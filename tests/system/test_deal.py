@@ -10,21 +10,8 @@ import pytest
 from parley.negotiation.v1 import negotiation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2_grpc
 
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    ASK_CONVERSATIONS,
-    ASK_MESSAGES,
-    CREATE_MSG,
-    ERROR,
-    NEGOTIATION_END,
-    NOTE_SUBMITTED,
-    PRICE_EDITED,
-    RESUMED,
-    SERVICE_CREATED,
-    SERVICE_TERMINATED,
-    UPDATE_CONVERSATION_DATAS,
-    Client,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect
 
@@ -42,14 +29,14 @@ class Party:
     async def do(self, op: int, **d: Any) -> dict[str, Any]:
         """Send a packet about a service; the snapshot that answers it."""
         reply = await self.client.ask(op, d)
-        assert reply["op"] == UPDATE_CONVERSATION_DATAS, reply
+        assert reply["op"] == Op.UPDATE_CONVERSATION_DATAS, reply
         service: dict[str, Any] = reply["d"]["service"]
         return service
 
     async def refused(self, op: int, **d: Any) -> dict[str, Any]:
         """Send a packet about a service that is refused; the error."""
         reply = await self.client.ask(op, d)
-        assert reply["op"] == ERROR, reply
+        assert reply["op"] == Op.ERROR, reply
         error: dict[str, Any] = reply["d"]
         return error
 
@@ -57,7 +44,7 @@ class Party:
         """The snapshot that was pushed for this cause."""
         packet = await self.client.take(
             lambda one: (
-                one["op"] == UPDATE_CONVERSATION_DATAS
+                one["op"] == Op.UPDATE_CONVERSATION_DATAS
                 and "re" not in one
                 and one["d"]["cause"] == cause
             )
@@ -69,7 +56,7 @@ class Party:
         """The message of kind event that alerts of this cause."""
         packet = await self.client.take(
             lambda one: (
-                one["op"] == ALERT_NEW_MSG
+                one["op"] == Op.ALERT_NEW_MSG
                 and one["d"]["message"].get("event", {}).get("cause") == cause
             )
         )
@@ -87,7 +74,7 @@ class Deal:
     async def offer(self, amount: int = 12_000, **more: Any) -> dict[str, Any]:
         """Alice proposes."""
         d = {"role": "client", "title": "Kitchen tap", "price": euros(amount), **more}
-        offered = await self.alice.do(SERVICE_CREATED, conversation=self.conversation, **d)
+        offered = await self.alice.do(Op.SERVICE_CREATED, conversation=self.conversation, **d)
         self.service = offered["service"]
         return offered
 
@@ -95,19 +82,19 @@ class Deal:
         """Alice proposes, Bob accepts."""
         await self.offer()
         return await self.bob.do(
-            NEGOTIATION_END, service=self.service, outcome="agreed", offer=1, price=euros(12_000)
+            Op.NEGOTIATION_END, service=self.service, outcome="agreed", offer=1, price=euros(12_000)
         )
 
     async def complete(self) -> None:
         """Bob delivers, Alice takes it as completed."""
-        await self.bob.do(SERVICE_TERMINATED, service=self.service, outcome="delivered")
-        await self.alice.do(SERVICE_TERMINATED, service=self.service, outcome="completed")
+        await self.bob.do(Op.SERVICE_TERMINATED, service=self.service, outcome="delivered")
+        await self.alice.do(Op.SERVICE_TERMINATED, service=self.service, outcome="completed")
 
 
 async def begin(system: System, connect: Connect, alice: str, bob: str) -> Deal:
     first, second = Party(await connect(system, alice)), Party(await connect(system, bob))
     stored = await first.client.write(bob, "Hello")
-    await second.client.expect(ALERT_NEW_MSG)
+    await second.client.expect(Op.ALERT_NEW_MSG)
     return Deal(first, second, stored["conversation"])
 
 
@@ -120,7 +107,7 @@ async def history(deal: Deal, seqs: int) -> list[tuple[str, str]]:
     """Kind, and text or cause, of the first `seqs` entries; they are there when it returns."""
     while True:
         reply = await deal.alice.client.ask(
-            ASK_MESSAGES, {"conversation": deal.conversation, "after": 0, "limit": 200}
+            Op.ASK_MESSAGES, {"conversation": deal.conversation, "after": 0, "limit": 200}
         )
         messages = reply["d"]["messages"]
         if len(messages) >= seqs:
@@ -129,7 +116,7 @@ async def history(deal: Deal, seqs: int) -> list[tuple[str, str]]:
                 (one["kind"], one["event"]["cause"] if one["kind"] == "event" else one["text"])
                 for one in messages
             ]
-        await deal.alice.client.expect(ALERT_NEW_MSG)
+        await deal.alice.client.expect(Op.ALERT_NEW_MSG)
 
 
 async def test_a_deal_from_proposal_to_notes(deal: Deal) -> None:
@@ -141,27 +128,27 @@ async def test_a_deal_from_proposal_to_notes(deal: Deal) -> None:
     assert (await bob.told("created"))["allowed_actions"] == ["counter", "accept", "decline"]
 
     countered = await bob.do(
-        PRICE_EDITED, service=deal.service, price=euros(15_000), base_offer=1, note="Parts"
+        Op.PRICE_EDITED, service=deal.service, price=euros(15_000), base_offer=1, note="Parts"
     )
     assert countered["offer"]["number"] == 2
     assert (await alice.told("countered"))["offer"]["note"] == "Parts"
 
     stale = await alice.refused(
-        NEGOTIATION_END, service=deal.service, outcome="agreed", offer=1, price=euros(12_000)
+        Op.NEGOTIATION_END, service=deal.service, outcome="agreed", offer=1, price=euros(12_000)
     )
     assert (stale["code"], stale["retryable"]) == ("STALE_OFFER", False)
     assert stale["current"]["offer"]["price"] == euros(15_000)
     wrong = await alice.refused(
-        NEGOTIATION_END, service=deal.service, outcome="agreed", offer=2, price=euros(14_999)
+        Op.NEGOTIATION_END, service=deal.service, outcome="agreed", offer=2, price=euros(14_999)
     )
     assert wrong["code"] == "STALE_OFFER"
     own = await bob.refused(
-        NEGOTIATION_END, service=deal.service, outcome="agreed", offer=2, price=euros(15_000)
+        Op.NEGOTIATION_END, service=deal.service, outcome="agreed", offer=2, price=euros(15_000)
     )
     assert (own["code"], own["reason"]) == ("PERMISSION_DENIED", "OWN_OFFER")
 
     agreed = await alice.do(
-        NEGOTIATION_END, service=deal.service, outcome="agreed", offer=2, price=euros(15_000)
+        Op.NEGOTIATION_END, service=deal.service, outcome="agreed", offer=2, price=euros(15_000)
     )
     assert (agreed["state"], agreed["agreed"]["price"]) == ("agreed", euros(15_000))
     assert (await bob.told("agreed"))["agreed"]["price"] == euros(15_000)
@@ -170,9 +157,9 @@ async def test_a_deal_from_proposal_to_notes(deal: Deal) -> None:
     assert (await alice.told("delivered"))["state"] == "delivered"
     assert (await bob.told("completed"))["state"] == "completed"
 
-    mine = await alice.do(NOTE_SUBMITTED, service=deal.service, score=5, comment="Quick")
+    mine = await alice.do(Op.NOTE_SUBMITTED, service=deal.service, score=5, comment="Quick")
     assert mine["notes"]["mine"]["comment"] == "Quick"
-    both = await bob.do(NOTE_SUBMITTED, service=deal.service, score=4, comment="Friendly")
+    both = await bob.do(Op.NOTE_SUBMITTED, service=deal.service, score=4, comment="Friendly")
     assert both["notes"]["theirs"]["comment"] == "Quick"
     assert (await alice.told("notes_revealed"))["notes"]["theirs"]["comment"] == "Friendly"
 
@@ -201,17 +188,17 @@ async def test_every_socket_of_both_is_told_and_the_words_keep_their_places(
     assert event["event"]["price"] == euros(12_000)
     assert event["event"]["title"] == "Kitchen tap"
     await deal.bob.client.write(alice, "Too little")
-    await deal.bob.do(PRICE_EDITED, service=deal.service, price=euros(13_000), base_offer=1)
+    await deal.bob.do(Op.PRICE_EDITED, service=deal.service, price=euros(13_000), base_offer=1)
     assert [kind for kind, _ in await history(deal, 4)] == ["text", "event", "text", "event"]
 
 
 async def test_a_resend_with_its_key_is_answered_as_the_first_time(deal: Deal) -> None:
     """Nothing happens twice; the key with another body is a conflict."""
     offered = await deal.offer(idempotency_key="k1")
-    await deal.bob.do(PRICE_EDITED, service=deal.service, price=euros(1), base_offer=1)
+    await deal.bob.do(Op.PRICE_EDITED, service=deal.service, price=euros(1), base_offer=1)
     assert await deal.offer(idempotency_key="k1") == offered
     other = await deal.alice.refused(
-        SERVICE_CREATED,
+        Op.SERVICE_CREATED,
         conversation=deal.conversation,
         role="client",
         title="Another",
@@ -224,16 +211,16 @@ async def test_a_resend_with_its_key_is_answered_as_the_first_time(deal: Deal) -
 async def test_the_list_shows_the_open_deal_or_the_latest(deal: Deal) -> None:
     """With what its reader may do."""
     client = deal.bob.client
-    shown = (await client.ask(ASK_CONVERSATIONS))["d"]
+    shown = (await client.ask(Op.ASK_CONVERSATIONS))["d"]
     assert "service" not in shown["conversations"][0]
     assert "missing" not in shown
     await deal.offer()
-    await deal.bob.do(NEGOTIATION_END, service=deal.service, outcome="declined", offer=1)
-    service = (await client.ask(ASK_CONVERSATIONS))["d"]["conversations"][0]["service"]
+    await deal.bob.do(Op.NEGOTIATION_END, service=deal.service, outcome="declined", offer=1)
+    service = (await client.ask(Op.ASK_CONVERSATIONS))["d"]["conversations"][0]["service"]
     assert (service["service"], service["state"]) == (deal.service, "closed")
     first = deal.service
     await deal.offer(9_900)
-    service = (await client.ask(ASK_CONVERSATIONS))["d"]["conversations"][0]["service"]
+    service = (await client.ask(Op.ASK_CONVERSATIONS))["d"]["conversations"][0]["service"]
     assert service["service"] == deal.service != first
     assert service["allowed_actions"] == ["counter", "accept", "decline"]
 
@@ -245,10 +232,10 @@ async def test_a_party_that_is_away_learns_all_on_resume(
     await deal.bob.client.settle()
     await deal.bob.client.drop()
     await deal.offer()
-    await deal.alice.do(PRICE_EDITED, service=deal.service, price=euros(11_000), base_offer=1)
+    await deal.alice.do(Op.PRICE_EDITED, service=deal.service, price=euros(11_000), base_offer=1)
     await history(deal, 3)
     back: Client = await connect(shared_deals, bob, resume=deal.bob.client.cursor)
-    resumed = await back.expect(RESUMED)
+    resumed = await back.expect(Op.RESUMED)
     assert resumed["d"]["complete"] is True
     assert "missing" not in resumed["d"]
     party = Party(back)
@@ -257,7 +244,7 @@ async def test_a_party_that_is_away_learns_all_on_resume(
     assert (await party.event("created"))["seq"] == 2
     assert (await party.event("revised"))["seq"] == 3
     again: Client = await connect(shared_deals, bob, resume=resumed["cur"])
-    assert (await again.expect(RESUMED))["d"]["replayed"] == 0
+    assert (await again.expect(Op.RESUMED))["d"]["replayed"] == 0
 
 
 async def test_two_accept_at_the_same_time_as_the_price_changes(deal: Deal) -> None:
@@ -265,15 +252,15 @@ async def test_two_accept_at_the_same_time_as_the_price_changes(deal: Deal) -> N
     await deal.offer()
     answers = await asyncio.gather(
         deal.alice.client.ask(
-            PRICE_EDITED, {"service": deal.service, "price": euros(10_000), "base_offer": 1}
+            Op.PRICE_EDITED, {"service": deal.service, "price": euros(10_000), "base_offer": 1}
         ),
         deal.bob.client.ask(
-            NEGOTIATION_END,
+            Op.NEGOTIATION_END,
             {"service": deal.service, "outcome": "agreed", "offer": 1, "price": euros(12_000)},
         ),
     )
-    won = [one for one in answers if one["op"] == UPDATE_CONVERSATION_DATAS]
-    lost = [one["d"] for one in answers if one["op"] == ERROR]
+    won = [one for one in answers if one["op"] == Op.UPDATE_CONVERSATION_DATAS]
+    lost = [one["d"] for one in answers if one["op"] == Op.ERROR]
     # After an agreement offer 1 is not the live one any more, and after a revision neither.
     assert len(won) == len(lost) == 1
     assert lost[0]["code"] in {"STALE_OFFER", "INVALID_STATE"}
@@ -286,8 +273,8 @@ async def test_a_sealed_note_is_in_no_packet_and_no_log(shared_deals: System, de
     await deal.complete()
     before = (await deal.bob.told("completed"))["version"]
     secret = f"sealed-{deal.service}"
-    await deal.alice.do(NOTE_SUBMITTED, service=deal.service, score=1, comment=secret)
-    shown = (await deal.bob.client.ask(ASK_CONVERSATIONS))["d"]["conversations"][0]
+    await deal.alice.do(Op.NOTE_SUBMITTED, service=deal.service, score=1, comment=secret)
+    shown = (await deal.bob.client.ask(Op.ASK_CONVERSATIONS))["d"]["conversations"][0]
     assert shown["service"]["notes"] == {}
     assert shown["service"]["version"] == before
     await history(deal, 5)
@@ -296,7 +283,7 @@ async def test_a_sealed_note_is_in_no_packet_and_no_log(shared_deals: System, de
     assert all(
         one["d"].get("cause") != "note_submitted"
         for one in deal.bob.client.packets
-        if one["op"] == UPDATE_CONVERSATION_DATAS
+        if one["op"] == Op.UPDATE_CONVERSATION_DATAS
     )
     assert secret not in shared_deals.logs()
 
@@ -308,7 +295,7 @@ async def test_a_sealed_note_leaves_no_gap_among_the_numbers(
     await deal.agree()
     await deal.complete()
     before = (await deal.bob.told("completed"))["version"]
-    await deal.alice.do(NOTE_SUBMITTED, service=deal.service, score=1)
+    await deal.alice.do(Op.NOTE_SUBMITTED, service=deal.service, score=1)
     target = f"127.0.0.1:{shared_deals.negotiation_port}"
     async with grpc.aio.insecure_channel(target) as channel:
         await negotiation_pb2_grpc.NegotiationServiceStub(channel).PlaceHold(
@@ -322,48 +309,48 @@ async def test_a_sealed_note_leaves_no_gap_among_the_numbers(
 
 NAMES = {"service": "x", "conversation": "x"}
 GOOD: dict[int, dict[str, Any]] = {
-    SERVICE_CREATED: {
+    Op.SERVICE_CREATED: {
         "conversation": "c",
         "role": "client",
         "title": "Tap",
         "price": euros(100),
     },
-    PRICE_EDITED: {"service": "s", "price": euros(100), "base_offer": 1},
-    NEGOTIATION_END: {"service": "s", "outcome": "agreed", "offer": 1, "price": euros(100)},
-    SERVICE_TERMINATED: {"service": "s", "outcome": "delivered"},
-    NOTE_SUBMITTED: {"service": "s", "score": 5},
+    Op.PRICE_EDITED: {"service": "s", "price": euros(100), "base_offer": 1},
+    Op.NEGOTIATION_END: {"service": "s", "outcome": "agreed", "offer": 1, "price": euros(100)},
+    Op.SERVICE_TERMINATED: {"service": "s", "outcome": "delivered"},
+    Op.NOTE_SUBMITTED: {"service": "s", "score": 5},
 }
 BAD: list[tuple[int, str, Any]] = [
-    (SERVICE_CREATED, "price.amount_minor", 0),
-    (SERVICE_CREATED, "price.amount_minor", -1),
-    (SERVICE_CREATED, "price.amount_minor", 2**62),
-    (SERVICE_CREATED, "price.amount_minor", 2**64),
-    (SERVICE_CREATED, "price.amount_minor", 120.5),
-    (SERVICE_CREATED, "price.amount_minor", "100"),
-    (SERVICE_CREATED, "price.currency", "EURO"),
-    (SERVICE_CREATED, "price.currency", "eur"),
-    (SERVICE_CREATED, "price.currency", "XTS"),
-    (SERVICE_CREATED, "role", "moderator"),
-    (SERVICE_CREATED, "title", ""),
-    (SERVICE_CREATED, "title", "x" * 121),
-    (SERVICE_CREATED, "title", "a\u0000b"),
-    (SERVICE_CREATED, "description", "x" * 4_001),
-    (SERVICE_CREATED, "offer_ttl_s", 0),
-    (SERVICE_CREATED, "offer_ttl_s", 10**12),
-    (SERVICE_CREATED, "idempotency_key", "k" * 65),
-    (PRICE_EDITED, "price.amount_minor", 0),
-    (PRICE_EDITED, "base_offer", -1),
-    (PRICE_EDITED, "base_offer", 2**63),
-    (PRICE_EDITED, "note", "x" * 501),
-    (NEGOTIATION_END, "outcome", "accepted"),
-    (NEGOTIATION_END, "offer", 0),
-    (NEGOTIATION_END, "price", None),
-    (SERVICE_TERMINATED, "outcome", "done"),
-    (SERVICE_TERMINATED, "reason", "x" * 501),
-    (NOTE_SUBMITTED, "score", 0),
-    (NOTE_SUBMITTED, "score", 6),
-    (NOTE_SUBMITTED, "score", 2**31),
-    (NOTE_SUBMITTED, "comment", "x" * 2_001),
+    (Op.SERVICE_CREATED, "price.amount_minor", 0),
+    (Op.SERVICE_CREATED, "price.amount_minor", -1),
+    (Op.SERVICE_CREATED, "price.amount_minor", 2**62),
+    (Op.SERVICE_CREATED, "price.amount_minor", 2**64),
+    (Op.SERVICE_CREATED, "price.amount_minor", 120.5),
+    (Op.SERVICE_CREATED, "price.amount_minor", "100"),
+    (Op.SERVICE_CREATED, "price.currency", "EURO"),
+    (Op.SERVICE_CREATED, "price.currency", "eur"),
+    (Op.SERVICE_CREATED, "price.currency", "XTS"),
+    (Op.SERVICE_CREATED, "role", "moderator"),
+    (Op.SERVICE_CREATED, "title", ""),
+    (Op.SERVICE_CREATED, "title", "x" * 121),
+    (Op.SERVICE_CREATED, "title", "a\u0000b"),
+    (Op.SERVICE_CREATED, "description", "x" * 4_001),
+    (Op.SERVICE_CREATED, "offer_ttl_s", 0),
+    (Op.SERVICE_CREATED, "offer_ttl_s", 10**12),
+    (Op.SERVICE_CREATED, "idempotency_key", "k" * 65),
+    (Op.PRICE_EDITED, "price.amount_minor", 0),
+    (Op.PRICE_EDITED, "base_offer", -1),
+    (Op.PRICE_EDITED, "base_offer", 2**63),
+    (Op.PRICE_EDITED, "note", "x" * 501),
+    (Op.NEGOTIATION_END, "outcome", "accepted"),
+    (Op.NEGOTIATION_END, "offer", 0),
+    (Op.NEGOTIATION_END, "price", None),
+    (Op.SERVICE_TERMINATED, "outcome", "done"),
+    (Op.SERVICE_TERMINATED, "reason", "x" * 501),
+    (Op.NOTE_SUBMITTED, "score", 0),
+    (Op.NOTE_SUBMITTED, "score", 6),
+    (Op.NOTE_SUBMITTED, "score", 2**31),
+    (Op.NOTE_SUBMITTED, "comment", "x" * 2_001),
 ]
 
 
@@ -413,26 +400,28 @@ async def test_negotiation_that_is_down_costs_its_own_features_only(
     await history(deal, 2)
     own_system.negotiation.stop(signal.SIGKILL)
 
-    error = await deal.bob.refused(PRICE_EDITED, service=deal.service, price=euros(1), base_offer=1)
+    error = await deal.bob.refused(
+        Op.PRICE_EDITED, service=deal.service, price=euros(1), base_offer=1
+    )
     assert error["code"] in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
     assert error["retryable"] is True
-    await deal.alice.client.ask(CREATE_MSG, {"conversation": deal.conversation, "text": "Still"})
+    await deal.alice.client.ask(Op.CREATE_MSG, {"conversation": deal.conversation, "text": "Still"})
     await deal.bob.client.take(
-        lambda one: one["op"] == ALERT_NEW_MSG and one["d"]["message"].get("text") == "Still"
+        lambda one: one["op"] == Op.ALERT_NEW_MSG and one["d"]["message"].get("text") == "Still"
     )
-    shown = (await deal.bob.client.ask(ASK_CONVERSATIONS))["d"]
+    shown = (await deal.bob.client.ask(Op.ASK_CONVERSATIONS))["d"]
     assert shown["missing"] == ["negotiation"]
     assert own_system.get("/readyz")[0] == 200
     late: Client = await connect(own_system, "bob", resume=deal.bob.client.cursor)
-    resumed = (await late.expect(RESUMED))["d"]
+    resumed = (await late.expect(Op.RESUMED))["d"]
     assert (resumed["complete"], resumed["missing"]) == (True, ["negotiation"])
 
     own_system.start_negotiation()
     await asyncio.to_thread(own_system.wait_ready, edge)
-    assert (await late.expect(RESUMED))["d"]["complete"] is False
-    shown = (await late.ask(ASK_CONVERSATIONS))["d"]
+    assert (await late.expect(Op.RESUMED))["d"]["complete"] is False
+    shown = (await late.ask(Op.ASK_CONVERSATIONS))["d"]
     assert shown["conversations"][0]["service"]["service"] == deal.service
-    await Party(late).do(PRICE_EDITED, service=deal.service, price=euros(13_000), base_offer=1)
+    await Party(late).do(Op.PRICE_EDITED, service=deal.service, price=euros(13_000), base_offer=1)
     assert (await deal.alice.told("countered"))["offer"]["price"] == euros(13_000)
     assert (await deal.alice.event("countered"))["seq"] == 4
 
@@ -449,7 +438,7 @@ async def test_messaging_that_was_away_catches_up_with_what_happened(
     own_system.messaging.stop(signal.SIGKILL)
     for number in range(1, 6):
         await deal.alice.do(
-            PRICE_EDITED, service=deal.service, price=euros(100 + number), base_offer=number
+            Op.PRICE_EDITED, service=deal.service, price=euros(100 + number), base_offer=number
         )
     own_system.start_messaging()
     await asyncio.to_thread(own_system.wait_ready, edge)
@@ -457,7 +446,7 @@ async def test_messaging_that_was_away_catches_up_with_what_happened(
     expected = [("text", "Hello"), *(("event", cause) for cause in causes)]
     async with asyncio.timeout(20):
         while await history(deal, 1) != expected:
-            await deal.alice.client.expect(ALERT_NEW_MSG)
+            await deal.alice.client.expect(Op.ALERT_NEW_MSG)
 
 
 async def test_time_reminds_and_then_acts(own_system: System, connect: Connect) -> None:

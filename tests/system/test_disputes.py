@@ -4,15 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import (
-    ASK_CONVERSATIONS,
-    ERROR,
-    LITIGE_CREATED,
-    LITIGE_STATEMENT,
-    UPDATE_CONVERSATION_DATAS,
-    Client,
-    Packet,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Client, Packet
 from tests.support.system import System
 from tests.system.conftest import Connect
 from tests.system.test_deal import Deal, begin, euros
@@ -29,7 +22,7 @@ async def deal(moderated_system: System, connect: Connect, alice: str, bob: str)
 async def answered(client: Client, op: int, d: Packet) -> Packet:
     """Send a packet about a dispute; the answer's payload."""
     reply = await client.ask(op, d)
-    assert reply["op"] == UPDATE_CONVERSATION_DATAS, reply
+    assert reply["op"] == Op.UPDATE_CONVERSATION_DATAS, reply
     update: Packet = reply["d"]
     return update
 
@@ -38,7 +31,7 @@ async def told(client: Client, cause: str) -> Packet:
     """The dispute as it was pushed for this cause."""
     packet = await client.take(
         lambda one: (
-            one["op"] == UPDATE_CONVERSATION_DATAS
+            one["op"] == Op.UPDATE_CONVERSATION_DATAS
             and "re" not in one
             and "dispute" in one["d"]
             and one["d"]["cause"] == cause
@@ -52,7 +45,7 @@ async def told(client: Client, cause: str) -> Packet:
 
 async def dispute(deal: Deal, **more: Any) -> Packet:
     d = {"service": deal.service, "reason": "quality", "statement": "It still drips.", **more}
-    return await answered(deal.alice.client, LITIGE_CREATED, d)
+    return await answered(deal.alice.client, Op.LITIGE_CREATED, d)
 
 
 async def test_a_dispute_holds_the_deal_and_is_settled(deal: Deal, alice: str) -> None:
@@ -74,22 +67,22 @@ async def test_a_dispute_holds_the_deal_and_is_settled(deal: Deal, alice: str) -
     assert (await deal.bob.told("held"))["hold"]["dispute"] == found["dispute"]
 
     about = {"dispute": found["dispute"]}
-    said = await answered(second, LITIGE_STATEMENT, {**about, "text": "It did not when I left."})
+    said = await answered(second, Op.LITIGE_STATEMENT, {**about, "text": "It did not when I left."})
     assert [one["text"] for one in said["dispute"]["statements"]][1:] == ["It did not when I left."]
     assert (await told(first, "stated"))["version"] == said["dispute"]["version"]
 
     split = {"provider_minor": 7_000, "client_minor": 5_000}
-    await answered(second, LITIGE_STATEMENT, {**about, "settlement": split})
+    await answered(second, Op.LITIGE_STATEMENT, {**about, "settlement": split})
     offer = (await told(first, "settlement_proposed"))["offers"][-1]
     assert offer["settlement"] == split
     other = {"provider_minor": 12_000, "client_minor": 0}
     stale = await first.ask(
-        LITIGE_STATEMENT, {**about, "accept": {"offer": offer["number"], "settlement": other}}
+        Op.LITIGE_STATEMENT, {**about, "accept": {"offer": offer["number"], "settlement": other}}
     )
-    assert (stale["op"], stale["d"]["reason"]) == (ERROR, "STALE_SETTLEMENT")
+    assert (stale["op"], stale["d"]["reason"]) == (Op.ERROR, "STALE_SETTLEMENT")
     assert stale["d"]["current"]["dispute"] == found["dispute"]
     accept = {"offer": offer["number"], "settlement": split}
-    settled = await answered(first, LITIGE_STATEMENT, {**about, "accept": accept})
+    settled = await answered(first, Op.LITIGE_STATEMENT, {**about, "accept": accept})
     assert settled["dispute"]["resolution"]["split"] == split
     assert (await told(second, "settled"))["resolution"]["outcome"] == "split"
     assert (await deal.bob.told("decided"))["settlement"] == split
@@ -102,16 +95,16 @@ async def test_the_list_shows_the_dispute_that_holds_a_deal(
     found = (await dispute(deal))["dispute"]
     split = {"provider_minor": 7_000, "client_minor": 5_000}
     about = {"dispute": found["dispute"]}
-    offered = await answered(deal.alice.client, LITIGE_STATEMENT, {**about, "settlement": split})
+    offered = await answered(deal.alice.client, Op.LITIGE_STATEMENT, {**about, "settlement": split})
     anew = await connect(moderated_system, bob)
-    (entry,) = (await anew.ask(ASK_CONVERSATIONS))["d"]["conversations"]
+    (entry,) = (await anew.ask(Op.ASK_CONVERSATIONS))["d"]["conversations"]
     assert entry["dispute"]["offers"] == offered["dispute"]["offers"]
     assert entry["dispute"]["version"] == offered["dispute"]["version"]
     assert "accept" in entry["dispute"]["allowed_actions"]
     accept = {"offer": entry["dispute"]["offers"][-1]["number"], "settlement": split}
-    await answered(anew, LITIGE_STATEMENT, {**about, "accept": accept})
+    await answered(anew, Op.LITIGE_STATEMENT, {**about, "accept": accept})
     await deal.bob.told("decided")
-    (entry,) = (await anew.ask(ASK_CONVERSATIONS))["d"]["conversations"]
+    (entry,) = (await anew.ask(Op.ASK_CONVERSATIONS))["d"]["conversations"]
     assert "dispute" not in entry
     assert entry["service"]["settlement"] == split
 
@@ -120,9 +113,9 @@ async def test_whoever_opened_a_dispute_withdraws_it(deal: Deal) -> None:
     """The other may not; then the deal goes on."""
     found = (await dispute(deal))["dispute"]
     withdrawal = {"dispute": found["dispute"], "withdraw": True}
-    reply = await deal.bob.client.ask(LITIGE_STATEMENT, withdrawal)
+    reply = await deal.bob.client.ask(Op.LITIGE_STATEMENT, withdrawal)
     assert (reply["d"]["code"], reply["d"]["reason"]) == ("PERMISSION_DENIED", "OPENER_ONLY")
-    ended = (await answered(deal.alice.client, LITIGE_STATEMENT, withdrawal))["dispute"]
+    ended = (await answered(deal.alice.client, Op.LITIGE_STATEMENT, withdrawal))["dispute"]
     assert ended["resolution"]["outcome"] == "resume"
     assert "hold" not in await deal.bob.told("resumed")
 
@@ -130,27 +123,27 @@ async def test_whoever_opened_a_dispute_withdraws_it(deal: Deal) -> None:
 @pytest.mark.parametrize(
     ("op", "d", "field"),
     [
-        (LITIGE_CREATED, {"reason": "quality", "statement": " "}, "statement"),
-        (LITIGE_CREATED, {"reason": "quality", "statement": "x" * 4_001}, "statement"),
-        (LITIGE_CREATED, {"reason": "boredom", "statement": "x"}, "reason"),
+        (Op.LITIGE_CREATED, {"reason": "quality", "statement": " "}, "statement"),
+        (Op.LITIGE_CREATED, {"reason": "quality", "statement": "x" * 4_001}, "statement"),
+        (Op.LITIGE_CREATED, {"reason": "boredom", "statement": "x"}, "reason"),
         (
-            LITIGE_CREATED,
+            Op.LITIGE_CREATED,
             {"reason": "quality", "statement": "x", "claim": {"refund": euros(-1)}},
             "claim.refund.amount_minor",
         ),
-        (LITIGE_STATEMENT, {}, "text"),
+        (Op.LITIGE_STATEMENT, {}, "text"),
         (
-            LITIGE_STATEMENT,
+            Op.LITIGE_STATEMENT,
             {"settlement": {"provider_minor": -1, "client_minor": 0}},
             "settlement.provider_minor",
         ),
         (
-            LITIGE_STATEMENT,
+            Op.LITIGE_STATEMENT,
             {"settlement": {"provider_minor": 2**63, "client_minor": 0}},
             "settlement.provider_minor",
         ),
         (
-            LITIGE_STATEMENT,
+            Op.LITIGE_STATEMENT,
             {"withdraw": True, "settlement": {"provider_minor": 1, "client_minor": 1}},
             "settlement",
         ),
@@ -159,9 +152,9 @@ async def test_whoever_opened_a_dispute_withdraws_it(deal: Deal) -> None:
 async def test_a_field_at_fault_is_named(deal: Deal, op: int, d: Packet, field: str) -> None:
     """As the packet calls it, whoever finds it wrong; the dispute goes on as it was."""
     about = {"service": deal.service}
-    if op == LITIGE_STATEMENT:
+    if op == Op.LITIGE_STATEMENT:
         about = {"dispute": (await dispute(deal))["dispute"]["dispute"]}
     reply = await deal.alice.client.ask(op, {**about, **d})
-    assert reply["op"] == ERROR, reply
+    assert reply["op"] == Op.ERROR, reply
     assert reply["d"]["code"] == "INVALID_ARGUMENT", reply
     assert [one["field"] for one in reply["d"]["fields"]] == [field]

@@ -8,16 +8,8 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    ASK_CONVERSATIONS,
-    CREATE_MSG,
-    ERROR,
-    RECONNECT,
-    RESUMED,
-    RETURN_CONVERSATIONS,
-    Client,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Client
 from tests.support.metrics import read_metric
 from tests.support.postgresql import Postgresql
 from tests.support.system import System
@@ -35,12 +27,12 @@ async def test_a_dead_messaging_service_costs_its_own_features_only(
     alice: Client = await connect(own_system, "alice")
     bob: Client = await connect(own_system, "bob")
     conversation = (await alice.write("bob", "before"))["conversation"]
-    await bob.expect(ALERT_NEW_MSG)
+    await bob.expect(Op.ALERT_NEW_MSG)
 
     own_system.messaging.stop(signal.SIGKILL)
     for op, d in [
-        (CREATE_MSG, {"conversation": conversation, "text": "x"}),
-        (ASK_CONVERSATIONS, {}),
+        (Op.CREATE_MSG, {"conversation": conversation, "text": "x"}),
+        (Op.ASK_CONVERSATIONS, {}),
     ]:
         error = (await alice.ask(op, d))["d"]
         assert error["code"] in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
@@ -52,12 +44,12 @@ async def test_a_dead_messaging_service_costs_its_own_features_only(
     own_system.start_messaging()
     await asyncio.to_thread(own_system.wait_ready, edge)
     # Who came while nobody could say from where on is told to ask for everything.
-    assert (await late.expect(RESUMED))["d"]["complete"] is False
-    assert (await alice.ask(ASK_CONVERSATIONS))["op"] == RETURN_CONVERSATIONS
-    await alice.ask(CREATE_MSG, {"conversation": conversation, "text": "after"})
-    assert (await bob.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == "after"
+    assert (await late.expect(Op.RESUMED))["d"]["complete"] is False
+    assert (await alice.ask(Op.ASK_CONVERSATIONS))["op"] == Op.RETURN_CONVERSATIONS
+    await alice.ask(Op.CREATE_MSG, {"conversation": conversation, "text": "after"})
+    assert (await bob.expect(Op.ALERT_NEW_MSG))["d"]["message"]["text"] == "after"
     await alice.write("carol", "hello")
-    await late.expect(ALERT_NEW_MSG)
+    await late.expect(Op.ALERT_NEW_MSG)
 
 
 async def test_a_stopped_service_is_answered_for_within_the_budget(
@@ -69,24 +61,24 @@ async def test_a_stopped_service_is_answered_for_within_the_budget(
     alice: Client = await connect(own_system, "alice")
     bob: Client = await connect(own_system, "bob")
     conversation = (await alice.write("bob", "before"))["conversation"]
-    await bob.expect(ALERT_NEW_MSG)
+    await bob.expect(Op.ALERT_NEW_MSG)
     own_system.messaging.process.send_signal(signal.SIGSTOP)
     loop = asyncio.get_running_loop()
     start = loop.time()
     reply = await alice.ask(
-        CREATE_MSG, {"conversation": conversation, "text": "kept", "idempotency_key": "k"}
+        Op.CREATE_MSG, {"conversation": conversation, "text": "kept", "idempotency_key": "k"}
     )
     assert loop.time() - start < 4
-    assert (reply["op"], reply["d"]["retryable"]) == (ERROR, True)
+    assert (reply["op"], reply["d"]["retryable"]) == (Op.ERROR, True)
     await asyncio.to_thread(own_system.wait_ready, edge, 503)
     own_system.messaging.process.send_signal(signal.SIGCONT)
     await asyncio.to_thread(own_system.wait_ready, edge)
     # Whether or not the first try arrived, the key makes it one message.
     stored = await alice.ask(
-        CREATE_MSG, {"conversation": conversation, "text": "kept", "idempotency_key": "k"}
+        Op.CREATE_MSG, {"conversation": conversation, "text": "kept", "idempotency_key": "k"}
     )
     assert stored["d"]["seq"] == 2
-    assert (await bob.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == "kept"
+    assert (await bob.expect(Op.ALERT_NEW_MSG))["d"]["message"]["text"] == "kept"
 
 
 async def test_a_restart_of_postgresql_costs_only_its_time(
@@ -105,19 +97,19 @@ async def test_a_restart_of_postgresql_costs_only_its_time(
         alice: Client = await connect(system, "alice")
         bob: Client = await connect(system, "bob")
         conversation = (await alice.write("bob", "before"))["conversation"]
-        await bob.expect(ALERT_NEW_MSG)
+        await bob.expect(Op.ALERT_NEW_MSG)
         await asyncio.to_thread(postgresql.stop)
         for op, d in [
-            (CREATE_MSG, {"conversation": conversation, "text": "x"}),
-            (ASK_CONVERSATIONS, {}),
+            (Op.CREATE_MSG, {"conversation": conversation, "text": "x"}),
+            (Op.ASK_CONVERSATIONS, {}),
         ]:
             error = (await alice.ask(op, d))["d"]
             assert (error["code"], error["retryable"]) == ("UNAVAILABLE", True)
         await asyncio.to_thread(postgresql.start)
-        stored = await alice.ask(CREATE_MSG, {"conversation": conversation, "text": "after"})
+        stored = await alice.ask(Op.CREATE_MSG, {"conversation": conversation, "text": "after"})
         assert stored["d"]["seq"] == 2
-        assert (await bob.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == "after"
-        assert (await alice.ask(ASK_CONVERSATIONS))["op"] == RETURN_CONVERSATIONS
+        assert (await bob.expect(Op.ALERT_NEW_MSG))["d"]["message"]["text"] == "after"
+        assert (await alice.ask(Op.ASK_CONVERSATIONS))["op"] == Op.RETURN_CONVERSATIONS
 
 
 async def test_two_edges_and_a_message_during_an_interruption(
@@ -136,9 +128,9 @@ async def test_two_edges_and_a_message_during_an_interruption(
     await asyncio.to_thread(own_system.wait_ready, own_system.parts[-2])
     conversation = (await alice.write("bob", "0"))["conversation"]
     for number in range(1, 50):
-        await alice.ask(CREATE_MSG, {"conversation": conversation, "text": str(number)})
+        await alice.ask(Op.CREATE_MSG, {"conversation": conversation, "text": str(number)})
     edge.process.send_signal(signal.SIGCONT)
-    texts = [(await bob.expect(ALERT_NEW_MSG))["d"]["message"]["text"] for _ in range(50)]
+    texts = [(await bob.expect(Op.ALERT_NEW_MSG))["d"]["message"]["text"] for _ in range(50)]
     assert texts == [str(number) for number in range(50)]
     assert first_port != own_system.edge_port
 
@@ -151,9 +143,9 @@ async def test_sigterm_drains_the_edge(own_system: System, connect: Connect) -> 
     edge = own_system.start_edge()
     alice: Client = await connect(own_system, "alice")
     await alice.write("bob", "first")
-    await alice.send(CREATE_MSG, {"to": "bob", "text": "last"}, id="last")
+    await alice.send(Op.CREATE_MSG, {"to": "bob", "text": "last"}, id="last")
     edge.process.send_signal(signal.SIGTERM)
-    reconnect = await alice.expect(RECONNECT)
+    reconnect = await alice.expect(Op.RECONNECT)
     assert 0 <= reconnect["d"]["delay_ms"] <= 3_000
     assert reconnect["d"]["reason"] == "draining"
     assert await alice.closed() == 4100
@@ -179,15 +171,15 @@ async def test_a_service_that_stops_under_load_loses_nothing(
             number += 1
             text = f"{lane}.{number}"
             message = {"conversation": conversation, "text": text, "idempotency_key": text}
-            reply = await alice.ask(CREATE_MSG, message)
-            if reply["op"] == ERROR:
+            reply = await alice.ask(Op.CREATE_MSG, message)
+            if reply["op"] == Op.ERROR:
                 assert reply["d"]["retryable"]
                 await asyncio.sleep(0.05)
             else:
                 stored[text] = reply["d"]["seq"]
 
     lanes = [asyncio.create_task(write(lane)) for lane in range(20)]
-    await bob.take(lambda packet: packet["op"] == ALERT_NEW_MSG, seconds=10)
+    await bob.take(lambda packet: packet["op"] == Op.ALERT_NEW_MSG, seconds=10)
     while len(stored) < 200:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.01)
     assert await asyncio.to_thread(own_system.messaging.stop) == 0
@@ -200,14 +192,16 @@ async def test_a_service_that_stops_under_load_loses_nothing(
     going = False
     await asyncio.gather(*lanes)
     assert len(set(stored.values())) == len(stored)
-    await alice.ask(CREATE_MSG, {"conversation": conversation, "text": "the end"})
+    await alice.ask(Op.CREATE_MSG, {"conversation": conversation, "text": "the end"})
     await bob.take(
-        lambda packet: packet["op"] == ALERT_NEW_MSG and packet["d"]["message"]["text"] == "the end"
+        lambda packet: (
+            packet["op"] == Op.ALERT_NEW_MSG and packet["d"]["message"]["text"] == "the end"
+        )
     )
     alerted = {
         packet["d"]["message"]["text"]: packet["d"]["message"]["seq"]
         for packet in bob.packets
-        if packet["op"] == ALERT_NEW_MSG
+        if packet["op"] == Op.ALERT_NEW_MSG
     }
     assert stored.items() <= alerted.items()
     assert "SHUTTING_DOWN" in own_system.logs() or "shutting down" in own_system.logs()
@@ -223,13 +217,13 @@ async def test_a_drain_answers_what_was_asked_before_it(
     conversation = (await alice.write("bob", "before"))["conversation"]
     own_system.messaging.process.send_signal(signal.SIGSTOP)
     try:
-        await alice.send(CREATE_MSG, {"conversation": conversation, "text": "last"}, id="write")
-        await alice.send(ASK_CONVERSATIONS, {}, id="page")
+        await alice.send(Op.CREATE_MSG, {"conversation": conversation, "text": "last"}, id="write")
+        await alice.send(Op.ASK_CONVERSATIONS, {}, id="page")
         metrics = f"http://127.0.0.1:{own_system.edge_port}/metrics"
         while read_metric(metrics, "parley_edge_requests") != 1:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)
         edge.process.send_signal(signal.SIGTERM)
-        await alice.expect(RECONNECT)
+        await alice.expect(Op.RECONNECT)
         assert own_system.get("/readyz")[0] == 503
         with pytest.raises(InvalidStatus) as refused:
             await connect(own_system, "bob")
@@ -237,7 +231,7 @@ async def test_a_drain_answers_what_was_asked_before_it(
     finally:
         own_system.messaging.process.send_signal(signal.SIGCONT)
     assert (await alice.take_reply("write"))["d"]["seq"] == 2
-    assert (await alice.take_reply("page"))["op"] == RETURN_CONVERSATIONS
+    assert (await alice.take_reply("page"))["op"] == Op.RETURN_CONVERSATIONS
     assert await alice.closed() == 4100
     assert await asyncio.to_thread(edge.process.wait, 10) == 0
 
@@ -251,11 +245,11 @@ async def test_a_drain_does_not_wait_for_who_reads_nothing(
     alice: Client = await connect(own_system, "alice")
     stuck: Client = await connect(own_system, "bob")
     conversation = (await alice.write("bob", "0"))["conversation"]
-    await stuck.expect(ALERT_NEW_MSG)
+    await stuck.expect(Op.ALERT_NEW_MSG)
     stuck.connection.transport.pause_reading()
     for number in range(3_000):
         await alice.send(
-            CREATE_MSG, {"conversation": conversation, "text": "x" * 3_900}, id=f"w{number}"
+            Op.CREATE_MSG, {"conversation": conversation, "text": "x" * 3_900}, id=f"w{number}"
         )
     await alice.take(lambda packet: packet.get("re") == "w2999", seconds=60)
     await stuck.connection.send('{"op": 5, "id": 1}')

@@ -14,7 +14,8 @@ from websockets.asyncio.client import connect as websocket_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin
 
-from tests.support.client import HELLO, Client
+from edge.protocol.packets import Op
+from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect
 
@@ -47,7 +48,7 @@ async def test_the_ways_of_the_token(shared_system: System, alice: str, way: str
             subprotocols.append(f"parley.bearer.{token}")
     async with websocket_connect(url, subprotocols=subprotocols, **options) as connection:  # type: ignore[arg-type]
         hello = json.loads(await connection.recv())
-        assert (hello["op"], hello["d"]["user"]) == (HELLO, alice)
+        assert (hello["op"], hello["d"]["user"]) == (Op.HELLO, alice)
         assert connection.subprotocol == "parley.v1.json"
 
 
@@ -154,7 +155,7 @@ async def test_origins_are_an_exact_list(own_system: System) -> None:
             origin=origin,
             additional_headers=cookie,
         ) as connection:
-            assert json.loads(await connection.recv())["op"] == HELLO
+            assert json.loads(await connection.recv())["op"] == Op.HELLO
     for foreign in (
         "https://evil.example",
         "http://app.example",
@@ -191,7 +192,7 @@ async def test_a_user_has_a_bounded_number_of_sockets(own_system: System, connec
     async def come() -> tuple[ClientConnection, int | None]:
         connection = await websocket_connect(own_system.url + query)
         try:
-            assert json.loads(await connection.recv())["op"] == HELLO
+            assert json.loads(await connection.recv())["op"] == Op.HELLO
         except ConnectionClosed as closed:
             return connection, closed.rcvd.code if closed.rcvd else None
         return connection, None

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.client import ERROR, HELLO, PONG, RENEW_TOKEN, Client
+from edge.protocol.packets import Op
+from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect
 
@@ -44,9 +45,9 @@ async def test_any_frame_proves_life(quick_system: System, connect: Connect) -> 
         await client.take_ping()
         match number % 3:
             case 0:
-                await client.send(PONG)
+                await client.send(Op.PONG)
             case 1:
-                await client.send(PONG, {"cur": client.pings[-1]["cur"]})
+                await client.send(Op.PONG, {"cur": client.pings[-1]["cur"]})
             case _:
                 await client.send_raw("not a packet")
     await client.settle()
@@ -66,21 +67,21 @@ async def test_an_expired_token_closes_with_4300(quick_system: System, connect: 
 async def keep_alive(client: Client) -> None:
     while True:
         await client.take_ping()
-        await client.send(PONG)
+        await client.send(Op.PONG)
 
 
 async def test_a_renewed_token_keeps_the_socket(quick_system: System, connect: Connect) -> None:
     """RENEW TOKEN is answered by HELLO with the later end, and the socket lives past the first."""
     token = quick_system.token("renewer", expires_in=2)
     client: Client = await connect(quick_system, "renewer", token=token)
-    reply = await client.ask(RENEW_TOKEN, {"token": quick_system.token("renewer")})
-    assert reply["op"] == HELLO
+    reply = await client.ask(Op.RENEW_TOKEN, {"token": quick_system.token("renewer")})
+    assert reply["op"] == Op.HELLO
     assert reply["d"]["session"] == client.hello["d"]["session"]
     assert reply["d"]["token_expires_at"] > client.hello["d"]["token_expires_at"]
     # Twelve intervals of 0.2 s are longer than the first token had left.
     for _ in range(12):
         await client.take_ping()
-        await client.send(PONG)
+        await client.send(Op.PONG)
     await client.settle()
 
 
@@ -89,9 +90,9 @@ async def test_a_token_of_someone_else_or_a_bad_one_does_not_renew(
 ) -> None:
     """Another user's token is PERMISSION_DENIED, a bad one INVALID_ARGUMENT of `token`."""
     client: Client = await connect(quick_system, "honest")
-    reply = await client.ask(RENEW_TOKEN, {"token": quick_system.token("mallory")})
-    assert (reply["op"], reply["d"]["code"]) == (ERROR, "PERMISSION_DENIED")
+    reply = await client.ask(Op.RENEW_TOKEN, {"token": quick_system.token("mallory")})
+    assert (reply["op"], reply["d"]["code"]) == (Op.ERROR, "PERMISSION_DENIED")
     for bad in (quick_system.token("honest", expires_in=-1), "x", ""):
-        reply = await client.ask(RENEW_TOKEN, {"token": bad})
-        assert (reply["op"], reply["d"]["code"]) == (ERROR, "INVALID_ARGUMENT")
+        reply = await client.ask(Op.RENEW_TOKEN, {"token": bad})
+        assert (reply["op"], reply["d"]["code"]) == (Op.ERROR, "INVALID_ARGUMENT")
         assert reply["d"]["fields"][0]["field"] == "token"

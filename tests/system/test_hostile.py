@@ -11,22 +11,8 @@ import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    ASK_CONVERSATIONS,
-    ASK_MESSAGES,
-    BLOCK_USER,
-    CREATE_MSG,
-    DELETE_MSG,
-    EDIT_MSG,
-    ERROR,
-    OPENED_CONVERSATION,
-    PONG,
-    RENEW_TOKEN,
-    RESUME,
-    TYPING,
-    Client,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect
 
@@ -34,70 +20,70 @@ SOME = str(uuid4())
 
 # Opcode, payload, and the field that the error has to name.
 INVALID = [
-    (PONG, {"cur": 5}, "cur"),
-    (PONG, {"cur": "!"}, "cur"),
-    (PONG, [], ""),
-    (ASK_CONVERSATIONS, {"limit": 0}, "limit"),
-    (ASK_CONVERSATIONS, {"limit": 101}, "limit"),
-    (ASK_CONVERSATIONS, {"limit": "5"}, "limit"),
-    (ASK_CONVERSATIONS, {"limit": 10**30}, "limit"),
-    (ASK_CONVERSATIONS, {"page": "nonsense"}, "page"),
-    (ASK_CONVERSATIONS, {"page": "x" * 2000}, "page"),
-    (CREATE_MSG, {}, ""),
-    (CREATE_MSG, {"text": "x"}, "conversation"),
-    (CREATE_MSG, {"text": "x", "to": "b", "conversation": SOME}, "conversation"),
-    (CREATE_MSG, {"text": "x", "conversation": SOME, "subject": "s"}, "subject"),
-    (CREATE_MSG, {"text": 7, "to": "b"}, "text"),
-    (CREATE_MSG, {"text": None, "to": "b"}, "text"),
-    (CREATE_MSG, {"text": "", "to": "b"}, "text"),
-    (CREATE_MSG, {"text": " \n\t", "to": "b"}, "text"),
-    (CREATE_MSG, {"text": "a\0b", "to": "b"}, "text"),
-    (CREATE_MSG, {"text": "x" * 4001, "to": "b"}, "text"),
-    (CREATE_MSG, {"text": "x", "to": ""}, "to"),
-    (CREATE_MSG, {"text": "x", "to": "u" * 129}, "to"),
-    (CREATE_MSG, {"text": "x", "to": "a\nb"}, "to"),
-    (CREATE_MSG, {"text": "x", "to": "b", "subject": "s" * 201}, "subject"),
-    (CREATE_MSG, {"text": "x", "to": "b", "idempotency_key": ""}, "idempotency_key"),
-    (CREATE_MSG, {"text": "x", "to": "b", "idempotency_key": "k" * 65}, "idempotency_key"),
-    (OPENED_CONVERSATION, {}, ""),
-    (OPENED_CONVERSATION, {"conversation": 5}, "conversation"),
-    (OPENED_CONVERSATION, {"conversation": SOME, "seq": 0}, "seq"),
-    (OPENED_CONVERSATION, {"conversation": SOME, "seq": -1}, "seq"),
-    (OPENED_CONVERSATION, {"conversation": SOME, "seq": 2**63}, "seq"),
-    (OPENED_CONVERSATION, {"conversation": SOME, "seq": 1.5}, "seq"),
-    (ASK_MESSAGES, {"conversation": SOME, "before": 1, "after": 1}, "before"),
-    (ASK_MESSAGES, {"conversation": SOME, "limit": 201}, "limit"),
-    (ASK_MESSAGES, {"conversation": SOME, "before": 0}, "before"),
-    (ASK_MESSAGES, {"conversation": SOME, "after": -1}, "after"),
-    (EDIT_MSG, {}, ""),
-    (EDIT_MSG, {"message": SOME}, ""),
-    (EDIT_MSG, {"message": 5, "text": "x"}, "message"),
-    (EDIT_MSG, {"message": "", "text": "x"}, "message"),
-    (EDIT_MSG, {"message": "m" * 129, "text": "x"}, "message"),
-    (EDIT_MSG, {"message": SOME, "text": None}, "text"),
-    (EDIT_MSG, {"message": SOME, "text": ""}, "text"),
-    (EDIT_MSG, {"message": SOME, "text": " \n\t"}, "text"),
-    (EDIT_MSG, {"message": SOME, "text": "a\0b"}, "text"),
-    (EDIT_MSG, {"message": SOME, "text": "x" * 4001}, "text"),
-    (EDIT_MSG, {"message": SOME, "text": "x", "idempotency_key": ""}, "idempotency_key"),
-    (EDIT_MSG, {"message": SOME, "text": "x", "idempotency_key": "k" * 65}, "idempotency_key"),
-    (DELETE_MSG, {}, ""),
-    (DELETE_MSG, {"message": [SOME]}, "message"),
-    (DELETE_MSG, {"message": "m" * 129}, "message"),
-    (DELETE_MSG, {"message": SOME, "idempotency_key": 5}, "idempotency_key"),
-    (BLOCK_USER, {}, ""),
-    (BLOCK_USER, {"user": "bob"}, ""),
-    (BLOCK_USER, {"user": "", "blocked": True}, "user"),
-    (BLOCK_USER, {"user": "b\0", "blocked": True}, "user"),
-    (BLOCK_USER, {"user": "b" * 129, "blocked": True}, "user"),
-    (BLOCK_USER, {"user": ["bob"], "blocked": True}, "user"),
-    (BLOCK_USER, {"user": "bob", "blocked": 1}, "blocked"),
-    (RESUME, {}, ""),
-    (RESUME, {"cur": None}, "cur"),
-    (RENEW_TOKEN, {}, ""),
-    (RENEW_TOKEN, {"token": 5}, "token"),
-    (TYPING, {"conversation": SOME}, ""),
-    (TYPING, {"conversation": SOME, "typing": "yes"}, "typing"),
+    (Op.PONG, {"cur": 5}, "cur"),
+    (Op.PONG, {"cur": "!"}, "cur"),
+    (Op.PONG, [], ""),
+    (Op.ASK_CONVERSATIONS, {"limit": 0}, "limit"),
+    (Op.ASK_CONVERSATIONS, {"limit": 101}, "limit"),
+    (Op.ASK_CONVERSATIONS, {"limit": "5"}, "limit"),
+    (Op.ASK_CONVERSATIONS, {"limit": 10**30}, "limit"),
+    (Op.ASK_CONVERSATIONS, {"page": "nonsense"}, "page"),
+    (Op.ASK_CONVERSATIONS, {"page": "x" * 2000}, "page"),
+    (Op.CREATE_MSG, {}, ""),
+    (Op.CREATE_MSG, {"text": "x"}, "conversation"),
+    (Op.CREATE_MSG, {"text": "x", "to": "b", "conversation": SOME}, "conversation"),
+    (Op.CREATE_MSG, {"text": "x", "conversation": SOME, "subject": "s"}, "subject"),
+    (Op.CREATE_MSG, {"text": 7, "to": "b"}, "text"),
+    (Op.CREATE_MSG, {"text": None, "to": "b"}, "text"),
+    (Op.CREATE_MSG, {"text": "", "to": "b"}, "text"),
+    (Op.CREATE_MSG, {"text": " \n\t", "to": "b"}, "text"),
+    (Op.CREATE_MSG, {"text": "a\0b", "to": "b"}, "text"),
+    (Op.CREATE_MSG, {"text": "x" * 4001, "to": "b"}, "text"),
+    (Op.CREATE_MSG, {"text": "x", "to": ""}, "to"),
+    (Op.CREATE_MSG, {"text": "x", "to": "u" * 129}, "to"),
+    (Op.CREATE_MSG, {"text": "x", "to": "a\nb"}, "to"),
+    (Op.CREATE_MSG, {"text": "x", "to": "b", "subject": "s" * 201}, "subject"),
+    (Op.CREATE_MSG, {"text": "x", "to": "b", "idempotency_key": ""}, "idempotency_key"),
+    (Op.CREATE_MSG, {"text": "x", "to": "b", "idempotency_key": "k" * 65}, "idempotency_key"),
+    (Op.OPENED_CONVERSATION, {}, ""),
+    (Op.OPENED_CONVERSATION, {"conversation": 5}, "conversation"),
+    (Op.OPENED_CONVERSATION, {"conversation": SOME, "seq": 0}, "seq"),
+    (Op.OPENED_CONVERSATION, {"conversation": SOME, "seq": -1}, "seq"),
+    (Op.OPENED_CONVERSATION, {"conversation": SOME, "seq": 2**63}, "seq"),
+    (Op.OPENED_CONVERSATION, {"conversation": SOME, "seq": 1.5}, "seq"),
+    (Op.ASK_MESSAGES, {"conversation": SOME, "before": 1, "after": 1}, "before"),
+    (Op.ASK_MESSAGES, {"conversation": SOME, "limit": 201}, "limit"),
+    (Op.ASK_MESSAGES, {"conversation": SOME, "before": 0}, "before"),
+    (Op.ASK_MESSAGES, {"conversation": SOME, "after": -1}, "after"),
+    (Op.EDIT_MSG, {}, ""),
+    (Op.EDIT_MSG, {"message": SOME}, ""),
+    (Op.EDIT_MSG, {"message": 5, "text": "x"}, "message"),
+    (Op.EDIT_MSG, {"message": "", "text": "x"}, "message"),
+    (Op.EDIT_MSG, {"message": "m" * 129, "text": "x"}, "message"),
+    (Op.EDIT_MSG, {"message": SOME, "text": None}, "text"),
+    (Op.EDIT_MSG, {"message": SOME, "text": ""}, "text"),
+    (Op.EDIT_MSG, {"message": SOME, "text": " \n\t"}, "text"),
+    (Op.EDIT_MSG, {"message": SOME, "text": "a\0b"}, "text"),
+    (Op.EDIT_MSG, {"message": SOME, "text": "x" * 4001}, "text"),
+    (Op.EDIT_MSG, {"message": SOME, "text": "x", "idempotency_key": ""}, "idempotency_key"),
+    (Op.EDIT_MSG, {"message": SOME, "text": "x", "idempotency_key": "k" * 65}, "idempotency_key"),
+    (Op.DELETE_MSG, {}, ""),
+    (Op.DELETE_MSG, {"message": [SOME]}, "message"),
+    (Op.DELETE_MSG, {"message": "m" * 129}, "message"),
+    (Op.DELETE_MSG, {"message": SOME, "idempotency_key": 5}, "idempotency_key"),
+    (Op.BLOCK_USER, {}, ""),
+    (Op.BLOCK_USER, {"user": "bob"}, ""),
+    (Op.BLOCK_USER, {"user": "", "blocked": True}, "user"),
+    (Op.BLOCK_USER, {"user": "b\0", "blocked": True}, "user"),
+    (Op.BLOCK_USER, {"user": "b" * 129, "blocked": True}, "user"),
+    (Op.BLOCK_USER, {"user": ["bob"], "blocked": True}, "user"),
+    (Op.BLOCK_USER, {"user": "bob", "blocked": 1}, "blocked"),
+    (Op.RESUME, {}, ""),
+    (Op.RESUME, {"cur": None}, "cur"),
+    (Op.RENEW_TOKEN, {}, ""),
+    (Op.RENEW_TOKEN, {"token": 5}, "token"),
+    (Op.TYPING, {"conversation": SOME}, ""),
+    (Op.TYPING, {"conversation": SOME, "typing": "yes"}, "typing"),
 ]
 
 
@@ -108,11 +94,11 @@ async def test_an_invalid_payload_names_its_field(
     """INVALID_ARGUMENT with `fields`, not retryable, and the socket lives on."""
     client: Client = await connect(shared_system, alice, subprotocol=subprotocol)
     for op, d, field in INVALID:
-        if subprotocol == "parley.v1.msgpack" and op == ASK_CONVERSATIONS and d == INVALID[6][1]:
+        if subprotocol == "parley.v1.msgpack" and op == Op.ASK_CONVERSATIONS and d == INVALID[6][1]:
             # MessagePack can not spell an integer of 100 bits.
             continue
         reply = await client.ask(op, d)
-        assert (reply["op"], reply["d"]["code"]) == (ERROR, "INVALID_ARGUMENT"), (op, d, reply)
+        assert (reply["op"], reply["d"]["code"]) == (Op.ERROR, "INVALID_ARGUMENT"), (op, d, reply)
         assert not reply["d"]["retryable"]
         fields = reply["d"]["fields"]
         assert [problem["field"] for problem in fields] == [field], (op, d, reply)
@@ -133,7 +119,7 @@ async def test_lone_surrogates_are_refused_as_invalid(
         r'{"op":21,"id":1,"d":{"message":"\ud800x"}}',
     ):
         await client.send_raw(raw)
-        reply = await client.expect(ERROR)
+        reply = await client.expect(Op.ERROR)
         assert reply["d"]["code"] in {"INVALID_ARGUMENT", "BAD_PACKET"}
     await client.settle()
 
@@ -176,7 +162,7 @@ async def test_what_is_no_packet_gets_bad_packet(
     """BAD_PACKET, and the next good packet is answered."""
     client: Client = await connect(shared_system, alice)
     await client.send_raw(data)
-    error = await client.expect(ERROR)
+    error = await client.expect(Op.ERROR)
     assert error["d"]["code"] == "BAD_PACKET"
     await client.settle()
 
@@ -286,7 +272,7 @@ async def test_script_and_bidi_texts_come_out_as_they_went_in(
         '{"op":1}',
     ):
         await writer.write(bob, text)
-        assert (await reader.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == text
+        assert (await reader.expect(Op.ALERT_NEW_MSG))["d"]["message"]["text"] == text
 
 
 async def test_a_flood_of_packets_is_answered_in_full(
@@ -295,7 +281,7 @@ async def test_a_flood_of_packets_is_answered_in_full(
     """A pipelined burst of reading requests is bounded in the edge, and each gets its reply."""
     client: Client = await connect(shared_system, alice)
     for number in range(300):
-        await client.send(ASK_CONVERSATIONS, {}, id=number)
+        await client.send(Op.ASK_CONVERSATIONS, {}, id=number)
     async with asyncio.timeout(30):
         for number in range(300):
             await client.take_reply(number)
@@ -309,12 +295,19 @@ async def test_random_bytes_never_end_in_an_internal_error(
     client: Client = await connect(shared_system, alice, subprotocol="parley.v1.msgpack")
     names = ["conversation", "to", "text", "seq", "cur", "limit", "page", "typing", "before"]
     names += ["message", "idempotency_key", "user", "blocked"]
-    conversations = (PONG, ASK_CONVERSATIONS, CREATE_MSG, OPENED_CONVERSATION, ASK_MESSAGES, TYPING)
-    for op in (*conversations, EDIT_MSG, DELETE_MSG, BLOCK_USER):
+    conversations = (
+        Op.PONG,
+        Op.ASK_CONVERSATIONS,
+        Op.CREATE_MSG,
+        Op.OPENED_CONVERSATION,
+        Op.ASK_MESSAGES,
+        Op.TYPING,
+    )
+    for op in (*conversations, Op.EDIT_MSG, Op.DELETE_MSG, Op.BLOCK_USER):
         for value in odd:
             packet = {"op": op, "id": 1, "d": dict.fromkeys(names, value)}
             await client.send_raw(msgspec.msgpack.encode(packet))
             await client.send_raw(msgspec.msgpack.encode({**packet, "d": value}))
     await client.settle()
-    codes = {packet["d"]["code"] for packet in client.packets if packet["op"] == ERROR}
+    codes = {packet["d"]["code"] for packet in client.packets if packet["op"] == Op.ERROR}
     assert codes <= {"INVALID_ARGUMENT", "NOT_FOUND"}

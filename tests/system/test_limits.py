@@ -6,7 +6,8 @@ from contextlib import suppress
 
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.client import ALERT_NEW_MSG, CREATE_MSG, ERROR, STATUS_MSG, Client
+from edge.protocol.packets import Op
+from tests.support.client import Client
 from tests.support.metrics import read_metric
 from tests.support.system import System
 from tests.system.conftest import Connect
@@ -38,20 +39,20 @@ async def test_a_flood_is_refused_and_closed_and_the_others_do_not_notice(
         with suppress(ConnectionClosed):
             for number in range(20_000):
                 await flooder.send(
-                    CREATE_MSG, {"conversation": conversation, "text": "x"}, id=f"f{number}"
+                    Op.CREATE_MSG, {"conversation": conversation, "text": "x"}, id=f"f{number}"
                 )
 
     flooding = asyncio.create_task(flood())
     for number in range(20):
         await writer.write("carol", str(number))
-        await reader.expect(ALERT_NEW_MSG)
+        await reader.expect(Op.ALERT_NEW_MSG)
     assert await flooder.closed() == 4400
     await flooding
-    errors = [packet["d"] for packet in flooder.packets if packet["op"] == ERROR]
+    errors = [packet["d"] for packet in flooder.packets if packet["op"] == Op.ERROR]
     assert {error["code"] for error in errors} == {"RATE_LIMITED"}
     assert all(error["retryable"] and error["retry_after_ms"] > 0 for error in errors)
     assert len(errors) >= 500
-    stored = [packet["d"] for packet in flooder.packets if packet["op"] == STATUS_MSG]
+    stored = [packet["d"] for packet in flooder.packets if packet["op"] == Op.STATUS_MSG]
     assert [status["seq"] for status in stored] == list(range(2, len(stored) + 2))
     assert reached(own_system, "packets_per_second") == len(errors)
     assert reached(own_system, "rate_limited_packets") == 1
@@ -66,8 +67,8 @@ async def test_whoever_waits_as_told_sends_all_it_has(own_system: System, connec
     async def send(number: int) -> None:
         for _ in range(10):
             message = {"to": "bob", "text": str(number), "idempotency_key": str(number)}
-            reply = await client.ask(CREATE_MSG, message)
-            if reply["op"] == STATUS_MSG:
+            reply = await client.ask(Op.CREATE_MSG, message)
+            if reply["op"] == Op.STATUS_MSG:
                 return
             assert reply["d"]["code"] == "RATE_LIMITED"
             await asyncio.sleep(reply["d"]["retry_after_ms"] / 1000)
@@ -111,11 +112,11 @@ async def test_what_waits_for_a_service_is_bounded(own_system: System, connect: 
     call = "StreamCreateMessages"
     own_system.messaging.process.send_signal(signal.SIGSTOP)
     try:
-        await client.send(CREATE_MSG, {"conversation": conversation, "text": "x"}, id=1)
+        await client.send(Op.CREATE_MSG, {"conversation": conversation, "text": "x"}, id=1)
         while metric(own_system, "batch_items_count", call=call) != 2:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)
         for number in range(2, 6):
-            await client.send(CREATE_MSG, {"conversation": conversation, "text": "x"}, id=number)
+            await client.send(Op.CREATE_MSG, {"conversation": conversation, "text": "x"}, id=number)
         for number in (4, 5):
             error = (await client.take_reply(number))["d"]
             assert (error["code"], error["retryable"]) == ("RESOURCE_EXHAUSTED", True)

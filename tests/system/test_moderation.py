@@ -9,37 +9,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    APPEAL,
-    ASK_CONVERSATIONS,
-    ASK_MESSAGES,
-    CREATE_MSG,
-    DELETE_MSG,
-    EDIT_MSG,
-    ERROR,
-    HELLO,
-    MSG_CHANGED,
-    MSG_SEEN,
-    NEGOTIATION_END,
-    NOTE_SUBMITTED,
-    OPENED_CONVERSATION,
-    PRICE_EDITED,
-    RENEW_TOKEN,
-    REPORT_CONVERSATIONS,
-    REPORT_MSG,
-    REPORT_STATUS,
-    RESUME,
-    RETURN_CONVERSATIONS,
-    SANCTION,
-    SERVICE_CREATED,
-    SERVICE_TERMINATED,
-    STATUS_MSG,
-    TYPING,
-    UPDATE_CONVERSATION_DATAS,
-    Client,
-    Packet,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Client, Packet
 from tests.support.moderator import FACTS, Moderator, moderating
 from tests.support.system import System, free_port
 from tests.system.conftest import Connect
@@ -56,9 +27,9 @@ class Scene:
 
     async def report(self, **more: Any) -> Packet:
         reply = await self.alice.ask(
-            REPORT_MSG, {"message": self.message, "reason": "spam", **more}
+            Op.REPORT_MSG, {"message": self.message, "reason": "spam", **more}
         )
-        assert reply["op"] == REPORT_STATUS, reply
+        assert reply["op"] == Op.REPORT_STATUS, reply
         told: Packet = reply["d"]
         return told
 
@@ -67,14 +38,14 @@ class Scene:
 async def scene(moderated_system: System, connect: Connect, alice: str, bob: str) -> Scene:
     first, second = await connect(moderated_system, alice), await connect(moderated_system, bob)
     stored = await second.write(alice, "Buy now")
-    await first.expect(ALERT_NEW_MSG)
+    await first.expect(Op.ALERT_NEW_MSG)
     return Scene(first, second, stored)
 
 
 async def refused(client: Client, op: int, d: Packet) -> Packet:
     """Send a packet that a sanction forbids; the error."""
     reply = await client.ask(op, d)
-    assert (reply["op"], reply["d"].get("code")) == (ERROR, "SANCTIONED"), reply
+    assert (reply["op"], reply["d"].get("code")) == (Op.ERROR, "SANCTIONED"), reply
     error: Packet = reply["d"]
     return error
 
@@ -100,9 +71,9 @@ async def test_the_reporter_learns_what_became_of_a_report(
     assert (again["report"], again["duplicate"]) == (told["report"], True)
     await moderator.decide(bob, "warning")
     for status in ("in_review", "actioned"):
-        news = await scene.alice.expect(REPORT_STATUS, report=told["report"], status=status)
+        news = await scene.alice.expect(Op.REPORT_STATUS, report=told["report"], status=status)
         assert "cur" in news
-    warned = await scene.bob.expect(SANCTION, kind="warning")
+    warned = await scene.bob.expect(Op.SANCTION, kind="warning")
     assert warned["d"]["statement"]["facts"] == FACTS
     assert alice not in json.dumps(warned)
     # A warning restricts nothing.
@@ -112,12 +83,14 @@ async def test_the_reporter_learns_what_became_of_a_report(
 async def test_a_conversation_is_reported(scene: Scene) -> None:
     """The other half of the two; whoever has no part in it is told that it does not exist."""
     d = {"conversation": scene.conversation, "reason": "other", "comment": "odd"}
-    reply = await scene.alice.ask(REPORT_CONVERSATIONS, d)
-    assert (reply["op"], reply["d"]["status"]) == (REPORT_STATUS, "received")
+    reply = await scene.alice.ask(Op.REPORT_CONVERSATIONS, d)
+    assert (reply["op"], reply["d"]["status"]) == (Op.REPORT_STATUS, "received")
     assert "message" not in reply["d"]["subject"]
-    unknown = await scene.alice.ask(REPORT_MSG, {"message": scene.conversation, "reason": "spam"})
+    unknown = await scene.alice.ask(
+        Op.REPORT_MSG, {"message": scene.conversation, "reason": "spam"}
+    )
     assert unknown["d"]["code"] == "NOT_FOUND"
-    wordless = await scene.alice.ask(REPORT_CONVERSATIONS, {**d, "comment": ""})
+    wordless = await scene.alice.ask(Op.REPORT_CONVERSATIONS, {**d, "comment": ""})
     assert wordless["d"]["fields"][0]["field"] == "comment"
 
 
@@ -129,31 +102,31 @@ async def test_a_muted_person_reads_and_writes_nothing(
     second = await connect(moderated_system, bob)
     await moderator.decide(bob, "muted")
     for client in (scene.bob, second):
-        told = (await client.expect(SANCTION, kind="muted"))["d"]
+        told = (await client.expect(Op.SANCTION, kind="muted"))["d"]
         assert told["statement"]["facts"] == FACTS
         assert (told["lifted"], told["appealable"]) == (False, True)
     for client in (scene.bob, second, await connect(moderated_system, bob)):
-        error = await refused(client, CREATE_MSG, {"to": "someone", "text": "again"})
+        error = await refused(client, Op.CREATE_MSG, {"to": "someone", "text": "again"})
         (sanction,) = error["current"]["sanctions"]
         assert sanction["statement"]["facts"] == FACTS
         assert error["current"]["muted_until"] == sanction["until"]
         assert error["retryable"] is False
-        await refused(client, EDIT_MSG, {"message": scene.message, "text": "other"})
-        await refused(client, DELETE_MSG, {"message": scene.message})
-        await refused(client, TYPING, {"conversation": scene.conversation, "typing": True})
-        listed = await client.ask(ASK_CONVERSATIONS)
-        assert listed["op"] == RETURN_CONVERSATIONS
-        opened = await client.ask(OPENED_CONVERSATION, {"conversation": scene.conversation})
-        assert opened["op"] == MSG_SEEN
+        await refused(client, Op.EDIT_MSG, {"message": scene.message, "text": "other"})
+        await refused(client, Op.DELETE_MSG, {"message": scene.message})
+        await refused(client, Op.TYPING, {"conversation": scene.conversation, "typing": True})
+        listed = await client.ask(Op.ASK_CONVERSATIONS)
+        assert listed["op"] == Op.RETURN_CONVERSATIONS
+        opened = await client.ask(Op.OPENED_CONVERSATION, {"conversation": scene.conversation})
+        assert opened["op"] == Op.MSG_SEEN
         reported = await client.ask(
-            REPORT_CONVERSATIONS, {"conversation": scene.conversation, "reason": "spam"}
+            Op.REPORT_CONVERSATIONS, {"conversation": scene.conversation, "reason": "spam"}
         )
-        assert reported["op"] == REPORT_STATUS or reported["d"]["reason"] == "ALREADY_REPORTED"
+        assert reported["op"] == Op.REPORT_STATUS or reported["d"]["reason"] == "ALREADY_REPORTED"
     late = await connect(moderated_system, bob)
-    assert (await late.expect(SANCTION, kind="muted"))["d"]["decision"]
+    assert (await late.expect(Op.SANCTION, kind="muted"))["d"]["decision"]
     await moderator.lift(bob)
     for client in (scene.bob, second, late):
-        await client.expect(SANCTION, kind="muted", lifted=True)
+        await client.expect(Op.SANCTION, kind="muted", lifted=True)
         assert (await client.write("someone", "free"))["status"] == "stored"
 
 
@@ -163,10 +136,10 @@ async def test_a_mute_ends_by_the_clock(
     """Nobody is told, and nothing has to be done."""
     await scene.report()
     await moderator.decide(bob, "muted", seconds=1.5)
-    await scene.bob.expect(SANCTION, kind="muted")
-    await refused(scene.bob, CREATE_MSG, {"to": alice, "text": "now"})
+    await scene.bob.expect(Op.SANCTION, kind="muted")
+    await refused(scene.bob, Op.CREATE_MSG, {"to": alice, "text": "now"})
     async with asyncio.timeout(10):
-        while (await scene.bob.ask(CREATE_MSG, {"to": alice, "text": "then"}))["op"] == ERROR:  # noqa: ASYNC110 - only the clock says when
+        while (await scene.bob.ask(Op.CREATE_MSG, {"to": alice, "text": "then"}))["op"] == Op.ERROR:  # noqa: ASYNC110 - only the clock says when
             await asyncio.sleep(0.05)
 
 
@@ -186,7 +159,7 @@ async def test_who_is_banned_is_closed_at_once_and_not_let_in(
     clients.append(await connect(moderated_system, bob, subprotocol="parley.v1.msgpack"))
     await moderator.decide(bob, kind)
     for client in clients:
-        assert (await client.expect(SANCTION, kind=kind))["d"]["statement"]["facts"] == FACTS
+        assert (await client.expect(Op.SANCTION, kind=kind))["d"]["statement"]["facts"] == FACTS
         assert await client.closed() == 4403
     status, body = await refused_handshake(moderated_system, bob)
     assert (status, body["reason"]) == (403, kind)
@@ -213,13 +186,15 @@ async def test_a_locked_conversation_is_locked_for_both(
     await scene.report()
     await moderator.decide(bob, "conversation_locked")
     for client, other in ((scene.alice, bob), (scene.bob, alice)):
-        await client.expect(SANCTION, kind="conversation_locked", conversation=scene.conversation)
-        await refused(client, CREATE_MSG, {"conversation": scene.conversation, "text": "x"})
+        await client.expect(
+            Op.SANCTION, kind="conversation_locked", conversation=scene.conversation
+        )
+        await refused(client, Op.CREATE_MSG, {"conversation": scene.conversation, "text": "x"})
         price = {"amount_minor": 100, "currency": "EUR"}
         service = {"role": "client", "title": "Tap", "price": price}
-        await refused(client, SERVICE_CREATED, {"conversation": scene.conversation, **service})
+        await refused(client, Op.SERVICE_CREATED, {"conversation": scene.conversation, **service})
         assert (await client.write(other, "Elsewhere", subject="x"))["status"] == "stored"
-        page = await client.ask(ASK_MESSAGES, {"conversation": scene.conversation})
+        page = await client.ask(Op.ASK_MESSAGES, {"conversation": scene.conversation})
         assert [one["text"] for one in page["d"]["messages"]] == ["Buy now"]
 
 
@@ -240,30 +215,30 @@ async def test_the_edge_alone_keeps_a_locked_conversation(
     places = {}
     for conversation in (stored, await bob.write("alice", "Elsewhere")):
         made = await bob.ask(
-            SERVICE_CREATED, {"conversation": conversation["conversation"], **deal}
+            Op.SERVICE_CREATED, {"conversation": conversation["conversation"], **deal}
         )
         places[conversation["message"]] = made["d"]["service"]["service"]
     async with moderating(own_system, "mia") as moderator:
         await moderator.report(stored["message"], "alice")
         await moderator.decide("bob", "conversation_locked")
     for client in (alice, bob):
-        await client.expect(SANCTION, kind="conversation_locked")
+        await client.expect(Op.SANCTION, kind="conversation_locked")
     (locked, service), (elsewhere, other) = places.items()
     for op, d in (
-        (CREATE_MSG, {"to": "alice", "subject": "tap", "text": "x"}),
-        (EDIT_MSG, {"message": locked, "text": "x"}),
-        (DELETE_MSG, {"message": locked}),
-        (PRICE_EDITED, {"service": service, "price": price, "base_offer": 1}),
-        (NEGOTIATION_END, {"service": service, "outcome": "withdrawn", "offer": 1}),
-        (SERVICE_TERMINATED, {"service": service, "outcome": "delivered"}),
-        (NOTE_SUBMITTED, {"service": service, "score": 5}),
+        (Op.CREATE_MSG, {"to": "alice", "subject": "tap", "text": "x"}),
+        (Op.EDIT_MSG, {"message": locked, "text": "x"}),
+        (Op.DELETE_MSG, {"message": locked}),
+        (Op.PRICE_EDITED, {"service": service, "price": price, "base_offer": 1}),
+        (Op.NEGOTIATION_END, {"service": service, "outcome": "withdrawn", "offer": 1}),
+        (Op.SERVICE_TERMINATED, {"service": service, "outcome": "delivered"}),
+        (Op.NOTE_SUBMITTED, {"service": service, "score": 5}),
     ):
         error = await refused(bob, op, d)
         assert [one["kind"] for one in error["current"]["sanctions"]] == ["conversation_locked"]
     assert (await bob.write("alice", "x"))["status"] == "stored"
-    assert (await bob.ask(EDIT_MSG, {"message": elsewhere, "text": "x"}))["op"] == MSG_CHANGED
+    assert (await bob.ask(Op.EDIT_MSG, {"message": elsewhere, "text": "x"}))["op"] == Op.MSG_CHANGED
     end = {"service": other, "outcome": "withdrawn", "offer": 1}
-    assert (await bob.ask(NEGOTIATION_END, end))["op"] == UPDATE_CONVERSATION_DATAS
+    assert (await bob.ask(Op.NEGOTIATION_END, end))["op"] == Op.UPDATE_CONVERSATION_DATAS
 
 
 async def test_nothing_gets_around_a_ban_or_a_mute(
@@ -273,13 +248,13 @@ async def test_nothing_gets_around_a_ban_or_a_mute(
     await scene.report()
     cursor = scene.bob.hello["d"]["cur"]
     await moderator.decide(bob, "muted")
-    await scene.bob.expect(SANCTION, kind="muted")
+    await scene.bob.expect(Op.SANCTION, kind="muted")
     token = moderated_system.token(bob, expires_in=7200)
-    assert (await scene.bob.ask(RENEW_TOKEN, {"token": token}))["op"] == HELLO
-    assert (await scene.bob.ask(RESUME, {"cur": cursor}))["d"]["complete"]
+    assert (await scene.bob.ask(Op.RENEW_TOKEN, {"token": token}))["op"] == Op.HELLO
+    assert (await scene.bob.ask(Op.RESUME, {"cur": cursor}))["d"]["complete"]
     # The replay tells it once more.
-    await scene.bob.expect(SANCTION, kind="muted")
-    await refused(scene.bob, CREATE_MSG, {"to": "someone", "text": "x"})
+    await scene.bob.expect(Op.SANCTION, kind="muted")
+    await refused(scene.bob, Op.CREATE_MSG, {"to": "someone", "text": "x"})
 
 
 class Recorder(Client):
@@ -310,13 +285,13 @@ async def test_nothing_is_stored_after_the_sanction(
         number = 0
         while not told.is_set():
             number += 1
-            await client.send(CREATE_MSG, {"to": "someone", "text": "x"}, number)
+            await client.send(Op.CREATE_MSG, {"to": "someone", "text": "x"}, number)
             if number > 8:
                 await client.take_reply(number - 8)
-        last.append(await client.ask(CREATE_MSG, {"to": "someone", "text": "x"}, id="last"))
+        last.append(await client.ask(Op.CREATE_MSG, {"to": "someone", "text": "x"}, id="last"))
 
     async def listen(client: Client) -> None:
-        await client.expect(SANCTION, kind="muted")
+        await client.expect(Op.SANCTION, kind="muted")
         told.set()
 
     async with asyncio.TaskGroup() as group:
@@ -327,8 +302,8 @@ async def test_nothing_is_stored_after_the_sanction(
     assert [one["d"].get("code") for one in last] == ["SANCTIONED", "SANCTIONED"]
     for client in clients:
         ops = [one["op"] for one in client.heard]
-        assert STATUS_MSG in ops
-        assert STATUS_MSG not in ops[ops.index(SANCTION) :]
+        assert Op.STATUS_MSG in ops
+        assert Op.STATUS_MSG not in ops[ops.index(Op.SANCTION) :]
         await client.connection.close()
 
 
@@ -338,31 +313,35 @@ async def test_an_appeal_that_is_overturned_gives_back_what_was_taken(
     """Asked for in a packet by who is muted; another moderator decides; both are told."""
     await scene.report()
     await moderator.decide(bob, "muted")
-    decision = (await scene.bob.expect(SANCTION))["d"]["decision"]
-    reply = await scene.bob.ask(APPEAL, {"decision": decision, "text": "It was not me."})
-    assert (reply["op"], reply["d"]["appeal"]["status"]) == (REPORT_STATUS, "open")
+    decision = (await scene.bob.expect(Op.SANCTION))["d"]["decision"]
+    reply = await scene.bob.ask(Op.APPEAL, {"decision": decision, "text": "It was not me."})
+    assert (reply["op"], reply["d"]["appeal"]["status"]) == (Op.REPORT_STATUS, "open")
     await moderator.colleague(person("other")).overturn(decision)
     news = await scene.bob.take(
-        lambda one: one["op"] == REPORT_STATUS and one["d"]["appeal"]["status"] == "overturned"
+        lambda one: one["op"] == Op.REPORT_STATUS and one["d"]["appeal"]["status"] == "overturned"
     )
     assert news["d"]["appeal"]["answer"]
-    await scene.bob.expect(SANCTION, kind="muted", lifted=True)
+    await scene.bob.expect(Op.SANCTION, kind="muted", lifted=True)
     assert (await scene.bob.write("someone", "thanks"))["status"] == "stored"
 
 
 @pytest.mark.parametrize(
     ("op", "d", "field"),
     [
-        (REPORT_MSG, {"reason": "spam"}, ""),
-        (REPORT_MSG, {"message": 7, "reason": "spam"}, "message"),
-        (REPORT_MSG, {"message": "m" * 129, "reason": "spam"}, "message"),
-        (REPORT_MSG, {"message": "m", "reason": "boredom"}, "reason"),
-        (REPORT_MSG, {"message": "m", "reason": "spam", "comment": 7}, "comment"),
-        (REPORT_MSG, {"message": "m", "reason": "spam", "idempotency_key": ""}, "idempotency_key"),
-        (REPORT_CONVERSATIONS, {"conversation": [], "reason": "spam"}, "conversation"),
-        (REPORT_CONVERSATIONS, {"conversation": "c", "reason": None}, "reason"),
-        (APPEAL, {"decision": "", "text": "x"}, "decision"),
-        (APPEAL, {"decision": "d"}, ""),
+        (Op.REPORT_MSG, {"reason": "spam"}, ""),
+        (Op.REPORT_MSG, {"message": 7, "reason": "spam"}, "message"),
+        (Op.REPORT_MSG, {"message": "m" * 129, "reason": "spam"}, "message"),
+        (Op.REPORT_MSG, {"message": "m", "reason": "boredom"}, "reason"),
+        (Op.REPORT_MSG, {"message": "m", "reason": "spam", "comment": 7}, "comment"),
+        (
+            Op.REPORT_MSG,
+            {"message": "m", "reason": "spam", "idempotency_key": ""},
+            "idempotency_key",
+        ),
+        (Op.REPORT_CONVERSATIONS, {"conversation": [], "reason": "spam"}, "conversation"),
+        (Op.REPORT_CONVERSATIONS, {"conversation": "c", "reason": None}, "reason"),
+        (Op.APPEAL, {"decision": "", "text": "x"}, "decision"),
+        (Op.APPEAL, {"decision": "d"}, ""),
     ],
 )
 async def test_a_field_at_fault_is_named(
@@ -371,7 +350,7 @@ async def test_a_field_at_fault_is_named(
     """INVALID_ARGUMENT, and nothing is reported."""
     client: Client = await connect(moderated_system, alice)
     reply = await client.ask(op, d)
-    assert (reply["op"], reply["d"].get("code")) == (ERROR, "INVALID_ARGUMENT"), reply
+    assert (reply["op"], reply["d"].get("code")) == (Op.ERROR, "INVALID_ARGUMENT"), reply
     assert [one["field"] for one in reply["d"]["fields"]] == [field]
 
 
@@ -381,12 +360,12 @@ async def test_a_field_at_fault_is_named(
 async def test_a_hostile_comment_harms_nobody(scene: Scene, comment: str) -> None:
     """It is kept as it is, or refused by its field; the message can be reported all the same."""
     reply = await scene.alice.ask(
-        REPORT_MSG, {"message": scene.message, "reason": "spam", "comment": comment}
+        Op.REPORT_MSG, {"message": scene.message, "reason": "spam", "comment": comment}
     )
-    if reply["op"] == ERROR:
+    if reply["op"] == Op.ERROR:
         assert [one["field"] for one in reply["d"]["fields"]] == ["comment"]
-        reply = await scene.alice.ask(REPORT_MSG, {"message": scene.message, "reason": "spam"})
-    assert (reply["op"], reply["d"]["status"]) == (REPORT_STATUS, "received")
+        reply = await scene.alice.ask(Op.REPORT_MSG, {"message": scene.message, "reason": "spam"})
+    assert (reply["op"], reply["d"]["status"]) == (Op.REPORT_STATUS, "received")
 
 
 async def test_a_flood_of_reports_is_told_when_to_come_back(scene: Scene, alice: str) -> None:
@@ -395,10 +374,10 @@ async def test_a_flood_of_reports_is_told_when_to_come_back(scene: Scene, alice:
     for number in range(25):
         stored = await scene.bob.write(alice, f"{number}")
         report = {"message": stored["message"], "reason": "spam"}
-        replies.append(await scene.alice.ask(REPORT_MSG, report))
-    assert {one["op"] for one in replies[:20]} == {REPORT_STATUS}
+        replies.append(await scene.alice.ask(Op.REPORT_MSG, report))
+    assert {one["op"] for one in replies[:20]} == {Op.REPORT_STATUS}
     for reply in replies[20:]:
-        assert reply["op"] == ERROR, reply
+        assert reply["op"] == Op.ERROR, reply
         if reply["d"]["code"] == "RATE_LIMITED":
             assert reply["d"]["retry_after_ms"] > 0
         else:

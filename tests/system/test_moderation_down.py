@@ -8,18 +8,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    CREATE_MSG,
-    ERROR,
-    REPORT_MSG,
-    RESUMED,
-    SANCTION,
-    SERVICE_CREATED,
-    UPDATE_CONVERSATION_DATAS,
-    Client,
-    Packet,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Client, Packet
 from tests.support.metrics import read_metric
 from tests.support.moderator import Moderator, moderating
 from tests.support.system import System
@@ -58,7 +48,7 @@ async def people(
     for name in ("mallory", "bob"):
         clients[name] = await connect(system, person(name))
         stored = await clients[name].write(alice.hello["d"]["user"], "Buy now")
-        await alice.expect(ALERT_NEW_MSG)
+        await alice.expect(Op.ALERT_NEW_MSG)
         await decider.report(stored["message"], alice.hello["d"]["user"])
     return People(alice, clients["bob"], clients["mallory"], stored["conversation"])
 
@@ -95,25 +85,25 @@ async def test_people_go_on_under_what_was_known_last(
     """
     await decider.decide(user(people.bob), "muted")
     await decider.decide(user(people.mallory), "banned")
-    await people.bob.expect(SANCTION, kind="muted")
+    await people.bob.expect(Op.SANCTION, kind="muted")
     assert await people.mallory.closed() == 4403
     system.moderation.stop(signal.SIGKILL)
     await moderation_is(False, system)
     again = await connect(system, user(people.bob))
-    await again.expect(SANCTION, kind="muted")
+    await again.expect(Op.SANCTION, kind="muted")
     for client in (people.bob, again):
-        reply = await client.ask(CREATE_MSG, {"to": user(people.alice), "text": "x"})
+        reply = await client.ask(Op.CREATE_MSG, {"to": user(people.alice), "text": "x"})
         assert reply["d"]["code"] == "SANCTIONED"
     assert await status_of_handshake(system, user(people.mallory)) == (403, "banned")
     stranger = await connect(system, "stranger")
     stored = await stranger.write(user(people.alice), "hello")
-    await people.alice.expect(ALERT_NEW_MSG, conversation=stored["conversation"])
+    await people.alice.expect(Op.ALERT_NEW_MSG, conversation=stored["conversation"])
     price = {"amount_minor": 100, "currency": "EUR"}
     offer = {"conversation": stored["conversation"], "role": "client", "title": "Tap"}
-    reply = await stranger.ask(SERVICE_CREATED, {**offer, "price": price})
-    assert reply["op"] == UPDATE_CONVERSATION_DATAS
-    reply = await people.alice.ask(REPORT_MSG, {"message": stored["message"], "reason": "spam"})
-    assert (reply["op"], reply["d"]["code"]) == (ERROR, "UNAVAILABLE")
+    reply = await stranger.ask(Op.SERVICE_CREATED, {**offer, "price": price})
+    assert reply["op"] == Op.UPDATE_CONVERSATION_DATAS
+    reply = await people.alice.ask(Op.REPORT_MSG, {"message": stored["message"], "reason": "spam"})
+    assert (reply["op"], reply["d"]["code"]) == (Op.ERROR, "UNAVAILABLE")
     url = f"http://127.0.0.1:{system.edge_port}/metrics"
     for by, count in (("last_known", 2), ("allowed", 1)):
         found = await asyncio.to_thread(read_metric, url, "parley_edge_admissions_total", by=by)
@@ -151,8 +141,8 @@ async def test_what_was_decided_meanwhile_takes_effect(
     await decider.decide(user(people.mallory), "muted")
     for client in (people.bob, second):
         assert await client.closed() == 4403
-    await people.mallory.expect(SANCTION, kind="muted")
-    reply = await people.mallory.ask(CREATE_MSG, {"to": user(people.alice), "text": "x"})
+    await people.mallory.expect(Op.SANCTION, kind="muted")
+    reply = await people.mallory.ask(Op.CREATE_MSG, {"to": user(people.alice), "text": "x"})
     assert reply["d"]["code"] == "SANCTIONED"
 
 
@@ -167,10 +157,10 @@ async def test_a_hanging_moderation_holds_nobody_up(
         cursor = people.alice.cursor
         await people.alice.close()
         alice = await connect(system, user(people.alice), resume=cursor)
-        resumed = await alice.expect(RESUMED)
+        resumed = await alice.expect(Op.RESUMED)
         assert resumed["d"]["cur"]
         assert (await people.bob.write(user(people.alice), "still here"))["status"] == "stored"
-        await alice.expect(ALERT_NEW_MSG)
+        await alice.expect(Op.ALERT_NEW_MSG)
         stranger = await connect(system, "stranger")
         assert (await stranger.write(user(people.alice), "hello"))["status"] == "stored"
     finally:

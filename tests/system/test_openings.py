@@ -4,7 +4,8 @@ import grpc
 from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
-from tests.support.client import ALERT_NEW_MSG, CREATE_MSG, ERROR, Client
+from edge.protocol.packets import Op
+from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect
 
@@ -28,15 +29,15 @@ async def test_only_internal_services_open_when_so_set(
     own_system.start_edge()
     alice: Client = await connect(own_system, "alice")
     bob: Client = await connect(own_system, "bob")
-    refused = await alice.ask(CREATE_MSG, {"to": "bob", "text": "x"})
-    assert (refused["op"], refused["d"]["code"]) == (ERROR, "PERMISSION_DENIED")
+    refused = await alice.ask(Op.CREATE_MSG, {"to": "bob", "text": "x"})
+    assert (refused["op"], refused["d"]["code"]) == (Op.ERROR, "PERMISSION_DENIED")
     conversation = await introduce(own_system, "bob", "alice")
     assert conversation == await introduce(own_system, "alice", "bob")
-    await alice.ask(CREATE_MSG, {"conversation": conversation, "text": "by conversation"})
+    await alice.ask(Op.CREATE_MSG, {"conversation": conversation, "text": "by conversation"})
     stored = await alice.write("bob", "by name", subject="roof")
     assert (stored["conversation"], stored["seq"]) == (conversation, 2)
-    assert (await bob.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == "by conversation"
-    assert (await alice.ask(CREATE_MSG, {"to": "carol", "text": "x"}))["op"] == ERROR
+    assert (await bob.expect(Op.ALERT_NEW_MSG))["d"]["message"]["text"] == "by conversation"
+    assert (await alice.ask(Op.CREATE_MSG, {"to": "carol", "text": "x"}))["op"] == Op.ERROR
 
 
 async def test_a_user_opens_a_limited_number_an_hour(own_system: System, connect: Connect) -> None:
@@ -47,7 +48,7 @@ async def test_a_user_opens_a_limited_number_an_hour(own_system: System, connect
     alice: Client = await connect(own_system, "alice")
     await alice.write("bob", "one")
     await alice.write("carol", "two")
-    refused = await alice.ask(CREATE_MSG, {"to": "dave", "text": "three"})
+    refused = await alice.ask(Op.CREATE_MSG, {"to": "dave", "text": "three"})
     error = refused["d"]
     assert (error["code"], error["retryable"]) == ("RATE_LIMITED", True)
     assert 0 < error["retry_after_ms"] <= 3_600_000

@@ -8,15 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from edge.protocol.packets import Op
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    ERROR,
-    NEGOTIATION_END,
-    SANCTION,
-    SERVICE_CREATED,
-    Client,
-    Packet,
-)
+from tests.support.client import Client, Packet
 from tests.support.moderator import Moderator
 from tests.support.system import System
 from tests.system.conftest import Connect
@@ -97,13 +89,13 @@ async def _scene(
     first: Client = await connect(system, alice)
     second: Client = await connect(system, bob, token=token)
     stored = await second.write(alice, "Buy now")
-    await first.expect(ALERT_NEW_MSG)
+    await first.expect(Op.ALERT_NEW_MSG)
     conversation = stored["conversation"]
     offer: dict[str, Any] = {"role": "client", "title": "Tap", "price": _EUROS}
-    made = await first.ask(SERVICE_CREATED, {"conversation": conversation, **offer})
+    made = await first.ask(Op.SERVICE_CREATED, {"conversation": conversation, **offer})
     service = made["d"]["service"]["service"]
     agreement = {"service": service, "outcome": "agreed", "offer": 1, "price": _EUROS}
-    await second.ask(NEGOTIATION_END, agreement)
+    await second.ask(Op.NEGOTIATION_END, agreement)
     return second, Place(conversation, stored["message"], service, token)
 
 
@@ -125,7 +117,7 @@ async def test_who_is_restricted_does_what_the_sanction_allows(
     if kind is not None:
         await moderator.report(place.message, alice)
         await moderator.decide(bob, kind)
-        await client.expect(SANCTION, kind=kind)
+        await client.expect(Op.SANCTION, kind=kind)
     for op, (writes, payload) in PACKETS.items():
         await client.send(op, payload(place), id=op.name)
         if op in {Op.PONG, Op.TYPING}:
@@ -134,7 +126,7 @@ async def test_who_is_restricted_does_what_the_sanction_allows(
             replies = [one for one in client.packets if one.get("re") == op.name]
         else:
             replies = [await client.take_reply(op.name)]
-        codes = {one["d"]["code"] for one in replies if one["op"] == ERROR}
+        codes = {one["d"]["code"] for one in replies if one["op"] == Op.ERROR}
         forbidden = writes and kind in {"muted", "conversation_locked"}
         assert not codes & {"INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"}, (op, replies)
         if not forbidden:
@@ -163,7 +155,7 @@ async def test_who_is_excluded_does_nothing(
     client, place = await _scene(moderated_system, connect, alice, bob, roles)
     await moderator.report(place.message, alice)
     await moderator.decide(bob, kind)
-    await client.expect(SANCTION, kind=kind)
+    await client.expect(Op.SANCTION, kind=kind)
     assert await client.closed() == 4403
     assert not [one for one in client.packets if "re" in one]
     with pytest.raises(InvalidStatus) as refusal:

@@ -12,16 +12,8 @@ import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    ASK_CONVERSATIONS,
-    HELLO,
-    PRESENCE,
-    RENEW_TOKEN,
-    RESUMED,
-    Client,
-    Packet,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Client, Packet
 from tests.support.system import System
 from tests.system.conftest import Connect
 
@@ -75,7 +67,7 @@ async def meet(system: System, connect: Connect, one: str, other: str) -> Client
 
 async def shown(client: Client) -> dict[str, Packet]:
     """Whom the list of conversations shows, and how."""
-    reply = await client.ask(ASK_CONVERSATIONS)
+    reply = await client.ask(Op.ASK_CONVERSATIONS)
     return {
         next(one for one in entry["participants"] if one != client.hello["d"]["user"]): entry[
             "presence"
@@ -87,7 +79,7 @@ async def shown(client: Client) -> dict[str, Packet]:
 
 def untold(client: Client) -> list[Packet]:
     """Presence that was pushed and that no test has taken."""
-    return [packet for packet in client.packets if packet["op"] == PRESENCE]
+    return [packet for packet in client.packets if packet["op"] == Op.PRESENCE]
 
 
 async def test_the_other_is_told_of_coming_and_of_going(
@@ -100,14 +92,14 @@ async def test_the_other_is_told_of_coming_and_of_going(
     came = datetime.now(UTC)
     other: Client = await connect(brief_system, bob)
     for client in (first, second):
-        online = await client.expect(PRESENCE, user=bob)
+        online = await client.expect(Op.PRESENCE, user=bob)
         assert online["d"] == {"user": bob, "online": True}
         assert online["cur"]
         assert online.get("re") is None
     assert await shown(first) == {bob: {"online": True}}
     assert await shown(other) == {alice: {"online": True}}
     await other.close()
-    offline = await first.expect(PRESENCE, user=bob)
+    offline = await first.expect(Op.PRESENCE, user=bob)
     assert offline["d"].keys() == {"user", "online", "last_seen"}
     assert offline["d"]["online"] is False
     last_seen = datetime.fromisoformat(offline["d"]["last_seen"])
@@ -127,14 +119,14 @@ async def test_a_reconnect_and_a_second_device_tell_nothing(
     await watching.write(carol, "hello")
     bobs: Client = await connect(brief_system, bob)
     carols: Client = await connect(brief_system, carol)
-    await watching.expect(PRESENCE, user=bob, online=True)
-    await watching.expect(PRESENCE, user=carol, online=True)
+    await watching.expect(Op.PRESENCE, user=bob, online=True)
+    await watching.expect(Op.PRESENCE, user=carol, online=True)
     await bobs.drop()
     bobs = await connect(brief_system, bob)
     phone: Client = await connect(brief_system, bob)
     await phone.close()
     await carols.close()
-    await watching.expect(PRESENCE, user=carol, online=False)
+    await watching.expect(Op.PRESENCE, user=carol, online=False)
     assert untold(watching) == []
     assert (await shown(watching))[bob] == {"online": True}
 
@@ -146,9 +138,9 @@ async def test_strangers_are_told_nothing(
     stranger: Client = await connect(brief_system, person("stranger"))
     watching = await meet(brief_system, connect, alice, bob)
     other: Client = await connect(brief_system, bob)
-    await watching.expect(PRESENCE, user=bob, online=True)
+    await watching.expect(Op.PRESENCE, user=bob, online=True)
     await other.close()
-    await watching.expect(PRESENCE, user=bob, online=False)
+    await watching.expect(Op.PRESENCE, user=bob, online=False)
     await stranger.settle()
     assert untold(stranger) == []
     assert await shown(stranger) == {}
@@ -165,9 +157,9 @@ async def test_an_invisible_token_is_seen_by_nobody(
     async def pass_by() -> None:
         """Somebody comes and goes, after which all that came before has been told."""
         passer: Client = await connect(brief_system, carol)
-        await watching.expect(PRESENCE, user=carol, online=True)
+        await watching.expect(Op.PRESENCE, user=carol, online=True)
         await passer.close()
-        await watching.expect(PRESENCE, user=carol, online=False)
+        await watching.expect(Op.PRESENCE, user=carol, online=False)
 
     hidden: Client = await connect(brief_system, bob, token=brief_system.token(bob, invisible=True))
     await pass_by()
@@ -177,18 +169,18 @@ async def test_an_invisible_token_is_seen_by_nobody(
     assert await shown(hidden) == {alice: {"online": True}}
 
     visible: Client = await connect(brief_system, bob)
-    await watching.expect(PRESENCE, user=bob, online=True)
+    await watching.expect(Op.PRESENCE, user=bob, online=True)
     token = brief_system.token(bob, invisible=True)
-    reply = await visible.ask(RENEW_TOKEN, {"token": token})
-    assert reply["op"] == HELLO
-    gone = await watching.expect(PRESENCE, user=bob, online=False)
+    reply = await visible.ask(Op.RENEW_TOKEN, {"token": token})
+    assert reply["op"] == Op.HELLO
+    gone = await watching.expect(Op.PRESENCE, user=bob, online=False)
     await hidden.close()
     await pass_by()
     assert untold(watching) == []
     last_seen = gone["d"]["last_seen"]
     assert (await shown(watching))[bob] == {"online": False, "last_seen": last_seen}
-    await visible.ask(RENEW_TOKEN, {"token": brief_system.token(bob)})
-    await watching.expect(PRESENCE, user=bob, online=True)
+    await visible.ask(Op.RENEW_TOKEN, {"token": brief_system.token(bob)})
+    await watching.expect(Op.PRESENCE, user=bob, online=True)
 
 
 async def test_a_person_can_set_to_be_invisible(
@@ -197,9 +189,9 @@ async def test_a_person_can_set_to_be_invisible(
     """Through an internal service: goes like everybody, and comes back at once."""
     watching = await meet(brief_system, connect, alice, bob)
     other: Client = await connect(brief_system, bob)
-    await watching.expect(PRESENCE, user=bob, online=True)
+    await watching.expect(Op.PRESENCE, user=bob, online=True)
     await call(brief_system, "SetInvisible", pb.SetInvisibleRequest(actor=bob, invisible=True))
-    gone = await watching.expect(PRESENCE, user=bob, online=False)
+    gone = await watching.expect(Op.PRESENCE, user=bob, online=False)
     # As of one who left: not a last_seen of the moment of telling.
     last_seen = datetime.fromisoformat(gone["d"]["last_seen"])
     assert (datetime.now(UTC) - last_seen).total_seconds() >= BRIEF
@@ -209,9 +201,9 @@ async def test_a_person_can_set_to_be_invisible(
     assert (await shown(watching))[bob]["last_seen"] == gone["d"]["last_seen"]
     # What bob does himself is told as always.
     await other.write(alice, "it is me")
-    await watching.expect(ALERT_NEW_MSG)
+    await watching.expect(Op.ALERT_NEW_MSG)
     await call(brief_system, "SetInvisible", pb.SetInvisibleRequest(actor=bob, invisible=False))
-    await watching.expect(PRESENCE, user=bob, online=True)
+    await watching.expect(Op.PRESENCE, user=bob, online=True)
 
 
 async def test_a_resume_brings_the_latest(
@@ -221,17 +213,17 @@ async def test_a_resume_brings_the_latest(
     away = await meet(brief_system, connect, alice, bob)
     witness: Client = await connect(brief_system, alice)
     other: Client = await connect(brief_system, bob)
-    await away.expect(PRESENCE, user=bob, online=True)
-    await witness.expect(PRESENCE, user=bob, online=True)
+    await away.expect(Op.PRESENCE, user=bob, online=True)
+    await witness.expect(Op.PRESENCE, user=bob, online=True)
     await away.drop()
     await other.close()
-    await witness.expect(PRESENCE, user=bob, online=False)
+    await witness.expect(Op.PRESENCE, user=bob, online=False)
     other = await connect(brief_system, bob)
-    await witness.expect(PRESENCE, user=bob, online=True)
+    await witness.expect(Op.PRESENCE, user=bob, online=True)
     await other.close()
-    latest = await witness.expect(PRESENCE, user=bob, online=False)
+    latest = await witness.expect(Op.PRESENCE, user=bob, online=False)
     back: Client = await connect(brief_system, alice, resume=away.cursor)
-    resumed = await back.expect(RESUMED)
+    resumed = await back.expect(Op.RESUMED)
     assert (resumed["d"]["complete"], resumed["d"]["replayed"]) == (True, 1)
     assert [packet["d"] for packet in untold(back)] == [latest["d"]]
 
@@ -262,7 +254,7 @@ async def test_people_of_a_killed_edge_are_gone_unless_they_come_back(
     await bob.closed()
     await carol.closed()
     await connect(system, "carol")
-    gone = await alice.expect(PRESENCE, online=False)
+    gone = await alice.expect(Op.PRESENCE, online=False)
     assert gone["d"]["user"] == "bob"
     assert (await shown(alice))["carol"] == {"online": True}
     assert untold(alice) == []
@@ -280,15 +272,15 @@ async def test_a_restart_of_the_service_is_a_short_absence(
     began = datetime.now(UTC)
     await connect(system, "bob")
     carol: Client = await connect(system, "carol")
-    await alice.expect(PRESENCE, user="bob", online=True)
-    await alice.expect(PRESENCE, user="carol", online=True)
+    await alice.expect(Op.PRESENCE, user="bob", online=True)
+    await alice.expect(Op.PRESENCE, user="carol", online=True)
     system.messaging.stop(how)
     ended = datetime.now(UTC)
     await carol.close()
     await asyncio.to_thread(system.wait_ready, edge, 503)
     system.start_messaging()
     await asyncio.to_thread(system.wait_ready, edge)
-    gone = await alice.expect(PRESENCE, online=False)
+    gone = await alice.expect(Op.PRESENCE, online=False)
     assert gone["d"]["user"] == "carol"
     assert began <= datetime.fromisoformat(gone["d"]["last_seen"]) <= ended
     assert untold(alice) == []

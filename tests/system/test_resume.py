@@ -5,19 +5,8 @@ import asyncio
 import pytest
 
 from edge.protocol.cursors import Cursors, Position
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    CREATE_MSG,
-    ERROR,
-    HELLO,
-    MSG_SEEN,
-    OPENED_CONVERSATION,
-    PONG,
-    RESUME,
-    RESUMED,
-    STATUS_MSG,
-    Client,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect, Rounds
 
@@ -26,7 +15,7 @@ async def write_many(writer: Client, conversation: str, first: int, count: int) 
     """Pipeline numbered messages; their texts in the order in which they are stored."""
     texts = {f"w{number}": str(number) for number in range(first, first + count)}
     for id_, text in texts.items():
-        await writer.send(CREATE_MSG, {"conversation": conversation, "text": text}, id=id_)
+        await writer.send(Op.CREATE_MSG, {"conversation": conversation, "text": text}, id=id_)
     seqs = {text: (await writer.take_reply(id_, 60))["d"]["seq"] for id_, text in texts.items()}
     return sorted(seqs, key=seqs.__getitem__)
 
@@ -42,13 +31,13 @@ async def test_resume_after_missed_messages(rounds: Rounds, missed: int) -> None
         writer: Client = await connect(alice)
         reader: Client = await connect(bob)
         conversation = (await writer.write(bob, "0"))["conversation"]
-        await reader.expect(ALERT_NEW_MSG)
+        await reader.expect(Op.ALERT_NEW_MSG)
         await reader.drop()
         written = await write_many(writer, conversation, 1, missed)
 
         back: Client = await connect(bob, resume=reader.cursor)
-        resumed = await back.take(lambda packet: packet["op"] == RESUMED, seconds=60)
-        replayed = [packet for packet in back.packets if packet["op"] == ALERT_NEW_MSG]
+        resumed = await back.take(lambda packet: packet["op"] == Op.RESUMED, seconds=60)
+        replayed = [packet for packet in back.packets if packet["op"] == Op.ALERT_NEW_MSG]
         assert [packet["d"]["message"]["text"] for packet in replayed] == written
         assert replayed[-1]["d"]["unread"] == missed + 1
         assert resumed["d"]["complete"] is True
@@ -57,8 +46,8 @@ async def test_resume_after_missed_messages(rounds: Rounds, missed: int) -> None
             assert back.hello["d"]["resumed"] is True
             assert resumed["d"] == {"replayed": missed, "complete": True, "cur": resumed["cur"]}
         back.packets.clear()
-        await writer.ask(CREATE_MSG, {"conversation": conversation, "text": "live"})
-        assert (await back.expect(ALERT_NEW_MSG))["d"]["message"]["text"] == "live"
+        await writer.ask(Op.CREATE_MSG, {"conversation": conversation, "text": "live"})
+        assert (await back.expect(Op.ALERT_NEW_MSG))["d"]["message"]["text"] == "live"
 
 
 async def test_resume_while_the_other_goes_on_writing(rounds: Rounds) -> None:
@@ -67,20 +56,20 @@ async def test_resume_while_the_other_goes_on_writing(rounds: Rounds) -> None:
         writer: Client = await connect(alice)
         reader: Client = await connect(bob)
         conversation = (await writer.write(bob, "0"))["conversation"]
-        await reader.expect(ALERT_NEW_MSG)
+        await reader.expect(Op.ALERT_NEW_MSG)
         await reader.drop()
         written = await write_many(writer, conversation, 1, 1_000 if quiet else 100)
 
         async def come_back(user: str, cursor: str | None, connect: Connect = connect) -> Client:
             client: Client = await connect(user, resume=cursor)
-            await client.expect(RESUMED, complete=True)
+            await client.expect(Op.RESUMED, complete=True)
             return client
 
         coming_back = asyncio.create_task(come_back(bob, reader.cursor))
         while not coming_back.done():
             written += await write_many(writer, conversation, len(written) + 1, 20)
         back = await coming_back
-        alerts = [(await back.expect(ALERT_NEW_MSG))["d"]["message"] for _ in written]
+        alerts = [(await back.expect(Op.ALERT_NEW_MSG))["d"]["message"] for _ in written]
         assert [alert["seq"] for alert in alerts] == list(range(2, len(written) + 2))
         assert [alert["text"] for alert in alerts] == written
 
@@ -92,11 +81,11 @@ async def test_any_cursor_on_the_way_resumes_without_a_gap(rounds: Rounds) -> No
         reader: Client = await connect(bob)
         conversation = (await writer.write(bob, "0"))["conversation"]
         await write_many(writer, conversation, 1, 60)
-        alerts = [await reader.expect(ALERT_NEW_MSG) for _ in range(61)]
+        alerts = [await reader.expect(Op.ALERT_NEW_MSG) for _ in range(61)]
         for position in range(0, 61, 7):
             back: Client = await connect(bob, resume=alerts[position]["cur"])
-            await back.expect(RESUMED, complete=True)
-            found = {p["d"]["message"]["seq"] for p in back.packets if p["op"] == ALERT_NEW_MSG}
+            await back.expect(Op.RESUMED, complete=True)
+            found = {p["d"]["message"]["seq"] for p in back.packets if p["op"] == Op.ALERT_NEW_MSG}
             assert found >= set(range(position + 2, 62))
             await back.close()
 
@@ -111,18 +100,18 @@ async def test_a_resume_brings_the_latest_watermarks(
     await write_many(writer, conversation, 1, 4)
     await writer.settle()
     cursor = (
-        await reader.take(lambda p: p["op"] == ALERT_NEW_MSG and p["d"]["message"]["seq"] == 5)
+        await reader.take(lambda p: p["op"] == Op.ALERT_NEW_MSG and p["d"]["message"]["seq"] == 5)
     )["cur"]
     await writer.drop()
     for seq in (1, 2, 3):
-        await reader.ask(OPENED_CONVERSATION, {"conversation": conversation, "seq": seq})
-    await reader.send(PONG, {"cur": cursor})
+        await reader.ask(Op.OPENED_CONVERSATION, {"conversation": conversation, "seq": seq})
+    await reader.send(Op.PONG, {"cur": cursor})
     back: Client = await connect(shared_system, alice)
-    reply = await back.ask(RESUME, {"cur": cursor})
-    assert (reply["op"], reply["d"]["complete"]) == (RESUMED, True)
-    seen = [packet["d"]["seq"] for packet in back.packets if packet["op"] == MSG_SEEN]
+    reply = await back.ask(Op.RESUME, {"cur": cursor})
+    assert (reply["op"], reply["d"]["complete"]) == (Op.RESUMED, True)
+    seen = [packet["d"]["seq"] for packet in back.packets if packet["op"] == Op.MSG_SEEN]
     assert seen == [3]
-    delivered = await back.expect(STATUS_MSG, status="delivered")
+    delivered = await back.expect(Op.STATUS_MSG, status="delivered")
     assert delivered["d"]["seq"] == 5
 
 
@@ -140,13 +129,17 @@ async def test_a_cursor_of_another_database_is_not_complete(
         "",
     ]
     for cursor in unproven:
-        reply = await client.ask(RESUME, {"cur": cursor})
-        assert (reply["op"], reply["d"]["complete"], reply["d"]["replayed"]) == (RESUMED, False, 0)
+        reply = await client.ask(Op.RESUME, {"cur": cursor})
+        assert (reply["op"], reply["d"]["complete"], reply["d"]["replayed"]) == (
+            Op.RESUMED,
+            False,
+            0,
+        )
         assert reply["d"]["cur"]
     cut = client.hello["d"]["cur"][:-4]
     for nonsense in ("%%%", "é", cut, "a:b", "x" * 1025, 7):
-        reply = await client.ask(RESUME, {"cur": nonsense})
-        assert (reply["op"], reply["d"]["code"]) == (ERROR, "INVALID_ARGUMENT")
+        reply = await client.ask(Op.RESUME, {"cur": nonsense})
+        assert (reply["op"], reply["d"]["code"]) == (Op.ERROR, "INVALID_ARGUMENT")
         assert reply["d"]["fields"][0]["field"] == "cur"
 
 
@@ -155,11 +148,11 @@ async def test_a_bad_cursor_in_the_url_is_told_and_harms_nothing(
 ) -> None:
     """The connection lives on after an ERROR."""
     client: Client = await connect(shared_system, alice, resume="non.sense")
-    assert (await client.expect(ERROR))["d"]["code"] == "INVALID_ARGUMENT"
+    assert (await client.expect(Op.ERROR))["d"]["code"] == "INVALID_ARGUMENT"
     assert (await client.write(bob, "still here"))["seq"] == 1
     writer: Client = await connect(shared_system, bob)
     await writer.write(alice, "and heard")
-    await client.expect(ALERT_NEW_MSG)
+    await client.expect(Op.ALERT_NEW_MSG)
 
 
 async def test_resume_is_bounded(own_system: System, connect: Connect) -> None:
@@ -169,12 +162,12 @@ async def test_resume_is_bounded(own_system: System, connect: Connect) -> None:
     writer: Client = await connect(own_system, "alice")
     reader: Client = await connect(own_system, "bob")
     conversation = (await writer.write("bob", "0"))["conversation"]
-    await reader.expect(ALERT_NEW_MSG)
+    await reader.expect(Op.ALERT_NEW_MSG)
     await reader.drop()
     for number in range(60):
-        await writer.ask(CREATE_MSG, {"conversation": conversation, "text": str(number)})
+        await writer.ask(Op.CREATE_MSG, {"conversation": conversation, "text": str(number)})
     back: Client = await connect(own_system, "bob", resume=reader.cursor)
-    assert (await back.expect(RESUMED))["d"]["complete"] is False
+    assert (await back.expect(Op.RESUMED))["d"]["complete"] is False
 
 
 async def test_hello_is_the_first_packet_and_tells_the_terms(
@@ -183,7 +176,7 @@ async def test_hello_is_the_first_packet_and_tells_the_terms(
     """Its fields, and the defaults of the heartbeat: every 5 s, 30 s of silence."""
     client: Client = await connect(shared_system, alice)
     d = client.hello["d"]
-    assert client.hello["op"] == HELLO
+    assert client.hello["op"] == Op.HELLO
     assert (d["user"], d["resumed"]) == (alice, False)
     assert (d["ping_interval_ms"], d["pong_timeout_ms"]) == (5_000, 30_000)
     assert d["max_packet_bytes"] == 65_536

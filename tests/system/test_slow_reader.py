@@ -8,14 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import (
-    ALERT_NEW_MSG,
-    ASK_MESSAGES,
-    HELLO,
-    RESUMED,
-    RETURN_MESSAGES,
-    Client,
-)
+from edge.protocol.packets import Op
+from tests.support.client import Client
 from tests.support.memory import Memory
 from tests.support.system import System
 from tests.system.conftest import Connect
@@ -59,7 +53,7 @@ async def hear_all(reader: Client, count: int) -> None:
     """Alerts of `count` messages of each writer, in order."""
     seqs: dict[str, list[int]] = {}
     for _ in range(4 * count):
-        message = (await reader.expect(ALERT_NEW_MSG))["d"]["message"]
+        message = (await reader.expect(Op.ALERT_NEW_MSG))["d"]["message"]
         seqs.setdefault(message["sender"], []).append(message["seq"])
     assert list(seqs.values()) == [list(range(1, count + 1))] * 4
 
@@ -95,7 +89,7 @@ async def test_a_reader_that_reads_nothing_costs_no_more_than_its_outbox(
     async def chat() -> None:
         for number in range(100):
             await carol.write("dave", str(number))
-            alert = (await dave.expect(ALERT_NEW_MSG))["d"]
+            alert = (await dave.expect(Op.ALERT_NEW_MSG))["d"]
             assert (alert["message"]["text"], alert["unread"]) == (str(number), number + 1)
 
     memory.begin()
@@ -107,7 +101,7 @@ async def test_a_reader_that_reads_nothing_costs_no_more_than_its_outbox(
 
     await deaf.drop()
     back: Client = await connect(system, "bob", resume=deaf.hello["d"]["cur"])
-    assert (await back.expect(RESUMED))["d"]["complete"] is True
+    assert (await back.expect(Op.RESUMED))["d"]["complete"] is True
     await hear_all(back, count)
 
 
@@ -125,16 +119,16 @@ async def test_an_asker_that_reads_nothing_costs_no_more_than_its_outbox(
     question: dict[str, Any] = {"conversation": conversation, "limit": 50}
     memory.begin()
     for _ in range(20):
-        assert (await writer.ask(ASK_MESSAGES, question))["op"] == RETURN_MESSAGES
+        assert (await writer.ask(Op.ASK_MESSAGES, question))["op"] == Op.RETURN_MESSAGES
     read = memory.peak()
 
     deaf = await open_deaf(system, "alice")
-    assert deaf.hello["op"] == HELLO
+    assert deaf.hello["op"] == Op.HELLO
     memory.begin()
     for number in range(20):
-        await deaf.send(ASK_MESSAGES, question, id=number)
+        await deaf.send(Op.ASK_MESSAGES, question, id=number)
     await until_closed_as_slow(system)
     # The one on its way is there as it came and as it goes.
     assert memory.peak() - read < 4 * page_bytes + _NOISE_BYTES
-    assert (await writer.ask(ASK_MESSAGES, question))["op"] == RETURN_MESSAGES
+    assert (await writer.ask(Op.ASK_MESSAGES, question))["op"] == Op.RETURN_MESSAGES
     await deaf.drop()
