@@ -24,7 +24,7 @@ async def follow_backends(
         deadline = moderation_deadline if backend == MODERATION else None
         try:
             async with asyncio.timeout_at(deadline):
-                position = await feeds[backend].follow(session.user, told.get(backend))
+                position = await feeds[backend].users.follow(session.user, told.get(backend))
         except NotLiveError:
             return None
         except TimeoutError:
@@ -48,7 +48,7 @@ async def follow_backends(
             break
     for backend in late:
         # It may have answered while another was waited for.
-        if (position := feeds[backend].followed(session.user)) is not None:
+        if (position := feeds[backend].users.followed(session.user)) is not None:
             found[backend] = position
             reader.settle_later(session.user, position)
     return found

@@ -259,7 +259,7 @@ async def renew_token(session: Session, re: Request, payload: RenewToken) -> Non
     session.principal = principal
     # It may be invisible where the one before was not, or the other way round.
     for feed in session.edge.feeds.values():
-        feed.review(session.user)
+        feed.users.review(session.user)
     # A cursor would skip what a replay has yet to bring.
     cursor = (
         session.edge.hub.cursor().of(session.encoding.attached)

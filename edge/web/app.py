@@ -119,7 +119,7 @@ class SocketEndpoint:
             hub.remove(session)
             sanctions.leave(session.user)
             for feed in self._edge.feeds.values():
-                feed.review(session.user)
+                feed.users.review(session.user)
 
     async def _admit(self, scope: _Scope, moderation_deadline: float) -> Principal:
         if not request_allowed(scope["headers"], self._origins):

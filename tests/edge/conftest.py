@@ -152,7 +152,7 @@ async def start(edge: Edge) -> AsyncIterator[Start]:
             await session.run()
         finally:
             session.edge.hub.remove(session)
-            session.edge.feeds[MESSAGING].review(session.user)
+            session.edge.feeds[MESSAGING].users.review(session.user)
 
     async def start(
         resume: str | None = None, on: Edge = edge, format_: Format = JSON, **of: Any

@@ -1,12 +1,11 @@
-"""Following a service's stream: who is followed, and that nobody misses anything.
+"""The stream of a backend: live events, and that nobody misses anything when it was interrupted.
 
-The service is a real gRPC server on loopback whose answers the test writes.
+The backend is a real gRPC server on loopback whose answers the test writes.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import grpc
 import pytest
@@ -16,314 +15,18 @@ from edge.backends.backend import NotLiveError
 from edge.protocol.cursors import MESSAGING, Position
 from edge.push.feed import Feed
 from edge.sessions.context import Edge
-from edge.sessions.session import Session
 from edge.settings import Settings
+from tests.edge.push.sockets import alert, attached, get, join, next_stream, pages
 from tests.edge.scripted import (
     CURSORS,
     EPOCH,
     Service,
     Stream,
-    Wire,
     change,
     message_event,
-    new_session,
     position,
 )
 from tests.support.waiting import until
-
-
-def join(edge: Edge, user: str = "alice", *, invisible: bool = False) -> tuple[Session, Wire]:
-    """A socket that is here and not attached yet."""
-    session, wire = new_session(edge, user, invisible=invisible)
-    edge.hub.add(session)
-    return session, wire
-
-
-def leave(edge: Edge, session: Session) -> None:
-    edge.hub.remove(session)
-    edge.feeds[MESSAGING].review(session.user)
-
-
-async def attached(edge: Edge, user: str = "alice") -> tuple[Session, Wire]:
-    """A socket to which live alerts go."""
-    session, wire = join(edge, user)
-    session.attach({MESSAGING: await edge.feeds[MESSAGING].follow(user)})
-    session.release()
-    return session, wire
-
-
-async def get(queue: "asyncio.Queue[pb.UpdateWatchRequest]") -> tuple[list[str], list[str]]:
-    async with asyncio.timeout(5):
-        update = await queue.get()
-    return list(update.add_users), list(update.remove_users)
-
-
-async def next_stream(edge: Edge, service: Service) -> Stream:
-    async with asyncio.timeout(5):
-        stream = await service.streams.get()
-    await until(lambda: edge.feeds[MESSAGING].live)
-    return stream
-
-
-async def alert(wire: Wire) -> tuple[int, int]:
-    """The next alert: its seq and the revision of its cursor."""
-    packet = await wire.hear()
-    assert packet["op"] == 0x10, packet
-    return packet["d"]["message"]["seq"], CURSORS.decode(packet["cur"])["messaging"].revision
-
-
-async def test_a_user_is_followed_from_the_answers_position(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """What comes after that position is on the stream; what came before, reads show."""
-    service.revision = 12
-    join(edge)
-    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 12)
-    assert await get(service.updates) == (["alice"], [])
-
-
-async def test_the_stream_may_be_faster_than_the_answer(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """Then what it brought is what a new session has to read."""
-    service.hold_updates = True
-    join(edge)
-    following = asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))
-    await get(service.updates)
-    live.say(15)
-    await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 15))
-    service.release_update(12)
-    assert await following == Position(EPOCH, 15)
-
-
-async def test_a_second_socket_is_followed_from_no_earlier_than_the_first(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """The stream may still be behind the answer, and brings nothing of the user before it."""
-    service.revision = 20
-    join(edge)
-    await edge.feeds[MESSAGING].follow("alice")
-    live.say(15)
-    await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 15))
-    join(edge)
-    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 20)
-    live.say(25)
-    await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 25))
-    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 25)
-
-
-async def test_who_was_told_more_elsewhere_is_followed_from_where_the_service_stands(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """Another edge's stream was faster. Who was told less costs no call."""
-    join(edge)
-    feed = edge.feeds[MESSAGING]
-    assert await feed.follow("alice", Position(EPOCH, 7)) == Position(EPOCH, 10)
-    assert await get(service.updates) == (["alice"], [])
-    service.revision = 30
-    assert await feed.follow("alice", Position(EPOCH, 10)) == Position(EPOCH, 10)
-    assert await feed.follow("alice", Position("epoch-2", 25)) == Position(EPOCH, 10)
-    assert service.updates.empty()
-    assert await feed.follow("alice", Position(EPOCH, 25)) == Position(EPOCH, 30)
-    assert await get(service.updates) == ([], [])
-    # Nobody has been there yet: the database went back.
-    assert await feed.follow("alice", Position(EPOCH, 99)) == Position(EPOCH, 30)
-
-
-async def test_an_answer_from_before_one_came_is_not_where_the_service_stands(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """The call was under way when the other edge told more."""
-    service.hold_updates = True
-    join(edge)
-    feed = edge.feeds[MESSAGING]
-    first = asyncio.create_task(feed.follow("alice"))
-    await get(service.updates)
-    second = asyncio.create_task(feed.follow("alice", Position(EPOCH, 14)))
-    await asyncio.sleep(0)
-    service.release_update(12)
-    service.release_update(15)
-    assert (await first).revision == 12
-    assert (await second).revision == 15
-
-
-async def test_who_comes_while_an_update_is_in_flight_travels_together(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """One call at a time; a thousand handshakes are a few calls."""
-    service.hold_updates = True
-    join(edge, "alice")
-    following = [asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))]
-    assert await get(service.updates) == (["alice"], [])
-    for user in ("bob", "carol", "dora"):
-        join(edge, user)
-        following.append(asyncio.create_task(edge.feeds[MESSAGING].follow(user)))
-    await asyncio.sleep(0)
-    service.release_update(10)
-    assert await get(service.updates) == (["bob", "carol", "dora"], [])
-    service.release_update(11)
-    positions = await asyncio.gather(*following)
-    assert [at.revision for at in positions] == [10, 11, 11, 11]
-    assert service.updates.empty()
-
-
-async def test_the_last_socket_of_a_user_takes_the_following_with_it(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """And not one before."""
-    first, _ = await attached(edge)
-    second, _ = await attached(edge)
-    assert await get(service.updates) == (["alice"], [])
-    leave(edge, first)
-    leave(edge, second)
-    assert await get(service.updates) == ([], ["alice"])
-    assert service.updates.empty()
-
-
-async def test_leaving_and_returning_while_the_removal_is_in_flight(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """The user is added again, and waits for the position of that addition."""
-    session, _ = await attached(edge)
-    await get(service.updates)
-    service.hold_updates = True
-    leave(edge, session)
-    assert await get(service.updates) == ([], ["alice"])
-    join(edge)
-    returning = asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))
-    await asyncio.sleep(0)
-    service.release_update(11)
-    assert await get(service.updates) == (["alice"], [])
-    assert not returning.done()
-    service.release_update(13)
-    assert await returning == Position(EPOCH, 13)
-
-
-async def test_leaving_and_returning_while_the_addition_is_in_flight(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """The first addition serves the second socket."""
-    service.hold_updates = True
-    session, _ = join(edge)
-    first = asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))
-    assert await get(service.updates) == (["alice"], [])
-    leave(edge, session)
-    join(edge)
-    second = asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))
-    await asyncio.sleep(0)
-    service.release_update(11)
-    assert (await first).revision == (await second).revision == 11
-    assert await get(service.updates) == ([], [])
-    service.release_update(11)
-    await until(lambda: edge.feeds[MESSAGING]._updater is None)
-    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 11)
-
-
-async def invisible(queue: "asyncio.Queue[pb.UpdateWatchRequest]") -> tuple[list[str], list[str]]:
-    """Of the next update: who is added, and who of them is invisible."""
-    async with asyncio.timeout(5):
-        update = await queue.get()
-    assert not update.remove_users
-    return list(update.add_users), list(update.invisible_users)
-
-
-async def test_a_user_is_invisible_when_all_sockets_are(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """A visible one that comes or goes changes it; each other one changes nothing."""
-    join(edge, invisible=True)
-    await edge.feeds[MESSAGING].follow("alice")
-    assert await invisible(service.updates) == (["alice"], ["alice"])
-    hidden, _ = join(edge, invisible=True)
-    await edge.feeds[MESSAGING].follow("alice")
-    assert service.updates.empty()
-    first, _ = join(edge)
-    await edge.feeds[MESSAGING].follow("alice")
-    assert await invisible(service.updates) == (["alice"], [])
-    second, _ = join(edge)
-    await edge.feeds[MESSAGING].follow("alice")
-    leave(edge, hidden)
-    leave(edge, first)
-    await until(lambda: edge.feeds[MESSAGING]._updater is None)
-    assert service.updates.empty()
-    leave(edge, second)
-    assert await invisible(service.updates) == (["alice"], ["alice"])
-
-
-async def test_to_be_followed_otherwise_moves_no_position(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """The events came all the while: they are not skipped by who attaches now."""
-    join(edge, invisible=True)
-    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 10)
-    service.revision = 20
-    visible, _ = join(edge)
-    await edge.feeds[MESSAGING].follow("alice")
-    leave(edge, visible)
-    await until(lambda: service.updates.qsize() == 3)
-    await until(lambda: edge.feeds[MESSAGING]._updater is None)
-    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 10)
-
-
-async def test_a_token_may_change_who_is_invisible_also_during_an_update(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """What is told in the end is how it is in the end."""
-    session, _ = await attached(edge)
-    await get(service.updates)
-    service.hold_updates = True
-
-    def renew(*, hidden: bool) -> None:
-        session.principal = replace(session.principal, invisible=hidden)
-        edge.feeds[MESSAGING].review("alice")
-
-    renew(hidden=True)
-    assert await invisible(service.updates) == (["alice"], ["alice"])
-    renew(hidden=False)
-    service.release_update(10)
-    assert await invisible(service.updates) == (["alice"], [])
-    service.release_update(10)
-    await until(lambda: edge.feeds[MESSAGING]._updater is None)
-    assert not edge.feeds[MESSAGING]._invisible
-
-
-async def test_a_new_stream_is_told_who_is_invisible(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """Those who are here when it begins, and whoever changed while it was being made."""
-    await attached(edge, "bob")
-    join(edge, invisible=True)
-    await edge.feeds[MESSAGING].follow("alice")
-    for _ in range(2):
-        await get(service.updates)
-    service.hold_updates = True
-    live.end()
-    async with asyncio.timeout(5):
-        update = await service.updates.get()
-    assert sorted(update.add_users) == ["alice", "bob"]
-    assert list(update.invisible_users) == ["alice"]
-    join(edge)
-    service.release_update(10)
-    assert await invisible(service.updates) == (["alice"], [])
-    service.release_update(10)
-
-
-async def test_a_socket_that_leaves_before_it_is_followed_is_forgotten(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """Nothing of it stays behind."""
-    service.hold_updates = True
-    session, _ = join(edge)
-    following = asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))
-    await get(service.updates)
-    following.cancel()
-    leave(edge, session)
-    service.release_update(11)
-    assert await get(service.updates) == ([], ["alice"])
-    service.release_update(12)
-    await until(lambda: edge.feeds[MESSAGING]._updater is None)
-    assert not edge.feeds[MESSAGING]._waiting
-    assert not edge.feeds[MESSAGING]._followed
 
 
 async def test_live_events_reach_the_sockets_and_move_the_position(
@@ -335,43 +38,6 @@ async def test_live_events_reach_the_sockets_and_move_the_position(
     live.say(13)
     assert await alert(wire) == (1, 11)
     await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 13))
-
-
-async def test_before_the_first_stream_nobody_can_follow(edge: Edge) -> None:
-    """The session is greeted all the same, and told when the service is there."""
-    with pytest.raises(NotLiveError):
-        await edge.feeds[MESSAGING].follow("alice")
-
-
-async def test_an_end_of_the_stream_is_told_to_who_waits(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """Nobody hangs on an answer that will not come."""
-    service.hold_updates = True
-    join(edge)
-    following = asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))
-    await get(service.updates)
-    live.end()
-    async with asyncio.timeout(5):
-        with pytest.raises(NotLiveError):
-            await following
-
-
-def pages(
-    *answers: tuple[Sequence[pb.ListChangesResponse.Change], str],
-) -> Callable[[pb.ListChangesRequest], "asyncio.Future[pb.ListChangesResponse]"]:
-    """Answers of ListChanges in order, each with the token of the next."""
-    remaining = list(answers)
-
-    def answer(_request: pb.ListChangesRequest) -> "asyncio.Future[pb.ListChangesResponse]":
-        changes, token = remaining.pop(0)
-        future = asyncio.get_running_loop().create_future()
-        future.set_result(
-            pb.ListChangesResponse(complete=True, changes=changes, next_page_token=token)
-        )
-        return future
-
-    return answer
 
 
 async def test_after_an_interruption_what_was_missed_comes_first_and_in_order(
@@ -469,7 +135,7 @@ async def test_who_came_while_the_service_was_away_starts_over_once_followed(
     assert await get(service.updates) == (["alice"], [])
     late, wire = join(edge, "bob")
     with pytest.raises(NotLiveError):
-        await edge.feeds[MESSAGING].follow("bob")
+        await edge.feeds[MESSAGING].users.follow("bob")
     late.attach({})
     late.release()
     service.release_update(10)
@@ -500,42 +166,6 @@ async def test_silence_is_an_interruption(edge: Edge, service: Service, live: St
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-
-
-async def test_a_watcher_that_the_service_does_not_know_watches_anew(
-    edge: Edge, service: Service, live: Stream
-) -> None:
-    """The stream may have ended on the other side alone."""
-    service.hold_updates = True
-    join(edge)
-    following = asyncio.create_task(edge.feeds[MESSAGING].follow("alice"))
-    await get(service.updates)
-    service.release_update(grpc.StatusCode.NOT_FOUND)
-    with pytest.raises(NotLiveError):
-        await following
-    service.hold_updates = False
-    stream = await next_stream(edge, service)
-    assert stream.watcher_id != live.watcher_id
-    assert await get(service.updates) == (["alice"], [])
-    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 10)
-
-
-async def test_a_mistake_in_following_leaves_nobody_waiting(
-    edge: Edge, service: Service, live: Stream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A handshake waits for it, and so does the memory of the session."""
-
-    async def fail(_request: pb.UpdateWatchRequest) -> pb.UpdateWatchResponse:
-        raise RuntimeError("a mistake")
-
-    join(edge)
-    with monkeypatch.context() as patched:
-        patched.setattr(edge.messaging, "update_watch", fail)
-        async with asyncio.timeout(5):
-            with pytest.raises(NotLiveError):
-                await edge.feeds[MESSAGING].follow("alice")
-    await next_stream(edge, service)
-    assert await edge.feeds[MESSAGING].follow("alice") == Position(EPOCH, 10)
 
 
 async def test_a_failing_recovery_is_tried_again(

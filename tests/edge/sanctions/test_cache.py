@@ -33,7 +33,7 @@ async def log_in(
     at.edge.sanctions.enter(user)
     positions = {}
     if at.feed.live:
-        positions[MODERATION] = await at.feed.follow(user)
+        positions[MODERATION] = await at.feed.users.follow(user)
         await reader.settle(user, positions[MODERATION], deadline)
     session.attach(positions)
     session.release()
@@ -43,7 +43,7 @@ async def log_in(
 def log_out(at: Moderated, session: Session) -> None:
     at.edge.hub.remove(session)
     at.edge.sanctions.leave(session.user)
-    at.feed.review(session.user)
+    at.feed.users.review(session.user)
 
 
 def may_write(at: Moderated, user: str = "bob", conversation: str = "") -> bool:
@@ -100,7 +100,7 @@ async def test_what_falls_between_the_reading_and_the_stream_is_read(
     at.edge.hub.add(session)
     at.edge.sanctions.enter("bob")
     assert may_write(at)
-    await at.edge.sanctions_reader.settle("bob", await at.feed.follow("bob"), at.deadline())
+    await at.edge.sanctions_reader.settle("bob", await at.feed.users.follow("bob"), at.deadline())
     assert not may_write(at)
     assert len(at.service.reads) == 2
 

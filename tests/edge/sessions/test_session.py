@@ -152,4 +152,4 @@ async def test_the_requests_of_a_socket_end_with_it(
     wire.hang_up()
     await until(lambda: not session._requests and not edge.hub.users)
     assert sample(edge, "packets_total", opcode="ASK MESSAGES", outcome="CANCELLED") == 1
-    await until(lambda: not edge.feeds[MESSAGING]._followed)
+    await until(lambda: not edge.feeds[MESSAGING].users._followed)

@@ -1,0 +1,197 @@
+"""The users whose events a backend sends this edge, one watcher among others."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+
+import structlog
+
+from edge.backends.backend import Backend, Event, NotLiveError
+from edge.protocol.cursors import Position
+from edge.protocol.errors import Error
+from edge.push.hub import Hub
+
+_logger = structlog.get_logger(__name__)
+
+
+class EventSink(Protocol):
+    """Takes what a feed learns."""
+
+    def deliver(self, revision: int, events: Sequence[Event], only: str | None = None) -> None:
+        """Push the events of one revision, to `only` this user when given."""
+
+    def start_over(self, users: Iterable[str], position: Position, *, everyone: bool) -> None:
+        """Tell those sessions of `users` that were never attached, or all of them, to ask for
+        everything anew.
+        """
+
+
+class FollowedUsers:
+    """Tells the backend who is here, one call at a time; `follow` and `review` as they come and go.
+
+    `failed` is called when the backend and this edge may disagree about who is followed.
+    """
+
+    def __init__(
+        self, backend: Backend, hub: Hub, sink: EventSink, failed: Callable[[], None]
+    ) -> None:
+        self._backend = backend
+        self._hub = hub
+        self._sink = sink
+        self._failed = failed
+        self._watcher_id = ""
+        # Those whom the backend has confirmed, with the position after which their events come,
+        # which the stream may yet have to reach.
+        self._followed: dict[str, Position] = {}
+        # Those of them whom the backend was told to be invisible here.
+        self._invisible: set[str] = set()
+        self._changed: set[str] = set()
+        self._updating: set[str] = set()
+        self._waiting: dict[str, list[asyncio.Future[Position]]] = {}
+        self._updater: asyncio.Task[None] | None = None
+
+    @property
+    def _live(self) -> bool:
+        return self._backend.name in self._hub.live
+
+    @property
+    def _position(self) -> Position | None:
+        return self._hub.positions.get(self._backend.name)
+
+    async def follow_all(
+        self, watcher_id: str, users: Sequence[str], first: Position
+    ) -> Position | Error:
+        """Follow these users on a new stream, which begins at `first`; the position after which
+        their events come.
+        """
+        self._watcher_id = watcher_id
+        if not users:
+            return first
+        invisible = list(filter(self._is_invisible, users))
+        answer = await self._backend.update_watch(watcher_id, users, (), invisible)
+        if not isinstance(answer, Error):
+            self._followed.update(dict.fromkeys(users, answer))
+            self._invisible.update(invisible)
+        return answer
+
+    def review_all(self) -> None:
+        """Follow whoever came while `follow_all` was under way, and others no longer."""
+        everyone = self._hub.users.keys() | self._followed.keys()
+        self._changed |= {user for user in everyone if self._differs(user)}
+        self._update_soon()
+
+    def forget(self) -> None:
+        """The stream has ended, and with it everybody is followed no longer."""
+        self._watcher_id = ""
+        self._followed.clear()
+        self._invisible.clear()
+        waiting, self._waiting = self._waiting, {}
+        for futures in waiting.values():
+            for future in futures:
+                if not future.done():
+                    future.set_exception(NotLiveError())
+
+    def followed(self, user: str) -> Position | None:
+        """The position after which the events of a user come who is followed already."""
+        settled = user not in self._changed and user not in self._updating
+        if self._live and settled and user in self._followed and not self._differs(user):
+            return later(self._followed[user], self._position)
+        return None
+
+    async def follow(self, user: str, told: Position | None = None) -> Position:
+        """Returns the position after which the user's events come. Raises NotLiveError.
+
+        `told` is up to where the user was told elsewhere. The stream of another edge may have been
+        faster; then the backend is asked where it stands.
+        """
+        if not self._live:
+            raise NotLiveError
+        position = self.followed(user) or await self._ask_to_follow(user)
+        if told is not None and later(position, told) != position:
+            position = await self._ask_to_follow(user)
+        return position
+
+    async def _ask_to_follow(self, user: str) -> Position:
+        if not self._live:
+            raise NotLiveError
+        future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(user, []).append(future)
+        self._changed.add(user)
+        self._update_soon()
+        return await future
+
+    def review(self, user: str) -> None:
+        """A socket of the user is gone, or has another token: tell the backend if that matters."""
+        if self._live and (user in self._updating or self._differs(user)):
+            self._changed.add(user)
+            self._update_soon()
+
+    def _differs(self, user: str) -> bool:
+        """Whether the user is here otherwise than the backend has been told."""
+        if (user in self._hub.users) != (user in self._followed):
+            return True
+        return self._is_invisible(user) != (user in self._invisible)
+
+    def _is_invisible(self, user: str) -> bool:
+        return self._backend.knows_presence and self._hub.invisible(user)
+
+    def _update_soon(self) -> None:
+        if self._changed and self._updater is None:
+            self._updater = asyncio.get_running_loop().create_task(self._update())
+
+    async def _update(self) -> None:
+        """Tell the backend of all that has changed, one call at a time."""
+        try:
+            while self._changed and self._live:
+                self._updating, self._changed = self._changed, set()
+                await self._update_once(self._updating)
+        except Exception:
+            # Sessions wait for this; a mistake in it must not leave them waiting.
+            _logger.exception("users could not be followed")
+            self._failed()
+        finally:
+            self._updating = set()
+            self._updater = None
+
+    async def _update_once(self, changed: set[str]) -> None:
+        here = self._hub.users.keys() & changed
+        added = here - self._followed.keys()
+        invisible = set(filter(self._is_invisible, here))
+        # To add them again tells how they are followed from now on.
+        turned = (invisible ^ (self._invisible & here)) - added
+        watcher_id = self._watcher_id
+        removed = (changed - here) & self._followed.keys()
+        answer = await self._backend.update_watch(
+            watcher_id,
+            sorted(added | turned),
+            sorted(removed),
+            sorted(invisible & (added | turned)),
+        )
+        if watcher_id != self._watcher_id:
+            # The stream ended meanwhile; its successor follows everyone anew.
+            return
+        if isinstance(answer, Error):
+            _logger.warning("users could not be followed", cause=answer.message)
+            self._failed()
+            return
+        for user in changed - here:
+            self._followed.pop(user, None)
+        self._invisible = (self._invisible - changed) | invisible
+        # The stream may have been faster than the answer.
+        position = later(answer, self._position)
+        self._followed.update(dict.fromkeys(added, position))
+        # Who came while the backend was away, and was not here when the stream was recovered.
+        self._sink.start_over(added, position, everyone=False)
+        for user in changed:
+            # Someone who left and came back meanwhile waits for the next round.
+            if user in here or user not in self._changed:
+                for future in self._waiting.pop(user, ()):
+                    if not future.done():
+                        future.set_result(later(position, self._followed.get(user)))
+
+
+def later(position: Position, other: Position | None) -> Position:
+    """The later of two positions on the clock of `position`."""
+    if other is None or other.epoch != position.epoch or other.revision < position.revision:
+        return position
+    return other
