@@ -13,7 +13,7 @@ from messaging_service.api.servicer import MessagingServicer
 from messaging_service.operations.removals import follow_moderation
 from messaging_service.settings import MessagingSettings
 from messaging_service.workers import negotiation
-from messaging_service.workers.presence import PresenceKeeper
+from messaging_service.workers.presence import PresenceTracker
 from messaging_service.workers.retention import retention
 from service_kit.follow.follower import FollowerMetrics
 from service_kit.follow.sanctions_follower import moderation_source, sanctions_follower
@@ -24,10 +24,8 @@ from service_kit.service import Service, main
 
 @asynccontextmanager
 async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[MessagingServicer]:
-    """Give what serves the calls. Beside it presence is kept, negotiation and moderation followed,
-    and what is no longer evidence forgotten.
-    """
-    presence = PresenceKeeper(resources)
+    """Run the servicer, and beside it presence, the followers and retention."""
+    presence = PresenceTracker(resources)
     resources.hub.observe(presence.observe)
     works: dict[str, Work] = {"retention": retention(resources)}
     settings, metrics = resources.settings, FollowerMetrics(resources.registry)

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from messaging_service.domain.messages import MINUTE, Limits, Opening
+from messaging_service.domain.limits import MINUTE, Limits, Opening
 from service_kit.process.settings import Count, ServiceSettings
 
 
@@ -42,7 +42,7 @@ class MessagingSettings(ServiceSettings):
     presence_batch: Count = 500
 
     def presence_limit(self) -> int:
-        """Give in how many conversations of a person presence is shown; 0 when it is off."""
+        """Give in how many conversations a person's presence is shown; 0 when it is off."""
         return self.presence_conversations if self.presence else 0
 
     def limits(self) -> Limits:

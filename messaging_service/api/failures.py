@@ -1,8 +1,8 @@
-"""The one table of refusals: reason to gRPC code. All else about a status is built from it."""
+"""The gRPC code of each reason of a refusal."""
 
 import grpc
 
-from messaging_service.domain.messages import Reason
+from messaging_service.domain.refusals import Reason
 from service_kit.rpc.failures import Failures
 
 FAILURES = Failures(

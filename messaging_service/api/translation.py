@@ -2,7 +2,7 @@
 
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from messaging_service.domain import messages, service_events
+from messaging_service.domain import service_events
 from messaging_service.domain.blocks import Block
 from messaging_service.domain.events import (
     BlockChanged,
@@ -12,46 +12,51 @@ from messaging_service.domain.events import (
     WatermarkMoved,
 )
 from messaging_service.domain.message_changes import Version
-from messaging_service.domain.messages import TOMBSTONES, Change, Presence
-from messaging_service.domain.views import MessageView
-from messaging_service.operations.messages import StoredMessage, Watermark
-from messaging_service.operations.queries import ConversationView, Evidence
+from messaging_service.domain.messages import (
+    EVENT,
+    TEXT,
+    TOMBSTONES,
+    Message,
+    MessageChange,
+    shown_text,
+)
+from messaging_service.domain.presence import Presence
+from messaging_service.operations.conversations import ConversationView
+from messaging_service.operations.evidence import Evidence
+from messaging_service.operations.messages import StoredMessage
+from messaging_service.operations.watermarks import Watermark
 from service_kit.rpc.servicer import timestamp
-from service_kit.rules import Position
 
-_KINDS = {messages.TEXT: pb.MESSAGE_KIND_TEXT, messages.EVENT: pb.MESSAGE_KIND_EVENT}
-_CHANGES = {str(one): pb.MessageChange.Value(f"MESSAGE_CHANGE_{one.name}") for one in Change}
+_KINDS = {TEXT: pb.MESSAGE_KIND_TEXT, EVENT: pb.MESSAGE_KIND_EVENT}
+_CHANGES = {str(one): pb.MessageChange.Value(f"MESSAGE_CHANGE_{one.name}") for one in MessageChange}
 _TOMBSTONES = {"": pb.TOMBSTONE_UNSPECIFIED} | {
     str(one): pb.Tombstone.Value(f"TOMBSTONE_{one.name}") for one in TOMBSTONES
 }
 
 
-def position(given: Position) -> pb.Position:
-    """Translate a position."""
-    return pb.Position(epoch=given.epoch, revision=given.revision)
-
-
-def message(given: MessageView) -> pb.Message:
-    """Translate a message."""
-    is_event = given.kind == messages.EVENT
+def message(given: Message, reader: str) -> pb.Message:
+    """Translate a message as a reader is shown it; nothing else of one leaves the service."""
+    text, edited_at = shown_text(given, reader)
+    tombstone = given.tombstone
+    is_event = given.kind == EVENT
     return pb.Message(
         id=given.id,
         conversation_id=given.conversation_id,
         seq=given.seq,
         sender=given.sender,
         kind=_KINDS[given.kind],
-        text="" if is_event else given.text,
+        text="" if is_event else text,
         create_time=timestamp(given.created_at),
-        event=_service_event(given.text) if is_event and not given.tombstone else None,
-        edit_time=timestamp(given.edited_at) if given.edited_at else None,
-        tombstone=_TOMBSTONES[given.tombstone],
+        event=_service_event(text) if is_event and not tombstone else None,
+        edit_time=timestamp(edited_at) if edited_at else None,
+        tombstone=_TOMBSTONES[tombstone],
     )
 
 
-def message_changed(given: MessageChanged) -> pb.MessageChanged:
-    """Translate what became of a message."""
+def message_changed(given: MessageChanged, reader: str) -> pb.MessageChanged:
+    """Translate a change of a message."""
     return pb.MessageChanged(
-        message=message(given.message),
+        message=message(given.message, reader),
         change=_CHANGES[given.change],
         change_time=timestamp(given.changed_at),
         origin=given.origin,
@@ -59,9 +64,9 @@ def message_changed(given: MessageChanged) -> pb.MessageChanged:
 
 
 def evidence(given: Evidence) -> pb.Evidence:
-    """Translate a message with its earlier texts."""
+    """Translate a message, as all but its author are shown it, with its earlier texts."""
     return pb.Evidence(
-        message=message(given.message),
+        message=message(given.message, ""),
         versions=[_version(one) for one in given.versions],
         suppressed=given.suppressed,
         withheld=_version(given.withheld) if given.withheld else None,
@@ -77,7 +82,7 @@ def _version(given: Version) -> pb.MessageVersion:
 
 
 def block(given: Block) -> pb.Block:
-    """Translate whom somebody blocks, and since when."""
+    """Translate a block."""
     return pb.Block(user=given.blocked, block_time=timestamp(given.changed_at))
 
 
@@ -128,7 +133,7 @@ def conversation(view: ConversationView, actor: str) -> pb.Conversation:
         participants=(given.first.user, given.second.user),
         create_time=timestamp(given.created_at),
         last_seq=given.side(actor).last_seq if actor else given.last_seq,
-        last_message=message(view.last_message) if view.last_message else None,
+        last_message=message(view.last_message, actor) if view.last_message else None,
         # Of one who was never seen there is nothing to show, whatever that person wishes.
         presence=presence(view.presence) if view.presence and view.presence.revision else None,
         blocked=bool(actor) and given.side(actor).blocks,
@@ -137,13 +142,13 @@ def conversation(view: ConversationView, actor: str) -> pb.Conversation:
 
 
 def presence(given: Presence) -> pb.Presence:
-    """Translate what others are shown of a person."""
+    """Translate the presence of a person."""
     last_seen = None if given.online else timestamp(given.last_seen)
     return pb.Presence(user=given.user, online=given.online, last_seen_time=last_seen)
 
 
 def watermark(given: Watermark) -> pb.Watermark:
-    """Translate where a watermark stands."""
+    """Translate a watermark."""
     standing = given.message
     if standing is None:
         return pb.Watermark(conversation_id=given.conversation_id, user=given.user)
@@ -158,15 +163,16 @@ def watermark(given: Watermark) -> pb.Watermark:
 
 
 def event(recipients: tuple[str, ...], given: object) -> pb.Event:
-    """Translate an event and who is to learn of it."""
+    """Translate an event and its recipients, who are all shown the same of its message."""
+    reader = recipients[0] if recipients else ""
     match given:
         case MessageCreated():
             created = pb.MessageCreated(
-                message=message(given.message), unread=given.unread, origin=given.origin
+                message=message(given.message, reader), unread=given.unread, origin=given.origin
             )
             return pb.Event(recipients=recipients, message_created=created)
         case MessageChanged():
-            return pb.Event(recipients=recipients, message_changed=message_changed(given))
+            return pb.Event(recipients=recipients, message_changed=message_changed(given, reader))
         case WatermarkMoved():
             moved = _watermark_moved(given)
             if given.read:
@@ -194,7 +200,7 @@ def _watermark_moved(given: WatermarkMoved) -> pb.WatermarkMoved:
         seq=at.seq,
         author=at.sender,
         message_create_time=timestamp(at.created_at),
-        idempotency_key="" if at.kind == messages.EVENT else at.idempotency_key or "",
+        idempotency_key="" if at.kind == EVENT else at.idempotency_key or "",
         mark_time=timestamp(given.marked_at),
         origin=given.origin,
     )

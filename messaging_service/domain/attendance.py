@@ -1,4 +1,4 @@
-"""Who is there, from who is followed; a short absence is none. No clock, loop or database here.
+"""The people who are online, as far as watchers follow them; a short absence counts as online.
 
 Moments are in seconds on a clock that never goes back, `seen_at` in milliseconds UTC.
 """
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Absence(NamedTuple):
-    """Somebody left at a moment. It lasts whatever comes, if it is `final`."""
+    """An absence since a moment; a `final` one lasts whatever comes."""
 
     since: float
     seen_at: int
@@ -19,8 +19,8 @@ class Absence(NamedTuple):
 class Attendance:
     """The people who are followed, and those who were until a moment ago.
 
-    An absence of up to `allowed` seconds is none. At most `most` people are kept in mind: who comes
-    beyond them is left out, as if never followed.
+    An absence of up to `allowed` seconds is none. At most `most` people are kept; those who come
+    beyond that number are left out, as if never followed.
     """
 
     def __init__(self, allowed: float, most: int) -> None:
@@ -36,11 +36,11 @@ class Attendance:
         return len(self._here) + len(self._absent.keys() - self._here)
 
     def recall(self, user: str, seen_at: int, now: float, *, final: bool) -> None:
-        """Take somebody for absent who was there when last heard of."""
+        """Note as absent somebody who was there when the service last stopped."""
         self._absent[user] = Absence(now, seen_at, final)
 
     def follow(self, users: Iterable[str]) -> list[str]:
-        """These are followed from now on. Gives those who have come, others were never away."""
+        """Note that these are followed from now on; give those who were away before."""
         came = []
         for user in users:
             absence = self._absent.get(user)
@@ -55,14 +55,14 @@ class Attendance:
         return came
 
     def unfollow(self, users: Iterable[str], now: float, seen_at: int) -> None:
-        """Nobody follows these any more."""
+        """Note that nobody follows these any more."""
         for user in users:
             if user in self._here:
                 self._here.discard(user)
                 self._absent.setdefault(user, Absence(now, seen_at, final=False))
 
     def hide(self, user: str, now: float, seen_at: int) -> None:
-        """Let somebody leave, to others, whether followed or not."""
+        """Let somebody seem to leave, whether followed or not."""
         if user in self._here or user in self._absent:
             absence = self._absent.get(user, Absence(now, seen_at, final=True))
             self._absent[user] = absence._replace(final=True)
@@ -77,12 +77,12 @@ class Attendance:
         return user in self._here
 
     def known_until(self, seen_at: int) -> int:
-        """Until when, `seen_at` at most, nobody who counts as being there was absent."""
+        """Give the time, `seen_at` at most, until which nobody who counts as there was absent."""
         oldest = next(iter(self._absent.values()), None)
         return seen_at if oldest is None else min(seen_at, oldest.seen_at)
 
     def take_gone(self, now: float, most: int) -> list[tuple[str, int]]:
-        """Take those whose absence has lasted, with when they were seen last; `most` at once."""
+        """Take up to `most` people whose absence has lasted, with when they were seen last."""
         due = now - self._allowed
         gone = [
             (user, absence.seen_at)

@@ -1,19 +1,32 @@
-"""The rules of blocks between people: pure functions, as those of conversations.
+"""The rules of blocks between people.
 
-What a block does to messages stands where messages are made: `domain.add_message`, and
-`message_changes.edit`.
+What a block does to messages stands in the rules of those: `messages.add_message` and
+`message_changes.edit_message`.
 """
 
 from typing import NamedTuple
 
-from messaging_service.domain.messages import Limits, Presence, Reason, Side
+from messaging_service.domain.conversations import Side
+from messaging_service.domain.limits import Limits
+from messaging_service.domain.presence import Presence
+from messaging_service.domain.refusals import Reason, blocked
 from service_kit.rules import Refusal, check_user, invalid
 
 
-class Block(NamedTuple):
-    """Whether one person blocks another, since `changed_at` (milliseconds UTC) and `revision`.
+class SetBlock(NamedTuple):
+    """A command to block somebody, or to end the block."""
 
-    `last_seen` is until when the blocker was there, as the other goes on being shown; 0 for none.
+    actor: str
+    user: str
+    blocked: bool
+    origin: str
+
+
+class Block(NamedTuple):
+    """A block of one person by another, `active` or ended at `changed_at` and `revision`.
+
+    The other goes on being shown that the blocker was there until `last_seen`; 0 for never. Times
+    are milliseconds UTC.
     """
 
     blocker: str
@@ -24,11 +37,11 @@ class Block(NamedTuple):
     last_seen: int = 0
 
 
-def check_block(actor: str, user: str) -> Refusal | None:
-    """Check what can be said of a block without looking anything up."""
-    if refusal := check_user("actor", actor) or check_user("user", user):
+def check_set_block(command: SetBlock) -> Refusal | None:
+    """Check the arguments of a block."""
+    if refusal := check_user("actor", command.actor) or check_user("user", command.user):
         return refusal
-    return invalid("user", "is the actor") if user == actor else None
+    return invalid("user", "is the actor") if command.user == command.actor else None
 
 
 def decide_block(blocks: int, limits: Limits) -> Refusal | None:
@@ -40,13 +53,8 @@ def decide_block(blocks: int, limits: Limits) -> Refusal | None:
 
 
 def may_write(side: Side) -> Refusal | None:
-    """Whoever blocks the other does not write to the other."""
+    """Refuse a text to one whom the writer, whose side it is, blocks."""
     return blocked() if side.blocks else None
-
-
-def blocked() -> Refusal:
-    """Refuse what would reach one whom the actor blocks."""
-    return Refusal(Reason.BLOCKED, "this user is blocked by the actor, who can not write there")
 
 
 def block(side: Side, revision: int) -> Side:
@@ -61,14 +69,14 @@ def unblock(side: Side, revision: int) -> Side:
 
 
 def last_seen_at(presence: Presence | None, now: int) -> int:
-    """Until when a person who blocks another now was there, as the other is shown for good."""
+    """Give when a person who begins a block was last there, as the other is shown from now on."""
     if presence is None:
         return 0
     return max(presence.last_seen, now) if presence.online else presence.last_seen
 
 
 def shown_presence(block: Block) -> Presence | None:
-    """The presence of a blocker as the blocked one is shown it: of one who has left."""
+    """Give the presence of a blocker as the blocked one is shown it: offline."""
     if not block.last_seen:
         return None
     return Presence(block.blocker, last_seen=block.last_seen, revision=block.revision)

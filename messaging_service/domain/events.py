@@ -1,48 +1,51 @@
-"""What happened, as those who are to learn of it are told."""
+"""Events: what happened, for those who are to learn of it.
+
+Whoever is told of one is shown its message by the rule `shown_text`; all recipients of an event are
+shown the same, else each has an event of its own.
+"""
 
 from typing import NamedTuple
 
-from messaging_service.domain.messages import Change, Message, Presence
-from messaging_service.domain.views import MessageView, view
+from messaging_service.domain.messages import Message, MessageChange
+from messaging_service.domain.presence import Presence
 
 
 class MessageCreated(NamedTuple):
     """A message was stored; `unread` has a number for each recipient, in their order."""
 
-    message: MessageView
+    message: Message
     unread: tuple[int, ...]
     origin: str
 
 
 class MessageChanged(NamedTuple):
-    """A message is no longer what it was; it is shown as it stands now."""
+    """A message was changed, at `changed_at` (milliseconds UTC); it is shown as it stands now."""
 
-    message: MessageView
+    message: Message
     change: str
     changed_at: int
     origin: str
 
 
 def message_changed(message: Message, reader: str, origin: str) -> MessageChanged:
-    """Tell `reader` what became of a message last."""
-    shown = view(message, reader)
+    """Tell `reader` of the last change of a message."""
     if reader == message.sender and message.was_withheld_last:
-        return MessageChanged(shown, Change.EDITED, message.withheld_at or 0, origin)
-    return MessageChanged(shown, message.change or "", message.changed_at or 0, origin)
+        return MessageChanged(message, MessageChange.EDITED, message.withheld_at or 0, origin)
+    return MessageChanged(message, message.change or "", message.changed_at or 0, origin)
 
 
 class WatermarkMoved(NamedTuple):
-    """The reader's watermark (`read`, otherwise delivered) now stands at `message`."""
+    """A watermark of `reader` was moved to `message`: the read one, or the delivered one."""
 
     read: bool
     reader: str
-    message: MessageView
+    message: Message
     marked_at: int
     origin: str
 
 
 class Typing(NamedTuple):
-    """Someone is typing, or no longer is; stored nowhere."""
+    """Somebody began or ceased to type; stored nowhere."""
 
     conversation_id: str
     user: str
@@ -50,7 +53,7 @@ class Typing(NamedTuple):
 
 
 class BlockChanged(NamedTuple):
-    """The blocker blocks somebody, or no longer does; nobody else is told."""
+    """A block began or ended; the blocker alone is told."""
 
     blocker: str
     user: str

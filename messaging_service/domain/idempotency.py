@@ -1,4 +1,7 @@
-"""What makes two commands of one idempotency key the same."""
+"""Fingerprints of commands, by which a repeated idempotency key is told from a reused one.
+
+They are stored: a change of them makes stored keys conflict.
+"""
 
 import json
 from hashlib import sha256
@@ -9,5 +12,5 @@ DELETE = "delete"
 
 
 def fingerprint(command: str, *body: str) -> str:
-    """Give a digest of what a client says with a command."""
+    """Digest what a client says with a command."""
     return sha256(json.dumps([command, *body]).encode()).hexdigest()

@@ -1,25 +1,51 @@
-"""The rules of changing messages: pure functions, as those of conversations.
+"""The rules of changing messages: edits and deletions by authors, removals by moderation.
 
 A text that is no longer shown becomes a version, which is evidence for a while.
 """
 
 from typing import NamedTuple
 
-from messaging_service.domain.messages import (
-    MINUTE,
-    TEXT,
-    TOMBSTONES,
-    Change,
-    Limits,
-    Message,
-    Reason,
-    check_text,
-)
+from messaging_service.domain.idempotency import DELETE, EDIT, fingerprint
+from messaging_service.domain.limits import MINUTE, Limits
+from messaging_service.domain.messages import TEXT, Message, MessageChange, check_text
+from messaging_service.domain.refusals import Reason, message_not_found
 from service_kit.rules import Refusal, check_key, check_user, invalid, is_identifier
 
 
+class EditMessage(NamedTuple):
+    """A command to give one's own message another text."""
+
+    actor: str
+    message_id: str
+    text: str
+    idempotency_key: str
+    origin: str
+
+    @property
+    def fingerprint(self) -> str:
+        """The digest that is stored with its idempotency key."""
+        return fingerprint(EDIT, self.message_id, self.text)
+
+
+class DeleteMessage(NamedTuple):
+    """A command to take one's own message back."""
+
+    actor: str
+    message_id: str
+    idempotency_key: str
+    origin: str
+
+    @property
+    def fingerprint(self) -> str:
+        """The digest that is stored with its idempotency key."""
+        return fingerprint(DELETE, self.message_id)
+
+
+ChangeMessage = EditMessage | DeleteMessage
+
+
 class Version(NamedTuple):
-    """A text that a message had: written, and replaced or taken away, at these times."""
+    """An earlier text of a message, with when it was written and when replaced (milliseconds)."""
 
     message_id: str
     text: str
@@ -27,50 +53,40 @@ class Version(NamedTuple):
     replaced_at: int
 
 
-class Changed(NamedTuple):
-    """A message as it stands now, and the versions that this has made."""
+class Decision(NamedTuple):
+    """A message as a change leaves it, and the texts that are no longer shown."""
 
     message: Message
     versions: tuple[Version, ...]
 
 
-def message_not_found() -> Refusal:
-    """Refuse what does not exist, and in the same words what is not the actor's."""
-    return Refusal(Reason.MESSAGE_NOT_FOUND, "there is no such message of this user")
-
-
-def check_change(actor: str, message_id: str, key: str) -> Refusal | None:
-    """Check what can be said of any change without looking anything up."""
-    if refusal := check_user("actor", actor) or check_key(key):
+def check_change(command: ChangeMessage, limits: Limits) -> Refusal | None:
+    """Check the arguments of an edit or a deletion."""
+    if refusal := check_user("actor", command.actor) or check_key(command.idempotency_key):
         return refusal
-    if not message_id:
+    if not command.message_id:
         return invalid("message_id", "is missing")
-    return None if is_identifier(message_id) else message_not_found()
-
-
-def check_edit(actor: str, message_id: str, text: str, key: str, limits: Limits) -> Refusal | None:
-    """Check what can be said of an edit without looking anything up."""
-    return check_change(actor, message_id, key) or check_text(text, limits.text)
+    if not is_identifier(command.message_id):
+        return message_not_found()
+    return check_text(command.text, limits.text) if isinstance(command, EditMessage) else None
 
 
 def may_change(message: Message, actor: str) -> Refusal | None:
-    """Authors change what they wrote, and nothing else; a deed is not taken back by words. What
-    moderation has removed stays as it was.
-    """
+    """Refuse changes by anybody but the author, and of events and of removed messages."""
     if message.sender != actor:
         return message_not_found()
     if message.kind != TEXT:
         return Refusal(Reason.EVENT_MESSAGE, "what happened to a service can not be changed")
-    if message.change == Change.REMOVED:
+    if message.change == MessageChange.REMOVED:
         return Refusal(Reason.MESSAGE_REMOVED, "moderation has removed the message")
     return None
 
 
-def edit(
+def edit_message(
     message: Message, text: str, now: int, revision: int, limits: Limits, *, withheld: bool = False
-) -> Changed | Refusal:
-    """Give a message another text; one that is `withheld` from the other its author alone sees."""
-    if message.change == Change.DELETED:
+) -> Decision | Refusal:
+    """Give a message another text; a `withheld` one is shown to its author alone."""
+    if message.change == MessageChange.DELETED:
         return Refusal(Reason.MESSAGE_DELETED, "the message was deleted")
     if now - message.created_at > limits.edit_window:
         minutes = limits.edit_window // MINUTE
@@ -83,10 +99,10 @@ def edit(
         hidden = message._replace(
             edits=edits + 1, withheld_text=text, withheld_at=now, withheld_revision=revision
         )
-        return Changed(hidden, _withheld_versions(message, now))
+        return Decision(hidden, _withheld_versions(message, now))
     edited = message._replace(
         text=text,
-        change=Change.EDITED,
+        change=MessageChange.EDITED,
         changed_at=now,
         changed_revision=revision,
         edits=edits + 1,
@@ -95,53 +111,55 @@ def edit(
         withheld_at=None,
         withheld_revision=None,
     )
-    return Changed(edited, _versions(message, now))
+    return Decision(edited, _versions(message, now))
 
 
-def delete(message: Message, now: int, revision: int) -> Changed | None:
+def delete_message(message: Message, now: int, revision: int) -> Decision | None:
     """Leave a tombstone; None when there is one already."""
-    if message.change == Change.DELETED:
+    if message.change == MessageChange.DELETED:
         return None
     deleted = message._replace(
         text="",
-        change=Change.DELETED,
+        change=MessageChange.DELETED,
         changed_at=now,
         changed_revision=revision,
         withheld_text=None,
         withheld_at=None,
         withheld_revision=None,
     )
-    return Changed(deleted, _versions(message, now))
+    return Decision(deleted, _versions(message, now))
 
 
 def remove(message: Message, now: int, revision: int) -> Message | None:
-    """Show a tombstone in its place; None when there is one already, whoever has left it."""
-    if message.change in TOMBSTONES:
+    """Put a tombstone in its place; None when there is one already, whoever has left it."""
+    if message.tombstone:
         return None
-    return message._replace(change=Change.REMOVED, changed_at=now, changed_revision=revision)
+    return message._replace(change=MessageChange.REMOVED, changed_at=now, changed_revision=revision)
 
 
 def restore(message: Message, now: int, revision: int) -> Message | None:
-    """Show again exactly what was removed; None when it was not."""
-    if message.change != Change.REMOVED:
+    """Show a removed message again as it was; None when it was not removed."""
+    if message.change != MessageChange.REMOVED:
         return None
-    return message._replace(change=Change.RESTORED, changed_at=now, changed_revision=revision)
+    return message._replace(
+        change=MessageChange.RESTORED, changed_at=now, changed_revision=revision
+    )
 
 
 def unseen_version(message: Message) -> Version | None:
-    """Give the text of a removed message, which stands in its row and is shown to nobody."""
-    if message.change != Change.REMOVED:
+    """Give the text of a removed message, which is kept and shown to nobody."""
+    if message.change != MessageChange.REMOVED:
         return None
     return _shown_version(message, message.changed_at or 0)
 
 
 def has_first_text(message: Message) -> bool:
     """Tell whether a message still has the text with which it was stored."""
-    return message.edited_at is None and message.change != Change.DELETED
+    return message.edited_at is None and message.change != MessageChange.DELETED
 
 
 def _versions(message: Message, now: int) -> tuple[Version, ...]:
-    """What is kept of a message whose texts all give way."""
+    """List the texts of a message that are all replaced now."""
     return (_shown_version(message, now), *_withheld_versions(message, now))
 
 
@@ -155,7 +173,7 @@ def _withheld_versions(message: Message, now: int) -> tuple[Version, ...]:
 
 
 def withheld_version(message: Message) -> Version | None:
-    """Give the text that its author alone is shown, replaced by none yet."""
+    """Give the text that its author alone is shown; it is replaced by none yet."""
     if message.withheld_text is None:
         return None
     return Version(message.id, message.withheld_text, message.withheld_at or 0, 0)

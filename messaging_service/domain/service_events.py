@@ -1,4 +1,4 @@
-"""What happened to a service, as a message holds it: a document instead of words."""
+"""Events of a service of the negotiation service, as a message holds one: a JSON document."""
 
 import json
 from typing import NamedTuple
@@ -25,8 +25,9 @@ class ServiceEvent(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Give what makes it one message, however often it is told. No user's key can be it, for
-        those can be printed.
+        """The idempotency key that makes it one message, however often it is told.
+
+        It can not be printed, and so no user's key is the same.
 
         A negotiation that went back to a backup gives the numbers after it again, to other events.
         """
@@ -34,7 +35,7 @@ class ServiceEvent(NamedTuple):
 
 
 def encode(event: ServiceEvent) -> str:
-    """Make the document."""
+    """Give the document of an event."""
     return json.dumps(event._asdict(), separators=(",", ":"), ensure_ascii=False)
 
 

@@ -1,42 +1,39 @@
-"""The writes of blocks, over lists of commands, as those of messages.
+"""Beginning and ending blocks, and listing them.
 
-A block stands in its own row, and in the sides of all conversations of the two: so whoever writes
-there learns of it with the conversation.
+A block stands in its own row, and in the sides of all conversations of the two, where those who
+write there find it with the conversation.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
+from urllib.parse import quote, unquote
 
-from messaging_service.domain import blocks, messages
-from messaging_service.domain.blocks import Block
+from sqlalchemy import Connection
+
+from messaging_service.domain import blocks
+from messaging_service.domain.blocks import Block, SetBlock
+from messaging_service.domain.conversations import Conversation, order
 from messaging_service.domain.events import BlockChanged
-from messaging_service.domain.messages import Conversation, Limits, Presence
-from messaging_service.operations.messages import Changes
-from messaging_service.storage import (
-    blocks as block_storage,
-)
-from messaging_service.storage import (
-    messages as storage,
-)
-from messaging_service.storage import (
-    presence as presence_storage,
-)
-from service_kit.rules import Refusal
-from service_kit.storage.writer import Operation, Transaction
+from messaging_service.domain.limits import Limits
+from messaging_service.domain.presence import Presence
+from messaging_service.operations.working_set import WorkingSet
+from messaging_service.storage import blocks as storage
+from messaging_service.storage.conversations import find_conversations_between
+from messaging_service.storage.presence import find_presence
+from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
+from service_kit.rules import Refusal, check_user
+from service_kit.storage.writer import Transaction
 
 
-class SetBlock(NamedTuple):
-    """Block somebody, or no longer."""
+class BlockPage(NamedTuple):
+    """Blocks, the newest first; an empty token ends the list."""
 
-    actor: str
-    user: str
-    blocked: bool
-    origin: str
+    blocks: list[Block]
+    next_page_token: str
 
 
 class _Run:
-    """One run of set_blocks: what was found, and what comes of it."""
+    """One run of set_block: what was found, and what comes of it."""
 
     def __init__(
         self, limits: Limits, transaction: Transaction, commands: Sequence[SetBlock]
@@ -46,14 +43,12 @@ class _Run:
         self.transaction = transaction
         pairs = {(one.actor, one.user) for one in commands}
         both = pairs | {(other, one) for one, other in pairs}
-        self.blocks = block_storage.find_blocks(connection, both)
+        self.blocks = storage.find_blocks(connection, both)
         self.stored = frozenset(self.blocks)
-        self.counts = block_storage.count_blocks(connection, {one.actor for one in commands})
-        couples = {messages.order(*pair) for pair in pairs}
-        self.changes = Changes(transaction, storage.find_conversations_of(connection, couples))
-        self.presence = presence_storage.find_presence(
-            connection, {user for pair in pairs for user in pair}
-        )
+        self.counts = storage.count_blocks(connection, {one.actor for one in commands})
+        couples = {order(*pair) for pair in pairs}
+        self.working_set = WorkingSet(transaction, find_conversations_between(connection, couples))
+        self.presence = find_presence(connection, {user for pair in pairs for user in pair})
         self.changed: dict[tuple[str, str], None] = {}
 
     def set(self, command: SetBlock, *, presence: bool) -> BlockChanged | Refusal:
@@ -74,12 +69,12 @@ class _Run:
         turn = blocks.block if command.blocked else blocks.unblock
         around = [
             one
-            for one in self.changes.by_id.values()
+            for one in self.working_set.by_id.values()
             if {one.first.user, one.second.user} == {actor, user}
         ]
         for one in around:
             turned = one.with_side(turn(one.side(actor), revision), revision)
-            self.changes.change(turned, blocks=True)
+            self.working_set.change(turned, blocks=True)
         self.transaction.emit((actor,), answer)
         if presence and not self.is_active(user, actor):
             self.tell_presence(block, around)
@@ -108,22 +103,22 @@ class _Run:
     def store(self) -> None:
         """Write all that is new."""
         connection = self.transaction.connection
-        self.changes.store()
+        self.working_set.store()
         changed = [self.blocks[pair] for pair in self.changed]
         pairs = self.stored
-        block_storage.insert_blocks(
+        storage.insert_blocks(
             connection, [one for one in changed if (one.blocker, one.blocked) not in pairs]
         )
-        block_storage.update_blocks(
+        storage.update_blocks(
             connection, [one for one in changed if (one.blocker, one.blocked) in pairs]
         )
 
 
-def set_blocks(
+def set_block(
     limits: Limits, transaction: Transaction, commands: Sequence[SetBlock], *, presence: bool
 ) -> list[BlockChanged | Refusal]:
-    """Set blocks in their order; each has its own outcome. `presence`: it is told at all."""
-    refusals = [blocks.check_block(one.actor, one.user) for one in commands]
+    """Set blocks in their order; each has its own outcome. With `presence` that is told as well."""
+    refusals = [blocks.check_set_block(one) for one in commands]
     sound = [one for one, refusal in zip(commands, refusals, strict=True) if refusal is None]
     run = _Run(limits, transaction, sound)
     outcomes = [
@@ -134,6 +129,24 @@ def set_blocks(
     return outcomes
 
 
-def operation(limits: Limits, *, presence: bool) -> Operation[SetBlock, BlockChanged | Refusal]:
-    """Bind the limits: made once, for the writer groups by identity."""
-    return partial(set_blocks, limits, presence=presence)
+def list_blocks(
+    connection: Connection, actor: str, page_size: int, page_token: str, most: int
+) -> BlockPage | Refusal:
+    """Read a page of the blocks of an actor."""
+    count = bounded_size(page_size, most)
+    if isinstance(count, Refusal):
+        return count
+    if refusal := check_user("actor", actor):
+        return refusal
+    below = (NEWEST, "")
+    if page_token:
+        last = decode_token(page_token, 2)
+        if isinstance(last, Refusal):
+            return last
+        below = (last[0], unquote(last[1][0]))
+    found = storage.find_block_page(connection, actor, below, count + 1)
+    page = found[:count]
+    more = len(found) > count
+    # What people are called may hold anything.
+    token = encode_token(page[-1].revision, quote(page[-1].blocked, safe="")) if more else ""
+    return BlockPage(page, token)

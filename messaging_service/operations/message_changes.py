@@ -1,61 +1,38 @@
-"""The writes that change messages: one operation for all kinds, over lists of commands.
+"""Edits and deletions of messages by their authors, in one operation for both.
 
 So a transaction decides them in the order in which they came, each with the message as the one
-before has left it. What is changed keeps its seq, and nothing is counted anew.
+before has left it. A changed message keeps its seq, and nothing is counted anew.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
-from messaging_service.domain import blocks, message_changes, messages
+from messaging_service.domain import blocks, message_changes
 from messaging_service.domain.events import MessageChanged, message_changed
-from messaging_service.domain.idempotency import CREATE, DELETE, EDIT, fingerprint
-from messaging_service.domain.message_changes import Changed, Version
-from messaging_service.domain.messages import Change, Limits, Message, sanctioned
-from messaging_service.domain.views import view
-from messaging_service.operations.messages import Changes
+from messaging_service.domain.idempotency import CREATE, fingerprint
+from messaging_service.domain.limits import Limits
+from messaging_service.domain.message_changes import (
+    ChangeMessage,
+    Decision,
+    DeleteMessage,
+    EditMessage,
+    Version,
+)
+from messaging_service.domain.messages import Message, MessageChange, readers
+from messaging_service.domain.refusals import message_not_found, sanctioned
+from messaging_service.operations.working_set import WorkingSet
 from messaging_service.storage import message_changes as change_storage
 from messaging_service.storage import messages as storage
+from messaging_service.storage.conversations import find_conversations
 from messaging_service.storage.message_changes import UsedKey
 from service_kit.follow.sanctions import find_forbidden
 from service_kit.idempotency import conflict
 from service_kit.rules import Refusal
-from service_kit.storage.writer import Operation, Transaction
-
-
-class EditMessage(NamedTuple):
-    """Give one's own message another text."""
-
-    actor: str
-    message_id: str
-    text: str
-    idempotency_key: str
-    origin: str
-
-    @property
-    def fingerprint(self) -> str:
-        return fingerprint(EDIT, self.message_id, self.text)
-
-
-class DeleteMessage(NamedTuple):
-    """Take one's own message back."""
-
-    actor: str
-    message_id: str
-    idempotency_key: str
-    origin: str
-
-    @property
-    def fingerprint(self) -> str:
-        return fingerprint(DELETE, self.message_id)
-
-
-ChangeMessage = EditMessage | DeleteMessage
+from service_kit.storage.writer import Transaction
 
 
 class ChangedMessage(NamedTuple):
-    """What became of a message, and whether the command's key had done it before."""
+    """A change of a message, and whether the idempotency key had made it before."""
 
     changed: MessageChanged
     duplicate: bool
@@ -71,12 +48,12 @@ class _Run:
         keys = [(one.actor, one.idempotency_key) for one in commands if one.idempotency_key]
         self.limits = limits
         self.transaction = transaction
-        self.created = storage.find_keys(connection, keys)
+        self.created = storage.find_messages_by_key(connection, keys)
         self.used = change_storage.find_used_keys(connection, keys)
         self.messages = storage.find_messages(connection, {one.message_id for one in commands})
         around = {one.conversation_id for one in self.messages.values()}
-        found = storage.find_conversations(connection, around)
-        self.conversations = Changes(transaction, found.values())
+        found = find_conversations(connection, around)
+        self.working_set = WorkingSet(transaction, found.values())
         self.forbidden = find_forbidden(
             connection, {one.actor for one in commands}, found, transaction.now
         )
@@ -91,61 +68,53 @@ class _Run:
         if key in self.used or key in self.created:
             return self.repeat(command, self.used.get(key), message)
         if message is None:
-            return message_changes.message_not_found()
+            return message_not_found()
         changed = self.decide(command, message)
         if isinstance(changed, Refusal):
             return changed
-        if changed is not None:
-            self.store(message, changed)
-            self.use(UsedKey(*key, command.fingerprint, message.id, self.transaction.now))
-            message = changed.message
+        if changed is None:
+            event = message_changed(message, command.actor, command.origin)
+            return ChangedMessage(event, duplicate=False)
+        self.store(message, changed)
+        self.use(UsedKey(*key, command.fingerprint, message.id, self.transaction.now))
+        message = changed.message
         event = message_changed(message, command.actor, command.origin)
-        if changed is not None:
-            conversation = self.conversations.by_id[message.conversation_id]
-            # What is withheld from the other is no news for the other.
-            withheld = message.was_withheld_last
-            readers = messages.readers(conversation, message)
-            self.transaction.emit((command.actor,) if withheld else readers, event)
+        # What is withheld from the other is no news for the other.
+        conversation = self.working_set.by_id[message.conversation_id]
+        withheld = message.was_withheld_last
+        recipients = (command.actor,) if withheld else readers(conversation, message)
+        self.transaction.emit(recipients, event)
         return ChangedMessage(event, duplicate=False)
 
-    def decide(self, command: ChangeMessage, message: Message) -> Changed | Refusal | None:
-        """None: it is so already."""
-        now, revision = self.transaction.now, self.transaction.revision
+    def decide(self, command: ChangeMessage, message: Message) -> Decision | Refusal | None:
+        """Decide by the rules; None when it is so already."""
         if refusal := message_changes.may_change(message, command.actor):
             return refusal
         if why := self.forbidden.why(command.actor, message.conversation_id):
             return sanctioned(why)
         match command:
             case EditMessage():
-                conversation = self.conversations.by_id[message.conversation_id]
-                if refusal := blocks.may_write(conversation.side(command.actor)):
-                    return refusal
-                # Of what the other was never shown there is nothing to withhold.
-                withheld = conversation.peer(command.actor).blocks and not message.suppressed
-                return message_changes.edit(
-                    message, command.text, now, revision, self.limits, withheld=withheld
-                )
+                return edit_message(self, command, message)
             case DeleteMessage():
-                return message_changes.delete(message, now, revision)
+                return delete_message(self, message)
 
     def repeat(
         self, command: ChangeMessage, used: UsedKey | None, message: Message | None
     ) -> ChangedMessage | Refusal:
-        """Answer a key that has been used: the same answer for the same command only."""
+        """Answer a used key: as before for the same command, with a conflict for another."""
         if used is None or message is None or used.fingerprint != command.fingerprint:
             return conflict()
-        shown = view(message, command.actor)
-        match command:
-            case EditMessage():
-                # What the message was then, whatever became of it since.
-                shown = shown._replace(text=command.text, edited_at=used.used_at, tombstone="")
-                change = Change.EDITED
-            case DeleteMessage():
-                change = Change.DELETED
-        event = MessageChanged(shown, change, used.used_at, command.origin)
+        change = MessageChange.DELETED
+        if isinstance(command, EditMessage):
+            # The message as it was then, whatever became of it since.
+            change = MessageChange.EDITED
+            message = message._replace(
+                text=command.text, change=change, edited_at=used.used_at, withheld_text=None
+            )
+        event = MessageChanged(message, change, used.used_at, command.origin)
         return ChangedMessage(event, duplicate=True)
 
-    def store(self, before: Message, changed: Changed) -> None:
+    def store(self, before: Message, changed: Decision) -> None:
         """Note the new state of a message."""
         message = changed.message
         self.messages[message.id] = message
@@ -158,9 +127,7 @@ class _Run:
             self.use(
                 UsedKey(before.sender, before.idempotency_key, digest, before.id, before.created_at)
             )
-        conversation = self.conversations.by_id[message.conversation_id]
-        revision = self.transaction.revision
-        self.conversations.change(conversation._replace(revision=revision, last_change=revision))
+        self.working_set.change_message(message.conversation_id)
 
     def use(self, key: UsedKey) -> None:
         """Remember a key, if there is one."""
@@ -171,17 +138,35 @@ class _Run:
     def write(self) -> None:
         """Write all that is new."""
         connection = self.transaction.connection
-        self.conversations.store()
+        self.working_set.store()
         storage.update_messages(connection, [self.messages[one] for one in self.changed])
         change_storage.insert_versions(connection, self.versions)
-        change_storage.insert_keys(connection, self.new_keys)
+        change_storage.insert_used_keys(connection, self.new_keys)
+
+
+def edit_message(run: _Run, command: EditMessage, message: Message) -> Decision | Refusal:
+    """Give a message another text, which is withheld from one who blocks its author."""
+    conversation = run.working_set.by_id[message.conversation_id]
+    if refusal := blocks.may_write(conversation.side(command.actor)):
+        return refusal
+    # Of what the other was never shown there is nothing to withhold.
+    withheld = conversation.peer(command.actor).blocks and not message.suppressed
+    now, revision = run.transaction.now, run.transaction.revision
+    return message_changes.edit_message(
+        message, command.text, now, revision, run.limits, withheld=withheld
+    )
+
+
+def delete_message(run: _Run, message: Message) -> Decision | None:
+    """Take a message back; None when that was done before."""
+    return message_changes.delete_message(message, run.transaction.now, run.transaction.revision)
 
 
 def change_messages(
     limits: Limits, transaction: Transaction, commands: Sequence[ChangeMessage]
 ) -> list[ChangedMessage | Refusal]:
     """Carry out edits and deletions in their order; each has its own outcome."""
-    refusals = [_check(limits, one) for one in commands]
+    refusals = [message_changes.check_change(one, limits) for one in commands]
     sound = [one for one, refusal in zip(commands, refusals, strict=True) if refusal is None]
     run = _Run(limits, transaction, sound)
     outcomes = [
@@ -190,16 +175,3 @@ def change_messages(
     ]
     run.write()
     return outcomes
-
-
-def _check(limits: Limits, command: ChangeMessage) -> Refusal | None:
-    match command:
-        case EditMessage():
-            return message_changes.check_edit(*command[:4], limits)
-        case DeleteMessage():
-            return message_changes.check_change(*command[:3])
-
-
-def operation(limits: Limits) -> Operation[ChangeMessage, ChangedMessage | Refusal]:
-    """Bind the limits: made once, for the writer groups by identity."""
-    return partial(change_messages, limits)

@@ -1,18 +1,18 @@
-"""The writes that come of what moderation decides: whom it lets write, and which messages stay.
+"""Following moderation: storing whom it restricts, and removing and restoring messages.
 
 A removed message keeps its row as it was, but for the word that it is removed. So its text is kept
-for as long as moderation holds it, and what comes back is exactly what was there.
+for as long as moderation holds it, and a restored message is exactly what it was.
 """
 
 from collections.abc import Sequence
 
 from messaging_service.domain import message_changes
-from messaging_service.domain import messages as domain
 from messaging_service.domain.events import message_changed
-from messaging_service.domain.messages import Message
-from messaging_service.operations.messages import Changes
+from messaging_service.domain.messages import Message, readers
+from messaging_service.operations.working_set import WorkingSet
 from messaging_service.storage import message_changes as change_storage
 from messaging_service.storage import messages as storage
+from messaging_service.storage.conversations import find_conversations
 from service_kit.follow.sanctions import CaughtUp, Command, Removal, take
 from service_kit.rules import is_identifier
 from service_kit.storage.writer import Transaction
@@ -21,7 +21,7 @@ from service_kit.storage.writer import Transaction
 def follow_moderation(
     transaction: Transaction, commands: Sequence[Command]
 ) -> list[tuple[Removal, ...]]:
-    """Let commands take effect, each once; gives of each the removals without a message here."""
+    """Carry out what moderation says, each once; give the removals of messages unknown here."""
     return [
         _apply(transaction, *_removals(transaction, command)) if take(transaction, command) else ()
         for command in commands
@@ -29,9 +29,9 @@ def follow_moderation(
 
 
 def _removals(transaction: Transaction, command: Command) -> tuple[str, Sequence[Removal]]:
-    """Give the epoch, and what it says of messages: also, in the end, that it knows of no more."""
+    """Give an epoch of moderation and its removals; in the end also that it holds no others."""
     if isinstance(command, CaughtUp):
-        held = change_storage.find_held_by_others(transaction.connection, command.epoch)
+        held = change_storage.find_removed_by_others(transaction.connection, command.epoch)
         return command.epoch, [Removal("", message, removed=False) for message in held]
     return command.position.epoch, command.removals
 
@@ -45,7 +45,7 @@ def _apply(
     ids = {one.message for one in removals if is_identifier(one.message)}
     messages = storage.find_messages(connection, ids)
     around = {one.conversation_id for one in messages.values()}
-    conversations = Changes(transaction, storage.find_conversations(connection, around).values())
+    working_set = WorkingSet(transaction, find_conversations(connection, around).values())
     changed: dict[str, Message] = {}
     for removal in removals:
         if removal.message not in messages:
@@ -55,16 +55,14 @@ def _apply(
         if message is None:
             continue
         messages[message.id] = changed[message.id] = message
-        conversation = conversations.by_id[message.conversation_id]
-        conversations.change(conversation._replace(revision=revision, last_change=revision))
-        readers = domain.readers(conversation, message)
+        shown_to = readers(working_set.change_message(message.conversation_id), message)
         if message.withheld_text is None:
-            transaction.emit(readers, message_changed(message, "", ""))
+            transaction.emit(shown_to, message_changed(message, "", ""))
             continue
-        for reader in readers:
+        for reader in shown_to:
             transaction.emit((reader,), message_changed(message, reader, ""))
-    conversations.store()
+    working_set.store()
     storage.update_messages(connection, changed.values())
     held = {one.message: one.removed for one in removals if one.message in messages}
-    change_storage.hold(connection, held, epoch)
+    change_storage.update_removed(connection, held, epoch)
     return tuple(one for one in removals if one.message not in messages)

@@ -1,49 +1,21 @@
-"""Table and queries of blocks between people. One that has ended keeps its row, as a change."""
+"""Statements of blocks between people. A block that has ended keeps its row, as a change."""
 
 from collections.abc import Iterable
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
-    Column,
     Connection,
-    Index,
-    Table,
     bindparam,
     func,
     select,
-    text,
     tuple_,
     update,
 )
 
 from messaging_service.domain.blocks import Block
-from messaging_service.storage.messages import metadata
+from messaging_service.storage.tables import ACTIVE, blocks
 from service_kit.storage.bulk_statements import bulk_insert, give_rows, given_rows
-from service_kit.storage.engines import STORED_BY_KEY, TEXT
-
-_ACTIVE = text("active")
-
-blocks = Table(
-    "blocks",
-    metadata,
-    Column("blocker_id", TEXT, primary_key=True),
-    Column("blocked_id", TEXT, primary_key=True),
-    Column("active", Boolean, nullable=False),
-    Column("changed_at", BigInteger, nullable=False),
-    Column("revision", BigInteger, nullable=False),
-    Column("last_seen", BigInteger, nullable=False),
-    Index("blocks_revision", "blocker_id", "revision"),
-    Index(
-        "blocks_active",
-        "blocker_id",
-        "revision",
-        "blocked_id",
-        sqlite_where=_ACTIVE,
-        postgresql_where=_ACTIVE,
-    ),
-    **STORED_BY_KEY,
-)
+from service_kit.storage.engines import TEXT
 
 _COLUMNS = tuple(column.name for column in blocks.columns)
 
@@ -52,7 +24,7 @@ _COLUMNS = tuple(column.name for column in blocks.columns)
 _pairs, _pairs_match = given_rows("rows", (blocks.c.blocker_id, blocks.c.blocked_id))
 _BY_PAIRS = select(blocks).select_from(_pairs.join(blocks, _pairs_match))
 
-_ACTIVE_ONES = select(blocks).where(blocks.c.blocker_id == bindparam("user"), _ACTIVE)
+_ACTIVE_ONES = select(blocks).where(blocks.c.blocker_id == bindparam("user"), ACTIVE)
 _COUNT = _ACTIVE_ONES.with_only_columns(func.count())
 _PAGE = (
     _ACTIVE_ONES.where(
@@ -86,7 +58,7 @@ HOT_STATEMENTS = {
     "blocks page": _PAGE,
     "blocks changed": _CHANGED,
 }
-"""By name, for whoever wants to see their query plans."""
+"""By name, so that their query plans can be looked at."""
 
 
 def find_blocks(
@@ -107,16 +79,16 @@ def count_blocks(connection: Connection, users: Iterable[str]) -> dict[str, int]
     }
 
 
-def page_of_blocks(
+def find_block_page(
     connection: Connection, user: str, below: tuple[int, str], count: int
 ) -> list[Block]:
-    """The first `count` blocks of `user` below (revision, blocked), the newest first."""
+    """Find the first `count` blocks of `user` below (revision, blocked), the newest first."""
     given = {"user": user, "revision": below[0], "blocked": below[1], "count": count}
     return [Block._make(row) for row in connection.execute(_PAGE, given)]
 
 
-def changed_blocks(connection: Connection, user: str, after: int, until: int) -> list[Block]:
-    """The blocks of `user` that began or ended with after < revision <= until."""
+def find_changed_blocks(connection: Connection, user: str, after: int, until: int) -> list[Block]:
+    """Find the blocks of `user` that began or ended with after < revision <= until."""
     given = {"user": user, "after": after, "until": until}
     return [Block._make(row) for row in connection.execute(_CHANGED, given)]
 
@@ -131,3 +103,20 @@ def update_blocks(connection: Connection, changed: Iterable[Block]) -> None:
     names = ("blocker", "blocked", "now_active", "at", "now", "seen")
     for one in changed:
         connection.execute(_UPDATE, dict(zip(names, one, strict=True)))
+
+
+def find_blockers(
+    connection: Connection, couples: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], dict[str, int]]:
+    """Find those of each two who block the other now, with the revision at which that began."""
+    wanted = list(couples)
+    both = {pair for one, other in wanted for pair in ((one, other), (other, one))}
+    found = find_blocks(connection, both)
+    return {
+        (one, other): {
+            block.blocker: block.revision
+            for pair in ((one, other), (other, one))
+            if (block := found.get(pair)) is not None and block.active
+        }
+        for one, other in wanted
+    }

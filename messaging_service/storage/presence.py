@@ -1,4 +1,4 @@
-"""Tables and queries of presence; what is read while serving goes through an index."""
+"""Statements of presence; those that are run while serving go through an index."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -6,11 +6,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
-    Column,
     Connection,
     Select,
-    Table,
     and_,
     bindparam,
     func,
@@ -18,8 +15,8 @@ from sqlalchemy import (
     update,
 )
 
-from messaging_service.domain.messages import Presence
-from messaging_service.storage.messages import conversations, metadata
+from messaging_service.domain.presence import Presence
+from messaging_service.storage.tables import conversations, presence, presence_known
 from service_kit.storage.bulk_statements import (
     among_given,
     bulk_insert,
@@ -28,21 +25,6 @@ from service_kit.storage.bulk_statements import (
     give_values,
     given_items,
 )
-from service_kit.storage.engines import STORED_BY_KEY, TEXT
-
-presence = Table(
-    "presence",
-    metadata,
-    Column("user_id", TEXT, primary_key=True),
-    Column("online", Boolean, nullable=False),
-    Column("last_seen", BigInteger, nullable=False),
-    Column("invisible", Boolean, nullable=False),
-    Column("revision", BigInteger, nullable=False),
-    **STORED_BY_KEY,
-)
-
-known = Table("presence_known", metadata, Column("at", BigInteger, nullable=False))
-"""One row: when the service last knew that those who are online are there."""
 
 _COLUMNS = tuple(column.name for column in presence.columns)
 _SIDES = (("first", "second"), ("second", "first"))
@@ -53,11 +35,11 @@ _BY_USERS = select(presence).where(among_given(presence.c.user_id, "users"))
 
 
 def _peers(mine: str, other: str, shown_to: str) -> Select[Any]:
-    """The others of the newest conversations of many users, each with the activity there.
+    """Select the others of the newest conversations of many users, each with the activity there.
 
-    Where the newest end is looked up for each user first, so that the rest is never read. Those
-    of the same activity come as well. Nothing is told across a block, nor to one of the sides,
-    `shown_to`, who is not shown the conversation.
+    The activity at which the newest ones begin is looked up for each user first, so that the rest
+    is never read. Nothing is told across a block, nor to one of the sides, `shown_to`, who is not
+    shown the conversation.
     """
     columns = conversations.c
     user_id, activity = columns[f"{mine}_id"], columns[f"{mine}_activity"]
@@ -87,8 +69,8 @@ def _peers(mine: str, other: str, shown_to: str) -> Select[Any]:
     )
 
 
-_TOLD = tuple(_peers(mine, other, shown_to=other) for mine, other in _SIDES)
-_TELLING = tuple(_peers(mine, other, shown_to=mine) for mine, other in _SIDES)
+_OBSERVERS = tuple(_peers(mine, other, shown_to=other) for mine, other in _SIDES)
+_OBSERVED = tuple(_peers(mine, other, shown_to=mine) for mine, other in _SIDES)
 
 
 # Read once, at the start, and so without an index that each change would have to keep.
@@ -96,26 +78,23 @@ _ONLINE = select(presence.c.user_id, presence.c.invisible).where(presence.c.onli
 
 HOT_STATEMENTS = {
     "presence by user": _BY_USERS,
-    "told, first": _TOLD[0],
-    "told, second": _TOLD[1],
-    "telling, first": _TELLING[0],
-    "telling, second": _TELLING[1],
+    "observers, first": _OBSERVERS[0],
+    "observers, second": _OBSERVERS[1],
+    "observed, first": _OBSERVED[0],
+    "observed, second": _OBSERVED[1],
 }
-"""By name, for whoever wants to see their query plans."""
+"""By name, so that their query plans can be looked at."""
 
 
 class Peers(NamedTuple):
-    """Each person once, and whether there are conversations beyond those that count."""
+    """The others of a person's newest conversations, and whether that person has `more`."""
 
     users: tuple[str, ...]
     more: bool
 
 
-# --- Reading -----------------------------------------------------------------------------------
-
-
 def find_presence(connection: Connection, users: Iterable[str]) -> dict[str, Presence]:
-    """Find what is shown of people, and what they wish; who was never seen has no entry."""
+    """Find the presence of people, by user; those who were never seen have none."""
     wanted = set(users)
     if not wanted:
         return {}
@@ -123,11 +102,11 @@ def find_presence(connection: Connection, users: Iterable[str]) -> dict[str, Pre
     return {row.user_id: Presence._make(row) for row in rows}
 
 
-def find_told(connection: Connection, users: Iterable[str], count: int) -> dict[str, Peers]:
-    """Find who is told of the presence of each of `users`: those with whom that one shares one of
-    its `count` conversations of newest activity.
+def find_observers(connection: Connection, users: Iterable[str], count: int) -> dict[str, Peers]:
+    """Find those who are told of the presence of each of `users`: the others of its `count`
+    conversations of newest activity.
     """
-    return _find_peers(connection, _TOLD, users, count)
+    return _find_peers(connection, _OBSERVERS, users, count)
 
 
 def _find_peers(
@@ -152,24 +131,21 @@ def _newest(near: list[tuple[int, str]], count: int) -> Peers:
     return Peers(tuple(dict.fromkeys(peer for _activity, peer in near)), more)
 
 
-def changed_presence(
+def find_changed_presence(
     connection: Connection, user: str, after: int, until: int, count: int
 ) -> list[Presence]:
-    """The presence, changed with after < revision <= until, of those with whom `user` shares one
-    of the `count` conversations of newest activity.
+    """Find the presence, changed with after < revision <= until, of the others of the `count`
+    conversations of `user` of newest activity.
     """
-    near = _find_peers(connection, _TELLING, (user,), count).get(user)
+    near = _find_peers(connection, _OBSERVED, (user,), count).get(user)
     found = find_presence(connection, near.users if near else ())
     return [one for one in found.values() if after < one.revision <= until]
 
 
 def find_online(connection: Connection) -> tuple[int, list[tuple[str, bool]]]:
-    """Find who was online when the service last knew, and when that was: (user, invisible)."""
-    at = int(connection.execute(select(known.c.at)).scalar_one())
+    """Find when it was last known who is online, and who that was: (user, invisible)."""
+    at = int(connection.execute(select(presence_known.c.at)).scalar_one())
     return at, [(row.user_id, row.invisible) for row in connection.execute(_ONLINE)]
-
-
-# --- Writing -----------------------------------------------------------------------------------
 
 
 def insert_presence(connection: Connection, new: Iterable[Presence]) -> None:
@@ -183,6 +159,6 @@ def update_presence(connection: Connection, changed: Iterable[Presence]) -> None
     bulk_update(connection, presence, "user_id", _COLUMNS[1:], rows)
 
 
-def remember(connection: Connection, at: int) -> None:
-    """Store until when the service has known who is there."""
-    connection.execute(update(known).values(at=bindparam("now")), {"now": at})
+def update_presence_known(connection: Connection, at: int) -> None:
+    """Store until when (milliseconds UTC) it is known who is there."""
+    connection.execute(update(presence_known).values(at=bindparam("now")), {"now": at})

@@ -1,4 +1,4 @@
-"""Follows negotiation, so that what happens to services has its place in the conversations."""
+"""Follows the negotiation service, and puts the events of services into conversations."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,11 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2_grpc
 
 from messaging_service.domain.service_events import ServiceEvent
-from messaging_service.operations.messages import NEGOTIATION, ServiceEvents, add_service_events
+from messaging_service.operations.service_events import (
+    NEGOTIATION,
+    ServiceEvents,
+    add_service_events,
+)
 from messaging_service.settings import MessagingSettings
 from service_kit.follow.follower import Follower, FollowerMetrics, read_source
 from service_kit.resources import Resources

@@ -1,6 +1,6 @@
-"""Keeps who is there, from what the hub says is followed, and has the writer store what changes.
+"""Presence: learns from the hub who is followed, and has the writer store who is online.
 
-What changes gathers while a transaction is under way, and there is one timer for all.
+Changes gather while a transaction is under way, and there is one timer for all.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from itertools import islice
 from prometheus_client import Counter, Gauge
 
 from messaging_service.domain.attendance import Attendance
-from messaging_service.domain.messages import Presence
+from messaging_service.domain.presence import Presence
 from messaging_service.operations import presence
 from messaging_service.operations.presence import Attend, Attended, SetInvisible
 from messaging_service.settings import MessagingSettings
@@ -26,8 +26,10 @@ REMEMBER_SECONDS = 30.0
 _LONGEST_TICK_SECONDS = 1.0
 
 
-class PresenceKeeper:
-    """`start` before anybody is followed, `observe` for the hub, `close` before the writer closes.
+class PresenceTracker:
+    """The presence of those who are followed here.
+
+    `start` before anybody is followed, `observe` for the hub, `close` before the writer closes.
 
     Used on one event loop. When presence is off it stores what people wish, and nothing else.
     """
@@ -65,7 +67,7 @@ class PresenceKeeper:
         )
 
     async def start(self) -> None:
-        """Recall who was there; they have a short absence to be followed again."""
+        """Recall those who were there; they have a short absence to be followed again."""
         if not self._on:
             return
         seen_at, online = await self._readers.run(presence_storage.find_online)
@@ -76,7 +78,7 @@ class PresenceKeeper:
         self._timer = self._loop.call_later(self._tick_seconds, self._tick)
 
     def observe(self, followed: Sequence[str], unfollowed: Sequence[str]) -> None:
-        """Learn from the hub who is followed from now on, and who no longer is."""
+        """Note those who are followed from now on, and those who no longer are."""
         if not self._on:
             return
         wall = _wall_clock()
@@ -89,8 +91,8 @@ class PresenceKeeper:
         self._write_soon()
 
     async def set_invisible(self, user: str, *, invisible: bool) -> Presence | Refusal | Exception:
-        """Store what a person wishes. Invisible, the person leaves as everybody leaves: others are
-        told after a short absence.
+        """Store the wish of a person to be invisible, or no longer. One who is leaves as everybody
+        leaves: others are told after a short absence.
         """
         command = SetInvisible(user, invisible)
         (outcome,) = await self._writer.submit(presence.set_invisible, (command,))
@@ -168,9 +170,9 @@ class PresenceKeeper:
 
     async def _remember(self) -> None:
         self._remembered = self._loop.time()
-        known = self._attendance.known_until(_wall_clock())
+        known_until = self._attendance.known_until(_wall_clock())
         try:
-            await self._writer.submit(presence.remember, (known,))
+            await self._writer.submit(presence.remember_presence, (known_until,))
         except (StorageUnavailable, WriterOverloaded):
             # The writer has logged it, and the time comes again.
             return

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
-from messaging_service.operations.messages import NEGOTIATION
+from messaging_service.operations.service_events import NEGOTIATION
 from moderation_service.domain.dispute.entities import DisputeState
 from moderation_service.storage.tables import disputes
 from negotiation_service.domain.entities import Deal, Offer

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,18 @@ from parley.messaging.v1 import messaging_pb2_grpc
 from sqlalchemy import Engine
 
 from messaging_service.__main__ import SERVICE
-from messaging_service.domain.messages import Limits
-from messaging_service.operations import blocks, message_changes, messages
+from messaging_service.domain.blocks import SetBlock
+from messaging_service.domain.limits import Limits
+from messaging_service.domain.message_changes import ChangeMessage
+from messaging_service.domain.messages import CreateMessage
+from messaging_service.operations.blocks import set_block
+from messaging_service.operations.message_changes import change_messages
+from messaging_service.operations.messages import create_message
 from messaging_service.settings import MessagingSettings
 from service_kit.service import migrate, running
 from service_kit.storage.engines import open_engine
+from service_kit.storage.writer import Operation
+from tests.messaging_service.views import as_shown
 from tests.support.postgresql import Postgresql
 from tests.support.serving import METADATA, SECRET, Database, Stream, check_refused
 
@@ -70,27 +78,40 @@ def engine(settings: MessagingSettings) -> Iterator[Engine]:
 
 
 class TalkingDatabase(Database):
-    """Runs operations, those that say something in one word."""
+    """Runs operations, some in one word, and shows messages as their readers are shown them."""
 
-    def say(self, *commands: messages.CreateMessage, limits: Limits | None = None) -> list[Any]:
+    def run(self, operation: Operation[Any, Any], *commands: Any) -> list[Any]:
+        """Run one operation in one transaction."""
+        before = len(self.events)
+        outcomes = super().run(operation, *commands)
+        for number, (revision, to, event) in enumerate(self.events[before:], start=before):
+            self.events[number] = (revision, to, as_shown(event, to[0] if to else ""))
+        return [
+            as_shown(outcome, getattr(command, "actor", ""))
+            for command, outcome in zip(commands, outcomes, strict=True)
+        ]
+
+    def read(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Run one query in one transaction; the reader is its first argument, if anybody."""
+        reader = arguments[0] if arguments and isinstance(arguments[0], str) else ""
+        return as_shown(super().read(function, *arguments, **options), reader)
+
+    def say(self, *commands: CreateMessage, limits: Limits | None = None) -> list[Any]:
         """Create messages in one transaction."""
-        bound = messages.Commands(limits or Limits())
-        return self.run(bound.create_messages, *commands)
+        return self.run(partial(create_message, limits or Limits()), *commands)
 
-    def change(
-        self, *commands: message_changes.ChangeMessage, limits: Limits | None = None
-    ) -> list[Any]:
+    def change(self, *commands: ChangeMessage, limits: Limits | None = None) -> list[Any]:
         """Edit and delete messages in one transaction."""
-        return self.run(message_changes.operation(limits or Limits()), *commands)
+        return self.run(partial(change_messages, limits or Limits()), *commands)
 
     def block(
         self,
-        *commands: blocks.SetBlock,
+        *commands: SetBlock,
         limits: Limits | None = None,
         presence: bool = True,
     ) -> list[Any]:
         """Begin and end blocks in one transaction."""
-        bound = blocks.operation(limits or Limits(), presence=presence)
+        bound = partial(set_block, limits or Limits(), presence=presence)
         return self.run(bound, *commands)
 
 

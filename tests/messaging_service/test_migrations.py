@@ -9,9 +9,12 @@ from alembic.config import Config
 from sqlalchemy import Engine, text
 
 from messaging_service.__main__ import SERVICE
-from messaging_service.operations import queries
-from messaging_service.operations.blocks import SetBlock
-from messaging_service.operations.messages import CreateMessage, Mark, mark_read
+from messaging_service.domain.blocks import SetBlock
+from messaging_service.domain.messages import CreateMessage
+from messaging_service.domain.watermarks import Mark
+from messaging_service.operations.conversations import list_conversations
+from messaging_service.operations.messages import list_messages
+from messaging_service.operations.watermarks import mark_read
 from messaging_service.settings import MessagingSettings
 from service_kit.service import migrate
 from tests.messaging_service.conftest import TalkingDatabase
@@ -49,9 +52,9 @@ def test_conversations_outlive_an_update(
 
     def seen() -> list[Any]:
         return [
-            *(ask(queries.list_conversations, user, 10, "", 10) for user in ("ann", "bob", "cleo")),
+            *(ask(list_conversations, user, 10, "", 10) for user in ("ann", "bob", "cleo")),
             *(
-                ask(queries.list_messages, user, conversation, None, None, 10, 10)
+                ask(list_messages, user, conversation, None, None, 10, 10)
                 for user in ("ann", "bob")
             ),
         ]
@@ -69,5 +72,5 @@ def test_conversations_outlive_an_update(
     (repeated, later) = database.say(write("three"), write("four"))
     assert (repeated.duplicate, repeated.message.id) == (True, third.message.id)
     assert later.message.seq == 4
-    shown = ask(queries.list_messages, "bob", conversation, None, None, 10, 10)
+    shown = ask(list_messages, "bob", conversation, None, None, 10, 10)
     assert [one.text for one in shown.messages] == ["one", "two", "three"]

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from messaging_service.__main__ import SERVICE
 from messaging_service.settings import MessagingSettings
-from messaging_service.storage import messages
+from messaging_service.storage.messages import insert_messages
 from service_kit.service import migrate
 from service_kit.storage.clock import read_position, take_revision
 from service_kit.storage.engines import open_engine
@@ -153,14 +153,14 @@ async def test_a_connection_cut_in_a_transaction_stores_nothing(
 ) -> None:
     """pg_terminate_backend between two statements: UNAVAILABLE, no trace of it, and it goes on."""
     await client.say("a", to="b")
-    insert = messages.insert_messages
+    insert = insert_messages
 
     def cut(*arguments: Any) -> None:
         terminate(postgresql, backends(settings, postgresql, "writer"))
         insert(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(messages, "insert_messages", cut)
+        patched.setattr("messaging_service.storage.messages.insert_messages", cut)
         await refused(
             client.say("a", to="b", idempotency_key="k"), UNAVAILABLE, "STORAGE_UNAVAILABLE"
         )

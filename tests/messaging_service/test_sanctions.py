@@ -11,8 +11,7 @@ from parley.messaging.v1 import messaging_pb2 as pb
 
 from messaging_service.__main__ import SERVICE
 from messaging_service.domain.service_events import ServiceEvent
-from messaging_service.operations import messages
-from messaging_service.operations.messages import ServiceEvents
+from messaging_service.operations.service_events import ServiceEvents, add_service_events
 from messaging_service.settings import MessagingSettings
 from service_kit.rules import Position
 from service_kit.service import running
@@ -141,7 +140,7 @@ async def test_in_a_locked_conversation_nobody_writes(
     event = ServiceEvent("service", 1, "expired", "", 1_000, "closed", "Tap")
     for revision in (0, 1):
         told = ServiceEvents(Position("n", revision), ((stored.conversation_id, event),) * revision)
-        Database(engine).run(messages.add_service_events, told)
+        Database(engine).run(add_service_events, told)
     engine.dispose()
     page = await client.call(
         "ListMessages", pb.ListMessagesRequest(actor="a", conversation_id=stored.conversation_id)
@@ -216,7 +215,7 @@ async def test_a_removed_event_of_a_service_has_no_event(
     event = ServiceEvent("service", 1, "expired", "", 1_000, "closed", "Vile words")
     for revision in (0, 1):
         told = ServiceEvents(Position("n", revision), ((stored.conversation_id, event),) * revision)
-        Database(engine).run(messages.add_service_events, told)
+        Database(engine).run(add_service_events, told)
     engine.dispose()
     asked = pb.ListMessagesRequest(actor="a", conversation_id=stored.conversation_id)
     shown = (await client.call("ListMessages", asked)).messages[1]

@@ -15,8 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from messaging_service.__main__ import SERVICE
-from messaging_service.domain import messages
-from messaging_service.domain.messages import Opening
+from messaging_service.domain.limits import Opening
 from messaging_service.settings import MessagingSettings
 from service_kit.service import running
 from service_kit.storage.clock import take_revision
@@ -507,7 +506,7 @@ async def test_a_defect_is_an_incident_and_no_trace(
     def broken(*_arguments: object) -> None:
         raise RuntimeError("the secret plan")
 
-    monkeypatch.setattr(messages, "add_message", broken)
+    monkeypatch.setattr("messaging_service.domain.messages.add_message", broken)
     found = await refused(client.say("a", to="b"), grpc.StatusCode.INTERNAL, "INTERNAL")
     assert found["ErrorInfo"].metadata["incident"] in capsys.readouterr().out
     assert "secret" not in str(found)

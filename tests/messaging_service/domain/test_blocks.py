@@ -6,19 +6,16 @@ from hypothesis import strategies as st
 
 from messaging_service.domain import blocks, message_changes
 from messaging_service.domain import messages as domain
-from messaging_service.domain.blocks import Block
-from messaging_service.domain.message_changes import Changed, Version
-from messaging_service.domain.messages import (
-    EVENT,
-    TEXT,
-    Conversation,
-    Limits,
-    Message,
-    Presence,
-    Reason,
-)
-from messaging_service.domain.views import view
+from messaging_service.domain.blocks import Block, SetBlock
+from messaging_service.domain.conversations import Conversation, open_conversation
+from messaging_service.domain.limits import Limits
+from messaging_service.domain.message_changes import Decision, Version
+from messaging_service.domain.messages import EVENT, TEXT, Message
+from messaging_service.domain.presence import Presence
+from messaging_service.domain.refusals import Reason
+from messaging_service.domain.watermarks import incoming_at, mark_delivered, mark_read
 from service_kit.rules import Refusal
+from tests.messaging_service.views import view
 
 PEOPLE = ("alice", "bob")
 OTHER = {"alice": "bob", "bob": "alice"}
@@ -43,7 +40,7 @@ def test_each_side_counts_what_it_is_shown(plan: list[Step]) -> None:
     """Whatever happens: the end, the order and the counts of a side are those of the messages that
     it is shown, seqs are dense, and nothing that is suppressed moves anything of the other.
     """
-    conversation = domain.open_conversation("c", PEOPLE, "", "alice", 1, 1)
+    conversation = open_conversation("c", PEOPLE, "", "alice", 1, 1)
     messages: list[Message] = []
     hidden: dict[str, set[int]] = {"alice": set(), "bob": set()}
     for revision, (what, who, seq) in enumerate(plan, start=2):
@@ -75,11 +72,11 @@ def test_each_side_counts_what_it_is_shown(plan: list[Step]) -> None:
                 conversation = conversation.with_side(turned, revision)
         else:
             message_at = messages[seq - 1] if 0 < seq <= len(messages) else None
-            count, at = domain.incoming_at(conversation, who, message_at)
+            count, at = incoming_at(conversation, who, message_at)
             moved = (
-                domain.mark_read(side, count, at, revision, revision)
+                mark_read(side, count, at, revision, revision)
                 if what == "read"
-                else domain.mark_delivered(side, at, revision, revision)
+                else mark_delivered(side, at, revision, revision)
             )
             if moved is not None:
                 assert not side.blocks or moved.shown_read == side.shown_read
@@ -103,28 +100,28 @@ def test_each_side_counts_what_it_is_shown(plan: list[Step]) -> None:
 
 def test_the_next_mark_after_a_block_shows_what_was_read_in_it() -> None:
     """Once, and though the reader's own watermark moves no more; not what the reader is told."""
-    conversation = domain.open_conversation("c", PEOPLE, "", "bob", 1, 1)
+    conversation = open_conversation("c", PEOPLE, "", "bob", 1, 1)
     for seq in (2, 3):
         conversation = add(conversation, "bob", seq, TEXT)
-    side = domain.mark_read(conversation.side("alice"), 1, 1, 4, 4)
+    side = mark_read(conversation.side("alice"), 1, 1, 4, 4)
     assert side is not None
-    side = domain.mark_read(blocks.block(side, 5), 2, 2, 6, 6)
+    side = mark_read(blocks.block(side, 5), 2, 2, 6, 6)
     assert side is not None
     assert (side.unread, side.shown_read, side.delivered_seq) == (0, (1, 4, 4), 1)
     side = blocks.unblock(side, 7)
     assert side.shown_read == (1, 4, 4)
-    assert domain.mark_read(side, 1, 1, 8, 8) is None
-    shown = domain.mark_read(side, 2, 2, 9, 9)
+    assert mark_read(side, 1, 1, 8, 8) is None
+    shown = mark_read(side, 2, 2, 9, 9)
     assert shown is not None
     assert (shown.shown_read, shown.delivered_seq) == ((2, 9, 9), 2)
     assert (shown.read_seq, shown.read_at, shown.read_revision) == (2, 6, 6)
-    assert domain.mark_read(shown, 2, 2, 10, 10) is None
+    assert mark_read(shown, 2, 2, 10, 10) is None
 
 
 @pytest.mark.parametrize(("opened_by", "activity"), [("bob", 0), ("alice", 9), ("", 9)])
 def test_what_the_blocked_one_opens_is_not_shown(opened_by: str, activity: int) -> None:
     """To the one who blocks, until a deed is in it, or words of the one who blocks."""
-    conversation = domain.open_conversation("c", PEOPLE, "", opened_by, 1, 9, {"alice": 5})
+    conversation = open_conversation("c", PEOPLE, "", opened_by, 1, 9, {"alice": 5})
     assert conversation.side("alice").activity == activity
     assert conversation.is_shown_to("alice") is (activity > 0)
     assert conversation.is_shown_to("bob")
@@ -137,13 +134,13 @@ def test_what_the_blocked_one_opens_is_not_shown(opened_by: str, activity: int) 
 
 def test_a_withheld_edit_is_seen_by_its_author_alone() -> None:
     """The other goes on seeing what was there; no text is lost, whatever comes after."""
-    conversation = domain.open_conversation("c", PEOPLE, "", "bob", 1, 1)
+    conversation = open_conversation("c", PEOPLE, "", "bob", 1, 1)
     _, message = domain.add_message(conversation, "m", "bob", "one", None, 10, 2)
     limits = Limits()
 
-    def edit(before: Message, text: str, now: int, *, withheld: bool) -> Changed:
-        changed = message_changes.edit(before, text, now, now, limits, withheld=withheld)
-        assert isinstance(changed, Changed)
+    def edit(before: Message, text: str, now: int, *, withheld: bool) -> Decision:
+        changed = message_changes.edit_message(before, text, now, now, limits, withheld=withheld)
+        assert isinstance(changed, Decision)
         return changed
 
     first = edit(message, "two", 20, withheld=True)
@@ -155,7 +152,7 @@ def test_a_withheld_edit_is_seen_by_its_author_alone() -> None:
     assert again.message.edits == 2
     for changed in (
         edit(again.message, "four", 40, withheld=False),
-        message_changes.delete(again.message, 40, 40),
+        message_changes.delete_message(again.message, 40, 40),
     ):
         assert changed is not None
         assert changed.versions == (
@@ -187,10 +184,10 @@ def test_who_blocks_is_shown_as_having_left() -> None:
 )
 def test_the_argument_at_fault_is_named(actor: str, user: str, field: str) -> None:
     """Nobody blocks nobody, or oneself."""
-    refusal = blocks.check_block(actor, user)
+    refusal = blocks.check_set_block(SetBlock(actor, user, blocked=True, origin=""))
     assert isinstance(refusal, Refusal)
     assert refusal.field == field
-    assert blocks.check_block("alice", "bob") is None
+    assert blocks.check_set_block(SetBlock("alice", "bob", blocked=True, origin="")) is None
 
 
 def test_blocks_are_limited() -> None:

@@ -5,16 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging_service.domain import message_changes, messages
-from messaging_service.domain.message_changes import Changed, Version
-from messaging_service.domain.messages import MINUTE, Change, Limits, Message, Reason
-from messaging_service.domain.views import view
+from messaging_service.domain.conversations import open_conversation
+from messaging_service.domain.limits import MINUTE, Limits
+from messaging_service.domain.message_changes import Decision, EditMessage, Version
+from messaging_service.domain.messages import Message, MessageChange
+from messaging_service.domain.refusals import Reason, message_not_found
 from service_kit.rules import INVALID_ARGUMENT, Refusal
+from tests.messaging_service.views import view
 
 LIMITS = Limits()
 
 
 def stored(text: str = "first", kind: str = messages.TEXT) -> Message:
-    conversation = messages.open_conversation("c", ("bob", "alice"), "", "bob", 5, 1)
+    conversation = open_conversation("c", ("bob", "alice"), "", "bob", 5, 1)
     return messages.add_message(conversation, "m", "alice", text, "key", 100, 2, kind)[1]
 
 
@@ -36,22 +39,22 @@ def test_no_text_is_lost_and_none_is_shown_that_should_not_be(
     for now, (kind, text) in enumerate(plan, start=101):
         before = message
         outcome = (
-            message_changes.edit(message, text, now, now, limits)
+            message_changes.edit_message(message, text, now, now, limits)
             if kind == "edit"
-            else message_changes.delete(message, now, now)
+            else message_changes.delete_message(message, now, now)
         )
-        if isinstance(outcome, Changed):
+        if isinstance(outcome, Decision):
             message = outcome.message
             versions += outcome.versions
             assert (message.changed_at, message.changed_revision) == (now, now)
             if kind == "edit":
                 texts.append((text, now))
         else:
-            gone = before.change == Change.DELETED
+            gone = before.change == MessageChange.DELETED
             assert gone or (kind == "edit" and before.edits == most)
         shown = view(message)
         assert (shown.seq, shown.sender, shown.created_at) == (1, "alice", 100)
-        if message.change == Change.DELETED:
+        if message.change == MessageChange.DELETED:
             assert (shown.text, shown.tombstone, shown.edited_at) == ("", "deleted", 0)
             assert message.text == ""
             assert [(one.text, one.written_at) for one in versions] == texts
@@ -68,21 +71,21 @@ def test_a_message_may_be_edited_for_as_long_as_is_set(late: int, refused: bool)
     """To the millisecond; it may be deleted for ever."""
     limits = Limits(edit_window=3 * MINUTE)
     now = 100 + 3 * MINUTE + late
-    outcome = message_changes.edit(stored(), "x", now, 3, limits)
+    outcome = message_changes.edit_message(stored(), "x", now, 3, limits)
     assert isinstance(outcome, Refusal) == refused
     assert not refused or outcome.reason is Reason.EDIT_TOO_LATE  # type: ignore[union-attr]
-    assert message_changes.delete(stored(), now * 1000, 3) is not None
+    assert message_changes.delete_message(stored(), now * 1000, 3) is not None
 
 
 def test_edits_have_a_limit_that_is_named() -> None:
     """Beyond it the message stays as it is, and may still be deleted."""
     limits = Limits(edits_per_message=1)
-    once = message_changes.edit(stored(), "x", 101, 3, limits)
-    assert isinstance(once, Changed)
-    twice = message_changes.edit(once.message, "y", 102, 4, limits)
+    once = message_changes.edit_message(stored(), "x", 101, 3, limits)
+    assert isinstance(once, Decision)
+    twice = message_changes.edit_message(once.message, "y", 102, 4, limits)
     assert isinstance(twice, Refusal)
     assert (twice.reason, twice.limit) == (Reason.TOO_MANY_EDITS, "edits_per_message")
-    assert message_changes.delete(once.message, 102, 4) is not None
+    assert message_changes.delete_message(once.message, 102, 4) is not None
 
 
 def test_only_ones_own_words_may_be_changed() -> None:
@@ -90,7 +93,7 @@ def test_only_ones_own_words_may_be_changed() -> None:
     words.
     """
     assert message_changes.may_change(stored(), "alice") is None
-    assert message_changes.may_change(stored(), "bob") == message_changes.message_not_found()
+    assert message_changes.may_change(stored(), "bob") == message_not_found()
     refusal = message_changes.may_change(stored(kind=messages.EVENT), "alice")
     assert refusal is not None
     assert refusal.reason is Reason.EVENT_MESSAGE
@@ -108,14 +111,14 @@ def test_only_ones_own_words_may_be_changed() -> None:
         ({"text": " \n"}, INVALID_ARGUMENT, "text"),
         ({"text": "a\0"}, INVALID_ARGUMENT, "text"),
         ({"text": "x" * 4_001}, INVALID_ARGUMENT, "text"),
-        ({"key": "k" * 65}, INVALID_ARGUMENT, "idempotency_key"),
-        ({"key": "\n"}, INVALID_ARGUMENT, "idempotency_key"),
+        ({"idempotency_key": "k" * 65}, INVALID_ARGUMENT, "idempotency_key"),
+        ({"idempotency_key": "\n"}, INVALID_ARGUMENT, "idempotency_key"),
     ],
 )
 def test_the_argument_at_fault_is_named(fields: dict[str, str], reason: str, field: str) -> None:
     """Each bad argument of an edit is refused under its own name, as that of a message is."""
-    good = {"actor": "alice", "message_id": "m", "text": "x", "key": "k"}
-    assert message_changes.check_edit(**good, limits=LIMITS) is None
-    refusal = message_changes.check_edit(**(good | fields), limits=LIMITS)
+    good = {"actor": "alice", "message_id": "m", "text": "x", "idempotency_key": "k", "origin": ""}
+    assert message_changes.check_change(EditMessage(**good), LIMITS) is None
+    refusal = message_changes.check_change(EditMessage(**(good | fields)), LIMITS)
     assert refusal is not None
     assert (refusal.reason, refusal.field) == (reason, field)

@@ -5,17 +5,30 @@ from typing import Any
 
 import pytest
 
+from messaging_service.domain.blocks import SetBlock
+from messaging_service.domain.conversations import CreateConversation
 from messaging_service.domain.events import BlockChanged, MessageCreated
-from messaging_service.domain.messages import Limits, Presence, Reason
-from messaging_service.operations import messages, presence, queries
-from messaging_service.operations.blocks import SetBlock
-from messaging_service.operations.message_changes import DeleteMessage, EditMessage
-from messaging_service.operations.messages import CreateConversation, CreateMessage, Mark
-from messaging_service.operations.presence import Attend
+from messaging_service.domain.limits import Limits
+from messaging_service.domain.message_changes import DeleteMessage, EditMessage
+from messaging_service.domain.messages import CreateMessage
+from messaging_service.domain.presence import Presence
+from messaging_service.domain.refusals import Reason
+from messaging_service.domain.watermarks import Mark
+from messaging_service.operations.blocks import list_blocks
+from messaging_service.operations.changes import list_changes
+from messaging_service.operations.conversations import (
+    create_conversation,
+    get_conversation,
+    list_conversations,
+)
+from messaging_service.operations.evidence import list_evidence
+from messaging_service.operations.messages import get_messages, list_messages
+from messaging_service.operations.presence import Attend, attend
+from messaging_service.operations.watermarks import mark_read
 from service_kit.rules import Position
 from service_kit.storage.clock import read_position
 
-ATTEND = partial(presence.attend, 500)
+ATTEND = partial(attend, 500)
 
 
 def said(actor: str, to: str, text: str = "hello", *, subject: str = "", key: str = "") -> Any:
@@ -31,18 +44,18 @@ def unblocked(actor: str, user: str) -> SetBlock:
 
 
 def conversations(database: Any, actor: str) -> list[Any]:
-    read = partial(queries.list_conversations, presence=True)
+    read = partial(list_conversations, presence=True)
     return list(database.read(read, actor, 100, "", 100).conversations)
 
 
 def history(database: Any, actor: str, conversation: str) -> list[tuple[int, str]]:
-    page = database.read(queries.list_messages, actor, conversation, None, None, 100, 100)
+    page = database.read(list_messages, actor, conversation, None, None, 100, 100)
     return [(one.seq, one.text) for one in page.messages]
 
 
 def missed(database: Any, user: str, after: Position) -> list[Any]:
     now = database.read(read_position)
-    page = database.read(queries.list_changes, user, after, now, 500, "", 500, 500)
+    page = database.read(list_changes, user, after, now, 500, "", 500, 500)
     assert page.complete
     return [event for change in page.changes for event in change.events]
 
@@ -77,7 +90,7 @@ def test_commands_of_one_transaction_are_decided_in_their_order(database: Any) -
     assert outcomes[7].field == "user"
     (refused,) = database.block(blocked("alice", "erin"), limits=limits)
     assert refused.reason is Reason.TOO_MANY_BLOCKS
-    page = database.read(queries.list_blocks, "alice", 10, "", 10)
+    page = database.read(list_blocks, "alice", 10, "", 10)
     assert [one.blocked for one in page.blocks] == ["dave", "carol"]
 
 
@@ -91,15 +104,15 @@ def test_blocks_are_listed_in_pages_newest_first(database: Any) -> None:
     seen: list[str] = []
     token = ""
     while True:
-        page = database.read(queries.list_blocks, "m", 2, token, 100)
+        page = database.read(list_blocks, "m", 2, token, 100)
         assert len(page.blocks) <= 2
         seen += [one.blocked for one in page.blocks]
         token = page.next_page_token
         if not token:
             break
     assert seen == ["newest", *sorted(names, reverse=True)]
-    assert database.read(queries.list_blocks, "m", 2, "?", 100).field == "page_token"
-    assert database.read(queries.list_blocks, "", 2, "", 100).field == "actor"
+    assert database.read(list_blocks, "m", 2, "?", 100).field == "page_token"
+    assert database.read(list_blocks, "", 2, "", 100).field == "actor"
 
 
 def test_a_conversation_of_the_blocked_one_is_there_for_its_author_alone(database: Any) -> None:
@@ -111,15 +124,13 @@ def test_a_conversation_of_the_blocked_one_is_there_for_its_author_alone(databas
     (stored,) = database.say(said("bob", "alice", "one"))
     assert (stored.message.seq, stored.duplicate) == (1, False)
     conversation = stored.message.conversation_id
-    missing = database.read(queries.get_conversation, "alice", conversation)
+    missing = database.read(get_conversation, "alice", conversation)
     assert missing.reason is Reason.CONVERSATION_NOT_FOUND
-    assert (
-        database.read(queries.list_messages, "alice", conversation, None, None, 10, 10) == missing
-    )
-    (mark,) = database.run(messages.mark_read, Mark("alice", conversation, 0, ""))
+    assert database.read(list_messages, "alice", conversation, None, None, 10, 10) == missing
+    (mark,) = database.run(mark_read, Mark("alice", conversation, 0, ""))
     assert mark == missing
     assert conversations(database, "alice") == []
-    assert database.read(queries.get_messages, "alice", [stored.message.id]) == []
+    assert database.read(get_messages, "alice", [stored.message.id]) == []
     assert [one.conversation.id for one in conversations(database, "bob")] == [conversation]
     assert missed(database, "alice", start) == [
         BlockChanged("alice", "bob", blocked=True, origin="")
@@ -139,10 +150,8 @@ def test_a_new_conversation_knows_of_an_older_block(database: Any) -> None:
     database.block(blocked("alice", "bob"))
     one, other = database.say(said("bob", "alice", subject="x"), said("alice", "bob", subject="y"))
     assert other.reason is Reason.BLOCKED
-    commands = messages.Commands(Limits())
-    (introduced,) = database.run(
-        commands.create_conversations, CreateConversation(("alice", "bob"), "z")
-    )
+    introduction = CreateConversation(("alice", "bob"), "z")
+    (introduced,) = database.run(partial(create_conversation, Limits()), introduction)
     # What a service opens both see, but words stay suppressed.
     assert [one.conversation.subject for one in conversations(database, "alice")] == ["z"]
     database.say(said("bob", "alice", subject="z"))
@@ -208,7 +217,7 @@ def test_evidence_has_what_was_never_shown(database: Any) -> None:
     database.change(EditMessage("bob", second.message.id, "two", "", ""))
     database.change(EditMessage("bob", third.message.id, "worse", "", ""))
     conversation = first.message.conversation_id
-    page = database.read(queries.list_evidence, "", conversation, 10, 0, 10)
+    page = database.read(list_evidence, "", conversation, 10, 0, 10)
     assert [
         (
             one.message.text,
@@ -225,11 +234,11 @@ def test_evidence_has_what_was_never_shown(database: Any) -> None:
     # A report of the conversation has the newest that its reporter is shown, and those before it.
     database.say(*(said("bob", "alice", str(number)) for number in range(20)))
     for actor, texts in (("alice", ["mine", "one"]), ("", ["18", "19"])):
-        page = database.read(queries.list_evidence, "", conversation, 2, 0, 10, actor)
+        page = database.read(list_evidence, "", conversation, 2, 0, 10, actor)
         assert [one.message.text for one in page.evidence] == texts
-    unseen = database.read(queries.list_evidence, third.message.id, "", 0, 0, 10, "alice")
+    unseen = database.read(list_evidence, third.message.id, "", 0, 0, 10, "alice")
     assert unseen.reason is Reason.MESSAGE_NOT_FOUND
-    own = database.read(queries.list_evidence, third.message.id, "", 0, 0, 10, "bob")
+    own = database.read(list_evidence, third.message.id, "", 0, 0, 10, "bob")
     assert own.evidence[0].suppressed
 
 
@@ -241,7 +250,7 @@ def test_a_page_is_filled_with_what_is_shown(database: Any) -> None:
     database.block(unblocked("alice", "bob"))
     database.say(said("bob", "alice", "last"))
     conversation = first.message.conversation_id
-    read = partial(database.read, queries.list_messages, "alice", conversation)
+    read = partial(database.read, list_messages, "alice", conversation)
     assert history(database, "alice", conversation) == [(1, "first"), (52, "last")]
     page = read(None, None, 1, 100)
     assert ([one.seq for one in page.messages], page.more) == ([52], True)
@@ -332,7 +341,7 @@ def test_services_learn_that_nothing_new_may_begin(database: Any, actor: str) ->
     (stored,) = database.say(said("alice", "bob"))
 
     def is_blocked() -> bool:
-        view = database.read(queries.get_conversation, actor, stored.message.conversation_id)
+        view = database.read(get_conversation, actor, stored.message.conversation_id)
         return bool(view.conversation.blocked)
 
     assert not is_blocked()

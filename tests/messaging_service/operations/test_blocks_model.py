@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from messaging_service.domain.blocks import SetBlock
 from messaging_service.domain.events import (
     BlockChanged,
     Event,
@@ -20,12 +21,18 @@ from messaging_service.domain.events import (
     MessageCreated,
     WatermarkMoved,
 )
-from messaging_service.domain.messages import Limits, Reason
+from messaging_service.domain.limits import Limits
+from messaging_service.domain.message_changes import DeleteMessage, EditMessage
+from messaging_service.domain.messages import CreateMessage
+from messaging_service.domain.refusals import Reason
 from messaging_service.domain.service_events import ServiceEvent
-from messaging_service.operations import messages, queries
-from messaging_service.operations.blocks import SetBlock
-from messaging_service.operations.message_changes import ChangedMessage, DeleteMessage, EditMessage
-from messaging_service.operations.messages import CreateMessage, Mark, ServiceEvents, StoredMessage
+from messaging_service.domain.watermarks import Mark
+from messaging_service.operations.changes import list_changes
+from messaging_service.operations.conversations import get_conversation, list_conversations
+from messaging_service.operations.message_changes import ChangedMessage
+from messaging_service.operations.messages import StoredMessage, list_messages
+from messaging_service.operations.service_events import ServiceEvents, add_service_events
+from messaging_service.operations.watermarks import mark_delivered, mark_read
 from service_kit.rules import Position
 from service_kit.storage.clock import read_position
 
@@ -81,7 +88,7 @@ class Worlds:
         self.read: dict[tuple[str, str], int] = defaultdict(int)
         self.delivered: dict[tuple[str, str], int] = defaultdict(int)
         begin = ServiceEvents(Position(self.suffix, 0), ())
-        database.run(messages.add_service_events, begin)
+        database.run(add_service_events, begin)
         self.positions = [database.read(read_position)]
 
     def user(self, who: str, world: str) -> str:
@@ -146,7 +153,7 @@ class Worlds:
         )
         position = Position(self.suffix, number + 1)
         before = len(self.database.events)
-        self.database.run(messages.add_service_events, ServiceEvents(position, events))
+        self.database.run(add_service_events, ServiceEvents(position, events))
         for _, to, told in self.database.events[before:]:
             assert len(to) == 2
             self.numbers[told.message.id] = number
@@ -211,12 +218,12 @@ class Worlds:
         )
 
     def deliver(self, who: str, subject: str, number: int) -> None:
-        place = self.read_(who, subject, number, messages.mark_delivered)
+        place = self.read_(who, subject, number, mark_delivered)
         if who not in self.blocks:
             self.delivered[who, subject] = max(self.delivered[who, subject], place)
 
     def read_up_to(self, who: str, subject: str, number: int) -> None:
-        place = self.read_(who, subject, number, messages.mark_read)
+        place = self.read_(who, subject, number, mark_read)
         self.read[who, subject] = max(self.read[who, subject], place)
         if who not in self.blocks and place > self.shown[who, subject]:
             self.shown[who, subject] = self.read[who, subject]
@@ -253,7 +260,7 @@ class Worlds:
         before: int | None = None
         while True:
             page = self.database.read(
-                queries.list_messages, self.user(who, world), conversation, before, None, 3, 3
+                list_messages, self.user(who, world), conversation, before, None, 3, 3
             )
             if not hasattr(page, "messages"):
                 assert page.reason is Reason.CONVERSATION_NOT_FOUND
@@ -266,7 +273,7 @@ class Worlds:
     def seen(self, who: str, world: str) -> tuple[Any, ...]:
         """All that one is shown, without what differs from world to world."""
         actor = self.user(who, world)
-        page = self.database.read(queries.list_conversations, actor, 100, "", 100)
+        page = self.database.read(list_conversations, actor, 100, "", 100)
         listed = [
             (
                 view.conversation.subject,
@@ -289,7 +296,7 @@ class Worlds:
 
     def missed(self, actor: str, after: Position) -> list[Any]:
         now = self.database.read(read_position)
-        page = self.database.read(queries.list_changes, actor, after, now, 500, "", 500)
+        page = self.database.read(list_changes, actor, after, now, 500, "", 500)
         assert page.complete
         events = [event for change in page.changes for event in change.events]
         return [entry for one in events if (entry := self.told(one, actor, 0))]
@@ -337,7 +344,7 @@ class Worlds:
         """What `to` is shown of the reader's watermarks: in lists, and by events until now."""
         name, actor = self.user(reader, REAL), self.user(to, REAL)
         conversation = self.conversations[REAL, subject]
-        view = self.database.read(queries.get_conversation, actor, conversation)
+        view = self.database.read(get_conversation, actor, conversation)
         assert view.conversation.side(name).shown_read[0] == self.shown[reader, subject]
         moved: dict[bool, int] = defaultdict(int)
         for _, recipients, event in self.database.events:
@@ -350,7 +357,7 @@ class Worlds:
         assert moved[True] == self.shown[reader, subject]
         assert max(moved.values()) == self.delivered[reader, subject]
         now = self.database.read(read_position)
-        page = self.database.read(queries.list_changes, actor, self.positions[0], now, 500, "", 500)
+        page = self.database.read(list_changes, actor, self.positions[0], now, 500, "", 500)
         told = [
             event.message.seq
             for change in page.changes

@@ -10,37 +10,30 @@ from hypothesis import strategies as st
 from uuid_utils import uuid7
 
 from messaging_service.domain.events import MessageChanged, MessageCreated
-from messaging_service.domain.messages import MINUTE, Limits, Reason
-from messaging_service.operations import messages, queries
-from messaging_service.operations.message_changes import DeleteMessage, EditMessage
-from messaging_service.operations.messages import CreateMessage, Mark
-from messaging_service.storage import message_changes
-from messaging_service.workers.retention import forget_versions
+from messaging_service.domain.limits import MINUTE, Limits
+from messaging_service.domain.message_changes import DeleteMessage, EditMessage
+from messaging_service.domain.messages import CreateMessage
+from messaging_service.domain.refusals import Reason
+from messaging_service.domain.watermarks import Mark
+from messaging_service.operations.changes import list_changes
+from messaging_service.operations.conversations import get_conversation, list_conversations
+from messaging_service.operations.evidence import list_evidence
+from messaging_service.operations.messages import get_messages, list_messages
+from messaging_service.operations.watermarks import mark_read
 from service_kit.rules import Refusal
 from service_kit.storage.clock import read_position
-
-
-def said(actor: str, text: str = "hello", *, to: str = "bob", key: str = "") -> CreateMessage:
-    return CreateMessage(actor, "", to, "", text, key, "origin")
-
-
-def edited(message: str, text: str, key: str = "", actor: str = "alice") -> EditMessage:
-    return EditMessage(actor, message, text, key, "origin")
-
-
-def deleted(message: str, key: str = "", actor: str = "alice") -> DeleteMessage:
-    return DeleteMessage(actor, message, key, "origin")
+from tests.messaging_service.commands import deleted, edited, said
 
 
 def history(database: Any, user: str, conversation: str) -> list[Any]:
-    page = database.read(queries.list_messages, user, conversation, None, None, 200, 200)
+    page = database.read(list_messages, user, conversation, None, None, 200, 200)
     return list(page.messages)
 
 
 def replay(database: Any, user: str, after: Any) -> list[Any]:
     """All events that ListChanges tells."""
     now = database.read(read_position)
-    page = database.read(queries.list_changes, user, after, now, 500, "", 500)
+    page = database.read(list_changes, user, after, now, 500, "", 500)
     assert page.complete
     return [event for change in page.changes for event in change.events]
 
@@ -50,7 +43,7 @@ def test_an_edit_shows_everywhere_and_leaves_the_rest_as_it_was(database: Any) -
     first, second = database.say(said("alice", "one"), said("alice", "two"))
     conversation, message = second.message.conversation_id, second.message.id
     (other,) = database.say(said("bob", to="zoe"))
-    before = database.read(queries.list_conversations, "bob", 10, "", 10)
+    before = database.read(list_conversations, "bob", 10, "", 10)
     (outcome,) = database.change(edited(message, "three"))
     assert not outcome.duplicate
     for user in ("alice", "bob"):
@@ -61,8 +54,8 @@ def test_an_edit_shows_everywhere_and_leaves_the_rest_as_it_was(database: Any) -
         ]
         assert shown[0] == first.message
         assert shown[1] == second.message._replace(text="three", edited_at=database.now)
-        assert database.read(queries.get_messages, user, [message]) == [shown[1]]
-    after = database.read(queries.list_conversations, "bob", 10, "", 10)
+        assert database.read(get_messages, user, [message]) == [shown[1]]
+    after = database.read(list_conversations, "bob", 10, "", 10)
     assert [one.conversation.id for one in after.conversations] == [
         other.message.conversation_id,
         conversation,
@@ -88,15 +81,15 @@ def test_a_tombstone_shows_no_text_anywhere(database: Any) -> None:
     assert outcome.changed == MessageChanged(gone, "deleted", database.now, "origin")
     for user in ("alice", "bob"):
         assert history(database, user, conversation) == [first.message, gone]
-        assert database.read(queries.get_messages, user, [message]) == [gone]
-        page = database.read(queries.list_conversations, user, 10, "", 10)
+        assert database.read(get_messages, user, [message]) == [gone]
+        page = database.read(list_conversations, user, 10, "", 10)
         assert page.conversations[0].last_message == gone
         change = MessageChanged(gone, "deleted", database.now, "")
         assert replay(database, user, told) == [change]
         everything = replay(database, user, start)
         assert [one.message for one in everything] == [first.message, gone, gone]
         assert isinstance(everything[-1], MessageChanged)
-    side = database.read(queries.get_conversation, "bob", conversation).conversation.side("bob")
+    side = database.read(get_conversation, "bob", conversation).conversation.side("bob")
     assert side.unread == 2
 
 
@@ -105,7 +98,7 @@ def test_watermarks_stand_where_they_stood(database: Any) -> None:
     (stored,) = database.say(said("alice"))
     database.change(deleted(stored.message.id))
     mark = Mark("bob", stored.message.conversation_id, 0, "")
-    (watermark,) = database.run(messages.mark_read, mark)
+    (watermark,) = database.run(mark_read, mark)
     assert (watermark.message.seq, watermark.moved) == (1, True)
     assert watermark.message.text == ""
 
@@ -205,72 +198,6 @@ def test_a_resent_message_is_known_by_its_first_text(database: Any) -> None:
         assert [isinstance(one, Refusal) for one in others] == [True] * 3
 
 
-def test_evidence_keeps_every_text_for_its_time(database: Any) -> None:
-    """Around a message, in order, with all that each has been; until it is forgotten."""
-    stored = database.say(*(said("alice", str(number)) for number in range(9)))
-    ids = [one.message.id for one in stored]
-    written = database.now
-    database.change(edited(ids[4], "4b"))
-    database.change(edited(ids[4], "4c"))
-    database.change(deleted(ids[4]), deleted(ids[5]))
-    page = database.read(queries.list_evidence, ids[4], "", 2, 1, 200)
-    found = page.evidence
-    assert page.participants == ("alice", "bob")
-    assert [one.message.id for one in found] == ids[2:6]
-    versions = [(one.text, one.written_at, one.replaced_at) for one in found[2].versions]
-    assert versions == [
-        ("4", written, written + 1),
-        ("4b", written + 1, written + 2),
-        ("4c", written + 2, written + 3),
-    ]
-    assert [one.text for one in found[3].versions] == ["5"]
-    assert [one.versions for one in found[:2]] == [[], []]
-    conversation = stored[0].message.conversation_id
-    newest = database.read(queries.list_evidence, "", conversation, 3, 0, 200).evidence
-    assert [one.message.id for one in newest] == ids[6:]
-    most = database.read(queries.list_evidence, "", conversation, 500, 0, 5)
-    assert len(most.evidence) == 5
-
-    def forget(before: int, most: int) -> int:
-        return int(database.run(lambda *given: forget_versions(most, *given), before)[0])
-
-    revision = database.read(read_position).revision
-    assert forget(written + 1, 10) == 0
-    assert database.read(read_position).revision == revision
-    assert forget(written + 3, 1) == 1
-    assert forget(written + 3, 10) == 1
-    left = database.read(message_changes.find_versions, ids)
-    assert {key: [one.text for one in texts] for key, texts in left.items()} == {
-        ids[4]: ["4c"],
-        ids[5]: ["5"],
-    }
-
-
-def test_evidence_that_can_not_be_is_refused_by_name(database: Any) -> None:
-    """Both or none of the two, negative counts, and what does not exist."""
-    (stored,) = database.say(said("alice"))
-    place = stored.message
-
-    def ask(
-        message: str, conversation: str, before: int = 0, after: int = 0, actor: str = ""
-    ) -> Any:
-        asked = (message, conversation, before, after, 10, actor)
-        return database.read(queries.list_evidence, *asked)
-
-    assert ask("", "").field == "message_id"
-    assert ask(place.id, place.conversation_id).field == "message_id"
-    assert ask(place.id, "", -1).field == "before"
-    assert ask(place.id, "", 0, -1).field == "after"
-    assert ask("", place.conversation_id, 1, 1).field == "after"
-    assert ask("0" * 36, "").reason is Reason.MESSAGE_NOT_FOUND
-    assert ask("\0", "").reason is Reason.MESSAGE_NOT_FOUND
-    assert ask("", "0" * 36).reason is Reason.CONVERSATION_NOT_FOUND
-    # Nobody learns whether there is what is none of theirs.
-    assert ask(place.id, "", actor="eve") == ask("0" * 36, "", actor="eve")
-    assert ask("", place.conversation_id, actor="eve") == ask("", "0" * 36, actor="eve")
-    assert [len(ask(place.id, "", actor=one).evidence) for one in ("alice", "bob")] == [1, 1]
-
-
 step = st.tuples(
     st.sampled_from(["say", "say", "edit", "edit", "delete"]),
     st.sampled_from(["u1", "u2"]),
@@ -343,9 +270,7 @@ def test_any_history_of_changes_is_shown_replayed_and_kept(
                 keys[actor, key] = body
     if not order:
         return
-    (conversation,) = {
-        one.conversation_id for one in database.read(queries.get_messages, "", order)
-    }
+    (conversation,) = {one.conversation_id for one in database.read(get_messages, "", order)}
     for user in ("u1", "u2"):
         shown = history(database, user, conversation)
         assert [one.id for one in shown] == order
@@ -357,7 +282,7 @@ def test_any_history_of_changes_is_shown_replayed_and_kept(
         token = ""
         now = database.read(read_position)
         while True:
-            page = database.read(queries.list_changes, user, start, now, size, token, 500)
+            page = database.read(list_changes, user, start, now, size, token, 500)
             told += [event for change in page.changes for event in change.events]
             token = page.next_page_token
             if not token:
@@ -370,11 +295,11 @@ def test_any_history_of_changes_is_shown_replayed_and_kept(
         for one in shown:
             if one.id in changes:
                 assert changes[one.id].message == one
-    for one in database.read(queries.list_evidence, "", conversation, 200, 0, 200).evidence:
+    for one in database.read(list_evidence, "", conversation, 200, 0, 200).evidence:
         kept = [version.text for version in one.versions]
         shown_now = [] if one.message.id in gone else [one.message.text]
         assert kept + shown_now == texts[one.message.id]
 
 
 def _author(database: Any, message: str) -> str:
-    return str(database.read(queries.get_messages, "", [message])[0].sender)
+    return str(database.read(get_messages, "", [message])[0].sender)

@@ -5,16 +5,24 @@ from typing import Any
 
 import pytest
 
-from messaging_service.domain.messages import Limits, Presence, Reason
-from messaging_service.operations import presence as presence_operations
-from messaging_service.operations import queries
-from messaging_service.operations.messages import CreateMessage
-from messaging_service.operations.presence import Attend, SetInvisible
-from messaging_service.storage import presence as presence_storage
+from messaging_service.domain.limits import Limits
+from messaging_service.domain.messages import CreateMessage
+from messaging_service.domain.presence import Presence
+from messaging_service.domain.refusals import Reason
+from messaging_service.operations.changes import list_changes
+from messaging_service.operations.conversations import get_conversation, list_conversations
+from messaging_service.operations.presence import (
+    Attend,
+    SetInvisible,
+    attend,
+    remember_presence,
+    set_invisible,
+)
+from messaging_service.storage.presence import find_changed_presence, find_online
 from service_kit.rules import INVALID_ARGUMENT, Position
 from service_kit.storage.clock import read_position
 
-ATTEND = partial(presence_operations.attend, 500)
+ATTEND = partial(attend, 500)
 
 
 def said(actor: str, to: str, subject: str = "") -> CreateMessage:
@@ -34,7 +42,7 @@ def missed(database: Any, user: str, after: Position, size: int = 500) -> list[A
     token = ""
     now = database.read(read_position)
     while True:
-        page = database.read(queries.list_changes, user, after, now, size, token, 500, 500)
+        page = database.read(list_changes, user, after, now, size, token, 500, 500)
         assert page.complete
         found += [(change.revision, one) for change in page.changes for one in change.events]
         token = page.next_page_token
@@ -43,7 +51,7 @@ def missed(database: Any, user: str, after: Position, size: int = 500) -> list[A
 
 
 def shown(database: Any, actor: str) -> list[Presence | None]:
-    page = database.read(partial(queries.list_conversations, presence=True), actor, 100, "", 100)
+    page = database.read(partial(list_conversations, presence=True), actor, 100, "", 100)
     return [view.presence for view in page.conversations]
 
 
@@ -89,13 +97,13 @@ def test_an_invisible_person_is_never_shown_and_does_not_move(database: Any) -> 
     before = shown(database, "b")
     after = database.read(read_position)
     told(database)
-    database.run(presence_operations.set_invisible, SetInvisible("a", invisible=True))
+    database.run(set_invisible, SetInvisible("a", invisible=True))
     database.run(ATTEND, Attend("a", here=True, at=20))
     database.run(ATTEND, Attend("a", here=False, at=30))
     assert told(database) == []
     assert missed(database, "b", after) == []
     assert [one and one[:3] for one in shown(database, "b")] == [one and one[:3] for one in before]
-    database.run(presence_operations.set_invisible, SetInvisible("a", invisible=False))
+    database.run(set_invisible, SetInvisible("a", invisible=False))
     assert told(database) == []
     database.run(ATTEND, Attend("a", here=True, at=40))
     assert [one.online for _, one in told(database)] == [True]
@@ -107,7 +115,7 @@ def test_who_becomes_invisible_while_online_goes_as_everybody(database: Any) -> 
     for user in ("a", "c"):
         database.run(ATTEND, Attend(user, here=True, at=5))
     told(database)
-    database.run(presence_operations.set_invisible, SetInvisible("a", invisible=True))
+    database.run(set_invisible, SetInvisible("a", invisible=True))
     assert told(database) == []
     database.run(ATTEND, Attend("a", here=False, at=9), Attend("c", here=False, at=9))
     (_, hidden), (_, gone) = told(database)
@@ -116,7 +124,7 @@ def test_who_becomes_invisible_while_online_goes_as_everybody(database: Any) -> 
 
 def test_a_wish_is_stored_once_and_for_a_good_name(database: Any) -> None:
     """The same wish again spends no revision, and a name that can not be is refused."""
-    operation = presence_operations.set_invisible
+    operation = set_invisible
     wished, bad = database.run(
         operation, SetInvisible("a", invisible=True), SetInvisible("", invisible=True)
     )
@@ -131,17 +139,17 @@ def test_the_list_shows_the_other_and_a_stranger_nothing(database: Any) -> None:
     """Who was never seen has no presence, invisible or not; and without presence nobody has."""
     database.say(said("a", "b"), said("a", "c"), said("a", "d"))
     database.run(ATTEND, Attend("b", here=True, at=5))
-    database.run(presence_operations.set_invisible, SetInvisible("c", invisible=True))
+    database.run(set_invisible, SetInvisible("c", invisible=True))
     found = {one.user: one for one in shown(database, "a") if one}
     assert found["b"].online
     assert found["c"].revision == 0
     assert found.keys() == {"b", "c"}
-    page = database.read(queries.list_conversations, "a", 100, "", 100)
+    page = database.read(list_conversations, "a", 100, "", 100)
     assert [view.presence for view in page.conversations] == [None] * 3
     conversation = page.conversations[0].conversation.id
-    seen = database.read(partial(queries.get_conversation, presence=True), "stranger", conversation)
+    seen = database.read(partial(get_conversation, presence=True), "stranger", conversation)
     assert seen.reason is Reason.CONVERSATION_NOT_FOUND
-    service = database.read(partial(queries.get_conversation, presence=True), "", conversation)
+    service = database.read(partial(get_conversation, presence=True), "", conversation)
     assert service.presence is None
 
 
@@ -164,9 +172,7 @@ def test_a_resume_brings_where_each_stands_once_in_order(database: Any, size: in
         ("c", True, 9),
     ]
     assert len(found) == 4
-    page = database.read(
-        queries.list_changes, "a", after, database.read(read_position), 500, "", 500
-    )
+    page = database.read(list_changes, "a", after, database.read(read_position), 500, "", 500)
     assert not any(isinstance(one, Presence) for change in page.changes for one in change.events)
 
 
@@ -175,37 +181,37 @@ def test_presence_is_told_in_the_newest_conversations_alone(database: Any) -> No
     names = [f"{side}{i}" for i in range(4) for side in "az"]
     for name in names:
         database.say(said("m", name))
-    (cut,) = database.run(partial(presence_operations.attend, 3), Attend("m", here=True, at=5))
+    (cut,) = database.run(partial(attend, 3), Attend("m", here=True, at=5))
     assert cut == (True, True)
     ((to, _),) = told(database)
     assert set(to) == set(names[-3:])
-    (whole,) = database.run(partial(presence_operations.attend, 8), Attend("m", here=False, at=6))
+    (whole,) = database.run(partial(attend, 8), Attend("m", here=False, at=6))
     assert whole == (True, False)
     assert {*told(database)[0][0]} == set(names)
     for name in names:
         database.run(ATTEND, Attend(name, here=True, at=5))
-    found = database.read(presence_storage.changed_presence, "m", 0, 10_000, 3)
+    found = database.read(find_changed_presence, "m", 0, 10_000, 3)
     assert {one.user for one in found} == set(names[-3:])
     for number in range(4):
         database.say(said("k", f"z{number}"))
     for count, more in ((3, True), (4, False)):
-        operation = partial(presence_operations.attend, count)
+        operation = partial(attend, count)
         (cut,) = database.run(operation, Attend("k", here=not more, at=count))
         assert cut == (True, more)
     many = [said("n", f"n{i}") for i in range(20)]
     database.say(*many, limits=Limits(openings_per_hour=100))
     database.events.clear()
-    (cut,) = database.run(partial(presence_operations.attend, 5), Attend("n", here=True, at=5))
+    (cut,) = database.run(partial(attend, 5), Attend("n", here=True, at=5))
     assert cut == (True, True)
     assert len(told(database)[0][0]) == 5
 
 
 def test_what_was_known_is_recalled(database: Any) -> None:
     """Who is online, with the wish of each, and until when that was known."""
-    assert database.read(presence_storage.find_online) == (0, [])
+    assert database.read(find_online) == (0, [])
     database.run(ATTEND, *(Attend(user, here=True, at=5) for user in "abc"))
     database.run(ATTEND, Attend("b", here=False, at=6))
-    database.run(presence_operations.set_invisible, SetInvisible("c", invisible=True))
-    database.run(presence_operations.remember, 70, 60)
-    at, online = database.read(presence_storage.find_online)
+    database.run(set_invisible, SetInvisible("c", invisible=True))
+    database.run(remember_presence, 70, 60)
+    at, online = database.read(find_online)
     assert (at, sorted(online)) == (70, [("a", False), ("c", True)])

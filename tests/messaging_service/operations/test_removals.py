@@ -10,20 +10,20 @@ from uuid_utils import uuid7
 
 from messaging_service.domain import service_events
 from messaging_service.domain.events import MessageChanged, MessageCreated
-from messaging_service.domain.messages import Reason
+from messaging_service.domain.message_changes import DeleteMessage, EditMessage
+from messaging_service.domain.messages import CreateMessage
+from messaging_service.domain.refusals import Reason
 from messaging_service.domain.service_events import ServiceEvent
-from messaging_service.operations import messages, queries
-from messaging_service.operations.message_changes import DeleteMessage, EditMessage
-from messaging_service.operations.messages import CreateMessage, ServiceEvents
+from messaging_service.operations.changes import list_changes
+from messaging_service.operations.conversations import get_conversation, list_conversations
+from messaging_service.operations.evidence import forget_versions, list_evidence
+from messaging_service.operations.messages import get_messages, list_messages
 from messaging_service.operations.removals import follow_moderation
-from messaging_service.workers.retention import forget_versions
+from messaging_service.operations.service_events import ServiceEvents, add_service_events
 from service_kit.follow.sanctions import CaughtUp, Removal, RestrictionChanges
 from service_kit.rules import Position, Refusal
 from service_kit.storage.clock import read_position
-
-
-def said(actor: str, text: str = "hello", *, to: str = "bob", key: str = "") -> CreateMessage:
-    return CreateMessage(actor, "", to, "", text, key, "origin")
+from tests.messaging_service.commands import said
 
 
 class Moderation:
@@ -61,20 +61,20 @@ def moderation(database: Any) -> Moderation:
 
 
 def history(database: Any, user: str, conversation: str) -> list[Any]:
-    page = database.read(queries.list_messages, user, conversation, None, None, 200, 200)
+    page = database.read(list_messages, user, conversation, None, None, 200, 200)
     return list(page.messages)
 
 
 def replay(database: Any, user: str, after: Any) -> list[Any]:
     """All events that ListChanges tells."""
     now = database.read(read_position)
-    page = database.read(queries.list_changes, user, after, now, 500, "", 500)
+    page = database.read(list_changes, user, after, now, 500, "", 500)
     return [event for change in page.changes for event in change.events]
 
 
 def evidence(database: Any, message: str) -> list[str]:
     """Every text that is kept of a message and not shown."""
-    (found,) = database.read(queries.list_evidence, message, "", 0, 0, 10).evidence
+    (found,) = database.read(list_evidence, message, "", 0, 0, 10).evidence
     return [one.text for one in found.versions]
 
 
@@ -94,17 +94,17 @@ def test_a_removed_message_is_a_tombstone_everywhere(database: Any, moderation: 
     assert told(database) == [(("alice", "bob"), change)]
     for user in ("alice", "bob"):
         assert history(database, user, conversation) == [first.message, gone]
-        assert database.read(queries.get_messages, user, [message]) == [gone]
-        page = database.read(queries.list_conversations, user, 10, "", 10)
+        assert database.read(get_messages, user, [message]) == [gone]
+        page = database.read(list_conversations, user, 10, "", 10)
         assert page.conversations[0].last_message == gone
         assert replay(database, user, before) == [change]
         everything = replay(database, user, start)
         assert [one.message for one in everything] == [first.message, gone, gone]
         assert isinstance(everything[1], MessageCreated)
-    side = database.read(queries.get_conversation, "bob", conversation).conversation.side("bob")
+    side = database.read(get_conversation, "bob", conversation).conversation.side("bob")
     assert side.unread == 2
     assert evidence(database, message) == ["secret"]
-    (found,) = database.read(queries.list_evidence, message, "", 0, 0, 10).evidence
+    (found,) = database.read(list_evidence, message, "", 0, 0, 10).evidence
     assert found.message == gone
 
 
@@ -184,7 +184,7 @@ def test_an_event_of_a_service_is_removed_as_a_text_is(
     event = ServiceEvent("service", 1, "created", "bob", 1_000, "offered", "Vile words")
     for revision in (0, 1):
         happened = ServiceEvents(Position("n", revision), ((conversation, event),) * revision)
-        database.run(messages.add_service_events, happened)
+        database.run(add_service_events, happened)
     shown = history(database, "alice", conversation)[1]
     assert service_events.decode(shown.text) == event
     moderation.remove(shown.id)

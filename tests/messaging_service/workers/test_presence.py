@@ -14,8 +14,7 @@ from messaging_service.__main__ import SERVICE
 from messaging_service.operations.presence import Attended
 from messaging_service.settings import MessagingSettings
 from messaging_service.storage.presence import find_online
-from messaging_service.workers import presence as presence_module
-from messaging_service.workers.presence import PresenceKeeper
+from messaging_service.workers.presence import PresenceTracker
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.resources import Resources
 from service_kit.storage.clock import take_revision
@@ -274,7 +273,7 @@ async def test_a_burst_is_a_few_transactions_and_its_metrics_tell(
     limits = ReachedLimits(SERVICE.limits, registry)
     hub: Any = None
     resources = Resources(changed, writer, nobody, hub, registry, SERVICE.failures, limits)
-    keeper = PresenceKeeper(resources)
+    keeper = PresenceTracker(resources)
     await keeper.start()
     for edge in range(6):
         keeper.observe([f"{edge} {number}" for number in range(1_000)], [])
@@ -291,7 +290,7 @@ async def test_until_when_it_is_known_is_stored_while_people_are_there(
     serve: Any, settings: MessagingSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Again and again, without a word to anybody."""
-    monkeypatch.setattr(presence_module, "REMEMBER_SECONDS", 0.05)
+    monkeypatch.setattr("messaging_service.workers.presence.REMEMBER_SECONDS", 0.05)
     before = time.time_ns() // 1_000_000
     async with serve(presence=True, presence_absence_seconds=0.2) as client:
         await client.watch(["a"])

@@ -8,9 +8,9 @@ import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 from sqlalchemy import text
 
-from messaging_service.operations.messages import create_messages
+from messaging_service.operations.messages import create_message
 from messaging_service.settings import MessagingSettings
-from messaging_service.storage import message_changes
+from messaging_service.storage.message_changes import find_old_versions
 from messaging_service.workers.retention import DAY
 from service_kit.storage.engines import open_engine
 from service_kit.storage.writer import Writer
@@ -25,7 +25,7 @@ async def test_the_writer_is_left_alone_while_there_is_nothing_to_forget(
     """An empty command would only lengthen the batches of others."""
     looks: list[int] = []
     operations: list[Any] = []
-    find, submit = message_changes.find_old_versions, Writer.submit
+    find, submit = find_old_versions, Writer.submit
 
     def look(*arguments: Any) -> list[str]:
         found = find(*arguments)
@@ -36,13 +36,13 @@ async def test_the_writer_is_left_alone_while_there_is_nothing_to_forget(
         operations.append(getattr(operation, "func", operation))
         return await submit(writer, operation, items)
 
-    monkeypatch.setattr(message_changes, "find_old_versions", look)
+    monkeypatch.setattr("messaging_service.workers.retention.find_old_versions", look)
     monkeypatch.setattr(Writer, "submit", note)
     async with serve() as client:
         await until(lambda: looks)
         await client.say("a", to="b")
     assert looks == [0]
-    assert operations == [create_messages]
+    assert operations == [create_message]
 
 
 async def test_what_is_old_is_forgotten_in_small_transactions(

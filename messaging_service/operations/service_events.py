@@ -1,0 +1,72 @@
+"""Putting the events of services, as negotiation tells them, into their conversations."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from uuid_utils import uuid7
+
+from messaging_service.domain import messages, service_events
+from messaging_service.domain.events import MessageCreated
+from messaging_service.domain.messages import Message
+from messaging_service.domain.service_events import ServiceEvent
+from messaging_service.operations.working_set import WorkingSet
+from messaging_service.storage.conversations import find_conversations
+from messaging_service.storage.messages import find_messages_by_key, insert_messages
+from service_kit.follow.positions import advance
+from service_kit.rules import Position
+from service_kit.storage.writer import Transaction
+
+NEGOTIATION = "negotiation"
+"""The service that is followed, as its position is stored."""
+
+
+class ServiceEvents(NamedTuple):
+    """The events of one revision of negotiation, each with the id of its conversation."""
+
+    position: Position
+    events: tuple[tuple[str, ServiceEvent], ...]
+
+
+def add_service_events(
+    transaction: Transaction, commands: Sequence[ServiceEvents]
+) -> list[list[ServiceEvent]]:
+    """Put events of services into the histories of their conversations, each once.
+
+    Gives for each command the events whose conversation does not exist here.
+    """
+    connection = transaction.connection
+    # A revision that took effect before must not do so again.
+    fresh = [
+        command.events if advance(transaction, NEGOTIATION, command.position) else ()
+        for command in commands
+    ]
+    told = [one for events in fresh for one in events]
+    # Another epoch of negotiation is told from its beginning.
+    stored = find_messages_by_key(connection, [(event.by, event.key) for _, event in told])
+    found = find_conversations(connection, [conversation for conversation, _ in told])
+    working_set = WorkingSet(transaction, found.values())
+    created: list[Message] = []
+    homeless: list[list[ServiceEvent]] = []
+    for events in fresh:
+        homeless.append([event for conversation, event in events if conversation not in found])
+        for conversation_id, event in events:
+            if conversation_id not in found or (event.by, event.key) in stored:
+                continue
+            conversation, message = messages.add_message(
+                working_set.by_id[conversation_id],
+                str(uuid7()),
+                event.by,
+                service_events.encode(event),
+                event.key,
+                transaction.now,
+                transaction.revision,
+                messages.EVENT,
+            )
+            working_set.change(conversation)
+            created.append(message)
+            first, second = conversation.first, conversation.second
+            news = MessageCreated(message, (first.unread, second.unread), "")
+            transaction.emit((first.user, second.user), news)
+    working_set.store()
+    insert_messages(connection, created)
+    return homeless

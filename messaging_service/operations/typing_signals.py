@@ -1,0 +1,38 @@
+"""Typing signals, which are told to the other of a conversation and stored nowhere."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from messaging_service.domain.events import Typing
+from messaging_service.domain.refusals import conversation_not_found, sanctioned
+from messaging_service.storage.conversations import find_conversations
+from service_kit.follow.sanctions import find_forbidden
+from service_kit.rules import Refusal, check_user, is_identifier
+from service_kit.storage.writer import Events
+
+
+def send_typing(
+    connection: Connection, signals: Sequence[Typing], now: int
+) -> tuple[list[Refusal | None], Events]:
+    """Decide which signals are told, and to whom; `now` is in milliseconds UTC.
+
+    Gives the refusal of each, if any, and the events to publish.
+    """
+    ids = {one.conversation_id for one in signals}
+    conversations = find_conversations(connection, filter(is_identifier, ids))
+    forbidden = find_forbidden(connection, {one.user for one in signals}, ids, now)
+    refusals: list[Refusal | None] = []
+    events: Events = []
+    for signal in signals:
+        refusal = check_user("actor", signal.user)
+        conversation = conversations.get(signal.conversation_id)
+        if refusal is None and not (conversation and conversation.is_shown_to(signal.user)):
+            refusal = conversation_not_found()
+        if refusal is None and (why := forbidden.why(signal.user, signal.conversation_id)):
+            refusal = sanctioned(why)
+        refusals.append(refusal)
+        # Across a block nothing is told, and whoever types does not learn it.
+        if refusal is None and conversation is not None and not conversation.blocked:
+            events.append(((conversation.peer(signal.user).user,), signal))
+    return refusals, events

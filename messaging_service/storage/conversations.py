@@ -1,0 +1,173 @@
+"""Statements of conversations. Each goes through an index, and none sorts a page."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Row, bindparam, select, tuple_
+
+from messaging_service.domain.conversations import Conversation, Side
+from messaging_service.storage.tables import conversations
+from service_kit.storage.bulk_statements import (
+    among_given,
+    bulk_insert,
+    bulk_update,
+    fetch,
+    give_rows,
+    give_values,
+    given_rows,
+)
+from service_kit.storage.engines import TEXT
+
+_COLUMNS = tuple(column.name for column in conversations.columns)
+# What blocks alone change stands at the end of a side, so that messages do not write it.
+_BLOCK = Side._fields.index("blocked_revision")
+_BLOCK_COLUMNS = tuple(
+    f"{side}_{name}" for side in ("first", "second") for name in Side._fields[_BLOCK:]
+)
+_CHANGING_COLUMNS = tuple(
+    name
+    for name in _COLUMNS
+    if name not in {"id", "subject", "opened_by", "created_at", "first_id", "second_id"}
+    and name not in _BLOCK_COLUMNS
+)
+_CHANGING = Conversation._fields.index("revision")
+_FIRST_SIDE = len(Conversation._fields) - 2
+_SECOND_SIDE = _FIRST_SIDE + len(Side._fields)
+
+
+def _conversation(row: Row[Any]) -> Conversation:
+    first, second = row[_FIRST_SIDE:_SECOND_SIDE], row[_SECOND_SIDE:]
+    return Conversation._make((*row[:_FIRST_SIDE], Side._make(first), Side._make(second)))
+
+
+# --- Statements, each built once --------------------------------------------------------------
+
+_BY_IDS = select(conversations).where(among_given(conversations.c.id, "ids"))
+
+_pairs, _pairs_match = given_rows(
+    "rows", (conversations.c.first_id, conversations.c.second_id, conversations.c.subject)
+)
+_BY_PAIRS = select(conversations).select_from(_pairs.join(conversations, _pairs_match))
+
+_couples, _couples_match = given_rows("rows", (conversations.c.first_id, conversations.c.second_id))
+_BY_COUPLES = select(conversations).select_from(_couples.join(conversations, _couples_match))
+
+_OPENINGS = select(conversations.c.opened_by, conversations.c.created_at).where(
+    among_given(conversations.c.opened_by, "users"),
+    conversations.c.created_at > bindparam("since"),
+)
+
+_PAGES = tuple(
+    select(conversations)
+    .where(
+        side == bindparam("user"),
+        activity > 0,
+        tuple_(activity, conversations.c.id)
+        < tuple_(bindparam("activity", type_=BigInteger), bindparam("id", type_=TEXT)),
+    )
+    .order_by(activity.desc(), conversations.c.id.desc())
+    .limit(bindparam("count", type_=BigInteger))
+    for side, activity in (
+        (conversations.c.first_id, conversations.c.first_activity),
+        (conversations.c.second_id, conversations.c.second_activity),
+    )
+)
+
+_CHANGED = tuple(
+    select(conversations).where(
+        side == bindparam("user"), conversations.c.revision > bindparam("after")
+    )
+    for side in (conversations.c.first_id, conversations.c.second_id)
+)
+
+
+HOT_STATEMENTS = {
+    "conversations by id": _BY_IDS,
+    "conversations by pair": _BY_PAIRS,
+    "conversations by couple": _BY_COUPLES,
+    "openings": _OPENINGS,
+    "conversations page, first": _PAGES[0],
+    "conversations page, second": _PAGES[1],
+    "conversations changed, first": _CHANGED[0],
+    "conversations changed, second": _CHANGED[1],
+}
+"""By name, so that their query plans can be looked at."""
+
+
+def find_conversations(connection: Connection, ids: Iterable[str]) -> dict[str, Conversation]:
+    """Find conversations by id."""
+    wanted = set(ids)
+    if not wanted:
+        return {}
+    rows = fetch(connection, _BY_IDS, give_values(connection, "ids", wanted))
+    return {row.id: _conversation(row) for row in rows}
+
+
+def find_conversations_by_pair(
+    connection: Connection, pairs: Iterable[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], Conversation]:
+    """Find conversations by (first user, second user, subject)."""
+    wanted = set(pairs)
+    if not wanted:
+        return {}
+    found = map(_conversation, fetch(connection, _BY_PAIRS, give_rows(connection, "rows", wanted)))
+    return {(one.first.user, one.second.user, one.subject): one for one in found}
+
+
+def find_conversations_between(
+    connection: Connection, couples: Iterable[tuple[str, str]]
+) -> list[Conversation]:
+    """Find all conversations between each (first user, second user)."""
+    wanted = set(couples)
+    if not wanted:
+        return []
+    given = give_rows(connection, "rows", wanted)
+    return [_conversation(row) for row in fetch(connection, _BY_COUPLES, given)]
+
+
+def find_openings(connection: Connection, users: Iterable[str], since: int) -> dict[str, list[int]]:
+    """Find when each of `users` opened conversations after `since`."""
+    found: dict[str, list[int]] = {user: [] for user in users}
+    if found:
+        given = give_values(connection, "users", found) | {"since": since}
+        for row in fetch(connection, _OPENINGS, given):
+            found[row.opened_by].append(row.created_at)
+    return found
+
+
+def find_conversation_page(
+    connection: Connection, user: str, below: tuple[int, str], count: int
+) -> list[Conversation]:
+    """Find the first `count` conversations of `user` below (activity, id), the newest first."""
+    given = {"user": user, "activity": below[0], "id": below[1], "count": count}
+    # One ordered page of each index, joined here, for a database would sort their union.
+    found = [_conversation(row) for page in _PAGES for row in fetch(connection, page, given)]
+    found.sort(key=lambda one: (one.side(user).activity, one.id), reverse=True)
+    return found[:count]
+
+
+def find_changed_conversations(connection: Connection, user: str, after: int) -> list[Conversation]:
+    """Find the conversations of `user` in which anything happened after a revision."""
+    given = {"user": user, "after": after}
+    return [_conversation(row) for side in _CHANGED for row in fetch(connection, side, given)]
+
+
+def insert_conversations(connection: Connection, opened: Iterable[Conversation]) -> None:
+    """Store new conversations."""
+    rows = [(*one[:_FIRST_SIDE], *one.first, *one.second) for one in opened]
+    bulk_insert(connection, conversations, _COLUMNS, rows)
+
+
+def update_conversations(connection: Connection, changed: Iterable[Conversation]) -> None:
+    """Store the new state of conversations that stand already, but not that of blocks."""
+    rows = [
+        (*one[_CHANGING:_FIRST_SIDE], *one.first[1:_BLOCK], *one.second[1:_BLOCK], one.id)
+        for one in changed
+    ]
+    bulk_update(connection, conversations, "id", _CHANGING_COLUMNS, rows)
+
+
+def update_blocked(connection: Connection, changed: Iterable[Conversation]) -> None:
+    """Store the columns of conversations that blocks alone change."""
+    rows = [(*one.first[_BLOCK:], *one.second[_BLOCK:], one.id) for one in changed]
+    bulk_update(connection, conversations, "id", _BLOCK_COLUMNS, rows)

@@ -1,0 +1,180 @@
+"""The tables, as the migrations make them."""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from messaging_service.domain.conversations import Side
+from service_kit.follow.positions import add_positions
+from service_kit.follow.sanctions import add_restrictions
+from service_kit.storage.clock import add_clock
+from service_kit.storage.engines import STORED_BY_KEY, TEXT
+
+metadata = MetaData()
+add_clock(metadata)
+add_positions(metadata)
+add_restrictions(metadata)
+
+_SIDE_NUMBERS = Side._fields[1:]
+
+
+def _side_columns(side: str) -> list[Column[Any]]:
+    user = Column(f"{side}_id", TEXT, nullable=False)
+    numbers = (
+        Column(f"{side}_{name}", BigInteger, nullable=name == "held_seq") for name in _SIDE_NUMBERS
+    )
+    return [user, *numbers]
+
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", TEXT, primary_key=True),
+    Column("subject", TEXT, nullable=False),
+    Column("opened_by", TEXT, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("last_change", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    *_side_columns("first"),
+    *_side_columns("second"),
+    UniqueConstraint("first_id", "second_id", "subject", name="conversations_pair"),
+    Index("conversations_first_activity", "first_id", "first_activity", "id"),
+    Index("conversations_second_activity", "second_id", "second_activity", "id"),
+    Index("conversations_first_revision", "first_id", "revision"),
+    Index("conversations_second_revision", "second_id", "revision"),
+    Index("conversations_opened", "opened_by", "created_at"),
+)
+
+_HAS_CHANGED = text("changed_revision IS NOT NULL")
+_WITHHELD = text("withheld_revision IS NOT NULL")
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("conversation_id", TEXT, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("id", TEXT, nullable=False),
+    Column("sender_id", TEXT, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("text", TEXT, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("idempotency_key", TEXT),
+    Column("first_incoming_count", BigInteger, nullable=False),
+    Column("first_incoming_seq", BigInteger, nullable=False),
+    Column("second_incoming_count", BigInteger, nullable=False),
+    Column("second_incoming_seq", BigInteger, nullable=False),
+    # Of most messages these are empty for ever, which costs nothing.
+    Column("change", TEXT),
+    Column("changed_at", BigInteger),
+    Column("changed_revision", BigInteger),
+    Column("edits", BigInteger),
+    Column("edited_at", BigInteger),
+    Column("withheld_text", TEXT),
+    Column("withheld_at", BigInteger),
+    Column("withheld_revision", BigInteger),
+    UniqueConstraint("id", name="messages_id"),
+    UniqueConstraint("sender_id", "idempotency_key", name="messages_key"),
+    Index("messages_revision", "conversation_id", "revision", "seq"),
+    Index(
+        "messages_changed",
+        "conversation_id",
+        "changed_revision",
+        "seq",
+        sqlite_where=_HAS_CHANGED,
+        postgresql_where=_HAS_CHANGED,
+    ),
+    Index(
+        "messages_withheld",
+        "conversation_id",
+        "withheld_revision",
+        "seq",
+        sqlite_where=_WITHHELD,
+        postgresql_where=_WITHHELD,
+    ),
+    # A history lies together on the disk, in the order in which it is read.
+    **STORED_BY_KEY,
+)
+
+message_versions = Table(
+    "message_versions",
+    metadata,
+    # Of its making, so that the versions of a message have an order.
+    Column("id", TEXT, primary_key=True),
+    Column("message_id", TEXT, nullable=False),
+    Column("text", TEXT, nullable=False),
+    Column("written_at", BigInteger, nullable=False),
+    Column("replaced_at", BigInteger, nullable=False),
+    Index("message_versions_message", "message_id", "id"),
+    Index("message_versions_replaced", "replaced_at", "id"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("actor_id", TEXT, primary_key=True),
+    Column("idempotency_key", TEXT, primary_key=True),
+    Column("fingerprint", TEXT, nullable=False),
+    Column("message_id", TEXT, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    **STORED_BY_KEY,
+)
+"""Used keys that no message holds: of changes, and of the creation of messages changed since."""
+
+removed_messages = Table(
+    "removed_messages",
+    metadata,
+    Column("message_id", TEXT, primary_key=True),
+    # Of moderation, from which it is known.
+    Column("epoch", TEXT, nullable=False),
+    **STORED_BY_KEY,
+)
+"""The messages that moderation holds removed; their versions are kept for as long as it does."""
+
+ACTIVE = text("active")
+"""The condition of the index of active blocks, as a query has to repeat it."""
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("blocker_id", TEXT, primary_key=True),
+    Column("blocked_id", TEXT, primary_key=True),
+    Column("active", Boolean, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Index("blocks_revision", "blocker_id", "revision"),
+    Index(
+        "blocks_active",
+        "blocker_id",
+        "revision",
+        "blocked_id",
+        sqlite_where=ACTIVE,
+        postgresql_where=ACTIVE,
+    ),
+    **STORED_BY_KEY,
+)
+
+presence = Table(
+    "presence",
+    metadata,
+    Column("user_id", TEXT, primary_key=True),
+    Column("online", Boolean, nullable=False),
+    Column("last_seen", BigInteger, nullable=False),
+    Column("invisible", Boolean, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    **STORED_BY_KEY,
+)
+
+presence_known = Table("presence_known", metadata, Column("at", BigInteger, nullable=False))
+"""One row: when it was last known that those who are online are there."""

@@ -1,0 +1,173 @@
+"""ListChanges on a real database: what was missed is told once, in order and in full."""
+
+from collections import defaultdict
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from uuid_utils import uuid7
+
+from messaging_service.domain.events import MessageCreated, WatermarkMoved
+from messaging_service.domain.limits import Limits
+from messaging_service.domain.watermarks import Mark
+from messaging_service.operations.changes import list_changes
+from messaging_service.operations.conversations import list_conversations
+from messaging_service.operations.watermarks import mark_delivered, mark_read
+from service_kit.pages import encode_token
+from service_kit.rules import Position
+from service_kit.storage.clock import read_position
+from service_kit.watch.changes import ChangePage
+from tests.messaging_service.commands import said
+
+step = st.tuples(
+    st.sampled_from(["say", "say", "read", "deliver"]),
+    st.sampled_from(["u1", "u2", "u3"]),
+    st.sampled_from(["u1", "u2", "u3"]),
+    st.integers(0, 9),
+)
+
+
+def replayed(database: Any, user: str, after: Position, until: Position, size: int) -> list[Any]:
+    """All changes that pages of `size` give, flattened to (revision, event)."""
+    found: list[Any] = []
+    token = ""
+    while True:
+        page = database.read(list_changes, user, after, until, size, token, 500)
+        assert page.complete
+        revisions = [change.revision for change in page.changes]
+        assert revisions == sorted(set(revisions))
+        assert not found or not revisions or revisions[0] > found[-1][0]
+        found += [(one.revision, event) for one in page.changes for event in one.events]
+        token = page.next_page_token
+        if not token:
+            return found
+
+
+@hypothesis_settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.lists(step, min_size=1, max_size=6), max_size=8), st.integers(1, 4))
+def test_any_history_counts_and_replays_rightly(
+    database: Any, plan: list[list[Any]], size: int
+) -> None:
+    """After any transactions: dense seq, true unread counts, and a replay that equals the live.
+
+    What ListChanges tells is what was told live: every message, and of watermarks the latest.
+    """
+    # The database lives through all examples; each talks about a subject of its own.
+    subject = str(uuid7())
+    database.events.clear()
+    start = database.read(read_position)
+    for transaction in plan:
+        pending = [one for one in transaction if one[1] != one[2]]
+        database.say(
+            *(said(a, to=b, subject=subject) for kind, a, b, _ in pending if kind == "say"),
+            limits=Limits(openings_per_hour=10_000),
+        )
+        for kind, operation in (
+            ("read", mark_read),
+            ("deliver", mark_delivered),
+        ):
+            marks = []
+            for wanted, a, b, seq in pending:
+                page = database.read(list_conversations, a, 100, "", 100)
+                ids = [
+                    view.conversation.id
+                    for view in page.conversations
+                    if view.conversation.subject == subject and view.conversation.is_shown_to(b)
+                ]
+                if wanted == kind and ids:
+                    marks.append(Mark(a, ids[0], seq, ""))
+            database.run(operation, *marks)
+    now = database.read(read_position)
+    for user in ("u1", "u2", "u3"):
+        mine = [(revision, event) for revision, to, event in database.events if user in to]
+        live = [one for one in mine if isinstance(one[1], MessageCreated)]
+        replay = replayed(database, user, start, now, size)
+        again = [one for one in replay if isinstance(one[1], MessageCreated)]
+        assert sorted((r, e.message) for r, e in live) == sorted((r, e.message) for r, e in again)
+        latest: dict[Any, Any] = {}
+        for revision, event in mine:
+            if isinstance(event, WatermarkMoved):
+                key = (event.read, event.reader, event.message.conversation_id)
+                latest[key] = (revision, event.message, event.marked_at)
+        told = {
+            (event.read, event.reader, event.message.conversation_id): (
+                revision,
+                event.message,
+                event.marked_at,
+            )
+            for revision, event in replay
+            if isinstance(event, WatermarkMoved)
+        }
+        for key, place in latest.items():
+            reader_read = latest.get((True, *key[1:]))
+            if key[0] or reader_read is None or place[1].seq > reader_read[1].seq:
+                assert told.pop(key) == place
+        # A delivered watermark may be told beside a read one that says the same and more.
+        assert all(not key[0] for key in told)
+        _check_counts(database, user, subject, mine)
+
+
+def _check_counts(database: Any, user: str, subject: str, mine: list[Any]) -> None:
+    seqs: dict[str, list[Any]] = defaultdict(list)
+    read: dict[str, int] = defaultdict(int)
+    for _, event in mine:
+        at = event.message
+        if isinstance(event, MessageCreated):
+            seqs[at.conversation_id].append(at)
+        elif event.read and event.reader == user:
+            read[at.conversation_id] = at.seq
+    page = database.read(list_conversations, user, 100, "", 100)
+    activity = [view.conversation.side(user).activity for view in page.conversations]
+    assert activity == sorted(activity, reverse=True)
+    for view in page.conversations:
+        if view.conversation.subject == subject:
+            history = seqs[view.conversation.id]
+            assert [one.seq for one in history] == list(range(1, len(history) + 1))
+            assert view.last_message == history[-1]
+            side = view.conversation.side(user)
+            assert side.unread == sum(
+                one.sender != user and one.seq > read[view.conversation.id] for one in history
+            )
+
+
+@pytest.mark.parametrize("missed", [1, 100, 5_000])
+def test_a_long_absence_is_replayed_in_pages(database: Any, missed: int) -> None:
+    """Each missed message is told once and in order, one revision larger than a page included."""
+    (first,) = database.say(said("alice", to="bob"))
+    after = database.read(read_position)
+    conversation = first.message.conversation_id
+    for start in range(0, missed, 700):
+        count = min(700, missed - start)
+        database.say(
+            *(said("alice", str(start + i), conversation=conversation) for i in range(count))
+        )
+    told = replayed(database, "bob", after, database.read(read_position), 500)
+    assert [event.message.text for _, event in told] == [str(i) for i in range(missed)]
+    assert [event.unread for _, event in told] == [(i + 2,) for i in range(missed)]
+
+
+def test_what_can_not_be_told_is_said(database: Any) -> None:
+    """Another epoch or a future position is incomplete; a senseless range is refused."""
+    database.say(said("alice", to="bob"))
+    now = database.read(read_position)
+    other = Position("other", 0)
+    future = now._replace(revision=now.revision + 1)
+    start = now._replace(revision=0)
+
+    def ask(after: Position, until: Position, token: str = "", size: int = 0) -> Any:
+        return database.read(list_changes, "bob", after, until, size, token, 500)
+
+    assert not ask(other, now).complete
+    assert not ask(start, other).complete
+    assert not ask(future, future).complete
+    assert ask(start, future).field == "until"
+    assert ask(now, start).field == "until"
+    assert ask(start._replace(revision=-1), now).field == "after"
+    assert ask(start, now, "!").field == "page_token"
+    assert ask(start, now, encode_token(99)).field == "page_token"
+    assert ask(start, now, size=-1).field == "page_size"
+    assert ask(now, now) == ChangePage(complete=True, changes=[], next_page_token="")

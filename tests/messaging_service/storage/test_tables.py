@@ -1,0 +1,82 @@
+"""The tables as migrated, and the plans of the statements on them."""
+
+import re
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine
+
+from messaging_service.__main__ import SERVICE
+from messaging_service.domain.blocks import SetBlock
+from messaging_service.domain.limits import Limits
+from messaging_service.settings import MessagingSettings
+from messaging_service.storage import blocks, conversations, message_changes, messages, presence
+from messaging_service.storage.message_changes import update_removed
+from messaging_service.storage.tables import metadata
+from service_kit.service import migrate
+from service_kit.storage.clock import read_position
+from service_kit.storage.engines import open_engine
+from service_kit.storage.migrations import NotMigrated, check
+from tests.messaging_service.commands import edited, said
+from tests.support.plans import explain
+
+HOT_STATEMENTS = {
+    name: statement
+    for module in (blocks, conversations, message_changes, messages, presence)
+    for name, statement in module.HOT_STATEMENTS.items()
+}
+# Of what an index has found, one side may not be shown some; that no index holds it costs nothing
+# while nobody blocks anybody.
+KEPT_FROM_ONE_SIDE = re.compile(r"Filter: .*(_incoming_seq|_blocked_revision|sender_id)")
+
+
+@pytest.mark.parametrize("name", HOT_STATEMENTS)
+def test_hot_queries_search_by_an_index(engine: Engine, database: Any, name: str) -> None:
+    """No hot query scans a table or sorts; only the values given with it are walked through."""
+    stored = database.say(
+        *(said("alice", to=f"b{i}", subject=f"s{j}") for i in range(9) for j in range(9)),
+        *(said("carol", to="dave", key=str(i)) for i in range(300)),
+        limits=Limits(openings_per_hour=1_000),
+    )
+    database.change(
+        *(
+            edited(one.message.id, "x", f"edit {number}", one.message.sender)
+            for number, one in enumerate(stored)
+        )
+    )
+    pairs = [(f"e{i}", f"f{j}") for i in range(3) for j in range(400)]
+    database.block(*(SetBlock(*pair, blocked=True, origin="") for pair in pairs))
+    # Most have ended.
+    ended = [pair for pair in pairs if pair[1] > "f1"]
+    database.block(*(SetBlock(*pair, blocked=False, origin="") for pair in ended))
+    hold_removed = {one.message.id: True for one in stored[::2]}
+    database.read(update_removed, hold_removed, "epoch")
+    statement = str(HOT_STATEMENTS[name].compile(engine))
+    searches, bad = explain(engine, statement)
+    assert searches
+    assert [line for line in bad if not KEPT_FROM_ONE_SIDE.search(line)] == []
+
+
+def test_migrations_make_the_tables_that_the_queries_know(engine: Engine) -> None:
+    """The migrated schema and the tables of the storage do not drift apart."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrating_twice_keeps_everything(settings: MessagingSettings, database: Any) -> None:
+    """The command is harmless on a migrated database: same epoch, same revision."""
+    database.say(said("alice", to="bob"))
+    before = database.read(read_position)
+    migrate(SERVICE, settings)
+    assert database.read(read_position) == before
+
+
+def test_an_empty_database_is_not_served(empty_database: str) -> None:
+    """A database without the newest migration is refused with what to do."""
+    engine = open_engine(empty_database, "reader")
+    with pytest.raises(NotMigrated, match="run the migrate command"):
+        check(engine, SERVICE.migrations)
+    engine.dispose()
