@@ -48,7 +48,7 @@ REFUSALS = {
 
 
 class Chat:
-    """One conversation, its screen and its connection."""
+    """A conversation at the terminal, with its screen and its connection."""
 
     def __init__(self, options: ChatOptions, screen: Screen) -> None:
         self._screen = screen

@@ -1,4 +1,4 @@
-"""The deals of one conversation as they were last shown on the screen, which commands are about."""
+"""The deals of a conversation as they were last shown, which commands are about."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ Service = Mapping[str, Any]
 
 
 class Deals:
-    """Takes what is told of deals, by answers, pushes and lists in any order; shows what is new."""
+    """Shows deals of answers, pushes and lists, which come in any order, where they are new."""
 
     def __init__(self, me: str, screen: Screen) -> None:
         self._me = me
@@ -23,10 +23,10 @@ class Deals:
         self._causes: dict[str, set[str]] = {}
 
     def happened(self, service: Service, cause: str) -> None:
-        """Shows what happened to a deal, unless it was shown or the screen knows a later state.
+        """Shows an event of a deal, unless it or a later version was shown.
 
-        Of two snapshots of one version this one counts: what was looked up may have been read just
-        before time acted, which the version does not tell.
+        Of two snapshots of one version this one counts: the other may have been read just before a
+        deadline passed, which does not change the version.
         """
         identifier, version = service["service"], service["version"]
         known = self._shown.get(identifier)
@@ -41,20 +41,20 @@ class Deals:
         self._show(service, deals.summary(service, self._me, cause))
 
     def stands(self, service: Service) -> None:
-        """Shows how a deal stands, unless the screen shows that or a later state already."""
+        """Shows the state of a deal, unless it or a later version was shown."""
         known = self._shown.get(service["service"])
         if known is None or known["version"] < service["version"]:
             self.show(service)
 
     def renew(self, service: Service) -> None:
-        """Shows how a deal stands with a server that may have lost what the screen knows of it."""
+        """Shows the state of a deal, also an earlier one: the server may have lost later ones."""
         self._shown.pop(service["service"], None)
         self.stands(service)
 
     def show(self, service: Service, *, whole: bool = False) -> None:
-        """Shows how a deal stands in any case, if asked with all that there is to it.
+        """Shows the state of a deal in any case; `whole` adds the details.
 
-        What is pushed may overtake an answer: the later state is shown then.
+        A later version that a push has brought before is shown instead.
         """
         known = self._shown.get(service["service"])
         if known is not None and known["version"] > service["version"]:
@@ -65,7 +65,7 @@ class Deals:
         self._show(service, summary, *more)
 
     def about(self, command: Command) -> Service:
-        """The deal that a command is about: the latest that allows it, or else the latest one."""
+        """The deal that a command is about: the latest that allows it, or else the latest."""
         if not self._shown:
             raise UsageError(
                 "no deal is shown here; /deal asks for it, /offer or /request proposes one"

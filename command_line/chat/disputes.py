@@ -1,4 +1,4 @@
-"""The disputes of one conversation as they were last shown, which commands are about."""
+"""The disputes of a conversation as they were last shown, which commands are about."""
 
 from command_line.chat.commands import dispute_choices
 from command_line.chat.payloads import UsageError
@@ -8,7 +8,7 @@ from command_line.display.screen import Screen
 
 
 class Disputes:
-    """Takes what is told of disputes, by answers and pushes in any order; shows what is new."""
+    """Shows disputes of answers and pushes, which come in any order, where they are new."""
 
     def __init__(self, me: str, screen: Screen) -> None:
         self._me = me
@@ -16,30 +16,30 @@ class Disputes:
         self._shown: dict[str, Dispute] = {}
 
     def happened(self, dispute: Dispute, cause: str) -> None:
-        """Shows what happened, unless the screen knows that or a later state."""
+        """Shows an event of a dispute, unless it or a later version was shown."""
         known = self._shown.get(dispute["dispute"])
         if known is None or known["version"] < dispute["version"]:
             self._show(dispute, cause)
 
     def stands(self, dispute: Dispute) -> None:
-        """Shows how a dispute stands, unless the screen shows that or a later state already."""
+        """Shows the state of a dispute, unless it or a later version was shown."""
         known = self._shown.get(dispute["dispute"])
         if known is None or known["version"] < dispute["version"]:
             self._show(dispute, None)
 
     def renew(self, dispute: Dispute) -> None:
-        """Shows how a dispute stands with a server that may have lost what the screen knows."""
+        """Shows the state of a dispute, also an earlier one, if the server has lost later ones."""
         self._shown.pop(dispute["dispute"], None)
         self._show(dispute, None)
 
     def show(self, dispute: Dispute) -> None:
-        """Shows how a dispute stands, in any case."""
+        """Shows the state of a dispute in any case, or a later one that was pushed before."""
         known = self._shown.get(dispute["dispute"])
         newer = known is not None and known["version"] > dispute["version"]
         self._show(known if known is not None and newer else dispute, None)
 
     def about(self) -> Dispute:
-        """The dispute that a command is about: the one shown last."""
+        """The dispute that a command is about, which is the one shown last."""
         if not self._shown:
             raise UsageError("no dispute is shown here; /dispute REASON STATEMENT opens one")
         return next(reversed(self._shown.values()))

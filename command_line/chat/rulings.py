@@ -1,4 +1,4 @@
-"""What moderators decided about a person and about what they reported, as it was last shown."""
+"""The sanctions, reports and appeals of a user as they were last shown."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from command_line.display.screen import Screen
 
 
 class Rulings:
-    """Takes SANCTION and REPORT STATUS, which may come more than once; shows what is new."""
+    """Shows SANCTION and REPORT STATUS, which may come more than once, where they are new."""
 
     def __init__(self, screen: Screen) -> None:
         self._screen = screen
@@ -17,40 +17,40 @@ class Rulings:
         self._shown: dict[str, Ruling] = {}
 
     def sanctioned(self, sanction: Ruling, here: str | None = None) -> None:
-        """Shows a restriction, or the end of one; `here` is the conversation on the screen."""
+        """Shows a sanction or its end; `here` is the conversation on the screen."""
         elsewhere = sanction.get("conversation", here) != here
         head, *rest = wording.sanction(sanction)
         place = "(another conversation) " if elsewhere else ""
-        self._take(sanction["sanction"], sanction, [f"{place}{head}", *rest])
+        self._show(sanction["sanction"], sanction, [f"{place}{head}", *rest])
 
     def reported(self, told: Ruling) -> None:
-        """Shows what became of a report or, without one, of an appeal against a restriction."""
+        """Shows the state of a report or, without one, of an appeal against a sanction."""
         news = {name: value for name, value in told.items() if name != "duplicate"}
         if "report" in told:
-            self._take(told["report"], news, wording.report(told))
+            self._show(told["report"], news, wording.report(told))
             return
         appeal = told["appeal"]
         for name, shown in self._shown.items():
             if shown.get("decision") == appeal["decision"]:
                 self._shown[name] = {**shown, "appeal": appeal}
-        self._take(appeal["appeal"], news, wording.appeal(appeal))
+        self._show(appeal["appeal"], news, wording.appeal(appeal))
 
     def restrict(self, standing: Ruling, here: str | None = None) -> None:
-        """Shows all that restricts a person, in any case: something was refused because of it."""
+        """Shows all sanctions of a user in any case, for something was refused because of them."""
         for sanction in standing["sanctions"]:
             self._shown.pop(sanction["sanction"], None)
             self.sanctioned(sanction, here)
 
     def about(self) -> dict[str, Any]:
-        """The decision that an appeal is about: the one shown last of those that allow one."""
+        """The decision that an appeal is about: the last shown that allows one."""
         for shown in reversed(self._shown.values()):
             if shown.get("appealable") and "appeal" not in shown and not shown.get("lifted"):
                 return {"decision": shown["decision"]}
         raise UsageError("nothing is shown here against which you could appeal")
 
-    def _take(self, name: str, news: Ruling, lines: list[str]) -> None:
+    def _show(self, name: str, news: Ruling, lines: list[str]) -> None:
         if self._shown.get(name) != news:
-            # Whatever is news is the last that was shown.
+            # It becomes the one that was shown last.
             self._shown.pop(name, None)
             self._shown[name] = news
             self._screen.deal(*lines)

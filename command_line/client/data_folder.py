@@ -1,11 +1,11 @@
-"""The data folder: databases, two secrets, logs, a lock, and the address while served.
+"""The data folder of `parley up`: databases, secrets, logs, a lock, and the server's address.
 
 DIR/<service>.sqlite3     the database of each service
 DIR/secrets/token.key     signs the tokens of people (0600)
 DIR/secrets/service.key   the credential that the parts show each other (0600)
 DIR/logs/<part>.log       standard output and error of each part
-DIR/up.lock               held while something serves or migrates this folder
-DIR/up.json               where it listens and the process ids; gone when it stopped
+DIR/up.lock               held while a process serves or migrates this folder
+DIR/up.json               addresses and process ids; removed when it stops
 """
 
 import fcntl
@@ -25,7 +25,7 @@ SECRET_BYTES = 32  # RFC 7518, 3.2: a key for HS256 has at least the size of the
 
 @dataclass(frozen=True)
 class DataFolder:
-    """The paths below one data folder, and what is done to them. `path` is absolute."""
+    """The paths in a data folder, and how they are read and written. `path` is absolute."""
 
     path: Path
 
@@ -55,12 +55,12 @@ class DataFolder:
         return self.path / "up.json"
 
     def log(self, part: str) -> Path:
-        """Where this part's standard output and error go."""
+        """The log of this part: its standard output and error."""
         return self.path / "logs" / f"{part}.log"
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Makes the folder and holds its lock; refuses when another process holds it."""
+        """Makes the folder and holds its lock; CommandError when another process holds it."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(self.path / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -82,10 +82,10 @@ class DataFolder:
             os.close(descriptor)
 
     def prepare(self) -> list[Path]:
-        """Makes what is missing of secrets and logs; returns the secrets that it made.
+        """Makes missing secrets and the folder of logs; returns the secrets that it made.
 
-        Call it with the lock held. Secrets are readable by their owner alone, also when they
-        were made wider by hand.
+        Call it with the lock held. Secrets become readable by their owner alone, also those whose
+        mode was changed.
         """
         try:
             for folder in (self.token_secret.parent, self.log("any").parent):
@@ -97,7 +97,7 @@ class DataFolder:
             raise CommandError(f"cannot prepare {self.path}: {error}") from error
 
     def read_token_secret(self) -> str:
-        """The secret that signs tokens; only a start makes it, never a reader."""
+        """The secret that signs tokens; CommandError when there is none yet."""
         try:
             secret = self.token_secret.read_text("utf-8").strip()
         except FileNotFoundError as error:
@@ -112,21 +112,21 @@ class DataFolder:
         return secret
 
     def write_address(self, address: dict[str, Any]) -> None:
-        """Says where this folder is served, in one step: a reader never sees half a file."""
+        """Writes up.json in one step, so that a reader never sees half a file."""
         fresh = self.address.with_suffix(".json.new")
         fresh.write_text(json.dumps(address, indent=2) + "\n", "utf-8")
         fresh.replace(self.address)
 
     def remove_address(self) -> None:
-        """Says that this folder is not served any more."""
+        """Removes up.json."""
         self.address.unlink(missing_ok=True)
 
     def read_url(self) -> str:
-        """The socket's address of whoever serves this folder now; CommandError when nobody does."""
+        """The WebSocket address of this folder's server; CommandError when there is none."""
         return str(self._read_address("url", "--url"))
 
     def read_target(self, service: str) -> str:
-        """Where a service of this folder listens now; CommandError when nobody serves it."""
+        """The target of a service of this folder; CommandError when it is not served."""
         return str(self._read_address("targets", "--target")[service])
 
     def _read_address(self, field: str, option: str) -> Any:
@@ -144,7 +144,7 @@ class DataFolder:
 
 
 def _make_secret(path: Path) -> bool:
-    """Makes a random secret unless there is one; never leaves half a secret behind."""
+    """Makes a random secret unless there is one, in one step."""
     if path.exists():
         path.chmod(0o600)
         return False

@@ -12,7 +12,7 @@ LONGEST_NAME = 128
 
 
 def check_user(user: str) -> str:
-    """The name as given, if the edge would take it; CommandError otherwise."""
+    """The name, if the edge accepts it; CommandError otherwise."""
     if not 1 <= len(user) <= LONGEST_NAME or not user.isprintable() or user.isspace():
         raise CommandError(f"a user has 1 to {LONGEST_NAME} printable characters: {user!r}", 2)
     return user

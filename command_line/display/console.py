@@ -1,4 +1,4 @@
-"""What the commands say to people: progress on standard output, failures on standard error."""
+"""Messages of the commands: progress on standard output, failures on standard error."""
 
 import os
 import sys
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 class CommandError(Exception):
-    """An expected failure: its message is for the person at the terminal, without a traceback.
+    """An expected failure, printed as one message without a traceback.
 
-    Exit codes: 1 for what went wrong, 2 for what was asked wrongly, 130 when cut short.
+    Exit codes: 1 for a failure, 2 for wrong arguments, 130 for an interruption.
     """
 
     def __init__(self, message: str, exit_code: int = 1) -> None:

@@ -1,6 +1,6 @@
-"""A deal in words: what happened to it and how it stands, on one line for its reader.
+"""A deal in words: its last event and its state, on one line for its reader.
 
-A deal is a service in the packets; here it is always the mapping of a packet, as `me` may see it.
+A deal is the service of a packet, as its reader `me` may see it.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from command_line.display.money import written, written_alone, written_amount
 Service = Mapping[str, Any]
 
 LONGEST_QUOTE = 200
-# Causes in other words than their own, which read well with spaces for underscores.
+# Causes that do not read well with spaces for underscores.
 CAUSES = {
     "created": "proposed",
     "auto_completed": "completed by time",
@@ -23,22 +23,22 @@ CAUSES = {
     "dispute_window_closed": "too late to dispute",
     "reminder": "time is running out",
 }
-# What is done by whoever made the offer that lies on the table.
+# Causes whose actor is the author of the live offer.
 OFFERING = {"offered", "created", "countered", "revised", "amendment_proposed"}
 
 
 def summary(service: Service, me: str, cause: str | None = None) -> str:
-    """What happened, or else the state, by whom, and what is to be known of it now."""
+    """One line: the event `cause`, or else the state, who did it, and its present terms."""
     happened = cause or str(service["state"])
     words = CAUSES.get(happened, happened.replace("_", " "))
     by = _actor(service, happened)
     head = f'"{service["title"]}" {words}' + (f" by {name_of(by, me)}" if by else "")
-    known = "; ".join(_known(service, me, happened))
+    known = "; ".join(_present(service, me, happened))
     return f"{head}: {known}" if known else head
 
 
 def recorded(event: Mapping[str, Any], me: str) -> str:
-    """What a message of kind "event" records in the history."""
+    """One line for a message of kind "event"."""
     words = CAUSES.get(event["cause"], event["cause"].replace("_", " "))
     by = f" by {name_of(event['by'], me)}" if "by" in event else ""
     known = quote(event.get("reason"))
@@ -49,7 +49,7 @@ def recorded(event: Mapping[str, Any], me: str) -> str:
 
 
 def details(service: Service, me: str) -> list[str]:
-    """What the summary leaves out: the parties, the whole description, when time will act."""
+    """Lines that the summary leaves out: the parties, the description, the deadlines."""
     lines = [] if service["state"] == "offered" else [_parties(service, me)]
     if service.get("description"):
         lines.append(str(service["description"]))
@@ -58,7 +58,7 @@ def details(service: Service, me: str) -> list[str]:
 
 
 def _actor(service: Service, happened: str) -> str | None:
-    """Who did it, where the service tells."""
+    """The user who did it, where the service says so."""
     ending = service.get("ending", {})
     found: str | None = None
     if happened in OFFERING:
@@ -76,8 +76,8 @@ def _actor(service: Service, happened: str) -> str | None:
     return found
 
 
-def _known(service: Service, me: str, happened: str) -> list[str]:
-    """What else is to be known, each in a few words."""
+def _present(service: Service, me: str, happened: str) -> list[str]:
+    """The present terms, each in a few words."""
     return [
         *_prices(service),
         *(_terms(service, me) if happened in {"created", "offered"} else ()),
@@ -100,7 +100,7 @@ def _prices(service: Service) -> list[str]:
 
 
 def _terms(service: Service, me: str) -> list[str]:
-    """What stays the same while the price is bargained about."""
+    """The terms that a negotiation of the price does not change."""
     return [_parties(service, me), *quote(service.get("description"))]
 
 
@@ -144,7 +144,7 @@ def _notes(service: Service) -> list[str]:
 
 
 def _offer(service: Service) -> Mapping[str, Any] | None:
-    """The offer that lies on the table, before the agreement or after it."""
+    """The live offer, before the agreement or after it."""
     return service.get("offer") or service.get("amendment")
 
 
@@ -153,12 +153,12 @@ def _parties(service: Service, me: str) -> str:
 
 
 def name_of(user: str, me: str) -> str:
-    """A user as they are named to `me`."""
+    """The name of a user, or "you"."""
     return "you" if user == me else user
 
 
 def quote(text: str | None) -> list[str]:
-    """What somebody wrote, or its beginning; nothing of nothing."""
+    """The text in quotation marks, cut if long; empty when there is none."""
     if not text:
         return []
     return [f'"{text}"' if len(text) <= LONGEST_QUOTE else f'"{text[:LONGEST_QUOTE]}…"']

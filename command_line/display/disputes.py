@@ -1,4 +1,4 @@
-"""A dispute in words: what happened to it and how it stands, for one of its parties."""
+"""A dispute in words: its last event and its state, on one line for one of its parties."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -41,16 +41,16 @@ OUTCOMES = {
 
 
 def summary(dispute: Dispute, me: str, cause: str | None = None) -> str:
-    """What happened, or else the state, and what is to be known of it now."""
+    """One line: the event `cause`, or else the state, and the present details."""
     state = STATES.get(dispute["state"], dispute["state"].replace("_", " "))
     happened = state if cause is None else CAUSES.get(cause, cause.replace("_", " "))
     reason = dispute["reason"].replace("_", " ")
     head = f"dispute ({reason}, opened by {name_of(dispute['opened_by'], me)}): {happened}"
-    return "; ".join((head, *_known(dispute, me, cause)))
+    return "; ".join((head, *_present(dispute, me, cause)))
 
 
 def parts(settlement: Mapping[str, Any], dispute: Dispute, me: str) -> str:
-    """Who is to have what of the price."""
+    """The parts of a settlement, as text."""
     currency = dispute["price"]["currency"]
     found = [
         f"{written_alone({'amount_minor': minor, 'currency': currency})} {goes} "
@@ -61,7 +61,7 @@ def parts(settlement: Mapping[str, Any], dispute: Dispute, me: str) -> str:
     return ", ".join(found)
 
 
-def _known(dispute: Dispute, me: str, cause: str | None) -> list[str]:
+def _present(dispute: Dispute, me: str, cause: str | None) -> list[str]:
     found = []
     if cause in {"created", "hold_placed"} and "claim" in dispute:
         refund = written_alone(dispute["claim"]["refund"])

@@ -1,6 +1,6 @@
-"""Reports, restrictions and appeals in words, for the one whom they concern.
+"""Sanctions, reports and appeals in words, for the user whom they concern.
 
-They are the mappings of packets. Nothing here says who reported, for nothing there does.
+They come from packets, which never say who reported.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ APPEALS = {
 
 
 def sanction(told: Ruling) -> list[str]:
-    """A restriction with its statement of reasons, or its end."""
+    """Lines of a sanction with its statement of reasons, or of its end."""
     kind = told["kind"]
     if told.get("lifted"):
         return [LIFTED.get(kind, f"no longer {_words(kind)}")]
@@ -52,14 +52,14 @@ def sanction(told: Ruling) -> list[str]:
     if "appeal" in told:
         lines += appeal(told["appeal"])
     elif told["appealable"]:
-        # Who is not let in has no chat to type in.
+        # A suspended or banned user has no chat to type in.
         command = "parley appeal TEXT" if kind in {"suspended", "banned"} else "/appeal TEXT"
         lines.append(f"you may: {command}{_until(statement)}")
     return lines
 
 
 def report(told: Ruling) -> list[str]:
-    """What becomes of one's own report."""
+    """Lines of the state of the user's own report."""
     status = STATUSES.get(told["status"], _words(told["status"]))
     what = "message" if "message" in told["subject"] else "conversation"
     lines = [f"your report of a {what} ({_words(told['reason'])}): {status}"]
@@ -71,7 +71,7 @@ def report(told: Ruling) -> list[str]:
 
 
 def appeal(told: Ruling) -> list[str]:
-    """What becomes of one's own appeal."""
+    """Lines of the state of the user's own appeal."""
     return [APPEALS.get(told["status"], _words(told["status"])), *quote(told.get("answer"))]
 
 

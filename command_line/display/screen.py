@@ -1,4 +1,4 @@
-"""What a chat shows: messages, marks and notices as lines, safe for the terminal."""
+"""The lines of a chat: messages, marks and notices, safe for the terminal."""
 
 import sys
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any
 from command_line.display.console import say
 from command_line.display.deals import recorded
 
-# What becomes of a message without its author.
+# Changes of a message that its author did not make.
 CHANGES = {"removed": "removed by a moderator", "restored": "there again"}
 
 
@@ -22,20 +22,20 @@ def printable(text: str) -> str:
 
 
 class Screen:
-    """Prints for one person, `me`. On a terminal a prompt is kept at the bottom."""
+    """Prints for the user `me`. On a terminal a prompt is kept at the bottom."""
 
     def __init__(self, me: str) -> None:
         self._me = me
         self._prompts = sys.stdout.isatty() and sys.stdin.isatty()
 
     def notice(self, text: str) -> None:
-        """Something about the connection or the conversation."""
+        """Prints a notice about the connection or the conversation."""
         self._show(f"-- {text}")
 
     def message(self, message: Mapping[str, Any], place: str = "") -> None:
-        """A message with its number and time; `place` says where, when it is elsewhere.
+        """Prints a message with its number and time; `place` names another conversation.
 
-        One that records what happened to a deal has a star instead of who says it.
+        An event of a deal has a star in place of the sender.
         """
         at = datetime.fromisoformat(message["created_at"]).astimezone()
         gone = f"({message.get('tombstone')})"
@@ -47,21 +47,21 @@ class Screen:
         self._show(f"#{message['seq']} {at:%H:%M} {place}{printable(said)}")
 
     def deal(self, *lines: str) -> None:
-        """What happened to a deal, or how it stands; what others wrote is in it."""
+        """Prints lines about a deal or a dispute, which others may have written."""
         for number, line in enumerate(lines):
             self._show(f"{'--' if number == 0 else '  '} {printable(line)}")
 
     def mark(self, seq: int, what: str) -> None:
-        """A word about a message, which may hold for those before it as well."""
+        """Prints the state of a message, which may hold for those before it as well."""
         self._show(f"   #{seq} {what}")
 
     def changed(self, seq: int, change: str, text: str | None) -> None:
-        """What became of a message, with the text that it has now, if any."""
+        """Prints a change of a message, with its new text if it has one."""
         words = CHANGES.get(change, change)
         self.mark(seq, words if text is None else f"{words}: {printable(text)}")
 
     def prompt(self) -> None:
-        """Invites to type, on a terminal."""
+        """Prints the prompt, on a terminal."""
         if self._prompts:
             sys.stdout.write("> ")
             sys.stdout.flush()

@@ -12,7 +12,7 @@ LEAST = 4
 
 
 def width_of(text: str) -> int:
-    """How many columns a terminal takes for a text."""
+    """The width of a text in columns of a terminal."""
     return sum(
         0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1
         for one in text
@@ -20,7 +20,7 @@ def width_of(text: str) -> int:
 
 
 def cut(text: str, columns: int) -> str:
-    """The text, or its beginning with … where it is wider than so many columns."""
+    """The text, cut with … where it is wider than this many columns."""
     if width_of(text) <= columns:
         return text
     kept = ""
@@ -32,14 +32,14 @@ def cut(text: str, columns: int) -> str:
 
 
 def terminal_width() -> int | None:
-    """How wide lines may be; None when no terminal is there to be fitted."""
+    """The width of the terminal; None where the output is none."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def table(
     headings: Sequence[str], rows: Iterable[Sequence[object]], width: int | None = None
 ) -> list[str]:
-    """Lines of a table, no wider than `width`: the last column gives way, then the one before.
+    """Lines of a table no wider than `width`: the last column is cut, then the one before.
 
     The first never does, for it has the id that is copied. None is an empty cell. A terminal is
     spared what others wrote into it: see `printable`.
@@ -69,7 +69,7 @@ def pairs(rows: Iterable[tuple[str, object]], indent: str = "  ") -> list[str]:
 
 
 def quoted(text: str, indent: str = "    ") -> list[str]:
-    """What somebody wrote, line by line, each with a mark, so that it reads as nobody else's."""
+    """The lines of a quotation, each with a mark, so that none looks like the program's own."""
     return [f"{indent}| {printable(line)}".rstrip() for line in text.splitlines()]
 
 

@@ -85,6 +85,12 @@ class Connection:
         return asked
 
 
+async def resuming(connection: Connection) -> None:
+    """A connection that must begin by resuming from the last cursor."""
+    asked = await connection.resume()
+    assert asked["d"] == {"cur": "first"}
+
+
 Step = Callable[[Connection], Awaitable[None]]
 Play = Callable[..., Awaitable["Played"]]
 

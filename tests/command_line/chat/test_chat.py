@@ -1,7 +1,4 @@
-"""How a chat comes back: each kind of close, RECONNECT, refusals, and what it writes meanwhile.
-
-The server here is a script of one step per connection; the chat is the real one.
-"""
+"""The chat: what is typed is sent once, refused in words, and never lost."""
 
 import asyncio
 import os
@@ -9,102 +6,15 @@ from typing import Any
 
 import pytest
 
-from command_line.display.console import CommandError
-from command_line.display.screen import printable
 from edge.protocol.packets import Op
-from tests.command_line.deals import CONVERSATION, NOW
-from tests.command_line.scripted import Connection, Play, Step
+from tests.command_line.deals import CONVERSATION, NOW, SERVICE, euros, offer, service
+from tests.command_line.scripted import Connection, Play
 
-
-def closing(code: int) -> Step:
-    """A first connection that greets and is then closed with this code."""
-
-    async def step(connection: Connection) -> None:
-        await connection.greet()
-        await connection.socket.close(code)
-
-    return step
-
-
-async def resuming(connection: Connection) -> None:
-    """A connection that must begin by resuming from the last cursor."""
-    asked = await connection.resume()
-    assert asked["d"] == {"cur": "first"}
-
-
-@pytest.mark.parametrize("code", [4100, 4101, 4102])
-async def test_41xx_comes_back_now_and_resumes(play_steps: Play, code: int) -> None:
-    """The server asks for it, so there is no pause, and the cursor says what was missed."""
-    played = await play_steps(closing(code), resuming)
-    assert played.times[1] - played.times[0] < 2
-    assert played.tokens == ["Bearer token-1", "Bearer token-1"]
-
-
-@pytest.mark.parametrize("code", [4200, 4201, 1011, 1012])
-async def test_42xx_and_unknown_codes_come_back_after_a_pause(play_steps: Play, code: int) -> None:
-    """The least pause with its jitter is an eighth of a second and more."""
-    played = await play_steps(closing(code), resuming)
-    assert played.times[1] - played.ends[0] >= 0.1
-
-
-async def test_too_many_sockets_is_tried_again_after_a_pause(play_steps: Play) -> None:
-    """It is said before HELLO, also to a chat that was never greeted."""
-
-    async def too_many(connection: Connection) -> None:
-        await connection.socket.close(4201, "too many sockets of this user")
-
-    played = await play_steps(too_many, too_many, lambda connection: connection.greet())
-    assert played.times[1] - played.ends[0] >= 0.1
-    assert played.times[2] - played.ends[1] >= 0.1
-
-
-@pytest.mark.parametrize("code", [4300, 4301])
-async def test_43xx_comes_back_with_a_new_token(play_steps: Play, code: int) -> None:
-    """Whoever holds the secret mints one."""
-    played = await play_steps(closing(code), resuming)
-    assert played.tokens == ["Bearer token-1", "Bearer token-2"]
-
-
-async def test_43xx_without_the_secret_stops(play_steps: Play) -> None:
-    """The message says what is needed."""
-    with pytest.raises(CommandError, match=r"4300.*--token"):
-        await play_steps(closing(4300), resuming, may_mint=False)
-
-
-@pytest.mark.parametrize("code", [4400, 4403, 4413])
-async def test_44xx_stays_away(play_steps: Play, code: int) -> None:
-    """Coming back as one is would only repeat it."""
-    with pytest.raises(CommandError, match=str(code)):
-        await play_steps(closing(code), resuming)
-
-
-async def test_reconnect_is_honoured_with_its_delay(play_steps: Play) -> None:
-    """The client leaves by itself, and comes back no sooner than asked."""
-
-    async def step(connection: Connection) -> None:
-        await connection.greet()
-        await connection.send(Op.RECONNECT, {"delay_ms": 400, "reason": "draining"})
-
-    played = await play_steps(step, resuming)
-    assert played.times[1] - played.ends[0] >= 0.35
-
-
-async def test_a_refused_token_ends_with_the_reason(play_steps: Play) -> None:
-    """The problem+json body's detail reaches the person."""
-    with pytest.raises(CommandError, match=r"401.*signature"):
-        await play_steps(resuming, refuse=(401, "the signature is wrong"), may_mint=False)
-
-
-async def test_ping_is_answered_with_the_cursor(play_steps: Play) -> None:
-    """PONG tells the server how far the chat has come."""
-
-    async def step(connection: Connection) -> None:
-        await connection.greet()
-        await connection.send(Op.PING, {})
-        pong = await connection.expect(Op.PONG)
-        assert pong["d"] == {"cur": "first"}
-
-    await play_steps(step)
+OFFERED = service(version=1, offer=offer(1, 10000, "bob"), allowed_actions=["accept", "counter"])
+COUNTERED = service(version=2, offer=offer(2, 12050, "bob"), allowed_actions=["accept"])
+AGREED = service(
+    "agreed", version=3, agreed={"price": euros(12050), "version": 1, "offer": 2, "at": "now"}
+)
 
 
 async def test_a_message_cut_off_is_sent_again_with_its_key(
@@ -147,63 +57,6 @@ async def test_the_end_of_the_input_ends_the_chat_after_the_last_message(
     await play_steps(step)
     assert stored.is_set()
     assert "#1 stored" in capsys.readouterr().out
-
-
-async def test_the_other_ones_presence_is_shown(
-    play_steps: Play, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """As the list says at first and as it changes; that of others is none of this chat's."""
-    last_seen = "2023-11-14T12:13:20.000Z"
-
-    async def step(connection: Connection) -> None:
-        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
-        await connection.show_conversation(presence={"online": False, "last_seen": last_seen})
-        await connection.send(Op.PRESENCE, {"user": "carol", "online": True})
-        await connection.send(Op.PRESENCE, {"user": "bob", "online": True})
-        await connection.send(Op.PRESENCE, {"user": "bob", "online": False})
-        await connection.send(Op.PING, {})
-        await connection.expect(Op.PONG)
-        # A chat shows what came in order, so this is behind all of it.
-        await connection.send(Op.RECONNECT, {"delay_ms": 1, "reason": "draining"})
-
-    await play_steps(step, resuming)
-    shown = capsys.readouterr().out
-    assert "-- bob was last seen 2023-11-14 " in shown
-    assert shown.index("-- bob is online") < shown.index("-- bob is offline")
-    assert "carol" not in shown
-
-
-async def test_the_other_one_is_blocked_and_no_longer(
-    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """By the list, by what is typed here and elsewhere; writing meanwhile is refused in words."""
-
-    async def step(connection: Connection) -> None:
-        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
-        await connection.show_conversation(blocked=True)
-        os.write(pipe[1], b"/unblock\n/block\nhello?\n/quit\n")
-        for blocked in (False, True):
-            asked = await connection.expect(Op.BLOCK_USER)
-            assert asked["d"] == {"user": "bob", "blocked": blocked}
-            await connection.send(Op.BLOCK_USER, asked["d"], re=asked["id"])
-        asked = await connection.expect(Op.CREATE_MSG)
-        await connection.send(Op.BLOCK_USER, {"user": "carol", "blocked": False})
-        await connection.send(Op.BLOCK_USER, {"user": "bob", "blocked": False})
-        await connection.refuse(asked, "INVALID_STATE", reason="BLOCKED")
-        await connection.socket.wait_closed()
-
-    await play_steps(step)
-    shown = capsys.readouterr().out
-    assert [
-        line[3:19] for line in shown.splitlines() if "blocked" in line and "-- bob" in line
-    ] == [
-        "bob is blocked: ",
-        "bob is not block",
-        "bob is blocked: ",
-        "bob is not block",
-    ]
-    assert "carol" not in shown
-    assert "-- refused: you have blocked the other one; /unblock lets you write again" in shown
 
 
 async def test_the_last_message_is_edited_and_deleted(
@@ -259,17 +112,134 @@ async def test_the_last_message_is_edited_and_deleted(
     assert shown.index("#2 edited") < shown.index("#2 deleted")
 
 
-async def test_someone_elses_token_is_refused(play_steps: Play) -> None:
-    """HELLO says who one is; talking under another name is not what was asked."""
+async def test_the_other_one_is_blocked_and_no_longer(
+    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the list, by what is typed here and elsewhere; writing meanwhile is refused in words."""
 
     async def step(connection: Connection) -> None:
-        await connection.send(Op.HELLO, {"user": "mallory", "cur": "first"})
+        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
+        await connection.show_conversation(blocked=True)
+        os.write(pipe[1], b"/unblock\n/block\nhello?\n/quit\n")
+        for blocked in (False, True):
+            asked = await connection.expect(Op.BLOCK_USER)
+            assert asked["d"] == {"user": "bob", "blocked": blocked}
+            await connection.send(Op.BLOCK_USER, asked["d"], re=asked["id"])
+        asked = await connection.expect(Op.CREATE_MSG)
+        await connection.send(Op.BLOCK_USER, {"user": "carol", "blocked": False})
+        await connection.send(Op.BLOCK_USER, {"user": "bob", "blocked": False})
+        await connection.refuse(asked, "INVALID_STATE", reason="BLOCKED")
         await connection.socket.wait_closed()
 
-    with pytest.raises(CommandError, match="mallory's, not alice's"):
-        await play_steps(step, resuming)
+    await play_steps(step)
+    shown = capsys.readouterr().out
+    assert [
+        line[3:19] for line in shown.splitlines() if "blocked" in line and "-- bob" in line
+    ] == [
+        "bob is blocked: ",
+        "bob is not block",
+        "bob is blocked: ",
+        "bob is not block",
+    ]
+    assert "carol" not in shown
+    assert "-- refused: you have blocked the other one; /unblock lets you write again" in shown
 
 
-def test_what_others_write_cannot_control_the_terminal() -> None:
-    """Escape sequences and other control characters lose their power; line ends stay visible."""
-    assert printable("a\x1b[2Jb\x07\u202ec\nd") == "a�[2Jb��c ⏎ d"
+async def test_accept_names_what_was_shown_and_a_refusal_shows_what_is(
+    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stale accept agrees to nothing; the next one is about what the refusal showed."""
+
+    async def step(connection: Connection) -> None:
+        await connection.greet_with(OFFERED)
+        os.write(pipe[1], b"/accept\n")
+        stale = await connection.expect(Op.NEGOTIATION_END)
+        named = {"service": SERVICE, "outcome": "agreed", "offer": 1, "price": euros(10000)}
+        assert stale["d"].items() >= named.items()
+        await connection.refuse(stale, "STALE_OFFER", current=COUNTERED)
+        os.write(pipe[1], b"/accept\n/quit\n")
+        live = await connection.expect(Op.NEGOTIATION_END)
+        assert (live["d"]["offer"], live["d"]["price"]) == (2, euros(12050))
+        assert live["d"]["idempotency_key"] != stale["d"]["idempotency_key"]
+        await connection.happen("agreed", AGREED, re=live["id"])
+        await connection.happen("agreed", AGREED)
+        await connection.socket.wait_closed()
+
+    await play_steps(step)
+    lines = capsys.readouterr().out.splitlines()
+    refused = next(number for number, line in enumerate(lines) if "refused" in line)
+    assert lines[refused] == (
+        "-- refused: by now the offer on the table is another one "
+        "(STALE_OFFER: the words of the server)"
+    )
+    assert lines[refused + 1].startswith('-- "Repair the tap" offered by bob: 120.50 EUR (offer 2')
+    assert lines[refused + 2] == "   you may: /accept"
+    assert lines.count('-- "Repair the tap" agreed: 120.50 EUR') == 1
+
+
+async def test_a_command_cut_off_is_sent_again_with_its_key(
+    play_steps: Play, pipe: tuple[int, int]
+) -> None:
+    """And names the same offer, also when the resume has shown another one meanwhile."""
+    sent: list[dict[str, Any]] = []
+
+    async def cut_off(connection: Connection) -> None:
+        await connection.greet_with(OFFERED)
+        os.write(pipe[1], b"/accept\n")
+        sent.append((await connection.expect(Op.NEGOTIATION_END))["d"])
+        await connection.socket.close(4101)
+
+    async def take(connection: Connection) -> None:
+        await connection.send(Op.HELLO, {"user": "alice", "cur": "second"})
+        asked = await connection.expect(Op.RESUME)
+        await connection.happen("countered", COUNTERED, cur="second")
+        resumed = {"replayed": 1, "complete": True, "cur": "second"}
+        await connection.send(Op.RESUMED, resumed, re=asked["id"])
+        again = await connection.expect(Op.NEGOTIATION_END)
+        sent.append(again["d"])
+        await connection.refuse(again, "STALE_OFFER", current=COUNTERED)
+
+    await play_steps(cut_off, take)
+    assert sent[0] == sent[1]
+    assert sent[0]["offer"] == 1
+
+
+async def test_a_command_gives_up_and_messages_go_on(
+    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While deals are out of reach two people can still talk; each try bears the same key."""
+    keys: set[str] = set()
+
+    async def step(connection: Connection) -> None:
+        await connection.greet_with(AGREED)
+        os.write(pipe[1], b"/deliver\nThe deals are down\n/quit\n")
+        for wait in (1, 1, 60_000):
+            asked = await connection.expect(Op.SERVICE_TERMINATED)
+            keys.add(asked["d"]["idempotency_key"])
+            await connection.refuse(asked, "UNAVAILABLE", retryable=True, retry_after_ms=wait)
+        await connection.store()
+        await connection.socket.wait_closed()
+
+    await play_steps(step)
+    assert len(keys) == 1
+    shown = capsys.readouterr().out
+    assert shown.count("-- not done yet: UNAVAILABLE: the words of the server; trying again\n") == 2
+    assert "-- not done: UNAVAILABLE: the words of the server; try again later\n" in shown
+    assert "#1 stored" in shown
+
+
+async def test_what_is_no_command_is_not_sent(
+    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mistyped command would be told to the other; with a space before it is meant as text."""
+
+    async def step(connection: Connection) -> None:
+        await connection.greet()
+        os.write(pipe[1], b"/acept 95\n/accept\n /accept is what I typed\n/home/x is a path\n")
+        texts = [(await connection.store())["d"]["text"] for _ in range(2)]
+        assert texts == [" /accept is what I typed", "/home/x is a path"]
+
+    await play_steps(step)
+    shown = capsys.readouterr().out
+    assert "-- no such command: /acept; /help lists them\n" in shown
+    assert "-- there is no conversation yet; write something first\n" in shown

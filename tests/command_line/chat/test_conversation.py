@@ -1,7 +1,4 @@
-"""What a chat sends and shows of reports, restrictions, appeals and disputes.
-
-The server here is a script of one step per connection; the chat is the real one.
-"""
+"""A conversation on the screen: its history, and what is pushed about it and its deals."""
 
 import os
 from typing import Any
@@ -10,7 +7,7 @@ import pytest
 
 from command_line.display.console import CommandError
 from edge.protocol.packets import Op
-from tests.command_line.deals import CONVERSATION, NOW, SERVICE, service
+from tests.command_line.deals import CONVERSATION, NOW, SERVICE, euros, offer, service
 from tests.command_line.rulings import (
     DISPUTE,
     appeal,
@@ -19,10 +16,140 @@ from tests.command_line.rulings import (
     sanction,
     settlement_of_bob,
 )
-from tests.command_line.scripted import Connection, Play
+from tests.command_line.scripted import Connection, Play, resuming
 
+OFFERED = service(version=1, offer=offer(1, 10000, "bob"), allowed_actions=["accept", "counter"])
+COUNTERED = service(version=2, offer=offer(2, 12050, "bob"), allowed_actions=["accept"])
+AGREED = service(
+    "agreed", version=3, agreed={"price": euros(12050), "version": 1, "offer": 2, "at": "now"}
+)
 Output = pytest.CaptureFixture[str]
 Pipe = tuple[int, int]
+
+
+async def test_the_other_ones_presence_is_shown(
+    play_steps: Play, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the list says at first and as it changes; that of others is none of this chat's."""
+    last_seen = "2023-11-14T12:13:20.000Z"
+
+    async def step(connection: Connection) -> None:
+        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
+        await connection.show_conversation(presence={"online": False, "last_seen": last_seen})
+        await connection.send(Op.PRESENCE, {"user": "carol", "online": True})
+        await connection.send(Op.PRESENCE, {"user": "bob", "online": True})
+        await connection.send(Op.PRESENCE, {"user": "bob", "online": False})
+        await connection.send(Op.PING, {})
+        await connection.expect(Op.PONG)
+        # A chat shows what came in order, so this is behind all of it.
+        await connection.send(Op.RECONNECT, {"delay_ms": 1, "reason": "draining"})
+
+    await play_steps(step, resuming)
+    shown = capsys.readouterr().out
+    assert "-- bob was last seen 2023-11-14 " in shown
+    assert shown.index("-- bob is online") < shown.index("-- bob is offline")
+    assert "carol" not in shown
+
+
+async def test_the_deal_of_a_conversation_is_shown_with_the_choices(
+    play_steps: Play, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At the start, from the list; and whatever happens to it then."""
+
+    async def step(connection: Connection) -> None:
+        await connection.greet_with(OFFERED)
+        await connection.happen("revised", COUNTERED)
+        await connection.send(Op.PING, {})
+        await connection.expect(Op.PONG)
+
+    await play_steps(step)
+    shown = capsys.readouterr().out
+    assert '-- "Repair the tap" offered by bob: 100.00 EUR (offer 1, until' in shown
+    assert "   you may: /accept, /counter PRICE [NOTE]\n" in shown
+
+
+async def test_what_nobody_can_replay_is_asked_for_anew(
+    play_steps: Play, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A service that was down says so when it is back; until then the screen says what it lacks."""
+
+    async def step(connection: Connection) -> None:
+        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
+        await connection.show_conversation(missing=("negotiation",))
+        resumed = {"replayed": 0, "complete": False, "cur": "second"}
+        await connection.send(Op.RESUMED, resumed, cur="second")
+        await connection.show_conversation(service=AGREED)
+        await connection.send(Op.RESUMED, resumed, cur="third")
+        await connection.show_conversation(service={**AGREED, "version": 1, "title": "Older"})
+        await connection.send(Op.PING, {})
+        await connection.expect(Op.PONG)
+
+    await play_steps(step)
+    shown = capsys.readouterr().out
+    before, after = shown.split("-- connected to ")
+    assert "-- deals cannot be shown just now\n" in before
+    assert '-- "Repair the tap" agreed: 120.50 EUR\n' in after
+    # What went back to a backup has lower versions than it had.
+    assert '-- "Older" agreed: 120.50 EUR\n' in after
+
+
+async def test_the_history_shows_what_happened_between_the_words(
+    play_steps: Play, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each event is a line with its number, like a message; those that are pushed as well."""
+    text = {
+        "message": "m1",
+        "seq": 1,
+        "sender": "bob",
+        "kind": "text",
+        "created_at": NOW,
+        "text": "Hello",
+    }
+    event = {"service": SERVICE, "title": "Tap", "cause": "agreed", "offer": 2}
+    record = {"seq": 2, "sender": "", "kind": "event", "created_at": NOW}
+    pushed = {**record, "seq": 3, "event": {**event, "cause": "expired\x1b"}}
+
+    async def step(connection: Connection) -> None:
+        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
+        event_of_alice = {**event, "by": "alice", "price": euros(12050)}
+        await connection.show_conversation(text, {**record, "event": event_of_alice})
+        await connection.expect(Op.OPENED_CONVERSATION)
+        alert = {"conversation": CONVERSATION, "message": pushed, "unread": 1}
+        await connection.send(Op.ALERT_NEW_MSG, alert)
+        opened = await connection.expect(Op.OPENED_CONVERSATION)
+        assert opened["d"]["seq"] == 3
+
+    await play_steps(step)
+    lines = [line[:3] + line[9:] for line in capsys.readouterr().out.splitlines() if "#" in line]
+    assert lines == [
+        "#1 bob: Hello",
+        '#2 * "Tap" agreed by you: 120.50 EUR (offer 2)',
+        '#3 * "Tap" expired�',
+    ]
+
+
+async def test_deal_asks_how_it_stands_now(
+    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And shows all of it; of a deal in another conversation only what happens is shown."""
+
+    async def step(connection: Connection) -> None:
+        await connection.greet_with(OFFERED)
+        elsewhere = {"conversation": "another", "service": AGREED, "cause": "agreed"}
+        await connection.send(Op.UPDATE_CONVERSATION_DATAS, elsewhere)
+        os.write(pipe[1], b"/deal\n/quit\n")
+        entry = {"conversation": CONVERSATION, "participants": ["alice", "bob"]}
+        await connection.list_conversations(
+            {**entry, "service": {**AGREED, "description": "It drips."}}
+        )
+        await connection.socket.wait_closed()
+
+    await play_steps(step)
+    shown = capsys.readouterr().out
+    assert '-- (another conversation) "Repair the tap" agreed: 120.50 EUR\n' in shown
+    assert (
+        '-- "Repair the tap" agreed: 120.50 EUR\n   provider bob, client you\n   It drips.\n'
+    ) in shown
 
 
 def message(seq: int, sender: str) -> dict[str, Any]:
@@ -98,19 +225,6 @@ async def test_who_is_muted_sees_why_and_appeals(
     assert shown.count('-- you are muted: you read, and write nothing\n   "Insulted') == 2
     assert "-- refused: a restriction keeps you from it (SANCTIONED" in shown
     assert "-- your appeal was received; another moderator looks at it\n" in shown
-
-
-async def test_who_is_banned_leaves_with_the_reasons(play_steps: Play, capsys: Output) -> None:
-    """They come before the close, and nobody comes back."""
-
-    async def step(connection: Connection) -> None:
-        await greet(connection)
-        await connection.send(Op.SANCTION, sanction("banned"))
-        await connection.socket.close(4403, "banned")
-
-    with pytest.raises(CommandError, match=r"4403 \(banned\)"):
-        await play_steps(step, step)
-    assert '-- you are banned\n   "Insulted the other."\n   Terms 4.2' in capsys.readouterr().out
 
 
 async def test_what_moderators_remove_and_restore_is_shown(
@@ -221,6 +335,19 @@ async def test_withdraw_is_about_the_dispute_where_that_allows_it(
         assert asked["d"]["withdraw"] is True
 
     await play_steps(step)
+
+
+async def test_who_is_banned_leaves_with_the_reasons(play_steps: Play, capsys: Output) -> None:
+    """They come before the close, and nobody comes back."""
+
+    async def step(connection: Connection) -> None:
+        await greet(connection)
+        await connection.send(Op.SANCTION, sanction("banned"))
+        await connection.socket.close(4403, "banned")
+
+    with pytest.raises(CommandError, match=r"4403 \(banned\)"):
+        await play_steps(step, step)
+    assert '-- you are banned\n   "Insulted the other."\n   Terms 4.2' in capsys.readouterr().out
 
 
 async def test_who_is_banned_already_is_told_why(play_steps: Play, capsys: Output) -> None:
