@@ -73,7 +73,7 @@ REFUSALS: Mapping[Reason, str] = {
     Reason.HOLD_NOT_FOUND: "No hold of this dispute stands.",
     Reason.DECIDED_OTHERWISE: "This dispute was decided before, with another outcome.",
     Reason.IDEMPOTENCY_KEY_CONFLICT: "The actor has used this key for another command.",
-    Reason.MESSAGING_UNAVAILABLE: "Who takes part in the conversation can not be asked now.",
+    Reason.MESSAGING_UNAVAILABLE: "The messaging service cannot be reached; try again.",
 }
 
 BOUNDS: Mapping[str, str] = {
@@ -141,7 +141,7 @@ def deal_picture() -> Iterator[str]:
 
 
 def causes(holds: Callable[[Transition], bool]) -> str:
-    """As what the rows are told of which something holds."""
+    """The causes of the rows of which something holds."""
     return "<br/>".join(dict.fromkeys(str(row.cause) for row in TRANSITIONS if holds(row)))
 
 
@@ -178,7 +178,7 @@ def rows() -> Iterator[str]:
 
 
 def actions() -> Iterator[str]:
-    """What `allowed_actions` may name, with the packet that does it."""
+    """The names in `allowed_actions`, each with its packet."""
     packets: dict[str, list[str]] = {}
     for row in TRANSITIONS:
         if row.action and isinstance(row.step, Step):

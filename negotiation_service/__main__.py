@@ -15,7 +15,7 @@ from negotiation_service.api.servicer import NegotiationServicer
 from negotiation_service.clients.messaging import Messaging
 from negotiation_service.operations.runner import operation
 from negotiation_service.settings import NegotiationSettings
-from negotiation_service.workers import timers
+from negotiation_service.workers.timers import deal_timers
 from service_kit.follow.follower import FollowerMetrics
 from service_kit.follow.sanctions import follow
 from service_kit.follow.sanctions_follower import moderation_source, sanctions_follower
@@ -28,14 +28,12 @@ from service_kit.service import Service, main
 
 @asynccontextmanager
 async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[NegotiationServicer]:
-    """Make the servicer, beside which the timers run, messaging is connected, and moderation
-    followed.
-    """
+    """Build the servicer, with timers and the follower of moderation running beside it."""
     settings = resources.settings
     limits = settings.limits()
     carry_out = operation(limits)
-    firing = timers.timers(resources, carry_out)
-    works: dict[str, Work] = {"timers": firing.run}
+    timers = deal_timers(resources, carry_out)
+    works: dict[str, Work] = {"timers": timers.run}
     if settings.moderation_target is not None:
         metrics = FollowerMetrics(resources.registry)
         works["moderation"] = sanctions_follower(
@@ -52,7 +50,7 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
         ) as client,
         background(works, resources.registry),
     ):
-        yield NegotiationServicer(resources, limits, carry_out, firing, Messaging(client))
+        yield NegotiationServicer(resources, limits, carry_out, timers, Messaging(client))
 
 
 SERVICE = Service(

@@ -19,7 +19,7 @@ Price = Annotated[int, Field(ge=1, le=2**53 - 1)]
 
 
 class NegotiationSettings(ServiceSettings):
-    """Limits are counts, and characters of texts; each duration names its unit."""
+    """The settings. Limits are counts, or characters of texts; each duration names its unit."""
 
     model_config = SettingsConfigDict(env_prefix="PARLEY_NEGOTIATION_")
 

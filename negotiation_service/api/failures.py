@@ -1,4 +1,4 @@
-"""The one table of refusals: reason to gRPC code. All else about a status is built from it."""
+"""Refusals as gRPC statuses: one table from reason to code, from which all else is built."""
 
 import grpc
 

@@ -199,7 +199,7 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
         is_repeated = key is not None and await self._readers.run(queries.is_key_used, *key)
         if is_repeated:
             return NO_FACTS
-        found = await self._messaging.conversation(
+        found = await self._messaging.get_conversation(
             command.actor, command.conversation, seconds_left
         )
         # In the words of a lock, to both alike, so that nobody learns who blocks whom.

@@ -1,6 +1,4 @@
-"""What this service asks of messaging, and nothing else does: about a conversation, who takes part
-in it, and whether anything new may begin there.
-"""
+"""The client of messaging: who takes part in a conversation, and whether a deal may begin there."""
 
 from typing import NamedTuple
 
@@ -19,7 +17,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class Conversation(NamedTuple):
-    """Who takes part; and whether it is `blocked`, so that no deal begins there."""
+    """A conversation's participants; where it is `blocked` no deal may begin."""
 
     participants: tuple[str, ...]
     blocked: bool
@@ -31,13 +29,12 @@ class Messaging:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def conversation(
+    async def get_conversation(
         self, actor: str, conversation: str, seconds_left: float | None
     ) -> Conversation:
-        """Tell of a conversation of the actor, within what is left of the call.
+        """Ask for a conversation of the actor, within the seconds that are left of the call.
 
-        A refusal ends the call: CONVERSATION_NOT_FOUND, or MESSAGING_UNAVAILABLE, whatever the
-        cause may be.
+        Ends the call with CONVERSATION_NOT_FOUND, or for any other failure MESSAGING_UNAVAILABLE.
         """
         request = pb.GetConversationRequest(actor=actor, conversation_id=conversation)
         try:
@@ -55,6 +52,6 @@ class Messaging:
 def _unavailable() -> Refusal:
     return Refusal(
         Reason.MESSAGING_UNAVAILABLE,
-        "who takes part in the conversation can not be asked now; nothing was stored",
+        "the messaging service cannot be reached; nothing was stored, try again",
         retry_after=_RETRY_AFTER_MILLISECONDS,
     )

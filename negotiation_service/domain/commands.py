@@ -11,7 +11,7 @@ from service_kit.idempotency import IdempotentCommand
 
 
 class NegotiationOutcome(StrEnum):
-    """What NEGOTIATION END (0xE6) says of an offer."""
+    """The end of an offer, as NEGOTIATION END (0xE6) names it."""
 
     AGREED = "agreed"
     DECLINED = "declined"
@@ -19,7 +19,7 @@ class NegotiationOutcome(StrEnum):
 
 
 class TerminationOutcome(StrEnum):
-    """What SERVICE TERMINATED (0xE4) says of a service."""
+    """A step of the work or its end, as SERVICE TERMINATED (0xE4) names it."""
 
     DELIVERED = "delivered"
     COMPLETED = "completed"

@@ -66,7 +66,7 @@ _RULING_STEPS = {
 def decide(
     deal: Deal | None, command: Command, facts: Facts, now: int, limits: Limits
 ) -> Decision | Refusal:
-    """Decide a command with sound arguments about a deal; None: there is none.
+    """Decide a command about a deal, or about none; its arguments have been checked.
 
     For CreateService `deal` is the open one of the conversation, if any, whose due timers are
     fired before. A refusal changes nothing, and bears the deal as it stands if the sender of the

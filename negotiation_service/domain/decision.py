@@ -14,7 +14,7 @@ from negotiation_service.domain.transitions import Transition, rows_of
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happened, and the deal after it; without events nothing did."""
+    """The events that happened, and the deal after them; no events: nothing changed."""
 
     deal: Deal
     events: tuple[Event, ...] = ()

@@ -1,4 +1,4 @@
-"""What a deal is: three regions side by side, the deal itself, the hold on it, and the notes.
+"""A deal and its parts. It has three regions: the deal itself, the hold on it, and the notes.
 
 Prices are integers of minor units of the deal's one currency; times are milliseconds UTC.
 """
@@ -16,14 +16,14 @@ class Money(NamedTuple):
 
 
 class Role(StrEnum):
-    """What a party is in a deal."""
+    """The role of a party in a deal."""
 
     PROVIDER = "provider"
     CLIENT = "client"
 
 
 class State(StrEnum):
-    """Where the deal stands; the hold and the notes have regions of their own."""
+    """The state of a deal; the hold and the notes have regions of their own."""
 
     OFFERED = "offered"
     AGREED = "agreed"
@@ -37,7 +37,7 @@ FINAL = frozenset({State.COMPLETED, State.CANCELLED, State.CLOSED})
 
 
 class Timer(StrEnum):
-    """What time does to a deal, or reminds of; each runs at most once at a time."""
+    """A timer of a deal, or the reminder of one; each runs at most once at a time."""
 
     OFFER = "offer"
     DELIVERY = "delivery"
@@ -52,7 +52,7 @@ class Timer(StrEnum):
 
     @property
     def reminds_of(self) -> "Timer | None":
-        """The timer that this one comes before; None when it is no reminder."""
+        """The timer of which this one reminds; None if it is no reminder."""
         return _REMINDS_OF.get(self)
 
 
@@ -67,7 +67,7 @@ REMINDER_OF = {timer: reminder for reminder, timer in _REMINDS_OF.items()}
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A timer and when it is due. People were promised this time: settings do not change it."""
+    """A timer and its time, which people were promised: settings do not change it."""
 
     timer: Timer
     due_at: int
@@ -75,7 +75,7 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A price that somebody named; immutable, and numbered 1, 2, 3 ... within the deal."""
+    """A price named by a party; immutable, and numbered 1, 2, 3 ... within the deal."""
 
     number: int
     price: int
@@ -96,7 +96,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class CancellationRequest:
-    """One party asks the other to confirm that the deal is cancelled."""
+    """A party's request that the other confirm the cancellation of the deal."""
 
     by: str
     reason: str
@@ -105,7 +105,7 @@ class CancellationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A dispute freezes the deal: at `since` all its timers stood still."""
+    """The freeze of a deal for a dispute: since `since` all its timers stand still."""
 
     dispute: str
     opened_by: str
@@ -114,14 +114,14 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Who is to have what of the agreed price; together they are all of it."""
+    """The shares of the agreed price; together they are all of it."""
 
     provider_minor: int
     client_minor: int
 
 
 class Outcome(StrEnum):
-    """How a dispute ends."""
+    """The outcome of a dispute."""
 
     RESUME = "resume"
     COMPLETED = "completed"
@@ -141,7 +141,7 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a party thinks of the other: 1 to 5. `submissions` counts this one and its edits."""
+    """A party's rating of the other, 1 to 5. `submissions` counts this one and its edits."""
 
     score: int
     comment: str
@@ -151,7 +151,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What brought the deal to its final state; `by` is empty for time and moderation."""
+    """The cause of the deal's final state; `by` is empty for time and moderation."""
 
     cause: str
     by: str
@@ -196,31 +196,31 @@ class Deal:
 
     @property
     def is_open(self) -> bool:
-        """Whether it still goes on; a conversation has at most one such deal."""
+        """True until it ends; a conversation has at most one open deal."""
         return self.state not in FINAL
 
     @property
     def offers(self) -> int:
-        """How many offers were made, which is the number of the newest."""
+        """The number of offers made, which is that of the newest."""
         return 1 + self.rounds + self.amendments
 
     @property
     def parties(self) -> tuple[str, str]:
-        """The two whose deal it is."""
+        """The provider and the client."""
         return (self.provider, self.client)
 
     @property
     def notes(self) -> tuple[Note | None, Note | None]:
-        """What the provider and the client wrote, sealed or not."""
+        """The notes of the provider and the client, sealed or not."""
         return (self.provider_note, self.client_note)
 
     @property
     def disputes(self) -> int:
-        """How many disputes it has had, with the present one."""
+        """The number of disputes so far, with the present one."""
         return len(self.rulings) + (self.hold is not None)
 
     def role(self, party: str) -> Role:
-        """Tell what a party is."""
+        """Give the role of a party."""
         return Role.PROVIDER if party == self.provider else Role.CLIENT
 
     def peer(self, party: str) -> str:
@@ -239,7 +239,7 @@ class Deal:
         return None
 
     def ruling(self, dispute: str) -> Ruling | None:
-        """Give how a dispute ended; None for one that has not."""
+        """Give the end of a dispute; None for one that has not ended."""
         for ruling in self.rulings:
             if ruling.dispute == dispute:
                 return ruling

@@ -1,4 +1,4 @@
-"""What happens to a deal, and how the deal stands after it.
+"""Events: the facts of a deal's history, and the deal that they make.
 
 The events are the deal: `evolve` over all of them, from nothing, gives it.
 """
@@ -26,7 +26,7 @@ from negotiation_service.domain.entities import (
 
 
 class Cause(StrEnum):
-    """The names of what happens, as packets say them too."""
+    """The cause of an event; packets use the same names."""
 
     CREATED = "created"
     COUNTERED = "countered"
@@ -59,7 +59,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What is fixed with the creation, and the price of the first offer."""
+    """The terms that the creation fixes, and the price of the first offer."""
 
     conversation: str
     provider: str
@@ -77,7 +77,7 @@ Details = Terms | Offer | CancellationRequest | Hold | Ruling | Note | None
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of one deal, the `seq`th.
+    """A change of one deal, the `seq`th.
 
     `state` is where the deal then stands, `deadlines` are those that it starts. `by` is empty for
     what time or moderation did. `timer` is what fired. `details` is what the cause is about: the
@@ -97,7 +97,7 @@ class Event:
 
 
 def recipients(deal: Deal, event: Event) -> tuple[str, ...]:
-    """Tell who may learn of an event: both, but of a note that is sealed only its author."""
+    """Give the users to be told of an event: both parties, but of a note only its author."""
     return (event.by,) if event.cause is Cause.NOTE_SUBMITTED else deal.parties
 
 
@@ -110,7 +110,7 @@ def replay(events: Iterable[Event]) -> Deal | None:
 
 
 def evolve(deal: Deal | None, event: Event) -> Deal:
-    """Apply one event: a fact, so nothing is checked here."""
+    """Apply an event, which is a fact: nothing is checked here."""
     if deal is None:
         return _create(event)
     changed = replace(deal, seq=event.seq, state=event.state, **_changes(deal, event))
@@ -142,7 +142,7 @@ def _create(event: Event) -> Deal:
 
 
 def _changes(deal: Deal, event: Event) -> dict[str, Any]:
-    """Tell which fields an event changes, besides those that follow from the state."""
+    """Give the fields that an event changes, besides those that follow from the state."""
     ending = Ending(event.cause, event.by, event.at)
     match event.cause, event.details:
         case ((Cause.COUNTERED | Cause.REVISED), Offer() as offer):
@@ -192,7 +192,7 @@ def _price(deal: Deal) -> int:
 
 
 def _deadlines(before: Deal, after: Deal, event: Event) -> tuple[Deadline, ...]:
-    """Keep what still has a subject and is not started anew, later by the time it was frozen."""
+    """Keep the deadlines that still apply, later by the time they were frozen, and add new ones."""
     started = {deadline.timer for deadline in event.deadlines}
     frozen = 0
     if before.hold and not after.hold:

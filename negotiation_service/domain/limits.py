@@ -1,4 +1,4 @@
-"""Every limit and duration of the rules; the settings give them their values."""
+"""The limits and durations of the rules; the settings give them their values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

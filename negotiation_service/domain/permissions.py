@@ -33,10 +33,12 @@ TERMINATION_STEPS = {
     TerminationOutcome.CANCELLED: Step.CANCEL,
 }
 _NOT_FOR_ACTOR = {
-    Who.OTHER: Refusal(Reason.OWN_OFFER, "nobody accepts or declines an offer of their own"),
-    Who.PROPOSER: Refusal(Reason.OFFER_OF_THE_OTHER, "only who made an offer withdraws it"),
-    Who.PROVIDER: Refusal(Reason.PROVIDER_ONLY, "only the provider may do this"),
-    Who.CLIENT: Refusal(Reason.CLIENT_ONLY, "only the client may do this"),
+    Who.OTHER: Refusal(Reason.OWN_OFFER, "only the other party can accept or decline an offer"),
+    Who.PROPOSER: Refusal(
+        Reason.OFFER_OF_THE_OTHER, "only the party that made an offer can withdraw it"
+    ),
+    Who.PROVIDER: Refusal(Reason.PROVIDER_ONLY, "only the provider can do this"),
+    Who.CLIENT: Refusal(Reason.CLIENT_ONLY, "only the client can do this"),
 }
 
 
@@ -51,7 +53,7 @@ def may_see(deal: Deal, command: Command) -> bool:
 
 
 def find_transition(step: Step, attempt: Attempt[Deal, CommandType]) -> Transition | Refusal:
-    """Find the row of the table that a command takes.
+    """Find the transition that a command takes, or why it takes none.
 
     First what is true is told (the state, then the guards), then who may act on it: whoever acts
     on an old view of the deal learns that it is old.
@@ -69,7 +71,7 @@ def find_transition(step: Step, attempt: Attempt[Deal, CommandType]) -> Transiti
 
 
 def _capacities(deal: Deal, command: Command) -> set[Who]:
-    """Tell what the sender of a command is in the deal as it stands."""
+    """Give the capacities of a command's sender in the deal as it stands."""
     if isinstance(command, PlaceHold | ResolveHold | FireTimers):
         return {Who.MODERATION}
     actor = command.actor
@@ -82,7 +84,7 @@ def _capacities(deal: Deal, command: Command) -> set[Who]:
 
 
 def allowed_actions(deal: Deal, actor: str, now: int, limits: Limits) -> tuple[str, ...]:
-    """Name what would succeed if `actor` did it now, given sound arguments."""
+    """Name the actions that would succeed if `actor` took them now, given sound arguments."""
     if actor not in deal.parties:
         return ()
     deal = settle(deal, now, limits).deal
@@ -94,7 +96,7 @@ def allowed_actions(deal: Deal, actor: str, now: int, limits: Limits) -> tuple[s
 
 
 def _possible_commands(deal: Deal, actor: str) -> list[tuple[Step, Command]]:
-    """Everything that a party can ask of a deal, with what is on the table named rightly."""
+    """Make every command that a party can send, with the live offer named rightly."""
     number = deal.offer.number if deal.offer else 0
     price = Money(deal.offer.price if deal.offer else 1, deal.currency)
     return [

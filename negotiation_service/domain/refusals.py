@@ -1,4 +1,4 @@
-"""Why a command is refused.
+"""The refusals of commands, by their reasons.
 
 The `current` of a refusal is the deal, for `views.snapshot` to show: it holds sealed notes.
 """
@@ -10,7 +10,7 @@ from service_kit.rules import INVALID_ARGUMENT, Refusal
 
 
 class Reason(StrEnum):
-    """The names of refusals; part of the contract as ErrorInfo.reason."""
+    """The reason of a refusal; part of the contract as ErrorInfo.reason."""
 
     INVALID_ARGUMENT = INVALID_ARGUMENT
 

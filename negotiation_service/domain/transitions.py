@@ -1,4 +1,4 @@
-"""The table of transitions: `domain.decide` follows it, and docs/negotiation.md shows it."""
+"""The table of transitions, which `decide` follows and docs/negotiation.md shows."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -31,7 +31,7 @@ from service_kit.rules import Refusal
 
 
 class Step(StrEnum):
-    """What a command asks for, whatever the state."""
+    """A step that a command asks for, whatever the state."""
 
     CREATE = "create"
     EDIT_PRICE = "edit_price"
@@ -51,7 +51,7 @@ class Step(StrEnum):
 
 
 class Who(StrEnum):
-    """Who may take a step, in the words of the document."""
+    """The capacity in which somebody takes a step, in the words of the document."""
 
     EITHER = "either"
     PROPOSER = "who made the live offer"
@@ -69,7 +69,7 @@ Guard = Callable[[Any], Refusal | None]
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One row: from where to where, by whom, by which step, if what holds, with what effect.
+    """A row of the table: from where to where, by whom and which step, under which conditions.
 
     Without sources there is no deal yet; without a target the state stays. `action` is the name
     in `allowed_actions`, of what a party may do; `starts` are the timers that begin to run.

@@ -26,14 +26,14 @@ from service_kit.watch.changes import ChangePage
 
 
 class ServicePage(NamedTuple):
-    """Newest first; an empty token ends the list."""
+    """A page of services, newest first; an empty token ends the list."""
 
     services: list[Snapshot]
     next_page_token: str
 
 
 class EntryPage(NamedTuple):
-    """Oldest first; an empty token ends the list."""
+    """A page of a history, oldest first; an empty token ends the list."""
 
     entries: list[Entry]
     next_page_token: str
@@ -59,7 +59,7 @@ def _may_see(deal: Deal, reader: str) -> bool:
 def get_service(
     connection: Connection, actor: str, service: str, now: int, limits: Limits
 ) -> Snapshot | Refusal:
-    """One service."""
+    """Show a service."""
     deal = _find(connection, actor, service)
     return deal if isinstance(deal, Refusal) else show(deal, actor, now, limits)
 
@@ -72,7 +72,7 @@ def is_key_used(connection: Connection, actor: str, key: str) -> bool:
 def batch_get_services(
     connection: Connection, actor: str, conversations: Sequence[str], now: int, limits: Limits
 ) -> list[Snapshot] | Refusal:
-    """The open service of each conversation, or its latest; what may not be seen is left out."""
+    """Show the open service of each conversation, or its latest; those of others are left out."""
     if refusal := _check_reader("actor", actor):
         return refusal
     found = storage.find_latest(connection, filter(is_identifier, conversations))
@@ -91,7 +91,7 @@ def list_services(
     *,
     open_only: bool,
 ) -> ServicePage | Refusal:
-    """The services of an actor or of a conversation."""
+    """List the services of an actor or of a conversation."""
     count = bounded_size(page_size, most)
     if isinstance(count, Refusal):
         return count
@@ -132,7 +132,7 @@ def list_service_events(
     page_token: str,
     most: int,
 ) -> EntryPage | Refusal:
-    """A service's history. The limits of the rules bound its length, so that it is read at once."""
+    """List the events of a service. The limits bound their number, so all are read at once."""
     count = bounded_size(page_size, most)
     if isinstance(count, Refusal):
         return count
@@ -164,7 +164,7 @@ def list_changes(
     *,
     everything: bool,
 ) -> ChangePage[Notification] | Refusal:
-    """The notifications that `user` missed, without a user all: after < revision <= until."""
+    """List the notifications that `user` missed, without a user all: after < revision <= until."""
     if refusal := _check_reader("user", user):
         return refusal
     if everything and user:

@@ -35,10 +35,10 @@ class Task(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a command came to: the service then, as the actor sees it, and what happened to it.
+    """The outcome of a command: the service then, as the actor sees it, and what happened to it.
 
-    `cause` is what the command itself did; empty if it changed nothing. A duplicate is answered as
-    the first time, and nothing happens. `next_due` tells when the service's next timer is due.
+    `cause` is that of the command's own event; empty if it changed nothing. A duplicate has the
+    first answer again, without events. `next_due` is the time of the service's next timer.
     """
 
     service: Snapshot

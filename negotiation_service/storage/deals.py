@@ -28,14 +28,14 @@ from service_kit.storage.bulk_statements import (
 
 
 class PageKey(NamedTuple):
-    """A service's key in the order of lists: newest first means from the last creation on."""
+    """The key of a service in the order of lists, which begin with the last one created."""
 
     created_revision: int
     id: str
 
 
 class StoredEvent(NamedTuple):
-    """An event, with who may learn of it and when it was written."""
+    """An event with its recipients and the revision that wrote it."""
 
     revision: int
     recipients: tuple[str, ...]
@@ -43,7 +43,7 @@ class StoredEvent(NamedTuple):
 
 
 class UsedKey(NamedTuple):
-    """What an idempotency key was used for: the answer was the service after its event `seq`."""
+    """The use of an idempotency key: its answer was the service after its event `seq`."""
 
     fingerprint: str
     service: str
@@ -83,14 +83,14 @@ def find_latest(connection: Connection, conversations: Iterable[str]) -> list[De
 def page_of_conversation(
     connection: Connection, conversation: str, below: PageKey, count: int
 ) -> list[tuple[PageKey, Deal]]:
-    """The first `count` deals of a conversation below a key, newest first."""
+    """Find the first `count` deals of a conversation below a key, newest first."""
     return _page(connection, ("conversation", False), conversation, below, count)
 
 
 def page_of_party(
     connection: Connection, party: str, below: PageKey, count: int, *, open_only: bool
 ) -> list[tuple[PageKey, Deal]]:
-    """The first `count` deals of a party below a key, newest first."""
+    """Find the first `count` deals of a party below a key, newest first."""
     # One ordered page of each index, joined here, for a database would sort their union.
     found = [
         one
@@ -124,7 +124,7 @@ def find_histories(
 def changed_events(
     connection: Connection, user: str, after: int, until: int, count: int
 ) -> list[StoredEvent]:
-    """The first `count` events of a user, or without one of all, with after < revision <= until."""
+    """Find the first `count` events of a user, without one of all: after < revision <= until."""
     given = {"user": user, "after": after, "until": until, "count": count}
     found = [
         StoredEvent(
@@ -142,7 +142,7 @@ def changed_events(
 def find_keys(
     connection: Connection, keys: Iterable[tuple[str, str]]
 ) -> dict[tuple[str, str], UsedKey]:
-    """Find what idempotency keys were used for, by (actor, key)."""
+    """Find idempotency keys that were used, by (actor, key)."""
     wanted = set(keys)
     if not wanted:
         return {}
@@ -155,7 +155,7 @@ def find_keys(
 def find_due(
     connection: Connection, now: int, after: tuple[int, str], count: int
 ) -> list[tuple[int, str]]:
-    """The first `count` (due at, service) that are due by `now` and come after another one."""
+    """Find the first `count` (due at, service) that are due by `now`, in order, past `after`."""
     given = {"now": now, "due_at": after[0], "service_id": after[1], "count": count}
     return [(row.due_at, row.service_id) for row in fetch(connection, statements.DUE, given)]
 
@@ -199,7 +199,7 @@ def insert_deals(connection: Connection, deals: Iterable[Deal], revision: int) -
 
 
 def update_deals(connection: Connection, deals: Iterable[Deal], revision: int) -> None:
-    """Store the new state of deals that stand already."""
+    """Store the new state of deals that are stored already."""
     columns = ("revision", "state", "is_open", "deal")
     rows = [(revision, one.state, one.is_open, dump_deal(one), one.id) for one in deals]
     bulk_update(connection, services, "id", columns, rows)
@@ -245,7 +245,7 @@ def replace_timers(connection: Connection, deals: Sequence[Deal]) -> None:
 def insert_keys(
     connection: Connection, used: Iterable[tuple[tuple[str, str], UsedKey]], revision: int
 ) -> None:
-    """Store what idempotency keys were used for."""
+    """Store the use of idempotency keys."""
     rows = [
         (actor, key, revision, one.fingerprint, one.service, one.seq) for (actor, key), one in used
     ]

@@ -1,4 +1,4 @@
-"""Deals and events as JSON, of which the database reads nothing: its columns are what it looks for.
+"""Deals and events as JSON documents, into which the database does not look.
 
 A field with a default may be added to either; what was stored before has the default.
 """
@@ -17,7 +17,7 @@ Document = TypeVar("Document")
 
 
 class UnreadableDocument(ValueError):  # noqa: N818, the name says what is the case
-    """What is stored is no deal or event that this program knows."""
+    """A stored document is no deal or event that this program knows."""
 
 
 def dump_deal(deal: Deal) -> str:

@@ -1,4 +1,4 @@
-"""The statements, each built once. Every hot one goes through an index, and none sorts a page."""
+"""SQL statements, each built once. Every hot one goes through an index, and none sorts a page."""
 
 from sqlalchemy import BigInteger, bindparam, delete, func, select, tuple_
 

@@ -1,4 +1,4 @@
-"""The timers of deals: fires what is due."""
+"""The timers of deals: the loop that fires them when they are due."""
 
 from negotiation_service.domain.commands import FireTimers
 from negotiation_service.operations.runner import Answer, Task
@@ -10,10 +10,10 @@ from service_kit.storage.writer import Operation
 from service_kit.timers import Schedule, Timers
 
 
-def timers(
+def deal_timers(
     resources: Resources[NegotiationSettings], carry_out: Operation[Task, Answer | Refusal]
 ) -> Timers[Answer]:
-    """Make the loop that fires the timers of all deals by the operation."""
+    """Make the loop; it fires timers by the same operation that carries out commands."""
     schedule = Schedule("timers", deals.find_due, deals.find_next_due, _fire, carry_out, _fired)
     return Timers(
         schedule,

@@ -60,7 +60,7 @@ CLIENT: dict[str, Making] = {
 
 
 def shown_as(shown: Snapshot, action: str, actor: str) -> bool:
-    """Whether this is the word for it: a price, or a cancellation, is called by what stands."""
+    """Tell whether an action has this name now; prices and cancellations have several."""
     live, asked = shown.offer or shown.amendment, shown.cancellation
     match action:
         case "counter":

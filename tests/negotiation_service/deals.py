@@ -104,7 +104,7 @@ def noted(actor: str, service: str, comment: str = "", **rest: Any) -> SubmitNot
 
 
 def to_completion(service: str) -> Sequence[Command]:
-    """What leads from the first offer to the completion."""
+    """The commands that lead from the first offer to the completion."""
     return (
         accepted("bob", service),
         terminated("ann", service, "delivered"),
@@ -147,7 +147,7 @@ def stored_offers(database: Database) -> dict[str, list[tuple[int, int]]]:
 
 
 def stored_timers(database: Database) -> dict[str, dict[str, int]]:
-    """When each timer of each deal is due."""
+    """The time of each timer of each deal."""
     found: dict[str, dict[str, int]] = {}
     with database.engine.connect() as connection:
         for row in connection.execute(text("SELECT service_id, timer, due_at FROM service_timers")):

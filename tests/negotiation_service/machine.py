@@ -354,7 +354,7 @@ class Steps(RuleBasedStateMachine):
 
     @rule(time=st.sampled_from([1, MINUTE, HOUR, DAY]))
     def set_clock_back(self, time: int) -> None:
-        """What has happened by then has happened."""
+        """A clock that is set back undoes nothing."""
         self.fire()
         self.move_clock(-time)
 

@@ -24,7 +24,7 @@ Answer = str | None
 
 
 def parts(command: ResolveHold) -> tuple[int, int] | None:
-    """What a ruling gives to each, if it says so."""
+    """The shares that a ruling names, if any."""
     split = command.split
     return None if split is None else (split.provider_minor, split.client_minor)
 

@@ -96,7 +96,7 @@ class Story:
         return self.done(STEPS[step](self))
 
     def show(self, reader: str) -> Snapshot:
-        """What a party sees."""
+        """The deal as a party sees it."""
         shown = snapshot(self.deal, reader, self.now, self.limits)
         assert isinstance(shown, Snapshot)
         return shown

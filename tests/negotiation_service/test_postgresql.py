@@ -1,4 +1,4 @@
-"""What PostgreSQL alone can do to deals: cut lines, locked rows, answers that get lost."""
+"""Failures of PostgreSQL alone: cut lines, locked rows, answers that get lost."""
 
 from typing import Any
 

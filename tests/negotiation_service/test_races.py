@@ -91,7 +91,7 @@ async def test_one_of_many_acceptances_wins(clients: list[Any], race: Race) -> N
 
 
 async def test_of_an_acceptance_and_a_revision_one_wins(clients: list[Any], race: Race) -> None:
-    """Whoever accepts agrees to the price that was named, or to none."""
+    """An acceptance agrees to the price that was named, or to none."""
     for _ in range(10):
         shown = await clients[0].create()
         won, lost = await race(

@@ -112,7 +112,7 @@ async def refusal(awaitable: Any) -> bytes:
 
 
 def sees(answers: dict[str, bytes] | list[bytes]) -> bool:
-    """Whether a note is in any of them."""
+    """Tell if a note is in any of them."""
     found = answers.values() if isinstance(answers, dict) else answers
     return any(one in answer for answer in found for one in SEALED)
 

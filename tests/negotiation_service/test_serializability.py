@@ -133,7 +133,7 @@ async def storm(clients: list[Any], random: Random, deal: str) -> tuple[str, lis
 async def test_answers_are_those_of_one_order(
     clients: list[Any], database: Database, seed: int
 ) -> None:
-    """Whatever comes at the same time, as if it had come one after the other."""
+    """Commands that come at the same time are answered as if one had come after the other."""
     randoms = [Random(f"{seed} {number}") for number in range(DEALS)]
     storms = await asyncio.gather(
         *(storm(clients, random, f"deal {number}") for number, random in enumerate(randoms))
@@ -171,7 +171,7 @@ def check(sent: list[Sent], events: list[Event], ends: dict[tuple[str, str], int
 
 
 def moderation(event: Event) -> Command:
-    """What moderation said, of which the event has everything."""
+    """The command of moderation, of which the event has everything."""
     if isinstance(event.details, Hold):
         return PlaceHold(event.service, event.details.dispute, event.details.opened_by)
     assert isinstance(event.details, Ruling)
@@ -181,7 +181,7 @@ def moderation(event: Event) -> Command:
 
 
 def check_success(one: Sent, end: int, stages: list[Deal], events: list[Event]) -> set[int]:
-    """What was done is what the rules make of the deal just before; gives the events of it."""
+    """A success is what the rules make of the deal just before; gives its events."""
     start = end - 1 if events[end - 1].cause is Cause.NOTES_REVEALED else end
     happened = tuple(events[start - 1 : end])
     decision = decide(stages[start - 2], one.command, NO_FACTS, happened[0].at, LIMITS)

@@ -1,4 +1,4 @@
-"""What operators set: checked at the start, and counted when it is reached."""
+"""Settings: checked at the start, and counted when they are reached."""
 
 import asyncio
 import re

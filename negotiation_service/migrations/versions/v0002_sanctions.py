@@ -1,4 +1,4 @@
-"""What moderation forbids, and how far it was followed."""
+"""The restrictions by moderation, and how far it was followed."""
 
 from alembic import op
 

@@ -109,7 +109,7 @@ STRANGE_IDS = ["", SQL, "\0", "é", "x" * 65, "0" * 36]
 
 
 async def test_an_unknown_conversation_is_not_found(client: Any, refused: Any) -> None:
-    """Whatever it is, and in the same words as one in which the actor has no part."""
+    """No such conversation, or none of the actor's: refused in the same words."""
     theirs = await client.open_conversation("carol", "dan")
     for one in (*STRANGE_IDS, theirs):
         request = client.creation(conversation_id=one)
@@ -188,7 +188,7 @@ async def test_a_price_that_is_not_on_the_table_is_stale(client: Any, refused: A
 
 
 async def test_an_unknown_service_is_not_found(client: Any, refused: Any) -> None:
-    """Whatever its id looks like, to every method about one."""
+    """Every method refuses an unknown id by the same reason, whatever the id looks like."""
     requests: list[Any] = [
         pb.EditPriceRequest(actor="bob", price=euros(1), base_offer=1),
         pb.EndNegotiationRequest(actor="bob", outcome=DECLINED, offer=1),
@@ -251,7 +251,7 @@ async def test_bad_reads_are_refused_by_name(client: Any, refused: Any) -> None:
 
 
 async def test_half_a_surrogate_is_no_text(client: Any) -> None:
-    """What is no UTF-8 is refused before it is a request, and the service goes on."""
+    """Bytes that are no UTF-8 are refused before they are a request, and the service goes on."""
     raw = client.channel.unary_unary("/parley.negotiation.v1.NegotiationService/SubmitNote")
     # Field 4, the comment: U+D800 as somebody who does not know better would encode it.
     with pytest.raises(grpc.aio.AioRpcError):

@@ -236,7 +236,7 @@ async def test_a_locked_database_stores_nothing_and_says_so(
 
 
 async def test_short_texts_need_no_larger_metadata(client: Any) -> None:
-    """What people usually write fits into gRPC's default of 8 KiB."""
+    """Refusals with texts of usual length fit into gRPC's default of 8 KiB."""
     shown = await client.create(description="x" * 4_000)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{client.port}") as channel:
         stub: Any = negotiation_pb2_grpc.NegotiationServiceStub(channel)

@@ -1,4 +1,4 @@
-"""What is asked of messaging, and what becomes of a proposal when it does not answer well."""
+"""The questions to messaging, and proposals when it does not answer well."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -95,7 +95,7 @@ async def test_it_has_no_longer_than_the_caller_waits(
 async def test_a_bad_proposal_is_not_asked_about(
     client: Any, refused: Any, scripted: ScriptedMessaging
 ) -> None:
-    """What is wrong by itself is refused before anybody is asked."""
+    """A proposal that is wrong by itself is refused before messaging is asked."""
     request = client.creation(conversation_id="c", title="")
     code = grpc.StatusCode.INVALID_ARGUMENT
     await refused(client.call("CreateService", request), code, "INVALID_ARGUMENT", "title")
@@ -116,7 +116,7 @@ async def test_a_bad_proposal_is_not_asked_about(
 async def test_its_failures_are_unavailable_and_can_be_tried_again(
     client: Any, refused: Any, scripted: ScriptedMessaging, code: grpc.StatusCode
 ) -> None:
-    """Whatever it is: nothing is stored, the reason is named, and a resend works."""
+    """After any failure nothing is stored, the reason is named, and a resend works."""
     scripted.code = code
     request = client.creation(conversation_id="c", idempotency_key="k")
     found = await refused(
@@ -152,7 +152,7 @@ async def test_nobody_listening_is_unavailable(
 async def test_only_two_of_whom_one_proposes_make_a_deal(
     client: Any, refused: Any, scripted: ScriptedMessaging, participants: list[str]
 ) -> None:
-    """Whatever messaging may answer, a deal has two parties, and the actor is one of them."""
+    """A deal has two parties, of whom the actor is one, whatever messaging may answer."""
     scripted.participants = participants
     await refused(client.create(conversation="c"), NOT_FOUND, "CONVERSATION_NOT_FOUND")
 

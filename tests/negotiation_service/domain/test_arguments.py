@@ -1,4 +1,4 @@
-"""What is refused without looking anything up, and under which name."""
+"""Arguments that are refused by themselves, each under its name."""
 
 from dataclasses import replace
 
@@ -85,7 +85,7 @@ BAD: list[tuple[Command, str]] = [
 
 @pytest.mark.parametrize("command", SOUND, ids=lambda command: type(command).__name__)
 def test_sound_arguments_pass(command: Command) -> None:
-    """What the refused ones below are made from is itself not refused."""
+    """The commands from which the refused ones are made are not refused themselves."""
     assert check_arguments(command, LIMITS) is None
 
 
@@ -105,7 +105,7 @@ def test_the_bounds_of_a_price_are_prices(price: int) -> None:
 
 @pytest.mark.parametrize("name", ["", "s" * 65, "s\n", "s\0", "sérvice"])
 def test_one_may_not_know_that_a_strange_id_can_not_exist(name: str) -> None:
-    """What can be the id of no service or conversation is refused as one that does not exist."""
+    """An id that nothing can have is refused as one that does not exist."""
     missing = decide(None, EDIT, NO_FACTS, START, LIMITS)
     for command in (EDIT, END, TERMINATE, NOTE, HOLD, RULE):
         assert check_arguments(replace(command, service=name), LIMITS) == missing

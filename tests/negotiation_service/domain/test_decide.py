@@ -1,4 +1,4 @@
-"""What the table does not say by itself: staleness, time, holds, money and notes, by examples."""
+"""The rules that the table does not show: staleness, holds, money and notes, by examples."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ AGREED = NegotiationOutcome.AGREED
     ("role", "provider", "client"), [(Role.PROVIDER, "ann", "bob"), (Role.CLIENT, "bob", "ann")]
 )
 def test_create_service_in_either_role(role: Role, provider: str, client: str) -> None:
-    """Who proposes says what they are; the other of the conversation is the other."""
+    """The proposer chooses a role; the other participant has the other one."""
     deal = Story(role=role).deal
     assert (deal.provider, deal.client) == (provider, client)
     assert deal.offer is not None
@@ -70,7 +70,7 @@ def test_a_conversation_has_one_open_deal() -> None:
 
 
 def test_an_outsider_is_not_shown_the_open_deal() -> None:
-    """Who is no participant learns nothing of what goes on in the conversation."""
+    """An outsider learns nothing of what goes on in the conversation."""
     assert propose(Story().deal, actor="eve") == propose(actor="eve")
 
 
@@ -126,7 +126,7 @@ def test_of_two_who_accept_one_wins() -> None:
 
 
 def test_a_revision_does_not_become_an_amendment() -> None:
-    """Whoever revises an offer that was just accepted is told so; nothing is proposed anew."""
+    """To revise an offer that was just accepted is stale; nothing is proposed anew."""
     story = Story()
     revise = story.edit("ann")
     story.take("accept")
@@ -143,7 +143,7 @@ def test_the_currency_never_changes() -> None:
 
 
 def test_rounds_and_amendments_are_counted_apart() -> None:
-    """Whoever has used up the rounds can still amend what was agreed, up to that limit."""
+    """After the last round one can still amend what was agreed, up to that limit."""
     limits = replace(LIMITS, rounds=2, amendments=1)
     story = Story("counter", "revise", limits=limits)
     assert story.refused(story.edit("bob")).reason is Reason.TOO_MANY_ROUNDS

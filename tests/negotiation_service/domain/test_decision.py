@@ -1,4 +1,4 @@
-"""What time does to a deal, and that it does not matter who notices when."""
+"""Time and timers: it does not matter when anybody notices that something is due."""
 
 from dataclasses import replace
 
@@ -114,14 +114,14 @@ def test_nobody_is_reminded_too_late_or_of_what_is_no_more() -> None:
 
 
 def test_a_command_fires_no_reminder() -> None:
-    """Who counters while a reminder is due needs none; nor does the other, of an old offer."""
+    """A counter-offer while a reminder is due makes it needless, for both."""
     story = Story()
     story.now += LIMITS.offer_ttl - HOUR
     assert [event.cause for event in story.take("counter").events] == [Cause.COUNTERED]
 
 
 def test_a_lapsed_request_is_not_confirmed() -> None:
-    """Whoever confirms too late has made a request of their own, which the first can confirm."""
+    """A late confirmation is a request of its own, which the first party can confirm."""
     story = Story("accept", "request")
     story.now += LIMITS.cancellation
     causes = [event.cause for event in story.take("confirm").events]

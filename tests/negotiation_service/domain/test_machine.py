@@ -153,7 +153,7 @@ class Negotiation(Steps):
                 assert recipients(deal, event) == (event.by,)
 
     def without_notes_of(self, writer: str) -> Deal:
-        """What would have become of the deal if this party had given no note."""
+        """The deal as it would be if this party had given no note."""
         deal: Deal | None = None
         for event in self.events:
             if event.cause is not Cause.NOTE_SUBMITTED or event.by != writer:
@@ -177,7 +177,7 @@ class Negotiation(Steps):
 
 
 def public(shown: Snapshot) -> dict[str, Any]:
-    """What both parties see alike."""
+    """The parts of a snapshot that both parties see alike."""
     own = {"notes", "allowed_actions", "seq"}
     return {name: getattr(shown, name) for name in shown.__slots__ if name not in own}
 

@@ -189,7 +189,7 @@ def test_every_row_has_an_example() -> None:
 
 
 def test_a_hold_stops_every_party() -> None:
-    """Whatever a party can do in a state that can be held asks whether a hold stands."""
+    """Every step of a party, in a state that can be held, asks whether a hold stands."""
     held = {State.AGREED, State.DELIVERED, State.COMPLETED}
 
     def stopped(row: Transition) -> bool:
@@ -199,7 +199,7 @@ def test_a_hold_stops_every_party() -> None:
 
 
 def test_a_sanction_stops_every_party() -> None:
-    """Whatever a party can do asks whether a sanction forbids it; time and moderation go on."""
+    """Every step of a party asks whether a sanction forbids it; time and moderation go on."""
     for row in TRANSITIONS:
         assert (not_sanctioned in row.guards) == (row.who not in {MODERATION, TIME}), row
 

@@ -1,4 +1,4 @@
-"""What a reader is shown of a deal."""
+"""Snapshots: a deal as each reader is shown it."""
 
 import pytest
 

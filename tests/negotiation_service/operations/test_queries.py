@@ -151,7 +151,7 @@ def test_a_forged_token_is_refused(database: Database, token: str) -> None:
 
 
 def test_list_changes_of_another_epoch_tells_nothing(database: Database) -> None:
-    """Whoever has a position of another database starts over."""
+    """With a position of another database one starts over."""
     now = database.read(read_position)
     page = database.read(
         queries.list_changes, "ann", Position("other", 0), now, 0, "", 500, LIMITS, everything=False

@@ -1,4 +1,4 @@
-"""The operation and the queries on a real database."""
+"""The runner of commands on a real database."""
 
 from typing import Any
 
@@ -189,7 +189,7 @@ def test_a_key_replays_the_first_answer(database: Database) -> None:
     ],
 )
 def test_a_key_with_another_body_is_refused(database: Database, other: Any) -> None:
-    """Whatever differs, the kind of command included; in the same transaction and later."""
+    """Any difference counts, also the kind of command; in the same transaction and later."""
     first = proposed(key="k", service="service")
     _, at_once = database.run(CARRY_OUT, first, other)
     (later,) = database.run(CARRY_OUT, other)

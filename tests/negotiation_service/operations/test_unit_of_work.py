@@ -1,4 +1,4 @@
-"""Any history of transactions: rows, events and what is told agree."""
+"""Random transactions: rows, events and notifications agree after each history."""
 
 from typing import Any
 
@@ -157,7 +157,7 @@ def test_any_history_is_its_events(database: Database, plan: list[Any], size: in
 
 
 def comparable(told: list[Any], user: str) -> list[Any]:
-    """What a user is told, or an internal service, in an order that does not rest on arrival."""
+    """The notifications of a user or an internal service, in an order independent of arrival."""
     found = [
         (
             revision,

@@ -21,7 +21,7 @@ from tests.support.serving import Database
 
 
 def test_the_database_itself_allows_one_open_service(database: Database) -> None:
-    """Whatever a defect would try, a second open row of a conversation can not be stored."""
+    """A second open row of a conversation cannot be stored, whatever a defect would try."""
     first = proposed()
     database.run(CARRY_OUT, first)
     row = {

@@ -137,7 +137,7 @@ async def test_replicas_share_the_timers(
 async def test_a_timer_of_another_replica_is_noticed(
     serve: Any, database: Database, settings: Any
 ) -> None:
-    """What no commit here has told is found after the longest sleep."""
+    """A timer that no commit here has told of is found after the longest sleep."""
     async with serve(timers_max_sleep_seconds=0.05):
         # As another replica would: now, and with an offer that is soon over.
         database.now = time.time_ns() // 1_000_000 - LIMITS.offer_ttl + 100

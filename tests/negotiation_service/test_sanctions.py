@@ -1,4 +1,4 @@
-"""What moderation forbids is refused over real gRPC, and what is no party's step goes on."""
+"""Sanctions over real gRPC: steps of parties are refused, moderation and time go on."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -49,7 +49,7 @@ async def client(serve: Any, changes: dict[str, Any]) -> AsyncIterator[Any]:
 
 
 def steps(client: Any, actor: str, deal: pb.Service) -> dict[str, Callable[[], Any]]:
-    """What a party of an agreed service, which has an amendment by the other, can ask."""
+    """The steps of a party of an agreed service, which has an amendment by the other."""
     decline = pb.EndNegotiationRequest(
         actor=actor, service_id=deal.id, outcome=pb.NEGOTIATION_OUTCOME_DECLINED, offer=2
     )
@@ -111,7 +111,7 @@ async def test_in_a_locked_conversation_neither_acts(
 async def test_a_repeat_is_answered_as_then(
     client: Any, following: Following, refused: Any
 ) -> None:
-    """What was done before the sanction is no new step; a new key is."""
+    """A step from before the sanction is repeated; a new key is a new step."""
     created = await client.create("ann", "bob", idempotency_key="create")
     deal = await client.accept("bob", created, idempotency_key="accept")
     await following.tell(standing("ann", banned=True), lock(deal.conversation_id))
