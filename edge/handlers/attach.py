@@ -1,11 +1,90 @@
-"""Following a user at all backends at once, as long as each may be waited for."""
+"""Attaches a new session: its user is followed at all backends, it is greeted and resumed."""
 
 import asyncio
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from edge.backends.backend import NotLiveError
-from edge.protocol.cursors import MODERATION, Position
+from edge.handlers.replay import NOT_LIVE, positions_of, replay_missed, tell_resumed
+from edge.protocol.cursors import MESSAGING, MODERATION, Position
+from edge.protocol.errors import CloseCode, Error, invalid_argument
+from edge.protocol.packets import InvalidPayloadError, Op
+from edge.protocol.payloads.connection import Hello
+from edge.sessions.requests import Request
 from edge.sessions.session import Session
+
+
+async def attach(session: Session, cursor: str | None, moderation_deadline: float) -> None:
+    """Connect a new session to the feeds and greet it; resume when it brought a cursor.
+
+    Where a backend does not deliver, the others go on; RESUMED with complete=false will tell when
+    it is back. Moderation is waited for until its deadline, on the clock of the loop.
+    """
+    # A cursor in the address is the RESUME of whoever has yet to send packets.
+    re = Request(None, session.edge.routes[Op.RESUME].outcomes)
+    after: Mapping[str, Position] = {}
+    failure: Error | None = None
+    if cursor is not None:
+        try:
+            after = positions_of(session, cursor)
+        except InvalidPayloadError as error:
+            failure = invalid_argument(error.field, error.problem)
+    until = await follow_backends(session, after, moderation_deadline)
+    session.attach(until)
+    if cursor is not None and failure is None and MESSAGING not in until:
+        failure = NOT_LIVE
+    if cursor is None or failure is not None:
+        greet(session, session.edge.hub.cursors.encode(until), resumed=False)
+        tell_sanctions(session)
+        session.release()
+        if failure is not None:
+            session.fail(re, failure)
+        return
+    greet(session, cursor, resumed=True)
+    tell_sanctions(session)
+    session.start(re, _resume_attached(session, re, after, until))
+
+
+async def _resume_attached(
+    session: Session,
+    re: Request,
+    after: Mapping[str, Position],
+    until: Mapping[str, Position],
+) -> None:
+    try:
+        await replay_missed(session, re, after, until)
+    except NotLiveError:
+        # Nobody asked in a packet, so nobody would ask again: from now on the cursor moves past
+        # what was missed.
+        tell_resumed(session, re, 0, until, complete=False)
+    finally:
+        session.release()
+
+
+def greet(session: Session, cur: str, *, resumed: bool, re: int | str | None = None) -> None:
+    """Send HELLO."""
+    settings = session.edge.settings
+    expires_at = datetime.fromtimestamp(session.principal.expires_at, UTC)
+    hello = Hello(
+        user=session.user,
+        session=session.id,
+        ping_interval_ms=round(settings.ping_interval_seconds * 1000),
+        pong_timeout_ms=round(settings.pong_timeout_seconds * 1000),
+        max_packet_bytes=settings.max_packet_bytes,
+        token_expires_at=expires_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        resumed=resumed,
+        cur=cur,
+    )
+    session.send(Op.HELLO, hello, re=re)
+
+
+def tell_sanctions(session: Session) -> None:
+    """Tell what restricts whoever has just been greeted; close if it keeps them from being here."""
+    sanctions = session.edge.sanctions
+    for sanction in sanctions.in_force(session.user):
+        session.send(Op.SANCTION, sanction)
+    if excluding := sanctions.excluding(session.user):
+        session.close(CloseCode.BANNED, excluding[0].kind)
 
 
 async def follow_backends(

@@ -16,7 +16,7 @@ from starlette.routing import Route, WebSocketRoute
 from edge.authentication.claims import Principal
 from edge.authentication.errors import AuthenticationError
 from edge.authentication.token_lookup import find_token
-from edge.handlers.connection import attach
+from edge.handlers.attach import attach
 from edge.protocol.cursors import MESSAGING
 from edge.protocol.errors import CloseCode
 from edge.protocol.packets import FORMATS, JSON

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from edge.authentication.authenticator import Authenticator
 from edge.authentication.keys import open_key_source
 from edge.backends.messaging import MessagingBackend
-from edge.handlers.connection import attach
+from edge.handlers.attach import attach
 from edge.metrics import Metrics
 from edge.opcodes import routes
 from edge.protocol.cursors import MESSAGING

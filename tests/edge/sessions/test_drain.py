@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.handlers.connection import attach
+from edge.handlers.attach import attach
 from edge.protocol.cursors import Position
 from edge.sessions.context import Edge
 from edge.sessions.drain import Drain

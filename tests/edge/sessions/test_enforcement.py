@@ -8,7 +8,7 @@ import pytest
 from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from edge.handlers.connection import attach
+from edge.handlers.attach import attach
 from edge.protocol.cursors import MODERATION, Position
 from edge.protocol.packets import Activity, Op
 from edge.sessions.requests import Request

@@ -4,7 +4,7 @@ import asyncio
 
 from prometheus_client import CollectorRegistry
 
-from edge.handlers.connection import attach
+from edge.handlers.attach import attach
 from edge.sessions.context import Edge
 from edge.sessions.metrics import SessionMetrics
 from tests.edge.scripted import Stream, message_event, new_session

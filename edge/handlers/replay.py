@@ -1,0 +1,110 @@
+"""Replays to a session what it missed since a cursor, and ends that with RESUMED."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import UNSET
+
+from edge.backends.backend import Event, NotLiveError
+from edge.protocol.cursors import MODERATION, BadCursorError, Position
+from edge.protocol.errors import ErrorCode, refusal
+from edge.protocol.packets import InvalidPayloadError, Op
+from edge.protocol.payloads.connection import Resumed
+from edge.push.render import render
+from edge.sessions.requests import Request
+from edge.sessions.session import Session
+
+NOT_LIVE = refusal(ErrorCode.UNAVAILABLE, "The service is not available now.")
+
+
+def positions_of(session: Session, cursor: str) -> Mapping[str, Position]:
+    try:
+        return session.edge.hub.cursors.decode(cursor)
+    except BadCursorError as error:
+        raise InvalidPayloadError("cur", "is not a cursor of this server") from error
+
+
+async def replay_missed(
+    session: Session,
+    re: Request,
+    after: Mapping[str, Position],
+    until: Mapping[str, Position],
+) -> None:
+    """Replay each backend to `until`, then say so, while the session holds its alerts.
+
+    A backend that does not deliver is named as missing; when it is back, RESUMED with
+    complete=false tells. Raises NotLiveError for one that fails in the middle.
+    """
+    replay = _Replay(session, after)
+    complete = True
+    for backend, position in until.items():
+        complete &= await replay.run(backend, position)
+    tell_resumed(session, re, replay.count, until, complete=complete)
+
+
+class _Replay:
+    """Packets for what a session missed, each with the cursor as it is with that packet."""
+
+    def __init__(self, session: Session, after: Mapping[str, Position]) -> None:
+        self.count = 0
+        self._session = session
+        self._positions = dict(after)
+
+    async def run(self, backend: str, until: Position) -> bool:
+        """Replay one backend. Returns whether that was all. Raises NotLiveError."""
+        session = self._session
+        after = self._positions.get(backend)
+        if after is None or after.epoch != until.epoch or after.revision > until.revision:
+            return False
+
+        async def deliver(revision: int, events: Sequence[Event]) -> None:
+            before = self._cursor(backend, Position(until.epoch, revision - 1))
+            cursor = self._cursor(backend, Position(until.epoch, revision))
+            for index, event in enumerate(events):
+                alert = render(backend, event, session.user)
+                if alert is not None:
+                    cur = cursor if index == len(events) - 1 else before
+                    frame = session.format.encode(alert.op, alert.payload, cur=cur)
+                    await session.replay(revision, frame, alert.confirms)
+                    self.count += 1
+
+        settings = session.edge.settings
+        limit = settings.resume_changes - self.count
+        feed = session.edge.feeds[backend]
+        if backend != MODERATION:
+            complete = await feed.backend.replay(session.user, after, until, deliver, limit)
+        else:
+            seconds = settings.moderation_timeout_seconds
+            try:
+                complete = await feed.backend.replay(
+                    session.user, after, until, deliver, limit, seconds
+                )
+            except NotLiveError:
+                # It makes nothing else fail: what was missed of it is not told.
+                complete = False
+        self._positions[backend] = until
+        return complete
+
+    def _cursor(self, backend: str, position: Position) -> str:
+        cursors = self._session.edge.hub.cursors
+        return cursors.encode({**self._positions, backend: position})
+
+
+def tell_resumed(
+    session: Session,
+    re: Request,
+    replayed: int,
+    until: Mapping[str, Position],
+    *,
+    complete: bool,
+) -> None:
+    positions = dict(until)
+    for backend, now in session.edge.hub.positions.items():
+        if backend in positions and now.epoch != positions[backend].epoch:
+            # Another database has taken the place of the one that was replayed.
+            positions[backend], complete = now, False
+    cursor = session.edge.hub.cursors.encode(positions)
+    missing = [backend for backend in session.edge.feeds if backend not in positions]
+    re.done()
+    # Also to whoever gave no id: it ends the replay.
+    resumed = Resumed(replayed, complete, cursor, missing or UNSET)
+    session.send(Op.RESUMED, resumed, re=re.id, cur=cursor)
