@@ -24,19 +24,14 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "protocol.md"
 
 
+_BOUNDS = {2**63 - 1: "2^63-1", -(2**63): "-2^63", 2**31 - 1: "2^31-1", -(2**31): "-2^31"}
+
+
 def number_range(kind: inspect.IntType) -> str:
     """The bounds of an integer in words, both ends included."""
-    low = kind.ge if kind.ge is not None else None if kind.gt is None else kind.gt + 1
-    high = kind.le if kind.le is not None else None if kind.lt is None else kind.lt - 1
-    if low is None and high is None:
+    if kind.ge is None or kind.le is None:
         return "integer"
-    shown = {
-        2**63 - 1: "2^63-1",
-        -(2**63): "-2^63",
-        2**31 - 1: "2^31-1",
-        -(2**31): "-2^31",
-    }
-    return f"integer, {shown.get(low or 0, low)} to {shown.get(high or 0, high)}"
+    return f"integer, {_BOUNDS.get(kind.ge, kind.ge)} to {_BOUNDS.get(kind.le, kind.le)}"
 
 
 def text_range(kind: inspect.StrType) -> str:

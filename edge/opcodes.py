@@ -7,9 +7,10 @@ from edge.handlers import connection, messaging, moderation, negotiation
 from edge.metrics import Metrics, Outcomes
 from edge.protocol.packets import FORMATS, Activity, Format, Op
 from edge.sessions.requests import Request
+from edge.sessions.session import Session
 
 # A handler that has to wait gives a coroutine, which the session runs.
-Handler = Callable[[Any, Request, Any], Coroutine[Any, Any, None] | None]
+Handler = Callable[[Session, Request, Any], Coroutine[Any, Any, None] | None]
 
 
 class Route(NamedTuple):
