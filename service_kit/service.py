@@ -25,7 +25,7 @@ from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.settings import KIT_LIMITS, ServiceSettings, load, stop
 from service_kit.resources import Resources, SettingsType
 from service_kit.rpc.failures import Failures
-from service_kit.rpc.instruments import Calls
+from service_kit.rpc.instruments import CallInstruments
 from service_kit.rpc.interceptors import read_credentials
 from service_kit.rpc.server import Server, probe_health, wait_for_signal
 from service_kit.storage import migrations
@@ -96,8 +96,10 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
     limits = ReachedLimits((*KIT_LIMITS, *service.limits), registry)
     limits.show(settings)
     failures = replace(service.failures, reached=limits.reached)
-    calls = Calls(registry)
-    server = Server(service.contract.full_name, failures.domain, secrets, failures.translate, calls)
+    instruments = CallInstruments(registry)
+    server = Server(
+        service.contract.full_name, failures.domain, secrets, failures.translate, instruments
+    )
     hub = WatchHub(
         position,
         service.encode,

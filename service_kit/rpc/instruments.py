@@ -1,4 +1,4 @@
-"""The calls of a service: counted by method and status, timed, and waited for at the end."""
+"""Instruments of the calls of a service: counts, durations, and the wait for the last of them."""
 
 import asyncio
 import time
@@ -17,23 +17,23 @@ class ShuttingDown(Exception):  # noqa: N818, the name says what is the case
     """This process takes no more requests."""
 
 
-class Method:
+class MethodInstruments:
     """The instruments of one method, bound once."""
 
-    def __init__(self, calls: "Calls", name: str) -> None:
-        self._calls = calls
+    def __init__(self, instruments: "CallInstruments", name: str) -> None:
+        self._instruments = instruments
         self._name = name
-        self._ok = calls.count.labels(method=name, code="OK")
-        self._seconds = calls.seconds.labels(method=name)
+        self._ok = instruments.count.labels(method=name, code="OK")
+        self._seconds = instruments.seconds.labels(method=name)
 
     def begin(self) -> float:
         """Say that a call is under way; gives what `end` wants."""
-        self._calls.begin()
+        self._instruments.begin()
         return time.perf_counter()
 
     def end(self, began: float, code: grpc.StatusCode) -> None:
         """Say that it has ended."""
-        self._calls.end()
+        self._instruments.end()
         self._seconds.observe(time.perf_counter() - began)
         self.ended(code)
 
@@ -42,11 +42,11 @@ class Method:
         if code is grpc.StatusCode.OK:
             self._ok.inc()
         else:
-            self._calls.count.labels(method=self._name, code=code.name).inc()
+            self._instruments.count.labels(method=self._name, code=code.name).inc()
 
 
-class Calls:
-    """Made and used on one event loop."""
+class CallInstruments:
+    """The instruments of all calls of a service, made and used on one event loop."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.count = Counter(
@@ -114,13 +114,13 @@ class Calls:
 class Exchange:
     """A stream on which each request has one response, in the task that serves it."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, instruments: CallInstruments) -> None:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a stream is served in a task")
         self.task: asyncio.Task[Any] = task
         self.cut = False
-        self._calls = calls
+        self._instruments = instruments
         self._waits = False
 
     def cut_off(self) -> None:
@@ -131,7 +131,7 @@ class Exchange:
 
     async def requests(self, given: AsyncIterator[Any]) -> AsyncIterator[Any]:
         """Give the requests. Raises ShuttingDown instead of the next one."""
-        while not self._calls.ending:
+        while not self._instruments.ending:
             self._waits = True
             try:
                 request = await anext(given)

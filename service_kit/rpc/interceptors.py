@@ -12,7 +12,7 @@ import grpc
 import structlog
 from google.rpc import status_pb2
 
-from service_kit.rpc.instruments import Calls, Exchange, Method
+from service_kit.rpc.instruments import CallInstruments, Exchange, MethodInstruments
 from service_kit.rpc.rpc_errors import abort, build_status, code_of
 
 # Quoted, for these classes are generic in their stubs only.
@@ -37,7 +37,7 @@ def read_credentials(path: Path) -> tuple[str, ...]:
 class CredentialInterceptor(grpc.aio.ServerInterceptor):
     """Requires `authorization: Bearer <secret>` on every call, health and reflection included."""
 
-    def __init__(self, secrets: Sequence[str], domain: str, calls: Calls) -> None:
+    def __init__(self, secrets: Sequence[str], domain: str, instruments: CallInstruments) -> None:
         if not secrets:
             raise ValueError("a service without a credential would serve anyone")
         self._expected = tuple(f"Bearer {secret}".encode() for secret in secrets)
@@ -49,7 +49,7 @@ class CredentialInterceptor(grpc.aio.ServerInterceptor):
         )
 
         async def refuse(_requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-            calls.refused()
+            instruments.refused()
             await abort(context, status)
 
         # Of the streaming kind, because it must not wait for a request that may never come.
@@ -80,9 +80,9 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
         self,
         domain: str,
         translate: Callable[[Exception], status_pb2.Status | None],
-        calls: Calls,
+        instruments: CallInstruments,
     ) -> None:
-        self._calls = calls
+        self._instruments = instruments
         # By method; the same for all of its calls.
         self._wrapped: dict[str, Handler] = {}
         self._domain = domain
@@ -114,7 +114,7 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
 
     def _unary(self, handler: Handler, method: str) -> Handler:
         behavior: Any = handler.unary_unary
-        counted = Method(self._calls, method)
+        counted = MethodInstruments(self._instruments, method)
 
         async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             began = counted.begin()
@@ -142,7 +142,7 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
 
     def _stream(self, handler: Handler, method: str) -> Handler:
         behavior: Any = handler.unary_stream
-        counted = Method(self._calls, method)
+        counted = MethodInstruments(self._instruments, method)
 
         async def call(
             request: Any, context: grpc.aio.ServicerContext[Any, Any]
@@ -176,7 +176,7 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
     def _exchange(self, handler: Handler, method: str) -> Handler:
         """A stream on which each request has one response: each pair is a call."""
         behavior: Any = handler.stream_stream
-        calls, counted = self._calls, Method(self._calls, method)
+        instruments, counted = self._instruments, MethodInstruments(self._instruments, method)
 
         async def call(
             requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
@@ -192,7 +192,7 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
                     yield request
 
             try:
-                with calls.exchanging() as exchange:
+                with instruments.exchanging() as exchange:
                     responses = behavior(begun(exchange), context)
                     async for response in responses:
                         if began is not None:

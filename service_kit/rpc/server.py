@@ -11,7 +11,7 @@ from google.rpc import status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from service_kit.rpc.instruments import Calls
+from service_kit.rpc.instruments import CallInstruments
 from service_kit.rpc.interceptors import BoundaryInterceptor, CredentialInterceptor
 
 _logger = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ class Server:
         domain: str,
         secrets: Sequence[str],
         translate: Callable[[Exception], status_pb2.Status | None],
-        calls: Calls,
+        instruments: CallInstruments,
         *,
         max_connection_age_seconds: float = 0,
     ) -> None:
@@ -50,12 +50,12 @@ class Server:
             options.append(("grpc.max_connection_age_ms", age))
         self.grpc = grpc.aio.server(
             interceptors=[
-                CredentialInterceptor(secrets, domain, calls),
-                BoundaryInterceptor(domain, translate, calls),
+                CredentialInterceptor(secrets, domain, instruments),
+                BoundaryInterceptor(domain, translate, instruments),
             ],
             options=options,
         )
-        self._calls = calls
+        self._instruments = instruments
         self._service_name = service_name
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
@@ -86,11 +86,11 @@ class Server:
         try:
             # Half of the grace, so that a call that hangs leaves the streams time to be drained.
             async with asyncio.timeout(grace_seconds / 2):
-                await self._calls.idle()
+                await self._instruments.idle()
         except TimeoutError:
-            _logger.warning("calls did not end in time", calls=self._calls.under_way)
+            _logger.warning("calls did not end in time", calls=self._instruments.under_way)
         end_streams()
-        self._calls.end_exchanges()
+        self._instruments.end_exchanges()
         await stopping
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from service_kit.rpc.instruments import Calls
+from service_kit.rpc.instruments import CallInstruments
 from service_kit.rpc.interceptors import CredentialInterceptor, read_credentials
 
 
@@ -25,4 +25,4 @@ def test_without_a_credential_nothing_starts(tmp_path: Path, content: str | None
     with pytest.raises(ValueError, match="credential"):
         read_credentials(file)
     with pytest.raises(ValueError, match="credential"):
-        CredentialInterceptor((), "domain", Calls(CollectorRegistry()))
+        CredentialInterceptor((), "domain", CallInstruments(CollectorRegistry()))
