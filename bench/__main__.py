@@ -1,4 +1,4 @@
-"""Measures the whole: real processes, real sockets, real databases.
+"""Measurements of the whole system: real processes, real sockets, real databases.
 
 Server processes with their database share one core; the driver has another. Parley and the version
 that one writes by hand (bench/baseline.py) take turns within one run, for machines are noisy and
@@ -169,7 +169,7 @@ class _Bench:
         return Path(tempfile.mkdtemp(dir=self._folder))
 
     def _starts(self) -> dict[str, Callable[[Database, Path], AbstractContextManager[System]]]:
-        """What is compared."""
+        """Start functions of the systems to compare, by the name of their column."""
         if self._arguments.without_baseline:
             return {"parley": parley}
         return {"parley": parley, "baseline": baseline}

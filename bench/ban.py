@@ -1,4 +1,4 @@
-"""How soon a decision reaches those whom it concerns: a ban their sockets, a mute their screens.
+"""Delays from a moderator's decision until a ban closes sockets, or a mute is shown on them.
 
 Each time somebody new, with sockets at every edge, writes a message that is reported. When all is
 at rest a moderator decides the case, and what is measured is how long it takes until each of the
@@ -31,7 +31,7 @@ _ACTOR, _ROLES = "moderator", ("moderator",)
 
 
 class _Accused(Person):
-    """One of somebody's sockets. Notes when it is told of a sanction, and when it is closed."""
+    """One socket of an accused user. Notes when SANCTION comes, and when it is closed."""
 
     def __init__(self, user: str, edge: int) -> None:
         super().__init__(user)
@@ -62,7 +62,7 @@ class _Accused(Person):
 
 
 class _Delays:
-    """Of one kind of measure: from the call, and from its answer, until each socket knew; ns."""
+    """Delays of one kind of measure in ns: from the call, or its answer, until a socket knew."""
 
     def __init__(self) -> None:
         self.to_answer: list[int] = []
@@ -86,7 +86,7 @@ class _Delays:
 
 
 class _Moderator:
-    """Reports and decides, by the contract."""
+    """A moderator who reports messages and decides cases, by the contract."""
 
     def __init__(
         self, stub: "moderation_pb2_grpc.ModerationServiceAsyncStub", credential: str
@@ -117,7 +117,7 @@ class _Moderator:
         return claimed.case
 
     async def decide(self, case: pb.Case, kind: pb.SanctionKind.ValueType) -> None:
-        """Impose one measure on who is accused."""
+        """Impose one measure on the accused."""
         (accused,) = case.accused
         measure = pb.Measure(
             kind=kind, user=accused, facts="Advertising.", ground=pb.GROUND_TERMS, rule="Terms 3"

@@ -1,4 +1,4 @@
-"""What a good engineer writes by hand in an afternoon: the figure to beat.
+"""A server written by hand in an afternoon, without Parley: the figure to beat.
 
 One Starlette process, SQLAlchemy's asyncio engine, one commit for each message, a dict of sockets.
 It speaks as much of the protocol as the driver needs: JWT, HELLO, CREATE MSG with an idempotency
@@ -107,7 +107,7 @@ class Store:
         return self.engine.begin()
 
     async def store(self, user: str, d: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-        """One transaction for one message; a known key gives the message of before."""
+        """Store one message in one transaction; a used key gives the earlier message."""
         try:
             async with self.transaction() as connection:
                 return await self.insert(connection, user, d), False

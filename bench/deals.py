@@ -27,7 +27,7 @@ _COUNTER_OFFER = {"amount_minor": 12_000, "currency": "EUR"}
 
 
 class _Counts:
-    """What all pairs of a round have in common."""
+    """Counters shared by all pairs of a round."""
 
     def __init__(self) -> None:
         self.begun = self.deals = self.answers = self.updates = self.events = 0
@@ -64,7 +64,7 @@ class _Party(Person):
         self.events_due: dict[str, deque[int]] = {cause: deque() for cause in _TOLD_TO_THE_OTHER}
 
     def do(self, cause: str, op: int, **d: object) -> None:
-        """Send a command of which this comes."""
+        """Send a command, and expect the change that it causes."""
         now = time.perf_counter_ns()
         if cause in self.updates_due:
             self.updates_due[cause].append(now)
@@ -85,7 +85,7 @@ class _Party(Person):
         counts.settle()
 
     def on_change(self, cause: str) -> None:
-        """Go on with the deal, if it is one's turn."""
+        """Take the next step of the deal, if it is this party's turn."""
 
     def on_event(self, cause: str, cursor: str | None) -> None:
         counts = self.counts

@@ -26,7 +26,7 @@ class _Packet(msgspec.Struct):
 
 
 class Status(msgspec.Struct):
-    """What a STATUS MSG says: "stored" or "delivered", where, and which message."""
+    """A STATUS MSG: "stored" or "delivered", the conversation, and the message."""
 
     status: str
     conversation: str = ""
@@ -64,7 +64,7 @@ _encode = msgspec.json.encode
 
 
 class Person(WSListener):
-    """One socket. It answers PING; what else comes is for classes that derive from it."""
+    """One socket, which answers PING; subclasses handle the other packets."""
 
     # Which of the system's edges it connects to.
     edge = 0
@@ -237,7 +237,7 @@ class Crowd:
 
 
 def small_socket(_url: object) -> socket.socket:
-    """Make the socket of one who is not going to read, for picows to connect."""
+    """Make a socket with a small receive buffer, for picows to connect, for one who never reads."""
     made = socket.socket()
     made.setblocking(False)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UNREAD_BYTES)

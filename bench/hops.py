@@ -1,4 +1,4 @@
-"""Where the time of one message goes: from place to place, through all processes."""
+"""Durations of the hops of one message, through all processes."""
 
 import time
 from bisect import bisect_left

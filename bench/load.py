@@ -14,7 +14,7 @@ _SETTLED_WITHIN_SECONDS = 60
 
 
 class _Counts:
-    """What all pairs of a round have in common."""
+    """Counters shared by all pairs of a round."""
 
     def __init__(self, window: int, filler: str) -> None:
         self.window = window
@@ -69,7 +69,7 @@ def own_cpu_seconds() -> float:
 
 
 def driver_figure(before: float, elapsed: float) -> Figure:
-    """How busy the driver was since `before`: near 100 it is what was measured."""
+    """CPU use of the driver since `before`, in %: near 100 the driver is the bottleneck."""
     return Figure("driver's core busy", "%", (own_cpu_seconds() - before) / elapsed * 100)
 
 

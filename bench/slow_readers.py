@@ -1,4 +1,4 @@
-"""Whether sockets that never read move the latency of the others."""
+"""Latency of sockets that read, beside others that never do."""
 
 import asyncio
 import re
@@ -26,7 +26,7 @@ _NAME = "slow"
 
 
 class Second(StrEnum):
-    """Which sockets the first of those who write have beside the one that is measured."""
+    """Kinds of second sockets, which the first writers have beside the measured one."""
 
     DEAF = "that never read"
     READING = "that read"
@@ -34,7 +34,7 @@ class Second(StrEnum):
 
 
 class _Deaf(Person):
-    """Gets its share of the messages and reads none. It says PONG, so as not to count as gone."""
+    """A person who reads none of its messages, but sends PONG, so as not to count as gone."""
 
     def on_ws_disconnected(self, _transport: WSTransport) -> None:
         """Nothing is wrong: it was cut off as too slow."""
@@ -70,7 +70,7 @@ class _Filler(Person):
 
 
 def _closed_as_slow(system: System) -> float:
-    """How many sockets the edge has closed with 4101 until now."""
+    """Number of sockets that the edge has closed with 4101."""
     url = system.urls[0].replace("ws://", "http://").removesuffix("/ws") + "/metrics"
     with urllib.request.urlopen(url) as response:  # noqa: S310 - our own address
         text = response.read().decode()

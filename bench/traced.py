@@ -1,4 +1,4 @@
-"""A part that notes when a message passes which place: `python -m bench.traced edge`.
+"""Tracing of a part: it notes when a message passes each place. `python -m bench.traced edge`.
 
 At its end it writes the notes to the folder BENCH_NOTES, as lists of [begin, end] by place. All
 processes of a machine read the same clock, so that the notes of several can be put together.
@@ -39,7 +39,7 @@ Notes = dict[str, list[tuple[int, int]]]
 
 
 def find(place: str) -> tuple[Any, str]:
-    """What holds the function of a place, and its name there. Raises AttributeError."""
+    """Find the owner of the function of a place, and its name there. Raises AttributeError."""
     module, _, path = place.partition(":")
     *outer, name = path.split(".")
     owner: Any = functools.reduce(getattr, outer, importlib.import_module(module))
@@ -73,7 +73,7 @@ def _noting(function: Callable[..., Any], notes: list[tuple[int, int]]) -> Calla
 
 
 def read(folder: Path) -> Notes:
-    """The notes of all parts, which have ended."""
+    """Read the notes of all parts, once they have ended."""
     notes: Notes = {}
     for part in PLACES:
         found = json.loads((folder / f"{part}.json").read_text())

@@ -48,7 +48,7 @@ def is_identifier(text: str) -> bool:
 
 
 def check_line(field: str, text: str, limit: int, setting: str = "") -> Refusal | None:
-    """A line may be empty; it has at most `limit` characters, none of them control characters."""
+    """Check a line, perhaps empty: at most `limit` characters, none of them control characters."""
     if len(text) > limit:
         return invalid(field, f"is longer than {limit} characters", setting)
     if text and not text.isprintable():
@@ -57,22 +57,22 @@ def check_line(field: str, text: str, limit: int, setting: str = "") -> Refusal 
 
 
 def check_user(field: str, user: str) -> Refusal | None:
-    """Users are named by 1 to 128 printable characters."""
+    """Check a user's name: 1 to 128 printable characters."""
     return check_line(field, user, USER_LIMIT) if user else invalid(field, "is missing")
 
 
 def check_key(key: str) -> Refusal | None:
-    """An idempotency key may be absent; it is opaque."""
+    """Check an idempotency key; it may be absent, and is opaque."""
     return check_line("idempotency_key", key, KEY_LIMIT)
 
 
 def check_not_blank(field: str, text: str) -> Refusal | None:
-    """Some texts must say something."""
+    """Check that a text says something."""
     return invalid(field, "is empty") if not text or text.isspace() else None
 
 
 def check_text(field: str, text: str, limit: int, setting: str = "") -> Refusal | None:
-    """A text of at most `limit` characters is kept as it is, if a database can keep it."""
+    """Check a text: at most `limit` characters, all of which a database can store."""
     if len(text) > limit:
         return invalid(field, f"is longer than {limit} characters", setting)
     if not _is_storable(text):

@@ -1,4 +1,4 @@
-"""The loop that lets time act: it fires what is due, and sleeps until something is."""
+"""Timers of a service: a loop that fires what is due, and sleeps until something is."""
 
 import asyncio
 import time

@@ -63,7 +63,7 @@ class RestrictionChanges(NamedTuple):
 
 
 class CaughtUp(NamedTuple):
-    """All is applied that has ever happened in an epoch: what stems from another is no more."""
+    """An epoch of moderation is applied in full: what stems from another is no more."""
 
     epoch: str
 
@@ -120,7 +120,7 @@ def add_restrictions(metadata: MetaData) -> Table:
 def find_forbidden(
     connection: Connection, users: Iterable[str], conversations: Iterable[str], now: int
 ) -> Forbidden:
-    """Find whom, and what, of these anything restricts at `now`."""
+    """Find the users and conversations that are restricted at `now`, of those given."""
     asked = {*users, *conversations}
     if not asked:
         return Forbidden()
@@ -153,7 +153,7 @@ def take(transaction: Transaction, command: Command) -> bool:
 
 
 def follow(transaction: Transaction, commands: Sequence[Command]) -> list[tuple[Removal, ...]]:
-    """Take commands where messages are nobody's business."""
+    """Take commands in a service that stores no messages."""
     for command in commands:
         take(transaction, command)
     return [() for _ in commands]

@@ -1,4 +1,4 @@
-"""The garbage collector of a process that serves: it should look at what requests leave behind."""
+"""Tuning of the garbage collector for a process that serves: it looks at what requests leave."""
 
 import gc
 
@@ -8,7 +8,7 @@ _YOUNG_OBJECTS = 20_000
 
 
 def settle() -> None:
-    """Call once all is built: what lives as long as the process is not looked at any more."""
+    """Freeze what is built and lives as long as the process; call it once, before serving."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG_OBJECTS, 20, 20)

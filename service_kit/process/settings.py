@@ -68,7 +68,7 @@ class ServiceSettings(Settings):
     max_waiting_items: Count = 20_000
 
     def timeouts(self) -> Timeouts:
-        """Give what the database is waited for."""
+        """Give the timeouts of the database."""
         return Timeouts(
             connect=self.database_connect_timeout_seconds,
             lock=self.database_lock_timeout_seconds,

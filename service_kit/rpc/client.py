@@ -1,4 +1,4 @@
-"""Calls of another service: a connection, a credential, a deadline, and what a failure says."""
+"""A client of another service: connection, credential, deadline, and the reason of a failure."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -30,7 +30,7 @@ _CALL_OPTIONS = (
 
 
 class Client:
-    """Another service as this one calls it.
+    """Calls another service.
 
     Each call waits for `timeout_seconds` at most, and no longer than the caller's own caller does.
     `timed_out` is called when the former was not enough.

@@ -1,4 +1,4 @@
-"""Threads that read, each call in one read transaction: all its queries see the same state."""
+"""Reader threads: each call is one read transaction, whose queries all see the same state."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Result = TypeVar("Result")
 
 
 class Readers:
-    """A few threads over an engine that has a connection for each of them."""
+    """A pool of reader threads over an engine that has a connection for each."""
 
     def __init__(self, engine: Engine, threads: int) -> None:
         self._engine = engine

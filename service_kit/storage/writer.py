@@ -1,4 +1,4 @@
-"""The one thread that writes: whatever waits is committed together (group commit).
+"""The writer thread, the only one that writes: all that waits is committed together (group commit).
 
 Nobody waits for a timer. While one transaction is under way new work gathers, and travels
 together in the next one: alone it goes at once, under load batches grow by themselves.

@@ -1,4 +1,4 @@
-"""ListChanges, as far as it is the same in every service: what was missed between two positions."""
+"""ListChanges of every service: pages of the events between two positions."""
 
 from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
@@ -23,7 +23,7 @@ class RevisionEvents(NamedTuple, Generic[EventType]):
 
 
 class ChangePage(NamedTuple, Generic[EventType]):
-    """`complete` is false when what lies between can not be told."""
+    """A page of changes; `complete` is false when what lies between can not be told."""
 
     complete: bool
     changes: list[RevisionEvents[EventType]]

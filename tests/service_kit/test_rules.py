@@ -18,7 +18,7 @@ from service_kit.rules import (
 
 @given(st.text(max_size=30))
 def test_a_text_is_kept_as_it_is_or_refused(text: str) -> None:
-    """What is short enough and can be stored is taken, all else is refused."""
+    """A text that is short enough and can be stored is taken, any other is refused."""
     refusal = check_text("note", text, 20)
     sound = len(text) <= 20 and "\0" not in text
     sound = sound and not any("\ud800" <= one <= "\udfff" for one in text)

@@ -1,4 +1,4 @@
-"""A service that is nothing but its own rules, tables, operations, queries and contract."""
+"""The tally service: all that the kit gives, seen by its callers and as a process."""
 
 import asyncio
 import os
@@ -96,7 +96,7 @@ async def test_a_refusal_tells_how_things_really_stand(tally: RunningTally) -> N
 
 
 async def test_a_refused_argument_needs_no_row_in_the_table(tally: RunningTally) -> None:
-    """What all services refuse has its code from the kit."""
+    """Refusals that all services share have their codes from the kit."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await tally.add("apples", 0)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
@@ -222,7 +222,7 @@ async def test_a_database_that_hangs_does_not_keep_a_service_from_ending(
 async def test_a_killed_follower_applies_everything_once(
     new_settings: NewSettings,
 ) -> None:
-    """However often it is killed in the midst of it, in the end it has all, and nothing twice."""
+    """Killed again and again in the midst of it, it has all in the end, and nothing twice."""
     own = new_settings()
     reading = open_engine(own.database_url, "reader")
 

@@ -19,14 +19,14 @@ from tests.support.waiting import until
 
 
 class Fired(NamedTuple):
-    """What became of a thing whose time had come."""
+    """The outcome of a thing that was due."""
 
     thing: str
     due_at: int
 
 
 class Things:
-    """What is due when; `kept` cannot be fired."""
+    """Things with the times when they are due; `kept` cannot be fired."""
 
     def __init__(self) -> None:
         self.due: dict[str, int] = {}

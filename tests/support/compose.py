@@ -41,7 +41,7 @@ def secrets_of(service: dict[str, Any]) -> dict[str, str]:
 
 
 def port_of(service: dict[str, Any]) -> str:
-    """Where a service listens in its container, as its environment says or its image does."""
+    """The port of a service in its container, from its environment or its image."""
     if "build" not in service:
         return "5432"
     variable = re.compile(r"PARLEY_[A-Z]+_(LISTEN|PORT)")
@@ -74,7 +74,7 @@ class Deployment:
         return str(self.services[name]["build"]["dockerfile"]).removesuffix("/Dockerfile")
 
     def local(self, name: str, value: str) -> str:
-        """What a service is told, with names, ports and secrets as they are on this machine."""
+        """Put this machine's names, ports and secrets into a value of a service's environment."""
         for other, (port, free) in self.ports.items():
             value = re.sub(rf"(?<![\w-]){other}:{port}\b", f"127.0.0.1:{free}", value)
         port, free = self.ports[name]

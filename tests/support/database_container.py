@@ -1,4 +1,4 @@
-"""What the image `postgres` does in a container, with the programs of the tests' PostgreSQL."""
+"""A stand-in for a container of the image `postgres`, with the tests' own PostgreSQL."""
 
 import os
 import shlex

@@ -1,4 +1,4 @@
-"""A client that lives through what happens to parts and sockets, as docs/protocol.md asks for."""
+"""A client that reconnects and resumes by itself, as docs/protocol.md asks for."""
 
 import asyncio
 import random
@@ -94,7 +94,7 @@ class Device(Client):
 
     @property
     def under_way(self) -> int:
-        """Packets that were sent and not answered yet."""
+        """Number of packets that were sent and not answered yet."""
         return len(self._unanswered)
 
     async def learn(

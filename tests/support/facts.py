@@ -1,4 +1,4 @@
-"""What packets tell, for whoever keeps it: facts, places and services."""
+"""Facts, services, disputes and places that packets tell, for clients that keep a record."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from tests.support.client import Packet
 
 
 def fact_of(packet: Packet) -> tuple[Any, ...] | None:
-    """What a packet tells that need not be told twice."""
+    """The fact that a packet tells, as a key by which a repetition is found."""
     d = packet["d"]
     match packet["op"]:
         case Op.ALERT_NEW_MSG:

@@ -37,7 +37,7 @@ class Dockerfile:
 
     @property
     def copied(self) -> dict[str, str]:
-        """What is copied from the context, and whereto."""
+        """Targets of what is copied from the context, by source."""
         pairs = [text.split() for text in self.arguments("COPY") if not text.startswith("--")]
         return dict(pairs)
 
@@ -63,7 +63,7 @@ def pins(path: Path) -> dict[str, str]:
 
 
 class Image:
-    """What a Dockerfile would make, below a folder."""
+    """An image built from a Dockerfile below a folder."""
 
     def __init__(self, part: str, folder: Path) -> None:
         self.dockerfile = Dockerfile(part)

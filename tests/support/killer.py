@@ -20,7 +20,7 @@ _LONGEST_WAY_SECONDS = 0.01
 
 @dataclass(frozen=True)
 class Strike:
-    """What was killed at the same moment, and how long after the strike before."""
+    """Parts that were killed at the same moment, and the time since the strike before."""
 
     number: int
     victims: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What a process takes of the machine's memory."""
+"""Resident memory of a process."""
 
 import re
 from pathlib import Path

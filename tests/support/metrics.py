@@ -1,4 +1,4 @@
-"""What a process tells Prometheus."""
+"""Metrics of a process, as Prometheus reads them."""
 
 import urllib.request
 

@@ -1,4 +1,4 @@
-"""A moderation that says what a test has it say, by the contract, over real gRPC."""
+"""A scripted moderation service, by the contract, over real gRPC."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ def _at(milliseconds: int) -> Timestamp | None:
 
 
 def standing(user: str, *, muted: int = 0, suspended: int = 0, banned: bool = False) -> pb.Event:
-    """How a user stands; until when, in milliseconds UTC."""
+    """The event of a user's new standing; restrictions end at times in milliseconds UTC."""
     now = pb.Standing(
         user=user,
         muted_until_time=_at(muted),
@@ -44,13 +44,13 @@ def standing(user: str, *, muted: int = 0, suspended: int = 0, banned: bool = Fa
 
 
 def lock(conversation: str, locked: bool = True) -> pb.Event:
-    """Whether a conversation is locked."""
+    """The event of a conversation that is locked, or no longer."""
     changed = pb.ConversationLockChanged(conversation_id=conversation, locked=locked)
     return pb.Event(conversation_lock_changed=changed)
 
 
 def removal(message: str, removed: bool = True, conversation: str = "") -> pb.Event:
-    """Whether a message is removed."""
+    """The event of a message that is removed, or shown again."""
     changed = pb.MessageRemovalChanged(
         conversation_id=conversation, message_id=message, removed=removed
     )
@@ -58,7 +58,7 @@ def removal(message: str, removed: bool = True, conversation: str = "") -> pb.Ev
 
 
 class ScriptedModeration:
-    """Tells a history, revision by revision, to who watches everything."""
+    """Serves a history, revision by revision, to watchers of everything."""
 
     def __init__(self) -> None:
         self.epoch = f"epoch-{next(_epochs)}"
@@ -71,12 +71,12 @@ class ScriptedModeration:
         return pb.Position(epoch=self.epoch, revision=len(self.changes))
 
     def tell(self, *events: pb.Event) -> None:
-        """Something happens, in one revision."""
+        """Add events as one revision, and send them to all watchers."""
         self.changes.append(list(events))
         self._wake()
 
     def go_back(self, revisions: int) -> None:
-        """It is restored from a backup that knows its first revisions; streams end."""
+        """Restore a backup with the first revisions only; streams end."""
         self.epoch, self.changes = f"epoch-{next(_epochs)}", self.changes[:revisions]
         self._wake()
 
@@ -156,7 +156,7 @@ class Following:
         self._moderation = moderation
 
     async def tell(self, *events: pb.Event) -> None:
-        """Something is decided; returns when the service knows of all that was."""
+        """Add events, and return when the service has applied them all."""
         if events:
             self._moderation.tell(*events)
         known = Position(self._moderation.epoch, len(self._moderation.changes))

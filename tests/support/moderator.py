@@ -1,4 +1,4 @@
-"""A moderator who decides what a test wants decided, by the contract of the moderation service."""
+"""A moderator whose decisions a test makes, by the contract of the moderation service."""
 
 import time
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ FACTS = "Sent the same advertisement to forty people."
 
 
 class Moderator:
-    """One person with the role. Each method is one thing that they do."""
+    """One person with the role of a moderator; each method is one action."""
 
     def __init__(self, name: str, stub: Any, credential: str) -> None:
         self.name = name
@@ -116,7 +116,7 @@ def measure(kind: str, user: str, seconds: float = 3600) -> pb.Measure:
 
 @asynccontextmanager
 async def moderating(system: System, name: str) -> AsyncIterator[Moderator]:
-    """Somebody with the role, until the end."""
+    """Connect a moderator while the context lasts."""
     target = f"127.0.0.1:{system.moderation_port}"
     async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
         stub = moderation_pb2_grpc.ModerationServiceStub(channel)

@@ -1,4 +1,4 @@
-"""How a database would carry out a statement."""
+"""Query plans of a statement on each database."""
 
 import re
 from itertools import count

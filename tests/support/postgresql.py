@@ -41,12 +41,12 @@ class Postgresql:
 
     @property
     def programs(self) -> Path:
-        """The folder of PostgreSQL's programs; whoever runs a server may read it by now."""
+        """The folder of PostgreSQL's programs, made readable for the user that runs a server."""
         return self._server.bin_path
 
     @property
     def system_user(self) -> str | None:
-        """Who runs a server; None for the user of the tests, who is not root."""
+        """The system user that runs a server; None for the user of the tests, who is not root."""
         return self._server.system_user
 
     def url(self, database: str) -> str:

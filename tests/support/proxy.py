@@ -1,4 +1,4 @@
-"""What stands between a service and another one: it forwards calls, or does what networks do."""
+"""A proxy between two services: it forwards calls, or loses them as networks do."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,22 +12,22 @@ Interference = Callable[[Forward], Awaitable[bytes]]
 
 
 class Cut(Exception):  # noqa: N818, the name says what is the case
-    """The connection is cut."""
+    """Cuts the connection."""
 
 
 async def lose_call(_forward: Forward) -> bytes:
-    """The call never arrives."""
+    """Lose the call before it arrives."""
     raise Cut
 
 
 async def lose_answer(forward: Forward) -> bytes:
-    """The call does what it does, and nobody learns of it."""
+    """Forward the call, and lose the answer."""
     await forward()
     raise Cut
 
 
 class Proxy(grpc.GenericRpcHandler):
-    """Forwards what it is asked to `target`. `interfering` is what it does instead, by method."""
+    """Forwards calls to `target`; `interfering` says what happens instead, by method."""
 
     def __init__(self, target: str) -> None:
         self.target = ""

@@ -1,4 +1,4 @@
-"""What tests of every service need: a database without a server, and calls that are refused."""
+"""Helpers for the tests of every service: a database without a server, streams and refusals."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -117,7 +117,7 @@ class System:
 
     @property
     def targets(self) -> dict[str, str]:
-        """Where each service listens that there is."""
+        """The address of each service that was started, by name."""
         ports = {"messaging": self.messaging_port}
         if self.negotiation_settings is not None:
             ports["negotiation"] = self.negotiation_port
@@ -126,7 +126,7 @@ class System:
         return {name: f"127.0.0.1:{port}" for name, port in ports.items()}
 
     def _environment(self, name: str, port: int, settings: dict[str, object]) -> dict[str, str]:
-        """What a service is told; `settings` come last."""
+        """The environment of a service; `settings` come last."""
         key = str(self.folder / "service.key")
         told: dict[str, object] = {
             "listen": f"127.0.0.1:{port}",

@@ -1,4 +1,4 @@
-"""Waiting for what tells nobody that it has come about."""
+"""Waiting for conditions that nothing notifies of."""
 
 import asyncio
 from collections.abc import Callable

@@ -32,7 +32,7 @@ NewSettings = Callable[[], TallySettings]
 
 @pytest.fixture
 async def own(new_settings: NewSettings) -> AsyncIterator[TallyResources]:
-    """What another tally has: the one that follows."""
+    """The resources of the tally that follows."""
     async with run_tally(new_settings()) as started:
         yield started.resources
 
@@ -65,7 +65,7 @@ async def test_what_was_and_what_comes_is_applied_in_order(
 
 
 async def test_it_goes_on_from_where_it_was(following: Following, tally: RunningTally) -> None:
-    """What happened while it did not run is read, a page after the other, and nothing again."""
+    """Changes made while it did not run are read, page by page, and none again."""
     async with following.running():
         await tally.add("apples", 1)
         await until(lambda: following.came.qsize() == 2, 20)
@@ -112,7 +112,7 @@ async def test_a_crash_before_the_commit_leaves_nothing(
 async def test_a_crash_after_the_commit_repeats_nothing(
     following: Following, tally: RunningTally
 ) -> None:
-    """What was stored is not applied again, although nobody came to know that it was stored."""
+    """A stored change is not applied again, although its commit was never confirmed."""
     failures = iter([True])
 
     async def crash(position: Position) -> None:
@@ -166,7 +166,7 @@ async def test_what_is_delivered_twice_takes_effect_once(following: Following) -
 
 
 async def test_a_hole_in_the_revisions_is_read(following: Following, tally: RunningTally) -> None:
-    """When another process writes to the source, the stream ends, and nothing is missed."""
+    """Another process writes to the source: the stream ends, and nothing is missed."""
     async with following.running():
         assert await following.next() == (0, [], True)
         await following.live()
@@ -269,7 +269,7 @@ async def scripted() -> Scripted:
 
 @pytest.fixture
 async def target(scripted: Scripted) -> AsyncIterator[str]:
-    """Where the scripted source serves."""
+    """The address of the scripted source."""
     server = grpc.aio.server()
     methods.add_TallyServiceServicer_to_server(scripted, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -353,7 +353,7 @@ async def test_a_clock_that_went_back_is_not_followed(
 async def test_a_defect_in_applying_is_no_reason_to_go_on(
     following: Following, tally: RunningTally
 ) -> None:
-    """What could not be applied is never passed over; whoever runs the follower is told."""
+    """A change that could not be applied is never passed over; `run` raises the defect."""
 
     async def fail(position: Position) -> None:
         if position.revision == 1:

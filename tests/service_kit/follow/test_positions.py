@@ -1,4 +1,4 @@
-"""How far another service was followed: only forward, and only from a beginning."""
+"""Positions of followed services move only forward, and only from a beginning."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What moderation forbids, in one's own database: as it says now, each thing once, by the clock."""
+"""Restrictions of moderation in one's own database: its last word, each once, by the clock."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -73,7 +73,7 @@ def engine(empty_database: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def database(engine: Engine) -> Database:
-    """Where moderation is followed from its beginning."""
+    """A database in which moderation is followed from its beginning."""
     made = Database(engine)
     assert took(made, told(0)) == [True]
     return made
@@ -93,13 +93,13 @@ def rows(database: Database) -> int:
 
 
 def forbidden(database: Database, *names: str, now: int = 0) -> set[str]:
-    """Of these, the users and the conversations that are restricted."""
+    """The users and conversations that are restricted, of those asked about."""
     found = database.read(find_forbidden, names, names, now or database.now)
     return {*found.users, *(f"in {one}" for one in found.conversations)}
 
 
 def test_what_it_says_now_is_so_whatever_was_before(database: Database) -> None:
-    """Of each only the last word counts, also within one revision; what is free has no row."""
+    """Only the last word about each counts, also within one revision; the free have no row."""
     took(database, told(1, user("ann", LONG), user("bob", None), conversation("talk")))
     assert forbidden(database, "ann", "bob", "talk", "eve") == {"ann", "bob", "in talk"}
     took(database, told(2, user("ann", 0), conversation("talk", 0), user("bob", LONG)))
@@ -251,7 +251,7 @@ async def test_while_moderation_is_away_what_was_known_stands(service: Refusing)
 
 
 async def test_a_moderation_from_a_backup_is_believed(service: Refusing) -> None:
-    """What it no longer knows is over, what it still knows stands, and it goes on from there."""
+    """Restrictions that it no longer knows are over, others stand, and it goes on from there."""
     moderation = ScriptedModeration()
     moderation.tell(standing("ann", banned=True), lock("talk"))
     moderation.tell(standing("bob", banned=True))

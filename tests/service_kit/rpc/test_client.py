@@ -84,7 +84,7 @@ async def test_a_failure_without_a_reason_has_none(dialled: Dialled) -> None:
 
 @pytest.mark.parametrize("trailing", [b"\xff\xff", b"", "text"])
 def test_a_broken_status_has_no_reason(trailing: bytes | str) -> None:
-    """Whatever stands between may write what it likes."""
+    """A proxy in between may write anything."""
     metadata = grpc.aio.Metadata(("grpc-status-details-bin", trailing))
     error = grpc.aio.AioRpcError(grpc.StatusCode.UNKNOWN, grpc.aio.Metadata(), metadata)
     assert reason_of(error, "tally.parley") == ""

@@ -1,4 +1,4 @@
-"""What becomes of refusals, and of the exceptions of the kit."""
+"""Statuses of refusals, and of the exceptions of the kit."""
 
 import grpc
 import pytest

@@ -1,4 +1,4 @@
-"""What a service asks of its callers, and of its own settings."""
+"""Credentials that a service accepts, and a service without any."""
 
 from pathlib import Path
 

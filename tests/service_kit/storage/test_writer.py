@@ -38,13 +38,13 @@ def engine(empty_database: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def found() -> asyncio.Queue[int]:
-    """Where the database was found after commits of which nobody knew whether they happened."""
+    """Revisions at which the database was found after unconfirmed commits."""
     return asyncio.Queue()
 
 
 @pytest.fixture
 def delivered() -> Delivered:
-    """What was handed to the hub."""
+    """Events that were handed to the hub."""
     return []
 
 
@@ -121,7 +121,7 @@ async def test_what_waits_is_committed_together(
 async def test_events_are_handed_over_before_the_answer(
     writer: Writer, delivered: Delivered
 ) -> None:
-    """Whoever holds an answer knows that its events are already on their way."""
+    """A caller that has its answer knows that the events are already on their way."""
     await writer.submit(store, ["a"])
     assert delivered == [(1, [(("a",), "a")])]
 
@@ -167,7 +167,7 @@ async def test_too_much_waiting_work_is_refused(writer: Writer) -> None:
 async def test_an_unavailable_database_fails_all_and_stores_none(
     writer: Writer, engine: Engine, delivered: Delivered
 ) -> None:
-    """What the database itself refuses is StorageUnavailable, and nothing is delivered."""
+    """Failures of the database itself are StorageUnavailable, and nothing is delivered."""
 
     def full(transaction: Transaction, words: Sequence[str]) -> list[str]:
         store(transaction, words)
@@ -234,7 +234,7 @@ async def test_a_connection_that_broke_between_transactions_is_replaced(
 
 
 async def test_closing_finishes_what_waits(engine: Engine) -> None:
-    """What was submitted before the end is stored and answered; afterwards nothing is taken."""
+    """Commands submitted before the end are stored and answered; later ones are not taken."""
     writer = Writer(engine, lambda _revision, _events: None, lambda _revision: None)
     waiting = [asyncio.ensure_future(writer.submit(store, [word])) for word in "abc"]
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The watch hub: who is told what, in which order, and who is cut off."""
+"""The watch hub: recipients, order, cut-offs, metrics and the observer."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -52,7 +52,7 @@ async def test_no_longer_followed_is_no_longer_told(hub: WatchHub) -> None:
 
 
 async def test_nothing_ephemeral_overtakes(hub: WatchHub) -> None:
-    """What is stored nowhere comes behind all that was published before it."""
+    """Ephemeral events come behind all that was published before them."""
     _, batches = following(hub, "a")
     hub.publish(6, [(("a",), "stored")])
     hub.publish_ephemeral([(("a",), "typing")])
@@ -89,7 +89,7 @@ async def test_a_hole_in_the_revisions_cuts_all_off(hub: WatchHub) -> None:
 
 
 async def test_a_database_found_further_on_cuts_all_off(hub: WatchHub) -> None:
-    """Where the database stands is no news unless it stands elsewhere than was published."""
+    """The position of the database changes nothing unless it differs from what was published."""
     _, batches = following(hub, "a")
     hub.catch_up(5)
     hub.publish(6, [(("a",), "x")])
@@ -196,7 +196,7 @@ async def test_only_what_is_followed_is_encoded() -> None:
 
 
 async def test_a_watcher_of_everything_is_told_each_event_once(hub: WatchHub) -> None:
-    """Whoever is to learn of it, nobody included, and also when a recipient is followed by name."""
+    """Any recipients will do, none included, and also one who is followed by name."""
     watcher = hub.open("a service", everything=True)
     batches = aiter(watcher)
     hub.update(watcher.id, ("a",), ())
@@ -207,7 +207,7 @@ async def test_a_watcher_of_everything_is_told_each_event_once(hub: WatchHub) ->
 
 
 async def test_a_watcher_of_everything_is_told_what_has_a_revision(hub: WatchHub) -> None:
-    """What is stored nowhere could not be read again, so only those whom it concerns hear of it."""
+    """Ephemeral events could not be read again, so only followers of their recipients are told."""
     batches = aiter(hub.open("a service", everything=True))
     hub.publish_ephemeral([(("a",), "typing")])
     hub.publish(6, [(("a",), "stored")])
@@ -237,7 +237,7 @@ Observed = list[tuple[list[str], list[str]]]
 
 @pytest.fixture
 def observed(hub: WatchHub) -> Observed:
-    """What the hub tells its observer: who is followed, who no longer is."""
+    """The calls of the hub's observer: users followed, and no longer followed."""
     told: Observed = []
     hub.observe(lambda followed, unfollowed: told.append((followed, unfollowed)))
     return told
@@ -256,7 +256,7 @@ def test_the_observer_learns_of_the_first_follower_and_the_last(
 
 
 def test_the_observer_learns_who_is_lost_with_a_stream(hub: WatchHub, observed: Observed) -> None:
-    """Whether the watcher left or was cut off; once, however often it is forgotten."""
+    """A watcher may leave or be cut off; told once, however often the watcher is forgotten."""
     one, other = hub.open("one"), hub.open("other")
     hub.update(one.id, ["a", "b"], ())
     hub.update(other.id, ["b"], ())
@@ -304,7 +304,7 @@ def test_nobody_is_lost_with_the_replica(hub: WatchHub, observed: Observed) -> N
 
 
 async def test_a_watcher_of_everything_is_told_in_its_own_words() -> None:
-    """What is encoded for those who follow people is not what is encoded for everything."""
+    """Watchers of everything have an encoding of their own."""
     hub = WatchHub(
         Position("epoch", 5),
         lambda to, event: (to, event),

@@ -29,7 +29,7 @@ TallyResources = Resources[TallySettings]
 
 
 class Following:
-    """A follower with a database of its own, and what came to it."""
+    """A follower with a database of its own, which notes all that came."""
 
     def __init__(self, own: TallyResources, target: str, **options: Any) -> None:
         self.own = own
@@ -61,7 +61,7 @@ class Following:
         await self.after(position)
 
     async def next(self) -> tuple[int, list[int], bool]:
-        """The revision of what came next, its amounts, and whether it took effect."""
+        """Wait for the next: its revision, its amounts, and whether it took effect."""
         async with asyncio.timeout(20):
             position, amounts, first = await self.came.get()
         return position.revision, amounts, first
@@ -92,7 +92,7 @@ class Following:
 
 
 class Scripted:
-    """A tally whose stream says what the test has it say."""
+    """A tally whose stream is scripted by the test."""
 
     def __init__(self) -> None:
         self.says: asyncio.Queue[Any] = asyncio.Queue()

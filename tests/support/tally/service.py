@@ -139,7 +139,7 @@ def add(transaction: Transaction, commands: Sequence[Add]) -> list[Tally | Refus
 
 
 class Followed(NamedTuple):
-    """What another tally said of one revision."""
+    """The events of one revision of another tally."""
 
     position: Position
     found: Sequence[Added]
@@ -165,7 +165,7 @@ def list_changes(
     page_token: str,
     most: int,
 ) -> ChangePage[Added] | Refusal:
-    """What was added to a name, or to any."""
+    """List the changes of a name, or of any."""
     read = partial(_changes, connection, name)
     return changes.list_changes(connection, after, until, page_size, page_token, most, read)
 
