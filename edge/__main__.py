@@ -150,7 +150,7 @@ def _read_credential(file: Path) -> str:
 
 
 def main() -> int:
-    """Returns the exit status: 0 after a signal, 1 after a defect, 2 for unusable settings.
+    """Run the edge; its exit status: 0 after a signal, 1 after a defect, 2 for unusable settings.
 
     An address that is taken ends the process with 3, as uvicorn does.
     """

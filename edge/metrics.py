@@ -1,4 +1,4 @@
-"""What the edge counts, for Prometheus. One registry a process, made by the composition root."""
+"""The metrics of an edge, for Prometheus. One registry a process, made by the composition root."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -38,7 +38,7 @@ _BATCH_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 class Outcomes:
-    """What became of the packets of one opcode."""
+    """Counts the packets of one opcode by outcome."""
 
     def __init__(self, packets: Counter, opcode: str) -> None:
         self._packets = packets
@@ -158,5 +158,5 @@ class Metrics:
             self._closes.labels(code=str(code) if code in _WEBSOCKET_CLOSES else "other").inc()
 
     def outcomes(self, opcode: str) -> Outcomes:
-        """What counts the packets of one opcode."""
+        """The counter of the packets of one opcode."""
         return Outcomes(self._packets, opcode)

@@ -18,7 +18,7 @@ def _split(value: object) -> object:
 
 
 class Settings(BaseSettings):
-    """Frozen; every limit of the edge has its name here."""
+    """The settings and limits of an edge; frozen."""
 
     model_config = SettingsConfigDict(env_prefix="PARLEY_EDGE_", frozen=True, extra="forbid")
 

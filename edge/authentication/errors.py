@@ -29,7 +29,7 @@ REASONS: Mapping[str, str] = {
 
 
 class AuthenticationError(Exception):
-    """A token is missing or not accepted. `reason` is a word of `REASONS`; the text is its."""
+    """A token is missing or not accepted. `reason` is a key of `REASONS`, the text its value."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(REASONS[reason])

@@ -1,4 +1,4 @@
-"""Fetching a small document from an operator's address without ever stopping the event loop.
+"""Download of a small document from an operator's address, without stopping the event loop.
 
 `urllib` blocks, and its time-out counts for each read alone. So each download runs in a daemon
 thread that is given up when its time is over: it can neither hold up the loop nor the exit.
@@ -104,7 +104,7 @@ class Downloader:
 
 
 def _opener_without_redirects() -> urllib.request.OpenerDirector:
-    """Keys come from the configured address or not at all: a redirect could leave https.
+    """An opener that follows no redirect, which could leave https and the configured address.
 
     The proxy settings of the environment count, as everywhere in the standard library.
     """

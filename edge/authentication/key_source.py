@@ -18,7 +18,7 @@ class KeyNotFoundError(Exception):
 
 
 class KeySource(Protocol):
-    """What an authenticator needs of its keys. `start` comes before the first `find`."""
+    """Finds keys for an authenticator. `start` comes before the first `find`."""
 
     @property
     def algorithms(self) -> frozenset[str]:

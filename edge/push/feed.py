@@ -60,7 +60,7 @@ class Feed:
 
     @property
     def position(self) -> Position | None:
-        """Up to where events have been pushed."""
+        """The position up to which events have been pushed."""
         return self._hub.positions.get(self.name)
 
     @property

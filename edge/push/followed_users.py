@@ -81,7 +81,7 @@ class FollowedUsers:
         self._update_soon()
 
     def forget(self) -> None:
-        """The stream has ended, and with it everybody is followed no longer."""
+        """Follow nobody, for the stream has ended."""
         self._watcher_id = ""
         self._followed.clear()
         self._invisible.clear()
@@ -92,14 +92,14 @@ class FollowedUsers:
                     future.set_exception(NotLiveError())
 
     def followed(self, user: str) -> Position | None:
-        """The position after which the events of a user come who is followed already."""
+        """The position after which a user's events come; None for one who is not followed yet."""
         settled = user not in self._changed and user not in self._updating
         if self._live and settled and user in self._followed and not self._differs(user):
             return later(self._followed[user], self._position)
         return None
 
     async def follow(self, user: str, told: Position | None = None) -> Position:
-        """Returns the position after which the user's events come. Raises NotLiveError.
+        """Follow a user; the position after which the user's events come. Raises NotLiveError.
 
         `told` is up to where the user was told elsewhere. The stream of another edge may have been
         faster; then the backend is asked where it stands.
@@ -121,7 +121,7 @@ class FollowedUsers:
         return await future
 
     def review(self, user: str) -> None:
-        """A socket of the user is gone, or has another token: tell the backend if that matters."""
+        """Tell the backend, if need be, that a socket of the user is gone or has another token."""
         if self._live and (user in self._updating or self._differs(user)):
             self._changed.add(user)
             self._update_soon()

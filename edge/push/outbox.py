@@ -11,13 +11,13 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 def _nobody() -> None:
-    """Told of nothing."""
+    """Do nothing."""
 
 
 class Outbox:
-    """Frames leave in order. A task runs only while there is something to send, so an idle socket
-    costs none. When more than `limit` bytes wait already, the next frame makes it call `overflowed`
-    once, and nothing more is taken: one frame may be larger than the limit, two may not.
+    """A queue of frames. A task sends them, and runs only while there is something to send, so an
+    idle socket costs none. When more than `limit` bytes wait already, the next frame makes it call
+    `overflowed` once, and nothing more is taken: one frame may exceed the limit, two may not.
     """
 
     def __init__(self, send: Send, limit: int, overflowed: Callable[[], None]) -> None:

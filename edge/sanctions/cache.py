@@ -24,8 +24,8 @@ from edge.settings import Settings
 
 
 class SanctionsCache:
-    """`enter` and `leave` as sockets come and go; `take` what was read, `apply` events; `check` for
-    whatever someone does. Without moderation it stays empty, and nobody is restricted.
+    """Sanctions by user: `enter` and `leave` as sockets come and go; `take` what was read, `apply`
+    events; `check` whatever someone does. Without moderation it is empty and restricts nobody.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class SanctionsCache:
         metrics.restricted_users.set_function(lambda: sum(map(self.is_restricted, self._here)))
 
     def enter(self, user: str) -> None:
-        """A socket of the user is here."""
+        """Note that a socket of the user is here."""
         if user not in self._here:
             self._here[user] = self._away.pop(user) if user in self._away else UserSanctions()
 
     def leave(self, user: str) -> None:
-        """A socket of the user is gone. With the last the events of the user end."""
+        """Note that a socket of the user is gone. With the last one the events of the user end."""
         if self._hub.of(user) or user not in self._here:
             return
         known = self._here.pop(user)
@@ -150,7 +150,7 @@ class SanctionsCache:
         return known is not None and not known.current
 
     def follow(self, user: str, position: Position) -> None:
-        """The events of the user come from here on."""
+        """Note that the events of the user come from here on."""
         known = self._here.get(user)
         if known is not None and known.followed_from is None:
             known.followed_from = position
@@ -177,7 +177,7 @@ class SanctionsCache:
 
 
 def standing_of(user: str, sanctions: list[Sanction]) -> Standing:
-    """What these sanctions together restrict."""
+    """The standing that these sanctions add up to."""
     latest: dict[str, str] = {}
     for one in sanctions:
         if one.until is not UNSET:

@@ -27,7 +27,7 @@ _LAST_RETRY_SECONDS = 2.0
 
 
 class StandingUnknownError(Exception):
-    """Moderation does not answer, nothing is known here, and the settings let nobody in so."""
+    """Moderation does not answer, and the settings let nobody in of whom nothing is known."""
 
 
 class SanctionsReader:
@@ -81,7 +81,7 @@ class SanctionsReader:
         return standing_of(user, excluding) if excluding else None
 
     async def settle(self, user: str, followed: Position, deadline: float) -> None:
-        """The events of the user come from here on: read again if something may lie before them."""
+        """Note that the user's events come from here on; read again if something may lie before."""
         self._cache.follow(user, followed)
         if self._cache.is_stale(user):
             await self._read(user, deadline)

@@ -44,7 +44,7 @@ class UserSanctions:
         return self.followed_from is not None and _covers(self.read_at, self.followed_from)
 
     def unfollow(self) -> None:
-        """The events of the user end here; what is read from now on is later than they were."""
+        """Note that the user's events end here; what is read from now on is later than they."""
         self.followed_from = self._heard = None
 
     def in_force(self, now: float) -> list[Sanction]:
@@ -105,7 +105,7 @@ def notifications(before: Iterable[Sanction], after: Iterable[Sanction]) -> list
 
 
 def _covers(position: Position | None, other: Position) -> bool:
-    """Whether whatever happened up to `other` is known at `position`."""
+    """Tell whether all that happened up to `other` is known at `position`."""
     if position is None:
         return False
     return position.epoch == other.epoch and position.revision >= other.revision

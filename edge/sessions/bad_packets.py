@@ -4,7 +4,7 @@ _WINDOW_SECONDS = 60
 
 
 class BadPackets:
-    """Knows no clock: `now` is in seconds."""
+    """Counts within a minute. It knows no clock: `now` is in seconds."""
 
     __slots__ = ("_count", "_most", "_since")
 

@@ -18,7 +18,7 @@ from edge.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """Made once by the composition root; every session refers to it."""
+    """The shared objects, made once by the composition root."""
 
     settings: Settings
     hub: Hub

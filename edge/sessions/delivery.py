@@ -65,7 +65,7 @@ class Delivery(ABC):
 
     @abstractmethod
     def _overflowed(self) -> None:
-        """More waits for the client than it may."""
+        """Close, for more waits for the client than may."""
 
     @property
     def user(self) -> str:
@@ -181,7 +181,7 @@ class Delivery(ABC):
                 self._overflowed()
 
     def push_passing(self, alert: Alert) -> None:
-        """Queue what no revision numbers and no resume brings back, unless others must go first."""
+        """Queue an alert that has no revision; it is dropped while others must go first."""
         if self.state is State.LIVE:
             self._outbox.put(alert.frame(self.encoding))
 

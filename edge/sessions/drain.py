@@ -1,4 +1,4 @@
-"""Leaving without a loss: what happens between SIGTERM and the end of the process."""
+"""The drain of an edge: from SIGTERM to the end of the process without a loss."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ _logger = structlog.get_logger(__name__)
 
 
 class Drain:
-    """uvicorn would close every socket with 1012 and no warning, so this comes before it."""
+    """Warns, answers and closes all sockets; uvicorn would close each with 1012 and no warning."""
 
     def __init__(self, settings: Settings, hub: Hub, backends: Sequence[Backend]) -> None:
         self._settings = settings

@@ -17,7 +17,9 @@ from edge.sanctions.reader import SanctionsReader
 
 
 class Enforcement:
-    """When SANCTION is queued, nothing that it forbids is taken from any socket here, what still
+    """Enforces sanctions on open sockets.
+
+    When SANCTION is queued, nothing that it forbids is taken from any socket here, what still
     waited to be sent to a backend is refused, and what had left is answered. Who is banned or
     suspended is closed in the same turn, whatever had left.
     """

@@ -1,4 +1,4 @@
-"""What all sessions of an edge hold together, added up when Prometheus asks."""
+"""Totals over all sessions of an edge, added up when Prometheus asks."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,6 @@
-"""How many packets a socket may send: a token bucket, and who goes on when it is empty.
+"""A token bucket that bounds the packets of a socket, or the requests of a user.
 
-It knows no clock: whoever asks says what time it is, in seconds.
+It knows no clock: the caller says what time it is, in seconds.
 """
 
 # More than what the arithmetic of floats loses, and less than anyone waits.

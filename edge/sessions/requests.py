@@ -9,7 +9,7 @@ from edge.protocol.packets import Activity
 
 
 class Writes:
-    """What a client has written and is not answered yet, up to a moment."""
+    """The writes of a client up to a moment that are not answered yet."""
 
     __slots__ = ("_answered", "_count")
 
@@ -29,13 +29,13 @@ class Writes:
         return bool(self._count)
 
     def answered(self) -> asyncio.Future[None]:
-        """Is done when all of it is answered; to be asked once, while something is not."""
+        """A future, done when all is answered; to be asked for once, while something is not."""
         self._answered = asyncio.get_running_loop().create_future()
         return self._answered
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
-    """Handlers pass it on to the session with the answer; each is answered or done once."""
+    """Identifies a packet when the session answers it; each is answered or done once."""
 
     # As the client gave it; None: only an error comes back.
     id: int | str | None
@@ -56,6 +56,6 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         self.end()
 
     def end(self) -> None:
-        """It is answered, or nobody waits for the answer any more."""
+        """Note that it is answered, or that nobody waits for the answer any more."""
         if self.writes is not None:
             self.writes.end()

@@ -86,7 +86,7 @@ class Session(Delivery):
 
     @property
     def requests(self) -> Collection["asyncio.Task[None]"]:
-        """What is being answered."""
+        """The packets that are being answered."""
         return self._requests
 
     # From the client.
@@ -181,15 +181,13 @@ class Session(Delivery):
                 self.start(re, waiting)
 
     def start(self, re: Request, waiting: Coroutine[Any, Any, None]) -> None:
-        """Run what has to wait, beside the receiving, as long as the session lasts."""
+        """Run a handler that has to wait, beside the receiving, as long as the session lasts."""
         task = asyncio.get_running_loop().create_task(self._finish(re, waiting))
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
 
     def fail(self, re: Request, error: Error) -> None:
-        """Queue an ERROR; one of a backend that knows what is forbidden, and not why, with the
-        reasons.
-        """
+        """Queue an ERROR, with the sanctions that forbid the packet where a backend lacks them."""
         if error.code == ErrorCode.SANCTIONED and not isinstance(error.current, Standing):
             standing = self.edge.sanctions.standing(self.user)
             error = msgspec.structs.replace(error, current=standing or UNSET)

@@ -151,7 +151,7 @@ class SocketEndpoint:
             raise RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 "moderation_unavailable",
-                "It cannot be said at present whether this user may come in.",
+                "The moderation service cannot be reached; try again.",
             ) from None
         if standing is not None:
             reason = "banned" if standing.banned else "suspended"

@@ -1,6 +1,6 @@
-"""What is left to who is banned or suspended, over HTTP: the reasons, and the appeal.
+"""HTTP for the banned and the suspended, who have no socket: the reasons, and the appeal.
 
-They have no socket; the same token is good here. GET /standing tells what restricts its user, and
+The same token is good here. GET /standing tells what restricts its user, and
 POST /appeals takes the payload of APPEAL. See docs/decisions/0036.
 """
 
@@ -71,7 +71,7 @@ def _refused(error: Error) -> RefusedError:
 
 
 class _Rates:
-    """How often each user may ask; the users who have not asked for longest are forgotten."""
+    """Bounds the requests of each user; those who have not asked for longest are forgotten."""
 
     def __init__(self, edge: Edge) -> None:
         self._edge = edge

@@ -13,20 +13,20 @@ from typing import Any
 _MOST_BYTES = 64 * 1024
 
 
-class GatheringTransport(asyncio.Transport):
+class CoalescingTransport(asyncio.Transport):
     """Passes everything on to `transport`, and writes at the end of the turn."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
         self._transport = transport
         self._loop = loop
-        self._gathered: list[bytes | bytearray | memoryview] = []
+        self._waiting: list[bytes | bytearray | memoryview] = []
         self._bytes = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self._gathered:
+        if not self._waiting:
             self._loop.call_soon(self.flush)
-        self._gathered.append(data)
+        self._waiting.append(data)
         self._bytes += len(data)
         if self._bytes >= _MOST_BYTES:
             self.flush()
@@ -35,10 +35,10 @@ class GatheringTransport(asyncio.Transport):
         self.write(b"".join(list_of_data))
 
     def flush(self) -> None:
-        """Write what has been gathered; nothing, when that has happened already."""
-        if self._gathered:
-            data = b"".join(self._gathered)
-            self._gathered.clear()
+        """Write what waits; nothing, when that has happened already."""
+        if self._waiting:
+            data = b"".join(self._waiting)
+            self._waiting.clear()
             self._bytes = 0
             # The peer may have vanished in this very turn, of which a write would make an error.
             if not self._transport.is_closing():
@@ -53,7 +53,7 @@ class GatheringTransport(asyncio.Transport):
         self._transport.close()
 
     def abort(self) -> None:
-        self._gathered.clear()
+        self._waiting.clear()
         self._bytes = 0
         self._transport.abort()
 

@@ -1,4 +1,4 @@
-"""Which web pages may open a socket: an exact allow-list of origins (RFC 6454, RFC 6455 10.2).
+"""The allow-list of web pages that may open a socket, by origin (RFC 6454, RFC 6455 10.2).
 
 A browser sends the cookie of this host with a WebSocket handshake that any page starts, so the
 Origin header is what keeps a foreign page from talking in its visitor's name.

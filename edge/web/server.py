@@ -1,4 +1,4 @@
-"""uvicorn, as the edge configures it."""
+"""The HTTP and WebSocket server: uvicorn, configured."""
 
 import contextlib
 from collections.abc import Iterator

@@ -11,14 +11,14 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 from edge.protocol.errors import CloseCode
-from edge.web.coalescing_transport import GatheringTransport
+from edge.web.coalescing_transport import CoalescingTransport
 
 _LINGER_SECONDS = 2.0
 CONNECTION_EXTENSION = "parley.connection"
 
 
 class Connection(NamedTuple):
-    """What the application may do to the connection below a socket, and learn of it."""
+    """The connection below a socket, as far as the application may use it."""
 
     abort: Callable[[], None]
     # Done when the connection is gone, which is after the close that both sides may want.
@@ -49,7 +49,7 @@ class PacketProtocol(WebSocketsSansIOProtocol):
         self._gone = self.loop.create_future()
 
     def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(GatheringTransport(cast("Transport", transport), self.loop))
+        super().connection_made(CoalescingTransport(cast("Transport", transport), self.loop))
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

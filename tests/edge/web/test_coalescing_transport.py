@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from edge.web.coalescing_transport import GatheringTransport
+from edge.web.coalescing_transport import CoalescingTransport
 
 
 class Recorder(asyncio.Transport):
@@ -33,9 +33,9 @@ class Recorder(asyncio.Transport):
         return 1000
 
 
-def opened() -> tuple[Recorder, GatheringTransport]:
+def opened() -> tuple[Recorder, CoalescingTransport]:
     recorder = Recorder()
-    return recorder, GatheringTransport(recorder, asyncio.get_running_loop())
+    return recorder, CoalescingTransport(recorder, asyncio.get_running_loop())
 
 
 async def turn() -> None:
