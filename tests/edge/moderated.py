@@ -13,11 +13,15 @@ from parley.moderation.v1 import moderation_pb2_grpc
 
 from edge.backends.moderation import ModerationBackend
 from edge.protocol.cursors import MODERATION
+from edge.protocol.packets import Activity
+from edge.protocol.payloads.moderation import Standing
 from edge.push.feed import Feed
 from edge.sanctions.cache import SanctionsCache
 from edge.sanctions.reader import SanctionsReader
 from edge.sessions.context import Edge
 from edge.sessions.enforcement import Enforcement, ModerationDeliverer
+from edge.sessions.session import Session
+from tests.edge.scripted import Wire, new_session
 from tests.support.waiting import until
 
 EPOCH = "moderation-1"
@@ -184,3 +188,31 @@ async def moderated(edge: Edge, clock: Any, **settings: Any) -> AsyncIterator[Mo
     finally:
         await backend.close()
         await server.stop(None)
+
+
+async def log_in(
+    at: Moderated, user: str = "bob", seconds: float = 5
+) -> tuple[Session, Wire, Standing | None]:
+    """As the application does it, up to HELLO."""
+    reader, deadline = at.edge.sanctions_reader, at.deadline(seconds)
+    excluding = await reader.admit(user, deadline)
+    session, wire = new_session(at.edge, user)
+    at.edge.hub.add(session)
+    at.edge.sanctions.enter(user)
+    positions = {}
+    if at.feed.live:
+        positions[MODERATION] = await at.feed.users.follow(user)
+        await reader.settle(user, positions[MODERATION], deadline)
+    session.attach(positions)
+    session.release()
+    return session, wire, excluding
+
+
+def log_out(at: Moderated, session: Session) -> None:
+    at.edge.hub.remove(session)
+    at.edge.sanctions.leave(session.user)
+    at.feed.users.review(session.user)
+
+
+def may_write(at: Moderated, user: str = "bob", conversation: str = "") -> bool:
+    return at.edge.sanctions.check(user, Activity.WRITE, conversation) is None

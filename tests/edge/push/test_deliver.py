@@ -14,7 +14,7 @@ from edge.protocol.payloads.connection import Ping
 from edge.push.deliver import Deliverer
 from edge.push.hub import Hub
 from edge.push.hub_session import HubSession
-from edge.push.render import Alert, render
+from edge.push.render import Alert
 from edge.sessions.context import Edge
 from tests.edge.scripted import (
     CURSORS,
@@ -179,24 +179,6 @@ async def test_an_event_that_makes_no_sense_harms_only_itself(
     impossible.message_created.message.create_time.CopyFrom(Timestamp(seconds=10**17))
     deliverer.deliver(11, [senseless, impossible, message_event(3)])
     assert socket.got == [(11, 11, 0x10)]
-
-
-def test_an_event_of_a_newer_service_is_passed_over() -> None:
-    """An edge may be older than the services behind it."""
-    assert render(MESSAGING, pb.Event(recipients=["alice"]), "alice") is None
-
-
-def test_a_delivered_watermark_is_a_status_of_the_message() -> None:
-    """The author knows the message by its id and by the key it was sent with."""
-    moved = pb.WatermarkMoved(
-        conversation_id="c", reader="bob", message_id="m1", seq=1, idempotency_key="k"
-    )
-    alert = render(MESSAGING, pb.Event(recipients=["alice"], delivered=moved), "alice")
-    assert alert is not None
-    assert alert.op is Op.STATUS_MSG
-    content = JSON.encode(alert.op, alert.payload).event["text"]
-    for part in ('"status":"delivered"', '"idempotency_key":"k"', '"message":"m1"', '"seq":1'):
-        assert part in content
 
 
 async def test_who_was_never_attached_is_told_to_start_over(edge: Edge) -> None:
