@@ -36,7 +36,7 @@ def test_where_only_services_open_nobody_else_does() -> None:
 
 
 @pytest.mark.parametrize("pair", [(), ("a",), ("a", "a"), ("a", "b", "c"), ("a", "")])
-def test_a_conversation_has_two_different_people(pair: tuple[str, ...]) -> None:
+def test_create_conversation_wants_two_different_people(pair: tuple[str, ...]) -> None:
     """None, one, the same twice, three, or a nameless one are refused."""
     refusal = check_pair(pair)
     assert refusal is not None

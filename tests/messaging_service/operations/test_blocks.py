@@ -60,7 +60,7 @@ def missed(database: Any, user: str, after: Position) -> list[Any]:
     return [event for change in page.changes for event in change.events]
 
 
-def test_what_is_so_already_changes_nothing(database: Any) -> None:
+def test_set_block_of_what_is_so_already_changes_nothing(database: Any) -> None:
     """To block twice, or to unblock whom one never blocked: an answer, no event, no revision."""
     (first,) = database.block(blocked("alice", "bob"))
     before = database.read(read_position)
@@ -94,7 +94,7 @@ def test_commands_of_one_transaction_are_decided_in_their_order(database: Any) -
     assert [one.blocked for one in page.blocks] == ["dave", "carol"]
 
 
-def test_blocks_are_listed_in_pages_newest_first(database: Any) -> None:
+def test_list_blocks_gives_pages_newest_first(database: Any) -> None:
     """Several of one revision as well, whatever people are called; what has ended is not listed."""
     names = ["a:b", "käthe", "%41", "%", ":", "z z", "日本"]
     database.block(*(blocked("m", name) for name in names))

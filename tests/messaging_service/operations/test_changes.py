@@ -135,7 +135,7 @@ def _check_counts(database: Any, user: str, subject: str, mine: list[Any]) -> No
 
 
 @pytest.mark.parametrize("missed", [1, 100, 5_000])
-def test_a_long_absence_is_replayed_in_pages(database: Any, missed: int) -> None:
+def test_list_changes_replays_a_long_absence_in_pages(database: Any, missed: int) -> None:
     """Each missed message is told once and in order, one revision larger than a page included."""
     (first,) = database.say(said("alice", to="bob"))
     after = database.read(read_position)
@@ -150,7 +150,7 @@ def test_a_long_absence_is_replayed_in_pages(database: Any, missed: int) -> None
     assert [event.unread for _, event in told] == [(i + 2,) for i in range(missed)]
 
 
-def test_what_can_not_be_told_is_said(database: Any) -> None:
+def test_list_changes_says_what_can_not_be_told(database: Any) -> None:
     """Another epoch or a future position is incomplete; a senseless range is refused."""
     database.say(said("alice", to="bob"))
     now = database.read(read_position)

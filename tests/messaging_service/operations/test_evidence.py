@@ -9,7 +9,7 @@ from service_kit.storage.clock import read_position
 from tests.messaging_service.commands import deleted, edited, said
 
 
-def test_evidence_keeps_every_text_for_its_time(database: Any) -> None:
+def test_list_evidence_gives_every_text_for_its_time(database: Any) -> None:
     """Around a message, in order, with all that each has been; until it is forgotten."""
     stored = database.say(*(said("alice", str(number)) for number in range(9)))
     ids = [one.message.id for one in stored]
@@ -50,7 +50,7 @@ def test_evidence_keeps_every_text_for_its_time(database: Any) -> None:
     }
 
 
-def test_evidence_that_can_not_be_is_refused_by_name(database: Any) -> None:
+def test_list_evidence_refuses_by_name_what_can_not_be(database: Any) -> None:
     """Both or none of the two, negative counts, and what does not exist."""
     (stored,) = database.say(said("alice"))
     place = stored.message

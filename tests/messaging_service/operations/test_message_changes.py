@@ -38,7 +38,7 @@ def replay(database: Any, user: str, after: Any) -> list[Any]:
     return [event for change in page.changes for event in change.events]
 
 
-def test_an_edit_shows_everywhere_and_leaves_the_rest_as_it_was(database: Any) -> None:
+def test_edit_message_shows_everywhere_and_leaves_the_rest_as_it_was(database: Any) -> None:
     """In pages, lists and by id the new text, with the seq, time, order and counts of before."""
     first, second = database.say(said("alice", "one"), said("alice", "two"))
     conversation, message = second.message.conversation_id, second.message.id
@@ -69,7 +69,7 @@ def test_an_edit_shows_everywhere_and_leaves_the_rest_as_it_was(database: Any) -
     assert event == MessageChanged(shown[1], "edited", database.now, "origin") == outcome.changed
 
 
-def test_a_tombstone_shows_no_text_anywhere(database: Any) -> None:
+def test_delete_message_leaves_a_tombstone_without_text_anywhere(database: Any) -> None:
     """Not in pages, lists, alerts, resumes or by id; its place, author and time stay."""
     start = database.read(read_position)
     first, second = database.say(said("alice", "one"), said("alice", "secret"))

@@ -3,12 +3,12 @@
 from typing import Any
 
 from messaging_service.domain.refusals import Reason
-from messaging_service.operations.messages import list_messages
+from messaging_service.operations.messages import get_messages, list_messages
 from service_kit.storage.clock import read_position
 from tests.messaging_service.commands import said
 
 
-def test_a_key_is_honoured_within_and_across_transactions(database: Any) -> None:
+def test_create_message_honours_a_key_within_and_across_transactions(database: Any) -> None:
     """The same key and body give the first answer, without an event, a seq or a revision."""
     first, second = database.say(said("alice", to="bob", key="k"), said("alice", to="bob", key="k"))
     assert second == first._replace(duplicate=True)
@@ -18,7 +18,7 @@ def test_a_key_is_honoured_within_and_across_transactions(database: Any) -> None
     assert database.read(read_position).revision == 1
 
 
-def test_a_key_with_another_body_is_a_conflict(database: Any) -> None:
+def test_create_message_with_a_used_key_and_another_body_is_a_conflict(database: Any) -> None:
     """Another text, another conversation or another subject under a used key is refused."""
     database.say(said("alice", to="bob", key="k"))
     outcomes = database.say(
@@ -36,7 +36,7 @@ def test_a_key_with_another_body_is_a_conflict(database: Any) -> None:
     assert database.say(said("alice", to="dave"))[0].message.seq == 1
 
 
-def test_pages_of_a_history_meet(database: Any) -> None:
+def test_list_messages_gives_pages_that_meet(database: Any) -> None:
     """Pages backward and forward give every message once, and `more` is exact."""
     (first,) = database.say(said("alice", "1", to="bob"))
     conversation = first.message.conversation_id
@@ -54,3 +54,10 @@ def test_pages_of_a_history_meet(database: Any) -> None:
     assert page(None, 0, 2) == ([1, 2], True)
     assert page(0, None, 2) == ([], False)
     assert page(None, None, 10) == (list(range(1, 11)), False)
+
+
+def test_get_messages_leaves_out_what_a_stranger_may_not_see(database: Any) -> None:
+    """As if it did not exist; services see all."""
+    (stored,) = database.say(said("alice", to="bob"))
+    assert database.read(get_messages, "carol", [stored.message.id]) == []
+    assert len(database.read(get_messages, "", [stored.message.id])) == 1

@@ -122,7 +122,7 @@ def test_who_becomes_invisible_while_online_goes_as_everybody(database: Any) -> 
     assert hidden[1:3] == gone[1:3] == (False, 9)
 
 
-def test_a_wish_is_stored_once_and_for_a_good_name(database: Any) -> None:
+def test_set_invisible_stores_a_wish_once_and_for_a_good_name(database: Any) -> None:
     """The same wish again spends no revision, and a name that can not be is refused."""
     operation = set_invisible
     wished, bad = database.run(

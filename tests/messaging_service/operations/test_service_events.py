@@ -133,7 +133,7 @@ def test_both_are_told_and_only_the_other_has_it_unread(database: Any, conversat
     assert events == [(("alice", "bob"), 2, (1, 1)), (("alice", "bob"), 3, (2, 2))]
 
 
-def test_a_mark_at_what_time_did_covers_what_the_other_said(
+def test_mark_delivered_at_what_time_did_covers_what_the_other_said(
     database: Any, conversation: str
 ) -> None:
     """The author of the words before it learns of it, for time has no socket."""

@@ -8,7 +8,7 @@ from service_kit.storage.clock import read_position
 from tests.messaging_service.commands import said
 
 
-def test_a_mark_that_covers_nothing_new_changes_nothing(database: Any) -> None:
+def test_mark_read_of_nothing_new_changes_nothing(database: Any) -> None:
     """Own messages, and what was read before, move no watermark and spend no revision."""
     (stored,) = database.say(said("alice", to="bob"))
     conversation = stored.message.conversation_id

@@ -1,0 +1,148 @@
+"""The service as a whole: credentials, health, reflection, defects and its settings."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from parley.messaging.v1 import messaging_pb2 as pb
+
+from messaging_service.__main__ import SERVICE
+from messaging_service.settings import MessagingSettings
+from service_kit.service import running
+from service_kit.storage.clock import take_revision
+from service_kit.storage.engines import open_engine
+from tests.support.serving import METADATA
+
+METHODS = pb.DESCRIPTOR.services_by_name["MessagingService"].methods
+
+
+@pytest.mark.parametrize("method", [one.name for one in METHODS])
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        (),
+        (("authorization", "Bearer wrong"),),
+        (("authorization", "the-service-credential"),),
+        (("authorization", "Bearer the-service-credential "), ("authorization", "Bearer x")),
+    ],
+)
+async def test_every_method_wants_the_credential(
+    client: Any, refused: Any, method: str, metadata: Any
+) -> None:
+    """Without it, with a wrong one or in a wrong form, every method is UNAUTHENTICATED."""
+    request = getattr(pb, f"{method}Request")()
+    given = (iter([request]),) if method == "StreamCreateMessages" else (request,)
+    call = getattr(client.stub, method)(*given, metadata=metadata, timeout=5)
+    awaitable = call.read() if method in {"Watch", "StreamCreateMessages"} else call
+    await refused(awaitable, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+
+
+async def test_health_and_reflection_want_it_too(serve: Any, refused: Any) -> None:
+    """Nothing at all is told without the credential; with it, both answer."""
+    async with serve(reflection=True) as client:
+        health: Any = health_pb2_grpc.HealthStub(client.channel)
+        question = health_pb2.HealthCheckRequest(service="parley.messaging.v1.MessagingService")
+        unauthenticated = (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
+        await refused(health.Check(question, timeout=5), *unauthenticated)
+        answer = await health.Check(question, metadata=METADATA, timeout=5)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        reflection: Any = reflection_pb2_grpc.ServerReflectionStub(client.channel)
+        asked = reflection_pb2.ServerReflectionRequest(list_services="")
+        call = reflection.ServerReflectionInfo(iter([asked]), timeout=5)
+        await refused(call.read(), *unauthenticated)
+        call = reflection.ServerReflectionInfo(iter([asked]), metadata=METADATA, timeout=5)
+        listed = (await call.read()).list_services_response.service
+        assert question.service in {one.name for one in listed}
+
+
+async def test_reflection_is_off_unless_set(client: Any) -> None:
+    """Without the setting the reflection service does not exist."""
+    reflection: Any = reflection_pb2_grpc.ServerReflectionStub(client.channel)
+    asked = reflection_pb2.ServerReflectionRequest(list_services="")
+    call = reflection.ServerReflectionInfo(iter([asked]), metadata=METADATA, timeout=5)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call.read()
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_second_credential_is_accepted_while_they_change(client: Any) -> None:
+    """Every secret of the file is accepted, so that a credential can be changed while serving."""
+    metadata = (("authorization", "Bearer the-next-credential"),)
+    request = pb.GetMessagesRequest(message_ids=[])
+    await client.stub.GetMessages(request, metadata=metadata, timeout=5)
+
+
+async def test_a_stream_ends_with_the_service(settings: MessagingSettings, connect: Any) -> None:
+    """When the service stops, an open stream ends as UNAVAILABLE instead of hanging."""
+    service = running(SERVICE, settings)
+    port = await service.__aenter__()
+    async with connect(port) as client:
+        stream = await client.watch(["a"])
+        await service.__aexit__(None, None, None)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stream.events(1)
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_defect_is_an_incident_and_no_trace(
+    client: Any, refused: Any, monkeypatch: Any, capsys: Any
+) -> None:
+    """An unforeseen exception is INTERNAL with an id that is in the log; the words are not told."""
+
+    def broken(*_arguments: object) -> None:
+        raise RuntimeError("the secret plan")
+
+    monkeypatch.setattr("messaging_service.domain.messages.add_message", broken)
+    found = await refused(client.say("a", to="b"), grpc.StatusCode.INTERNAL, "INTERNAL")
+    assert found["ErrorInfo"].metadata["incident"] in capsys.readouterr().out
+    assert "secret" not in str(found)
+
+
+async def test_a_locked_database_stores_nothing_and_says_so(
+    client: Any, refused: Any, settings: MessagingSettings
+) -> None:
+    """While another process holds the write lock: UNAVAILABLE with a RetryInfo; then it goes on."""
+    await client.say("a", to="b")
+    other = open_engine(settings.database_url, "writer")
+    with other.connect() as holder, holder.begin():
+        take_revision(holder)
+        code = grpc.StatusCode.UNAVAILABLE
+        found = await refused(client.say("a", to="b"), code, "STORAGE_UNAVAILABLE")
+        assert found["RetryInfo"].retry_delay.ToSeconds() == 1
+    other.dispose()
+    assert (await client.say("a", to="b")).seq == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"PARLEY_MESSAGING_LISTEN": "nonsense"}, "PARLEY_MESSAGING_LISTEN"),
+        ({"PARLEY_MESSAGING_TEXT_LIMIT": "0"}, "PARLEY_MESSAGING_TEXT_LIMIT"),
+        ({"PARLEY_MESSAGING_DATABASE_URL": "oracle://x"}, "neither a SQLite nor"),
+        ({"PARLEY_MESSAGING_CREDENTIALS_FILE": "/nowhere"}, "can not be read"),
+        ({"PARLEY_MESSAGING_DATABASE_PASSWORD_FILE": "/nowhere"}, "that has no password"),
+    ],
+)
+def test_bad_settings_are_one_line(tmp_path: Path, changes: dict[str, str], words: str) -> None:
+    """A setting that can not be used is named on one line, and the exit code is 2."""
+    (tmp_path / "key").write_text("secret")
+    environment = {
+        "PARLEY_MESSAGING_DATABASE_URL": f"sqlite:///{tmp_path / 'm.sqlite3'}",
+        "PARLEY_MESSAGING_CREDENTIALS_FILE": str(tmp_path / "key"),
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "messaging_service", "serve"],
+        env=environment | changes,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert words in ended.stderr
+    assert ended.stderr.count("\n") == 1
