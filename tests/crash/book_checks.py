@@ -106,14 +106,14 @@ def commands_happened_once(findings: Findings) -> Iterator[Violation]:
 
 
 def own_event(rows: Sequence[EventRow], seq: int) -> EventRow | None:
-    """What a command itself did, whose last event is `seq`: the last that no timer has caused."""
+    """Give the event of a command itself, up to `seq`: the last that no timer has caused."""
     until = [row for row in rows if row.event.seq <= seq]
     own = [row for row in until if row.event.timer is None]
     return own[-1] if own and until[-1].event.seq == seq else None
 
 
 def _fits(actor: str, command: Commanded, event: Event) -> bool:
-    """Whether an event is what a command asked for, as far as the event tells."""
+    """Tell whether an event is what a command asked for, as far as the event says."""
     asked = {"comment": "", "reason": "", **command.body}
     if "price" in asked:
         asked["price"] = asked["price"]["amount_minor"]

@@ -1,4 +1,4 @@
-"""What the negotiation service has stored in the end, and how far messaging has followed it."""
+"""The database of negotiation in the end, and the position up to which messaging followed it."""
 
 import asyncio
 import time

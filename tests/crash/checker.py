@@ -90,7 +90,7 @@ def history_holds_what_was_sent_once(findings: Findings) -> Iterator[Violation]:
 
 
 def answers_hold(findings: Findings) -> Iterator[Violation]:
-    """What was answered as stored is in the history with that seq, and one key is one message."""
+    """Find messages answered as stored that are not in the history so, and keys of two messages."""
     first: dict[str, Stored] = {}
     for name, record in findings.recording.items():
         for answer in record.events:
@@ -117,7 +117,7 @@ def _answer_holds(findings: Findings, name: str, answer: Stored) -> Iterator[Vio
 
 
 def alerts_are_true(findings: Findings) -> Iterator[Violation]:
-    """What people are alerted of is in the history, word for word."""
+    """Find alerts that are not in the history, word for word."""
     for name, record in findings.recording.items():
         for alert in record.events:
             if not isinstance(alert, Alerted | Looked):
@@ -152,7 +152,7 @@ def everyone_was_alerted(findings: Findings) -> Iterator[Violation]:
 
 
 def alerts_come_in_order(findings: Findings) -> Iterator[Violation]:
-    """What is new to a device comes in order of seq within its conversation.
+    """Find new messages that come to a device out of the order of seq in their conversation.
 
     What a device wrote itself is answered, and not alerted, unless its answer got lost.
     """

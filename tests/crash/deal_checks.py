@@ -31,8 +31,8 @@ _LATEST_READ_MS = 10_000
 
 
 def answers_are_kept(findings: Findings) -> Iterator[Violation]:
-    """What was answered as done is in the books, and a key has one answer; what was refused for
-    good has not been done.
+    """Find commands that were answered as done and are not in the books, keys with two answers, and
+    commands done though they were refused for good.
     """
     first: dict[str, Answered] = {}
     for name, record in findings.recording.items():
@@ -85,7 +85,7 @@ def _answer_is_kept(
 
 
 def prices_are_agreed_once(findings: Findings) -> Iterator[Violation]:
-    """Whoever is told of an agreement is told the same price, and it is the one that was named."""
+    """Find agreements told with different prices, or with one that nobody named."""
     agreed: dict[tuple[str, int], int] = {}
     for name, record in findings.recording.items():
         for event, shown in _shown(record):
@@ -138,7 +138,7 @@ def what_is_shown_was_true(findings: Findings) -> Iterator[Violation]:
 
 
 def changes_of(findings: Findings, record: DeviceRecord) -> set[tuple[str, str, int]]:
-    """What a device has to be told: service, cause, and the version after the transaction.
+    """Give the changes that a device has to be told: service, cause, version after the transaction.
 
     What happened until it was listed, the device has looked up instead: the latest service of each
     conversation.

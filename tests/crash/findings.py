@@ -1,4 +1,4 @@
-"""What was recorded and what is stored, with all that several checks look up in them."""
+"""The recording and the books, with the lookups that several checks share."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -91,7 +91,7 @@ class Findings:
 
     @staticmethod
     def refused_as_sanctioned(record: DeviceRecord) -> bool:
-        """Whether anything of this device was refused because of a sanction."""
+        """Tell whether anything of this device was refused because of a sanction."""
         return any(isinstance(one, Refused) and one.code == "SANCTIONED" for one in record.events)
 
 
@@ -99,7 +99,7 @@ Check = Callable[[Findings], Iterator[Violation]]
 
 
 def is_dense(rows: Sequence[EventRow]) -> bool:
-    """Whether a service's events are all there: from its creation on, without a hole."""
+    """Tell whether a service's events are all there: from its creation on, without a hole."""
     seqs = [row.event.seq for row in rows]
     return seqs == list(range(1, len(rows) + 1)) and rows[0].event.cause is Cause.CREATED
 
@@ -119,7 +119,7 @@ def _stages(rows: Sequence[EventRow]) -> list[Stage]:
 
 
 def foreseen(stages: Sequence[Stage], reader: str, until: int) -> set[Shown]:
-    """What a reader may have been shown ahead of the events, at times up to `until`.
+    """Give the states that a reader may be shown ahead of the events, at times up to `until`.
 
     A read counts as happened what is due by then. A command that was decided before and is stored
     after may yet make it happen otherwise.
@@ -150,7 +150,7 @@ def _view(deal: Deal, reader: str, version: int) -> Shown:
 
 
 class Order:
-    """How far a device was told, of each thing in ascending numbers.
+    """The numbers up to which a device was told of each thing, in ascending order.
 
     They need not ascend while the device has yet to resume: what happens may come before what was
     missed. If it does not come to that, the next connection brings all of it again.
@@ -177,7 +177,7 @@ class Order:
                     self._early.clear()
 
     def is_behind(self, thing: Hashable, number: int) -> bool:
-        """Whether this comes too late."""
+        """Tell whether this comes too late."""
         return self._ordered and number < self._latest[thing]
 
     def note(self, thing: Hashable, number: int) -> None:

@@ -1,4 +1,4 @@
-"""What the moderation service has stored in the end."""
+"""The database of moderation in the end."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -107,7 +107,7 @@ def what_was_asked_happened_once(findings: Findings) -> Iterator[Violation]:
 
 
 def what_was_granted_is_kept(findings: Findings) -> Iterator[Violation]:
-    """What was answered as done is there, under its key, and the key has one answer."""
+    """Find commands answered as done that are not stored under their key, or have two answers."""
     books = findings.books.moderation
     first: dict[tuple[str, str], str] = {}
     for name, record in findings.recording.items():
@@ -123,7 +123,7 @@ def what_was_granted_is_kept(findings: Findings) -> Iterator[Violation]:
 
 
 def who_was_told_of_a_mute_writes_nothing(findings: Findings) -> Iterator[Violation]:
-    """What a device wrote after it was told is not in the history before the mute is over."""
+    """Find messages that a device wrote after it was told of a mute, and before that was over."""
     sanctions = {
         sanction.id: sanction
         for case in findings.books.moderation.cases.values()

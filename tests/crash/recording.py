@@ -1,4 +1,4 @@
-"""What each device sent, was told and saw, in order, and what the history holds in the end."""
+"""Records of what each device sent, was told and saw, in order, and of the history in the end."""
 
 import json
 from collections import Counter
@@ -13,7 +13,7 @@ from tests.support.facts import services_of
 
 
 class Happened(NamedTuple):
-    """What a message of kind "event" tells of a service. The price is in minor units."""
+    """An event of a service, as a message of kind "event" tells it. The price is in minor units."""
 
     service: str
     cause: str
@@ -179,7 +179,7 @@ History = Mapping[str, Mapping[str, list[Entry]]]
 
 @dataclass
 class DeviceRecord:
-    """What happened at one device of a user."""
+    """The events at one device of a user."""
 
     user: str
     events: list[Event] = field(default_factory=list)
@@ -287,5 +287,5 @@ def _shown(service: Packet) -> Shown:
 
 
 def count_events(recording: Recording) -> Counter[type[Event]]:
-    """How often each kind of event was recorded."""
+    """Count the events of each kind."""
     return Counter(type(event) for record in recording.values() for event in record.events)

@@ -194,7 +194,7 @@ def test_what_was_recovered_by_a_resume_was_told(case: Case) -> None:
 
 
 def test_a_resume_that_is_refused_is_found(case: Case) -> None:
-    """That the server lost its place is none, if the device can resume from its own."""
+    """A place that the server lost is none, if the device can resume from its own."""
     case.bob += [Resumed(complete=False, asked=False), Resumed(complete=True, asked=True)]
     assert case.names() == []
     case.bob.append(Resumed(complete=False, asked=True))
@@ -286,7 +286,7 @@ def test_what_was_sent_again_or_elsewhere_has_no_order(case: Case, between: Even
 
 
 def test_a_message_that_was_never_answered_is_found(case: Case) -> None:
-    """Whether it is stored or not."""
+    """Stored or not."""
     del case.alice[-1]
     case.alice.append(sent(4))
     case.alice.append(alerted(3))

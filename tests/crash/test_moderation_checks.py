@@ -40,7 +40,7 @@ C = "talk"
 
 
 def books_of(cases: CaseStory, disputes: DisputeStory) -> ModerationBooks:
-    """What the service would have stored, each command under a key of its own."""
+    """The books of such a service, each command under a key of its own."""
     events: list[Event] = [*cases.events, *disputes.events]
     log: list[audit.AuditEntry] = []
     head = audit.Head()
@@ -227,7 +227,7 @@ def test_a_key_that_was_answered_with_two_reports_is_found(whole: Whole) -> None
 
 
 def test_what_was_written_by_who_knew_of_the_mute_is_found(whole: Whole) -> None:
-    """What was on its way before may still arrive; afterwards there is nothing until the end."""
+    """Messages on their way before may still arrive; afterwards there is nothing until the end."""
     whole.entries.append(Entry(3, "m3", "bob", "under it", None, whole.case.now + MINUTE - 1))
     assert whole.names() == {"WRITTEN UNDER A MUTE"}
 

@@ -91,7 +91,7 @@ async def test_a_loss_shows(tmp_path: Path) -> None:
 
 
 async def _violations(system: System, outcome: Outcome) -> set[str]:
-    """What the checker finds now in what is stored."""
+    """The violations that the checker finds now."""
     users = {record.user for record in outcome.recording.values()}
     history = await read_history(system, sorted(users))
     books = read_books(system)

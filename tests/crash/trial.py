@@ -63,7 +63,7 @@ _EDGE = {"moderation_down": "refuse", "moderation_timeout_seconds": 2}
 
 @dataclass(frozen=True)
 class Plan:
-    """What a trial does. The seed decides who is killed after which pause, and who says what; the
+    """The plan of a trial. The seed decides who is killed after which pause, and who says what; the
     moments at which that meets the work of the parts are different every time.
     """
 
@@ -74,7 +74,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a kill has hit."""
+    """A kill and its target."""
 
     strike: Strike
     under_way: int
@@ -82,7 +82,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trial found."""
+    """The result of a trial."""
 
     plan: Plan
     progress: Sequence[Progress]
@@ -99,7 +99,7 @@ class Outcome:
 
     @property
     def causes(self) -> Counter[str]:
-        """How often each thing happened to a service."""
+        """The counts of what happened to a service."""
         rows = chain.from_iterable(self.books.events.values())
         return Counter(str(row.event.cause) for row in rows)
 

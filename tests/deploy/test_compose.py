@@ -87,7 +87,7 @@ def test_secrets_can_be_read_by_their_group(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_variable_is_a_setting(name: str) -> None:
-    """What is set is read, its value is good, and nothing that is required is missing."""
+    """Every variable that is set is read, its value is good, and no required one is missing."""
     part = PARTS[part_of(name)]
     prefix = str(part.model_config["env_prefix"])
     given = SERVICES[name]["environment"]
@@ -120,7 +120,7 @@ def test_only_the_edge_is_published() -> None:
 
 @every_service
 def test_names_lead_to_services(name: str) -> None:
-    """Whatever is addressed is a service that listens there and shares a network; no stranger is
+    """Every address is that of a service that listens there and shares a network; no stranger is
     in the network of a database. A migration is told what its service is told, and calls nobody.
     """
     service = SERVICES[name]
@@ -135,8 +135,8 @@ def test_names_lead_to_services(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["edge", *parts.SERVICES])
 def test_who_calls_whom(name: str) -> None:
-    """Whoever `parley up` has call another finds it here, and shows everyone the credential that is
-    its own, by which it is known and can be shut out.
+    """Every part that `parley up` has call another finds it here, and shows its own credential, by
+    which it is known and can be shut out.
     """
     prefix, environment = f"PARLEY_{name.upper()}_", SERVICES[name]["environment"]
     targets = {v: value for v, value in environment.items() if v.endswith("_TARGET")}

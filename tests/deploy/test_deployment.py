@@ -138,7 +138,7 @@ def query(deployment: Deployment, statement: str) -> list[object]:
 
 
 def test_documented_secrets_are_all_and_each_its_own(secret_files: Path) -> None:
-    """What compose mounts is made, each accepted credential is a caller's, no commit takes them.
+    """Files that compose mounts are made, each credential is a caller's, no commit takes them.
     That of the moderators is mounted nowhere: their program shows it.
     """
     values = {path.name: path.read_text() for path in secret_files.iterdir()}
@@ -259,7 +259,7 @@ async def test_an_update_and_another_password_keep_what_was_written(
 
 
 async def test_going_back_to_a_backup(deployment: Deployment) -> None:
-    """What was written after the backup is gone, and a client with a cursor from then is told."""
+    """Everything after the backup is gone, and a client with a cursor from then is told."""
     deployment.start("edge")
     deployment.wait_healthy("edge")
     alice = await connect(deployment, "alice")

@@ -50,7 +50,7 @@ def test_an_image_is_pinned_and_not_root(part: str) -> None:
 
 
 def test_a_package_has_one_version_everywhere() -> None:
-    """What is tested is what the images hold."""
+    """The images hold the versions that are tested."""
     files = {path.stem: pins(path) for path in (ROOT / "requirements").glob("*.txt")}
     assert files.keys() == {"development", "runtime", *SERVICES}
     for name, pinned in files.items():

@@ -12,11 +12,14 @@ from uuid import uuid4
 
 import pytest
 
+from edge.protocol.packets import Op
 from tests.support.client import Client
 from tests.support.device import Device
 from tests.support.killer import Killer
 from tests.support.moderator import Moderator, moderating
 from tests.support.system import System
+from tests.system.deals import Deal, begin
+from tests.system.scenes import Scene
 
 # The web page that the moderated system lets in.
 ORIGIN = "https://app.example"
@@ -106,6 +109,21 @@ async def connect() -> AsyncIterator[Connect]:
 
 
 @pytest.fixture
+async def deal(shared_deals: System, connect: Connect, alice: str, bob: str) -> Deal:
+    """Alice and Bob, who have begun to talk, on the system with negotiation."""
+    return await begin(shared_deals, connect, alice, bob)
+
+
+@pytest.fixture
+async def scene(moderated_system: System, connect: Connect, alice: str, bob: str) -> Scene:
+    """Bob has written to Alice, at the moderated system."""
+    first, second = await connect(moderated_system, alice), await connect(moderated_system, bob)
+    stored = await second.write(alice, "Buy now")
+    await first.expect(Op.ALERT_NEW_MSG)
+    return Scene(first, second, stored)
+
+
+@pytest.fixture
 async def moderator(
     moderated_system: System, person: Callable[[str], str]
 ) -> AsyncIterator[Moderator]:
@@ -144,8 +162,8 @@ def battered_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System
 async def rounds(
     request: pytest.FixtureRequest, connect: Connect, person: Callable[[str], str]
 ) -> AsyncIterator[Rounds]:
-    """What a test goes through: once with nobody disturbed; or again and again, each time with new
-    people, who come back by themselves, while parts are killed.
+    """The rounds of a test: one with nobody disturbed; or many, each with new people, who come back
+    by themselves, while parts are killed.
     """
     if request.param == "quiet":
         system = request.getfixturevalue("shared_system")

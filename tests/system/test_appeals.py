@@ -189,6 +189,6 @@ async def test_other_methods_are_not_taken(moderated_system: System) -> None:
 
 
 async def test_without_moderation_there_are_no_reasons(shared_system: System, alice: str) -> None:
-    """Where the service is not deployed the edge says so, and lets everybody in."""
+    """The edge says that the service is not deployed, and lets everybody in."""
     status, problem = await ask_over_http(shared_system, "GET", "/standing", alice)
     assert (status, problem["reason"]) == (503, "unavailable")

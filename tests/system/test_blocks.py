@@ -135,7 +135,7 @@ async def test_what_the_blocked_one_writes_reaches_nobody(
 async def test_a_device_that_was_away_learns_of_the_block(
     shared_system: System, connect: Connect, alice: str, bob: str
 ) -> None:
-    """How it is in the end, once. The blocked one's device learns that the other has left."""
+    """The last state alone, once. The blocked one's device learns that the other has left."""
     phone: Client = await connect(shared_system, alice)
     laptop: Client = await connect(shared_system, alice)
     writer: Client = await connect(shared_system, bob)

@@ -8,7 +8,7 @@ from edge.protocol.packets import Op
 from tests.support.client import Client, Packet
 from tests.support.system import System
 from tests.system.conftest import Connect
-from tests.system.test_deal import Deal, begin, euros
+from tests.system.deals import Deal, begin, euros
 
 
 @pytest.fixture

@@ -156,7 +156,7 @@ async def test_sigterm_drains_the_edge(own_system: System, connect: Connect) -> 
 async def test_a_service_that_stops_under_load_loses_nothing(
     own_system: System, connect: Connect
 ) -> None:
-    """Whatever was answered as stored is there, once, and was alerted; the sockets go on."""
+    """Every message answered as stored is there, once, and was alerted; the sockets go on."""
     own_system.start_messaging()
     edge = own_system.start_edge(watch_timeout_seconds=2)
     alice: Client = await connect(own_system, "alice")

@@ -121,7 +121,7 @@ async def test_a_wrong_token_is_refused_before_the_upgrade(
 
 
 async def test_a_refusal_is_no_error_of_the_edge(own_system: System) -> None:
-    """Whoever knocks with a bad token must not fill the log of those who look for defects."""
+    """Bad tokens must not fill the log of those who look for defects."""
     await asyncio.to_thread(own_system.start_messaging)
     edge = await asyncio.to_thread(own_system.start_edge)
     with pytest.raises(InvalidStatus) as refusal:

@@ -20,7 +20,7 @@ def metric(system: System, name: str, **labels: str) -> float | None:
 
 
 def reached(system: System, limit: str) -> float | None:
-    """How often a limit of the edge was reached."""
+    """The count of how often a limit of the edge was reached."""
     return metric(system, "limit_reached_total", limit=limit)
 
 

@@ -1,4 +1,4 @@
-"""What goes on while moderation is away or hangs, and what is made up for when it is back."""
+"""Moderation is away or hangs: what goes on meanwhile, and what is made up for afterwards."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Who may open a conversation is the operator's choice."""
+"""The operator chooses who may open a conversation."""
 
 import grpc
 from parley.messaging.v1 import messaging_pb2 as pb
@@ -11,7 +11,7 @@ from tests.system.conftest import Connect
 
 
 async def introduce(system: System, *people: str) -> str:
-    """What a marketplace does that introduces people itself."""
+    """As in a marketplace that introduces people itself."""
     metadata = (("authorization", f"Bearer {system.credential}"),)
     async with grpc.aio.insecure_channel(f"127.0.0.1:{system.messaging_port}") as channel:
         stub = messaging_pb2_grpc.MessagingServiceStub(channel)

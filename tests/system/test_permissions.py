@@ -19,7 +19,7 @@ _SETTLEMENT = {"provider_minor": 12_000, "client_minor": 0}
 
 
 class Place:
-    """What packets name: Bob's message to Alice, and their deal."""
+    """Bob's message to Alice, and their deal, for packets to name."""
 
     def __init__(self, conversation: str, message: str, service: str, token: str) -> None:
         self.conversation, self.message = conversation, message
@@ -110,7 +110,7 @@ async def test_who_is_restricted_does_what_the_sanction_allows(
     kind: str | None,
     roles: list[str],
 ) -> None:
-    """What writes is refused to who is muted, and to both in a locked conversation, whether the
+    """Writing is refused to the muted, and to both in a locked conversation, whether the
     edge knows that the packet is about it or a service does; nothing else is. No role helps.
     """
     client, place = await _scene(moderated_system, connect, alice, bob, roles)

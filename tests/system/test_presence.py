@@ -1,4 +1,4 @@
-"""Who is online, from socket to socket: real edges, a real service, real absences."""
+"""Presence from socket to socket: real edges, a real service, real absences."""
 
 import asyncio
 import signal
@@ -134,7 +134,7 @@ async def test_a_reconnect_and_a_second_device_tell_nothing(
 async def test_strangers_are_told_nothing(
     brief_system: System, connect: Connect, alice: str, bob: str, person: Any
 ) -> None:
-    """Who shares no conversation neither sees nor hears of anybody."""
+    """People without a common conversation neither see nor hear of each other."""
     stranger: Client = await connect(brief_system, person("stranger"))
     watching = await meet(brief_system, connect, alice, bob)
     other: Client = await connect(brief_system, bob)
@@ -209,7 +209,7 @@ async def test_a_person_can_set_to_be_invisible(
 async def test_a_resume_brings_the_latest(
     brief_system: System, connect: Connect, alice: str, bob: str
 ) -> None:
-    """However often the other came and went meanwhile, one packet says how it stands."""
+    """One packet says how it stands, however often the other came and went meanwhile."""
     away = await meet(brief_system, connect, alice, bob)
     witness: Client = await connect(brief_system, alice)
     other: Client = await connect(brief_system, bob)
@@ -264,7 +264,7 @@ async def test_people_of_a_killed_edge_are_gone_unless_they_come_back(
 async def test_a_restart_of_the_service_is_a_short_absence(
     patient_system: System, connect: Connect, how: signal.Signals
 ) -> None:
-    """Who stays is not told of; who left meanwhile is, and was seen last before it ended."""
+    """People who stayed are not told of; one who left is, and was seen last before it ended."""
     system = patient_system
     edge = system.parts[-1]
     alice = await meet(system, connect, "alice", "bob")

@@ -1,4 +1,4 @@
-"""Whoever was away catches up: nothing is missing, in order, and never more than can be proven."""
+"""Clients catch up: nothing is missing, in order, and never more than can be proven."""
 
 import asyncio
 

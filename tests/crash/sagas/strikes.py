@@ -1,4 +1,4 @@
-"""Where a strike falls between moderation and negotiation, and what is found after all of them."""
+"""Strikes between moderation and negotiation, and the checks after all of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from tests.crash.findings import Findings
 
 @dataclass(frozen=True)
 class Strike:
-    """Who is killed at which moment of which call."""
+    """A kill: of whom, at which moment of which call."""
 
     call: str
     moment: str
@@ -31,7 +31,7 @@ STEPS = tuple(
     for moment, choices in _MOMENTS.items()
     for victims in choices
 )
-"""What a round does to its disputes: a strike at the opening, and one at the end."""
+"""The strikes of a round at its disputes: one at the opening, and one at the end."""
 
 _CHECKS = (
     book_checks.events_are_dense,
@@ -44,7 +44,7 @@ _CHECKS = (
 
 @dataclass(frozen=True)
 class Story:
-    """What has to have happened to a service and its dispute, each thing once."""
+    """The events that a service and its dispute must have had, each once."""
 
     service: str
     to_service: tuple[str, ...]
@@ -53,7 +53,7 @@ class Story:
 
 @dataclass
 class Outcome:
-    """What was done, and what was found wrong."""
+    """The counts of what was done, and the errors found."""
 
     strikes: list[Strike] = field(default_factory=list)
     stories: dict[str, Story] = field(default_factory=dict)

@@ -265,4 +265,4 @@ async def run(
 
 
 def _nothing() -> None:
-    """What a call that comes too late means here: it is made again."""
+    """Pass over a call that timed out: it is made again."""
