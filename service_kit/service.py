@@ -157,8 +157,10 @@ async def serve(service: Service[SettingsType], settings: SettingsType) -> int:
 
 
 def _give_up(module: str) -> None:
-    """End the process at once. A thread that waits for a database that hangs can not be ended, and
-    nobody was told that its work is stored.
+    """End the process at once.
+
+    A thread that waits for a hanging database can not be ended, and nobody was told that its work
+    is stored.
     """
     structlog.get_logger(module).error("the database did not let the service end in time")
     os._exit(1)
@@ -171,7 +173,7 @@ async def health(settings: ServiceSettings) -> int:
 
 
 def main(service: Service[SettingsType]) -> int:
-    """Run one command; a problem that whoever runs it can solve is one line."""
+    """Run one command; a problem that the operator can solve is told in one line."""
     parser = argparse.ArgumentParser(
         prog=f"python -m {service.module}",
         description=f"The {service.name} service. Settings come from"

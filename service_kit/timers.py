@@ -44,9 +44,9 @@ class Schedule(Generic[Outcome]):
 class Timers(Generic[Outcome]):
     """Fires the timers of one replica as commands like any other.
 
-    No timer depends on it: whatever is due has happened before the next command or read. It makes
-    it an event at once. Several replicas may do so at the same time, and each due thing happens
-    once. `batch` ids are fired in one command; `max_sleep_seconds` is how long a timer that
+    The rules do not depend on it: to the next command or read, what is due has happened anyway. The
+    loop makes it an event at once. Several replicas may do so at the same time, and each due thing
+    happens once. `batch` ids are fired in one command; `max_sleep_seconds` is how long a timer that
     another replica has set may go unnoticed. `reached` is told the names of limits.
     """
 

@@ -36,7 +36,7 @@ CaughtUp = Callable[[Position], Awaitable[None]]
 
 
 class _BrokenOffError(Exception):
-    """The service has to be watched anew."""
+    """The stream broke off: the service has to be watched anew."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,9 @@ class Source:
 def read_source(
     settings: ServiceSettings, name: str, messages: Any, stub: Callable[[grpc.aio.Channel], Any]
 ) -> Source:
-    """Make the source of a name from the settings that begin with it: its target, and the file with
-    the credential that it accepts. Raises ValueError for a credential that can not be read.
+    """Make a source from the settings `{name}_target` and `{name}_credential_file`.
+
+    Raises ValueError for a credential that can not be read.
     """
     path = getattr(settings, f"{name}_credential_file")
     if path is None:

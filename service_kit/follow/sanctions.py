@@ -20,7 +20,6 @@ from service_kit.storage.writer import Transaction
 MODERATION = "moderation"
 """The service that is followed, as its position is stored."""
 
-
 LOCKED = "the conversation is locked: nobody writes in it, or acts on its services"
 
 
@@ -104,7 +103,7 @@ _COLUMNS = tuple(column.name for column in _restrictions.columns)
 FIND = select(_restrictions.c.kind, _restrictions.c.id, _restrictions.c.until).where(
     among_given(_restrictions.c.id, "ids")
 )
-"""For whoever wants to see its query plan: it is asked with every write."""
+"""Public, so that a test can look at its query plan: it runs with every write."""
 _FREE = delete(_restrictions).where(
     _restrictions.c.id == bindparam("the_id"), _restrictions.c.kind == bindparam("the_kind")
 )

@@ -1,4 +1,4 @@
-"""Follows moderation, so that what it forbids is known in the database of the service that refuses.
+"""The follower of moderation: stores its restrictions in the database of a service that refuses.
 
 The one module of the kit that reads the contract of a service.
 """
@@ -30,7 +30,7 @@ from service_kit.storage.writer import Operation, Writer
 
 
 def moderation_source(settings: ServiceSettings) -> Source:
-    """Name the moderation service of the settings. Raises ValueError for an unusable credential."""
+    """Make the source of moderation from the settings. Raises ValueError for a bad credential."""
     return read_source(settings, MODERATION, pb, ModerationServiceStub)
 
 
@@ -41,10 +41,10 @@ def sanctions_follower(
     metrics: FollowerMetrics,
     operation: Operation[Command, tuple[Removal, ...]],
 ) -> Follower:
-    """Make the follower of `source`, moderation, for the service of that name.
+    """Make the follower of moderation, the `source`, for the service of that name.
 
-    `operation` takes the commands, by `take`, and gives of each the removals whose message is not
-    known here.
+    `operation` lets each command take effect, by `take`, and gives its removals of messages that
+    are unknown here.
     """
     submit = partial(_submit, resources.writer, operation)
 

@@ -24,7 +24,7 @@ _CALL_OPTIONS = (
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
     # A refusal may bear how things stand.
     ("grpc.max_metadata_size", 64 * 1024),
-    # More than any answer holds; whoever asks bounds it.
+    # More than any answer holds; the caller bounds it.
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
 )
 

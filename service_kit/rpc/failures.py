@@ -56,8 +56,10 @@ class Refused(Exception):  # noqa: N818, the name says what is the case
 
 @dataclass(frozen=True)
 class Failures:
-    """The refusals of a service: `codes` by reason, and by the type of its `current` how that
-    becomes a message. `reached` is told the name of the limit that a refusal is due to.
+    """Statuses of the refusals of a service.
+
+    `codes` are by reason. `current` encodes the present state that a refusal bears, by its type.
+    `reached` is called with the name of the limit that a refusal is due to.
     """
 
     domain: str

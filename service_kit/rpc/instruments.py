@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-# For calls that reach no method; whoever has no credential could make up any name.
+# The method of refused calls: a caller without a credential could make up any name.
 _REFUSED = "refused"
 
 
@@ -27,12 +27,12 @@ class MethodInstruments:
         self._seconds = instruments.seconds.labels(method=name)
 
     def begin(self) -> float:
-        """Say that a call is under way; gives what `end` wants."""
+        """Note that a call has begun; gives the time, for `end`."""
         self._instruments.begin()
         return time.perf_counter()
 
     def end(self, began: float, code: grpc.StatusCode) -> None:
-        """Say that it has ended."""
+        """Note that a call has ended, and its duration."""
         self._instruments.end()
         self._seconds.observe(time.perf_counter() - began)
         self.ended(code)
@@ -72,12 +72,12 @@ class CallInstruments:
         self.count.labels(method=_REFUSED, code=code).inc()
 
     def begin(self) -> None:
-        """A call is under way."""
+        """Note that a call has begun."""
         self.under_way += 1
         self._idle.clear()
 
     def end(self) -> None:
-        """Count the end of the call."""
+        """Note that a call has ended."""
         self.under_way -= 1
         if not self.under_way:
             self._idle.set()
@@ -88,7 +88,7 @@ class CallInstruments:
 
     @contextmanager
     def exchanging(self) -> Iterator["Exchange"]:
-        """Have this stream of requests and responses ended with the others.
+        """Register the current task as a stream of exchanges, to be ended with the others.
 
         Raises ShuttingDown when it was.
         """

@@ -1,6 +1,5 @@
 """Interceptors of every call: the check of the credential, and exceptions made statuses."""
 
-import asyncio
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from inspect import iscoroutinefunction
@@ -15,6 +14,7 @@ from google.rpc import status_pb2
 from service_kit.rpc.instruments import CallInstruments, Exchange, MethodInstruments
 from service_kit.rpc.rpc_errors import abort, build_status, code_of
 
+Context = grpc.aio.ServicerContext[Any, Any]
 # Quoted, for these classes are generic in their stubs only.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Continuation: TypeAlias = (
@@ -48,7 +48,7 @@ class CredentialInterceptor(grpc.aio.ServerInterceptor):
             "the service credential is missing or wrong",
         )
 
-        async def refuse(_requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        async def refuse(_requests: Any, context: Context) -> None:
             instruments.refused()
             await abort(context, status)
 
@@ -116,20 +116,15 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
         behavior: Any = handler.unary_unary
         counted = MethodInstruments(self._instruments, method)
 
-        async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        async def call(request: Any, context: Context) -> Any:
             began = counted.begin()
             code = grpc.StatusCode.OK
             try:
                 return await behavior(request, context)
-            except grpc.aio.AbortError:
-                code = code_of(context.code())
-                raise
-            except asyncio.CancelledError:
-                code = grpc.StatusCode.CANCELLED
-                raise
-            except Exception as error:  # noqa: BLE001, this is the boundary
-                status = self._status(error, method)
-                code = code_of(status.code)
+            except BaseException as error:
+                code, status = self._translate_failure(error, context, method)
+                if status is None:
+                    raise
                 return await abort(context, status)
             finally:
                 counted.end(began, code)
@@ -144,23 +139,16 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
         behavior: Any = handler.unary_stream
         counted = MethodInstruments(self._instruments, method)
 
-        async def call(
-            request: Any, context: grpc.aio.ServicerContext[Any, Any]
-        ) -> AsyncIterator[Any]:
+        async def call(request: Any, context: Context) -> AsyncIterator[Any]:
             responses = behavior(request, context)
             code = grpc.StatusCode.OK
             try:
                 async for response in responses:
                     yield response
-            except grpc.aio.AbortError:
-                code = code_of(context.code())
-                raise
-            except (asyncio.CancelledError, GeneratorExit):
-                code = grpc.StatusCode.CANCELLED
-                raise
-            except Exception as error:  # noqa: BLE001, this is the boundary
-                status = self._status(error, method)
-                code = code_of(status.code)
+            except BaseException as error:
+                code, status = self._translate_failure(error, context, method)
+                if status is None:
+                    raise
                 await abort(context, status)
             finally:
                 counted.ended(code)
@@ -178,9 +166,7 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
         behavior: Any = handler.stream_stream
         instruments, counted = self._instruments, MethodInstruments(self._instruments, method)
 
-        async def call(
-            requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
-        ) -> AsyncIterator[Any]:
+        async def call(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
             began: float | None = None
             code = grpc.StatusCode.OK
             responses: Any = None
@@ -199,15 +185,10 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
                             counted.end(began, code)
                             began = None
                         yield response
-            except grpc.aio.AbortError:
-                code = code_of(context.code())
-                raise
-            except (asyncio.CancelledError, GeneratorExit):
-                code = grpc.StatusCode.CANCELLED
-                raise
-            except Exception as error:  # noqa: BLE001, this is the boundary
-                status = self._status(error, method)
-                code = code_of(status.code)
+            except BaseException as error:
+                code, status = self._translate_failure(error, context, method)
+                if status is None:
+                    raise
                 await abort(context, status)
             finally:
                 if began is not None:
@@ -221,13 +202,23 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
             handler.response_serializer,
         )
 
-    def _status(self, error: Exception, method: str) -> status_pb2.Status:
+    def _translate_failure(
+        self,
+        error: BaseException,
+        context: Context,
+        method: str,
+    ) -> tuple[grpc.StatusCode, status_pb2.Status | None]:
+        """Give the code of a call that failed, and the status that it has yet to be ended with."""
+        if isinstance(error, grpc.aio.AbortError):
+            return code_of(context.code()), None
+        if not isinstance(error, Exception):
+            return grpc.StatusCode.CANCELLED, None
         status = self._translate(error)
         if status is None:
             incident = uuid4().hex
             self._log.error("a call failed", method=method, incident=incident, exc_info=error)
             status = build_internal(self._domain, incident)
-        return status
+        return code_of(status.code), status
 
 
 def build_internal(domain: str, incident: str) -> status_pb2.Status:

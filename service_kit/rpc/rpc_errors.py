@@ -13,7 +13,7 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
 def code_of(status: int | grpc.StatusCode) -> grpc.StatusCode:
-    """Give the code of a number, which nobody may know; a context gives either."""
+    """Give a code for itself or its number, as contexts give either; UNKNOWN for any other."""
     if isinstance(status, grpc.StatusCode):
         return status
     return _CODES.get(status, grpc.StatusCode.UNKNOWN)
@@ -30,9 +30,9 @@ def build_status(
     metadata: dict[str, str] | None = None,
     details: Sequence[Message] = (),
 ) -> status_pb2.Status:
-    """Build a status with ErrorInfo, a BadRequest if `field` is named, a RetryInfo if to wait.
+    """Build a status with ErrorInfo, a BadRequest for a `field`, a RetryInfo for a time to wait.
 
-    What a service has to add comes behind these, as `details`.
+    The `details` of a service come behind these.
     """
     found: list[Message] = [
         error_details_pb2.ErrorInfo(reason=reason, domain=domain, metadata=metadata or {})

@@ -66,7 +66,7 @@ class Server:
         reflection.enable_server_reflection(names, self.grpc)
 
     async def start(self, listen: str) -> int:
-        """Listen on `host:port` (0: any free one) and serve; answer the port. Raises OSError."""
+        """Listen on `host:port` (0: any free one) and serve; gives the port. Raises OSError."""
         try:
             port = self.grpc.add_insecure_port(listen)
         except RuntimeError as error:

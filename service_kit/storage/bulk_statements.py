@@ -98,7 +98,7 @@ def _positional_sql(compiled: Any, names: tuple[str, ...]) -> str:
 
 
 class _Among(FunctionElement[bool]):
-    """A column, the list as JSON, the list as an array."""
+    """Condition: a column has a value of a list. (Column, list as JSON, list as an array.)"""
 
     inherit_cache = True
     type = Boolean()
@@ -109,13 +109,13 @@ class _Among(FunctionElement[bool]):
 
 
 class _Each(FunctionElement[Any]):
-    """The rows as JSON, and an array for each of their columns."""
+    """Table: the rows of a list. (Rows as JSON, an array for each of their columns.)"""
 
     inherit_cache = True
 
 
 class _Item(FunctionElement[Any]):
-    """The row as JSON, the same value as a column of its own, and which one it is."""
+    """Value: an item of such a row. (Row as JSON, the same item as a column, its index.)"""
 
     inherit_cache = True
 

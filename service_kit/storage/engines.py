@@ -22,7 +22,7 @@ TEXT = String().with_variant(String(collation="C"), "postgresql")
 """The type of every text column: compared by code points, as Python compares."""
 
 STORED_BY_KEY: Mapping[str, Any] = {"sqlite_with_rowid": False}
-"""For a table whose rows are read in the order of its key: they lie so on the disk, if possible."""
+"""Options of a table that is read in the order of its key: it is stored so, if possible."""
 
 
 class UnsupportedDatabase(ValueError):  # noqa: N818, the name says what is the case

@@ -81,8 +81,9 @@ class WatchHub:
         return Position(self._epoch, self._revision)
 
     def observe(self, observe: Callable[[list[str], list[str]], None]) -> None:
-        """Tell `observe(followed, unfollowed)` of users who are followed from now on, and of those
-        whom no watcher follows any more; quietly does not count. Once for each change of a watcher.
+        """Call `observe(followed, unfollowed)` when users get a first follower or lose the last.
+
+        Quiet followers do not count. It is called once for each change of a watcher.
         """
         self._observe = observe
 
@@ -120,7 +121,7 @@ class WatchHub:
         remove: Collection[str],
         quiet: Iterable[str] = (),
     ) -> Position:
-        """Follow and no longer follow; of the added, all events after the answer will come.
+        """Change the users that a watcher follows; all later events of those added will come.
 
         The added who are in `quiet` do not count as followed because of this watcher; adding a user
         again replaces that. A watcher of everything is told them already. Raises WatcherNotFound.
@@ -162,8 +163,9 @@ class WatchHub:
         self._hand_out(events, _NOBODY)
 
     def close(self) -> None:
-        """End all streams, each after what is queued for it. The observer is not told: the replica
-        leaves, and not the users.
+        """End all streams, each after what is queued for it.
+
+        The observer is not told: the replica leaves, and not the users.
         """
         self._closed = True
         self._observe = None

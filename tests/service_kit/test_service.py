@@ -17,6 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from google.rpc import error_details_pb2, status_pb2
 
 from service_kit.follow.positions import read_followed
+from service_kit.process.settings import Timeouts
 from service_kit.resources import Resources
 from service_kit.rpc.server import probe_health
 from service_kit.rules import Position
@@ -193,7 +194,8 @@ async def test_a_database_that_hangs_does_not_keep_a_service_from_ending(
     for_ever = {"database_lock_timeout_seconds": 3600, "database_statement_timeout_seconds": 3600}
     port = free_port()
     given = environment(settings, listen=listen, metrics_port=port, grace_seconds=0.5, **for_ever)
-    other = open_engine(settings.database_url, "writer")
+    never_ends = Timeouts(idle_transaction=3600)
+    other = open_engine(settings.database_url, "writer", timeouts=never_ends)
     with other.connect() as holder, holder.begin():
         take_revision(holder)
         process = await asyncio.create_subprocess_exec(*command("serve"), env=given)

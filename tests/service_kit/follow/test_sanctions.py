@@ -117,7 +117,7 @@ def test_what_is_told_again_takes_effect_once(database: Database) -> None:
     assert forbidden(database, "ann") == set()
 
 
-def test_it_ends_by_the_clock_and_its_row_with_the_next_news(database: Database) -> None:
+def test_it_ends_by_the_clock_and_its_row_with_the_next_event(database: Database) -> None:
     """To the millisecond, without a job; until lifted is for ever."""
     ends = database.now + 1_000
     took(database, told(1, user("ann", ends), user("bob", None)))
