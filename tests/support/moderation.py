@@ -64,7 +64,7 @@ class ScriptedModeration:
         self.epoch = f"epoch-{next(_epochs)}"
         self.changes: list[list[pb.Event]] = []
         self.target = ""
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def position(self) -> pb.Position:
@@ -81,8 +81,8 @@ class ScriptedModeration:
         self._wake()
 
     def _wake(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
         """Watch, as the contract says."""
@@ -91,7 +91,7 @@ class ScriptedModeration:
         epoch, told = self.epoch, len(self.changes)
         yield pb.WatchResponse(watcher_id="w", position=self.position)
         while True:
-            news = self._news
+            changed = self._changed
             if self.epoch != epoch:
                 return
             for events in self.changes[told:]:
@@ -99,9 +99,10 @@ class ScriptedModeration:
                 position = pb.Position(epoch=epoch, revision=told)
                 yield pb.WatchResponse(position=position, events=events)
             try:
-                await asyncio.wait_for(news.wait(), 0.2)
+                await asyncio.wait_for(changed.wait(), 0.2)
             except TimeoutError:
-                yield pb.WatchResponse(position=self.position)
+                # Not of a revision whose events were added this instant and are yet to be sent.
+                yield pb.WatchResponse(position=pb.Position(epoch=epoch, revision=told))
 
     async def list_changes(self, request: Any, context: Any) -> Any:
         """ListChanges, as the contract says, in pages of two revisions."""
