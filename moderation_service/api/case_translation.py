@@ -34,7 +34,7 @@ def report(given: views.ReportView, *, words: bool = True) -> pb.Report:
 
 
 def appeal(given: views.AppealView, *, words: bool = True) -> pb.Appeal:
-    """Translate an appeal as the one sees it who made it."""
+    """Translate an appeal as its author sees it."""
     return pb.Appeal(
         id=given.id,
         decision_id=given.decision,
@@ -47,7 +47,7 @@ def appeal(given: views.AppealView, *, words: bool = True) -> pb.Appeal:
 
 
 def sanction(given: views.SanctionView, *, words: bool = True) -> pb.Sanction:
-    """Translate a sanction as the one sees it whom it concerns."""
+    """Translate a sanction as a user sees it whom it restricts."""
     return pb.Sanction(
         id=given.id,
         kind=enumerations.SANCTION_KINDS.encode(given.kind),
@@ -63,7 +63,7 @@ def sanction(given: views.SanctionView, *, words: bool = True) -> pb.Sanction:
 
 
 def standing(given: PlacedStanding, *, words: bool = True) -> pb.Standing:
-    """Translate how a user stands, and when that was."""
+    """Translate the standing of a user, and the position at which it was read."""
     view = given.view
     return pb.Standing(
         user=view.user,

@@ -42,8 +42,8 @@ def _standing(given: PlacedStanding) -> pb.Standing:
 
 
 def _fitting(current: Current, *unbounded: str) -> Current:
-    """Leave out fields that people fill without bounds if all is too much: a refusal that does not
-    reach its caller explains nothing.
+    """Leave out fields that people fill without bounds when the whole is too large to be sent: a
+    refusal that does not reach its caller explains nothing.
     """
     if current.ByteSize() > _MOST_BYTES:
         for field in unbounded:

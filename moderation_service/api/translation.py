@@ -51,7 +51,7 @@ def audit_entry(given: AuditEntry) -> pb.AuditEntry:
 
 
 def kept(target: str, given: Kept) -> pb.EraseUserResponse.Kept:
-    """Translate why a case or dispute is kept, and until when."""
+    """Translate the reason for which a case or dispute is kept, and until when."""
     return pb.EraseUserResponse.Kept(
         target_kind="dispute" if given.because in _OF_DISPUTES else "case",
         target_id=target,

@@ -33,8 +33,7 @@ class Messaging:
     async def list_evidence(
         self, request: pb.ListEvidenceRequest, seconds_left: float | None
     ) -> Excerpt:
-        """List messages around one, or the newest of a conversation: of the actor's, if one is
-        named.
+        """List messages around one, or the newest of a conversation; only the actor's, if named.
 
         Fewer when all are too large for one answer. A failure ends the call: NOT_FOUND as
         MESSAGE_NOT_FOUND or CONVERSATION_NOT_FOUND, any other as MESSAGING_UNAVAILABLE.
@@ -62,7 +61,7 @@ class Messaging:
 
 
 def messaging_unavailable() -> Refusal:
-    """Refuse what needs messaging, which does not answer, or has not the time to."""
+    """Refuse a command that needs messaging, which does not answer, or not in time."""
     return Refusal(
         Reason.MESSAGING_UNAVAILABLE,
         "what was said can not be looked at now; nothing was stored",

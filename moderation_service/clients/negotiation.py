@@ -89,7 +89,7 @@ class Negotiation:
 
 @contextmanager
 def refusing() -> Iterator[None]:
-    """Refuse what fails in negotiation: SERVICE_NOT_FOUND, or else NEGOTIATION_UNAVAILABLE."""
+    """Turn failures of the calls inside into SERVICE_NOT_FOUND or NEGOTIATION_UNAVAILABLE."""
     try:
         yield
     except grpc.aio.AioRpcError as error:
@@ -102,7 +102,7 @@ def refusing() -> Iterator[None]:
 
 
 def negotiation_unavailable() -> Refusal:
-    """Refuse what needs negotiation, which does not answer or is not deployed."""
+    """Refuse a command that needs negotiation, which does not answer or is not deployed."""
     return Refusal(
         Reason.NEGOTIATION_UNAVAILABLE,
         "the service can not be looked at now; nothing was stored",

@@ -19,8 +19,9 @@ TAKEN, NONE, UNAVAILABLE = "taken", "none", "unavailable"
 
 @dataclass(frozen=True)
 class Snapshots:
-    """Makes snapshots. Up to `size` bytes anything is added to what one is about; the name of the
-    limit is told to `reached`.
+    """Makes snapshots: what each is about in any case, and more up to `size` bytes.
+
+    The name of the limit is told to `reached`.
     """
 
     size: int

@@ -1,4 +1,4 @@
-"""The moderation service as it serves, between its serve_peers, and what people do there."""
+"""The moderation service as it serves, beside its peers, and the acts of people there."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -76,13 +76,13 @@ class Peers:
         return service
 
     async def look(self, service: str) -> deals.Service:
-        """Give a service as it stands."""
+        """Get a service."""
         request = deals.GetServiceRequest(service_id=service)
         found: deals.Service = (await self.negotiation.call("GetService", request)).service
         return found
 
     async def causes(self, service: str) -> list[str]:
-        """Give what happened to a service."""
+        """Give the causes of the events of a service."""
         request = deals.ListServiceEventsRequest(service_id=service)
         page = await self.negotiation.call("ListServiceEvents", request)
         return [one.cause for one in page.events]
@@ -150,7 +150,7 @@ async def serve_peers(
 
 
 def dial_peer(target: str, stub: Any, timeout_seconds: float = 5.0) -> Any:
-    """Dial one of them."""
+    """Dial a service by its target."""
     return dial(target, stub, SECRET, timeout_seconds, lambda: None)
 
 
