@@ -53,7 +53,7 @@ from tests.support.serving import Database
 # Short enough that leases lapse, deadlines pass and evidence expires while it goes on.
 SHORT = replace(LIMITS, lease=HOUR, appeal_window=20 * HOUR, dispute_evidence=10 * HOUR,
                 statements=5 * HOUR, review=5 * HOUR, reports=6, open_reports=4)  # fmt: skip
-CARRY_OUT = operation(SHORT)
+carry_out = operation(SHORT)
 PEOPLE = ("ann", "bob", "cid")
 BATCHES = 14
 
@@ -84,9 +84,9 @@ def test_a_batch_is_as_good_as_each_alone(database: Database, other: Database, s
             task = invent(random, check_books(database.engine), now, tasks)
             database.now = now - 1
             tasks.append(task)
-            alone += database.run(CARRY_OUT, task)
+            alone += database.run(carry_out, task)
         other.now = now - 1
-        together = other.run(CARRY_OUT, *tasks)
+        together = other.run(carry_out, *tasks)
         assert [said(one) for one in together] == [said(one) for one in alone]
         done += sum(isinstance(one, Answer) for one in alone)
     books = check_books(database.engine), check_books(other.engine)

@@ -117,6 +117,12 @@ class Client:
         """Call the method of that name."""
         return await getattr(self.stub, name)(request, metadata=METADATA, timeout=10)
 
+    async def _service(self, name: str, request: Any) -> pb.Service:
+        response = await self.call(name, request)
+        assert type(response).__name__ == f"{name}Response"
+        assert isinstance(response.service, pb.Service)
+        return response.service
+
     async def watch(self, users: Sequence[str] = (), *, everything: bool = False) -> Stream:
         """Watch users, or everything."""
         request = pb.WatchRequest(watcher_name="test", everything=everything)
@@ -144,9 +150,7 @@ class Client:
         conversation = fields.pop("conversation", None)
         conversation = conversation or await self.open_conversation(actor, other)
         request = self.creation(actor, conversation_id=conversation, **fields)
-        response = await self.call("CreateService", request)
-        assert isinstance(response, pb.CreateServiceResponse)
-        return response.service
+        return await self._service("CreateService", request)
 
     async def edit(
         self, actor: str, service: str, amount: int, base: int, **fields: Any
@@ -156,18 +160,14 @@ class Client:
         request = pb.EditPriceRequest(
             actor=actor, service_id=service, price=price, base_offer=base, **fields
         )
-        response = await self.call("EditPrice", request)
-        assert isinstance(response, pb.EditPriceResponse)
-        return response.service
+        return await self._service("EditPrice", request)
 
     async def note(self, actor: str, service: str, comment: str, **fields: Any) -> pb.Service:
         """Rate the other."""
         request = pb.SubmitNoteRequest(
             actor=actor, service_id=service, score=5, comment=comment, **fields
         )
-        response = await self.call("SubmitNote", request)
-        assert isinstance(response, pb.SubmitNoteResponse)
-        return response.service
+        return await self._service("SubmitNote", request)
 
     async def accept(self, actor: str, shown: pb.Service, **fields: Any) -> pb.Service:
         """Accept the live offer of a service as it was shown."""
@@ -176,9 +176,7 @@ class Client:
         request = pb.EndNegotiationRequest(
             actor=actor, service_id=shown.id, outcome=pb.NEGOTIATION_OUTCOME_AGREED, **given
         )
-        response = await self.call("EndNegotiation", request)
-        assert isinstance(response, pb.EndNegotiationResponse)
-        return response.service
+        return await self._service("EndNegotiation", request)
 
     async def terminate(self, actor: str, service: str, outcome: str, **fields: Any) -> pb.Service:
         """Deliver, complete, reopen or cancel."""
@@ -188,9 +186,7 @@ class Client:
             outcome=pb.TerminationOutcome.Value(f"TERMINATION_OUTCOME_{outcome}"),
             **fields,
         )
-        response = await self.call("TerminateService", request)
-        assert isinstance(response, pb.TerminateServiceResponse)
-        return response.service
+        return await self._service("TerminateService", request)
 
 
 Serve = Callable[..., AbstractAsyncContextManager[Client]]

@@ -49,7 +49,7 @@ class Proposal(Task):
         return self.command.conversation
 
 
-def CARRY_OUT(  # noqa: N802  # it stands for an operation, which is a constant
+def carry_out(
     transaction: Transaction, given: Sequence[Command | Proposal]
 ) -> list[Answer | Refusal]:
     """Run commands, of which all but proposals come without facts."""

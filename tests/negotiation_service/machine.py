@@ -6,12 +6,7 @@ What a client sends is made from snapshots, fresh or old, and comes at once, lat
 from collections.abc import Iterable
 
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from negotiation_service.domain.commands import (
     Command,

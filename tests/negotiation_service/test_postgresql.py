@@ -16,8 +16,8 @@ from negotiation_service.storage import deals
 from service_kit.storage.clock import read_position
 from service_kit.storage.engines import open_engine
 from tests.negotiation_service.deals import (
-    CARRY_OUT,
     LIMITS,
+    carry_out,
     proposed,
     stored_deals,
     stored_events,
@@ -104,18 +104,18 @@ def test_what_another_has_claimed_is_left_to_it(
 ) -> None:
     """FOR UPDATE SKIP LOCKED: a locked timer is not waited for, and fires when it is free."""
     one, other = proposed("c1"), proposed("c2")
-    database.run(CARRY_OUT, one, other)
+    database.run(carry_out, one, other)
     database.now += LIMITS.offer_ttl
     fire = (FireTimers(one.service), FireTimers(other.service))
     replica = open_engine(settings.database_url, "writer")
     with replica.connect() as connection, connection.begin():
         claimed = deals.claim_due(connection, [one.service], database.now)
         assert claimed == {one.service}
-        skipped, fired = database.run(CARRY_OUT, *fire)
+        skipped, fired = database.run(carry_out, *fire)
         assert skipped.events == ()
         assert [event.cause for event in fired.events] == [Cause.EXPIRED]
     replica.dispose()
-    first, second = database.run(CARRY_OUT, *fire)
+    first, second = database.run(carry_out, *fire)
     assert [event.cause for event in first.events] == [Cause.EXPIRED]
     assert second.events == ()
 

@@ -31,7 +31,7 @@ from moderation_service.storage.lists import CaseFilter, CaseOrder
 from service_kit.rules import Position, Refusal
 from service_kit.storage.clock import read_position
 from tests.moderation_service.operations.test_runner import (
-    CARRY_OUT,
+    carry_out,
     decided,
     decision,
     with_evidence,
@@ -66,7 +66,7 @@ def fill(database: Database, count: int, **rest: Any) -> list[str]:
         if number % 3 == 0:
             second = reported("z", subject, reason=reason, comment="c", **people(number))
             tasks.append(Task(replace(second, actor=f"u{number}", reason=ReportReason.HATE)))
-        database.run(CARRY_OUT, *tasks)
+        database.run(carry_out, *tasks)
         made.append(report.case)
     return made
 
@@ -123,7 +123,7 @@ def test_list_cases_finds_cases_by_what_they_are(database: Database) -> None:
     """By state, severity, reason, accused and holder; a claim that has lapsed is none."""
     open_, claimed = reported(), reported(subject=CONVERSATION, reason=ReportReason.VIOLENCE)
     database.run(
-        CARRY_OUT, Task(open_), Task(claimed), Task(ClaimCase("mia", MODERATOR, claimed.case))
+        carry_out, Task(open_), Task(claimed), Task(ClaimCase("mia", MODERATOR, claimed.case))
     )
     done = decided(database, subject=replace(MESSAGE, id="other"))
     assert set(listed(database)) == {open_.case, claimed.case}
@@ -165,14 +165,14 @@ def test_get_standing_is_bounded(database: Database) -> None:
         given = {0: banned(), 1: long, 2: short}.get(number, measure(SanctionKind.WARNING))
         claim = ClaimCase("mia", MODERATOR, report.case)
         ruling = decision(report.case, given, version=2)
-        outcomes = database.run(CARRY_OUT, Task(report), Task(claim), Task(ruling))
+        outcomes = database.run(carry_out, Task(report), Task(claim), Task(ruling))
         assert not any(isinstance(one, Refusal) for one in outcomes)
     shown = database.read(queries.get_standing, "bob", database.now, LIMITS).view
     assert (shown.banned, shown.muted_until) == (True, long.until)
     assert len(shown.sanctions) == MOST_CASES
     kinds = [one.kind for one in shown.sanctions]
     assert (kinds.count(SanctionKind.BANNED), kinds.count(SanctionKind.MUTED)) == (1, 2)
-    (refusal,) = database.run(CARRY_OUT, Task(reported("bob", author="ann")))
+    (refusal,) = database.run(carry_out, Task(reported("bob", author="ann")))
     assert refusal.reason == Reason.SANCTIONED
 
 
@@ -183,7 +183,7 @@ def test_who_has_a_part_finds_nothing(database: Database) -> None:
         moderator_queries.get_case, "mia", case, database.now, LIMITS
     ).view.case.decisions[0]
     appeal = CreateAppeal("bob", new("appeal"), ruling.id, "Not me.")
-    database.run(CARRY_OUT, Task(appeal))
+    database.run(carry_out, Task(appeal))
     for actor, count in (("max", 1), ("ann", 0), ("bob", 0), ("cid", 0)):
         assert len(listed(database, actor, state=CaseState.DECIDED)) == count
         found = database.read(
@@ -205,7 +205,7 @@ def test_list_appeals_for_other_moderators(database: Database) -> None:
     case = decided(database, banned())
     whole = database.read(moderator_queries.get_case, "mia", case, database.now, LIMITS)
     name = whole.view.case.decisions[0].id
-    database.run(CARRY_OUT, Task(CreateAppeal("bob", new("appeal"), name, "Not me.")))
+    database.run(carry_out, Task(CreateAppeal("bob", new("appeal"), name, "Not me.")))
 
     def appeals(actor: str, status: AppealStatus | None = None, *, mine: bool = False) -> int:
         page = database.read(
@@ -244,7 +244,7 @@ def test_list_sanctions_newest_first(database: Database) -> None:
     assert sanctions("bob", in_force_only=True) == [second]
     whole = database.read(moderator_queries.get_case, "mia", second, database.now, LIMITS)
     lift = LiftSanction("max", MODERATOR, whole.view.case.sanctions[0].id, "Enough.")
-    database.run(CARRY_OUT, Task(lift))
+    database.run(carry_out, Task(lift))
     assert sanctions("", in_force_only=True) == [cid]
 
 
@@ -252,9 +252,9 @@ def test_list_reports_newest_first(database: Database) -> None:
     """Nobody's but one's own; the open ones alone on request."""
     reports = [reported(subject=replace(MESSAGE, id=f"m{number}")) for number in range(5)]
     for one in reports:
-        database.run(CARRY_OUT, Task(one))
+        database.run(carry_out, Task(one))
     database.run(
-        CARRY_OUT,
+        carry_out,
         Task(ClaimCase("mia", MODERATOR, reports[0].case)),
         Task(decision(reports[0].case, version=2)),
     )
@@ -273,7 +273,7 @@ def test_list_own_disputes_newest_first(database: Database) -> None:
     """Nobody's but one's own; the open ones alone, or those of one service, on request."""
     disputes = [disputed(service=f"service-{number}") for number in range(3)]
     for dispute in disputes:
-        database.run(CARRY_OUT, Task(dispute))
+        database.run(carry_out, Task(dispute))
 
     def own(page: Page) -> Any:
         return database.read(
@@ -295,7 +295,7 @@ def test_list_own_disputes_newest_first(database: Database) -> None:
 def test_list_disputes_by_due_time(database: Database) -> None:
     """Those that moderators can decide, unless another state is asked for."""
     dispute = disputed()
-    database.run(CARRY_OUT, with_evidence(dispute), Task(HoldPlaced(dispute.dispute, 10_000)))
+    database.run(carry_out, with_evidence(dispute), Task(HoldPlaced(dispute.dispute, 10_000)))
 
     def disputes(state: DisputeState | None = None) -> list[str]:
         page = database.read(queries.list_disputes, "mia", state, WHOLE, database.now, LIMITS)
@@ -316,7 +316,7 @@ def test_list_changes_converges_to_what_is(database: Database, size: int) -> Non
     decided(database, lock, subject=CONVERSATION)
     whole = database.read(moderator_queries.get_case, "mia", first, database.now, LIMITS)
     for sanction in whole.view.case.sanctions:
-        database.run(CARRY_OUT, Task(LiftSanction("max", MODERATOR, sanction.id, "Enough.")))
+        database.run(carry_out, Task(LiftSanction("max", MODERATOR, sanction.id, "Enough.")))
     now = database.read(read_position)
     told: list[Any] = []
     token = ""
@@ -360,7 +360,7 @@ def test_list_changes_converges_to_what_is(database: Database, size: int) -> Non
 def test_what_waits_is_counted(database: Database) -> None:
     """For whoever watches over the service."""
     report, dispute = reported(), disputed()
-    database.run(CARRY_OUT, Task(report), Task(dispute))
+    database.run(carry_out, Task(report), Task(dispute))
     found = database.read(read_backlog, database.now)
     assert (found.cases.many, found.cases.overdue) == (1, 0)
     assert found.disputes == {"pending_hold": 1}
@@ -373,7 +373,7 @@ def test_release_case_opens_it_again(database: Database) -> None:
     """In the lists as well."""
     report = reported()
     database.run(
-        CARRY_OUT,
+        carry_out,
         Task(report),
         Task(ClaimCase("mia", MODERATOR, report.case)),
         Task(ReleaseCase("mia", MODERATOR, report.case)),

@@ -69,14 +69,14 @@ from tests.moderation_service.story import (
 from tests.support.plans import explain
 from tests.support.serving import Database
 
-CARRY_OUT = operation(LIMITS)
+carry_out = operation(LIMITS)
 CONTENT = b'{"messages":[]}'
 
 
 def run(database: Database, *commands: Command | Task) -> list[Any]:
     """Carry out commands in one transaction, and check the books after it."""
     tasks = [one if isinstance(one, Task) else Task(one) for one in commands]
-    outcomes = database.run(CARRY_OUT, *tasks)
+    outcomes = database.run(carry_out, *tasks)
     check_books(database.engine)
     return outcomes
 
@@ -192,7 +192,7 @@ def test_a_refusal_stores_nothing(database: Database) -> None:
         Reason.CASE_NOT_FOUND,
     ]  # fmt: skip
     assert database.read(read_position) == before
-    assert database.run(CARRY_OUT) == []
+    assert database.run(carry_out) == []
 
 
 def test_a_case_does_not_pass_for_a_dispute(database: Database) -> None:
@@ -543,9 +543,9 @@ def test_a_resend_after_an_erasure_shows_nobody(database: Database) -> None:
     report = replace(reported(), idempotency_key="k")
     claim = ClaimCase("mia", MODERATOR, report.case, "k")
     ruling = decision(report.case, version=2, idempotency_key="d")
-    database.run(CARRY_OUT, with_evidence(report), Task(claim))
+    database.run(carry_out, with_evidence(report), Task(claim))
     database.now += 1
-    (decided_,) = database.run(CARRY_OUT, Task(ruling))
+    (decided_,) = database.run(carry_out, Task(ruling))
     assert decided_.shown.case.reports[0].reporter == "ann"
     database.now += LIMITS.appeal_window
     lone = Task(replace(report, participants=()))
@@ -575,7 +575,7 @@ def test_a_failure_leaves_nothing_behind(
             patched.setattr(module, last, fail)
             command = replace(disputed(), idempotency_key="k")
             with pytest.raises(RuntimeError, match="the power is gone"):
-                database.run(CARRY_OUT, with_evidence(command))
+                database.run(carry_out, with_evidence(command))
         assert (books(database), database.read(read_position)) == before
 
 

@@ -15,7 +15,7 @@ from moderation_service.operations.runner import Task
 from moderation_service.operations.verification import Problem, run, verify
 from moderation_service.settings import ModerationSettings
 from tests.moderation_service.books import check_books
-from tests.moderation_service.operations.test_runner import CARRY_OUT, decided, with_evidence
+from tests.moderation_service.operations.test_runner import carry_out, decided, with_evidence
 from tests.moderation_service.story import LIMITS, MESSAGE, disputed, muted
 from tests.support.serving import Database
 
@@ -29,7 +29,7 @@ def fill(database: Database) -> tuple[str, str]:
     """
     case = decided(database, muted(database.now + DAY))
     other = decided(database, subject=replace(MESSAGE, id="other"))
-    database.run(CARRY_OUT, with_evidence(disputed()))
+    database.run(carry_out, with_evidence(disputed()))
     return case, other
 
 
@@ -52,7 +52,7 @@ def test_nothing_is_wrong_with_what_the_service_wrote(database: Database) -> Non
     assert problems(database) == []
     database.now += LIMITS.appeal_window + DAY
     erasure = EraseUser("dora", ("data_protection",), "bob", "erased-1")
-    database.run(CARRY_OUT, Task(erasure, case), Task(ExpireEvidence(), other))
+    database.run(carry_out, Task(erasure, case), Task(ExpireEvidence(), other))
     assert problems(database) == []
     with database.engine.connect() as connection, connection.begin():
         *_, head = verify(connection)

@@ -205,49 +205,28 @@ async def test_an_unknown_service_is_not_found(client: Any, refused: Any) -> Non
             await refused(client.call(method_of(request), request), NOT_FOUND, "SERVICE_NOT_FOUND")
 
 
-BAD_READS: list[tuple[Message, grpc.StatusCode, str, str]] = [
-    (
-        pb.BatchGetServicesRequest(conversation_ids=["c"] * 1001),
-        INVALID,
-        "BATCH_TOO_LARGE",
-        "conversation_ids",
-    ),
-    (pb.BatchGetServicesRequest(actor="\0"), INVALID, "INVALID_ARGUMENT", "actor"),
-    (pb.ListServicesRequest(), INVALID, "INVALID_ARGUMENT", "actor"),
-    (pb.ListServicesRequest(actor="\0"), INVALID, "INVALID_ARGUMENT", "actor"),
-    (
-        pb.ListServicesRequest(actor="a", page_size=-(2**31)),
-        INVALID,
-        "INVALID_ARGUMENT",
-        "page_size",
-    ),
-    (
-        pb.ListServicesRequest(actor="a", page_token="A" * 999),
-        INVALID,
-        "INVALID_ARGUMENT",
-        "page_token",
-    ),
-    (
-        pb.UpdateWatchRequest(watcher_id="unknown", add_users=["a"]),
-        NOT_FOUND,
-        "WATCHER_NOT_FOUND",
-        "",
-    ),
-    (pb.ListChangesRequest(user="\0"), INVALID, "INVALID_ARGUMENT", "user"),
-    (
-        pb.ListChangesRequest(after=pb.Position(revision=-LARGE)),
-        INVALID,
-        "INVALID_ARGUMENT",
-        "after",
-    ),
-    (pb.ListChangesRequest(page_size=-1), INVALID, "INVALID_ARGUMENT", "page_size"),
+BAD_READS: list[tuple[Message, str]] = [
+    (pb.BatchGetServicesRequest(actor="\0"), "actor"),
+    (pb.ListServicesRequest(), "actor"),
+    (pb.ListServicesRequest(actor="\0"), "actor"),
+    (pb.ListServicesRequest(actor="a", page_size=-(2**31)), "page_size"),
+    (pb.ListServicesRequest(actor="a", page_token="A" * 999), "page_token"),
+    (pb.ListChangesRequest(user="\0"), "user"),
+    (pb.ListChangesRequest(after=pb.Position(revision=-LARGE)), "after"),
+    (pb.ListChangesRequest(page_size=-1), "page_size"),
 ]
 
 
 async def test_bad_reads_are_refused_by_name(client: Any, refused: Any) -> None:
     """Each bad or hostile request ends with its code, its reason and the field at fault."""
-    for request, code, reason, field in BAD_READS:
-        await refused(client.call(method_of(request), request), code, reason, field)
+    for request, field in BAD_READS:
+        await refused(client.call(method_of(request), request), INVALID, "INVALID_ARGUMENT", field)
+    many = client.call(
+        "BatchGetServices", pb.BatchGetServicesRequest(conversation_ids=["c"] * 1001)
+    )
+    await refused(many, INVALID, "BATCH_TOO_LARGE", "conversation_ids")
+    unknown = pb.UpdateWatchRequest(watcher_id="unknown", add_users=["a"])
+    await refused(client.call("UpdateWatch", unknown), NOT_FOUND, "WATCHER_NOT_FOUND")
 
 
 async def test_half_a_surrogate_is_no_text(client: Any) -> None:

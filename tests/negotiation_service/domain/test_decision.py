@@ -5,12 +5,7 @@ from dataclasses import replace
 from negotiation_service.domain.commands import FireTimers, NegotiationOutcome
 from negotiation_service.domain.decide import decide
 from negotiation_service.domain.decision import Decision, next_due, running_timers, settle
-from negotiation_service.domain.entities import (
-    Deal,
-    Settlement,
-    State,
-    Timer,
-)
+from negotiation_service.domain.entities import Deal, Settlement, State, Timer
 from negotiation_service.domain.events import Cause
 from negotiation_service.domain.facts import NO_FACTS
 from negotiation_service.domain.limits import HOUR, MINUTE

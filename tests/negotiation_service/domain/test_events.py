@@ -4,10 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from negotiation_service.domain.entities import (
-    Deal,
-    State,
-)
+from negotiation_service.domain.entities import Deal, State
 from negotiation_service.domain.events import Cause, evolve, recipients, replay
 from tests.negotiation_service.story import Story
 

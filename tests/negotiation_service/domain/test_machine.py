@@ -12,14 +12,9 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import (
-    invariant,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import invariant, run_state_machine_as_test
 
-from negotiation_service.domain.commands import (
-    ResolveHold,
-)
+from negotiation_service.domain.commands import ResolveHold
 from negotiation_service.domain.decision import Decision, next_due, settle
 from negotiation_service.domain.entities import FINAL, Deal, Outcome, State
 from negotiation_service.domain.events import Cause, evolve, recipients, replay

@@ -12,9 +12,9 @@ from service_kit.pages import encode_token
 from service_kit.rules import Position
 from service_kit.storage.clock import read_position
 from tests.negotiation_service.deals import (
-    CARRY_OUT,
     LIMITS,
     accepted,
+    carry_out,
     edited,
     ended,
     noted,
@@ -29,10 +29,10 @@ from tests.support.serving import Database
 def test_get_service_and_all_else_tell_a_stranger_nothing(database: Database) -> None:
     """To one who is no party every command and read says what it says of what does not exist."""
     first = proposed()
-    database.run(CARRY_OUT, first)
+    database.run(carry_out, first)
     for service in (first.service, "0" * 36):
         outcomes = database.run(
-            CARRY_OUT,
+            carry_out,
             edited("eve", service, 1, 1),
             accepted("eve", service),
             terminated("eve", service, "delivered"),
@@ -84,11 +84,11 @@ def test_list_services_newest_first_and_complete(database: Database) -> None:
     made: list[Any] = []
     for number in range(7):
         command = proposed(f"c{number % 3}", actor=("ann", "bob")[number % 2])
-        database.run(CARRY_OUT, command)
+        database.run(carry_out, command)
         made.append(command)
         if number < 4:
-            database.run(CARRY_OUT, ended(command.actor, command.service, "withdrawn"))
-    database.run(CARRY_OUT, proposed("theirs", actor="eve", other="dan"))
+            database.run(carry_out, ended(command.actor, command.service, "withdrawn"))
+    database.run(carry_out, proposed("theirs", actor="eve", other="dan"))
     newest = [one.service for one in reversed(made)]
     assert all_pages(database, "ann") == all_pages(database, "bob") == newest
     assert all_pages(database, "ann", open_only=True) == newest[:3]
@@ -107,10 +107,10 @@ def test_batch_get_services_gives_the_open_or_latest_of_each(database: Database)
     expected: dict[str, str] = {}
     for conversation in ("c1", "c2", "c1", "c3", "c2"):
         command = proposed(conversation)
-        database.run(CARRY_OUT, command)
+        database.run(carry_out, command)
         expected[conversation] = command.service
         if conversation != "c3":
-            database.run(CARRY_OUT, ended("ann", command.service, "withdrawn"))
+            database.run(carry_out, ended("ann", command.service, "withdrawn"))
     asked = ["none", "c3", "c1", "c2", "c1", "\0", ""]
     for actor in ("ann", "bob", ""):
         shown = database.read(queries.batch_get_services, actor, asked, database.now, LIMITS)
@@ -121,7 +121,7 @@ def test_batch_get_services_gives_the_open_or_latest_of_each(database: Database)
 def test_list_service_events_in_pages_without_a_hole(database: Database) -> None:
     """Numbered 1, 2, 3 ... in pages of any size, for a party and for an internal service."""
     first = proposed()
-    database.run(CARRY_OUT, first, *to_completion(first.service))
+    database.run(carry_out, first, *to_completion(first.service))
     for actor in ("ann", "bob", ""):
         for size in (1, 3, 4, 5):
             found: list[Any] = []
@@ -144,7 +144,7 @@ def test_list_service_events_in_pages_without_a_hole(database: Database) -> None
 def test_a_forged_token_is_refused(database: Database, token: str) -> None:
     """A token that was not given out is refused by name."""
     first = proposed()
-    database.run(CARRY_OUT, first)
+    database.run(carry_out, first)
     assert listed(database, "ann", token=token).field == "page_token"
     history = database.read(queries.list_service_events, "ann", first.service, 0, token, 10)
     assert history.field == "page_token"

@@ -13,9 +13,9 @@ from negotiation_service.operations.runner import Answer
 from service_kit.rules import Refusal
 from service_kit.storage.clock import read_position
 from tests.negotiation_service.deals import (
-    CARRY_OUT,
     LIMITS,
     accepted,
+    carry_out,
     edited,
     ended,
     noted,
@@ -34,7 +34,7 @@ def test_a_transaction_decides_in_the_order_of_arrival(database: Database) -> No
     """Commands of every kind about one deal, in one transaction: each has what was before it."""
     first = proposed()
     outcomes = database.run(
-        CARRY_OUT,
+        carry_out,
         first,
         edited("bob", first.service, 9_000, 1),
         accepted("bob", first.service, 2, 9_000),
@@ -57,12 +57,12 @@ def test_a_transaction_decides_in_the_order_of_arrival(database: Database) -> No
 def test_a_conversation_has_one_open_service(database: Database) -> None:
     """Of several proposals one wins, in one transaction and in several; then the next may come."""
     first, second, elsewhere = proposed(), proposed(actor="bob"), proposed("elsewhere")
-    outcomes = database.run(CARRY_OUT, first, second, elsewhere)
+    outcomes = database.run(carry_out, first, second, elsewhere)
     assert reasons(outcomes) == ["", Reason.OPEN_SERVICE_EXISTS, ""]
     assert outcomes[1].current.service == first.service
     assert outcomes[1].current.allowed_actions == ("counter", "accept", "decline")
-    assert reasons(database.run(CARRY_OUT, second)) == [Reason.OPEN_SERVICE_EXISTS]
-    closed = database.run(CARRY_OUT, ended("bob", first.service, "declined"), second)
+    assert reasons(database.run(carry_out, second)) == [Reason.OPEN_SERVICE_EXISTS]
+    closed = database.run(carry_out, ended("bob", first.service, "declined"), second)
     assert reasons(closed) == ["", ""]
     assert set(stored_deals(database)) == {first.service, second.service, elsewhere.service}
 
@@ -70,9 +70,9 @@ def test_a_conversation_has_one_open_service(database: Database) -> None:
 def test_a_proposal_ends_what_has_expired(database: Database) -> None:
     """An offer whose time is up makes place for the next although its timer has not fired yet."""
     first, second = proposed(), proposed(amount=5)
-    database.run(CARRY_OUT, first)
+    database.run(carry_out, first)
     database.now += LIMITS.offer_ttl
-    assert reasons(database.run(CARRY_OUT, second)) == [""]
+    assert reasons(database.run(carry_out, second)) == [""]
     deals = stored_deals(database)
     assert (deals[first.service].state, deals[second.service].state) == (
         State.CLOSED, State.OFFERED,
@@ -84,10 +84,10 @@ def test_a_proposal_ends_what_has_expired(database: Database) -> None:
 def test_an_expired_offer_is_not_accepted(database: Database) -> None:
     """The clock of the transaction counts: one millisecond before it is taken, then no more."""
     one, other = proposed(), proposed("elsewhere")
-    database.run(CARRY_OUT, one, other)
+    database.run(carry_out, one, other)
     database.now += LIMITS.offer_ttl - 2
-    assert reasons(database.run(CARRY_OUT, accepted("bob", one.service))) == [""]
-    (late,) = database.run(CARRY_OUT, accepted("bob", other.service))
+    assert reasons(database.run(carry_out, accepted("bob", one.service))) == [""]
+    (late,) = database.run(carry_out, accepted("bob", other.service))
     assert late.reason == Reason.INVALID_STATE
     assert late.current.state is State.CLOSED
     assert late.current.allowed_actions == ()
@@ -96,7 +96,7 @@ def test_an_expired_offer_is_not_accepted(database: Database) -> None:
 def test_a_refusal_stores_nothing(database: Database) -> None:
     """It spends no revision, also when it finds that time is up."""
     first = proposed()
-    database.run(CARRY_OUT, first)
+    database.run(carry_out, first)
     before = database.read(read_position)
     database.now += LIMITS.offer_ttl
     for command in (
@@ -104,47 +104,47 @@ def test_a_refusal_stores_nothing(database: Database) -> None:
         accepted("eve", first.service),
         accepted("bob", "nowhere"),
     ):
-        assert isinstance(database.run(CARRY_OUT, command)[0], Refusal)
+        assert isinstance(database.run(carry_out, command)[0], Refusal)
     assert database.read(read_position) == before
-    assert database.run(CARRY_OUT) == []
+    assert database.run(carry_out) == []
 
 
 def test_timers_fire_once_however_often_they_are_fired(database: Database) -> None:
     """Early nothing happens; late each due thing happens once, at the time when it was due."""
     first = proposed()
-    database.run(CARRY_OUT, first)
+    database.run(carry_out, first)
     made_at = database.now
     fire = FireTimers(first.service)
-    (early,) = database.run(CARRY_OUT, fire)
+    (early,) = database.run(carry_out, fire)
     assert early.events == ()
     database.now += LIMITS.offer_ttl - LIMITS.offer_reminder
-    reminded, again = database.run(CARRY_OUT, fire, fire)
+    reminded, again = database.run(carry_out, fire, fire)
     assert [one.cause for one in reminded.events] == [Cause.REMINDER]
     assert again.events == ()
     database.now += DAY
-    expired, again = database.run(CARRY_OUT, fire, fire)
+    expired, again = database.run(carry_out, fire, fire)
     assert [(one.cause, one.at) for one in expired.events] == [
         (Cause.EXPIRED, made_at + LIMITS.offer_ttl)
     ]
     assert again.events == ()
     assert stored_timers(database) == {}
-    assert reasons(database.run(CARRY_OUT, FireTimers("nowhere"))) == [Reason.SERVICE_NOT_FOUND]
+    assert reasons(database.run(carry_out, FireTimers("nowhere"))) == [Reason.SERVICE_NOT_FOUND]
 
 
 def test_a_hold_stops_the_timers(database: Database) -> None:
     """While it stands no timer is stored; its end gives back the time that was left."""
     first = proposed()
-    database.run(CARRY_OUT, first, accepted("bob", first.service))
+    database.run(carry_out, first, accepted("bob", first.service))
     before = stored_timers(database)[first.service]
     hold = PlaceHold(first.service, "dispute", "bob")
-    (placed,) = database.run(CARRY_OUT, hold)
+    (placed,) = database.run(carry_out, hold)
     assert placed.service.hold.dispute == "dispute"
     assert stored_timers(database) == {}
     held_at, database.now = database.now, database.now + 90 * DAY
-    assert database.run(CARRY_OUT, hold)[0].events == ()
-    (refused,) = database.run(CARRY_OUT, terminated("ann", first.service, "delivered"))
+    assert database.run(carry_out, hold)[0].events == ()
+    (refused,) = database.run(carry_out, terminated("ann", first.service, "delivered"))
     assert refused.reason == Reason.ON_HOLD
-    database.run(CARRY_OUT, ResolveHold(first.service, "dispute", Outcome.RESUME))
+    database.run(carry_out, ResolveHold(first.service, "dispute", Outcome.RESUME))
     frozen = database.now - held_at
     assert stored_timers(database)[first.service] == {
         timer: due_at + frozen for timer, due_at in before.items()
@@ -157,17 +157,17 @@ def test_a_hold_stops_the_timers(database: Database) -> None:
 def test_a_key_replays_the_first_answer(database: Database) -> None:
     """Within a transaction, in a later one, and after the deal went on: the same to the letter."""
     create = proposed(key="k")
-    first, same = database.run(CARRY_OUT, create, create)
+    first, same = database.run(carry_out, create, create)
     assert same == first._replace(events=(), duplicate=True)
     counter = edited("bob", create.service, 9_000, 1, idempotency_key="k")
-    (countered,) = database.run(CARRY_OUT, counter)
-    database.run(CARRY_OUT, accepted("ann", create.service, 2, 9_000))
+    (countered,) = database.run(carry_out, counter)
+    database.run(carry_out, accepted("ann", create.service, 2, 9_000))
     database.now += 60 * DAY
     before = database.read(read_position)
     # The client does not know the id that a resent proposal would get.
     resent = proposed(key="k", service="another")
     for command, answer in ((create, first), (resent, first), (counter, countered)):
-        (again,) = database.run(CARRY_OUT, command)
+        (again,) = database.run(carry_out, command)
         assert again.service == answer.service
         assert (again.cause, again.duplicate, again.events) == (answer.cause, True, ())
     assert database.read(read_position) == before
@@ -191,8 +191,8 @@ def test_a_key_replays_the_first_answer(database: Database) -> None:
 def test_a_key_with_another_body_is_refused(database: Database, other: Any) -> None:
     """Any difference counts, also the kind of command; in the same transaction and later."""
     first = proposed(key="k", service="service")
-    _, at_once = database.run(CARRY_OUT, first, other)
-    (later,) = database.run(CARRY_OUT, other)
+    _, at_once = database.run(carry_out, first, other)
+    (later,) = database.run(carry_out, other)
     for refusal in (at_once, later):
         assert refusal.reason == Reason.IDEMPOTENCY_KEY_CONFLICT
         assert refusal.field == "idempotency_key"
@@ -202,28 +202,28 @@ def test_a_key_with_another_body_is_refused(database: Database, other: Any) -> N
 def test_a_key_is_its_actors_own_and_only_kept_with_an_effect(database: Database) -> None:
     """Another actor may use the same key; a refused command leaves its key unused."""
     first = proposed(key="k")
-    database.run(CARRY_OUT, first)
+    database.run(carry_out, first)
     too_early = terminated("bob", first.service, "completed", idempotency_key="k")
-    assert reasons(database.run(CARRY_OUT, too_early)) == [Reason.INVALID_STATE]
+    assert reasons(database.run(carry_out, too_early)) == [Reason.INVALID_STATE]
     agreed = accepted("bob", first.service, idempotency_key="k")
-    (answer,) = database.run(CARRY_OUT, agreed)
+    (answer,) = database.run(carry_out, agreed)
     assert (answer.cause, answer.duplicate) == ("agreed", False)
-    (again,) = database.run(CARRY_OUT, agreed)
+    (again,) = database.run(carry_out, agreed)
     assert (again.cause, again.duplicate) == ("agreed", True)
-    assert reasons(database.run(CARRY_OUT, too_early)) == [Reason.IDEMPOTENCY_KEY_CONFLICT]
+    assert reasons(database.run(carry_out, too_early)) == [Reason.IDEMPOTENCY_KEY_CONFLICT]
 
 
 def test_the_note_that_reveals_both_is_answered_so_again(database: Database) -> None:
     """A command with more than one event is replayed with all that it did."""
     first = proposed()
-    database.run(CARRY_OUT, first, *to_completion(first.service))
-    database.run(CARRY_OUT, noted("ann", first.service, "good"))
+    database.run(carry_out, first, *to_completion(first.service))
+    database.run(carry_out, noted("ann", first.service, "good"))
     note = noted("bob", first.service, "very good", idempotency_key="k")
-    (answer,) = database.run(CARRY_OUT, note)
+    (answer,) = database.run(carry_out, note)
     assert [one.cause for one in answer.events] == [Cause.NOTE_SUBMITTED, Cause.NOTES_REVEALED]
     database.now += 30 * DAY
-    database.run(CARRY_OUT, FireTimers(first.service))
-    (again,) = database.run(CARRY_OUT, note)
+    database.run(carry_out, FireTimers(first.service))
+    (again,) = database.run(carry_out, note)
     assert again.service == answer.service
     assert again.cause == "note_submitted"
     assert again.service.notes.theirs.comment == "good"

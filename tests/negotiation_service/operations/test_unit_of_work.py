@@ -17,9 +17,9 @@ from negotiation_service.operations import queries
 from service_kit.rules import Position
 from service_kit.storage.clock import read_position
 from tests.negotiation_service.deals import (
-    CARRY_OUT,
     LIMITS,
     accepted,
+    carry_out,
     edited,
     ended,
     noted,
@@ -133,7 +133,7 @@ def test_any_history_is_its_events(database: Database, plan: list[Any], size: in
     story = Story(database)
     for wait, steps in plan:
         database.now += wait
-        database.run(CARRY_OUT, *(story.command(one) for one in steps))
+        database.run(carry_out, *(story.command(one) for one in steps))
     deals = {
         key: deal
         for key, deal in stored_deals(database).items()

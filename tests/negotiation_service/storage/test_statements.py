@@ -4,11 +4,7 @@ import pytest
 from sqlalchemy import Engine
 
 from negotiation_service.storage import statements
-from tests.negotiation_service.deals import (
-    CARRY_OUT,
-    ended,
-    proposed,
-)
+from tests.negotiation_service.deals import carry_out, ended, proposed
 from tests.support.plans import explain
 from tests.support.serving import Database
 
@@ -22,8 +18,8 @@ def test_hot_statements_search_by_an_index(engine: Engine, database: Database, n
         proposed(f"c{i}", actor=f"u{i % 60}", other=f"u{i % 59 + 60}", key=f"k{i}", service=f"s{i}")
         for i in range(240)
     ]
-    database.run(CARRY_OUT, *commands)
-    database.run(CARRY_OUT, *(ended(one.actor, one.service, "withdrawn") for one in commands[40:]))
+    database.run(carry_out, *commands)
+    database.run(carry_out, *(ended(one.actor, one.service, "withdrawn") for one in commands[40:]))
     statement = str(statements.HOT_STATEMENTS[name].compile(engine))
     searches, bad = explain(engine, statement)
     assert searches

@@ -13,17 +13,14 @@ from service_kit.service import migrate
 from service_kit.storage.clock import read_position
 from service_kit.storage.engines import open_engine
 from service_kit.storage.migrations import NotMigrated, check
-from tests.negotiation_service.deals import (
-    CARRY_OUT,
-    proposed,
-)
+from tests.negotiation_service.deals import carry_out, proposed
 from tests.support.serving import Database
 
 
 def test_the_database_itself_allows_one_open_service(database: Database) -> None:
     """A second open row of a conversation cannot be stored, whatever a defect would try."""
     first = proposed()
-    database.run(CARRY_OUT, first)
+    database.run(carry_out, first)
     row = {
         **dict.fromkeys(services.c.keys(), 0),
         **dict.fromkeys(("provider_id", "client_id", "state", "deal"), "x"),
@@ -46,7 +43,7 @@ def test_migrating_twice_keeps_everything(
     settings: NegotiationSettings, database: Database
 ) -> None:
     """The command is harmless on a migrated database: same epoch, same revision."""
-    database.run(CARRY_OUT, proposed())
+    database.run(carry_out, proposed())
     before = database.read(read_position)
     migrate(SERVICE, settings)
     assert database.read(read_position) == before

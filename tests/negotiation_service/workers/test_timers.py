@@ -18,8 +18,8 @@ from service_kit.process.background import background
 from service_kit.storage.clock import take_revision
 from service_kit.storage.engines import open_engine
 from tests.negotiation_service.deals import (
-    CARRY_OUT,
     LIMITS,
+    carry_out,
     proposed,
     stored_events,
     stored_timers,
@@ -86,7 +86,7 @@ async def test_what_became_due_while_nobody_ran_happens_at_the_start(
 ) -> None:
     """However late, with the time at which it was due."""
     command = proposed()
-    database.run(CARRY_OUT, command)
+    database.run(carry_out, command)
     made_at = database.now
     async with serve(timers_max_sleep_seconds=3_600):
         await until(lambda: not stored_timers(database))
@@ -100,7 +100,7 @@ async def test_what_became_due_while_nobody_ran_happens_at_the_start(
 async def test_more_than_a_batch_is_fired(serve: Any, database: Database) -> None:
     """All that is due happens in one look, whatever a batch may hold."""
     commands = [proposed(f"c{number}") for number in range(25)]
-    database.run(CARRY_OUT, *commands)
+    database.run(carry_out, *commands)
     async with serve(timers_batch=4, timers_max_sleep_seconds=3_600):
         await until(lambda: not stored_timers(database))
     causes = {tuple(event.cause for event in events) for events in stored_events(database).values()}
@@ -142,7 +142,7 @@ async def test_a_timer_of_another_replica_is_noticed(
         # As another replica would: now, and with an offer that is soon over.
         database.now = time.time_ns() // 1_000_000 - LIMITS.offer_ttl + 100
         command = proposed()
-        database.run(CARRY_OUT, command)
+        database.run(carry_out, command)
         await until(lambda: not stored_timers(database))
     last = stored_events(database)[command.service][-1]
     assert last.cause == Cause.EXPIRED
@@ -153,7 +153,7 @@ async def test_a_broken_deal_stops_no_other(
 ) -> None:
     """A row that nobody can read fails alone and is counted."""
     broken, whole = proposed("c1"), proposed("c2")
-    database.run(CARRY_OUT, broken, whole)
+    database.run(carry_out, broken, whole)
     with engine.begin() as connection:
         spoilt = text("UPDATE services SET deal = replace(deal, '\"seq\"', '\"x\"') WHERE id = :id")
         connection.execute(spoilt, {"id": broken.service})
@@ -175,7 +175,7 @@ async def test_the_loop_goes_on_after_the_database_was_locked(
 ) -> None:
     """While another process holds the lock nothing is fired; afterwards all of it is."""
     monkeypatch.setattr(__main__, "background", partial(background, pause_seconds=0.05))
-    database.run(CARRY_OUT, proposed())
+    database.run(carry_out, proposed())
     other = open_engine(settings.database_url, "writer")
     with other.connect() as holder, holder.begin():
         take_revision(holder)
