@@ -53,7 +53,7 @@ def decide_block(blocks: int, limits: Limits) -> Refusal | None:
 
 
 def may_write(side: Side) -> Refusal | None:
-    """Refuse a text to one whom the writer, whose side it is, blocks."""
+    """Refuse a text of a writer who blocks the other; the side is the writer's."""
     return blocked() if side.blocks else None
 
 
@@ -69,7 +69,7 @@ def unblock(side: Side, revision: int) -> Side:
 
 
 def last_seen_at(presence: Presence | None, now: int) -> int:
-    """Give when a person who begins a block was last there, as the other is shown from now on."""
+    """Give when a person who blocks another now was last there, as that other is shown for good."""
     if presence is None:
         return 0
     return max(presence.last_seen, now) if presence.online else presence.last_seen

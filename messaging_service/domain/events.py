@@ -1,7 +1,7 @@
-"""Events: what happened, for those who are to learn of it.
+"""The events that are told to the users whom they concern.
 
-Whoever is told of one is shown its message by the rule `shown_text`; all recipients of an event are
-shown the same, else each has an event of its own.
+All recipients of an event are shown the same of its message, by the rule `messages.shown_text`;
+where they are not, each has an event of its own.
 """
 
 from typing import NamedTuple

@@ -8,7 +8,7 @@ HOUR = 60 * MINUTE
 
 
 class Opening(StrEnum):
-    """Who may open a conversation by writing to somebody."""
+    """The setting that says who may open a conversation by writing to somebody."""
 
     ANYONE = "anyone"
     INTERNAL = "internal"

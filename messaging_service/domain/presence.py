@@ -1,4 +1,4 @@
-"""Presence: whether others are shown a person as online, and since or until when."""
+"""The rules of presence: whether a person is shown as online, and since or until when."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class Presence(NamedTuple):
 
 
 def come_online(presence: Presence, at: int, revision: int) -> Presence | None:
-    """Show that a person is there since `at`; None when that is no news, or nobody is to know."""
+    """Show that a person is online since `at`; None when that is no news, or nobody is to know."""
     if presence.online or presence.invisible:
         return None
     last_seen = max(presence.last_seen, at)
@@ -27,7 +27,7 @@ def come_online(presence: Presence, at: int, revision: int) -> Presence | None:
 
 
 def go_offline(presence: Presence, at: int, revision: int) -> Presence | None:
-    """Show that a person was there until `at`, and no longer is; None when that is no news.
+    """Show that a person was online until `at`, and is no longer; None when that is no news.
 
     A person who has become invisible meanwhile goes as everybody goes, and then is seen no more.
     """

@@ -106,7 +106,7 @@ def _unread_then(conversation: Conversation, user: str, message: Message) -> int
 def _watermarks(
     connection: Connection, user: str, touched: Sequence[Conversation], start: int, until: int
 ) -> list[_Entry]:
-    """Read where each watermark stands now, if it came there in the range: watermarks are state."""
+    """Read the present watermarks that were moved in the range: watermarks are state."""
     moved: list[tuple[str, bool, str, tuple[int, int, int]]] = []
     for one in touched:
         own, peer = one.side(user), one.peer(user)
@@ -132,8 +132,8 @@ def _presence(
     until: int,
     presence: int,
 ) -> list[_Entry]:
-    """Read the presence of each person as it is shown now, if it changed in the range, be it by a
-    block: presence is state.
+    """Read the present presence of people whose presence changed in the range, be it by a block:
+    presence is state.
     """
     if not presence:
         return []

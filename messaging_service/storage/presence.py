@@ -103,7 +103,7 @@ def find_presence(connection: Connection, users: Iterable[str]) -> dict[str, Pre
 
 
 def find_observers(connection: Connection, users: Iterable[str], count: int) -> dict[str, Peers]:
-    """Find those who are told of the presence of each of `users`: the others of its `count`
+    """Find the others who are told of the presence of each user: those of the user's `count`
     conversations of newest activity.
     """
     return _find_peers(connection, _OBSERVERS, users, count)

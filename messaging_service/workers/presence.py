@@ -116,7 +116,7 @@ class PresenceTracker:
         await self._remember()
 
     def _tick(self) -> None:
-        """One timer for all: who has been away for too long, and what could not be stored."""
+        """Note those who have been away for too long, and store what waits."""
         self._take_gone()
         self._write_soon()
         self._timer = self._loop.call_later(self._tick_seconds, self._tick)

@@ -1,4 +1,4 @@
-"""The end of the service: what is under way is answered and told, and it comes in time."""
+"""The end of the service: calls under way are answered and events told, in time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -22,7 +22,7 @@ Metric = Callable[..., Awaitable[float | None]]
 
 @pytest.fixture
 def port() -> int:
-    """Where metrics are served."""
+    """The port on which metrics are served."""
     return free_port()
 
 

@@ -1,4 +1,4 @@
-"""What was written before an update is there after it."""
+"""Updates of the database: everything written before one is there after it."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What PostgreSQL alone can do to the service: restarts, cut connections, several writers."""
+"""Failures that PostgreSQL alone has: restarts, cut connections, several writers."""
 
 import asyncio
 import threading
@@ -280,7 +280,7 @@ async def test_too_many_connections_end_by_themselves(
 def test_writers_of_several_processes_commit_in_the_order_of_their_revisions(
     settings: MessagingSettings,
 ) -> None:
-    """Who comes later waits for the clock, and sees all that was committed before its revision."""
+    """A later one waits for the clock, and sees all that was committed before its revision."""
     engines = [open_engine(settings.database_url, "writer") for _ in range(2)]
     began = threading.Event()
 

@@ -1,4 +1,4 @@
-"""What moderation forbids is refused over real gRPC, and what is nobody's writing goes on."""
+"""Sanctions over real gRPC: writing that moderation forbids is refused, all else goes on."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -66,7 +66,7 @@ async def client(serve: Any, changes: dict[str, Any]) -> AsyncIterator[Any]:
 
 
 def writes(client: Any, actor: str, stored: pb.StoredMessage) -> dict[str, Callable[[], Any]]:
-    """Everything with which somebody writes."""
+    """All requests with which somebody writes."""
     message = {"actor": actor, "message_id": stored.id}
     return {
         "say": lambda: client.say(actor, "hi", conversation_id=stored.conversation_id),
@@ -153,7 +153,7 @@ async def test_in_a_locked_conversation_nobody_writes(
 async def test_a_repeat_is_answered_as_then(
     client: Any, following: Following, refused: Any
 ) -> None:
-    """What was stored before the sanction is no new writing; a new key is."""
+    """A message of before the sanction is no new writing; one with a new key is."""
     stored = await client.say("a", "hi", to="b", idempotency_key="k")
     edit = pb.EditMessageRequest(actor="a", message_id=stored.id, text="x", idempotency_key="e")
     edited = await client.call("EditMessage", edit)

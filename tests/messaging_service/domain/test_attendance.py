@@ -1,4 +1,4 @@
-"""Who is there: the logic of absence, against a model and step by step."""
+"""Absences of people: the rules, against a model and step by step."""
 
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ def gone(attendance: Attendance, now: float, most: int = 100) -> list[tuple[str,
 
 
 def test_a_short_absence_is_none() -> None:
-    """Who is followed again in time has neither gone nor come."""
+    """Somebody who is followed again in time has neither gone nor come."""
     attendance = Attendance(ALLOWED, 100)
     assert attendance.follow(["a"]) == ["a"]
     attendance.unfollow(["a"], 100, 1)

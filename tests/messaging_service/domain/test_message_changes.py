@@ -89,9 +89,7 @@ def test_edits_have_a_limit_that_is_named() -> None:
 
 
 def test_only_ones_own_words_may_be_changed() -> None:
-    """What the other wrote is refused like what does not exist; what happened to a service is no
-    words.
-    """
+    """Another's message is refused like one that does not exist; an event is nobody's words."""
     assert message_changes.may_change(stored(), "alice") is None
     assert message_changes.may_change(stored(), "bob") == message_not_found()
     refusal = message_changes.may_change(stored(kind=messages.EVENT), "alice")

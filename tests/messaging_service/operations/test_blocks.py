@@ -337,7 +337,7 @@ def test_two_who_block_each_other_end_it_one_by_one(database: Any) -> None:
 
 @pytest.mark.parametrize("actor", ["alice", "bob"])
 def test_services_learn_that_nothing_new_may_begin(database: Any, actor: str) -> None:
-    """Whoever asks on whose behalf, and not who blocks whom."""
+    """On anybody's behalf; but they do not learn who blocks whom."""
     (stored,) = database.say(said("alice", "bob"))
 
     def is_blocked() -> bool:

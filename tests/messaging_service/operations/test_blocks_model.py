@@ -1,4 +1,4 @@
-"""What each of two people sees, whatever they write, mark and block: compared with other worlds.
+"""A model of blocks: two people write, mark and block, and their worlds are compared.
 
 Everything is done three times, by three pairs of people of one database: in the real world, and in
 one for each of the two, in which nobody is ever blocked, and nothing is written of what is to be
@@ -43,7 +43,7 @@ OTHER = {"ann": "bob", "bob": "ann"}
 
 
 class Step(NamedTuple):
-    """Somebody does something, in a conversation about that subject, to a message of a number."""
+    """An act of somebody in a conversation about a subject, on the message of a number."""
 
     what: str
     who: str
@@ -95,11 +95,11 @@ class Worlds:
         return f"{who}-{world}-{self.suffix}"
 
     def worlds_of(self, author: str) -> list[str]:
-        """Where something that `author` writes is written."""
+        """List the worlds in which `author` writes a message."""
         return [REAL, author] + ([] if OTHER[author] in self.blocks else [OTHER[author]])
 
     def visible(self, who: str, subject: str) -> list[int]:
-        """The messages that one is shown, by their numbers."""
+        """List the messages that one is shown, by their numbers."""
         return [
             number
             for number, one in enumerate(self.written)
@@ -137,7 +137,7 @@ class Worlds:
         assert places[REAL][1] == 1 + sum(one.subject == subject for one in self.written[:-1])
 
     def deed(self, who: str, subject: str, _number: int) -> None:
-        """Something happens to a deal: it reaches both, whoever blocks whom."""
+        """Add an event of a deal, which reaches both, whoever blocks whom."""
         if any(not self.visible(one, subject) for one in PEOPLE):
             return
         places: dict[str, tuple[str, int]] = {}
@@ -341,7 +341,7 @@ class Worlds:
                     self.check_watermarks(OTHER[who], who, subject)
 
     def check_watermarks(self, reader: str, to: str, subject: str) -> None:
-        """What `to` is shown of the reader's watermarks: in lists, and by events until now."""
+        """Check the watermarks of the reader as `to` is shown them: in lists, and by events."""
         name, actor = self.user(reader, REAL), self.user(to, REAL)
         conversation = self.conversations[REAL, subject]
         view = self.database.read(get_conversation, actor, conversation)

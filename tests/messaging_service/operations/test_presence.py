@@ -30,14 +30,14 @@ def said(actor: str, to: str, subject: str = "") -> CreateMessage:
 
 
 def told(database: Any) -> list[tuple[tuple[str, ...], Presence]]:
-    """What was told since the last call."""
+    """Take the events of presence since the last call."""
     events = [(to, event) for _, to, event in database.events if isinstance(event, Presence)]
     database.events.clear()
     return events
 
 
 def missed(database: Any, user: str, after: Position, size: int = 500) -> list[Any]:
-    """What ListChanges tells, page by page: (revision, event)."""
+    """List the changes page by page: (revision, event)."""
     found: list[Any] = []
     token = ""
     now = database.read(read_position)
@@ -136,7 +136,7 @@ def test_set_invisible_stores_a_wish_once_and_for_a_good_name(database: Any) -> 
 
 
 def test_the_list_shows_the_other_and_a_stranger_nothing(database: Any) -> None:
-    """Who was never seen has no presence, invisible or not; and without presence nobody has."""
+    """Somebody never seen has no presence, invisible or not; and without presence nobody has."""
     database.say(said("a", "b"), said("a", "c"), said("a", "d"))
     database.run(ATTEND, Attend("b", here=True, at=5))
     database.run(set_invisible, SetInvisible("c", invisible=True))
@@ -207,7 +207,7 @@ def test_presence_is_told_in_the_newest_conversations_alone(database: Any) -> No
 
 
 def test_what_was_known_is_recalled(database: Any) -> None:
-    """Who is online, with the wish of each, and until when that was known."""
+    """People online, with the wish of each, and until when that was known."""
     assert database.read(find_online) == (0, [])
     database.run(ATTEND, *(Attend(user, here=True, at=5) for user in "abc"))
     database.run(ATTEND, Attend("b", here=False, at=6))

@@ -1,4 +1,4 @@
-"""What moderation removes and restores, on a real database: shown, told, kept, and put back."""
+"""Removals by moderation on a real database: shown, told, kept, and taken back."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ from tests.messaging_service.commands import said
 
 
 class Moderation:
-    """Tells this database what it decides, each time in a revision of its own."""
+    """A moderation service that tells this database its decisions, one a revision."""
 
     def __init__(self, database: Any) -> None:
         self.database = database
@@ -245,7 +245,7 @@ def forget(database: Any, before: int) -> int:
 def test_another_epoch_restores_what_it_does_not_know_when_all_is_known(
     database: Any, moderation: Moderation
 ) -> None:
-    """What it still holds removed is never shown meanwhile, and nobody is told anything of it."""
+    """A message that it still holds removed is never shown meanwhile, and nobody is told of it."""
     kept, lost, deleted = database.say(*(said("alice", text) for text in "abc"))
     database.change(DeleteMessage("alice", deleted.message.id, "", ""))
     for one in (kept, lost, deleted):

@@ -1,4 +1,4 @@
-"""What happened to services, in the histories of their conversations: each once, in its place."""
+"""Events of services in the histories of their conversations: each once, in its place."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def told(revision: int, *events: tuple[str, ServiceEvent], epoch: str = "one") -
 
 @pytest.fixture
 def conversation(database: Any) -> str:
-    """Where alice has said something to bob, and negotiation is followed from its beginning."""
+    """A conversation of alice and bob; negotiation is followed from its beginning."""
     (stored,) = database.say(said("alice", "bob"))
     database.run(ADD, told(0))
     return str(stored.message.conversation_id)
@@ -122,7 +122,7 @@ def test_nobody_can_take_the_place_of_an_event(database: Any, conversation: str)
 
 
 def test_both_are_told_and_only_the_other_has_it_unread(database: Any, conversation: str) -> None:
-    """Whoever did it knows of it; what time did is news to both."""
+    """Its author knows of it; an event that time brought is news to both."""
     database.run(ADD, told(1, (conversation, happened(1))))
     database.run(ADD, told(2, (conversation, happened(2, "expired", by=""))))
     events = [

@@ -1,4 +1,4 @@
-"""Who is online, over real gRPC: from what watchers follow to what the others are told."""
+"""Presence over real gRPC: from the users that watchers follow to what others are told."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ async def service(serve: Any) -> AsyncIterator[Any]:
 
 
 async def presence(stream: Any) -> tuple[str, bool]:
-    """The next change that is told: who, and whether online."""
+    """Read the next change that is told: (user, online)."""
     ((_, event),) = await stream.events(1)
     assert event.WhichOneof("event") == "presence"
     shown = event.presence
@@ -43,7 +43,7 @@ async def presence(stream: Any) -> tuple[str, bool]:
 
 
 async def listed(client: Any, actor: str = "b") -> dict[str, bool]:
-    """The list of conversations: who is shown, and whether online."""
+    """Read the presence in the list of conversations: (user, online)."""
     answer = await client.call("ListConversations", pb.ListConversationsRequest(actor=actor))
     shown = [one.presence for one in answer.conversations if one.HasField("presence")]
     return {one.user: one.online for one in shown}
@@ -68,7 +68,7 @@ async def test_being_followed_makes_online_and_not_being_followed_does_not_for_l
 
 
 async def test_a_short_absence_tells_nothing(service: Any) -> None:
-    """Who left later and stayed away is told first."""
+    """Another who left later and stayed away is told first."""
     b = await service.watch(["b"])
     edge = await service.watch(["a", "c"])
     assert {await presence(b), await presence(b)} == {("a", True), ("c", True)}
@@ -183,7 +183,7 @@ async def test_turned_off_nothing_is_written_told_or_shown(serve: Any) -> None:
 
 
 async def test_a_restart_is_a_short_absence_for_who_returns(serve: Any) -> None:
-    """Who does not return was there until the service knew it last, and not until now."""
+    """One who does not return was there until the service last knew, and not until now."""
     async with serve(presence=True) as client:
         for user in "ac":
             await client.say("b", to=user)

@@ -1,4 +1,4 @@
-"""What is no longer evidence is forgotten beside the calls, a few at a time."""
+"""Retention: texts that are no longer evidence are deleted beside the calls, a few at a time."""
 
 import asyncio
 import time
