@@ -5,14 +5,24 @@ with the profile nightly for many more.
 """
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import hypothesis
 import pytest
 import structlog
+from sqlalchemy import Engine
 
+from service_kit.process.settings import ServiceSettings
+from service_kit.service import migrate
+from service_kit.storage.engines import open_engine
 from tests.support.postgresql import Postgresql
+from tests.support.serving import Database, Described
 
 # Tests fork in order to start a program and for nothing else. Where the child becomes another user
 # first, as for PostgreSQL's sake, gRPC's handlers of forks would crash it during calls.
@@ -86,3 +96,61 @@ def empty_database(kind: str, request: pytest.FixtureRequest, tmp_path: Path) ->
     server: Postgresql = request.getfixturevalue("postgresql")
     with server.database() as name:
         yield server.url(name)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Described], Path]:
+    """Gives a migrated SQLite database of a service, to copy; made once for this worker."""
+
+    @cache
+    def find(described: Described) -> Path:
+        path = tmp_path_factory.mktemp(described.service.name) / "migrated"
+        migrate(described.service, described.settings_of(path.parent, f"sqlite:///{path}"))
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def migrated_database(postgresql: Postgresql) -> Iterator[Callable[[Described], str]]:
+    """Gives the name of a migrated PostgreSQL database of a service, to make others from."""
+    with ExitStack() as stack:
+
+        @cache
+        def find(described: Described) -> str:
+            folder = Path(stack.enter_context(TemporaryDirectory()))
+            name = stack.enter_context(postgresql.database())
+            migrate(described.service, described.settings_of(folder, postgresql.url(name)))
+            return name
+
+        yield find
+
+
+@pytest.fixture
+def settings(
+    kind: str, described: Described, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Any]:
+    """Settings of a migrated database of the test's own, for the service that is `described`."""
+    if kind == "sqlite":
+        template = request.getfixturevalue("migrated_file")(described)
+        path = shutil.copy(template, tmp_path / f"{described.service.name}.sqlite3")
+        yield described.settings_of(tmp_path, f"sqlite:///{path}")
+        return
+    server: Postgresql = request.getfixturevalue("postgresql")
+    template = request.getfixturevalue("migrated_database")(described)
+    with server.database(template=template) as name:
+        yield described.settings_of(tmp_path, server.url(name))
+
+
+@pytest.fixture
+def engine(settings: ServiceSettings) -> Iterator[Engine]:
+    """The writing engine of the database, for tests without a server."""
+    opened = open_engine(settings.database_url, "writer")
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def database(engine: Engine) -> Database:
+    """A database to run operations on."""
+    return Database(engine)

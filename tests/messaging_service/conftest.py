@@ -1,6 +1,6 @@
 """A migrated database of each kind, and a messaging service on a free port of this process."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -21,12 +21,10 @@ from messaging_service.operations.blocks import set_block
 from messaging_service.operations.message_changes import change_messages
 from messaging_service.operations.messages import create_message
 from messaging_service.settings import MessagingSettings
-from service_kit.service import migrate, running
-from service_kit.storage.engines import open_engine
+from service_kit.service import running
 from service_kit.storage.writer import Operation
 from tests.messaging_service.views import as_shown
-from tests.support.postgresql import Postgresql
-from tests.support.serving import METADATA, SECRET, Database, Stream, check_refused
+from tests.support.serving import METADATA, SECRET, Database, Described, Stream, check_refused
 
 
 def settings_of(folder: Path, database_url: str) -> MessagingSettings:
@@ -46,35 +44,13 @@ def settings_of(folder: Path, database_url: str) -> MessagingSettings:
     )
 
 
-@pytest.fixture(scope="session")
-def migrated(postgresql: Postgresql, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The name of a migrated database on PostgreSQL, to make others from."""
-    with postgresql.database() as name:
-        migrate(SERVICE, settings_of(tmp_path_factory.mktemp("migrated"), postgresql.url(name)))
-        yield name
+DESCRIBED = Described(SERVICE, settings_of)
 
 
 @pytest.fixture
-def settings(
-    kind: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[MessagingSettings]:
-    """Settings of a migrated database of the test's own."""
-    if kind == "sqlite":
-        made = settings_of(tmp_path, f"sqlite:///{tmp_path / 'messaging.sqlite3'}")
-        migrate(SERVICE, made)
-        yield made
-        return
-    server: Postgresql = request.getfixturevalue("postgresql")
-    with server.database(template=request.getfixturevalue("migrated")) as name:
-        yield settings_of(tmp_path, server.url(name))
-
-
-@pytest.fixture
-def engine(settings: MessagingSettings) -> Iterator[Engine]:
-    """The writing engine of the database, for tests without a server."""
-    opened = open_engine(settings.database_url, "writer")
-    yield opened
-    opened.dispose()
+def described() -> Described:
+    """The service whose databases and settings tests get."""
+    return DESCRIBED
 
 
 class TalkingDatabase(Database):

@@ -1,6 +1,6 @@
 """A migrated database of each kind, and a moderation service beside messaging and negotiation."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -11,16 +11,13 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1 import moderation_pb2_grpc
-from sqlalchemy import Engine
 
 from moderation_service.__main__ import SERVICE
 from moderation_service.settings import ModerationSettings
-from service_kit.service import migrate, running
-from service_kit.storage.engines import open_engine
+from service_kit.service import running
 from tests.moderation_service.peers import SECRET as PEERS_SECRET
 from tests.moderation_service.peers import Peers, serve_peers
-from tests.support.postgresql import Postgresql
-from tests.support.serving import METADATA, SECRET, Database, Stream, check_refused
+from tests.support.serving import METADATA, SECRET, Described, Stream, check_refused
 
 # What the contract asks of a client.
 OPTIONS = (("grpc.max_metadata_size", 256 * 1024),)
@@ -48,41 +45,13 @@ def settings_of(folder: Path, database_url: str) -> ModerationSettings:
     )
 
 
-@pytest.fixture(scope="session")
-def migrated(postgresql: Postgresql, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The name of a migrated database on PostgreSQL, to make others from."""
-    with postgresql.database() as name:
-        migrate(SERVICE, settings_of(tmp_path_factory.mktemp("migrated"), postgresql.url(name)))
-        yield name
+DESCRIBED = Described(SERVICE, settings_of)
 
 
 @pytest.fixture
-def settings(
-    kind: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[ModerationSettings]:
-    """Settings of a migrated database of the test's own."""
-    if kind == "sqlite":
-        made = settings_of(tmp_path, f"sqlite:///{tmp_path / 'moderation.sqlite3'}")
-        migrate(SERVICE, made)
-        yield made
-        return
-    server: Postgresql = request.getfixturevalue("postgresql")
-    with server.database(template=request.getfixturevalue("migrated")) as name:
-        yield settings_of(tmp_path, server.url(name))
-
-
-@pytest.fixture
-def engine(settings: ModerationSettings) -> Iterator[Engine]:
-    """The writing engine of the database, for tests without a server."""
-    opened = open_engine(settings.database_url, "writer")
-    yield opened
-    opened.dispose()
-
-
-@pytest.fixture
-def database(engine: Engine) -> Database:
-    """A database to run operations on."""
-    return Database(engine)
+def described() -> Described:
+    """The service whose databases and settings tests get."""
+    return DESCRIBED
 
 
 @pytest.fixture

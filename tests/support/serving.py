@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -11,11 +12,20 @@ from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from sqlalchemy import Engine
 
+from service_kit.service import Service
 from service_kit.storage.clock import take_revision
 from service_kit.storage.writer import Operation, Transaction
 
 SECRET = "the-service-credential"
 METADATA = (("authorization", f"Bearer {SECRET}"),)
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """A service, and how tests make its settings of a folder and the address of a database."""
+
+    service: Service[Any]
+    settings_of: Callable[[Path, str], Any]
 
 
 @dataclass
