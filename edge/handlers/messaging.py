@@ -43,8 +43,8 @@ Answer = TypeVar("Answer")
 async def _ask(
     session: Session, backend: str, asked_at: float, call: Callable[[], Awaitable[Answer | Error]]
 ) -> Answer | Error:
-    """Call a backend for a page when it is its turn. What waited all the while behind a page for
-    which the backend did not answer is not made to wait as long again.
+    """Call a backend for a page, unless it has timed out for another one since this was asked: a
+    page that waited behind that one does not wait as long again.
     """
     if session.timed_out.get(backend, 0.0) > asked_at:
         return TIMED_OUT
