@@ -1,25 +1,9 @@
 """The dispatch table: each packet that clients send, its decoders, and the handler of its name."""
 
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, NamedTuple
-
 from edge.handlers import connection, messaging, moderation, negotiation
-from edge.metrics import Metrics, Outcomes
-from edge.protocol.packets import FORMATS, Activity, Format, Op
-from edge.sessions.requests import Request
-from edge.sessions.session import Session
-
-# A handler that has to wait gives a coroutine, which the session runs.
-Handler = Callable[[Session, Request, Any], Coroutine[Any, Any, None] | None]
-
-
-class Route(NamedTuple):
-    """The decoders of a packet, its handler, and what counts it."""
-
-    handler: Handler
-    decoders: Mapping[Format, Any]
-    outcomes: Outcomes
-    activity: Activity | None
+from edge.metrics import Metrics
+from edge.protocol.packets import FORMATS, Op
+from edge.sessions.route import Handler, Route
 
 
 def handler_of(op: Op) -> Handler:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from edge.authentication.authenticator import Authenticator
 from edge.backends.messaging import MessagingBackend
@@ -13,6 +12,7 @@ from edge.push.feed import Feed
 from edge.push.hub import Hub
 from edge.sanctions.cache import SanctionsCache
 from edge.sanctions.reader import SanctionsReader
+from edge.sessions.route import Route
 from edge.settings import Settings
 
 
@@ -32,5 +32,5 @@ class Edge:
     sanctions_reader: SanctionsReader
     authenticator: Authenticator
     metrics: Metrics
-    # By the number of the opcode; see edge/opcodes.py, which knows the sessions.
-    routes: dict[int, Any]
+    # By the number of the opcode.
+    routes: Mapping[int, Route]

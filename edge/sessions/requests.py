@@ -22,7 +22,7 @@ class Writes:
 
     def end(self) -> None:
         self._count -= 1
-        if self._answered is not None and not self._count:
+        if not self._count and self._answered is not None and not self._answered.done():
             self._answered.set_result(None)
 
     def __bool__(self) -> bool:

@@ -8,7 +8,6 @@ import pytest
 import structlog
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.opcodes import Route
 from edge.protocol.packets import MESSAGE_PACK, Op
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
@@ -145,7 +144,7 @@ async def test_an_internal_error_has_an_id_and_no_trace(
     async def fail_later(*_arguments: object) -> None:
         fail()
 
-    failing: Route = edge.routes[Op.CREATE_MSG]._replace(handler=fail_later if waits else fail)
+    failing = edge.routes[Op.CREATE_MSG]._replace(handler=fail_later if waits else fail)
     _, wire = await start(on=replace(edge, routes={**edge.routes, Op.CREATE_MSG: failing}))
     await wire.hear()
     with structlog.testing.capture_logs() as logs:
