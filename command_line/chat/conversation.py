@@ -58,7 +58,7 @@ class Conversation:
         return WITHDRAW if is_dispute else command
 
     def shown_for(self, command: Command) -> Mapping[str, Any]:
-        """What a command is about, as last shown; UsageError when there is nothing."""
+        """The subject of a command, as last shown; UsageError when there is none."""
         match command.opcode:
             case Op.APPEAL:
                 return self.rulings.about()
@@ -188,7 +188,7 @@ class Conversation:
         if entry.get("blocked"):
             self.show_block(blocked=True)
         if "dispute" in entry:
-            (self.disputes.renew if anew else self.disputes.stands)(entry["dispute"])
+            (self.disputes.renew if anew else self.disputes.happened)(entry["dispute"])
         if "service" in entry:
             (self.deals.renew if anew else self.deals.stands)(entry["service"])
         elif "negotiation" in entry["missing"]:

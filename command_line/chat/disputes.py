@@ -15,17 +15,11 @@ class Disputes:
         self._screen = screen
         self._shown: dict[str, Dispute] = {}
 
-    def happened(self, dispute: Dispute, cause: str) -> None:
-        """Shows an event of a dispute, unless it or a later version was shown."""
+    def happened(self, dispute: Dispute, cause: str | None = None) -> None:
+        """Shows an event or the state of a dispute, unless it or a later version was shown."""
         known = self._shown.get(dispute["dispute"])
         if known is None or known["version"] < dispute["version"]:
             self._show(dispute, cause)
-
-    def stands(self, dispute: Dispute) -> None:
-        """Shows the state of a dispute, unless it or a later version was shown."""
-        known = self._shown.get(dispute["dispute"])
-        if known is None or known["version"] < dispute["version"]:
-            self._show(dispute, None)
 
     def renew(self, dispute: Dispute) -> None:
         """Shows the state of a dispute, also an earlier one, if the server has lost later ones."""

@@ -36,11 +36,11 @@ Shown = Mapping[str, Any]
 
 
 class UsageError(Exception):
-    """What was typed cannot be sent; the message says what could."""
+    """Typed text that cannot be sent; the message says what could."""
 
 
 class WrongArgumentsError(Exception):
-    """There are too few or too many arguments, or one is malformed."""
+    """Too few or too many arguments, or a malformed one."""
 
 
 def propose(shown: Shown, arguments: str, *, role: Literal["provider", "client"]) -> Struct:

@@ -96,7 +96,7 @@ Play = Callable[..., Awaitable["Played"]]
 
 
 class Played:
-    """What the server saw: when each connection came, and with which token."""
+    """A record of the connections: when each came and ended, and with which token."""
 
     def __init__(self) -> None:
         self.times: list[float] = []

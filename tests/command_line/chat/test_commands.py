@@ -93,7 +93,7 @@ DISPUTED = dispute(offers=[settlement_of_bob(1), settlement_of_bob(2, 8000)])
 def test_a_command_is_one_packet(
     typed: str, shown: dict[str, Any], opcode: Op, payload: dict[str, Any]
 ) -> None:
-    """What lies on the table is named as it is shown; nothing that was not typed is sent."""
+    """The live offer is named as it is shown; nothing that was not typed is sent."""
     name, _, arguments = typed.partition(" ")
     sent = BY_NAME[name].payload(shown, arguments)
     assert OP_OF[type(sent)] == BY_NAME[name].opcode == opcode
@@ -132,7 +132,7 @@ def test_what_is_typed_wrongly_is_not_sent(typed: str, shown: dict[str, Any], wh
 
 
 def test_every_action_has_its_command() -> None:
-    """What `allowed_actions` of a service may name is offered as a command."""
+    """Each word that `allowed_actions` of a service may have is offered as a command."""
     actions = {row.action for row in TRANSITIONS if row.action}
     assert actions <= {action for one in COMMANDS for action in one.actions}
 
@@ -200,7 +200,7 @@ def test_help_lists_every_command() -> None:
 def test_a_command_about_rules_is_one_packet(
     typed: str, shown: dict[str, Any], payload: Struct
 ) -> None:
-    """What is accepted is named as it was shown; nothing that was not typed is sent."""
+    """A settlement is named as it was shown; nothing that was not typed is sent."""
     name, _, arguments = typed.partition(" ")
     assert BY_NAME[name].payload(shown, arguments) == payload
 

@@ -45,7 +45,7 @@ async def test_too_many_sockets_is_tried_again_after_a_pause(play_steps: Play) -
 
 @pytest.mark.parametrize("code", [4300, 4301])
 async def test_43xx_comes_back_with_a_new_token(play_steps: Play, code: int) -> None:
-    """Whoever holds the secret mints one."""
+    """A holder of the secret mints one."""
     played = await play_steps(closing(code), resuming)
     assert played.tokens == ["Bearer token-1", "Bearer token-2"]
 

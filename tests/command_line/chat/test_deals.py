@@ -1,4 +1,4 @@
-"""What of a deal is shown, in whatever order it comes, and which deal a command is about."""
+"""Deals that come in any order, and which of them a command is about."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_what_happened_is_shown_with_what_one_may_do(deals: Deals, capsys: Outpu
 
 
 def test_an_answer_that_was_pushed_already_is_not_shown_again(deals: Deals, capsys: Output) -> None:
-    """Whoever acts is answered and told, in either order."""
+    """An actor gets an answer and a push, in either order."""
     deals.happened(FIRST, "created")
     deals.happened(FIRST, "created")
     assert capsys.readouterr().out.count("proposed") == 1
@@ -77,7 +77,7 @@ def test_what_a_restored_server_says_takes_the_place_of_what_it_lost(
 
 
 def test_a_refusal_shows_how_it_stands_in_any_case(deals: Deals, capsys: Output) -> None:
-    """Whoever was refused looks at what is true, and the next command is about that."""
+    """A refused user is shown the present deal, and the next command is about that."""
     deals.happened(FIRST, "created")
     capsys.readouterr()
     deals.show(SECOND)

@@ -10,7 +10,7 @@ REASONS = ("--facts", "Threatened the other.", "--rule", "Terms 4.2")
 
 
 async def test_two_people_are_moderated_and_settle_a_dispute(parley: Run, tmp_path: Path) -> None:
-    """What one types and what moderators decide is shown to whom it concerns, and to no other."""
+    """Commands and decisions are shown to those whom they concern, and to nobody else."""
     data = ("--data", str(tmp_path / "data"))
     up = await parley("up", "--port", "0", *data)
     await up.until("Ctrl-C stops everything")

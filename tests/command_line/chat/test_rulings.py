@@ -60,7 +60,7 @@ def test_what_is_about_another_conversation_says_so(rulings: Rulings, capsys: Ou
 
 
 def test_a_refusal_shows_the_reasons_in_any_case(rulings: Rulings, capsys: Output) -> None:
-    """Whoever is kept from something looks at why."""
+    """A refused user is shown why."""
     rulings.sanctioned(sanction())
     rulings.restrict({"user": "alice", "banned": False, "sanctions": [sanction()]})
     assert capsys.readouterr().out.count("Insulted the other.") == 2

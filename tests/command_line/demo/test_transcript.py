@@ -1,4 +1,4 @@
-"""How packets are shown."""
+"""Packets as lines."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.command_line.rulings import dispute, sanction, settlement_of_bob
 
 
 def test_a_packet_is_one_aligned_line() -> None:
-    """Who, direction, number, name, the id that replies repeat, payload."""
+    """User, direction, number, name, the id that replies repeat, payload."""
     sent = line("alice", "=>", Packet(Op.PONG, {"cur": "abc"}, id=7))
     received = line("bob", "<=", Packet(Op.HELLO, {"user": "bob"}, re=7, cursor="c" * 60))
     assert sent.startswith("alice => 0x02 PONG ")
@@ -98,7 +98,7 @@ def test_an_error_is_shown_whole_with_how_the_service_stands() -> None:
 
 
 def test_of_a_dispute_what_matters_is_shown() -> None:
-    """What happened first, then the state and what both say; not its times and parties."""
+    """The cause first, then the state and the statements; not its times and parties."""
     packet = Packet(
         Op.UPDATE_CONVERSATION_DATAS,
         {

@@ -52,7 +52,7 @@ DAY = r"\w{3} \d\d \w{3} 2026 \d\d:\d\d"
     ],
 )
 def test_a_restriction_explains_itself(told: dict[str, Any], lines: list[str]) -> None:
-    """What it is, how long, the facts and the rule, and how to appeal."""
+    """Its kind and end, the facts and the rule, and how to appeal."""
     found = sanction(told)
     assert len(found) == len(lines)
     for line, pattern in zip(found, lines, strict=True):

@@ -1,4 +1,4 @@
-"""What others write, on the screen."""
+"""Texts of others on the screen."""
 
 from command_line.display.screen import printable
 

@@ -28,7 +28,7 @@ def test_a_table_fits_whatever_others_wrote(rows: list[tuple[str, ...]], width: 
 
 
 def test_without_a_terminal_nothing_is_cut() -> None:
-    """What a pipe reads is whole."""
+    """A pipe gets whole lines."""
     assert "x" * 500 in table(("A",), [("x" * 500,)])[1]
 
 

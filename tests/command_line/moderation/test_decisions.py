@@ -1,4 +1,4 @@
-"""What a moderator types of a decision, and what the service is asked for."""
+"""Decisions as they are typed, and the measures that the service is asked for."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

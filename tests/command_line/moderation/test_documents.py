@@ -1,4 +1,4 @@
-"""What `--json` prints of the contract, and how requests are made."""
+"""Documents of the contract, as `--json` prints them, and requests made of documents."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""Who moderates, by a token, and which tokens are refused."""
+"""Tokens that name a moderator, and tokens that are refused."""
 
 from typing import Any
 

@@ -362,7 +362,7 @@ async def at_terminal(place: Place, *arguments: str, answer: str) -> tuple[int, 
 
 
 async def _read_until(terminal: int, words: bytes | None) -> bytes:
-    """What a terminal shows until these words, or until the other side is closed."""
+    """The output of a terminal up to these words, or to its end."""
     shown = b""
     while words is None or words not in shown:
         try:

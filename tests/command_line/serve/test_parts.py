@@ -1,4 +1,4 @@
-"""What the parts are told when a data folder is served."""
+"""Settings of the parts when a data folder is served."""
 
 import importlib
 from pathlib import Path
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_every_service_is_one_of_the_parts() -> None:
-    """What can run as a process is started with the others."""
+    """A service that can run as a process is started with the others."""
     modules = {path.parent.name for path in ROOT.glob("*_service/__main__.py")}
     assert modules == {f"{name}_service" for name in SERVICES}
 

@@ -30,7 +30,7 @@ class Readyz(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def edge() -> Iterator[Address]:
-    """Where it answers."""
+    """The address that it answers at."""
     with HTTPServer(("127.0.0.1", 0), Readyz) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

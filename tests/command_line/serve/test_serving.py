@@ -21,7 +21,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def address(data: Path) -> dict[str, Any]:
-    """What up.json says."""
+    """The content of up.json."""
     found: dict[str, Any] = json.loads((data / "up.json").read_text())
     return found
 
