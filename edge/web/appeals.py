@@ -21,7 +21,7 @@ from starlette.routing import Route
 from edge.authentication.errors import AuthenticationError
 from edge.authentication.token_lookup import find_token
 from edge.handlers.moderation import NOT_DEPLOYED
-from edge.protocol.errors import Error
+from edge.protocol.errors import Error, ErrorCode
 from edge.protocol.packets import JSON, ClientEnvelope, InvalidPayloadError, Op
 from edge.protocol.payloads.moderation import ReportStatus, SendAppeal
 from edge.sessions.context import Edge
@@ -40,17 +40,17 @@ from edge.web.problems import (
 _logger = structlog.get_logger(__name__)
 
 # By code of an error packet; what is not here is a 500.
-_STATUSES = {
-    "INVALID_ARGUMENT": HTTPStatus.BAD_REQUEST,
-    "PERMISSION_DENIED": HTTPStatus.FORBIDDEN,
-    "SANCTIONED": HTTPStatus.FORBIDDEN,
-    "NOT_FOUND": HTTPStatus.NOT_FOUND,
-    "CONFLICT": HTTPStatus.CONFLICT,
-    "INVALID_STATE": HTTPStatus.CONFLICT,
-    "RATE_LIMITED": HTTPStatus.TOO_MANY_REQUESTS,
-    "RESOURCE_EXHAUSTED": HTTPStatus.SERVICE_UNAVAILABLE,
-    "UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
-    "DEADLINE_EXCEEDED": HTTPStatus.GATEWAY_TIMEOUT,
+_STATUSES: Mapping[str, HTTPStatus] = {
+    ErrorCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
+    ErrorCode.PERMISSION_DENIED: HTTPStatus.FORBIDDEN,
+    ErrorCode.SANCTIONED: HTTPStatus.FORBIDDEN,
+    ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    ErrorCode.CONFLICT: HTTPStatus.CONFLICT,
+    ErrorCode.INVALID_STATE: HTTPStatus.CONFLICT,
+    ErrorCode.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
+    ErrorCode.RESOURCE_EXHAUSTED: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.DEADLINE_EXCEEDED: HTTPStatus.GATEWAY_TIMEOUT,
 }
 _JSON_TYPE = "application/json"
 # For which a browser need not ask again whether a page may.
