@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from messaging_service.domain.limits import MINUTE, Limits, Opening
-from service_kit.process.settings import Count, ServiceSettings
+from service_kit.process.settings import Address, Count, ServiceSettings
 
 
 class MessagingSettings(ServiceSettings):
@@ -15,7 +15,7 @@ class MessagingSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="PARLEY_MESSAGING_")
 
-    listen: str = Field("127.0.0.1:7101", pattern=r"^.+:\d{1,5}$")
+    listen: Address = "127.0.0.1:7101"
     # host:port of the negotiation service, and a file with a credential that it accepts. None: that
     # service is not deployed, and nothing of it stands in the conversations.
     negotiation_target: str | None = None

@@ -7,12 +7,16 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from moderation_service.domain.shared.limits import DAY, HOUR, MINUTE, Default, Limits
-from service_kit.process.settings import Count, Seconds, ServiceSettings
+from service_kit.process.settings import (
+    Address,
+    Count,
+    Days,
+    Hours,
+    Minutes,
+    Seconds,
+    ServiceSettings,
+)
 
-Address = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
-Minutes = Annotated[float, Field(gt=0, le=525_600)]
-Hours = Annotated[float, Field(gt=0, le=87_600)]
-Days = Annotated[float, Field(gt=0, le=3_650)]
 Times = Annotated[int, Field(ge=0, le=100)]
 
 

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 from parley.messaging.v1.messaging_pb2_grpc import MessagingServiceStub
@@ -21,8 +20,7 @@ from service_kit.follow.sanctions import follow
 from service_kit.follow.sanctions_follower import moderation_source, sanctions_follower
 from service_kit.process.background import Work, background
 from service_kit.resources import Resources
-from service_kit.rpc.client import dial
-from service_kit.rpc.interceptors import read_credentials
+from service_kit.rpc.client import dial_by_settings
 from service_kit.service import Service, main
 
 
@@ -39,14 +37,9 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
         works["moderation"] = sanctions_follower(
             "negotiation", moderation_source(settings), resources, metrics, follow
         ).run
-    credential = read_credentials(settings.messaging_credential_file)[0]
     async with (
-        dial(
-            settings.messaging_target,
-            MessagingServiceStub,
-            credential,
-            settings.messaging_timeout_seconds,
-            partial(resources.limits.reached, "messaging_timeout_seconds"),
+        dial_by_settings(
+            settings, "messaging", MessagingServiceStub, resources.limits.reached
         ) as client,
         background(works, resources.registry),
     ):

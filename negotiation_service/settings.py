@@ -8,12 +8,16 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from negotiation_service.domain.limits import DAY, HOUR, MINUTE, Limits
-from service_kit.process.settings import Count, Seconds, ServiceSettings
+from service_kit.process.settings import (
+    Address,
+    Count,
+    Days,
+    Hours,
+    Minutes,
+    Seconds,
+    ServiceSettings,
+)
 
-Address = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
-Minutes = Annotated[float, Field(gt=0, le=525_600)]
-Hours = Annotated[float, Field(gt=0, le=87_600)]
-Days = Annotated[float, Field(gt=0, le=3_650)]
 # JSON's numbers are exact up to here in every client.
 Price = Annotated[int, Field(ge=1, le=2**53 - 1)]
 

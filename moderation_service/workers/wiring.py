@@ -1,12 +1,10 @@
 """Wires the service: dials the services that it calls, and starts what runs beside the calls."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import grpc
 from parley.messaging.v1.messaging_pb2_grpc import MessagingServiceStub
 from parley.negotiation.v1 import negotiation_pb2
 from parley.negotiation.v1.negotiation_pb2_grpc import NegotiationServiceStub
@@ -28,8 +26,7 @@ from moderation_service.workers.reconciler import Reconciler
 from service_kit.follow.follower import Follower, FollowerMetrics, read_source
 from service_kit.process.background import Work, background
 from service_kit.resources import Resources
-from service_kit.rpc.client import Client, dial
-from service_kit.rpc.interceptors import read_credentials
+from service_kit.rpc.client import dial_by_settings
 from service_kit.rules import Refusal
 from service_kit.storage.writer import Operation
 from service_kit.timers import Schedule, Timers
@@ -68,12 +65,14 @@ async def wire(
 
     async with AsyncExitStack() as stack:
         messaging = Messaging(
-            await stack.enter_async_context(_dial(resources, "messaging", MessagingServiceStub))
+            await stack.enter_async_context(
+                dial_by_settings(settings, "messaging", MessagingServiceStub, reached)
+            )
         )
         negotiation: Negotiation | None = None
         if settings.negotiation_target is not None:
             client = await stack.enter_async_context(
-                _dial(resources, NEGOTIATION, NegotiationServiceStub)
+                dial_by_settings(settings, NEGOTIATION, NegotiationServiceStub, reached)
             )
             negotiation = Negotiation(client)
         reconciler = Reconciler(
@@ -108,22 +107,6 @@ async def wire(
             settings.evidence_takings,
         )
         yield Wiring(EvidenceTaker(messaging, negotiation, bounds, reached), reconciler, timers)
-
-
-@asynccontextmanager
-async def _dial(
-    resources: Resources[ModerationSettings], name: str, stub: Callable[[grpc.aio.Channel], Any]
-) -> AsyncIterator[Client]:
-    """Dial a service by the settings that begin with its name."""
-    settings = resources.settings
-    async with dial(
-        getattr(settings, f"{name}_target"),
-        stub,
-        read_credentials(getattr(settings, f"{name}_credential_file"))[0],
-        getattr(settings, f"{name}_timeout_seconds"),
-        partial(resources.limits.reached, f"{name}_timeout_seconds"),
-    ) as client:
-        yield client
 
 
 def _timers(

@@ -19,7 +19,11 @@ class Settings(BaseSettings):
     log_level: str = Field("info", pattern="^(?i:debug|info|warning|error|critical)$")
 
 
+Address = Annotated[str, Field(pattern=r"^.+:\d{1,5}$")]
 Seconds = Annotated[float, Field(gt=0, le=3_600)]
+Minutes = Annotated[float, Field(gt=0, le=525_600)]
+Hours = Annotated[float, Field(gt=0, le=87_600)]
+Days = Annotated[float, Field(gt=0, le=3_650)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -45,7 +49,7 @@ KIT_LIMITS = (
 class ServiceSettings(Settings):
     """Settings that every service has."""
 
-    listen: str = Field("127.0.0.1:0", pattern=r"^.+:\d{1,5}$")
+    listen: Address = "127.0.0.1:0"
     database_url: str
     # One line, so that the password stands neither in the address nor in the environment.
     database_password_file: Path | None = None

@@ -1,13 +1,16 @@
 """A client of another service: connection, credential, deadline, and the reason of a failure."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
+from service_kit.process.settings import ServiceSettings
+from service_kit.rpc.interceptors import read_credentials
 from service_kit.rpc.rpc_errors import STATUS_METADATA_KEY
 
 CHANNEL_OPTIONS = (
@@ -76,6 +79,25 @@ async def dial(
     options = (*CHANNEL_OPTIONS, *_CALL_OPTIONS)
     async with grpc.aio.insecure_channel(target, options=options) as channel:
         yield Client(channel, stub, credential, timeout_seconds, timed_out)
+
+
+def dial_by_settings(
+    settings: ServiceSettings,
+    name: str,
+    stub: Callable[[grpc.aio.Channel], Any],
+    reached: Callable[[str], None],
+) -> AbstractAsyncContextManager[Client]:
+    """Dial a service by the settings that begin with its name: its target, the file with the
+    credential that it accepts, and its timeout, whose name is told to `reached`.
+    """
+    timeout = f"{name}_timeout_seconds"
+    return dial(
+        getattr(settings, f"{name}_target"),
+        stub,
+        read_credentials(getattr(settings, f"{name}_credential_file"))[0],
+        getattr(settings, timeout),
+        partial(reached, timeout),
+    )
 
 
 def reason_of(error: grpc.aio.AioRpcError, domain: str) -> str:
