@@ -10,11 +10,7 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from tests.support.serving import METADATA
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
-
-
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
-
-
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 METHODS = pb.DESCRIPTOR.services_by_name["NegotiationService"].methods
 
@@ -39,27 +35,13 @@ async def test_every_method_wants_the_credential(client: Any, refused: Any) -> N
 
 
 LARGE = 2**63 - 1
-
-
 AGREED, DECLINED = pb.NEGOTIATION_OUTCOME_AGREED, pb.NEGOTIATION_OUTCOME_DECLINED
-
-
 CANCELLED = pb.TERMINATION_OUTCOME_CANCELLED
-
-
 RESUME, SPLIT = pb.HOLD_OUTCOME_RESUME, pb.HOLD_OUTCOME_SPLIT
-
-
 # Of an enumeration that is newer than this service.
 UNKNOWN: Any = 99
-
-
 SQL = "x' OR '1'='1"
-
-
 BIDI = "\N{RIGHT-TO-LEFT OVERRIDE}ecneF"
-
-
 # Each changes a creation that is good.
 BAD_CREATIONS: list[tuple[dict[str, Any], str]] = [
     ({"actor": ""}, "actor"),
@@ -99,10 +81,14 @@ BAD_CREATIONS: list[tuple[dict[str, Any], str]] = [
 
 
 async def test_a_bad_proposal_names_its_field(client: Any, refused: Any) -> None:
-    """Zero, negative, absurd and unknown money, and every other field, however hostile."""
+    """Zero, negative, absurd and unknown money, and every other field, however hostile; no refusal
+    spends a revision.
+    """
+    before = (await client.watch()).first.position
     for changes, field in BAD_CREATIONS:
         request = client.creation(conversation_id="nobody asks for it", **changes)
         await refused(client.call("CreateService", request), INVALID, "INVALID_ARGUMENT", field)
+    assert (await client.watch()).first.position == before
 
 
 STRANGE_IDS = ["", SQL, "\0", "é", "x" * 65, "0" * 36]

@@ -33,8 +33,6 @@ from tests.negotiation_service.deals import (
 from tests.support.serving import Database
 
 ACTORS = ("ann", "bob", "eve")
-
-
 step = st.tuples(
     st.sampled_from(
         ["create", "edit", "edit", "accept", "accept", "decline", "deliver", "complete", "reopen",
@@ -45,8 +43,6 @@ step = st.tuples(
     st.integers(0, 3),
     st.sampled_from(["", "", "k1", "k2"]),
 )  # fmt: skip
-
-
 waits = st.sampled_from([0, 0, 0, HOUR, 2 * DAY, 8 * DAY, 31 * DAY])
 
 
