@@ -61,7 +61,7 @@ class Task(Protocol):
 
 
 class UsedKey(Protocol):
-    """What is stored of a key: the fingerprint of its command, and how to find the first answer."""
+    """A stored key: the fingerprint of its command, and the place of the first answer."""
 
     @property
     def fingerprint(self) -> str: ...

@@ -50,7 +50,7 @@ class ServiceChanged:
 
 
 Notification = tuple[tuple[str, ...], ServiceChanged]
-"""Who is to learn of an event, and the event."""
+"""The recipients of an event, and the event."""
 
 
 def number_events(before: Deal | None, events: Sequence[Event]) -> list[Numbered]:

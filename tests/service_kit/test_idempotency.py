@@ -54,7 +54,7 @@ PAY = Pay("ann", "s", Money(7, "EUR"), (Part(3, 4),), idempotency_key="k")
 
 
 def test_a_fingerprint_is_of_what_the_client_says() -> None:
-    """Who asks, in which roles and under which key is no part of it; all else is."""
+    """The actor, the roles and the key are no part of it; all else is."""
     body = {"note": "", "parts": [{"first": 3, "second": 4}], "price": [7, "EUR"], "service": "s"}
     assert fingerprint(PAY) == sha256(json.dumps(["Pay", body]).encode()).hexdigest()
     assert fingerprint(replace(PAY, actor="bob", idempotency_key="")) == fingerprint(PAY)
@@ -107,7 +107,7 @@ class Runner(IdempotentRunner[Task, UsedKey, str]):
 
 
 def run(runner: Runner, *commands: Pay | Refund | Tick) -> list[str]:
-    """What came of commands; of a refusal its reason."""
+    """The outcomes of commands; of a refusal its reason."""
     outcomes = [runner.carry_out(Task(one)) for one in commands]
     return [one.reason if isinstance(one, Refusal) else one for one in outcomes]
 
