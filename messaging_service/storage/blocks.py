@@ -2,15 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    bindparam,
-    func,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import BigInteger, Connection, bindparam, func, select, tuple_, update
 
 from messaging_service.domain.blocks import Block
 from messaging_service.storage.tables import ACTIVE, blocks

@@ -4,14 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    bindparam,
-    delete,
-    exists,
-    select,
-)
+from sqlalchemy import BigInteger, Connection, bindparam, delete, exists, select
 from uuid_utils import uuid7
 
 from messaging_service.domain.message_changes import Version

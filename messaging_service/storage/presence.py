@@ -4,16 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    Select,
-    and_,
-    bindparam,
-    func,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, select, update
 
 from messaging_service.domain.presence import Presence
 from messaging_service.storage.tables import conversations, presence, presence_known

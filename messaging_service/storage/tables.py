@@ -2,16 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Index,
-    MetaData,
-    Table,
-    UniqueConstraint,
-    text,
-)
+from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, Table, UniqueConstraint, text
 
 from messaging_service.domain.conversations import Side
 from service_kit.follow.positions import add_positions

@@ -18,10 +18,13 @@ from messaging_service.domain.limits import Limits
 from messaging_service.domain.message_changes import ChangeMessage
 from messaging_service.domain.messages import CreateMessage
 from messaging_service.operations.blocks import set_block
+from messaging_service.operations.changes import list_changes
 from messaging_service.operations.message_changes import change_messages
-from messaging_service.operations.messages import create_message
+from messaging_service.operations.messages import create_message, list_messages
 from messaging_service.settings import MessagingSettings
+from service_kit.rules import Position
 from service_kit.service import running
+from service_kit.storage.clock import read_position
 from service_kit.storage.writer import Operation
 from tests.messaging_service.views import as_shown
 from tests.support.serving import METADATA, SECRET, Database, Described, Stream, check_refused
@@ -71,6 +74,29 @@ class TalkingDatabase(Database):
         """Run one query in one transaction; the reader is its first argument, if anybody."""
         reader = arguments[0] if arguments and isinstance(arguments[0], str) else ""
         return as_shown(super().read(function, *arguments, **options), reader)
+
+    def history(self, user: str, conversation: str) -> list[Any]:
+        """Read the newest messages of a conversation."""
+        return list(self.read(list_messages, user, conversation, None, None, 200, 200).messages)
+
+    def missed(self, user: str, after: Position, size: int = 500) -> list[tuple[int, Any]]:
+        """Read all that was missed since a position, in pages of a size: (revision, event)."""
+        found: list[tuple[int, Any]] = []
+        token, now = "", self.read(read_position)
+        while True:
+            page = self.read(list_changes, user, after, now, size, token, 500, 500)
+            assert page.complete
+            revisions = [change.revision for change in page.changes]
+            assert revisions == sorted(set(revisions))
+            assert not found or not revisions or revisions[0] > found[-1][0]
+            found += [(one.revision, event) for one in page.changes for event in one.events]
+            token = page.next_page_token
+            if not token:
+                return found
+
+    def missed_events(self, user: str, after: Position) -> list[Any]:
+        """Read the events that were missed since a position."""
+        return [event for _, event in self.missed(user, after)]
 
     def say(self, *commands: CreateMessage, limits: Limits | None = None) -> list[Any]:
         """Create messages in one transaction."""

@@ -24,19 +24,9 @@ class MessageView(NamedTuple):
 def view(message: Message, reader: str = "") -> MessageView:
     """Show a message as the translation does."""
     conversation_id, seq, id_, sender, kind, _, created_at, _, key = message[:9]
+    fixed = (id_, conversation_id, seq, sender, kind)
     text, edited_at = shown_text(message, reader)
-    return MessageView(
-        id_,
-        conversation_id,
-        seq,
-        sender,
-        kind,
-        text,
-        created_at,
-        key,
-        edited_at,
-        message.tombstone,
-    )
+    return MessageView(*fixed, text, created_at, key, edited_at, message.tombstone)
 
 
 def as_shown(answer: Any, reader: str) -> Any:

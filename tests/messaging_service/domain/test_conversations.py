@@ -4,10 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging_service.domain.conversations import (
-    check_pair,
-    decide_opening,
-)
+from messaging_service.domain.conversations import check_pair, decide_opening
 from messaging_service.domain.limits import HOUR, Limits, Opening
 from messaging_service.domain.refusals import Reason
 

@@ -4,11 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from messaging_service.domain import messages as domain
-from messaging_service.domain.conversations import (
-    Conversation,
-    Side,
-    open_conversation,
-)
+from messaging_service.domain.conversations import Conversation, Side, open_conversation
 from messaging_service.domain.messages import Message
 from messaging_service.domain.watermarks import incoming_at, mark_delivered, mark_read
 

@@ -15,7 +15,6 @@ from messaging_service.domain.presence import Presence
 from messaging_service.domain.refusals import Reason
 from messaging_service.domain.watermarks import Mark
 from messaging_service.operations.blocks import list_blocks
-from messaging_service.operations.changes import list_changes
 from messaging_service.operations.conversations import (
     create_conversation,
     get_conversation,
@@ -25,7 +24,6 @@ from messaging_service.operations.evidence import list_evidence
 from messaging_service.operations.messages import get_messages, list_messages
 from messaging_service.operations.presence import Attend, attend
 from messaging_service.operations.watermarks import mark_read
-from service_kit.rules import Position
 from service_kit.storage.clock import read_position
 
 ATTEND = partial(attend, 500)
@@ -51,13 +49,6 @@ def conversations(database: Any, actor: str) -> list[Any]:
 def history(database: Any, actor: str, conversation: str) -> list[tuple[int, str]]:
     page = database.read(list_messages, actor, conversation, None, None, 100, 100)
     return [(one.seq, one.text) for one in page.messages]
-
-
-def missed(database: Any, user: str, after: Position) -> list[Any]:
-    now = database.read(read_position)
-    page = database.read(list_changes, user, after, now, 500, "", 500, 500)
-    assert page.complete
-    return [event for change in page.changes for event in change.events]
 
 
 def test_set_block_of_what_is_so_already_changes_nothing(database: Any) -> None:
@@ -132,7 +123,7 @@ def test_a_conversation_of_the_blocked_one_is_there_for_its_author_alone(databas
     assert conversations(database, "alice") == []
     assert database.read(get_messages, "alice", [stored.message.id]) == []
     assert [one.conversation.id for one in conversations(database, "bob")] == [conversation]
-    assert missed(database, "alice", start) == [
+    assert database.missed_events("alice", start) == [
         BlockChanged("alice", "bob", blocked=True, origin="")
     ]
     (refused,) = database.say(said("alice", "bob"))
@@ -287,15 +278,17 @@ def test_the_one_who_blocks_leaves_in_the_eyes_of_the_blocked(database: Any) -> 
     assert told == {("carol",)}
     assert conversations(database, "bob")[0].presence == left
     assert {one.presence for one in conversations(database, "alice")} == {None}
-    assert missed(database, "bob", start) == [left]
-    assert [one for one in missed(database, "alice", start) if isinstance(one, Presence)] == []
+    assert database.missed_events("bob", start) == [left]
+    assert [
+        one for one in database.missed_events("alice", start) if isinstance(one, Presence)
+    ] == []
     between = database.read(read_position)
     database.events.clear()
     database.block(unblocked("alice", "bob"))
     shown = {to: event for _, to, event in database.events if isinstance(event, Presence)}
     assert (shown["bob",].online, shown["alice",].online) == (True, False)
-    assert missed(database, "bob", between) == [shown["bob",]]
-    assert shown["alice",] in missed(database, "alice", between)
+    assert database.missed_events("bob", between) == [shown["bob",]]
+    assert shown["alice",] in database.missed_events("alice", between)
 
 
 def test_who_was_away_or_never_seen_stays_so(database: Any) -> None:

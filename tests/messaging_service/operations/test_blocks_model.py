@@ -27,7 +27,6 @@ from messaging_service.domain.messages import CreateMessage
 from messaging_service.domain.refusals import Reason
 from messaging_service.domain.service_events import ServiceEvent
 from messaging_service.domain.watermarks import Mark
-from messaging_service.operations.changes import list_changes
 from messaging_service.operations.conversations import get_conversation, list_conversations
 from messaging_service.operations.message_changes import ChangedMessage
 from messaging_service.operations.messages import StoredMessage, list_messages
@@ -295,10 +294,7 @@ class Worlds:
         return listed, histories, live, [self.missed(actor, after) for after in self.positions]
 
     def missed(self, actor: str, after: Position) -> list[Any]:
-        now = self.database.read(read_position)
-        page = self.database.read(list_changes, actor, after, now, 500, "", 500)
-        assert page.complete
-        events = [event for change in page.changes for event in change.events]
+        events = self.database.missed_events(actor, after)
         return [entry for one in events if (entry := self.told(one, actor, 0))]
 
     def told(self, event: Event, actor: str, index: int) -> tuple[Any, ...] | None:
@@ -356,12 +352,9 @@ class Worlds:
                 moved[event.read] = event.message.seq
         assert moved[True] == self.shown[reader, subject]
         assert max(moved.values()) == self.delivered[reader, subject]
-        now = self.database.read(read_position)
-        page = self.database.read(list_changes, actor, self.positions[0], now, 500, "", 500)
         told = [
             event.message.seq
-            for change in page.changes
-            for event in change.events
+            for event in self.database.missed_events(actor, self.positions[0])
             if isinstance(event, WatermarkMoved)
             and event.read
             and (event.reader, event.message.conversation_id) == (name, conversation)

@@ -15,27 +15,13 @@ from messaging_service.domain.message_changes import DeleteMessage, EditMessage
 from messaging_service.domain.messages import CreateMessage
 from messaging_service.domain.refusals import Reason
 from messaging_service.domain.watermarks import Mark
-from messaging_service.operations.changes import list_changes
 from messaging_service.operations.conversations import get_conversation, list_conversations
 from messaging_service.operations.evidence import list_evidence
-from messaging_service.operations.messages import get_messages, list_messages
+from messaging_service.operations.messages import get_messages
 from messaging_service.operations.watermarks import mark_read
 from service_kit.rules import Refusal
 from service_kit.storage.clock import read_position
 from tests.messaging_service.commands import deleted, edited, said
-
-
-def history(database: Any, user: str, conversation: str) -> list[Any]:
-    page = database.read(list_messages, user, conversation, None, None, 200, 200)
-    return list(page.messages)
-
-
-def replay(database: Any, user: str, after: Any) -> list[Any]:
-    """All events that ListChanges tells."""
-    now = database.read(read_position)
-    page = database.read(list_changes, user, after, now, 500, "", 500)
-    assert page.complete
-    return [event for change in page.changes for event in change.events]
 
 
 def test_edit_message_shows_everywhere_and_leaves_the_rest_as_it_was(database: Any) -> None:
@@ -47,7 +33,7 @@ def test_edit_message_shows_everywhere_and_leaves_the_rest_as_it_was(database: A
     (outcome,) = database.change(edited(message, "three"))
     assert not outcome.duplicate
     for user in ("alice", "bob"):
-        shown = history(database, user, conversation)
+        shown = database.history(user, conversation)
         assert [(one.seq, one.text, one.tombstone) for one in shown] == [
             (1, "one", ""),
             (2, "three", ""),
@@ -80,13 +66,13 @@ def test_delete_message_leaves_a_tombstone_without_text_anywhere(database: Any) 
     gone = second.message._replace(text="", tombstone="deleted")
     assert outcome.changed == MessageChanged(gone, "deleted", database.now, "origin")
     for user in ("alice", "bob"):
-        assert history(database, user, conversation) == [first.message, gone]
+        assert database.history(user, conversation) == [first.message, gone]
         assert database.read(get_messages, user, [message]) == [gone]
         page = database.read(list_conversations, user, 10, "", 10)
         assert page.conversations[0].last_message == gone
         change = MessageChanged(gone, "deleted", database.now, "")
-        assert replay(database, user, told) == [change]
-        everything = replay(database, user, start)
+        assert database.missed_events(user, told) == [change]
+        everything = database.missed_events(user, start)
         assert [one.message for one in everything] == [first.message, gone, gone]
         assert isinstance(everything[-1], MessageChanged)
     side = database.read(get_conversation, "bob", conversation).conversation.side("bob")
@@ -118,7 +104,7 @@ def test_what_is_not_ones_own_does_not_exist(
     assert {one.reason for one in outcomes} == {Reason.MESSAGE_NOT_FOUND}
     assert outcomes[0] == outcomes[1]
     assert database.read(read_position) == before
-    assert history(database, "bob", stored.message.conversation_id) == [stored.message]
+    assert database.history("bob", stored.message.conversation_id) == [stored.message]
 
 
 def test_what_was_deleted_is_edited_no_more_and_deleted_once(database: Any) -> None:
@@ -142,7 +128,7 @@ def test_too_late_or_too_often_is_refused_by_name(database: Any) -> None:
     database.now += 2 * MINUTE
     (late,) = database.change(edited(message, "z"), limits=Limits(edit_window=MINUTE))
     assert late.reason is Reason.EDIT_TOO_LATE
-    assert history(database, "bob", stored.message.conversation_id)[0].text == "x"
+    assert database.history("bob", stored.message.conversation_id)[0].text == "x"
 
 
 def test_a_key_is_honoured_within_and_across_transactions(database: Any) -> None:
@@ -272,21 +258,13 @@ def test_any_history_of_changes_is_shown_replayed_and_kept(
         return
     (conversation,) = {one.conversation_id for one in database.read(get_messages, "", order)}
     for user in ("u1", "u2"):
-        shown = history(database, user, conversation)
+        shown = database.history(user, conversation)
         assert [one.id for one in shown] == order
         assert [one.seq for one in shown] == list(range(1, len(order) + 1))
         for one in shown:
             expected = ("", "deleted") if one.id in gone else (texts[one.id][-1], "")
             assert (one.text, one.tombstone) == expected
-        told: list[Any] = []
-        token = ""
-        now = database.read(read_position)
-        while True:
-            page = database.read(list_changes, user, start, now, size, token, 500)
-            told += [event for change in page.changes for event in change.events]
-            token = page.next_page_token
-            if not token:
-                break
+        told = [event for _, event in database.missed(user, start, size)]
         created = [one.message for one in told if isinstance(one, MessageCreated)]
         assert created == shown
         changes = {one.message.id: one for one in told if isinstance(one, MessageChanged)}

@@ -19,7 +19,7 @@ from messaging_service.operations.presence import (
     set_invisible,
 )
 from messaging_service.storage.presence import find_changed_presence, find_online
-from service_kit.rules import INVALID_ARGUMENT, Position
+from service_kit.rules import INVALID_ARGUMENT
 from service_kit.storage.clock import read_position
 
 ATTEND = partial(attend, 500)
@@ -34,20 +34,6 @@ def told(database: Any) -> list[tuple[tuple[str, ...], Presence]]:
     events = [(to, event) for _, to, event in database.events if isinstance(event, Presence)]
     database.events.clear()
     return events
-
-
-def missed(database: Any, user: str, after: Position, size: int = 500) -> list[Any]:
-    """List the changes page by page: (revision, event)."""
-    found: list[Any] = []
-    token = ""
-    now = database.read(read_position)
-    while True:
-        page = database.read(list_changes, user, after, now, size, token, 500, 500)
-        assert page.complete
-        found += [(change.revision, one) for change in page.changes for one in change.events]
-        token = page.next_page_token
-        if not token:
-            return found
 
 
 def shown(database: Any, actor: str) -> list[Presence | None]:
@@ -101,7 +87,7 @@ def test_an_invisible_person_is_never_shown_and_does_not_move(database: Any) -> 
     database.run(ATTEND, Attend("a", here=True, at=20))
     database.run(ATTEND, Attend("a", here=False, at=30))
     assert told(database) == []
-    assert missed(database, "b", after) == []
+    assert database.missed("b", after) == []
     assert [one and one[:3] for one in shown(database, "b")] == [one and one[:3] for one in before]
     database.run(set_invisible, SetInvisible("a", invisible=False))
     assert told(database) == []
@@ -164,7 +150,7 @@ def test_a_resume_brings_where_each_stands_once_in_order(database: Any, size: in
         database.run(ATTEND, Attend("b", here=False, at=at + 1))
     database.say(said("b", "a"), said("c", "a"))
     database.run(ATTEND, Attend("c", here=True, at=9), Attend("stranger", here=True, at=9))
-    found = missed(database, "a", after, size)
+    found = database.missed("a", after, size)
     assert [revision for revision, _ in found] == sorted(revision for revision, _ in found)
     told = [one for _, one in found if isinstance(one, Presence)]
     assert [(one.user, one.online, one.last_seen) for one in told] == [

@@ -14,10 +14,9 @@ from messaging_service.domain.message_changes import DeleteMessage, EditMessage
 from messaging_service.domain.messages import CreateMessage
 from messaging_service.domain.refusals import Reason
 from messaging_service.domain.service_events import ServiceEvent
-from messaging_service.operations.changes import list_changes
 from messaging_service.operations.conversations import get_conversation, list_conversations
 from messaging_service.operations.evidence import forget_versions, list_evidence
-from messaging_service.operations.messages import get_messages, list_messages
+from messaging_service.operations.messages import get_messages
 from messaging_service.operations.removals import follow_moderation
 from messaging_service.operations.service_events import ServiceEvents, add_service_events
 from service_kit.follow.sanctions import CaughtUp, Removal, RestrictionChanges
@@ -60,18 +59,6 @@ def moderation(database: Any) -> Moderation:
     return Moderation(database)
 
 
-def history(database: Any, user: str, conversation: str) -> list[Any]:
-    page = database.read(list_messages, user, conversation, None, None, 200, 200)
-    return list(page.messages)
-
-
-def replay(database: Any, user: str, after: Any) -> list[Any]:
-    """All events that ListChanges tells."""
-    now = database.read(read_position)
-    page = database.read(list_changes, user, after, now, 500, "", 500)
-    return [event for change in page.changes for event in change.events]
-
-
 def evidence(database: Any, message: str) -> list[str]:
     """Every text that is kept of a message and not shown."""
     (found,) = database.read(list_evidence, message, "", 0, 0, 10).evidence
@@ -93,12 +80,12 @@ def test_a_removed_message_is_a_tombstone_everywhere(database: Any, moderation: 
     change = MessageChanged(gone, "removed", database.now, "")
     assert told(database) == [(("alice", "bob"), change)]
     for user in ("alice", "bob"):
-        assert history(database, user, conversation) == [first.message, gone]
+        assert database.history(user, conversation) == [first.message, gone]
         assert database.read(get_messages, user, [message]) == [gone]
         page = database.read(list_conversations, user, 10, "", 10)
         assert page.conversations[0].last_message == gone
-        assert replay(database, user, before) == [change]
-        everything = replay(database, user, start)
+        assert database.missed_events(user, before) == [change]
+        everything = database.missed_events(user, start)
         assert [one.message for one in everything] == [first.message, gone, gone]
         assert isinstance(everything[1], MessageCreated)
     side = database.read(get_conversation, "bob", conversation).conversation.side("bob")
@@ -113,15 +100,15 @@ def test_what_is_restored_is_exactly_what_was_there(database: Any, moderation: M
     (stored,) = database.say(said("alice", "one"))
     message, conversation = stored.message.id, stored.message.conversation_id
     database.change(EditMessage("alice", message, "two", "", ""))
-    (shown,) = history(database, "bob", conversation)
+    (shown,) = database.history("bob", conversation)
     moderation.remove(message)
     before = database.read(read_position)
     moderation.restore(message)
-    assert history(database, "bob", conversation) == [shown]
+    assert database.history("bob", conversation) == [shown]
     assert shown.text == "two"
     change = MessageChanged(shown, "restored", database.now, "")
     assert told(database)[-1] == (("alice", "bob"), change)
-    assert replay(database, "alice", before) == [change]
+    assert database.missed_events("alice", before) == [change]
     assert evidence(database, message) == ["one"]
 
 
@@ -141,10 +128,10 @@ def test_what_its_author_deleted_stays_deleted(database: Any, moderation: Modera
     (stored,) = database.say(said("alice", "secret"))
     message, conversation = stored.message.id, stored.message.conversation_id
     database.change(DeleteMessage("alice", message, "", ""))
-    (gone,) = history(database, "bob", conversation)
+    (gone,) = database.history("bob", conversation)
     for step in (moderation.remove, moderation.restore):
         step(message)
-        assert history(database, "bob", conversation) == [gone]
+        assert database.history("bob", conversation) == [gone]
         assert evidence(database, message) == ["secret"]
     assert [one.change for _, one in told(database)] == ["deleted"]
 
@@ -185,13 +172,13 @@ def test_an_event_of_a_service_is_removed_as_a_text_is(
     for revision in (0, 1):
         happened = ServiceEvents(Position("n", revision), ((conversation, event),) * revision)
         database.run(add_service_events, happened)
-    shown = history(database, "alice", conversation)[1]
+    shown = database.history("alice", conversation)[1]
     assert service_events.decode(shown.text) == event
     moderation.remove(shown.id)
-    gone = history(database, "alice", conversation)[1]
+    gone = database.history("alice", conversation)[1]
     assert gone == shown._replace(text="", tombstone="removed")
     moderation.restore(shown.id)
-    assert history(database, "alice", conversation)[1] == shown
+    assert database.history("alice", conversation)[1] == shown
 
 
 def test_a_message_that_is_not_known_is_named_and_passed_over(
@@ -203,7 +190,7 @@ def test_a_message_that_is_not_known_is_named_and_passed_over(
         Removal("", one, removed=True) for one in (str(uuid7()), "\0", stored.message.id, "x" * 999)
     ]
     assert moderation.tell(*wanted) == (wanted[0], wanted[1], wanted[3])
-    (shown,) = history(database, "bob", stored.message.conversation_id)
+    (shown,) = database.history("bob", stored.message.conversation_id)
     assert shown.tombstone == "removed"
     before = database.read(read_position)
     position = Position(moderation.epoch, moderation.revision)
@@ -231,7 +218,7 @@ def test_evidence_of_what_is_removed_is_not_forgotten(
         moderation.restore(one.message.id)
     assert forget(database, late) == 2
     assert evidence(database, edited.message.id) == []
-    assert history(database, "bob", edited.message.conversation_id)[0].text == "a2"
+    assert database.history("bob", edited.message.conversation_id)[0].text == "a2"
 
 
 def forget(database: Any, before: int) -> int:
@@ -260,7 +247,7 @@ def test_another_epoch_restores_what_it_does_not_know_when_all_is_known(
     assert [(one.message.id, one.change) for _, one in told(database)] == [
         (lost.message.id, "restored")
     ]
-    shown = history(database, "bob", kept.message.conversation_id)
+    shown = database.history("bob", kept.message.conversation_id)
     assert [(one.text, one.tombstone) for one in shown] == [
         ("", "removed"),
         ("b", ""),
@@ -318,7 +305,7 @@ def test_in_every_order_all_is_shown_told_and_kept(
             case _:
                 removed[which] = kind == "remove"
                 moderation.tell(Removal("", message, removed=removed[which]))
-        shown = history(database, "bob", conversation)[which]
+        shown = database.history("bob", conversation)[which]
         if deleted[which]:
             assert (shown.text, shown.tombstone) == ("", "deleted")
         elif removed[which]:

@@ -9,7 +9,6 @@ from messaging_service.domain.events import MessageCreated, WatermarkMoved
 from messaging_service.domain.messages import EVENT, CreateMessage
 from messaging_service.domain.service_events import ServiceEvent
 from messaging_service.domain.watermarks import Mark
-from messaging_service.operations.changes import list_changes
 from messaging_service.operations.messages import list_messages
 from messaging_service.operations.service_events import (
     NEGOTIATION,
@@ -151,8 +150,7 @@ def test_what_was_missed_holds_the_events(database: Any, conversation: str) -> N
     start = database.read(read_position)
     database.run(ADD, told(1, (conversation, happened(1))))
     database.say(said("alice", "bob", "again"))
-    page = database.read(list_changes, "alice", start, database.read(read_position), 100, "", 100)
-    kinds = [one.message.kind for change in page.changes for one in change.events]
+    kinds = [one.message.kind for one in database.missed_events("alice", start)]
     assert kinds == ["event", "text"]
 
 
