@@ -1,17 +1,14 @@
 """People who bargain: from proposals over prices and agreements to notes, and not always wisely."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edge.protocol.packets import Op
+from tests.crash.talker import Talker
 from tests.support.client import Packet
-
-if TYPE_CHECKING:
-    from tests.crash.talkers import Talker
 
 # On average between two commands of a device.
 _PAUSE_SECONDS = 0.5
-_SHARE_OF_REPEATS = 0.1
 # What rests upon a number, a price or a role that was right a while ago, or never.
 _SHARE_OF_MISTAKES = 0.15
 # Offers that end so soon that time reminds of them, and then acts.
@@ -44,27 +41,19 @@ _OUTCOMES = {
 Command = tuple[int, dict[str, Any]]
 
 
-async def bargain(talker: "Talker", enough: asyncio.Event) -> None:
+async def bargain(talker: Talker, enough: asyncio.Event) -> None:
     """Do what may be done about the services with partners, and some that may not."""
     random = talker.random
     while True:
         conversation = await talker.place()
         # The second rests upon what the first may have changed.
         for op, d in [_choose(talker, conversation) for _ in range(random.randint(1, 2))]:
-            key = talker.key()
-            command = {**d, "idempotency_key": key}
-            asked = [talker.device.ask(op, command, id=key)]
-            if talker.twin is not None and random.random() < _SHARE_OF_REPEATS:
-                # From both devices at the same time.
-                asked.append(talker.twin.device.ask(op, command, id=key))
-            await asyncio.gather(*asked)
-            if random.random() < _SHARE_OF_REPEATS:
-                await talker.device.ask(op, command, id=key)
+            await talker.ask(op, d)
         if await talker.pause(_PAUSE_SECONDS, enough):
             return
 
 
-def _choose(talker: "Talker", conversation: str) -> Command:
+def _choose(talker: Talker, conversation: str) -> Command:
     random = talker.random
     service = _latest(talker, conversation)
     if service is None:
@@ -78,7 +67,7 @@ def _choose(talker: "Talker", conversation: str) -> Command:
     return _act(talker, service, action)
 
 
-def _latest(talker: "Talker", conversation: str) -> Packet | None:
+def _latest(talker: Talker, conversation: str) -> Packet | None:
     """The newest service of a conversation, as this device was last shown it."""
     found = [
         (one["created_at"], one["service"], one)
@@ -88,12 +77,12 @@ def _latest(talker: "Talker", conversation: str) -> Packet | None:
     return max(found)[2] if found else None
 
 
-def _price(talker: "Talker") -> dict[str, Any]:
+def _price(talker: Talker) -> dict[str, Any]:
     """One that nobody else names, so that it tells whose offer it is."""
     return {"amount_minor": talker.random.randint(1, _MOST_PRICE), "currency": "EUR"}
 
 
-def _propose(talker: "Talker", conversation: str) -> Command:
+def _propose(talker: Talker, conversation: str) -> Command:
     random = talker.random
     proposal: dict[str, Any] = {
         "conversation": conversation,
@@ -106,7 +95,7 @@ def _propose(talker: "Talker", conversation: str) -> Command:
     return Op.SERVICE_CREATED, proposal
 
 
-def _act(talker: "Talker", service: Packet, action: str) -> Command:
+def _act(talker: Talker, service: Packet, action: str) -> Command:
     random = talker.random
     about = {"service": service["service"]}
     live = service.get("offer") or service.get("amendment")

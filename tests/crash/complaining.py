@@ -1,42 +1,30 @@
 """People who complain: of what was written to them, and of services that were agreed."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edge.protocol.packets import Op
+from tests.crash.talker import Talker
 from tests.support.client import Packet
-
-if TYPE_CHECKING:
-    from tests.crash.talkers import Talker
 
 # On average between two complaints of a device.
 _PAUSE_SECONDS = 1.0
-_SHARE_OF_REPEATS = 0.1
 _REASONS = ("spam", "scam", "harassment", "privacy")
 _DISPUTE_REASONS = ("not_delivered", "quality", "payment")
 
 Filing = tuple[int, dict[str, Any]]
 
 
-async def complain(talker: "Talker", enough: asyncio.Event) -> None:
+async def complain(talker: Talker, enough: asyncio.Event) -> None:
     """Report, dispute, state one's case and settle, now and then twice with the same key."""
-    random = talker.random
     while True:
         for op, d in _choose(talker, await talker.place()):
-            key = talker.key()
-            filing = {**d, "idempotency_key": key}
-            asked = [talker.device.ask(op, filing, id=key)]
-            if talker.twin is not None and random.random() < _SHARE_OF_REPEATS:
-                # From both devices at the same time.
-                asked.append(talker.twin.device.ask(op, filing, id=key))
-            await asyncio.gather(*asked)
-            if random.random() < _SHARE_OF_REPEATS:
-                await talker.device.ask(op, filing, id=key)
+            await talker.ask(op, d)
         if await talker.pause(_PAUSE_SECONDS, enough):
             return
 
 
-def _choose(talker: "Talker", conversation: str) -> list[Filing]:
+def _choose(talker: Talker, conversation: str) -> list[Filing]:
     filings = [_report(talker, conversation)]
     for service in talker.device.services.values():
         if service["conversation"] == conversation:
@@ -48,14 +36,14 @@ def _choose(talker: "Talker", conversation: str) -> list[Filing]:
     return talker.random.sample(filings, 1)
 
 
-def _report(talker: "Talker", conversation: str) -> Filing:
+def _report(talker: Talker, conversation: str) -> Filing:
     reason = talker.random.choice(_REASONS)
     if not talker.read or talker.random.random() < 0.2:
         return Op.REPORT_CONVERSATIONS, {"conversation": conversation, "reason": reason}
     return Op.REPORT_MSG, {"message": talker.random.choice(list(talker.read)), "reason": reason}
 
 
-def _open(talker: "Talker", service: Packet) -> Filing:
+def _open(talker: Talker, service: Packet) -> Filing:
     dispute: dict[str, Any] = {
         "service": service["service"],
         "reason": talker.random.choice(_DISPUTE_REASONS),
@@ -67,7 +55,7 @@ def _open(talker: "Talker", service: Packet) -> Filing:
     return Op.LITIGE_CREATED, dispute
 
 
-def _state(talker: "Talker", dispute: Packet) -> Filing:
+def _state(talker: Talker, dispute: Packet) -> Filing:
     about = {"dispute": dispute["dispute"]}
     match talker.random.choice(dispute["allowed_actions"]):
         case "propose":

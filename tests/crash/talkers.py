@@ -1,9 +1,7 @@
-"""People who talk: what they do while parts are being killed."""
+"""Talks of people while parts are being killed: writing and listening, and all kinds at once."""
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
 
@@ -11,89 +9,17 @@ from edge.protocol.packets import Op
 from tests.crash.bargaining import bargain
 from tests.crash.complaining import complain
 from tests.crash.recording import DeviceRecord, Recorder
+from tests.crash.talker import Talker
 from tests.support.device import Device
 from tests.support.system import System
 
-_SUBJECTS = (None, "roof", "garden")
 _LONGEST_BURST = 5
-_REMEMBERED = 20
 # On average between two bursts; a socket stays far below the edge's limit of packets.
 _PAUSE_SECONDS = 0.4
 _SUBPROTOCOLS = ("parley.v1.json", "parley.v1.msgpack")
-_LETTERS = 'abc äß "\\\n\t🙂'
 # Longer than any trial is quiet.
 _SILENCE_SECONDS = 3600.0
 _TOKEN_SECONDS = 7 * 24 * 3600.0
-
-# With whom, about what.
-Topic = tuple[str, str | None]
-
-
-class Talker:
-    """One device of a person."""
-
-    def __init__(
-        self,
-        name: str,
-        partners: Sequence[str],
-        random: Random,
-        device: Device,
-        record: DeviceRecord,
-    ) -> None:
-        self.name = name
-        self.partners = partners
-        self.random = random
-        self.device = device
-        self.record = record
-        # Messages of partners, the newest last.
-        self.read: deque[str] = deque(maxlen=_REMEMBERED)
-        # The same person's other device, if there is one.
-        self.twin: Talker | None = None
-        # The conversation with a partner about a subject, once it is known.
-        self._conversations: dict[Topic, str] = {}
-        self._keys = 0
-
-    def key(self) -> str:
-        """An idempotency key that was not used before."""
-        self._keys += 1
-        return f"{self.name}-{self._keys}"
-
-    def compose(self, topic: Topic | None = None) -> tuple[Topic, dict[str, Any]]:
-        """A message that nobody has sent before, and with whom about what it is."""
-        key = self.key()
-        topic = topic or (self.random.choice(self.partners), self.random.choice(_SUBJECTS))
-        filler = self.random.choices(_LETTERS, k=self.random.randrange(200))
-        message = {"text": f"{key} {''.join(filler)}", "idempotency_key": key}
-        conversation = self._conversations.get(topic)
-        if conversation is not None and self.random.random() < 0.7:
-            return topic, {**message, "conversation": conversation}
-        partner, subject = topic
-        return topic, {**message, "to": partner, **({"subject": subject} if subject else {})}
-
-    def learn(self, topic: Topic, conversation: str) -> None:
-        self._conversations[topic] = conversation
-
-    async def place(self) -> str:
-        """A conversation to bargain in: with any partner, about nothing else."""
-        topic = (self.random.choice(self.partners), None)
-        while topic not in self._conversations:
-            _, message = self.compose(topic)
-            reply = await self.device.ask(Op.CREATE_MSG, message, id=message["idempotency_key"])
-            if reply["op"] == Op.STATUS_MSG:
-                self.learn(topic, reply["d"]["conversation"])
-            else:
-                # A mute of these people does not last.
-                assert reply["d"]["code"] == "SANCTIONED", reply
-                await asyncio.sleep(_PAUSE_SECONDS)
-        return self._conversations[topic]
-
-    async def pause(self, seconds: float, enough: asyncio.Event) -> bool:
-        """Wait for so long on average, or until there is enough; whether there is."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self.random.expovariate(1 / seconds)):
-                await enough.wait()
-        return enough.is_set()
-
 
 # A kind of talk goes on until there is enough, at least once, and returns when all that it asked is
 # answered. Each talker does all kinds at the same time.

@@ -33,7 +33,8 @@ from tests.crash.recording import (
     Updated,
     count_events,
 )
-from tests.crash.talkers import TALKS, Talk, Talker, join_talkers, listen
+from tests.crash.talker import Talker
+from tests.crash.talkers import TALKS, Talk, join_talkers, listen
 from tests.support.killer import Killer, Strike
 from tests.support.postgresql import Postgresql
 from tests.support.system import System
