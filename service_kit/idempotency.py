@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from hashlib import sha256
 from inspect import get_annotations
-from typing import Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from service_kit.rules import Refusal
 
@@ -25,8 +25,10 @@ class IdempotentCommand:
 
     What a base declares says who asks. What a command's own class declares is what the client says,
     all of which goes into its fingerprint. What the service knows besides stands elsewhere.
+    `NAME` is that of the class in fingerprints, where it was another when these were stored.
     """
 
+    NAME: ClassVar[str] = ""
     actor: str
     idempotency_key: str = field(default="", kw_only=True)
 
@@ -43,7 +45,8 @@ def fingerprint(command: IdempotentCommand) -> str:
     """
     own = get_annotations(type(command))
     said = {one.name: getattr(command, one.name) for one in fields(command) if one.name in own}
-    words = json.dumps([type(command).__name__, said], sort_keys=True, default=asdict)
+    name = command.NAME or type(command).__name__
+    words = json.dumps([name, said], sort_keys=True, default=asdict)
     return sha256(words.encode()).hexdigest()
 
 

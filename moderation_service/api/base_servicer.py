@@ -1,17 +1,19 @@
 """The base of all servicers: the check of roles, pages, queries and commands."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import grpc
 from parley.moderation.v1 import moderation_pb2_grpc
 from sqlalchemy import Connection
 
-from moderation_service.domain.commands import Command
+from moderation_service.domain.case.commands import SeenSubject
+from moderation_service.domain.dispute.commands import SeenService
+from moderation_service.domain.shared.commands import Command, State, View
 from moderation_service.domain.shared.roles import check_roles
 from moderation_service.operations.paging import Page
-from moderation_service.operations.runner import Answer, Task
+from moderation_service.operations.tasks import Answer, AnyAnswer, AnyTask, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.workers.wiring import Wiring
 from service_kit.resources import Resources
@@ -23,7 +25,6 @@ from service_kit.storage.writer import Operation
 Context = grpc.aio.ServicerContext[Any, Any]
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
-View = TypeVar("View")
 
 
 class PageRequest(Protocol):
@@ -39,7 +40,7 @@ class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
     def __init__(
         self,
         resources: Resources[ModerationSettings],
-        operation: Operation[Task, Answer | Refusal],
+        operation: Operation[AnyTask, AnyAnswer | Refusal],
         wiring: Wiring,
     ) -> None:
         self._resources = resources
@@ -72,18 +73,16 @@ class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
         return accepted(await self._resources.readers.run(query, *arguments, **options))
 
     async def _execute(
-        self, command: Command, view: type[View], contents: Mapping[str, bytes] | None = None
+        self, command: Command[State, View], seen: SeenSubject | SeenService | None = None
     ) -> tuple[View, bool]:
         """Carry out a command; a refusal ends the call.
 
         Gives what the actor is shown, and whether the command was a repeat.
         """
-        task = Task(command, contents=contents or {})
-        answer = await write_one(self._resources.writer, self._operation, task)
+        task = Task(command, seen=seen)
+        answer: Answer[State, View] = await write_one(self._resources.writer, self._operation, task)
         self._wiring.timers.expect(answer.next_due)
-        if not isinstance(answer.shown, view):
-            raise TypeError(f"{type(command).__name__} is not answered with a {view.__name__}")
-        return answer.shown, answer.duplicate
+        return answer.view, answer.duplicate
 
 
 def now() -> int:

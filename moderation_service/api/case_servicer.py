@@ -3,18 +3,11 @@
 # The contract gives the names of the methods, and a context that few of them need.
 # ruff: noqa: N802, ARG002
 
-from dataclasses import replace
-
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.api import case_translation, requests
 from moderation_service.api.base_servicer import BaseServicer, Context, now
-from moderation_service.clients.evidence import Seen
-from moderation_service.domain.case import commands
-from moderation_service.domain.case.views import AppealView, CaseView, ReportView
-from moderation_service.domain.sanctions.entities import Measure, SanctionKind
 from moderation_service.operations import moderator_queries, queries
-from moderation_service.operations.answers import ImposedSanction, ReviewedAppeal
 from service_kit.rpc.servicer import check_batch
 
 
@@ -27,40 +20,25 @@ class CaseServicer(BaseServicer):
         self, request: pb.ReportMessageRequest, context: Context
     ) -> pb.ReportMessageResponse:
         command, seen = requests.report_message(request), None
-        if await self._query(queries.is_new, command, now(), self._limits):
+        if await self._query(queries.needs_evidence, command, now(), self._limits):
             seen = await self._wiring.evidence.take_message(
                 request.actor, request.message_id, context.time_remaining()
             )
-        report, duplicate = await self._report(command, seen)
-        return pb.ReportMessageResponse(report=report, duplicate=duplicate)
+        report, duplicate = await self._execute(command, seen)
+        return pb.ReportMessageResponse(report=case_translation.report(report), duplicate=duplicate)
 
     async def ReportConversation(
         self, request: pb.ReportConversationRequest, context: Context
     ) -> pb.ReportConversationResponse:
         command, seen = requests.report_conversation(request), None
-        if await self._query(queries.is_new, command, now(), self._limits):
+        if await self._query(queries.needs_evidence, command, now(), self._limits):
             seen = await self._wiring.evidence.take_conversation(
                 request.actor, request.conversation_id, context.time_remaining()
             )
-        report, duplicate = await self._report(command, seen)
-        return pb.ReportConversationResponse(report=report, duplicate=duplicate)
-
-    async def _report(
-        self, command: commands.CreateReport, seen: Seen | None
-    ) -> tuple[pb.Report, bool]:
-        """File a report with the evidence, which a repeat needs no more."""
-        contents = {}
-        if seen is not None:
-            contents = {one.evidence.id: one.content for one in seen.snapshots}
-            command = replace(
-                command,
-                subject=seen.subject,
-                participants=seen.participants,
-                author=seen.author,
-                evidence=tuple(one.evidence for one in seen.snapshots),
-            )
-        view, duplicate = await self._execute(command, ReportView, contents)
-        return case_translation.report(view), duplicate
+        report, duplicate = await self._execute(command, seen)
+        return pb.ReportConversationResponse(
+            report=case_translation.report(report), duplicate=duplicate
+        )
 
     async def ListReports(
         self, request: pb.ListReportsRequest, context: Context
@@ -107,49 +85,29 @@ class CaseServicer(BaseServicer):
         self, request: pb.ClaimCaseRequest, context: Context
     ) -> pb.ClaimCaseResponse:
         self._check_roles(request)
-        case, _ = await self._execute(requests.claim_case(request), CaseView)
+        case, _ = await self._execute(requests.claim_case(request))
         return pb.ClaimCaseResponse(case=case_translation.case(case))
 
     async def ReleaseCase(
         self, request: pb.ReleaseCaseRequest, context: Context
     ) -> pb.ReleaseCaseResponse:
         self._check_roles(request)
-        case, _ = await self._execute(requests.release_case(request), CaseView)
+        case, _ = await self._execute(requests.release_case(request))
         return pb.ReleaseCaseResponse(case=case_translation.case(case))
 
     async def DecideCase(
         self, request: pb.DecideCaseRequest, context: Context
     ) -> pb.DecideCaseResponse:
         self._check_roles(request)
-        command = await self._with_authors(requests.decide_case(request))
-        case, duplicate = await self._execute(command, CaseView)
+        case, duplicate = await self._execute(requests.decide_case(request))
         return pb.DecideCaseResponse(case=case_translation.case(case), duplicate=duplicate)
-
-    async def _with_authors(self, command: commands.DecideCase) -> commands.DecideCase:
-        """Say of each message that is to be removed whose it is, as the evidence shows it.
-
-        In a case about one message nothing has to be said; the rules know whose that is.
-        """
-        removed = [one.message for one in command.measures if _removes(one)]
-        if not removed:
-            return command
-        authors = await self._query(
-            moderator_queries.find_authors, command.actor, command.case, removed
-        )
-        return replace(
-            command,
-            measures=tuple(
-                replace(one, user=authors.get(one.message, "")) if _removes(one) else one
-                for one in command.measures
-            ),
-        )
 
     # --- Appeals ----------------------------------------------------------------------------
 
     async def CreateAppeal(
         self, request: pb.CreateAppealRequest, context: Context
     ) -> pb.CreateAppealResponse:
-        appeal, duplicate = await self._execute(requests.create_appeal(request), AppealView)
+        appeal, duplicate = await self._execute(requests.create_appeal(request))
         return pb.CreateAppealResponse(appeal=case_translation.appeal(appeal), duplicate=duplicate)
 
     async def ListAppeals(
@@ -173,7 +131,7 @@ class CaseServicer(BaseServicer):
         self, request: pb.DecideAppealRequest, context: Context
     ) -> pb.DecideAppealResponse:
         self._check_roles(request)
-        appeal, duplicate = await self._execute(requests.decide_appeal(request), ReviewedAppeal)
+        appeal, duplicate = await self._execute(requests.decide_appeal(request))
         return pb.DecideAppealResponse(
             appeal=case_translation.reviewed_appeal(appeal), duplicate=duplicate
         )
@@ -201,7 +159,7 @@ class CaseServicer(BaseServicer):
         self, request: pb.LiftSanctionRequest, context: Context
     ) -> pb.LiftSanctionResponse:
         self._check_roles(request)
-        sanction, duplicate = await self._execute(requests.lift_sanction(request), ImposedSanction)
+        sanction, duplicate = await self._execute(requests.lift_sanction(request))
         return pb.LiftSanctionResponse(
             sanction=case_translation.imposed_sanction(sanction), duplicate=duplicate
         )
@@ -220,7 +178,3 @@ class CaseServicer(BaseServicer):
             queries.batch_get_standings, tuple(request.users), now(), self._limits
         )
         return pb.BatchGetStandingsResponse(standings=map(case_translation.standing, standings))
-
-
-def _removes(measure: Measure) -> bool:
-    return measure.kind is SanctionKind.MESSAGE_REMOVED and bool(measure.message)

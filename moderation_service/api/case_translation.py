@@ -9,8 +9,9 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.api import enumerations, translation
 from moderation_service.domain.case import entities, views
-from moderation_service.domain.sanctions.entities import Statement
-from moderation_service.operations.answers import ImposedSanction, PlacedStanding, ReviewedAppeal
+from moderation_service.domain.case.show import show_appeal
+from moderation_service.domain.sanctions.entities import Sanction, Statement
+from moderation_service.operations.restrictions import PlacedStanding
 from service_kit.rpc.servicer import optional_timestamp, timestamp
 
 # --- What people see ----------------------------------------------------------------------------
@@ -97,17 +98,17 @@ def case(given: views.CaseView, contents: Mapping[str, bytes] | None = None) -> 
         reports=map(_case_report, whole.reports),
         evidence=[translation.evidence(one, contents) for one in whole.evidence],
         decisions=[_decision(whole, one) for one in whole.decisions],
-        appeals=[reviewed_appeal(ReviewedAppeal(whole, one)) for one in whole.appeals],
+        appeals=[reviewed_appeal(views.ReviewedAppeal(whole, one)) for one in whole.appeals],
         reopenings=whole.reopenings,
         allowed_actions=given.allowed_actions,
     )
 
 
-def reviewed_appeal(given: ReviewedAppeal) -> pb.Appeal:
+def reviewed_appeal(given: views.ReviewedAppeal) -> pb.Appeal:
     """Translate an appeal as moderators see it."""
     whole = given.appeal
     decision = given.case.decision(whole.decision)
-    translated = appeal(views.show_appeal(whole))
+    translated = appeal(show_appeal(whole))
     translated.by = whole.by
     translated.side = whole.side
     translated.case_id = given.case.id
@@ -118,9 +119,8 @@ def reviewed_appeal(given: ReviewedAppeal) -> pb.Appeal:
     return translated
 
 
-def imposed_sanction(given: ImposedSanction) -> pb.Sanction:
+def imposed_sanction(whole: Sanction) -> pb.Sanction:
     """Translate a sanction as moderators see it."""
-    whole = given.sanction
     return pb.Sanction(
         id=whole.id,
         kind=enumerations.SANCTION_KINDS.encode(whole.kind),
@@ -185,10 +185,6 @@ def _decision(whole: entities.Case, given: entities.Decision) -> pb.Decision:
         verdict=enumerations.VERDICTS.encode(given.verdict),
         by=given.by,
         create_time=timestamp(given.at),
-        sanctions=[
-            imposed_sanction(ImposedSanction(one))
-            for one in whole.sanctions
-            if one.decision == given.id
-        ],
+        sanctions=[imposed_sanction(one) for one in whole.sanctions if one.decision == given.id],
         note=given.note,
     )

@@ -3,9 +3,6 @@
 # The contract gives the names of the methods, and a context that few of them need.
 # ruff: noqa: N802, ARG002
 
-from collections.abc import Mapping
-from dataclasses import replace
-
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.api import dispute_translation, requests
@@ -15,7 +12,7 @@ from moderation_service.domain.dispute.saga import due_call
 from moderation_service.domain.dispute.views import DisputeView
 from moderation_service.domain.shared.roles import Role
 from moderation_service.operations import queries
-from moderation_service.operations.answers import is_moderator
+from moderation_service.operations.disputes import is_moderator
 
 
 class DisputeServicer(BaseServicer):
@@ -24,22 +21,12 @@ class DisputeServicer(BaseServicer):
     async def CreateDispute(
         self, request: pb.CreateDisputeRequest, context: Context
     ) -> pb.CreateDisputeResponse:
-        command, contents = requests.create_dispute(request), {}
-        if await self._query(queries.is_new, command, now(), self._limits):
+        command, seen = requests.create_dispute(request), None
+        if await self._query(queries.needs_evidence, command, now(), self._limits):
             seen = await self._wiring.evidence.take_service(
                 command.actor, command.service, context.time_remaining()
             )
-            contents = {one.evidence.id: one.content for one in seen.snapshots}
-            command = replace(
-                command,
-                conversation=seen.conversation,
-                provider=seen.provider,
-                client=seen.client,
-                currency=seen.currency,
-                price=seen.price,
-                evidence=tuple(one.evidence for one in seen.snapshots),
-            )
-        dispute, duplicate = await self._execute_and_push(command, context, contents)
+        dispute, duplicate = await self._execute_and_push(command, context, seen)
         return pb.CreateDisputeResponse(
             dispute=dispute_translation.dispute(dispute), duplicate=duplicate
         )
@@ -67,13 +54,13 @@ class DisputeServicer(BaseServicer):
         self,
         command: commands.CreateDispute | commands.SubmitDisputeStatement | commands.DecideDispute,
         context: Context,
-        contents: Mapping[str, bytes] | None = None,
+        seen: commands.SeenService | None = None,
     ) -> tuple[DisputeView, bool]:
         """Carry out a command, and make the call of negotiation that is due after it.
 
         Gives the dispute as it is after that, and whether the command was a repeat.
         """
-        view, duplicate = await self._execute(command, DisputeView, contents)
+        view, duplicate = await self._execute(command, seen)
         if due_call(view.dispute) is None:
             return view, duplicate
         await self._wiring.reconciler.push(view.dispute.id, context.time_remaining())

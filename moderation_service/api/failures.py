@@ -10,7 +10,7 @@ from moderation_service.api import case_translation, dispute_translation
 from moderation_service.domain.case.views import CaseView
 from moderation_service.domain.dispute.views import DisputeView
 from moderation_service.domain.shared.refusals import Reason
-from moderation_service.operations.answers import PlacedStanding
+from moderation_service.operations.restrictions import PlacedStanding
 from service_kit.rpc.failures import Failures
 
 Current = TypeVar("Current", bound=Message)

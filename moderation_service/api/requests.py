@@ -1,20 +1,24 @@
-"""Requests of the contract into commands. What has no meaning at all is refused here."""
+"""Translates requests into commands, each by a function of its name.
+
+A value that has no meaning at all is refused here.
+"""
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
-from uuid_utils import uuid7
 
 from moderation_service.api import enumerations
 from moderation_service.domain.case.commands import (
     ClaimCase,
     CreateAppeal,
-    CreateReport,
     DecideAppeal,
     DecideCase,
     LiftSanction,
     ReleaseCase,
+    ReportConversation,
+    ReportMessage,
+    SubjectName,
 )
-from moderation_service.domain.case.entities import AppealStatus, Subject, SubjectKind
+from moderation_service.domain.case.entities import AppealStatus, SubjectKind
 from moderation_service.domain.dispute.commands import (
     Acceptance,
     CreateDispute,
@@ -23,7 +27,7 @@ from moderation_service.domain.dispute.commands import (
     SubmitDisputeStatement,
 )
 from moderation_service.domain.dispute.entities import DisputeState, Settlement
-from moderation_service.domain.sanctions.entities import Ground, Measure
+from moderation_service.domain.sanctions.entities import Ground, Measure, MessageMeasure
 from moderation_service.storage.lists import CaseFilter, CaseOrder
 from service_kit.rpc.failures import Refused
 from service_kit.rules import invalid
@@ -31,30 +35,24 @@ from service_kit.rules import invalid
 # Times beyond this are none that a statement could name.
 _LATEST_SECONDS = 253_402_300_799
 
+
 # --- People -------------------------------------------------------------------------------------
 
 
-def report_message(request: pb.ReportMessageRequest) -> CreateReport:
-    """Where the message stands, who takes part and who wrote it is not known yet."""
-    subject = Subject(SubjectKind.MESSAGE, request.message_id, "")
-    return _report(request, subject)
-
-
-def report_conversation(request: pb.ReportConversationRequest) -> CreateReport:
-    """Who takes part is not known yet."""
-    conversation = request.conversation_id
-    return _report(request, Subject(SubjectKind.CONVERSATION, conversation, conversation))
-
-
-def _report(
-    request: pb.ReportMessageRequest | pb.ReportConversationRequest, subject: Subject
-) -> CreateReport:
-    return CreateReport(
+def report_message(request: pb.ReportMessageRequest) -> ReportMessage:
+    return ReportMessage(
         actor=request.actor,
-        report=_new_id(),
-        case=_new_id(),
-        subject=subject,
-        participants=(),
+        subject=SubjectName(SubjectKind.MESSAGE, request.message_id),
+        reason=enumerations.REPORT_REASONS.decode("reason", request.reason),
+        comment=request.comment,
+        idempotency_key=request.idempotency_key,
+    )
+
+
+def report_conversation(request: pb.ReportConversationRequest) -> ReportConversation:
+    return ReportConversation(
+        actor=request.actor,
+        subject=SubjectName(SubjectKind.CONVERSATION, request.conversation_id),
         reason=enumerations.REPORT_REASONS.decode("reason", request.reason),
         comment=request.comment,
         idempotency_key=request.idempotency_key,
@@ -62,28 +60,19 @@ def _report(
 
 
 def create_appeal(request: pb.CreateAppealRequest) -> CreateAppeal:
-    """Translate the request of that name."""
     return CreateAppeal(
-        request.actor,
-        _new_id(),
-        request.decision_id,
-        request.text,
+        actor=request.actor,
+        decision=request.decision_id,
+        text=request.text,
         idempotency_key=request.idempotency_key,
     )
 
 
 def create_dispute(request: pb.CreateDisputeRequest) -> CreateDispute:
-    """Whose service it is, and what was agreed, is not known yet."""
     refund = request.refund
     return CreateDispute(
         actor=request.actor,
-        dispute=_new_id(),
         service=request.service_id,
-        conversation="",
-        provider="",
-        client="",
-        currency="",
-        price=None,
         reason=enumerations.DISPUTE_REASONS.decode("reason", request.reason),
         statement=request.statement,
         refund=Money(refund.amount_minor, refund.currency) if request.HasField("refund") else None,
@@ -92,7 +81,6 @@ def create_dispute(request: pb.CreateDisputeRequest) -> CreateDispute:
 
 
 def submit_dispute_statement(request: pb.SubmitDisputeStatementRequest) -> SubmitDisputeStatement:
-    """Translate the request of that name."""
     action = request.WhichOneof("action")
     accept = request.accept
     if action == "accept" and not accept.HasField("settlement"):
@@ -114,19 +102,24 @@ def submit_dispute_statement(request: pb.SubmitDisputeStatementRequest) -> Submi
 
 
 def claim_case(request: pb.ClaimCaseRequest) -> ClaimCase:
-    """Translate the request of that name."""
-    roles, key = tuple(request.roles), request.idempotency_key
-    return ClaimCase(request.actor, roles, request.case_id, key)
+    return ClaimCase(
+        actor=request.actor,
+        roles=tuple(request.roles),
+        case=request.case_id,
+        idempotency_key=request.idempotency_key,
+    )
 
 
 def release_case(request: pb.ReleaseCaseRequest) -> ReleaseCase:
-    """Translate the request of that name."""
-    roles, key = tuple(request.roles), request.idempotency_key
-    return ReleaseCase(request.actor, roles, request.case_id, key)
+    return ReleaseCase(
+        actor=request.actor,
+        roles=tuple(request.roles),
+        case=request.case_id,
+        idempotency_key=request.idempotency_key,
+    )
 
 
 def decide_case(request: pb.DecideCaseRequest) -> DecideCase:
-    """Whose message it is that a measure removes is not known yet."""
     return DecideCase(
         actor=request.actor,
         roles=tuple(request.roles),
@@ -137,38 +130,33 @@ def decide_case(request: pb.DecideCaseRequest) -> DecideCase:
             _measure(f"measures[{index}]", one) for index, one in enumerate(request.measures)
         ),
         note=request.note,
-        decision=_new_id(),
-        sanctions=tuple(_new_id() for _ in request.measures),
         idempotency_key=request.idempotency_key,
     )
 
 
 def decide_appeal(request: pb.DecideAppealRequest) -> DecideAppeal:
-    """Translate the request of that name."""
     return DecideAppeal(
-        request.actor,
-        tuple(request.roles),
-        request.appeal_id,
-        request.version,
-        enumerations.APPEAL_STATUSES.decode("outcome", request.outcome),
-        request.answer,
-        request.idempotency_key,
+        actor=request.actor,
+        roles=tuple(request.roles),
+        appeal=request.appeal_id,
+        version=request.version,
+        outcome=enumerations.APPEAL_STATUSES.decode("outcome", request.outcome),
+        answer=request.answer,
+        idempotency_key=request.idempotency_key,
     )
 
 
 def lift_sanction(request: pb.LiftSanctionRequest) -> LiftSanction:
-    """Translate the request of that name."""
     return LiftSanction(
-        request.actor,
-        tuple(request.roles),
-        request.sanction_id,
-        request.reason,
-        request.idempotency_key,
+        actor=request.actor,
+        roles=tuple(request.roles),
+        sanction=request.sanction_id,
+        reason=request.reason,
+        idempotency_key=request.idempotency_key,
     )
 
 
 def decide_dispute(request: pb.DecideDisputeRequest) -> DecideDispute:
-    """Translate the request of that name."""
     return DecideDispute(
         actor=request.actor,
         roles=tuple(request.roles),
@@ -210,21 +198,15 @@ def dispute_state(request: pb.ListDisputesRequest) -> DisputeState | None:
 # --- Parts of requests --------------------------------------------------------------------------
 
 
-def _measure(field: str, given: pb.Measure) -> Measure:
-    return Measure(
-        kind=enumerations.SANCTION_KINDS.decode(f"{field}.kind", given.kind),
-        user=given.user,
-        facts=given.facts,
-        rule=given.rule,
-        ground=enumerations.GROUNDS.decode_optional(f"{field}.ground", given.ground)
-        or Ground.TERMS,
-        until=(
-            _milliseconds(f"{field}.until_time", given.until_time)
-            if given.HasField("until_time")
-            else None
-        ),
-        message=given.message_id,
-    )
+def _measure(field: str, given: pb.Measure) -> Measure | MessageMeasure:
+    kind = enumerations.SANCTION_KINDS.decode(f"{field}.kind", given.kind)
+    ground = enumerations.GROUNDS.decode_optional(f"{field}.ground", given.ground) or Ground.TERMS
+    until = None
+    if given.HasField("until_time"):
+        until = _milliseconds(f"{field}.until_time", given.until_time)
+    if given.message_id:
+        return MessageMeasure(kind, given.message_id, given.facts, given.rule, ground, until)
+    return Measure(kind, given.user, given.facts, given.rule, ground, until)
 
 
 def _settlement(given: pb.Settlement) -> Settlement:
@@ -235,7 +217,3 @@ def _milliseconds(field: str, given: Timestamp) -> int:
     if not 0 <= given.seconds <= _LATEST_SECONDS or not 0 <= given.nanos < 10**9:
         raise Refused(invalid(field, "is no time"))
     return given.seconds * 1_000 + given.nanos // 1_000_000
-
-
-def _new_id() -> str:
-    return str(uuid7())

@@ -3,8 +3,6 @@
 # The contract gives the names of the methods, and a context that few of them need.
 # ruff: noqa: N802, ARG002
 
-from uuid import uuid4
-
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.api import event_translation, translation
@@ -15,7 +13,7 @@ from moderation_service.domain.shared.commands import EraseUser
 from moderation_service.domain.shared.erasure import Kept
 from moderation_service.operations import changes, moderator_queries
 from moderation_service.operations.changes import Addressed
-from moderation_service.operations.runner import Task
+from moderation_service.operations.tasks import Task
 from service_kit.rpc.servicer import WatchMixin, accepted
 from service_kit.rules import Position, Refusal
 from service_kit.watch.changes import ChangePage
@@ -57,7 +55,8 @@ class ModerationServicer(WatchMixin, CaseServicer, DisputeServicer):
             moderator_queries.find_targets_of, request.actor, request.user, after, batch
         ):
             after = targets[-1]
-            tasks = [Task(_erasure(request), target) for target in targets]
+            command = EraseUser(request.actor, tuple(request.roles), request.user)
+            tasks = [Task(command, target) for target in targets]
             outcomes = await self._resources.writer.submit(self._operation, tasks)
             for target, outcome in zip(targets, outcomes, strict=True):
                 if isinstance(outcome, Refusal) and isinstance(outcome.current, Kept):
@@ -85,8 +84,3 @@ class ModerationServicer(WatchMixin, CaseServicer, DisputeServicer):
 
     def _encode_changes(self, events: list[Addressed], user: str) -> list[pb.Event]:
         return event_translation.changes(events, user)
-
-
-def _erasure(request: pb.EraseUserRequest) -> EraseUser:
-    """Erase a user under an alias for each case and dispute, so that none leads to another."""
-    return EraseUser(request.actor, tuple(request.roles), request.user, f"erased-{uuid4().hex}")

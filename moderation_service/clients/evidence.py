@@ -9,37 +9,17 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from parley.messaging.v1 import messaging_pb2
 
 from moderation_service.clients.messaging import Excerpt, Messaging, messaging_unavailable
 from moderation_service.clients.negotiation import Negotiation, negotiation_unavailable, refusing
 from moderation_service.clients.snapshots import NONE, TAKEN, UNAVAILABLE, Snapshots
-from moderation_service.domain.case.entities import Subject, SubjectKind
+from moderation_service.domain.case.commands import SeenSubject
+from moderation_service.domain.dispute.commands import SeenService
 from moderation_service.domain.shared.evidence import Snapshot
 from moderation_service.domain.shared.refusals import Reason, not_found
 from service_kit.rpc.failures import Refused
-
-
-class Seen(NamedTuple):
-    """Evidence of a message or conversation; the author of a conversation is empty."""
-
-    subject: Subject
-    participants: tuple[str, ...]
-    author: str
-    snapshots: tuple[Snapshot, ...]
-
-
-class Disputed(NamedTuple):
-    """Evidence of a service; without a price nothing was agreed."""
-
-    conversation: str
-    provider: str
-    client: str
-    currency: str
-    price: int | None
-    snapshots: tuple[Snapshot, ...]
 
 
 @dataclass(frozen=True)
@@ -76,7 +56,9 @@ class EvidenceTaker:
         self._snapshots = Snapshots(bounds.size, reached)
         self._turns = asyncio.Semaphore(bounds.takings)
 
-    async def take_message(self, actor: str, message: str, seconds_left: float | None) -> Seen:
+    async def take_message(
+        self, actor: str, message: str, seconds_left: float | None
+    ) -> SeenSubject:
         """Take a message, what it was before, what was said around it, and the deal."""
         context = self._bounds.context
         request = messaging_pb2.ListEvidenceRequest(
@@ -89,20 +71,22 @@ class EvidenceTaker:
             reported = evidence[at].message
             conversation = reported.conversation_id
             snapshots = await self._with_deal(excerpt, conversation, at, budget)
-        subject = Subject(SubjectKind.MESSAGE, message, conversation)
-        return Seen(subject, tuple(excerpt.page.participants), reported.sender, snapshots)
+        return SeenSubject(
+            conversation, tuple(excerpt.page.participants), reported.sender, snapshots
+        )
 
     async def take_conversation(
         self, actor: str, conversation: str, seconds_left: float | None
-    ) -> Seen:
+    ) -> SeenSubject:
         """Take the recent page of a conversation, and the deal."""
         async with self._turn(seconds_left) as budget:
             excerpt = await self._newest(actor, conversation, budget.left())
             snapshots = await self._with_deal(excerpt, conversation, None, budget)
-        subject = Subject(SubjectKind.CONVERSATION, conversation, conversation)
-        return Seen(subject, tuple(excerpt.page.participants), "", snapshots)
+        return SeenSubject(conversation, tuple(excerpt.page.participants), "", snapshots)
 
-    async def take_service(self, actor: str, service: str, seconds_left: float | None) -> Disputed:
+    async def take_service(
+        self, actor: str, service: str, seconds_left: float | None
+    ) -> SeenService:
         """Take a service of which the actor is a party, and what was said about it of late."""
         if self._negotiation is None:
             raise Refused(negotiation_unavailable())
@@ -114,7 +98,7 @@ class EvidenceTaker:
                 events = await self._negotiation.list_service_events(service, budget.left())
             messages = await self._messages(found.conversation_id, budget)
         deal = self._snapshots.of_deal(found, events, TAKEN if messages else UNAVAILABLE)
-        return Disputed(
+        return SeenService(
             conversation=found.conversation_id,
             provider=found.provider,
             client=found.client,

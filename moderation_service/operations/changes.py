@@ -1,23 +1,28 @@
 """ListChanges: what was missed between two revisions, told again."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection
 
+from moderation_service.domain.case.events import evolve
+from moderation_service.domain.dispute.events import evolve_dispute
 from moderation_service.domain.notifications import PRESENT, Notification, NotificationKind
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.operations import restrictions
-from moderation_service.operations.answers import PlacedStanding
-from moderation_service.operations.history import Past
 from moderation_service.operations.notifications import (
     Content,
     ConversationLockChanged,
     MessageRemovalChanged,
+    Past,
     StandingChanged,
-    describe,
+    State,
+    describe_case,
+    describe_dispute,
 )
 from moderation_service.operations.paging import Page
+from moderation_service.operations.restrictions import PlacedStanding
 from moderation_service.storage import notifications, targets
 from service_kit.pages import NEWEST
 from service_kit.rules import Position, Refusal, check_user, invalid
@@ -61,21 +66,40 @@ def _changes(
     most = NEWEST if count is None else count
     found = notifications.find_notifications(connection, user, start, until, most)
     present = _Present(connection, [one for _, one in found if one.kind in PRESENT], now, limits)
-    others = {one.target for _, one in found if one.kind not in PRESENT}
-    pasts = {
-        target: Past([(one.revision, one.event) for one in history])
-        for target, history in targets.find_histories(connection, others).items()
+    histories = targets.find_histories(
+        connection, {one.target for _, one in found if one.kind not in PRESENT}
+    )
+    happened = {
+        target: [(one.revision, one.event) for one in history]
+        for target, history in histories.items()
     }
     told: list[tuple[int, Addressed]] = []
+    cases, disputes = _Pasts(evolve, happened), _Pasts(evolve_dispute, happened)
     for revision, one in found:
-        content = (
-            present.describe(one)
-            if one.kind in PRESENT
-            else describe(one, *pasts[one.target].at(revision), limits)
-        )
+        content: Content | None
+        if one.kind in PRESENT:
+            content = present.describe(one)
+        elif one.kind is NotificationKind.DISPUTE_CHANGED:
+            content = describe_dispute(one, *disputes[one.target].at(revision), limits)
+        else:
+            content = describe_case(one, *cases[one.target].at(revision), limits)
         if content is not None:
             told.append((revision, ((user,) if user else one.recipients, content)))
     return told
+
+
+class _Pasts(dict[str, Past[State]]):
+    """The pasts of cases, or of disputes, as far as they are asked for."""
+
+    def __init__(
+        self, evolve: Callable[[State | None, Any], State], happened: Mapping[str, list[Any]]
+    ) -> None:
+        self._evolve = evolve
+        self._happened = happened
+
+    def __missing__(self, target: str) -> Past[State]:
+        past = self[target] = Past(self._evolve, self._happened[target])
+        return past
 
 
 class _Present:

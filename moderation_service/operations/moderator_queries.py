@@ -3,19 +3,19 @@
 A case in which the moderator has a part does not exist for them, in no list either.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from moderation_service.domain.audit import AuditEntry, Head
 from moderation_service.domain.case.entities import AppealStatus
-from moderation_service.domain.case.steps import settle_case
-from moderation_service.domain.case.views import CaseView, show_case
-from moderation_service.domain.shared.evidence import author_of
+from moderation_service.domain.case.show import show_case, show_whole_case
+from moderation_service.domain.case.transitions import settle_case
+from moderation_service.domain.case.views import CaseView, ReviewedAppeal
+from moderation_service.domain.sanctions.entities import Sanction
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.domain.shared.refusals import Reason, not_found
-from moderation_service.operations.answers import ImposedSanction, ReviewedAppeal, shown_case
 from moderation_service.operations.paging import Page, begin, cut
 from moderation_service.storage import audit, indexes, lists, targets
 from moderation_service.storage.lists import CaseFilter, CaseOrder
@@ -40,7 +40,7 @@ class AppealPage(NamedTuple):
 class SanctionPage(NamedTuple):
     """Newest first."""
 
-    sanctions: list[ImposedSanction]
+    sanctions: list[Sanction]
     next_page_token: str
 
 
@@ -76,7 +76,7 @@ def list_cases(
         lists.page_of_cases(connection, actor, wanted, start.place, start.length + 1, now),
         start.length,
     )
-    return CasePage([shown_case(case, actor, now, limits) for _, case in rows], token)
+    return CasePage([show_whole_case(case, actor, now, limits) for _, case in rows], token)
 
 
 def get_case(
@@ -92,18 +92,6 @@ def get_case(
     if isinstance(view, Refusal):
         return view
     return WholeCase(view, targets.find_contents(connection, case))
-
-
-def find_authors(
-    connection: Connection, actor: str, case: str, messages: Collection[str]
-) -> dict[str, str]:
-    """Tell who wrote messages, as far as the evidence of a case shows it; by message."""
-    found = targets.find_cases(connection, filter(is_identifier, (case,))).get(case)
-    if found is None or actor in found.involved:
-        return {}
-    contents = targets.find_contents(connection, case).values()
-    authors = {one: author_of(contents, one) for one in messages}
-    return {message: author for message, author in authors.items() if author}
 
 
 def list_appeals(
@@ -158,7 +146,7 @@ def list_sanctions(
         start.length,
     )
     return SanctionPage(
-        [ImposedSanction(sanction) for _, name, case in rows if (sanction := case.sanction(name))],
+        [sanction for _, name, case in rows if (sanction := case.sanction(name))],
         token,
     )
 

@@ -5,22 +5,21 @@ the revision; how somebody stands, and whether something is locked or removed, i
 whatever was missed.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from moderation_service.domain.case.entities import Case
-from moderation_service.domain.case.views import (
-    AppealView,
-    ReportView,
-    SanctionView,
-    show_appeal,
-    show_report,
-    show_sanction,
-)
+from moderation_service.domain.case.show import show_appeal, show_report, show_sanction
+from moderation_service.domain.case.views import AppealView, ReportView, SanctionView
 from moderation_service.domain.dispute.entities import Dispute
+from moderation_service.domain.dispute.show import show_part_of_dispute
 from moderation_service.domain.dispute.views import DisputeView
 from moderation_service.domain.notifications import Notification, NotificationKind
 from moderation_service.domain.shared.limits import Limits
-from moderation_service.operations.answers import PlacedStanding, shown_dispute
+from moderation_service.operations.restrictions import PlacedStanding
+
+State = TypeVar("State")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class DisputeChanged:
 
     def view(self, reader: str) -> DisputeView:
         """Show the dispute to a party, or to an internal reader."""
-        return shown_dispute(self.dispute, reader, self.now, self.limits)
+        return show_part_of_dispute(self.dispute, reader, self.now, self.limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +101,48 @@ Content = (
 """What a notification says, ready to be translated."""
 
 
-def describe(
-    notification: Notification, target: Case | Dispute, now: int, limits: Limits
+def describe_case(
+    notification: Notification, case: Case, now: int, limits: Limits
 ) -> Content | None:
-    """Say what happened, given the case or dispute as it was then; None for how things stand."""
+    """Say what happened to a case, given how it was then; None for what is no more in it."""
     about = notification.about
-    if isinstance(target, Dispute):
-        return DisputeChanged(about, target, now, limits)
     match notification.kind:
         case NotificationKind.REPORT_STATUS_CHANGED:
-            report = target.report(about)
-            return ReportStatusChanged(show_report(target, report, now, limits)) if report else None
+            report = case.report(about)
+            return ReportStatusChanged(show_report(case, report, now, limits)) if report else None
         case (NotificationKind.SANCTIONED | NotificationKind.SANCTION_LIFTED) as kind:
-            sanction = target.sanction(about)
+            sanction = case.sanction(about)
             if sanction is None:
                 return None
-            view = show_sanction(target, sanction, notification.recipients[0], now, limits)
+            view = show_sanction(case, sanction, notification.recipients[0], now, limits)
             return Sanctioned(view) if kind is NotificationKind.SANCTIONED else SanctionLifted(view)
         case NotificationKind.APPEAL_STATUS_CHANGED:
-            appeal = target.appeal(about)
+            appeal = case.appeal(about)
             return AppealStatusChanged(show_appeal(appeal)) if appeal else None
     return None
+
+
+def describe_dispute(
+    notification: Notification, dispute: Dispute, now: int, limits: Limits
+) -> DisputeChanged:
+    """Say what happened to a dispute, given how it was then."""
+    return DisputeChanged(notification.about, dispute, now, limits)
+
+
+class Past(Generic[State]):
+    """How a case or dispute stood after each revision that changed it, and when that was."""
+
+    def __init__(
+        self,
+        evolve: Callable[[State | None, Any], State],
+        events: Iterable[tuple[int, Any]],
+    ) -> None:
+        self._stages: dict[int, tuple[State, int]] = {}
+        state: State | None = None
+        for revision, event in events:
+            state = evolve(state, event)
+            self._stages[revision] = (state, event.at)
+
+    def at(self, revision: int) -> tuple[State, int]:
+        """Give how it stood after a revision that changed it, and the time."""
+        return self._stages[revision]

@@ -10,19 +10,23 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from moderation_service.domain.case.commands import CreateReport
+from moderation_service.domain.case.arguments import check_arguments as check_case
+from moderation_service.domain.case.commands import Report
 from moderation_service.domain.case.reporters import check_rate
-from moderation_service.domain.case.views import ReportView, show_report, show_standing
-from moderation_service.domain.decide import check
+from moderation_service.domain.case.show import show_report, show_standing
+from moderation_service.domain.case.views import ReportView
+from moderation_service.domain.dispute.arguments import check_arguments as check_dispute
 from moderation_service.domain.dispute.commands import CreateDispute
 from moderation_service.domain.dispute.entities import DisputeState
-from moderation_service.domain.dispute.views import DisputeView, show_dispute
-from moderation_service.domain.sanctions.standing import Standing, standing
+from moderation_service.domain.dispute.show import show_dispute, show_part_of_dispute
+from moderation_service.domain.dispute.views import DisputeView
+from moderation_service.domain.sanctions.measures import Activity
+from moderation_service.domain.sanctions.standing import check_activity, standing
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.domain.shared.refusals import Reason, not_found
 from moderation_service.operations import restrictions
-from moderation_service.operations.answers import PlacedStanding, shown_dispute
 from moderation_service.operations.paging import Page, begin, cut
+from moderation_service.operations.restrictions import PlacedStanding
 from moderation_service.storage import indexes, lists, targets
 from service_kit.rules import Refusal, check_user, is_identifier
 from service_kit.storage.clock import read_position
@@ -49,31 +53,33 @@ class WholeDispute(NamedTuple):
     contents: Mapping[str, bytes]
 
 
-def is_new(
-    connection: Connection, command: CreateReport | CreateDispute, now: int, limits: Limits
+def needs_evidence(
+    connection: Connection, command: Report | CreateDispute, now: int, limits: Limits
 ) -> bool | Refusal:
-    """Tell whether evidence has to be taken for a command.
+    """Check a report or a new dispute, and tell whether evidence has to be taken for it.
 
     A repeat is answered from what is stored; and what would be refused anyway, as in a flood of
     reports, is refused before anybody else is asked.
     """
-    if refusal := check(command, limits):
+    if refusal := (
+        check_dispute(command, limits)
+        if isinstance(command, CreateDispute)
+        else check_case(command, limits)
+    ):
         return refusal
-    key = (command.actor, command.idempotency_key)
-    if command.idempotency_key and targets.find_keys(connection, (key,)):
+    if command.key and targets.find_keys(connection, (command.key,)):
         return False
     cases = restrictions.find_cases_against(connection, (command.actor,), now)[command.actor]
-    shown = standing(command.actor, [one for case in cases for one in case.sanctions], now)
-    if refusal := check(replace(command, standing=shown), limits):
-        if isinstance(refusal.current, Standing):
-            view = show_standing(command.actor, cases, now, limits)
-            return replace(refusal, current=PlacedStanding(view, read_position(connection)))
-        return refusal
-    if isinstance(command, CreateReport):
-        since = now - limits.report_window
-        reporters = indexes.find_reporters(connection, (command.actor,), since)
-        return check_rate(reporters[command.actor], now, limits) or True
-    return True
+    found = standing(command.actor, [one for case in cases for one in case.sanctions], now)
+    activity = Activity.DISPUTE if isinstance(command, CreateDispute) else Activity.REPORT
+    if refusal := check_activity(found, activity):
+        view = show_standing(command.actor, cases, now, limits)
+        return replace(refusal, current=PlacedStanding(view, read_position(connection)))
+    if isinstance(command, CreateDispute):
+        return True
+    since = now - limits.report_window
+    reporters = indexes.find_reporters(connection, (command.actor,), since)
+    return check_rate(reporters[command.actor], now, limits) or True
 
 
 def list_reports(
@@ -170,7 +176,7 @@ def list_own_disputes(
         ),
         start.length,
     )
-    return DisputePage([shown_dispute(one, actor, now, limits) for _, one in rows], token)
+    return DisputePage([show_part_of_dispute(one, actor, now, limits) for _, one in rows], token)
 
 
 def list_disputes(
@@ -191,6 +197,6 @@ def list_disputes(
     rows, token = cut(
         lists.page_of_disputes(connection, wanted, start.place, start.length + 1), start.length
     )
-    shown = [shown_dispute(one, actor, now, limits, moderates=True) for _, one in rows]
+    shown = [show_part_of_dispute(one, actor, now, limits, moderates=True) for _, one in rows]
     # Time may have ended the state although nothing has fired yet.
     return DisputePage([one for one in shown if one.dispute.state is wanted], token)

@@ -1,16 +1,28 @@
 """What restricts users, conversations and messages now, from the sanctions of all cases."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from moderation_service.domain.case.entities import Case
-from moderation_service.domain.case.views import StandingView, show_standing
+from moderation_service.domain.case.show import show_standing
+from moderation_service.domain.case.views import StandingView
 from moderation_service.domain.sanctions.entities import SanctionKind
 from moderation_service.domain.sanctions.standing import is_locked, is_removed
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.storage import indexes, targets
 from moderation_service.storage.indexes import InForce
+from service_kit.rules import Position
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedStanding:
+    """How a user stands, and the position at which that was read."""
+
+    view: StandingView
+    position: Position
+
 
 # Whoever is reported by thousands may be warned or banned as often. What somebody may do follows
 # from the sanctions that last longest; more words than anybody reads are not sent to every edge.

@@ -1,19 +1,17 @@
-"""What comes of a batch of commands: it is written at once, and told.
+"""The changes of a batch of commands: they are written at once, and told.
 
 Everything that names a case or dispute is written before it is asked how those stand now whom it
 concerns, so that the database itself says it.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from moderation_service.domain import audit
-from moderation_service.domain.case.entities import Case
+from moderation_service.domain.case import erasure as case_erasure
 from moderation_service.domain.case.events import CaseEvent
-from moderation_service.domain.dispute.entities import Dispute
-from moderation_service.domain.dispute.events import DisputeEvent
-from moderation_service.domain.erasure import erase_user, expires_at
-from moderation_service.domain.events import Event
+from moderation_service.domain.dispute import erasure as dispute_erasure
+from moderation_service.domain.events import Event, target_of
 from moderation_service.domain.notifications import (
     Notification,
     NotificationKind,
@@ -21,117 +19,136 @@ from moderation_service.domain.notifications import (
     of_dispute,
     touched,
 )
-from moderation_service.domain.shared.commands import EraseUser
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.operations import restrictions
-from moderation_service.operations.answers import PlacedStanding
+from moderation_service.operations.cases import Cases
+from moderation_service.operations.disputes import Disputes
 from moderation_service.operations.notifications import (
     Content,
     ConversationLockChanged,
     MessageRemovalChanged,
     StandingChanged,
-    describe,
+    describe_case,
+    describe_dispute,
 )
-from moderation_service.operations.working_set import Known
-from moderation_service.storage import (
-    audit as audit_storage,
-)
-from moderation_service.storage import (
-    documents,
-    indexes,
-    notifications,
-    targets,
-)
-from moderation_service.storage.targets import StoredEvent, UsedKey, target_of
+from moderation_service.operations.restrictions import PlacedStanding
+from moderation_service.operations.working_set import CommandType, EventType, State, WorkingSet
+from moderation_service.storage import audit as audit_storage
+from moderation_service.storage import documents, indexes, notifications, targets
+from moderation_service.storage.targets import StoredEvent, UsedKey
+from service_kit.idempotency import Key
 from service_kit.storage.clock import read_position
 from service_kit.storage.writer import Transaction
 
 _SALT_BYTES = 16
 
 
-class Record:
-    """What has happened to what is known, and what goes with it.
+class UnitOfWork:
+    """What has happened, and what goes with it.
 
     `changed` are the cases and disputes to which something happened, `revised` those of which only
     the time when their evidence expires is another, `forgotten` those whose evidence is deleted.
+    `contents` of evidence stand with the case or dispute and the id of the evidence.
     """
 
-    def __init__(self, limits: Limits, transaction: Transaction, known: Known) -> None:
+    def __init__(
+        self, limits: Limits, transaction: Transaction, cases: Cases, disputes: Disputes
+    ) -> None:
         self.limits = limits
         self.transaction = transaction
-        self.known = known
+        self.cases = cases
+        self.disputes = disputes
         self.position = read_position(transaction.connection)
-        self.used: dict[tuple[str, str], UsedKey] = {}
         self.changed: dict[str, None] = {}
         self.revised: dict[str, None] = {}
         self.events: list[Event] = []
         self.contents: list[tuple[str, str, bytes]] = []
         self.forgotten: dict[str, None] = {}
-        self.erasures: list[tuple[str, EraseUser]] = []
+        # The case or dispute, the user and the alias of each.
+        self.erasures: list[tuple[str, str, str]] = []
 
-    def keep(self, target: Case | Dispute, events: Sequence[Event]) -> None:
-        """Keep that something has happened to a case or dispute."""
-        self.known.change(target)
-        self.changed[target.id] = None
+    def record(self, target: str, events: Sequence[Event]) -> None:
+        """Record what has happened to a case or dispute."""
+        self.changed[target] = None
         self.events += events
 
-    def erase(self, target: str, command: EraseUser) -> None:
+    def erase(
+        self,
+        aggregate: WorkingSet[State, EventType, CommandType],
+        target: str,
+        user: str,
+        alias: str,
+    ) -> None:
         """Leave a person out of all that was before, stored or not."""
-        user, alias = command.user, command.alias
-        self.erasures.append((target, command))
-        if (before := self.known.before.get(target)) is not None:
-            self.known.before[target] = erase_user(before, user, alias)
+        self.erasures.append((target, user, alias))
+        aggregate.erase_before(target, user, alias)
         self.events = [
-            erase_user(one, user, alias) if target_of(one) == target else one for one in self.events
+            _without_user(one, user, alias) if target_of(one) == target else one
+            for one in self.events
         ]
 
     def without_erased(self, target: str, event: Event) -> Event:
         """Give an event that was stored before without those who are erased by now."""
-        for erased, command in self.erasures:
+        for erased, user, alias in self.erasures:
             if erased == target:
-                event = erase_user(event, command.user, command.alias)
+                event = _without_user(event, user, alias)
         return event
 
-    def store(self) -> None:
-        """Write all that is new, and tell it."""
-        transaction, connection = self.transaction, self.transaction.connection
-        for target in self.revised:
-            if target not in self.changed:
-                transaction.touch()
+    def store(self, keys: Mapping[Key, UsedKey]) -> None:
+        """Write all that is new, with the keys that were used for it, and tell it."""
+        connection = self.transaction.connection
+        if self.revised.keys() - self.changed.keys():
+            self.transaction.touch()
+        # What names a person is renamed first: then what is compared differs in nothing else.
+        for target, user, alias in self.erasures:
+            indexes.rename(connection, target, user, alias)
         self._store_targets()
         self._store_erasures()
         targets.insert_contents(
             connection, [one for one in self.contents if one[0] not in self.forgotten]
         )
         self._store_events()
-        targets.insert_keys(connection, self.used.items())
+        targets.insert_keys(connection, keys.items())
         if self.events:
-            transaction.touch()
+            self.transaction.touch()
             self._notify()
 
     def _store_targets(self) -> None:
         """Write cases and disputes, and the rows beside them."""
         connection, revision = self.transaction.connection, self.transaction.revision
-        now, limits = self.transaction.now, self.limits
-        before, after = self.known.before, self.known.targets
-        # What names a person is renamed first: then what is compared differs in nothing else.
-        for target, command in self.erasures:
-            indexes.rename(connection, target, command.user, command.alias)
-        changes = [indexes.Change(before.get(one), after[one]) for one in self.changed]
-        timed = {
-            one: (after[one], expires_at(after[one], now, limits))
-            for one in (*self.changed, *self.revised)
-        }
-        targets.insert_targets(
-            connection, [one for name, one in timed.items() if name not in before], revision
+        made, kept = self._timed(self.cases)
+        targets.insert_cases(connection, made, revision)
+        made_disputes, kept_disputes = self._timed(self.disputes)
+        targets.insert_disputes(connection, made_disputes, revision)
+        targets.update_cases(connection, kept)
+        targets.update_disputes(connection, kept_disputes)
+        cases, disputes = self._differences(self.cases), self._differences(self.disputes)
+        indexes.store(connection, cases, disputes, revision)
+
+    def _timed(
+        self, aggregate: WorkingSet[State, EventType, CommandType]
+    ) -> tuple[list[tuple[State, int | None]], list[tuple[State, int | None]]]:
+        """Give what is new, and what stood already, each with when its evidence expires."""
+        names = [one for one in {**self.changed, **self.revised} if one in aggregate.states]
+        new = [one for one in names if one not in aggregate.before]
+        old = sorted(one for one in names if one in aggregate.before)
+        made, kept = (
+            [(aggregate.states[one], aggregate.expires_at(one)) for one in some]
+            for some in (new, old)
         )
-        targets.update_targets(connection, [timed[one] for one in sorted(timed) if one in before])
-        indexes.store(connection, changes, revision)
+        return made, kept
+
+    def _differences(
+        self, aggregate: WorkingSet[State, EventType, CommandType]
+    ) -> list[tuple[State | None, State]]:
+        """Give what has changed as it was before, None for what is new, and as it is."""
+        changed = [one for one in self.changed if one in aggregate.states]
+        return [(aggregate.before.get(one), aggregate.states[one]) for one in changed]
 
     def _store_erasures(self) -> None:
         """Rewrite what was stored of those who are erased, and delete the evidence."""
         connection = self.transaction.connection
-        histories = targets.find_histories(connection, {target for target, _ in self.erasures})
+        histories = targets.find_histories(connection, {one for one, *_ in self.erasures})
         for target, history in histories.items():
             targets.rewrite_events(connection, target, self._rewritten(target, history))
         targets.forget_contents(connection, sorted(self.forgotten))
@@ -162,30 +179,40 @@ class Record:
 
     def _notify(self) -> None:
         """Tell what has happened, and how those stand now whom it concerns."""
-        now, limits = self.transaction.now, self.limits
-        happened = [(self.known.targets[target_of(one)], one) for one in self.events]
-        told: list[tuple[Notification, Content | None]] = [
-            (one, describe(one, target, now, limits))
-            for target, event in happened
-            for one in _notifications(target, event)
-        ]
-        told += self._present(happened)
-        said = [(one, content) for one, content in told if content is not None]
+        told = [one for event in self.events for one in self._described(event)] + self._present()
         notifications.insert_notifications(
-            self.transaction.connection, [one for one, _ in said], self.transaction.revision
+            self.transaction.connection, [one for one, _ in told], self.transaction.revision
         )
-        for one, content in said:
+        for one, content in told:
             self.transaction.emit(one.recipients, content)
 
-    def _present(
-        self, happened: Sequence[tuple[Case | Dispute, Event]]
-    ) -> list[tuple[Notification, Content]]:
+    def _described(self, event: Event) -> list[tuple[Notification, Content]]:
+        """Say what an event means to those who learn of it."""
+        now, limits = self.transaction.now, self.limits
+        if not isinstance(event, CaseEvent):
+            dispute = self.disputes.states[event.dispute]
+            return [
+                (one, describe_dispute(one, dispute, now, limits))
+                for one in of_dispute(dispute, event)
+            ]
+        case = self.cases.states[event.case]
+        # What it says is one reader's, and no other's.
+        notes = [
+            one._replace(recipients=(reader,))
+            for one in of_case(case, event)
+            for reader in one.recipients
+        ]
+        return [
+            (one, content)
+            for one in notes
+            if (content := describe_case(one, case, now, limits)) is not None
+        ]
+
+    def _present(self) -> list[tuple[Notification, Content]]:
         """Tell those who refuse what is not allowed what has changed for them."""
         connection, now = self.transaction.connection, self.transaction.now
         found = touched(
-            (target, event)
-            for target, event in happened
-            if isinstance(target, Case) and isinstance(event, CaseEvent)
+            (self.cases.states[one.case], one) for one in self.events if isinstance(one, CaseEvent)
         )
         standings = restrictions.read_standings(connection, found.users, now, self.limits)
         locked = restrictions.read_locked(connection, found.conversations, now)
@@ -206,14 +233,7 @@ class Record:
         return told
 
 
-def _notifications(target: Case | Dispute, event: Event) -> list[Notification]:
-    if isinstance(target, Dispute) and isinstance(event, DisputeEvent):
-        return of_dispute(target, event)
-    if isinstance(target, Case) and isinstance(event, CaseEvent):
-        # What it says is one reader's, and no other's.
-        return [
-            one._replace(recipients=(reader,))
-            for one in of_case(target, event)
-            for reader in one.recipients
-        ]
-    raise TypeError(f"not an event of a {type(target).__name__}: {type(event).__name__}")
+def _without_user(event: Event, user: str, alias: str) -> Event:
+    if isinstance(event, CaseEvent):
+        return case_erasure.without_user(event, user, alias)
+    return dispute_erasure.without_user(event, user, alias)

@@ -29,13 +29,6 @@ from service_kit.storage.bulk_statements import bulk_insert, bulk_update, fetch,
 Part = TypeVar("Part", Report, Sanction, Appeal)
 
 
-class Change(NamedTuple):
-    """A case or dispute before a transaction, None for a new one, and after it."""
-
-    before: Case | Dispute | None
-    after: Case | Dispute
-
-
 class InForce(NamedTuple):
     """A sanction in force: its case, and the revision that imposed it."""
 
@@ -48,14 +41,24 @@ class InForce(NamedTuple):
 # --- Writing ------------------------------------------------------------------------------------
 
 
-def store(connection: Connection, changes: Sequence[Change], revision: int) -> None:
-    """Store what is looked for."""
-    _store_parts(connection, changes, revision)
-    cases = [
-        (one.before if isinstance(one.before, Case) else None, one.after)
-        for one in changes
-        if isinstance(one.after, Case)
+def store(
+    connection: Connection,
+    cases: Sequence[tuple[Case | None, Case]],
+    disputes: Sequence[tuple[Dispute | None, Dispute]],
+    revision: int,
+) -> None:
+    """Store what is looked for of cases and disputes, each as it was before and as it is."""
+    rows = [
+        (user, part, revision, after.id)
+        for before, after in cases
+        for user, part in sorted(_parts(after) - (_parts(before) if before else set()))
     ]
+    rows += [
+        (user, "party", revision, after.id)
+        for before, after in disputes
+        for user in sorted({*after.parties} - {*(before.parties if before else ())})
+    ]
+    bulk_insert(connection, parts, tuple(parts.c.keys()), rows)
     _store_reports(connection, cases, revision)
     made = [
         (decision.id, after.id)
@@ -67,24 +70,11 @@ def store(connection: Connection, changes: Sequence[Change], revision: int) -> N
     _store_appeals(connection, cases, revision)
 
 
-def _store_parts(connection: Connection, changes: Sequence[Change], revision: int) -> None:
-    rows = [
-        (user, part, revision, one.after.id)
-        for one in changes
-        for user, part in sorted(_parts(one.after) - _parts(one.before))
-    ]
-    bulk_insert(connection, parts, tuple(parts.c.keys()), rows)
-
-
-def _parts(target: Case | Dispute | None) -> set[tuple[str, str]]:
-    if target is None:
-        return set()
-    if isinstance(target, Dispute):
-        return {(one, "party") for one in target.parties}
+def _parts(case: Case) -> set[tuple[str, str]]:
     return {
-        *((one, "participant") for one in target.participants),
-        *((one, "accused") for one in target.accused),
-        *((one, "reporter") for one in target.reporters),
+        *((one, "participant") for one in case.participants),
+        *((one, "accused") for one in case.accused),
+        *((one, "reporter") for one in case.reporters),
     }
 
 

@@ -10,7 +10,7 @@ from moderation_service.domain.case.entities import Case, CaseState
 from moderation_service.domain.case.events import CaseEvent
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.saga import due_call
-from moderation_service.domain.events import Event
+from moderation_service.domain.events import Event, target_of
 from moderation_service.storage import documents, statements
 from moderation_service.storage.tables import cases, disputes, events, evidence, idempotency_keys
 from service_kit.storage.bulk_statements import (
@@ -76,71 +76,51 @@ def find_case_ids(connection: Connection, kind: str, ids: Iterable[str]) -> dict
     return {row.id: row.case_id for row in fetch(connection, statements.CASE_IDS[kind], given)}
 
 
-def insert_targets(
-    connection: Connection, targets: Iterable[tuple[Case | Dispute, int | None]], revision: int
+def insert_cases(
+    connection: Connection, made: Iterable[tuple[Case, int | None]], revision: int
 ) -> None:
-    """Store new cases and disputes, each with when its evidence expires."""
-    found = list(targets)
-    bulk_insert(
-        connection,
-        cases,
-        tuple(cases.c.keys()),
-        [
-            (one.id, one.subject.kind, one.subject.id, *_columns(one, at), revision,
-             documents.dump(one))
-            for one, at in found
-            if isinstance(one, Case)
-        ],
-    )  # fmt: skip
-    bulk_insert(
-        connection,
-        disputes,
-        tuple(disputes.c.keys()),
-        [
-            (one.id, one.service, *_dispute_columns(one, at), revision, documents.dump(one))
-            for one, at in found
-            if isinstance(one, Dispute)
-        ],
-    )
+    """Store new cases, each with when its evidence expires."""
+    rows = [
+        (one.id, one.subject.kind, one.subject.id, *_columns(one, at), revision,
+         documents.dump(one))
+        for one, at in made
+    ]  # fmt: skip
+    bulk_insert(connection, cases, tuple(cases.c.keys()), rows)
 
 
-def update_targets(
-    connection: Connection, targets: Iterable[tuple[Case | Dispute, int | None]]
+def insert_disputes(
+    connection: Connection, made: Iterable[tuple[Dispute, int | None]], revision: int
 ) -> None:
-    """Store the new state of cases and disputes that stand already."""
-    found = list(targets)
-    bulk_update(
-        connection,
-        cases,
-        "id",
-        (
-            "is_decided",
-            "due_at",
-            "severity_rank",
-            "reports_rank",
-            "priority_rank",
-            "claimed_by",
-            "claim_until",
-            "expires_at",
-            "document",
-        ),
-        [
-            (*_columns(one, at), documents.dump(one), one.id)
-            for one, at in found
-            if isinstance(one, Case)
-        ],
+    """Store new disputes, each with when its evidence expires."""
+    rows = [
+        (one.id, one.service, *_dispute_columns(one, at), revision, documents.dump(one))
+        for one, at in made
+    ]
+    bulk_insert(connection, disputes, tuple(disputes.c.keys()), rows)
+
+
+def update_cases(connection: Connection, changed: Iterable[tuple[Case, int | None]]) -> None:
+    """Store the new state of cases that stand already."""
+    columns = (
+        "is_decided",
+        "due_at",
+        "severity_rank",
+        "reports_rank",
+        "priority_rank",
+        "claimed_by",
+        "claim_until",
+        "expires_at",
+        "document",
     )
-    bulk_update(
-        connection,
-        disputes,
-        "id",
-        ("state", "is_open", "is_pending", "due_at", "sort_at", "expires_at", "document"),
-        [
-            (*_dispute_columns(one, at), documents.dump(one), one.id)
-            for one, at in found
-            if isinstance(one, Dispute)
-        ],
-    )
+    rows = [(*_columns(one, at), documents.dump(one), one.id) for one, at in changed]
+    bulk_update(connection, cases, "id", columns, rows)
+
+
+def update_disputes(connection: Connection, changed: Iterable[tuple[Dispute, int | None]]) -> None:
+    """Store the new state of disputes that stand already."""
+    columns = ("state", "is_open", "is_pending", "due_at", "sort_at", "expires_at", "document")
+    rows = [(*_dispute_columns(one, at), documents.dump(one), one.id) for one, at in changed]
+    bulk_update(connection, disputes, "id", columns, rows)
 
 
 def _columns(case: Case, expires_at: int | None) -> tuple[object, ...]:
@@ -195,11 +175,6 @@ def rewrite_events(connection: Connection, target: str, rewritten: Iterable[Even
     for one in rewritten:
         given = {"target": target, "number": one.seq, "written": documents.dump_event(one)}
         connection.execute(statements.REWRITE_EVENT, given)
-
-
-def target_of(event: Event) -> str:
-    """Give the id of the case or dispute that an event belongs to."""
-    return event.case if isinstance(event, CaseEvent) else event.dispute
 
 
 # --- Evidence -----------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, Counter
 from moderation_service.clients.negotiation import DOMAIN, Negotiation
 from moderation_service.domain.dispute.commands import HoldPlaced
 from moderation_service.domain.dispute.saga import FINAL_REFUSALS, release
-from moderation_service.operations.runner import Answer, Task
+from moderation_service.operations.tasks import AnyAnswer, AnyTask, Task
 from moderation_service.storage import targets
 from service_kit.follow.positions import advance
 from service_kit.rpc.client import reason_of
@@ -38,14 +38,14 @@ class Followed(NamedTuple):
     """A revision of negotiation, and the commands that follow from it."""
 
     position: Position
-    tasks: Sequence[Task]
+    tasks: Sequence[AnyTask]
 
 
 def follow(
-    operation: Operation[Task, Answer | Refusal],
+    operation: Operation[AnyTask, AnyAnswer | Refusal],
     transaction: Transaction,
     commands: Sequence[Followed],
-) -> list[list[Answer | Refusal]]:
+) -> list[list[AnyAnswer | Refusal]]:
     """Carry out what follows, each revision once, and note how far negotiation was followed."""
     return [
         operation(transaction, tasks)
@@ -62,9 +62,9 @@ class Holds:
         self,
         writer: Writer,
         readers: Readers,
-        operation: Operation[Task, Answer | Refusal],
+        operation: Operation[AnyTask, AnyAnswer | Refusal],
         negotiation: Negotiation,
-        stored: Callable[[Answer], None],
+        stored: Callable[[AnyAnswer], None],
         registry: CollectorRegistry,
     ) -> None:
         self._writer = writer
@@ -84,7 +84,7 @@ class Holds:
             for one in events
             if one.WhichOneof("event") == "service_changed"
         ]
-        tasks: list[Task] = []
+        tasks: list[AnyTask] = []
         for service in dict.fromkeys(one.service_id for one in told if one.cause == _HELD):
             # The event does not name the dispute, and may be about a hold of long ago.
             shown = await self._negotiation.get_service(service)
@@ -94,7 +94,7 @@ class Holds:
         for answer in accepted(outcome):
             self._stored(accepted(answer))
 
-    async def _held(self, service: pb.Service) -> list[Task]:
+    async def _held(self, service: pb.Service) -> list[AnyTask]:
         """Give what a dispute has to learn of its hold, or let the hold go."""
         name = service.hold.dispute
         dispute = (await self._readers.run(targets.find_disputes, (name,))).get(name)

@@ -26,7 +26,7 @@ from moderation_service.domain.dispute.saga import (
     due_call,
     refused,
 )
-from moderation_service.operations.runner import Answer, Task
+from moderation_service.operations.tasks import AnyAnswer, AnyTask, Task
 from moderation_service.storage import targets
 from service_kit.rpc import servicer
 from service_kit.rpc.client import reason_of
@@ -60,14 +60,14 @@ class Reconciler:
         self,
         writer: Writer,
         readers: Readers,
-        operation: Operation[Task, Answer | Refusal],
+        operation: Operation[AnyTask, AnyAnswer | Refusal],
         negotiation: Negotiation | None,
         *,
         due: asyncio.Event | None = None,
         batch: int = 500,
         calls: int = 8,
         interval_seconds: float = 10.0,
-        stored: Callable[[Answer], None] = lambda _answer: None,
+        stored: Callable[[AnyAnswer], None] = lambda _answer: None,
         reached: Callable[[str], None] = lambda _limit: None,
         registry: CollectorRegistry | None = None,
     ) -> None:
@@ -224,7 +224,7 @@ class Reconciler:
         self._made.labels(name, result).inc()
         return command
 
-    async def _store(self, command: NegotiationAnswer) -> Answer | None:
+    async def _store(self, command: NegotiationAnswer) -> AnyAnswer | None:
         """Store what was answered; None if that was not possible now."""
         try:
             (outcome,) = await self._writer.submit(self._operation, (Task(command),))

@@ -17,7 +17,7 @@ from moderation_service.domain.dispute.commands import FireTimers
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.saga import due_call
 from moderation_service.domain.shared.commands import ExpireEvidence
-from moderation_service.operations.runner import Answer, Task
+from moderation_service.operations.tasks import AnyAnswer, AnyTask, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.storage import targets
 from moderation_service.workers.gauges import Gauges
@@ -31,7 +31,7 @@ from service_kit.rules import Refusal
 from service_kit.storage.writer import Operation
 from service_kit.timers import Schedule, Timers
 
-TaskOperation = Operation[Task, Answer | Refusal]
+TaskOperation = Operation[AnyTask, AnyAnswer | Refusal]
 
 # Evidence is kept for months; what is deleted a little later was kept a little longer.
 _EXPIRY_SECONDS = 3_600.0
@@ -42,7 +42,7 @@ class Wiring(NamedTuple):
 
     evidence: EvidenceTaker
     reconciler: Reconciler
-    timers: Timers[Answer]
+    timers: Timers[AnyAnswer]
 
 
 @asynccontextmanager
@@ -56,10 +56,10 @@ async def wire(
     timers = _timers(resources, operation, due)
     gauges = Gauges(resources.readers, registry, settings.gauges_seconds)
 
-    def on_stored(answer: Answer) -> None:
+    def on_stored(answer: AnyAnswer) -> None:
         timers.expect(answer.next_due)
 
-    def on_hold(answer: Answer) -> None:
+    def on_hold(answer: AnyAnswer) -> None:
         timers.expect(answer.next_due)
         _note_due(answer, due)
 
@@ -111,10 +111,10 @@ async def wire(
 
 def _timers(
     resources: Resources[ModerationSettings], operation: TaskOperation, due: asyncio.Event
-) -> Timers[Answer]:
+) -> Timers[AnyAnswer]:
     """Make the timers of disputes."""
 
-    def fired(answer: Answer) -> list[tuple[str, int]]:
+    def fired(answer: AnyAnswer) -> list[tuple[str, int]]:
         _note_due(answer, due)
         return _fired(answer)
 
@@ -136,7 +136,9 @@ def _timers(
     )
 
 
-def _expiry(resources: Resources[ModerationSettings], operation: TaskOperation) -> Timers[Answer]:
+def _expiry(
+    resources: Resources[ModerationSettings], operation: TaskOperation
+) -> Timers[AnyAnswer]:
     """Make the timers that delete evidence when nothing says any more that it must be kept."""
 
     def next_expiry(_connection: Connection, _now: int) -> int | None:
@@ -160,11 +162,11 @@ def _expiry(resources: Resources[ModerationSettings], operation: TaskOperation) 
     )
 
 
-def _fired(answer: Answer) -> list[tuple[str, int]]:
+def _fired(answer: AnyAnswer) -> list[tuple[str, int]]:
     return [(str(event.cause), event.at) for event in answer.events]
 
 
-def _note_due(answer: Answer, due: asyncio.Event) -> None:
+def _note_due(answer: AnyAnswer, due: asyncio.Event) -> None:
     if isinstance(answer.target, Dispute) and due_call(answer.target) is not None:
         due.set()
 

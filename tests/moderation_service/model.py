@@ -4,19 +4,26 @@ It has no table, no events and no guards. It answers each command with the reaso
 with None, and then does it. What a decision imposed is a list of plain facts.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from moderation_service.domain.case.commands import (
     CaseCommand,
     ClaimCase,
     CreateAppeal,
-    CreateReport,
     DecideAppeal,
     DecideCase,
     LiftSanction,
     ReleaseCase,
+    Report,
+    ReportConversation,
+    ReportMessage,
 )
+from moderation_service.domain.sanctions.entities import MessageMeasure
+from moderation_service.domain.shared.commands import Ids
 from moderation_service.domain.shared.limits import Limits
+from moderation_service.operations.tasks import Task
 
 Answer = str | None
 
@@ -64,6 +71,7 @@ class Model:
     limits: Limits
     people: tuple[str, ...]
     author: str
+    authors: Mapping[str, str]
     now: int = 0
     changes: int = 0
     holder: str = ""
@@ -93,7 +101,7 @@ class Model:
     def answer(self, command: CaseCommand) -> Answer:
         """The reason why this is refused, None if it is not."""
         match command:
-            case CreateReport():
+            case ReportMessage() | ReportConversation():
                 return self._answer_report(command)
             case CreateAppeal():
                 return self._answer_appeal(command)
@@ -113,7 +121,7 @@ class Model:
                     return "SANCTION_NOT_FOUND"
                 return None if found[0].restricts(self.now) else "INVALID_STATE"
 
-    def _answer_report(self, command: CreateReport) -> Answer:
+    def _answer_report(self, command: Report) -> Answer:
         if command.actor not in self.people:
             return f"{command.subject.kind.upper()}_NOT_FOUND"
         if command.actor == self.author:
@@ -177,11 +185,12 @@ class Model:
 
     # --- Effects ----------------------------------------------------------------------------
 
-    def apply(self, command: CaseCommand) -> None:
+    def apply(self, task: Task[Any, Any]) -> None:
         """Do what was not refused."""
+        command, ids = task.command, task.ids
         self.changes += 1
         match command:
-            case CreateReport():
+            case ReportMessage() | ReportConversation():
                 self.filed.append(Filed(command.actor, command.reason.value))
             case ClaimCase():
                 self.holder, self.held_until = command.actor, self.now + self.limits.lease
@@ -190,7 +199,7 @@ class Model:
             case ReleaseCase():
                 self.holder = ""
             case DecideCase():
-                self._decide(command)
+                self._decide(command, ids)
             case CreateAppeal():
                 index = self._index(command.decision)
                 assert index is not None
@@ -198,25 +207,28 @@ class Model:
                     one.decision == index and command.actor in one.users and not one.lifted
                     for one in self.imposed
                 )
-                self.objections.append(
-                    Objection(command.appeal, index, command.actor, not restricted)
-                )
+                self.objections.append(Objection(ids.made, index, command.actor, not restricted))
             case DecideAppeal():
                 self._review(command)
             case LiftSanction():
                 next(one for one in self.imposed if one.id == command.sanction).lifted = True
 
-    def _decide(self, command: DecideCase) -> None:
+    def _decide(self, command: DecideCase, ids: Ids) -> None:
         index = len(self.decisions)
-        self.decisions.append((command.decision, command.actor, self.now))
+        self.decisions.append((ids.made, command.actor, self.now))
         self.decided, self.holder = True, ""
         outcome = "actioned" if command.measures else "no_violation"
         for one in self.filed:
             if one.status in {"received", "in_review"}:
                 one.status, one.decision = outcome, index
-        for name, measure in zip(command.sanctions, command.measures, strict=True):
+        for name, measure in zip(ids.sanctions, command.measures, strict=True):
             locked = measure.kind.value == "conversation_locked"
-            users = self.people if locked else (measure.user,)
+            user = (
+                self.authors[measure.message]
+                if isinstance(measure, MessageMeasure)
+                else measure.user
+            )
+            users = self.people if locked else (user,)
             self.imposed.append(Imposed(name, index, measure.kind.value, users, measure.until))
 
     def _review(self, command: DecideAppeal) -> None:

@@ -9,19 +9,21 @@ from typing import Any
 from parley.negotiation.v1 import negotiation_pb2 as deals
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
-from uuid_utils import uuid7
 
 import moderation_service
-from moderation_service.domain.commands import Command
 from moderation_service.domain.dispute.commands import (
     CreateDispute,
     FireTimers,
+    SeenService,
     SubmitDisputeStatement,
 )
 from moderation_service.domain.dispute.entities import Dispute
+from moderation_service.domain.dispute.views import DisputeView
+from moderation_service.domain.shared.commands import Command, State, View
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.domain.shared.reasons import DisputeReason
-from moderation_service.operations.runner import Answer, Task, operation
+from moderation_service.operations.runner import operation
+from moderation_service.operations.tasks import Answer, Task
 from moderation_service.storage import targets
 from service_kit.rpc.servicer import accepted
 from service_kit.storage import migrations
@@ -54,32 +56,31 @@ class Sagas:
         )
         self.readers = Readers(engines[1], 2)
 
-    async def carry_out(self, command: Command) -> Answer:
+    async def carry_out(
+        self, command: Command[State, View], seen: SeenService | None = None
+    ) -> Answer[State, View]:
         """Carry out a command."""
-        (outcome,) = await self.writer.submit(self.operation, (Task(command),))
+        (outcome,) = await self.writer.submit(self.operation, (Task(command, seen=seen),))
         return accepted(outcome)
 
     async def create(self, service: deals.Service, by: str = "bob") -> str:
         """Open a dispute about a service; gives its id."""
-        command = CreateDispute(
-            actor=by,
-            dispute=str(uuid7()),
-            service=service.id,
-            conversation=service.conversation_id,
-            provider=service.provider,
-            client=service.client,
-            currency=service.currency,
-            price=service.agreed.price.amount_minor,
-            reason=DisputeReason.QUALITY,
-            statement="it is crooked",
+        seen = SeenService(
+            service.conversation_id,
+            service.provider,
+            service.client,
+            service.currency,
+            service.agreed.price.amount_minor,
         )
-        return (await self.carry_out(command)).target.id
+        command = CreateDispute(by, service.id, DisputeReason.QUALITY, "it is crooked")
+        answer = await self.carry_out(command, seen)
+        return answer.target.id
 
-    async def withdraw(self, dispute: str, by: str = "bob") -> Answer:
+    async def withdraw(self, dispute: str, by: str = "bob") -> Answer[Dispute, DisputeView]:
         """End it, so that the service goes on."""
         return await self.carry_out(SubmitDisputeStatement(by, dispute, withdraw=True))
 
-    async def fire(self, dispute: str) -> Answer:
+    async def fire(self, dispute: str) -> Answer[Dispute, DisputeView]:
         """Let time do what it has to."""
         return await self.carry_out(FireTimers(dispute))
 

@@ -11,15 +11,20 @@ from typing import Any
 
 import pytest
 
+from moderation_service.domain.case import arguments as case_arguments
+from moderation_service.domain.case import decide as case_rules
 from moderation_service.domain.case.commands import (
-    CaseCommand,
+    CaseFacts,
     ClaimCase,
     CreateAppeal,
-    CreateReport,
     DecideAppeal,
     DecideCase,
     LiftSanction,
     ReleaseCase,
+    ReportConversation,
+    ReportMessage,
+    SeenSubject,
+    SubjectName,
 )
 from moderation_service.domain.case.entities import (
     AppealStatus,
@@ -29,23 +34,30 @@ from moderation_service.domain.case.entities import (
     Verdict,
 )
 from moderation_service.domain.case.events import CaseEvent
-from moderation_service.domain.decide import decide
+from moderation_service.domain.case.reporters import Reporter
+from moderation_service.domain.case.views import CaseView, ReportView
+from moderation_service.domain.dispute import arguments as dispute_arguments
+from moderation_service.domain.dispute import decide as dispute_rules
 from moderation_service.domain.dispute.commands import (
     Acceptance,
     CreateDispute,
     DecideDispute,
     DisputeCommand,
+    DisputeFacts,
     FireTimers,
     HoldPlaced,
+    SeenService,
     SubmitDisputeStatement,
 )
 from moderation_service.domain.dispute.entities import Dispute, Outcome, Settlement
 from moderation_service.domain.dispute.events import DisputeEvent
-from moderation_service.domain.sanctions.entities import Measure, SanctionKind
-from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
-from moderation_service.domain.shared.evidence import Evidence, EvidenceKind, take, write_down
+from moderation_service.domain.dispute.views import DisputeView
+from moderation_service.domain.sanctions.entities import Measure, MessageMeasure, SanctionKind
+from moderation_service.domain.shared.commands import Command, EraseUser, ExpireEvidence, Ids
+from moderation_service.domain.shared.evidence import EvidenceKind, Snapshot, take
 from moderation_service.domain.shared.limits import DAY, Limits
 from moderation_service.domain.shared.reasons import DisputeReason, ReportReason
+from moderation_service.operations.tasks import Task, command_of
 from service_kit.rules import Refusal
 
 LIMITS = Limits()
@@ -56,6 +68,9 @@ MESSAGE = Subject(SubjectKind.MESSAGE, "message-1", "talk")
 CONVERSATION = Subject(SubjectKind.CONVERSATION, "talk", "talk")
 FACTS, RULE = "Asked for payment outside.", "Terms, 4.2"
 _numbers = count(1)
+
+
+Asked = Command[Any, Any] | Task[Any, Any]
 
 
 class RefusedError(Exception):
@@ -81,36 +96,90 @@ def new(kind: str) -> str:
     return f"{kind}-{next(_numbers)}"
 
 
-def snapshot(at: int, content: str = "what was said") -> Evidence:
-    return take(new("evidence"), EvidenceKind.MESSAGES, write_down({"text": content}), at)
+def snapshot(at: int, content: bytes = b"what was said") -> Snapshot:
+    return Snapshot(take(new("evidence"), EvidenceKind.MESSAGES, content, at), content)
 
 
-def reported(actor: str = "ann", subject: Subject = MESSAGE, **rest: Any) -> CreateReport:
+def reported(actor: str = "ann", subject: Subject = MESSAGE, **rest: Any) -> Task[Case, ReportView]:
     """A report of bob's message, or of the conversation."""
-    given: dict[str, Any] = {
-        "report": new("report"),
-        "case": new("case"),
-        "participants": PARTICIPANTS,
-        "reason": ReportReason.SCAM,
-        "author": "bob" if subject.kind is SubjectKind.MESSAGE else "",
-        **rest,
-    }
-    return CreateReport(actor, subject=subject, **given)
+    is_message = subject.kind is SubjectKind.MESSAGE
+    seen = SeenSubject(
+        subject.conversation,
+        rest.pop("participants", PARTICIPANTS),
+        rest.pop("author", "bob" if is_message else ""),
+        rest.pop("evidence", ()),
+    )
+    ids = Ids(rest.pop("report", new("report")), rest.pop("case", new("case")))
+    report = ReportMessage if is_message else ReportConversation
+    given = {"reason": ReportReason.SCAM, **rest}
+    return Task(report(actor, SubjectName(subject.kind, subject.id), **given), seen=seen, ids=ids)
 
 
-def measure(kind: SanctionKind, user: str = "bob", **rest: Any) -> Measure:
-    """A measure against bob; what has no end is left without."""
-    if kind is SanctionKind.CONVERSATION_LOCKED:
-        user = ""
-    return Measure(kind, user, **{"facts": FACTS, "rule": RULE, **rest})
+def appealed(actor: str, against: str, text: str = "Not me.", **rest: Any) -> Task[Any, Any]:
+    """An appeal with an id that says what it is."""
+    ids = Ids(rest.pop("appeal", new("appeal")))
+    return Task(CreateAppeal(actor, against, text, **rest), ids=ids)
+
+
+def decision(
+    case: str, *measures: Measure | MessageMeasure, version: int, actor: str = "mia", **rest: Any
+) -> Task[Case, CaseView]:
+    """A decision with ids that say what they are: a violation with these measures, or none."""
+    ids = Ids(
+        rest.pop("decision", new("decision")),
+        sanctions=rest.pop("sanctions", tuple(new("sanction") for _ in measures)),
+    )
+    verdict = Verdict.VIOLATION if measures else Verdict.NO_VIOLATION
+    given = {"roles": MODERATOR, "verdict": verdict, "measures": measures, **rest}
+    return Task(DecideCase(actor, case=case, version=version, **given), ids=ids)
+
+
+def erasure(user: str, target: str = "", alias: str = "erased-1") -> Task[Any, None]:
+    """An erasure by somebody who may."""
+    command = EraseUser("dora", ("data_protection",), user)
+    return Task(command, target, ids=Ids(alias=alias))
+
+
+def decide(
+    state: Case | Dispute | None,
+    asked: Command[Any, Any] | Task[Any, Any],
+    now: int,
+    limits: Limits,
+    **facts: Any,
+) -> Any:
+    """Check a command, and decide it with the facts of its task and others."""
+    task = asked if isinstance(asked, Task) else Task(asked)
+    command = command_of(task)
+    facts["ids"] = task.ids
+    if task.seen:
+        facts["seen"] = task.seen
+    if isinstance(command, DisputeCommand) or (
+        isinstance(state, Dispute) and isinstance(command, EraseUser | ExpireEvidence)
+    ):
+        assert state is None or isinstance(state, Dispute)
+        return dispute_arguments.check_arguments(command, limits) or dispute_rules.decide(
+            state, command, DisputeFacts(**facts), now, limits
+        )
+    assert state is None or isinstance(state, Case)
+    return case_arguments.check_arguments(command, limits) or case_rules.decide(
+        state, command, CaseFacts(**facts), now, limits
+    )
+
+
+def measure(kind: SanctionKind, user: str = "bob", **rest: Any) -> Any:
+    """A measure against bob, or of one of his messages; what has no end is left without."""
+    given = {"facts": FACTS, "rule": RULE, **rest}
+    if "message" in rest:
+        return MessageMeasure(kind, **given)
+    return Measure(kind, "" if kind is SanctionKind.CONVERSATION_LOCKED else user, **given)
 
 
 def muted(until: int, user: str = "bob") -> Measure:
-    return measure(SanctionKind.MUTED, user, until=until)
+    return Measure(SanctionKind.MUTED, user, FACTS, RULE, until=until)
 
 
 def banned(user: str = "bob") -> Measure:
-    return measure(SanctionKind.BANNED, user)
+    return Measure(SanctionKind.BANNED, user, FACTS, RULE)
 
 
 @dataclass
@@ -127,9 +196,8 @@ class CaseStory:
         assert self.state is not None
         return self.state
 
-    def send(self, command: CaseCommand) -> tuple[CaseEvent, ...]:
-        result = decide(self.state, command, self.now, self.limits)
-        return self.take(result)
+    def send(self, asked: Asked, **facts: Any) -> tuple[CaseEvent, ...]:
+        return self.take(decide(self.state, asked, self.now, self.limits, **facts))
 
     def take(self, result: Any) -> tuple[CaseEvent, ...]:
         if isinstance(result, Refusal):
@@ -138,8 +206,10 @@ class CaseStory:
         self.events += result.events
         return tuple(result.events)
 
-    def report(self, actor: str = "ann", **rest: Any) -> tuple[CaseEvent, ...]:
-        return self.send(reported(actor, **rest))
+    def report(
+        self, actor: str = "ann", reporter: Reporter | None = None, **rest: Any
+    ) -> tuple[CaseEvent, ...]:
+        return self.send(reported(actor, **rest), reporter=reporter)
 
     def claim(self, actor: str = "mia") -> tuple[CaseEvent, ...]:
         return self.send(ClaimCase(actor, MODERATOR, self.case.id))
@@ -147,21 +217,16 @@ class CaseStory:
     def release(self, actor: str = "mia") -> tuple[CaseEvent, ...]:
         return self.send(ReleaseCase(actor, MODERATOR, self.case.id))
 
-    def decide(self, *measures: Measure, actor: str = "mia", **rest: Any) -> tuple[CaseEvent, ...]:
-        """Find a violation with these measures, or none without."""
-        command = DecideCase(
-            actor,
-            rest.pop("roles", MODERATOR),
-            self.case.id,
-            rest.pop("version", self.case.seq),
-            Verdict.VIOLATION if measures else Verdict.NO_VIOLATION,
-            measures,
-            decision=new("decision"),
-            sanctions=tuple(new("sanction") for _ in measures),
-        )
-        return self.send(replace(command, **rest))
+    def decide(
+        self, *measures: Measure | MessageMeasure, actor: str = "mia", **rest: Any
+    ) -> tuple[CaseEvent, ...]:
+        """Find a violation with these measures, or none without; all messages are bob's."""
+        given = {"version": self.case.seq, **rest}
+        authors = {one.message: "bob" for one in measures if isinstance(one, MessageMeasure)}
+        task = decision(self.case.id, *measures, actor=actor, **given)
+        return self.send(task, authors=authors)
 
-    def rule(self, *measures: Measure, actor: str = "mia") -> str:
+    def rule(self, *measures: Measure | MessageMeasure, actor: str = "mia") -> str:
         """Claim and decide; gives the id of the decision."""
         self.claim(actor)
         self.decide(*measures, actor=actor)
@@ -170,7 +235,7 @@ class CaseStory:
     def appeal(self, actor: str = "bob", decision: str = "") -> str:
         """Appeal against the latest decision; gives the id of the appeal."""
         decision = decision or self.case.decisions[-1].id
-        self.send(CreateAppeal(actor, new("appeal"), decision, "That was not me."))
+        self.send(appealed(actor, decision, "That was not me."))
         return self.case.appeals[-1].id
 
     def review(
@@ -185,11 +250,10 @@ class CaseStory:
         return self.send(LiftSanction(actor, MODERATOR, sanction, "It was enough."))
 
     def erase(self, user: str, alias: str = "erased-1") -> tuple[CaseEvent, ...]:
-        command = EraseUser("dora", ("data_protection",), user, alias)
-        return self.take(decide(self.case, command, self.now, self.limits))
+        return self.send(erasure(user, alias=alias))
 
     def expire(self) -> tuple[CaseEvent, ...]:
-        return self.take(decide(self.case, ExpireEvidence(), self.now, self.limits))
+        return self.send(ExpireEvidence())
 
 
 def decided_case(*measures: Measure, reporter: str = "ann", **rest: Any) -> CaseStory:
@@ -217,14 +281,13 @@ class DisputeStory:
         assert self.state is not None
         return self.state
 
-    def send(self, command: DisputeCommand) -> tuple[DisputeEvent, ...]:
-        result = decide(self.state, command, self.now, self.limits)
+    def send(self, asked: Asked) -> tuple[DisputeEvent, ...]:
+        result = decide(self.state, asked, self.now, self.limits)
         if isinstance(result, Refusal):
             raise RefusedError(result)
         self.state = result.state
-        found = tuple(one for one in result.events if isinstance(one, DisputeEvent))
-        self.events += found
-        return found
+        self.events += result.events
+        return tuple(result.events)
 
     def create(self, actor: str = "bob", **rest: Any) -> tuple[DisputeEvent, ...]:
         return self.send(disputed(actor, **rest))
@@ -277,18 +340,16 @@ class DisputeStory:
         self.wait(self.limits.statements)
 
 
-def disputed(actor: str = "bob", **rest: Any) -> CreateDispute:
+def disputed(actor: str = "bob", **rest: Any) -> Task[Dispute, DisputeView]:
     """A dispute about a service that ann provides and bob pays."""
+    seen = SeenService(
+        "talk", "ann", "bob", "EUR", rest.pop("price", PRICE), rest.pop("evidence", ())
+    )
+    ids = Ids(rest.pop("dispute", new("dispute")))
     given: dict[str, Any] = {
-        "dispute": new("dispute"),
         "service": "service-1",
-        "conversation": "talk",
-        "provider": "ann",
-        "client": "bob",
-        "currency": "EUR",
-        "price": PRICE,
         "reason": DisputeReason.QUALITY,
         "statement": "It fell apart.",
         **rest,
     }
-    return CreateDispute(actor, **given)
+    return Task(CreateDispute(actor, **given), seen=seen, ids=ids)

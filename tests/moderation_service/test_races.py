@@ -18,9 +18,11 @@ from sqlalchemy import Engine
 
 from moderation_service.api import case_translation
 from moderation_service.domain.case.entities import Case, CaseState
-from moderation_service.domain.case.views import CaseView, show_case
+from moderation_service.domain.case.events import evolve
+from moderation_service.domain.case.show import show_case
+from moderation_service.domain.case.views import CaseView
 from moderation_service.domain.shared.limits import Limits
-from moderation_service.operations.history import replay_until
+from moderation_service.operations.notifications import Past
 from moderation_service.storage.targets import find_histories
 from tests.moderation_service.books import Books, check_books
 from tests.moderation_service.conftest import (
@@ -376,9 +378,8 @@ def check_shown(engine: Engine, shown: list[pb.Case]) -> None:
     with engine.connect() as connection, connection.begin():
         histories = find_histories(connection, {one.id for one in shown})
     for one in shown:
-        events = [stored.event for stored in histories[one.id]]
-        case, at = replay_until(events, one.version)
-        assert isinstance(case, Case)
+        events = [(stored.event.seq, stored.event) for stored in histories[one.id]]
+        case, at = Past(evolve, events).at(one.version)
         expected = case_translation.case(show_to_moderators(case, at))
         expected.ClearField("allowed_actions")
         one.ClearField("allowed_actions")

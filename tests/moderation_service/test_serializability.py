@@ -11,7 +11,6 @@ import pytest
 from moderation_service.__main__ import SERVICE
 from moderation_service.domain.case.commands import (
     ClaimCase,
-    CreateAppeal,
     DecideAppeal,
     LiftSanction,
     ReleaseCase,
@@ -27,22 +26,26 @@ from moderation_service.domain.dispute.commands import (
 )
 from moderation_service.domain.dispute.entities import Outcome, Settlement
 from moderation_service.domain.sanctions.entities import SanctionKind
-from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.commands import ExpireEvidence
 from moderation_service.domain.shared.limits import DAY, HOUR
 from moderation_service.domain.shared.reasons import ReportReason
-from moderation_service.operations.runner import Answer, Task, operation
+from moderation_service.operations.runner import operation
+from moderation_service.operations.tasks import Answer, AnyTask, Task
 from service_kit.rules import Refusal
 from service_kit.service import migrate
 from service_kit.storage.engines import open_engine
 from tests.moderation_service.books import Books, check_books
 from tests.moderation_service.conftest import settings_of
-from tests.moderation_service.operations.test_runner import decision, with_evidence
+from tests.moderation_service.operations.test_runner import with_evidence
 from tests.moderation_service.story import (
     LIMITS,
     MESSAGE,
     MODERATOR,
+    appealed,
     banned,
+    decision,
     disputed,
+    erasure,
     measure,
     muted,
     new,
@@ -77,7 +80,7 @@ def test_a_batch_is_as_good_as_each_alone(database: Database, other: Database, s
     done = 0
     for _ in range(BATCHES):
         now = database.now + random.choice((1, HOUR, 3 * HOUR, DAY))
-        tasks: list[Task] = []
+        tasks: list[AnyTask] = []
         alone: list[Any] = []
         for _ in range(random.randint(1, 8)):
             # Each is chosen by what those before it have left.
@@ -103,7 +106,7 @@ def said(outcome: Any) -> Any:
     return outcome
 
 
-def invent(random: Random, books: Books, now: int, before: list[Task]) -> Task:
+def invent(random: Random, books: Books, now: int, before: list[AnyTask]) -> AnyTask:
     """Something that somebody may ask for, or ask for again."""
     if before and random.random() < 0.15:
         return random.choice(before)
@@ -113,15 +116,17 @@ def invent(random: Random, books: Books, now: int, before: list[Task]) -> Task:
         return about_case(random, books, now)
     key = random.choice(("", new("key")))
     if random.random() < 0.25:
-        dispute = disputed(random.choice(("ann", "bob")), service=f"s-{random.randint(1, 3)}")
-        return with_evidence(replace(dispute, idempotency_key=key), now)
+        service = f"s-{random.randint(1, 3)}"
+        party = random.choice(("ann", "bob"))
+        return with_evidence(disputed(party, service=service, idempotency_key=key), now)
     subject = replace(MESSAGE, id=f"message-{random.randint(1, 3)}")
     reason = random.choice((ReportReason.SCAM, ReportReason.VIOLENCE, ReportReason.SPAM))
-    report = reported(random.choice(PEOPLE), subject, reason=reason, comment="words")
-    return with_evidence(replace(report, idempotency_key=key), now)
+    person = random.choice(PEOPLE)
+    report = reported(person, subject, reason=reason, comment="words", idempotency_key=key)
+    return with_evidence(report, now)
 
 
-def about_case(random: Random, books: Books, now: int) -> Task:
+def about_case(random: Random, books: Books, now: int) -> AnyTask:
     """Something about a case that there is."""
     case = random.choice(list(books.cases.values()))
     who, key = random.choice(("mia", "max")), random.choice(("", new("key")))
@@ -134,29 +139,32 @@ def about_case(random: Random, books: Books, now: int) -> Task:
             ([], [muted(now + DAY)], [banned("cid"), measure(SanctionKind.CONVERSATION_LOCKED)])
         )
         holder = case.lease.by if case.lease else who
-        return Task(decision(case.id, *measures, version=version, actor=holder,
-                             idempotency_key=key))  # fmt: skip
+        return decision(case.id, *measures, version=version, actor=holder, idempotency_key=key)
     if kind == "appeal" and case.decisions:
         made = random.choice(case.decisions).id
         person = random.choice(PEOPLE)
-        return Task(CreateAppeal(person, new("appeal"), made, "Not me.", idempotency_key=key))
+        return appealed(person, made, idempotency_key=key)
     if kind == "review" and case.appeals:
         appeal = random.choice(case.appeals).id
         outcome = random.choice((AppealStatus.UPHELD, AppealStatus.OVERTURNED))
-        return Task(DecideAppeal(who, MODERATOR, appeal, version, outcome, "Looked at.", key))
+        return Task(
+            DecideAppeal(
+                who, MODERATOR, appeal, version, outcome, "Looked at.", idempotency_key=key
+            )
+        )
     if kind == "lift" and case.sanctions:
         sanction = random.choice(case.sanctions).id
-        return Task(LiftSanction(who, MODERATOR, sanction, "Enough.", key))
+        return Task(LiftSanction(who, MODERATOR, sanction, "Enough.", idempotency_key=key))
     if kind == "release":
-        return Task(ReleaseCase(who, MODERATOR, case.id, key))
+        return Task(ReleaseCase(who, MODERATOR, case.id, idempotency_key=key))
     if kind == "expire":
         return Task(ExpireEvidence(), case.id)
     if kind == "erase":
-        return Task(erasure(random), case.id)
-    return Task(ClaimCase(who, MODERATOR, case.id, key))
+        return erasure(random.choice(PEOPLE), case.id, new("erased"))
+    return Task(ClaimCase(who, MODERATOR, case.id, idempotency_key=key))
 
 
-def about_dispute(random: Random, books: Books) -> Task:
+def about_dispute(random: Random, books: Books) -> AnyTask:
     """Something about a dispute that there is."""
     dispute = random.choice(list(books.disputes.values()))
     name, party = dispute.id, random.choice(("ann", "bob"))
@@ -179,11 +187,6 @@ def about_dispute(random: Random, books: Books) -> Task:
                 )
             ),
             Task(ExpireEvidence(), name),
-            Task(erasure(random), name),
+            erasure(random.choice(PEOPLE), name, new("erased")),
         ]
     )  # fmt: skip
-
-
-def erasure(random: Random) -> EraseUser:
-    """Somebody asks to be erased."""
-    return EraseUser("dora", ("data_protection",), random.choice(PEOPLE), new("erased"))

@@ -2,17 +2,23 @@
 
 from dataclasses import replace
 
-from moderation_service.domain.case.commands import CreateAppeal, DecideAppeal, LiftSanction
+from moderation_service.domain.case.commands import (
+    CaseFacts,
+    CreateAppeal,
+    DecideAppeal,
+    LiftSanction,
+)
 from moderation_service.domain.case.entities import Appeal, AppealStatus, Case, Decision, Side
 from moderation_service.domain.case.events import Annulment, CaseEvent, Reopening, Review, Undoing
 from moderation_service.domain.case.guards import may_reopen, side_of
-from moderation_service.domain.case.steps import append, first_refusal, settle_case
 from moderation_service.domain.case.transitions import (
     APPEAL_TRANSITIONS,
     CASE_TRANSITIONS,
     SANCTION_TRANSITIONS,
     SanctionState,
     Step,
+    append,
+    first_refusal,
     rows_of,
 )
 from moderation_service.domain.sanctions.entities import Lift, LiftCause, Sanction
@@ -24,19 +30,19 @@ from service_kit.rules import Refusal
 
 
 def create_appeal(
-    due: Effect[Case, CaseEvent], command: CreateAppeal, now: int, limits: Limits
+    due: Effect[Case, CaseEvent], command: CreateAppeal, facts: CaseFacts, now: int, limits: Limits
 ) -> Effect[Case, CaseEvent] | Refusal:
     """Take an appeal against a decision that concerns the actor."""
     case = due.state
-    (row,) = rows_of(APPEAL_TRANSITIONS, Step.APPEAL, None)
-    if refusal := first_refusal(row, case, command, now, limits):
-        return refusal
     decision = case.decision(command.decision)
     side = side_of(case, decision, command.actor) if decision else None
     if side is None:
-        raise TypeError("whom a decision does not concern is refused earlier")
+        return not_found(Reason.DECISION_NOT_FOUND)
+    (row,) = rows_of(APPEAL_TRANSITIONS, Step.APPEAL, None)
+    if refusal := first_refusal(row, case, command, facts, now, limits):
+        return refusal
     appeal = Appeal(
-        id=command.appeal,
+        id=facts.ids.made,
         decision=command.decision,
         by=command.actor,
         side=side,
@@ -48,7 +54,7 @@ def create_appeal(
 
 
 def decide_appeal(
-    due: Effect[Case, CaseEvent], command: DecideAppeal, now: int, limits: Limits
+    due: Effect[Case, CaseEvent], command: DecideAppeal, facts: CaseFacts, now: int, limits: Limits
 ) -> Effect[Case, CaseEvent] | Refusal:
     """Uphold or overturn, and do what follows from it."""
     case = due.state
@@ -62,7 +68,7 @@ def decide_appeal(
     if not rows:
         message = f"an appeal that is {appeal.status} is not decided again"
         return Refusal(Reason.INVALID_STATE, message, current=case)
-    if refusal := first_refusal(rows[0], case, command, now, limits):
+    if refusal := first_refusal(rows[0], case, command, facts, now, limits):
         return replace(refusal, current=case)
     review = Review(appeal.id, appeal.by, command.answer)
     change = append(due, rows[0], command.actor, review, now)
@@ -105,7 +111,7 @@ def _undo(
 
 
 def lift_sanction(
-    due: Effect[Case, CaseEvent], command: LiftSanction, now: int, limits: Limits
+    due: Effect[Case, CaseEvent], command: LiftSanction, facts: CaseFacts, now: int, limits: Limits
 ) -> Effect[Case, CaseEvent] | Refusal:
     """End a sanction before its time, without an appeal."""
     case = due.state
@@ -117,7 +123,7 @@ def lift_sanction(
     if not rows:
         message = f"a sanction that is {state} is not lifted"
         return Refusal(Reason.INVALID_STATE, message, current=case)
-    if refusal := first_refusal(rows[0], case, command, now, limits):
+    if refusal := first_refusal(rows[0], case, command, facts, now, limits):
         return replace(refusal, current=case)
     lift = Lift(LiftCause.LIFTED, command.actor, command.reason, now)
     undoing = Undoing(sanction.id, sanction.users, MEASURES[sanction.kind].inverse, lift)
@@ -131,12 +137,8 @@ def sanction_state(sanction: Sanction, now: int) -> SanctionState:
     return SanctionState.IN_FORCE if sanction.is_in_force(now) else SanctionState.EXPIRED
 
 
-def can_review(case: Case, appeal: str, actor: str, now: int, limits: Limits) -> bool:
-    """Tell whether a moderator may decide an appeal now, given a sound answer."""
-    found = case.appeal(appeal)
-    if found is None or actor in case.involved:
-        return False
-    settled = settle_case(case, now).state
-    command = DecideAppeal(actor, (), appeal, settled.seq, AppealStatus.UPHELD, "")
-    rows = rows_of(APPEAL_TRANSITIONS, Step.UPHOLD, found.status)
-    return any(first_refusal(row, settled, command, now, limits) is None for row in rows)
+def can_appeal(case: Case, decision: str, reader: str, now: int, limits: Limits) -> bool:
+    """Tell whether somebody could appeal now against a decision."""
+    command = CreateAppeal(reader, decision, "words")
+    (row,) = rows_of(APPEAL_TRANSITIONS, Step.APPEAL, None)
+    return first_refusal(row, case, command, CaseFacts(), now, limits) is None

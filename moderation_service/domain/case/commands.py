@@ -1,114 +1,135 @@
-"""Commands about cases."""
+"""Commands about cases, one for each RPC that writes them, and the facts beside them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
 
-from moderation_service.domain.case.entities import AppealStatus, Subject, Verdict
+from moderation_service.domain.case.entities import AppealStatus, Case, SubjectKind, Verdict
 from moderation_service.domain.case.reporters import Reporter
-from moderation_service.domain.sanctions.entities import Measure
+from moderation_service.domain.case.views import AppealView, CaseView, ReportView, ReviewedAppeal
+from moderation_service.domain.sanctions.entities import Measure, MessageMeasure, Sanction
 from moderation_service.domain.sanctions.standing import Standing
-from moderation_service.domain.shared.evidence import Evidence
+from moderation_service.domain.shared.commands import (
+    NO_IDS,
+    EraseUser,
+    ExpireEvidence,
+    Ids,
+    ModeratorCommand,
+    PersonCommand,
+)
+from moderation_service.domain.shared.evidence import Snapshot
 from moderation_service.domain.shared.reasons import ReportReason
 
 
 @dataclass(frozen=True, slots=True)
-class CreateReport:
-    """Report a message or a conversation: ReportMessage and ReportConversation.
+class SubjectName:
+    """A message or a conversation, as a client names it."""
 
-    Added by the service: the ids that the report has, and the case if it is a new one; the
-    participants of the conversation and the author of the message; the evidence; the reporter's
-    earlier reports and standing.
-    """
+    kind: SubjectKind
+    id: str
 
-    actor: str
-    report: str
-    case: str
-    subject: Subject
-    participants: tuple[str, ...]
+
+@dataclass(frozen=True, slots=True)
+class ReportMessage(PersonCommand[Case, ReportView]):
+    """Report a message. Stored fingerprints know both kinds of report by one name."""
+
+    NAME: ClassVar[str] = "CreateReport"
+    subject: SubjectName
     reason: ReportReason
     comment: str = ""
-    author: str = ""
-    evidence: tuple[Evidence, ...] = ()
-    reporter: Reporter | None = None
-    standing: Standing | None = None
-    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class CreateAppeal:
-    """Appeal against a decision. Added by the service: the appeal's id and the actor's standing."""
+class ReportConversation(PersonCommand[Case, ReportView]):
+    """Report a conversation."""
 
-    actor: str
-    appeal: str
+    NAME: ClassVar[str] = "CreateReport"
+    subject: SubjectName
+    reason: ReportReason
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAppeal(PersonCommand[Case, AppealView]):
+    """Appeal against a decision."""
+
     decision: str
     text: str
-    standing: Standing | None = None
-    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimCase:
+class ClaimCase(ModeratorCommand[Case, CaseView]):
     """Take a case for a while, or for longer."""
 
-    actor: str
-    roles: tuple[str, ...]
     case: str
-    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseCase:
+class ReleaseCase(ModeratorCommand[Case, CaseView]):
     """Give a claimed case back."""
 
-    actor: str
-    roles: tuple[str, ...]
     case: str
-    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class DecideCase:
-    """Decide a case as it was seen at `version`.
+class DecideCase(ModeratorCommand[Case, CaseView]):
+    """Decide a case as it was seen at `version`."""
 
-    Added by the service: the ids of the decision and of the sanctions, one for each measure; of a
-    measure that removes a message, its author as `user`.
-    """
-
-    actor: str
-    roles: tuple[str, ...]
     case: str
     version: int
     verdict: Verdict
-    measures: tuple[Measure, ...] = ()
+    measures: tuple[Measure | MessageMeasure, ...] = ()
     note: str = ""
-    decision: str = ""
-    sanctions: tuple[str, ...] = ()
-    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class DecideAppeal:
+class DecideAppeal(ModeratorCommand[Case, ReviewedAppeal]):
     """Uphold or overturn a decision, as it was seen at `version` of the case."""
 
-    actor: str
-    roles: tuple[str, ...]
     appeal: str
     version: int
     outcome: AppealStatus
     answer: str
-    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class LiftSanction:
+class LiftSanction(ModeratorCommand[Case, Sanction]):
     """End a sanction before its time."""
 
-    actor: str
-    roles: tuple[str, ...]
     sanction: str
     reason: str
-    idempotency_key: str = ""
 
 
+Report = ReportMessage | ReportConversation
 CaseCommand = (
-    CreateReport | CreateAppeal | ClaimCase | ReleaseCase | DecideCase | DecideAppeal | LiftSanction
+    Report | CreateAppeal | ClaimCase | ReleaseCase | DecideCase | DecideAppeal | LiftSanction
 )
+AnyCaseCommand = CaseCommand | EraseUser | ExpireEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSubject:
+    """What messaging shows of a reported subject, and what was seen of it.
+
+    A conversation has no author. Nobody takes part in what nobody has looked at.
+    """
+
+    conversation: str = ""
+    participants: tuple[str, ...] = ()
+    author: str = ""
+    snapshots: tuple[Snapshot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFacts:
+    """What the service knows beside a command about a case.
+
+    `seen` and `reporter`, the actor's earlier reports, go with a report. `authors` are those of
+    messages that a decision removes, by message, as far as the evidence shows them.
+    """
+
+    ids: Ids = NO_IDS
+    seen: SeenSubject = SeenSubject()
+    authors: Mapping[str, str] = field(default_factory=dict)
+    reporter: Reporter | None = None
+    standing: Standing | None = None

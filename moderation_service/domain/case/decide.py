@@ -1,85 +1,126 @@
-"""The rules of a case: `decide_case` follows the tables in `transitions.py`.
+"""The rules of a case, which follow the tables in `transitions.py`.
+
+They know no database, no network and no clock: pure functions of a case, a command, the facts and
+now, in milliseconds UTC. `decide` gives what happened and the case after it, which is as it was
+with these events applied (`evolve`), or a `Refusal`.
 
 What is due has happened: before anything is decided, a lease that is over by now lapses, at the
 time when it was over. Nothing has to fire it.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from moderation_service.domain.case import entities
 from moderation_service.domain.case.appeals import create_appeal, decide_appeal, lift_sanction
 from moderation_service.domain.case.commands import (
+    AnyCaseCommand,
     CaseCommand,
+    CaseFacts,
     ClaimCase,
     CreateAppeal,
-    CreateReport,
     DecideAppeal,
     DecideCase,
     LiftSanction,
     ReleaseCase,
+    Report,
+    ReportConversation,
+    ReportMessage,
 )
 from moderation_service.domain.case.entities import (
     Case,
     CaseState,
     Decision,
     Lease,
-    Report,
     ReporterStanding,
-    SubjectKind,
+    Subject,
     Verdict,
 )
+from moderation_service.domain.case.erasure import erase_user, expire_evidence
 from moderation_service.domain.case.events import CaseEvent, Details, Reported, Ruling, evolve
-from moderation_service.domain.case.steps import append, first_refusal, settle_case
-from moderation_service.domain.case.transitions import CASE_TRANSITIONS, Step, Transition, rows_of
-from moderation_service.domain.sanctions.entities import Measure, Sanction, SanctionKind
+from moderation_service.domain.case.guards import resolve
+from moderation_service.domain.case.transitions import (
+    CASE_TRANSITIONS,
+    Step,
+    Transition,
+    append,
+    first_refusal,
+    rows_of,
+    settle_case,
+)
+from moderation_service.domain.sanctions.entities import Sanction, SanctionKind
+from moderation_service.domain.sanctions.measures import Activity
+from moderation_service.domain.sanctions.standing import Standing, check_activity
 from moderation_service.domain.sanctions.statement_of_reasons import state_reasons
 from moderation_service.domain.shared.capacities import Capacity
+from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
 from moderation_service.domain.shared.effect import Effect
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.domain.shared.reasons import SEVERITIES
 from moderation_service.domain.shared.refusals import Reason, not_found
 from service_kit.rules import Refusal
 
-
-def decide_case(
-    case: Case | None, command: CaseCommand, now: int, limits: Limits
-) -> Effect[Case, CaseEvent] | Refusal:
-    """Decide a command about a case whose arguments and roles are sound; None: there is none.
-
-    For CreateReport `case` is the undecided one about the subject, if there is one; the oldest, if
-    an appeal has reopened another. For CreateAppeal, DecideAppeal and LiftSanction it is the one
-    that has the decision, the appeal or the sanction.
-    """
-    if isinstance(command, CreateReport):
-        return _report(case, command, now, limits)
-    if case is None:
-        return not_found(_UNKNOWN[type(command)])
-    if not isinstance(command, CreateAppeal) and command.actor in case.involved:
-        # Not even that there is a case is for a moderator who has a part in it.
-        return not_found(_UNKNOWN[type(command)])
-    due = settle_case(case, now)
-    match command:
-        case ClaimCase():
-            return _claim(due, command, now, limits)
-        case ReleaseCase():
-            return _change(due, Step.RELEASE, command, None, now, limits)
-        case DecideCase():
-            return _decide(due, command, now, limits)
-        case CreateAppeal():
-            return create_appeal(due, command, now, limits)
-        case DecideAppeal():
-            return decide_appeal(due, command, now, limits)
-        case LiftSanction():
-            return lift_sanction(due, command, now, limits)
-
-
-_UNKNOWN: dict[type[CaseCommand], Reason] = {
-    ClaimCase: Reason.CASE_NOT_FOUND,
-    ReleaseCase: Reason.CASE_NOT_FOUND,
-    DecideCase: Reason.CASE_NOT_FOUND,
+_UNKNOWN: Mapping[type[AnyCaseCommand], Reason] = {
     CreateAppeal: Reason.DECISION_NOT_FOUND,
     DecideAppeal: Reason.APPEAL_NOT_FOUND,
     LiftSanction: Reason.SANCTION_NOT_FOUND,
 }
+
+
+def decide(
+    case: Case | None, command: AnyCaseCommand, facts: CaseFacts, now: int, limits: Limits
+) -> Effect[Case, CaseEvent] | Refusal:
+    """Decide a command whose arguments are sound about what it names; None: there is none.
+
+    For a report `case` is the undecided one about the subject, if there is one; the oldest, if an
+    appeal has reopened another. For CreateAppeal, DecideAppeal and LiftSanction it is the one that
+    has the decision, the appeal or the sanction.
+
+    A refusal changes nothing. One that is due to how things stand bears that as `current`, if the
+    actor may see it: the whole Case to a moderator, the Standing to whom a sanction refuses.
+    """
+    if refusal := check_standing(command, facts.standing):
+        return refusal
+    match command:
+        case ReportMessage():
+            return report_message(case, command, facts, now, limits)
+        case ReportConversation():
+            return report_conversation(case, command, facts, now, limits)
+    unknown = _UNKNOWN.get(type(command), Reason.CASE_NOT_FOUND)
+    if case is None:
+        return not_found(unknown)
+    match command:
+        case EraseUser():
+            return erase_user(case, command, facts.ids.alias, now, limits)
+        case ExpireEvidence():
+            return expire_evidence(case, now, limits)
+    due = settle_case(case, now)
+    if isinstance(command, CreateAppeal):
+        return create_appeal(due, command, facts, now, limits)
+    if command.actor in case.involved:
+        # Not even that there is a case is for a moderator who has a part in it.
+        return not_found(unknown)
+    match command:
+        case ClaimCase():
+            return claim_case(due, command, facts, now, limits)
+        case ReleaseCase():
+            return release_case(due, command, facts, now, limits)
+        case DecideCase():
+            return decide_case(due, command, facts, now, limits)
+        case DecideAppeal():
+            return decide_appeal(due, command, facts, now, limits)
+        case LiftSanction():
+            return lift_sanction(due, command, facts, now, limits)
+
+
+def check_standing(command: AnyCaseCommand, standing: Standing | None) -> Refusal | None:
+    """Refuse what a sanction forbids."""
+    match command:
+        case ReportMessage() | ReportConversation():
+            return check_activity(standing, Activity.REPORT)
+        case CreateAppeal():
+            return check_activity(standing, Activity.APPEAL)
+    return None
 
 
 def allowed_actions(case: Case, actor: str, now: int, limits: Limits) -> tuple[str, ...]:
@@ -93,7 +134,8 @@ def allowed_actions(case: Case, actor: str, now: int, limits: Limits) -> tuple[s
             DecideCase(actor, (), case.id, case.seq, Verdict.NO_VIOLATION),
         ),
     )
-    chosen = [_choose(case, step, command, now, limits) for step, command in commands]
+    facts = CaseFacts()
+    chosen = [_choose(case, step, command, facts, now, limits) for step, command in commands]
     return tuple(one.action for one in chosen if isinstance(one, Transition))
 
 
@@ -101,14 +143,14 @@ def allowed_actions(case: Case, actor: str, now: int, limits: Limits) -> tuple[s
 
 
 def _choose(
-    case: Case, step: Step, command: CaseCommand, now: int, limits: Limits
+    case: Case, step: Step, command: CaseCommand, facts: CaseFacts, now: int, limits: Limits
 ) -> Transition | Refusal:
     """Find the row of the table of cases that a moderator's command takes."""
     rows = rows_of(CASE_TRANSITIONS, step, case.state)
     if not rows:
         return _no_row(case)
     holder = case.lease.by if case.lease else ""
-    if refusal := first_refusal(rows[0], case, command, now, limits):
+    if refusal := first_refusal(rows[0], case, command, facts, now, limits):
         return refusal
     if rows[0].who is Capacity.HOLDER and holder != command.actor:
         return Refusal(Reason.CLAIMED_BY_OTHER, "another moderator has claimed this case")
@@ -124,47 +166,68 @@ def _no_row(case: Case) -> Refusal:
 # --- What comes of it ---------------------------------------------------------------------------
 
 
+def report_message(
+    case: Case | None, command: ReportMessage, facts: CaseFacts, now: int, limits: Limits
+) -> Effect[Case, CaseEvent] | Refusal:
+    """Report a message: its author is accused."""
+    return _report(case, command, facts, (facts.seen.author,), now, limits)
+
+
+def report_conversation(
+    case: Case | None, command: ReportConversation, facts: CaseFacts, now: int, limits: Limits
+) -> Effect[Case, CaseEvent] | Refusal:
+    """Report a conversation: the other participants are accused."""
+    others = tuple(one for one in facts.seen.participants if one != command.actor)
+    return _report(case, command, facts, others, now, limits)
+
+
 def _report(
-    case: Case | None, command: CreateReport, now: int, limits: Limits
+    case: Case | None,
+    command: Report,
+    facts: CaseFacts,
+    accused: tuple[str, ...],
+    now: int,
+    limits: Limits,
 ) -> Effect[Case, CaseEvent] | Refusal:
     due = settle_case(case, now) if case else None
     rows = rows_of(CASE_TRANSITIONS, Step.REPORT, due.state.state if due else None)
     if not rows:
         raise ValueError("a report joins a case that is undecided, or begins one")
-    if refusal := first_refusal(rows[0], due.state if due else None, command, now, limits):
+    (row,) = rows
+    if refusal := first_refusal(row, due.state if due else None, command, facts, now, limits):
         return refusal
+    seen, reporter = facts.seen, facts.reporter
     severity = SEVERITIES[command.reason]
     due_at = now + limits.due(severity)
-    report = Report(
-        id=command.report,
+    evidence = tuple(one.evidence for one in seen.snapshots)
+    report = entities.Report(
+        id=facts.ids.made,
         reporter=command.actor,
-        standing=command.reporter.standing if command.reporter else ReporterStanding.NEW,
+        standing=reporter.standing if reporter else ReporterStanding.NEW,
         reason=command.reason,
         comment=command.comment,
         at=now,
-        evidence=tuple(one.id for one in command.evidence),
+        evidence=tuple(one.id for one in evidence),
         status_at=now,
     )
-    is_message = command.subject.kind is SubjectKind.MESSAGE
-    others = tuple(one for one in command.participants if one != command.actor)
     reported = Reported(
-        subject=command.subject,
-        participants=command.participants,
+        subject=Subject(command.subject.kind, command.subject.id, seen.conversation),
+        participants=seen.participants,
         report=report,
-        accused=(command.author,) if is_message else others,
-        evidence=command.evidence,
+        accused=accused,
+        evidence=evidence,
         severity=max(severity, due.state.severity) if due else severity,
         due_at=min(due_at, due.state.due_at) if due else due_at,
     )
     if due:
-        return append(due, rows[0], command.actor, reported, now)
+        return append(due, row, command.actor, reported, now)
     event = CaseEvent(
-        case=command.case,
+        case=facts.ids.case,
         seq=1,
-        cause=rows[0].cause,
+        cause=row.cause,
         at=now,
         by=command.actor,
-        who=rows[0].who,
+        who=row.who,
         state=CaseState.OPEN,
         details=reported,
         reports=(report.id,),
@@ -172,20 +235,28 @@ def _report(
     return Effect(evolve(None, event), (event,))
 
 
-def _claim(
-    due: Effect[Case, CaseEvent], command: ClaimCase, now: int, limits: Limits
+def claim_case(
+    due: Effect[Case, CaseEvent], command: ClaimCase, facts: CaseFacts, now: int, limits: Limits
 ) -> Effect[Case, CaseEvent] | Refusal:
+    """Give the case to a moderator for the time of a lease."""
     lease = Lease(command.actor, now + limits.lease)
-    return _change(due, Step.CLAIM, command, lease, now, limits)
+    return _change(due, Step.CLAIM, command, facts, lease, now, limits)
 
 
-def _decide(
-    due: Effect[Case, CaseEvent], command: DecideCase, now: int, limits: Limits
+def release_case(
+    due: Effect[Case, CaseEvent], command: ReleaseCase, facts: CaseFacts, now: int, limits: Limits
 ) -> Effect[Case, CaseEvent] | Refusal:
+    """Take the case back."""
+    return _change(due, Step.RELEASE, command, facts, None, now, limits)
+
+
+def decide_case(
+    due: Effect[Case, CaseEvent], command: DecideCase, facts: CaseFacts, now: int, limits: Limits
+) -> Effect[Case, CaseEvent] | Refusal:
+    """Find a violation and impose what follows, or find none."""
     case = due.state
-    command = replace(command, measures=tuple(_complete(one, case) for one in command.measures))
     decision = Decision(
-        id=command.decision,
+        id=facts.ids.made,
         number=len(case.decisions) + 1,
         verdict=command.verdict,
         by=command.actor,
@@ -194,36 +265,31 @@ def _decide(
     )
     violation = command.verdict is Verdict.VIOLATION
     step = Step.FIND_VIOLATION if violation else Step.FIND_NO_VIOLATION
-    ruling = Ruling(decision, _sanctions(case, command, now, limits))
-    return _change(due, step, command, ruling, now, limits)
+    ruling = Ruling(decision, _sanctions(case, command, facts, now, limits))
+    return _change(due, step, command, facts, ruling, now, limits)
 
 
-def _complete(measure: Measure, case: Case) -> Measure:
-    """In a case about a message, what is removed and whose it is goes without saying."""
-    is_message = case.subject.kind is SubjectKind.MESSAGE
-    if measure.kind is not SanctionKind.MESSAGE_REMOVED or not is_message:
-        return measure
-    return replace(measure, message=measure.message or case.subject.id, user=case.accused[0])
-
-
-def _sanctions(case: Case, command: DecideCase, now: int, limits: Limits) -> tuple[Sanction, ...]:
+def _sanctions(
+    case: Case, command: DecideCase, facts: CaseFacts, now: int, limits: Limits
+) -> tuple[Sanction, ...]:
+    conversation = case.subject.conversation
     return tuple(
         Sanction(
             id=sanction,
             case=case.id,
-            decision=command.decision,
+            decision=facts.ids.made,
             kind=one.kind,
             users=(
                 case.participants if one.kind is SanctionKind.CONVERSATION_LOCKED else (one.user,)
             ),
-            conversation=case.subject.conversation if not _is_personal(one.kind) else "",
+            conversation=conversation if not _is_personal(one.kind) else "",
             message=one.message,
             since=now,
             until=one.until,
-            statement=state_reasons(one, case.subject.conversation, now, limits),
+            statement=state_reasons(one, conversation, now, limits),
             imposed_by=command.actor,
         )
-        for sanction, one in zip(command.sanctions, command.measures, strict=True)
+        for sanction, one in zip(facts.ids.sanctions, resolve(command, case, facts), strict=True)
     )
 
 
@@ -235,12 +301,13 @@ def _change(
     due: Effect[Case, CaseEvent],
     step: Step,
     command: ClaimCase | ReleaseCase | DecideCase,
+    facts: CaseFacts,
     details: Details,
     now: int,
     limits: Limits,
 ) -> Effect[Case, CaseEvent] | Refusal:
     """Let a moderator do what the command asks for; a refusal bears the case as it stands."""
-    chosen = _choose(due.state, step, command, now, limits)
+    chosen = _choose(due.state, step, command, facts, now, limits)
     if isinstance(chosen, Refusal):
         return replace(chosen, current=due.state)
     return append(due, chosen, command.actor, details, now)

@@ -16,7 +16,7 @@ from moderation_service.domain.case.events import CaseEvent, Cause, Review, Undo
 from moderation_service.domain.sanctions.entities import Lift, Sanction
 from moderation_service.domain.sanctions.measures import MEASURES
 from moderation_service.domain.shared.capacities import Capacity
-from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.commands import EraseUser
 from moderation_service.domain.shared.effect import Effect
 from moderation_service.domain.shared.erasure import (
     ERASED,
@@ -57,28 +57,35 @@ def _reasons(case: Case, now: int, limits: Limits) -> Iterator[Kept]:
             yield Kept(KeptBecause.SANCTION_IN_FORCE, sanction.until)
 
 
-def forget(
-    case: Case, command: EraseUser | ExpireEvidence, now: int, limits: Limits
+def erase_user(
+    case: Case, command: EraseUser, alias: str, now: int, limits: Limits
 ) -> Effect[Case, CaseEvent] | Refusal:
-    """Erase a person from a case, or let its evidence expire, if nothing keeps it.
+    """Erase a person from a case, if nothing keeps it.
 
-    The event says only that it was done. With an erasure the stored events are rewritten too, each
-    by `erase_user`; the content of the evidence is deleted in both cases.
+    The event says only that it was done. The stored events are rewritten too, each by
+    `without_user`, and the content of the evidence is deleted.
     """
     if kept := kept_because(case, now, limits):
         return refuse_kept(kept)
-    if isinstance(command, EraseUser):
-        case = erase_user(case, command.user, command.alias)
-        cause, by, who = Cause.ERASED, command.actor, Capacity.DATA_PROTECTION
-    elif is_deleted(case.evidence):
+    erased_case = without_user(case, command.user, alias)
+    return _forget(erased_case, Cause.ERASED, command.actor, Capacity.DATA_PROTECTION, now)
+
+
+def expire_evidence(case: Case, now: int, limits: Limits) -> Effect[Case, CaseEvent] | Refusal:
+    """Let the evidence of a case expire, if nothing keeps it; its content is deleted."""
+    if kept := kept_because(case, now, limits):
+        return refuse_kept(kept)
+    if is_deleted(case.evidence):
         return Effect(case, ())
-    else:
-        cause, by, who = Cause.EVIDENCE_EXPIRED, "", Capacity.TIME
+    return _forget(case, Cause.EVIDENCE_EXPIRED, "", Capacity.TIME, now)
+
+
+def _forget(case: Case, cause: Cause, by: str, who: Capacity, now: int) -> Effect[Case, CaseEvent]:
     event = CaseEvent(case.id, case.seq + 1, cause, now, by, who, case.state)
     return Effect(evolve(case, event), (event,))
 
 
-def erase_user(thing: Something, user: str, alias: str) -> Something:
+def without_user(thing: Something, user: str, alias: str) -> Something:
     """Give a case or one of its events without what a user wrote and is called."""
     return rewrite(thing, user, alias, _erase_words)  # type: ignore[no-any-return]  # as it came
 

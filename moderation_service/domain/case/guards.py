@@ -10,14 +10,15 @@ from typing import Any
 
 from moderation_service.domain.case.commands import (
     CaseCommand,
+    CaseFacts,
     CreateAppeal,
-    CreateReport,
     DecideAppeal,
     DecideCase,
+    Report,
 )
 from moderation_service.domain.case.entities import Case, Decision, Side, SubjectKind
 from moderation_service.domain.case.reporters import check_rate
-from moderation_service.domain.sanctions.entities import Measure, SanctionKind
+from moderation_service.domain.sanctions.entities import Measure, MessageMeasure, SanctionKind
 from moderation_service.domain.sanctions.measures import MEASURES, Lasting
 from moderation_service.domain.sanctions.statement_of_reasons import missing, state_reasons
 from moderation_service.domain.shared.limits import Limits
@@ -27,28 +28,34 @@ from service_kit.rules import Refusal, invalid
 _SETTINGS = {SanctionKind.MUTED: "max_mute_days", SanctionKind.SUSPENDED: "max_suspension_days"}
 
 # A guard takes the kind of command that its step comes from, which no type can say of a table.
-Guard = Callable[[Any, Any, int, Limits], Refusal | None]
+Guard = Callable[[Any, Any, Any, int, Limits], Refusal | None]
 
 
 # --- Reports ------------------------------------------------------------------------------------
 
 
-def is_participant(_: Case | None, command: CreateReport, __: int, ___: Limits) -> Refusal | None:
+def is_participant(
+    _: Case | None, command: Report, facts: CaseFacts, __: int, ___: Limits
+) -> Refusal | None:
     """participant of the conversation"""
-    if command.actor in command.participants:
+    if command.actor in facts.seen.participants:
         return None
     is_message = command.subject.kind is SubjectKind.MESSAGE
     return not_found(Reason.MESSAGE_NOT_FOUND if is_message else Reason.CONVERSATION_NOT_FOUND)
 
 
-def not_own(_: Case | None, command: CreateReport, __: int, ___: Limits) -> Refusal | None:
+def not_own(
+    _: Case | None, command: Report, facts: CaseFacts, __: int, ___: Limits
+) -> Refusal | None:
     """not one's own message"""
-    if command.author != command.actor:
+    if facts.seen.author != command.actor:
         return None
     return Refusal(Reason.OWN_MESSAGE, "nobody reports their own message")
 
 
-def not_reported(case: Case | None, command: CreateReport, _: int, __: Limits) -> Refusal | None:
+def not_reported(
+    case: Case | None, command: Report, _: CaseFacts, __: int, ___: Limits
+) -> Refusal | None:
     """no open report of the same reporter for the same reason"""
     # A case that takes reports is undecided, and so are all its reports.
     if case is None:
@@ -59,15 +66,19 @@ def not_reported(case: Case | None, command: CreateReport, _: int, __: Limits) -
     return None
 
 
-def reports_left(_: Case | None, command: CreateReport, now: int, limits: Limits) -> Refusal | None:
+def reports_left(
+    _: Case | None, __: Report, facts: CaseFacts, now: int, limits: Limits
+) -> Refusal | None:
     """at most {reports} in {report_window} ({unreliable_reports} if unreliable)"""
-    return check_rate(command.reporter, now, limits) if command.reporter else None
+    return check_rate(facts.reporter, now, limits) if facts.reporter else None
 
 
 # --- Cases --------------------------------------------------------------------------------------
 
 
-def not_decided_before(case: Case, command: CaseCommand, _: int, __: Limits) -> Refusal | None:
+def not_decided_before(
+    case: Case, command: CaseCommand, _: CaseFacts, __: int, ___: Limits
+) -> Refusal | None:
     """no decision of this case is the actor's"""
     if all(one.by != command.actor for one in case.decisions):
         return None
@@ -75,7 +86,7 @@ def not_decided_before(case: Case, command: CaseCommand, _: int, __: Limits) -> 
 
 
 def names_version(
-    case: Case, command: DecideCase | DecideAppeal, _: int, __: Limits
+    case: Case, command: DecideCase | DecideAppeal, _: CaseFacts, __: int, ___: Limits
 ) -> Refusal | None:
     """`version` is that of the case"""
     if command.version == case.seq:
@@ -83,9 +94,11 @@ def names_version(
     return Refusal(Reason.STALE_CASE, "the case has changed since it was read")
 
 
-def concerns_participants(case: Case, command: DecideCase, _: int, __: Limits) -> Refusal | None:
+def concerns_participants(
+    case: Case, command: DecideCase, facts: CaseFacts, _: int, __: Limits
+) -> Refusal | None:
     """each measure concerns a participant, or a message or the conversation of the case"""
-    for index, one in enumerate(command.measures):
+    for index, one in enumerate(resolve(command, case, facts)):
         if one.kind is SanctionKind.MESSAGE_REMOVED:
             if not one.message:
                 return invalid(f"measures[{index}].message_id", "is missing")
@@ -104,7 +117,9 @@ def concerns_participants(case: Case, command: DecideCase, _: int, __: Limits) -
     return None
 
 
-def ends_in_time(_: Case, command: DecideCase, now: int, limits: Limits) -> Refusal | None:
+def ends_in_time(
+    _: Case, command: DecideCase, __: CaseFacts, now: int, limits: Limits
+) -> Refusal | None:
     """a mute lasts at most {max_mute}, a suspension {max_suspension}, and nothing else ends"""
     longest = {SanctionKind.MUTED: limits.max_mute, SanctionKind.SUSPENDED: limits.max_suspension}
     for index, one in enumerate(command.measures):
@@ -121,21 +136,43 @@ def ends_in_time(_: Case, command: DecideCase, now: int, limits: Limits) -> Refu
     return None
 
 
-def explains_itself(case: Case, command: DecideCase, now: int, limits: Limits) -> Refusal | None:
+def explains_itself(
+    case: Case, command: DecideCase, facts: CaseFacts, now: int, limits: Limits
+) -> Refusal | None:
     """each measure has a complete statement of reasons"""
-    for index, one in enumerate(command.measures):
+    for index, one in enumerate(resolve(command, case, facts)):
         for part in missing(state_reasons(one, case.subject.conversation, now, limits)):
             return invalid(f"measures[{index}].{part}", "is missing")
     return None
 
 
-def names_no_reporter(case: Case, command: DecideCase, _: int, __: Limits) -> Refusal | None:
+def names_no_reporter(
+    case: Case, command: DecideCase, facts: CaseFacts, _: int, __: Limits
+) -> Refusal | None:
     """no statement names a reporter to somebody else"""
-    for index, one in enumerate(command.measures):
+    for index, one in enumerate(resolve(command, case, facts)):
         for part in ("facts", "rule"):
             if _names(getattr(one, part), case.reporters - {one.user}):
                 return invalid(f"measures[{index}].{part}", "names a reporter")
     return None
+
+
+def resolve(command: DecideCase, case: Case, facts: CaseFacts) -> tuple[Measure, ...]:
+    """Give the measures of a decision with the message and the user that each concerns."""
+    return tuple(_resolve(one, case, facts) for one in command.measures)
+
+
+def _resolve(measure: Measure | MessageMeasure, case: Case, facts: CaseFacts) -> Measure:
+    is_removal = measure.kind is SanctionKind.MESSAGE_REMOVED
+    if is_removal and case.subject.kind is SubjectKind.MESSAGE:
+        user, message = case.accused[0], measure.message or case.subject.id
+    elif isinstance(measure, MessageMeasure):
+        user, message = facts.authors.get(measure.message, ""), measure.message
+    else:
+        return measure
+    return Measure(
+        measure.kind, user, measure.facts, measure.rule, measure.ground, measure.until, message
+    )
 
 
 # --- Appeals ------------------------------------------------------------------------------------
@@ -154,7 +191,9 @@ def side_of(case: Case, decision: Decision, user: str) -> Side | None:
     return Side.SANCTIONED if any(user in one.users for one in imposed) else None
 
 
-def is_concerned(case: Case, command: CreateAppeal, _: int, __: Limits) -> Refusal | None:
+def is_concerned(
+    case: Case, command: CreateAppeal, _: CaseFacts, __: int, ___: Limits
+) -> Refusal | None:
     """sanctioned by the decision, or a reporter whose report it decided"""
     decision = case.decision(command.decision)
     if decision is not None and side_of(case, decision, command.actor) is not None:
@@ -162,14 +201,18 @@ def is_concerned(case: Case, command: CreateAppeal, _: int, __: Limits) -> Refus
     return not_found(Reason.DECISION_NOT_FOUND)
 
 
-def not_appealed(case: Case, command: CreateAppeal, _: int, __: Limits) -> Refusal | None:
+def not_appealed(
+    case: Case, command: CreateAppeal, _: CaseFacts, __: int, ___: Limits
+) -> Refusal | None:
     """one appeal of each against a decision"""
     if case.appeal_of(command.actor, command.decision) is None:
         return None
     return Refusal(Reason.ALREADY_APPEALED, "this user has appealed against it already")
 
 
-def within_window(case: Case, command: CreateAppeal, now: int, limits: Limits) -> Refusal | None:
+def within_window(
+    case: Case, command: CreateAppeal, _: CaseFacts, now: int, limits: Limits
+) -> Refusal | None:
     """within {appeal_window} of the decision"""
     decision = case.decision(command.decision)
     if decision is not None and now < decision.at + limits.appeal_window:
@@ -177,7 +220,9 @@ def within_window(case: Case, command: CreateAppeal, now: int, limits: Limits) -
     return Refusal(Reason.TOO_LATE_TO_APPEAL, "the time to appeal is over")
 
 
-def something_stands(case: Case, command: CreateAppeal, _: int, limits: Limits) -> Refusal | None:
+def something_stands(
+    case: Case, command: CreateAppeal, _: CaseFacts, __: int, limits: Limits
+) -> Refusal | None:
     """something of it stands; for a reporter, the latest with less than {reopenings} reopening"""
     decision = case.decision(command.decision)
     if decision is None or case.standing_sanctions(decision.id, command.actor):
@@ -194,7 +239,9 @@ def may_reopen(case: Case, decision: Decision, limits: Limits) -> bool:
     return latest and case.reopenings < limits.reopenings
 
 
-def other_moderator(case: Case, command: DecideAppeal, _: int, __: Limits) -> Refusal | None:
+def other_moderator(
+    case: Case, command: DecideAppeal, _: CaseFacts, __: int, ___: Limits
+) -> Refusal | None:
     """the decision is not the actor's"""
     appeal = case.appeal(command.appeal)
     decision = case.decision(appeal.decision) if appeal else None
@@ -204,7 +251,7 @@ def other_moderator(case: Case, command: DecideAppeal, _: int, __: Limits) -> Re
 
 
 def answers_without_reporter(
-    case: Case, command: DecideAppeal, _: int, __: Limits
+    case: Case, command: DecideAppeal, _: CaseFacts, __: int, ___: Limits
 ) -> Refusal | None:
     """the answer names no reporter to somebody else"""
     appeal = case.appeal(command.appeal)
@@ -222,8 +269,3 @@ def _names(text: str, users: frozenset[str]) -> bool:
         len(user) > 2 and re.search(rf"(?<!\w){re.escape(user)}(?!\w)", text, re.IGNORECASE)
         for user in users
     )
-
-
-def same_thing(measure: Measure) -> tuple[str, str, str]:
-    """Give what makes two measures the same."""
-    return (measure.kind, measure.user, measure.message)

@@ -1,15 +1,16 @@
-"""The tables of transitions of cases, appeals and sanctions: `cases.py` follows them.
+"""The tables of transitions of cases, appeals and sanctions, and how a row happens to a case.
 
-That of reports, which follow their case, stands with the events (`REPORT_TRANSITIONS`), that of
-disputes in `dispute_transitions.py`; docs/moderation.md shows them all.
+That of reports, which follow their case, stands with the events (`REPORT_TRANSITIONS`);
+docs/moderation.md shows them all.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from moderation_service.domain.case.entities import AppealStatus, CaseState
-from moderation_service.domain.case.events import Cause
+from moderation_service.domain.case.commands import CaseCommand, CaseFacts
+from moderation_service.domain.case.entities import AppealStatus, Case, CaseState
+from moderation_service.domain.case.events import CaseEvent, Cause, Details, Reported, evolve, moves
 from moderation_service.domain.case.guards import (
     Guard,
     answers_without_reporter,
@@ -30,6 +31,9 @@ from moderation_service.domain.case.guards import (
     within_window,
 )
 from moderation_service.domain.shared.capacities import Capacity
+from moderation_service.domain.shared.effect import Effect
+from moderation_service.domain.shared.limits import Limits
+from service_kit.rules import Refusal
 
 
 class Step(StrEnum):
@@ -135,3 +139,49 @@ def rows_of(table: Sequence[Transition], step: Step, state: StrEnum | None) -> l
         for row in table
         if row.step is step and (state in row.sources if state else not row.sources)
     ]
+
+
+def settle_case(case: Case, now: int) -> Effect[Case, CaseEvent]:
+    """Let a lease lapse that is over by now."""
+    start: Effect[Case, CaseEvent] = Effect(case, ())
+    if case.lease is None or now < case.lease.until:
+        return start
+    (row,) = rows_of(CASE_TRANSITIONS, Step.LAPSE, case.state)
+    return append(start, row, "", None, case.lease.until)
+
+
+def first_refusal(
+    row: Transition,
+    case: Case | None,
+    command: CaseCommand,
+    facts: CaseFacts,
+    now: int,
+    limits: Limits,
+) -> Refusal | None:
+    """Give what the first guard of a row says that does not let a command pass."""
+    for guard in row.guards:
+        if refusal := guard(case, command, facts, now, limits):
+            return refusal
+    return None
+
+
+def append(
+    before: Effect[Case, CaseEvent], row: Transition, by: str, details: Details, at: int
+) -> Effect[Case, CaseEvent]:
+    """Let a row happen to a case."""
+    case = before.state
+    # The tables of appeals and sanctions leave the case where it is.
+    target = row.target if isinstance(row.target, CaseState) else case.state
+    begun = (details.report.id,) if isinstance(details, Reported) else ()
+    event = CaseEvent(
+        case=case.id,
+        seq=case.seq + 1,
+        cause=row.cause,
+        at=at,
+        by=by,
+        who=row.who,
+        state=target,
+        details=details,
+        reports=begun or moves(case, row.cause, details),
+    )
+    return Effect(evolve(case, event), (*before.events, event))

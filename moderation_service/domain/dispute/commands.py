@@ -1,11 +1,21 @@
-"""Commands about disputes: of people, of moderators, and what negotiation and time say."""
+"""Commands about disputes, what negotiation and time say, and the facts beside them."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from moderation_service.domain.dispute.entities import Outcome, Settlement
+from moderation_service.domain.dispute.entities import Dispute, Outcome, Settlement
+from moderation_service.domain.dispute.views import DisputeView
 from moderation_service.domain.sanctions.standing import Standing
-from moderation_service.domain.shared.evidence import Evidence
+from moderation_service.domain.shared.commands import (
+    NO_IDS,
+    Command,
+    EraseUser,
+    ExpireEvidence,
+    Ids,
+    ModeratorCommand,
+    PersonCommand,
+)
+from moderation_service.domain.shared.evidence import Snapshot
 from moderation_service.domain.shared.reasons import DisputeReason
 
 
@@ -16,30 +26,6 @@ class Money(NamedTuple):
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class CreateDispute:
-    """Dispute a service.
-
-    Added by the service: the dispute's id; of the service its conversation, parties, currency and
-    agreed price, None if there is none; the evidence; the actor's standing.
-    """
-
-    actor: str
-    dispute: str
-    service: str
-    conversation: str
-    provider: str
-    client: str
-    currency: str
-    price: int | None
-    reason: DisputeReason
-    statement: str
-    refund: Money | None = None
-    evidence: tuple[Evidence, ...] = ()
-    standing: Standing | None = None
-    idempotency_key: str = ""
-
-
 class Acceptance(NamedTuple):
     """An offer by its number and what it says, so that nobody accepts what they have not seen."""
 
@@ -48,36 +34,40 @@ class Acceptance(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class SubmitDisputeStatement:
+class CreateDispute(PersonCommand[Dispute, DisputeView]):
+    """Dispute a service."""
+
+    service: str
+    reason: DisputeReason
+    statement: str
+    refund: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitDisputeStatement(PersonCommand[Dispute, DisputeView]):
     """State one's case; or, with or without words, do one of three things about the dispute."""
 
-    actor: str
     dispute: str
     text: str = ""
     propose: Settlement | None = None
     accept: Acceptance | None = None
     withdraw: bool = False
-    standing: Standing | None = None
-    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class DecideDispute:
+class DecideDispute(ModeratorCommand[Dispute, DisputeView]):
     """Decide a dispute under review as it was seen at `version`."""
 
-    actor: str
-    roles: tuple[str, ...]
     dispute: str
     version: int
     outcome: Outcome
     facts: str
     rule: str
     split: Settlement | None = None
-    idempotency_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class HoldPlaced:
+class HoldPlaced(Command[Dispute, DisputeView]):
     """Negotiation holds the service; `price` is the agreed one, which cannot change any more."""
 
     dispute: str
@@ -85,7 +75,7 @@ class HoldPlaced:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldRefused:
+class HoldRefused(Command[Dispute, DisputeView]):
     """Negotiation does not hold the service, and says why: its ErrorInfo.reason."""
 
     dispute: str
@@ -93,14 +83,14 @@ class HoldRefused:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldResolved:
+class HoldResolved(Command[Dispute, DisputeView]):
     """Negotiation has resolved the hold as it was told to."""
 
     dispute: str
 
 
 @dataclass(frozen=True, slots=True)
-class HoldUnresolvable:
+class HoldUnresolvable(Command[Dispute, DisputeView]):
     """Negotiation will never resolve the hold so, for it has none or resolved it otherwise."""
 
     dispute: str
@@ -108,15 +98,38 @@ class HoldUnresolvable:
 
 
 @dataclass(frozen=True, slots=True)
-class FireTimers:
+class FireTimers(Command[Dispute, DisputeView]):
     """Time: let what is due for a dispute happen. Late, early or repeated it does no harm."""
 
     dispute: str
 
 
 NegotiationAnswer = HoldPlaced | HoldRefused | HoldResolved | HoldUnresolvable
-
-
 DisputeCommand = (
     CreateDispute | SubmitDisputeStatement | DecideDispute | NegotiationAnswer | FireTimers
 )
+AnyDisputeCommand = DisputeCommand | EraseUser | ExpireEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class SeenService:
+    """What negotiation shows of a disputed service, and what was seen of it.
+
+    Without a price nothing was agreed. Nobody is a party of what nobody has looked at.
+    """
+
+    conversation: str = ""
+    provider: str = ""
+    client: str = ""
+    currency: str = ""
+    price: int | None = None
+    snapshots: tuple[Snapshot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeFacts:
+    """What the service knows beside a command about a dispute; `seen` goes with a new one."""
+
+    ids: Ids = NO_IDS
+    seen: SeenService = SeenService()
+    standing: Standing | None = None

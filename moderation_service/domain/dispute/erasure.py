@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from moderation_service.domain.dispute.entities import Dispute, DisputeStatement, Resolution
 from moderation_service.domain.dispute.events import DisputeCause, DisputeEvent, evolve_dispute
 from moderation_service.domain.shared.capacities import Capacity
-from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.commands import EraseUser
 from moderation_service.domain.shared.effect import Effect
 from moderation_service.domain.shared.erasure import (
     ERASED,
@@ -38,28 +38,40 @@ def expires_at(dispute: Dispute, now: int, limits: Limits) -> int | None:
     return expiry(dispute.evidence, kept_because(dispute, now, limits), now)
 
 
-def forget(
-    dispute: Dispute, command: EraseUser | ExpireEvidence, now: int, limits: Limits
+def erase_user(
+    dispute: Dispute, command: EraseUser, alias: str, now: int, limits: Limits
 ) -> Effect[Dispute, DisputeEvent] | Refusal:
-    """Erase a person from a dispute, or let its evidence expire, if nothing keeps it.
+    """Erase a person from a dispute, if nothing keeps it.
 
-    The event says only that it was done. With an erasure the stored events are rewritten too, each
-    by `erase_user`; the content of the evidence is deleted in both cases.
+    The event says only that it was done. The stored events are rewritten too, each by
+    `without_user`, and the content of the evidence is deleted.
     """
     if kept := kept_because(dispute, now, limits):
         return refuse_kept(kept)
-    if isinstance(command, EraseUser):
-        dispute = erase_user(dispute, command.user, command.alias)
-        cause, by, who = DisputeCause.ERASED, command.actor, Capacity.DATA_PROTECTION
-    elif is_deleted(dispute.evidence):
+    erased_dispute = without_user(dispute, command.user, alias)
+    cause, who = DisputeCause.ERASED, Capacity.DATA_PROTECTION
+    return _forget(erased_dispute, cause, command.actor, who, now)
+
+
+def expire_evidence(
+    dispute: Dispute, now: int, limits: Limits
+) -> Effect[Dispute, DisputeEvent] | Refusal:
+    """Let the evidence of a dispute expire, if nothing keeps it; its content is deleted."""
+    if kept := kept_because(dispute, now, limits):
+        return refuse_kept(kept)
+    if is_deleted(dispute.evidence):
         return Effect(dispute, ())
-    else:
-        cause, by, who = DisputeCause.EVIDENCE_EXPIRED, "", Capacity.TIME
+    return _forget(dispute, DisputeCause.EVIDENCE_EXPIRED, "", Capacity.TIME, now)
+
+
+def _forget(
+    dispute: Dispute, cause: DisputeCause, by: str, who: Capacity, now: int
+) -> Effect[Dispute, DisputeEvent]:
     event = DisputeEvent(dispute.id, dispute.seq + 1, cause, now, by, who, dispute.state)
     return Effect(evolve_dispute(dispute, event), (event,))
 
 
-def erase_user(thing: Something, user: str, alias: str) -> Something:
+def without_user(thing: Something, user: str, alias: str) -> Something:
     """Give a dispute or one of its events without what a user wrote and is called."""
     return rewrite(thing, user, alias, _erase_words)  # type: ignore[no-any-return]  # as it came
 

@@ -10,33 +10,38 @@ from typing import Any
 from moderation_service.domain.dispute.commands import (
     CreateDispute,
     DecideDispute,
+    DisputeFacts,
     SubmitDisputeStatement,
 )
 from moderation_service.domain.dispute.entities import Dispute, Settlement
-from moderation_service.domain.shared.limits import Default, Limits
+from moderation_service.domain.shared.limits import Limits
 from moderation_service.domain.shared.refusals import Reason, not_found
 from service_kit.rules import Refusal, invalid
 
 # A guard takes the kind of command that its step comes from, which no type can say of a table.
-Guard = Callable[[Any, Any, int, Limits], Refusal | None]
+Guard = Callable[[Any, Any, Any, int, Limits], Refusal | None]
 
 
-def is_party(_: Dispute | None, command: CreateDispute, __: int, ___: Limits) -> Refusal | None:
+def is_party(
+    _: Dispute | None, command: CreateDispute, facts: DisputeFacts, __: int, ___: Limits
+) -> Refusal | None:
     """party of the service"""
-    if command.actor in (command.provider, command.client):
+    if command.actor in (facts.seen.provider, facts.seen.client):
         return None
     return not_found(Reason.SERVICE_NOT_FOUND)
 
 
-def is_agreed(_: Dispute | None, command: CreateDispute, __: int, ___: Limits) -> Refusal | None:
+def is_agreed(
+    _: Dispute | None, __: CreateDispute, facts: DisputeFacts, ___: int, ____: Limits
+) -> Refusal | None:
     """a price was agreed"""
-    if command.price is not None:
+    if facts.seen.price is not None:
         return None
     return Refusal(Reason.INVALID_STATE, "nothing was agreed that could be disputed")
 
 
 def no_open_dispute(
-    dispute: Dispute | None, _: CreateDispute, __: int, ___: Limits
+    dispute: Dispute | None, _: CreateDispute, __: DisputeFacts, ___: int, ____: Limits
 ) -> Refusal | None:
     """no open dispute about it"""
     if dispute is None or not dispute.is_open:
@@ -45,20 +50,21 @@ def no_open_dispute(
 
 
 def claims_within_price(
-    _: Dispute | None, command: CreateDispute, __: int, ___: Limits
+    _: Dispute | None, command: CreateDispute, facts: DisputeFacts, __: int, ___: Limits
 ) -> Refusal | None:
     """`refund` is at most the agreed price, in its currency"""
-    if command.refund is None or command.price is None:
+    refund, currency, price = command.refund, facts.seen.currency, facts.seen.price
+    if refund is None or price is None:
         return None
-    if command.refund.currency != command.currency:
-        return invalid("refund.currency", f"is not that of the service, {command.currency}")
-    if command.refund.amount_minor > command.price:
-        return invalid("refund.amount_minor", f"is more than the agreed price, {command.price}")
+    if refund.currency != currency:
+        return invalid("refund.currency", f"is not that of the service, {currency}")
+    if refund.amount_minor > price:
+        return invalid("refund.amount_minor", f"is more than the agreed price, {price}")
     return None
 
 
 def statements_left(
-    dispute: Dispute, command: SubmitDisputeStatement, _: int, limits: Limits
+    dispute: Dispute, command: SubmitDisputeStatement, _: DisputeFacts, __: int, limits: Limits
 ) -> Refusal | None:
     """at most {dispute_statements} statements of each"""
     said = dispute.statements_of(command.actor)
@@ -68,7 +74,7 @@ def statements_left(
 
 
 def offers_left(
-    dispute: Dispute, command: SubmitDisputeStatement, _: int, limits: Limits
+    dispute: Dispute, command: SubmitDisputeStatement, _: DisputeFacts, __: int, limits: Limits
 ) -> Refusal | None:
     """at most {dispute_offers} offers of each"""
     if dispute.offers_of(command.actor) < limits.dispute_offers:
@@ -77,14 +83,14 @@ def offers_left(
 
 
 def proposes_price(
-    dispute: Dispute, command: SubmitDisputeStatement, _: int, __: Limits
+    dispute: Dispute, command: SubmitDisputeStatement, _: DisputeFacts, __: int, ___: Limits
 ) -> Refusal | None:
     """the parts sum to the agreed price"""
     return _check_sum("propose", command.propose, dispute)
 
 
 def names_offer(
-    dispute: Dispute, command: SubmitDisputeStatement, _: int, __: Limits
+    dispute: Dispute, command: SubmitDisputeStatement, _: DisputeFacts, __: int, ___: Limits
 ) -> Refusal | None:
     """number and settlement are those of the newest offer"""
     offer, named = dispute.offer, command.accept
@@ -94,7 +100,7 @@ def names_offer(
 
 
 def names_dispute_version(
-    dispute: Dispute, command: DecideDispute, _: int, __: Limits
+    dispute: Dispute, command: DecideDispute, _: DisputeFacts, __: int, ___: Limits
 ) -> Refusal | None:
     """`version` is that of the dispute"""
     if command.version == dispute.seq:
@@ -102,24 +108,20 @@ def names_dispute_version(
     return Refusal(Reason.STALE_DISPUTE, "the dispute has changed since it was read")
 
 
-def not_party(dispute: Dispute, command: DecideDispute, _: int, __: Limits) -> Refusal | None:
+def not_party(
+    dispute: Dispute, command: DecideDispute, _: DisputeFacts, __: int, ___: Limits
+) -> Refusal | None:
     """not a party"""
     if command.actor not in dispute.parties:
         return None
     return Refusal(Reason.INVOLVED, "nobody decides about what they have a part in")
 
 
-def splits_price(dispute: Dispute, command: DecideDispute, _: int, __: Limits) -> Refusal | None:
+def splits_price(
+    dispute: Dispute, command: DecideDispute, _: DisputeFacts, __: int, ___: Limits
+) -> Refusal | None:
     """the parts of a split sum to the agreed price"""
     return _check_sum("split", command.split, dispute)
-
-
-def respondent_is_silent(dispute: Dispute, limits: Limits) -> bool:
-    """Tell whether the other party has not answered, and that ends the dispute."""
-    silent = not (
-        dispute.statements_of(dispute.respondent) or dispute.offers_of(dispute.respondent)
-    )
-    return silent and limits.respondent_silence is not Default.REVIEW
 
 
 def _check_sum(field: str, parts: Settlement | None, dispute: Dispute) -> Refusal | None:

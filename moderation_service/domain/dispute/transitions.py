@@ -1,10 +1,16 @@
-"""The table of transitions of a dispute: `disputes.py` follows it, docs/moderation.md shows it."""
+"""The table of transitions of a dispute, and how a row happens to one; see docs/moderation.md."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from moderation_service.domain.dispute.entities import DisputeState
-from moderation_service.domain.dispute.events import DisputeCause
+from moderation_service.domain.dispute.entities import Dispute, DisputeState, DisputeStatement
+from moderation_service.domain.dispute.events import (
+    DisputeCause,
+    DisputeDetails,
+    DisputeEvent,
+    evolve_dispute,
+)
 from moderation_service.domain.dispute.guards import (
     Guard,
     claims_within_price,
@@ -20,6 +26,8 @@ from moderation_service.domain.dispute.guards import (
     statements_left,
 )
 from moderation_service.domain.shared.capacities import Capacity
+from moderation_service.domain.shared.effect import Effect
+from moderation_service.domain.shared.limits import Limits
 
 
 class DisputeStep(StrEnum):
@@ -100,11 +108,49 @@ DISPUTE_TRANSITIONS: tuple[DisputeTransition, ...] = (
 )
 # fmt: on
 
-_BY_STEP = {
+ROWS: Mapping[tuple[DisputeStep, DisputeState | None], DisputeTransition] = {
     (row.step, source): row for row in DISPUTE_TRANSITIONS for source in row.sources or (None,)
 }
 
 
 def row_of(step: DisputeStep, state: DisputeState | None) -> DisputeTransition | None:
     """Give the row of a step in a state; None for a dispute: there is none yet."""
-    return _BY_STEP.get((step, state))
+    return ROWS.get((step, state))
+
+
+def append(
+    before: Effect[Dispute, DisputeEvent],
+    row: DisputeTransition,
+    by: str,
+    details: DisputeDetails,
+    at: int,
+    limits: Limits,
+    statement: DisputeStatement | None = None,
+) -> Effect[Dispute, DisputeEvent]:
+    """Let a row happen to a dispute."""
+    dispute = before.state
+    event = DisputeEvent(
+        dispute=dispute.id,
+        seq=dispute.seq + 1,
+        cause=row.cause,
+        at=at,
+        by=by,
+        who=row.who,
+        state=row.target or dispute.state,
+        due_at=_due_at(row, dispute, at, limits),
+        details=details,
+        statement=statement,
+    )
+    return Effect(evolve_dispute(dispute, event), (*before.events, event))
+
+
+def _due_at(row: DisputeTransition, dispute: Dispute, at: int, limits: Limits) -> int | None:
+    """Tell when time ends the state. People were promised this: it stays while the state does."""
+    match row.target:
+        case None:
+            return dispute.due_at
+        case DisputeState.OPEN:
+            return at + limits.statements
+        case DisputeState.UNDER_REVIEW:
+            return at + limits.review
+    return None

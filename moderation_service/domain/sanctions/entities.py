@@ -34,7 +34,8 @@ class Ground(StrEnum):
 class Measure:
     """A restriction as a moderator asks for it.
 
-    `user` is whom it concerns: of a removed message its author, of a locked conversation nobody.
+    `user` is whom it concerns; of a locked conversation nobody. Of the removal of the message that
+    a case is about, that message and its author go without saying.
     """
 
     kind: SanctionKind
@@ -44,6 +45,18 @@ class Measure:
     ground: Ground = Ground.TERMS
     until: int | None = None
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageMeasure:
+    """A restriction of a message that a moderator names; the evidence says whose it is."""
+
+    kind: SanctionKind
+    message: str
+    facts: str
+    rule: str
+    ground: Ground = Ground.TERMS
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,16 +41,11 @@ def standing(user: str, sanctions: Iterable[Sanction], now: int) -> Standing:
     )
 
 
-def next_change(shown: Standing) -> int | None:
-    """Tell when a restriction ends by itself next; None while none does."""
-    return min((one.until for one in shown.sanctions if one.until is not None), default=None)
-
-
-def check_activity(shown: Standing | None, activity: Activity) -> Refusal | None:
+def check_activity(standing: Standing | None, activity: Activity) -> Refusal | None:
     """Refuse what a sanction forbids; the refusal bears the standing, with the reasons."""
-    if shown is None or activity not in shown.forbidden:
+    if standing is None or activity not in standing.forbidden:
         return None
-    return Refusal(Reason.SANCTIONED, "a sanction does not allow this", current=shown)
+    return Refusal(Reason.SANCTIONED, "a sanction does not allow this", current=standing)
 
 
 def is_locked(conversation: str, sanctions: Iterable[Sanction], now: int) -> bool:

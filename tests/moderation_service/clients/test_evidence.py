@@ -16,8 +16,7 @@ from parley.negotiation.v1.negotiation_pb2_grpc import NegotiationServiceStub
 from moderation_service.clients.evidence import Bounds, EvidenceTaker
 from moderation_service.clients.messaging import Messaging
 from moderation_service.clients.negotiation import Negotiation
-from moderation_service.domain.case.entities import Subject, SubjectKind
-from moderation_service.domain.shared.evidence import EvidenceKind, Snapshot, is_intact
+from moderation_service.domain.shared.evidence import EvidenceKind, Snapshot, author_of, is_intact
 from moderation_service.domain.shared.refusals import Reason
 from service_kit.rpc.failures import Refused
 from tests.moderation_service.peers import Peers, dial_peer, serve_peers
@@ -108,7 +107,7 @@ async def test_a_message_is_seen_with_what_was_said_around_it(
     for actor in ("ann", "bob"):
         seen = await taker.take_message(actor, said[24].id, None)
         conversation = said[24].conversation_id
-        assert seen.subject == Subject(SubjectKind.MESSAGE, said[24].id, conversation)
+        assert seen.conversation == conversation
         assert (seen.participants, seen.author) == (("ann", "bob"), "ann")
         content = read(seen.snapshots)
         assert content.keys() == {EvidenceKind.MESSAGES}
@@ -147,7 +146,7 @@ async def test_a_conversation_is_seen_with_its_recent_page(peers: Peers, make: M
     taker = await make(replace(BOUNDS, page=5))
     conversation = said[0].conversation_id
     seen = await taker.take_conversation("bob", conversation, None)
-    assert seen.subject == Subject(SubjectKind.CONVERSATION, conversation, conversation)
+    assert seen.conversation == conversation
     assert (seen.participants, seen.author) == (("ann", "bob"), "")
     words = read(seen.snapshots)[EvidenceKind.MESSAGES]
     assert (texts(words), words["reported"]) == (["4", "5", "6", "7", "8"], "")
@@ -200,7 +199,9 @@ async def test_a_dispute_sees_the_service_and_what_was_said(
     agreed = await peers.agree()
     await peers.say("ann", "bob", "it is done")
     seen = await taker.take_service("bob", agreed.id, None)
-    assert seen[:5] == (agreed.conversation_id, "ann", "bob", "EUR", 10_000)
+    assert (seen.conversation, seen.provider, seen.client, seen.currency, seen.price) == (
+        agreed.conversation_id, "ann", "bob", "EUR", 10_000,
+    )  # fmt: skip
     content = read(seen.snapshots)
     assert content[EvidenceKind.DEAL]["messages"] == "taken"
     assert texts(content[EvidenceKind.MESSAGES])[-1] == "it is done"
@@ -408,5 +409,6 @@ async def test_many_reports_at_once_are_all_seen(peers: Peers, taker: EvidenceTa
     seen = await asyncio.gather(
         *(taker.take_message("bob", one.id, 30) for one in said for _ in range(5))
     )
-    assert {one.subject.id for one in seen} == {one.id for one in said}
+    for message, one in zip((one for one in said for _ in range(5)), seen, strict=True):
+        assert author_of((shot.content for shot in one.snapshots), message.id) == "ann"
     assert all(len(one.snapshots) == 2 for one in seen)

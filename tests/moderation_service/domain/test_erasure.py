@@ -1,16 +1,15 @@
 """What is kept, for how long, and what is left of somebody who asks to be erased."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from moderation_service.domain.case.entities import AppealStatus
+from moderation_service.domain.case.erasure import expires_at, kept_because, without_user
 from moderation_service.domain.case.events import Cause, replay
-from moderation_service.domain.decide import decide
+from moderation_service.domain.dispute import erasure as dispute_erasure
 from moderation_service.domain.dispute.commands import HoldResolved
 from moderation_service.domain.dispute.events import replay_dispute
-from moderation_service.domain.erasure import erase_user, expires_at, kept_because
 from moderation_service.domain.notifications import of_case, of_dispute
 from moderation_service.domain.sanctions.entities import SanctionKind
 from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
@@ -25,7 +24,9 @@ from tests.moderation_service.story import (
     CaseStory,
     DisputeStory,
     banned,
+    decide,
     decided_case,
+    erasure,
     measure,
     muted,
     refused,
@@ -82,12 +83,12 @@ def test_evidence_under_dispute_is_kept() -> None:
     """While it is open, and for a time after its end."""
     story = DisputeStory()
     story.open(evidence=(snapshot(START),))
-    command = EraseUser("dora", ROLES, "ann", "erased-1")
+    command = erasure("ann")
     refusal = decide(story.dispute, command, story.now, LIMITS)
     assert isinstance(refusal, Refusal)
     assert refusal.current == Kept(KeptBecause.DISPUTE_OPEN, None)
     end_dispute(story)
-    kept = kept_because(story.dispute, story.now, LIMITS)
+    kept = dispute_erasure.kept_because(story.dispute, story.now, LIMITS)
     assert kept == Kept(KeptBecause.DISPUTE_RECENT, story.now + LIMITS.dispute_evidence)
     change = decide(story.dispute, ExpireEvidence(), story.now + LIMITS.dispute_evidence, LIMITS)
     assert not isinstance(change, Refusal)
@@ -107,7 +108,7 @@ def test_nothing_is_left_of_who_is_erased(user: str) -> None:
     story = full_case()
     before, events = story.case, list(story.events)
     (event,) = story.erase(user)
-    rewritten = [erase_user(one, user, "erased-1") for one in events]
+    rewritten = [without_user(one, user, "erased-1") for one in events]
     assert replay([*rewritten, event]) == story.case
     for thing in (story.case, *rewritten, event):
         assert repr(user) not in repr(thing)
@@ -130,7 +131,7 @@ def test_facts_about_the_erased_go_with_them() -> None:
     story.now += LIMITS.appeal_window
     events = list(story.events)
     (event,) = story.erase("bob")
-    assert replay([*(erase_user(one, "bob", "erased-1") for one in events), event]) == story.case
+    assert replay([*(without_user(one, "bob", "erased-1") for one in events), event]) == story.case
     assert story.case.decisions[0].note == ERASED
     assert story.case.sanctions[0].lift is not None
     assert story.case.sanctions[0].lift.reason == ERASED
@@ -143,11 +144,11 @@ def test_nothing_is_left_of_a_party_that_is_erased() -> None:
     story.open(evidence=(snapshot(START),))
     end_dispute(story)
     story.now += LIMITS.dispute_evidence
-    command = EraseUser("dora", ROLES, "ann", "erased-1")
+    command = erasure("ann")
     change = decide(story.dispute, command, story.now, LIMITS)
     assert not isinstance(change, Refusal)
     (event,) = change.events
-    rewritten = [erase_user(one, "ann", "erased-1") for one in story.events]
+    rewritten = [dispute_erasure.without_user(one, "ann", "erased-1") for one in story.events]
     assert replay_dispute([*rewritten, event]) == change.state
     assert "ann" not in repr((change.state, *rewritten, event))
     assert change.state.ended_at == story.dispute.ended_at
@@ -158,12 +159,12 @@ def test_nothing_is_left_of_a_party_that_is_erased() -> None:
 def test_a_name_that_is_a_word_of_ours_does_no_harm(user: str) -> None:
     """States and reasons are not people, whatever people are called."""
     case = full_case().case
-    assert erase_user(case, user, "erased-1") == case
+    assert without_user(case, user, "erased-1") == case
 
 
 def test_only_data_protection_erases() -> None:
     story = full_case()
-    command: Any = EraseUser("mia", MODERATOR, "bob", "erased-1")
+    command = EraseUser("mia", MODERATOR, "bob")
     refusal = decide(story.case, command, story.now, LIMITS)
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.ROLE_REQUIRED

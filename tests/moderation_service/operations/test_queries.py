@@ -10,7 +10,6 @@ from sqlalchemy import event
 
 from moderation_service.domain.case.commands import (
     ClaimCase,
-    CreateAppeal,
     LiftSanction,
     ReleaseCase,
 )
@@ -25,7 +24,7 @@ from moderation_service.operations import changes, moderator_queries, queries
 from moderation_service.operations.notifications import ConversationLockChanged, StandingChanged
 from moderation_service.operations.paging import Page
 from moderation_service.operations.restrictions import MOST_CASES
-from moderation_service.operations.runner import Task
+from moderation_service.operations.tasks import Task
 from moderation_service.storage.backlog import read_backlog
 from moderation_service.storage.lists import CaseFilter, CaseOrder
 from service_kit.rules import Position, Refusal
@@ -33,7 +32,6 @@ from service_kit.storage.clock import read_position
 from tests.moderation_service.operations.test_runner import (
     carry_out,
     decided,
-    decision,
     with_evidence,
 )
 from tests.moderation_service.story import (
@@ -41,7 +39,9 @@ from tests.moderation_service.story import (
     LIMITS,
     MESSAGE,
     MODERATOR,
+    appealed,
     banned,
+    decision,
     disputed,
     measure,
     muted,
@@ -55,19 +55,19 @@ REASONS = list(ReportReason)
 WHOLE = Page(0, "", 1_000)
 
 
-def fill(database: Database, count: int, **rest: Any) -> list[str]:
+def fill(database: Database, count: int) -> list[str]:
     """Cases of all kinds, some of them reported twice; gives their ids."""
     made: list[str] = []
     for number in range(count):
         subject = replace(MESSAGE, id=new("message"))
         reason = REASONS[number % len(REASONS)]
-        report = reported(f"u{number}", subject, reason=reason, comment="c", **people(number))
-        tasks = [Task(replace(report, **rest))]
+        given = {"comment": "c", **people(number)}
+        report = reported(f"u{number}", subject, reason=reason, **given)
+        tasks = [report]
         if number % 3 == 0:
-            second = reported("z", subject, reason=reason, comment="c", **people(number))
-            tasks.append(Task(replace(second, actor=f"u{number}", reason=ReportReason.HATE)))
+            tasks.append(reported(f"u{number}", subject, reason=ReportReason.HATE, **given))
         database.run(carry_out, *tasks)
-        made.append(report.case)
+        made.append(report.ids.case)
     return made
 
 
@@ -122,21 +122,19 @@ def listed(database: Database, actor: str = "mia", **wanted: Any) -> list[str]:
 def test_list_cases_finds_cases_by_what_they_are(database: Database) -> None:
     """By state, severity, reason, accused and holder; a claim that has lapsed is none."""
     open_, claimed = reported(), reported(subject=CONVERSATION, reason=ReportReason.VIOLENCE)
-    database.run(
-        carry_out, Task(open_), Task(claimed), Task(ClaimCase("mia", MODERATOR, claimed.case))
-    )
+    database.run(carry_out, open_, claimed, Task(ClaimCase("mia", MODERATOR, claimed.ids.case)))
     done = decided(database, subject=replace(MESSAGE, id="other"))
-    assert set(listed(database)) == {open_.case, claimed.case}
-    assert listed(database, state=CaseState.OPEN) == [open_.case]
-    assert listed(database, state=CaseState.CLAIMED) == [claimed.case]
+    assert set(listed(database)) == {open_.ids.case, claimed.ids.case}
+    assert listed(database, state=CaseState.OPEN) == [open_.ids.case]
+    assert listed(database, state=CaseState.CLAIMED) == [claimed.ids.case]
     assert listed(database, state=CaseState.DECIDED) == [done]
-    assert listed(database, min_severity=Severity.CRITICAL) == [claimed.case]
-    assert listed(database, reason=ReportReason.SCAM) == [open_.case]
-    assert set(listed(database, accused="bob")) == {open_.case, claimed.case}
-    assert listed(database, accused="cid") == [claimed.case]
-    assert listed(database, claimed_by="mia") == [claimed.case]
+    assert listed(database, min_severity=Severity.CRITICAL) == [claimed.ids.case]
+    assert listed(database, reason=ReportReason.SCAM) == [open_.ids.case]
+    assert set(listed(database, accused="bob")) == {open_.ids.case, claimed.ids.case}
+    assert listed(database, accused="cid") == [claimed.ids.case]
+    assert listed(database, claimed_by="mia") == [claimed.ids.case]
     database.now += LIMITS.lease
-    assert set(listed(database, state=CaseState.OPEN)) == {open_.case, claimed.case}
+    assert set(listed(database, state=CaseState.OPEN)) == {open_.ids.case, claimed.ids.case}
     assert listed(database, claimed_by="mia") == []
 
 
@@ -163,16 +161,16 @@ def test_get_standing_is_bounded(database: Database) -> None:
         subject = replace(MESSAGE, id=new("message"))
         report = reported(f"u{number}", subject, **people(number))
         given = {0: banned(), 1: long, 2: short}.get(number, measure(SanctionKind.WARNING))
-        claim = ClaimCase("mia", MODERATOR, report.case)
-        ruling = decision(report.case, given, version=2)
-        outcomes = database.run(carry_out, Task(report), Task(claim), Task(ruling))
+        claim = ClaimCase("mia", MODERATOR, report.ids.case)
+        ruling = decision(report.ids.case, given, version=2)
+        outcomes = database.run(carry_out, report, Task(claim), ruling)
         assert not any(isinstance(one, Refusal) for one in outcomes)
     shown = database.read(queries.get_standing, "bob", database.now, LIMITS).view
     assert (shown.banned, shown.muted_until) == (True, long.until)
     assert len(shown.sanctions) == MOST_CASES
     kinds = [one.kind for one in shown.sanctions]
     assert (kinds.count(SanctionKind.BANNED), kinds.count(SanctionKind.MUTED)) == (1, 2)
-    (refusal,) = database.run(carry_out, Task(reported("bob", author="ann")))
+    (refusal,) = database.run(carry_out, reported("bob", author="ann"))
     assert refusal.reason == Reason.SANCTIONED
 
 
@@ -182,8 +180,8 @@ def test_who_has_a_part_finds_nothing(database: Database) -> None:
     ruling = database.read(
         moderator_queries.get_case, "mia", case, database.now, LIMITS
     ).view.case.decisions[0]
-    appeal = CreateAppeal("bob", new("appeal"), ruling.id, "Not me.")
-    database.run(carry_out, Task(appeal))
+    appeal = appealed("bob", ruling.id, "Not me.")
+    database.run(carry_out, appeal)
     for actor, count in (("max", 1), ("ann", 0), ("bob", 0), ("cid", 0)):
         assert len(listed(database, actor, state=CaseState.DECIDED)) == count
         found = database.read(
@@ -205,7 +203,7 @@ def test_list_appeals_for_other_moderators(database: Database) -> None:
     case = decided(database, banned())
     whole = database.read(moderator_queries.get_case, "mia", case, database.now, LIMITS)
     name = whole.view.case.decisions[0].id
-    database.run(carry_out, Task(CreateAppeal("bob", new("appeal"), name, "Not me.")))
+    database.run(carry_out, appealed("bob", name, "Not me."))
 
     def appeals(actor: str, status: AppealStatus | None = None, *, mine: bool = False) -> int:
         page = database.read(
@@ -235,7 +233,7 @@ def test_list_sanctions_newest_first(database: Database) -> None:
                 in_force_only=in_force_only,
             )
 
-        return [one.sanction.case for one in walk(read, lambda: None, size=1)]
+        return [one.case for one in walk(read, lambda: None, size=1)]
 
     assert sanctions("") == [cid, second, first]
     assert sanctions("bob") == [second, first]
@@ -252,11 +250,11 @@ def test_list_reports_newest_first(database: Database) -> None:
     """Nobody's but one's own; the open ones alone on request."""
     reports = [reported(subject=replace(MESSAGE, id=f"m{number}")) for number in range(5)]
     for one in reports:
-        database.run(carry_out, Task(one))
+        database.run(carry_out, one)
     database.run(
         carry_out,
-        Task(ClaimCase("mia", MODERATOR, reports[0].case)),
-        Task(decision(reports[0].case, version=2)),
+        Task(ClaimCase("mia", MODERATOR, reports[0].ids.case)),
+        decision(reports[0].ids.case, version=2),
     )
     for open_only, expected in ((False, reports[::-1]), (True, reports[:0:-1])):
 
@@ -266,14 +264,14 @@ def test_list_reports_newest_first(database: Database) -> None:
             )
 
         found = walk(read, lambda: None, size=2)
-        assert [one.id for one in found] == [one.report for one in expected]
+        assert [one.id for one in found] == [one.ids.made for one in expected]
 
 
 def test_list_own_disputes_newest_first(database: Database) -> None:
     """Nobody's but one's own; the open ones alone, or those of one service, on request."""
     disputes = [disputed(service=f"service-{number}") for number in range(3)]
     for dispute in disputes:
-        database.run(carry_out, Task(dispute))
+        database.run(carry_out, dispute)
 
     def own(page: Page) -> Any:
         return database.read(
@@ -281,11 +279,11 @@ def test_list_own_disputes_newest_first(database: Database) -> None:
         )
 
     found = walk(own, lambda: None, size=1)
-    assert [one.dispute.id for one in found] == [one.dispute for one in disputes[::-1]]
+    assert [one.dispute.id for one in found] == [one.ids.made for one in disputes[::-1]]
     page = database.read(
         queries.list_own_disputes, "ann", "service-1", WHOLE, database.now, LIMITS, open_only=False
     )
-    assert [one.dispute.id for one in page.disputes] == [disputes[1].dispute]
+    assert [one.dispute.id for one in page.disputes] == [disputes[1].ids.made]
     page = database.read(
         queries.list_own_disputes, "cid", "", WHOLE, database.now, LIMITS, open_only=False
     )
@@ -295,14 +293,14 @@ def test_list_own_disputes_newest_first(database: Database) -> None:
 def test_list_disputes_by_due_time(database: Database) -> None:
     """Those that moderators can decide, unless another state is asked for."""
     dispute = disputed()
-    database.run(carry_out, with_evidence(dispute), Task(HoldPlaced(dispute.dispute, 10_000)))
+    database.run(carry_out, with_evidence(dispute), Task(HoldPlaced(dispute.ids.made, 10_000)))
 
     def disputes(state: DisputeState | None = None) -> list[str]:
         page = database.read(queries.list_disputes, "mia", state, WHOLE, database.now, LIMITS)
         return [one.dispute.id for one in page.disputes]
 
     assert disputes() == []
-    assert disputes(DisputeState.OPEN) == [dispute.dispute]
+    assert disputes(DisputeState.OPEN) == [dispute.ids.made]
     database.now += LIMITS.statements
     # Nothing has fired yet, and yet it is not open any more.
     assert disputes(DisputeState.OPEN) == []
@@ -360,7 +358,7 @@ def test_list_changes_converges_to_what_is(database: Database, size: int) -> Non
 def test_what_waits_is_counted(database: Database) -> None:
     """For whoever watches over the service."""
     report, dispute = reported(), disputed()
-    database.run(carry_out, Task(report), Task(dispute))
+    database.run(carry_out, report, dispute)
     found = database.read(read_backlog, database.now)
     assert (found.cases.many, found.cases.overdue) == (1, 0)
     assert found.disputes == {"pending_hold": 1}
@@ -374,8 +372,8 @@ def test_release_case_opens_it_again(database: Database) -> None:
     report = reported()
     database.run(
         carry_out,
-        Task(report),
-        Task(ClaimCase("mia", MODERATOR, report.case)),
-        Task(ReleaseCase("mia", MODERATOR, report.case)),
+        report,
+        Task(ClaimCase("mia", MODERATOR, report.ids.case)),
+        Task(ReleaseCase("mia", MODERATOR, report.ids.case)),
     )
-    assert listed(database, state=CaseState.OPEN) == [report.case]
+    assert listed(database, state=CaseState.OPEN) == [report.ids.case]

@@ -9,14 +9,14 @@ import pytest
 from sqlalchemy import text
 
 from moderation_service.domain.audit import Head
-from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
+from moderation_service.domain.shared.commands import ExpireEvidence
 from moderation_service.domain.shared.limits import DAY
-from moderation_service.operations.runner import Task
+from moderation_service.operations.tasks import Task
 from moderation_service.operations.verification import Problem, run, verify
 from moderation_service.settings import ModerationSettings
 from tests.moderation_service.books import check_books
 from tests.moderation_service.operations.test_runner import carry_out, decided, with_evidence
-from tests.moderation_service.story import LIMITS, MESSAGE, disputed, muted
+from tests.moderation_service.story import LIMITS, MESSAGE, disputed, erasure, muted
 from tests.support.serving import Database
 
 # Smaller than what there is, so that all of it is looked through in pages.
@@ -51,8 +51,7 @@ def test_nothing_is_wrong_with_what_the_service_wrote(database: Database) -> Non
     case, other = fill(database)
     assert problems(database) == []
     database.now += LIMITS.appeal_window + DAY
-    erasure = EraseUser("dora", ("data_protection",), "bob", "erased-1")
-    database.run(carry_out, Task(erasure, case), Task(ExpireEvidence(), other))
+    database.run(carry_out, erasure("bob", case), Task(ExpireEvidence(), other))
     assert problems(database) == []
     with database.engine.connect() as connection, connection.begin():
         *_, head = verify(connection)

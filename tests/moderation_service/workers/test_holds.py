@@ -12,7 +12,7 @@ from parley.negotiation.v1.negotiation_pb2_grpc import NegotiationServiceStub
 
 from moderation_service.clients.negotiation import Negotiation
 from moderation_service.domain.dispute.commands import HoldRefused, HoldUnresolvable
-from moderation_service.operations.runner import Answer
+from moderation_service.operations.tasks import AnyAnswer
 from moderation_service.workers.holds import NEGOTIATION, Holds
 from moderation_service.workers.reconciler import Reconciler
 from service_kit.follow.follower import Follower, FollowerMetrics, Source
@@ -52,12 +52,12 @@ async def following(stored: Sagas, between: Proxy) -> Following:
     is_first = True
 
     @asynccontextmanager
-    async def follow() -> AsyncIterator[list[Answer]]:
+    async def follow() -> AsyncIterator[list[AnyAnswer]]:
         nonlocal is_first
         # Metrics are those of one process, which a second one has for itself.
         registry = stored.registry if is_first else type(stored.registry)()
         is_first = False
-        answers: list[Answer] = []
+        answers: list[AnyAnswer] = []
         async with dial_peer(between.target, NegotiationServiceStub) as client:
             negotiation, due = Negotiation(client), asyncio.Event()
             reconciler = Reconciler(
@@ -69,7 +69,7 @@ async def following(stored: Sagas, between: Proxy) -> Following:
                 interval_seconds=3_600,
             )
 
-            def heard(answer: Answer) -> None:
+            def heard(answer: AnyAnswer) -> None:
                 answers.append(answer)
                 due.set()
 

@@ -34,11 +34,14 @@ from moderation_service.domain.case.commands import (
     CaseCommand,
     ClaimCase,
     CreateAppeal,
-    CreateReport,
     DecideAppeal,
     DecideCase,
     LiftSanction,
     ReleaseCase,
+    ReportConversation,
+    ReportMessage,
+    SeenSubject,
+    SubjectName,
 )
 from moderation_service.domain.case.entities import (
     Appeal,
@@ -50,28 +53,29 @@ from moderation_service.domain.case.entities import (
     Verdict,
 )
 from moderation_service.domain.case.events import CaseEvent, Cause, Undoing, evolve, replay
-from moderation_service.domain.case.steps import settle_case
-from moderation_service.domain.case.views import (
-    CaseView,
+from moderation_service.domain.case.show import (
     show_appeal,
     show_case,
     show_report,
     show_sanction,
     show_standing,
 )
-from moderation_service.domain.decide import decide
+from moderation_service.domain.case.transitions import settle_case
+from moderation_service.domain.case.views import CaseView
 from moderation_service.domain.notifications import NotificationKind, of_case
-from moderation_service.domain.sanctions.entities import Measure, SanctionKind
+from moderation_service.domain.sanctions.entities import Measure, MessageMeasure, SanctionKind
 from moderation_service.domain.sanctions.measures import MEASURES, Lasting
 from moderation_service.domain.sanctions.standing import is_locked, is_removed, standing
 from moderation_service.domain.sanctions.statement_of_reasons import missing
+from moderation_service.domain.shared.commands import Ids
 from moderation_service.domain.shared.effect import Effect
 from moderation_service.domain.shared.limits import DAY, MINUTE, Limits
 from moderation_service.domain.shared.reasons import ReportReason
 from moderation_service.domain.shared.refusals import Reason
+from moderation_service.operations.tasks import Task
 from service_kit.rules import Refusal
 from tests.moderation_service.model import Model
-from tests.moderation_service.story import FACTS, MODERATOR, RULE, START, snapshot
+from tests.moderation_service.story import FACTS, MODERATOR, RULE, START, Asked, decide, snapshot
 
 LIMITS = Limits(appeal_window=20 * DAY, reopenings=1)
 PEOPLE = ("ann", "bob", "cid")
@@ -84,6 +88,8 @@ SUBJECTS = (
     Subject(SubjectKind.CONVERSATION, "talk", "talk"),
 )
 AUTHORS = {"message-of-bob": "bob", "message-of-cid": "cid"}
+# What the evidence shows of the whole conversation.
+SHOWN = {f"message-of-{user}": user for user in PEOPLE}
 REASONS = (ReportReason.SPAM, ReportReason.SCAM, ReportReason.VIOLENCE)
 STEPS = {"parley": 4_000, "nightly": 100_000}
 SALT = b"a salt for all"
@@ -157,36 +163,40 @@ class Moderation(RuleBasedStateMachine):
 
     def object(self, world: World) -> None:
         decision = world.case.decisions[-1].id
-        self.send(world, CreateAppeal("bob", self.new("appeal"), decision, "No."))
+        self.send(world, self.appealed("bob", decision, "No."))
+
+    def appealed(self, actor: str, decision: str, text: str) -> Task[Any, Any]:
+        return Task(CreateAppeal(actor, decision, text), ids=Ids(self.new("appeal")))
 
     def decision(
-        self, world: World, actor: str, measures: tuple[Measure, ...], version: int
-    ) -> DecideCase:
-        return DecideCase(
-            actor,
-            MODERATOR,
-            world.case.id,
-            version,
-            Verdict.VIOLATION if measures else Verdict.NO_VIOLATION,
-            measures,
-            decision=self.new("decision"),
-            sanctions=tuple(self.new("sanction") for _ in measures),
-        )
+        self,
+        world: World,
+        actor: str,
+        measures: tuple[Measure | MessageMeasure, ...],
+        version: int,
+    ) -> Task[Any, Any]:
+        verdict = Verdict.VIOLATION if measures else Verdict.NO_VIOLATION
+        command = DecideCase(actor, MODERATOR, world.case.id, version, verdict, measures)
+        sanctions = tuple(self.new("sanction") for _ in measures)
+        return Task(command, ids=Ids(self.new("decision"), sanctions=sanctions))
 
-    def send(self, world: World, command: CaseCommand) -> Effect[Case, CaseEvent] | Refusal:
+    def send(self, world: World, asked: Asked) -> Effect[Case, CaseEvent] | Refusal:
         """Give a command to the rules and to the model, and compare what they say."""
+        task = asked if isinstance(asked, Task) else Task(asked)
+        command: Any = task.command
         world.model.elapse(self.now)
         expected = world.model.answer(command)
         before = world.case
-        result = decide(before, command, self.now, LIMITS)
+        result: Any = decide(before, task, self.now, LIMITS, authors=SHOWN)
         reason = str(result.reason) if isinstance(result, Refusal) else None
         assert reason == expected, f"{command}: {reason}, but the model says {expected}"
         if isinstance(result, Refusal):
             self.check_refusal(world, command, result)
             return result
         self.record(world, result)
-        world.model.apply(command)
-        return result
+        world.model.apply(task)
+        applied: Effect[Case, CaseEvent] = result
+        return applied
 
     def check_refusal(self, world: World, command: CaseCommand, refusal: Refusal) -> None:
         """What a refusal shows is for moderators who may see it, and for nobody else."""
@@ -262,24 +272,23 @@ class Moderation(RuleBasedStateMachine):
     )
     def report(self, actor: str, subject: Subject, reason: ReportReason) -> None:
         """Somebody reports; it joins the oldest case about the subject that is undecided."""
-        command = CreateReport(
-            actor=actor,
-            report=self.new("report"),
-            case=self.new("case"),
-            subject=subject,
-            participants=PEOPLE,
-            reason=reason,
-            comment=f"{actor} does not like it",
-            author=AUTHORS.get(subject.id, ""),
-            evidence=(snapshot(self.now, f"what {actor} saw"),),
+        named, comment = SubjectName(subject.kind, subject.id), f"{actor} does not like it"
+        author = AUTHORS.get(subject.id, "")
+        report = ReportMessage if author else ReportConversation
+        shown = (snapshot(self.now, f"what {actor} saw".encode()),)
+        asked = report(actor, named, reason, comment)
+        command = Task(
+            asked,
+            seen=SeenSubject(subject.conversation, PEOPLE, author, shown),
+            ids=Ids(self.new("report"), self.new("case")),
         )
         for world in self.worlds:
             undecided = world.case.state is not CaseState.DECIDED
             if undecided and world.case.subject == subject:
                 self.send(world, command)
                 return
-        model = Model(LIMITS, PEOPLE, command.author, self.now)
-        expected = model.answer(command)
+        model = Model(LIMITS, PEOPLE, author, SHOWN, self.now)
+        expected = model.answer(asked)
         result = decide(None, command, self.now, LIMITS)
         if isinstance(result, Refusal):
             assert (str(result.reason), result.current) == (expected, None)
@@ -331,17 +340,18 @@ class Moderation(RuleBasedStateMachine):
         version = settle_case(world.case, self.now).state.seq - stale
         self.send(world, self.decision(world, actor, measures, version))
 
-    def measure(self, case: Case, kind: SanctionKind, user: str, time: int) -> Measure:
+    def measure(
+        self, case: Case, kind: SanctionKind, user: str, time: int
+    ) -> Measure | MessageMeasure:
         lasts = MEASURES[kind].lasting is Lasting.UNTIL_TIME
-        message = ""
         if kind is SanctionKind.MESSAGE_REMOVED:
             is_message = case.subject.kind is SubjectKind.MESSAGE
             message = case.subject.id if is_message else f"message-of-{user}"
-            user = AUTHORS.get(message, user)
+            return MessageMeasure(kind, message, FACTS, RULE)
         if kind is SanctionKind.CONVERSATION_LOCKED:
             user = ""
         until = self.now + time if lasts else None
-        return Measure(kind, user, FACTS, RULE, until=until, message=message)
+        return Measure(kind, user, FACTS, RULE, until=until)
 
     @precondition(lambda self: any(one.case.decisions for one in self.worlds))
     @rule(data=st.data(), actor=st.sampled_from([*PEOPLE, *PEOPLE, "eve", "mia"]))
@@ -349,7 +359,7 @@ class Moderation(RuleBasedStateMachine):
         worlds = [one for one in self.worlds if one.case.decisions]
         world = data.draw(st.sampled_from(worlds))
         decision = data.draw(st.sampled_from(world.case.decisions)).id
-        self.send(world, CreateAppeal(actor, self.new("appeal"), decision, "That was not me."))
+        self.send(world, self.appealed(actor, decision, "That was not me."))
 
     @precondition(lambda self: any(one.case.appeals for one in self.worlds))
     @rule(
@@ -396,7 +406,7 @@ class Moderation(RuleBasedStateMachine):
         worlds = [one for one in self.worlds if one.case.decisions]
         world = data.draw(st.sampled_from(worlds))
         decision = world.case.decisions[-1].id
-        command = CreateAppeal(appellant, self.new("appeal"), decision, "Look again.")
+        command = self.appealed(appellant, decision, "Look again.")
         if isinstance(self.send(world, command), Effect):
             self.decide_appeal(world, world.case.appeals[-1], reviewer, overturns=overturns)
 
@@ -422,11 +432,12 @@ class Moderation(RuleBasedStateMachine):
         lease = world.case.lease
         assert lease is not None
         imposed = (Measure(SanctionKind.WARNING, "bob", FACTS, RULE),) if measures else ()
-        commands = [self.decision(world, lease.by, one, world.case.seq) for one in (imposed, ())]
+        version = world.case.seq
+        commands = [self.decision(world, lease.by, one, version) for one in (imposed, ())]
         won, lost = (self.send(world, command) for command in commands)
         assert isinstance(won, Effect)
         assert isinstance(lost, Refusal)
-        assert len([one for one in world.events if one.seq == commands[0].version + 1]) == 1
+        assert len([one for one in world.events if one.seq == version + 1]) == 1
 
     @rule(time=st.sampled_from([1, MINUTE, LIMITS.lease - 1, LIMITS.lease, DAY, 19 * DAY]))
     def wait(self, time: int) -> None:

@@ -1,26 +1,25 @@
 """What each reader is shown and told of a case; M4 above all: nobody learns who reported."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from moderation_service.domain.case.commands import CreateAppeal, CreateReport, DecideCase
 from moderation_service.domain.case.entities import (
     AppealStatus,
     Case,
     ReporterStanding,
     ReportStatus,
-    Verdict,
 )
 from moderation_service.domain.case.events import Cause
-from moderation_service.domain.case.views import (
-    CaseView,
+from moderation_service.domain.case.show import (
     show_appeal,
     show_case,
     show_report,
     show_sanction,
     show_standing,
+)
+from moderation_service.domain.case.views import (
+    CaseView,
 )
 from moderation_service.domain.notifications import NotificationKind, of_case, of_dispute, touched
 from moderation_service.domain.sanctions.entities import SanctionKind
@@ -30,15 +29,14 @@ from moderation_service.domain.shared.refusals import Reason
 from service_kit.rules import Refusal
 from tests.moderation_service.story import (
     LIMITS,
-    MODERATOR,
     START,
     CaseStory,
     DisputeStory,
+    appealed,
     banned,
     decided_case,
     measure,
     muted,
-    reported,
     snapshot,
 )
 
@@ -62,36 +60,24 @@ def sanctioned_story(reporters: list[tuple[str, ReportReason]]) -> CaseStory:
     """Bob is muted and appeals, whoever has reported him how often for what."""
     story = CaseStory()
     for number, (reporter, reason) in enumerate(reporters):
-        evidence = (snapshot(story.now, f"what {reporter} saw"),)
-        story.send(
-            replace(
-                _reported(reporter, reason),
-                report=f"report-{number}",
-                case="case-of-bob",
-                evidence=evidence,
-            )
+        story.report(
+            reporter,
+            reason=reason,
+            comment=f"{reporter} says so",
+            report=f"report-{number}",
+            case="case-of-bob",
+            evidence=(snapshot(story.now, f"what {reporter} saw".encode()),),
         )
     story.claim()
-    story.send(
-        replace(
-            _decision(story),
-            decision="decision-of-bob",
-            sanctions=("sanction-1", "sanction-2"),
-        )
+    story.decide(
+        muted(story.now + DAY),
+        measure(SanctionKind.CONVERSATION_LOCKED),
+        decision="decision-of-bob",
+        sanctions=("sanction-1", "sanction-2"),
     )
-    story.send(CreateAppeal("bob", "appeal-of-bob", "decision-of-bob", "That was not me."))
+    story.send(appealed("bob", "decision-of-bob", "That was not me.", appeal="appeal-of-bob"))
     story.review(AppealStatus.UPHELD)
     return story
-
-
-def _reported(reporter: str, reason: ReportReason) -> CreateReport:
-    return reported(reporter, reason=reason, comment=f"{reporter} says so")
-
-
-def _decision(story: CaseStory) -> DecideCase:
-    measures = (muted(story.now + DAY), measure(SanctionKind.CONVERSATION_LOCKED))
-    case = story.case
-    return DecideCase("mia", MODERATOR, case.id, case.seq, Verdict.VIOLATION, measures)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +119,7 @@ def test_a_reporter_sees_the_same_whatever_was_imposed() -> None:
     views = []
     for measures in ([measure(SanctionKind.WARNING)], [banned(), muted(CaseStory().now + DAY)]):
         story = CaseStory()
-        story.send(replace(_reported("ann", ReportReason.SCAM), report="r", case="c"))
+        story.report(comment="ann says so", report="r", case="c")
         story.claim()
         sanctions = tuple(f"s{one}" for one in range(len(measures)))
         story.decide(*measures, decision="d", sanctions=sanctions)

@@ -13,7 +13,7 @@ from moderation_service.domain.dispute.commands import (
     Money,
     SubmitDisputeStatement,
 )
-from moderation_service.domain.dispute.decide import dispute_actions
+from moderation_service.domain.dispute.decide import allowed_actions
 from moderation_service.domain.dispute.entities import (
     DisputeState,
     Outcome,
@@ -30,8 +30,9 @@ from moderation_service.domain.dispute.saga import (
     release,
 )
 from moderation_service.domain.dispute.saga import refused as answer_to_refused
+from moderation_service.domain.dispute.show import show_dispute
 from moderation_service.domain.dispute.transitions import DISPUTE_TRANSITIONS, DisputeStep
-from moderation_service.domain.dispute.views import INTERNAL, DisputeView, show_dispute
+from moderation_service.domain.dispute.views import INTERNAL, DisputeView
 from moderation_service.domain.shared.limits import DAY, Default, Limits
 from moderation_service.domain.shared.refusals import Reason
 from negotiation_service.domain.refusals import Reason as NegotiationReason
@@ -555,7 +556,7 @@ def test_allowed_actions(
     for one in WAYS[at]:
         one(story)
     now, limits = story.now, LIMITS
-    assert dispute_actions(story.dispute, "bob", now, limits) == opener
-    assert dispute_actions(story.dispute, "ann", now, limits) == respondent
-    assert dispute_actions(story.dispute, "mia", now, limits, moderates=True) == moderator
-    assert dispute_actions(story.dispute, "eve", now, limits) == ()
+    assert allowed_actions(story.dispute, "bob", now, limits) == opener
+    assert allowed_actions(story.dispute, "ann", now, limits) == respondent
+    assert allowed_actions(story.dispute, "mia", now, limits, moderates=True) == moderator
+    assert allowed_actions(story.dispute, "eve", now, limits) == ()

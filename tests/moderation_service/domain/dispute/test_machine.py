@@ -20,7 +20,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from moderation_service.domain.decide import decide
 from moderation_service.domain.dispute.commands import (
     Acceptance,
     DecideDispute,
@@ -28,9 +27,10 @@ from moderation_service.domain.dispute.commands import (
     FireTimers,
     HoldPlaced,
     Money,
+    NegotiationAnswer,
     SubmitDisputeStatement,
 )
-from moderation_service.domain.dispute.decide import decide_dispute, dispute_actions, settle_dispute
+from moderation_service.domain.dispute.decide import allowed_actions
 from moderation_service.domain.dispute.entities import (
     ENDED,
     Dispute,
@@ -48,13 +48,15 @@ from moderation_service.domain.dispute.saga import (
     due_call,
     refused,
 )
-from moderation_service.domain.dispute.views import DisputeView, show_dispute
+from moderation_service.domain.dispute.show import show_dispute
+from moderation_service.domain.dispute.timers import settle_dispute
+from moderation_service.domain.dispute.views import DisputeView
 from moderation_service.domain.shared.effect import Effect
 from moderation_service.domain.shared.limits import DAY, HOUR, Default, Limits
 from moderation_service.domain.shared.refusals import Reason
 from service_kit.rules import Refusal
 from tests.moderation_service.negotiation import Service
-from tests.moderation_service.story import FACTS, MODERATOR, RULE, START, disputed
+from tests.moderation_service.story import FACTS, MODERATOR, RULE, START, decide, disputed
 
 PARTIES = ("ann", "bob")
 PRICES = (10_000, 12_000)
@@ -76,7 +78,7 @@ class Disputes(RuleBasedStateMachine):
         self.events: dict[str, list[DisputeEvent]] = {}
         # What is on its way to negotiation, and back.
         self.calls: list[Call] = []
-        self.answers: list[DisputeCommand] = []
+        self.answers: list[NegotiationAnswer] = []
         self.followed = 0
 
     @initialize(
@@ -104,7 +106,9 @@ class Disputes(RuleBasedStateMachine):
 
     def send(self, command: DisputeCommand, name: str) -> Effect[Dispute, DisputeEvent] | Refusal:
         before = self.disputes[name]
-        result = decide(before, command, self.now, self.limits)
+        result: Effect[Dispute, DisputeEvent] | Refusal = decide(
+            before, command, self.now, self.limits
+        )
         if isinstance(result, Refusal):
             if result.reason != Reason.DISPUTE_NOT_FOUND:
                 assert result.current == settle_dispute(before, self.now, self.limits).state
@@ -174,7 +178,7 @@ class Disputes(RuleBasedStateMachine):
     def act(self, actor: str, data: st.DataObject) -> None:
         """P14, here too: what is allowed succeeds, and nothing else does."""
         dispute = self.newest
-        allowed = dispute_actions(dispute, actor, self.now, self.limits)
+        allowed = allowed_actions(dispute, actor, self.now, self.limits)
         action = data.draw(st.sampled_from(["state", "propose", "accept", "withdraw"]))
         share = data.draw(st.integers(0, 2))
         result = self.send(self.doing(dispute, actor, action, share), dispute.id)
@@ -289,7 +293,7 @@ class Disputes(RuleBasedStateMachine):
         if answer and not loses:
             self.answers = [*self.answers[-8:], answer]
 
-    def ask(self, call: Call) -> DisputeCommand | None:
+    def ask(self, call: Call) -> NegotiationAnswer | None:
         reason = self.service.answer(call)
         if reason:
             return refused(call, reason)
@@ -399,7 +403,7 @@ class Disputes(RuleBasedStateMachine):
                 self.send(FireTimers(name), name)
         for dispute in self.disputes.values():
             assert dispute.state in ENDED
-            assert decide_dispute(dispute, FireTimers(dispute.id), self.now, self.limits) == Effect(
+            assert decide(dispute, FireTimers(dispute.id), self.now, self.limits) == Effect(
                 dispute, ()
             )
         assert self.service.hold == ""
