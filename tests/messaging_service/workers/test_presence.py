@@ -91,8 +91,8 @@ async def test_two_watchers_are_one_presence(service: Any) -> None:
     assert await presence(b) == ("a", False)
 
 
-async def test_invisible_on_all_watchers_is_not_online(service: Any) -> None:
-    """One that shows the person is enough; and one that no longer does is as if it left."""
+async def test_update_watch_with_invisible_users_shows_who_is_visible_to_one(service: Any) -> None:
+    """One watcher that shows a person is enough; one that no longer does is as if it left."""
     b = await service.watch(["b"])
     one = await service.watch(["a", "c"], invisible_users=["a"])
     assert await presence(b) == ("c", True)
