@@ -154,7 +154,7 @@ def picture(rows: Sequence[Row], *, ended: Sequence[str] = ()) -> Iterator[str]:
 
 
 def report_picture() -> Iterator[str]:
-    """What a report becomes, when something happens to its case."""
+    """The picture of a report's states."""
     arrows: dict[tuple[str, str], list[str]] = {("[*]", "received"): ["opened", "report_joined"]}
     for (source, cause), target in REPORT_TRANSITIONS.items():
         arrows.setdefault((source, target), []).append(cause)

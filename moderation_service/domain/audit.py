@@ -44,7 +44,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How far the log goes: the number and the hash of its newest entry."""
+    """The end of a log: the number and the hash of its newest entry."""
 
     number: int = 0
     hash: str = GENESIS
@@ -52,7 +52,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Where a log is not what it was; `number` is that of the entry that should be there."""
+    """A break of a log; `number` is that of the entry that should be there."""
 
     number: int
     problem: str

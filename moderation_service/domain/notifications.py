@@ -13,7 +13,7 @@ from moderation_service.domain.sanctions.measures import MEASURES
 
 
 class NotificationKind(StrEnum):
-    """What a notification is about, as the contract's events are called."""
+    """The kinds of notifications, as the contract's events are called."""
 
     REPORT_STATUS_CHANGED = "report_status_changed"
     SANCTIONED = "sanctioned"
@@ -37,7 +37,7 @@ PRESENT = frozenset(
 
 
 class Notification(NamedTuple):
-    """What `recipients` learn of the event `seq` of a case or dispute, the `target`.
+    """A notification of `recipients` about the event `seq` of a case or dispute, the `target`.
 
     `about` names what it is about within the target: a report, a sanction, an appeal; of a dispute
     the cause of the event. Without recipients it is for services alone.

@@ -42,7 +42,7 @@ from service_kit.rules import Refusal
 
 
 class Cases(WorkingSet[Case, CaseEvent, AnyCaseCommand]):
-    """Those that commands name, and those that say how their actors stand."""
+    """Cases that commands name, and those that say how their actors stand."""
 
     def __init__(
         self, connection: Connection, now: int, limits: Limits, tasks: Sequence[AnyTask]

@@ -45,7 +45,7 @@ def list_changes(
     *,
     everything: bool,
 ) -> ChangePage[Addressed] | Refusal:
-    """What `user` missed, or without one all there is: after < revision <= until."""
+    """The notifications that `user` missed, or all without one: after < revision <= until."""
     if user and (refusal := check_user("user", user)):
         return refusal
     if everything and user:
@@ -103,7 +103,7 @@ class _Pasts(dict[str, Past[State]]):
 
 
 class _Present:
-    """How those stand now whose restrictions have changed, according to notifications."""
+    """The present standings, locks and removals that notifications are about."""
 
     def __init__(
         self, connection: Connection, found: Sequence[Notification], now: int, limits: Limits

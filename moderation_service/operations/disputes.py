@@ -33,7 +33,7 @@ from service_kit.rules import Refusal
 
 
 class Disputes(WorkingSet[Dispute, DisputeEvent, AnyDisputeCommand]):
-    """Those that commands name, and those that are open about the services that they name."""
+    """Disputes that commands name, and open ones about the services that they name."""
 
     def __init__(
         self, connection: Connection, now: int, limits: Limits, tasks: Sequence[AnyTask]

@@ -73,7 +73,7 @@ def list_cases(
         if name and (refusal := check_user(field, name)):
             return refusal
     rows, token = cut(
-        lists.page_of_cases(connection, actor, wanted, start.place, start.length + 1, now),
+        lists.page_of_cases(connection, actor, wanted, start.key, start.length + 1, now),
         start.length,
     )
     return CasePage([show_whole_case(case, actor, now, limits) for _, case in rows], token)
@@ -114,7 +114,7 @@ def list_appeals(
             connection,
             actor,
             status or AppealStatus.OPEN,
-            start.place,
+            start.key,
             start.length + 1,
             decidable_only=decidable_only,
         ),
@@ -141,7 +141,7 @@ def list_sanctions(
         return refusal
     rows, token = cut(
         lists.page_of_sanctions(
-            connection, actor, user, start.place, start.length + 1, now, in_force_only=in_force_only
+            connection, actor, user, start.key, start.length + 1, now, in_force_only=in_force_only
         ),
         start.length,
     )

@@ -98,7 +98,7 @@ Content = (
     | ConversationLockChanged
     | MessageRemovalChanged
 )
-"""What a notification says, ready to be translated."""
+"""The content of a notification, ready to be translated."""
 
 
 def describe_case(
@@ -130,7 +130,7 @@ def describe_dispute(
 
 
 class Past(Generic[State]):
-    """How a case or dispute stood after each revision that changed it, and when that was."""
+    """The past of a case or dispute: how it stood after each revision that changed it, and when."""
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from moderation_service.storage.lists import Place
+from moderation_service.storage.lists import PageKey
 from service_kit.pages import bounded_size, decode_token, encode_token, is_number
 from service_kit.rules import Refusal, invalid, is_identifier
 
@@ -11,7 +11,7 @@ Row = TypeVar("Row", bound=tuple[object, ...])
 
 
 class Page(NamedTuple):
-    """How long a page the caller wishes, where it begins, and what it may have at most."""
+    """A page as it is asked for: its length, where it begins, and its greatest length."""
 
     size: int
     token: str
@@ -21,7 +21,7 @@ class Page(NamedTuple):
 class Begin(NamedTuple):
     """After which row a page begins, and how many rows it has."""
 
-    place: Place
+    key: PageKey
     length: int
 
 
@@ -47,17 +47,17 @@ def begin(page: Page, columns: int) -> Begin | Refusal:
 def cut(rows: Sequence[Row], count: int) -> tuple[Sequence[Row], str]:
     """Give the rows of a page, of which one more was read, and the token of the next page.
 
-    The place of a row is its first value.
+    The key of a row is its first value.
     """
     if len(rows) <= count:
         return rows, ""
-    *ranks, number, name = _place_of(rows[count - 1])
+    *ranks, number, name = _key_of(rows[count - 1])
     token = encode_token(int(number), *(str(-int(one)) for one in ranks), str(name))
     return rows[:count], token
 
 
-def _place_of(row: tuple[object, ...]) -> Place:
-    place = row[0]
-    if not isinstance(place, tuple):
-        raise TypeError("a row begins with its place")
-    return place
+def _key_of(row: tuple[object, ...]) -> PageKey:
+    key = row[0]
+    if not isinstance(key, tuple):
+        raise TypeError("a row begins with its key")
+    return key

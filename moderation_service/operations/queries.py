@@ -92,9 +92,7 @@ def list_reports(
     if refusal := check_user("actor", actor):
         return refusal
     rows, token = cut(
-        lists.page_of_reports(
-            connection, actor, start.place, start.length + 1, open_only=open_only
-        ),
+        lists.page_of_reports(connection, actor, start.key, start.length + 1, open_only=open_only),
         start.length,
     )
     return ReportPage(
@@ -110,7 +108,7 @@ def list_reports(
 def get_standing(
     connection: Connection, actor: str, now: int, limits: Limits
 ) -> PlacedStanding | Refusal:
-    """How an actor stands."""
+    """The standing of an actor."""
     if refusal := check_user("actor", actor):
         return refusal
     return batch_get_standings(connection, (actor,), now, limits)[0]
@@ -119,7 +117,7 @@ def get_standing(
 def batch_get_standings(
     connection: Connection, users: Sequence[str], now: int, limits: Limits
 ) -> list[PlacedStanding]:
-    """How users stand, in the same order; of a name that nobody can have nothing restricts."""
+    """The standings of users, in the same order; nothing restricts a name that nobody can have."""
     named = {one for one in users if check_user("users", one) is None}
     found = restrictions.read_standings(connection, named, now, limits)
     position = read_position(connection)
@@ -172,7 +170,7 @@ def list_own_disputes(
         return DisputePage([], "")
     rows, token = cut(
         lists.page_of_own_disputes(
-            connection, actor, service, start.place, start.length + 1, open_only=open_only
+            connection, actor, service, start.key, start.length + 1, open_only=open_only
         ),
         start.length,
     )
@@ -195,7 +193,7 @@ def list_disputes(
         return refusal
     wanted = state or DisputeState.UNDER_REVIEW
     rows, token = cut(
-        lists.page_of_disputes(connection, wanted, start.place, start.length + 1), start.length
+        lists.page_of_disputes(connection, wanted, start.key, start.length + 1), start.length
     )
     shown = [show_part_of_dispute(one, actor, now, limits, moderates=True) for _, one in rows]
     # Time may have ended the state although nothing has fired yet.

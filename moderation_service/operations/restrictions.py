@@ -1,4 +1,4 @@
-"""What restricts users, conversations and messages now, from the sanctions of all cases."""
+"""Restrictions of users, conversations and messages now, from the sanctions of all cases."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from service_kit.rules import Position
 
 @dataclass(frozen=True, slots=True)
 class PlacedStanding:
-    """How a user stands, and the position at which that was read."""
+    """A standing, and the position at which it was read."""
 
     view: StandingView
     position: Position

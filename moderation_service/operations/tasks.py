@@ -54,7 +54,7 @@ class Task(Generic[State, View]):
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[State, View]):
-    """What a command came to: the case or dispute then, and what of it the actor is shown.
+    """The answer to a command: the case or dispute then, and the view of it for the actor.
 
     A duplicate is answered as the first time, and nothing happens. `next_due` tells when time ends
     the state of the dispute.

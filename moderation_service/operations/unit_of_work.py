@@ -44,7 +44,7 @@ _SALT_BYTES = 16
 
 
 class UnitOfWork:
-    """What has happened, and what goes with it.
+    """The changes of one transaction, with the rows that go with them.
 
     `changed` are the cases and disputes to which something happened, `revised` those of which only
     the time when their evidence expires is another, `forgotten` those whose evidence is deleted.

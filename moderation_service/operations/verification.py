@@ -45,7 +45,7 @@ _ERASURES = frozenset({Cause.ERASED.value, DisputeCause.ERASED.value})
 
 
 class Problem(NamedTuple):
-    """What is not as it was recorded; no words of people are in it."""
+    """A difference from what was recorded; no words of people are in it."""
 
     where: str
     what: str

@@ -1,4 +1,7 @@
-"""What a batch of commands is decided upon: as the database has it, then as each has left it."""
+"""The base of working sets: what a batch of commands is decided upon.
+
+It is as the database has it, then as each command has left it.
+"""
 
 from abc import ABC, abstractmethod
 from typing import Any, Generic, TypeVar

@@ -9,7 +9,7 @@ from service_kit.storage.bulk_statements import fetch
 
 
 class Waiting(NamedTuple):
-    """How many wait, how many of them too long, and the earliest due time; None for none."""
+    """Counts of those that wait, and wait too long; the earliest due time, None for none."""
 
     many: int
     overdue: int

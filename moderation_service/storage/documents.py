@@ -22,7 +22,7 @@ Document = TypeVar("Document")
 
 
 class UnreadableDocument(ValueError):  # noqa: N818, the name says what is the case
-    """What is stored is nothing that this program knows."""
+    """A stored document is nothing that this program knows."""
 
 
 def dump(state: Case | Dispute) -> str:

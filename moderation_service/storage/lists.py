@@ -1,6 +1,6 @@
-"""Lists for people and moderators: which rows, in which order, from which place on.
+"""Lists for people and moderators: which rows, in which order, after which key.
 
-A place is the values of the order in the last row that was given, so that what comes meanwhile
+A key is the values of the order in the last row that was given, so that what comes meanwhile
 moves no page.
 """
 
@@ -24,12 +24,12 @@ from moderation_service.storage.tables import (
     sanctions,
 )
 
-Place = tuple[int | str, ...]
+PageKey = tuple[int | str, ...]
 """The values of the order in one row."""
 
 
 class CaseOrder(StrEnum):
-    """What moderators look at first."""
+    """The orders of a list of cases."""
 
     DUE = "due"
     REPORTS = "reports"
@@ -46,7 +46,7 @@ _ORDERS: dict[CaseOrder, tuple[Any, ...]] = {
 
 
 class CaseFilter(NamedTuple):
-    """Which cases; without a state those that are not decided. Empty names stand for anybody."""
+    """A filter of cases; without a state, undecided ones. Empty names stand for anybody."""
 
     state: CaseState | None = None
     min_severity: Severity | None = None
@@ -57,9 +57,9 @@ class CaseFilter(NamedTuple):
 
 
 def page_of_cases(
-    connection: Connection, reader: str, wanted: CaseFilter, after: Place, count: int, now: int
-) -> list[tuple[Place, Case]]:
-    """The first `count` cases after a place in which the reader has no part."""
+    connection: Connection, reader: str, wanted: CaseFilter, after: PageKey, count: int, now: int
+) -> list[tuple[PageKey, Case]]:
+    """The first `count` cases after a key in which the reader has no part."""
     order = _ORDERS[wanted.order]
     is_claimed = cases.c.claim_until > now
     query = select(*order, cases.c.document).where(_no_part(reader)).order_by(*order).limit(count)
@@ -90,9 +90,9 @@ def page_of_cases(
 
 
 def page_of_reports(
-    connection: Connection, reporter: str, below: Place, count: int, *, open_only: bool
-) -> list[tuple[Place, str, Case]]:
-    """The first `count` reports of somebody below a place, newest first, each with its case."""
+    connection: Connection, reporter: str, below: PageKey, count: int, *, open_only: bool
+) -> list[tuple[PageKey, str, Case]]:
+    """The first `count` reports of somebody below a key, newest first, each with its case."""
     order = (reports.c.created_revision, reports.c.id)
     query = (
         select(*order, cases.c.document)
@@ -109,13 +109,13 @@ def page_of_sanctions(
     connection: Connection,
     reader: str,
     user: str,
-    below: Place,
+    below: PageKey,
     count: int,
     now: int,
     *,
     in_force_only: bool,
-) -> list[tuple[Place, str, Case]]:
-    """The first `count` sanctions below a place, newest first, each with its case."""
+) -> list[tuple[PageKey, str, Case]]:
+    """The first `count` sanctions below a key, newest first, each with its case."""
     order: tuple[Any, ...] = (sanctions.c.created_revision, sanctions.c.id)
     query = select(*order, cases.c.document).join(cases, cases.c.id == sanctions.c.case_id)
     if user:
@@ -134,12 +134,12 @@ def page_of_appeals(
     connection: Connection,
     reader: str,
     status: AppealStatus,
-    after: Place,
+    after: PageKey,
     count: int,
     *,
     decidable_only: bool,
-) -> list[tuple[Place, str, Case]]:
-    """The first `count` appeals after a place, by due time, each with its case."""
+) -> list[tuple[PageKey, str, Case]]:
+    """The first `count` appeals after a key, by due time, each with its case."""
     order = (appeals.c.due_at, appeals.c.id)
     query = (
         select(*order, cases.c.document)
@@ -155,9 +155,9 @@ def page_of_appeals(
 
 
 def page_of_disputes(
-    connection: Connection, state: DisputeState, after: Place, count: int
-) -> list[tuple[Place, Dispute]]:
-    """The first `count` disputes in a state after a place, by due time."""
+    connection: Connection, state: DisputeState, after: PageKey, count: int
+) -> list[tuple[PageKey, Dispute]]:
+    """The first `count` disputes in a state after a key, by due time."""
     order = (disputes.c.sort_at, disputes.c.id)
     query = (
         select(*order, disputes.c.document)
@@ -170,9 +170,9 @@ def page_of_disputes(
 
 
 def page_of_own_disputes(
-    connection: Connection, party: str, service: str, below: Place, count: int, *, open_only: bool
-) -> list[tuple[Place, Dispute]]:
-    """The first `count` disputes of a party below a place, newest first."""
+    connection: Connection, party: str, service: str, below: PageKey, count: int, *, open_only: bool
+) -> list[tuple[PageKey, Dispute]]:
+    """The first `count` disputes of a party below a key, newest first."""
     order = (parts.c.created_revision, parts.c.target_id)
     query = (
         select(*order, disputes.c.document)
@@ -187,11 +187,11 @@ def page_of_own_disputes(
     return [((row[0], row[1]), documents.load_dispute(row[2])) for row in rows]
 
 
-def _after(query: Select[Any], order: Sequence[Any], after: Place) -> Select[Any]:
+def _after(query: Select[Any], order: Sequence[Any], after: PageKey) -> Select[Any]:
     return query.where(tuple_(*order) > tuple_(*after)) if after else query
 
 
-def _below(query: Select[Any], order: Sequence[Any], below: Place, count: int) -> Select[Any]:
+def _below(query: Select[Any], order: Sequence[Any], below: PageKey, count: int) -> Select[Any]:
     if below:
         query = query.where(tuple_(*order) < tuple_(*below))
     return query.order_by(*(one.desc() for one in order)).limit(count)

@@ -245,7 +245,7 @@ RENAME = (
         idempotency_keys.c.target_id == _TARGET, idempotency_keys.c.actor_id == _USER
     ),
 )
-"""What names a person beside the documents of a target; the last of them is forgotten whole."""
+"""Renames a person beside the documents of a target; the last of them is forgotten whole."""
 
 HOT_STATEMENTS = {
     "cases by id": CASES,

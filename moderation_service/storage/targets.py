@@ -1,4 +1,4 @@
-"""What is read and written of cases and disputes: themselves, their events, evidence and keys."""
+"""Reads and writes cases and disputes with their events, evidence and idempotency keys."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ class StoredEvent(NamedTuple):
 
 
 class UsedKey(NamedTuple):
-    """What an idempotency key was used for: the answer was `about` of the target after `seq`."""
+    """The use of an idempotency key: the answer was `about` of the target after `seq`."""
 
     fingerprint: str
     target: str

@@ -109,7 +109,7 @@ AnyCaseCommand = CaseCommand | EraseUser | ExpireEvidence
 
 @dataclass(frozen=True, slots=True)
 class SeenSubject:
-    """What messaging shows of a reported subject, and what was seen of it.
+    """A reported subject as messaging shows it, with the snapshots that were taken.
 
     A conversation has no author. Nobody takes part in what nobody has looked at.
     """
@@ -122,7 +122,7 @@ class SeenSubject:
 
 @dataclass(frozen=True, slots=True)
 class CaseFacts:
-    """What the service knows beside a command about a case.
+    """The facts that the service knows beside a command about a case.
 
     `seen` and `reporter`, the actor's earlier reports, go with a report. `authors` are those of
     messages that a decision removes, by message, as far as the evidence shows them.

@@ -1,4 +1,4 @@
-"""What a case is: reports about one subject, evidence, decisions, sanctions and appeals.
+"""The entities of a case: reports about one subject, evidence, decisions and appeals.
 
 All of it is one thing with one version, so that whatever hangs together changes together. It cannot
 grow far: only the two people of a conversation can report it, each once for a reason.
@@ -14,7 +14,7 @@ from moderation_service.domain.shared.reasons import ReportReason, Severity
 
 
 class SubjectKind(StrEnum):
-    """What can be reported."""
+    """The kinds of things that can be reported."""
 
     MESSAGE = "message"
     CONVERSATION = "conversation"
@@ -22,7 +22,7 @@ class SubjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is reported; `id` is that of the message or of the conversation."""
+    """A reported thing; `id` is that of the message or of the conversation."""
 
     kind: SubjectKind
     id: str
@@ -30,7 +30,7 @@ class Subject:
 
 
 class ReporterStanding(StrEnum):
-    """What became of somebody's earlier reports."""
+    """The reputation of a reporter, from what became of their earlier reports."""
 
     NEW = "new"
     NEUTRAL = "neutral"
@@ -39,7 +39,7 @@ class ReporterStanding(StrEnum):
 
 
 class ReportStatus(StrEnum):
-    """Where a report stands, as its reporter is told."""
+    """The states of a report, as its reporter is told."""
 
     RECEIVED = "received"
     IN_REVIEW = "in_review"
@@ -49,7 +49,7 @@ class ReportStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one person reported; `evidence` are the ids of what was seen then."""
+    """A report of one person; `evidence` are the ids of what was seen then."""
 
     id: str
     reporter: str
@@ -71,14 +71,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who works on a case, and until when nobody else does."""
+    """A claim of a case by one moderator, and its end."""
 
     by: str
     until: int
 
 
 class Verdict(StrEnum):
-    """What a decision finds."""
+    """The findings of a decision."""
 
     NO_VIOLATION = "no_violation"
     VIOLATION = "violation"
@@ -86,7 +86,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a moderator decided about a case; `number` counts 1, 2, 3 ... within it."""
+    """A moderator's decision about a case; `number` counts 1, 2, 3 ... within it."""
 
     id: str
     number: int
@@ -104,7 +104,7 @@ class Side(StrEnum):
 
 
 class AppealStatus(StrEnum):
-    """Where an appeal stands."""
+    """The states of an appeal."""
 
     OPEN = "open"
     UPHELD = "upheld"
@@ -129,7 +129,7 @@ class Appeal:
 
 
 class CaseState(StrEnum):
-    """Where a case stands."""
+    """The states of a case."""
 
     OPEN = "open"
     CLAIMED = "claimed"
@@ -162,12 +162,12 @@ class Case:
 
     @property
     def reporters(self) -> frozenset[str]:
-        """Those who must not become known to anybody but moderators."""
+        """Users who must not become known to anybody but moderators."""
         return frozenset(report.reporter for report in self.reports)
 
     @property
     def involved(self) -> frozenset[str]:
-        """Those whose case it is, and who therefore do not decide it."""
+        """Users who have a part in the case, and therefore do not decide it."""
         return self.reporters.union(self.participants)
 
     @property

@@ -1,4 +1,4 @@
-"""What happens to a case, and how the case stands after it.
+"""The events of a case, and how the case stands after each.
 
 The events are the case: `evolve` over all of them, from nothing, gives it.
 """
@@ -70,7 +70,7 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What became of an appeal of `appellant`."""
+    """The answer to an appeal of `appellant`."""
 
     appeal: str
     appellant: str
@@ -96,7 +96,7 @@ class Annulment:
 
 @dataclass(frozen=True, slots=True)
 class Reopening:
-    """What was decided is to be decided anew."""
+    """A decision is to be made anew."""
 
     decision: str
     due_at: int

@@ -1,4 +1,4 @@
-"""What must hold for a transition of a case: a function for each condition of the tables.
+"""Guards of the transitions of a case: a function for each condition of the tables.
 
 The docstring of each is the condition in words, as docs/moderation.md shows it; a name in braces
 is one of the limits.

@@ -1,4 +1,4 @@
-"""What becomes of somebody's reports says how their next ones are taken, and how many."""
+"""The record of a reporter, which limits their reports and weighs them."""
 
 from dataclasses import dataclass
 

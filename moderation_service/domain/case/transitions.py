@@ -37,7 +37,7 @@ from service_kit.rules import Refusal
 
 
 class Step(StrEnum):
-    """What a command asks for, or what follows from another step."""
+    """The steps of a case: a command asks for one, or it follows from another."""
 
     REPORT = "report"
     CLAIM = "claim"
@@ -54,7 +54,7 @@ class Step(StrEnum):
 
 
 class SanctionState(StrEnum):
-    """Where a sanction stands; EXPIRED by comparing with the clock alone."""
+    """The states of a sanction; EXPIRED by comparing with the clock alone."""
 
     IN_FORCE = "in_force"
     EXPIRED = "expired"

@@ -69,7 +69,7 @@ class SanctionView:
 
 @dataclass(frozen=True, slots=True)
 class StandingView:
-    """What a user may do now, and why; see `Standing`."""
+    """A standing in the eyes of its user, with the reasons; see `Standing`."""
 
     user: str
     muted_until: int | None

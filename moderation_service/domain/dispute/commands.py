@@ -113,7 +113,7 @@ AnyDisputeCommand = DisputeCommand | EraseUser | ExpireEvidence
 
 @dataclass(frozen=True, slots=True)
 class SeenService:
-    """What negotiation shows of a disputed service, and what was seen of it.
+    """A disputed service as negotiation shows it, with the snapshots that were taken.
 
     Without a price nothing was agreed. Nobody is a party of what nobody has looked at.
     """
@@ -128,7 +128,7 @@ class SeenService:
 
 @dataclass(frozen=True, slots=True)
 class DisputeFacts:
-    """What the service knows beside a command about a dispute; `seen` goes with a new one."""
+    """The facts beside a command about a dispute; `seen` goes with a new one."""
 
     ids: Ids = NO_IDS
     seen: SeenService = SeenService()

@@ -1,4 +1,4 @@
-"""What a dispute about a service is. Amounts are minor units of the service's one currency."""
+"""The entities of a dispute about a service. Amounts are minor units of its one currency."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,7 +25,7 @@ ENDED = frozenset({DisputeState.RESOLVED, DisputeState.REFUSED})
 
 
 class Outcome(StrEnum):
-    """How a dispute ends, in the words of negotiation's ResolveHold."""
+    """The outcomes of a dispute, in the words of negotiation's ResolveHold."""
 
     RESUME = "resume"
     COMPLETED = "completed"
@@ -35,7 +35,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Who is to have what of the agreed price; together they are all of it."""
+    """A division of the agreed price; the two parts are all of it."""
 
     provider_minor: int
     client_minor: int
@@ -53,7 +53,7 @@ class SettlementOffer:
 
 @dataclass(frozen=True, slots=True)
 class DisputeStatement:
-    """What a party says."""
+    """A statement of a party."""
 
     by: str
     text: str
@@ -61,7 +61,7 @@ class DisputeStatement:
 
 
 class ResolutionCause(StrEnum):
-    """How a dispute came to its outcome."""
+    """The causes of an outcome."""
 
     DECIDED = "decided"
     SETTLED = "settled"

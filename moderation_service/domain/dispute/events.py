@@ -1,4 +1,4 @@
-"""What happens to a dispute, and how the dispute stands after it: `evolve_dispute`."""
+"""The events of a dispute, and how the dispute stands after each: `evolve_dispute`."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -41,7 +41,7 @@ class DisputeCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What is fixed with the creation, but for the price, which is final once the hold stands."""
+    """The terms of a dispute, fixed with its creation; the price is final once the hold stands."""
 
     service: str
     conversation: str

@@ -1,4 +1,4 @@
-"""What must hold for a transition of a dispute: a function for each condition of its table.
+"""Guards of the transitions of a dispute: a function for each condition of its table.
 
 The docstring of each is the condition in words, as docs/moderation.md shows it; a name in braces
 is one of the limits.

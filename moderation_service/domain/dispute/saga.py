@@ -1,4 +1,4 @@
-"""What negotiation is asked for a dispute, and what its answers mean.
+"""The saga of a dispute: the calls of negotiation that are due, and what the answers mean.
 
 A dispute says by its state which call is due, and nothing else remembers it. So whoever finds a
 dispute in such a state can make the call, as often as they like: negotiation does each once, and a

@@ -1,4 +1,4 @@
-"""What time does to a dispute.
+"""The effects of time on a dispute.
 
 A dispute always ends: each state has a deadline and an outcome for it, or waits for negotiation to
 answer a call that is made until it does.

@@ -31,7 +31,7 @@ from moderation_service.domain.shared.limits import Limits
 
 
 class DisputeStep(StrEnum):
-    """What a command asks for, what negotiation answers, and what time does."""
+    """The steps of a dispute: of commands, of negotiation's answers and of time."""
 
     CREATE = "create"
     PLACE_HOLD = "place_hold"

@@ -16,7 +16,7 @@ class SanctionKind(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a restriction reaches."""
+    """The reach of a restriction."""
 
     ACCOUNT = "account"
     MESSAGE = "message"
@@ -24,7 +24,7 @@ class Scope(StrEnum):
 
 
 class Ground(StrEnum):
-    """What a rule is part of."""
+    """The sources of rules."""
 
     TERMS = "terms"
     LAW = "law"
@@ -80,7 +80,7 @@ class Statement:
 
 
 class LiftCause(StrEnum):
-    """How a sanction ended before its time."""
+    """The causes that end a sanction before its time."""
 
     LIFTED = "lifted"
     OVERTURNED = "overturned"

@@ -1,4 +1,4 @@
-"""What each measure reaches and forbids, how long it lasts, and what undoes it: one table."""
+"""The table of measures: their scope, how long they last, what they forbid and what undoes them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from moderation_service.domain.sanctions.entities import SanctionKind, Scope
 
 
 class Activity(StrEnum):
-    """What a sanction can keep a person from."""
+    """The activities that a sanction can forbid."""
 
     CONNECT = "connect"
     # Messages, and everything that one does about a service.
@@ -21,7 +21,7 @@ class Activity(StrEnum):
 
 
 class Lasting(StrEnum):
-    """How long a measure lasts."""
+    """The ends of a measure."""
 
     ONCE = "once"
     UNTIL_TIME = "until a time"
@@ -29,7 +29,7 @@ class Lasting(StrEnum):
 
 
 class Inverse(StrEnum):
-    """What undoes a measure. Each undoes its own measure and nothing else."""
+    """The inverses of measures. Each undoes its own measure and nothing else."""
 
     WITHDRAW_WARNING = "withdraw_warning"
     RESTORE_MESSAGE = "restore_message"

@@ -1,4 +1,4 @@
-"""What somebody may do now, from all sanctions that concern them.
+"""The standing of a user: what they may do now, from all sanctions that concern them.
 
 Sanctions are a set: a person is restricted by those in force, whichever cases they come from. So
 lifting one restores exactly what would be without it, and no more.
@@ -15,7 +15,7 @@ from service_kit.rules import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What restricts a user at a moment; `sanctions` are those in force, warnings among them."""
+    """The restrictions of a user; `sanctions` are those in force, warnings among them."""
 
     user: str
     muted_until: int | None
@@ -25,7 +25,7 @@ class Standing:
 
     @property
     def forbidden(self) -> frozenset[Activity]:
-        """What the user may not do."""
+        """Activities that the user may not do."""
         return frozenset().union(*(MEASURES[one.kind].forbids for one in self.sanctions))
 
 

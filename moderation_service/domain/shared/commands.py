@@ -10,19 +10,19 @@ View = TypeVar("View")
 
 
 class Command(Generic[State, View]):
-    """What is asked about a `State`, and answered with a `View` of it."""
+    """The base of what is asked about a `State` and answered with a `View` of it."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PersonCommand(IdempotentCommand, Command[State, View]):
-    """What people ask for themselves: a sanction may forbid it."""
+    """The base of what people ask for themselves: a sanction may forbid it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModeratorCommand(IdempotentCommand, Command[State, View]):
-    """What needs a role; `roles` are those of the token."""
+    """The base of what needs a role; `roles` are those of the token."""
 
     roles: tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""What a command comes to."""
+"""The effect of a command."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar

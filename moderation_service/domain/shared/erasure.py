@@ -1,4 +1,4 @@
-"""How long evidence is kept, and how a person is erased.
+"""The rules of keeping evidence and of erasing a person.
 
 Evidence is kept while something can still depend on it: a case that is not decided, an appeal that
 is open or possible, a sanction in force, a dispute and the time after it. Then it expires. On

@@ -11,7 +11,7 @@ Json = None | bool | int | str | list["Json"] | dict[str, "Json"]
 
 
 class EvidenceKind(StrEnum):
-    """What a snapshot shows."""
+    """The kinds of snapshots."""
 
     MESSAGES = "messages"
     DEAL = "deal"

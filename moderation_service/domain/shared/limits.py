@@ -12,7 +12,7 @@ DAY = 24 * HOUR
 
 
 class Default(StrEnum):
-    """What comes of silence. CLAIM grants what was claimed, and is RESUME if nothing was."""
+    """The outcome of silence. CLAIM grants what was claimed, and is RESUME if nothing was."""
 
     REVIEW = "review"
     RESUME = "resume"

@@ -5,7 +5,7 @@ from enum import IntEnum, StrEnum
 
 
 class Severity(IntEnum):
-    """How grave a case is; the graver, the sooner it is due."""
+    """The gravity of a case; the graver, the sooner it is due."""
 
     LOW = 1
     NORMAL = 2

@@ -1,4 +1,4 @@
-"""Who may call what: one table, asked before anything is looked up."""
+"""The permissions of roles: one table, asked before anything is looked up."""
 
 from collections.abc import Collection, Mapping
 from enum import StrEnum

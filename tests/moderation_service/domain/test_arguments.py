@@ -1,4 +1,4 @@
-"""What can be said of a command by itself: every field with bad and hostile input."""
+"""Arguments of commands: every field with bad and hostile input."""
 
 from dataclasses import replace
 from typing import Any
@@ -249,7 +249,7 @@ def test_nothing_that_people_send_is_an_error(data: st.DataObject) -> None:
 
 
 def test_the_same_words_are_the_same_command() -> None:
-    """What the service knows, and the key itself, make no difference; what the client says does."""
+    """The words of the client make the difference, and neither the key nor the roles."""
     assert fingerprint(replace(REPORT, idempotency_key="k")) == fingerprint(REPORT)
     for other in (
         replace(REPORT, comment="And this."),

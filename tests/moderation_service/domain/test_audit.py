@@ -116,7 +116,7 @@ def test_each_removal_insertion_and_swap_shows(index: int) -> None:
 
 
 def test_a_log_rewritten_from_the_middle_has_another_head() -> None:
-    """Whoever makes all hashes anew changes the head, and heads are kept elsewhere."""
+    """Making all hashes anew changes the head, and heads are kept elsewhere."""
     forged, head = list(ENTRIES[:2]), head_of(ENTRIES[1])
     for one in ENTRIES[2:]:
         body = replace(one, actor="eve", previous=head.hash)

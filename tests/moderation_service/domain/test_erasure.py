@@ -1,4 +1,4 @@
-"""What is kept, for how long, and what is left of somebody who asks to be erased."""
+"""Evidence is kept as long as it has to be, and nothing is left of who is erased."""
 
 from dataclasses import replace
 
@@ -122,7 +122,7 @@ def test_nothing_is_left_of_who_is_erased(user: str) -> None:
 
 
 def test_facts_about_the_erased_go_with_them() -> None:
-    """What a statement says of somebody is about them; that there was one stays."""
+    """The facts of a statement are about somebody; that there was one stays."""
     story = CaseStory()
     story.report()
     story.claim()

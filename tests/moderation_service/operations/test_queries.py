@@ -72,7 +72,7 @@ def fill(database: Database, count: int) -> list[str]:
 
 
 def people(number: int) -> dict[str, Any]:
-    """Those who talk in a conversation."""
+    """The participants of a conversation."""
     return {"participants": (f"u{number}", "bob")}
 
 
@@ -155,7 +155,7 @@ def test_list_cases_looks_up_claimed_ones(database: Database, wanted: dict[str, 
 
 
 def test_get_standing_is_bounded(database: Database) -> None:
-    """Whoever was warned ever so often is still told at once what they may not do, and why."""
+    """A user warned ever so often is still told at once what they may not do, and why."""
     long, short = muted(database.now + 30 * DAY), muted(database.now + DAY)
     for number in range(MOST_CASES + 5):
         subject = replace(MESSAGE, id=new("message"))
@@ -291,7 +291,7 @@ def test_list_own_disputes_newest_first(database: Database) -> None:
 
 
 def test_list_disputes_by_due_time(database: Database) -> None:
-    """Those that moderators can decide, unless another state is asked for."""
+    """By default only disputes that moderators can decide."""
     dispute = disputed()
     database.run(carry_out, with_evidence(dispute), Task(HoldPlaced(dispute.ids.made, 10_000)))
 

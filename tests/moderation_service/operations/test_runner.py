@@ -107,7 +107,7 @@ def decided(database: Database, *measures: Measure, **rest: Any) -> str:
 
 
 def books(database: Database) -> Books:
-    """What the database says."""
+    """The checked books of the database."""
     return check_books(database.engine)
 
 
@@ -259,7 +259,7 @@ def test_what_reports_came_to_is_told_to_moderators(database: Database) -> None:
 
 
 def told(database: Database, kind: type[Any]) -> list[Any]:
-    """What of a kind was told so far, with its recipients."""
+    """Contents of a kind that were told so far, with their recipients."""
     return [(to, what) for _, to, what in database.events if isinstance(what, kind)]
 
 
@@ -297,7 +297,7 @@ def test_locks_and_removals_are_told_to_services(database: Database) -> None:
 
 
 def test_who_was_reported_is_told_no_word_of_reports(database: Database) -> None:
-    """What each person is told of a report goes to its reporter alone (M4)."""
+    """Notifications of a report go to its reporter alone (M4)."""
     decided(database, muted(database.now + DAY))
     assert {to for to, _ in told(database, ReportStatusChanged)} == {("ann",)}
 
@@ -337,7 +337,7 @@ def test_a_key_is_not_used_for_two_things(database: Database) -> None:
 
 
 def test_a_refusal_leaves_its_key_unused(database: Database) -> None:
-    """Whoever was refused may try again with the same key."""
+    """The same key may be used again after a refusal."""
     report = reported()
     claim = ClaimCase("mia", MODERATOR, report.ids.case, idempotency_key="k")
     assert reasons(run(database, claim)) == [Reason.CASE_NOT_FOUND]

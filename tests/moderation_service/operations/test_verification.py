@@ -34,7 +34,7 @@ def fill(database: Database) -> tuple[str, str]:
 
 
 def problems(database: Database) -> list[Problem]:
-    """What is not as it was recorded."""
+    """The differences from what was recorded."""
     with database.engine.connect() as connection, connection.begin():
         return [one for one in verify(connection, PAGE) if isinstance(one, Problem)]
 
@@ -104,7 +104,7 @@ def test_each_damage_shows(database: Database, damage: str) -> None:
 
 
 def test_a_rewritten_log_has_events_that_do_not_fit(database: Database) -> None:
-    """Whoever makes a chain anew around what is left out has an event that no entry records."""
+    """A chain made anew around what is left out has an event that no entry records."""
     case, _ = fill(database)
     spoil(database, "DELETE FROM audit WHERE target = :case", case=case)
     spoil(database, "DELETE FROM cases WHERE id = :case", case=case)

@@ -1,4 +1,4 @@
-"""What is written down comes back as it was, whatever it is."""
+"""Documents come back as they were written, whatever they hold."""
 
 import json
 
@@ -87,7 +87,7 @@ def test_events_and_disputes_come_back_as_they_were() -> None:
 
 
 def test_a_field_of_later_has_its_default() -> None:
-    """What was stored before it was added is still read."""
+    """A document stored before the field was added is still read."""
     story = CaseStory()
     story.report()
     older = json.loads(documents.dump(story.case))

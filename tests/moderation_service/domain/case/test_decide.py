@@ -238,7 +238,7 @@ def test_two_appeals_of_reporters_reopen_a_case_once() -> None:
 
 
 def test_an_appeal_against_an_earlier_decision_reopens_nothing() -> None:
-    """What it was about was decided anew meanwhile, though there may be another look."""
+    """The decision was made anew meanwhile, though there may be another look."""
     story = CaseStory(limits=Limits(reopenings=2))
     story.report("ann")
     story.report("cid")
@@ -268,7 +268,7 @@ def test_an_annulled_decision_leaves_reports_that_a_later_one_decided() -> None:
 
 
 def test_reports_of_one_subject_are_one_case() -> None:
-    """Who reports second joins; the case is as grave and as urgent as its gravest report."""
+    """A second report joins; the case is as grave and as urgent as its gravest report."""
     story = CaseStory()
     story.report("ann", reason=ReportReason.SPAM, evidence=(snapshot(START),))
     story.now += HOUR
@@ -375,7 +375,7 @@ def test_a_conversation_is_reported_against_the_others() -> None:
     ],
 )
 def test_standing_of_a_reporter(actioned: int, dismissed: int, expected: ReporterStanding) -> None:
-    """What became of earlier reports, once there are enough of them to say anything."""
+    """The fate of earlier reports counts, once there are enough of them to say anything."""
     reporter = Reporter("ann", actioned=actioned, no_violation=dismissed)
     assert reporter.standing is expected
     story = CaseStory()
@@ -572,7 +572,7 @@ def test_an_answer_names_no_reporter_to_the_sanctioned() -> None:
     ],
 )
 def test_a_measure_is_what_its_table_says(bad: Measure, field: str) -> None:
-    """Whom it may concern, and how long it may last."""
+    """It concerns only some, and lasts only so long."""
     story = CaseStory()
     story.report()
     story.claim()
@@ -652,7 +652,7 @@ def can_review(story: CaseStory, actor: str) -> bool:
 
 
 def test_four_eyes() -> None:
-    """Who decided does not decide the appeal against it."""
+    """An appeal is not decided by the moderator of the decision."""
     story = decided_case(banned())
     story.appeal()
     refused(Reason.SAME_MODERATOR, story.review, AppealStatus.UPHELD, "mia")

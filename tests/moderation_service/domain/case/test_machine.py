@@ -199,7 +199,7 @@ class Moderation(RuleBasedStateMachine):
         return applied
 
     def check_refusal(self, world: World, command: CaseCommand, refusal: Refusal) -> None:
-        """What a refusal shows is for moderators who may see it, and for nobody else."""
+        """A refusal shows the case to moderators who may see it, and to nobody else."""
         if refusal.current is not None:
             assert command.actor not in PEOPLE
             assert "moderator" in getattr(command, "roles", ())

@@ -1,4 +1,4 @@
-"""What each reader is shown and told of a case; M4 above all: nobody learns who reported."""
+"""Views and notifications of a case; M4 above all: nobody learns who reported."""
 
 from typing import Any
 

@@ -124,7 +124,7 @@ class Disputes(RuleBasedStateMachine):
         return result
 
     def check_event(self, before: Dispute, event: DisputeEvent) -> None:
-        """What is decided is decided once, sums to the price, and by who may."""
+        """A decision is made once, sums to the price, and is made by one who may."""
         after = evolve_dispute(before, event)
         assert event.seq == before.seq + 1
         if after.resolution != before.resolution:
@@ -278,7 +278,7 @@ class Disputes(RuleBasedStateMachine):
 
     @rule()
     def reconcile(self) -> None:
-        """Whoever looks makes the calls that are due, also those that others have made already."""
+        """Every look makes the calls that are due, also those that others have made already."""
         for dispute in self.disputes.values():
             if call := due_call(dispute):
                 self.calls = [*self.calls[-8:], call]
@@ -322,7 +322,7 @@ class Disputes(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        """Whoever waited for an answer is no more; the calls may be on their way still."""
+        """Nobody waits for the answers any more; the calls may be on their way still."""
         self.answers = []
 
     @rule()
@@ -334,7 +334,7 @@ class Disputes(RuleBasedStateMachine):
 
     @rule(price=st.sampled_from(PRICES), disputable=st.booleans())
     def go_on(self, price: int, *, disputable: bool) -> None:
-        """What the parties do with a service that is not held."""
+        """The parties change a service that is not held."""
         if not self.service.hold:
             self.service.price, self.service.disputable = price, disputable
 

@@ -30,7 +30,7 @@ async def peers(tmp_path: Path) -> AsyncIterator[Peers]:
 
 @pytest.fixture
 async def between(peers: Peers) -> AsyncIterator[Proxy]:
-    """What stands before negotiation."""
+    """A proxy before negotiation."""
     async with proxy(peers.negotiation_target) as made:
         yield made
 
@@ -203,7 +203,7 @@ async def test_silence_ends_a_dispute_by_itself(peers: Peers, serve: Serve) -> N
 
 
 async def test_a_silent_respondent_grants_the_claim(peers: Peers, serve: Serve) -> None:
-    """Where the installation has it so."""
+    """An installation may choose that."""
     agreed = await peers.agree()
     short = {"statements_hours": 0.3 / HOUR, "respondent_silence": "claim"}
     async with serve(timers_max_sleep_seconds=3_600, saga_seconds=3_600, **short) as moderation:

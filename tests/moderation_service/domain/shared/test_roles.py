@@ -1,4 +1,4 @@
-"""Who may call what: each RPC of the contract against each role, and what a sanction leaves."""
+"""Permissions: each RPC of the contract against each role, and what a sanction leaves."""
 
 from itertools import chain, combinations
 
@@ -96,7 +96,7 @@ COMMANDS: list[Asked] = [
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda one: type(one).__name__)
 @pytest.mark.parametrize("exists", [False, True])
 def test_without_a_role_nothing_is_looked_at(command: Asked, *, exists: bool) -> None:
-    """Whoever has no role is told the same, whether there is such a thing or not."""
+    """The answer is the same, whether there is such a thing or not."""
     state = _state(command) if exists else None
     refusal = decide(state, command, START, LIMITS)
     assert isinstance(refusal, Refusal)
