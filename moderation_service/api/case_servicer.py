@@ -12,7 +12,7 @@ from service_kit.rpc.servicer import check_batch
 
 
 class CaseServicer(BaseServicer):
-    """Serves that part of the contract."""
+    """Serves the RPCs of cases and what follows from them."""
 
     # --- Reports ----------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from moderation_service.operations.disputes import is_moderator
 
 
 class DisputeServicer(BaseServicer):
-    """Serves that part of the contract."""
+    """Serves the RPCs of disputes."""
 
     async def CreateDispute(
         self, request: pb.CreateDisputeRequest, context: Context

@@ -1,4 +1,4 @@
-"""The whole contract: the RPCs of both areas, of changes, and those that moderators answer to."""
+"""The whole contract: cases, disputes, the audit log, erasure and changes."""
 
 # The contract gives the names of the methods, and a context that few of them need.
 # ruff: noqa: N802, ARG002

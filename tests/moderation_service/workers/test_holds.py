@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,31 +16,9 @@ from moderation_service.workers.holds import NEGOTIATION, Holds
 from moderation_service.workers.reconciler import Reconciler
 from service_kit.follow.follower import Follower, FollowerMetrics, Source
 from service_kit.follow.positions import read_followed
-from tests.moderation_service.peers import SECRET, Peers, dial_peer, serve_peers
-from tests.moderation_service.sagas import Sagas, migrated, sagas, until
-from tests.support.proxy import Proxy, lose_call, proxy
-
-
-@pytest.fixture
-async def peers(tmp_path: Path) -> AsyncIterator[Peers]:
-    """Messaging and negotiation."""
-    async with serve_peers(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def between(peers: Peers) -> AsyncIterator[Proxy]:
-    """A proxy before negotiation."""
-    async with proxy(peers.negotiation_target) as made:
-        yield made
-
-
-@pytest.fixture
-async def stored(empty_database: str) -> AsyncIterator[Sagas]:
-    """Moderation's database."""
-    async with sagas(migrated(empty_database)) as made:
-        yield made
-
+from tests.moderation_service.peers import SECRET, Peers, dial_peer
+from tests.moderation_service.sagas import Sagas, until
+from tests.support.proxy import Proxy, lose_call
 
 Following = Callable[[], Any]
 

@@ -22,33 +22,10 @@ from tests.moderation_service.peers import (
     dial_peer,
     negotiation_settings,
     serve_negotiation,
-    serve_peers,
 )
 from tests.moderation_service.sagas import Sagas, migrated, sagas, until
-from tests.support.proxy import Cut, Forward, Proxy, lose_answer, lose_call, proxy
+from tests.support.proxy import Cut, Forward, Proxy, lose_answer, lose_call
 from tests.support.system import free_port
-
-
-@pytest.fixture
-async def peers(tmp_path: Path) -> AsyncIterator[Peers]:
-    """Messaging and negotiation."""
-    async with serve_peers(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-async def between(peers: Peers) -> AsyncIterator[Proxy]:
-    """A proxy before negotiation."""
-    async with proxy(peers.negotiation_target) as made:
-        yield made
-
-
-@pytest.fixture
-async def stored(empty_database: str) -> AsyncIterator[Sagas]:
-    """Moderation's database."""
-    async with sagas(migrated(empty_database)) as made:
-        yield made
-
 
 Make = Callable[..., Any]
 
@@ -135,7 +112,7 @@ async def test_what_negotiation_refuses_ends_the_dispute(
 async def test_the_price_is_the_one_at_which_the_service_is_held(
     peers: Peers, stored: Sagas, make: Make
 ) -> None:
-    """Which may have been amended since the dispute was written down."""
+    """It may have been amended since the dispute was written down."""
     reconciler = await make()
     agreed = await peers.agree()
     stale = deals.Service.FromString(agreed.SerializeToString())

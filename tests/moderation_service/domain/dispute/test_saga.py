@@ -13,19 +13,12 @@ from parley.negotiation.v1 import negotiation_pb2 as deals
 
 from service_kit.rpc.client import reason_of
 from tests.moderation_service.moderation import Moderation, moderation_settings, serve_moderation
-from tests.moderation_service.peers import Peers, serve_peers
+from tests.moderation_service.peers import Peers
 from tests.moderation_service.sagas import migrated
 from tests.support.proxy import Proxy, lose_answer, lose_call, proxy
 
 DAY = 24 * 60 * 60
 HOUR = 60 * 60
-
-
-@pytest.fixture
-async def peers(tmp_path: Path) -> AsyncIterator[Peers]:
-    """Messaging and negotiation."""
-    async with serve_peers(tmp_path) as made:
-        yield made
 
 
 @pytest.fixture
