@@ -1,13 +1,13 @@
 """Pages of lists: where they begin, how long they are, and the token of the next."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVarTuple
 
 from moderation_service.storage.lists import PageKey
 from service_kit.pages import bounded_size, decode_token, encode_token, is_number
 from service_kit.rules import Refusal, invalid, is_identifier
 
-Row = TypeVar("Row", bound=tuple[object, ...])
+Rest = TypeVarTuple("Rest")
 
 
 class Page(NamedTuple):
@@ -44,20 +44,12 @@ def begin(page: Page, columns: int) -> Begin | Refusal:
     return Begin((*(-int(one) for one in ranks), number, name), count)
 
 
-def cut(rows: Sequence[Row], count: int) -> tuple[Sequence[Row], str]:
-    """Give the rows of a page, of which one more was read, and the token of the next page.
-
-    The key of a row is its first value.
-    """
+def cut(
+    rows: Sequence[tuple[PageKey, *Rest]], count: int
+) -> tuple[Sequence[tuple[PageKey, *Rest]], str]:
+    """Give the rows of a page, of which one more was read, and the token of the next page."""
     if len(rows) <= count:
         return rows, ""
-    *ranks, number, name = _key_of(rows[count - 1])
+    *ranks, number, name = rows[count - 1][0]
     token = encode_token(int(number), *(str(-int(one)) for one in ranks), str(name))
     return rows[:count], token
-
-
-def _key_of(row: tuple[object, ...]) -> PageKey:
-    key = row[0]
-    if not isinstance(key, tuple):
-        raise TypeError("a row begins with its key")
-    return key

@@ -1,54 +1,32 @@
 """The operation and the queries on a real database."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, select
-
-from moderation_service.__main__ import SERVICE
 from moderation_service.domain.case.commands import (
     ClaimCase,
-    DecideAppeal,
     LiftSanction,
 )
-from moderation_service.domain.case.entities import AppealStatus, CaseState, ReportStatus
+from moderation_service.domain.case.entities import CaseState, ReportStatus
 from moderation_service.domain.case.views import CaseView, ReportView
 from moderation_service.domain.dispute.commands import (
     FireTimers,
     HoldPlaced,
     HoldRefused,
-    HoldResolved,
     SubmitDisputeStatement,
 )
 from moderation_service.domain.dispute.entities import DisputeState
 from moderation_service.domain.sanctions.entities import Measure, SanctionKind
 from moderation_service.domain.shared.commands import ExpireEvidence
-from moderation_service.domain.shared.erasure import ERASED, Kept, KeptBecause
 from moderation_service.domain.shared.limits import DAY, Limits
 from moderation_service.domain.shared.reasons import ReportReason
 from moderation_service.domain.shared.refusals import Reason
-from moderation_service.operations.notifications import (
-    ConversationLockChanged,
-    MessageRemovalChanged,
-    ReportStatusChanged,
-    Sanctioned,
-    StandingChanged,
-)
 from moderation_service.operations.restrictions import PlacedStanding
 from moderation_service.operations.runner import operation
 from moderation_service.operations.tasks import Answer, AnyTask, Task
-from moderation_service.settings import ModerationSettings
-from moderation_service.storage import audit, statements, targets
-from moderation_service.storage.tables import events, idempotency_keys, metadata, news
+from moderation_service.storage import targets
 from service_kit.rules import Refusal
-from service_kit.service import migrate
 from service_kit.storage.clock import read_position
-from service_kit.storage.engines import open_engine
-from service_kit.storage.migrations import NotMigrated, check
 from tests.moderation_service.books import Books, check_books
 from tests.moderation_service.story import (
     CONVERSATION,
@@ -60,13 +38,11 @@ from tests.moderation_service.story import (
     banned,
     decision,
     disputed,
-    erasure,
     measure,
     muted,
     reported,
     snapshot,
 )
-from tests.support.plans import explain
 from tests.support.serving import Database
 
 carry_out = operation(LIMITS)
@@ -255,53 +231,6 @@ def test_what_reports_came_to_is_told_to_moderators(database: Database) -> None:
     assert books(database).cases[report.ids.case].reports[0].standing == "trusted"
 
 
-# --- What is told -------------------------------------------------------------------------------
-
-
-def told(database: Database, kind: type[Any]) -> list[Any]:
-    """Contents of a kind that were told so far, with their recipients."""
-    return [(to, what) for _, to, what in database.events if isinstance(what, kind)]
-
-
-def test_a_standing_is_made_of_all_cases(database: Database) -> None:
-    """Lifting one of two mutes leaves the other, and what is told says so."""
-    one = decided(database, muted(database.now + DAY))
-    decided(database, muted(database.now + 2 * DAY), subject=CONVERSATION)
-    first = books(database).cases[one].sanctions[0]
-    run(database, LiftSanction("max", MODERATOR, first.id, "Enough."))
-    standings = [what.standing for _, what in told(database, StandingChanged)]
-    assert [len(shown.view.sanctions) for shown in standings] == [1, 2, 1]
-    assert [shown.position.revision for shown in standings] == [1, 2, 3]
-    assert all(to == ("bob",) for to, _ in told(database, StandingChanged))
-    assert all(to == ("bob",) for to, _ in told(database, Sanctioned))
-
-
-def test_locks_and_removals_are_told_to_services(database: Database) -> None:
-    """To nobody else; a conversation that two cases lock is unlocked with the second."""
-    lock, removal = (
-        measure(SanctionKind.CONVERSATION_LOCKED),
-        measure(SanctionKind.MESSAGE_REMOVED),
-    )
-    one = decided(database, lock, removal)
-    two = decided(database, lock, subject=CONVERSATION)
-    cases = books(database).cases
-    for sanction in (cases[one].sanctions[0], cases[two].sanctions[0]):
-        run(database, LiftSanction("max", MODERATOR, sanction.id, "Enough."))
-    locks = told(database, ConversationLockChanged)
-    assert [(to, what.locked) for to, what in locks] == [
-        ((), True), ((), True), ((), True), ((), False),
-    ]  # fmt: skip
-    assert [what for _, what in told(database, MessageRemovalChanged)] == [
-        MessageRemovalChanged("talk", MESSAGE.id, removed=True)
-    ]
-
-
-def test_who_was_reported_is_told_no_word_of_reports(database: Database) -> None:
-    """Notifications of a report go to its reporter alone (M4)."""
-    decided(database, muted(database.now + DAY))
-    assert {to for to, _ in told(database, ReportStatusChanged)} == {("ann",)}
-
-
 # --- Idempotency --------------------------------------------------------------------------------
 
 
@@ -395,217 +324,3 @@ def test_a_ban_keeps_the_evidence_until_it_is_lifted(database: Database) -> None
     run(database, LiftSanction("max", MODERATOR, sanction, "Enough."))
     ((_, found),) = database.read(targets.find_expired, database.now, (-1, ""), 10)
     assert found == case
-
-
-# --- Erasure ------------------------------------------------------------------------------------
-
-
-def test_what_must_be_kept_is_kept(database: Database) -> None:
-    """The answer says why; nothing is changed."""
-    report = reported(comment="my own words")
-    run(database, with_evidence(report))
-    (kept,) = run(database, erasure("ann", report.ids.case))
-    assert kept.current == Kept(KeptBecause.CASE_OPEN, None)
-    assert books(database).cases[report.ids.case].reports[0].comment == "my own words"
-
-
-def test_a_person_is_erased_everywhere(database: Database) -> None:
-    """From documents, events, rows and keys; the audit log stays a chain that covers all (M8)."""
-    report = reported(comment="my own words", idempotency_key="k")
-    ruling = decision(report.ids.case, measure(SanctionKind.WARNING), version=2, note="about ann")
-    run(
-        database,
-        with_evidence(report),
-        ClaimCase("mia", MODERATOR, report.ids.case),
-        ruling,
-        appealed("bob", ruling.ids.made, "Not me."),
-    )
-    appeal = books(database).cases[report.ids.case].appeals[0].id
-    review = DecideAppeal("max", MODERATOR, appeal, 4, AppealStatus.UPHELD, "It stands.")
-    assert reasons(run(database, review)) == [""]
-    before = books(database).head
-    database.now += LIMITS.appeal_window
-    assert reasons(run(database, erasure("ann", report.ids.case))) == [""]
-    after = books(database)
-    case = after.cases[report.ids.case]
-    assert (case.reports[0].reporter, case.reports[0].comment) == ("erased-1", ERASED)
-    assert case.decisions[0].note == ERASED
-    assert case.appeals[0].text == "Not me."
-    assert after.head.number == before.number + 1
-    assert everything_written(database.engine).count("ann") == 0
-    with database.engine.connect() as connection:
-        rows = connection.execute(select(events.c.seq, events.c.salt)).all()
-    assert [row.seq for row in rows if row.salt is None] == [1, 3]
-    # The other one is still known, and goes when they ask.
-    assert "bob" in everything_written(database.engine)
-    assert reasons(run(database, erasure("bob", report.ids.case, "erased-2"))) == [""]
-    assert "bob" not in everything_written(database.engine)
-
-
-def everything_written(engine: Engine) -> str:
-    """All that names people: documents, rows, news and keys."""
-    written: list[str] = []
-    with engine.connect() as connection:
-        for table in metadata.tables.values():
-            if table.name in {"clock", "positions", "audit"}:
-                continue
-            for row in connection.execute(select(table)):
-                written += [str(one) for one in row if isinstance(one, str)]
-    return "\n".join(written)
-
-
-def test_a_person_is_erased_from_a_dispute(database: Database) -> None:
-    """Their statements go, those of the other stay."""
-    dispute = disputed()
-    run(
-        database,
-        with_evidence(dispute),
-        HoldPlaced(dispute.ids.made, 10_000),
-        SubmitDisputeStatement("ann", dispute.ids.made, "It was fine."),
-    )
-    (kept,) = run(database, erasure("bob", dispute.ids.made))
-    assert kept.current == Kept(KeptBecause.DISPUTE_OPEN, None)
-    run(database, SubmitDisputeStatement("bob", dispute.ids.made, withdraw=True))
-    run(database, FireTimers(dispute.ids.made))
-    (resolved,) = database.read(targets.find_pending, "", 1)
-    assert resolved.id == dispute.ids.made
-    run(database, HoldResolved(dispute.ids.made))
-    database.now += LIMITS.dispute_evidence
-    (erased,) = run(database, erasure("bob", dispute.ids.made))
-    assert isinstance(erased, Answer)
-    assert "bob" not in everything_written(database.engine)
-    assert "It fell apart." not in everything_written(database.engine)
-    assert "It was fine." in everything_written(database.engine)
-
-
-@pytest.mark.parametrize("kind", ["sqlite"])
-def test_no_file_holds_what_was_erased(database: Database, settings: ModerationSettings) -> None:
-    """Once the log has moved to the file, which has no rest of it in unused places either."""
-    report = reported("zebulon", comment="my own words", participants=("zebulon", "bob"))
-    case, seen = report.ids.case, b"what zebulon has seen" * 1_000
-    run(database, with_evidence(report, content=seen))
-    run(database, ClaimCase("mia", MODERATOR, case), decision(case, version=2))
-    database.now += LIMITS.appeal_window
-    assert reasons(run(database, erasure("zebulon", case))) == [""]
-    database.engine.dispose()
-    content = Path(settings.database_url.removeprefix("sqlite:///")).read_bytes()
-    assert case.encode() in content
-    assert b"zebulon" not in content
-    assert b"my own words" not in content
-
-
-def test_an_erasure_follows_what_the_same_transaction_did(database: Database) -> None:
-    """A command before it in the same transaction leaves no name behind either."""
-    case = decided(database, measure(SanctionKind.WARNING))
-    database.now += LIMITS.appeal_window
-    sanction = books(database).cases[case].sanctions[0].id
-    outcomes = run(
-        database,
-        LiftSanction("max", MODERATOR, sanction, "for bob"),
-        erasure("bob", case),
-        erasure("ann", case, "erased-2"),
-    )
-    assert reasons(outcomes) == ["", "", ""]
-    written = everything_written(database.engine)
-    assert '"bob"' not in written
-    assert "for bob" not in written
-    with database.engine.connect() as connection:
-        told_to = connection.execute(select(news.c.first_id)).scalars().all()
-        keys = connection.execute(select(idempotency_keys.c.key)).scalars().all()
-    assert not {"ann", "bob"}.intersection(told_to)
-    assert keys == []
-
-
-def test_a_resend_after_an_erasure_shows_nobody(database: Database) -> None:
-    """In the same transaction and later; the keys of whoever was erased are forgotten."""
-    report = reported(idempotency_key="k")
-    claim = ClaimCase("mia", MODERATOR, report.ids.case, idempotency_key="k")
-    ruling = decision(report.ids.case, version=2, idempotency_key="d")
-    database.run(carry_out, with_evidence(report), Task(claim))
-    database.now += 1
-    (decided_,) = database.run(carry_out, ruling)
-    assert decided_.view.case.reports[0].reporter == "ann"
-    database.now += LIMITS.appeal_window
-    lone = Task(report.command)
-    outcomes = run(database, claim, erasure("ann", report.ids.case), claim, ruling, lone)
-    assert reasons(outcomes) == ["", "", "", "", Reason.MESSAGE_NOT_FOUND]
-    assert [one.view.case.reports[0].reporter for one in outcomes[2:4]] == ["erased-1"] * 2
-    again = run(database, claim, ruling)
-    assert [one.view for one in again] == [one.view for one in outcomes[2:4]]
-
-
-def test_a_failure_leaves_nothing_behind(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever of a transaction was written when it ends, all of it or nothing is stored."""
-    run(database, with_evidence(reported()))
-    before = books(database), database.read(read_position)
-
-    def fail(*_: Any) -> None:
-        raise RuntimeError("the power is gone")
-
-    for module, last in (
-        (targets, "insert_contents"),
-        (audit, "insert_audit"),
-        (targets, "insert_keys"),
-    ):
-        with monkeypatch.context() as patched:
-            patched.setattr(module, last, fail)
-            command = disputed(idempotency_key="k")
-            with pytest.raises(RuntimeError, match="the power is gone"):
-                database.run(carry_out, with_evidence(command))
-        assert (books(database), database.read(read_position)) == before
-
-
-# --- The database -------------------------------------------------------------------------------
-
-
-def test_migrations_make_the_tables_that_the_queries_know(engine: Engine) -> None:
-    """The migrated schema and the tables of tables.py do not drift apart."""
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection)
-        assert compare_metadata(context, metadata) == []
-
-
-def test_migrating_twice_keeps_everything(settings: ModerationSettings, database: Database) -> None:
-    """The command is harmless on a migrated database: same epoch, same revision."""
-    run(database, with_evidence(reported()))
-    before = database.read(read_position)
-    migrate(SERVICE, settings)
-    assert database.read(read_position) == before
-
-
-def test_an_empty_database_is_not_served(empty_database: str) -> None:
-    """A database without the newest migration is refused with what to do."""
-    engine = open_engine(empty_database, "reader")
-    with pytest.raises(NotMigrated, match="run the migrate command"):
-        check(engine, SERVICE.migrations)
-    engine.dispose()
-
-
-def test_hot_statements_go_through_indexes(database: Database) -> None:
-    """None walks through a table or sorts one, however many cases there are."""
-    tasks: list[AnyTask] = []
-    for number in range(30):
-        report = reported(subject=replace(MESSAGE, id=f"message-{number}"))
-        tasks += [
-            report,
-            Task(ClaimCase("mia", MODERATOR, report.ids.case, idempotency_key=f"k-{number}")),
-        ]
-        measures = banned("cid"), measure(SanctionKind.CONVERSATION_LOCKED)
-        if number < 3:
-            tasks.append(decision(report.ids.case, *measures, version=2))
-        tasks.append(disputed(service=f"service-{number}", idempotency_key=f"k-{number}"))
-    database.run(operation(Limits(open_reports=100, reports=100)), *tasks)
-    for name, statement in statements.HOT_STATEMENTS.items():
-        searches, bad = explain(database.engine, str(statement.compile(database.engine)))
-        assert searches, name
-        assert bad == [], name
-
-
-def test_what_was_read_is_what_was_written(database: Database) -> None:
-    """A report is what the command said, to the letter, whatever letters."""
-    comment = "<script>alert('\u202eevil')</script> \N{CAT FACE}\ttab\nline"
-    report = reported(comment=comment)
-    run(database, with_evidence(report))
-    assert books(database).cases[report.ids.case].reports[0].comment == comment

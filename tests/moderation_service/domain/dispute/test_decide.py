@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from moderation_service.domain.dispute.commands import (
-    FireTimers,
     HoldPlaced,
     HoldRefused,
     HoldResolved,
@@ -13,7 +12,6 @@ from moderation_service.domain.dispute.commands import (
     Money,
     SubmitDisputeStatement,
 )
-from moderation_service.domain.dispute.decide import allowed_actions
 from moderation_service.domain.dispute.entities import (
     DisputeState,
     Outcome,
@@ -30,21 +28,17 @@ from moderation_service.domain.dispute.saga import (
     release,
 )
 from moderation_service.domain.dispute.saga import refused as answer_to_refused
-from moderation_service.domain.dispute.show import show_dispute
 from moderation_service.domain.dispute.transitions import DISPUTE_TRANSITIONS, DisputeStep
-from moderation_service.domain.dispute.views import INTERNAL, DisputeView
-from moderation_service.domain.shared.limits import DAY, Default, Limits
+from moderation_service.domain.shared.limits import Default, Limits
 from moderation_service.domain.shared.refusals import Reason
 from negotiation_service.domain.refusals import Reason as NegotiationReason
-from service_kit.rules import INVALID_ARGUMENT, Refusal
+from service_kit.rules import INVALID_ARGUMENT
 from tests.moderation_service.story import (
     LIMITS,
     PRICE,
-    START,
     DisputeStory,
     disputed,
     refused,
-    snapshot,
 )
 
 PENDING_HOLD, OPEN, UNDER_REVIEW, RESOLVED_PENDING, RESOLVED, REFUSED = DisputeState
@@ -325,82 +319,6 @@ def test_a_split_goes_with_its_parts(outcome: Outcome, split: Settlement | None)
     refused(INVALID_ARGUMENT, story.decide, outcome, split, at="split")
 
 
-# --- Silence ------------------------------------------------------------------------------------
-
-CLAIMED = Money(4_000, "EUR")
-
-
-@pytest.mark.parametrize(
-    ("default", "refund", "outcome", "split"),
-    [
-        (Default.RESUME, CLAIMED, Outcome.RESUME, None),
-        (Default.COMPLETED, CLAIMED, Outcome.COMPLETED, None),
-        (Default.CANCELLED, CLAIMED, Outcome.CANCELLED, None),
-        (Default.CLAIM, CLAIMED, Outcome.SPLIT, Settlement(6_000, 4_000)),
-        (Default.CLAIM, None, Outcome.RESUME, None),
-    ],
-)
-def test_silence_has_an_outcome(
-    default: Default, refund: Money | None, outcome: Outcome, split: Settlement | None
-) -> None:
-    """Of who was disputed against when the time for statements is over, of moderators later."""
-    story = DisputeStory(limits=Limits(respondent_silence=default))
-    story.open(refund=refund)
-    (event,) = story.wait(LIMITS.statements + DAY)
-    assert (event.cause, event.at) == (DisputeCause.RESPONDENT_SILENT, START + LIMITS.statements)
-    resolution = story.dispute.resolution
-    assert resolution is not None
-    assert (resolution.outcome, resolution.split, resolution.by) == (outcome, split, "")
-
-    story = DisputeStory(limits=Limits(moderator_silence=default))
-    story.open(refund=refund)
-    started, ended = story.wait(LIMITS.statements + LIMITS.review)
-    assert (started.cause, ended.cause) == (
-        DisputeCause.REVIEW_STARTED,
-        DisputeCause.MODERATORS_SILENT,
-    )
-    assert story.dispute.resolution is not None
-    assert (story.dispute.resolution.outcome, story.dispute.resolution.split) == (outcome, split)
-
-
-def test_a_claim_is_granted_up_to_the_price_of_the_hold() -> None:
-    story = DisputeStory(limits=Limits(respondent_silence=Default.CLAIM))
-    story.open(price=3_000, refund=CLAIMED)
-    story.wait(LIMITS.statements)
-    assert story.dispute.resolution is not None
-    assert story.dispute.resolution.split == Settlement(0, 3_000)
-
-
-@pytest.mark.parametrize("answer", [state, propose])
-def test_whoever_answers_is_not_silent(answer: Tell) -> None:
-    story = DisputeStory(limits=SILENT)
-    story.open()
-    answer(story)
-    story.wait(LIMITS.statements)
-    assert story.dispute.state is UNDER_REVIEW
-
-
-def test_a_review_does_not_end_in_a_review() -> None:
-    """With such a setting a dispute would never end."""
-    with pytest.raises(ValueError, match="another review"):
-        Limits(moderator_silence=Default.REVIEW)
-
-
-def test_what_is_due_has_happened_whoever_looks() -> None:
-    """A late loop changes nothing that anybody can see, and no deadline moves with the settings."""
-    story = DisputeStory()
-    story.open()
-    due_at = START + LIMITS.statements
-    shown = show_dispute(story.dispute, "ann", due_at, LIMITS)
-    assert isinstance(shown, DisputeView)
-    assert (shown.dispute.state, shown.dispute.due_at) == (UNDER_REVIEW, due_at + LIMITS.review)
-    story.limits = Limits(statements=1, review=1)
-    story.now = due_at - 1
-    assert story.send(FireTimers(story.dispute.id)) == ()
-    story.now = due_at + 5
-    refused(Reason.INVALID_STATE, story.state_case, "ann")
-
-
 # --- The saga -----------------------------------------------------------------------------------
 
 
@@ -493,70 +411,3 @@ def test_a_hold_that_nobody_knows_is_let_go_and_the_service_goes_on() -> None:
 @pytest.mark.parametrize("reason", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "STORAGE_UNAVAILABLE", ""])
 def test_what_may_succeed_later_is_asked_again(reason: str) -> None:
     assert answer_to_refused(PlaceHold("s", "d", "bob"), reason) is None
-
-
-# --- Views --------------------------------------------------------------------------------------
-
-
-def test_parties_see_the_same_but_not_who_decided() -> None:
-    """And of a moderator's ruling the reasons."""
-    story = DisputeStory()
-    story.to_review()
-    story.decide(Outcome.CANCELLED)
-    shown = [show_dispute(story.dispute, reader, story.now, LIMITS) for reader in ("ann", "bob")]
-    assert shown[0] == shown[1]
-    assert isinstance(shown[0], DisputeView)
-    resolution = shown[0].dispute.resolution
-    assert resolution is not None
-    assert resolution.by == ""
-    assert resolution.facts
-    moderator = show_dispute(story.dispute, "mia", story.now, LIMITS, moderates=True)
-    assert isinstance(moderator, DisputeView)
-    assert moderator.dispute.resolution is not None
-    assert moderator.dispute.resolution.by == "mia"
-
-
-def test_others_see_nothing_and_services_no_words() -> None:
-    story = DisputeStory()
-    story.open()
-    hidden = show_dispute(story.dispute, "eve", story.now, LIMITS)
-    assert isinstance(hidden, Refusal)
-    assert hidden.reason is Reason.DISPUTE_NOT_FOUND
-    internal = show_dispute(story.dispute, INTERNAL, story.now, LIMITS)
-    assert isinstance(internal, DisputeView)
-    assert internal.dispute.statements == ()
-    assert internal.allowed_actions == ()
-
-
-def test_a_moderator_who_is_a_party_is_a_party() -> None:
-    story = DisputeStory()
-    story.to_review(evidence=(snapshot(START),))
-    story.decide()
-    party = show_dispute(story.dispute, "ann", story.now, LIMITS)
-    assert show_dispute(story.dispute, "ann", story.now, LIMITS, moderates=True) == party
-
-
-@pytest.mark.parametrize(
-    ("at", "opener", "respondent", "moderator"),
-    [
-        (PENDING_HOLD, (), (), ()),
-        (OPEN, ("state", "propose", "accept", "withdraw"), ("state", "propose"), ()),
-        (UNDER_REVIEW, ("propose", "accept", "withdraw"), ("propose",), ("decide",)),
-        (RESOLVED_PENDING, (), (), ()),
-    ],
-)
-def test_allowed_actions(
-    at: DisputeState,
-    opener: tuple[str, ...],
-    respondent: tuple[str, ...],
-    moderator: tuple[str, ...],
-) -> None:
-    """While ann's offer stands."""
-    story = DisputeStory()
-    for one in WAYS[at]:
-        one(story)
-    now, limits = story.now, LIMITS
-    assert allowed_actions(story.dispute, "bob", now, limits) == opener
-    assert allowed_actions(story.dispute, "ann", now, limits) == respondent
-    assert allowed_actions(story.dispute, "mia", now, limits, moderates=True) == moderator
-    assert allowed_actions(story.dispute, "eve", now, limits) == ()
