@@ -2,60 +2,55 @@
 
 from collections.abc import Callable
 
-from negotiation_service.domain.commands import (
-    Command,
-    EditPrice,
-    EndNegotiation,
-    NegotiationOutcome,
-    PlaceHold,
-    SubmitNote,
-    TerminateService,
-    TerminationOutcome,
-)
+from negotiation_service.domain import commands
 from negotiation_service.domain.entities import Money
 from negotiation_service.domain.views import Snapshot
 
-Making = Callable[[Snapshot, str, int], Command]
+Making = Callable[[Snapshot, str, int], commands.Command]
 
 
-def edit(shown: Snapshot, actor: str, price: int) -> Command:
+def edit(shown: Snapshot, actor: str, price: int) -> commands.Command:
     live = shown.offer or shown.amendment
     base = live.number if live else 0
-    return EditPrice(actor, shown.service, Money(price, shown.currency), base)
+    return commands.EditPrice(actor, shown.service, Money(price, shown.currency), base)
 
 
-def end(outcome: NegotiationOutcome) -> Making:
-    def make(shown: Snapshot, actor: str, _: int) -> Command:
+def end(outcome: commands.NegotiationOutcome) -> Making:
+    def make(shown: Snapshot, actor: str, _: int) -> commands.Command:
         live = shown.offer or shown.amendment
         number, price = (live.number, live.price) if live else (1, 1)
-        money = Money(price, shown.currency) if outcome is NegotiationOutcome.AGREED else None
-        return EndNegotiation(actor, shown.service, outcome, number, money)
+        money = (
+            Money(price, shown.currency) if outcome is commands.NegotiationOutcome.AGREED else None
+        )
+        return commands.EndNegotiation(actor, shown.service, outcome, number, money)
 
     return make
 
 
-def terminate(outcome: TerminationOutcome) -> Making:
-    return lambda shown, actor, _: TerminateService(actor, shown.service, outcome, "why")
+def terminate(outcome: commands.TerminationOutcome) -> Making:
+    return lambda shown, actor, _: commands.TerminateService(actor, shown.service, outcome, "why")
 
 
-def note(shown: Snapshot, actor: str, price: int) -> Command:
-    return SubmitNote(actor, shown.service, price % 5 + 1, f"worth {price}")
+def note(shown: Snapshot, actor: str, price: int) -> commands.Command:
+    return commands.SubmitNote(actor, shown.service, price % 5 + 1, f"worth {price}")
 
 
 CLIENT: dict[str, Making] = {
     "counter": edit,
     "revise": edit,
     "propose_amendment": edit,
-    "accept": end(NegotiationOutcome.AGREED),
-    "decline": end(NegotiationOutcome.DECLINED),
-    "withdraw": end(NegotiationOutcome.WITHDRAWN),
-    "deliver": terminate(TerminationOutcome.DELIVERED),
-    "complete": terminate(TerminationOutcome.COMPLETED),
-    "reopen": terminate(TerminationOutcome.REOPENED),
-    "request_cancellation": terminate(TerminationOutcome.CANCELLED),
-    "confirm_cancellation": terminate(TerminationOutcome.CANCELLED),
+    "accept": end(commands.NegotiationOutcome.AGREED),
+    "decline": end(commands.NegotiationOutcome.DECLINED),
+    "withdraw": end(commands.NegotiationOutcome.WITHDRAWN),
+    "deliver": terminate(commands.TerminationOutcome.DELIVERED),
+    "complete": terminate(commands.TerminationOutcome.COMPLETED),
+    "reopen": terminate(commands.TerminationOutcome.REOPENED),
+    "request_cancellation": terminate(commands.TerminationOutcome.CANCELLED),
+    "confirm_cancellation": terminate(commands.TerminationOutcome.CANCELLED),
     "submit_note": note,
-    "open_dispute": lambda shown, actor, _: PlaceHold(shown.service, "a-new-dispute", actor),
+    "open_dispute": lambda shown, actor, _: commands.PlaceHold(
+        shown.service, "a-new-dispute", actor
+    ),
 }
 
 

@@ -6,16 +6,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from negotiation_service.domain.commands import (
-    Command,
-    CreateService,
-    EditPrice,
-    EndNegotiation,
-    NegotiationOutcome,
-    SubmitNote,
-    TerminateService,
-    TerminationOutcome,
-)
+from negotiation_service.domain import commands
 from negotiation_service.domain.entities import Deal, Money, Role
 from negotiation_service.domain.events import Event
 from negotiation_service.domain.facts import Facts
@@ -34,7 +25,7 @@ _numbers = count(1)
 class Proposal(Task):
     """A creation, with the facts that the service would find before."""
 
-    command: CreateService
+    command: commands.CreateService
 
     @property
     def actor(self) -> str:
@@ -50,7 +41,7 @@ class Proposal(Task):
 
 
 def carry_out(
-    transaction: Transaction, given: Sequence[Command | Proposal]
+    transaction: Transaction, given: Sequence[commands.Command | Proposal]
 ) -> list[Answer | Refusal]:
     """Run commands, of which all but proposals come without facts."""
     return _OPERATION(
@@ -68,7 +59,7 @@ def proposed(
     """A new service of an id of its own, whose actor provides."""
     other = rest.pop("other", "bob" if actor == "ann" else "ann")
     service = rest.pop("service", f"service-{next(_numbers)}")
-    command = CreateService(
+    command = commands.CreateService(
         actor=actor,
         conversation=conversation,
         role=rest.pop("role", Role.PROVIDER),
@@ -80,30 +71,30 @@ def proposed(
     return Proposal(command, Facts("", service, (actor, other)))
 
 
-def edited(actor: str, service: str, amount: int, base: int, **rest: Any) -> EditPrice:
-    return EditPrice(actor, service, euros(amount), base, **rest)
+def edited(actor: str, service: str, amount: int, base: int, **rest: Any) -> commands.EditPrice:
+    return commands.EditPrice(actor, service, euros(amount), base, **rest)
 
 
 def accepted(
     actor: str, service: str, offer: int = 1, amount: int = 10_000, **rest: Any
-) -> EndNegotiation:
-    outcome = NegotiationOutcome.AGREED
-    return EndNegotiation(actor, service, outcome, offer, euros(amount), **rest)
+) -> commands.EndNegotiation:
+    outcome = commands.NegotiationOutcome.AGREED
+    return commands.EndNegotiation(actor, service, outcome, offer, euros(amount), **rest)
 
 
-def ended(actor: str, service: str, outcome: str, offer: int = 1) -> EndNegotiation:
-    return EndNegotiation(actor, service, NegotiationOutcome(outcome), offer)
+def ended(actor: str, service: str, outcome: str, offer: int = 1) -> commands.EndNegotiation:
+    return commands.EndNegotiation(actor, service, commands.NegotiationOutcome(outcome), offer)
 
 
-def terminated(actor: str, service: str, outcome: str, **rest: Any) -> TerminateService:
-    return TerminateService(actor, service, TerminationOutcome(outcome), **rest)
+def terminated(actor: str, service: str, outcome: str, **rest: Any) -> commands.TerminateService:
+    return commands.TerminateService(actor, service, commands.TerminationOutcome(outcome), **rest)
 
 
-def noted(actor: str, service: str, comment: str = "", **rest: Any) -> SubmitNote:
-    return SubmitNote(actor, service, rest.pop("score", 5), comment, **rest)
+def noted(actor: str, service: str, comment: str = "", **rest: Any) -> commands.SubmitNote:
+    return commands.SubmitNote(actor, service, rest.pop("score", 5), comment, **rest)
 
 
-def to_completion(service: str) -> Sequence[Command]:
+def to_completion(service: str) -> Sequence[commands.Command]:
     """The commands that lead from the first offer to the completion."""
     return (
         accepted("bob", service),

@@ -7,23 +7,13 @@ with None, and then does it.
 
 from dataclasses import dataclass, field
 
-from negotiation_service.domain.commands import (
-    Command,
-    CreateService,
-    EditPrice,
-    EndNegotiation,
-    FireTimers,
-    PlaceHold,
-    ResolveHold,
-    SubmitNote,
-    TerminateService,
-)
+from negotiation_service.domain import commands
 from negotiation_service.domain.limits import Limits
 
 Answer = str | None
 
 
-def parts(command: ResolveHold) -> tuple[int, int] | None:
+def parts(command: commands.ResolveHold) -> tuple[int, int] | None:
     """The shares that a ruling names, if any."""
     split = command.split
     return None if split is None else (split.provider_minor, split.client_minor)
@@ -113,15 +103,15 @@ class Model:
 
     # --- Commands ---------------------------------------------------------------------------
 
-    def answer(self, command: Command, forbidden: str = "") -> Answer:
+    def answer(self, command: commands.Command, forbidden: str = "") -> Answer:
         """The reason why this is refused, None if it is not; "" if it was done before."""
-        if isinstance(command, FireTimers):
+        if isinstance(command, commands.FireTimers):
             return None
-        if isinstance(command, ResolveHold):
+        if isinstance(command, commands.ResolveHold):
             return self._answer_ruling(command)
-        if isinstance(command, PlaceHold):
+        if isinstance(command, commands.PlaceHold):
             return self._answer_hold(command)
-        if isinstance(command, CreateService):
+        if isinstance(command, commands.CreateService):
             if command.actor not in (self.provider, self.client):
                 return "CONVERSATION_NOT_FOUND"
             if forbidden:
@@ -131,13 +121,13 @@ class Model:
         if command.actor not in (self.provider, self.client):
             return "SERVICE_NOT_FOUND"
         match command:
-            case EditPrice():
+            case commands.EditPrice():
                 return self._answer_edit(command, forbidden)
-            case EndNegotiation():
+            case commands.EndNegotiation():
                 return self._answer_end(command, forbidden)
-            case TerminateService():
+            case commands.TerminateService():
                 return self._answer_termination(command, forbidden)
-            case SubmitNote():
+            case commands.SubmitNote():
                 if self.state not in ("completed", "cancelled"):
                     return "INVALID_STATE"
                 return self._stopped(forbidden) or ("INVALID_STATE" if self.revealed else None)
@@ -147,7 +137,7 @@ class Model:
             return "SANCTIONED"
         return "ON_HOLD" if self.dispute else None
 
-    def _answer_edit(self, command: EditPrice, forbidden: str) -> Answer:
+    def _answer_edit(self, command: commands.EditPrice, forbidden: str) -> Answer:
         if self.state not in ("offered", "agreed"):
             return "INVALID_STATE"
         if stopped := self._stopped(forbidden):
@@ -157,7 +147,7 @@ class Model:
         most = self.limits.rounds if self.state == "offered" else self.limits.amendments
         return None if self.edits[self.state] < most else "TOO_MANY_ROUNDS"
 
-    def _answer_end(self, command: EndNegotiation, forbidden: str) -> Answer:
+    def _answer_end(self, command: commands.EndNegotiation, forbidden: str) -> Answer:
         if self.state not in ("offered", "agreed"):
             return "INVALID_STATE"
         if stopped := self._stopped(forbidden):
@@ -171,7 +161,7 @@ class Model:
             return None if own else "OFFER_OF_THE_OTHER"
         return "OWN_OFFER" if own else None
 
-    def _answer_termination(self, command: TerminateService, forbidden: str) -> Answer:
+    def _answer_termination(self, command: commands.TerminateService, forbidden: str) -> Answer:
         needed = {
             "delivered": ("agreed",),
             "completed": ("delivered",),
@@ -191,7 +181,7 @@ class Model:
                 return None if command.actor == self.client else "CLIENT_ONLY"
         return "CANCELLATION_REQUESTED" if self.asked_by == command.actor else None
 
-    def _answer_hold(self, command: PlaceHold) -> Answer:
+    def _answer_hold(self, command: commands.PlaceHold) -> Answer:
         if command.opened_by not in (self.provider, self.client):
             return "SERVICE_NOT_FOUND"
         if command.dispute == self.dispute or command.dispute in self.decided:
@@ -204,7 +194,7 @@ class Model:
             return "INVALID_STATE"
         return None if len(self.decided) < self.limits.disputes else "TOO_MANY_DISPUTES"
 
-    def _answer_ruling(self, command: ResolveHold) -> Answer:
+    def _answer_ruling(self, command: commands.ResolveHold) -> Answer:
         split = parts(command)
         if command.dispute in self.decided:
             same = self.decided[command.dispute] == (command.outcome, split)
@@ -217,35 +207,35 @@ class Model:
             return "INVALID_ARGUMENT"
         return None
 
-    def apply(self, command: Command) -> None:
+    def apply(self, command: commands.Command) -> None:
         """Do what was not refused."""
         match command:
-            case EditPrice():
+            case commands.EditPrice():
                 self.edits[self.state] += 1
                 self.live = len(self.prices)
                 self.prices.append(command.price.amount_minor)
                 self.authors.append(command.actor)
                 self.countdowns["offer"] = self.ttl
-            case EndNegotiation(outcome="agreed"):
+            case commands.EndNegotiation(outcome="agreed"):
                 self._agree()
-            case EndNegotiation() if self.state == "agreed":
+            case commands.EndNegotiation() if self.state == "agreed":
                 self.live = None
                 self.countdowns.pop("offer")
-            case EndNegotiation():
+            case commands.EndNegotiation():
                 self._end("closed", None)
-            case TerminateService():
+            case commands.TerminateService():
                 self._terminate(command)
-            case SubmitNote():
+            case commands.SubmitNote():
                 self.notes[command.actor] = (command.score, command.comment)
                 if len(self.notes) == 2:
                     self.revealed = True
                     self.countdowns.pop("notes")
-            case PlaceHold():
+            case commands.PlaceHold():
                 self.dispute, self.stood_still = command.dispute, 0
-            case ResolveHold():
+            case commands.ResolveHold():
                 self._rule(command)
 
-    def _terminate(self, command: TerminateService) -> None:
+    def _terminate(self, command: commands.TerminateService) -> None:
         match command.outcome:
             case "delivered":
                 self.state, self.live = "delivered", None
@@ -265,7 +255,7 @@ class Model:
                 self.asked_by = command.actor
                 self.countdowns["cancellation"] = self.limits.cancellation
 
-    def _rule(self, command: ResolveHold) -> None:
+    def _rule(self, command: commands.ResolveHold) -> None:
         split = parts(command)
         self.decided[command.dispute] = (command.outcome, split)
         self.dispute = ""

@@ -2,19 +2,7 @@
 
 from collections.abc import Callable
 
-from negotiation_service.domain.commands import (
-    Command,
-    CreateService,
-    EditPrice,
-    EndNegotiation,
-    FireTimers,
-    NegotiationOutcome,
-    PlaceHold,
-    ResolveHold,
-    SubmitNote,
-    TerminateService,
-    TerminationOutcome,
-)
+from negotiation_service.domain import commands
 from negotiation_service.domain.decide import decide
 from negotiation_service.domain.decision import Decision
 from negotiation_service.domain.entities import Deal, Money, Outcome, Role, Settlement, Timer
@@ -29,7 +17,7 @@ START = 1_000 * DAY
 PRICE = 10_000
 
 
-def creation(**changes: object) -> CreateService:
+def creation(**changes: object) -> commands.CreateService:
     """The proposal with which every story begins."""
     proposal: dict[str, object] = {
         "actor": "ann",
@@ -39,7 +27,7 @@ def creation(**changes: object) -> CreateService:
         "description": "In blue.",
         "price": Money(PRICE, "EUR"),
     }
-    return CreateService(**(proposal | changes))  # type: ignore[arg-type]  # any of its fields
+    return commands.CreateService(**(proposal | changes))  # type: ignore[arg-type]  # any of its fields
 
 
 def propose(
@@ -71,7 +59,7 @@ class Story:
         for step in steps:
             self.take(step)
 
-    def send(self, command: Command, forbidden: str = "") -> Decision | Refusal:
+    def send(self, command: commands.Command, forbidden: str = "") -> Decision | Refusal:
         """Have a command decided, and go on from there."""
         result = decide(self.deal, command, Facts(forbidden), self.now, self.limits)
         if isinstance(result, Decision):
@@ -79,13 +67,13 @@ class Story:
             self.events += result.events
         return result
 
-    def done(self, command: Command) -> Decision:
+    def done(self, command: commands.Command) -> Decision:
         """Send what is not refused."""
         result = self.send(command)
         assert isinstance(result, Decision), result
         return result
 
-    def refused(self, command: Command, forbidden: str = "") -> Refusal:
+    def refused(self, command: commands.Command, forbidden: str = "") -> Refusal:
         """Send what is refused."""
         result = self.send(command, forbidden)
         assert isinstance(result, Refusal), result
@@ -103,56 +91,58 @@ class Story:
 
     # --- Commands, as far as possible with what is right at the moment -------------------------
 
-    def edit(self, actor: str, price: int = 9_000, base: int | None = None) -> EditPrice:
+    def edit(self, actor: str, price: int = 9_000, base: int | None = None) -> commands.EditPrice:
         live = self.deal.offer.number if self.deal.offer else 0
         money = Money(price, self.deal.currency)
-        return EditPrice(actor, self.deal.id, money, live if base is None else base)
+        return commands.EditPrice(actor, self.deal.id, money, live if base is None else base)
 
     def end(
         self,
         actor: str,
-        outcome: NegotiationOutcome,
+        outcome: commands.NegotiationOutcome,
         offer: int | None = None,
         price: Money | None = None,
-    ) -> EndNegotiation:
+    ) -> commands.EndNegotiation:
         live = self.deal.offer
         offer = offer or (live.number if live else 1)
         price = price or Money(live.price if live else PRICE, self.deal.currency)
-        return EndNegotiation(actor, self.deal.id, outcome, offer, price)
+        return commands.EndNegotiation(actor, self.deal.id, outcome, offer, price)
 
-    def terminate(self, actor: str, outcome: TerminationOutcome) -> TerminateService:
-        return TerminateService(actor, self.deal.id, outcome, "because")
+    def terminate(
+        self, actor: str, outcome: commands.TerminationOutcome
+    ) -> commands.TerminateService:
+        return commands.TerminateService(actor, self.deal.id, outcome, "because")
 
-    def note(self, actor: str, score: int = 5) -> SubmitNote:
-        return SubmitNote(actor, self.deal.id, score, f"{score} from {actor}")
+    def note(self, actor: str, score: int = 5) -> commands.SubmitNote:
+        return commands.SubmitNote(actor, self.deal.id, score, f"{score} from {actor}")
 
-    def hold(self, dispute: str = "dispute-1", opened_by: str = "bob") -> PlaceHold:
-        return PlaceHold(self.deal.id, dispute, opened_by)
+    def hold(self, dispute: str = "dispute-1", opened_by: str = "bob") -> commands.PlaceHold:
+        return commands.PlaceHold(self.deal.id, dispute, opened_by)
 
     def rule(
         self, outcome: Outcome, split: Settlement | None = None, dispute: str = "dispute-1"
-    ) -> ResolveHold:
-        return ResolveHold(self.deal.id, dispute, outcome, split)
+    ) -> commands.ResolveHold:
+        return commands.ResolveHold(self.deal.id, dispute, outcome, split)
 
-    def when_due(self, timer: Timer) -> FireTimers:
+    def when_due(self, timer: Timer) -> commands.FireTimers:
         """Time goes on until this timer is due, and the loop comes by."""
         due = self.deal.due_at(timer)
         assert due is not None, f"{timer} does not run"
         self.now = due
-        return FireTimers(self.deal.id)
+        return commands.FireTimers(self.deal.id)
 
 
-_AGREED, _DECLINED, _WITHDRAWN = NegotiationOutcome
-_DELIVERED, _COMPLETED, _REOPENED, _CANCELLED = TerminationOutcome
+_AGREED, _DECLINED, _WITHDRAWN = commands.NegotiationOutcome
+_DELIVERED, _COMPLETED, _REOPENED, _CANCELLED = commands.TerminationOutcome
 SPLIT = Settlement(PRICE // 4, PRICE - PRICE // 4)
 
 
-def _lapse(timer: Timer) -> Callable[[Story], Command]:
+def _lapse(timer: Timer) -> Callable[[Story], commands.Command]:
     return lambda story: story.when_due(timer)
 
 
 # Each step by the one whose step it is; "own" and "other" are about ann's offer.
-STEPS: dict[str, Callable[[Story], Command]] = {
+STEPS: dict[str, Callable[[Story], commands.Command]] = {
     "counter": lambda story: story.edit("bob"),
     "revise": lambda story: story.edit("ann"),
     "accept": lambda story: story.end("bob", _AGREED),

@@ -4,22 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service_kit.rules import (
-    INVALID_ARGUMENT,
-    Refusal,
-    check_key,
-    check_line,
-    check_not_blank,
-    check_text,
-    check_user,
-    is_identifier,
-)
+from service_kit import rules
 
 
 @given(st.text(max_size=30))
 def test_a_text_is_kept_as_it_is_or_refused(text: str) -> None:
     """A text that is short enough and can be stored is taken, any other is refused."""
-    refusal = check_text("note", text, 20)
+    refusal = rules.check_text("note", text, 20)
     sound = len(text) <= 20 and "\0" not in text
     sound = sound and not any("\ud800" <= one <= "\udfff" for one in text)
     assert (refusal is None) == sound
@@ -29,36 +20,40 @@ def test_a_text_is_kept_as_it_is_or_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["", " \n\t", "\u2003"])
 def test_a_blank_text_says_nothing(text: str) -> None:
     """Nothing and only spaces are blank, and still texts of which some may be so."""
-    assert check_not_blank("title", text) == Refusal(INVALID_ARGUMENT, "title is empty", "title")
-    assert check_text("note", text, 20) is None
+    assert rules.check_not_blank("title", text) == rules.Refusal(
+        rules.INVALID_ARGUMENT, "title is empty", "title"
+    )
+    assert rules.check_text("note", text, 20) is None
 
 
 @pytest.mark.parametrize("line", ["x" * 21, "a\nb", "a\0", "\u202e", "\ud800"])
 def test_a_line_is_short_and_printable(line: str) -> None:
     """Too much, control characters and what changes the direction of writing are refused."""
-    refusal = check_line("subject", line, 20)
+    refusal = rules.check_line("subject", line, 20)
     assert refusal is not None
-    assert (refusal.reason, refusal.field) == (INVALID_ARGUMENT, "subject")
+    assert (refusal.reason, refusal.field) == (rules.INVALID_ARGUMENT, "subject")
 
 
 def test_lines_and_keys_may_be_empty_and_users_not() -> None:
     """Nothing is a line and no key; nobody is no user."""
-    assert check_line("subject", "", 20) is None
-    assert check_key("") is None
-    assert check_user("actor", "") == Refusal(INVALID_ARGUMENT, "actor is missing", "actor")
+    assert rules.check_line("subject", "", 20) is None
+    assert rules.check_key("") is None
+    assert rules.check_user("actor", "") == rules.Refusal(
+        rules.INVALID_ARGUMENT, "actor is missing", "actor"
+    )
 
 
 def test_bounds_are_part_of_what_is_taken() -> None:
     """Exactly as long as permitted is taken, one more is not."""
-    assert check_user("actor", "a" * 128) is None
-    assert check_user("actor", "a" * 129) is not None
-    assert check_key("k" * 64) is None
-    assert check_key("k" * 65) is not None
-    assert is_identifier("i" * 64)
-    assert not is_identifier("i" * 65)
+    assert rules.check_user("actor", "a" * 128) is None
+    assert rules.check_user("actor", "a" * 129) is not None
+    assert rules.check_key("k" * 64) is None
+    assert rules.check_key("k" * 65) is not None
+    assert rules.is_identifier("i" * 64)
+    assert not rules.is_identifier("i" * 65)
 
 
 @pytest.mark.parametrize("text", ["", "a\0", "a\n", "\N{CAT FACE}", "\u00e9"])
 def test_what_no_service_makes_is_no_identifier(text: str) -> None:
     """Nothing, control characters, and characters beyond ASCII."""
-    assert not is_identifier(text)
+    assert not rules.is_identifier(text)

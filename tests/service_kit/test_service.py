@@ -27,20 +27,11 @@ from service_kit.storage.engines import open_engine
 from service_kit.storage.migrations import NotMigrated
 from tests.support.metrics import read_metric
 from tests.support.system import free_port
+from tests.support.tally import service
 from tests.support.tally.running import METADATA, SECRET, RunningTally, run_tally
-from tests.support.tally.service import (
-    SERVICE,
-    SOURCE,
-    TallyServicer,
-    TallySettings,
-    find_sum,
-    messages,
-    metadata,
-    methods,
-)
 from tests.support.waiting import until
 
-NewSettings = Callable[[], TallySettings]
+NewSettings = Callable[[], service.TallySettings]
 
 
 def details(error: grpc.aio.AioRpcError) -> status_pb2.Status:
@@ -50,11 +41,11 @@ def details(error: grpc.aio.AioRpcError) -> status_pb2.Status:
 
 async def test_a_service_has_what_all_services_have(tally: RunningTally) -> None:
     """Commands, a stream, changes and health, behind the credential."""
-    stream = tally.stub.Watch(messages.WatchRequest(watcher_name="test"), metadata=METADATA)
+    stream = tally.stub.Watch(service.messages.WatchRequest(watcher_name="test"), metadata=METADATA)
     first = await stream.read()
     await tally.call(
         "UpdateWatch",
-        messages.UpdateWatchRequest(watcher_id=first.watcher_id, add_users=["apples"]),
+        service.messages.UpdateWatchRequest(watcher_id=first.watcher_id, add_users=["apples"]),
     )
     assert (await tally.add("pears", 3)).sum == 3
     assert (await tally.add("apples", 5)).sum == 5
@@ -64,7 +55,9 @@ async def test_a_service_has_what_all_services_have(tally: RunningTally) -> None
     assert [one.added.amount for one in response.events] == [5]
     changes = await tally.call(
         "ListChanges",
-        messages.ListChangesRequest(user="apples", after=first.position, until=response.position),
+        service.messages.ListChangesRequest(
+            user="apples", after=first.position, until=response.position
+        ),
     )
     assert [one.revision for one in changes.changes] == [response.position.revision]
     assert await probe_health(tally.target, SECRET)
@@ -73,11 +66,11 @@ async def test_a_service_has_what_all_services_have(tally: RunningTally) -> None
 
 async def test_all_users_of_a_full_edge_are_followed_in_one_call(tally: RunningTally) -> None:
     """Also those of the longest names; who could not follow again would tell nobody anything."""
-    stream = tally.stub.Watch(messages.WatchRequest(watcher_name="test"), metadata=METADATA)
+    stream = tally.stub.Watch(service.messages.WatchRequest(watcher_name="test"), metadata=METADATA)
     watcher_id = (await stream.read()).watcher_id
     users = [f"{number:06}".ljust(128, "\N{GRINNING FACE}") for number in range(20_000)]
     await tally.call(
-        "UpdateWatch", messages.UpdateWatchRequest(watcher_id=watcher_id, add_users=users)
+        "UpdateWatch", service.messages.UpdateWatchRequest(watcher_id=watcher_id, add_users=users)
     )
     stream.cancel()
 
@@ -88,7 +81,7 @@ async def test_a_refusal_tells_how_things_really_stand(tally: RunningTally) -> N
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await tally.add("apples", 1, base=4)
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
-    info, current = error_details_pb2.ErrorInfo(), messages.Tally()
+    info, current = error_details_pb2.ErrorInfo(), service.messages.Tally()
     found = details(caught.value).details
     assert found[0].Unpack(info)
     assert found[1].Unpack(current)
@@ -111,7 +104,7 @@ def test_what_the_kit_gives_to_migrations_makes_its_tables(new_settings: NewSett
     engine = open_engine(new_settings().database_url, "reader")
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
+        assert compare_metadata(context, service.metadata) == []
     engine.dispose()
 
 
@@ -119,14 +112,14 @@ async def test_an_unmigrated_database_is_not_served(empty_database: str, tmp_pat
     """It is told before anything listens."""
     credentials = tmp_path / "key"
     credentials.write_text(SECRET)
-    settings = TallySettings(
+    settings = service.TallySettings(
         listen="127.0.0.1:0",
         log_level="info",
         database_url=empty_database,
         credentials_file=credentials,
     )
     with pytest.raises(NotMigrated):
-        async with running(SERVICE, settings):
+        async with running(service.SERVICE, settings):
             pass
 
 
@@ -136,13 +129,15 @@ async def test_what_lives_beside_the_calls_outlives_them(new_settings: NewSettin
     seen: list[object] = []
 
     @asynccontextmanager
-    async def beside(resources: Resources[TallySettings]) -> AsyncIterator[TallyServicer]:
+    async def beside(
+        resources: Resources[service.TallySettings],
+    ) -> AsyncIterator[service.TallyServicer]:
         seen.append(await probe_health(settings.listen, SECRET))
-        yield TallyServicer(resources)
+        yield service.TallyServicer(resources)
         seen.append(await probe_health(settings.listen, SECRET))
         seen.append(await resources.writer.submit(lambda _transaction, items: list(items), ["x"]))
 
-    async with running(replace(SERVICE, servicer=beside), settings):
+    async with running(replace(service.SERVICE, servicer=beside), settings):
         assert await probe_health(settings.listen, SECRET)
     assert seen == [False, False, ["x"]]
 
@@ -150,7 +145,7 @@ async def test_what_lives_beside_the_calls_outlives_them(new_settings: NewSettin
 # --- As processes ------------------------------------------------------------------------------
 
 
-def environment(settings: TallySettings, **changes: object) -> dict[str, str]:
+def environment(settings: service.TallySettings, **changes: object) -> dict[str, str]:
     given = settings.model_dump(include={"listen", "database_url", "credentials_file"}) | changes
     return {
         **os.environ,
@@ -201,8 +196,8 @@ async def test_a_database_that_hangs_does_not_keep_a_service_from_ending(
         process = await asyncio.create_subprocess_exec(*command("serve"), env=given)
         try:
             async with grpc.aio.insecure_channel(listen) as channel:
-                add = methods.TallyServiceStub(channel).Add(
-                    messages.AddRequest(name="apples", amount=1),
+                add = service.methods.TallyServiceStub(channel).Add(
+                    service.messages.AddRequest(name="apples", amount=1),
                     metadata=METADATA,
                     wait_for_ready=True,
                 )
@@ -230,7 +225,7 @@ async def test_a_killed_follower_applies_everything_once(
 
     def followed() -> tuple[int, Position | None]:
         with reading.connect() as connection:
-            return find_sum(connection, "apples"), read_followed(connection, SOURCE)
+            return service.find_sum(connection, "apples"), read_followed(connection, service.SOURCE)
 
     async with run_tally(new_settings()) as source:
         given = environment(own, follow_target=source.target)

@@ -7,11 +7,7 @@ from messaging_service.domain.conversations import CreateConversation
 from messaging_service.domain.limits import Limits, Opening
 from messaging_service.domain.refusals import Reason
 from messaging_service.domain.watermarks import Mark
-from messaging_service.operations.conversations import (
-    create_conversation,
-    get_conversation,
-    list_conversations,
-)
+from messaging_service.operations import conversations
 from messaging_service.operations.messages import list_messages
 from messaging_service.operations.watermarks import mark_read
 from service_kit.rules import Refusal
@@ -50,7 +46,7 @@ def test_openings_are_limited_within_a_batch_too(database: Any) -> None:
 def test_create_conversation_opens_where_only_services_may(database: Any) -> None:
     """With opening=internal `to` finds what a service opened, and opens nothing."""
     limits = Limits(opening=Opening.INTERNAL)
-    create = partial(create_conversation, limits)
+    create = partial(conversations.create_conversation, limits)
     (refused,) = database.say(said("alice", to="bob"), limits=limits)
     assert refused.reason is Reason.OPENING_NOT_ALLOWED
     introduction = CreateConversation(("bob", "alice"), "")
@@ -68,7 +64,7 @@ def test_a_stranger_learns_nothing(database: Any) -> None:
     for conversation in (known, unknown):
         (refused,) = database.say(said("carol", conversation=conversation))
         (unread,) = database.run(mark_read, Mark("carol", conversation, 0, ""))
-        seen = database.read(get_conversation, "carol", conversation)
+        seen = database.read(conversations.get_conversation, "carol", conversation)
         history = database.read(list_messages, "carol", conversation, None, None, 0, 10)
         assert refused == unread == seen == history
 
@@ -79,10 +75,10 @@ def test_list_conversations_gives_pages_that_meet(database: Any) -> None:
     seen: list[str] = []
     token = ""
     while True:
-        page = database.read(list_conversations, "m", 4, token, 100)
+        page = database.read(conversations.list_conversations, "m", 4, token, 100)
         seen += [view.conversation.id for view in page.conversations]
         token = page.next_page_token
         if not token:
             break
     assert len(seen) == len(set(seen)) == 18
-    assert database.read(list_conversations, "m", 0, "?", 100).field == "page_token"
+    assert database.read(conversations.list_conversations, "m", 0, "?", 100).field == "page_token"

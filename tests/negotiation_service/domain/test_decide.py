@@ -4,25 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from negotiation_service.domain.commands import (
-    EndNegotiation,
-    FireTimers,
-    NegotiationOutcome,
-    PlaceHold,
-    TerminationOutcome,
-)
+from negotiation_service.domain import commands, entities
 from negotiation_service.domain.decide import decide
 from negotiation_service.domain.decision import Decision, next_due, running_timers
-from negotiation_service.domain.entities import (
-    Agreement,
-    Deal,
-    Money,
-    Outcome,
-    Role,
-    Settlement,
-    State,
-    Timer,
-)
 from negotiation_service.domain.events import Cause
 from negotiation_service.domain.facts import NO_FACTS
 from negotiation_service.domain.limits import DAY, HOUR
@@ -30,16 +14,17 @@ from negotiation_service.domain.refusals import Reason
 from service_kit.rules import Refusal
 from tests.negotiation_service.story import LIMITS, PRICE, SPLIT, START, Story, propose
 
-AGREED = NegotiationOutcome.AGREED
+AGREED = commands.NegotiationOutcome.AGREED
 
 
 # --- The beginning ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("role", "provider", "client"), [(Role.PROVIDER, "ann", "bob"), (Role.CLIENT, "bob", "ann")]
+    ("role", "provider", "client"),
+    [(entities.Role.PROVIDER, "ann", "bob"), (entities.Role.CLIENT, "bob", "ann")],
 )
-def test_create_service_in_either_role(role: Role, provider: str, client: str) -> None:
+def test_create_service_in_either_role(role: entities.Role, provider: str, client: str) -> None:
     """The proposer chooses a role; the other participant has the other one."""
     deal = Story(role=role).deal
     assert (deal.provider, deal.client) == (provider, client)
@@ -81,7 +66,7 @@ def test_what_is_not_there_is_not_found() -> None:
     assert isinstance(nothing, Refusal)
     assert nothing.reason is Reason.SERVICE_NOT_FOUND
     assert story.refused(story.edit("eve")) == nothing
-    assert decide(None, FireTimers("service-1"), NO_FACTS, START, LIMITS) == nothing
+    assert decide(None, commands.FireTimers("service-1"), NO_FACTS, START, LIMITS) == nothing
 
 
 # --- Staleness ----------------------------------------------------------------------------------
@@ -93,7 +78,7 @@ def test_edit_price_answers_the_live_offer(base: int) -> None:
     story = Story("counter")
     refusal = story.refused(story.edit("ann", base=base))
     assert refusal.reason is Reason.STALE_OFFER
-    assert isinstance(refusal.current, Deal)
+    assert isinstance(refusal.current, entities.Deal)
     assert refusal.current.offer is not None
     assert refusal.current.offer.number == 2
 
@@ -101,17 +86,17 @@ def test_edit_price_answers_the_live_offer(base: int) -> None:
 @pytest.mark.parametrize(
     ("offer", "price"),
     [
-        (1, Money(9_000, "EUR")),
-        (3, Money(9_000, "EUR")),
-        (2, Money(PRICE, "EUR")),
-        (2, Money(9_000, "USD")),
-        (2, Money(0, "EUR")),
+        (1, entities.Money(9_000, "EUR")),
+        (3, entities.Money(9_000, "EUR")),
+        (2, entities.Money(PRICE, "EUR")),
+        (2, entities.Money(9_000, "USD")),
+        (2, entities.Money(0, "EUR")),
     ],
 )
-def test_end_negotiation_names_the_offer_and_its_price(offer: int, price: Money) -> None:
+def test_end_negotiation_names_the_offer_and_its_price(offer: int, price: entities.Money) -> None:
     """Another number, amount or currency than that of the live offer agrees on nothing."""
     story = Story("counter")
-    refusal = story.refused(EndNegotiation("ann", "service-1", AGREED, offer, price))
+    refusal = story.refused(commands.EndNegotiation("ann", "service-1", AGREED, offer, price))
     assert refusal.reason is Reason.STALE_OFFER
     assert story.deal.agreed is None
 
@@ -122,7 +107,7 @@ def test_of_two_who_accept_one_wins() -> None:
     accept = story.end("bob", AGREED)
     story.done(accept)
     assert story.refused(accept).reason is Reason.STALE_OFFER
-    assert story.deal.agreed == Agreement(PRICE, 1, 1, START)
+    assert story.deal.agreed == entities.Agreement(PRICE, 1, 1, START)
 
 
 def test_a_revision_does_not_become_an_amendment() -> None:
@@ -138,7 +123,7 @@ def test_the_currency_never_changes() -> None:
     """A price in another currency is refused by the name of the field, before and after."""
     for story in (Story(), Story("accept")):
         command = story.edit("bob")
-        refusal = story.refused(replace(command, price=Money(9_000, "USD")))
+        refusal = story.refused(replace(command, price=entities.Money(9_000, "USD")))
         assert (refusal.reason, refusal.field) == (Reason.INVALID_ARGUMENT, "price.currency")
 
 
@@ -158,9 +143,9 @@ def test_a_service_is_reopened_a_limited_number_of_times() -> None:
     """The third time is refused where two are allowed; completing is still possible."""
     story = Story("accept", *("deliver", "reopen") * 2, limits=replace(LIMITS, reopenings=2))
     story.take("deliver")
-    refusal = story.refused(story.terminate("bob", TerminationOutcome.REOPENED))
+    refusal = story.refused(story.terminate("bob", commands.TerminationOutcome.REOPENED))
     assert refusal.reason is Reason.TOO_MANY_REOPENINGS
-    assert story.take("complete").deal.state is State.COMPLETED
+    assert story.take("complete").deal.state is entities.State.COMPLETED
 
 
 def test_terminate_service_ends_what_was_proposed() -> None:
@@ -183,7 +168,7 @@ def test_place_hold_keeps_the_remaining_time() -> None:
     assert running_timers(story.deal) == ()
     assert next_due(story.deal) is None
     story.now += 100 * DAY
-    assert story.done(FireTimers("service-1")).events == ()
+    assert story.done(commands.FireTimers("service-1")).events == ()
     story.take("resume")
     assert {one.timer: one.due_at - story.now for one in running_timers(story.deal)} == left
 
@@ -193,7 +178,7 @@ def test_a_clock_that_is_set_back_takes_no_time_away() -> None:
     story = Story("accept", "hold")
     story.now -= HOUR
     story.take("resume")
-    assert story.deal.due_at(Timer.DELIVERY) == START + LIMITS.delivery
+    assert story.deal.due_at(entities.Timer.DELIVERY) == START + LIMITS.delivery
 
 
 def test_a_hold_freezes_the_notes_too() -> None:
@@ -203,21 +188,21 @@ def test_a_hold_freezes_the_notes_too() -> None:
     assert story.refused(story.note("bob")).reason is Reason.ON_HOLD
     assert story.show("bob").notes.theirs is None
     story.take("resume")
-    assert story.deal.due_at(Timer.NOTES) == story.now + LIMITS.notes
+    assert story.deal.due_at(entities.Timer.NOTES) == story.now + LIMITS.notes
     assert story.take("note back").deal.revealed_at == story.now
 
 
 @pytest.mark.parametrize(
     ("step", "state", "settlement"),
     [
-        ("rule completed", State.COMPLETED, Settlement(PRICE, 0)),
-        ("rule cancelled", State.CANCELLED, Settlement(0, PRICE)),
-        ("rule split", State.COMPLETED, SPLIT),
+        ("rule completed", entities.State.COMPLETED, entities.Settlement(PRICE, 0)),
+        ("rule cancelled", entities.State.CANCELLED, entities.Settlement(0, PRICE)),
+        ("rule split", entities.State.COMPLETED, SPLIT),
     ],
 )
 @pytest.mark.parametrize("before", [(), ("deliver",), ("deliver", "complete")])
 def test_resolve_hold_settles_the_price(
-    before: tuple[str, ...], step: str, state: State, settlement: Settlement
+    before: tuple[str, ...], step: str, state: entities.State, settlement: entities.Settlement
 ) -> None:
     """P8: what each is to have is all of the agreed price, whatever went before."""
     story = Story("accept", *before, "hold", step)
@@ -227,14 +212,14 @@ def test_resolve_hold_settles_the_price(
     assert story.deal.ending is not None
     assert story.deal.ending.cause is Cause.DECIDED
     assert story.deal.hold is None
-    assert {one.timer for one in running_timers(story.deal)} == {Timer.NOTES}
+    assert {one.timer for one in running_timers(story.deal)} == {entities.Timer.NOTES}
 
 
 @pytest.mark.parametrize("parts", [(0, 0), (PRICE, 1), (PRICE - 1, 0), (PRICE * 2, 0)])
 def test_a_split_sums_to_the_agreed_price(parts: tuple[int, int]) -> None:
     """P8: more or less than the price is refused by the name of the field; the hold stands."""
     story = Story("accept", "hold")
-    refusal = story.refused(story.rule(Outcome.SPLIT, Settlement(*parts)))
+    refusal = story.refused(story.rule(entities.Outcome.SPLIT, entities.Settlement(*parts)))
     assert (refusal.reason, refusal.field) == (Reason.INVALID_ARGUMENT, "split")
     assert story.deal.hold is not None
     assert story.take("rule split").deal.settlement == SPLIT
@@ -249,9 +234,9 @@ def test_holds_and_decisions_may_be_repeated() -> None:
     assert story.take("hold").events == ()
     assert story.deal.hold is None
     story.done(story.hold("dispute-2", "ann"))
-    story.done(story.rule(Outcome.SPLIT, SPLIT, "dispute-2"))
-    assert story.done(story.rule(Outcome.SPLIT, SPLIT, "dispute-2")).events == ()
-    other = story.rule(Outcome.SPLIT, Settlement(PRICE, 0), "dispute-2")
+    story.done(story.rule(entities.Outcome.SPLIT, SPLIT, "dispute-2"))
+    assert story.done(story.rule(entities.Outcome.SPLIT, SPLIT, "dispute-2")).events == ()
+    other = story.rule(entities.Outcome.SPLIT, entities.Settlement(PRICE, 0), "dispute-2")
     assert story.refused(other).reason is Reason.DECIDED_OTHERWISE
 
 
@@ -265,7 +250,7 @@ def test_disputes_are_limited() -> None:
 def test_an_outsider_opens_no_dispute() -> None:
     """P15, through moderation as well."""
     story = Story("accept")
-    refusal = story.refused(PlaceHold("service-1", "dispute-1", "eve"))
+    refusal = story.refused(commands.PlaceHold("service-1", "dispute-1", "eve"))
     assert refusal.reason is Reason.SERVICE_NOT_FOUND
     assert refusal.current is None
 
@@ -283,7 +268,7 @@ def test_submit_note_by_both_reveals_both() -> None:
         Cause.NOTES_REVEALED,
     ]
     assert decision.deal.revealed_at == story.now
-    assert all(one.timer is not Timer.NOTES for one in running_timers(decision.deal))
+    assert all(one.timer is not entities.Timer.NOTES for one in running_timers(decision.deal))
 
 
 def test_a_note_may_be_changed_while_it_is_sealed() -> None:

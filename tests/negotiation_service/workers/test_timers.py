@@ -17,13 +17,7 @@ from negotiation_service.domain.limits import HOUR
 from service_kit.process.background import background
 from service_kit.storage.clock import take_revision
 from service_kit.storage.engines import open_engine
-from tests.negotiation_service.deals import (
-    LIMITS,
-    carry_out,
-    proposed,
-    stored_events,
-    stored_timers,
-)
+from tests.negotiation_service import deals
 from tests.support.metrics import read_metric
 from tests.support.serving import Database
 from tests.support.system import free_port
@@ -85,25 +79,27 @@ async def test_what_became_due_while_nobody_ran_happens_at_the_start(
     serve: Any, database: Database
 ) -> None:
     """However late, with the time at which it was due."""
-    command = proposed()
-    database.run(carry_out, command)
+    command = deals.proposed()
+    database.run(deals.carry_out, command)
     made_at = database.now
     async with serve(timers_max_sleep_seconds=3_600):
-        await until(lambda: not stored_timers(database))
+        await until(lambda: not deals.stored_timers(database))
     # The offer expired in 1970, long after its reminder, which nobody needs any more.
-    events = stored_events(database)[command.service]
+    events = deals.stored_events(database)[command.service]
     assert [(one.cause, one.at) for one in events[1:]] == [
-        (Cause.EXPIRED, made_at + LIMITS.offer_ttl)
+        (Cause.EXPIRED, made_at + deals.LIMITS.offer_ttl)
     ]
 
 
 async def test_more_than_a_batch_is_fired(serve: Any, database: Database) -> None:
     """All that is due happens in one look, whatever a batch may hold."""
-    commands = [proposed(f"c{number}") for number in range(25)]
-    database.run(carry_out, *commands)
+    commands = [deals.proposed(f"c{number}") for number in range(25)]
+    database.run(deals.carry_out, *commands)
     async with serve(timers_batch=4, timers_max_sleep_seconds=3_600):
-        await until(lambda: not stored_timers(database))
-    causes = {tuple(event.cause for event in events) for events in stored_events(database).values()}
+        await until(lambda: not deals.stored_timers(database))
+    causes = {
+        tuple(event.cause for event in events) for events in deals.stored_events(database).values()
+    }
     assert causes == {(Cause.CREATED, Cause.EXPIRED)}
 
 
@@ -118,7 +114,7 @@ async def test_replicas_share_the_timers(
         made = await asyncio.gather(
             *(clients[n % 2].create(f"ann{n}", f"bob{n}") for n in range(count))
         )
-        await until(lambda: not stored_timers(database))
+        await until(lambda: not deals.stored_timers(database))
         totals = [
             sum([await metric("timers_fired_total", timer=timer) or 0 for _, metric in served])
             for timer in ("offer_reminder", "offer")
@@ -126,7 +122,7 @@ async def test_replicas_share_the_timers(
         for _, metric in served:
             assert await metric("timers_failed_total") == 0
             assert await metric("background_failures_total", work="timers") == 0
-    events = stored_events(database)
+    events = deals.stored_events(database)
     assert set(events) == {one.id for one in made}
     happened = [event.cause for history in events.values() for event in history]
     assert happened.count(Cause.EXPIRED) == totals[1] == count
@@ -140,11 +136,11 @@ async def test_a_timer_of_another_replica_is_noticed(
     """A timer that no commit here has told of is found after the longest sleep."""
     async with serve(timers_max_sleep_seconds=0.05):
         # As another replica would: now, and with an offer that is soon over.
-        database.now = time.time_ns() // 1_000_000 - LIMITS.offer_ttl + 100
-        command = proposed()
-        database.run(carry_out, command)
-        await until(lambda: not stored_timers(database))
-    last = stored_events(database)[command.service][-1]
+        database.now = time.time_ns() // 1_000_000 - deals.LIMITS.offer_ttl + 100
+        command = deals.proposed()
+        database.run(deals.carry_out, command)
+        await until(lambda: not deals.stored_timers(database))
+    last = deals.stored_events(database)[command.service][-1]
     assert last.cause == Cause.EXPIRED
 
 
@@ -152,13 +148,13 @@ async def test_a_broken_deal_stops_no_other(
     metrics: Any, database: Database, engine: Engine
 ) -> None:
     """A row that nobody can read fails alone and is counted."""
-    broken, whole = proposed("c1"), proposed("c2")
-    database.run(carry_out, broken, whole)
+    broken, whole = deals.proposed("c1"), deals.proposed("c2")
+    database.run(deals.carry_out, broken, whole)
     with engine.begin() as connection:
         spoilt = text("UPDATE services SET deal = replace(deal, '\"seq\"', '\"x\"') WHERE id = :id")
         connection.execute(spoilt, {"id": broken.service})
     async with metrics(timers_max_sleep_seconds=3_600) as (_, metric):
-        await until(lambda: whole.service not in stored_timers(database))
+        await until(lambda: whole.service not in deals.stored_timers(database))
 
         async def failed() -> bool:
             return bool(await metric("timers_failed_total"))
@@ -166,8 +162,8 @@ async def test_a_broken_deal_stops_no_other(
         await until_async(failed)
         assert await metric("timers_due") == 2
         assert await metric("timers_late_seconds_count") == 1
-    assert stored_events(database)[whole.service][-1].cause == Cause.EXPIRED
-    assert len(stored_events(database)[broken.service]) == 1
+    assert deals.stored_events(database)[whole.service][-1].cause == Cause.EXPIRED
+    assert len(deals.stored_events(database)[broken.service]) == 1
 
 
 async def test_the_loop_goes_on_after_the_database_was_locked(
@@ -175,7 +171,7 @@ async def test_the_loop_goes_on_after_the_database_was_locked(
 ) -> None:
     """While another process holds the lock nothing is fired; afterwards all of it is."""
     monkeypatch.setattr(__main__, "background", partial(background, pause_seconds=0.05))
-    database.run(carry_out, proposed())
+    database.run(deals.carry_out, deals.proposed())
     other = open_engine(settings.database_url, "writer")
     with other.connect() as holder, holder.begin():
         take_revision(holder)
@@ -187,7 +183,7 @@ async def test_the_loop_goes_on_after_the_database_was_locked(
             await until_async(failed)
             assert holder.execute(text("SELECT count(*) FROM service_timers")).scalar() == 2
             holder.rollback()
-            await until(lambda: not stored_timers(database))
+            await until(lambda: not deals.stored_timers(database))
     other.dispose()
 
 
@@ -195,10 +191,10 @@ def test_reminders_leave_time_to_act() -> None:
     """By default each comes hours before the deadline."""
     assert (
         min(
-            LIMITS.offer_reminder,
-            LIMITS.delivery_reminder,
-            LIMITS.completion_reminder,
-            LIMITS.cancellation_reminder,
+            deals.LIMITS.offer_reminder,
+            deals.LIMITS.delivery_reminder,
+            deals.LIMITS.completion_reminder,
+            deals.LIMITS.cancellation_reminder,
         )
         >= 6 * HOUR
     )

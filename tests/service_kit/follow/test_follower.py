@@ -13,21 +13,12 @@ from service_kit.storage.engines import open_engine
 from service_kit.storage.writer import StorageUnavailable, Transaction
 from service_kit.watch.watcher import WATCHER_TOO_SLOW
 from tests.support.system import free_port
+from tests.support.tally import service
 from tests.support.tally.following import Following, Scripted, TallyResources
 from tests.support.tally.running import RunningTally, run_tally
-from tests.support.tally.service import (
-    Add,
-    Added,
-    Followed,
-    TallySettings,
-    add,
-    follow,
-    methods,
-    store,
-)
 from tests.support.waiting import until
 
-NewSettings = Callable[[], TallySettings]
+NewSettings = Callable[[], service.TallySettings]
 
 
 @pytest.fixture
@@ -86,8 +77,8 @@ async def test_a_crash_before_the_commit_leaves_nothing(
     """Effect and position are stored together or not at all, and then it is applied again."""
     failures = ["the only one"]
 
-    def crashing(transaction: Transaction, commands: Sequence[Followed]) -> list[bool]:
-        outcomes = follow(transaction, commands)
+    def crashing(transaction: Transaction, commands: Sequence[service.Followed]) -> list[bool]:
+        outcomes = service.follow(transaction, commands)
         if commands[0].found and failures:
             failures.clear()
             raise StorageUnavailable("lost after the effect, before the commit")
@@ -155,8 +146,12 @@ async def test_what_is_delivered_twice_takes_effect_once(following: Following) -
     outcomes = [
         accepted(
             *await writer.submit(
-                follow,
-                [Followed(Position("e", revision), [Added("apples", one) for one in amounts])],
+                service.follow,
+                [
+                    service.Followed(
+                        Position("e", revision), [service.Added("apples", one) for one in amounts]
+                    )
+                ],
             )
         )
         for revision, amounts in plan
@@ -173,7 +168,7 @@ async def test_a_hole_in_the_revisions_is_read(following: Following, tally: Runn
         engine = open_engine(tally.resources.settings.database_url, "writer")
         with engine.begin() as connection:
             transaction = Transaction(connection, take_revision(connection), 0)
-            add(transaction, [Add("apples", 3)])
+            service.add(transaction, [service.Add("apples", 3)])
         engine.dispose()
         await tally.add("apples", 4)
         assert [await following.next() for _ in range(2)] == [(1, [3], True), (2, [4], True)]
@@ -239,7 +234,7 @@ async def test_one_that_applies_slowly_is_cut_off_and_misses_nothing(
 
         def add_much(transaction: Transaction, items: Sequence[int]) -> list[None]:
             # A few of these are more than lies on the way between the two.
-            store(transaction, [Added("x" * 100_000, one) for one in items])
+            service.store(transaction, [service.Added("x" * 100_000, one) for one in items])
             return [None]
 
         def cut_off() -> bool:
@@ -271,7 +266,7 @@ async def scripted() -> Scripted:
 async def target(scripted: Scripted) -> AsyncIterator[str]:
     """The address of the scripted source."""
     server = grpc.aio.server()
-    methods.add_TallyServiceServicer_to_server(scripted, server)
+    service.methods.add_TallyServiceServicer_to_server(scripted, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     yield f"127.0.0.1:{port}"
@@ -341,8 +336,8 @@ async def test_a_clock_that_went_back_is_not_followed(
     """In the same epoch nobody can tell what is missing: nothing is applied, and it is said."""
     following = Following(own, target)
     position = Position("e", 9)
-    begun = [Followed(Position("e", 0), []), Followed(position, [])]
-    await own.writer.submit(follow, begun)
+    begun = [service.Followed(Position("e", 0), []), service.Followed(position, [])]
+    await own.writer.submit(service.follow, begun)
     async with following.running():
         await until(lambda: scripted.watches == 3)
     assert following.came.empty()

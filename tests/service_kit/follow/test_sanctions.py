@@ -9,22 +9,9 @@ from parley.moderation.v1 import moderation_pb2, moderation_pb2_grpc
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, MetaData, text
 
+from service_kit.follow import sanctions
 from service_kit.follow.follower import FollowerMetrics, Source
 from service_kit.follow.positions import add_positions, read_followed
-from service_kit.follow.sanctions import (
-    FIND,
-    MODERATION,
-    CaughtUp,
-    Command,
-    Forbidden,
-    Kind,
-    Restriction,
-    RestrictionChanges,
-    add_restrictions,
-    find_forbidden,
-    follow,
-    take,
-)
 from service_kit.follow.sanctions_follower import sanctions_follower
 from service_kit.process.background import background
 from service_kit.resources import Resources
@@ -42,16 +29,18 @@ from tests.support.waiting import until
 LONG = 2**50
 
 
-def user(name: str, ends: int | None) -> Restriction:
-    return Restriction(Kind.USER, name, ends)
+def user(name: str, ends: int | None) -> sanctions.Restriction:
+    return sanctions.Restriction(sanctions.Kind.USER, name, ends)
 
 
-def conversation(name: str, ends: int | None = None) -> Restriction:
-    return Restriction(Kind.CONVERSATION, name, ends)
+def conversation(name: str, ends: int | None = None) -> sanctions.Restriction:
+    return sanctions.Restriction(sanctions.Kind.CONVERSATION, name, ends)
 
 
-def told(revision: int, *restrictions: Restriction, epoch: str = "one") -> RestrictionChanges:
-    return RestrictionChanges(Position(epoch, revision), restrictions)
+def told(
+    revision: int, *restrictions: sanctions.Restriction, epoch: str = "one"
+) -> sanctions.RestrictionChanges:
+    return sanctions.RestrictionChanges(Position(epoch, revision), restrictions)
 
 
 # --- In one's own database ---------------------------------------------------------------------
@@ -62,7 +51,7 @@ def engine(empty_database: str) -> Iterator[Engine]:
     metadata = MetaData()
     clock = add_clock(metadata)
     add_positions(metadata)
-    add_restrictions(metadata)
+    sanctions.add_restrictions(metadata)
     opened = open_engine(empty_database, "writer")
     with opened.begin() as connection:
         metadata.create_all(connection)
@@ -79,9 +68,9 @@ def database(engine: Engine) -> Database:
     return made
 
 
-def took(database: Database, *commands: Command) -> list[bool]:
+def took(database: Database, *commands: sanctions.Command) -> list[bool]:
     def run(transaction: Transaction, items: Any) -> list[bool]:
-        return [take(transaction, one) for one in items]
+        return [sanctions.take(transaction, one) for one in items]
 
     return database.run(run, *commands)
 
@@ -94,7 +83,7 @@ def rows(database: Database) -> int:
 
 def forbidden(database: Database, *names: str, now: int = 0) -> set[str]:
     """The users and conversations that are restricted, of those asked about."""
-    found = database.read(find_forbidden, names, names, now or database.now)
+    found = database.read(sanctions.find_forbidden, names, names, now or database.now)
     return {*found.users, *(f"in {one}" for one in found.conversations)}
 
 
@@ -132,13 +121,13 @@ def test_it_ends_by_the_clock_and_its_row_with_the_next_event(database: Database
 def test_a_user_is_not_the_conversation_of_that_name(database: Database) -> None:
     """Names of users are not ours to make."""
     took(database, told(1, conversation("same")))
-    found = database.read(find_forbidden, ["same"], ["same"], database.now)
-    assert found == Forbidden(conversations=frozenset({"same"}))
+    found = database.read(sanctions.find_forbidden, ["same"], ["same"], database.now)
+    assert found == sanctions.Forbidden(conversations=frozenset({"same"}))
     assert not found.why("same", "another")
     assert "locked" in found.why("ann", "same")
     took(database, told(2, user("same", None), conversation("same", 0)))
-    found = database.read(find_forbidden, ["same"], ["same"], database.now)
-    assert found == Forbidden(users=frozenset({"same"}))
+    found = database.read(sanctions.find_forbidden, ["same"], ["same"], database.now)
+    assert found == sanctions.Forbidden(users=frozenset({"same"}))
     assert found.why("same", "another")
     assert not found.why("ann", "same")
 
@@ -150,18 +139,18 @@ def test_another_epoch_lets_go_only_when_all_of_it_is_known(database: Database) 
     assert forbidden(database, "ann", "bob", "talk") == {"ann", "bob", "in talk"}
     took(database, told(1, user("ann", None), user("bob", 0), epoch="two"))
     assert forbidden(database, "ann", "bob", "talk") == {"ann", "in talk"}
-    assert took(database, CaughtUp("one")) == [False]
+    assert took(database, sanctions.CaughtUp("one")) == [False]
     assert forbidden(database, "ann", "talk") == {"ann", "in talk"}
-    assert took(database, CaughtUp("two")) == [True]
+    assert took(database, sanctions.CaughtUp("two")) == [True]
     assert forbidden(database, "ann", "bob", "talk") == {"ann"}
 
 
 def test_nothing_is_asked_about_nobody(database: Database) -> None:
     """And what is asked goes by the primary key, however many they are."""
     took(database, told(1, *(user(f"u{number}", None) for number in range(300))))
-    assert database.read(find_forbidden, (), (), 0) == Forbidden()
+    assert database.read(sanctions.find_forbidden, (), (), 0) == sanctions.Forbidden()
     assert len(forbidden(database, *(f"u{number}" for number in range(500)))) == 300
-    searches, bad = explain(database.engine, str(FIND.compile(database.engine)))
+    searches, bad = explain(database.engine, str(sanctions.FIND.compile(database.engine)))
     assert searches
     assert bad == []
 
@@ -180,10 +169,10 @@ class Refusing:
     async def following(self, target: str) -> AsyncIterator[None]:
         """Follow a moderation; each time is a start of the process."""
         stub = moderation_pb2_grpc.ModerationServiceStub
-        source = Source(MODERATION, target, SECRET, moderation_pb2, stub)
+        source = Source(sanctions.MODERATION, target, SECRET, moderation_pb2, stub)
         self.registry = CollectorRegistry()
         metrics = FollowerMetrics(self.registry)
-        made = sanctions_follower("test", source, self.resources, metrics, follow)
+        made = sanctions_follower("test", source, self.resources, metrics, sanctions.follow)
         async with background({"moderation": made.run}, self.registry):
             yield
 
@@ -191,7 +180,7 @@ class Refusing:
         """Return when everything is applied."""
         position = moderation.position
         sample = self.registry.get_sample_value
-        labels = {"source": MODERATION}
+        labels = {"source": sanctions.MODERATION}
         await until(
             lambda: (
                 sample("follower_live", labels) == 1
@@ -201,11 +190,11 @@ class Refusing:
         )
 
     async def forbidden(self, *names: str, now: int = 1) -> set[str]:
-        found = await self.resources.readers.run(find_forbidden, names, names, now)
+        found = await self.resources.readers.run(sanctions.find_forbidden, names, names, now)
         return {*found.users, *(f"in {one}" for one in found.conversations)}
 
     async def position(self) -> Position | None:
-        return await self.resources.readers.run(read_followed, MODERATION)
+        return await self.resources.readers.run(read_followed, sanctions.MODERATION)
 
 
 @pytest.fixture
@@ -240,7 +229,7 @@ async def test_while_moderation_is_away_what_was_known_stands(service: Refusing)
     async with moderation.serving(), service.following(moderation.target):
         await service.knows(moderation)
     async with service.following(moderation.target):
-        live = service.registry.get_sample_value("follower_live", {"source": MODERATION})
+        live = service.registry.get_sample_value("follower_live", {"source": sanctions.MODERATION})
         assert live == 0
         assert await service.forbidden("ann", "bob") == {"ann", "bob"}
         assert await service.forbidden("ann", "bob", now=FAR + 5) == {"ann"}
@@ -262,7 +251,10 @@ async def test_a_moderation_from_a_backup_is_believed(service: Refusing) -> None
         moderation.go_back(1)
         await until(
             lambda: (
-                service.registry.get_sample_value("follower_revision", {"source": MODERATION}) == 1
+                service.registry.get_sample_value(
+                    "follower_revision", {"source": sanctions.MODERATION}
+                )
+                == 1
             ),
             20,
         )

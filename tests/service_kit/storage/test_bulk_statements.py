@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import BigInteger, Column, Engine, MetaData, Table, select
 from sqlalchemy.exc import IntegrityError
 
+from service_kit.storage import engines
 from service_kit.storage.bulk_statements import (
     among_given,
     bulk_insert,
@@ -14,16 +15,11 @@ from service_kit.storage.bulk_statements import (
     give_values,
     given_rows,
 )
-from service_kit.storage.engines import (
-    TEXT,
-    open_engine,
-    why_unavailable,
-)
 
 words = Table(
     "words",
     MetaData(),
-    Column("word", TEXT, primary_key=True),
+    Column("word", engines.TEXT, primary_key=True),
     Column("number", BigInteger, nullable=False),
 )
 # What the two ways of writing a list down could take for their own signs.
@@ -33,7 +29,7 @@ AWKWARD = ("", "NULL", "{a,b}", '"', "\\", "a,b", "'", "%s", "?", ":x", "[1]", "
 @pytest.fixture
 def engine(empty_database: str) -> Iterator[Engine]:
     """A database with a table of awkward words, each with its place among them."""
-    made = open_engine(empty_database, "writer")
+    made = engines.open_engine(empty_database, "writer")
     with made.begin() as connection:
         words.create(connection)
         rows = [(word, number) for number, word in enumerate(AWKWARD)]
@@ -84,4 +80,4 @@ def test_a_failure_does_not_tell_its_parameters(engine: Engine) -> None:
         with pytest.raises(IntegrityError) as caught:
             bulk_insert(connection, words, ("word", "number"), [("one", 1), ("one", 1)])
         assert "[SQL parameters hidden" in str(caught.value)
-        assert why_unavailable(caught.value) is None
+        assert engines.why_unavailable(caught.value) is None

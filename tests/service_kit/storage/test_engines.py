@@ -11,13 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from service_kit.process.settings import ServiceSettings, Timeouts
-from service_kit.storage.engines import (
-    Role,
-    UnsupportedDatabase,
-    address_of,
-    open_engine,
-    why_unavailable,
-)
+from service_kit.storage import engines
 from tests.support.database_container import DatabaseContainer
 from tests.support.postgresql import Postgresql
 from tests.support.system import free_port
@@ -41,10 +35,10 @@ def database_on_postgresql(postgresql: Postgresql) -> Iterator[str]:
     ],
 )
 def test_sessions_of_postgresql_are_bounded(
-    database_on_postgresql: str, role: Role, expected: tuple[str, ...]
+    database_on_postgresql: str, role: engines.Role, expected: tuple[str, ...]
 ) -> None:
     """Each role has its timeouts and its kind of transaction from the start of a session."""
-    engine = open_engine(database_on_postgresql, role, timeouts=TIMEOUTS)
+    engine = engines.open_engine(database_on_postgresql, role, timeouts=TIMEOUTS)
     names = (
         "lock_timeout",
         "statement_timeout",
@@ -64,7 +58,7 @@ def test_the_address_goes_before_the_settings(database_on_postgresql: str) -> No
         {"options": "-c lock_timeout=7s", "application_name": "mine"}
     )
     url = address.render_as_string(hide_password=False)
-    engine = open_engine(url, "writer", timeouts=TIMEOUTS)
+    engine = engines.open_engine(url, "writer", timeouts=TIMEOUTS)
     with engine.connect() as connection:
         assert connection.execute(text("SHOW lock_timeout")).scalar_one() == "7s"
         assert connection.execute(text("SHOW statement_timeout")).scalar_one() == "1500ms"
@@ -74,11 +68,11 @@ def test_the_address_goes_before_the_settings(database_on_postgresql: str) -> No
 
 def test_a_slow_statement_is_given_up(database_on_postgresql: str) -> None:
     """The server ends it, that counts as unavailable, and the connection goes on."""
-    engine = open_engine(database_on_postgresql, "reader", timeouts=TIMEOUTS)
+    engine = engines.open_engine(database_on_postgresql, "reader", timeouts=TIMEOUTS)
     with engine.connect() as connection:
         with pytest.raises(DBAPIError) as caught:
             connection.execute(text("SELECT pg_sleep(60)"))
-        cause = why_unavailable(caught.value) or ""
+        cause = engines.why_unavailable(caught.value) or ""
         assert cause.startswith("QueryCanceled: canceling statement due to ")
         connection.rollback()
         assert connection.execute(text("SELECT 1")).scalar_one() == 1
@@ -87,7 +81,7 @@ def test_a_slow_statement_is_given_up(database_on_postgresql: str) -> None:
 
 def test_a_transaction_that_idles_is_ended(database_on_postgresql: str) -> None:
     """A process that hangs does not hold the clock for ever; when it wakes, it can try again."""
-    engine = open_engine(database_on_postgresql, "writer", timeouts=TIMEOUTS)
+    engine = engines.open_engine(database_on_postgresql, "writer", timeouts=TIMEOUTS)
 
     def hang() -> None:
         with engine.begin() as connection:
@@ -98,7 +92,7 @@ def test_a_transaction_that_idles_is_ended(database_on_postgresql: str) -> None:
 
     with pytest.raises(DBAPIError) as caught:
         hang()
-    assert why_unavailable(caught.value) is not None
+    assert engines.why_unavailable(caught.value) is not None
     with engine.begin() as connection:
         assert connection.execute(text("SELECT 3")).scalar_one() == 3
     engine.dispose()
@@ -107,8 +101,8 @@ def test_a_transaction_that_idles_is_ended(database_on_postgresql: str) -> None:
 @pytest.mark.parametrize("url", ["mysql://u:secret@h/d", "postgresql+asyncpg://u:secret@h/d"])
 def test_other_databases_are_refused(url: str) -> None:
     """An address of anything else is refused by name, without its password."""
-    with pytest.raises(UnsupportedDatabase, match="neither") as caught:
-        open_engine(url, "writer")
+    with pytest.raises(engines.UnsupportedDatabase, match="neither") as caught:
+        engines.open_engine(url, "writer")
     assert "secret" not in str(caught.value)
 
 
@@ -153,19 +147,21 @@ def guarded(postgresql: Postgresql, tmp_path: Path) -> Iterator[ServiceSettings]
 
 def test_the_password_comes_from_a_file(guarded: ServiceSettings, tmp_path: Path) -> None:
     """Each sign of it counts, a wrong one is refused, and neither is shown by what knows it."""
-    address = address_of(guarded)
-    engine = open_engine(address, "reader")
+    address = engines.address_of(guarded)
+    engine = engines.open_engine(address, "reader")
     with engine.connect() as connection:
         assert connection.execute(text("SELECT current_user")).scalar_one() == "one"
     engine.dispose()
     assert PASSWORD not in f"{address} {address!r} {engine!r} {engine.url}"
 
     (tmp_path / "wrong").write_text("another one")
-    wrong = open_engine(address_of(settings_of(guarded.database_url, tmp_path / "wrong")), "reader")
+    wrong = engines.open_engine(
+        engines.address_of(settings_of(guarded.database_url, tmp_path / "wrong")), "reader"
+    )
     with pytest.raises(DBAPIError, match="password authentication failed") as caught:
         wrong.connect()
     assert "another one" not in str(caught.value)
-    assert (why_unavailable(caught.value) or "").startswith("OperationalError: ")
+    assert (engines.why_unavailable(caught.value) or "").startswith("OperationalError: ")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +182,7 @@ def test_a_password_file_that_can_not_be_used_is_named(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ValueError, match=words) as caught:
-        address_of(settings_of("postgresql://u@h/d", path))
+        engines.address_of(settings_of("postgresql://u@h/d", path))
     assert str(path) in str(caught.value)
     assert "secret" not in str(caught.value)
     assert "xff" not in str(caught.value)
@@ -197,5 +193,5 @@ def test_a_password_file_goes_with_an_address_that_wants_one(url: str, tmp_path:
     """Two passwords, or one where none is asked for, are a mistake that is told."""
     (tmp_path / "password").write_text("another")
     with pytest.raises(ValueError, match="that has no password") as caught:
-        address_of(settings_of(url, tmp_path / "password"))
+        engines.address_of(settings_of(url, tmp_path / "password"))
     assert "secret" not in str(caught.value)
