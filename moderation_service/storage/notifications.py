@@ -6,12 +6,12 @@ from sqlalchemy import Connection
 
 from moderation_service.domain.notifications import Notification, NotificationKind
 from moderation_service.storage import statements
-from moderation_service.storage.tables import news
+from moderation_service.storage.tables import notifications
 from service_kit.storage.bulk_statements import bulk_insert, fetch
 
 
 def insert_notifications(
-    connection: Connection, notifications: Sequence[Notification], revision: int
+    connection: Connection, told: Sequence[Notification], revision: int
 ) -> None:
     """Store the notifications of a revision, in their order."""
     rows = [
@@ -25,9 +25,9 @@ def insert_notifications(
             one.seq,
             one.about,
         )
-        for ordinal, one in enumerate(notifications)
+        for ordinal, one in enumerate(told)
     ]
-    bulk_insert(connection, news, tuple(news.c.keys()), rows)
+    bulk_insert(connection, notifications, tuple(notifications.c.keys()), rows)
 
 
 def find_notifications(
@@ -38,7 +38,7 @@ def find_notifications(
     rows = [
         row
         for name in (("first", "second") if user else ("everything",))
-        for row in fetch(connection, statements.NEWS[name], given)
+        for row in fetch(connection, statements.NOTIFICATIONS[name], given)
     ]
     rows.sort(key=lambda row: (row.revision, row.ordinal))
     return [

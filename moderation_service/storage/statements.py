@@ -15,7 +15,7 @@ from moderation_service.storage.tables import (
     events,
     evidence,
     idempotency_keys,
-    news,
+    notifications,
     parts,
     reports,
     sanctioned,
@@ -181,30 +181,30 @@ DISPUTES_BY_STATE = (
     select(disputes.c.state, func.count()).where(disputes.c.is_open).group_by(disputes.c.state)
 )
 
-# --- News ---------------------------------------------------------------------------------------
+# --- Notifications ------------------------------------------------------------------------------
 
-NEWS = {
+NOTIFICATIONS = {
     name: select(
-        news.c.revision,
-        news.c.first_id,
-        news.c.second_id,
-        news.c.kind,
-        news.c.target_id,
-        news.c.seq,
-        news.c.about_id,
-        news.c.ordinal,
+        notifications.c.revision,
+        notifications.c.first_id,
+        notifications.c.second_id,
+        notifications.c.kind,
+        notifications.c.target_id,
+        notifications.c.seq,
+        notifications.c.about_id,
+        notifications.c.ordinal,
     )
     .where(
         *((column == bindparam("user", type_=TEXT),) if column is not None else ()),
-        news.c.revision > bindparam("after", type_=BigInteger),
-        news.c.revision <= bindparam("until", type_=BigInteger),
+        notifications.c.revision > bindparam("after", type_=BigInteger),
+        notifications.c.revision <= bindparam("until", type_=BigInteger),
     )
-    .order_by(news.c.revision, news.c.ordinal)
+    .order_by(notifications.c.revision, notifications.c.ordinal)
     .limit(_COUNT)
     for name, column in (
         ("everything", None),
-        ("first", news.c.first_id),
-        ("second", news.c.second_id),
+        ("first", notifications.c.first_id),
+        ("second", notifications.c.second_id),
     )
 }
 
@@ -235,11 +235,11 @@ RENAME = (
     update(appeals)
     .where(appeals.c.case_id == _TARGET, appeals.c.by_id == _USER)
     .values(by_id=_ALIAS),
-    update(news)
-    .where(news.c.target_id == _TARGET, news.c.first_id == _USER)
+    update(notifications)
+    .where(notifications.c.target_id == _TARGET, notifications.c.first_id == _USER)
     .values(first_id=_ALIAS),
-    update(news)
-    .where(news.c.target_id == _TARGET, news.c.second_id == _USER)
+    update(notifications)
+    .where(notifications.c.target_id == _TARGET, notifications.c.second_id == _USER)
     .values(second_id=_ALIAS),
     delete(idempotency_keys).where(
         idempotency_keys.c.target_id == _TARGET, idempotency_keys.c.actor_id == _USER
@@ -268,6 +268,6 @@ HOT_STATEMENTS = {
     "disputes expired": EXPIRED_DISPUTES,
     "cases expired": EXPIRED_CASES,
     "dispute due next": NEXT_DUE,
-    **{f"news, {name}": one for name, one in NEWS.items()},
+    **{f"notifications, {name}": one for name, one in NOTIFICATIONS.items()},
 }
 """By name, for whoever wants to see their query plans."""

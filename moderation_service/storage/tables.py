@@ -220,7 +220,7 @@ audit = Table(
 )
 
 # What was told at which revision, and to whom; what it said follows from the target.
-news = Table(
+notifications = Table(
     "news",
     metadata,
     Column("revision", BigInteger, primary_key=True),

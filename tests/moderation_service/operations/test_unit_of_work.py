@@ -32,7 +32,7 @@ from moderation_service.operations.notifications import (
 from moderation_service.operations.tasks import Answer, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.storage import audit, targets
-from moderation_service.storage.tables import events, idempotency_keys, metadata, news
+from moderation_service.storage.tables import events, idempotency_keys, metadata, notifications
 from service_kit.storage.clock import read_position
 from tests.moderation_service.operations.test_runner import (
     books,
@@ -170,7 +170,7 @@ def test_an_erasure_follows_what_the_same_transaction_did(database: Database) ->
     assert '"bob"' not in written
     assert "for bob" not in written
     with database.engine.connect() as connection:
-        told_to = connection.execute(select(news.c.first_id)).scalars().all()
+        told_to = connection.execute(select(notifications.c.first_id)).scalars().all()
         keys = connection.execute(select(idempotency_keys.c.key)).scalars().all()
     assert not {"ann", "bob"}.intersection(told_to)
     assert keys == []
