@@ -6,11 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from edge.authentication.key_set import JsonWebKeySet
 from edge.authentication.key_source import KeySource
-from edge.authentication.verification_keys import (
-    VerificationKey,
-    read_public_key,
-    read_secret,
-)
+from edge.authentication.verification_keys import VerificationKey, read_public_key, read_secret
 
 
 class _SingleKey:

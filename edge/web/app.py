@@ -27,13 +27,7 @@ from edge.sessions.session import Session
 from edge.sessions.state import State
 from edge.web import appeals
 from edge.web.origins import read_origins, request_allowed
-from edge.web.problems import (
-    PROBLEM_TYPE,
-    RefusedError,
-    foreign_origin,
-    problem,
-    unauthenticated,
-)
+from edge.web.problems import PROBLEM_TYPE, RefusedError, foreign_origin, problem, unauthenticated
 from edge.web.transport import CONNECTION_EXTENSION, Connection
 
 _Scope = dict[str, Any]

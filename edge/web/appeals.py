@@ -29,13 +29,7 @@ from edge.sessions.rate_limit import PacketRate
 from edge.translation.common import request_of
 from edge.translation.moderation import appeal_payload, standing_payload
 from edge.web.origins import read_origins, request_allowed
-from edge.web.problems import (
-    PROBLEM_TYPE,
-    RefusedError,
-    foreign_origin,
-    problem,
-    unauthenticated,
-)
+from edge.web.problems import PROBLEM_TYPE, RefusedError, foreign_origin, problem, unauthenticated
 
 _logger = structlog.get_logger(__name__)
 

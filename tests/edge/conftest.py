@@ -18,7 +18,7 @@ from edge.handlers.attach import attach
 from edge.metrics import Metrics
 from edge.opcodes import routes
 from edge.protocol.cursors import MESSAGING
-from edge.protocol.packets import JSON, Format, Op
+from edge.protocol.packets import Op
 from edge.push.deliver import Deliverer
 from edge.push.feed import Feed
 from edge.push.hub import Hub
@@ -29,7 +29,7 @@ from edge.sessions.enforcement import Enforcement
 from edge.sessions.session import Session
 from edge.settings import Settings
 from tests.edge.moderated import Moderated, moderated
-from tests.edge.scripted import CURSORS, SECRET, Service, Start, Stream, Wire, new_session
+from tests.edge.scripted import CURSORS, SECRET, Service, Start, Stream, Wire, new_session, running
 from tests.support.waiting import until
 
 
@@ -119,25 +119,20 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def with_moderation(edge: Edge, clock: Clock) -> AsyncIterator[Moderated]:
+async def at(edge: Edge, clock: Clock) -> AsyncIterator[Moderated]:
     """An edge with moderation, whose feed runs and is live."""
-    async with moderated(edge, clock) as found:
-        task = asyncio.create_task(found.feed.run())
+    async with moderated(edge, clock) as found, running(found.feed.run()):
         await found.next_stream()
         yield found
-        task.cancel()
-        await asyncio.wait({task})
 
 
 @pytest.fixture
 async def live(edge: Edge, service: Service) -> AsyncIterator[Stream]:
     """The feed runs and is live; its stream."""
-    task = asyncio.create_task(edge.feeds[MESSAGING].run())
-    stream = await asyncio.wait_for(service.streams.get(), 5)
-    await until(lambda: edge.feeds[MESSAGING].live)
-    yield stream
-    task.cancel()
-    await asyncio.wait({task})
+    async with running(edge.feeds[MESSAGING].run()):
+        stream = await asyncio.wait_for(service.streams.get(), 5)
+        await until(lambda: edge.feeds[MESSAGING].live)
+        yield stream
 
 
 @pytest.fixture
@@ -145,20 +140,25 @@ async def start(edge: Edge) -> AsyncIterator[Start]:
     """Serve a session as the application does, on another edge when one is given."""
     tasks: list[asyncio.Task[None]] = []
 
-    async def serve(session: Session, resume: str | None) -> None:
-        session.edge.hub.add(session)
+    async def serve(session: Session, resume: str | None, deadline: float) -> None:
+        shared, user = session.edge, session.user
+        await shared.sanctions_reader.admit(user, deadline)
+        shared.hub.add(session)
+        shared.sanctions.enter(user)
         try:
-            await attach(session, resume, 0)
+            await attach(session, resume, deadline)
             await session.run()
         finally:
-            session.edge.hub.remove(session)
-            session.edge.feeds[MESSAGING].users.review(session.user)
+            shared.hub.remove(session)
+            shared.sanctions.leave(user)
+            shared.feeds[MESSAGING].users.review(user)
 
     async def start(
-        resume: str | None = None, on: Edge = edge, format_: Format = JSON, **of: Any
+        resume: str | None = None, on: Edge = edge, seconds: float = 5, **of: Any
     ) -> tuple[Session, Wire]:
-        session, wire = new_session(on, format_=format_, **of)
-        tasks.append(asyncio.create_task(serve(session, resume)))
+        session, wire = new_session(on, **of)
+        deadline = asyncio.get_running_loop().time() + seconds
+        tasks.append(asyncio.create_task(serve(session, resume, deadline)))
         return session, wire
 
     yield start
@@ -169,8 +169,18 @@ async def start(edge: Edge) -> AsyncIterator[Start]:
 
 
 @pytest.fixture
-async def greeted(start: Start, live: Stream) -> tuple[Session, Wire]:
-    """A session that has had its Op.HELLO."""
-    session, wire = await start()
-    assert (await wire.hear())["op"] == Op.HELLO
-    return session, wire
+def enter(start: Start) -> Start:
+    """As `start`, up to HELLO."""
+
+    async def enter(*arguments: Any, **of: Any) -> tuple[Session, Wire]:
+        session, wire = await start(*arguments, **of)
+        assert (await wire.hear())["op"] == Op.HELLO
+        return session, wire
+
+    return enter
+
+
+@pytest.fixture
+async def greeted(enter: Start, live: Stream) -> tuple[Session, Wire]:
+    """A session that has had its HELLO."""
+    return await enter()

@@ -12,7 +12,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1 import moderation_pb2_grpc
 
 from edge.backends.moderation import ModerationBackend
-from edge.protocol.cursors import MODERATION
+from edge.protocol.cursors import MODERATION, Position
 from edge.protocol.packets import Activity
 from edge.protocol.payloads.moderation import Standing
 from edge.push.feed import Feed
@@ -139,6 +139,11 @@ class Moderated:
         self.service.revision = revision
         response = pb.WatchResponse(position=self.service.position(), events=events)
         self.stream.put_nowait(response)
+
+    def tell(self, revision: int, *events: pb.Event) -> None:
+        """Let the edge learn of events in this turn, as if the stream had just brought them."""
+        self.edge.hub.positions[MODERATION] = Position(EPOCH, 10)
+        self.feed._sink.deliver(revision, events)
 
     async def next_stream(self) -> None:
         """Return when the feed watches, perhaps anew."""

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -64,6 +65,28 @@ class Stream:
 
     async def next(self) -> pb.WatchResponse | grpc.StatusCode:
         return await self._responses.get()
+
+
+class Held:
+    """An RPC that is answered when the test lets it `go`, and never without that."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.asked, self.go = asyncio.Event(), asyncio.Event()
+        self._answer = answer
+
+    async def __call__(self, _request: object) -> Any:
+        self.asked.set()
+        await self.go.wait()
+        return self._answer
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run something beside the body, and cancel it at its end."""
+    task = asyncio.create_task(work)
+    yield
+    task.cancel()
+    await asyncio.wait({task})
 
 
 class Service(messaging_pb2_grpc.MessagingServiceServicer):

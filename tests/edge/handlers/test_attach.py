@@ -1,20 +1,11 @@
 """A new session is greeted first, and resumed when it brought a cursor."""
 
-import asyncio
-
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.protocol.cursors import MESSAGING
 from edge.protocol.packets import JSON, Op
 from edge.sessions.context import Edge
-from tests.edge.scripted import (
-    Service,
-    Start,
-    Stream,
-    at,
-    cursor,
-    message_event,
-)
+from tests.edge.scripted import Service, Start, Stream, at, cursor, message_event, running
 
 
 async def test_hello_is_the_first_packet(start: Start, service: Service, live: Stream) -> None:
@@ -39,7 +30,7 @@ async def test_hello_is_the_first_packet(start: Start, service: Service, live: S
 
 
 async def test_a_replay_that_fails_at_the_handshake_is_not_complete(
-    start: Start, service: Service, live: Stream
+    enter: Start, service: Service, live: Stream
 ) -> None:
     """The cursor will move past what was missed, so the client has to be told."""
 
@@ -47,8 +38,7 @@ async def test_a_replay_that_fails_at_the_handshake_is_not_complete(
         raise RuntimeError("the database is away")
 
     service.changes = changes
-    _, wire = await start(cursor(7))
-    await wire.hear()
+    _, wire = await enter(cursor(7))
     resumed = await wire.hear()
     assert (resumed["op"], resumed["d"]["complete"]) == (Op.RESUMED, False)
     live.say(11, message_event(1))
@@ -71,8 +61,6 @@ async def test_without_the_service_a_session_is_greeted_and_told_later(
     hello, error = await wire.hear(), await wire.hear()
     assert (hello["d"]["resumed"], hello["d"]["cur"]) == (False, "")
     assert (error["d"]["code"], error["d"]["retryable"]) == ("UNAVAILABLE", True)
-    running = asyncio.create_task(edge.feeds[MESSAGING].run())
-    resumed = await wire.hear()
+    async with running(edge.feeds[MESSAGING].run()):
+        resumed = await wire.hear()
     assert resumed["d"] == {"replayed": 0, "complete": False, "cur": cursor(10)}
-    running.cancel()
-    await asyncio.wait({running})

@@ -12,6 +12,7 @@ from edge.sessions.context import Edge
 from edge.sessions.session import Session
 from tests.edge.scripted import (
     SECRET,
+    Held,
     Service,
     Start,
     Stream,
@@ -54,11 +55,10 @@ async def test_a_pong_of_another_clock_marks_nothing(
 
 
 async def test_alerts_that_nobody_confirms_are_forgotten_beyond_a_limit(
-    edge: Edge, start: Start, live: Stream
+    edge: Edge, enter: Start, live: Stream
 ) -> None:
     """The oldest first; they are not marked delivered by a later Op.PONG."""
-    session, wire = await start(on=with_settings(edge, unconfirmed_alerts=2))
-    await wire.hear()
+    session, wire = await enter(on=with_settings(edge, unconfirmed_alerts=2))
     for number in (1, 2, 3):
         live.say(10 + number, message_event(number))
         await wire.hear()
@@ -97,22 +97,15 @@ async def test_a_renewed_token_may_make_invisible(
 
 
 async def test_a_token_renewed_during_a_replay_brings_no_cursor(
-    start: Start, service: Service, live: Stream
+    enter: Start, service: Service, live: Stream
 ) -> None:
     """Whoever kept it and dropped off would miss the rest of the replay."""
-    go = asyncio.Event()
-
-    async def changes(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
-        await go.wait()
-        return pb.ListChangesResponse(complete=True)
-
-    service.changes = changes
-    _, wire = await start(cursor(7))
-    await wire.hear()
+    service.changes = held = Held(pb.ListChangesResponse(complete=True))
+    _, wire = await enter(cursor(7))
     wire.say(Op.RENEW_TOKEN, {"token": token()}, 1)
     hello = await wire.hear()
     assert (hello["re"], hello["d"]["cur"]) == (1, "")
-    go.set()
+    held.go.set()
 
 
 @pytest.mark.parametrize(

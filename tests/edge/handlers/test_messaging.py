@@ -11,13 +11,7 @@ from edge.protocol.packets import Op
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
 from edge.translation.status import TIMED_OUT
-from tests.edge.scripted import (
-    Service,
-    Start,
-    Stream,
-    Wire,
-    with_settings,
-)
+from tests.edge.scripted import Service, Start, Stream, Wire, with_settings
 
 
 async def test_changes_of_one_socket_are_made_in_their_order(
@@ -58,12 +52,11 @@ async def test_a_block_is_answered_by_how_it_is_then(
 
 
 async def test_changes_that_wait_are_answered_within_the_time_for_one(
-    edge: Edge, start: Start, service: Service, live: Stream
+    edge: Edge, enter: Start, service: Service, live: Stream
 ) -> None:
     """However many wait behind one that the service does not answer."""
     impatient = with_settings(edge, call_timeout_seconds=0.3)
-    _, wire = await start(on=impatient)
-    await wire.hear()
+    _, wire = await enter(on=impatient)
     service.hold_changes = True
     began = asyncio.get_running_loop().time()
     for number in range(10):
@@ -88,7 +81,7 @@ class HangingNegotiation(NegotiationBackend):
 
 
 async def test_pages_that_wait_behind_one_that_is_given_up_are_given_up_with_it(
-    edge: Edge, start: Start, service: Service, live: Stream
+    edge: Edge, enter: Start, service: Service, live: Stream
 ) -> None:
     """A service that hangs costs the whole of what was asked one time-out, not one each."""
     edge.messaging._settings = edge.settings.model_copy(update={"call_timeout_seconds": 0.1})
@@ -101,8 +94,7 @@ async def test_pages_that_wait_behind_one_that_is_given_up_are_given_up_with_it(
         return pb.ListMessagesResponse()
 
     service.list_messages = list_messages
-    _, wire = await start()
-    await wire.hear()
+    _, wire = await enter()
     for number in range(5):
         wire.say(Op.ASK_MESSAGES, {"conversation": "c", "after": number}, number)
     for number in range(5):
@@ -114,13 +106,12 @@ async def test_pages_that_wait_behind_one_that_is_given_up_are_given_up_with_it(
 
 
 async def test_a_service_that_hangs_costs_pages_of_another_nothing(
-    edge: Edge, start: Start, service: Service, live: Stream
+    edge: Edge, enter: Start, service: Service, live: Stream
 ) -> None:
     """Conversations wait for their deals once, however many ask; messages have none to wait for."""
     negotiation = HangingNegotiation()
     service.conversations = [pb.Conversation(id="c", participants=["alice", "bob"])]
-    _, wire = await start(on=replace(edge, negotiation=negotiation))
-    await wire.hear()
+    _, wire = await enter(on=replace(edge, negotiation=negotiation))
     for number in range(5):
         wire.say(Op.ASK_CONVERSATIONS, {}, number)
     wire.say(Op.ASK_MESSAGES, {"conversation": "c"}, "messages")
@@ -136,7 +127,7 @@ async def test_a_service_that_hangs_costs_pages_of_another_nothing(
 
 
 async def test_large_answers_together_are_no_slow_reader(
-    edge: Edge, start: Start, service: Service, live: Stream
+    edge: Edge, enter: Start, service: Service, live: Stream
 ) -> None:
     """A client that asks for many pages at once gets them all, one after the other."""
 
@@ -144,8 +135,7 @@ async def test_large_answers_together_are_no_slow_reader(
         return pb.ListMessagesResponse(messages=[pb.Message(id="m", text="x" * 50_000)])
 
     service.list_messages = list_messages
-    _, wire = await start(on=with_settings(edge, outbox_bytes=40_000))
-    await wire.hear()
+    _, wire = await enter(on=with_settings(edge, outbox_bytes=40_000))
     for number in range(10):
         wire.say(Op.ASK_MESSAGES, {"conversation": "c"}, number)
     answers = [await wire.hear() for _ in range(10)]
@@ -153,7 +143,7 @@ async def test_large_answers_together_are_no_slow_reader(
 
 
 async def test_pages_wait_unasked_until_the_client_has_read(
-    edge: Edge, start: Start, service: Service, live: Stream
+    edge: Edge, enter: Start, service: Service, live: Stream
 ) -> None:
     """Whoever asks for many and reads none makes the edge hold one."""
     asked: asyncio.Queue[int] = asyncio.Queue()
@@ -164,15 +154,13 @@ async def test_pages_wait_unasked_until_the_client_has_read(
 
     service.list_messages = list_messages
     small = with_settings(edge, outbox_bytes=40_000)
-    _, wire = await start(on=small)
-    await wire.hear()
+    _, wire = await enter(on=small)
     wire.reads.clear()
     for number in range(10):
         wire.say(Op.ASK_MESSAGES, {"conversation": "c", "after": number}, number)
     # The first is on its way to the client, and the second waits for room.
     assert [await asked.get() for _ in range(2)] == [0, 1]
-    _, other = await start(on=small)
-    await other.hear()
+    _, other = await enter(on=small)
     other.say(Op.ASK_MESSAGES, {"conversation": "c", "after": 99}, 99)
     assert (await other.hear())["re"] == 99
     assert (asked.get_nowait(), asked.empty()) == (99, True)

@@ -1,7 +1,5 @@
 """A replay brings what was missed, in order and without a gap, and says whether that was all."""
 
-import asyncio
-
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
@@ -13,6 +11,7 @@ from edge.sessions.session import Session
 from tests.edge.scripted import (
     CURSORS,
     EPOCH,
+    Held,
     Service,
     Start,
     Stream,
@@ -33,20 +32,13 @@ async def test_alerts_held_during_a_resume_come_after_it_in_order(
     start: Start, service: Service, live: Stream
 ) -> None:
     """Replay, Op.RESUMED, live; what the replay covered does not come twice."""
-    replaying, go = asyncio.Event(), asyncio.Event()
-
-    async def changes(request: pb.ListChangesRequest) -> pb.ListChangesResponse:
-        replaying.set()
-        await go.wait()
-        assert (request.after, request.until) == (position(7), position(12))
-        missed = [change(8, message_event(1), message_event(2)), change(12, message_event(3))]
-        return pb.ListChangesResponse(complete=True, changes=missed)
-
-    service.revision, service.changes = 12, changes
+    missed = [change(8, message_event(1), message_event(2)), change(12, message_event(3))]
+    held = Held(pb.ListChangesResponse(complete=True, changes=missed))
+    service.revision, service.changes = 12, held
     session, wire = await start(cursor(7))
     hello = await wire.hear()
     assert (hello["d"]["resumed"], hello["d"]["cur"]) == (True, cursor(7))
-    await replaying.wait()
+    await held.asked.wait()
     live.say(12, message_event(3))
     live.say(13, message_event(4))
     live.say(13, typing_event())
@@ -54,25 +46,15 @@ async def test_alerts_held_during_a_resume_come_after_it_in_order(
     await until(lambda: session.edge.feeds[MESSAGING].position == Position(EPOCH, 14))
     session.ping(JSON.encode(Op.PING, {}, cur=cursor(14)))
     assert await wire.hear() == {"op": Op.PING, "d": {}}
-    go.set()
+    held.go.set()
     packets = [await wire.hear() for _ in range(6)]
-    assert [packet["op"] for packet in packets] == [
-        Op.ALERT_NEW_MSG,
-        Op.ALERT_NEW_MSG,
-        Op.ALERT_NEW_MSG,
-        Op.RESUMED,
-        Op.ALERT_NEW_MSG,
-        Op.ALERT_NEW_MSG,
-    ]
+    alert = Op.ALERT_NEW_MSG
+    assert [packet["op"] for packet in packets] == [alert] * 3 + [Op.RESUMED] + [alert] * 2
+    (request,) = service.change_requests
+    assert (request.after, request.until) == (position(7), position(12))
     assert [at(packet) for packet in packets] == [7, 8, 12, 12, 13, 14]
     assert packets[3]["d"] == {"replayed": 3, "complete": True, "cur": cursor(12)}
-    assert [p["d"]["message"]["seq"] for p in packets if p["op"] == Op.ALERT_NEW_MSG] == [
-        1,
-        2,
-        3,
-        4,
-        5,
-    ]
+    assert [p["d"]["message"]["seq"] for p in packets if p["op"] == alert] == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(
@@ -113,42 +95,28 @@ async def test_whoever_comes_from_a_faster_edge_misses_nothing(
 
 
 async def test_a_database_replaced_during_a_replay_makes_it_incomplete(
-    start: Start, service: Service, edge: Edge, live: Stream
+    enter: Start, service: Service, edge: Edge, live: Stream
 ) -> None:
     """No cursor may join the revisions of one clock with the name of the other."""
-    replaying, go = asyncio.Event(), asyncio.Event()
-
-    async def changes(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
-        replaying.set()
-        await go.wait()
-        return pb.ListChangesResponse(complete=True, changes=[change(8, message_event(1))])
-
-    service.changes = changes
-    _, wire = await start(cursor(7))
-    await wire.hear()
-    await replaying.wait()
+    missed = [change(8, message_event(1))]
+    service.changes = held = Held(pb.ListChangesResponse(complete=True, changes=missed))
+    _, wire = await enter(cursor(7))
+    await held.asked.wait()
     edge.hub.positions["messaging"] = Position("epoch-2", 3)
-    go.set()
+    held.go.set()
     alert, resumed = await wire.hear(), await wire.hear()
     assert alert["cur"] == cursor(8)
     assert resumed["d"] == {"replayed": 1, "complete": False, "cur": cursor(3, "epoch-2")}
 
 
-async def test_only_one_resume_at_a_time(start: Start, service: Service, live: Stream) -> None:
+async def test_only_one_resume_at_a_time(enter: Start, service: Service, live: Stream) -> None:
     """A second one would mix its packets with those of the first."""
-    go = asyncio.Event()
-
-    async def changes(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
-        await go.wait()
-        return pb.ListChangesResponse(complete=True)
-
-    service.changes = changes
-    _, wire = await start(cursor(7))
-    await wire.hear()
+    service.changes = held = Held(pb.ListChangesResponse(complete=True))
+    _, wire = await enter(cursor(7))
     wire.say(Op.RESUME, {"cur": cursor(8)}, 1)
     error = await wire.hear()
     assert (error["re"], error["d"]["code"]) == (1, "INVALID_STATE")
-    go.set()
+    held.go.set()
     assert (await wire.hear())["op"] == Op.RESUMED
 
 
@@ -170,22 +138,15 @@ async def test_a_resume_of_too_much_is_not_complete(
 
 
 async def test_alerts_held_for_too_long_a_replay_close_it_and_stay_bounded(
-    edge: Edge, start: Start, service: Service, live: Stream
+    edge: Edge, enter: Start, service: Service, live: Stream
 ) -> None:
     """Nothing more is kept for a socket that is being closed."""
-    go = asyncio.Event()
-
-    async def changes(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
-        await go.wait()
-        return pb.ListChangesResponse(complete=True)
-
-    service.changes = changes
-    session, wire = await start(cursor(7), on=with_settings(edge, outbox_bytes=2000))
-    await wire.hear()
+    service.changes = held = Held(pb.ListChangesResponse(complete=True))
+    session, wire = await enter(cursor(7), on=with_settings(edge, outbox_bytes=2000))
     wire.answers_close = False
     for number in range(1, 200):
         live.say(10 + number, message_event(number))
     assert (await wire.hear())["code"] == CloseCode.SLOW_READER
     await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 209))
     assert session._held_bytes < 3000
-    go.set()
+    held.go.set()

@@ -20,11 +20,7 @@ from edge.protocol.packets import (
     Op,
     ServerEnvelope,
 )
-from edge.protocol.payloads.connection import (
-    Ping,
-    Pong,
-    Resume,
-)
+from edge.protocol.payloads.connection import Ping, Pong, Resume
 from edge.protocol.payloads.messaging import (
     AskConversations,
     AskMessages,

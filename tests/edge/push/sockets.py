@@ -8,13 +8,7 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from edge.protocol.cursors import MESSAGING
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
-from tests.edge.scripted import (
-    CURSORS,
-    Service,
-    Stream,
-    Wire,
-    new_session,
-)
+from tests.edge.scripted import CURSORS, Service, Stream, Wire, new_session
 from tests.support.waiting import until
 
 

@@ -4,7 +4,6 @@ The backend is a real gRPC server on loopback whose answers the test writes.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 
 import grpc
@@ -25,6 +24,7 @@ from tests.edge.scripted import (
     change,
     message_event,
     position,
+    running,
 )
 from tests.support.waiting import until
 
@@ -158,14 +158,10 @@ async def test_silence_is_an_interruption(edge: Edge, service: Service, live: St
         timeout_seconds=0.05,
         metrics=edge.metrics,
     )
-    task = asyncio.create_task(feed.run())
-    async with asyncio.timeout(5):
+    async with running(feed.run()), asyncio.timeout(5):
         first = await service.streams.get()
         second = await service.streams.get()
     assert first.watcher_id != second.watcher_id
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
 
 
 async def test_a_failing_recovery_is_tried_again(

@@ -14,11 +14,7 @@ from edge.backends.backend import NotLiveError
 from edge.protocol.cursors import MESSAGING, Position
 from edge.sessions.context import Edge
 from tests.edge.push.sockets import attached, get, invisible, join, leave, next_stream
-from tests.edge.scripted import (
-    EPOCH,
-    Service,
-    Stream,
-)
+from tests.edge.scripted import EPOCH, Service, Stream
 from tests.support.waiting import until
 
 

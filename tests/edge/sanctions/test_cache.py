@@ -22,9 +22,8 @@ from tests.edge.scripted import sample
 from tests.support.waiting import until
 
 
-async def test_an_event_that_was_read_already_changes_nothing(with_moderation: Moderated) -> None:
+async def test_an_event_that_was_read_already_changes_nothing(at: Moderated) -> None:
     """It was read at a later position, at which the sanction had been lifted."""
-    at = with_moderation
     at.service.revision, at.service.followed_from = 12, 10
     await log_in(at)
     at.say(11, sanctioned("bob", kind="muted"))
@@ -33,11 +32,8 @@ async def test_an_event_that_was_read_already_changes_nothing(with_moderation: M
     assert may_write(at)
 
 
-async def test_sanctions_are_a_set_and_end_by_the_clock(
-    with_moderation: Moderated, clock: Clock
-) -> None:
+async def test_sanctions_are_a_set_and_end_by_the_clock(at: Moderated, clock: Clock) -> None:
     """Lifting one leaves the other; the time that one ends at is not waited for."""
-    at = with_moderation
     await log_in(at)
     at.say(11, sanctioned("bob", kind="muted", name="short", until=clock.now + 5))
     at.say(12, sanctioned("bob", kind="muted", name="long", until=clock.now + 50))
@@ -56,9 +52,8 @@ async def test_sanctions_are_a_set_and_end_by_the_clock(
     assert sample(at.edge, "restricted_users") == 0
 
 
-async def test_a_whole_standing_replaces_what_was_known(with_moderation: Moderated) -> None:
+async def test_a_whole_standing_replaces_what_was_known(at: Moderated) -> None:
     """StandingChanged says how it is, whatever was missed; what does not restrict is not held."""
-    at = with_moderation
     await log_in(at)
     at.say(11, sanctioned("bob", kind="muted"))
     shown = pb.Standing(
@@ -73,9 +68,8 @@ async def test_a_whole_standing_replaces_what_was_known(with_moderation: Moderat
     assert may_write(at)
 
 
-async def test_an_appeal_is_shown_with_what_it_is_about(with_moderation: Moderated) -> None:
+async def test_an_appeal_is_shown_with_what_it_is_about(at: Moderated) -> None:
     """The sanction stands, and cannot be appealed against once more."""
-    at = with_moderation
     await log_in(at)
     at.say(11, sanctioned("bob", kind="muted"))
     appeal = pb.Appeal(id="a", decision_id="d1", status=pb.APPEAL_STATUS_OPEN)
@@ -90,9 +84,8 @@ async def test_an_appeal_is_shown_with_what_it_is_about(with_moderation: Moderat
     assert not may_write(at)
 
 
-async def test_after_an_interruption_the_missed_is_replayed(with_moderation: Moderated) -> None:
+async def test_after_an_interruption_the_missed_is_replayed(at: Moderated) -> None:
     """Sockets that were here are told by the replay; nothing is read anew."""
-    at = with_moderation
     _, wire, _ = await log_in(at)
     at.service.revision = 12
     event = sanctioned("bob", kind="muted")

@@ -20,7 +20,7 @@ from tests.edge.moderated import (
     sanction,
     sanctioned,
 )
-from tests.edge.scripted import new_session, sample
+from tests.edge.scripted import new_session, running, sample
 from tests.support.waiting import until
 
 
@@ -33,9 +33,8 @@ async def away(edge: Edge, clock: Clock) -> AsyncIterator[Moderated]:
         found.service.answers.set()
 
 
-async def test_logins_are_read_in_batches(with_moderation: Moderated) -> None:
+async def test_logins_are_read_in_batches(at: Moderated) -> None:
     """While one call is under way the next gathers: a hundred logins are a few calls."""
-    at = with_moderation
     at.service.answers.clear()
     logins = [asyncio.create_task(log_in(at, f"u{number}")) for number in range(100)]
     await until(lambda: at.service.reads)
@@ -45,9 +44,8 @@ async def test_logins_are_read_in_batches(with_moderation: Moderated) -> None:
     assert len(at.service.reads) <= 2
 
 
-async def test_who_is_known_through_the_stream_costs_no_call(with_moderation: Moderated) -> None:
+async def test_who_is_known_through_the_stream_costs_no_call(at: Moderated) -> None:
     """A second socket is let in under what the events say; after the last socket it is asked."""
-    at = with_moderation
     first, _, _ = await log_in(at)
     at.say(11, sanctioned("bob", kind="muted"))
     await until(lambda: not may_write(at))
@@ -63,10 +61,9 @@ async def test_who_is_known_through_the_stream_costs_no_call(with_moderation: Mo
 
 
 async def test_what_falls_between_the_reading_and_the_stream_is_read(
-    with_moderation: Moderated,
+    at: Moderated,
 ) -> None:
     """The events come from a later position than that at which the standing was read."""
-    at = with_moderation
     assert await at.edge.sanctions_reader.admit("bob", at.deadline()) is None
     at.service.sanctions["bob"] = [sanction("muted")]
     at.service.revision = 12
@@ -80,10 +77,9 @@ async def test_what_falls_between_the_reading_and_the_stream_is_read(
 
 
 async def test_a_reading_that_is_older_than_an_event_is_read_again(
-    with_moderation: Moderated,
+    at: Moderated,
 ) -> None:
     """What a slow reader of the service says must not undo what is known."""
-    at = with_moderation
     await log_in(at)
     at.say(11, sanctioned("bob", kind="muted"))
     await until(lambda: not may_write(at))
@@ -92,9 +88,8 @@ async def test_a_reading_that_is_older_than_an_event_is_read_again(
     assert not may_write(at)
 
 
-async def test_who_is_banned_is_told_why_before_coming_in(with_moderation: Moderated) -> None:
+async def test_who_is_banned_is_told_why_before_coming_in(at: Moderated) -> None:
     """A warning or a mute keeps nobody out, a suspension that is over neither."""
-    at = with_moderation
     at.service.sanctions = {
         "bob": [sanction("banned")],
         "eve": [sanction("suspended", until=1)],
@@ -109,10 +104,9 @@ async def test_who_is_banned_is_told_why_before_coming_in(with_moderation: Moder
 
 
 async def test_where_nobody_can_say_what_was_missed_all_are_read(
-    with_moderation: Moderated,
+    at: Moderated,
 ) -> None:
     """New restrictions take effect and are told, and so is the end of old ones."""
-    at = with_moderation
     _, wire, _ = await log_in(at)
     at.say(11, sanctioned("bob", kind="conversation_locked", name="old", conversation="c"))
     assert (await wire.hear())["d"]["sanction"] == "old"
@@ -140,14 +134,12 @@ async def test_who_came_while_moderation_was_away_is_read_when_it_is_back(
         assert excluding is None
         assert sample(at.edge, "admissions_total", by="allowed") == 1
         at.service.sanctions["bob"] = [sanction("banned")]
-        task = asyncio.create_task(at.feed.run())
-        await at.next_stream()
-        at.service.answers.set()
-        packets = [await wire.hear() for _ in range(3)]
+        async with running(at.feed.run()):
+            await at.next_stream()
+            at.service.answers.set()
+            packets = [await wire.hear() for _ in range(3)]
         assert [one.get("op") for one in packets] == [0x0D, 0xFA, None]
         assert packets[2]["code"] == 4403
-        task.cancel()
-        await asyncio.wait({task})
 
 
 async def test_strangers_are_let_in_or_not_as_the_setting_says(

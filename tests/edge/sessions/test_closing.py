@@ -23,10 +23,9 @@ from tests.edge.scripted import (
 from tests.support.waiting import until
 
 
-async def test_a_slow_reader_is_closed(edge: Edge, start: Start, live: Stream) -> None:
+async def test_a_slow_reader_is_closed(edge: Edge, enter: Start, live: Stream) -> None:
     """What waits for it is dropped; it comes back and resumes."""
-    session, wire = await start(on=with_settings(edge, outbox_bytes=2000))
-    await wire.hear()
+    session, wire = await enter(on=with_settings(edge, outbox_bytes=2000))
     wire.reads.clear()
     for number in range(1, 30):
         live.say(10 + number, message_event(number))
@@ -75,11 +74,10 @@ async def test_closing_sends_what_is_queued_first(greeted: tuple[Session, Wire])
 
 @pytest.mark.parametrize("reads", [True, False])
 async def test_a_peer_that_never_answers_is_cut_off(
-    edge: Edge, start: Start, live: Stream, reads: bool
+    edge: Edge, enter: Start, live: Stream, reads: bool
 ) -> None:
     """Whether it takes the close frame, or nothing at all."""
-    session, wire = await start(on=with_settings(edge, close_timeout_seconds=0.05))
-    await wire.hear()
+    session, wire = await enter(on=with_settings(edge, close_timeout_seconds=0.05))
     wire.answers_close = False
     if not reads:
         wire.reads.clear()
@@ -91,11 +89,10 @@ async def test_a_peer_that_never_answers_is_cut_off(
 
 
 async def test_a_peer_that_hangs_up_and_reads_nothing_is_cut_off(
-    edge: Edge, start: Start, live: Stream
+    edge: Edge, enter: Start, live: Stream
 ) -> None:
     """The server would hold the connection for as long as there is something to send."""
-    session, wire = await start(on=with_settings(edge, close_timeout_seconds=0.05))
-    await wire.hear()
+    session, wire = await enter(on=with_settings(edge, close_timeout_seconds=0.05))
     wire.reads.clear()
     session.send(Op.RECONNECT, Reconnect(100, "draining"))
     wire.hang_up()

@@ -13,6 +13,7 @@ from edge.sessions.session import Session
 from tests.edge.scripted import (
     CURSORS,
     EPOCH,
+    Held,
     Service,
     Stream,
     Wire,
@@ -96,22 +97,15 @@ async def test_a_question_under_way_is_answered_before_the_close(
     edge: Edge, service: Service, serving: tuple[Wire, "asyncio.Task[None]"]
 ) -> None:
     """However long it takes, within the time of the drain."""
-    asked, go = asyncio.Event(), asyncio.Event()
-
-    async def list_messages(_request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
-        asked.set()
-        await go.wait()
-        return pb.ListMessagesResponse()
-
-    service.list_messages = list_messages
+    service.list_messages = held = Held(pb.ListMessagesResponse())
     wire, task = serving
     wire.say(ASK_MESSAGES, {"conversation": "c"}, 1)
-    await asked.wait()
+    await held.asked.wait()
     draining = asyncio.create_task(drain_of(edge, drain_seconds=30).run())
     assert (await wire.hear())["op"] == RECONNECT
     await asyncio.sleep(0)
     assert not draining.done()
-    go.set()
+    held.go.set()
     answer, closed = await wire.hear(), await wire.hear()
     assert (answer["op"], answer["re"]) == (RETURN_MESSAGES, 1)
     assert closed["code"] == 4100
@@ -123,22 +117,16 @@ async def test_a_resume_under_way_comes_to_its_end(
     edge: Edge, service: Service, live: Stream
 ) -> None:
     """The client leaves with all that it had missed, and a cursor that says so."""
-    replaying, go = asyncio.Event(), asyncio.Event()
-
-    async def changes(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
-        replaying.set()
-        await go.wait()
-        return pb.ListChangesResponse(complete=True, changes=[change(9, message_event(1))])
-
-    service.changes = changes
+    missed = [change(9, message_event(1))]
+    service.changes = held = Held(pb.ListChangesResponse(complete=True, changes=missed))
     session, wire = new_session(edge)
     old = CURSORS.encode({"messaging": Position(EPOCH, 7)})
     task = asyncio.create_task(serve(session, old))
     assert (await wire.hear())["op"] == HELLO
-    await replaying.wait()
+    await held.asked.wait()
     draining = asyncio.create_task(drain_of(edge, drain_seconds=30).run())
     assert (await wire.hear())["op"] == RECONNECT
-    go.set()
+    held.go.set()
     alert, resumed, closed = [await wire.hear() for _ in range(3)]
     assert alert["op"] == ALERT_NEW_MSG
     assert (resumed["op"], resumed["d"]["complete"]) == (RESUMED, True)
@@ -151,12 +139,7 @@ async def test_an_answer_that_does_not_come_takes_nobody_elses_close(
     edge: Edge, service: Service, serving: tuple[Wire, "asyncio.Task[None]"]
 ) -> None:
     """Half of the time is for answers; then all are closed in order, also who still waits."""
-
-    async def list_messages(_request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    service.list_messages = list_messages
+    service.list_messages = Held()
     wire, task = serving
     other_session, other = new_session(edge, user="bob")
     other_task = asyncio.create_task(serve(other_session))

@@ -1,7 +1,7 @@
 """A sanction takes effect on every socket in the turn in which it is told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,47 +12,19 @@ from edge.handlers.attach import attach
 from edge.protocol.cursors import MODERATION, Position
 from edge.protocol.packets import Activity, Op
 from edge.sessions.requests import Request
-from edge.sessions.session import Session
 from edge.sessions.state import State
 from edge.translation.status import TIMED_OUT
 from tests.edge.moderated import Moderated, lifted, sanction, sanctioned
-from tests.edge.scripted import Service, Stream, Wire, new_session
+from tests.edge.scripted import Service, Start, Stream, Wire, new_session
 from tests.support.waiting import until
 
 HELLO, ERROR, SANCTION = 0x03, 0x04, 0xFA
 
-Start = Callable[..., Awaitable[tuple[Session, Wire]]]
-
 
 @pytest.fixture
-async def start(with_moderation: Moderated, live: Stream) -> AsyncIterator[Start]:
+def enter(enter: Start, at: Moderated, live: Stream) -> Start:
     """Serve a session of bob as the application does; both services deliver."""
-    edge = with_moderation.edge
-    tasks: list[asyncio.Task[None]] = []
-
-    async def serve(session: Session, resume: str | None, deadline: float) -> None:
-        await edge.sanctions_reader.admit(session.user, deadline)
-        edge.hub.add(session)
-        edge.sanctions.enter(session.user)
-        try:
-            await attach(session, resume, deadline)
-            await session.run()
-        finally:
-            edge.hub.remove(session)
-            edge.sanctions.leave(session.user)
-
-    async def start(resume: str | None = None, seconds: float = 5) -> tuple[Session, Wire]:
-        session, wire = new_session(edge, "bob")
-        deadline = with_moderation.deadline(seconds)
-        tasks.append(asyncio.create_task(serve(session, resume, deadline)))
-        assert (await wire.hear())["op"] == HELLO
-        return session, wire
-
-    yield start
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
+    return partial(enter, on=at.edge, user="bob")
 
 
 async def hear(wire: Wire) -> tuple[int, str]:
@@ -61,12 +33,10 @@ async def hear(wire: Wire) -> tuple[int, str]:
     return packet["op"], packet["d"].get("code") or packet["d"].get("kind")
 
 
-async def test_who_is_restricted_is_told_after_hello(
-    start: Start, with_moderation: Moderated
-) -> None:
+async def test_who_is_restricted_is_told_after_hello(enter: Start, at: Moderated) -> None:
     """What restricts, and nothing else; without a cursor, for it is no news."""
-    with_moderation.service.sanctions["bob"] = [sanction("muted"), sanction("warning", "w")]
-    _, wire = await start()
+    at.service.sanctions["bob"] = [sanction("muted"), sanction("warning", "w")]
+    _, wire = await enter()
     told = await wire.hear()
     assert (told["op"], told["d"]["kind"]) == (SANCTION, "muted")
     assert "cur" not in told
@@ -75,13 +45,12 @@ async def test_who_is_restricted_is_told_after_hello(
 
 
 async def test_what_waits_is_refused_and_what_has_left_is_answered(
-    start: Start, with_moderation: Moderated, service: Service
+    enter: Start, at: Moderated, service: Service
 ) -> None:
     """The batch under way was sent before; those behind it are withdrawn, and only those that the
     sanction forbids. SANCTION comes when all that was written before it is answered.
     """
-    at = with_moderation
-    _, wire = await start()
+    _, wire = await enter()
     answers: list[Any] = []
     batcher = at.edge.messaging.create_message
     wire.say(Op.CREATE_MSG, {"conversation": "c", "text": "sent"}, "sent")
@@ -92,8 +61,7 @@ async def test_what_waits_is_refused_and_what_has_left_is_answered(
     request = type(batcher._waiting[0].item)(actor="dan", conversation_id="c", text="of another")
     batcher.submit(request, answers.append)
     event = sanctioned("bob", kind="conversation_locked", conversation="c")
-    at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
-    at.feed._sink.deliver(11, [event])
+    at.tell(11, event)
     assert await hear(wire) == (ERROR, "SANCTIONED")
     wire.say(Op.CREATE_MSG, {"conversation": "c", "text": "too late"}, "late")
     heard = [await wire.hear() for _ in range(4)]
@@ -106,12 +74,11 @@ async def test_what_waits_is_refused_and_what_has_left_is_answered(
 
 
 async def test_a_change_that_waits_for_the_one_before_is_refused(
-    start: Start, with_moderation: Moderated, service: Service
+    enter: Start, at: Moderated, service: Service
 ) -> None:
     """It had not been sent when the sanction came."""
-    at = with_moderation
     service.hold_changes = True
-    _, wire = await start()
+    _, wire = await enter()
     wire.say(Op.EDIT_MSG, {"message": "m1", "text": "first"}, 1)
     await service.changed.get()
     wire.say(Op.EDIT_MSG, {"message": "m2", "text": "second"}, 2)
@@ -125,12 +92,9 @@ async def test_a_change_that_waits_for_the_one_before_is_refused(
     assert service.changed.empty()
 
 
-async def test_a_call_that_was_about_to_be_made_is_not(
-    start: Start, with_moderation: Moderated
-) -> None:
+async def test_a_call_that_was_about_to_be_made_is_not(enter: Start, at: Moderated) -> None:
     """A packet about a service starts a task; the sanction comes before its first step."""
-    at = with_moderation
-    session, wire = await start()
+    session, wire = await enter()
     called = asyncio.Event()
 
     async def call() -> None:
@@ -138,28 +102,25 @@ async def test_a_call_that_was_about_to_be_made_is_not(
 
     outcomes = session.edge.metrics.outcomes("PRICE EDITED")
     session.start(Request(1, outcomes, Activity.WRITE), call())
-    at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
-    at.feed._sink.deliver(11, [sanctioned("bob", kind="muted")])
+    at.tell(11, sanctioned("bob", kind="muted"))
     assert await hear(wire) == (SANCTION, "muted")
     assert await hear(wire) == (ERROR, "SANCTIONED")
     assert not called.is_set()
 
 
 async def test_what_comes_meanwhile_keeps_its_place_behind_the_sanction(
-    start: Start, with_moderation: Moderated, service: Service
+    enter: Start, at: Moderated, service: Service
 ) -> None:
     """While SANCTION waits for answers, on all sockets, whatever else is pushed waits as well: no
     cursor passes it by. A resume that is asked for then is told to come again.
     """
-    at = with_moderation
     service.hold_changes = True
-    _, wire = await start()
-    other, quiet = await start()
+    _, wire = await enter()
+    other, quiet = await enter()
     wire.say(Op.EDIT_MSG, {"message": "m1", "text": "first"}, 1)
     await service.changed.get()
-    at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
-    at.feed._sink.deliver(11, [sanctioned("bob", kind="muted")])
-    at.feed._sink.deliver(12, [sanctioned("bob", kind="warning", name="w")])
+    at.tell(11, sanctioned("bob", kind="muted"))
+    at.tell(12, sanctioned("bob", kind="warning", name="w"))
     quiet.say(Op.RESUME, {"cur": other.edge.hub.cursor().of(other.encoding.attached)}, 2)
     refusal = await quiet.hear()
     assert (refusal["d"]["code"], refusal["d"]["retryable"]) == ("INVALID_STATE", True)
@@ -171,12 +132,12 @@ async def test_what_comes_meanwhile_keeps_its_place_behind_the_sanction(
 
 
 async def test_every_write_is_over_when_it_is_answered(
-    start: Start, with_moderation: Moderated, monkeypatch: pytest.MonkeyPatch
+    enter: Start, at: Moderated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However it ends, or SANCTION would wait for it: stored, refused, at fault, without an answer;
     and with the socket, also one that nobody answers.
     """
-    session, wire = await start()
+    session, wire = await enter()
     for number, (op, d) in enumerate(
         (
             (Op.CREATE_MSG, {"conversation": "c", "text": "x"}),
@@ -190,7 +151,7 @@ async def test_every_write_is_over_when_it_is_answered(
         wire.say(op, d, number)
     assert {(await wire.hear())["re"] for _ in range(5)} == {0, 1, 3, 4, 5}
     await until(lambda: not session.writes)
-    monkeypatch.setattr(with_moderation.edge.messaging, "call", _never)
+    monkeypatch.setattr(at.edge.messaging, "call", _never)
     wire.say(Op.EDIT_MSG, {"message": "m", "text": "x"}, 6)
     await until(lambda: bool(session.writes))
     wire.hang_up()
@@ -201,17 +162,13 @@ async def _never(_name: str, _request: Any, _seconds: float) -> Any:
     await asyncio.Event().wait()
 
 
-async def test_a_ban_waits_for_nothing(
-    start: Start, with_moderation: Moderated, service: Service
-) -> None:
+async def test_a_ban_waits_for_nothing(enter: Start, at: Moderated, service: Service) -> None:
     """What had left for a service is not answered any more: SANCTION is the last packet."""
-    at = with_moderation
     service.hold_changes = True
-    session, wire = await start()
+    session, wire = await enter()
     wire.say(Op.EDIT_MSG, {"message": "m1", "text": "first"}, 1)
     await service.changed.get()
-    at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
-    at.feed._sink.deliver(11, [sanctioned("bob", kind="banned")])
+    at.tell(11, sanctioned("bob", kind="banned"))
     assert session.state is State.CLOSING
     session.fail(Request(7, session.edge.metrics.outcomes("EDIT MSG")), TIMED_OUT)
     assert await hear(wire) == (SANCTION, "banned")
@@ -227,19 +184,17 @@ async def test_a_ban_waits_for_nothing(
     ],
 )
 async def test_a_locked_conversation_is_found_by_what_a_packet_names(
-    start: Start, with_moderation: Moderated, service: Service, op: Op, d: dict[str, Any]
+    enter: Start, at: Moderated, service: Service, op: Op, d: dict[str, Any]
 ) -> None:
     """The service may not have heard of the lock yet; the edge asks it where the packet belongs."""
-    at = with_moderation
     participants = ["alice", "bob"]
     service.conversations = [
         messaging.Conversation(id="c", subject="tap", participants=participants)
     ]
     service.messages = [messaging.Message(id="of c", conversation_id="c")]
-    _, wire = await start()
-    at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
+    _, wire = await enter()
     event = sanctioned("bob", kind="conversation_locked", conversation="c")
-    at.feed._sink.deliver(11, [event])
+    at.tell(11, event)
     assert await hear(wire) == (SANCTION, "conversation_locked")
     wire.say(op, d, 1)
     assert await hear(wire) == (ERROR, "SANCTIONED")
@@ -248,16 +203,14 @@ async def test_a_locked_conversation_is_found_by_what_a_packet_names(
 
 
 async def test_what_is_not_locked_goes_on_in_its_order(
-    start: Start, with_moderation: Moderated, service: Service
+    enter: Start, at: Moderated, service: Service
 ) -> None:
     """Another subject, another person, another message; a lock that messaging does not know."""
-    at = with_moderation
     service.conversations = [messaging.Conversation(id="c", participants=["alice", "bob"])]
-    _, wire = await start()
-    at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
+    _, wire = await enter()
     for number, locked in enumerate(("unknown", "c"), 11):
         event = sanctioned("bob", kind="conversation_locked", name=locked, conversation=locked)
-        at.feed._sink.deliver(number, [event])
+        at.tell(number, event)
         assert await hear(wire) == (SANCTION, "conversation_locked")
     wire.say(Op.CREATE_MSG, {"to": "alice", "subject": "tap", "text": "1"}, 1)
     wire.say(Op.CREATE_MSG, {"conversation": "d", "text": "2"}, 2)
@@ -270,15 +223,13 @@ async def test_what_is_not_locked_goes_on_in_its_order(
 
 @pytest.mark.parametrize("kind", ["banned", "suspended"])
 async def test_all_sockets_of_the_banned_close_in_the_same_turn(
-    start: Start, with_moderation: Moderated, kind: str
+    enter: Start, at: Moderated, kind: str
 ) -> None:
     """SANCTION is the last packet of each, also of one that is in the middle of a resume."""
-    at = with_moderation
-    first, second = await start(), await start()
-    resuming = await start()
+    first, second = await enter(), await enter()
+    resuming = await enter()
     assert resuming[0].hold()
-    at.edge.hub.positions[MODERATION] = Position("moderation-1", 10)
-    at.feed._sink.deliver(11, [sanctioned("bob", kind=kind)])
+    at.tell(11, sanctioned("bob", kind=kind))
     # Nothing was waited for.
     assert all(session.state is State.CLOSING for session, _ in (first, second, resuming))
     for _, wire in (first, second, resuming):
@@ -289,10 +240,9 @@ async def test_all_sockets_of_the_banned_close_in_the_same_turn(
 
 
 async def test_a_ban_that_comes_during_the_greeting_closes_after_it(
-    start: Start, with_moderation: Moderated
+    enter: Start, at: Moderated
 ) -> None:
     """It was decided after the standing was read, and before the user was followed."""
-    at = with_moderation
     at.service.follows.clear()
     session, wire = new_session(at.edge, "bob")
     assert await at.edge.sanctions_reader.admit("bob", at.deadline()) is None
@@ -309,12 +259,11 @@ async def test_a_ban_that_comes_during_the_greeting_closes_after_it(
 
 
 async def test_a_moderation_that_does_not_follow_holds_a_greeting_no_longer_than_it_may(
-    start: Start, with_moderation: Moderated
+    enter: Start, at: Moderated
 ) -> None:
     """HELLO comes without its position; when it answers, RESUMED says that it is back."""
-    at = with_moderation
     at.service.follows.clear()
-    session, wire = await start(seconds=0.1)
+    session, wire = await enter(seconds=0.1)
     assert MODERATION not in session.encoding.attached
     wire.say(Op.ASK_CONVERSATIONS, None, 1)
     assert (await wire.hear())["re"] == 1
@@ -324,12 +273,9 @@ async def test_a_moderation_that_does_not_follow_holds_a_greeting_no_longer_than
     assert MODERATION in session.encoding.attached
 
 
-async def test_a_resume_tells_what_was_missed_of_moderation(
-    start: Start, with_moderation: Moderated
-) -> None:
+async def test_a_resume_tells_what_was_missed_of_moderation(enter: Start, at: Moderated) -> None:
     """Also a sanction that was lifted meanwhile, and who cannot be told is told that."""
-    at = with_moderation
-    session, wire = await start()
+    session, wire = await enter()
     cursor = at.edge.hub.cursor().of(session.encoding.attached)
     events = [sanctioned("bob", kind="muted"), lifted("bob", kind="muted")]
     at.service.changes = [

@@ -1,13 +1,11 @@
 """What all sessions of an edge hold together."""
 
-import asyncio
-
 from prometheus_client import CollectorRegistry
 
 from edge.handlers.attach import attach
 from edge.sessions.context import Edge
 from edge.sessions.metrics import SessionMetrics
-from tests.edge.scripted import Stream, message_event, new_session
+from tests.edge.scripted import Stream, message_event, new_session, running
 from tests.support.waiting import until
 
 
@@ -39,7 +37,5 @@ async def test_the_sessions_are_added_up(edge: Edge, live: Stream) -> None:
     assert most > 0
     assert value("requests") == 0
     stuck_wire.say(10, {"conversation": "c"}, 1)
-    running = asyncio.create_task(stuck.run())
-    await until(lambda: value("requests") == 1)
-    running.cancel()
-    await asyncio.wait({running})
+    async with running(stuck.run()):
+        await until(lambda: value("requests") == 1)

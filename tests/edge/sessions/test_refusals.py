@@ -11,14 +11,7 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from edge.protocol.packets import MESSAGE_PACK, Op
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
-from tests.edge.scripted import (
-    Service,
-    Start,
-    Stream,
-    Wire,
-    sample,
-    with_settings,
-)
+from tests.edge.scripted import Service, Start, Stream, Wire, sample, with_settings
 from tests.support.waiting import until
 
 
@@ -27,11 +20,10 @@ from tests.support.waiting import until
     [("{", "BAD_PACKET"), ('{"op":99,"id":1}', "UNKNOWN_OPCODE"), ('{"op":1}', "UNKNOWN_OPCODE")],
 )
 async def test_repeated_bad_packets_close_the_socket(
-    edge: Edge, start: Start, live: Stream, text: str, code: str
+    edge: Edge, enter: Start, live: Stream, text: str, code: str
 ) -> None:
     """Each is answered; then the client is told not to come back as it is."""
-    _, wire = await start(on=with_settings(edge, bad_packets_per_minute=3))
-    await wire.hear()
+    _, wire = await enter(on=with_settings(edge, bad_packets_per_minute=3))
     for _ in range(3):
         wire.say_raw(text)
     errors = [await wire.hear() for _ in range(3)]
@@ -41,11 +33,10 @@ async def test_repeated_bad_packets_close_the_socket(
 
 
 async def test_packets_beyond_the_burst_are_refused_and_not_handled(
-    edge: Edge, start: Start, service: Service, live: Stream
+    edge: Edge, enter: Start, service: Service, live: Stream
 ) -> None:
     """RATE_LIMITED with `re` and a time to wait, whatever the payload; after it one more passes."""
-    _, wire = await start(on=with_settings(edge, packets_burst=3, packets_per_second=20))
-    await wire.hear()
+    _, wire = await enter(on=with_settings(edge, packets_burst=3, packets_per_second=20))
     for number in range(3):
         wire.say(Op.CREATE_MSG, {"conversation": "c", "text": str(number)}, number)
     wire.say(Op.CREATE_MSG, {"conversation": "c", "text": "refused"}, "first")
@@ -66,11 +57,10 @@ async def test_packets_beyond_the_burst_are_refused_and_not_handled(
 
 
 async def test_what_is_no_packet_and_what_is_never_answered_count_as_packets(
-    edge: Edge, start: Start, live: Stream
+    edge: Edge, enter: Start, live: Stream
 ) -> None:
     """Otherwise they would be the way around the limit."""
-    _, wire = await start(on=with_settings(edge, packets_burst=3, packets_per_second=0.1))
-    await wire.hear()
+    _, wire = await enter(on=with_settings(edge, packets_burst=3, packets_per_second=0.1))
     wire.say(Op.PONG)
     wire.say_raw("{")
     wire.say(99)
@@ -86,12 +76,11 @@ async def test_what_is_no_packet_and_what_is_never_answered_count_as_packets(
 
 
 async def test_whoever_goes_on_regardless_is_closed(
-    edge: Edge, start: Start, service: Service, live: Stream
+    edge: Edge, enter: Start, service: Service, live: Stream
 ) -> None:
     """After that many refusals, with the code for those who must not come back as they are."""
     settings = {"packets_burst": 5, "packets_per_second": 0.1, "rate_limited_packets": 10}
-    _, wire = await start(on=with_settings(edge, **settings))
-    await wire.hear()
+    _, wire = await enter(on=with_settings(edge, **settings))
     for number in range(1000):
         wire.say(Op.CREATE_MSG, {"conversation": "c", "text": "x"}, number)
     errors = [await wire.hear() for _ in range(10)]
@@ -102,10 +91,9 @@ async def test_whoever_goes_on_regardless_is_closed(
     assert sample(edge, "closes_total", code="4400") == 1
 
 
-async def test_the_defaults_let_a_burst_of_500_pass(start: Start, live: Stream, edge: Edge) -> None:
+async def test_the_defaults_let_a_burst_of_500_pass(enter: Start, live: Stream, edge: Edge) -> None:
     """And refuse what comes with it beyond that, however slow the machine is."""
-    _, wire = await start(on=with_settings(edge, packets_per_second=0.001))
-    assert (await wire.hear())["op"] == Op.HELLO
+    _, wire = await enter(on=with_settings(edge, packets_per_second=0.001))
     for number in range(510):
         wire.say(9, {"conversation": "c"}, number)
     answers = [await wire.hear() for _ in range(510)]
@@ -113,10 +101,9 @@ async def test_the_defaults_let_a_burst_of_500_pass(start: Start, live: Stream, 
     assert refused == list(range(500, 510))
 
 
-async def test_a_frame_of_the_other_kind_is_a_bad_packet(start: Start, live: Stream) -> None:
+async def test_a_frame_of_the_other_kind_is_a_bad_packet(enter: Start, live: Stream) -> None:
     """Text does not travel on the MessagePack subprotocol."""
-    _, wire = await start(format_=MESSAGE_PACK)
-    await wire.hear()
+    _, wire = await enter(format_=MESSAGE_PACK)
     wire.say_raw('{"op":2}')
     assert (await wire.hear())["d"]["code"] == "BAD_PACKET"
 
@@ -134,7 +121,7 @@ async def test_an_invalid_payload_is_answered_with_its_field(greeted: tuple[Sess
 
 @pytest.mark.parametrize("waits", [False, True], ids=["at once", "while waiting"])
 async def test_an_internal_error_has_an_id_and_no_trace(
-    edge: Edge, start: Start, live: Stream, waits: bool
+    edge: Edge, enter: Start, live: Stream, waits: bool
 ) -> None:
     """The id is in the log with the trace; the socket goes on."""
 
@@ -145,8 +132,7 @@ async def test_an_internal_error_has_an_id_and_no_trace(
         fail()
 
     failing = edge.routes[Op.CREATE_MSG]._replace(handler=fail_later if waits else fail)
-    _, wire = await start(on=replace(edge, routes={**edge.routes, Op.CREATE_MSG: failing}))
-    await wire.hear()
+    _, wire = await enter(on=replace(edge, routes={**edge.routes, Op.CREATE_MSG: failing}))
     with structlog.testing.capture_logs() as logs:
         wire.say(Op.CREATE_MSG, {"to": "bob", "text": "hi"}, 1)
         error = await wire.hear()

@@ -9,15 +9,7 @@ from edge.protocol.cursors import MESSAGING
 from edge.protocol.packets import Op
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
-from tests.edge.scripted import (
-    Service,
-    Start,
-    Stream,
-    Wire,
-    cursor,
-    sample,
-    with_settings,
-)
+from tests.edge.scripted import Held, Service, Start, Stream, Wire, cursor, sample, with_settings
 from tests.support.waiting import until
 
 
@@ -37,7 +29,7 @@ async def test_two_hundred_pipelined_messages_are_stored_and_answered_in_order(
 
 
 async def test_requests_of_one_socket_are_bounded(
-    edge: Edge, start: Start, service: Service, live: Stream
+    edge: Edge, enter: Start, service: Service, live: Stream
 ) -> None:
     """What is beyond the limit waits in the socket until an answer is given. One page at a time is
     asked for.
@@ -51,8 +43,7 @@ async def test_requests_of_one_socket_are_bounded(
         return pb.ListMessagesResponse()
 
     service.list_messages = list_messages
-    _, wire = await start(on=with_settings(edge, requests_per_socket=2))
-    await wire.hear()
+    _, wire = await enter(on=with_settings(edge, requests_per_socket=2))
     for number in range(4):
         wire.say(Op.ASK_MESSAGES, {"conversation": "c", "after": number}, number)
     assert await asked.get() == 0
@@ -69,18 +60,12 @@ async def test_requests_of_one_socket_are_bounded(
 
 
 async def test_a_service_that_does_not_answer_in_time_is_given_up(
-    edge: Edge, start: Start, service: Service, live: Stream
+    edge: Edge, enter: Start, service: Service, live: Stream
 ) -> None:
     """DEADLINE_EXCEEDED with `retryable`."""
     edge.messaging._settings = edge.settings.model_copy(update={"call_timeout_seconds": 0.05})
-
-    async def list_messages(_request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    service.list_messages = list_messages
-    _, wire = await start()
-    await wire.hear()
+    service.list_messages = Held()
+    _, wire = await enter()
     wire.say(Op.ASK_MESSAGES, {"conversation": "c"}, 1)
     error = (await wire.hear())["d"]
     assert (error["code"], error["retryable"]) == ("DEADLINE_EXCEEDED", True)
@@ -139,16 +124,9 @@ async def test_the_requests_of_a_socket_end_with_it(
 ) -> None:
     """Nobody would read the answers, and the user is not followed any more."""
     session, wire = greeted
-    asked = asyncio.Event()
-
-    async def list_messages(_request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
-        asked.set()
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    service.list_messages = list_messages
+    service.list_messages = held = Held()
     wire.say(Op.ASK_MESSAGES, {"conversation": "c"}, 1)
-    await asked.wait()
+    await held.asked.wait()
     wire.hang_up()
     await until(lambda: not session._requests and not edge.hub.users)
     assert sample(edge, "packets_total", opcode="ASK MESSAGES", outcome="CANCELLED") == 1

@@ -10,10 +10,7 @@ from msgspec import UNSET
 from parley.moderation.v1 import moderation_pb2
 from parley.negotiation.v1 import negotiation_pb2
 
-from edge.protocol.errors import (
-    Error,
-    FieldProblem,
-)
+from edge.protocol.errors import Error, FieldProblem
 from edge.protocol.payloads.moderation import Dispute, Standing
 from edge.protocol.payloads.negotiation import Service
 from edge.translation.status import from_call, from_status
@@ -103,7 +100,7 @@ def test_a_refusals_own_words_are_shown() -> None:
 
 
 def test_a_refused_argument_names_its_fields_as_packets_do() -> None:
-    """The path and the names of the contract are the edge's business."""
+    """The path and the names of the contract are the edge's business, nested or not."""
     violations = {
         "requests[3].conversation_id": "conversation",
         "text": "text",
@@ -111,6 +108,11 @@ def test_a_refused_argument_names_its_fields_as_packets_do() -> None:
         "page_size": "limit",
         "before_seq": "before",
         "after_seq": "after",
+        "dispute_id": "dispute",
+        "decision_id": "decision",
+        "propose.client_minor": "settlement.client_minor",
+        "accept.settlement.client_minor": "accept.settlement.client_minor",
+        "refund.amount_minor": "claim.refund.amount_minor",
     }
     bad_request = error_details_pb2.BadRequest(
         field_violations=[
@@ -187,25 +189,6 @@ def test_a_refusal_about_a_dispute_shows_it_and_one_about_a_case_does_not() -> N
     case = moderation_pb2.Case(id="c", reports=[report])
     error = from_status(_status(grpc.StatusCode.FAILED_PRECONDITION, "no", info, case))
     assert error.current is UNSET
-
-
-def test_fields_of_disputes_bear_the_names_of_packets() -> None:
-    """What the contract nests otherwise is found again."""
-    violations = {
-        "dispute_id": "dispute",
-        "decision_id": "decision",
-        "propose.client_minor": "settlement.client_minor",
-        "accept.settlement.client_minor": "accept.settlement.client_minor",
-        "refund.amount_minor": "claim.refund.amount_minor",
-    }
-    bad_request = error_details_pb2.BadRequest(
-        field_violations=[
-            error_details_pb2.BadRequest.FieldViolation(field=field, description="is wrong")
-            for field in violations
-        ]
-    )
-    error = from_status(_status(grpc.StatusCode.INVALID_ARGUMENT, "no", bad_request))
-    assert error.fields == [FieldProblem(field, "is wrong") for field in violations.values()]
 
 
 def test_retry_info_of_another_refusal_keeps_its_code() -> None:
