@@ -8,6 +8,7 @@ from edge.backends.batcher import OVERLOADED, Batcher
 from edge.protocol.errors import Error, ErrorCode, refusal
 from edge.translation.status import TIMED_OUT
 
+Results = list[str | Error]
 REFUSED = refusal(ErrorCode.NOT_FOUND, "no")
 
 
@@ -45,6 +46,11 @@ def calls() -> Calls:
     return Calls()
 
 
+@pytest.fixture
+def results() -> Results:
+    return []
+
+
 def new_batcher(
     calls: Calls,
     *,
@@ -66,10 +72,9 @@ def new_batcher(
     )
 
 
-async def test_alone_an_item_leaves_at_once(calls: Calls) -> None:
+async def test_alone_an_item_leaves_at_once(calls: Calls, results: Results) -> None:
     """No timer is waited for, and the result comes to its own callback."""
     batcher = new_batcher(calls)
-    results: list[str | Error] = []
     batcher.submit("a", results.append)
     assert await calls.next() == ["a"]
     calls.answer(["A"])
@@ -77,10 +82,11 @@ async def test_alone_an_item_leaves_at_once(calls: Calls) -> None:
     assert results == ["A"]
 
 
-async def test_what_arrives_in_flight_travels_together_in_order(calls: Calls) -> None:
+async def test_what_arrives_in_flight_travels_together_in_order(
+    calls: Calls, results: Results
+) -> None:
     """One call at a time; the next one takes all that has gathered."""
     batcher = new_batcher(calls)
-    results: list[str | Error] = []
     batcher.submit("a", results.append)
     await calls.next()
     for item in "bcd":
@@ -93,10 +99,9 @@ async def test_what_arrives_in_flight_travels_together_in_order(calls: Calls) ->
     assert results == ["A", "B", REFUSED, "D"]
 
 
-async def test_a_batch_is_bounded_by_items(calls: Calls) -> None:
+async def test_a_batch_is_bounded_by_items(calls: Calls, results: Results) -> None:
     """More go with the calls after it."""
     batcher = new_batcher(calls, items=2)
-    results: list[str | Error] = []
     for item in "abc":
         batcher.submit(item, results.append)
     assert await calls.next() == ["a", "b"]
@@ -105,10 +110,9 @@ async def test_a_batch_is_bounded_by_items(calls: Calls) -> None:
     assert calls.limits_reached == ["batch_items"]
 
 
-async def test_a_batch_is_bounded_by_bytes(calls: Calls) -> None:
+async def test_a_batch_is_bounded_by_bytes(calls: Calls, results: Results) -> None:
     """An item that is larger than the bound goes alone, rather than never."""
     batcher = new_batcher(calls, size=5)
-    results: list[str | Error] = []
     for item in ("aaa", "bb", "c", "dddddddd", "e"):
         batcher.submit(item, results.append)
     for expected in (["aaa", "bb"], ["c"], ["dddddddd"], ["e"]):
@@ -119,10 +123,9 @@ async def test_a_batch_is_bounded_by_bytes(calls: Calls) -> None:
     assert calls.limits_reached == ["batch_bytes"] * 3
 
 
-async def test_what_waits_is_bounded(calls: Calls) -> None:
+async def test_what_waits_is_bounded(calls: Calls, results: Results) -> None:
     """Beyond it an item is refused by name, and those before it are not harmed."""
     batcher = new_batcher(calls, waiting=2)
-    results: list[str | Error] = []
     refused: list[str | Error] = []
     batcher.submit("a", results.append)
     await calls.next()
@@ -139,10 +142,9 @@ async def test_what_waits_is_bounded(calls: Calls) -> None:
     assert results == ["A", "B", "C"]
 
 
-async def test_a_call_that_fails_fails_for_all_its_items(calls: Calls) -> None:
+async def test_a_call_that_fails_fails_for_all_its_items(calls: Calls, results: Results) -> None:
     """And for no others."""
     batcher = new_batcher(calls)
-    results: list[str | Error] = []
     batcher.submit("a", results.append)
     batcher.submit("b", results.append)
     await calls.next()
@@ -154,10 +156,9 @@ async def test_a_call_that_fails_fails_for_all_its_items(calls: Calls) -> None:
     assert results == [REFUSED, REFUSED, "C"]
 
 
-async def test_a_failing_callback_harms_only_itself(calls: Calls) -> None:
+async def test_a_failing_callback_harms_only_itself(calls: Calls, results: Results) -> None:
     """A mistake in one answer's handling does not cost the others theirs."""
     batcher = new_batcher(calls)
-    results: list[str | Error] = []
 
     def fail(_result: str | Error) -> None:
         raise RuntimeError("a mistake")
@@ -177,11 +178,10 @@ async def test_a_failing_callback_harms_only_itself(calls: Calls) -> None:
     "answer", [RuntimeError("a secret"), [], ["A", "B", "C"]], ids=["raises", "none", "too many"]
 )
 async def test_a_call_that_breaks_its_promise_answers_everyone(
-    calls: Calls, answer: Exception | list[str | Error]
+    calls: Calls, results: Results, answer: Exception | list[str | Error]
 ) -> None:
     """Whoever waits for an answer gets INTERNAL, without the trace, and the batches go on."""
     batcher = new_batcher(calls)
-    results: list[str | Error] = []
     batcher.submit("a", results.append)
     batcher.submit("b", results.append)
     await calls.next()
@@ -203,10 +203,11 @@ async def test_flush_of_nothing_returns(calls: Calls) -> None:
     await new_batcher(calls).flush()
 
 
-async def test_flush_waits_for_what_was_submitted_and_not_for_what_comes(calls: Calls) -> None:
+async def test_flush_waits_for_what_was_submitted_and_not_for_what_comes(
+    calls: Calls, results: Results
+) -> None:
     """A busy edge could otherwise never drain: there is always something in flight."""
     batcher = new_batcher(calls)
-    results: list[str | Error] = []
     batcher.submit("a", results.append)
     await calls.next()
     batcher.submit("b", results.append)
@@ -224,12 +225,11 @@ async def test_flush_waits_for_what_was_submitted_and_not_for_what_comes(calls: 
     await batcher.flush()
 
 
-async def test_every_item_is_answered_within_its_budget(calls: Calls) -> None:
+async def test_every_item_is_answered_within_its_budget(calls: Calls, results: Results) -> None:
     """In flight or still waiting, it is told that there is no answer; a late one comes to nobody,
     and what was never sent is not sent any more.
     """
     batcher = new_batcher(calls, budget=0.05)
-    results: list[str | Error] = []
     answered = asyncio.Event()
 
     def last(result: str | Error) -> None:
@@ -331,10 +331,11 @@ async def test_what_waits_can_be_withdrawn(calls: Calls) -> None:
     assert results == {"a": "A", "b1": REFUSED, "c": "C", "b2": REFUSED, "d": "D"}
 
 
-async def test_a_withdrawal_of_everything_leaves_nobody_waiting(calls: Calls) -> None:
+async def test_a_withdrawal_of_everything_leaves_nobody_waiting(
+    calls: Calls, results: Results
+) -> None:
     """Whoever flushes meanwhile goes on."""
     batcher = new_batcher(calls)
-    results: list[str | Error] = []
     batcher.submit("a", results.append)
     await calls.next()
     batcher.submit("b", results.append)

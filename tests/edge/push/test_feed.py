@@ -15,161 +15,147 @@ from edge.protocol.cursors import MESSAGING, Position
 from edge.push.feed import Feed
 from edge.sessions.context import Edge
 from edge.settings import Settings
-from tests.edge.push.sockets import alert, attached, get, join, next_stream, pages
+from tests.edge.push.conftest import Sockets, alert, pages
 from tests.edge.scripted import (
     CURSORS,
     EPOCH,
     Service,
-    Stream,
     change,
     message_event,
     position,
     running,
 )
-from tests.support.waiting import until
 
 
-async def test_live_events_reach_the_sockets_and_move_the_position(
-    edge: Edge, live: Stream
-) -> None:
+async def test_live_events_reach_the_sockets_and_move_the_position(sockets: Sockets) -> None:
     """Progress without events moves it as well."""
-    _, wire = await attached(edge)
-    live.say(11, message_event(1))
-    live.say(13)
+    _, wire = await sockets.attached()
+    sockets.live.say(11, message_event(1))
+    sockets.live.say(13)
     assert await alert(wire) == (1, 11)
-    await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 13))
+    await sockets.reached(Position(EPOCH, 13))
 
 
 async def test_after_an_interruption_what_was_missed_comes_first_and_in_order(
-    edge: Edge, service: Service, live: Stream
+    sockets: Sockets,
 ) -> None:
     """The people notice nothing but a delay: no gap, no repetition."""
-    _, wire = await attached(edge)
-    live.say(11, message_event(1))
+    _, wire = await sockets.attached()
+    sockets.live.say(11, message_event(1))
     assert await alert(wire) == (1, 11)
-    service.revision = 14
-    service.changes = pages(
+    sockets.service.revision = 14
+    sockets.service.changes = pages(
         ([change(12, message_event(2), message_event(3))], "next"),
         ([change(14, message_event(4))], ""),
     )
-    live.end()
-    stream = await next_stream(edge, service)
+    sockets.live.end()
+    stream = await sockets.next_stream()
     stream.say(15, message_event(5))
     heard = [await alert(wire) for _ in range(4)]
     assert heard == [(2, 11), (3, 12), (4, 14), (5, 15)]
-    first, second = service.change_requests
+    first, second = sockets.service.change_requests
     assert (first.user, first.after, first.until) == ("alice", position(11), position(14))
     assert (first.page_token, second.page_token) == ("", "next")
 
 
-async def test_an_interruption_in_which_nothing_happened_reads_nothing(
-    edge: Edge, service: Service, live: Stream
-) -> None:
+async def test_an_interruption_in_which_nothing_happened_reads_nothing(sockets: Sockets) -> None:
     """20,000 users are not asked about for a hiccup."""
-    _, wire = await attached(edge)
-    live.end(grpc.StatusCode.ABORTED)
-    stream = await next_stream(edge, service)
+    _, wire = await sockets.attached()
+    sockets.live.end(grpc.StatusCode.ABORTED)
+    stream = await sockets.next_stream()
     stream.say(11, message_event(1))
     assert await alert(wire) == (1, 11)
-    assert service.change_requests == []
+    assert sockets.service.change_requests == []
 
 
-async def test_what_was_missed_may_be_larger_than_grpcs_default(
-    edge: Edge, service: Service, live: Stream
-) -> None:
+async def test_what_was_missed_may_be_larger_than_grpcs_default(sockets: Sockets) -> None:
     """A page of long messages is more than 4 MiB; the feed must not fail for ever over it."""
-    _, wire = await attached(edge)
-    service.revision = 12
+    _, wire = await sockets.attached()
+    sockets.service.revision = 12
     events = [message_event(seq) for seq in range(1, 61)]
     for event in events:
         event.message_created.message.text = "x" * 12_000
     padding = message_event(99, recipients=["nobody"])
     padding.message_created.message.text = "x" * 5_000_000
-    service.changes = pages(([change(12, padding, *events)], ""))
-    live.end()
-    await next_stream(edge, service)
+    sockets.service.changes = pages(([change(12, padding, *events)], ""))
+    sockets.live.end()
+    await sockets.next_stream()
     assert [(await alert(wire))[0] for _ in events] == list(range(1, 61))
 
 
-async def test_changes_that_cannot_be_told_make_everyone_start_over(
-    edge: Edge, service: Service, live: Stream
-) -> None:
+async def test_changes_that_cannot_be_told_make_everyone_start_over(sockets: Sockets) -> None:
     """Going on as if nothing were missing would hide a gap."""
-    _, wire = await attached(edge)
-    service.revision = 14
+    _, wire = await sockets.attached()
+    sockets.service.revision = 14
 
     async def incomplete(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
         return pb.ListChangesResponse(complete=False)
 
-    service.changes = incomplete
-    live.end()
-    await next_stream(edge, service)
+    sockets.service.changes = incomplete
+    sockets.live.end()
+    await sockets.next_stream()
     packet = await wire.hear()
     assert (packet["op"], packet["d"]["complete"]) == (0x0D, False)
 
 
-async def test_another_database_makes_everyone_start_over(
-    edge: Edge, service: Service, live: Stream
-) -> None:
+async def test_another_database_makes_everyone_start_over(sockets: Sockets) -> None:
     """Nothing can be said about what lies between two clocks."""
-    _, wire = await attached(edge)
-    service.epoch, service.revision = "epoch-2", 3
-    live.end()
-    stream = await next_stream(edge, service)
+    _, wire = await sockets.attached()
+    sockets.service.epoch, sockets.service.revision = "epoch-2", 3
+    sockets.live.end()
+    stream = await sockets.next_stream()
     packet = await wire.hear()
     assert (packet["op"], packet["d"]["complete"]) == (0x0D, False)
     assert CURSORS.decode(packet["cur"])["messaging"] == Position("epoch-2", 3)
     stream.say(4, message_event(1), epoch="epoch-2")
     assert await alert(wire) == (1, 4)
-    assert service.change_requests == []
+    assert sockets.service.change_requests == []
 
 
 async def test_who_came_while_the_service_was_away_starts_over_once_followed(
-    edge: Edge, service: Service, live: Stream
+    sockets: Sockets,
 ) -> None:
     """Told before, it would ask too early and miss what happens until it is followed."""
-    await attached(edge)
-    await get(service.updates)
-    service.hold_updates = True
-    live.end()
-    assert await get(service.updates) == (["alice"], [])
-    late, wire = join(edge, "bob")
+    await sockets.attached()
+    await sockets.told()
+    sockets.service.hold_updates = True
+    sockets.live.end()
+    assert await sockets.told() == (["alice"], [])
+    late, wire = sockets.join("bob")
     with pytest.raises(NotLiveError):
-        await edge.feeds[MESSAGING].users.follow("bob")
+        await sockets.users.follow("bob")
     late.attach({})
     late.release()
-    service.release_update(10)
-    await next_stream(edge, service)
-    assert await get(service.updates) == (["bob"], [])
+    sockets.service.release_update(10)
+    await sockets.next_stream()
+    assert await sockets.told() == (["bob"], [])
     assert wire.heard() == []
-    service.release_update(12)
+    sockets.service.release_update(12)
     packet = await wire.hear()
     assert (packet["op"], packet["d"]["complete"]) == (0x0D, False)
     assert late.floors == {MESSAGING: 12}
 
 
-async def test_silence_is_an_interruption(edge: Edge, service: Service, live: Stream) -> None:
+async def test_silence_is_an_interruption(sockets: Sockets) -> None:
     """A stream that says nothing at all for too long may be dead."""
     feed = Feed(
-        edge.messaging,
-        edge.hub,
-        edge.feeds[MESSAGING]._sink,
+        sockets.edge.messaging,
+        sockets.edge.hub,
+        sockets.feed._sink,
         watcher_name="impatient",
         timeout_seconds=0.05,
-        metrics=edge.metrics,
+        metrics=sockets.edge.metrics,
     )
     async with running(feed.run()), asyncio.timeout(5):
-        first = await service.streams.get()
-        second = await service.streams.get()
+        first = await sockets.service.streams.get()
+        second = await sockets.service.streams.get()
     assert first.watcher_id != second.watcher_id
 
 
-async def test_a_failing_recovery_is_tried_again(
-    edge: Edge, service: Service, live: Stream
-) -> None:
+async def test_a_failing_recovery_is_tried_again(sockets: Sockets) -> None:
     """The position stays where it was until everybody has what was missed."""
-    _, wire = await attached(edge)
-    service.revision = 12
+    _, wire = await sockets.attached()
+    sockets.service.revision = 12
     failures = 2
 
     async def failing(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
@@ -179,26 +165,26 @@ async def test_a_failing_recovery_is_tried_again(
             raise RuntimeError("the database is away")
         return pb.ListChangesResponse(complete=True, changes=[change(12, message_event(2))])
 
-    service.changes = failing
-    live.end()
-    await until(lambda: edge.feeds[MESSAGING].position == Position(EPOCH, 12))
+    sockets.service.changes = failing
+    sockets.live.end()
+    await sockets.reached(Position(EPOCH, 12))
     assert await alert(wire) == (2, 12)
     assert failures == 0
 
 
-async def test_a_replay_ends_at_its_limit(edge: Edge, service: Service, live: Stream) -> None:
+async def test_a_replay_ends_at_its_limit(sockets: Sockets) -> None:
     """Whoever missed too much asks for everything anew, which is less."""
     changes = [change(number, message_event(number)) for number in (11, 12, 13)]
-    service.changes = pages((changes, ""), (changes, ""))
+    sockets.service.changes = pages((changes, ""), (changes, ""))
     seen: list[int] = []
 
     async def deliver(revision: int, _events: Sequence[pb.Event]) -> None:
         seen.append(revision)
 
     first, last = Position(EPOCH, 10), Position(EPOCH, 13)
-    assert not await edge.messaging.replay("alice", first, last, deliver, limit=2)
+    assert not await sockets.edge.messaging.replay("alice", first, last, deliver, limit=2)
     assert seen == [11, 12]
-    assert await edge.messaging.replay("alice", first, last, deliver, limit=3)
+    assert await sockets.edge.messaging.replay("alice", first, last, deliver, limit=3)
 
 
 async def test_stopping_is_not_held_up(edge: Edge, service: Service, settings: Settings) -> None:
