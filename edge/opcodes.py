@@ -3,7 +3,7 @@
 from edge.handlers import connection, messaging, moderation, negotiation
 from edge.metrics import Metrics
 from edge.protocol.packets import FORMATS, Op
-from edge.sessions.route import Handler, Route
+from edge.sessions.requests import Handler, Route
 
 
 def handler_of(op: Op) -> Handler:

@@ -12,21 +12,7 @@ from edge.handlers import conversation_lookup
 from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION
 from edge.protocol.errors import Error
 from edge.protocol.packets import InvalidPayloadError, Op
-from edge.protocol.payloads.messaging import (
-    AskConversations,
-    AskMessages,
-    BlockedUser,
-    BlockUser,
-    CreateMsg,
-    DeleteMsg,
-    EditMsg,
-    MsgSeen,
-    OpenedConversation,
-    ReturnConversations,
-    ReturnMessages,
-    SendTyping,
-    StatusMsg,
-)
+from edge.protocol.payloads import messaging as payloads
 from edge.protocol.payloads.moderation import Dispute
 from edge.protocol.payloads.negotiation import Service
 from edge.sessions.requests import Request
@@ -54,7 +40,9 @@ async def _ask(
     return answer
 
 
-async def ask_conversations(session: Session, re: Request, payload: AskConversations) -> None:
+async def ask_conversations(
+    session: Session, re: Request, payload: payloads.AskConversations
+) -> None:
     """List conversations, each with its deal and the dispute that holds it; `missing` names the
     backends that were not reached. Answered by RETURN CONVERSATIONS.
     """
@@ -79,7 +67,7 @@ async def ask_conversations(session: Session, re: Request, payload: AskConversat
             conversation_payload(one, known.get(one.id, UNSET), (disputes or {}).get(one.id, UNSET))
             for one in answer.conversations
         ]
-        returned = ReturnConversations(
+        returned = payloads.ReturnConversations(
             conversations, answer.next_page_token or UNSET, missing or UNSET
         )
         await session.room()
@@ -124,7 +112,7 @@ async def _disputes(
 
 
 def create_msg(
-    session: Session, re: Request, payload: CreateMsg
+    session: Session, re: Request, payload: payloads.CreateMsg
 ) -> Coroutine[Any, Any, None] | None:
     """Store a message, with the next batch; answered by STATUS MSG after the commit."""
     if (payload.conversation is UNSET) == (payload.to is UNSET):
@@ -137,7 +125,7 @@ def create_msg(
         if isinstance(result, Error):
             session.fail(re, result)
         else:
-            status = StatusMsg(
+            status = payloads.StatusMsg(
                 message=result.id,
                 conversation=result.conversation_id,
                 seq=result.seq,
@@ -170,7 +158,9 @@ async def _create_in_turn(
         session.edge.messaging.create_message.submit(request, done)
 
 
-def opened_conversation(session: Session, re: Request, payload: OpenedConversation) -> None:
+def opened_conversation(
+    session: Session, re: Request, payload: payloads.OpenedConversation
+) -> None:
     """Mark messages as read, with the next batch; answered by MSG SEEN."""
     mark = request_of(pb.Mark, payload, session.user, session.id)
 
@@ -178,7 +168,7 @@ def opened_conversation(session: Session, re: Request, payload: OpenedConversati
         if isinstance(result, Error):
             session.fail(re, result)
         else:
-            seen = MsgSeen(
+            seen = payloads.MsgSeen(
                 conversation=mark.conversation_id,
                 message=result.message_id or None,
                 seq=result.seq,
@@ -190,7 +180,7 @@ def opened_conversation(session: Session, re: Request, payload: OpenedConversati
     session.edge.messaging.mark_read.submit(mark, done)
 
 
-async def ask_messages(session: Session, re: Request, payload: AskMessages) -> None:
+async def ask_messages(session: Session, re: Request, payload: payloads.AskMessages) -> None:
     """List messages of a conversation; answered by RETURN MESSAGES, ascending by seq."""
     if payload.before is not UNSET and payload.after is not UNSET:
         raise InvalidPayloadError("before", "at most one of before and after is allowed")
@@ -209,11 +199,11 @@ async def ask_messages(session: Session, re: Request, payload: AskMessages) -> N
             return
         messages = [message_payload(message) for message in answer.messages]
         await session.room()
-        returned = ReturnMessages(payload.conversation, messages, answer.more)
+        returned = payloads.ReturnMessages(payload.conversation, messages, answer.more)
         session.answer(re, Op.RETURN_MESSAGES, returned)
 
 
-async def edit_msg(session: Session, re: Request, payload: EditMsg) -> None:
+async def edit_msg(session: Session, re: Request, payload: payloads.EditMsg) -> None:
     """Edit a message; answered by MSG CHANGED after the commit."""
     request = request_of(pb.EditMessageRequest, payload, session.user, session.id)
     answer = await _change(session, re, Op.EDIT_MSG, request, request.message_id)
@@ -221,7 +211,7 @@ async def edit_msg(session: Session, re: Request, payload: EditMsg) -> None:
         session.answer(re, Op.MSG_CHANGED, changed_payload(answer.changed))
 
 
-async def delete_msg(session: Session, re: Request, payload: DeleteMsg) -> None:
+async def delete_msg(session: Session, re: Request, payload: payloads.DeleteMsg) -> None:
     """Delete a message; answered by MSG CHANGED after the commit."""
     request = request_of(pb.DeleteMessageRequest, payload, session.user, session.id)
     answer = await _change(session, re, Op.DELETE_MSG, request, request.message_id)
@@ -229,12 +219,12 @@ async def delete_msg(session: Session, re: Request, payload: DeleteMsg) -> None:
         session.answer(re, Op.MSG_CHANGED, changed_payload(answer.changed))
 
 
-async def block_user(session: Session, re: Request, payload: BlockUser) -> None:
+async def block_user(session: Session, re: Request, payload: payloads.BlockUser) -> None:
     """Block a user or no longer, as the muted may as well; answered by BLOCK USER."""
     request = request_of(pb.SetBlockRequest, payload, session.user, session.id)
     answer = await _change(session, re, Op.BLOCK_USER, request)
     if answer is not None:
-        session.answer(re, Op.BLOCK_USER, BlockedUser(answer.user, answer.blocked))
+        session.answer(re, Op.BLOCK_USER, payloads.BlockedUser(answer.user, answer.blocked))
 
 
 async def _change(
@@ -257,7 +247,7 @@ async def _change(
     return answer
 
 
-def typing(session: Session, re: Request, payload: SendTyping) -> None:
+def typing(session: Session, re: Request, payload: payloads.SendTyping) -> None:
     """Tell the other that somebody is typing, with the next batch; only errors come back."""
     signal = request_of(pb.TypingSignal, payload, session.user)
 

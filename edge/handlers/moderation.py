@@ -9,14 +9,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.protocol.errors import Error, ErrorCode, refusal
 from edge.protocol.packets import InvalidPayloadError, Op
-from edge.protocol.payloads.moderation import (
-    LitigeCreated,
-    LitigeStatement,
-    ReportConversations,
-    ReportMsg,
-    ReportStatus,
-    SendAppeal,
-)
+from edge.protocol.payloads import moderation as payloads
 from edge.protocol.payloads.negotiation import Service, UpdateConversationDatas
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
@@ -27,13 +20,15 @@ from edge.translation.negotiation import service_payload
 NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no moderation here.", retryable=False)
 
 
-async def report_msg(session: Session, re: Request, payload: ReportMsg) -> None:
+async def report_msg(session: Session, re: Request, payload: payloads.ReportMsg) -> None:
     """Report a message; answered by REPORT STATUS."""
     request = request_of(pb.ReportMessageRequest, payload, session.user)
     await _report(session, re, Op.REPORT_MSG, request)
 
 
-async def report_conversations(session: Session, re: Request, payload: ReportConversations) -> None:
+async def report_conversations(
+    session: Session, re: Request, payload: payloads.ReportConversations
+) -> None:
     """Report a conversation; answered by REPORT STATUS."""
     request = request_of(pb.ReportConversationRequest, payload, session.user)
     await _report(session, re, Op.REPORT_CONVERSATIONS, request)
@@ -46,22 +41,26 @@ async def _report(session: Session, re: Request, op: Op, request: Message) -> No
         session.answer(re, Op.REPORT_STATUS, status)
 
 
-async def appeal(session: Session, re: Request, payload: SendAppeal) -> None:
+async def appeal(session: Session, re: Request, payload: payloads.SendAppeal) -> None:
     """Appeal against a decision; answered by REPORT STATUS."""
     request = request_of(pb.CreateAppealRequest, payload, session.user)
     answer = await _call(session, re, Op.APPEAL, request)
     if answer is not None:
         made = appeal_payload(answer.appeal)
-        session.answer(re, Op.REPORT_STATUS, ReportStatus(appeal=made, duplicate=answer.duplicate))
+        session.answer(
+            re, Op.REPORT_STATUS, payloads.ReportStatus(appeal=made, duplicate=answer.duplicate)
+        )
 
 
-async def litige_created(session: Session, re: Request, payload: LitigeCreated) -> None:
+async def litige_created(session: Session, re: Request, payload: payloads.LitigeCreated) -> None:
     """Open a dispute; answered by UPDATE CONVERSATION DATAS."""
     request = request_of(pb.CreateDisputeRequest, payload, session.user)
     await _dispute(session, re, Op.LITIGE_CREATED, request, "created")
 
 
-async def litige_statement(session: Session, re: Request, payload: LitigeStatement) -> None:
+async def litige_statement(
+    session: Session, re: Request, payload: payloads.LitigeStatement
+) -> None:
     """Say something in a dispute, or end it; answered by UPDATE CONVERSATION DATAS."""
     causes = {
         "settlement_proposed": payload.settlement is not UNSET,

@@ -9,14 +9,7 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from edge.handlers import conversation_lookup
 from edge.protocol.errors import Error, ErrorCode, refusal
 from edge.protocol.packets import InvalidPayloadError, Op
-from edge.protocol.payloads.negotiation import (
-    NegotiationEnd,
-    NoteSubmitted,
-    PriceEdited,
-    ServiceCreated,
-    ServiceTerminated,
-    UpdateConversationDatas,
-)
+from edge.protocol.payloads import negotiation as payloads
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 from edge.translation.common import request_of
@@ -25,7 +18,7 @@ from edge.translation.negotiation import service_payload
 _NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no negotiation here.", retryable=False)
 
 
-async def service_created(session: Session, re: Request, payload: ServiceCreated) -> None:
+async def service_created(session: Session, re: Request, payload: payloads.ServiceCreated) -> None:
     """Propose a service at a price."""
     if payload.offer_ttl_s is not UNSET and payload.offer_ttl_s <= 0:
         # The contract's zero leaves it to the service.
@@ -34,25 +27,27 @@ async def service_created(session: Session, re: Request, payload: ServiceCreated
     await _answer(session, re, Op.SERVICE_CREATED, request)
 
 
-async def price_edited(session: Session, re: Request, payload: PriceEdited) -> None:
+async def price_edited(session: Session, re: Request, payload: payloads.PriceEdited) -> None:
     """Counter or revise; after the agreement propose another price."""
     request = request_of(pb.EditPriceRequest, payload, session.user)
     await _answer(session, re, Op.PRICE_EDITED, request, request.service_id)
 
 
-async def negotiation_end(session: Session, re: Request, payload: NegotiationEnd) -> None:
+async def negotiation_end(session: Session, re: Request, payload: payloads.NegotiationEnd) -> None:
     """Accept, decline or withdraw the live offer."""
     request = request_of(pb.EndNegotiationRequest, payload, session.user)
     await _answer(session, re, Op.NEGOTIATION_END, request, request.service_id)
 
 
-async def service_terminated(session: Session, re: Request, payload: ServiceTerminated) -> None:
+async def service_terminated(
+    session: Session, re: Request, payload: payloads.ServiceTerminated
+) -> None:
     """Deliver, complete, reopen or cancel."""
     request = request_of(pb.TerminateServiceRequest, payload, session.user)
     await _answer(session, re, Op.SERVICE_TERMINATED, request, request.service_id)
 
 
-async def note_submitted(session: Session, re: Request, payload: NoteSubmitted) -> None:
+async def note_submitted(session: Session, re: Request, payload: payloads.NoteSubmitted) -> None:
     """Rate the other party."""
     request = request_of(pb.SubmitNoteRequest, payload, session.user)
     await _answer(session, re, Op.NOTE_SUBMITTED, request, request.service_id)
@@ -77,5 +72,5 @@ async def _answer(
         session.fail(re, answer)
         return
     deal = service_payload(answer.service)
-    update = UpdateConversationDatas(deal.conversation, answer.cause, deal)
+    update = payloads.UpdateConversationDatas(deal.conversation, answer.cause, deal)
     session.answer(re, Op.UPDATE_CONVERSATION_DATAS, update)

@@ -1,16 +1,74 @@
 """The sessions of this edge by user, and the one timer for all of them."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Collection, Iterator, Mapping, Sized
+from typing import Protocol
 
+import msgspec
+
+from edge.authentication.claims import Principal
 from edge.protocol.cursors import Cursor, Cursors, Position
 from edge.protocol.errors import CloseCode
 from edge.protocol.packets import Encoding, Frame, Op
-from edge.push.hub_session import HubSession
+from edge.push.render import Alert
 
 # A round of PINGs is spread over this many parts of the interval, so that 20,000 sockets do not
 # all answer in the same instant.
 BEAT_PARTS = 5
+
+
+class HubSession(Protocol):
+    """One socket; edge/sessions/session.py implements and describes it."""
+
+    id: str
+    principal: Principal
+    encoding: Encoding
+    # On the clock of the event loop.
+    last_heard: float
+    # In which part of a round of PINGs it has its own.
+    beat_part: int
+
+    @property
+    def user(self) -> str: ...
+
+    @property
+    def attaching(self) -> bool:
+        """Whether backends are being asked from where on their alerts come."""
+
+    @property
+    def reachable(self) -> bool:
+        """Whether packets reach the client: after HELLO, and before the close."""
+
+    @property
+    def waiting_bytes(self) -> int: ...
+
+    @property
+    def unconfirmed(self) -> Sized:
+        """Alerts whose delivery no PONG has confirmed."""
+
+    @property
+    def requests(self) -> Collection["asyncio.Task[None]"]:
+        """Packets that are being answered."""
+
+    def token_has_expired(self) -> bool: ...
+
+    def send(self, op: Op, payload: msgspec.Struct, *, cur: str | None = None) -> None: ...
+
+    def ping(self, frame: Frame) -> None: ...
+
+    def push(self, backend: str, revision: int, alert: Alert) -> None: ...
+
+    def push_passing(self, alert: Alert) -> None: ...
+
+    def start_over(self, backend: str, revision: int, *, everyone: bool) -> bool: ...
+
+    def hold(self) -> bool: ...
+
+    def release(self) -> None: ...
+
+    def part_writes(self) -> Awaitable[None] | None: ...
+
+    def close(self, code: CloseCode, reason: str) -> None: ...
 
 
 class Hub:

@@ -131,17 +131,12 @@ def _message_created(event: messaging.Event, user: str) -> Alert:
     )
 
 
+_WITH_ORIGIN = frozenset({"message_created", "message_changed", "read", "block_changed"})
+
+
 def _messaging_origin(event: messaging.Event) -> str:
-    match event.WhichOneof("event"):
-        case "message_created":
-            return event.message_created.origin
-        case "message_changed":
-            return event.message_changed.origin
-        case "read":
-            return event.read.origin
-        case "block_changed":
-            return event.block_changed.origin
-    return ""
+    kind = event.WhichOneof("event")
+    return getattr(event, kind).origin if kind in _WITH_ORIGIN else ""
 
 
 def _negotiation_alert(event: negotiation.Event, user: str) -> Alert | None:

@@ -12,7 +12,7 @@ from edge.push.feed import Feed
 from edge.push.hub import Hub
 from edge.sanctions.cache import SanctionsCache
 from edge.sanctions.reader import SanctionsReader
-from edge.sessions.route import Route
+from edge.sessions.requests import Route
 from edge.settings import Settings
 
 

@@ -10,8 +10,7 @@ from edge.protocol.errors import CloseCode
 from edge.protocol.packets import Activity, Op
 from edge.protocol.payloads.moderation import Sanction
 from edge.push.deliver import Deliverer
-from edge.push.hub import Hub
-from edge.push.hub_session import HubSession
+from edge.push.hub import Hub, HubSession
 from edge.sanctions.cache import SanctionsCache
 from edge.sanctions.reader import SanctionsReader
 

@@ -1,10 +1,11 @@
-"""A token bucket that bounds the packets of a socket, or the requests of a user.
+"""Bounds on the packets of a socket, good and bad, and on the requests of a user.
 
-It knows no clock: the caller says what time it is, in seconds.
+They know no clock: the caller says what time it is, in seconds.
 """
 
 # More than what the arithmetic of floats loses, and less than anyone waits.
 _SLACK_MILLISECONDS = 1e-3
+_BAD_PACKETS_SECONDS = 60
 
 
 class PacketRate:
@@ -42,3 +43,21 @@ class PacketRate:
         full = now + (self._burst - tokens) / self._rate
         self._retry_at = min(max(self._retry_at + 1.0 / self._rate, next_token), full)
         return int((self._retry_at - now) * 1000.0 + _SLACK_MILLISECONDS) + 1
+
+
+class BadPackets:
+    """A count of the bad packets of a socket within a minute."""
+
+    __slots__ = ("_count", "_most", "_since")
+
+    def __init__(self, most: int, now: float) -> None:
+        self._most = most
+        self._count = 0
+        self._since = now
+
+    def add(self, now: float) -> bool:
+        """Count one. Returns whether there were too many within a minute."""
+        if now - self._since > _BAD_PACKETS_SECONDS:
+            self._since, self._count = now, 0
+        self._count += 1
+        return self._count >= self._most

@@ -1,11 +1,13 @@
-"""The part of a client's packet that a handler needs in order to answer it."""
+"""Packets of clients on their way to a handler: the row of the dispatch table, and the request."""
 
 import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
 from edge.metrics import Outcomes
-from edge.protocol.packets import Activity
+from edge.protocol.packets import Activity, Format
 
 
 class Writes:
@@ -59,3 +61,17 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         """Note that it is answered, or that nobody waits for the answer any more."""
         if self.writes is not None:
             self.writes.end()
+
+
+# Given the session, the request and the payload. A handler that has to wait gives a coroutine,
+# which the session runs.
+Handler = Callable[[Any, Request, Any], Coroutine[Any, Any, None] | None]
+
+
+class Route(NamedTuple):
+    """One row of the dispatch table (edge/opcodes.py)."""
+
+    handler: Handler
+    decoders: Mapping[Format, Any]
+    outcomes: Outcomes
+    activity: Activity | None

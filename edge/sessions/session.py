@@ -24,10 +24,9 @@ from edge.protocol.packets import (
 )
 from edge.protocol.payloads.moderation import Standing
 from edge.push.hub import BEAT_PARTS
-from edge.sessions.bad_packets import BadPackets
 from edge.sessions.context import Edge
 from edge.sessions.delivery import Delivery
-from edge.sessions.rate_limit import PacketRate
+from edge.sessions.rate_limit import BadPackets, PacketRate
 from edge.sessions.requests import Request
 from edge.sessions.state import State
 

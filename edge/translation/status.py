@@ -4,9 +4,11 @@ Services refuse with google.rpc.Status and an ErrorInfo; a client reads `code`, 
 for an argument, `fields`.
 """
 
+from typing import TypeVar
+
 import grpc
 from google.protobuf.any_pb2 import Any
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 from msgspec import UNSET, UnsetType
 from parley.moderation.v1 import moderation_pb2
@@ -18,6 +20,8 @@ from edge.protocol.payloads.negotiation import Service
 from edge.translation.common import payload_field
 from edge.translation.moderation import dispute_payload, standing_payload
 from edge.translation.negotiation import service_payload
+
+Detail = TypeVar("Detail", bound=Message)
 
 # What is not here is INTERNAL, for a client can do nothing about it.
 _CODES = {
@@ -50,19 +54,18 @@ TIMED_OUT = refusal(ErrorCode.DEADLINE_EXCEEDED, _MESSAGES[ErrorCode.DEADLINE_EX
 """There was no answer within the budget."""
 
 
+def _unpacked(detail: Any, kind: type[Detail]) -> Detail | None:
+    message = kind()
+    return message if detail.Unpack(message) else None
+
+
 def _current(detail: Any) -> Service | Dispute | Standing | UnsetType:
     """Find the present state in a refusal. A case is for moderators, and never shown."""
-    if detail.Is(negotiation_pb2.Service.DESCRIPTOR):
-        service = negotiation_pb2.Service()
-        detail.Unpack(service)
+    if service := _unpacked(detail, negotiation_pb2.Service):
         return service_payload(service)
-    if detail.Is(moderation_pb2.Dispute.DESCRIPTOR):
-        dispute = moderation_pb2.Dispute()
-        detail.Unpack(dispute)
+    if dispute := _unpacked(detail, moderation_pb2.Dispute):
         return dispute_payload(dispute)
-    if detail.Is(moderation_pb2.Standing.DESCRIPTOR):
-        standing = moderation_pb2.Standing()
-        detail.Unpack(standing)
+    if standing := _unpacked(detail, moderation_pb2.Standing):
         return standing_payload(standing)
     return UNSET
 
@@ -77,20 +80,14 @@ def from_status(status: status_pb2.Status) -> Error:
     reason = ""
     current: Service | Dispute | Standing | UnsetType = UNSET
     for detail in status.details:
-        if detail.Is(error_details_pb2.BadRequest.DESCRIPTOR):
-            bad_request = error_details_pb2.BadRequest()
-            detail.Unpack(bad_request)
+        if bad_request := _unpacked(detail, error_details_pb2.BadRequest):
             fields += [
                 FieldProblem(payload_field(violation.field), violation.description)
                 for violation in bad_request.field_violations
             ]
-        elif detail.Is(error_details_pb2.RetryInfo.DESCRIPTOR):
-            retry = error_details_pb2.RetryInfo()
-            detail.Unpack(retry)
+        elif retry := _unpacked(detail, error_details_pb2.RetryInfo):
             retry_after_ms = retry.retry_delay.ToMilliseconds()
-        elif detail.Is(error_details_pb2.ErrorInfo.DESCRIPTOR):
-            info = error_details_pb2.ErrorInfo()
-            detail.Unpack(info)
+        elif info := _unpacked(detail, error_details_pb2.ErrorInfo):
             reason = info.reason
         else:
             current = _current(detail) or current

@@ -20,16 +20,8 @@ from edge.protocol.packets import (
     Op,
     ServerEnvelope,
 )
+from edge.protocol.payloads import messaging
 from edge.protocol.payloads.connection import Ping, Pong, Resume
-from edge.protocol.payloads.messaging import (
-    AskConversations,
-    AskMessages,
-    CreateMsg,
-    OpenedConversation,
-    ReturnConversations,
-    SendTyping,
-    Typing,
-)
 
 BOTH = pytest.mark.parametrize("format_", [JSON, MESSAGE_PACK], ids=lambda f: str(f.subprotocol))
 REQUESTS = [op.from_client for op in Op if op.from_client is not None]
@@ -107,9 +99,11 @@ def test_a_packet_comes_through_as_it_was_sent(
     data = packet(format_, op=7, id=packet_id, d={"to": "bob", "text": text})
     envelope = format_.decode(data)
     assert (envelope.op, envelope.id) == (7, packet_id)
-    request = format_.payload(envelope, format_.decoder(CreateMsg))
-    assert request == CreateMsg(text=text, to="bob")
-    frame = format_.encode(Op.TYPING, Typing("c", text, typing=True), re=packet_id, cur="x")
+    request = format_.payload(envelope, format_.decoder(messaging.CreateMsg))
+    assert request == messaging.CreateMsg(text=text, to="bob")
+    frame = format_.encode(
+        Op.TYPING, messaging.Typing("c", text, typing=True), re=packet_id, cur="x"
+    )
     sent = content(frame, format_)
     assert sent["d"] == {"conversation": "c", "user": text, "typing": True}
     assert (sent["op"], sent.get("re"), sent["cur"]) == (0x12, packet_id, "x")
@@ -119,8 +113,8 @@ def test_a_packet_comes_through_as_it_was_sent(
 def test_an_absent_payload_is_an_empty_one(format_: Format) -> None:
     """Packets without fields need no `d`."""
     envelope = format_.decode(packet(format_, op=5))
-    decoder = format_.decoder(AskConversations)
-    assert format_.payload(envelope, decoder) == AskConversations()
+    decoder = format_.decoder(messaging.AskConversations)
+    assert format_.payload(envelope, decoder) == messaging.AskConversations()
 
 
 @BOTH
@@ -134,14 +128,14 @@ def test_unknown_fields_are_ignored(format_: Format) -> None:
 @BOTH
 def test_what_is_absent_is_left_out(format_: Format) -> None:
     """`re` and `cur` appear only when there are any, and UNSET fields never."""
-    frame = format_.encode(Op.RETURN_CONVERSATIONS, ReturnConversations([]))
+    frame = format_.encode(Op.RETURN_CONVERSATIONS, messaging.ReturnConversations([]))
     assert content(frame, format_) == {"op": 6, "d": {"conversations": []}}
 
 
 @BOTH
 def test_the_size_of_a_frame_is_that_of_its_bytes(format_: Format) -> None:
     """The bound of an outbox counts bytes, not characters."""
-    frame = format_.encode(Op.TYPING, Typing("c", "\N{GRINNING FACE}", typing=True))
+    frame = format_.encode(Op.TYPING, messaging.Typing("c", "\N{GRINNING FACE}", typing=True))
     data = frame.event.get("bytes") or frame.event["text"].encode()
     assert frame.size == len(data)
 
@@ -149,11 +143,11 @@ def test_the_size_of_a_frame_is_that_of_its_bytes(format_: Format) -> None:
 @BOTH
 def test_a_packet_of_a_client_is_read_as_it_was_made(format_: Format) -> None:
     """What a client encodes is what the edge decodes; without an id there is none."""
-    frame = format_.encode_from_client(OpenedConversation("k1", 7), 3)
+    frame = format_.encode_from_client(messaging.OpenedConversation("k1", 7), 3)
     envelope = format_.decode(frame)
     assert (envelope.op, envelope.id) == (Op.OPENED_CONVERSATION, 3)
-    decoder = format_.decoder(OpenedConversation)
-    assert format_.payload(envelope, decoder) == OpenedConversation("k1", 7)
+    decoder = format_.decoder(messaging.OpenedConversation)
+    assert format_.payload(envelope, decoder) == messaging.OpenedConversation("k1", 7)
     assert format_.decode(format_.encode_from_client(Pong())).id is None
 
 
@@ -232,34 +226,34 @@ def test_of_duplicate_keys_the_last_one_counts() -> None:
     """As with every JSON library: no two parts of this server can read a packet differently."""
     envelope = JSON.decode('{"op":1,"op":7,"d":{"to":"a"},"d":{"to":"b","to":"c","text":"hi"}}')
     assert envelope.op == 7
-    request = JSON.payload(envelope, JSON.decoder(CreateMsg))
-    assert request == CreateMsg(text="hi", to="c")
+    request = JSON.payload(envelope, JSON.decoder(messaging.CreateMsg))
+    assert request == messaging.CreateMsg(text="hi", to="c")
 
 
 @BOTH
 @pytest.mark.parametrize(
     ("request_type", "payload", "field"),
     [
-        (AskConversations, {"limit": 0}, "limit"),
-        (AskConversations, {"limit": 101}, "limit"),
-        (AskConversations, {"limit": "5"}, "limit"),
-        (AskConversations, {"page": "x" * 1025}, "page"),
-        (AskMessages, {"conversation": "c", "limit": 201}, "limit"),
-        (AskMessages, {"conversation": "c", "before": 0}, "before"),
-        (AskMessages, {"conversation": "c", "after": -1}, "after"),
-        (AskMessages, {"conversation": "c", "after": 2**63}, "after"),
-        (OpenedConversation, {"conversation": ""}, "conversation"),
-        (OpenedConversation, {"conversation": "c" * 129}, "conversation"),
-        (OpenedConversation, {"conversation": "c", "seq": 0}, "seq"),
-        (OpenedConversation, {"conversation": "c", "seq": 2**63}, "seq"),
-        (OpenedConversation, {"conversation": "c", "seq": None}, "seq"),
-        (CreateMsg, {"text": 5, "to": "bob"}, "text"),
-        (CreateMsg, {"text": "hi", "idempotency_key": ""}, "idempotency_key"),
-        (CreateMsg, {"text": "hi", "idempotency_key": "k" * 65}, "idempotency_key"),
-        (SendTyping, {"conversation": "c", "typing": 1}, "typing"),
+        (messaging.AskConversations, {"limit": 0}, "limit"),
+        (messaging.AskConversations, {"limit": 101}, "limit"),
+        (messaging.AskConversations, {"limit": "5"}, "limit"),
+        (messaging.AskConversations, {"page": "x" * 1025}, "page"),
+        (messaging.AskMessages, {"conversation": "c", "limit": 201}, "limit"),
+        (messaging.AskMessages, {"conversation": "c", "before": 0}, "before"),
+        (messaging.AskMessages, {"conversation": "c", "after": -1}, "after"),
+        (messaging.AskMessages, {"conversation": "c", "after": 2**63}, "after"),
+        (messaging.OpenedConversation, {"conversation": ""}, "conversation"),
+        (messaging.OpenedConversation, {"conversation": "c" * 129}, "conversation"),
+        (messaging.OpenedConversation, {"conversation": "c", "seq": 0}, "seq"),
+        (messaging.OpenedConversation, {"conversation": "c", "seq": 2**63}, "seq"),
+        (messaging.OpenedConversation, {"conversation": "c", "seq": None}, "seq"),
+        (messaging.CreateMsg, {"text": 5, "to": "bob"}, "text"),
+        (messaging.CreateMsg, {"text": "hi", "idempotency_key": ""}, "idempotency_key"),
+        (messaging.CreateMsg, {"text": "hi", "idempotency_key": "k" * 65}, "idempotency_key"),
+        (messaging.SendTyping, {"conversation": "c", "typing": 1}, "typing"),
         (Resume, {"cur": "x" * 1025}, "cur"),
         (Pong, {"cur": None}, "cur"),
-        (CreateMsg, {"to": "bob"}, ""),
+        (messaging.CreateMsg, {"to": "bob"}, ""),
         (Pong, [], ""),
         (Pong, None, ""),
     ],

@@ -12,8 +12,7 @@ from edge.protocol.cursors import MESSAGING, Position
 from edge.protocol.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame, Op
 from edge.protocol.payloads.connection import Ping
 from edge.push.deliver import Deliverer
-from edge.push.hub import Hub
-from edge.push.hub_session import HubSession
+from edge.push.hub import Hub, HubSession
 from edge.push.render import Alert
 from edge.sessions.context import Edge
 from tests.edge.scripted import (

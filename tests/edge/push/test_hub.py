@@ -9,8 +9,7 @@ import pytest
 from edge.protocol.cursors import MESSAGING, NEGOTIATION, Cursor, Position
 from edge.protocol.errors import CloseCode
 from edge.protocol.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame
-from edge.push.hub import BEAT_PARTS, Hub
-from edge.push.hub_session import HubSession
+from edge.push.hub import BEAT_PARTS, Hub, HubSession
 from edge.settings import Settings
 from tests.edge.scripted import CURSORS
 

@@ -1,9 +1,9 @@
-"""How many packets a socket may send, for every rate, burst and way of sending."""
+"""How many packets a socket may send, for every rate, burst and way of sending; and bad ones."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.sessions.rate_limit import PacketRate
+from edge.sessions.rate_limit import BadPackets, PacketRate
 
 RATES = st.floats(0.1, 1e5)
 BURSTS = st.integers(1, 500)
@@ -93,3 +93,17 @@ def test_whoever_slows_down_a_little_is_refused_and_forgiven() -> None:
     bucket = PacketRate(100, 1, 0)
     assert sum(bucket.take(number / 150) > 0 for number in range(3000)) > 900
     assert bucket.refused < 10
+
+
+def test_too_many_bad_packets_within_a_minute() -> None:
+    """They need not follow one another at once."""
+    packets = BadPackets(3, 100.0)
+    assert [packets.add(now) for now in (100.0, 130.0, 160.0)] == [False, False, True]
+
+
+def test_a_later_minute_counts_bad_packets_anew() -> None:
+    """A client that is wrong now and then is not closed for it."""
+    packets = BadPackets(2, 100.0)
+    assert not packets.add(110.0)
+    assert not packets.add(161.0)
+    assert packets.add(162.0)

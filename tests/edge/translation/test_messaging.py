@@ -6,14 +6,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.protocol.payloads.messaging import (
-    Conversation,
-    Message,
-    MsgChanged,
-    MsgSeen,
-    PeerPresence,
-    Presence,
-)
+from edge.protocol.payloads import messaging as payloads
 from edge.translation import messaging
 
 TIME = Timestamp(seconds=1_700_000_000, nanos=123_000_000)
@@ -21,7 +14,7 @@ TEXT = "2023-11-14T22:13:20.123Z"
 STORED = pb.Message(
     id="m1", conversation_id="c1", seq=3, sender="alice", text="hello", create_time=TIME
 )
-SHOWN = Message(
+SHOWN = payloads.Message(
     message="m1",
     conversation="c1",
     seq=3,
@@ -67,7 +60,7 @@ def test_a_message_that_was_changed_says_so() -> None:
         changed = pb.MessageChanged(message=message, change=change, change_time=TIME)
         shown = messaging.changed_payload(changed)
         name = pb.MessageChange.Name(change).rpartition("_")[2].lower()
-        assert shown == MsgChanged("c1", "m1", 3, name, TEXT, text)  # type: ignore[arg-type]
+        assert shown == payloads.MsgChanged("c1", "m1", 3, name, TEXT, text)  # type: ignore[arg-type]
 
 
 def test_a_removed_event_has_no_event_and_comes_back_with_it() -> None:
@@ -92,7 +85,7 @@ def test_a_read_watermark_is_shown_as_seen() -> None:
     moved = pb.WatermarkMoved(
         conversation_id="c1", reader="bob", message_id="m1", seq=3, author="alice", mark_time=TIME
     )
-    assert messaging.seen_payload(moved) == MsgSeen("c1", "m1", 3, "bob", TEXT)
+    assert messaging.seen_payload(moved) == payloads.MsgSeen("c1", "m1", 3, "bob", TEXT)
 
 
 def test_a_conversation_is_shown_with_its_last_message() -> None:
@@ -106,7 +99,7 @@ def test_a_conversation_is_shown_with_its_last_message() -> None:
         read_up_to=1,
         peer_read_up_to=3,
     )
-    assert messaging.conversation_payload(conversation) == Conversation(
+    assert messaging.conversation_payload(conversation) == payloads.Conversation(
         conversation="c1",
         participants=["alice", "bob"],
         last_message=SHOWN,
@@ -128,9 +121,11 @@ def test_presence_is_shown_in_the_conversation_and_by_itself(
     presence: pb.Presence, last_seen: str | UnsetType
 ) -> None:
     """Online, or until when; in a conversation its participants say of whom."""
-    assert messaging.presence_payload(presence) == Presence("bob", presence.online, last_seen)
+    assert messaging.presence_payload(presence) == payloads.Presence(
+        "bob", presence.online, last_seen
+    )
     shown = messaging.conversation_payload(pb.Conversation(id="c1", presence=presence))
-    assert shown.presence == PeerPresence(presence.online, last_seen)
+    assert shown.presence == payloads.PeerPresence(presence.online, last_seen)
 
 
 def test_a_conversation_is_blocked_or_says_nothing_of_it() -> None:
