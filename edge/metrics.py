@@ -1,5 +1,7 @@
 """The metrics of an edge, for Prometheus. One registry a process, made by the composition root."""
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from edge.protocol.errors import CloseCode
@@ -56,27 +58,21 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self.limits = ReachedLimits(LIMITS, registry, prefix="parley_edge_")
-        self.sockets = Gauge(
-            "parley_edge_sockets", "Open sockets, also those being closed.", registry=registry
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        self.sockets = gauge("parley_edge_sockets", "Open sockets, also those being closed.")
+        self.handshakes = counter(
+            "parley_edge_handshakes_total", "Handshakes by HTTP status.", ["status"]
         )
-        self.handshakes = Counter(
-            "parley_edge_handshakes_total",
-            "Handshakes by HTTP status.",
-            ["status"],
-            registry=registry,
-        )
-        self._closes = Counter(
+        self._closes = counter(
             "parley_edge_closes_total",
             "Ends of sockets by close code: the edge's, or what the client said; 1005 is none.",
             ["code"],
-            registry=registry,
         )
-        self._packets = Counter(
+        self._packets = counter(
             "parley_edge_packets_total",
             "Packets from clients by opcode and outcome: ok, or the code of the error. Counted when"
             " the outcome is known; those unread count as BAD PACKET.",
             ["opcode", "outcome"],
-            registry=registry,
         )
         self.bad_packets = self.outcomes("BAD PACKET")
         self.batch_items = Histogram(
@@ -86,11 +82,8 @@ class Metrics:
             buckets=_BATCH_BUCKETS,
             registry=registry,
         )
-        self.waiting_items = Gauge(
-            "parley_edge_waiting_items",
-            "Items that wait for the next batch call.",
-            ["call"],
-            registry=registry,
+        self.waiting_items = gauge(
+            "parley_edge_waiting_items", "Items that wait for the next batch call.", ["call"]
         )
         self.call_seconds = Histogram(
             "parley_edge_call_seconds",
@@ -98,48 +91,37 @@ class Metrics:
             ["call"],
             registry=registry,
         )
-        self.call_failures = Counter(
+        self.call_failures = counter(
             "parley_edge_call_failures_total",
             "Calls to services that failed, by status.",
             ["call", "status"],
-            registry=registry,
         )
-        self.watch_live = Gauge(
-            "parley_edge_watch_live",
-            "1 while the Watch stream of a service delivers.",
-            ["service"],
-            registry=registry,
+        self.watch_live = gauge(
+            "parley_edge_watch_live", "1 while the Watch stream of a service delivers.", ["service"]
         )
-        self.watch_revision = Gauge(
+        self.watch_revision = gauge(
             "parley_edge_watch_revision",
             "The revision of a service up to which alerts were pushed.",
             ["service"],
-            registry=registry,
         )
-
-        self.admissions = Counter(
+        self.admissions = counter(
             "parley_edge_admissions_total",
             "Logins by how it was known what restricts the user: live, read, last_known; or not:"
             " allowed, refused.",
             ["by"],
-            registry=registry,
         )
-        self.known_standings = Gauge(
+        self.known_standings = gauge(
             "parley_edge_standings",
             "Users of whom it is known what restricts them, here or away.",
             ["where"],
-            registry=registry,
         )
-        self.restricted_users = Gauge(
-            "parley_edge_restricted_users",
-            "Users here whom a sanction restricts now.",
-            registry=registry,
+        self.restricted_users = gauge(
+            "parley_edge_restricted_users", "Users here whom a sanction restricts now."
         )
-        self.http_requests = Counter(
+        self.http_requests = counter(
             "parley_edge_http_requests_total",
             "Requests for the reasons, and appeals, by HTTP status.",
             ["request", "status"],
-            registry=registry,
         )
 
     def closed(self, code: CloseCode) -> None:

@@ -3,15 +3,8 @@
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
+from edge.protocol.payloads import messaging as payloads
 from edge.protocol.payloads.fields import Money
-from edge.protocol.payloads.messaging import (
-    Conversation,
-    Message,
-    MsgChanged,
-    MsgSeen,
-    PeerPresence,
-    Presence,
-)
 from edge.protocol.payloads.moderation import Dispute
 from edge.protocol.payloads.negotiation import Service, ServiceEvent
 from edge.translation.common import optional, timestamp, words
@@ -20,10 +13,10 @@ _TOMBSTONES = words(pb.Tombstone.DESCRIPTOR)
 _CHANGES = words(pb.MessageChange.DESCRIPTOR)
 
 
-def message_payload(message: pb.Message) -> Message:
+def message_payload(message: pb.Message) -> payloads.Message:
     """A message as packets show it."""
     is_event = message.kind == pb.MESSAGE_KIND_EVENT
-    return Message(
+    return payloads.Message(
         message=message.id,
         conversation=message.conversation_id,
         seq=message.seq,
@@ -37,10 +30,10 @@ def message_payload(message: pb.Message) -> Message:
     )
 
 
-def changed_payload(changed: pb.MessageChanged) -> MsgChanged:
+def changed_payload(changed: pb.MessageChanged) -> payloads.MsgChanged:
     """A changed message as packets tell of it."""
     message = changed.message
-    return MsgChanged(
+    return payloads.MsgChanged(
         conversation=message.conversation_id,
         message=message.id,
         seq=message.seq,
@@ -66,9 +59,9 @@ def _service_event(event: pb.ServiceEvent) -> ServiceEvent:
     )
 
 
-def seen_payload(moved: pb.WatermarkMoved) -> MsgSeen:
+def seen_payload(moved: pb.WatermarkMoved) -> payloads.MsgSeen:
     """A read watermark as packets show it."""
-    return MsgSeen(
+    return payloads.MsgSeen(
         conversation=moved.conversation_id,
         message=moved.message_id,
         seq=moved.seq,
@@ -77,26 +70,26 @@ def seen_payload(moved: pb.WatermarkMoved) -> MsgSeen:
     )
 
 
-def presence_payload(presence: pb.Presence) -> Presence:
+def presence_payload(presence: pb.Presence) -> payloads.Presence:
     """Presence as packets tell of it."""
     last_seen = optional(presence, "last_seen_time", timestamp)
-    return Presence(presence.user, presence.online, last_seen)
+    return payloads.Presence(presence.user, presence.online, last_seen)
 
 
-def _peer_presence(presence: pb.Presence) -> PeerPresence:
-    return PeerPresence(presence.online, optional(presence, "last_seen_time", timestamp))
+def _peer_presence(presence: pb.Presence) -> payloads.PeerPresence:
+    return payloads.PeerPresence(presence.online, optional(presence, "last_seen_time", timestamp))
 
 
 def conversation_payload(
     conversation: pb.Conversation,
     service: Service | UnsetType = UNSET,
     dispute: Dispute | UnsetType = UNSET,
-) -> Conversation:
+) -> payloads.Conversation:
     """A conversation as packets show it to one of its participants, with its deal if it has one,
     and the dispute that holds this.
     """
     last = conversation.last_message if conversation.HasField("last_message") else None
-    return Conversation(
+    return payloads.Conversation(
         conversation=conversation.id,
         participants=list(conversation.participants),
         last_message=None if last is None else message_payload(last),
