@@ -14,6 +14,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from docs import markers
+from docs.markers import bounds, picture, refusals, table
 from moderation_service.domain.case.events import REPORT_TRANSITIONS
 from moderation_service.domain.case.transitions import (
     APPEAL_TRANSITIONS,
@@ -137,121 +138,80 @@ def limit(name: str) -> str:
 DEFAULTS = {field.name: limit(field.name) for field in fields(Limits)}
 
 
-def picture(rows: Sequence[Row], *, ended: Sequence[str] = ()) -> Iterator[str]:
-    """The states of a table; what leads from one to the same other shares an arrow."""
-    arrows: dict[tuple[str, str], list[str]] = {}
+def arrows(rows: Sequence[Row]) -> Iterator[tuple[str, str, str]]:
+    """From where to where each row leads, and by which cause; `[*]` is before the beginning."""
     for row in rows:
         for source in row.sources or ("[*]",):
-            names = arrows.setdefault((str(source), str(row.target or source)), [])
-            names += [str(row.cause)] if row.cause not in names else []
-    yield "```mermaid"
-    yield "stateDiagram-v2"
-    for (source, target), names in arrows.items():
-        yield f"    {source} --> {target}: {'<br/>'.join(names)}"
-    for state in ended:
-        yield f"    {state} --> [*]"
-    yield "```"
+            yield str(source), str(row.target or source), str(row.cause)
 
 
-def report_picture() -> Iterator[str]:
-    """The picture of a report's states."""
-    arrows: dict[tuple[str, str], list[str]] = {("[*]", "received"): ["opened", "report_joined"]}
+def report_arrows() -> Iterator[tuple[str, str, str]]:
+    """The same for the states of a report."""
+    for cause in ("opened", "report_joined"):
+        yield "[*]", "received", cause
     for (source, cause), target in REPORT_TRANSITIONS.items():
-        arrows.setdefault((source, target), []).append(cause)
-    yield "```mermaid"
-    yield "stateDiagram-v2"
-    for (before, after), names in arrows.items():
-        yield f"    {before} --> {after}: {'<br/>'.join(names)}"
-    yield "```"
+        yield source, target, cause
 
 
-def table(rows: Sequence[Row]) -> Iterator[str]:
-    """A table of transitions, in its order."""
-    yield "| from | to | who | step | if | told as |"
-    yield "|---|---|---|---|---|---|"
+def transitions(rows: Sequence[Row]) -> Iterator[tuple[object, ...]]:
+    """The rows of a table of transitions, in its order."""
     for row in rows:
         source = ", ".join(str(one) for one in row.sources) or "-"
         conditions = "; ".join((guard.__doc__ or "").format_map(DEFAULTS) for guard in row.guards)
-        cells = (source, str(row.target or "stays"), row.who, row.step, conditions, row.cause)
-        yield f"| {' | '.join(cells)} |".replace("|  |", "| |")
+        yield source, row.target or "stays", row.who, row.step, conditions, row.cause
 
 
-def measures() -> Iterator[str]:
-    yield "| measure | reaches | lasts | while it stands | undone by |"
-    yield "|---|---|---|---|---|"
-    for kind, one in MEASURES.items():
-        yield f"| {kind} | {one.scope} | {one.lasting} | {FORBIDDEN[kind]} | {one.inverse} |"
-
-
-def severities() -> Iterator[str]:
-    yield "| severity | due within | reasons |"
-    yield "|---|---|---|"
+def severities() -> Iterator[tuple[str, str, str]]:
     for severity in reversed(Severity):
         name = severity.name.lower()
         reasons = ", ".join(one for one, grave in SEVERITIES.items() if grave is severity)
-        yield f"| {name} | {DEFAULTS[name]} | {reasons} |"
+        yield name, DEFAULTS[name], reasons
 
 
-def permissions() -> Iterator[str]:
+def permissions() -> Iterator[tuple[str, ...]]:
     """Each RPC against each role; what needs none is about the caller's own things, or a part's."""
-    yield f"| RPC | anybody | {' | '.join(Role)} |"
-    yield f"|---|---|{'---|' * len(Role)}"
     for rpc, needed in PERMISSIONS.items():
-        cells = ["" if needed else "yes", *("yes" if one in needed else "" for one in Role)]
-        yield f"| {rpc} | {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
-
-
-def kept() -> Iterator[str]:
-    yield "| reason | meaning |"
-    yield "|---|---|"
-    for reason, meaning in KEPT.items():
-        yield f"| `{reason}` | {meaning.format_map(DEFAULTS)} |"
-
-
-def refusals() -> Iterator[str]:
-    yield "| reason | meaning |"
-    yield "|---|---|"
-    for reason, meaning in REFUSALS.items():
-        yield f"| `{reason}` | {meaning} |"
-
-
-def bounds() -> Iterator[str]:
-    yield "| limit | default |"
-    yield "|---|---|"
-    for name, meaning in BOUNDS.items():
-        yield f"| {meaning} | {DEFAULTS[name]} |"
+        roles = ("yes" if one in needed else "" for one in Role)
+        yield rpc, "" if needed else "yes", *roles
 
 
 def check_words() -> None:
     """Nothing of the rules is without a sentence, and no sentence is about nothing."""
-    pairs: tuple[tuple[set[str], set[str]], ...] = (
-        ({*FORBIDDEN}, {*SanctionKind}),
-        ({*KEPT}, {*KeptBecause}),
-        ({*REFUSALS}, {*Reason}),
-        ({*BOUNDS} | ELSEWHERE, {*DEFAULTS}),
+    markers.check_words(
+        (FORBIDDEN, SanctionKind),
+        (KEPT, KeptBecause),
+        (REFUSALS, Reason),
+        (BOUNDS.keys() | ELSEWHERE, DEFAULTS),
     )
-    for words, things in pairs:
-        if words != things:
-            raise ValueError(f"without words, or words without a thing: {words ^ things}")
 
 
 def generate(document: str) -> str:
     """The document with what stands between each pair of markers made anew."""
     check_words()
+    heading = ("from", "to", "who", "step", "if", "told as")
+    measures = (
+        (kind, one.scope, one.lasting, FORBIDDEN[kind], one.inverse)
+        for kind, one in MEASURES.items()
+    )
+    appeals = (*APPEAL_TRANSITIONS, *SANCTION_TRANSITIONS)
+    kept = ((f"`{reason}`", text.format_map(DEFAULTS)) for reason, text in KEPT.items())
     for name, lines in (
-        ("case picture", picture(CASE_TRANSITIONS)),
-        ("report picture", report_picture()),
-        ("appeal picture", picture(APPEAL_TRANSITIONS, ended=("upheld", "overturned"))),
-        ("dispute picture", picture(DISPUTE_TRANSITIONS, ended=sorted(ENDED))),
-        ("cases", table(CASE_TRANSITIONS)),
-        ("appeals", table((*APPEAL_TRANSITIONS, *SANCTION_TRANSITIONS))),
-        ("disputes", table(DISPUTE_TRANSITIONS)),
-        ("measures", measures()),
-        ("severities", severities()),
-        ("permissions", permissions()),
-        ("kept", kept()),
-        ("refusals", refusals()),
-        ("bounds", bounds()),
+        ("case picture", picture(arrows(CASE_TRANSITIONS))),
+        ("report picture", picture(report_arrows())),
+        ("appeal picture", picture(arrows(APPEAL_TRANSITIONS), ("upheld", "overturned"))),
+        ("dispute picture", picture(arrows(DISPUTE_TRANSITIONS), sorted(ENDED))),
+        ("cases", table(heading, *transitions(CASE_TRANSITIONS))),
+        ("appeals", table(heading, *transitions(appeals))),
+        ("disputes", table(heading, *transitions(DISPUTE_TRANSITIONS))),
+        (
+            "measures",
+            table(("measure", "reaches", "lasts", "while it stands", "undone by"), *measures),
+        ),
+        ("severities", table(("severity", "due within", "reasons"), *severities())),
+        ("permissions", table(("RPC", "anybody", *Role), *permissions())),
+        ("kept", table(("reason", "meaning"), *kept)),
+        ("refusals", refusals(REFUSALS)),
+        ("bounds", bounds(BOUNDS, DEFAULTS)),
     ):
         document = markers.fill(document, name, lines)
     return document

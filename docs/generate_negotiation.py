@@ -9,11 +9,12 @@ an error, so that none stays undocumented.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 
 from docs import markers
+from docs.markers import bounds, picture, refusals, table
 from negotiation_service.domain.entities import FINAL, REMINDER_OF, Timer
 from negotiation_service.domain.events import Cause
 from negotiation_service.domain.guards import holds_dispute, notes_sealed
@@ -118,26 +119,17 @@ def limit(name: str) -> str:
 DEFAULTS = {field.name: limit(field.name) for field in fields(Limits) if field.name != "currencies"}
 
 
-def states(row: Transition) -> Iterator[tuple[str, str]]:
-    """From where to where a row leads; `[*]` is where there is no deal yet."""
-    for source in row.sources or ("[*]",):
-        yield str(source), str(row.target or source)
+def sources(row: Transition) -> Sequence[str]:
+    """From where a row leads; `[*]` is where there is no deal yet."""
+    return [str(one) for one in row.sources] or ["[*]"]
 
 
-def deal_picture() -> Iterator[str]:
-    """The states of the deal; what leads from one to the same other shares an arrow."""
-    arrows: dict[tuple[str, str], list[str]] = {}
+def arrows() -> Iterator[tuple[str, str, str]]:
+    """From where to where each row leads, and by which cause."""
     for row in TRANSITIONS:
-        for ends in states(row) if row.cause not in ASIDE else ():
-            names = arrows.setdefault(ends, [])
-            names += [str(row.cause)] if row.cause not in names else []
-    yield "```mermaid"
-    yield "stateDiagram-v2"
-    for (source, target), names in arrows.items():
-        yield f"    {source} --> {target}: {'<br/>'.join(names)}"
-    for state in sorted(FINAL):
-        yield f"    {state} --> [*]"
-    yield "```"
+        if row.cause not in ASIDE:
+            for source in sources(row):
+                yield source, str(row.target or source), str(row.cause)
 
 
 def causes(holds: Callable[[Transition], bool]) -> str:
@@ -162,84 +154,60 @@ def region_pictures() -> Iterator[str]:
     yield "```"
 
 
-def rows() -> Iterator[str]:
-    """The table of transitions, in its order."""
-    yield "| from | to | who | by | if | told as | starts |"
-    yield "|---|---|---|---|---|---|---|"
+def transitions() -> Iterator[tuple[object, ...]]:
+    """The rows of the table of transitions, in its order."""
     for row in TRANSITIONS:
-        ends = list(states(row))
-        source = ", ".join(source for source, _ in ends).replace("[*]", "-")
-        target = str(row.target or "stays")
+        source = ", ".join(sources(row)).replace("[*]", "-")
         by = f"timer {row.step}" if isinstance(row.step, Timer) else PACKETS[row.step]
         conditions = "; ".join((guard.__doc__ or "").format_map(DEFAULTS) for guard in row.guards)
         starts = ", ".join(row.starts)
-        cells = (source, target, row.who, by, conditions, row.cause, starts)
-        yield f"| {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |")
+        yield source, row.target or "stays", row.who, by, conditions, row.cause, starts
 
 
-def actions() -> Iterator[str]:
+def actions() -> Iterator[tuple[str, str]]:
     """The names in `allowed_actions`, each with its packet."""
-    packets: dict[str, list[str]] = {}
+    packets: dict[str, set[str]] = {}
     for row in TRANSITIONS:
         if row.action and isinstance(row.step, Step):
-            packet = PACKETS[row.step].partition(",")[0]
-            packets[row.action] = sorted({packet, *packets.get(row.action, [])})
-    yield "| action | packet |"
-    yield "|---|---|"
+            packets.setdefault(row.action, set()).add(PACKETS[row.step].partition(",")[0])
     for action, named in packets.items():
-        yield f"| `{action}` | {', '.join(named)} |"
+        yield f"`{action}`", ", ".join(sorted(named))
 
 
-def timers() -> Iterator[str]:
+def timers() -> Iterator[tuple[str, ...]]:
     """Each timer with its default, what starts it, what it does, and its reminder."""
-    yield "| timer | runs | starts when | when it is due | reminder |"
-    yield "|---|---|---|---|---|"
     for timer, meaning in TIMERS.items():
         starting = dict.fromkeys(str(row.cause) for row in TRANSITIONS if timer in row.starts)
         runs = DEFAULTS["offer_ttl" if timer is Timer.OFFER else timer]
         reminder = f"{DEFAULTS[REMINDER_OF[timer]]} before" if timer in REMINDER_OF else "none"
-        yield f"| {timer} | {runs} | {', '.join(starting)} | {meaning} | {reminder} |"
-
-
-def refusals() -> Iterator[str]:
-    yield "| reason | meaning |"
-    yield "|---|---|"
-    for reason, meaning in REFUSALS.items():
-        yield f"| `{reason}` | {meaning} |"
-
-
-def bounds() -> Iterator[str]:
-    yield "| limit | default |"
-    yield "|---|---|"
-    for name, meaning in BOUNDS.items():
-        yield f"| {meaning} | {DEFAULTS[name]} |"
+        yield timer, runs, ", ".join(starting), meaning, reminder
 
 
 def check_words() -> None:
     """Nothing of the rules is without a sentence, and no sentence is about nothing."""
-    timers_with_words = {*TIMERS, *REMINDER_OF.values()}
-    limits_with_words = {*BOUNDS, *Timer, "offer_ttl"}
-    for words, things in (
-        ({*PACKETS}, {*Step}),
-        (timers_with_words, {*Timer}),
-        ({*REFUSALS}, {*Reason}),
-        (limits_with_words, {*DEFAULTS} | {Timer.OFFER}),
-    ):
-        if words != things:
-            raise ValueError(f"without words, or words without a thing: {words ^ things}")
+    markers.check_words(
+        (PACKETS, Step),
+        ({*TIMERS, *REMINDER_OF.values()}, Timer),
+        (REFUSALS, Reason),
+        ({*BOUNDS, *Timer, "offer_ttl"}, {*DEFAULTS, Timer.OFFER}),
+    )
 
 
 def generate(document: str) -> str:
     """The document with what stands between each pair of markers made anew."""
     check_words()
+    heading = ("from", "to", "who", "by", "if", "told as", "starts")
     for name, lines in (
-        ("deal", deal_picture()),
+        ("deal", picture(arrows(), sorted(FINAL))),
         ("regions", region_pictures()),
-        ("transitions", rows()),
-        ("actions", actions()),
-        ("timers", timers()),
-        ("refusals", refusals()),
-        ("bounds", bounds()),
+        ("transitions", table(heading, *transitions())),
+        ("actions", table(("action", "packet"), *actions())),
+        (
+            "timers",
+            table(("timer", "runs", "starts when", "when it is due", "reminder"), *timers()),
+        ),
+        ("refusals", refusals(REFUSALS)),
+        ("bounds", bounds(BOUNDS, DEFAULTS)),
     ):
         document = markers.fill(document, name, lines)
     return document

@@ -169,23 +169,15 @@ def packets() -> Iterator[str]:
         yield ""
 
 
-def errors() -> Iterator[str]:
-    yield "| code | retryable | meaning |"
-    yield "|---|---|---|"
-    for code in ErrorCode:
-        yield f"| `{code}` | {'yes' if code.retryable else 'no'} | {code.meaning} |"
-
-
-def closes() -> Iterator[str]:
-    yield "| code | meaning |"
-    yield "|---|---|"
-    for code in CloseCode:
-        yield f"| {code.value} | {code.meaning} |"
-
-
 def generate(document: str) -> str:
     """The document with what stands between each pair of markers made anew."""
-    for name, lines in (("packets", packets()), ("errors", errors()), ("closes", closes())):
+    errors = ((f"`{one}`", "yes" if one.retryable else "no", one.meaning) for one in ErrorCode)
+    closes = ((one.value, one.meaning) for one in CloseCode)
+    for name, lines in (
+        ("packets", packets()),
+        ("errors", markers.table(("code", "retryable", "meaning"), *errors)),
+        ("closes", markers.table(("code", "meaning"), *closes)),
+    ):
         document = markers.fill(document, name, lines)
     return document
 
