@@ -6,8 +6,8 @@ with the profile nightly for many more.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,10 +19,10 @@ import structlog
 from sqlalchemy import Engine
 
 from service_kit.process.settings import ServiceSettings
-from service_kit.service import migrate
-from service_kit.storage.engines import open_engine
+from service_kit.service import migrate, running
+from tests.support import moderation as scripted
 from tests.support.postgresql import Postgresql
-from tests.support.serving import Database, Described
+from tests.support.serving import Database, Described, Serve, check_refused, opened
 
 # Tests fork in order to start a program and for nothing else. Where the child becomes another user
 # first, as for PostgreSQL's sake, gRPC's handlers of forks would crash it during calls.
@@ -145,12 +145,76 @@ def settings(
 @pytest.fixture
 def engine(settings: ServiceSettings) -> Iterator[Engine]:
     """The writing engine of the database, for tests without a server."""
-    opened = open_engine(settings.database_url, "writer")
-    yield opened
-    opened.dispose()
+    with opened(settings.database_url) as made:
+        yield made
 
 
 @pytest.fixture
 def database(engine: Engine) -> Database:
     """A database to run operations on."""
     return Database(engine)
+
+
+# --- A service as it serves ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def beside() -> dict[str, Any]:
+    """The settings that lead to the services beside the one that is `described`; without any."""
+    return {}
+
+
+@pytest.fixture
+def serve(settings: Any, described: Described, beside: dict[str, Any]) -> Serve:
+    """Start the service that is `described` with changed settings; gives a client of it."""
+
+    @asynccontextmanager
+    async def start(**changes: Any) -> AsyncIterator[Any]:
+        changed = settings.model_copy(update={**beside, **changes})
+        async with (
+            running(described.service, changed) as port,
+            described.connected(port) as client,
+        ):
+            yield client
+
+    return start
+
+
+@pytest.fixture
+async def client(serve: Serve) -> AsyncIterator[Any]:
+    """A running service with the settings as they are."""
+    async with serve() as started:
+        yield started
+
+
+@pytest.fixture
+def refused(described: Described) -> Callable[..., Any]:
+    """Check that a call is refused with a code and reason; gives the details."""
+    domain = described.service.failures.domain
+    return lambda awaitable, *expected: check_refused(awaitable, domain, *expected)
+
+
+# --- A service that follows moderation ----------------------------------------------------------
+
+
+@pytest.fixture
+async def moderation() -> AsyncIterator[scripted.ScriptedModeration]:
+    """A moderation that says what the test says."""
+    async with scripted.ScriptedModeration().serving() as made:
+        yield made
+
+
+@pytest.fixture
+def following(settings: Any, moderation: scripted.ScriptedModeration) -> scripted.Following:
+    """What the service that is `described` has heard of that moderation."""
+    return scripted.Following(settings.database_url, moderation)
+
+
+@pytest.fixture
+def followed(tmp_path: Path, moderation: scripted.ScriptedModeration) -> dict[str, Any]:
+    """The settings with which that moderation is followed."""
+    (tmp_path / "moderation.key").write_text(scripted.SECRET)
+    return {
+        "moderation_target": moderation.target,
+        "moderation_credential_file": tmp_path / "moderation.key",
+    }

@@ -19,10 +19,8 @@ def said(
 
 
 def edited(message: str, text: str, key: str = "", actor: str = "alice") -> EditMessage:
-    """Edit a message."""
     return EditMessage(actor, message, text, key, "origin")
 
 
 def deleted(message: str, key: str = "", actor: str = "alice") -> DeleteMessage:
-    """Delete a message."""
     return DeleteMessage(actor, message, key, "origin")

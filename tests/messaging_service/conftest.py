@@ -1,12 +1,11 @@
-"""A migrated database of each kind, and a messaging service on a free port of this process."""
+"""A database of messaging with its operations in one word, and a client of the service."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
@@ -23,37 +22,15 @@ from messaging_service.operations.message_changes import change_messages
 from messaging_service.operations.messages import create_message, list_messages
 from messaging_service.settings import MessagingSettings
 from service_kit.rules import Position
-from service_kit.service import running
 from service_kit.storage.clock import read_position
 from service_kit.storage.writer import Operation
 from tests.messaging_service.views import as_shown
-from tests.support.serving import METADATA, SECRET, Database, Described, Stream, check_refused
+from tests.support.serving import Database, Described, ServiceClient, quick_settings, replay
 
 
 def settings_of(folder: Path, database_url: str) -> MessagingSettings:
-    """Settings with which tests do not wait for long."""
-    credentials = folder / "service.key"
-    credentials.write_text(f"{SECRET}\nthe-next-credential\n")
-    return MessagingSettings(
-        listen="127.0.0.1:0",
-        database_url=database_url,
-        database_lock_timeout_seconds=1,
-        credentials_file=credentials,
-        grace_seconds=0,
-        log_level="info",
-        watch_progress_seconds=0.05,
-        # Otherwise whoever is watched would spend revisions; the tests of presence turn it on.
-        presence=False,
-    )
-
-
-DESCRIBED = Described(SERVICE, settings_of)
-
-
-@pytest.fixture
-def described() -> Described:
-    """The service whose databases and settings tests get."""
-    return DESCRIBED
+    # Otherwise whoever is watched would spend revisions; the tests of presence turn it on.
+    return MessagingSettings(**quick_settings(folder, database_url), presence=False)
 
 
 class TalkingDatabase(Database):
@@ -81,29 +58,16 @@ class TalkingDatabase(Database):
 
     def missed(self, user: str, after: Position, size: int = 500) -> list[tuple[int, Any]]:
         """Read all that was missed since a position, in pages of a size: (revision, event)."""
-        found: list[tuple[int, Any]] = []
-        token, now = "", self.read(read_position)
-        while True:
-            page = self.read(list_changes, user, after, now, size, token, 500, 500)
-            assert page.complete
-            revisions = [change.revision for change in page.changes]
-            assert revisions == sorted(set(revisions))
-            assert not found or not revisions or revisions[0] > found[-1][0]
-            found += [(one.revision, event) for one in page.changes for event in one.events]
-            token = page.next_page_token
-            if not token:
-                return found
+        read = partial(self.read, list_changes, user, after, self.read(read_position), size)
+        return replay(lambda token: read(token, 500, 500))
 
     def missed_events(self, user: str, after: Position) -> list[Any]:
-        """Read the events that were missed since a position."""
         return [event for _, event in self.missed(user, after)]
 
     def say(self, *commands: CreateMessage, limits: Limits | None = None) -> list[Any]:
-        """Create messages in one transaction."""
         return self.run(partial(create_message, limits or Limits()), *commands)
 
     def change(self, *commands: ChangeMessage, limits: Limits | None = None) -> list[Any]:
-        """Edit and delete messages in one transaction."""
         return self.run(partial(change_messages, limits or Limits()), *commands)
 
     def block(
@@ -112,7 +76,6 @@ class TalkingDatabase(Database):
         limits: Limits | None = None,
         presence: bool = True,
     ) -> list[Any]:
-        """Begin and end blocks in one transaction."""
         bound = partial(set_block, limits or Limits(), presence=presence)
         return self.run(bound, *commands)
 
@@ -123,16 +86,11 @@ def database(engine: Engine) -> TalkingDatabase:
     return TalkingDatabase(engine)
 
 
-class Client:
-    """Calls a service with its credential."""
+class Client(ServiceClient):
+    """Calls the service, some methods in one word."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self.channel = channel
-        self.stub: Any = messaging_pb2_grpc.MessagingServiceStub(channel)
-
-    async def call(self, name: str, request: Any) -> Any:
-        """Call the method of that name."""
-        return await getattr(self.stub, name)(request, metadata=METADATA, timeout=10)
+    messages = pb
+    new_stub = messaging_pb2_grpc.MessagingServiceStub
 
     async def say(self, actor: str, text: str = "hello", **fields: Any) -> pb.StoredMessage:
         """Create one message."""
@@ -141,60 +99,16 @@ class Client:
         assert isinstance(response, pb.CreateMessageResponse)
         return response.stored
 
-    async def watch(self, users: Sequence[str], **fields: Any) -> Stream:
-        """Watch users."""
-        call = self.stub.Watch(pb.WatchRequest(watcher_name="test"), metadata=METADATA)
-        stream = Stream(call, await call.read(), self._update_watch)
-        await stream.update(add_users=users, **fields)
-        return stream
 
-    async def _update_watch(self, **fields: Any) -> Any:
-        return await self.call("UpdateWatch", pb.UpdateWatchRequest(**fields))
-
-
-Serve = Callable[..., AbstractAsyncContextManager[Client]]
+DESCRIBED = Described(SERVICE, settings_of, Client)
 
 
 @pytest.fixture
-def serve(settings: MessagingSettings) -> Serve:
-    """Start a service with changed settings."""
-
-    @asynccontextmanager
-    async def start(**changes: Any) -> AsyncIterator[Client]:
-        async with (
-            running(SERVICE, settings.model_copy(update=changes)) as port,
-            connected(port) as client,
-        ):
-            yield client
-
-    return start
-
-
-@asynccontextmanager
-async def connected(port: int) -> AsyncIterator[Client]:
-    """A client of the service on a port of this machine."""
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield Client(channel)
+def described() -> Described:
+    return DESCRIBED
 
 
 @pytest.fixture
-def connect() -> Callable[[int], AbstractAsyncContextManager[Client]]:
+def connect(described: Described) -> Callable[[int], AbstractAsyncContextManager[Client]]:
     """Connect to a service that the test itself runs."""
-    return connected
-
-
-@pytest.fixture
-async def client(serve: Serve) -> AsyncIterator[Client]:
-    """A running service with the settings as they are."""
-    async with serve() as started:
-        yield started
-
-
-@pytest.fixture
-def refused() -> Callable[..., Any]:
-    """Check that a call is refused with a code and reason; gives the details."""
-
-    async def check(awaitable: Any, code: grpc.StatusCode, reason: str, field: str = "") -> Any:
-        return await check_refused(awaitable, "messaging.parley", code, reason, field)
-
-    return check
+    return described.connected

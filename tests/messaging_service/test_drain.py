@@ -1,8 +1,7 @@
 """The end of the service: calls under way are answered and events told, in time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -13,12 +12,9 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from messaging_service.__main__ import SERVICE
 from messaging_service.settings import MessagingSettings
 from service_kit.service import running
-from service_kit.storage.clock import take_revision
-from service_kit.storage.engines import open_engine
-from tests.support.metrics import read_metric
+from tests.support.metrics import read_sample
+from tests.support.serving import METADATA, locked
 from tests.support.system import free_port
-
-METADATA = (("authorization", "Bearer the-service-credential"),)
 
 
 @pytest.fixture
@@ -28,31 +24,17 @@ def settings(settings: MessagingSettings) -> MessagingSettings:
     return settings.model_copy(update={**changes, "metrics_port": free_port()})
 
 
-@asynccontextmanager
-async def nothing_is_written(settings: MessagingSettings) -> AsyncIterator[None]:
-    """Another holds the write lock meanwhile."""
-    other = open_engine(settings.database_url, "writer")
-    with other.connect() as holder, holder.begin() as transaction:
-        take_revision(holder)
-        yield
-        transaction.rollback()
-    other.dispose()
-
-
 async def until_under_way(settings: MessagingSettings, calls: int) -> None:
-    """Return when so many calls have reached the service."""
-    url = f"http://127.0.0.1:{settings.metrics_port}/metrics"
+    port = settings.metrics_port
     async with asyncio.timeout(10):
-        while await asyncio.to_thread(read_metric, url, "calls_under_way") != calls:  # noqa: ASYNC110 - nothing tells of it
+        while await read_sample(port, "calls_under_way") != calls:  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.01)
 
 
 async def until_refused(client: Any) -> None:
-    """Return when the service takes no more calls."""
-
     async def go_on() -> None:
         while True:
-            await client.call("GetMessages", pb.GetMessagesRequest())
+            await client.call("GetMessages")
 
     async with asyncio.timeout(10):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -72,7 +54,7 @@ async def test_a_call_under_way_is_answered_and_its_event_told(
         health: Any = health_pb2_grpc.HealthStub(client.channel)
         states = health.Watch(health_pb2.HealthCheckRequest(), metadata=METADATA)
         assert (await states.read()).status == health_pb2.HealthCheckResponse.SERVING
-        async with nothing_is_written(settings):
+        with locked(settings.database_url):
             saying = asyncio.ensure_future(client.say("a", "the last", to="b"))
             await until_under_way(settings, 1)
             stopping = asyncio.ensure_future(service.__aexit__(None, None, None))
@@ -101,7 +83,7 @@ async def test_a_stream_of_batches_ends_when_its_request_is_answered(
         batch = pb.BatchCreateMessagesRequest(
             requests=[pb.CreateMessageRequest(actor="a", to="b", text="the last")]
         )
-        async with nothing_is_written(settings):
+        with locked(settings.database_url):
             await exchange.write(pb.StreamCreateMessagesRequest(batch=batch))
             await until_under_way(settings, 1)
             stopping = asyncio.ensure_future(service.__aexit__(None, None, None))
@@ -126,9 +108,7 @@ async def test_what_is_queued_for_a_stream_is_handed_out_before_it_ends(
         count = 4_000
         for _ in range(count // 500):
             requests = [pb.CreateMessageRequest(actor="a", to="b", text="x" * 4_000)] * 500
-            await writer.call(
-                "BatchCreateMessages", pb.BatchCreateMessagesRequest(requests=requests)
-            )
+            await writer.call("BatchCreateMessages", requests=requests)
         stopping = asyncio.ensure_future(service.__aexit__(None, None, None))
         await until_refused(writer)
         told = [event.message_created.message.seq for _, event in await stream.events(count)]
@@ -148,15 +128,11 @@ async def test_the_end_comes_in_time_whatever_hangs(
     async with connect(port) as client:
         watching = client.stub.Watch(pb.WatchRequest(watcher_name="mute"), metadata=METADATA)
         first = await watching.read()
-        await client.call(
-            "UpdateWatch", pb.UpdateWatchRequest(watcher_id=first.watcher_id, add_users=["b"])
-        )
+        await client.call("UpdateWatch", watcher_id=first.watcher_id, add_users=["b"])
         for _ in range(4):
             requests = [pb.CreateMessageRequest(actor="a", to="b", text="x" * 4_000)] * 500
-            await client.call(
-                "BatchCreateMessages", pb.BatchCreateMessagesRequest(requests=requests)
-            )
-        async with nothing_is_written(hasty):
+            await client.call("BatchCreateMessages", requests=requests)
+        with locked(settings.database_url):
             saying = asyncio.ensure_future(client.say("a", to="b"))
             await until_under_way(hasty, 1)
             async with asyncio.timeout(10):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import grpc
@@ -9,32 +10,23 @@ import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from messaging_service.settings import MessagingSettings
-from service_kit.storage.clock import take_revision
-from service_kit.storage.engines import open_engine
-from tests.support.metrics import read_metric
+from tests.support.metrics import read_metric, read_sample
+from tests.support.serving import METADATA, locked
 from tests.support.system import free_port
 
 INVALID, EXHAUSTED = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED
-METADATA = (("authorization", "Bearer the-service-credential"),)
 
 Metric = Callable[..., Awaitable[float | None]]
 
 
 @pytest.fixture
 def port() -> int:
-    """The port on which metrics are served."""
     return free_port()
 
 
 @pytest.fixture
 def metric(port: int) -> Metric:
-    """Read one sample."""
-
-    async def read(name: str, **labels: str) -> float | None:
-        url = f"http://127.0.0.1:{port}/metrics"
-        return await asyncio.to_thread(read_metric, url, name, **labels)
-
-    return read
+    return partial(read_sample, port)
 
 
 def a_message(text: str = "x", **fields: Any) -> pb.CreateMessageRequest:
@@ -96,7 +88,7 @@ async def test_items_of_a_batch_are_counted_each(serve: Any, port: int, metric: 
     """Also those of a call that ends well."""
     async with serve(metrics_port=port, text_limit=4, openings_per_hour=1) as client:
         requests = [a_message(), a_message("12345"), a_message(subject="s"), a_message("12345")]
-        await client.call("BatchCreateMessages", pb.BatchCreateMessagesRequest(requests=requests))
+        await client.call("BatchCreateMessages", requests=requests)
         assert await metric("limit_reached_total", limit="text_limit") == 2
         assert await metric("limit_reached_total", limit="openings_per_hour") == 1
         name = "/parley.messaging.v1.MessagingService/BatchCreateMessages"
@@ -125,20 +117,14 @@ async def test_a_page_is_no_larger_than_its_limit(serve: Any, port: int, metric:
         stored = [await client.say("a", to="b", subject=str(number)) for number in range(2)]
         await client.say("a", conversation_id=stored[0].conversation_id)
         for size, times in ((1, 0), (2, 1)):
-            conversations = await client.call(
-                "ListConversations", pb.ListConversationsRequest(actor="a", page_size=size)
-            )
+            conversations = await client.call("ListConversations", actor="a", page_size=size)
             messages = await client.call(
                 "ListMessages",
-                pb.ListMessagesRequest(
-                    actor="a", conversation_id=stored[0].conversation_id, page_size=size
-                ),
+                actor="a",
+                conversation_id=stored[0].conversation_id,
+                page_size=size,
             )
-            until = pb.Position(epoch=start.epoch, revision=3)
-            changes = await client.call(
-                "ListChanges",
-                pb.ListChangesRequest(user="a", after=start, until=until, page_size=size),
-            )
+            changes = await client.changes("a", start, 3, page_size=size)
             assert len(conversations.conversations) == len(messages.messages) == 1
             assert len(changes.changes) == 1
             for limit in pages:
@@ -152,14 +138,11 @@ async def test_a_transaction_takes_no_more_than_its_limit(
     changes = {"max_transaction_items": 2, "database_lock_timeout_seconds": 10}
     async with serve(metrics_port=port, **changes) as client:
         await client.say("a", to="b")
-        other = open_engine(settings.database_url, "writer")
-        with other.connect() as holder, holder.begin():
-            take_revision(holder)
+        with locked(settings.database_url):
             calls = [asyncio.ensure_future(client.say("a", str(i), to="b")) for i in range(7)]
             # One transaction is waiting for the lock, with what had come by then.
             while (await metric("writer_waiting_items") or 0) < 5:  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.01)
-        other.dispose()
         assert sorted([(await call).seq for call in calls]) == list(range(2, 9))
         assert (await metric("limit_reached_total", limit="max_transaction_items") or 0) >= 2
         assert await metric("writer_transaction_items_sum") == 8
@@ -172,17 +155,13 @@ async def test_a_watcher_that_reads_nothing_lags_and_is_cut_off(
     async with serve(metrics_port=port, watch_queue_events=20) as client:
         slow = client.stub.Watch(pb.WatchRequest(watcher_name="slow"), metadata=METADATA)
         first = await slow.read()
-        await client.call(
-            "UpdateWatch", pb.UpdateWatchRequest(watcher_id=first.watcher_id, add_users=["b"])
-        )
+        await client.call("UpdateWatch", watcher_id=first.watcher_id, add_users=["b"])
         quick = await client.watch(["b"])
         lagged = written = 0.0
         while not await metric("limit_reached_total", limit="watch_queue_events"):
             # What gRPC and the sockets hold has to be full before anything waits here.
             requests = [a_message("x" * 4_000) for _ in range(15)]
-            await client.call(
-                "BatchCreateMessages", pb.BatchCreateMessagesRequest(requests=requests)
-            )
+            await client.call("BatchCreateMessages", requests=requests)
             await quick.events(15)
             written += 1
             lagged = max(lagged, await metric("watch_lag_revisions", watcher="slow") or 0)

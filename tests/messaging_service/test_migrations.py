@@ -21,7 +21,6 @@ from tests.messaging_service.conftest import TalkingDatabase
 
 
 def step_back(engine: Engine, revision: str) -> None:
-    """Bring the database back to an earlier migration, with all that is in it."""
     configuration = Config()
     configuration.set_main_option("script_location", str(SERVICE.migrations).replace("%", "%%"))
     configuration.set_main_option("path_separator", "os")

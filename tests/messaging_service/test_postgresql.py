@@ -19,17 +19,14 @@ from messaging_service.settings import MessagingSettings
 from messaging_service.storage.messages import insert_messages
 from service_kit.service import migrate
 from service_kit.storage.clock import read_position, take_revision
-from service_kit.storage.engines import open_engine
 from service_kit.storage.migrations import check
 from tests.support.postgresql import Postgresql
+from tests.support.serving import opened
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
 
-@pytest.fixture
-def kind() -> str:
-    """Of all kinds this one alone."""
-    return "postgresql"
+pytestmark = pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 
 
 @pytest.fixture
@@ -76,10 +73,9 @@ async def history(client: Any, conversation: str) -> list[tuple[int, str]]:
     found: list[tuple[int, str]] = []
     while True:
         after = found[-1][0] if found else 0
-        request = pb.ListMessagesRequest(
-            conversation_id=conversation, after_seq=after, page_size=200
+        answer = await client.call(
+            "ListMessages", conversation_id=conversation, after_seq=after, page_size=200
         )
-        answer = await client.call("ListMessages", request)
         found += [(one.seq, one.text) for one in answer.messages]
         if not answer.more:
             return found
@@ -199,12 +195,9 @@ async def test_a_commit_without_an_answer_is_not_answered_as_stored(
             await stream.events(1)
         assert caught.value.code() is grpc.StatusCode.ABORTED
         again = await client.watch(["b"])
-        request = pb.ListChangesRequest(
-            user="b",
-            after=pb.Position(epoch=stream.first.position.epoch, revision=1),
-            until=again.first.position,
-        )
-        (change,) = (await client.call("ListChanges", request)).changes
+        now = again.first.position
+        after = pb.Position(epoch=stream.first.position.epoch, revision=1)
+        (change,) = (await client.call("ListChanges", user="b", after=after, until=now)).changes
         assert change.events[0].message_created.message.seq == 2
     stored = await client.say("a", to="b", idempotency_key="k")
     assert (stored.seq, stored.duplicate) == (2, arrives)
@@ -227,11 +220,10 @@ async def test_a_commit_without_an_answer_is_not_answered_as_stored(
     ],
 )
 async def test_what_is_no_fault_of_the_command_can_be_tried_again(
-    client: Any, refused: Any, settings: MessagingSettings, state: str
+    client: Any, refused: Any, engine: Engine, state: str
 ) -> None:
     """Whatever keeps the server from working now is UNAVAILABLE, and no defect."""
     await client.say("a", to="b")
-    engine = open_engine(settings.database_url, "writer")
     with engine.begin() as connection:
         connection.execute(
             text(
@@ -245,7 +237,6 @@ async def test_what_is_no_fault_of_the_command_can_be_tried_again(
     await refused(client.say("a", to="b"), UNAVAILABLE, "STORAGE_UNAVAILABLE")
     with engine.begin() as connection:
         connection.execute(text("DROP TRIGGER fail ON messages"))
-    engine.dispose()
     assert (await client.say("a", to="b")).seq == 2
 
 
@@ -279,59 +270,40 @@ async def test_too_many_connections_end_by_themselves(
 
 def test_writers_of_several_processes_commit_in_the_order_of_their_revisions(
     settings: MessagingSettings,
+    engine: Engine,
 ) -> None:
     """A later one waits for the clock, and sees all that was committed before its revision."""
-    engines = [open_engine(settings.database_url, "writer") for _ in range(2)]
     began = threading.Event()
 
     def second() -> tuple[int, str]:
-        with engines[1].begin() as connection:
+        with opened(settings.database_url) as other, other.begin() as connection:
             began.set()
             revision = take_revision(connection)
             return revision, str(connection.execute(text("SELECT epoch FROM clock")).scalar())
 
-    with ThreadPoolExecutor(1) as threads, engines[0].begin() as connection:
+    with ThreadPoolExecutor(1) as threads, engine.begin() as connection:
         assert take_revision(connection) == 1
         waiting = threads.submit(second)
         began.wait(5)
         connection.execute(text("UPDATE clock SET epoch = 'the first was here'"))
         connection.commit()
         assert waiting.result(5) == (2, "the first was here")
-    for engine in engines:
-        engine.dispose()
 
 
-def test_a_reader_sees_one_state_and_writes_nothing(settings: MessagingSettings) -> None:
+def test_a_reader_sees_one_state_and_writes_nothing(
+    settings: MessagingSettings, engine: Engine
+) -> None:
     """All queries of a read transaction see the same, whatever is committed meanwhile."""
-    reading = open_engine(settings.database_url, "reader")
-    writing = open_engine(settings.database_url, "writer")
-    with reading.connect() as connection, connection.begin():
-        before = read_position(connection)
-        with writing.begin() as other:
-            take_revision(other)
-        assert read_position(connection) == before
-    with reading.connect() as connection, connection.begin():
-        assert read_position(connection).revision == before.revision + 1
-        with pytest.raises(DBAPIError, match="read-only"):
-            take_revision(connection)
-    reading.dispose()
-    writing.dispose()
-
-
-def test_text_is_compared_by_code_points(engine: Engine) -> None:
-    """Every text column of every table, for pages and the order of a pair rest on it."""
-    with engine.connect() as connection:
-        found = connection.execute(
-            text(
-                "SELECT table_name || '.' || column_name, collation_name"
-                " FROM information_schema.columns"
-                " WHERE table_schema = 'public' AND table_name <> 'alembic_version'"
-                " AND data_type IN ('character varying', 'text')"
-            )
-        )
-        collations = {row[0]: row[1] for row in found}
-    assert "conversations.first_id" in collations
-    assert set(collations.values()) == {"C"}
+    with opened(settings.database_url, "reader") as reading:
+        with reading.connect() as connection, connection.begin():
+            before = read_position(connection)
+            with engine.begin() as other:
+                take_revision(other)
+            assert read_position(connection) == before
+        with reading.connect() as connection, connection.begin():
+            assert read_position(connection).revision == before.revision + 1
+            with pytest.raises(DBAPIError, match="read-only"):
+                take_revision(connection)
 
 
 def test_two_migrations_at_once_make_one_database(
@@ -341,6 +313,5 @@ def test_two_migrations_at_once_make_one_database(
     fresh = settings.model_copy(update={"database_url": empty_database})
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(migrate, [SERVICE] * 4, [fresh] * 4)) == [0] * 4
-    engine = open_engine(empty_database, "reader")
-    check(engine, SERVICE.migrations)
-    engine.dispose()
+    with opened(empty_database, "reader") as engine:
+        check(engine, SERVICE.migrations)

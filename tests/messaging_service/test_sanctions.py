@@ -1,79 +1,52 @@
 """Sanctions over real gRPC: writing that moderation forbids is refused, all else goes on."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from messaging_service.__main__ import SERVICE
 from messaging_service.domain.service_events import ServiceEvent
 from messaging_service.operations.service_events import ServiceEvents, add_service_events
 from messaging_service.settings import MessagingSettings
 from service_kit.rules import Position
-from service_kit.service import running
-from service_kit.storage.engines import open_engine
 from tests.support.moderation import (
     FAR,
-    SECRET,
+    RESTRICTIONS,
     Following,
     ScriptedModeration,
     lock,
     removal,
     standing,
 )
-from tests.support.serving import Database
+from tests.support.serving import Database, opened
 
 DENIED = (grpc.StatusCode.PERMISSION_DENIED, "SANCTIONED")
 
-RESTRICTED = [
-    pytest.param(standing("a", muted=FAR), id="muted"),
-    pytest.param(standing("a", suspended=FAR), id="suspended"),
-    pytest.param(standing("a", banned=True), id="banned"),
-]
-
 
 @pytest.fixture
-async def moderation() -> AsyncIterator[ScriptedModeration]:
-    made = ScriptedModeration()
-    async with made.serving():
-        yield made
-
-
-@pytest.fixture
-def following(settings: MessagingSettings, moderation: ScriptedModeration) -> Following:
-    return Following(settings.database_url, moderation)
-
-
-@pytest.fixture
-def changes(tmp_path: Path, moderation: ScriptedModeration) -> dict[str, Any]:
-    """The settings with which moderation is followed."""
-    (tmp_path / "moderation.key").write_text(SECRET)
-    return {
-        "moderation_target": moderation.target,
-        "moderation_credential_file": tmp_path / "moderation.key",
-    }
-
-
-@pytest.fixture
-async def client(serve: Any, changes: dict[str, Any]) -> AsyncIterator[Any]:
-    """A service that follows moderation."""
-    async with serve(**changes) as started:
+async def client(serve: Any, followed: dict[str, Any]) -> AsyncIterator[Any]:
+    async with serve(**followed) as started:
         yield started
 
 
 def writes(client: Any, actor: str, stored: pb.StoredMessage) -> dict[str, Callable[[], Any]]:
-    """All requests with which somebody writes."""
     message = {"actor": actor, "message_id": stored.id}
     return {
         "say": lambda: client.say(actor, "hi", conversation_id=stored.conversation_id),
         "say to": lambda: client.say(actor, "hi", to="b" if actor == "a" else "a"),
-        "edit": lambda: client.call("EditMessage", pb.EditMessageRequest(text="x", **message)),
-        "delete": lambda: client.call("DeleteMessage", pb.DeleteMessageRequest(**message)),
+        "edit": lambda: client.call("EditMessage", text="x", **message),
+        "delete": lambda: client.call("DeleteMessage", **message),
     }
+
+
+def add_event(settings: MessagingSettings, conversation: str) -> None:
+    event = ServiceEvent("service", 1, "expired", "", 1_000, "closed", "Vile words")
+    with opened(settings.database_url) as engine:
+        for revision in (0, 1):
+            told = ServiceEvents(Position("n", revision), ((conversation, event),) * revision)
+            Database(engine).run(add_service_events, told)
 
 
 def mark(actor: str, stored: pb.StoredMessage) -> pb.Mark:
@@ -82,19 +55,19 @@ def mark(actor: str, stored: pb.StoredMessage) -> pb.Mark:
 
 async def typing(client: Any, actor: str, stored: pb.StoredMessage) -> pb.SendTypingResponse.Result:
     signal = pb.TypingSignal(actor=actor, conversation_id=stored.conversation_id, typing=True)
-    (result,) = (await client.call("SendTyping", pb.SendTypingRequest(signals=[signal]))).results
+    (result,) = (await client.call("SendTyping", signals=[signal])).results
     assert isinstance(result, pb.SendTypingResponse.Result)
     return result
 
 
-@pytest.mark.parametrize("restriction", RESTRICTED)
+@pytest.mark.parametrize("restriction", RESTRICTIONS)
 async def test_the_restricted_write_nothing_and_then_again(
-    client: Any, following: Following, refused: Any, restriction: Any
+    client: Any, following: Following, refused: Any, restriction: str
 ) -> None:
     """Not even to open a conversation; the other writes on, marks go on, and once lifted all."""
     stored = await client.say("a", to="b")
     await client.say("b", to="a")
-    await following.tell(restriction)
+    await following.tell(standing("a", **RESTRICTIONS[restriction]))
     for write in writes(client, "a", stored).values():
         await refused(write(), *DENIED)
     await refused(client.say("a", to="stranger"), *DENIED)
@@ -105,7 +78,7 @@ async def test_the_restricted_write_nothing_and_then_again(
         request = getattr(pb, f"{name}Request")(marks=[mark("a", stored)])
         (result,) = (await client.call(name, request)).results
         assert (result.watermark.seq, result.watermark.moved) == (3, True)
-    listed = await client.call("ListConversations", pb.ListConversationsRequest(actor="a"))
+    listed = await client.call("ListConversations", actor="a")
     assert len(listed.conversations) == 1
     await following.tell(standing("a"))
     for write in writes(client, "a", stored).values():
@@ -129,22 +102,12 @@ async def test_in_a_locked_conversation_nobody_writes(
         await client.say(actor, to="c")
     other = client.say("c", conversation_id=stored.conversation_id)
     await refused(other, grpc.StatusCode.NOT_FOUND, "CONVERSATION_NOT_FOUND")
-    edit = pb.EditMessageRequest(actor="b", message_id=stored.id, text="x")
     not_found = (grpc.StatusCode.NOT_FOUND, "MESSAGE_NOT_FOUND")
-    await refused(client.call("EditMessage", edit), *not_found)
-    (result,) = (
-        await client.call("MarkRead", pb.MarkReadRequest(marks=[mark("a", stored)]))
-    ).results
+    await refused(client.call("EditMessage", actor="b", message_id=stored.id, text="x"), *not_found)
+    (result,) = (await client.call("MarkRead", marks=[mark("a", stored)])).results
     assert result.watermark.moved
-    engine = open_engine(settings.database_url, "writer")
-    event = ServiceEvent("service", 1, "expired", "", 1_000, "closed", "Tap")
-    for revision in (0, 1):
-        told = ServiceEvents(Position("n", revision), ((stored.conversation_id, event),) * revision)
-        Database(engine).run(add_service_events, told)
-    engine.dispose()
-    page = await client.call(
-        "ListMessages", pb.ListMessagesRequest(actor="a", conversation_id=stored.conversation_id)
-    )
+    add_event(settings, stored.conversation_id)
+    page = await client.call("ListMessages", actor="a", conversation_id=stored.conversation_id)
     assert [one.kind for one in page.messages][-1] == pb.MESSAGE_KIND_EVENT
     await following.tell(lock(stored.conversation_id, False))
     await client.say("a", conversation_id=stored.conversation_id)
@@ -172,11 +135,9 @@ async def test_each_of_a_batch_has_its_own_answer(client: Any, following: Follow
         pb.CreateMessageRequest(actor=actor, to=to, text="hi")
         for actor, to in (("b", "c"), ("a", "c"), ("c", "a"))
     ]
-    answer = await client.call(
-        "BatchCreateMessages", pb.BatchCreateMessagesRequest(requests=requests)
-    )
+    answer = await client.call("BatchCreateMessages", requests=requests)
     assert [one.WhichOneof("result") for one in answer.results] == ["stored", "status", "stored"]
-    listed = await client.call("ListConversations", pb.ListConversationsRequest(actor="a"))
+    listed = await client.call("ListConversations", actor="a")
     assert [list(one.participants) for one in listed.conversations] == [["a", "c"]]
 
 
@@ -192,12 +153,9 @@ async def test_a_removal_reaches_both_and_is_taken_back(client: Any, following: 
     changed = gone.message_changed
     assert changed.change == pb.MESSAGE_CHANGE_REMOVED
     assert (changed.message.tombstone, changed.message.text) == (pb.TOMBSTONE_REMOVED, "")
-    page = await client.call(
-        "ListMessages", pb.ListMessagesRequest(actor="a", conversation_id=stored.conversation_id)
-    )
+    page = await client.call("ListMessages", actor="a", conversation_id=stored.conversation_id)
     assert list(page.messages) == [changed.message]
-    asked = pb.ListEvidenceRequest(message_id=stored.id)
-    (kept,) = (await client.call("ListEvidence", asked)).evidence
+    (kept,) = (await client.call("ListEvidence", message_id=stored.id)).evidence
     assert [one.text for one in kept.versions] == ["vile"]
     await following.tell(removal(stored.id, False))
     ((later, back),) = await stream.events(1)
@@ -211,12 +169,7 @@ async def test_a_removed_event_of_a_service_has_no_event(
 ) -> None:
     """Its kind stays; restored, it says again what happened."""
     stored = await client.say("a", to="b")
-    engine = open_engine(settings.database_url, "writer")
-    event = ServiceEvent("service", 1, "expired", "", 1_000, "closed", "Vile words")
-    for revision in (0, 1):
-        told = ServiceEvents(Position("n", revision), ((stored.conversation_id, event),) * revision)
-        Database(engine).run(add_service_events, told)
-    engine.dispose()
+    add_event(settings, stored.conversation_id)
     asked = pb.ListMessagesRequest(actor="a", conversation_id=stored.conversation_id)
     shown = (await client.call("ListMessages", asked)).messages[1]
     await following.tell(removal(shown.id))
@@ -229,42 +182,31 @@ async def test_a_removed_event_of_a_service_has_no_event(
 
 async def test_what_is_known_stands_while_moderation_is_away(
     serve: Any,
-    changes: dict[str, Any],
+    followed: dict[str, Any],
     moderation: ScriptedModeration,
     following: Following,
     refused: Any,
 ) -> None:
     """Over a restart of this service as well, and without a target too."""
-    async with serve(**changes) as client:
+    async with serve(**followed) as client:
         await client.say("a", to="b")
         await following.tell(standing("a", banned=True))
-    async with serve(**changes | {"moderation_target": "127.0.0.1:1"}) as client:
+    async with serve(**followed | {"moderation_target": "127.0.0.1:1"}) as client:
         await refused(client.say("a", to="b"), *DENIED)
         await client.say("b", to="a")
     async with serve() as client:
         await refused(client.say("a", to="b"), *DENIED)
     moderation.tell(standing("a"))
-    async with serve(**changes) as client:
+    async with serve(**followed) as client:
         await following.tell()
         await client.say("a", to="b")
 
 
 async def test_two_replicas_refuse_alike(
-    settings: MessagingSettings,
-    changes: dict[str, Any],
-    connect: Any,
-    following: Following,
-    refused: Any,
+    serve: Any, followed: dict[str, Any], following: Following, refused: Any
 ) -> None:
     """A second one on the same database refuses what the first one alone has heard of."""
-    first = settings.model_copy(update=changes)
-
-    @asynccontextmanager
-    async def replica(of: MessagingSettings) -> AsyncIterator[Any]:
-        async with running(SERVICE, of) as port, connect(port) as client:
-            yield client
-
-    async with replica(first) as one, replica(settings) as other:
+    async with serve(**followed) as one, serve() as other:
         await other.say("a", to="b")
         await following.tell(standing("a", banned=True))
         for client in (one, other):
@@ -274,9 +216,9 @@ async def test_two_replicas_refuse_alike(
             await client.say("a", to="b")
 
 
-async def test_a_target_needs_a_credential(serve: Any, changes: dict[str, Any]) -> None:
+async def test_a_target_needs_a_credential(serve: Any, followed: dict[str, Any]) -> None:
     """It is named, before anything is served."""
-    del changes["moderation_credential_file"]
+    del followed["moderation_credential_file"]
     with pytest.raises(ValueError, match="PARLEY_MESSAGING_MODERATION_CREDENTIAL_FILE"):
-        async with serve(**changes):
+        async with serve(**followed):
             pass

@@ -1,8 +1,5 @@
 """The service as a whole: credentials, health, reflection, defects and its settings."""
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -14,9 +11,7 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from messaging_service.__main__ import SERVICE
 from messaging_service.settings import MessagingSettings
 from service_kit.service import running
-from service_kit.storage.clock import take_revision
-from service_kit.storage.engines import open_engine
-from tests.support.serving import METADATA
+from tests.support.serving import METADATA, locked
 
 METHODS = pb.DESCRIPTOR.services_by_name["MessagingService"].methods
 
@@ -34,7 +29,6 @@ METHODS = pb.DESCRIPTOR.services_by_name["MessagingService"].methods
 async def test_every_method_wants_the_credential(
     client: Any, refused: Any, method: str, metadata: Any
 ) -> None:
-    """Without it, with a wrong one or in a wrong form, every method is UNAUTHENTICATED."""
     request = getattr(pb, f"{method}Request")()
     given = (iter([request]),) if method == "StreamCreateMessages" else (request,)
     call = getattr(client.stub, method)(*given, metadata=metadata, timeout=5)
@@ -61,7 +55,6 @@ async def test_health_and_reflection_want_it_too(serve: Any, refused: Any) -> No
 
 
 async def test_reflection_is_off_unless_set(client: Any) -> None:
-    """Without the setting the reflection service does not exist."""
     reflection: Any = reflection_pb2_grpc.ServerReflectionStub(client.channel)
     asked = reflection_pb2.ServerReflectionRequest(list_services="")
     call = reflection.ServerReflectionInfo(iter([asked]), metadata=METADATA, timeout=5)
@@ -108,41 +101,8 @@ async def test_a_locked_database_stores_nothing_and_says_so(
 ) -> None:
     """While another process holds the write lock: UNAVAILABLE with a RetryInfo; then it goes on."""
     await client.say("a", to="b")
-    other = open_engine(settings.database_url, "writer")
-    with other.connect() as holder, holder.begin():
-        take_revision(holder)
+    with locked(settings.database_url):
         code = grpc.StatusCode.UNAVAILABLE
         found = await refused(client.say("a", to="b"), code, "STORAGE_UNAVAILABLE")
         assert found["RetryInfo"].retry_delay.ToSeconds() == 1
-    other.dispose()
     assert (await client.say("a", to="b")).seq == 2
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"PARLEY_MESSAGING_LISTEN": "nonsense"}, "PARLEY_MESSAGING_LISTEN"),
-        ({"PARLEY_MESSAGING_TEXT_LIMIT": "0"}, "PARLEY_MESSAGING_TEXT_LIMIT"),
-        ({"PARLEY_MESSAGING_DATABASE_URL": "oracle://x"}, "neither a SQLite nor"),
-        ({"PARLEY_MESSAGING_CREDENTIALS_FILE": "/nowhere"}, "can not be read"),
-        ({"PARLEY_MESSAGING_DATABASE_PASSWORD_FILE": "/nowhere"}, "that has no password"),
-    ],
-)
-def test_bad_settings_are_one_line(tmp_path: Path, changes: dict[str, str], words: str) -> None:
-    """A setting that can not be used is named on one line, and the exit code is 2."""
-    (tmp_path / "key").write_text("secret")
-    environment = {
-        "PARLEY_MESSAGING_DATABASE_URL": f"sqlite:///{tmp_path / 'm.sqlite3'}",
-        "PARLEY_MESSAGING_CREDENTIALS_FILE": str(tmp_path / "key"),
-    }
-    ended = subprocess.run(
-        [sys.executable, "-m", "messaging_service", "serve"],
-        env=environment | changes,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert ended.returncode == 2
-    assert words in ended.stderr
-    assert ended.stderr.count("\n") == 1

@@ -22,7 +22,6 @@ class MessageView(NamedTuple):
 
 
 def view(message: Message, reader: str = "") -> MessageView:
-    """Show a message as the translation does."""
     conversation_id, seq, id_, sender, kind, _, created_at, _, key = message[:9]
     fixed = (id_, conversation_id, seq, sender, kind)
     text, edited_at = shown_text(message, reader)
@@ -30,7 +29,6 @@ def view(message: Message, reader: str = "") -> MessageView:
 
 
 def as_shown(answer: Any, reader: str) -> Any:
-    """Show all messages in an answer or an event."""
     match answer:
         case Message():
             return view(answer, reader)

@@ -1,12 +1,11 @@
-"""A migrated database of each kind, and a moderation service beside messaging and negotiation."""
+"""A moderation service beside messaging and negotiation, and a client of it."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
@@ -14,44 +13,23 @@ from parley.moderation.v1 import moderation_pb2_grpc
 
 from moderation_service.__main__ import SERVICE
 from moderation_service.settings import ModerationSettings
-from service_kit.service import running
 from tests.moderation_service.peers import SECRET as PEERS_SECRET
 from tests.moderation_service.peers import Peers, serve_peers
-from tests.support.serving import METADATA, SECRET, Described, Stream, check_refused
+from tests.support.serving import Described, Serve, ServiceClient, quick_settings
 
-# What the contract asks of a client.
-OPTIONS = (("grpc.max_metadata_size", 256 * 1024),)
 MODERATOR = ("moderator",)
 FACTS, RULE = "Asked for payment outside.", "Terms, 4.2"
 
 
 def settings_of(folder: Path, database_url: str) -> ModerationSettings:
-    """Settings with which tests do not wait for long."""
-    credentials = folder / "service.key"
-    credentials.write_text(f"{SECRET}\nthe-next-credential\n")
     (folder / "theirs.key").write_text(PEERS_SECRET)
     return ModerationSettings(
-        listen="127.0.0.1:0",
-        database_url=database_url,
-        database_lock_timeout_seconds=1,
-        credentials_file=credentials,
+        **quick_settings(folder, database_url),
         messaging_credential_file=folder / "theirs.key",
         messaging_timeout_seconds=5,
         negotiation_timeout_seconds=5,
         saga_seconds=0.2,
-        grace_seconds=0,
-        log_level="info",
-        watch_progress_seconds=0.05,
     )
-
-
-DESCRIBED = Described(SERVICE, settings_of)
-
-
-@pytest.fixture
-def described() -> Described:
-    """The service whose databases and settings tests get."""
-    return DESCRIBED
 
 
 @pytest.fixture
@@ -61,34 +39,18 @@ async def peers(tmp_path: Path) -> AsyncIterator[Peers]:
         yield made
 
 
-class Client:
-    """Calls a service with its credential."""
+class Client(ServiceClient):
+    """Calls the service, some methods in one word."""
 
-    def __init__(self, channel: grpc.aio.Channel, port: int, peers: Peers) -> None:
-        self.channel = channel
-        self.port = port
-        self.peers = peers
-        self.stub: Any = moderation_pb2_grpc.ModerationServiceStub(channel)
-
-    async def call(self, name: str, request: Any = None, **fields: Any) -> Any:
-        """Call the method of that name with a request, or with the fields of one."""
-        request = request or getattr(pb, f"{name}Request")(**fields)
-        return await getattr(self.stub, name)(request, metadata=METADATA, timeout=10)
+    messages = pb
+    new_stub = moderation_pb2_grpc.ModerationServiceStub
+    # What the contract asks of a client.
+    options = (("grpc.max_metadata_size", 256 * 1024),)
+    peers: Peers
 
     async def moderate(self, name: str, actor: str = "mia", **fields: Any) -> Any:
         """Call a method as a moderator."""
         return await self.call(name, actor=actor, roles=MODERATOR, **fields)
-
-    async def watch(self, users: Sequence[str] = (), *, everything: bool = False) -> Stream:
-        """Watch users, or everything."""
-        request = pb.WatchRequest(watcher_name="test", everything=everything)
-        call = self.stub.Watch(request, metadata=METADATA)
-        stream = Stream(call, await call.read(), self._update_watch)
-        await stream.update(add_users=users)
-        return stream
-
-    async def _update_watch(self, **fields: Any) -> Any:
-        return await self.call("UpdateWatch", **fields)
 
     async def report(
         self, actor: str = "ann", author: str = "bob", text: str = "pay outside", **fields: Any
@@ -122,6 +84,14 @@ class Client:
         return found
 
 
+DESCRIBED = Described(SERVICE, settings_of, Client)
+
+
+@pytest.fixture
+def described() -> Described:
+    return DESCRIBED
+
+
 def measure(kind: str, user: str = "bob", **fields: Any) -> pb.Measure:
     """A measure by the name of its kind, with reasons."""
     return pb.Measure(
@@ -144,43 +114,23 @@ def muted(user: str = "bob", **time: float) -> pb.Measure:
     return measure("MUTED", user, until_time=later(**(time or {"hours": 1})))
 
 
-Serve = Callable[..., AbstractAsyncContextManager[Client]]
+@pytest.fixture
+def beside(settings: ModerationSettings, peers: Peers) -> dict[str, Any]:
+    return {
+        "messaging_target": peers.messaging_target,
+        "negotiation_target": peers.negotiation_target,
+        "negotiation_credential_file": settings.messaging_credential_file,
+    }
 
 
 @pytest.fixture
-def serve(settings: ModerationSettings, peers: Peers) -> Serve:
-    """Start a service with changed settings."""
+def serve(serve: Serve, peers: Peers) -> Serve:
+    """The same, with a client that knows the services beside it."""
 
     @asynccontextmanager
     async def start(**changes: Any) -> AsyncIterator[Client]:
-        theirs = {
-            "messaging_target": peers.messaging_target,
-            "negotiation_target": peers.negotiation_target,
-            "negotiation_credential_file": settings.messaging_credential_file,
-        }
-        changed = settings.model_copy(update={**theirs, **changes})
-        async with (
-            running(SERVICE, changed) as port,
-            grpc.aio.insecure_channel(f"127.0.0.1:{port}", OPTIONS) as channel,
-        ):
-            yield Client(channel, port, peers)
+        async with serve(**changes) as client:
+            client.peers = peers
+            yield client
 
     return start
-
-
-@pytest.fixture
-async def client(serve: Serve) -> AsyncIterator[Client]:
-    """A running service with the settings as they are."""
-    async with serve() as started:
-        yield started
-
-
-@pytest.fixture
-def refused() -> Callable[..., Any]:
-    """Check that a call is refused with a code and reason; gives the details."""
-
-    async def check(awaitable: Any, code: grpc.StatusCode, reason: str, field: str = "") -> Any:
-        more = (pb.Case, pb.Dispute, pb.Standing)
-        return await check_refused(awaitable, "moderation.parley", code, reason, field, more)
-
-    return check

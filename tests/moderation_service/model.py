@@ -8,18 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from moderation_service.domain.case.commands import (
-    CaseCommand,
-    ClaimCase,
-    CreateAppeal,
-    DecideAppeal,
-    DecideCase,
-    LiftSanction,
-    ReleaseCase,
-    Report,
-    ReportConversation,
-    ReportMessage,
-)
+from moderation_service.domain.case import commands
 from moderation_service.domain.sanctions.entities import MessageMeasure
 from moderation_service.domain.shared.commands import Ids
 from moderation_service.domain.shared.limits import Limits
@@ -98,30 +87,30 @@ class Model:
 
     # --- Answers ----------------------------------------------------------------------------
 
-    def answer(self, command: CaseCommand) -> Answer:
+    def answer(self, command: commands.CaseCommand) -> Answer:
         """The reason why this is refused, None if it is not."""
         match command:
-            case ReportMessage() | ReportConversation():
+            case commands.ReportMessage() | commands.ReportConversation():
                 return self._answer_report(command)
-            case CreateAppeal():
+            case commands.CreateAppeal():
                 return self._answer_appeal(command)
         if "moderator" not in command.roles:
             return "ROLE_REQUIRED"
         hidden = command.actor in self.people
         match command:
-            case ClaimCase() | ReleaseCase() | DecideCase():
+            case commands.ClaimCase() | commands.ReleaseCase() | commands.DecideCase():
                 if hidden:
                     return "CASE_NOT_FOUND"
                 return self._answer_work(command)
-            case DecideAppeal():
+            case commands.DecideAppeal():
                 return "APPEAL_NOT_FOUND" if hidden else self._answer_review(command)
-            case LiftSanction():
+            case commands.LiftSanction():
                 found = [one for one in self.imposed if one.id == command.sanction]
                 if hidden or not found:
                     return "SANCTION_NOT_FOUND"
                 return None if found[0].restricts(self.now) else "INVALID_STATE"
 
-    def _answer_report(self, command: Report) -> Answer:
+    def _answer_report(self, command: commands.Report) -> Answer:
         if command.actor not in self.people:
             return f"{command.subject.kind.upper()}_NOT_FOUND"
         if command.actor == self.author:
@@ -131,16 +120,18 @@ class Model:
         again = any((one.reporter, one.reason) == mine for one in waiting)
         return "ALREADY_REPORTED" if again else None
 
-    def _answer_work(self, command: ClaimCase | ReleaseCase | DecideCase) -> Answer:
+    def _answer_work(
+        self, command: commands.ClaimCase | commands.ReleaseCase | commands.DecideCase
+    ) -> Answer:
         if self.decided:
             return "INVALID_STATE"
-        if isinstance(command, ClaimCase):
+        if isinstance(command, commands.ClaimCase):
             if any(by == command.actor for _, by, _ in self.decisions):
                 return "SAME_MODERATOR"
             return "CLAIMED_BY_OTHER" if self.holder not in {"", command.actor} else None
         if not self.holder:
             return "NOT_CLAIMED"
-        if isinstance(command, DecideCase):
+        if isinstance(command, commands.DecideCase):
             if command.version != self.changes:
                 return "STALE_CASE"
             if any(one.until is not None and one.until <= self.now for one in command.measures):
@@ -154,7 +145,7 @@ class Model:
     def _reported(self, user: str, decision: int) -> bool:
         return any((one.reporter, one.decision) == (user, decision) for one in self.filed)
 
-    def _answer_appeal(self, command: CreateAppeal) -> Answer:
+    def _answer_appeal(self, command: commands.CreateAppeal) -> Answer:
         index = self._index(command.decision)
         if index is None:
             return "DECISION_NOT_FOUND"
@@ -172,7 +163,7 @@ class Model:
         _, _, at = self.decisions[index]
         return "TOO_LATE_TO_APPEAL" if self.now >= at + self.limits.appeal_window else None
 
-    def _answer_review(self, command: DecideAppeal) -> Answer:
+    def _answer_review(self, command: commands.DecideAppeal) -> Answer:
         found = [one for one in self.objections if one.id == command.appeal]
         if not found:
             return "APPEAL_NOT_FOUND"
@@ -190,17 +181,17 @@ class Model:
         command, ids = task.command, task.ids
         self.changes += 1
         match command:
-            case ReportMessage() | ReportConversation():
+            case commands.ReportMessage() | commands.ReportConversation():
                 self.filed.append(Filed(command.actor, command.reason.value))
-            case ClaimCase():
+            case commands.ClaimCase():
                 self.holder, self.held_until = command.actor, self.now + self.limits.lease
                 for one in self.filed:
                     one.status = "in_review" if one.status == "received" else one.status
-            case ReleaseCase():
+            case commands.ReleaseCase():
                 self.holder = ""
-            case DecideCase():
+            case commands.DecideCase():
                 self._decide(command, ids)
-            case CreateAppeal():
+            case commands.CreateAppeal():
                 index = self._index(command.decision)
                 assert index is not None
                 restricted = any(
@@ -208,12 +199,12 @@ class Model:
                     for one in self.imposed
                 )
                 self.objections.append(Objection(ids.made, index, command.actor, not restricted))
-            case DecideAppeal():
+            case commands.DecideAppeal():
                 self._review(command)
-            case LiftSanction():
+            case commands.LiftSanction():
                 next(one for one in self.imposed if one.id == command.sanction).lifted = True
 
-    def _decide(self, command: DecideCase, ids: Ids) -> None:
+    def _decide(self, command: commands.DecideCase, ids: Ids) -> None:
         index = len(self.decisions)
         self.decisions.append((ids.made, command.actor, self.now))
         self.decided, self.holder = True, ""
@@ -231,7 +222,7 @@ class Model:
             users = self.people if locked else (user,)
             self.imposed.append(Imposed(name, index, measure.kind.value, users, measure.until))
 
-    def _review(self, command: DecideAppeal) -> None:
+    def _review(self, command: commands.DecideAppeal) -> None:
         appeal = next(one for one in self.objections if one.id == command.appeal)
         appeal.status = command.outcome.value
         if appeal.status == "upheld":

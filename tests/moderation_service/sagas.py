@@ -11,12 +11,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 
 import moderation_service
-from moderation_service.domain.dispute.commands import (
-    CreateDispute,
-    FireTimers,
-    SeenService,
-    SubmitDisputeStatement,
-)
+from moderation_service.domain.dispute import commands
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.views import DisputeView
 from moderation_service.domain.shared.commands import Command, State, View
@@ -57,7 +52,7 @@ class Sagas:
         self.readers = Readers(engines[1], 2)
 
     async def carry_out(
-        self, command: Command[State, View], seen: SeenService | None = None
+        self, command: Command[State, View], seen: commands.SeenService | None = None
     ) -> Answer[State, View]:
         """Carry out a command."""
         (outcome,) = await self.writer.submit(self.operation, (Task(command, seen=seen),))
@@ -65,24 +60,24 @@ class Sagas:
 
     async def create(self, service: deals.Service, by: str = "bob") -> str:
         """Open a dispute about a service; gives its id."""
-        seen = SeenService(
+        seen = commands.SeenService(
             service.conversation_id,
             service.provider,
             service.client,
             service.currency,
             service.agreed.price.amount_minor,
         )
-        command = CreateDispute(by, service.id, DisputeReason.QUALITY, "it is crooked")
+        command = commands.CreateDispute(by, service.id, DisputeReason.QUALITY, "it is crooked")
         answer = await self.carry_out(command, seen)
         return answer.target.id
 
     async def withdraw(self, dispute: str, by: str = "bob") -> Answer[Dispute, DisputeView]:
         """End it, so that the service goes on."""
-        return await self.carry_out(SubmitDisputeStatement(by, dispute, withdraw=True))
+        return await self.carry_out(commands.SubmitDisputeStatement(by, dispute, withdraw=True))
 
     async def fire(self, dispute: str) -> Answer[Dispute, DisputeView]:
         """Let time do what it has to."""
-        return await self.carry_out(FireTimers(dispute))
+        return await self.carry_out(commands.FireTimers(dispute))
 
     async def find(self, dispute: str) -> Dispute:
         """Give a dispute as it is stored."""

@@ -12,27 +12,8 @@ from typing import Any
 import pytest
 
 from moderation_service.domain.case import arguments as case_arguments
+from moderation_service.domain.case import commands, entities
 from moderation_service.domain.case import decide as case_rules
-from moderation_service.domain.case.commands import (
-    CaseFacts,
-    ClaimCase,
-    CreateAppeal,
-    DecideAppeal,
-    DecideCase,
-    LiftSanction,
-    ReleaseCase,
-    ReportConversation,
-    ReportMessage,
-    SeenSubject,
-    SubjectName,
-)
-from moderation_service.domain.case.entities import (
-    AppealStatus,
-    Case,
-    Subject,
-    SubjectKind,
-    Verdict,
-)
 from moderation_service.domain.case.events import CaseEvent
 from moderation_service.domain.case.reporters import Reporter
 from moderation_service.domain.case.views import CaseView, ReportView
@@ -64,8 +45,8 @@ LIMITS = Limits()
 MODERATOR = ("moderator",)
 START = 1_000 * DAY
 PARTICIPANTS = ("ann", "bob", "cid")
-MESSAGE = Subject(SubjectKind.MESSAGE, "message-1", "talk")
-CONVERSATION = Subject(SubjectKind.CONVERSATION, "talk", "talk")
+MESSAGE = entities.Subject(entities.SubjectKind.MESSAGE, "message-1", "talk")
+CONVERSATION = entities.Subject(entities.SubjectKind.CONVERSATION, "talk", "talk")
 FACTS, RULE = "Asked for payment outside.", "Terms, 4.2"
 _numbers = count(1)
 
@@ -100,38 +81,42 @@ def snapshot(at: int, content: bytes = b"what was said") -> Snapshot:
     return Snapshot(take(new("evidence"), EvidenceKind.MESSAGES, content, at), content)
 
 
-def reported(actor: str = "ann", subject: Subject = MESSAGE, **rest: Any) -> Task[Case, ReportView]:
+def reported(
+    actor: str = "ann", subject: entities.Subject = MESSAGE, **rest: Any
+) -> Task[entities.Case, ReportView]:
     """A report of bob's message, or of the conversation."""
-    is_message = subject.kind is SubjectKind.MESSAGE
-    seen = SeenSubject(
+    is_message = subject.kind is entities.SubjectKind.MESSAGE
+    seen = commands.SeenSubject(
         subject.conversation,
         rest.pop("participants", PARTICIPANTS),
         rest.pop("author", "bob" if is_message else ""),
         rest.pop("evidence", ()),
     )
     ids = Ids(rest.pop("report", new("report")), rest.pop("case", new("case")))
-    report = ReportMessage if is_message else ReportConversation
+    report = commands.ReportMessage if is_message else commands.ReportConversation
     given = {"reason": ReportReason.SCAM, **rest}
-    return Task(report(actor, SubjectName(subject.kind, subject.id), **given), seen=seen, ids=ids)
+    return Task(
+        report(actor, commands.SubjectName(subject.kind, subject.id), **given), seen=seen, ids=ids
+    )
 
 
 def appealed(actor: str, against: str, text: str = "Not me.", **rest: Any) -> Task[Any, Any]:
     """An appeal with an id that says what it is."""
     ids = Ids(rest.pop("appeal", new("appeal")))
-    return Task(CreateAppeal(actor, against, text, **rest), ids=ids)
+    return Task(commands.CreateAppeal(actor, against, text, **rest), ids=ids)
 
 
 def decision(
     case: str, *measures: Measure | MessageMeasure, version: int, actor: str = "mia", **rest: Any
-) -> Task[Case, CaseView]:
+) -> Task[entities.Case, CaseView]:
     """A decision with ids that say what they are: a violation with these measures, or none."""
     ids = Ids(
         rest.pop("decision", new("decision")),
         sanctions=rest.pop("sanctions", tuple(new("sanction") for _ in measures)),
     )
-    verdict = Verdict.VIOLATION if measures else Verdict.NO_VIOLATION
+    verdict = entities.Verdict.VIOLATION if measures else entities.Verdict.NO_VIOLATION
     given = {"roles": MODERATOR, "verdict": verdict, "measures": measures, **rest}
-    return Task(DecideCase(actor, case=case, version=version, **given), ids=ids)
+    return Task(commands.DecideCase(actor, case=case, version=version, **given), ids=ids)
 
 
 def erasure(user: str, target: str = "", alias: str = "erased-1") -> Task[Any, None]:
@@ -141,7 +126,7 @@ def erasure(user: str, target: str = "", alias: str = "erased-1") -> Task[Any, N
 
 
 def decide(
-    state: Case | Dispute | None,
+    state: entities.Case | Dispute | None,
     asked: Command[Any, Any] | Task[Any, Any],
     now: int,
     limits: Limits,
@@ -160,9 +145,9 @@ def decide(
         return dispute_arguments.check_arguments(command, limits) or dispute_rules.decide(
             state, command, DisputeFacts(**facts), now, limits
         )
-    assert state is None or isinstance(state, Case)
+    assert state is None or isinstance(state, entities.Case)
     return case_arguments.check_arguments(command, limits) or case_rules.decide(
-        state, command, CaseFacts(**facts), now, limits
+        state, command, commands.CaseFacts(**facts), now, limits
     )
 
 
@@ -188,11 +173,11 @@ class CaseStory:
 
     now: int = START
     limits: Limits = LIMITS
-    state: Case | None = None
+    state: entities.Case | None = None
     events: list[CaseEvent] = field(default_factory=list)
 
     @property
-    def case(self) -> Case:
+    def case(self) -> entities.Case:
         assert self.state is not None
         return self.state
 
@@ -212,10 +197,10 @@ class CaseStory:
         return self.send(reported(actor, **rest), reporter=reporter)
 
     def claim(self, actor: str = "mia") -> tuple[CaseEvent, ...]:
-        return self.send(ClaimCase(actor, MODERATOR, self.case.id))
+        return self.send(commands.ClaimCase(actor, MODERATOR, self.case.id))
 
     def release(self, actor: str = "mia") -> tuple[CaseEvent, ...]:
-        return self.send(ReleaseCase(actor, MODERATOR, self.case.id))
+        return self.send(commands.ReleaseCase(actor, MODERATOR, self.case.id))
 
     def decide(
         self, *measures: Measure | MessageMeasure, actor: str = "mia", **rest: Any
@@ -239,15 +224,15 @@ class CaseStory:
         return self.case.appeals[-1].id
 
     def review(
-        self, outcome: AppealStatus, actor: str = "max", appeal: str = "", **rest: Any
+        self, outcome: entities.AppealStatus, actor: str = "max", appeal: str = "", **rest: Any
     ) -> tuple[CaseEvent, ...]:
         appeal = appeal or self.case.appeals[-1].id
         given = {"version": self.case.seq, "answer": "We looked again.", **rest}
-        return self.send(DecideAppeal(actor, MODERATOR, appeal, outcome=outcome, **given))
+        return self.send(commands.DecideAppeal(actor, MODERATOR, appeal, outcome=outcome, **given))
 
     def lift(self, sanction: str = "", actor: str = "max") -> tuple[CaseEvent, ...]:
         sanction = sanction or self.case.sanctions[0].id
-        return self.send(LiftSanction(actor, MODERATOR, sanction, "It was enough."))
+        return self.send(commands.LiftSanction(actor, MODERATOR, sanction, "It was enough."))
 
     def erase(self, user: str, alias: str = "erased-1") -> tuple[CaseEvent, ...]:
         return self.send(erasure(user, alias=alias))

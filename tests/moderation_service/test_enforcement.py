@@ -25,7 +25,7 @@ from service_kit.follow.sanctions import MODERATION
 from service_kit.service import running
 from service_kit.storage.engines import open_engine
 from service_kit.storage.readers import Readers
-from tests.moderation_service.conftest import Client, Serve, measure, muted
+from tests.moderation_service.conftest import Client, measure, muted
 from tests.moderation_service.peers import (
     Peers,
     code_of,
@@ -33,7 +33,7 @@ from tests.moderation_service.peers import (
     messaging_settings,
     negotiation_settings,
 )
-from tests.support.serving import SECRET, status_of, unpack
+from tests.support.serving import SECRET, Serve, opened, status_of, unpack
 from tests.support.system import free_port
 
 
@@ -327,10 +327,8 @@ def backup(settings: ModerationSettings, tmp_path: Path) -> Any:
         for one in tmp_path.glob(f"{file.name}*"):
             one.unlink()
         shutil.copy(copy, file)
-        engine = open_engine(settings.database_url, "writer")
-        with engine.begin() as connection:
+        with opened(settings.database_url) as engine, engine.begin() as connection:
             connection.execute(text("UPDATE clock SET epoch = lower(hex(randomblob(16)))"))
-        engine.dispose()
 
     return make, go_back
 

@@ -5,12 +5,10 @@ Clients of their own reach two replicas on one database, and afterwards the book
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
 
-import grpc
 import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2 as deals
@@ -25,58 +23,17 @@ from moderation_service.domain.shared.limits import Limits
 from moderation_service.operations.notifications import Past
 from moderation_service.storage.targets import find_histories
 from tests.moderation_service.books import Books, check_books
-from tests.moderation_service.conftest import (
-    OPTIONS,
-    Client,
-    Serve,
-    later,
-    measure,
-    muted,
-)
-from tests.support.serving import status_of, unpack
+from tests.moderation_service.conftest import Client, later, measure, muted
+from tests.support.racing import race, reasons, several_clients
+from tests.support.serving import Serve
 
 CLIENTS = 6
 
 
 @pytest.fixture
 async def clients(serve: Serve) -> AsyncIterator[list[Client]]:
-    """Several clients of each of two replicas."""
-    async with several(serve) as made:
+    async with several_clients(serve, CLIENTS) as made:
         yield made
-
-
-@asynccontextmanager
-async def several(serve: Serve, **changes: Any) -> AsyncIterator[list[Client]]:
-    """The same, of replicas with changed settings."""
-    async with AsyncExitStack() as stack:
-        replicas = [await stack.enter_async_context(serve(**changes)) for _ in range(2)]
-        made: list[Client] = []
-        for number in range(CLIENTS):
-            port, peers = replicas[number % 2].port, replicas[0].peers
-            options = (*OPTIONS, ("grpc.use_local_subchannel_pool", 1))
-            channel = grpc.aio.insecure_channel(f"127.0.0.1:{port}", options)
-            made.append(Client(await stack.enter_async_context(channel), port, peers))
-        yield made
-
-
-async def race(calls: Sequence[Awaitable[Any]]) -> tuple[list[Any], list[dict[str, Any]]]:
-    """Let them run at once; gives the answers, and the details of the refusals."""
-    outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    won: list[Any] = []
-    lost: list[dict[str, Any]] = []
-    for one in outcomes:
-        if isinstance(one, grpc.aio.AioRpcError):
-            lost.append(unpack(status_of(one), pb.Case, pb.Dispute, pb.Standing))
-        elif isinstance(one, BaseException):
-            raise one
-        else:
-            won.append(one)
-    return won, lost
-
-
-def reasons(lost: list[dict[str, Any]]) -> set[str]:
-    """Why those who lost were refused."""
-    return {one["ErrorInfo"].reason for one in lost}
 
 
 async def test_claim_case_by_one_of_many(clients: list[Client], engine: Engine) -> None:
@@ -211,7 +168,7 @@ async def test_decide_dispute_once(serve: Serve, engine: Engine, *, reviewed: bo
     short = {"statements_hours": 0.2 / 3600, "review_days": 2 / 86_400} if reviewed else {}
     parts = pb.Settlement(provider_minor=4_000, client_minor=6_000)
     acceptance = pb.SubmitDisputeStatementRequest.Acceptance(offer=1, settlement=parts)
-    async with several(serve, **short) as clients:
+    async with several_clients(serve, CLIENTS, **short) as clients:
         first, peers = clients[0], clients[0].peers
         service = await peers.agree()
         opened = await first.call(

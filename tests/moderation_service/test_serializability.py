@@ -9,12 +9,7 @@ from typing import Any
 import pytest
 
 from moderation_service.__main__ import SERVICE
-from moderation_service.domain.case.commands import (
-    ClaimCase,
-    DecideAppeal,
-    LiftSanction,
-    ReleaseCase,
-)
+from moderation_service.domain.case import commands
 from moderation_service.domain.case.entities import AppealStatus
 from moderation_service.domain.dispute.commands import (
     DecideDispute,
@@ -33,28 +28,14 @@ from moderation_service.operations.runner import operation
 from moderation_service.operations.tasks import Answer, AnyTask, Task
 from service_kit.rules import Refusal
 from service_kit.service import migrate
-from service_kit.storage.engines import open_engine
+from tests.moderation_service import story
 from tests.moderation_service.books import Books, check_books
 from tests.moderation_service.conftest import settings_of
 from tests.moderation_service.operations.test_runner import with_evidence
-from tests.moderation_service.story import (
-    LIMITS,
-    MESSAGE,
-    MODERATOR,
-    appealed,
-    banned,
-    decision,
-    disputed,
-    erasure,
-    measure,
-    muted,
-    new,
-    reported,
-)
-from tests.support.serving import Database
+from tests.support.serving import Database, opened
 
 # Short enough that leases lapse, deadlines pass and evidence expires while it goes on.
-SHORT = replace(LIMITS, lease=HOUR, appeal_window=20 * HOUR, dispute_evidence=10 * HOUR,
+SHORT = replace(story.LIMITS, lease=HOUR, appeal_window=20 * HOUR, dispute_evidence=10 * HOUR,
                 statements=5 * HOUR, review=5 * HOUR, reports=6, open_reports=4)  # fmt: skip
 carry_out = operation(SHORT)
 PEOPLE = ("ann", "bob", "cid")
@@ -68,9 +49,8 @@ def other(tmp_path: Path) -> Iterator[Database]:
     folder.mkdir()
     settings = settings_of(folder, f"sqlite:///{folder / 'moderation.sqlite3'}")
     migrate(SERVICE, settings)
-    engine = open_engine(settings.database_url, "writer")
-    yield Database(engine)
-    engine.dispose()
+    with opened(settings.database_url) as engine:
+        yield Database(engine)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -114,61 +94,69 @@ def invent(random: Random, books: Books, now: int, before: list[AnyTask]) -> Any
         return about_dispute(random, books)
     if books.cases and random.random() < 0.75:
         return about_case(random, books, now)
-    key = random.choice(("", new("key")))
+    key = random.choice(("", story.new("key")))
     if random.random() < 0.25:
         service = f"s-{random.randint(1, 3)}"
         party = random.choice(("ann", "bob"))
-        return with_evidence(disputed(party, service=service, idempotency_key=key), now)
-    subject = replace(MESSAGE, id=f"message-{random.randint(1, 3)}")
+        return with_evidence(story.disputed(party, service=service, idempotency_key=key), now)
+    subject = replace(story.MESSAGE, id=f"message-{random.randint(1, 3)}")
     reason = random.choice((ReportReason.SCAM, ReportReason.VIOLENCE, ReportReason.SPAM))
     person = random.choice(PEOPLE)
-    report = reported(person, subject, reason=reason, comment="words", idempotency_key=key)
+    report = story.reported(person, subject, reason=reason, comment="words", idempotency_key=key)
     return with_evidence(report, now)
 
 
 def about_case(random: Random, books: Books, now: int) -> AnyTask:
     """Something about a case that there is."""
     case = random.choice(list(books.cases.values()))
-    who, key = random.choice(("mia", "max")), random.choice(("", new("key")))
+    who, key = random.choice(("mia", "max")), random.choice(("", story.new("key")))
     version = random.choice((case.seq, case.seq, case.seq, max(1, case.seq - 1)))
     kind = random.choice(
         ("claim", "decide", "decide", "release", "appeal", "review", "lift", "expire", "erase")
     )
     if kind == "decide":
         measures = random.choice(
-            ([], [muted(now + DAY)], [banned("cid"), measure(SanctionKind.CONVERSATION_LOCKED)])
+            (
+                [],
+                [story.muted(now + DAY)],
+                [story.banned("cid"), story.measure(SanctionKind.CONVERSATION_LOCKED)],
+            )
         )
         holder = case.lease.by if case.lease else who
-        return decision(case.id, *measures, version=version, actor=holder, idempotency_key=key)
+        return story.decision(
+            case.id, *measures, version=version, actor=holder, idempotency_key=key
+        )
     if kind == "appeal" and case.decisions:
         made = random.choice(case.decisions).id
         person = random.choice(PEOPLE)
-        return appealed(person, made, idempotency_key=key)
+        return story.appealed(person, made, idempotency_key=key)
     if kind == "review" and case.appeals:
         appeal = random.choice(case.appeals).id
         outcome = random.choice((AppealStatus.UPHELD, AppealStatus.OVERTURNED))
         return Task(
-            DecideAppeal(
-                who, MODERATOR, appeal, version, outcome, "Looked at.", idempotency_key=key
+            commands.DecideAppeal(
+                who, story.MODERATOR, appeal, version, outcome, "Looked at.", idempotency_key=key
             )
         )
     if kind == "lift" and case.sanctions:
         sanction = random.choice(case.sanctions).id
-        return Task(LiftSanction(who, MODERATOR, sanction, "Enough.", idempotency_key=key))
+        return Task(
+            commands.LiftSanction(who, story.MODERATOR, sanction, "Enough.", idempotency_key=key)
+        )
     if kind == "release":
-        return Task(ReleaseCase(who, MODERATOR, case.id, idempotency_key=key))
+        return Task(commands.ReleaseCase(who, story.MODERATOR, case.id, idempotency_key=key))
     if kind == "expire":
         return Task(ExpireEvidence(), case.id)
     if kind == "erase":
-        return erasure(random.choice(PEOPLE), case.id, new("erased"))
-    return Task(ClaimCase(who, MODERATOR, case.id, idempotency_key=key))
+        return story.erasure(random.choice(PEOPLE), case.id, story.new("erased"))
+    return Task(commands.ClaimCase(who, story.MODERATOR, case.id, idempotency_key=key))
 
 
 def about_dispute(random: Random, books: Books) -> AnyTask:
     """Something about a dispute that there is."""
     dispute = random.choice(list(books.disputes.values()))
     name, party = dispute.id, random.choice(("ann", "bob"))
-    key = random.choice(("", new("key")))
+    key = random.choice(("", story.new("key")))
     half = Settlement(dispute.price // 2, dispute.price - dispute.price // 2)
     return random.choice(
         [
@@ -182,11 +170,11 @@ def about_dispute(random: Random, books: Books) -> AnyTask:
             Task(SubmitDisputeStatement(party, name, withdraw=True, idempotency_key=key)),
             Task(
                 DecideDispute(
-                    "mia", MODERATOR, name, dispute.seq, Outcome.RESUME, "Facts.", "Rule.",
+                    "mia", story.MODERATOR, name, dispute.seq, Outcome.RESUME, "Facts.", "Rule.",
                     idempotency_key=key,
                 )
             ),
             Task(ExpireEvidence(), name),
-            erasure(random.choice(PEOPLE), name, new("erased")),
+            story.erasure(random.choice(PEOPLE), name, story.new("erased")),
         ]
     )  # fmt: skip

@@ -1,20 +1,18 @@
 """Settings are checked at the start, and their limits counted when they are reached."""
 
 import asyncio
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import grpc
-import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.__main__ import SERVICE
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.settings import ModerationSettings
-from tests.moderation_service.conftest import Serve, measure, muted
-from tests.support.metrics import read_metric
+from tests.moderation_service.conftest import measure, muted
+from tests.support.metrics import read_sample
+from tests.support.serving import Serve
 from tests.support.system import free_port
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -24,42 +22,6 @@ PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 def test_defaults_are_those_of_the_rules(settings: ModerationSettings) -> None:
     """The rules are tested and documented with their own defaults, which nobody changes here."""
     assert settings.limits() == Limits()
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"LISTEN": "nonsense"}, "PARLEY_MODERATION_LISTEN"),
-        ({"REPORTS_LIMIT": "0"}, "PARLEY_MODERATION_REPORTS_LIMIT"),
-        ({"LEASE_MINUTES": "-1"}, "PARLEY_MODERATION_LEASE_MINUTES"),
-        ({"REVIEW_DAYS": "nan"}, "PARLEY_MODERATION_REVIEW_DAYS"),
-        ({"RESPONDENT_SILENCE": "shrug"}, "PARLEY_MODERATION_RESPONDENT_SILENCE"),
-        ({"MODERATOR_SILENCE": "review"}, "what ends a review cannot be another review"),
-        ({"NEGOTIATION_TARGET": "127.0.0.1:1"}, "go together"),
-        ({"DATABASE_URL": "oracle://x"}, "neither a SQLite nor"),
-        ({"CREDENTIALS_FILE": "/nowhere"}, "can not be read"),
-    ],
-)
-def test_bad_settings_are_one_line(tmp_path: Path, changes: dict[str, str], words: str) -> None:
-    """A setting that can not be used is named on one line, and the exit code is 2."""
-    (tmp_path / "key").write_text("secret")
-    environment = {
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'm.sqlite3'}",
-        "CREDENTIALS_FILE": str(tmp_path / "key"),
-        "MESSAGING_CREDENTIAL_FILE": str(tmp_path / "key"),
-        **changes,
-    }
-    ended = subprocess.run(
-        [sys.executable, "-m", "moderation_service", "serve"],
-        env={f"PARLEY_MODERATION_{name}": value for name, value in environment.items()},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert ended.returncode == 2
-    assert words in ended.stderr
-    assert ended.stderr.count("\n") == 1
 
 
 SMALL = {
@@ -88,10 +50,7 @@ async def test_each_limit_refuses_by_name_and_is_counted(serve: Serve, refused: 
     port, long = free_port(), "x" * 41
     argument = (INVALID, "INVALID_ARGUMENT")
 
-    async def metric(name: str, **labels: str) -> float | None:
-        url = f"http://127.0.0.1:{port}/metrics"
-        return await asyncio.to_thread(read_metric, url, name, **labels)
-
+    metric = partial(read_sample, port)
     async with serve(metrics_port=port, **SMALL) as client:
         await refused(client.report(comment=long), *argument, "comment")
         await client.report()

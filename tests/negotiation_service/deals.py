@@ -109,14 +109,12 @@ def reasons(outcomes: list[Any]) -> list[str]:
 
 
 def stored_deals(database: Database) -> dict[str, Deal]:
-    """Every deal as its row has it."""
     with database.engine.connect() as connection:
         rows = connection.execute(text("SELECT id, deal FROM services")).all()
     return {row.id: load_deal(row.deal) for row in rows}
 
 
 def stored_events(database: Database) -> dict[str, list[Event]]:
-    """The events of every deal, in their order."""
     found: dict[str, list[Event]] = {}
     with database.engine.connect() as connection:
         for row in connection.execute(

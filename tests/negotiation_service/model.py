@@ -208,7 +208,6 @@ class Model:
         return None
 
     def apply(self, command: commands.Command) -> None:
-        """Do what was not refused."""
         match command:
             case commands.EditPrice():
                 self.edits[self.state] += 1

@@ -68,13 +68,11 @@ class Story:
         return result
 
     def done(self, command: commands.Command) -> Decision:
-        """Send what is not refused."""
         result = self.send(command)
         assert isinstance(result, Decision), result
         return result
 
     def refused(self, command: commands.Command, forbidden: str = "") -> Refusal:
-        """Send what is refused."""
         result = self.send(command, forbidden)
         assert isinstance(result, Refusal), result
         return result
@@ -84,7 +82,6 @@ class Story:
         return self.done(STEPS[step](self))
 
     def show(self, reader: str) -> Snapshot:
-        """The deal as a party sees it."""
         shown = snapshot(self.deal, reader, self.now, self.limits)
         assert isinstance(shown, Snapshot)
         return shown

@@ -6,7 +6,6 @@ import grpc
 import psycopg
 import pytest
 from parley.negotiation.v1 import negotiation_pb2 as pb
-from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
 from negotiation_service.domain.commands import FireTimers
@@ -14,7 +13,6 @@ from negotiation_service.domain.events import Cause
 from negotiation_service.settings import NegotiationSettings
 from negotiation_service.storage import deals
 from service_kit.storage.clock import read_position
-from service_kit.storage.engines import open_engine
 from tests.negotiation_service.deals import (
     LIMITS,
     carry_out,
@@ -25,15 +23,12 @@ from tests.negotiation_service.deals import (
     stored_timers,
 )
 from tests.support.postgresql import Postgresql
-from tests.support.serving import Database
+from tests.support.serving import Database, opened
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
 
-@pytest.fixture
-def kind() -> str:
-    """Of all kinds this one alone."""
-    return "postgresql"
+pytestmark = pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
 
 
 async def test_a_connection_cut_in_a_transaction_leaves_no_trace(
@@ -85,7 +80,8 @@ async def test_a_lost_answer_is_given_to_whoever_asks_again(
         patched.setattr(psycopg.Connection, "commit", cut)
         accept = client.accept("bob", shown, idempotency_key="k")
         await refused(accept, UNAVAILABLE, "STORAGE_UNAVAILABLE")
-    request = pb.EndNegotiationRequest(
+    answer = await client.call(
+        "EndNegotiation",
         actor="bob",
         service_id=shown.id,
         outcome=pb.NEGOTIATION_OUTCOME_AGREED,
@@ -93,7 +89,6 @@ async def test_a_lost_answer_is_given_to_whoever_asks_again(
         price=shown.offer.price,
         idempotency_key="k",
     )
-    answer = await client.call("EndNegotiation", request)
     assert (answer.duplicate, answer.cause) == (arrives, "agreed")
     causes = [one.cause for one in stored_events(database)[shown.id]]
     assert causes == [Cause.CREATED, Cause.AGREED]
@@ -107,30 +102,12 @@ def test_what_another_has_claimed_is_left_to_it(
     database.run(carry_out, one, other)
     database.now += LIMITS.offer_ttl
     fire = (FireTimers(one.service), FireTimers(other.service))
-    replica = open_engine(settings.database_url, "writer")
-    with replica.connect() as connection, connection.begin():
+    with opened(settings.database_url) as replica, replica.begin() as connection:
         claimed = deals.claim_due(connection, [one.service], database.now)
         assert claimed == {one.service}
         skipped, fired = database.run(carry_out, *fire)
         assert skipped.events == ()
         assert [event.cause for event in fired.events] == [Cause.EXPIRED]
-    replica.dispose()
     first, second = database.run(carry_out, *fire)
     assert [event.cause for event in first.events] == [Cause.EXPIRED]
     assert second.events == ()
-
-
-def test_text_is_compared_by_code_points(engine: Engine) -> None:
-    """Every text column of every table, for the order of pages rests on it."""
-    with engine.connect() as connection:
-        found = connection.execute(
-            text(
-                "SELECT table_name || '.' || column_name, collation_name"
-                " FROM information_schema.columns"
-                " WHERE table_schema = 'public' AND table_name <> 'alembic_version'"
-                " AND data_type IN ('character varying', 'text')"
-            )
-        )
-        collations = {row[0]: row[1] for row in found}
-    assert "services.conversation_id" in collations
-    assert set(collations.values()) == {"C"}

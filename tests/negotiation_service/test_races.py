@@ -5,10 +5,8 @@ Clients of their own reach two replicas on one database, and afterwards the rows
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
 from typing import Any
 
-import grpc
 import pytest
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
@@ -22,7 +20,9 @@ from tests.negotiation_service.deals import (
     stored_offers,
     stored_timers,
 )
-from tests.support.serving import Database, status_of, unpack
+from tests.support import racing
+from tests.support.racing import reasons, several_clients
+from tests.support.serving import Database
 
 CLIENTS = 12
 
@@ -31,31 +31,18 @@ Race = Callable[[list[Awaitable[Any]]], Awaitable[tuple[list[Any], list[dict[str
 
 @pytest.fixture
 async def clients(serve: Any) -> AsyncIterator[list[Any]]:
-    """Several clients of each of two replicas."""
-    async with AsyncExitStack() as stack:
-        replicas = [await stack.enter_async_context(serve()) for _ in range(2)]
-        yield [
-            await stack.enter_async_context(replicas[number % 2].another())
-            for number in range(CLIENTS)
-        ]
+    async with several_clients(serve, CLIENTS) as made:
+        yield made
 
 
 @pytest.fixture
 def race(database: Database) -> Race:
-    """Let calls race; gives the answers, and the details of the refusals."""
+    """Let calls race, and check the rows after it."""
 
     async def run(calls: list[Awaitable[Any]]) -> tuple[list[Any], list[dict[str, Any]]]:
-        outcomes = await asyncio.gather(*calls, return_exceptions=True)
-        won, lost = [], []
-        for outcome in outcomes:
-            if isinstance(outcome, grpc.aio.AioRpcError):
-                lost.append(unpack(status_of(outcome), pb.Service))
-            elif isinstance(outcome, BaseException):
-                raise outcome
-            else:
-                won.append(outcome)
+        outcomes = await racing.race(calls)
         check_rows(database)
-        return won, lost
+        return outcomes
 
     return run
 
@@ -74,11 +61,6 @@ def check_rows(database: Database) -> None:
         assert running.get(key, {}) == {one.timer: one.due_at for one in running_timers(deal)}
     open_in = [one.conversation for one in deals.values() if one.is_open]
     assert len(open_in) == len(set(open_in))
-
-
-def reasons(lost: list[dict[str, Any]]) -> set[str]:
-    """Why the others lost."""
-    return {one["ErrorInfo"].reason for one in lost}
 
 
 async def test_one_of_many_acceptances_wins(clients: list[Any], race: Race) -> None:
@@ -144,10 +126,9 @@ async def test_a_decline_an_acceptance_and_a_withdrawal_exclude_each_other(
     shown = await clients[0].create()
 
     def end(client: Any, actor: str, outcome: Any) -> Any:
-        request = pb.EndNegotiationRequest(
-            actor=actor, service_id=shown.id, outcome=outcome, offer=1
+        return client.call(
+            "EndNegotiation", actor=actor, service_id=shown.id, outcome=outcome, offer=1
         )
-        return client.call("EndNegotiation", request)
 
     won, lost = await race(
         [

@@ -1,50 +1,20 @@
 """Sanctions over real gRPC: steps of parties are refused, moderation and time go on."""
 
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
-from negotiation_service.settings import NegotiationSettings
-from tests.support.moderation import FAR, SECRET, Following, ScriptedModeration, lock, standing
+from tests.support.moderation import RESTRICTIONS, Following, ScriptedModeration, lock, standing
 
 DENIED = (grpc.StatusCode.PERMISSION_DENIED, "SANCTIONED")
-RESTRICTED = [
-    pytest.param(standing("ann", muted=FAR), id="muted"),
-    pytest.param(standing("ann", suspended=FAR), id="suspended"),
-    pytest.param(standing("ann", banned=True), id="banned"),
-]
 
 
 @pytest.fixture
-async def moderation() -> AsyncIterator[ScriptedModeration]:
-    made = ScriptedModeration()
-    async with made.serving():
-        yield made
-
-
-@pytest.fixture
-def following(settings: NegotiationSettings, moderation: ScriptedModeration) -> Following:
-    return Following(settings.database_url, moderation)
-
-
-@pytest.fixture
-def changes(tmp_path: Path, moderation: ScriptedModeration) -> dict[str, Any]:
-    """The settings with which moderation is followed."""
-    (tmp_path / "moderation.key").write_text(SECRET)
-    return {
-        "moderation_target": moderation.target,
-        "moderation_credential_file": tmp_path / "moderation.key",
-    }
-
-
-@pytest.fixture
-async def client(serve: Any, changes: dict[str, Any]) -> AsyncIterator[Any]:
-    """A service that follows moderation."""
-    async with serve(**changes) as started:
+async def client(serve: Any, followed: dict[str, Any]) -> AsyncIterator[Any]:
+    async with serve(**followed) as started:
         yield started
 
 
@@ -68,20 +38,20 @@ async def agreed(client: Any) -> Any:
     return await client.edit("bob", deal.id, 8_000, 0)
 
 
-@pytest.mark.parametrize("restriction", RESTRICTED)
+@pytest.mark.parametrize("restriction", RESTRICTIONS)
 async def test_the_restricted_take_no_step_and_then_again(
-    client: Any, following: Following, refused: Any, restriction: Any
+    client: Any, following: Following, refused: Any, restriction: str
 ) -> None:
     """Nor propose anything; the refusal shows the deal, which the other goes on with; reading goes
     on, and once lifted everything.
     """
     deal = await agreed(client)
-    await following.tell(restriction)
+    await following.tell(standing("ann", **RESTRICTIONS[restriction]))
     for step in steps(client, "ann", deal).values():
         details = await refused(step(), *DENIED)
         assert details["Service"].version == deal.version
     await refused(client.create("ann", "eve"), *DENIED)
-    shown = await client.call("GetService", pb.GetServiceRequest(actor="ann", service_id=deal.id))
+    shown = await client.call("GetService", actor="ann", service_id=deal.id)
     assert shown.service.version == deal.version
     deal = await client.edit("bob", deal.id, 7_000, 2)
     await following.tell(standing("ann"))
@@ -126,15 +96,14 @@ async def test_moderation_goes_on(client: Any, following: Following) -> None:
     """A hold is placed and resolved for the banned in a locked conversation."""
     deal = await agreed(client)
     await following.tell(standing("ann", banned=True), lock(deal.conversation_id))
-    hold = pb.PlaceHoldRequest(service_id=deal.id, dispute="d", opened_by="ann")
-    assert (await client.call("PlaceHold", hold)).placed
+    assert (await client.call("PlaceHold", service_id=deal.id, dispute="d", opened_by="ann")).placed
     resume = pb.ResolveHoldRequest(service_id=deal.id, dispute="d", outcome=pb.HOLD_OUTCOME_RESUME)
     assert (await client.call("ResolveHold", resume)).resolved
 
 
-async def test_time_goes_on(serve: Any, changes: dict[str, Any], following: Following) -> None:
+async def test_time_goes_on(serve: Any, followed: dict[str, Any], following: Following) -> None:
     """An offer of the banned in a locked conversation ends when it is over."""
-    async with serve(**changes, min_offer_minutes=0.001) as client:
+    async with serve(**followed, min_offer_minutes=0.001) as client:
         stream = await client.watch(["bob"])
         deal = await client.create("ann", "bob", offer_ttl_seconds=1)
         await following.tell(standing("ann", banned=True), lock(deal.conversation_id))
@@ -145,20 +114,20 @@ async def test_time_goes_on(serve: Any, changes: dict[str, Any], following: Foll
 
 async def test_what_is_known_stands_while_moderation_is_away(
     serve: Any,
-    changes: dict[str, Any],
+    followed: dict[str, Any],
     moderation: ScriptedModeration,
     following: Following,
     refused: Any,
 ) -> None:
     """Over a restart of this service as well; what was decided meanwhile is heard afterwards."""
-    async with serve(**changes) as client:
+    async with serve(**followed) as client:
         deal = await agreed(client)
         await following.tell(standing("ann", banned=True))
-    async with serve(**changes | {"moderation_target": "127.0.0.1:1"}) as client:
+    async with serve(**followed | {"moderation_target": "127.0.0.1:1"}) as client:
         await refused(client.accept("ann", deal), *DENIED)
         deal = await client.edit("bob", deal.id, 7_000, 2)
     moderation.tell(standing("ann"))
-    async with serve(**changes) as client:
+    async with serve(**followed) as client:
         await following.tell()
         await client.accept("ann", deal)
 
@@ -177,9 +146,9 @@ async def test_a_moderation_from_a_backup_is_believed(
     await client.edit("bob", deal.id, 7_000, 2)
 
 
-async def test_a_target_needs_a_credential(serve: Any, changes: dict[str, Any]) -> None:
+async def test_a_target_needs_a_credential(serve: Any, followed: dict[str, Any]) -> None:
     """It is named, before anything is served."""
-    del changes["moderation_credential_file"]
+    del followed["moderation_credential_file"]
     with pytest.raises(ValueError, match="PARLEY_NEGOTIATION_MODERATION_CREDENTIAL_FILE"):
-        async with serve(**changes):
+        async with serve(**followed):
             pass

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 
 from negotiation_service.settings import NegotiationSettings
 from service_kit.rpc.server import probe_health
-from tests.negotiation_service.conftest import OPTIONS, Client
+from tests.negotiation_service.conftest import DESCRIBED, Client
 from tests.support.serving import SECRET, status_of
 from tests.support.system import Part, free_port
 
@@ -27,8 +27,6 @@ SEALED = (FIRST.encode(), SECOND.encode())
 
 @dataclass
 class Process:
-    """The service as a process."""
-
     part: Part
     port: int
     metrics_port: int
@@ -42,7 +40,6 @@ class Process:
 
 @pytest.fixture
 def process(settings: NegotiationSettings, messaging: str, tmp_path: Path) -> Iterator[Process]:
-    """A running process."""
     port, metrics_port = free_port(), free_port()
     environment = {
         "LISTEN": f"127.0.0.1:{port}",
@@ -68,20 +65,14 @@ async def client(process: Process, open_conversation: Any) -> AsyncIterator[Clie
     async with asyncio.timeout(30):
         while not await probe_health(f"127.0.0.1:{port}", SECRET):
             assert process.part.process.poll() is None, process.part.read_log()
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", OPTIONS) as channel:
-        yield Client(channel, port, open_conversation)
-
-
-async def changes(client: Client, user: str, start: pb.Position, end: int) -> Any:
-    """All that a user, or an internal service, is told to have missed."""
-    until = pb.Position(epoch=start.epoch, revision=end)
-    request = pb.ListChangesRequest(user=user, after=start, until=until)
-    return await client.call("ListChanges", request)
+    async with DESCRIBED.connected(port) as made:
+        made.open_conversation = open_conversation
+        yield made
 
 
 async def reads(client: Client, shown: pb.Service, start: pb.Position) -> dict[str, bytes]:
     """Everything that anyone but ann can read, as it comes over the line."""
-    probe = await client.call("ListServices", pb.ListServicesRequest(actor="bob"))
+    probe = await client.call("ListServices", actor="bob")
     assert probe.services
     stream = await client.watch([])
     now = stream.first.position.revision
@@ -99,7 +90,7 @@ async def reads(client: Client, shown: pb.Service, start: pb.Position) -> dict[s
             name = type(request).__name__.removesuffix("Request")
             answer = await client.call(name, request)
             found[f"{name} {number} {actor}"] = answer.SerializeToString(deterministic=True)
-        told = await changes(client, actor, start, now)
+        told = await client.changes(actor, start, now)
         found[f"changes {actor}"] = told.SerializeToString(deterministic=True)
     return found
 
@@ -137,14 +128,12 @@ async def test_a_sealed_note_is_nowhere(client: Client, process: Process) -> Non
     again = await client.note("ann", shown.id, FIRST, idempotency_key="k")
     assert (again.notes.mine.comment, again.version) == (FIRST, mine.version)
 
-    hold = pb.PlaceHoldRequest(service_id=shown.id, dispute="d", opened_by="bob")
-    held = await client.call("PlaceHold", hold)
+    held = await client.call("PlaceHold", service_id=shown.id, dispute="d", opened_by="bob")
     refusals = [
         await refusal(client.note("bob", shown.id, "on hold")),
         await refusal(client.terminate("bob", shown.id, "REOPENED")),
         await refusal(client.edit("bob", shown.id, 1, 1)),
-        await refusal(client.call("PlaceHold", pb.PlaceHoldRequest(
-            service_id=shown.id, dispute="e", opened_by="ann"))),
+        await refusal(client.call("PlaceHold", service_id=shown.id, dispute="e", opened_by="ann")),
         await refusal(client.note("eve", shown.id, "a stranger")),
     ]  # fmt: skip
     resume = pb.ResolveHoldRequest(service_id=shown.id, dispute="d", outcome=pb.HOLD_OUTCOME_RESUME)
@@ -203,13 +192,10 @@ async def test_a_sealed_note_shows_in_no_failure(
         with engine.begin() as connection:
             connection.execute(spoil, {"id": shown.id})
         failures = [
-            await refusal(
-                client.call("ListServiceEvents", pb.ListServiceEventsRequest(service_id=shown.id))
-            ),
+            await refusal(client.call("ListServiceEvents", service_id=shown.id)),
         ]
         if table == "services":
-            get = pb.GetServiceRequest(service_id=shown.id)
-            failures.append(await refusal(client.call("GetService", get)))
+            failures.append(await refusal(client.call("GetService", service_id=shown.id)))
             failures.append(await refusal(client.note("ann", shown.id, SECOND)))
         assert all(b"internal error" in one for one in failures)
         assert not sees(failures)

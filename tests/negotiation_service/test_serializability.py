@@ -7,7 +7,6 @@ makes of its command on the deal before it, and each refusal is what it says of 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from random import Random
 from typing import Any, NamedTuple
 
@@ -26,6 +25,7 @@ from negotiation_service.domain.facts import NO_FACTS
 from negotiation_service.domain.views import Snapshot, snapshot
 from service_kit.rules import Refusal
 from tests.negotiation_service.deals import LIMITS, stored_events
+from tests.support.racing import several_clients
 from tests.support.serving import Database, status_of, unpack
 
 CLIENTS = 8
@@ -58,19 +58,13 @@ class Sent(NamedTuple):
 
     @property
     def command(self) -> Command:
-        """The command that the service makes of it."""
         return COMMANDS[type(self.request)](self.request)
 
 
 @pytest.fixture
 async def clients(serve: Any) -> AsyncIterator[list[Any]]:
-    """Clients of two replicas by turns."""
-    async with AsyncExitStack() as stack:
-        replicas = [await stack.enter_async_context(serve()) for _ in range(2)]
-        yield [
-            await stack.enter_async_context(replicas[number % 2].another())
-            for number in range(CLIENTS)
-        ]
+    async with several_clients(serve, CLIENTS) as made:
+        yield made
 
 
 def invent(random: Random, shown: pb.Service, key: str) -> Any:
@@ -107,7 +101,7 @@ async def send(client: Any, request: Any) -> Sent:
         name = type(request).__name__.removesuffix("Request")
         return Sent(request, await client.call(name, request), None)
     except grpc.aio.AioRpcError as error:
-        return Sent(request, None, unpack(status_of(error), pb.Service))
+        return Sent(request, None, unpack(status_of(error)))
 
 
 async def storm(clients: list[Any], random: Random, deal: str) -> tuple[str, list[Sent]]:
@@ -133,7 +127,6 @@ async def storm(clients: list[Any], random: Random, deal: str) -> tuple[str, lis
 async def test_answers_are_those_of_one_order(
     clients: list[Any], database: Database, seed: int
 ) -> None:
-    """Commands that come at the same time are answered as if one had come after the other."""
     randoms = [Random(f"{seed} {number}") for number in range(DEALS)]
     storms = await asyncio.gather(
         *(storm(clients, random, f"deal {number}") for number, random in enumerate(randoms))
@@ -171,7 +164,6 @@ def check(sent: list[Sent], events: list[Event], ends: dict[tuple[str, str], int
 
 
 def moderation(event: Event) -> Command:
-    """The command of moderation, of which the event has everything."""
     if isinstance(event.details, Hold):
         return PlaceHold(event.service, event.details.dispute, event.details.opened_by)
     assert isinstance(event.details, Ruling)
@@ -214,7 +206,6 @@ def created(stages: list[Deal]) -> int:
 
 
 def seen(deal: Deal, reader: str, now: int) -> pb.Service:
-    """A deal as the service shows it."""
     shown = snapshot(deal, reader, now, LIMITS)
     assert isinstance(shown, Snapshot)
     return translation.service(shown)

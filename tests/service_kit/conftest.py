@@ -8,7 +8,8 @@ import pytest
 
 from service_kit.service import migrate
 from tests.support.postgresql import Postgresql
-from tests.support.tally.running import SECRET, RunningTally, run_tally
+from tests.support.serving import quick_settings
+from tests.support.tally.running import RunningTally, run_tally
 from tests.support.tally.service import SERVICE, TallySettings
 
 
@@ -17,8 +18,6 @@ def new_settings(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[Callable[[], TallySettings]]:
     """Settings with another migrated database each time."""
-    credentials = tmp_path / "service.key"
-    credentials.write_text(f"{SECRET}\n")
     with ExitStack() as databases:
 
         def new() -> TallySettings:
@@ -28,15 +27,7 @@ def new_settings(
             else:
                 server: Postgresql = request.getfixturevalue("postgresql")
                 url = server.url(databases.enter_context(server.database()))
-            made = TallySettings(
-                listen="127.0.0.1:0",
-                database_url=url,
-                database_lock_timeout_seconds=1,
-                credentials_file=credentials,
-                grace_seconds=0,
-                log_level="info",
-                watch_progress_seconds=0.05,
-            )
+            made = TallySettings(**quick_settings(tmp_path, url))
             migrate(SERVICE, made)
             return made
 
@@ -45,6 +36,5 @@ def new_settings(
 
 @pytest.fixture
 async def tally(new_settings: Callable[[], TallySettings]) -> AsyncIterator[RunningTally]:
-    """A tally that serves."""
     async with run_tally(new_settings()) as started:
         yield started

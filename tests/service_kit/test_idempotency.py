@@ -72,7 +72,6 @@ def test_a_fingerprint_is_of_what_the_client_says() -> None:
     ],
 )
 def test_every_word_counts(other: Pay) -> None:
-    """A command that says anything else is another one."""
     assert fingerprint(other) != fingerprint(PAY)
 
 
@@ -107,7 +106,6 @@ class Runner(IdempotentRunner[Task, UsedKey, str]):
 
 
 def run(runner: Runner, *commands: Pay | Refund | Tick) -> list[str]:
-    """The outcomes of commands; of a refusal its reason."""
     outcomes = [runner.carry_out(Task(one)) for one in commands]
     return [one.reason if isinstance(one, Refusal) else one for one in outcomes]
 

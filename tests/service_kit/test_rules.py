@@ -9,7 +9,6 @@ from service_kit import rules
 
 @given(st.text(max_size=30))
 def test_a_text_is_kept_as_it_is_or_refused(text: str) -> None:
-    """A text that is short enough and can be stored is taken, any other is refused."""
     refusal = rules.check_text("note", text, 20)
     sound = len(text) <= 20 and "\0" not in text
     sound = sound and not any("\ud800" <= one <= "\udfff" for one in text)
@@ -19,7 +18,6 @@ def test_a_text_is_kept_as_it_is_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", " \n\t", "\u2003"])
 def test_a_blank_text_says_nothing(text: str) -> None:
-    """Nothing and only spaces are blank, and still texts of which some may be so."""
     assert rules.check_not_blank("title", text) == rules.Refusal(
         rules.INVALID_ARGUMENT, "title is empty", "title"
     )
@@ -28,14 +26,12 @@ def test_a_blank_text_says_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("line", ["x" * 21, "a\nb", "a\0", "\u202e", "\ud800"])
 def test_a_line_is_short_and_printable(line: str) -> None:
-    """Too much, control characters and what changes the direction of writing are refused."""
     refusal = rules.check_line("subject", line, 20)
     assert refusal is not None
     assert (refusal.reason, refusal.field) == (rules.INVALID_ARGUMENT, "subject")
 
 
 def test_lines_and_keys_may_be_empty_and_users_not() -> None:
-    """Nothing is a line and no key; nobody is no user."""
     assert rules.check_line("subject", "", 20) is None
     assert rules.check_key("") is None
     assert rules.check_user("actor", "") == rules.Refusal(
@@ -44,7 +40,6 @@ def test_lines_and_keys_may_be_empty_and_users_not() -> None:
 
 
 def test_bounds_are_part_of_what_is_taken() -> None:
-    """Exactly as long as permitted is taken, one more is not."""
     assert rules.check_user("actor", "a" * 128) is None
     assert rules.check_user("actor", "a" * 129) is not None
     assert rules.check_key("k" * 64) is None
@@ -55,5 +50,4 @@ def test_bounds_are_part_of_what_is_taken() -> None:
 
 @pytest.mark.parametrize("text", ["", "a\0", "a\n", "\N{CAT FACE}", "\u00e9"])
 def test_what_no_service_makes_is_no_identifier(text: str) -> None:
-    """Nothing, control characters, and characters beyond ASCII."""
     assert not rules.is_identifier(text)

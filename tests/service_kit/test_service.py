@@ -14,7 +14,6 @@ import grpc
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from google.rpc import error_details_pb2, status_pb2
 
 from service_kit.follow.positions import read_followed
 from service_kit.process.settings import Timeouts
@@ -22,21 +21,15 @@ from service_kit.resources import Resources
 from service_kit.rpc.server import probe_health
 from service_kit.rules import Position
 from service_kit.service import running
-from service_kit.storage.clock import take_revision
-from service_kit.storage.engines import open_engine
 from service_kit.storage.migrations import NotMigrated
 from tests.support.metrics import read_metric
+from tests.support.serving import METADATA, SECRET, check_refused, locked, opened, quick_settings
 from tests.support.system import free_port
 from tests.support.tally import service
-from tests.support.tally.running import METADATA, SECRET, RunningTally, run_tally
+from tests.support.tally.running import RunningTally, run_tally
 from tests.support.waiting import until
 
 NewSettings = Callable[[], service.TallySettings]
-
-
-def details(error: grpc.aio.AioRpcError) -> status_pb2.Status:
-    trailing = dict(error.trailing_metadata() or ())
-    return status_pb2.Status.FromString(trailing["grpc-status-details-bin"])
 
 
 async def test_a_service_has_what_all_services_have(tally: RunningTally) -> None:
@@ -78,46 +71,28 @@ async def test_all_users_of_a_full_edge_are_followed_in_one_call(tally: RunningT
 async def test_a_refusal_tells_how_things_really_stand(tally: RunningTally) -> None:
     """Its own reason has the code of the service's table, and the present state is packed in."""
     await tally.add("apples", 5)
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await tally.add("apples", 1, base=4)
-    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
-    info, current = error_details_pb2.ErrorInfo(), service.messages.Tally()
-    found = details(caught.value).details
-    assert found[0].Unpack(info)
-    assert found[1].Unpack(current)
-    assert (info.reason, info.domain) == ("STALE_SUM", "tally.parley")
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    stale = tally.add("apples", 1, base=4)
+    current = (await check_refused(stale, "tally.parley", code, "STALE_SUM"))["Tally"]
     assert (current.name, current.sum) == ("apples", 5)
 
 
 async def test_a_refused_argument_needs_no_row_in_the_table(tally: RunningTally) -> None:
-    """Refusals that all services share have their codes from the kit."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await tally.add("apples", 0)
-    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    violation = error_details_pb2.BadRequest()
-    assert details(caught.value).details[1].Unpack(violation)
-    assert violation.field_violations[0].field == "amount"
+    nothing = tally.add("apples", 0)
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    await check_refused(nothing, "tally.parley", code, "INVALID_ARGUMENT", "amount")
 
 
 def test_what_the_kit_gives_to_migrations_makes_its_tables(new_settings: NewSettings) -> None:
     """The clock and the positions of a migrated database are the tables that the kit uses."""
-    engine = open_engine(new_settings().database_url, "reader")
-    with engine.connect() as connection:
+    url = new_settings().database_url
+    with opened(url, "reader") as engine, engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, service.metadata) == []
-    engine.dispose()
 
 
 async def test_an_unmigrated_database_is_not_served(empty_database: str, tmp_path: Path) -> None:
-    """It is told before anything listens."""
-    credentials = tmp_path / "key"
-    credentials.write_text(SECRET)
-    settings = service.TallySettings(
-        listen="127.0.0.1:0",
-        log_level="info",
-        database_url=empty_database,
-        credentials_file=credentials,
-    )
+    settings = service.TallySettings(**quick_settings(tmp_path, empty_database))
     with pytest.raises(NotMigrated):
         async with running(service.SERVICE, settings):
             pass
@@ -189,10 +164,7 @@ async def test_a_database_that_hangs_does_not_keep_a_service_from_ending(
     for_ever = {"database_lock_timeout_seconds": 3600, "database_statement_timeout_seconds": 3600}
     port = free_port()
     given = environment(settings, listen=listen, metrics_port=port, grace_seconds=0.5, **for_ever)
-    never_ends = Timeouts(idle_transaction=3600)
-    other = open_engine(settings.database_url, "writer", timeouts=never_ends)
-    with other.connect() as holder, holder.begin():
-        take_revision(holder)
+    with locked(settings.database_url, timeouts=Timeouts(idle_transaction=3600)):
         process = await asyncio.create_subprocess_exec(*command("serve"), env=given)
         try:
             async with grpc.aio.insecure_channel(listen) as channel:
@@ -213,7 +185,6 @@ async def test_a_database_that_hangs_does_not_keep_a_service_from_ending(
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-    other.dispose()
 
 
 async def test_a_killed_follower_applies_everything_once(
@@ -221,10 +192,9 @@ async def test_a_killed_follower_applies_everything_once(
 ) -> None:
     """Killed again and again in the midst of it, it has all in the end, and nothing twice."""
     own = new_settings()
-    reading = open_engine(own.database_url, "reader")
 
     def followed() -> tuple[int, Position | None]:
-        with reading.connect() as connection:
+        with opened(own.database_url, "reader") as reading, reading.connect() as connection:
             return service.find_sum(connection, "apples"), read_followed(connection, service.SOURCE)
 
     async with run_tally(new_settings()) as source:
@@ -245,4 +215,3 @@ async def test_a_killed_follower_applies_everything_once(
             position = source.resources.hub.position
             await until(lambda: followed()[1] == position, 30)
         assert followed() == (total, position)
-    reading.dispose()

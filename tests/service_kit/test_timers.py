@@ -19,8 +19,6 @@ from tests.support.waiting import until
 
 
 class Fired(NamedTuple):
-    """The outcome of a thing that was due."""
-
     thing: str
     due_at: int
 
@@ -60,19 +58,16 @@ def kind() -> str:
 
 @pytest.fixture
 def things() -> Things:
-    """Nothing is due yet."""
     return Things()
 
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
-    """Metrics of the test's own."""
     return CollectorRegistry()
 
 
 @pytest.fixture
 def url(new_settings: Callable[[], TallySettings]) -> str:
-    """The address of a migrated database."""
     return new_settings().database_url
 
 

@@ -1,5 +1,6 @@
 """Metrics of a process, as Prometheus reads them."""
 
+import asyncio
 import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,3 +15,9 @@ def read_metric(url: str, name: str, **labels: str) -> float | None:
             if sample.name == name and sample.labels == labels:
                 return sample.value
     return None
+
+
+async def read_sample(port: int, name: str, **labels: str) -> float | None:
+    """The same, of a process of this machine that shows its metrics on this port."""
+    url = f"http://127.0.0.1:{port}/metrics"
+    return await asyncio.to_thread(read_metric, url, name, **labels)

@@ -20,6 +20,13 @@ SECRET = "what-moderation-accepts"
 FAR = 4_102_444_800_000
 """A time in milliseconds UTC that does not come while a test runs."""
 
+RESTRICTIONS: dict[str, dict[str, Any]] = {
+    "muted": {"muted": FAR},
+    "suspended": {"suspended": FAR},
+    "banned": {"banned": True},
+}
+"""What `standing` is given of a user who is restricted in each way."""
+
 _SERVICE = "parley.moderation.v1.ModerationService"
 
 _epochs = count(1)

@@ -1,31 +1,65 @@
 """Helpers for the tests of every service: a database without a server, streams and refusals."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import grpc
 import pytest
-from google.protobuf.message import Message
-from google.rpc import error_details_pb2, status_pb2
-from sqlalchemy import Engine
+from google.protobuf import descriptor_pool, message_factory
+from google.rpc import status_pb2
+from sqlalchemy import URL, Connection, Engine
 
 from service_kit.service import Service
 from service_kit.storage.clock import take_revision
+from service_kit.storage.engines import Role, open_engine
 from service_kit.storage.writer import Operation, Transaction
 
 SECRET = "the-service-credential"
 METADATA = (("authorization", f"Bearer {SECRET}"),)
 
 
-@dataclass(frozen=True, eq=False)
-class Described:
-    """A service, and how tests make its settings of a folder and the address of a database."""
+def quick_settings(folder: Path, database_url: str) -> dict[str, Any]:
+    """Settings of any service with which tests do not wait for long."""
+    credentials = folder / "service.key"
+    credentials.write_text(f"{SECRET}\nthe-next-credential\n")
+    return {
+        "listen": "127.0.0.1:0",
+        "database_url": database_url,
+        "database_lock_timeout_seconds": 1,
+        "credentials_file": credentials,
+        "grace_seconds": 0,
+        "log_level": "info",
+        "watch_progress_seconds": 0.05,
+    }
 
-    service: Service[Any]
-    settings_of: Callable[[Path, str], Any]
+
+@contextmanager
+def opened(database_url: str | URL, role: Role = "writer", **options: Any) -> Iterator[Engine]:
+    """An engine of a database for the length of a block."""
+    engine = open_engine(database_url, role, **options)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def locked(database_url: str, **options: Any) -> Iterator[Connection]:
+    """The write lock of a database, held as by another process; what it writes is rolled back."""
+    with (
+        opened(database_url, **options) as engine,
+        engine.connect() as holder,
+        holder.begin() as transaction,
+    ):
+        take_revision(holder)
+        yield holder
+        transaction.rollback()
 
 
 @dataclass
@@ -78,46 +112,118 @@ class Stream:
         return found[:count]
 
 
+def pages(read: Callable[[str], Any]) -> Iterator[Any]:
+    """All pages that are read by their tokens, of which the first one is empty."""
+    token = ""
+    while True:
+        page = read(token)
+        yield page
+        if not (token := page.next_page_token):
+            return
+
+
+def replay(read: Callable[[str], Any]) -> list[tuple[int, Any]]:
+    """All that pages of changes tell, each event with its revision; complete, and in order."""
+    found: list[tuple[int, Any]] = []
+    for page in pages(read):
+        assert page.complete
+        revisions = [change.revision for change in page.changes]
+        assert revisions == sorted(set(revisions))
+        assert not found or not revisions or revisions[0] > found[-1][0]
+        found += [(one.revision, event) for one in page.changes for event in one.events]
+    return found
+
+
 def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
     """Unpack the status of a failed call."""
     trailing = dict(error.trailing_metadata() or ())
     return status_pb2.Status.FromString(trailing["grpc-status-details-bin"])
 
 
-def unpack(status: status_pb2.Status, *more: type[Message]) -> dict[str, Any]:
+def unpack(status: status_pb2.Status) -> dict[str, Any]:
     """Unpack the details of a status by the name of their type."""
-    kinds = (
-        error_details_pb2.ErrorInfo,
-        error_details_pb2.BadRequest,
-        error_details_pb2.RetryInfo,
-        *more,
-    )
     found: dict[str, Any] = {}
     for detail in status.details:
-        for kind in kinds:
-            if detail.Is(kind.DESCRIPTOR):
-                message = kind()
-                detail.Unpack(message)
-                found[kind.__name__] = message
+        kind = descriptor_pool.Default().FindMessageTypeByName(detail.TypeName())
+        message = found[kind.name] = message_factory.GetMessageClass(kind)()
+        detail.Unpack(message)
     return found
 
 
 async def check_refused(
-    awaitable: Awaitable[Any],
-    domain: str,
-    code: grpc.StatusCode,
-    reason: str,
-    field: str = "",
-    more: tuple[type[Message], ...] = (),
+    awaitable: Awaitable[Any], domain: str, code: grpc.StatusCode, reason: str, field: str = ""
 ) -> dict[str, Any]:
     """Check that a call is refused with a code and reason; gives the details."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await awaitable
     status = status_of(caught.value)
-    found = unpack(status, *more)
+    found = unpack(status)
     assert (caught.value.code(), found["ErrorInfo"].reason) == (code, reason)
     assert status.code == code.value[0]
     assert found["ErrorInfo"].domain == domain
     if field:
         assert [one.field for one in found["BadRequest"].field_violations] == [field]
     return found
+
+
+class ServiceClient:
+    """Calls a service with its credential."""
+
+    messages: Any
+    new_stub: Any
+    options: Sequence[tuple[str, int]] = ()
+
+    def __init__(self, channel: grpc.aio.Channel, port: int) -> None:
+        self.channel = channel
+        self.port = port
+        self.stub: Any = self.new_stub(channel)
+
+    @asynccontextmanager
+    async def another(self) -> AsyncIterator[Self]:
+        """Another client of the same service, on a connection of its own."""
+        options = (*self.options, ("grpc.use_local_subchannel_pool", 1))
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{self.port}", options) as channel:
+            made = copy(self)
+            made.channel, made.stub = channel, self.new_stub(channel)
+            yield made
+
+    async def call(self, name: str, request: Any = None, /, **fields: Any) -> Any:
+        """Call the method of that name with a request, or with the fields of one."""
+        request = request or getattr(self.messages, f"{name}Request")(**fields)
+        return await getattr(self.stub, name)(request, metadata=METADATA, timeout=10)
+
+    async def watch(
+        self, users: Sequence[str] = (), *, everything: bool = False, **fields: Any
+    ) -> Stream:
+        """Watch users, or everything."""
+        request = self.messages.WatchRequest(watcher_name="test")
+        if everything:
+            request.everything = True
+        call = self.stub.Watch(request, metadata=METADATA)
+        stream = Stream(call, await call.read(), partial(self.call, "UpdateWatch"))
+        await stream.update(add_users=users, **fields)
+        return stream
+
+    async def changes(self, user: str, after: Any, revision: int, **fields: Any) -> Any:
+        """What a user has missed between a position and a revision of the same epoch."""
+        until = self.messages.Position(epoch=after.epoch, revision=revision)
+        return await self.call("ListChanges", user=user, after=after, until=until, **fields)
+
+
+Serve = Callable[..., AbstractAsyncContextManager[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """A service, how tests make its settings of a folder and a database's address, its client."""
+
+    service: Service[Any]
+    settings_of: Callable[[Path, str], Any]
+    client: type[ServiceClient]
+
+    @asynccontextmanager
+    async def connected(self, port: int) -> AsyncIterator[Any]:
+        """A client of the service on a port of this machine."""
+        target, options = f"127.0.0.1:{port}", list(self.client.options)
+        async with grpc.aio.insecure_channel(target, options) as channel:
+            yield self.client(channel, port)

@@ -17,19 +17,17 @@ async def test_set_block_stands_between_two_and_shows_to_none_of_them(
     stream = await client.watch(["a", "b"])
 
     async def block(*, blocked: bool) -> None:
-        request = pb.SetBlockRequest(actor="a", user="b", blocked=blocked, origin="o")
-        answer = await client.call("SetBlock", request)
+        answer = await client.call("SetBlock", actor="a", user="b", blocked=blocked, origin="o")
         assert (answer.user, answer.blocked) == ("b", blocked)
 
     async def seen(actor: str) -> pb.GetConversationResponse:
-        request = pb.GetConversationRequest(actor=actor, **place)
-        answer = await client.call("GetConversation", request)
+        answer = await client.call("GetConversation", actor=actor, **place)
         assert isinstance(answer, pb.GetConversationResponse)
         return answer
 
     await block(blocked=True)
     await block(blocked=True)
-    listed = await client.call("ListBlocks", pb.ListBlocksRequest(actor="a"))
+    listed = await client.call("ListBlocks", actor="a")
     assert [one.user for one in listed.blocks] == ["b"]
     assert listed.blocks[0].block_time.seconds
     assert [(await seen(actor)).blocked for actor in ("a", "b", "")] == [True] * 3
@@ -45,7 +43,7 @@ async def test_set_block_stands_between_two_and_shows_to_none_of_them(
     assert second.seq == 2
     for actor in ("a", "b"):
         signal = pb.TypingSignal(actor=actor, typing=True, **place)
-        typed = await client.call("SendTyping", pb.SendTypingRequest(signals=[signal]))
+        typed = await client.call("SendTyping", signals=[signal])
         assert not typed.results[0].HasField("status")
     mark = pb.Mark(actor="a", **place)
     for name, request in (
@@ -57,7 +55,7 @@ async def test_set_block_stands_between_two_and_shows_to_none_of_them(
     mine, theirs = (await seen("a")).conversation, (await seen("b")).conversation
     assert (mine.last_seq, mine.unread, mine.read_up_to) == (1, 0, 1)
     assert (theirs.last_seq, theirs.last_message.text, theirs.peer_read_up_to) == (2, "two", 0)
-    evidence = await client.call("ListEvidence", pb.ListEvidenceRequest(before=9, **place))
+    evidence = await client.call("ListEvidence", before=9, **place)
     assert [(one.message.text, one.suppressed) for one in evidence.evidence] == [
         ("one", False),
         ("two", True),
@@ -75,9 +73,9 @@ async def test_set_block_stands_between_two_and_shows_to_none_of_them(
     ]
     assert (events[0][1].block_changed.user, events[0][1].block_changed.origin) == ("b", "o")
     assert third.seq == 3
-    history = await client.call("ListMessages", pb.ListMessagesRequest(actor="a", **place))
+    history = await client.call("ListMessages", actor="a", **place)
     assert [one.text for one in history.messages] == ["one", "three"]
-    listed = await client.call("ListBlocks", pb.ListBlocksRequest(actor="a"))
+    listed = await client.call("ListBlocks", actor="a")
     assert list(listed.blocks) == []
     assert not (await seen("")).blocked
 
@@ -85,9 +83,9 @@ async def test_set_block_stands_between_two_and_shows_to_none_of_them(
 async def test_blocks_are_limited_by_a_setting(serve: Any, refused: Any) -> None:
     """One more than the setting says is refused by name; an end makes room."""
     async with serve(blocks_per_user=1) as client:
-        await client.call("SetBlock", pb.SetBlockRequest(actor="a", user="b", blocked=True))
+        await client.call("SetBlock", actor="a", user="b", blocked=True)
         more = pb.SetBlockRequest(actor="a", user="c", blocked=True)
         code = grpc.StatusCode.FAILED_PRECONDITION
         await refused(client.call("SetBlock", more), code, "TOO_MANY_BLOCKS")
-        await client.call("SetBlock", pb.SetBlockRequest(actor="a", user="b"))
+        await client.call("SetBlock", actor="a", user="b")
         await client.call("SetBlock", more)

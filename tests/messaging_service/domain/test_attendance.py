@@ -15,7 +15,6 @@ def gone(attendance: Attendance, now: float, most: int = 100) -> list[tuple[str,
 
 
 def test_a_short_absence_is_none() -> None:
-    """Somebody who is followed again in time has neither gone nor come."""
     attendance = Attendance(ALLOWED, 100)
     assert attendance.follow(["a"]) == ["a"]
     attendance.unfollow(["a"], 100, 1)
@@ -99,7 +98,6 @@ def test_beyond_the_limit_people_are_left_out() -> None:
 
 
 def test_what_is_remembered_holds_for_everybody() -> None:
-    """At that time everybody who counts as being there was there."""
     attendance = Attendance(ALLOWED, 100)
     attendance.follow(["a", "b"])
     assert attendance.known_until(50) == 50

@@ -183,7 +183,6 @@ def test_who_blocks_is_shown_as_having_left() -> None:
     [("", "bob", "actor"), ("alice", "", "user"), ("alice", "b\n", "user"), ("a", "a", "user")],
 )
 def test_the_argument_at_fault_is_named(actor: str, user: str, field: str) -> None:
-    """Nobody blocks nobody, or oneself."""
     refusal = blocks.check_set_block(SetBlock(actor, user, blocked=True, origin=""))
     assert isinstance(refusal, Refusal)
     assert refusal.field == field
@@ -191,7 +190,6 @@ def test_the_argument_at_fault_is_named(actor: str, user: str, field: str) -> No
 
 
 def test_blocks_are_limited() -> None:
-    """The limit is the last that is allowed."""
     limits = Limits(blocks_per_user=2)
     assert blocks.decide_block(1, limits) is None
     refusal = blocks.decide_block(2, limits)

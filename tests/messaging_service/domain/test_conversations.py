@@ -26,7 +26,6 @@ def test_the_wait_for_an_opening_is_exact(times: list[int], limit: int) -> None:
 
 
 def test_where_only_services_open_nobody_else_does() -> None:
-    """With opening=internal a person is refused, however few conversations they opened."""
     refusal = decide_opening((), 0, Limits(opening=Opening.INTERNAL))
     assert refusal is not None
     assert refusal.reason is Reason.OPENING_NOT_ALLOWED
@@ -34,7 +33,6 @@ def test_where_only_services_open_nobody_else_does() -> None:
 
 @pytest.mark.parametrize("pair", [(), ("a",), ("a", "a"), ("a", "b", "c"), ("a", "")])
 def test_create_conversation_wants_two_different_people(pair: tuple[str, ...]) -> None:
-    """None, one, the same twice, three, or a nameless one are refused."""
     refusal = check_pair(pair)
     assert refusal is not None
     assert refusal.field == "participants"

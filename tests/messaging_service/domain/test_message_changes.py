@@ -114,7 +114,6 @@ def test_only_ones_own_words_may_be_changed() -> None:
     ],
 )
 def test_the_argument_at_fault_is_named(fields: dict[str, str], reason: str, field: str) -> None:
-    """Each bad argument of an edit is refused under its own name, as that of a message is."""
     good = {"actor": "alice", "message_id": "m", "text": "x", "idempotency_key": "k", "origin": ""}
     assert message_changes.check_change(EditMessage(**good), LIMITS) is None
     refusal = message_changes.check_change(EditMessage(**(good | fields)), LIMITS)

@@ -13,7 +13,6 @@ from service_kit.rules import INVALID_ARGUMENT, Refusal
 
 @given(st.text(max_size=30))
 def test_a_text_is_taken_as_it_is_or_refused(text: str) -> None:
-    """Every text of some visible content within the limit is taken, all others are refused."""
     refusal = domain.check_text(text, 20)
     sound = bool(text.strip()) and len(text) <= 20 and "\0" not in text
     sound = sound and not any("\ud800" <= one <= "\udfff" for one in text)
@@ -23,7 +22,6 @@ def test_a_text_is_taken_as_it_is_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", " \n\t", "\u2003", "a\0b", "\ud800", "x" * 21])
 def test_texts_that_are_refused(text: str) -> None:
-    """Nothing, only spaces, NUL, half a surrogate pair, and too much are each refused."""
     assert isinstance(domain.check_text(text, 20), Refusal)
 
 
@@ -44,7 +42,6 @@ def test_texts_that_are_refused(text: str) -> None:
     ],
 )
 def test_the_argument_at_fault_is_named(fields: dict[str, str], field: str) -> None:
-    """Each bad argument of a message is refused under its own name."""
     good = {
         "actor": "alice",
         "conversation_id": "c",
@@ -61,7 +58,6 @@ def test_the_argument_at_fault_is_named(fields: dict[str, str], field: str) -> N
 
 
 def test_one_may_not_know_that_a_strange_id_can_not_exist() -> None:
-    """An impossible conversation id is refused in the words of one that does not exist."""
     refusal = domain.check_create_message(
         CreateMessage("alice", "c\0", "", "", "hello", "", ""), Limits()
     )

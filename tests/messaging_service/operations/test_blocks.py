@@ -1,6 +1,7 @@
 """Blocks on a real database: what is stored, told and refused."""
 
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from messaging_service.operations.messages import get_messages, list_messages
 from messaging_service.operations.presence import Attend, attend
 from messaging_service.operations.watermarks import mark_read
 from service_kit.storage.clock import read_position
+from tests.support.serving import pages
 
 ATTEND = partial(attend, 500)
 
@@ -92,16 +94,12 @@ def test_list_blocks_gives_pages_newest_first(database: Any) -> None:
     database.block(blocked("m", "newest"), blocked("other", "m"))
     database.block(blocked("m", "ended"))
     database.block(unblocked("m", "ended"))
-    seen: list[str] = []
-    token = ""
-    while True:
-        page = database.read(list_blocks, "m", 2, token, 100)
-        assert len(page.blocks) <= 2
-        seen += [one.blocked for one in page.blocks]
-        token = page.next_page_token
-        if not token:
-            break
-    assert seen == ["newest", *sorted(names, reverse=True)]
+    found = [
+        [one.blocked for one in page.blocks]
+        for page in pages(lambda token: database.read(list_blocks, "m", 2, token, 100))
+    ]
+    assert all(len(page) <= 2 for page in found)
+    assert [*chain(*found)] == ["newest", *sorted(names, reverse=True)]
     assert database.read(list_blocks, "m", 2, "?", 100).field == "page_token"
     assert database.read(list_blocks, "", 2, "", 100).field == "actor"
 

@@ -4,8 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 from uuid_utils import uuid7
 
@@ -20,6 +19,7 @@ from service_kit.rules import Position
 from service_kit.storage.clock import read_position
 from service_kit.watch.changes import ChangePage
 from tests.messaging_service.commands import said
+from tests.support.examples import on_one_database
 
 step = st.tuples(
     st.sampled_from(["say", "say", "read", "deliver"]),
@@ -29,9 +29,7 @@ step = st.tuples(
 )
 
 
-@hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@on_one_database
 @given(st.lists(st.lists(step, min_size=1, max_size=6), max_size=8), st.integers(1, 4))
 def test_any_history_counts_and_replays_rightly(
     database: Any, plan: list[list[Any]], size: int

@@ -12,10 +12,10 @@ from messaging_service.operations.messages import list_messages
 from messaging_service.operations.watermarks import mark_read
 from service_kit.rules import Refusal
 from tests.messaging_service.commands import said
+from tests.support.serving import pages
 
 
 def test_both_sides_open_one_conversation_in_one_transaction(database: Any) -> None:
-    """Two first messages to one another, in one transaction, meet in one conversation."""
     one, other = database.say(said("alice", to="bob"), said("bob", to="alice"))
     assert one.message.conversation_id == other.message.conversation_id
     assert [one.message.seq, other.message.seq] == [1, 2]
@@ -58,7 +58,6 @@ def test_create_conversation_opens_where_only_services_may(database: Any) -> Non
 
 
 def test_a_stranger_learns_nothing(database: Any) -> None:
-    """To one who does not take part every command says what it says of what does not exist."""
     (stored,) = database.say(said("alice", to="bob"))
     known, unknown = stored.message.conversation_id, "0" * 36
     for conversation in (known, unknown):
@@ -72,13 +71,11 @@ def test_a_stranger_learns_nothing(database: Any) -> None:
 def test_list_conversations_gives_pages_that_meet(database: Any) -> None:
     """Conversations of one revision, on either side of the pair, are paged once each."""
     database.say(*(said("m", to=f"{side}{i}") for i in range(9) for side in "az"))
-    seen: list[str] = []
-    token = ""
-    while True:
-        page = database.read(conversations.list_conversations, "m", 4, token, 100)
-        seen += [view.conversation.id for view in page.conversations]
-        token = page.next_page_token
-        if not token:
-            break
+    read = partial(database.read, conversations.list_conversations, "m", 4)
+    seen = [
+        view.conversation.id
+        for page in pages(lambda token: read(token, 100))
+        for view in page.conversations
+    ]
     assert len(seen) == len(set(seen)) == 18
     assert database.read(conversations.list_conversations, "m", 0, "?", 100).field == "page_token"

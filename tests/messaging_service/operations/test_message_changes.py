@@ -4,8 +4,7 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 from uuid_utils import uuid7
 
@@ -22,6 +21,7 @@ from messaging_service.operations.watermarks import mark_read
 from service_kit.rules import Refusal
 from service_kit.storage.clock import read_position
 from tests.messaging_service.commands import deleted, edited, said
+from tests.support.examples import on_one_database
 
 
 def test_edit_message_shows_everywhere_and_leaves_the_rest_as_it_was(database: Any) -> None:
@@ -193,9 +193,7 @@ step = st.tuples(
 )
 
 
-@hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@on_one_database
 @given(st.lists(st.lists(step, min_size=1, max_size=5), max_size=8), st.integers(1, 4))
 def test_any_history_of_changes_is_shown_replayed_and_kept(
     database: Any, plan: list[list[Any]], size: int

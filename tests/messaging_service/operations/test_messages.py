@@ -19,7 +19,6 @@ def test_create_message_honours_a_key_within_and_across_transactions(database: A
 
 
 def test_create_message_with_a_used_key_and_another_body_is_a_conflict(database: Any) -> None:
-    """Another text, another conversation or another subject under a used key is refused."""
     database.say(said("alice", to="bob", key="k"))
     outcomes = database.say(
         said("alice", "other", to="bob", key="k"),

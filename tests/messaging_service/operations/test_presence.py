@@ -30,7 +30,6 @@ def said(actor: str, to: str, subject: str = "") -> CreateMessage:
 
 
 def told(database: Any) -> list[tuple[tuple[str, ...], Presence]]:
-    """Take the events of presence since the last call."""
     events = [(to, event) for _, to, event in database.events if isinstance(event, Presence)]
     database.events.clear()
     return events

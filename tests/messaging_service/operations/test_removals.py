@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 from uuid_utils import uuid7
 
@@ -23,6 +22,7 @@ from service_kit.follow.sanctions import CaughtUp, Removal, RestrictionChanges
 from service_kit.rules import Position, Refusal
 from service_kit.storage.clock import read_position
 from tests.messaging_service.commands import said
+from tests.support.examples import on_one_database
 
 
 class Moderation:
@@ -266,9 +266,7 @@ steps = st.lists(
 )
 
 
-@hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@on_one_database
 @given(steps)
 def test_in_every_order_all_is_shown_told_and_kept(
     database: Any, plan: list[tuple[str, int]]

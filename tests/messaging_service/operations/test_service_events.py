@@ -146,7 +146,6 @@ def test_mark_delivered_at_what_time_did_covers_what_the_other_said(
 
 
 def test_what_was_missed_holds_the_events(database: Any, conversation: str) -> None:
-    """A resume brings them in their place."""
     start = database.read(read_position)
     database.run(ADD, told(1, (conversation, happened(1))))
     database.say(said("alice", "bob", "again"))

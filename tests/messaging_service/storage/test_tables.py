@@ -4,21 +4,12 @@ import re
 from typing import Any
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine
 
-from messaging_service.__main__ import SERVICE
 from messaging_service.domain.blocks import SetBlock
 from messaging_service.domain.limits import Limits
-from messaging_service.settings import MessagingSettings
 from messaging_service.storage import blocks, conversations, message_changes, messages, presence
 from messaging_service.storage.message_changes import update_removed
-from messaging_service.storage.tables import metadata
-from service_kit.service import migrate
-from service_kit.storage.clock import read_position
-from service_kit.storage.engines import open_engine
-from service_kit.storage.migrations import NotMigrated, check
 from tests.messaging_service.commands import edited, said
 from tests.support.plans import explain
 
@@ -57,26 +48,3 @@ def test_hot_queries_search_by_an_index(engine: Engine, database: Any, name: str
     searches, bad = explain(engine, statement)
     assert searches
     assert [line for line in bad if not KEPT_FROM_ONE_SIDE.search(line)] == []
-
-
-def test_migrations_make_the_tables_that_the_queries_know(engine: Engine) -> None:
-    """The migrated schema and the tables of the storage do not drift apart."""
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection)
-        assert compare_metadata(context, metadata) == []
-
-
-def test_migrating_twice_keeps_everything(settings: MessagingSettings, database: Any) -> None:
-    """The command is harmless on a migrated database: same epoch, same revision."""
-    database.say(said("alice", to="bob"))
-    before = database.read(read_position)
-    migrate(SERVICE, settings)
-    assert database.read(read_position) == before
-
-
-def test_an_empty_database_is_not_served(empty_database: str) -> None:
-    """A database without the newest migration is refused with what to do."""
-    engine = open_engine(empty_database, "reader")
-    with pytest.raises(NotMigrated, match="run the migrate command"):
-        check(engine, SERVICE.migrations)
-    engine.dispose()

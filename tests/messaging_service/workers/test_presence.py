@@ -17,8 +17,7 @@ from messaging_service.storage.presence import find_online
 from messaging_service.workers.presence import PresenceTracker
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.resources import Resources
-from service_kit.storage.clock import take_revision
-from service_kit.storage.engines import open_engine
+from tests.support.serving import locked, opened
 
 ABSENCE = 1.0
 
@@ -44,13 +43,13 @@ async def presence(stream: Any) -> tuple[str, bool]:
 
 async def listed(client: Any, actor: str = "b") -> dict[str, bool]:
     """Read the presence in the list of conversations: (user, online)."""
-    answer = await client.call("ListConversations", pb.ListConversationsRequest(actor=actor))
+    answer = await client.call("ListConversations", actor=actor)
     shown = [one.presence for one in answer.conversations if one.HasField("presence")]
     return {one.user: one.online for one in shown}
 
 
 async def set_invisible(client: Any, user: str, *, invisible: bool) -> None:
-    await client.call("SetInvisible", pb.SetInvisibleRequest(actor=user, invisible=invisible))
+    await client.call("SetInvisible", actor=user, invisible=invisible)
 
 
 async def test_being_followed_makes_online_and_not_being_followed_does_not_for_long(
@@ -80,7 +79,6 @@ async def test_a_short_absence_tells_nothing(service: Any) -> None:
 
 
 async def test_two_watchers_are_one_presence(service: Any) -> None:
-    """Only when the last one has left is the person gone."""
     b = await service.watch(["b"])
     one, other = await service.watch(["a"]), await service.watch(["a", "c"])
     assert {await presence(b), await presence(b)} == {("a", True), ("c", True)}
@@ -126,7 +124,7 @@ async def test_who_wishes_to_be_invisible_goes_and_comes_unseen(service: Any) ->
     c.call.cancel()
     a.call.cancel()
     assert await presence(b) == ("c", False)
-    answer = await service.call("ListConversations", pb.ListConversationsRequest(actor="b"))
+    answer = await service.call("ListConversations", actor="b")
     assert shown in [one.presence for one in answer.conversations]
     await service.watch(["a"])
     await set_invisible(service, "a", invisible=False)
@@ -146,7 +144,6 @@ async def test_a_wish_that_is_taken_back_in_time_was_never_told(service: Any) ->
 
 
 async def test_a_bad_name_has_no_wish(service: Any, refused: Any) -> None:
-    """Refused like every actor."""
     code = grpc.StatusCode.INVALID_ARGUMENT
     await refused(set_invisible(service, "", invisible=True), code, "INVALID_ARGUMENT", "actor")
 
@@ -167,13 +164,8 @@ async def test_turned_off_nothing_is_written_told_or_shown(serve: Any) -> None:
         assert event.message_created.message.id == stored.id
         assert revision == start + 2
         assert await listed(client) == {}
-        epoch = watching.first.position.epoch
-        request = pb.ListChangesRequest(
-            user="b",
-            after=pb.Position(epoch=epoch, revision=0),
-            until=pb.Position(epoch=epoch, revision=revision),
-        )
-        changes = (await client.call("ListChanges", request)).changes
+        beginning = pb.Position(epoch=watching.first.position.epoch)
+        changes = (await client.changes("b", beginning, revision)).changes
         kinds = {one.WhichOneof("event") for change in changes for one in change.events}
         assert kinds == {"message_created"}
     async with serve(presence=True, presence_absence_seconds=ABSENCE) as client:
@@ -196,7 +188,7 @@ async def test_a_restart_is_a_short_absence_for_who_returns(serve: Any) -> None:
         b = await client.watch(["a", "b"])
         assert await presence(b) == ("c", False)
         now = asyncio.get_running_loop().time()
-        answer = await client.call("ListConversations", pb.ListConversationsRequest(actor="b"))
+        answer = await client.call("ListConversations", actor="b")
         shown = {one.presence.user: one.presence for one in answer.conversations}
         assert shown["a"].online
         seen = shown["c"].last_seen_time.ToMilliseconds() / 1000
@@ -226,23 +218,17 @@ async def test_a_database_that_is_away_loses_no_change(
     b = await service.watch(["b"])
     c = await service.watch(["c"])
     assert await presence(b) == ("c", True)
-    other = open_engine(settings.database_url, "writer")
-    with other.connect() as holder, holder.begin() as transaction:
-        take_revision(holder)
+    with locked(settings.database_url):
         await service.watch(["a"])
         await c.update(remove_users=["c"])
         # The lock is waited for, a second in these tests, so that the first try has failed.
         with pytest.raises(grpc.aio.AioRpcError):
             await set_invisible(service, "d", invisible=True)
-        transaction.rollback()
-    other.dispose()
     assert {await presence(b), await presence(b)} == {("a", True), ("c", False)}
     assert await listed(service) == {"a": True, "c": False}
 
 
 class Counted:
-    """As much of a writer as counting needs."""
-
     def __init__(self) -> None:
         self.batches: list[int] = []
 
@@ -253,8 +239,6 @@ class Counted:
 
 
 class Nobody:
-    """A database in which nobody is online."""
-
     async def run(self, function: Any) -> Any:
         assert function is find_online
         return 0, []
@@ -298,9 +282,7 @@ async def test_until_when_it_is_known_is_stored_while_people_are_there(
         async with asyncio.timeout(10):
             while (response := await nobody.call.read()).position.revision < 4:
                 assert not response.events
-    engine = open_engine(settings.database_url, "reader")
-    with engine.connect() as connection:
+    with opened(settings.database_url, "reader") as engine, engine.connect() as connection:
         at, online = find_online(connection)
-    engine.dispose()
     assert before < at <= time.time_ns() // 1_000_000
     assert online == [("a", False)]

@@ -5,16 +5,15 @@ import time
 from typing import Any
 
 import pytest
-from parley.messaging.v1 import messaging_pb2 as pb
 from sqlalchemy import text
 
 from messaging_service.operations.messages import create_message
 from messaging_service.settings import MessagingSettings
 from messaging_service.storage.message_changes import find_old_versions
 from messaging_service.workers.retention import DAY
-from service_kit.storage.engines import open_engine
 from service_kit.storage.writer import Writer
-from tests.support.metrics import read_metric
+from tests.support.metrics import read_sample
+from tests.support.serving import opened
 from tests.support.system import free_port
 from tests.support.waiting import until
 
@@ -53,23 +52,15 @@ async def test_what_is_old_is_forgotten_in_small_transactions(
     async with serve() as client:
         stored = await client.say("a", "0", to="b")
         for number in range(1, 7):
-            edit = pb.EditMessageRequest(actor="a", message_id=stored.id, text=str(number))
-            await client.call("EditMessage", edit)
-    engine = open_engine(settings.database_url, "writer")
+            await client.call("EditMessage", actor="a", message_id=stored.id, text=str(number))
     old = time.time_ns() // 1_000_000 - 3 * DAY
-    with engine.begin() as connection:
+    with opened(settings.database_url) as engine, engine.begin() as connection:
         query = text("UPDATE message_versions SET replaced_at = :old WHERE text < '5'")
         connection.execute(query, {"old": old})
-    engine.dispose()
     async with serve(evidence_days=2, evidence_batch=2, metrics_port=port) as client:
-        url = f"http://127.0.0.1:{port}/metrics"
         async with asyncio.timeout(10):
-            while await asyncio.to_thread(read_metric, url, "evidence_forgotten_total") != 5:  # noqa: ASYNC110 - nothing tells of it
+            while await read_sample(port, "evidence_forgotten_total") != 5:  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.01)
-        limit = await asyncio.to_thread(
-            read_metric, url, "limit_reached_total", limit="evidence_batch"
-        )
-        assert limit == 2
-        asked = pb.ListEvidenceRequest(message_id=stored.id)
-        (evidence,) = (await client.call("ListEvidence", asked)).evidence
+        assert await read_sample(port, "limit_reached_total", limit="evidence_batch") == 2
+        (evidence,) = (await client.call("ListEvidence", message_id=stored.id)).evidence
         assert (evidence.message.text, [one.text for one in evidence.versions]) == ("6", ["5"])

@@ -8,8 +8,8 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
+from sqlalchemy import Engine
 
-from service_kit.storage.engines import open_engine
 from tests.moderation_service.books import check_books
 from tests.moderation_service.conftest import FACTS, MODERATOR, RULE, Client, measure, muted
 from tests.support.serving import status_of, unpack
@@ -170,7 +170,7 @@ async def outcome(client: Client, name: str, request: Any) -> tuple[str, str]:
     return code, unpack(status)["ErrorInfo"].reason
 
 
-async def test_no_text_in_any_field_does_harm(client: Client, settings: Any) -> None:
+async def test_no_text_in_any_field_does_harm(client: Client, engine: Engine) -> None:
     """Each is refused with a name or taken; then everything still works and agrees."""
     prepared = await prepare(client)
     methods = pb.DESCRIPTOR.services_by_name["ModerationService"].methods_by_name
@@ -186,9 +186,7 @@ async def test_no_text_in_any_field_does_harm(client: Client, settings: Any) -> 
                 # A large text is taken where it names somebody or something that is not there.
                 assert len(text) < 100_000 or code != "OK" or name in LOOKS_UP, (name, field)
     assert tried > 500
-    engine = open_engine(settings.database_url, "writer")
     check_books(engine)
-    engine.dispose()
     assert await client.report()
 
 

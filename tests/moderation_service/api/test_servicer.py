@@ -6,8 +6,8 @@ from typing import Any
 import grpc
 import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
+from sqlalchemy import Engine
 
-from service_kit.storage.engines import open_engine
 from tests.moderation_service.books import check_books
 from tests.moderation_service.conftest import Client, measure, muted
 
@@ -122,7 +122,7 @@ async def test_forged_tokens_are_refused(client: Client, refused: Refused, token
         )
 
 
-async def test_erase_user_leaves_nothing(serve: Callable[..., Any], settings: Any) -> None:
+async def test_erase_user_leaves_nothing(serve: Callable[..., Any], engine: Engine) -> None:
     """From the case, for moderators as well; the audit log is still whole after a restart (M8)."""
     async with serve() as client:
         report = await client.report(comment="my own words")
@@ -142,6 +142,4 @@ async def test_erase_user_leaves_nothing(serve: Callable[..., Any], settings: An
         assert [one.action for one in page.entries][-1] == "erased"
         assert page.entries[-1].actor == "dora"
     assert report.id == shown.reports[0].id
-    engine = open_engine(settings.database_url, "writer")
     check_books(engine)
-    engine.dispose()

@@ -7,18 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation_service.domain.audit import (
-    GENESIS,
-    AuditEntry,
-    Break,
-    Head,
-    append,
-    digest,
-    head_of,
-    matches,
-    seal,
-    verify,
-)
+from moderation_service.domain import audit
 from moderation_service.domain.case.entities import AppealStatus
 from moderation_service.domain.events import Event
 from moderation_service.domain.shared.evidence import EvidenceKind, is_intact, take, write_down
@@ -31,7 +20,7 @@ def document(event: object) -> bytes:
     return repr(event).encode()
 
 
-def logged() -> tuple[list[Event], list[AuditEntry]]:
+def logged() -> tuple[list[Event], list[audit.AuditEntry]]:
     """All that happened to a case and to a dispute, and its log."""
     case = decided_case(banned())
     case.appeal("bob")
@@ -40,11 +29,11 @@ def logged() -> tuple[list[Event], list[AuditEntry]]:
     dispute.open()
     dispute.withdraw()
     events: list[Event] = [*case.events, *dispute.events]
-    entries: list[AuditEntry] = []
-    head = Head()
+    entries: list[audit.AuditEntry] = []
+    head = audit.Head()
     for event in events:
-        entries.append(append(head, event, digest(document(event), SALT)))
-        head = head_of(entries[-1])
+        entries.append(audit.append(head, event, audit.digest(document(event), SALT)))
+        head = audit.head_of(entries[-1])
     return events, entries
 
 
@@ -53,13 +42,13 @@ EVENTS, ENTRIES = logged()
 
 def test_a_log_that_nobody_touched_is_good() -> None:
     """From its beginning, or on from any head, page by page."""
-    end = Head(len(ENTRIES), ENTRIES[-1].hash)
-    assert verify(Head(), ENTRIES) == end
-    middle = verify(Head(), ENTRIES[:3])
-    assert middle == Head(3, ENTRIES[2].hash)
-    assert isinstance(middle, Head)
-    assert verify(middle, ENTRIES[3:]) == end
-    assert verify(end, []) == end
+    end = audit.Head(len(ENTRIES), ENTRIES[-1].hash)
+    assert audit.verify(audit.Head(), ENTRIES) == end
+    middle = audit.verify(audit.Head(), ENTRIES[:3])
+    assert middle == audit.Head(3, ENTRIES[2].hash)
+    assert isinstance(middle, audit.Head)
+    assert audit.verify(middle, ENTRIES[3:]) == end
+    assert audit.verify(end, []) == end
 
 
 def test_each_entry_says_who_did_what_to_what() -> None:
@@ -71,15 +60,15 @@ def test_each_entry_says_who_did_what_to_what() -> None:
     assert ("", "negotiation", "hold_placed", "dispute") in told
     assert {one.actor for one in ENTRIES} == {"", "mia", "max"}
     assert [one.number for one in ENTRIES] == list(range(1, len(ENTRIES) + 1))
-    assert ENTRIES[0].previous == GENESIS
+    assert ENTRIES[0].previous == audit.GENESIS
 
 
 def test_entries_prove_what_the_events_said() -> None:
     """The digest fits the event and its salt, and nothing else."""
     for event, entry in zip(EVENTS, ENTRIES, strict=True):
-        assert matches(entry, document(event), SALT)
-        assert not matches(entry, document(event) + b" ", SALT)
-        assert not matches(entry, document(event), b"another salt")
+        assert audit.matches(entry, document(event), SALT)
+        assert not audit.matches(entry, document(event) + b" ", SALT)
+        assert not audit.matches(entry, document(event), b"another salt")
 
 
 @given(st.data())
@@ -94,9 +83,9 @@ def test_each_change_of_an_entry_shows(data: st.DataObject) -> None:
         other = data.draw(st.text().filter(value.__ne__))
     changed = replace(entry, **{field: other})
     if data.draw(st.booleans()) and field != "hash":
-        changed = replace(changed, hash=seal(changed))
-    found = verify(Head(), [*ENTRIES[:index], changed, *ENTRIES[index + 1 :]])
-    assert isinstance(found, Break)
+        changed = replace(changed, hash=audit.seal(changed))
+    found = audit.verify(audit.Head(), [*ENTRIES[:index], changed, *ENTRIES[index + 1 :]])
+    assert isinstance(found, audit.Break)
     assert found.number in (entry.number, entry.number + 1)
 
 
@@ -109,21 +98,21 @@ def test_each_removal_insertion_and_swap_shows(index: int) -> None:
         [*ENTRIES[: index + 1], entry, *ENTRIES[index + 1 :]],
         [*ENTRIES[:index], ENTRIES[index + 1], entry, *ENTRIES[index + 2 :]],
     ):
-        assert isinstance(verify(Head(), spoiled), Break)
-    cut = verify(Head(), ENTRIES[:index])
-    assert isinstance(cut, Head)
-    assert cut != Head(len(ENTRIES), ENTRIES[-1].hash)
+        assert isinstance(audit.verify(audit.Head(), spoiled), audit.Break)
+    cut = audit.verify(audit.Head(), ENTRIES[:index])
+    assert isinstance(cut, audit.Head)
+    assert cut != audit.Head(len(ENTRIES), ENTRIES[-1].hash)
 
 
 def test_a_log_rewritten_from_the_middle_has_another_head() -> None:
     """Making all hashes anew changes the head, and heads are kept elsewhere."""
-    forged, head = list(ENTRIES[:2]), head_of(ENTRIES[1])
+    forged, head = list(ENTRIES[:2]), audit.head_of(ENTRIES[1])
     for one in ENTRIES[2:]:
         body = replace(one, actor="eve", previous=head.hash)
-        forged.append(replace(body, hash=seal(body)))
-        head = head_of(forged[-1])
-    assert verify(Head(), forged) == head
-    assert head != head_of(ENTRIES[-1])
+        forged.append(replace(body, hash=audit.seal(body)))
+        head = audit.head_of(forged[-1])
+    assert audit.verify(audit.Head(), forged) == head
+    assert head != audit.head_of(ENTRIES[-1])
 
 
 @given(st.binary(), st.binary())

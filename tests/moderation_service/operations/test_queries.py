@@ -8,11 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from moderation_service.domain.case.commands import (
-    ClaimCase,
-    LiftSanction,
-    ReleaseCase,
-)
+from moderation_service.domain.case.commands import ClaimCase, LiftSanction, ReleaseCase
 from moderation_service.domain.case.entities import AppealStatus, CaseState
 from moderation_service.domain.dispute.commands import HoldPlaced
 from moderation_service.domain.dispute.entities import DisputeState
@@ -29,11 +25,7 @@ from moderation_service.storage.backlog import read_backlog
 from moderation_service.storage.lists import CaseFilter, CaseOrder
 from service_kit.rules import Position, Refusal
 from service_kit.storage.clock import read_position
-from tests.moderation_service.operations.test_runner import (
-    carry_out,
-    decided,
-    with_evidence,
-)
+from tests.moderation_service.operations.test_runner import carry_out, decided, with_evidence
 from tests.moderation_service.story import (
     CONVERSATION,
     LIMITS,

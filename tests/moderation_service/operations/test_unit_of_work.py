@@ -6,11 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
-from moderation_service.domain.case.commands import (
-    ClaimCase,
-    DecideAppeal,
-    LiftSanction,
-)
+from moderation_service.domain.case import commands
 from moderation_service.domain.case.entities import AppealStatus
 from moderation_service.domain.dispute.commands import (
     FireTimers,
@@ -22,13 +18,7 @@ from moderation_service.domain.sanctions.entities import SanctionKind
 from moderation_service.domain.shared.erasure import ERASED, Kept, KeptBecause
 from moderation_service.domain.shared.limits import DAY
 from moderation_service.domain.shared.refusals import Reason
-from moderation_service.operations.notifications import (
-    ConversationLockChanged,
-    MessageRemovalChanged,
-    ReportStatusChanged,
-    Sanctioned,
-    StandingChanged,
-)
+from moderation_service.operations import notifications
 from moderation_service.operations.tasks import Answer, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.storage import audit, targets
@@ -76,12 +66,12 @@ def test_a_person_is_erased_everywhere(database: Database) -> None:
     run(
         database,
         with_evidence(report),
-        ClaimCase("mia", MODERATOR, report.ids.case),
+        commands.ClaimCase("mia", MODERATOR, report.ids.case),
         ruling,
         appealed("bob", ruling.ids.made, "Not me."),
     )
     appeal = books(database).cases[report.ids.case].appeals[0].id
-    review = DecideAppeal("max", MODERATOR, appeal, 4, AppealStatus.UPHELD, "It stands.")
+    review = commands.DecideAppeal("max", MODERATOR, appeal, 4, AppealStatus.UPHELD, "It stands.")
     assert reasons(run(database, review)) == [""]
     before = books(database).head
     database.now += LIMITS.appeal_window
@@ -144,7 +134,7 @@ def test_no_file_holds_what_was_erased(database: Database, settings: ModerationS
     report = reported("zebulon", comment="my own words", participants=("zebulon", "bob"))
     case, seen = report.ids.case, b"what zebulon has seen" * 1_000
     run(database, with_evidence(report, content=seen))
-    run(database, ClaimCase("mia", MODERATOR, case), decision(case, version=2))
+    run(database, commands.ClaimCase("mia", MODERATOR, case), decision(case, version=2))
     database.now += LIMITS.appeal_window
     assert reasons(run(database, erasure("zebulon", case))) == [""]
     database.engine.dispose()
@@ -161,7 +151,7 @@ def test_an_erasure_follows_what_the_same_transaction_did(database: Database) ->
     sanction = books(database).cases[case].sanctions[0].id
     outcomes = run(
         database,
-        LiftSanction("max", MODERATOR, sanction, "for bob"),
+        commands.LiftSanction("max", MODERATOR, sanction, "for bob"),
         erasure("bob", case),
         erasure("ann", case, "erased-2"),
     )
@@ -179,7 +169,7 @@ def test_an_erasure_follows_what_the_same_transaction_did(database: Database) ->
 def test_a_resend_after_an_erasure_shows_nobody(database: Database) -> None:
     """In the same transaction and later; the keys of whoever was erased are forgotten."""
     report = reported(idempotency_key="k")
-    claim = ClaimCase("mia", MODERATOR, report.ids.case, idempotency_key="k")
+    claim = commands.ClaimCase("mia", MODERATOR, report.ids.case, idempotency_key="k")
     ruling = decision(report.ids.case, version=2, idempotency_key="d")
     database.run(carry_out, with_evidence(report), Task(claim))
     database.now += 1
@@ -230,12 +220,12 @@ def test_a_standing_is_made_of_all_cases(database: Database) -> None:
     one = decided(database, muted(database.now + DAY))
     decided(database, muted(database.now + 2 * DAY), subject=CONVERSATION)
     first = books(database).cases[one].sanctions[0]
-    run(database, LiftSanction("max", MODERATOR, first.id, "Enough."))
-    standings = [what.standing for _, what in told(database, StandingChanged)]
+    run(database, commands.LiftSanction("max", MODERATOR, first.id, "Enough."))
+    standings = [what.standing for _, what in told(database, notifications.StandingChanged)]
     assert [len(shown.view.sanctions) for shown in standings] == [1, 2, 1]
     assert [shown.position.revision for shown in standings] == [1, 2, 3]
-    assert all(to == ("bob",) for to, _ in told(database, StandingChanged))
-    assert all(to == ("bob",) for to, _ in told(database, Sanctioned))
+    assert all(to == ("bob",) for to, _ in told(database, notifications.StandingChanged))
+    assert all(to == ("bob",) for to, _ in told(database, notifications.Sanctioned))
 
 
 def test_locks_and_removals_are_told_to_services(database: Database) -> None:
@@ -248,17 +238,17 @@ def test_locks_and_removals_are_told_to_services(database: Database) -> None:
     two = decided(database, lock, subject=CONVERSATION)
     cases = books(database).cases
     for sanction in (cases[one].sanctions[0], cases[two].sanctions[0]):
-        run(database, LiftSanction("max", MODERATOR, sanction.id, "Enough."))
-    locks = told(database, ConversationLockChanged)
+        run(database, commands.LiftSanction("max", MODERATOR, sanction.id, "Enough."))
+    locks = told(database, notifications.ConversationLockChanged)
     assert [(to, what.locked) for to, what in locks] == [
         ((), True), ((), True), ((), True), ((), False),
     ]  # fmt: skip
-    assert [what for _, what in told(database, MessageRemovalChanged)] == [
-        MessageRemovalChanged("talk", MESSAGE.id, removed=True)
+    assert [what for _, what in told(database, notifications.MessageRemovalChanged)] == [
+        notifications.MessageRemovalChanged("talk", MESSAGE.id, removed=True)
     ]
 
 
 def test_who_was_reported_is_told_no_word_of_reports(database: Database) -> None:
     """Notifications of a report go to its reporter alone (M4)."""
     decided(database, muted(database.now + DAY))
-    assert {to for to, _ in told(database, ReportStatusChanged)} == {("ann",)}
+    assert {to for to, _ in told(database, notifications.ReportStatusChanged)} == {("ann",)}

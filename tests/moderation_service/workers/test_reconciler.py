@@ -17,12 +17,7 @@ from moderation_service.clients.negotiation import Negotiation
 from moderation_service.domain.dispute.commands import HoldPlaced, HoldRefused
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.workers.reconciler import Reconciler
-from tests.moderation_service.peers import (
-    Peers,
-    dial_peer,
-    negotiation_settings,
-    serve_negotiation,
-)
+from tests.moderation_service.peers import Peers, dial_peer, negotiation_settings, serve_negotiation
 from tests.moderation_service.sagas import Sagas, migrated, sagas, until
 from tests.support.proxy import Cut, Forward, Proxy, lose_answer, lose_call
 from tests.support.system import free_port

@@ -16,7 +16,6 @@ METHODS = pb.DESCRIPTOR.services_by_name["NegotiationService"].methods
 
 
 def method_of(request: Message) -> str:
-    """The method that takes a request."""
     return type(request).__name__.removesuffix("Request")
 
 
@@ -25,7 +24,6 @@ def euros(amount: int, currency: str = "EUR") -> pb.Money:
 
 
 async def test_every_method_wants_the_credential(client: Any, refused: Any) -> None:
-    """Without it or with a wrong one every method is UNAUTHENTICATED."""
     for method in (one.name for one in METHODS):
         for metadata in ((), (("authorization", "Bearer wrong"),)):
             request = getattr(pb, f"{method}Request")()
@@ -159,8 +157,7 @@ async def test_a_bad_command_names_its_field(client: Any, refused: Any) -> None:
         whole.CopyFrom(request)
         whole.service_id = shown.id
         await refused(client.call(method_of(whole), whole), INVALID, "INVALID_ARGUMENT", field)
-    request = pb.GetServiceRequest(actor="ann", service_id=shown.id)
-    assert (await client.call("GetService", request)).service == shown
+    assert (await client.call("GetService", actor="ann", service_id=shown.id)).service == shown
 
 
 async def test_a_price_that_is_not_on_the_table_is_stale(client: Any, refused: Any) -> None:
@@ -174,7 +171,6 @@ async def test_a_price_that_is_not_on_the_table_is_stale(client: Any, refused: A
 
 
 async def test_an_unknown_service_is_not_found(client: Any, refused: Any) -> None:
-    """Every method refuses an unknown id by the same reason, whatever the id looks like."""
     requests: list[Any] = [
         pb.EditPriceRequest(actor="bob", price=euros(1), base_offer=1),
         pb.EndNegotiationRequest(actor="bob", outcome=DECLINED, offer=1),
@@ -204,12 +200,9 @@ BAD_READS: list[tuple[Message, str]] = [
 
 
 async def test_bad_reads_are_refused_by_name(client: Any, refused: Any) -> None:
-    """Each bad or hostile request ends with its code, its reason and the field at fault."""
     for request, field in BAD_READS:
         await refused(client.call(method_of(request), request), INVALID, "INVALID_ARGUMENT", field)
-    many = client.call(
-        "BatchGetServices", pb.BatchGetServicesRequest(conversation_ids=["c"] * 1001)
-    )
+    many = client.call("BatchGetServices", conversation_ids=["c"] * 1001)
     await refused(many, INVALID, "BATCH_TOO_LARGE", "conversation_ids")
     unknown = pb.UpdateWatchRequest(watcher_id="unknown", add_users=["a"])
     await refused(client.call("UpdateWatch", unknown), NOT_FOUND, "WATCHER_NOT_FOUND")

@@ -8,9 +8,7 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2_grpc
 
 from negotiation_service.settings import NegotiationSettings
-from service_kit.storage.clock import take_revision
-from service_kit.storage.engines import open_engine
-from tests.support.serving import METADATA
+from tests.support.serving import METADATA, locked
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 NOT_FOUND = grpc.StatusCode.NOT_FOUND
@@ -53,8 +51,7 @@ async def test_a_service_goes_from_its_offer_to_the_notes(client: Any) -> None:
     ]  # fmt: skip
     told = await stream.events(10)
     assert [event.service_changed.event.cause for _, event in told] == causes
-    request = pb.ListServiceEventsRequest(actor="ann", service_id=shown.id)
-    listed = await client.call("ListServiceEvents", request)
+    listed = await client.call("ListServiceEvents", actor="ann", service_id=shown.id)
     assert [one.cause for one in listed.events] == causes
     assert [one.number for one in listed.events] == [1, 2, 3, 4, 5, 6, 7, 0, 0, 8]
     assert [event.service_changed.event.number for _, event in told] == [
@@ -64,12 +61,11 @@ async def test_a_service_goes_from_its_offer_to_the_notes(client: Any) -> None:
     assert {(one.title, one.conversation_id) for one in listed.events} == {
         (shown.title, shown.conversation_id)
     }
-    page = await client.call("ListServices", pb.ListServicesRequest(actor="ann"))
+    page = await client.call("ListServices", actor="ann")
     by_conversation = await client.call(
-        "BatchGetServices",
-        pb.BatchGetServicesRequest(actor="ann", conversation_ids=[shown.conversation_id]),
+        "BatchGetServices", actor="ann", conversation_ids=[shown.conversation_id]
     )
-    alone = await client.call("GetService", pb.GetServiceRequest(actor="ann", service_id=shown.id))
+    alone = await client.call("GetService", actor="ann", service_id=shown.id)
     assert list(page.services) == list(by_conversation.services) == [alone.service]
     assert alone.service.version == len(causes)
 
@@ -137,8 +133,7 @@ async def test_a_refusal_bears_the_longest_texts(client: Any, refused: Any) -> N
     for actor in ("ann", "bob"):
         await client.note(actor, shown.id, face * 2_000)
     found = await refused(client.note("ann", shown.id, "again"), PRECONDITION, "INVALID_STATE")
-    request = pb.GetServiceRequest(actor="ann", service_id=agreed.id)
-    whole = (await client.call("GetService", request)).service
+    whole = (await client.call("GetService", actor="ann", service_id=agreed.id)).service
     assert found["Service"] == whole
     assert whole.ByteSize() > 32_000
     assert whole.notes.theirs.comment == face * 2_000
@@ -178,9 +173,7 @@ async def test_update_watch_tells_what_list_changes_replays(client: Any) -> None
             assert ("accept" in view.allowed_actions) == (
                 actor == ("bob" if revision == 1 else "ann")
             )
-    position = pb.Position(epoch=stream.first.position.epoch, revision=2)
-    request = pb.ListChangesRequest(user="ann", after=stream.first.position, until=position)
-    answer = await client.call("ListChanges", request)
+    answer = await client.changes("ann", stream.first.position, 2)
     assert answer.complete
     replayed = [(one.revision, event) for one in answer.changes for event in one.events]
     for (revision, event), (then, before) in zip(replayed, live, strict=True):
@@ -201,20 +194,16 @@ async def test_watch_everything_without_a_view(client: Any, refused: Any) -> Non
     ]  # fmt: skip
     assert [event.service_changed.event.number for _, event in told] == [1, 1, 2]
     assert not any(event.service_changed.views for _, event in told)
-    position = pb.Position(epoch=everything.first.position.epoch, revision=3)
     after = everything.first.position
     for said in (False, True):
-        request = pb.ListChangesRequest(after=after, until=position, page_size=1, everything=said)
-        changes: list[Any] = []
-        while True:
-            answer = await client.call("ListChanges", request)
+        changes, given = list[Any](), {"page_size": 1, "everything": said, "page_token": ""}
+        while not changes or given["page_token"]:
+            answer = await client.changes("", after, 3, **given)
             changes += answer.changes
-            request.page_token = answer.next_page_token
-            if not answer.next_page_token:
-                break
+            given["page_token"] = answer.next_page_token
         assert [(one.revision, event) for one in changes for event in one.events] == told
-    mixed = pb.ListChangesRequest(user="ann", everything=True, after=after, until=position)
-    await refused(client.call("ListChanges", mixed), INVALID, "INVALID_ARGUMENT", "everything")
+    mixed = client.changes("ann", after, 3, everything=True)
+    await refused(mixed, INVALID, "INVALID_ARGUMENT", "everything")
 
 
 # --- Failures ------------------------------------------------------------------------------------
@@ -225,13 +214,10 @@ async def test_a_locked_database_stores_nothing_and_says_so(
 ) -> None:
     """While another process holds the write lock: UNAVAILABLE with a RetryInfo; then it goes on."""
     shown = await client.create()
-    other = open_engine(settings.database_url, "writer")
-    with other.connect() as holder, holder.begin():
-        take_revision(holder)
+    with locked(settings.database_url):
         code = grpc.StatusCode.UNAVAILABLE
         found = await refused(client.accept("bob", shown), code, "STORAGE_UNAVAILABLE")
         assert found["RetryInfo"].retry_delay.ToSeconds() == 1
-    other.dispose()
     assert (await client.accept("bob", shown)).state == pb.STATE_AGREED
 
 

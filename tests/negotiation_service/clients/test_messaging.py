@@ -45,7 +45,6 @@ class ScriptedMessaging(messaging_pb2_grpc.MessagingServiceServicer):
 
 @pytest.fixture
 async def scripted() -> AsyncIterator[ScriptedMessaging]:
-    """A messaging service that does what the test says."""
     server = grpc.aio.server()
     made = ScriptedMessaging()  # type: ignore[abstract]  # nothing else is asked of it
     messaging_pb2_grpc.add_MessagingServiceServicer_to_server(made, server)
@@ -95,7 +94,6 @@ async def test_it_has_no_longer_than_the_caller_waits(
 async def test_a_bad_proposal_is_not_asked_about(
     client: Any, refused: Any, scripted: ScriptedMessaging
 ) -> None:
-    """A proposal that is wrong by itself is refused before messaging is asked."""
     request = client.creation(conversation_id="c", title="")
     code = grpc.StatusCode.INVALID_ARGUMENT
     await refused(client.call("CreateService", request), code, "INVALID_ARGUMENT", "title")
@@ -131,7 +129,6 @@ async def test_its_failures_are_unavailable_and_can_be_tried_again(
 async def test_its_silence_ends_with_the_deadline(
     serve: Any, refused: Any, scripted: ScriptedMessaging
 ) -> None:
-    """A messaging that hangs costs its time and no more."""
     scripted.hangs = True
     async with serve(messaging_target=scripted.target, messaging_timeout_seconds=0.1) as client:
         await refused(client.create(conversation="c"), UNAVAILABLE, "MESSAGING_UNAVAILABLE")
@@ -141,7 +138,6 @@ async def test_its_silence_ends_with_the_deadline(
 async def test_nobody_listening_is_unavailable(
     serve: Any, refused: Any, settings: NegotiationSettings
 ) -> None:
-    """A messaging that is down is told at once."""
     async with serve(messaging_target=f"127.0.0.1:{free_port()}") as client:
         await refused(client.create(conversation="c"), UNAVAILABLE, "MESSAGING_UNAVAILABLE")
 
@@ -152,7 +148,6 @@ async def test_nobody_listening_is_unavailable(
 async def test_only_two_of_whom_one_proposes_make_a_deal(
     client: Any, refused: Any, scripted: ScriptedMessaging, participants: list[str]
 ) -> None:
-    """A deal has two parties, of whom the actor is one, whatever messaging may answer."""
     scripted.participants = participants
     await refused(client.create(conversation="c"), NOT_FOUND, "CONVERSATION_NOT_FOUND")
 
@@ -200,6 +195,6 @@ async def test_a_deal_goes_on_without_messaging(client: Any, scripted: ScriptedM
     await client.terminate("ann", agreed.id, "DELIVERED")
     await client.terminate("bob", agreed.id, "COMPLETED")
     await client.note("ann", agreed.id, "good")
-    listed = await client.call("ListServices", pb.ListServicesRequest(actor="bob"))
+    listed = await client.call("ListServices", actor="bob")
     assert [one.state for one in listed.services] == [pb.STATE_COMPLETED]
     assert len(scripted.asked) == 1

@@ -91,7 +91,6 @@ def test_sound_arguments_pass(command: Command) -> None:
 
 @pytest.mark.parametrize(("command", "field"), BAD)
 def test_the_argument_at_fault_is_named(command: Command, field: str) -> None:
-    """Each bad argument is refused under its own name."""
     refusal = check_arguments(command, LIMITS)
     assert refusal is not None
     assert (refusal.reason, refusal.field) == (Reason.INVALID_ARGUMENT, field)
@@ -99,7 +98,6 @@ def test_the_argument_at_fault_is_named(command: Command, field: str) -> None:
 
 @pytest.mark.parametrize("price", [1, 10**12])
 def test_the_bounds_of_a_price_are_prices(price: int) -> None:
-    """The least and the most that can be asked."""
     assert check_arguments(replace(CREATE, price=Money(price, "JPY")), LIMITS) is None
 
 
@@ -116,7 +114,6 @@ def test_one_may_not_know_that_a_strange_id_can_not_exist(name: str) -> None:
 
 @given(st.text(max_size=30))
 def test_a_text_is_taken_as_it_is_or_refused(text: str) -> None:
-    """Every text within the limit that a database can keep is taken, all others are refused."""
     sound = len(text) <= 20 and "\0" not in text
     sound = sound and not any("\ud800" <= one <= "\udfff" for one in text)
     refusal = check_text("comment", text, 20)

@@ -25,7 +25,6 @@ AGREED = commands.NegotiationOutcome.AGREED
     [(entities.Role.PROVIDER, "ann", "bob"), (entities.Role.CLIENT, "bob", "ann")],
 )
 def test_create_service_in_either_role(role: entities.Role, provider: str, client: str) -> None:
-    """The proposer chooses a role; the other participant has the other one."""
     deal = Story(role=role).deal
     assert (deal.provider, deal.client) == (provider, client)
     assert deal.offer is not None
@@ -37,7 +36,6 @@ def test_create_service_in_either_role(role: entities.Role, provider: str, clien
     "participants", [("bob", "eve"), ("ann",), ("ann", "ann"), ("ann", "bob", "eve"), ()]
 )
 def test_only_participants_of_a_conversation_of_two_propose(participants: tuple[str, ...]) -> None:
-    """To anybody else the conversation does not exist."""
     refusal = propose(participants=participants)
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.CONVERSATION_NOT_FOUND
@@ -55,7 +53,6 @@ def test_a_conversation_has_one_open_deal() -> None:
 
 
 def test_an_outsider_is_not_shown_the_open_deal() -> None:
-    """An outsider learns nothing of what goes on in the conversation."""
     assert propose(Story().deal, actor="eve") == propose(actor="eve")
 
 
@@ -120,7 +117,6 @@ def test_a_revision_does_not_become_an_amendment() -> None:
 
 
 def test_the_currency_never_changes() -> None:
-    """A price in another currency is refused by the name of the field, before and after."""
     for story in (Story(), Story("accept")):
         command = story.edit("bob")
         refusal = story.refused(replace(command, price=entities.Money(9_000, "USD")))
@@ -241,7 +237,6 @@ def test_holds_and_decisions_may_be_repeated() -> None:
 
 
 def test_disputes_are_limited() -> None:
-    """After the last one that is allowed the deal goes on without another."""
     story = Story("accept", "hold", "resume", limits=replace(LIMITS, disputes=1))
     assert story.refused(story.hold("dispute-2")).reason is Reason.TOO_MANY_DISPUTES
     assert "open_dispute" not in story.show("bob").allowed_actions
@@ -272,7 +267,6 @@ def test_submit_note_by_both_reveals_both() -> None:
 
 
 def test_a_note_may_be_changed_while_it_is_sealed() -> None:
-    """The last one counts."""
     story = Story("accept", "deliver", "complete", "note")
     story.done(story.note("ann", 2))
     assert story.deal.provider_note is not None

@@ -55,7 +55,6 @@ def test_what_time_did_comes_before_a_command_and_with_its_own_time() -> None:
 
 
 def test_firing_early_or_again_does_nothing() -> None:
-    """A timer fires once and when it is due, however often replicas try."""
     story = Story()
     fire = FireTimers("service-1")
     assert story.done(fire).events == ()

@@ -26,7 +26,6 @@ def test_events_say_which_offer_it_was(step: str) -> None:
 
 
 def test_what_is_no_event_of_its_cause_is_an_error() -> None:
-    """A damaged history does not become a deal."""
     story = Story("accept")
     with pytest.raises(TypeError, match="creation"):
         evolve(None, story.events[1])
@@ -36,7 +35,6 @@ def test_what_is_no_event_of_its_cause_is_an_error() -> None:
 
 
 def test_a_deal_can_not_be_changed() -> None:
-    """State and events are values."""
     deal: Deal = Story().deal
     with pytest.raises(AttributeError):
         deal.state = State.AGREED  # type: ignore[misc]  # that is the point

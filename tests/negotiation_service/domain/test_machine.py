@@ -6,13 +6,11 @@ is made from snapshots, fresh or old, and comes at once, late or twice. With the
 there are at least 100,000 steps.
 """
 
-import sys
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import invariant, run_state_machine_as_test
+from hypothesis.stateful import invariant
 
 from negotiation_service.domain.commands import ResolveHold
 from negotiation_service.domain.decision import Decision, next_due, settle
@@ -24,8 +22,8 @@ from negotiation_service.domain.views import INTERNAL, Snapshot, snapshot
 from service_kit.rules import Refusal
 from tests.negotiation_service.client import CLIENT, edit, shown_as
 from tests.negotiation_service.machine import LIMITS, PARTIES, Steps
+from tests.support.examples import run_machine
 
-STEPS = {"parley": 4_000, "nightly": 100_000}
 # With everybody silent, the longest way to an end: a last price, its delivery, the notes.
 LONGEST = LIMITS.max_offer_ttl + LIMITS.delivery + LIMITS.completion + LIMITS.notes
 
@@ -181,19 +179,4 @@ def public(shown: Snapshot) -> dict[str, Any]:
 @pytest.mark.timeout(3_600)
 def test_what_must_always_hold(profile: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Thousands of steps of everybody at once, and no rule is broken."""
-    Negotiation.steps = 0
-    runs = 0
-    while Negotiation.steps < STEPS[profile]:
-        run_state_machine_as_test(
-            Negotiation,
-            settings=settings(
-                max_examples=100 if profile == "parley" else 1_000,
-                stateful_step_count=60,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
-        runs += 1
-        assert runs < 100, "the machine hardly takes a step"
-    with capsys.disabled():
-        sys.stdout.write(f"\n{Negotiation.steps:,} steps of the negotiation machine\n")
+    run_machine(Negotiation, 60, profile, capsys)

@@ -166,7 +166,6 @@ def test_what_a_step_leads_to(
 
 @pytest.mark.parametrize(("done", "step", "reason"), REFUSALS)
 def test_why_a_step_is_refused(done: str, step: str, reason: Reason) -> None:
-    """The refusal has this name, bears the deal as it stands, and nothing has changed."""
     story = after(done)
     before = story.deal
     refusal = story.refused(STEPS[step](story))
@@ -189,7 +188,6 @@ def test_every_row_has_an_example() -> None:
 
 
 def test_a_hold_stops_every_party() -> None:
-    """Every step of a party, in a state that can be held, asks whether a hold stands."""
     held = {State.AGREED, State.DELIVERED, State.COMPLETED}
 
     def stopped(row: Transition) -> bool:

@@ -11,7 +11,6 @@ from tests.negotiation_service.story import LIMITS, START, Story
 
 
 def test_a_party_sees_the_terms_and_the_live_offer() -> None:
-    """A new deal: the price on the table, until when, and what one may do about it."""
     shown = Story().show("bob")
     assert (shown.service, shown.conversation, shown.title) == ("service-1", "talk-1", "A logo")
     assert (shown.provider, shown.client) == ("ann", "bob")
@@ -59,14 +58,12 @@ def test_a_party_sees_the_terms_and_the_live_offer() -> None:
     ],
 )
 def test_each_party_is_offered_what_it_may_do(steps: str, provider: str, client: str) -> None:
-    """In the words of the packets, for each state and either party."""
     story = Story(*filter(None, steps.split(", ")))
     assert story.show("ann").allowed_actions == tuple(provider.split())
     assert story.show("bob").allowed_actions == tuple(client.split())
 
 
 def test_an_amendment_is_shown_beside_what_is_agreed() -> None:
-    """After the agreement the live offer is an amendment, and the agreed price stands."""
     shown = Story("accept", "revise").show("ann")
     assert shown.offer is None
     assert shown.agreed is not None
@@ -106,7 +103,6 @@ def test_a_sealed_note_is_shown_to_its_author_alone() -> None:
 
 
 def test_revealed_notes_are_shown_to_both() -> None:
-    """Each sees its own and the other's; the count goes on above all that was seen."""
     story = Story("accept", "deliver", "complete", "note", "note back")
     ann, bob = story.show("ann"), story.show("bob")
     assert ann.notes.mine == bob.notes.theirs == story.deal.provider_note
@@ -132,7 +128,6 @@ def test_an_outsider_sees_nothing() -> None:
 
 
 def test_a_service_sees_no_note_and_can_do_nothing() -> None:
-    """An internal reader is shown what both parties see, without their notes."""
     story = Story("accept", "deliver", "complete", "note", "note back")
     shown = story.show(INTERNAL)
     assert shown.notes.mine is shown.notes.theirs is None

@@ -1,5 +1,7 @@
 """The reads on a real database."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from service_kit.pages import encode_token
 from service_kit.rules import Position
 from service_kit.storage.clock import read_position
 from tests.negotiation_service import deals
-from tests.support.serving import Database
+from tests.support.serving import Database, pages
 
 
 def test_get_service_and_all_else_tell_a_stranger_nothing(database: Database) -> None:
@@ -58,14 +60,8 @@ def all_pages(
     database: Database, actor: str, conversation: str = "", *, open_only: bool = False
 ) -> list[str]:
     """The ids of all pages of two."""
-    found: list[str] = []
-    token = ""
-    while True:
-        page = listed(database, actor, conversation, size=2, token=token, open_only=open_only)
-        found += [one.service for one in page.services]
-        token = page.next_page_token
-        if not token:
-            return found
+    read = partial(listed, database, actor, conversation, size=2, open_only=open_only)
+    return [one.service for page in pages(lambda token: read(token=token)) for one in page.services]
 
 
 def test_list_services_newest_first_and_complete(database: Database) -> None:
@@ -107,22 +103,18 @@ def test_batch_get_services_gives_the_open_or_latest_of_each(database: Database)
         assert len(shown) == 3
 
 
+def all_entries(read: Callable[[str, int], Any]) -> list[Any]:
+    return [one for page in pages(lambda token: read(token, 10)) for one in page.entries]
+
+
 def test_list_service_events_in_pages_without_a_hole(database: Database) -> None:
     """Numbered 1, 2, 3 ... in pages of any size, for a party and for an internal service."""
     first = deals.proposed()
     database.run(deals.carry_out, first, *deals.to_completion(first.service))
     for actor in ("ann", "bob", ""):
         for size in (1, 3, 4, 5):
-            found: list[Any] = []
-            token = ""
-            while True:
-                page = database.read(
-                    queries.list_service_events, actor, first.service, size, token, 10
-                )
-                found += page.entries
-                token = page.next_page_token
-                if not token:
-                    break
+            asked = (queries.list_service_events, actor, first.service, size)
+            found = all_entries(partial(database.read, *asked))
             assert [one.number for one in found] == [1, 2, 3, 4]
             assert [one.event.cause for one in found] == [
                 "created", "agreed", "delivered", "completed",
@@ -131,7 +123,6 @@ def test_list_service_events_in_pages_without_a_hole(database: Database) -> None
 
 @pytest.mark.parametrize("token", ["?", "A" * 999, encode_token(1, "a", "b"), "\0", "é"])
 def test_a_forged_token_is_refused(database: Database, token: str) -> None:
-    """A token that was not given out is refused by name."""
     first = deals.proposed()
     database.run(deals.carry_out, first)
     assert listed(database, "ann", token=token).field == "page_token"
@@ -140,7 +131,6 @@ def test_a_forged_token_is_refused(database: Database, token: str) -> None:
 
 
 def test_list_changes_of_another_epoch_tells_nothing(database: Database) -> None:
-    """With a position of another database one starts over."""
     now = database.read(read_position)
     page = database.read(
         queries.list_changes,

@@ -1,16 +1,16 @@
 """Random transactions: rows, events and notifications agree after each history."""
 
+from functools import partial
 from typing import Any
 
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import given
 from hypothesis import strategies as st
 from uuid_utils import uuid7
 
+from negotiation_service.domain import events as domain_events
 from negotiation_service.domain.commands import FireTimers, PlaceHold, ResolveHold
 from negotiation_service.domain.decision import running_timers
 from negotiation_service.domain.entities import Outcome, Settlement
-from negotiation_service.domain.events import replay
 from negotiation_service.domain.history import offer_made
 from negotiation_service.domain.limits import DAY, HOUR
 from negotiation_service.operations import queries
@@ -30,7 +30,8 @@ from tests.negotiation_service.deals import (
     stored_timers,
     terminated,
 )
-from tests.support.serving import Database
+from tests.support.examples import on_one_database
+from tests.support.serving import Database, replay
 
 ACTORS = ("ann", "bob", "eve")
 step = st.tuples(
@@ -96,26 +97,13 @@ class Story:
 
 def replayed(database: Database, user: str, after: Position, size: int) -> list[Any]:
     """All changes that pages of `size` give: (revision, recipients, event)."""
-    until = database.read(read_position)
-    found: list[Any] = []
-    token = ""
-    while True:
-        page = database.read(
-            queries.list_changes, user, after, until, size, token, 500, LIMITS, everything=False
-        )
-        assert page.complete
-        revisions = [change.revision for change in page.changes]
-        assert revisions == sorted(set(revisions))
-        assert not found or not revisions or revisions[0] > found[-1][0]
-        found += [(one.revision, *event) for one in page.changes for event in one.events]
-        token = page.next_page_token
-        if not token:
-            return found
+    asked = (queries.list_changes, user, after, database.read(read_position), size)
+    read = partial(database.read, *asked)
+    told = replay(lambda token: read(token, 500, LIMITS, everything=False))
+    return [(revision, *event) for revision, event in told]
 
 
-@hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@on_one_database
 @given(
     st.lists(st.tuples(waits, st.lists(step, min_size=1, max_size=5)), max_size=12),
     st.integers(1, 4),
@@ -138,7 +126,7 @@ def test_any_history_is_its_events(database: Database, plan: list[Any], size: in
     events, offers = stored_events(database), stored_offers(database)
     running = stored_timers(database)
     for key, deal in deals.items():
-        assert replay(events[key]) == deal
+        assert domain_events.replay(events[key]) == deal
         assert [one.seq for one in events[key]] == list(range(1, deal.seq + 1))
         made = [(one.number, one.price) for event in events[key] if (one := offer_made(event))]
         assert made == offers[key]

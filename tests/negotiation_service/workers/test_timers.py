@@ -15,11 +15,9 @@ from negotiation_service import __main__
 from negotiation_service.domain.events import Cause
 from negotiation_service.domain.limits import HOUR
 from service_kit.process.background import background
-from service_kit.storage.clock import take_revision
-from service_kit.storage.engines import open_engine
 from tests.negotiation_service import deals
-from tests.support.metrics import read_metric
-from tests.support.serving import Database
+from tests.support.metrics import read_sample
+from tests.support.serving import Database, locked
 from tests.support.system import free_port
 
 # An offer stands for a third of a second, and half of it before that its end is announced.
@@ -172,9 +170,7 @@ async def test_the_loop_goes_on_after_the_database_was_locked(
     """While another process holds the lock nothing is fired; afterwards all of it is."""
     monkeypatch.setattr(__main__, "background", partial(background, pause_seconds=0.05))
     database.run(deals.carry_out, deals.proposed())
-    other = open_engine(settings.database_url, "writer")
-    with other.connect() as holder, holder.begin():
-        take_revision(holder)
+    with locked(settings.database_url) as holder:
         async with metrics(database_lock_timeout_seconds=0.05) as (_, metric):
 
             async def failed() -> bool:
@@ -184,7 +180,6 @@ async def test_the_loop_goes_on_after_the_database_was_locked(
             assert holder.execute(text("SELECT count(*) FROM service_timers")).scalar() == 2
             holder.rollback()
             await until(lambda: not deals.stored_timers(database))
-    other.dispose()
 
 
 def test_reminders_leave_time_to_act() -> None:
@@ -210,13 +205,8 @@ def metrics(serve: Any) -> Any:
     @asynccontextmanager
     async def start(**changes: Any) -> AsyncIterator[tuple[Any, Metric]]:
         port = free_port()
-
-        async def read(name: str, **labels: str) -> float | None:
-            url = f"http://127.0.0.1:{port}/metrics"
-            return await asyncio.to_thread(read_metric, url, name, **labels)
-
         async with serve(metrics_port=port, **changes) as client:
-            yield client, read
+            yield client, partial(read_sample, port)
 
     return start
 

@@ -9,9 +9,9 @@ import pytest
 from service_kit.rpc.servicer import accepted
 from service_kit.rules import Position
 from service_kit.storage.clock import take_revision
-from service_kit.storage.engines import open_engine
 from service_kit.storage.writer import StorageUnavailable, Transaction
 from service_kit.watch.watcher import WATCHER_TOO_SLOW
+from tests.support.serving import opened
 from tests.support.system import free_port
 from tests.support.tally import service
 from tests.support.tally.following import Following, Scripted, TallyResources
@@ -23,7 +23,6 @@ NewSettings = Callable[[], service.TallySettings]
 
 @pytest.fixture
 async def own(new_settings: NewSettings) -> AsyncIterator[TallyResources]:
-    """The resources of the tally that follows."""
     async with run_tally(new_settings()) as started:
         yield started.resources
 
@@ -165,11 +164,10 @@ async def test_a_hole_in_the_revisions_is_read(following: Following, tally: Runn
     async with following.running():
         assert await following.next() == (0, [], True)
         await following.live()
-        engine = open_engine(tally.resources.settings.database_url, "writer")
-        with engine.begin() as connection:
+        url = tally.resources.settings.database_url
+        with opened(url) as engine, engine.begin() as connection:
             transaction = Transaction(connection, take_revision(connection), 0)
             service.add(transaction, [service.Add("apples", 3)])
-        engine.dispose()
         await tally.add("apples", 4)
         assert [await following.next() for _ in range(2)] == [(1, [3], True), (2, [4], True)]
     assert await following.sum() == 7
@@ -264,7 +262,6 @@ async def scripted() -> Scripted:
 
 @pytest.fixture
 async def target(scripted: Scripted) -> AsyncIterator[str]:
-    """The address of the scripted source."""
     server = grpc.aio.server()
     service.methods.add_TallyServiceServicer_to_server(scripted, server)
     port = server.add_insecure_port("127.0.0.1:0")

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, MetaData
 
 from service_kit.follow.positions import add_positions, advance, read_followed
 from service_kit.rules import Position
-from service_kit.storage.engines import open_engine
 from service_kit.storage.writer import Transaction
+from tests.support.serving import opened
 
 
 @pytest.fixture
@@ -16,11 +16,9 @@ def transaction(empty_database: str) -> Iterator[Transaction]:
     """A transaction on a database that has the table."""
     metadata = MetaData()
     add_positions(metadata)
-    engine = open_engine(empty_database, "writer")
-    with engine.begin() as connection:
+    with opened(empty_database) as engine, engine.begin() as connection:
         metadata.create_all(connection)
         yield Transaction(connection, 1, 0)
-    engine.dispose()
 
 
 def stored(transaction: Transaction, source: str = "one") -> Position | None:
@@ -61,7 +59,6 @@ def test_another_epoch_is_begun_at_its_beginning(transaction: Transaction) -> No
 
 
 def test_each_source_has_a_position_of_its_own(transaction: Transaction) -> None:
-    """Following one does not move another."""
     advance(transaction, "one", Position("e", 0))
     advance(transaction, "other", Position("f", 0))
     advance(transaction, "other", Position("f", 9))

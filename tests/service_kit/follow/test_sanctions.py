@@ -17,11 +17,10 @@ from service_kit.process.background import background
 from service_kit.resources import Resources
 from service_kit.rules import Position
 from service_kit.storage.clock import add_clock
-from service_kit.storage.engines import open_engine
 from service_kit.storage.writer import Transaction
 from tests.support.moderation import FAR, SECRET, ScriptedModeration, lock, removal, standing
 from tests.support.plans import explain
-from tests.support.serving import Database
+from tests.support.serving import Database, opened
 from tests.support.tally.running import run_tally
 from tests.support.tally.service import TallySettings
 from tests.support.waiting import until
@@ -52,12 +51,11 @@ def engine(empty_database: str) -> Iterator[Engine]:
     clock = add_clock(metadata)
     add_positions(metadata)
     sanctions.add_restrictions(metadata)
-    opened = open_engine(empty_database, "writer")
-    with opened.begin() as connection:
-        metadata.create_all(connection)
-        connection.execute(clock.insert().values(epoch="own", revision=0))
-    yield opened
-    opened.dispose()
+    with opened(empty_database) as made:
+        with made.begin() as connection:
+            metadata.create_all(connection)
+            connection.execute(clock.insert().values(epoch="own", revision=0))
+        yield made
 
 
 @pytest.fixture
@@ -167,7 +165,6 @@ class Refusing:
 
     @asynccontextmanager
     async def following(self, target: str) -> AsyncIterator[None]:
-        """Follow a moderation; each time is a start of the process."""
         stub = moderation_pb2_grpc.ModerationServiceStub
         source = Source(sanctions.MODERATION, target, SECRET, moderation_pb2, stub)
         self.registry = CollectorRegistry()
@@ -177,7 +174,6 @@ class Refusing:
             yield
 
     async def knows(self, moderation: ScriptedModeration) -> None:
-        """Return when everything is applied."""
         position = moderation.position
         sample = self.registry.get_sample_value
         labels = {"source": sanctions.MODERATION}

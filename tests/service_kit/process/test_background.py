@@ -53,7 +53,6 @@ async def test_a_work_that_fails_begins_again(capfd: pytest.CaptureFixture[str])
 
 
 async def test_a_work_may_be_done() -> None:
-    """One that returns is not begun again."""
     begun: list[int] = []
 
     async def work() -> None:

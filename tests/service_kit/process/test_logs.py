@@ -38,7 +38,6 @@ def restored() -> Iterator[None]:
     ],
 )
 def test_secrets_are_redacted(line: str, expected: str) -> None:
-    """Query parameters, subprotocols, headers and bare JWTs lose their secret and keep the rest."""
     assert logs.redact(line) == expected
 
 
@@ -64,6 +63,5 @@ def test_every_line_is_json_without_secrets(capfd: pytest.CaptureFixture[str]) -
 
 
 def test_an_unknown_level_is_refused() -> None:
-    """A level that does not exist is a ValueError, not silence."""
     with pytest.raises(ValueError, match="loud"):
         logs.configure("loud", "test")

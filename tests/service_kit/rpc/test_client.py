@@ -8,8 +8,9 @@ import grpc
 import pytest
 
 from service_kit.rpc.client import Client, dial, reason_of
+from tests.support.serving import SECRET
 from tests.support.system import free_port
-from tests.support.tally.running import SECRET, RunningTally
+from tests.support.tally.running import RunningTally
 from tests.support.tally.service import messages, methods
 
 
@@ -21,7 +22,6 @@ def kind() -> str:
 
 @pytest.fixture
 def timed_out() -> list[int]:
-    """One for each call that a deadline of ours has ended."""
     return []
 
 
@@ -30,8 +30,6 @@ Dialled = Callable[..., Any]
 
 @pytest.fixture
 def dialled(timed_out: list[int]) -> Dialled:
-    """Dial a tally."""
-
     def start(target: str, secret: str = SECRET, timeout_seconds: float = 5) -> Any:
         stub = methods.TallyServiceStub
         return dial(target, stub, secret, timeout_seconds, lambda: timed_out.append(1))

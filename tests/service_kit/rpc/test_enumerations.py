@@ -10,8 +10,6 @@ from service_kit.rpc.failures import Refused
 
 
 class HoldOutcome(StrEnum):
-    """Two of the values of the contract."""
-
     RESUME = "resume"
     SPLIT = "split"
 

@@ -19,7 +19,6 @@ FAILURES = Failures(
 
 
 def reason(status: status_pb2.Status) -> tuple[int, str]:
-    """The code and the reason of a status of this service."""
     info = error_details_pb2.ErrorInfo()
     assert status.details[0].Unpack(info)
     assert info.domain == "tests.parley"

@@ -18,7 +18,6 @@ def test_each_line_of_the_file_is_a_credential(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", ["", "\n \n", None])
 def test_without_a_credential_nothing_starts(tmp_path: Path, content: str | None) -> None:
-    """A missing or empty file is refused, and so is an interceptor without secrets."""
     file = tmp_path / "key"
     if content is not None:
         file.write_text(content)

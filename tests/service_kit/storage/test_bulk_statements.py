@@ -15,6 +15,7 @@ from service_kit.storage.bulk_statements import (
     give_values,
     given_rows,
 )
+from tests.support.serving import opened
 
 words = Table(
     "words",
@@ -29,13 +30,12 @@ AWKWARD = ("", "NULL", "{a,b}", '"', "\\", "a,b", "'", "%s", "?", ":x", "[1]", "
 @pytest.fixture
 def engine(empty_database: str) -> Iterator[Engine]:
     """A database with a table of awkward words, each with its place among them."""
-    made = engines.open_engine(empty_database, "writer")
-    with made.begin() as connection:
-        words.create(connection)
-        rows = [(word, number) for number, word in enumerate(AWKWARD)]
-        bulk_insert(connection, words, ("word", "number"), rows)
-    yield made
-    made.dispose()
+    with opened(empty_database) as made:
+        with made.begin() as connection:
+            words.create(connection)
+            rows = [(word, number) for number, word in enumerate(AWKWARD)]
+            bulk_insert(connection, words, ("word", "number"), rows)
+        yield made
 
 
 def test_lists_of_values_are_parameters(engine: Engine) -> None:
@@ -52,7 +52,6 @@ def test_lists_of_values_are_parameters(engine: Engine) -> None:
 
 
 def test_lists_of_rows_are_parameters(engine: Engine) -> None:
-    """A row is found when all its values are those of one row that was given."""
     given, match = given_rows("rows", (words.c.word, words.c.number))
     statement = select(words.c.word).select_from(given.join(words, match))
     rows = [(word, number) for number, word in enumerate(AWKWARD)]
@@ -64,7 +63,6 @@ def test_lists_of_rows_are_parameters(engine: Engine) -> None:
 
 
 def test_bulk_updates_change_each_row_to_its_own(engine: Engine) -> None:
-    """Each row of an update finds its row by the key."""
     with engine.begin() as connection:
         rows = [(-number, word) for number, word in enumerate(AWKWARD)]
         bulk_update(connection, words, "word", ("number",), rows)

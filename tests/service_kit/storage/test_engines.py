@@ -14,6 +14,7 @@ from service_kit.process.settings import ServiceSettings, Timeouts
 from service_kit.storage import engines
 from tests.support.database_container import DatabaseContainer
 from tests.support.postgresql import Postgresql
+from tests.support.serving import opened
 from tests.support.system import free_port
 
 TIMEOUTS = Timeouts(connect=2, lock=0.5, statement=1.5, idle_transaction=0.2)
@@ -21,7 +22,6 @@ TIMEOUTS = Timeouts(connect=2, lock=0.5, statement=1.5, idle_transaction=0.2)
 
 @pytest.fixture
 def database_on_postgresql(postgresql: Postgresql) -> Iterator[str]:
-    """The address of an empty database on PostgreSQL."""
     with postgresql.database() as name:
         yield postgresql.url(name)
 
@@ -37,8 +37,6 @@ def database_on_postgresql(postgresql: Postgresql) -> Iterator[str]:
 def test_sessions_of_postgresql_are_bounded(
     database_on_postgresql: str, role: engines.Role, expected: tuple[str, ...]
 ) -> None:
-    """Each role has its timeouts and its kind of transaction from the start of a session."""
-    engine = engines.open_engine(database_on_postgresql, role, timeouts=TIMEOUTS)
     names = (
         "lock_timeout",
         "statement_timeout",
@@ -46,9 +44,9 @@ def test_sessions_of_postgresql_are_bounded(
         "transaction_isolation",
         "transaction_read_only",
     )
-    with engine.connect() as connection:
+    engine = opened(database_on_postgresql, role, timeouts=TIMEOUTS)
+    with engine as made, made.connect() as connection:
         shown = tuple(connection.execute(text(f"SHOW {name}")).scalar_one() for name in names)
-    engine.dispose()
     assert shown == expected
 
 
@@ -58,25 +56,22 @@ def test_the_address_goes_before_the_settings(database_on_postgresql: str) -> No
         {"options": "-c lock_timeout=7s", "application_name": "mine"}
     )
     url = address.render_as_string(hide_password=False)
-    engine = engines.open_engine(url, "writer", timeouts=TIMEOUTS)
-    with engine.connect() as connection:
+    with opened(url, timeouts=TIMEOUTS) as engine, engine.connect() as connection:
         assert connection.execute(text("SHOW lock_timeout")).scalar_one() == "7s"
         assert connection.execute(text("SHOW statement_timeout")).scalar_one() == "1500ms"
         assert connection.execute(text("SHOW application_name")).scalar_one() == "mine"
-    engine.dispose()
 
 
 def test_a_slow_statement_is_given_up(database_on_postgresql: str) -> None:
     """The server ends it, that counts as unavailable, and the connection goes on."""
-    engine = engines.open_engine(database_on_postgresql, "reader", timeouts=TIMEOUTS)
-    with engine.connect() as connection:
+    engine = opened(database_on_postgresql, "reader", timeouts=TIMEOUTS)
+    with engine as made, made.connect() as connection:
         with pytest.raises(DBAPIError) as caught:
             connection.execute(text("SELECT pg_sleep(60)"))
         cause = engines.why_unavailable(caught.value) or ""
         assert cause.startswith("QueryCanceled: canceling statement due to ")
         connection.rollback()
         assert connection.execute(text("SELECT 1")).scalar_one() == 1
-    engine.dispose()
 
 
 def test_a_transaction_that_idles_is_ended(database_on_postgresql: str) -> None:
@@ -100,7 +95,6 @@ def test_a_transaction_that_idles_is_ended(database_on_postgresql: str) -> None:
 
 @pytest.mark.parametrize("url", ["mysql://u:secret@h/d", "postgresql+asyncpg://u:secret@h/d"])
 def test_other_databases_are_refused(url: str) -> None:
-    """An address of anything else is refused by name, without its password."""
     with pytest.raises(engines.UnsupportedDatabase, match="neither") as caught:
         engines.open_engine(url, "writer")
     assert "secret" not in str(caught.value)
@@ -148,10 +142,8 @@ def guarded(postgresql: Postgresql, tmp_path: Path) -> Iterator[ServiceSettings]
 def test_the_password_comes_from_a_file(guarded: ServiceSettings, tmp_path: Path) -> None:
     """Each sign of it counts, a wrong one is refused, and neither is shown by what knows it."""
     address = engines.address_of(guarded)
-    engine = engines.open_engine(address, "reader")
-    with engine.connect() as connection:
+    with opened(address, "reader") as engine, engine.connect() as connection:
         assert connection.execute(text("SELECT current_user")).scalar_one() == "one"
-    engine.dispose()
     assert PASSWORD not in f"{address} {address!r} {engine!r} {engine.url}"
 
     (tmp_path / "wrong").write_text("another one")

@@ -10,7 +10,6 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
 from service_kit.storage.clock import read_position
-from service_kit.storage.engines import open_engine
 from service_kit.storage.writer import (
     Events,
     StorageUnavailable,
@@ -19,6 +18,7 @@ from service_kit.storage.writer import (
     Writer,
     WriterOverloaded,
 )
+from tests.support.serving import opened
 
 Delivered = list[tuple[int, Events]]
 
@@ -27,13 +27,12 @@ Delivered = list[tuple[int, Events]]
 def engine(empty_database: str) -> Iterator[Engine]:
     """A database with a clock and one table."""
     # One connection for the writer, and one for the test.
-    made = open_engine(empty_database, "writer", connections=2)
-    with made.begin() as connection:
-        connection.execute(text("CREATE TABLE clock (epoch TEXT, revision BIGINT)"))
-        connection.execute(text("INSERT INTO clock VALUES ('epoch', 0)"))
-        connection.execute(text("CREATE TABLE words (word TEXT, revision BIGINT)"))
-    yield made
-    made.dispose()
+    with opened(empty_database, connections=2) as made:
+        with made.begin() as connection:
+            connection.execute(text("CREATE TABLE clock (epoch TEXT, revision BIGINT)"))
+            connection.execute(text("INSERT INTO clock VALUES ('epoch', 0)"))
+            connection.execute(text("CREATE TABLE words (word TEXT, revision BIGINT)"))
+        yield made
 
 
 @pytest.fixture
@@ -44,7 +43,6 @@ def found() -> asyncio.Queue[int]:
 
 @pytest.fixture
 def delivered() -> Delivered:
-    """Events that were handed to the hub."""
     return []
 
 
@@ -150,7 +148,6 @@ async def test_a_poisoned_command_harms_only_itself(
 
 
 async def test_too_much_waiting_work_is_refused(writer: Writer) -> None:
-    """Beyond the bound submit refuses at once, and takes work again afterwards."""
     gate = Gate()
     held = asyncio.ensure_future(writer.submit(gate, ["wait"]))
     await gate.entered.wait()
@@ -234,7 +231,6 @@ async def test_a_connection_that_broke_between_transactions_is_replaced(
 
 
 async def test_closing_finishes_what_waits(engine: Engine) -> None:
-    """Commands submitted before the end are stored and answered; later ones are not taken."""
     writer = Writer(engine, lambda _revision, _events: None, lambda _revision: None)
     waiting = [asyncio.ensure_future(writer.submit(store, [word])) for word in "abc"]
     await asyncio.sleep(0)

@@ -17,7 +17,6 @@ NOW = 10
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
-    """A database whose clock stands at 10."""
     metadata = MetaData()
     clock = add_clock(metadata)
     path = tmp_path_factory.mktemp("pages") / "clock.sqlite3"

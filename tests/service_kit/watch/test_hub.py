@@ -111,7 +111,6 @@ async def test_silence_is_broken_by_progress() -> None:
 
 
 async def test_closing_ends_every_stream() -> None:
-    """At the end streams end by name, and no new one is opened."""
     hub = WatchHub(Position("epoch", 5), lambda _to, event: event)
     _, batches = following(hub, "a")
     hub.close()

@@ -12,7 +12,7 @@ from service_kit.follow.positions import read_followed
 from service_kit.resources import Resources
 from service_kit.rpc.servicer import accepted
 from service_kit.rules import Position
-from tests.support.tally.running import SECRET
+from tests.support.serving import SECRET
 from tests.support.tally.service import (
     SOURCE,
     Added,

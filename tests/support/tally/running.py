@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import grpc
 
 from service_kit.resources import Resources
 from service_kit.service import running
+from tests.support.serving import ServiceClient
 from tests.support.tally.service import (
     SERVICE,
     TallyServicer,
@@ -18,30 +19,21 @@ from tests.support.tally.service import (
     servicer,
 )
 
-SECRET = "the-service-credential"
-METADATA = (("authorization", f"Bearer {SECRET}"),)
 
-
-@dataclass
-class RunningTally:
+class RunningTally(ServiceClient):
     """A tally that serves on a port of this machine."""
 
-    port: int
+    messages = messages
+    new_stub = methods.TallyServiceStub
     resources: Resources[TallySettings]
-    stub: Any
 
     @property
     def target(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    async def call(self, method: str, request: Any) -> Any:
-        """Call with the credential."""
-        return await getattr(self.stub, method)(request, metadata=METADATA, timeout=10)
-
     async def add(self, name: str, amount: int, **fields: Any) -> Any:
         """Add an amount."""
-        request = messages.AddRequest(name=name, amount=amount, **fields)
-        return (await self.call("Add", request)).tally
+        return (await self.call("Add", name=name, amount=amount, **fields)).tally
 
 
 @asynccontextmanager
@@ -59,4 +51,6 @@ async def run_tally(settings: TallySettings) -> AsyncIterator[RunningTally]:
         running(replace(SERVICE, servicer=take), settings) as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
-        yield RunningTally(port, taken[0], methods.TallyServiceStub(channel))
+        running_tally = RunningTally(channel, port)
+        running_tally.resources = taken[0]
+        yield running_tally

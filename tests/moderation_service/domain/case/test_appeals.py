@@ -8,11 +8,7 @@ from moderation_service.domain.case.commands import (
     DecideAppeal,
     LiftSanction,
 )
-from moderation_service.domain.case.entities import (
-    AppealStatus,
-    ReportStatus,
-    Side,
-)
+from moderation_service.domain.case.entities import AppealStatus, ReportStatus, Side
 from moderation_service.domain.shared.capacities import Capacity
 from moderation_service.domain.shared.effect import Effect
 from moderation_service.domain.shared.limits import DAY

@@ -6,11 +6,7 @@ from typing import Any
 
 import pytest
 
-from moderation_service.domain.case.entities import (
-    AppealStatus,
-    CaseState,
-    ReportStatus,
-)
+from moderation_service.domain.case.entities import AppealStatus, CaseState, ReportStatus
 from moderation_service.domain.case.events import Cause, Undoing, replay
 from moderation_service.domain.case.transitions import (
     APPEAL_TRANSITIONS,

@@ -5,31 +5,15 @@ M6 and M8), and each answer is that of the model, the design told a second time.
 nightly there are at least 100,000 steps.
 """
 
-import sys
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import stateful
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
 
-from moderation_service.domain.audit import (
-    AuditEntry,
-    Head,
-    append,
-    digest,
-    head_of,
-    matches,
-    verify,
-)
+from moderation_service.domain import audit
+from moderation_service.domain.case import entities, show
 from moderation_service.domain.case.commands import (
     CaseCommand,
     ClaimCase,
@@ -43,23 +27,7 @@ from moderation_service.domain.case.commands import (
     SeenSubject,
     SubjectName,
 )
-from moderation_service.domain.case.entities import (
-    Appeal,
-    AppealStatus,
-    Case,
-    CaseState,
-    Subject,
-    SubjectKind,
-    Verdict,
-)
 from moderation_service.domain.case.events import CaseEvent, Cause, Undoing, evolve, replay
-from moderation_service.domain.case.show import (
-    show_appeal,
-    show_case,
-    show_report,
-    show_sanction,
-    show_standing,
-)
 from moderation_service.domain.case.transitions import settle_case
 from moderation_service.domain.case.views import CaseView
 from moderation_service.domain.notifications import NotificationKind, of_case
@@ -76,6 +44,7 @@ from moderation_service.operations.tasks import Task
 from service_kit.rules import Refusal
 from tests.moderation_service.model import Model
 from tests.moderation_service.story import FACTS, MODERATOR, RULE, START, Asked, decide, snapshot
+from tests.support.examples import run_machine
 
 LIMITS = Limits(appeal_window=20 * DAY, reopenings=1)
 PEOPLE = ("ann", "bob", "cid")
@@ -83,15 +52,14 @@ MODERATORS = ("mia", "max", "moe")
 # A participant with the role, a moderator without it, and somebody from elsewhere.
 ACTORS = (*MODERATORS * 3, "ann", "eve")
 SUBJECTS = (
-    Subject(SubjectKind.MESSAGE, "message-of-bob", "talk"),
-    Subject(SubjectKind.MESSAGE, "message-of-cid", "talk"),
-    Subject(SubjectKind.CONVERSATION, "talk", "talk"),
+    entities.Subject(entities.SubjectKind.MESSAGE, "message-of-bob", "talk"),
+    entities.Subject(entities.SubjectKind.MESSAGE, "message-of-cid", "talk"),
+    entities.Subject(entities.SubjectKind.CONVERSATION, "talk", "talk"),
 )
 AUTHORS = {"message-of-bob": "bob", "message-of-cid": "cid"}
 # What the evidence shows of the whole conversation.
 SHOWN = {f"message-of-{user}": user for user in PEOPLE}
 REASONS = (ReportReason.SPAM, ReportReason.SCAM, ReportReason.VIOLENCE)
-STEPS = {"parley": 4_000, "nightly": 100_000}
 SALT = b"a salt for all"
 
 
@@ -99,7 +67,7 @@ SALT = b"a salt for all"
 class World:
     """A case with its events and its model."""
 
-    case: Case
+    case: entities.Case
     events: list[CaseEvent]
     model: Model
 
@@ -116,17 +84,17 @@ def renamed(thing: Any, name: str, other: str) -> Any:
     return thing
 
 
-def seen_by(user: str, case: Case, now: int) -> list[Any]:
+def seen_by(user: str, case: entities.Case, now: int) -> list[Any]:
     """All that somebody whom sanctions concern can see and be told of them."""
     mine = [one for one in case.sanctions if user in one.users]
     return [
-        show_standing(user, [case], now, LIMITS),
-        *(show_sanction(case, one, user, now, LIMITS) for one in mine),
-        *(show_appeal(one) for one in case.appeals if one.by == user),
+        show.show_standing(user, [case], now, LIMITS),
+        *(show.show_sanction(case, one, user, now, LIMITS) for one in mine),
+        *(show.show_appeal(one) for one in case.appeals if one.by == user),
     ]
 
 
-class Moderation(RuleBasedStateMachine):
+class Moderation(stateful.RuleBasedStateMachine):
     """The cases about three subjects of one conversation, old ones and new ones."""
 
     steps = 0
@@ -136,8 +104,8 @@ class Moderation(RuleBasedStateMachine):
         self.now = START
         self.names = 0
         self.worlds: list[World] = []
-        self.log: list[tuple[AuditEntry, CaseEvent]] = []
-        self.head = Head()
+        self.log: list[tuple[audit.AuditEntry, CaseEvent]] = []
+        self.head = audit.Head()
 
     def new(self, kind: str) -> str:
         self.names += 1
@@ -145,8 +113,8 @@ class Moderation(RuleBasedStateMachine):
 
     # --- What happens ---------------------------------------------------------------------------
 
-    @initialize(subject=st.sampled_from(SUBJECTS), progress=st.integers(0, 3))
-    def begin(self, subject: Subject, progress: int) -> None:
+    @stateful.initialize(subject=st.sampled_from(SUBJECTS), progress=st.integers(0, 3))
+    def begin(self, subject: entities.Subject, progress: int) -> None:
         """A case, at once or some steps along its way."""
         self.report("ann", subject, REASONS[0])
         world = self.worlds[0]
@@ -175,12 +143,12 @@ class Moderation(RuleBasedStateMachine):
         measures: tuple[Measure | MessageMeasure, ...],
         version: int,
     ) -> Task[Any, Any]:
-        verdict = Verdict.VIOLATION if measures else Verdict.NO_VIOLATION
+        verdict = entities.Verdict.VIOLATION if measures else entities.Verdict.NO_VIOLATION
         command = DecideCase(actor, MODERATOR, world.case.id, version, verdict, measures)
         sanctions = tuple(self.new("sanction") for _ in measures)
         return Task(command, ids=Ids(self.new("decision"), sanctions=sanctions))
 
-    def send(self, world: World, asked: Asked) -> Effect[Case, CaseEvent] | Refusal:
+    def send(self, world: World, asked: Asked) -> Effect[entities.Case, CaseEvent] | Refusal:
         """Give a command to the rules and to the model, and compare what they say."""
         task = asked if isinstance(asked, Task) else Task(asked)
         command: Any = task.command
@@ -195,7 +163,7 @@ class Moderation(RuleBasedStateMachine):
             return result
         self.record(world, result)
         world.model.apply(task)
-        applied: Effect[Case, CaseEvent] = result
+        applied: Effect[entities.Case, CaseEvent] = result
         return applied
 
     def check_refusal(self, world: World, command: CaseCommand, refusal: Refusal) -> None:
@@ -207,20 +175,20 @@ class Moderation(RuleBasedStateMachine):
         if refusal.reason in {Reason.STALE_CASE, Reason.CLAIMED_BY_OTHER}:
             assert refusal.current is not None
 
-    def record(self, world: World, change: Effect[Case, CaseEvent]) -> None:
+    def record(self, world: World, change: Effect[entities.Case, CaseEvent]) -> None:
         state = world.case
         for event in change.events:
             assert isinstance(event, CaseEvent)
             self.check_event(state, event)
             state = evolve(state, event)
             world.events.append(event)
-            entry = append(self.head, event, digest(repr(event).encode(), SALT))
-            self.head = head_of(entry)
+            entry = audit.append(self.head, event, audit.digest(repr(event).encode(), SALT))
+            self.head = audit.head_of(entry)
             self.log.append((entry, event))
         assert state == change.state
         world.case = state
 
-    def check_event(self, before: Case, event: CaseEvent) -> None:
+    def check_event(self, before: entities.Case, event: CaseEvent) -> None:
         """M3, M5: what an event may do to the case on which it falls."""
         after = evolve(before, event)
         assert event.seq == before.seq + 1
@@ -249,7 +217,7 @@ class Moderation(RuleBasedStateMachine):
             self.check_notification(after, told.kind, told.about, told.recipients)
 
     def check_notification(
-        self, case: Case, kind: NotificationKind, name: str, recipients: tuple[str, ...]
+        self, case: entities.Case, kind: NotificationKind, name: str, recipients: tuple[str, ...]
     ) -> None:
         """M4: each notification is for those whose it is."""
         if kind is NotificationKind.REPORT_STATUS_CHANGED:
@@ -265,12 +233,12 @@ class Moderation(RuleBasedStateMachine):
             assert sanction is not None
             assert recipients == sanction.users
 
-    @rule(
+    @stateful.rule(
         actor=st.sampled_from([*PEOPLE, *PEOPLE, "eve"]),
         subject=st.sampled_from(SUBJECTS),
         reason=st.sampled_from(REASONS),
     )
-    def report(self, actor: str, subject: Subject, reason: ReportReason) -> None:
+    def report(self, actor: str, subject: entities.Subject, reason: ReportReason) -> None:
         """Somebody reports; it joins the oldest case about the subject that is undecided."""
         named, comment = SubjectName(subject.kind, subject.id), f"{actor} does not like it"
         author = AUTHORS.get(subject.id, "")
@@ -283,7 +251,7 @@ class Moderation(RuleBasedStateMachine):
             ids=Ids(self.new("report"), self.new("case")),
         )
         for world in self.worlds:
-            undecided = world.case.state is not CaseState.DECIDED
+            undecided = world.case.state is not entities.CaseState.DECIDED
             if undecided and world.case.subject == subject:
                 self.send(world, command)
                 return
@@ -297,12 +265,12 @@ class Moderation(RuleBasedStateMachine):
         (event,) = result.events
         assert isinstance(event, CaseEvent)
         model.apply(command)
-        entry = append(self.head, event, digest(repr(event).encode(), SALT))
-        self.head = head_of(entry)
+        entry = audit.append(self.head, event, audit.digest(repr(event).encode(), SALT))
+        self.head = audit.head_of(entry)
         self.log.append((entry, event))
         self.worlds.append(World(result.state, [event], model))
 
-    @rule(data=st.data(), actor=st.sampled_from(ACTORS), release=st.booleans())
+    @stateful.rule(data=st.data(), actor=st.sampled_from(ACTORS), release=st.booleans())
     def work(self, data: st.DataObject, actor: str, *, release: bool) -> None:
         world = data.draw(st.sampled_from(self.worlds))
         roles = () if actor == "eve" else MODERATOR
@@ -310,7 +278,7 @@ class Moderation(RuleBasedStateMachine):
         command = ReleaseCase if release else ClaimCase
         self.send(world, command(actor, roles, case))
 
-    @rule(
+    @stateful.rule(
         data=st.data(),
         actor=st.sampled_from(ACTORS),
         kinds=st.lists(st.sampled_from(SanctionKind), max_size=3),
@@ -341,11 +309,11 @@ class Moderation(RuleBasedStateMachine):
         self.send(world, self.decision(world, actor, measures, version))
 
     def measure(
-        self, case: Case, kind: SanctionKind, user: str, time: int
+        self, case: entities.Case, kind: SanctionKind, user: str, time: int
     ) -> Measure | MessageMeasure:
         lasts = MEASURES[kind].lasting is Lasting.UNTIL_TIME
         if kind is SanctionKind.MESSAGE_REMOVED:
-            is_message = case.subject.kind is SubjectKind.MESSAGE
+            is_message = case.subject.kind is entities.SubjectKind.MESSAGE
             message = case.subject.id if is_message else f"message-of-{user}"
             return MessageMeasure(kind, message, FACTS, RULE)
         if kind is SanctionKind.CONVERSATION_LOCKED:
@@ -353,16 +321,16 @@ class Moderation(RuleBasedStateMachine):
         until = self.now + time if lasts else None
         return Measure(kind, user, FACTS, RULE, until=until)
 
-    @precondition(lambda self: any(one.case.decisions for one in self.worlds))
-    @rule(data=st.data(), actor=st.sampled_from([*PEOPLE, *PEOPLE, "eve", "mia"]))
+    @stateful.precondition(lambda self: any(one.case.decisions for one in self.worlds))
+    @stateful.rule(data=st.data(), actor=st.sampled_from([*PEOPLE, *PEOPLE, "eve", "mia"]))
     def appeal(self, data: st.DataObject, actor: str) -> None:
         worlds = [one for one in self.worlds if one.case.decisions]
         world = data.draw(st.sampled_from(worlds))
         decision = data.draw(st.sampled_from(world.case.decisions)).id
         self.send(world, self.appealed(actor, decision, "That was not me."))
 
-    @precondition(lambda self: any(one.case.appeals for one in self.worlds))
-    @rule(
+    @stateful.precondition(lambda self: any(one.case.appeals for one in self.worlds))
+    @stateful.rule(
         data=st.data(),
         actor=st.sampled_from(ACTORS),
         overturns=st.booleans(),
@@ -376,9 +344,9 @@ class Moderation(RuleBasedStateMachine):
         self.decide_appeal(world, appeal, actor, overturns=overturns, stale=stale)
 
     def decide_appeal(
-        self, world: World, appeal: Appeal, actor: str, *, overturns: bool, stale: int = 0
+        self, world: World, appeal: entities.Appeal, actor: str, *, overturns: bool, stale: int = 0
     ) -> None:
-        outcome = AppealStatus.OVERTURNED if overturns else AppealStatus.UPHELD
+        outcome = entities.AppealStatus.OVERTURNED if overturns else entities.AppealStatus.UPHELD
         version = settle_case(world.case, self.now).state.seq - stale
         command = DecideAppeal(actor, MODERATOR, appeal.id, version, outcome, "We looked again.")
         others = [
@@ -392,8 +360,8 @@ class Moderation(RuleBasedStateMachine):
             now = self.standing(appeal.by)
             assert now == standing(appeal.by, others, self.now)
 
-    @precondition(lambda self: any(one.case.decisions for one in self.worlds))
-    @rule(
+    @stateful.precondition(lambda self: any(one.case.decisions for one in self.worlds))
+    @stateful.rule(
         data=st.data(),
         appellant=st.sampled_from(PEOPLE),
         reviewer=st.sampled_from(MODERATORS),
@@ -410,21 +378,21 @@ class Moderation(RuleBasedStateMachine):
         if isinstance(self.send(world, command), Effect):
             self.decide_appeal(world, world.case.appeals[-1], reviewer, overturns=overturns)
 
-    @precondition(lambda self: any(one.case.sanctions for one in self.worlds))
-    @rule(data=st.data(), actor=st.sampled_from(ACTORS))
+    @stateful.precondition(lambda self: any(one.case.sanctions for one in self.worlds))
+    @stateful.rule(data=st.data(), actor=st.sampled_from(ACTORS))
     def lift(self, data: st.DataObject, actor: str) -> None:
         worlds = [one for one in self.worlds if one.case.sanctions]
         world = data.draw(st.sampled_from(worlds))
         sanction = data.draw(st.sampled_from(world.case.sanctions)).id
         self.send(world, LiftSanction(actor, MODERATOR, sanction, "It was enough."))
 
-    @rule(data=st.data(), measures=st.booleans())
+    @stateful.rule(data=st.data(), measures=st.booleans())
     def race(self, data: st.DataObject, *, measures: bool) -> None:
         """M5: of two decisions about one version one wins, whoever makes them."""
         worlds = [
             one
             for one in self.worlds
-            if settle_case(one.case, self.now).state.state is CaseState.CLAIMED
+            if settle_case(one.case, self.now).state.state is entities.CaseState.CLAIMED
         ]
         if not worlds:
             return
@@ -439,7 +407,7 @@ class Moderation(RuleBasedStateMachine):
         assert isinstance(lost, Refusal)
         assert len([one for one in world.events if one.seq == version + 1]) == 1
 
-    @rule(time=st.sampled_from([1, MINUTE, LIMITS.lease - 1, LIMITS.lease, DAY, 19 * DAY]))
+    @stateful.rule(time=st.sampled_from([1, MINUTE, LIMITS.lease - 1, LIMITS.lease, DAY, 19 * DAY]))
     def wait(self, time: int) -> None:
         self.now += time
 
@@ -451,11 +419,11 @@ class Moderation(RuleBasedStateMachine):
     def sanctions(self) -> list[Any]:
         return [sanction for world in self.worlds for sanction in world.case.sanctions]
 
-    @invariant()
+    @stateful.invariant()
     def counts(self) -> None:
         Moderation.steps += 1
 
-    @invariant()
+    @stateful.invariant()
     def the_model_agrees(self) -> None:
         for world in self.worlds:
             world.model.elapse(self.now)
@@ -474,7 +442,7 @@ class Moderation(RuleBasedStateMachine):
                 (one.id, one.status) for one in model.objections
             ]
 
-    @invariant()
+    @stateful.invariant()
     def restrictions_are_those_in_force(self) -> None:
         """M3: from all cases together, told once more."""
         told = [one for world in self.worlds for one in world.model.imposed]
@@ -497,21 +465,21 @@ class Moderation(RuleBasedStateMachine):
             ]
             assert is_removed(message, self.sanctions(), self.now) is bool(removed)
 
-    @invariant()
+    @stateful.invariant()
     def every_sanction_explains_itself(self) -> None:
         """M1."""
         for sanction in self.sanctions():
             assert missing(sanction.statement) == ()
             assert sanction.users
 
-    @invariant()
+    @stateful.invariant()
     def events_make_the_case(self) -> None:
         """M8: nothing has happened that is not among the events, and in the log."""
         for world in self.worlds:
             assert replay(world.events) == world.case
         assert len(self.log) == sum(len(world.events) for world in self.worlds)
 
-    @invariant()
+    @stateful.invariant()
     def nobody_learns_who_reported(self) -> None:
         """M4: in a world where somebody else has reported, or fewer have, all looks the same."""
         for world in self.worlds:
@@ -529,7 +497,7 @@ class Moderation(RuleBasedStateMachine):
                     assert other is not None
                     assert seen_by(user, replace(other, seq=world.case.seq), self.now) == shown
 
-    @invariant()
+    @stateful.invariant()
     def reporters_learn_nothing_of_sanctions(self) -> None:
         """In a world where other measures were taken their reports look the same."""
         for world in self.worlds:
@@ -537,14 +505,14 @@ class Moderation(RuleBasedStateMachine):
                 if any(report.reporter in one.users for one in world.case.sanctions):
                     continue
                 bare = replace(world.case, sanctions=())
-                shown = show_report(world.case, report, self.now, LIMITS)
-                assert show_report(bare, report, self.now, LIMITS) == shown
+                shown = show.show_report(world.case, report, self.now, LIMITS)
+                assert show.show_report(bare, report, self.now, LIMITS) == shown
 
-    @invariant()
+    @stateful.invariant()
     def allowed_is_what_succeeds(self) -> None:
         for world in self.worlds:
             for actor in (*MODERATORS, "ann"):
-                shown = show_case(world.case, actor, self.now, LIMITS)
+                shown = show.show_case(world.case, actor, self.now, LIMITS)
                 if actor == "ann":
                     assert isinstance(shown, Refusal)
                     continue
@@ -554,7 +522,9 @@ class Moderation(RuleBasedStateMachine):
                 tries: dict[str, CaseCommand] = {
                     "renew" if holds else "claim": ClaimCase(actor, MODERATOR, case),
                     "release": ReleaseCase(actor, MODERATOR, case),
-                    "decide": DecideCase(actor, MODERATOR, case, version, Verdict.NO_VIOLATION),
+                    "decide": DecideCase(
+                        actor, MODERATOR, case, version, entities.Verdict.NO_VIOLATION
+                    ),
                 }
                 succeeding = {
                     name
@@ -566,17 +536,17 @@ class Moderation(RuleBasedStateMachine):
     def teardown(self) -> None:
         """M8: the whole log is good, each entry proves its event; and every case can be ended."""
         entries = [entry for entry, _ in self.log]
-        assert verify(Head(), entries) == self.head
+        assert audit.verify(audit.Head(), entries) == self.head
         for entry, event in self.log:
-            assert matches(entry, repr(event).encode(), SALT)
+            assert audit.matches(entry, repr(event).encode(), SALT)
         for world in self.worlds:
             deciders = {one.by for one in world.case.decisions}
             actor = next(one for one in MODERATORS if one not in deciders)
             self.now += LIMITS.lease
-            if settle_case(world.case, self.now).state.state is not CaseState.DECIDED:
+            if settle_case(world.case, self.now).state.state is not entities.CaseState.DECIDED:
                 self.send(world, ClaimCase(actor, MODERATOR, world.case.id))
                 self.send(world, self.decision(world, actor, (), world.case.seq))
-            assert world.case.state is CaseState.DECIDED
+            assert world.case.state is entities.CaseState.DECIDED
             assert not any(one.is_open for one in world.case.reports)
 
 
@@ -584,19 +554,4 @@ class Moderation(RuleBasedStateMachine):
 @pytest.mark.timeout(3_600)
 def test_what_must_always_hold(profile: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Thousands of steps of everybody at once, and no rule is broken."""
-    Moderation.steps = 0
-    runs = 0
-    while Moderation.steps < STEPS[profile]:
-        run_state_machine_as_test(
-            Moderation,
-            settings=settings(
-                max_examples=100 if profile == "parley" else 1_000,
-                stateful_step_count=40,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
-        runs += 1
-        assert runs < 100, "the machine hardly takes a step"
-    with capsys.disabled():
-        sys.stdout.write(f"\n{Moderation.steps:,} steps of the moderation machine\n")
+    run_machine(Moderation, 40, profile, capsys)

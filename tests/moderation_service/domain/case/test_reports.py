@@ -5,11 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from moderation_service.domain.case.entities import (
-    AppealStatus,
-    ReporterStanding,
-    ReportStatus,
-)
+from moderation_service.domain.case.entities import AppealStatus, ReporterStanding, ReportStatus
 from moderation_service.domain.case.events import REPORT_TRANSITIONS, Cause
 from moderation_service.domain.case.reporters import Reporter
 from moderation_service.domain.shared.limits import HOUR, MINUTE, Limits

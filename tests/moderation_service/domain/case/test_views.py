@@ -4,23 +4,9 @@ from typing import Any
 
 import pytest
 
-from moderation_service.domain.case.entities import (
-    AppealStatus,
-    Case,
-    ReporterStanding,
-    ReportStatus,
-)
+from moderation_service.domain.case import entities, show
 from moderation_service.domain.case.events import Cause
-from moderation_service.domain.case.show import (
-    show_appeal,
-    show_case,
-    show_report,
-    show_sanction,
-    show_standing,
-)
-from moderation_service.domain.case.views import (
-    CaseView,
-)
+from moderation_service.domain.case.views import CaseView
 from moderation_service.domain.notifications import NotificationKind, of_case, of_dispute, touched
 from moderation_service.domain.sanctions.entities import SanctionKind
 from moderation_service.domain.shared.limits import DAY
@@ -41,13 +27,13 @@ from tests.moderation_service.story import (
 )
 
 
-def seen_by(user: str, case: Case, now: int) -> list[Any]:
+def seen_by(user: str, case: entities.Case, now: int) -> list[Any]:
     """All that somebody whom sanctions concern can see of a case."""
     mine = [one for one in case.sanctions if user in one.users]
     return [
-        show_standing(user, [case], now, LIMITS),
-        *(show_sanction(case, one, user, now, LIMITS) for one in mine),
-        *(show_appeal(one) for one in case.appeals if one.by == user),
+        show.show_standing(user, [case], now, LIMITS),
+        *(show.show_sanction(case, one, user, now, LIMITS) for one in mine),
+        *(show.show_appeal(one) for one in case.appeals if one.by == user),
     ]
 
 
@@ -76,7 +62,7 @@ def sanctioned_story(reporters: list[tuple[str, ReportReason]]) -> CaseStory:
         sanctions=("sanction-1", "sanction-2"),
     )
     story.send(appealed("bob", "decision-of-bob", "That was not me.", appeal="appeal-of-bob"))
-    story.review(AppealStatus.UPHELD)
+    story.review(entities.AppealStatus.UPHELD)
     return story
 
 
@@ -109,7 +95,7 @@ def test_an_appeal_of_a_reporter_is_shown_to_nobody_else() -> None:
     assert seen_by("bob", story.case, story.now) == before
     assert told_to("bob", story) == told
     own = story.appeal("bob")
-    (shown,) = show_standing("bob", [story.case], story.now, LIMITS).sanctions
+    (shown,) = show.show_standing("bob", [story.case], story.now, LIMITS).sanctions
     assert shown.appeal is not None
     assert shown.appeal.id == own
 
@@ -123,11 +109,11 @@ def test_a_reporter_sees_the_same_whatever_was_imposed() -> None:
         story.claim()
         sanctions = tuple(f"s{one}" for one in range(len(measures)))
         story.decide(*measures, decision="d", sanctions=sanctions)
-        views.append(show_report(story.case, story.case.reports[0], story.now, LIMITS))
+        views.append(show.show_report(story.case, story.case.reports[0], story.now, LIMITS))
         story.appeal("bob")
-        views.append(show_report(story.case, story.case.reports[0], story.now, LIMITS))
+        views.append(show.show_report(story.case, story.case.reports[0], story.now, LIMITS))
     assert views[0] == views[1] == views[2] == views[3]
-    assert views[0].status is ReportStatus.ACTIONED
+    assert views[0].status is entities.ReportStatus.ACTIONED
 
 
 def test_a_reporter_learns_of_each_step() -> None:
@@ -135,7 +121,7 @@ def test_a_reporter_learns_of_each_step() -> None:
     statuses = []
 
     def look() -> None:
-        shown = show_report(story.case, story.case.reports[0], story.now, LIMITS)
+        shown = show.show_report(story.case, story.case.reports[0], story.now, LIMITS)
         statuses.append((shown.status, shown.appealable))
 
     story.report()
@@ -146,12 +132,12 @@ def test_a_reporter_learns_of_each_step() -> None:
     look()
     story.appeal("ann")
     look()
-    story.review(AppealStatus.OVERTURNED)
+    story.review(entities.AppealStatus.OVERTURNED)
     look()
     received, review, nothing = (
-        ReportStatus.RECEIVED,
-        ReportStatus.IN_REVIEW,
-        ReportStatus.NO_VIOLATION,
+        entities.ReportStatus.RECEIVED,
+        entities.ReportStatus.IN_REVIEW,
+        entities.ReportStatus.NO_VIOLATION,
     )
     assert statuses == [
         (received, False),
@@ -170,7 +156,7 @@ def test_notifications_reach_those_whom_they_concern_alone() -> None:
     """Reports their reporter, sanctions those restricted, appeals who made them."""
     story = decided_case(banned(), measure(SanctionKind.CONVERSATION_LOCKED))
     story.appeal("bob")
-    story.review(AppealStatus.OVERTURNED)
+    story.review(entities.AppealStatus.OVERTURNED)
     for event in story.events:
         for one in of_case(story.case, event):
             match one.kind:
@@ -216,7 +202,7 @@ def test_both_parties_learn_what_happens_to_a_dispute() -> None:
 @pytest.mark.parametrize("reader", ["ann", "bob", "cid"])
 def test_a_case_is_not_shown_to_who_has_a_part_in_it(reader: str) -> None:
     """Moderator or not."""
-    shown = show_case(decided_case(banned()).case, reader, 0, LIMITS)
+    shown = show.show_case(decided_case(banned()).case, reader, 0, LIMITS)
     assert isinstance(shown, Refusal)
     assert (shown.reason, shown.current) == (Reason.CASE_NOT_FOUND, None)
 
@@ -228,7 +214,7 @@ def test_a_moderator_sees_everything_and_what_to_do() -> None:
     for tell in (lambda: None, story.claim, story.decide):
         tell()
         for reader in ("mia", "max"):
-            shown = show_case(story.case, reader, story.now, LIMITS)
+            shown = show.show_case(story.case, reader, story.now, LIMITS)
             assert isinstance(shown, CaseView)
             assert shown.case == story.case
             actions.append(shown.allowed_actions)
@@ -239,7 +225,7 @@ def test_a_lapsed_claim_is_not_shown() -> None:
     story = CaseStory()
     story.report()
     story.claim()
-    shown = show_case(story.case, "max", story.now + LIMITS.lease, LIMITS)
+    shown = show.show_case(story.case, "max", story.now + LIMITS.lease, LIMITS)
     assert isinstance(shown, CaseView)
     assert (shown.case.lease, shown.allowed_actions) == (None, ("claim",))
 
@@ -247,17 +233,17 @@ def test_a_lapsed_claim_is_not_shown() -> None:
 def test_who_is_banned_sees_why_and_how_to_appeal() -> None:
     """The statement of reasons with the decision to name, and later what became of the appeal."""
     story = decided_case(banned())
-    (shown,) = show_standing("bob", [story.case], story.now, LIMITS).sanctions
+    (shown,) = show.show_standing("bob", [story.case], story.now, LIMITS).sanctions
     assert shown.statement.facts
     assert shown.appealable
     assert shown.decision == story.case.decisions[0].id
     story.appeal("bob")
-    story.review(AppealStatus.UPHELD)
-    (shown,) = show_standing("bob", [story.case], story.now, LIMITS).sanctions
+    story.review(entities.AppealStatus.UPHELD)
+    (shown,) = show.show_standing("bob", [story.case], story.now, LIMITS).sanctions
     assert not shown.appealable
     assert shown.appeal is not None
     assert (shown.appeal.status, shown.appeal.answer) == (
-        AppealStatus.UPHELD,
+        entities.AppealStatus.UPHELD,
         "We looked again.",
     )
 
@@ -265,6 +251,6 @@ def test_who_is_banned_sees_why_and_how_to_appeal() -> None:
 def test_a_reporters_standing_is_for_moderators() -> None:
     story = CaseStory()
     story.report()
-    assert story.case.reports[0].standing is ReporterStanding.NEW
-    assert "standing" not in repr(show_report(story.case, story.case.reports[0], 0, LIMITS))
+    assert story.case.reports[0].standing is entities.ReporterStanding.NEW
+    assert "standing" not in repr(show.show_report(story.case, story.case.reports[0], 0, LIMITS))
     assert story.events[0].cause is Cause.OPENED

@@ -4,14 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from moderation_service.domain.dispute.commands import (
-    HoldPlaced,
-    HoldRefused,
-    HoldResolved,
-    HoldUnresolvable,
-    Money,
-    SubmitDisputeStatement,
-)
+from moderation_service.domain.dispute import commands, saga
 from moderation_service.domain.dispute.entities import (
     DisputeState,
     Outcome,
@@ -19,27 +12,13 @@ from moderation_service.domain.dispute.entities import (
     Settlement,
 )
 from moderation_service.domain.dispute.events import DisputeCause, replay_dispute
-from moderation_service.domain.dispute.saga import (
-    FINAL_REFUSALS,
-    PlaceHold,
-    ResolveHold,
-    accepted,
-    due_call,
-    release,
-)
 from moderation_service.domain.dispute.saga import refused as answer_to_refused
 from moderation_service.domain.dispute.transitions import DISPUTE_TRANSITIONS, DisputeStep
 from moderation_service.domain.shared.limits import Default, Limits
 from moderation_service.domain.shared.refusals import Reason
 from negotiation_service.domain.refusals import Reason as NegotiationReason
 from service_kit.rules import INVALID_ARGUMENT
-from tests.moderation_service.story import (
-    LIMITS,
-    PRICE,
-    DisputeStory,
-    disputed,
-    refused,
-)
+from tests.moderation_service.story import LIMITS, PRICE, DisputeStory, disputed, refused
 
 PENDING_HOLD, OPEN, UNDER_REVIEW, RESOLVED_PENDING, RESOLVED, REFUSED = DisputeState
 Tell = Callable[[DisputeStory], object]
@@ -47,19 +26,19 @@ SILENT = Limits(respondent_silence=Default.RESUME)
 
 
 def placed(story: DisputeStory) -> object:
-    return story.send(HoldPlaced(story.dispute.id, PRICE))
+    return story.send(commands.HoldPlaced(story.dispute.id, PRICE))
 
 
 def declined(story: DisputeStory) -> object:
-    return story.send(HoldRefused(story.dispute.id, "INVALID_STATE"))
+    return story.send(commands.HoldRefused(story.dispute.id, "INVALID_STATE"))
 
 
 def resolved(story: DisputeStory) -> object:
-    return story.send(HoldResolved(story.dispute.id))
+    return story.send(commands.HoldResolved(story.dispute.id))
 
 
 def given_up(story: DisputeStory) -> object:
-    return story.send(HoldUnresolvable(story.dispute.id, "HOLD_NOT_FOUND"))
+    return story.send(commands.HoldUnresolvable(story.dispute.id, "HOLD_NOT_FOUND"))
 
 
 def create(story: DisputeStory) -> object:
@@ -185,7 +164,7 @@ def test_only_parties_dispute_a_service() -> None:
     story = DisputeStory()
     story.open()
     refused(Reason.DISPUTE_NOT_FOUND, story.state_case, "eve")
-    nothing = SubmitDisputeStatement("ann", "nothing", "Hello?")
+    nothing = commands.SubmitDisputeStatement("ann", "nothing", "Hello?")
     refused(Reason.DISPUTE_NOT_FOUND, DisputeStory().send, nothing)
 
 
@@ -210,13 +189,13 @@ def test_one_open_dispute_for_a_service() -> None:
 @pytest.mark.parametrize(
     ("refund", "field"),
     [
-        (Money(PRICE + 1, "EUR"), "refund.amount_minor"),
-        (Money(0, "EUR"), "refund.amount_minor"),
-        (Money(-1, "EUR"), "refund.amount_minor"),
-        (Money(1, "USD"), "refund.currency"),
+        (commands.Money(PRICE + 1, "EUR"), "refund.amount_minor"),
+        (commands.Money(0, "EUR"), "refund.amount_minor"),
+        (commands.Money(-1, "EUR"), "refund.amount_minor"),
+        (commands.Money(1, "USD"), "refund.currency"),
     ],
 )
-def test_a_claim_is_part_of_the_price(refund: Money, field: str) -> None:
+def test_a_claim_is_part_of_the_price(refund: commands.Money, field: str) -> None:
     refused(INVALID_ARGUMENT, DisputeStory().create, refund=refund, at=field)
 
 
@@ -330,10 +309,10 @@ def test_a_state_says_what_negotiation_is_asked(at: DisputeState) -> None:
         one(story)
     dispute = story.dispute
     expected = {
-        PENDING_HOLD: PlaceHold("service-1", dispute.id, "bob"),
-        RESOLVED_PENDING: ResolveHold("service-1", dispute.id, Outcome.RESUME, None),
+        PENDING_HOLD: saga.PlaceHold("service-1", dispute.id, "bob"),
+        RESOLVED_PENDING: saga.ResolveHold("service-1", dispute.id, Outcome.RESUME, None),
     }
-    assert due_call(dispute) == expected.get(at)
+    assert saga.due_call(dispute) == expected.get(at)
 
 
 @pytest.mark.parametrize("answer", [placed, declined, resolved, given_up])
@@ -360,8 +339,8 @@ def test_a_hold_that_comes_after_its_refusal_is_let_go() -> None:
     assert not story.dispute.is_open
     assert story.dispute.refusal == "INVALID_STATE"
     placed(story)
-    call = due_call(story.dispute)
-    assert isinstance(call, ResolveHold)
+    call = saga.due_call(story.dispute)
+    assert isinstance(call, saga.ResolveHold)
     assert call.outcome is Outcome.RESUME
     resolved(story)
     assert placed(story) == ()
@@ -373,23 +352,26 @@ def test_negotiation_has_no_other_final_refusal() -> None:
     never |= {"CANCELLATION_REQUESTED", "TOO_MANY_ROUNDS", "TOO_MANY_REOPENINGS"}
     never |= {"TOO_MANY_SUBMISSIONS", "OWN_OFFER", "OFFER_OF_THE_OTHER", "PROVIDER_ONLY"}
     never |= {"CLIENT_ONLY", "IDEMPOTENCY_KEY_CONFLICT", "SANCTIONED"}
-    assert {*NegotiationReason} - never - {"MESSAGING_UNAVAILABLE"} == FINAL_REFUSALS
+    assert {*NegotiationReason} - never - {"MESSAGING_UNAVAILABLE"} == saga.FINAL_REFUSALS
 
 
-@pytest.mark.parametrize("reason", sorted(FINAL_REFUSALS))
+@pytest.mark.parametrize("reason", sorted(saga.FINAL_REFUSALS))
 def test_final_refusals_end_the_wait(reason: str) -> None:
-    place, resolve = PlaceHold("s", "d", "bob"), ResolveHold("s", "d", Outcome.RESUME, None)
-    assert answer_to_refused(place, reason) == HoldRefused("d", reason)
-    assert answer_to_refused(resolve, reason) == HoldUnresolvable("d", reason)
-    assert accepted(place, 5, "d") == HoldPlaced("d", 5)
-    assert accepted(resolve, 5, "") == HoldResolved("d")
+    place, resolve = (
+        saga.PlaceHold("s", "d", "bob"),
+        saga.ResolveHold("s", "d", Outcome.RESUME, None),
+    )
+    assert answer_to_refused(place, reason) == commands.HoldRefused("d", reason)
+    assert answer_to_refused(resolve, reason) == commands.HoldUnresolvable("d", reason)
+    assert saga.accepted(place, 5, "d") == commands.HoldPlaced("d", 5)
+    assert saga.accepted(resolve, 5, "") == commands.HoldResolved("d")
 
 
 def test_a_hold_that_was_resolved_before_is_none() -> None:
     """A call that is repeated after all is over succeeds and holds nothing."""
-    place = PlaceHold("s", "d", "bob")
-    assert accepted(place, 5, "") == HoldRefused("d", "DECIDED_OTHERWISE")
-    assert accepted(place, 5, "another") == HoldRefused("d", "DECIDED_OTHERWISE")
+    place = saga.PlaceHold("s", "d", "bob")
+    assert saga.accepted(place, 5, "") == commands.HoldRefused("d", "DECIDED_OTHERWISE")
+    assert saga.accepted(place, 5, "another") == commands.HoldRefused("d", "DECIDED_OTHERWISE")
 
 
 @pytest.mark.parametrize("at", WAYS)
@@ -399,15 +381,15 @@ def test_a_hold_is_let_go_where_no_dispute_stands_behind_it(at: DisputeState) ->
     for one in WAYS[at]:
         one(story)
     dispute = story.dispute
-    expected = ResolveHold("service-1", dispute.id, Outcome.RESUME, None)
-    assert release(dispute, "service-1", dispute.id) == (expected if at is RESOLVED else None)
+    expected = saga.ResolveHold("service-1", dispute.id, Outcome.RESUME, None)
+    assert saga.release(dispute, "service-1", dispute.id) == (expected if at is RESOLVED else None)
 
 
 def test_a_hold_that_nobody_knows_is_let_go_and_the_service_goes_on() -> None:
     """As after a backup of this database that is older than the dispute."""
-    assert release(None, "s", "d") == ResolveHold("s", "d", Outcome.RESUME, None)
+    assert saga.release(None, "s", "d") == saga.ResolveHold("s", "d", Outcome.RESUME, None)
 
 
 @pytest.mark.parametrize("reason", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "STORAGE_UNAVAILABLE", ""])
 def test_what_may_succeed_later_is_asked_again(reason: str) -> None:
-    assert answer_to_refused(PlaceHold("s", "d", "bob"), reason) is None
+    assert answer_to_refused(saga.PlaceHold("s", "d", "bob"), reason) is None

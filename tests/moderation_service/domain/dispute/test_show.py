@@ -2,35 +2,21 @@
 
 import pytest
 
+from moderation_service.domain.dispute import entities
 from moderation_service.domain.dispute.decide import allowed_actions
-from moderation_service.domain.dispute.entities import (
-    DisputeState,
-    Outcome,
-)
 from moderation_service.domain.dispute.show import show_dispute
 from moderation_service.domain.dispute.views import INTERNAL, DisputeView
 from moderation_service.domain.shared.refusals import Reason
 from service_kit.rules import Refusal
-from tests.moderation_service.domain.dispute.test_decide import (
-    OPEN,
-    PENDING_HOLD,
-    RESOLVED_PENDING,
-    UNDER_REVIEW,
-    WAYS,
-)
-from tests.moderation_service.story import (
-    LIMITS,
-    START,
-    DisputeStory,
-    snapshot,
-)
+from tests.moderation_service.domain.dispute import test_decide
+from tests.moderation_service.story import LIMITS, START, DisputeStory, snapshot
 
 
 def test_parties_see_the_same_but_not_who_decided() -> None:
     """And of a moderator's ruling the reasons."""
     story = DisputeStory()
     story.to_review()
-    story.decide(Outcome.CANCELLED)
+    story.decide(entities.Outcome.CANCELLED)
     shown = [show_dispute(story.dispute, reader, story.now, LIMITS) for reader in ("ann", "bob")]
     assert shown[0] == shown[1]
     assert isinstance(shown[0], DisputeView)
@@ -67,21 +53,21 @@ def test_a_moderator_who_is_a_party_is_a_party() -> None:
 @pytest.mark.parametrize(
     ("at", "opener", "respondent", "moderator"),
     [
-        (PENDING_HOLD, (), (), ()),
-        (OPEN, ("state", "propose", "accept", "withdraw"), ("state", "propose"), ()),
-        (UNDER_REVIEW, ("propose", "accept", "withdraw"), ("propose",), ("decide",)),
-        (RESOLVED_PENDING, (), (), ()),
+        (test_decide.PENDING_HOLD, (), (), ()),
+        (test_decide.OPEN, ("state", "propose", "accept", "withdraw"), ("state", "propose"), ()),
+        (test_decide.UNDER_REVIEW, ("propose", "accept", "withdraw"), ("propose",), ("decide",)),
+        (test_decide.RESOLVED_PENDING, (), (), ()),
     ],
 )
 def test_allowed_actions(
-    at: DisputeState,
+    at: entities.DisputeState,
     opener: tuple[str, ...],
     respondent: tuple[str, ...],
     moderator: tuple[str, ...],
 ) -> None:
     """While ann's offer stands."""
     story = DisputeStory()
-    for one in WAYS[at]:
+    for one in test_decide.WAYS[at]:
         one(story)
     now, limits = story.now, LIMITS
     assert allowed_actions(story.dispute, "bob", now, limits) == opener

@@ -2,34 +2,17 @@
 
 import pytest
 
-from moderation_service.domain.dispute.commands import (
-    FireTimers,
-    Money,
-)
-from moderation_service.domain.dispute.entities import (
-    Outcome,
-    Settlement,
-)
+from moderation_service.domain.dispute import commands
+from moderation_service.domain.dispute.entities import Outcome, Settlement
 from moderation_service.domain.dispute.events import DisputeCause
 from moderation_service.domain.dispute.show import show_dispute
 from moderation_service.domain.dispute.views import DisputeView
 from moderation_service.domain.shared.limits import DAY, Default, Limits
 from moderation_service.domain.shared.refusals import Reason
-from tests.moderation_service.domain.dispute.test_decide import (
-    SILENT,
-    UNDER_REVIEW,
-    Tell,
-    propose,
-    state,
-)
-from tests.moderation_service.story import (
-    LIMITS,
-    START,
-    DisputeStory,
-    refused,
-)
+from tests.moderation_service.domain.dispute import test_decide
+from tests.moderation_service.story import LIMITS, START, DisputeStory, refused
 
-CLAIMED = Money(4_000, "EUR")
+CLAIMED = commands.Money(4_000, "EUR")
 
 
 @pytest.mark.parametrize(
@@ -43,7 +26,7 @@ CLAIMED = Money(4_000, "EUR")
     ],
 )
 def test_silence_has_an_outcome(
-    default: Default, refund: Money | None, outcome: Outcome, split: Settlement | None
+    default: Default, refund: commands.Money | None, outcome: Outcome, split: Settlement | None
 ) -> None:
     """Of who was disputed against when the time for statements is over, of moderators later."""
     story = DisputeStory(limits=Limits(respondent_silence=default))
@@ -73,13 +56,13 @@ def test_a_claim_is_granted_up_to_the_price_of_the_hold() -> None:
     assert story.dispute.resolution.split == Settlement(0, 3_000)
 
 
-@pytest.mark.parametrize("answer", [state, propose])
-def test_whoever_answers_is_not_silent(answer: Tell) -> None:
-    story = DisputeStory(limits=SILENT)
+@pytest.mark.parametrize("answer", [test_decide.state, test_decide.propose])
+def test_whoever_answers_is_not_silent(answer: test_decide.Tell) -> None:
+    story = DisputeStory(limits=test_decide.SILENT)
     story.open()
     answer(story)
     story.wait(LIMITS.statements)
-    assert story.dispute.state is UNDER_REVIEW
+    assert story.dispute.state is test_decide.UNDER_REVIEW
 
 
 def test_a_review_does_not_end_in_a_review() -> None:
@@ -95,9 +78,12 @@ def test_what_is_due_has_happened_whoever_looks() -> None:
     due_at = START + LIMITS.statements
     shown = show_dispute(story.dispute, "ann", due_at, LIMITS)
     assert isinstance(shown, DisputeView)
-    assert (shown.dispute.state, shown.dispute.due_at) == (UNDER_REVIEW, due_at + LIMITS.review)
+    assert (shown.dispute.state, shown.dispute.due_at) == (
+        test_decide.UNDER_REVIEW,
+        due_at + LIMITS.review,
+    )
     story.limits = Limits(statements=1, review=1)
     story.now = due_at - 1
-    assert story.send(FireTimers(story.dispute.id)) == ()
+    assert story.send(commands.FireTimers(story.dispute.id)) == ()
     story.now = due_at + 5
     refused(Reason.INVALID_STATE, story.state_case, "ann")

@@ -7,15 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation_service.domain.case.commands import (
-    ClaimCase,
-    CreateAppeal,
-    DecideAppeal,
-    DecideCase,
-    LiftSanction,
-    ReleaseCase,
-    SubjectName,
-)
+from moderation_service.domain.case import commands
 from moderation_service.domain.case.entities import AppealStatus, SubjectKind, Verdict
 from moderation_service.domain.dispute.commands import (
     Acceptance,
@@ -37,15 +29,7 @@ from moderation_service.operations.runner import check_arguments as check
 from moderation_service.operations.tasks import Task
 from service_kit.idempotency import fingerprint
 from service_kit.rules import INVALID_ARGUMENT, Refusal
-from tests.moderation_service.story import (
-    CONVERSATION,
-    LIMITS,
-    MODERATOR,
-    banned,
-    disputed,
-    measure,
-    reported,
-)
+from tests.moderation_service import story
 
 ERASER = ("data_protection",)
 
@@ -54,21 +38,23 @@ def check_arguments(command: Command[Any, Any], limits: Limits) -> Refusal | Non
     return check(Task(command), limits)
 
 
-REPORT: Any = reported().command
-APPEAL = CreateAppeal("bob", "d", "That was not me.")
-DISPUTE: Any = disputed().command
+REPORT: Any = story.reported().command
+APPEAL = commands.CreateAppeal("bob", "d", "That was not me.")
+DISPUTE: Any = story.disputed().command
 SAYING = SubmitDisputeStatement("ann", "d", "It was so.")
-DECISION = DecideCase("mia", MODERATOR, "c", 1, Verdict.VIOLATION, (banned(),), "A clear case.")
-REVIEW = DecideAppeal("mia", MODERATOR, "a", 1, AppealStatus.UPHELD, "It stands.")
-LIFTING = LiftSanction("mia", MODERATOR, "s", "It was enough.")
-RULING = DecideDispute("mia", MODERATOR, "d", 1, Outcome.RESUME, "facts", "rule")
+DECISION = commands.DecideCase(
+    "mia", story.MODERATOR, "c", 1, Verdict.VIOLATION, (story.banned(),), "A clear case."
+)
+REVIEW = commands.DecideAppeal("mia", story.MODERATOR, "a", 1, AppealStatus.UPHELD, "It stands.")
+LIFTING = commands.LiftSanction("mia", story.MODERATOR, "s", "It was enough.")
+RULING = DecideDispute("mia", story.MODERATOR, "d", 1, Outcome.RESUME, "facts", "rule")
 COMMANDS: list[Any] = [
     REPORT,
     APPEAL,
     DISPUTE,
     SAYING,
-    ClaimCase("mia", MODERATOR, "c"),
-    ReleaseCase("mia", MODERATOR, "c"),
+    commands.ClaimCase("mia", story.MODERATOR, "c"),
+    commands.ReleaseCase("mia", story.MODERATOR, "c"),
     DECISION,
     REVIEW,
     LIFTING,
@@ -91,13 +77,13 @@ def kind(command: object) -> str:
 
 @pytest.mark.parametrize("command", [*COMMANDS, *PLAIN], ids=kind)
 def test_good_arguments_are_good(command: Command[Any, Any]) -> None:
-    assert check_arguments(command, LIMITS) is None
+    assert check_arguments(command, story.LIMITS) is None
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=kind)
 @pytest.mark.parametrize("actor", ["", "x" * 129, "a\nb", "a\0b", "\ud800"])
 def test_an_actor_has_a_name(command: Any, actor: str) -> None:
-    refusal = check_arguments(replace(command, actor=actor), LIMITS)
+    refusal = check_arguments(replace(command, actor=actor), story.LIMITS)
     assert refusal is not None
     assert (refusal.reason, refusal.field) == (INVALID_ARGUMENT, "actor")
 
@@ -105,21 +91,21 @@ def test_an_actor_has_a_name(command: Any, actor: str) -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=kind)
 @pytest.mark.parametrize("key", ["x" * 65, "a\nb"])
 def test_a_key_is_a_line(command: Any, key: str) -> None:
-    refusal = check_arguments(replace(command, idempotency_key=key), LIMITS)
+    refusal = check_arguments(replace(command, idempotency_key=key), story.LIMITS)
     assert refusal is not None
     assert refusal.field == "idempotency_key"
 
 
 WORDS: list[tuple[Any, str, str, int]] = [
-    (REPORT, "comment", "comment_limit", LIMITS.comment),
-    (APPEAL, "text", "appeal_limit", LIMITS.appeal),
-    (DISPUTE, "statement", "statement_limit", LIMITS.statement),
-    (SAYING, "text", "statement_limit", LIMITS.statement),
-    (DECISION, "note", "note_limit", LIMITS.note),
-    (REVIEW, "answer", "facts_limit", LIMITS.facts),
-    (LIFTING, "reason", "note_limit", LIMITS.note),
-    (RULING, "facts", "facts_limit", LIMITS.facts),
-    (RULING, "rule", "rule_limit", LIMITS.rule),
+    (REPORT, "comment", "comment_limit", story.LIMITS.comment),
+    (APPEAL, "text", "appeal_limit", story.LIMITS.appeal),
+    (DISPUTE, "statement", "statement_limit", story.LIMITS.statement),
+    (SAYING, "text", "statement_limit", story.LIMITS.statement),
+    (DECISION, "note", "note_limit", story.LIMITS.note),
+    (REVIEW, "answer", "facts_limit", story.LIMITS.facts),
+    (LIFTING, "reason", "note_limit", story.LIMITS.note),
+    (RULING, "facts", "facts_limit", story.LIMITS.facts),
+    (RULING, "rule", "rule_limit", story.LIMITS.rule),
 ]
 
 
@@ -128,12 +114,12 @@ def test_words_are_bounded_and_can_be_stored(
     command: Any, field: str, limit: str, longest: int
 ) -> None:
     """As many characters as the setting says; none that a database could not keep."""
-    assert check_arguments(replace(command, **{field: "é" * longest}), LIMITS) is None
-    too_long = check_arguments(replace(command, **{field: "é" * (longest + 1)}), LIMITS)
+    assert check_arguments(replace(command, **{field: "é" * longest}), story.LIMITS) is None
+    too_long = check_arguments(replace(command, **{field: "é" * (longest + 1)}), story.LIMITS)
     assert too_long is not None
     assert (too_long.field, too_long.limit) == (field, limit)
     for bad in ("a\0b", "half \ud83d of a pair"):
-        refusal = check_arguments(replace(command, **{field: bad}), LIMITS)
+        refusal = check_arguments(replace(command, **{field: bad}), story.LIMITS)
         assert refusal is not None
         assert (refusal.reason, refusal.field) == (INVALID_ARGUMENT, field)
 
@@ -144,7 +130,7 @@ def test_words_are_bounded_and_can_be_stored(
 )
 @pytest.mark.parametrize("blank", ["", " \n\t"])
 def test_what_must_be_said_is_said(command: Any, field: str, blank: str) -> None:
-    refusal = check_arguments(replace(command, **{field: blank}), LIMITS)
+    refusal = check_arguments(replace(command, **{field: blank}), story.LIMITS)
     assert refusal is not None
     assert (refusal.reason, refusal.field) == (INVALID_ARGUMENT, field)
 
@@ -152,10 +138,10 @@ def test_what_must_be_said_is_said(command: Any, field: str, blank: str) -> None
 @pytest.mark.parametrize("blank", ["", " "])
 def test_another_reason_needs_a_comment(blank: str) -> None:
     other = replace(REPORT, reason=ReportReason.OTHER, comment=blank)
-    refusal = check_arguments(other, LIMITS)
+    refusal = check_arguments(other, story.LIMITS)
     assert refusal is not None
     assert refusal.field == "comment"
-    assert check_arguments(replace(other, comment="It is odd."), LIMITS) is None
+    assert check_arguments(replace(other, comment="It is odd."), story.LIMITS) is None
 
 
 NAMES: list[tuple[Any, str, Reason]] = [
@@ -177,15 +163,15 @@ def test_what_cannot_exist_is_not_found(
     command: Any, field: str, reason: Reason, name: str
 ) -> None:
     """In the words for what does not, so that nobody learns what a name looks like."""
-    refusal = check_arguments(replace(command, **{field: name}), LIMITS)
+    refusal = check_arguments(replace(command, **{field: name}), story.LIMITS)
     assert refusal is not None
     assert refusal.reason is reason
 
 
 @pytest.mark.parametrize("subject_kind", SubjectKind)
 def test_a_subject_that_cannot_exist(subject_kind: SubjectKind) -> None:
-    subject = SubjectName(subject_kind, "a\0b")
-    refusal = check_arguments(replace(REPORT, subject=subject), LIMITS)
+    subject = commands.SubjectName(subject_kind, "a\0b")
+    refusal = check_arguments(replace(REPORT, subject=subject), story.LIMITS)
     assert refusal is not None
     assert refusal.reason == f"{subject_kind.upper()}_NOT_FOUND"
 
@@ -195,17 +181,20 @@ def test_a_subject_that_cannot_exist(subject_kind: SubjectKind) -> None:
     [
         (replace(DECISION, measures=()), "measures"),
         (replace(DECISION, verdict=Verdict.NO_VIOLATION), "measures"),
-        (replace(DECISION, measures=(banned(), banned())), "measures"),
-        (replace(DECISION, measures=(banned(),) * 11), "measures"),
+        (replace(DECISION, measures=(story.banned(), story.banned())), "measures"),
+        (replace(DECISION, measures=(story.banned(),) * 11), "measures"),
         (
-            replace(DECISION, measures=(replace(banned(), facts="x" * 4_001),)),
+            replace(DECISION, measures=(replace(story.banned(), facts="x" * 4_001),)),
             "measures[0].facts",
         ),
-        (replace(DECISION, measures=(replace(banned(), facts="a\0b"),)), "measures[0].facts"),
-        (replace(DECISION, measures=(replace(banned(), rule="x" * 201),)), "measures[0].rule"),
-        (replace(DECISION, measures=(replace(banned(), rule="a\nb"),)), "measures[0].rule"),
+        (replace(DECISION, measures=(replace(story.banned(), facts="a\0b"),)), "measures[0].facts"),
         (
-            replace(DECISION, measures=(measure(SanctionKind.MESSAGE_REMOVED, message="é"),)),
+            replace(DECISION, measures=(replace(story.banned(), rule="x" * 201),)),
+            "measures[0].rule",
+        ),
+        (replace(DECISION, measures=(replace(story.banned(), rule="a\nb"),)), "measures[0].rule"),
+        (
+            replace(DECISION, measures=(story.measure(SanctionKind.MESSAGE_REMOVED, message="é"),)),
             "measures[0].message_id",
         ),
         (replace(REVIEW, outcome=AppealStatus.OPEN), "outcome"),
@@ -227,14 +216,14 @@ def test_a_subject_that_cannot_exist(subject_kind: SubjectKind) -> None:
     ],
 )
 def test_other_arguments(command: Command[Any, Any], field: str) -> None:
-    refusal = check_arguments(command, LIMITS)
+    refusal = check_arguments(command, story.LIMITS)
     assert refusal is not None
     assert (refusal.reason, refusal.field) == (INVALID_ARGUMENT, field)
 
 
 def test_words_may_be_left_out_beside_an_act() -> None:
     for act in ({"withdraw": True}, {"propose": Settlement(1, 1)}):
-        assert check_arguments(replace(SAYING, text="", **act), LIMITS) is None
+        assert check_arguments(replace(SAYING, text="", **act), story.LIMITS) is None
 
 
 @given(st.data())
@@ -254,7 +243,9 @@ def test_the_same_words_are_the_same_command() -> None:
     for other in (
         replace(REPORT, comment="And this."),
         replace(REPORT, reason=ReportReason.HATE),
-        replace(REPORT, subject=SubjectName(CONVERSATION.kind, CONVERSATION.id)),
+        replace(
+            REPORT, subject=commands.SubjectName(story.CONVERSATION.kind, story.CONVERSATION.id)
+        ),
     ):
         assert fingerprint(other) != fingerprint(REPORT)
     assert fingerprint(replace(DISPUTE, statement="Else.")) != fingerprint(DISPUTE)

@@ -5,25 +5,13 @@ from itertools import chain, combinations
 import pytest
 from parley.moderation.v1 import moderation_pb2
 
-from moderation_service.domain.case.commands import (
-    ClaimCase,
-    CreateAppeal,
-    DecideAppeal,
-    DecideCase,
-    LiftSanction,
-    ReleaseCase,
-)
+from moderation_service.domain.case import commands
 from moderation_service.domain.case.entities import AppealStatus, Case, Verdict
 from moderation_service.domain.dispute.commands import DecideDispute, SubmitDisputeStatement
 from moderation_service.domain.dispute.entities import Dispute, Outcome
 from moderation_service.domain.sanctions.entities import Sanction, SanctionKind
 from moderation_service.domain.sanctions.measures import MEASURES, Activity
-from moderation_service.domain.sanctions.standing import (
-    Standing,
-    is_locked,
-    is_removed,
-    standing,
-)
+from moderation_service.domain.sanctions.standing import Standing, is_locked, is_removed, standing
 from moderation_service.domain.shared.commands import EraseUser
 from moderation_service.domain.shared.limits import DAY
 from moderation_service.domain.shared.refusals import Reason
@@ -83,11 +71,11 @@ def test_requests_state_the_roles_that_they_need(rpc: str) -> None:
 
 
 COMMANDS: list[Asked] = [
-    ClaimCase("mia", (), "c"),
-    ReleaseCase("mia", (), "c"),
-    DecideCase("mia", (), "c", 1, Verdict.NO_VIOLATION),
-    DecideAppeal("mia", (), "a", 1, AppealStatus.UPHELD, "No."),
-    LiftSanction("mia", (), "s", "Enough."),
+    commands.ClaimCase("mia", (), "c"),
+    commands.ReleaseCase("mia", (), "c"),
+    commands.DecideCase("mia", (), "c", 1, Verdict.NO_VIOLATION),
+    commands.DecideAppeal("mia", (), "a", 1, AppealStatus.UPHELD, "No."),
+    commands.LiftSanction("mia", (), "s", "Enough."),
     DecideDispute("mia", (), "d", 1, Outcome.RESUME, "facts", "rule"),
     EraseUser("dora", (), "bob"),
 ]
@@ -136,7 +124,7 @@ def test_what_each_sanction_leaves(kind: SanctionKind) -> None:
     assert shown.forbidden == MEASURES[kind].forbids == FORBIDDEN[kind]
     writes: list[tuple[Asked, Activity]] = [
         (reported("bob", author="ann"), Activity.REPORT),
-        (CreateAppeal("bob", "d", "No."), Activity.APPEAL),
+        (commands.CreateAppeal("bob", "d", "No."), Activity.APPEAL),
         (disputed("bob"), Activity.DISPUTE),
         (SubmitDisputeStatement("bob", "d", "So."), Activity.DISPUTE),
     ]

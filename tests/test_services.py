@@ -1,0 +1,140 @@
+"""What holds for each service alike: its database as it is migrated, and settings that are bad."""
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine, text
+
+from service_kit.service import migrate
+from service_kit.storage.clock import read_position, take_revision
+from service_kit.storage.migrations import NotMigrated, check
+from tests.messaging_service.conftest import DESCRIBED as MESSAGING
+from tests.moderation_service.conftest import DESCRIBED as MODERATION
+from tests.negotiation_service.conftest import DESCRIBED as NEGOTIATION
+from tests.support.serving import Described, opened
+
+A_TEXT = {
+    "messaging": "conversations.first_id",
+    "negotiation": "services.conversation_id",
+    "moderation": "cases.subject_id",
+}
+SERVICES = {one.service.name: one for one in (MESSAGING, NEGOTIATION, MODERATION)}
+
+
+@pytest.fixture(params=SERVICES)
+def described(request: pytest.FixtureRequest) -> Described:
+    return SERVICES[request.param]
+
+
+def test_migrations_make_the_tables_that_the_queries_know(
+    described: Described, engine: Engine
+) -> None:
+    """The migrated schema and the tables of tables.py do not drift apart."""
+    metadata = import_module(f"{described.service.module}.storage.tables").metadata
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_migrating_twice_keeps_everything(
+    described: Described, settings: Any, engine: Engine
+) -> None:
+    """The command is harmless on a migrated database: same epoch, same revision."""
+    with engine.begin() as connection:
+        take_revision(connection)
+        before = read_position(connection)
+    migrate(described.service, settings)
+    with engine.begin() as connection:
+        assert read_position(connection) == before
+
+
+def test_an_empty_database_is_not_served(described: Described, empty_database: str) -> None:
+    """A database without the newest migration is refused with what to do."""
+    with (
+        opened(empty_database, "reader") as engine,
+        pytest.raises(NotMigrated, match="run the migrate command"),
+    ):
+        check(engine, described.service.migrations)
+
+
+@pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
+def test_text_is_compared_by_code_points(described: Described, engine: Engine) -> None:
+    """Every text column of every table, for pages and the order of a pair rest on it."""
+    with engine.connect() as connection:
+        found = connection.execute(
+            text(
+                "SELECT table_name || '.' || column_name, collation_name"
+                " FROM information_schema.columns"
+                " WHERE table_schema = 'public' AND table_name <> 'alembic_version'"
+                " AND data_type IN ('character varying', 'text')"
+            )
+        )
+        collations = {row[0]: row[1] for row in found}
+    assert A_TEXT[described.service.name] in collations
+    assert set(collations.values()) == {"C"}
+
+
+BAD_SETTINGS = {
+    "messaging": [
+        ({"LISTEN": "nonsense"}, "PARLEY_MESSAGING_LISTEN"),
+        ({"TEXT_LIMIT": "0"}, "PARLEY_MESSAGING_TEXT_LIMIT"),
+        ({"DATABASE_URL": "oracle://x"}, "neither a SQLite nor"),
+        ({"CREDENTIALS_FILE": "/nowhere"}, "can not be read"),
+        ({"DATABASE_PASSWORD_FILE": "/nowhere"}, "that has no password"),
+    ],
+    "negotiation": [
+        ({"LISTEN": "nonsense"}, "PARLEY_NEGOTIATION_LISTEN"),
+        ({"ROUNDS_LIMIT": "0"}, "PARLEY_NEGOTIATION_ROUNDS_LIMIT"),
+        ({"MAX_PRICE_MINOR": str(2**53)}, "PARLEY_NEGOTIATION_MAX_PRICE_MINOR"),
+        ({"DELIVERY_DAYS": "-1"}, "PARLEY_NEGOTIATION_DELIVERY_DAYS"),
+        ({"NOTES_DAYS": "nan"}, "PARLEY_NEGOTIATION_NOTES_DAYS"),
+        ({"OFFER_HOURS": "0.01"}, "OFFER_HOURS is not between"),
+        ({"OFFER_HOURS": "999"}, "OFFER_HOURS is not between"),
+        ({"DATABASE_URL": "oracle://x"}, "neither a SQLite nor"),
+        ({"CREDENTIALS_FILE": "/nowhere"}, "can not be read"),
+    ],
+    "moderation": [
+        ({"LISTEN": "nonsense"}, "PARLEY_MODERATION_LISTEN"),
+        ({"REPORTS_LIMIT": "0"}, "PARLEY_MODERATION_REPORTS_LIMIT"),
+        ({"LEASE_MINUTES": "-1"}, "PARLEY_MODERATION_LEASE_MINUTES"),
+        ({"REVIEW_DAYS": "nan"}, "PARLEY_MODERATION_REVIEW_DAYS"),
+        ({"RESPONDENT_SILENCE": "shrug"}, "PARLEY_MODERATION_RESPONDENT_SILENCE"),
+        ({"MODERATOR_SILENCE": "review"}, "what ends a review cannot be another review"),
+        ({"NEGOTIATION_TARGET": "127.0.0.1:1"}, "go together"),
+        ({"DATABASE_URL": "oracle://x"}, "neither a SQLite nor"),
+        ({"CREDENTIALS_FILE": "/nowhere"}, "can not be read"),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("service", "changes", "words"),
+    [(service, *row) for service, rows in BAD_SETTINGS.items() for row in rows],
+)
+def test_bad_settings_are_one_line(
+    tmp_path: Path, service: str, changes: dict[str, str], words: str
+) -> None:
+    """A setting that can not be used is named on one line, and the exit code is 2."""
+    (tmp_path / "key").write_text("secret")
+    environment = {
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'database.sqlite3'}",
+        "CREDENTIALS_FILE": str(tmp_path / "key"),
+        **({} if service == "messaging" else {"MESSAGING_CREDENTIAL_FILE": str(tmp_path / "key")}),
+        **changes,
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", f"{service}_service", "serve"],
+        env={f"PARLEY_{service.upper()}_{name}": value for name, value in environment.items()},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert words in ended.stderr
+    assert ended.stderr.count("\n") == 1
