@@ -15,6 +15,7 @@ from service_kit.service import running
 from tests.support.metrics import read_sample
 from tests.support.serving import METADATA, locked
 from tests.support.system import free_port
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -25,10 +26,9 @@ def settings(settings: MessagingSettings) -> MessagingSettings:
 
 
 async def until_under_way(settings: MessagingSettings, calls: int) -> None:
-    port = settings.metrics_port
-    async with asyncio.timeout(10):
-        while await read_sample(port, "calls_under_way") != calls:  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.01)
+    await eventually(
+        lambda: read_sample(settings.metrics_port, "calls_under_way"), lambda found: found == calls
+    )
 
 
 async def until_refused(client: Any) -> None:

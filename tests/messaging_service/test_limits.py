@@ -13,6 +13,7 @@ from messaging_service.settings import MessagingSettings
 from tests.support.metrics import read_metric, read_sample
 from tests.support.serving import METADATA, locked
 from tests.support.system import free_port
+from tests.support.waiting import eventually
 
 INVALID, EXHAUSTED = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -141,8 +142,9 @@ async def test_a_transaction_takes_no_more_than_its_limit(
         with locked(settings.database_url):
             calls = [asyncio.ensure_future(client.say("a", str(i), to="b")) for i in range(7)]
             # One transaction is waiting for the lock, with what had come by then.
-            while (await metric("writer_waiting_items") or 0) < 5:  # noqa: ASYNC110 - nothing tells
-                await asyncio.sleep(0.01)
+            await eventually(
+                lambda: metric("writer_waiting_items"), lambda items: (items or 0) >= 5
+            )
         assert sorted([(await call).seq for call in calls]) == list(range(2, 9))
         assert (await metric("limit_reached_total", limit="max_transaction_items") or 0) >= 2
         assert await metric("writer_transaction_items_sum") == 8

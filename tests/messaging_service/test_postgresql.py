@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
-import psycopg
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 from sqlalchemy import Engine, text
@@ -20,7 +19,7 @@ from messaging_service.storage.messages import insert_messages
 from service_kit.service import migrate
 from service_kit.storage.clock import read_position, take_revision
 from service_kit.storage.migrations import check
-from tests.support.postgresql import Postgresql
+from tests.support.postgresql import Postgresql, cut_commits
 from tests.support.serving import opened
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -34,23 +33,6 @@ def restartable(postgresql: Postgresql) -> Iterator[Postgresql]:
     """The server, which runs again after the test whatever happened in it."""
     yield postgresql
     postgresql.start()
-
-
-def backends(settings: MessagingSettings, postgresql: Postgresql, role: str) -> list[int]:
-    """The processes that serve the connections of a role."""
-    with postgresql.connect() as connection:
-        found = connection.execute(
-            "SELECT pid FROM pg_stat_activity WHERE datname = %s AND application_name = %s",
-            (make_url(settings.database_url).database, f"parley {role}"),
-        )
-        return [row[0] for row in found]
-
-
-def terminate(postgresql: Postgresql, pids: list[int]) -> None:
-    """Cut the connections of these processes, and return when they are gone."""
-    with postgresql.connect() as connection:
-        for pid in pids:
-            assert connection.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,)).fetchone()
 
 
 async def say_until_stored(client: Any, key: str, conversation: str) -> pb.StoredMessage:
@@ -152,7 +134,7 @@ async def test_a_connection_cut_in_a_transaction_stores_nothing(
     insert = insert_messages
 
     def cut(*arguments: Any) -> None:
-        terminate(postgresql, backends(settings, postgresql, "writer"))
+        postgresql.cut_writer(settings.database_url)
         insert(*arguments)
 
     with monkeypatch.context() as patched:
@@ -166,10 +148,7 @@ async def test_a_connection_cut_in_a_transaction_stores_nothing(
 
 @pytest.mark.parametrize("arrives", [True, False])
 async def test_a_commit_without_an_answer_is_not_answered_as_stored(
-    client: Any,
-    refused: Any,
-    monkeypatch: Any,
-    arrives: bool,
+    client: Any, refused: Any, arrives: bool
 ) -> None:
     """The line breaks during COMMIT: UNAVAILABLE, whether or not it arrived. If it did, streams
     end with REVISION_GAP without waiting for another write, and a read gives the message.
@@ -177,16 +156,7 @@ async def test_a_commit_without_an_answer_is_not_answered_as_stored(
     stream = await client.watch(["b"])
     first = await client.say("a", to="b")
     await stream.events(1)
-    commit = psycopg.Connection.commit
-
-    def cut(connection: psycopg.Connection[Any]) -> None:
-        if arrives:
-            commit(connection)
-        connection.close()
-        raise psycopg.OperationalError("the line is cut")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(psycopg.Connection, "commit", cut)
+    with cut_commits(arrives=arrives):
         await refused(
             client.say("a", to="b", idempotency_key="k"), UNAVAILABLE, "STORAGE_UNAVAILABLE"
         )
@@ -256,7 +226,7 @@ async def test_too_many_connections_end_by_themselves(
         async with serve(database_url=limited) as client:
             with postgresql.connect() as connection:
                 connection.execute("ALTER ROLE few CONNECTION LIMIT 0")
-            terminate(postgresql, backends(settings, postgresql, "writer"))
+            postgresql.cut_writer(settings.database_url)
             await refused(client.say("a", to="b"), UNAVAILABLE, "STORAGE_UNAVAILABLE")
             with postgresql.connect() as connection:
                 connection.execute("ALTER ROLE few CONNECTION LIMIT -1")

@@ -30,8 +30,6 @@ EVERYTHING = 10**9
 
 
 class Books(NamedTuple):
-    """All cases and disputes, by id, and how far the audit log goes."""
-
     cases: dict[str, Case]
     disputes: dict[str, Dispute]
     head: Head
@@ -48,7 +46,6 @@ def check_books(engine: Engine) -> Books:
 
 
 def read_books(connection: Any) -> Books:
-    """Read all documents, each of which is what its events make."""
     histories: dict[str, list[Any]] = {}
     for row in connection.execute(select(events).order_by(events.c.target_id, events.c.seq)):
         load = documents.load_case_event if row.is_case else documents.load_dispute_event

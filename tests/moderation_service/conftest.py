@@ -55,7 +55,6 @@ class Client(ServiceClient):
     async def report(
         self, actor: str = "ann", author: str = "bob", text: str = "pay outside", **fields: Any
     ) -> pb.Report:
-        """Report a message that the author has just written to the actor."""
         said = await self.peers.say(author, actor, text)
         given = {"reason": pb.REPORT_REASON_SCAM, **fields}
         response = await self.call("ReportMessage", actor=actor, message_id=said.id, **given)
@@ -63,7 +62,6 @@ class Client(ServiceClient):
         return report
 
     async def cases(self, actor: str = "mia", **fields: Any) -> list[pb.Case]:
-        """The cases that a moderator is shown first."""
         page = await self.moderate("ListCases", actor, **fields)
         return list(page.cases)
 
@@ -79,7 +77,6 @@ class Client(ServiceClient):
         return found
 
     async def standing(self, user: str) -> pb.Standing:
-        """The standing of a user."""
         found: pb.Standing = (await self.call("GetStanding", actor=user)).standing
         return found
 
@@ -93,7 +90,6 @@ def described() -> Described:
 
 
 def measure(kind: str, user: str = "bob", **fields: Any) -> pb.Measure:
-    """A measure by the name of its kind, with reasons."""
     return pb.Measure(
         kind=pb.SanctionKind.Value(f"SANCTION_KIND_{kind}"),
         user=user,
@@ -102,7 +98,6 @@ def measure(kind: str, user: str = "bob", **fields: Any) -> pb.Measure:
 
 
 def later(**time: float) -> Timestamp:
-    """A time from now on."""
     made = Timestamp()
     made.GetCurrentTime()
     made.FromMilliseconds(made.ToMilliseconds() + int(timedelta(**time).total_seconds() * 1000))
@@ -110,7 +105,6 @@ def later(**time: float) -> Timestamp:
 
 
 def muted(user: str = "bob", **time: float) -> pb.Measure:
-    """A mute for a while."""
     return measure("MUTED", user, until_time=later(**(time or {"hours": 1})))
 
 

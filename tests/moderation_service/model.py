@@ -177,7 +177,6 @@ class Model:
     # --- Effects ----------------------------------------------------------------------------
 
     def apply(self, task: Task[Any, Any]) -> None:
-        """Do what was not refused."""
         command, ids = task.command, task.ids
         self.changes += 1
         match command:

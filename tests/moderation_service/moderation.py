@@ -47,55 +47,35 @@ class Moderation:
         self.client = client
 
     async def create(self, service: str, by: str = "bob", **fields: Any) -> pb.Dispute:
-        """Open a dispute."""
-        request = pb.CreateDisputeRequest(
-            actor=by,
-            service_id=service,
-            reason=pb.DISPUTE_REASON_QUALITY,
-            statement="it is crooked",
-            **fields,
-        )
-        return await self._dispute("CreateDispute", request)
+        about = {"service_id": service, "reason": pb.DISPUTE_REASON_QUALITY}
+        given = {"actor": by, "statement": "it is crooked", **about, **fields}
+        return await self._dispute("CreateDispute", **given)
 
     async def submit(self, dispute: str, by: str, **fields: Any) -> pb.Dispute:
-        """State, propose, accept or withdraw."""
-        request = pb.SubmitDisputeStatementRequest(actor=by, dispute_id=dispute, **fields)
-        return await self._dispute("SubmitDisputeStatement", request)
+        return await self._dispute("SubmitDisputeStatement", actor=by, dispute_id=dispute, **fields)
 
     async def get(self, dispute: str, by: str = "bob", roles: tuple[str, ...] = ()) -> pb.Dispute:
-        """Give a dispute as a party sees it."""
-        request = pb.GetDisputeRequest(actor=by, dispute_id=dispute, roles=roles)
-        return await self._dispute("GetDispute", request)
+        return await self._dispute("GetDispute", actor=by, dispute_id=dispute, roles=roles)
 
     async def decide(self, dispute: pb.Dispute, **fields: Any) -> pb.Dispute:
-        """Decide a dispute as a moderator."""
-        request = pb.DecideDisputeRequest(
-            actor="mia",
-            roles=["moderator"],
-            dispute_id=dispute.id,
-            version=dispute.version,
-            facts="a photo of the fence",
-            rule="terms 4.2",
-            **fields,
-        )
-        return await self._dispute("DecideDispute", request)
+        shown = {"dispute_id": dispute.id, "version": dispute.version}
+        given = {"facts": "a photo of the fence", "rule": "terms 4.2", **shown, **fields}
+        return await self._dispute("DecideDispute", actor="mia", roles=["moderator"], **given)
 
-    async def _dispute(self, method: str, request: Any) -> pb.Dispute:
-        answer = await self.client.call(method, request)
+    async def _dispute(self, method: str, **fields: Any) -> pb.Dispute:
+        answer = await self.client.call(method, getattr(pb, f"{method}Request")(**fields))
         assert isinstance(answer.dispute, pb.Dispute)
         return answer.dispute
 
 
 @asynccontextmanager
 async def dial_moderation(target: str) -> AsyncIterator[Moderation]:
-    """Dial a moderation service while the context lasts."""
     async with dial(target, ModerationServiceStub, SECRET, 10, lambda: None) as client:
         yield Moderation(client)
 
 
 @asynccontextmanager
 async def serve_moderation(settings: ModerationSettings) -> AsyncIterator[Moderation]:
-    """Serve moderation while the context lasts."""
     async with (
         running(SERVICE, settings) as port,
         dial_moderation(f"127.0.0.1:{port}") as moderation,

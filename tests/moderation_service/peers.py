@@ -33,18 +33,15 @@ class Peers:
     negotiation: Any
 
     async def say(self, sender: str, to: str, text: str = "hello") -> words.StoredMessage:
-        """Write a message to somebody."""
         request = words.CreateMessageRequest(actor=sender, to=to, text=text)
         stored: words.StoredMessage = (await self.messaging.call("CreateMessage", request)).stored
         return stored
 
     async def edit(self, sender: str, message: str, text: str) -> None:
-        """Give a message another text."""
         request = words.EditMessageRequest(actor=sender, message_id=message, text=text)
         await self.messaging.call("EditMessage", request)
 
     async def delete(self, sender: str, message: str) -> None:
-        """Take a message back."""
         request = words.DeleteMessageRequest(actor=sender, message_id=message)
         await self.messaging.call("DeleteMessage", request)
 
@@ -76,20 +73,17 @@ class Peers:
         return service
 
     async def look(self, service: str) -> deals.Service:
-        """Get a service."""
         request = deals.GetServiceRequest(service_id=service)
         found: deals.Service = (await self.negotiation.call("GetService", request)).service
         return found
 
     async def causes(self, service: str) -> list[str]:
-        """Give the causes of the events of a service."""
         request = deals.ListServiceEventsRequest(service_id=service)
         page = await self.negotiation.call("ListServiceEvents", request)
         return [one.cause for one in page.events]
 
 
 def messaging_settings(folder: Path, **changes: Any) -> MessagingSettings:
-    """Settings of messaging on a migrated database in a folder."""
     credentials = folder / "peers.key"
     credentials.write_text(SECRET)
     made = MessagingSettings(
@@ -104,7 +98,6 @@ def messaging_settings(folder: Path, **changes: Any) -> MessagingSettings:
 
 
 def negotiation_settings(folder: Path, messaging: str, **changes: Any) -> NegotiationSettings:
-    """Settings of negotiation on a migrated database in a folder."""
     credentials = folder / "peers.key"
     credentials.write_text(SECRET)
     made = NegotiationSettings(
@@ -150,12 +143,10 @@ async def serve_peers(
 
 
 def dial_peer(target: str, stub: Any, timeout_seconds: float = 5.0) -> Any:
-    """Dial a service by its target."""
     return dial(target, stub, SECRET, timeout_seconds, lambda: None)
 
 
 async def code_of(awaitable: Any) -> grpc.StatusCode:
-    """Give the code with which a call fails."""
     try:
         await awaitable
     except grpc.aio.AioRpcError as error:

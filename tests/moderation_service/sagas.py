@@ -1,7 +1,6 @@
 """Disputes as they are stored, beside a negotiation that serves: what the saga lies between."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,11 @@ from service_kit.storage import migrations
 from service_kit.storage.engines import open_engine
 from service_kit.storage.readers import Readers
 from service_kit.storage.writer import Writer
+from tests.support.serving import opened
+from tests.support.waiting import eventually
 
 
 def migrated(url: str) -> str:
-    """Bring an empty database to moderation's newest migration."""
     engine = open_engine(url, "migrator")
     migrations.upgrade(engine, Path(moderation_service.__file__).parent / "migrations")
     engine.dispose()
@@ -54,7 +54,6 @@ class Sagas:
     async def carry_out(
         self, command: Command[State, View], seen: commands.SeenService | None = None
     ) -> Answer[State, View]:
-        """Carry out a command."""
         (outcome,) = await self.writer.submit(self.operation, (Task(command, seen=seen),))
         return accepted(outcome)
 
@@ -76,49 +75,32 @@ class Sagas:
         return await self.carry_out(commands.SubmitDisputeStatement(by, dispute, withdraw=True))
 
     async def fire(self, dispute: str) -> Answer[Dispute, DisputeView]:
-        """Let time do what it has to."""
         return await self.carry_out(commands.FireTimers(dispute))
 
     async def find(self, dispute: str) -> Dispute:
-        """Give a dispute as it is stored."""
         return (await self.readers.run(targets.find_disputes, (dispute,)))[dispute]
 
     async def causes(self, dispute: str) -> list[str]:
-        """Give what happened to a dispute."""
         history = await self.readers.run(targets.find_histories, (dispute,))
         return [str(one.event.cause) for one in history[dispute]]
 
     async def until(self, dispute: str, state: str) -> Dispute:
         """Wait until a dispute is stored in a state."""
-        async with asyncio.timeout(20):
-            while (found := await self.find(dispute)).state != state:  # noqa: ASYNC110, as below
-                await asyncio.sleep(0.01)
+        found = await eventually(lambda: self.find(dispute), lambda found: found.state == state)
+        assert isinstance(found, Dispute)
         return found
 
     def metric(self, name: str, **labels: str) -> float:
-        """Read a metric."""
         return self.registry.get_sample_value(name, labels) or 0
 
 
 @asynccontextmanager
 async def sagas(url: str, limits: Limits | None = None) -> AsyncIterator[Sagas]:
     """Open a migrated database while the context lasts."""
-    engines = open_engine(url, "writer"), open_engine(url, "reader", 2)
-    made = Sagas(engines, limits or Limits())
-    try:
-        yield made
-    finally:
-        await made.writer.close()
-        await made.readers.close()
-        for engine in engines:
-            engine.dispose()
-
-
-Until = Callable[[], Any]
-
-
-async def until(condition: Until, seconds: float = 20) -> None:
-    """Wait for what is seen from outside alone."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110, nothing tells of it
-            await asyncio.sleep(0.01)
+    with opened(url) as writing, opened(url, "reader", connections=2) as reading:
+        made = Sagas((writing, reading), limits or Limits())
+        try:
+            yield made
+        finally:
+            await made.writer.close()
+            await made.readers.close()

@@ -73,7 +73,6 @@ def refused(
 
 
 def new(kind: str) -> str:
-    """An id that nothing else has."""
     return f"{kind}-{next(_numbers)}"
 
 
@@ -132,7 +131,6 @@ def decide(
     limits: Limits,
     **facts: Any,
 ) -> Any:
-    """Check a command, and decide it with the facts of its task and others."""
     task = asked if isinstance(asked, Task) else Task(asked)
     command = command_of(task)
     facts["ids"] = task.ids
@@ -320,7 +318,6 @@ class DisputeStory:
         return self.send(FireTimers(self.dispute.id))
 
     def to_review(self, **rest: Any) -> None:
-        """Open it, and let the time for statements pass."""
         self.open(**rest)
         self.wait(self.limits.statements)
 

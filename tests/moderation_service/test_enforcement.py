@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from tests.moderation_service.peers import (
 )
 from tests.support.serving import SECRET, Serve, opened, status_of, unpack
 from tests.support.system import free_port
+from tests.support.waiting import eventually
 
 
 class Town:
@@ -114,13 +115,6 @@ class Town:
             await readers.close()
 
 
-async def eventually(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Ask again and again until something holds that tells nobody."""
-    async with asyncio.timeout(20):
-        while not await holds():  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 async def town(tmp_path: Path, serve: Serve) -> AsyncIterator[Town]:
     """All three, serving."""
@@ -176,7 +170,6 @@ async def reported(town: Town, words: str = "pay outside") -> tuple[pb.Report, s
 
 
 async def overturn(client: Client, decision: str, actor: str = "bob") -> None:
-    """An appeal that another moderator agrees with."""
     await client.call("CreateAppeal", actor=actor, decision_id=decision, text="It was nothing.")
     (appeal,) = (await client.moderate("ListAppeals", "max")).appeals
     await client.moderate(

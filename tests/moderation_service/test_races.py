@@ -6,6 +6,7 @@ Clients of their own reach two replicas on one database, and afterwards the book
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.moderation_service.books import Books, check_books
 from tests.moderation_service.conftest import Client, later, measure, muted
 from tests.support.racing import race, reasons, several_clients
 from tests.support.serving import Serve
+from tests.support.waiting import eventually
 
 CLIENTS = 6
 
@@ -146,7 +148,6 @@ async def test_create_dispute_once(clients: list[Client], engine: Engine) -> Non
 
 
 async def submit(client: Client, actor: str, dispute: str, **action: Any) -> Any:
-    """Do something about a dispute as a party."""
     return await client.call("SubmitDisputeStatement", actor=actor, dispute_id=dispute, **action)
 
 
@@ -180,12 +181,10 @@ async def test_decide_dispute_once(serve: Serve, engine: Engine, *, reviewed: bo
         )
         name = opened.dispute.id
         await submit(first, "bob", name, propose=parts)
-        seen = await first.moderate("GetDispute", dispute_id=name)
+        look = partial(first.moderate, "GetDispute", dispute_id=name)
+        seen = await look()
         if reviewed:
-            async with asyncio.timeout(10):
-                while seen.dispute.state == pb.DISPUTE_STATE_OPEN:
-                    await asyncio.sleep(0.01)
-                    seen = await first.moderate("GetDispute", dispute_id=name)
+            seen = await eventually(look, lambda seen: seen.dispute.state != pb.DISPUTE_STATE_OPEN)
             # Just before the moderators' time is over, or just after.
             left = seen.dispute.due_time.ToMilliseconds() / 1000 - time.time()
             await asyncio.sleep(max(0.0, left - 0.01))
@@ -207,10 +206,7 @@ async def test_decide_dispute_once(serve: Serve, engine: Engine, *, reviewed: bo
         )
         assert len(won) <= 1
         assert reasons(lost) <= {"INVALID_STATE", "STALE_DISPUTE"}
-        async with asyncio.timeout(10):
-            while seen.dispute.state != pb.DISPUTE_STATE_RESOLVED:
-                await asyncio.sleep(0.01)
-                seen = await first.moderate("GetDispute", dispute_id=name)
+        seen = await eventually(look, lambda seen: seen.dispute.state == pb.DISPUTE_STATE_RESOLVED)
         ended = seen.dispute
         # Time is the only one that nobody is answered for.
         assert bool(won) is (ended.resolution.cause != "moderators_silent")
@@ -247,7 +243,6 @@ class Storm:
             self.shown += [one["Case"] for one in lost if "Case" in one]
 
     async def act(self, cases: list[pb.Case], appeals: list[pb.Appeal]) -> Any:
-        """Do something about one of them."""
         client, random = self.random.choice(self.clients), self.random
         who = random.choice(("mia", "max"))
         self.keys += 1

@@ -1,6 +1,5 @@
 """M6: a removed message is gone for both parties, and stays as evidence."""
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from tests.moderation_service.moderation import Moderation, moderation_settings,
 from tests.moderation_service.peers import Peers, serve_peers
 from tests.moderation_service.sagas import migrated
 from tests.support.system import free_port
+from tests.support.waiting import eventually
 
 
 async def moderate(moderation: Moderation, method: str, **fields: object) -> pb.Case:
@@ -35,13 +35,13 @@ async def newest_case(moderation: Moderation) -> pb.Case:
 async def removed(peers: Peers, message: str) -> words.Message:
     """Wait until messaging shows a tombstone in the place of a message."""
     request = words.GetMessagesRequest(actor="bob", message_ids=[message])
-    async with asyncio.timeout(20):
-        while True:
-            (found,) = (await peers.messaging.call("GetMessages", request)).messages
-            if found.tombstone == words.TOMBSTONE_REMOVED:
-                assert isinstance(found, words.Message)
-                return found
-            await asyncio.sleep(0.01)
+    page = await eventually(
+        lambda: peers.messaging.call("GetMessages", request),
+        lambda page: page.messages[0].tombstone == words.TOMBSTONE_REMOVED,
+    )
+    (found,) = page.messages
+    assert isinstance(found, words.Message)
+    return found
 
 
 async def test_a_removed_message_is_seen_by_who_takes_evidence(

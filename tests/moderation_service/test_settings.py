@@ -1,6 +1,5 @@
 """Settings are checked at the start, and their limits counted when they are reached."""
 
-import asyncio
 from functools import partial
 from typing import Any
 
@@ -14,6 +13,7 @@ from tests.moderation_service.conftest import measure, muted
 from tests.support.metrics import read_sample
 from tests.support.serving import Serve
 from tests.support.system import free_port
+from tests.support.waiting import eventually
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
@@ -55,7 +55,7 @@ async def test_each_limit_refuses_by_name_and_is_counted(serve: Serve, refused: 
         await refused(client.report(comment=long), *argument, "comment")
         await client.report()
         await refused(client.report(), PRECONDITION, "TOO_MANY_OPEN_REPORTS")
-        assert await waits_for(metric, 1)
+        await eventually(lambda: metric("moderation_open", kind="case"), lambda count: count == 1)
         (case,) = await client.cases(page_size=9)
         for field, bad in (
             ("measures[0].facts", [measure("WARNING", facts=long)]),
@@ -99,11 +99,3 @@ async def test_each_limit_refuses_by_name_and_is_counted(serve: Serve, refused: 
             assert await metric("limit_value", limit=limit) == SMALL[limit]
         for limit in SERVICE.limits:
             assert await metric("limit_value", limit=limit) is not None, limit
-
-
-async def waits_for(metric: Any, count: int) -> bool:
-    """Tell whether so many cases come to be shown as open."""
-    async with asyncio.timeout(10):
-        while await metric("moderation_open", kind="case") != count:  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.02)
-    return True

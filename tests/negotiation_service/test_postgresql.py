@@ -3,10 +3,8 @@
 from typing import Any
 
 import grpc
-import psycopg
 import pytest
 from parley.negotiation.v1 import negotiation_pb2 as pb
-from sqlalchemy.engine import make_url
 
 from negotiation_service.domain.commands import FireTimers
 from negotiation_service.domain.events import Cause
@@ -22,7 +20,7 @@ from tests.negotiation_service.deals import (
     stored_offers,
     stored_timers,
 )
-from tests.support.postgresql import Postgresql
+from tests.support.postgresql import Postgresql, cut_commits
 from tests.support.serving import Database, opened
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -41,12 +39,7 @@ async def test_a_connection_cut_in_a_transaction_leaves_no_trace(
     insert = deals.insert_keys
 
     def cut(*arguments: Any) -> None:
-        with postgresql.connect() as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                " WHERE datname = %s AND application_name = 'parley writer'",
-                (make_url(settings.database_url).database,),
-            )
+        postgresql.cut_writer(settings.database_url)
         insert(*arguments)
 
     conversation = await client.open_conversation("ann", "bob")
@@ -64,20 +57,11 @@ async def test_a_connection_cut_in_a_transaction_leaves_no_trace(
 
 @pytest.mark.parametrize("arrives", [True, False])
 async def test_a_lost_answer_is_given_to_whoever_asks_again(
-    client: Any, refused: Any, database: Database, monkeypatch: pytest.MonkeyPatch, arrives: bool
+    client: Any, refused: Any, database: Database, arrives: bool
 ) -> None:
     """The line breaks during COMMIT: with its key a command has taken effect once in the end."""
     shown = await client.create()
-    commit = psycopg.Connection.commit
-
-    def cut(connection: psycopg.Connection[Any]) -> None:
-        if arrives:
-            commit(connection)
-        connection.close()
-        raise psycopg.OperationalError("the line is cut")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(psycopg.Connection, "commit", cut)
+    with cut_commits(arrives=arrives):
         accept = client.accept("bob", shown, idempotency_key="k")
         await refused(accept, UNAVAILABLE, "STORAGE_UNAVAILABLE")
     answer = await client.call(

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
+import pytest
 from psycopg import sql
+from sqlalchemy.engine import make_url
 
 with warnings.catch_warnings():
     # It would like a folder of the user's session, and does without one.
@@ -75,6 +78,15 @@ class Postgresql:
                     sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
                 )
 
+    def cut_writer(self, database_url: str) -> None:
+        """Cut the connections of a database's writer, and return when they are gone."""
+        with self.connect() as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = %s AND application_name = 'parley writer'",
+                (make_url(database_url).database,),
+            )
+
     def stop(self, mode: str = "fast") -> None:
         """Stop; `immediate` is a crash without a farewell to anyone."""
         self._control("stop", "-m", mode)
@@ -95,3 +107,19 @@ class Postgresql:
             bin_path=self._server.bin_path,
             user=self._server.system_user,
         )
+
+
+@contextmanager
+def cut_commits(*, arrives: bool) -> Iterator[None]:
+    """Cut the line during each COMMIT of this process, which has arrived by then or has not."""
+    commit = psycopg.Connection.commit
+
+    def cut(connection: psycopg.Connection[Any]) -> None:
+        if arrives:
+            commit(connection)
+        connection.close()
+        raise psycopg.OperationalError("the line is cut")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(psycopg.Connection, "commit", cut)
+        yield

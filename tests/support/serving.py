@@ -52,14 +52,9 @@ def opened(database_url: str | URL, role: Role = "writer", **options: Any) -> It
 @contextmanager
 def locked(database_url: str, **options: Any) -> Iterator[Connection]:
     """The write lock of a database, held as by another process; what it writes is rolled back."""
-    with (
-        opened(database_url, **options) as engine,
-        engine.connect() as holder,
-        holder.begin() as transaction,
-    ):
+    with opened(database_url, **options) as engine, engine.connect() as holder:
         take_revision(holder)
         yield holder
-        transaction.rollback()
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """Retention: texts that are no longer evidence are deleted beside the calls, a few at a time."""
 
-import asyncio
 import time
 from typing import Any
 
@@ -15,7 +14,7 @@ from service_kit.storage.writer import Writer
 from tests.support.metrics import read_sample
 from tests.support.serving import opened
 from tests.support.system import free_port
-from tests.support.waiting import until
+from tests.support.waiting import eventually, until
 
 
 async def test_the_writer_is_left_alone_while_there_is_nothing_to_forget(
@@ -58,9 +57,9 @@ async def test_what_is_old_is_forgotten_in_small_transactions(
         query = text("UPDATE message_versions SET replaced_at = :old WHERE text < '5'")
         connection.execute(query, {"old": old})
     async with serve(evidence_days=2, evidence_batch=2, metrics_port=port) as client:
-        async with asyncio.timeout(10):
-            while await read_sample(port, "evidence_forgotten_total") != 5:  # noqa: ASYNC110 - nothing tells of it
-                await asyncio.sleep(0.01)
+        await eventually(
+            lambda: read_sample(port, "evidence_forgotten_total"), lambda count: count == 5
+        )
         assert await read_sample(port, "limit_reached_total", limit="evidence_batch") == 2
         (evidence,) = (await client.call("ListEvidence", message_id=stored.id)).evidence
         assert (evidence.message.text, [one.text for one in evidence.versions]) == ("6", ["5"])

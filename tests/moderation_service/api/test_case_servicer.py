@@ -15,7 +15,6 @@ Refused = Callable[..., Any]
 
 
 def kinds(events: list[tuple[int, pb.Event]]) -> list[str | None]:
-    """The kind of each event."""
     return [event.WhichOneof("event") for _, event in events]
 
 

@@ -35,7 +35,6 @@ Refused = Callable[..., Any]
 
 
 async def prepare(client: Client) -> dict[str, Message]:
-    """A request of each kind that names what is there."""
     peers = client.peers
     said = await peers.say("bob", "ann", "pay outside")
     service = await peers.agree()
@@ -159,7 +158,6 @@ def with_text(request: Any, text: str) -> list[tuple[str, Any]]:
 
 
 async def outcome(client: Client, name: str, request: Any) -> tuple[str, str]:
-    """The code and reason with which a call ends."""
     try:
         await client.call(name, request)
     except grpc.aio.AioRpcError as error:

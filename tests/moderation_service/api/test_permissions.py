@@ -62,7 +62,6 @@ async def test_methods_are_open_to_their_roles_alone(client: Client) -> None:
 
 
 async def check_method(client: Client, name: str) -> None:
-    """Call a method with every set of roles."""
     needed = PERMISSIONS[name]
     takes_roles = "roles" in getattr(pb, f"{name}Request").DESCRIPTOR.fields_by_name
     for roles in (*ROLE_SETS, *STRANGE_ROLES):

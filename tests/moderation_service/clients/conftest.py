@@ -17,14 +17,12 @@ from tests.support.proxy import Proxy, proxy
 
 @pytest.fixture
 async def between(peers: Peers) -> AsyncIterator[dict[str, Proxy]]:
-    """A proxy before each of them."""
     async with proxy(peers.messaging_target) as words, proxy(peers.negotiation_target) as deals:
         yield {"messaging": words, "negotiation": deals}
 
 
 @pytest.fixture
 def reached() -> list[str]:
-    """The limits that were reached."""
     return []
 
 
@@ -53,5 +51,4 @@ async def make(between: dict[str, Proxy], reached: list[str]) -> AsyncIterator[M
 
 @pytest.fixture
 async def taker(make: Make) -> EvidenceTaker:
-    """One with the usual bounds."""
     return await make()

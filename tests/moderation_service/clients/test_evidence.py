@@ -71,7 +71,6 @@ async def test_a_conversation_is_seen_with_its_recent_page(peers: Peers, make: M
 
 
 async def test_an_empty_conversation_can_be_reported(peers: Peers, taker: EvidenceTaker) -> None:
-    """With nothing in it."""
     proposed = await peers.propose()
     seen = await taker.take_conversation("bob", proposed.conversation_id, None)
     assert read(seen.snapshots)[EvidenceKind.MESSAGES]["messages"] == []
@@ -135,7 +134,6 @@ async def test_a_service_without_an_agreement_has_no_price(
 
 @pytest.mark.parametrize("service", ["", "0" * 36, "\0"])
 async def test_no_service_is_seen_that_is_none(taker: EvidenceTaker, service: str) -> None:
-    """By whatever name."""
     found = await refusal(taker.take_service("bob", service, None))
     assert found in {Reason.SERVICE_NOT_FOUND, Reason.NEGOTIATION_UNAVAILABLE}
 
@@ -170,7 +168,6 @@ async def test_a_report_does_not_fail_because_negotiation_does(
 async def test_without_negotiation_there_are_no_deals_and_no_disputes(
     peers: Peers, make: Make
 ) -> None:
-    """As in an installation that has none."""
     taker = await make(negotiates=False)
     said = await peers.say("ann", "bob")
     seen = await taker.take_message("bob", said.id, None)

@@ -10,8 +10,8 @@ from moderation_service.domain.shared.evidence import EvidenceKind, author_of
 from moderation_service.domain.shared.refusals import Reason
 from tests.moderation_service.clients.taking import BOUNDS, Make, hang, read, refusal, texts
 from tests.moderation_service.peers import Peers
-from tests.moderation_service.sagas import until
 from tests.support.proxy import Forward, Proxy
+from tests.support.waiting import eventually
 
 
 async def test_what_is_far_away_is_left_out_first(
@@ -93,7 +93,7 @@ async def test_a_flood_waits_for_its_turn_and_no_longer_than_it_may(
     assert set(reached) == {"evidence_takings"}
     between["messaging"].interfering["ListEvidence"] = hang
     slow = [asyncio.create_task(refusal(taker.take_message("bob", said.id, 5))) for _ in range(2)]
-    await until(lambda: between["messaging"].asked.count("ListEvidence") == 22)
+    await eventually(lambda: between["messaging"].asked.count("ListEvidence") == 22)
     found = await refusal(taker.take_message("bob", said.id, 0.1))
     assert found == Reason.MESSAGING_UNAVAILABLE
     assert between["messaging"].asked.count("ListEvidence") == 22

@@ -35,7 +35,6 @@ def test_hot_statements_go_through_indexes(database: Database) -> None:
 
 
 def test_what_was_read_is_what_was_written(database: Database) -> None:
-    """A report is what the command said, to the letter, whatever letters."""
     comment = "<script>alert('\u202eevil')</script> \N{CAT FACE}\ttab\nline"
     report = story.reported(comment=comment)
     test_runner.run(database, test_runner.with_evidence(report))

@@ -104,7 +104,6 @@ def test_list_cases_walks_every_case_once(database: Database, order: CaseOrder) 
 
 
 def listed(database: Database, actor: str = "mia", **wanted: Any) -> list[str]:
-    """The ids of the cases that a moderator is shown."""
     page = database.read(
         moderator_queries.list_cases, actor, CaseFilter(**wanted), WHOLE, database.now, LIMITS
     )
@@ -283,7 +282,6 @@ def test_list_own_disputes_newest_first(database: Database) -> None:
 
 
 def test_list_disputes_by_due_time(database: Database) -> None:
-    """By default only disputes that moderators can decide."""
     dispute = disputed()
     database.run(carry_out, with_evidence(dispute), Task(HoldPlaced(dispute.ids.made, 10_000)))
 
@@ -348,7 +346,6 @@ def test_list_changes_converges_to_what_is(database: Database, size: int) -> Non
 
 
 def test_what_waits_is_counted(database: Database) -> None:
-    """For whoever watches over the service."""
     report, dispute = reported(), disputed()
     database.run(carry_out, report, dispute)
     found = database.read(read_backlog, database.now)
@@ -360,7 +357,6 @@ def test_what_waits_is_counted(database: Database) -> None:
 
 
 def test_release_case_opens_it_again(database: Database) -> None:
-    """In the lists as well."""
     report = reported()
     database.run(
         carry_out,

@@ -143,7 +143,6 @@ def test_a_refusal_stores_nothing(database: Database) -> None:
 
 
 def test_a_case_does_not_pass_for_a_dispute(database: Database) -> None:
-    """Whatever is named by whichever id."""
     report, dispute = story.reported(), story.disputed()
     run(database, with_evidence(report), with_evidence(dispute))
     outcomes = run(
@@ -253,7 +252,6 @@ def test_a_key_is_not_used_for_two_things(database: Database) -> None:
 
 
 def test_a_refusal_leaves_its_key_unused(database: Database) -> None:
-    """The same key may be used again after a refusal."""
     report = story.reported()
     claim = ClaimCase("mia", story.MODERATOR, report.ids.case, idempotency_key="k")
     assert reasons(run(database, claim)) == [Reason.CASE_NOT_FOUND]

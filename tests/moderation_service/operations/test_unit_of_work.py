@@ -18,7 +18,13 @@ from moderation_service.domain.sanctions.entities import SanctionKind
 from moderation_service.domain.shared.erasure import ERASED, Kept, KeptBecause
 from moderation_service.domain.shared.limits import DAY
 from moderation_service.domain.shared.refusals import Reason
-from moderation_service.operations import notifications
+from moderation_service.operations.notifications import (
+    ConversationLockChanged,
+    MessageRemovalChanged,
+    ReportStatusChanged,
+    Sanctioned,
+    StandingChanged,
+)
 from moderation_service.operations.tasks import Answer, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.storage import audit, targets
@@ -221,11 +227,11 @@ def test_a_standing_is_made_of_all_cases(database: Database) -> None:
     decided(database, muted(database.now + 2 * DAY), subject=CONVERSATION)
     first = books(database).cases[one].sanctions[0]
     run(database, commands.LiftSanction("max", MODERATOR, first.id, "Enough."))
-    standings = [what.standing for _, what in told(database, notifications.StandingChanged)]
+    standings = [what.standing for _, what in told(database, StandingChanged)]
     assert [len(shown.view.sanctions) for shown in standings] == [1, 2, 1]
     assert [shown.position.revision for shown in standings] == [1, 2, 3]
-    assert all(to == ("bob",) for to, _ in told(database, notifications.StandingChanged))
-    assert all(to == ("bob",) for to, _ in told(database, notifications.Sanctioned))
+    assert all(to == ("bob",) for to, _ in told(database, StandingChanged))
+    assert all(to == ("bob",) for to, _ in told(database, Sanctioned))
 
 
 def test_locks_and_removals_are_told_to_services(database: Database) -> None:
@@ -239,16 +245,16 @@ def test_locks_and_removals_are_told_to_services(database: Database) -> None:
     cases = books(database).cases
     for sanction in (cases[one].sanctions[0], cases[two].sanctions[0]):
         run(database, commands.LiftSanction("max", MODERATOR, sanction.id, "Enough."))
-    locks = told(database, notifications.ConversationLockChanged)
+    locks = told(database, ConversationLockChanged)
     assert [(to, what.locked) for to, what in locks] == [
         ((), True), ((), True), ((), True), ((), False),
     ]  # fmt: skip
-    assert [what for _, what in told(database, notifications.MessageRemovalChanged)] == [
-        notifications.MessageRemovalChanged("talk", MESSAGE.id, removed=True)
+    assert [what for _, what in told(database, MessageRemovalChanged)] == [
+        MessageRemovalChanged("talk", MESSAGE.id, removed=True)
     ]
 
 
 def test_who_was_reported_is_told_no_word_of_reports(database: Database) -> None:
     """Notifications of a report go to its reporter alone (M4)."""
     decided(database, muted(database.now + DAY))
-    assert {to for to, _ in told(database, notifications.ReportStatusChanged)} == {("ann",)}
+    assert {to for to, _ in told(database, ReportStatusChanged)} == {("ann",)}

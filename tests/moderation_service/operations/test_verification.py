@@ -34,13 +34,11 @@ def fill(database: Database) -> tuple[str, str]:
 
 
 def problems(database: Database) -> list[Problem]:
-    """The differences from what was recorded."""
     with database.engine.connect() as connection, connection.begin():
         return [one for one in verify(connection, PAGE) if isinstance(one, Problem)]
 
 
 def spoil(database: Database, statement: str, **given: Any) -> None:
-    """Change something by hand."""
     with database.engine.begin() as connection:
         assert connection.execute(text(statement), given).rowcount > 0
 

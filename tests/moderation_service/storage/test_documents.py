@@ -76,7 +76,6 @@ def test_events_and_cases_come_back_as_they_were() -> None:
 
 
 def test_events_and_disputes_come_back_as_they_were() -> None:
-    """The same of disputes."""
     events = every_dispute_event()
     assert {DisputeCause.SETTLED, DisputeCause.DECIDED} <= {one.cause for one in events}
     for one in events:

@@ -11,13 +11,11 @@ from tests.support.proxy import Proxy, proxy
 
 @pytest.fixture
 async def between(peers: Peers) -> AsyncIterator[Proxy]:
-    """A proxy before negotiation."""
     async with proxy(peers.negotiation_target) as made:
         yield made
 
 
 @pytest.fixture
 async def stored(empty_database: str) -> AsyncIterator[Sagas]:
-    """Moderation's database."""
     async with sagas(migrated(empty_database)) as made:
         yield made

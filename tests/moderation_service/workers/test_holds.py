@@ -1,7 +1,7 @@
 """No service stays held without an open dispute, as negotiation's Watch shows it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,8 +17,9 @@ from moderation_service.workers.reconciler import Reconciler
 from service_kit.follow.follower import Follower, FollowerMetrics, Source
 from service_kit.follow.positions import read_followed
 from tests.moderation_service.peers import SECRET, Peers, dial_peer
-from tests.moderation_service.sagas import Sagas, until
+from tests.moderation_service.sagas import Sagas
 from tests.support.proxy import Proxy, lose_call
+from tests.support.waiting import eventually
 
 Following = Callable[[], Any]
 
@@ -75,18 +76,11 @@ async def place(peers: Peers, service: str, dispute: str) -> None:
 
 
 async def let_go(peers: Peers, service: str) -> None:
-    """Wait until a service is not held."""
-    await until_async(lambda: is_free(peers, service))
+    await eventually(lambda: is_free(peers, service))
 
 
 async def is_free(peers: Peers, service: str) -> bool:
     return not (await peers.look(service)).HasField("hold")
-
-
-async def until_async(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
-        while not await condition():  # noqa: ASYNC110, nothing tells of it
-            await asyncio.sleep(0.01)
 
 
 async def caught_up(stored: Sagas, peers: Peers) -> None:
@@ -104,7 +98,7 @@ async def caught_up(stored: Sagas, peers: Peers) -> None:
 
     # The position alone is stored now and then; what happens next brings it along.
     await peers.propose("nobody", "else")
-    await until_async(reached)
+    await eventually(reached)
 
 
 async def test_a_hold_of_a_dispute_that_waits_opens_it(
@@ -116,7 +110,7 @@ async def test_a_hold_of_a_dispute_that_waits_opens_it(
     async with following() as answers:
         await place(peers, agreed.id, dispute)
         await stored.until(dispute, "open")
-        await until(lambda: len(answers) == 1)
+        await eventually(lambda: len(answers) == 1)
         assert answers[0].next_due is not None
     assert await stored.causes(dispute) == ["created", "hold_placed"]
 
@@ -163,7 +157,7 @@ async def test_a_hold_of_a_dispute_that_nobody_knows_ends(
     async with following():
         await place(peers, agreed.id, "a-dispute-of-yesterday")
         await let_go(peers, agreed.id)
-        await until(lambda: stored.metric("saga_holds_released_total") == 1)
+        await eventually(lambda: stored.metric("saga_holds_released_total") == 1)
     assert (await peers.causes(agreed.id))[2:] == ["held", "resumed"]
 
 
@@ -210,7 +204,7 @@ async def test_what_cannot_be_asked_is_not_passed_over(
         await place(peers, agreed.id, "a-dispute-of-yesterday")
         for method in ("GetService", "ResolveHold"):
             between.asked.clear()
-            await until(lambda method=method: between.asked.count(method) >= 2)  # type: ignore[misc]  # bound
+            await eventually(lambda method=method: between.asked.count(method) >= 2)  # type: ignore[misc]  # bound
             assert not await is_free(peers, agreed.id)
             del between.interfering[method]
         await let_go(peers, agreed.id)

@@ -18,9 +18,10 @@ from moderation_service.domain.dispute.commands import HoldPlaced, HoldRefused
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.workers.reconciler import Reconciler
 from tests.moderation_service.peers import Peers, dial_peer, negotiation_settings, serve_negotiation
-from tests.moderation_service.sagas import Sagas, migrated, sagas, until
+from tests.moderation_service.sagas import Sagas, migrated, sagas
 from tests.support.proxy import Cut, Forward, Proxy, lose_answer, lose_call
 from tests.support.system import free_port
+from tests.support.waiting import eventually
 
 Make = Callable[..., Any]
 
@@ -183,7 +184,7 @@ async def test_disputes_wait_for_a_negotiation_that_is_down(
     agreed = [await peers.agree(f"ann{n}", f"bob{n}") for n in range(12)]
     opening = [await stored.create(one, one.client) for one in agreed]
     await asyncio.gather(*(reconciler.push(one, 1) for one in opening))
-    await until(lambda: stored.metric("saga_pending") == 12)
+    await eventually(lambda: stored.metric("saga_pending") == 12)
     assert stored.metric("saga_oldest_seconds") > 0
     async with serve_negotiation(settings):
         for one in opening:
@@ -191,13 +192,13 @@ async def test_disputes_wait_for_a_negotiation_that_is_down(
     for dispute, service in zip(opening, agreed, strict=True):
         await stored.withdraw(dispute, service.client)
     await asyncio.gather(*(reconciler.push(one, 1) for one in opening))
-    await until(lambda: stored.metric("saga_pending") == 12)
+    await eventually(lambda: stored.metric("saga_pending") == 12)
     async with serve_negotiation(settings):
         for one in opening:
             await stored.until(one, "resolved")
     for service in agreed:
         assert (await peers.causes(service.id))[2:] == ["held", "resumed"]
-    await until(lambda: stored.metric("saga_pending") == 0)
+    await eventually(lambda: stored.metric("saga_pending") == 0)
     assert stored.metric("saga_oldest_seconds") == 0
 
 
@@ -209,8 +210,8 @@ async def test_an_outage_is_not_asked_about_by_each_dispute(
     agreed = [await peers.agree(f"ann{n}", f"bob{n}") for n in range(30)]
     disputes = [await stored.create(one, one.client) for one in agreed]
     await make(run=True, calls=2, batch=7, interval_seconds=3_600)
-    await until(lambda: stored.metric("saga_pending") == 30)
-    await until(lambda: between.asked.count("PlaceHold") >= 2)
+    await eventually(lambda: stored.metric("saga_pending") == 30)
+    await eventually(lambda: between.asked.count("PlaceHold") >= 2)
     assert between.asked.count("PlaceHold") <= 6
     between.interfering.clear()
     for one in disputes:
@@ -234,7 +235,9 @@ async def test_one_that_fails_for_ever_stops_no_other(
     between.interfering["PlaceHold"] = refuse_the_first
     broken = await stored.create(await peers.agree("zoe", "zed"), "zed")
     reconciler = await make(run=True)
-    await until(lambda: stored.metric("saga_calls_total", call="PlaceHold", result="failed") >= 2)
+    await eventually(
+        lambda: stored.metric("saga_calls_total", call="PlaceHold", result="failed") >= 2
+    )
     first = False
     await stored.until(broken, "open")
 
@@ -327,9 +330,9 @@ async def test_a_silence_of_all_ends_in_negotiation(
         agreed = await peers.agree()
         dispute = await stored.create(agreed)
         await reconciler.push(dispute, 30)
-        async with asyncio.timeout(10):
-            while (await stored.fire(dispute)).target.state != "resolved_pending":  # noqa: ASYNC110, time alone
-                await asyncio.sleep(0.01)
+        await eventually(
+            lambda: stored.fire(dispute), lambda fired: fired.target.state == "resolved_pending"
+        )
         await reconciler.push(dispute, 30)
         assert (await stored.find(dispute)).state == "resolved"
         assert (await peers.causes(agreed.id))[2:] == ["held", "resumed"]

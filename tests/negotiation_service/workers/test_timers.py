@@ -19,6 +19,7 @@ from tests.negotiation_service import deals
 from tests.support.metrics import read_sample
 from tests.support.serving import Database, locked
 from tests.support.system import free_port
+from tests.support.waiting import eventually
 
 # An offer stands for a third of a second, and half of it before that its end is announced.
 SHORT = {
@@ -81,7 +82,7 @@ async def test_what_became_due_while_nobody_ran_happens_at_the_start(
     database.run(deals.carry_out, command)
     made_at = database.now
     async with serve(timers_max_sleep_seconds=3_600):
-        await until(lambda: not deals.stored_timers(database))
+        await eventually(lambda: not deals.stored_timers(database))
     # The offer expired in 1970, long after its reminder, which nobody needs any more.
     events = deals.stored_events(database)[command.service]
     assert [(one.cause, one.at) for one in events[1:]] == [
@@ -94,7 +95,7 @@ async def test_more_than_a_batch_is_fired(serve: Any, database: Database) -> Non
     commands = [deals.proposed(f"c{number}") for number in range(25)]
     database.run(deals.carry_out, *commands)
     async with serve(timers_batch=4, timers_max_sleep_seconds=3_600):
-        await until(lambda: not deals.stored_timers(database))
+        await eventually(lambda: not deals.stored_timers(database))
     causes = {
         tuple(event.cause for event in events) for events in deals.stored_events(database).values()
     }
@@ -112,7 +113,7 @@ async def test_replicas_share_the_timers(
         made = await asyncio.gather(
             *(clients[n % 2].create(f"ann{n}", f"bob{n}") for n in range(count))
         )
-        await until(lambda: not deals.stored_timers(database))
+        await eventually(lambda: not deals.stored_timers(database))
         totals = [
             sum([await metric("timers_fired_total", timer=timer) or 0 for _, metric in served])
             for timer in ("offer_reminder", "offer")
@@ -137,7 +138,7 @@ async def test_a_timer_of_another_replica_is_noticed(
         database.now = time.time_ns() // 1_000_000 - deals.LIMITS.offer_ttl + 100
         command = deals.proposed()
         database.run(deals.carry_out, command)
-        await until(lambda: not deals.stored_timers(database))
+        await eventually(lambda: not deals.stored_timers(database))
     last = deals.stored_events(database)[command.service][-1]
     assert last.cause == Cause.EXPIRED
 
@@ -152,12 +153,8 @@ async def test_a_broken_deal_stops_no_other(
         spoilt = text("UPDATE services SET deal = replace(deal, '\"seq\"', '\"x\"') WHERE id = :id")
         connection.execute(spoilt, {"id": broken.service})
     async with metrics(timers_max_sleep_seconds=3_600) as (_, metric):
-        await until(lambda: whole.service not in deals.stored_timers(database))
-
-        async def failed() -> bool:
-            return bool(await metric("timers_failed_total"))
-
-        await until_async(failed)
+        await eventually(lambda: whole.service not in deals.stored_timers(database))
+        await eventually(lambda: metric("timers_failed_total"))
         assert await metric("timers_due") == 2
         assert await metric("timers_late_seconds_count") == 1
     assert deals.stored_events(database)[whole.service][-1].cause == Cause.EXPIRED
@@ -172,14 +169,10 @@ async def test_the_loop_goes_on_after_the_database_was_locked(
     database.run(deals.carry_out, deals.proposed())
     with locked(settings.database_url) as holder:
         async with metrics(database_lock_timeout_seconds=0.05) as (_, metric):
-
-            async def failed() -> bool:
-                return bool(await metric("background_failures_total", work="timers"))
-
-            await until_async(failed)
+            await eventually(lambda: metric("background_failures_total", work="timers"))
             assert holder.execute(text("SELECT count(*) FROM service_timers")).scalar() == 2
             holder.rollback()
-            await until(lambda: not deals.stored_timers(database))
+            await eventually(lambda: not deals.stored_timers(database))
 
 
 def test_reminders_leave_time_to_act() -> None:
@@ -209,19 +202,3 @@ def metrics(serve: Any) -> Any:
             yield client, partial(read_sample, port)
 
     return start
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for what is seen in the database alone."""
-
-    async def holds() -> bool:
-        return bool(condition())
-
-    await until_async(holds)
-
-
-async def until_async(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for what tells nobody that it has come about."""
-    async with asyncio.timeout(20):
-        while not await condition():  # noqa: ASYNC110, nothing tells of it
-            await asyncio.sleep(0.01)

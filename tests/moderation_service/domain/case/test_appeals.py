@@ -69,14 +69,12 @@ def test_an_expired_sanction_can_be_appealed_against() -> None:
 
 
 def can_review(story: CaseStory, actor: str) -> bool:
-    """Whether a moderator may decide the first appeal now."""
     appeal = story.case.appeals[0].id
     review = DecideAppeal(actor, MODERATOR, appeal, story.case.seq, AppealStatus.UPHELD, "No.")
     return isinstance(decide(story.case, review, story.now, LIMITS), Effect)
 
 
 def test_four_eyes() -> None:
-    """An appeal is not decided by the moderator of the decision."""
     story = decided_case(banned())
     story.appeal()
     refused(Reason.SAME_MODERATOR, story.review, AppealStatus.UPHELD, "mia")

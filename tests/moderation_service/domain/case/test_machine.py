@@ -65,15 +65,12 @@ SALT = b"a salt for all"
 
 @dataclass
 class World:
-    """A case with its events and its model."""
-
     case: entities.Case
     events: list[CaseEvent]
     model: Model
 
 
 def renamed(thing: Any, name: str, other: str) -> Any:
-    """A thing in which somebody has another name."""
     if type(thing) is str:
         return other if thing == name else thing
     if isinstance(thing, tuple):

@@ -25,86 +25,61 @@ Tell = Callable[[DisputeStory], object]
 SILENT = Limits(respondent_silence=Default.RESUME)
 
 
-def placed(story: DisputeStory) -> object:
-    return story.send(commands.HoldPlaced(story.dispute.id, PRICE))
+STEPS: dict[str, Tell] = {
+    "placed": lambda story: story.send(commands.HoldPlaced(story.dispute.id, PRICE)),
+    "declined": lambda story: story.send(commands.HoldRefused(story.dispute.id, "INVALID_STATE")),
+    "resolved": lambda story: story.send(commands.HoldResolved(story.dispute.id)),
+    "given up": lambda story: story.send(
+        commands.HoldUnresolvable(story.dispute.id, "HOLD_NOT_FOUND")
+    ),
+    "create": lambda story: story.create(),
+    "state": lambda story: story.state_case("ann"),
+    "propose": lambda story: story.propose("ann", 6_000, 4_000),
+    "accept": lambda story: story.accept("bob"),
+    "withdraw": lambda story: story.withdraw(),
+    "decide": lambda story: story.decide(),
+    "statements over": lambda story: story.wait(LIMITS.statements),
+    "review over": lambda story: story.wait(LIMITS.review),
+}
 
 
-def declined(story: DisputeStory) -> object:
-    return story.send(commands.HoldRefused(story.dispute.id, "INVALID_STATE"))
+def after(done: str) -> DisputeStory:
+    story = DisputeStory()
+    for step in filter(None, done.split(", ")):
+        STEPS[step](story)
+    return story
 
 
-def resolved(story: DisputeStory) -> object:
-    return story.send(commands.HoldResolved(story.dispute.id))
-
-
-def given_up(story: DisputeStory) -> object:
-    return story.send(commands.HoldUnresolvable(story.dispute.id, "HOLD_NOT_FOUND"))
-
-
-def create(story: DisputeStory) -> object:
-    return story.create()
-
-
-def state(story: DisputeStory) -> object:
-    return story.state_case("ann")
-
-
-def propose(story: DisputeStory) -> object:
-    return story.propose("ann", 6_000, 4_000)
-
-
-def accept(story: DisputeStory) -> object:
-    return story.accept("bob")
-
-
-def withdraw(story: DisputeStory) -> object:
-    return story.withdraw()
-
-
-def decide(story: DisputeStory) -> object:
-    return story.decide()
-
-
-def statements_over(story: DisputeStory) -> object:
-    return story.wait(LIMITS.statements)
-
-
-def review_over(story: DisputeStory) -> object:
-    return story.wait(LIMITS.review)
-
-
-HELD: list[Tell] = [create, placed]
-REVIEWED: list[Tell] = [*HELD, statements_over]
-EXAMPLES: list[tuple[list[Tell], Tell, DisputeState, DisputeCause]] = [
-    ([], create, PENDING_HOLD, DisputeCause.CREATED),
-    ([create], placed, OPEN, DisputeCause.HOLD_PLACED),
-    ([create], declined, REFUSED, DisputeCause.HOLD_REFUSED),
-    ([create, declined], placed, RESOLVED_PENDING, DisputeCause.HELD_LATE),
-    (HELD, state, OPEN, DisputeCause.STATED),
-    (HELD, propose, OPEN, DisputeCause.SETTLEMENT_PROPOSED),
-    (REVIEWED, propose, UNDER_REVIEW, DisputeCause.SETTLEMENT_PROPOSED),
-    ([*HELD, propose], accept, RESOLVED_PENDING, DisputeCause.SETTLED),
-    ([*REVIEWED, propose], accept, RESOLVED_PENDING, DisputeCause.SETTLED),
-    (HELD, withdraw, RESOLVED_PENDING, DisputeCause.WITHDRAWN),
-    (REVIEWED, withdraw, RESOLVED_PENDING, DisputeCause.WITHDRAWN),
-    (HELD, statements_over, UNDER_REVIEW, DisputeCause.REVIEW_STARTED),
-    (REVIEWED, decide, RESOLVED_PENDING, DisputeCause.DECIDED),
-    (REVIEWED, review_over, RESOLVED_PENDING, DisputeCause.MODERATORS_SILENT),
-    ([*HELD, withdraw], resolved, RESOLVED, DisputeCause.HOLD_RESOLVED),
-    ([*HELD, withdraw], given_up, RESOLVED, DisputeCause.HOLD_UNRESOLVABLE),
+HELD = "create, placed"
+REVIEWED = f"{HELD}, statements over"
+EXAMPLES: list[tuple[str, str, DisputeState, DisputeCause]] = [
+    ("", "create", PENDING_HOLD, DisputeCause.CREATED),
+    ("create", "placed", OPEN, DisputeCause.HOLD_PLACED),
+    ("create", "declined", REFUSED, DisputeCause.HOLD_REFUSED),
+    ("create, declined", "placed", RESOLVED_PENDING, DisputeCause.HELD_LATE),
+    (HELD, "state", OPEN, DisputeCause.STATED),
+    (HELD, "propose", OPEN, DisputeCause.SETTLEMENT_PROPOSED),
+    (REVIEWED, "propose", UNDER_REVIEW, DisputeCause.SETTLEMENT_PROPOSED),
+    (f"{HELD}, propose", "accept", RESOLVED_PENDING, DisputeCause.SETTLED),
+    (f"{REVIEWED}, propose", "accept", RESOLVED_PENDING, DisputeCause.SETTLED),
+    (HELD, "withdraw", RESOLVED_PENDING, DisputeCause.WITHDRAWN),
+    (REVIEWED, "withdraw", RESOLVED_PENDING, DisputeCause.WITHDRAWN),
+    (HELD, "statements over", UNDER_REVIEW, DisputeCause.REVIEW_STARTED),
+    (REVIEWED, "decide", RESOLVED_PENDING, DisputeCause.DECIDED),
+    (REVIEWED, "review over", RESOLVED_PENDING, DisputeCause.MODERATORS_SILENT),
+    (f"{HELD}, withdraw", "resolved", RESOLVED, DisputeCause.HOLD_RESOLVED),
+    (f"{HELD}, withdraw", "given up", RESOLVED, DisputeCause.HOLD_UNRESOLVABLE),
 ]
 
 
 @pytest.mark.parametrize(("before", "step", "expected", "cause"), EXAMPLES)
 def test_each_step_leads_where_the_table_says(
-    before: list[Tell], step: Tell, expected: DisputeState, cause: DisputeCause
+    before: str, step: str, expected: DisputeState, cause: DisputeCause
 ) -> None:
     """One event with the cause of its row, the state of its row, and the next version."""
-    story = DisputeStory()
-    for one in before:
-        one(story)
+    story = after(before)
     seq = len(story.events)
-    step(story)
+    STEPS[step](story)
     (event,) = story.events[seq:]
     assert (event.cause, event.state, story.dispute.state) == (cause, expected, expected)
     assert event.seq == story.dispute.seq == seq + 1
@@ -115,27 +90,24 @@ def test_examples_miss_no_row() -> None:
     rows = {(row.cause, source) for row in DISPUTE_TRANSITIONS for source in row.sources or (None,)}
     shown = set()
     for before, _, _, cause in EXAMPLES:
-        story = DisputeStory()
-        for one in before:
-            one(story)
-        shown.add((cause, story.dispute.state if before else None))
+        shown.add((cause, after(before).dispute.state if before else None))
     assert rows == shown | {(DisputeCause.RESPONDENT_SILENT, OPEN)}
 
 
-ALL: dict[DisputeStep, Tell] = {
-    DisputeStep.STATE: state,
-    DisputeStep.PROPOSE: propose,
-    DisputeStep.ACCEPT: accept,
-    DisputeStep.WITHDRAW: withdraw,
-    DisputeStep.DECIDE: decide,
+ALL: dict[DisputeStep, str] = {
+    DisputeStep.STATE: "state",
+    DisputeStep.PROPOSE: "propose",
+    DisputeStep.ACCEPT: "accept",
+    DisputeStep.WITHDRAW: "withdraw",
+    DisputeStep.DECIDE: "decide",
 }
-WAYS: dict[DisputeState, list[Tell]] = {
-    PENDING_HOLD: [create],
-    OPEN: [*HELD, propose],
-    UNDER_REVIEW: [*REVIEWED, propose],
-    RESOLVED_PENDING: [*HELD, withdraw],
-    RESOLVED: [*HELD, withdraw, resolved],
-    REFUSED: [create, declined],
+WAYS: dict[DisputeState, str] = {
+    PENDING_HOLD: "create",
+    OPEN: f"{HELD}, propose",
+    UNDER_REVIEW: f"{REVIEWED}, propose",
+    RESOLVED_PENDING: f"{HELD}, withdraw",
+    RESOLVED: f"{HELD}, withdraw, resolved",
+    REFUSED: "create, declined",
 }
 
 
@@ -143,23 +115,20 @@ WAYS: dict[DisputeState, list[Tell]] = {
 @pytest.mark.parametrize("at", WAYS)
 def test_what_has_no_row_is_refused(at: DisputeState, step: DisputeStep) -> None:
     """With the dispute as it stands; and nothing has changed."""
-    story = DisputeStory()
-    for one in WAYS[at]:
-        one(story)
+    story = after(WAYS[at])
     before = story.dispute
     assert before.state is at
     if any(row.step is step and at in row.sources for row in DISPUTE_TRANSITIONS):
-        ALL[step](story)
+        STEPS[ALL[step]](story)
         assert story.dispute != before
         return
-    assert refused(Reason.INVALID_STATE, ALL[step], story).current == story.dispute == before
+    assert refused(Reason.INVALID_STATE, STEPS[ALL[step]], story).current == story.dispute == before
 
 
 # --- Opening ------------------------------------------------------------------------------------
 
 
 def test_only_parties_dispute_a_service() -> None:
-    """To others there is no such service, and no such dispute."""
     refused(Reason.SERVICE_NOT_FOUND, DisputeStory().create, "eve")
     story = DisputeStory()
     story.open()
@@ -181,7 +150,7 @@ def test_one_open_dispute_for_a_service() -> None:
     assert refused(Reason.SERVICE_NOT_FOUND, story.send, disputed("eve")).current is None
     story.withdraw()
     refused(Reason.OPEN_DISPUTE_EXISTS, story.send, disputed("ann"))
-    resolved(story)
+    STEPS["resolved"](story)
     story.send(disputed("ann"))
     assert story.dispute.state is PENDING_HOLD
 
@@ -304,9 +273,7 @@ def test_a_split_goes_with_its_parts(outcome: Outcome, split: Settlement | None)
 @pytest.mark.parametrize("at", WAYS)
 def test_a_state_says_what_negotiation_is_asked(at: DisputeState) -> None:
     """M7: a hold is asked for while it is pending, and resolved while that is; else nothing is."""
-    story = DisputeStory()
-    for one in WAYS[at]:
-        one(story)
+    story = after(WAYS[at])
     dispute = story.dispute
     expected = {
         PENDING_HOLD: saga.PlaceHold("service-1", dispute.id, "bob"),
@@ -315,35 +282,31 @@ def test_a_state_says_what_negotiation_is_asked(at: DisputeState) -> None:
     assert saga.due_call(dispute) == expected.get(at)
 
 
-@pytest.mark.parametrize("answer", [placed, declined, resolved, given_up])
+@pytest.mark.parametrize("answer", ["placed", "declined", "resolved", "given up"])
 @pytest.mark.parametrize("at", WAYS)
-def test_answers_of_negotiation_take_effect_once(at: DisputeState, answer: Tell) -> None:
+def test_answers_of_negotiation_take_effect_once(at: DisputeState, answer: str) -> None:
     """Whatever comes twice, late, or in another order: after the first time nothing happens."""
-    story = DisputeStory()
-    for one in WAYS[at]:
-        one(story)
-    answer(story)
-    after = story.dispute
-    if (at, answer) != (REFUSED, placed):
-        assert answer(story) == ()
-        assert story.dispute == after
+    story = after(WAYS[at])
+    STEPS[answer](story)
+    answered = story.dispute
+    if (at, answer) != (REFUSED, "placed"):
+        assert STEPS[answer](story) == ()
+        assert story.dispute == answered
     if at in {RESOLVED, OPEN, UNDER_REVIEW}:
-        assert after.state is at
+        assert answered.state is at
 
 
 def test_a_hold_that_comes_after_its_refusal_is_let_go() -> None:
     """Two calls were under way: the later one was refused, and the earlier one came through."""
-    story = DisputeStory()
-    create(story)
-    declined(story)
+    story = after("create, declined")
     assert not story.dispute.is_open
     assert story.dispute.refusal == "INVALID_STATE"
-    placed(story)
+    STEPS["placed"](story)
     call = saga.due_call(story.dispute)
     assert isinstance(call, saga.ResolveHold)
     assert call.outcome is Outcome.RESUME
-    resolved(story)
-    assert placed(story) == ()
+    STEPS["resolved"](story)
+    assert STEPS["placed"](story) == ()
 
 
 def test_negotiation_has_no_other_final_refusal() -> None:
@@ -377,9 +340,7 @@ def test_a_hold_that_was_resolved_before_is_none() -> None:
 @pytest.mark.parametrize("at", WAYS)
 def test_a_hold_is_let_go_where_no_dispute_stands_behind_it(at: DisputeState) -> None:
     """With the outcome that it had; one that was refused learns that it is held after all."""
-    story = DisputeStory()
-    for one in WAYS[at]:
-        one(story)
+    story = after(WAYS[at])
     dispute = story.dispute
     expected = saga.ResolveHold("service-1", dispute.id, Outcome.RESUME, None)
     assert saga.release(dispute, "service-1", dispute.id) == (expected if at is RESOLVED else None)

@@ -32,8 +32,6 @@ Call = saga.PlaceHold | saga.ResolveHold
 
 
 class Disputes(stateful.RuleBasedStateMachine):
-    """The disputes about one service, one after the other."""
-
     steps = 0
 
     def __init__(self) -> None:

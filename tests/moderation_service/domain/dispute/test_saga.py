@@ -16,6 +16,7 @@ from tests.moderation_service.moderation import Moderation, moderation_settings,
 from tests.moderation_service.peers import Peers
 from tests.moderation_service.sagas import migrated
 from tests.support.proxy import Proxy, lose_answer, lose_call, proxy
+from tests.support.waiting import eventually
 
 DAY = 24 * 60 * 60
 HOUR = 60 * 60
@@ -23,7 +24,6 @@ HOUR = 60 * 60
 
 @pytest.fixture
 async def between(peers: Peers) -> AsyncIterator[Proxy]:
-    """A proxy before negotiation."""
     async with proxy(peers.negotiation_target) as made:
         yield made
 
@@ -45,10 +45,8 @@ def serve(peers: Peers, between: Proxy, empty_database: str, tmp_path: Path) -> 
 
 
 async def reached(moderation: Moderation, dispute: str, state: int) -> pb.Dispute:
-    """Wait until a dispute is in a state."""
-    async with asyncio.timeout(20):
-        while (found := await moderation.get(dispute)).state != state:  # noqa: ASYNC110, as it says
-            await asyncio.sleep(0.01)
+    found = await eventually(lambda: moderation.get(dispute), lambda found: found.state == state)
+    assert isinstance(found, pb.Dispute)
     return found
 
 
@@ -256,10 +254,9 @@ async def test_evidence_of_a_dispute_is_kept_and_then_deleted_by_itself(
         soon = await moderation.create(other.id, "zed")
         await moderation.submit(soon.id, "zed", withdraw=True)
     await asyncio.sleep(0.15)
-    async with serve(**short) as moderation, asyncio.timeout(10):
-        while True:
-            found = await moderation.get(soon.id, "mia", ("moderator",))
-            if not any(one.content for one in found.evidence):
-                break
-            await asyncio.sleep(0.01)
+    async with serve(**short) as moderation:
+        found = await eventually(
+            lambda: moderation.get(soon.id, "mia", ("moderator",)),
+            lambda found: not any(one.content for one in found.evidence),
+        )
     assert len(found.evidence) == 2

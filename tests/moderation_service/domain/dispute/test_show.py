@@ -66,9 +66,7 @@ def test_allowed_actions(
     moderator: tuple[str, ...],
 ) -> None:
     """While ann's offer stands."""
-    story = DisputeStory()
-    for one in test_decide.WAYS[at]:
-        one(story)
+    story = test_decide.after(test_decide.WAYS[at])
     now, limits = story.now, LIMITS
     assert allowed_actions(story.dispute, "bob", now, limits) == opener
     assert allowed_actions(story.dispute, "ann", now, limits) == respondent

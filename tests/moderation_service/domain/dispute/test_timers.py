@@ -56,11 +56,11 @@ def test_a_claim_is_granted_up_to_the_price_of_the_hold() -> None:
     assert story.dispute.resolution.split == Settlement(0, 3_000)
 
 
-@pytest.mark.parametrize("answer", [test_decide.state, test_decide.propose])
-def test_whoever_answers_is_not_silent(answer: test_decide.Tell) -> None:
+@pytest.mark.parametrize("answer", ["state", "propose"])
+def test_whoever_answers_is_not_silent(answer: str) -> None:
     story = DisputeStory(limits=test_decide.SILENT)
     story.open()
-    answer(story)
+    test_decide.STEPS[answer](story)
     story.wait(LIMITS.statements)
     assert story.dispute.state is test_decide.UNDER_REVIEW
 

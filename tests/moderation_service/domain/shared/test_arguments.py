@@ -228,7 +228,6 @@ def test_words_may_be_left_out_beside_an_act() -> None:
 
 @given(st.data())
 def test_nothing_that_people_send_is_an_error(data: st.DataObject) -> None:
-    """Whatever stands in the texts of a command: it is good, or refused by name."""
     command = data.draw(st.sampled_from(COMMANDS))
     words = st.text(st.characters(exclude_categories=()), max_size=200)
     texts = [name for name in command.__slots__ if type(getattr(command, name)) is str]

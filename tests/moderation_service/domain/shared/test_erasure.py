@@ -80,7 +80,6 @@ def test_what_a_ban_rests_on_is_kept_while_it_stands() -> None:
 
 
 def test_evidence_under_dispute_is_kept() -> None:
-    """While it is open, and for a time after its end."""
     story = DisputeStory()
     story.open(evidence=(snapshot(START),))
     command = erasure("ann")

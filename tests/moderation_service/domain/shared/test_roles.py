@@ -64,7 +64,6 @@ def test_each_method_against_each_role(rpc: str) -> None:
 
 @pytest.mark.parametrize("rpc", PERMISSIONS)
 def test_requests_state_the_roles_that_they_need(rpc: str) -> None:
-    """A method that needs a role has a field for roles."""
     fields = METHODS[rpc].input_type.fields_by_name
     assert ("roles" in fields) >= bool(PERMISSIONS[rpc])
     assert not PERMISSIONS[rpc] or "actor" in fields
