@@ -34,46 +34,26 @@ def a_message(text: str = "x", **fields: Any) -> pb.CreateMessageRequest:
     return pb.CreateMessageRequest(actor="a", to="b", text=text, **fields)
 
 
+LARGE_BATCH = pb.BatchCreateMessagesRequest(requests=[a_message()] * 2)
+LONG_SUBJECT = pb.CreateConversationRequest(participants=["a", "b"], subject="1234")
+
+
 @pytest.mark.parametrize(
-    ("limit", "method", "request_", "code", "why"),
+    ("limit", "request_", "code", "why"),
     [
-        ("text_limit", "CreateMessage", a_message("12345"), INVALID, "INVALID_ARGUMENT"),
-        ("subject_limit", "CreateMessage", a_message(subject="1234"), INVALID, "INVALID_ARGUMENT"),
-        (
-            "subject_limit",
-            "CreateConversation",
-            pb.CreateConversationRequest(participants=["a", "b"], subject="1234"),
-            INVALID,
-            "INVALID_ARGUMENT",
-        ),
-        (
-            "max_batch",
-            "GetMessages",
-            pb.GetMessagesRequest(message_ids=["m"] * 3),
-            INVALID,
-            "BATCH_TOO_LARGE",
-        ),
-        (
-            "max_waiting_items",
-            "BatchCreateMessages",
-            pb.BatchCreateMessagesRequest(requests=[a_message()] * 2),
-            EXHAUSTED,
-            "WRITER_OVERLOADED",
-        ),
+        ("text_limit", a_message("12345"), INVALID, "INVALID_ARGUMENT"),
+        ("subject_limit", a_message(subject="1234"), INVALID, "INVALID_ARGUMENT"),
+        ("subject_limit", LONG_SUBJECT, INVALID, "INVALID_ARGUMENT"),
+        ("max_batch", pb.GetMessagesRequest(message_ids=["m"] * 3), INVALID, "BATCH_TOO_LARGE"),
+        ("max_waiting_items", LARGE_BATCH, EXHAUSTED, "WRITER_OVERLOADED"),
     ],
 )
 async def test_a_limit_refuses_by_name_and_is_counted(
-    serve: Any,
-    refused: Any,
-    port: int,
-    metric: Metric,
-    limit: str,
-    method: str,
-    request_: Any,
-    code: grpc.StatusCode,
-    why: str,
-) -> None:
+    serve: Any, refused: Any, port: int, metric: Metric,
+    limit: str, request_: Any, code: grpc.StatusCode, why: str,
+) -> None:  # fmt: skip
     """Whatever the call; and what the limit is set to is told as well."""
+    method = type(request_).__name__.removesuffix("Request")
     small = {"text_limit": 4, "subject_limit": 3, "max_batch": 2, "max_waiting_items": 1}
     async with serve(metrics_port=port, **small) as client:
         assert await metric("limit_reached_total", limit=limit) == 0
