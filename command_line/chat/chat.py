@@ -18,13 +18,7 @@ from command_line.chat.payloads import UsageError
 from command_line.client.client import DisconnectedError, Packet, RejectedError
 from command_line.display.screen import Screen
 from edge.protocol.packets import Op
-from edge.protocol.payloads.messaging import (
-    BlockUser,
-    CreateMsg,
-    DeleteMsg,
-    EditMsg,
-    SendTyping,
-)
+from edge.protocol.payloads.messaging import BlockUser, CreateMsg, DeleteMsg, EditMsg, SendTyping
 
 # A service that starts again is back by then.
 PATIENCE_FOR_A_COMMAND = 15.0

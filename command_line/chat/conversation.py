@@ -16,11 +16,7 @@ from command_line.display import disputes
 from command_line.display.deals import summary
 from command_line.display.screen import Screen
 from edge.protocol.packets import Op
-from edge.protocol.payloads.messaging import (
-    AskConversations,
-    AskMessages,
-    OpenedConversation,
-)
+from edge.protocol.payloads.messaging import AskConversations, AskMessages, OpenedConversation
 
 HISTORY = 50
 NO_DEALS_NOW = "deals cannot be shown just now"

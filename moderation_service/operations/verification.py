@@ -21,16 +21,9 @@ from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.events import DisputeCause, DisputeEvent, replay_dispute
 from moderation_service.domain.shared.evidence import is_intact
 from moderation_service.settings import ModerationSettings
-from moderation_service.storage import (
-    audit as audit_storage,
-)
-from moderation_service.storage import (
-    documents,
-    statements,
-)
-from moderation_service.storage import (
-    targets as storage,
-)
+from moderation_service.storage import audit as audit_storage
+from moderation_service.storage import documents, statements
+from moderation_service.storage import targets as storage
 from moderation_service.storage.documents import UnreadableDocument
 from service_kit.storage import migrations
 from service_kit.storage.bulk_statements import fetch, give_values
