@@ -67,6 +67,17 @@ class Stream:
         return await self._responses.get()
 
 
+def given(answer: Any) -> Callable[[object], Awaitable[Any]]:
+    """An RPC that is answered by this, or fails with it."""
+
+    async def give(_request: object) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return give
+
+
 class Held:
     """An RPC that is answered when the test lets it `go`, and never without that."""
 
@@ -102,10 +113,10 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         self.hold_updates = False
         self._releases: asyncio.Queue[pb.UpdateWatchResponse | grpc.StatusCode] = asyncio.Queue()
         self.changes: Callable[[pb.ListChangesRequest], Awaitable[pb.ListChangesResponse]]
-        self.changes = self._no_changes
+        self.changes = given(pb.ListChangesResponse(complete=True))
         self.change_requests: list[pb.ListChangesRequest] = []
         self.list_messages: Callable[[pb.ListMessagesRequest], Awaitable[pb.ListMessagesResponse]]
-        self.list_messages = self._no_messages
+        self.list_messages = given(pb.ListMessagesResponse())
         self.conversations: list[pb.Conversation] = []
         self.messages: list[pb.Message] = []
         self.created: list[pb.CreateMessageRequest] = []
@@ -122,12 +133,6 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
             self._releases.put_nowait(answer)
         else:
             self._releases.put_nowait(revision)
-
-    async def _no_changes(self, _request: pb.ListChangesRequest) -> pb.ListChangesResponse:
-        return pb.ListChangesResponse(complete=True)
-
-    async def _no_messages(self, _request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
-        return pb.ListMessagesResponse()
 
     async def Watch(  # noqa: N802 - the contract's name
         self, _request: pb.WatchRequest, context: Any

@@ -4,32 +4,16 @@ import asyncio
 import json
 import threading
 import time
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from jwt.algorithms import RSAAlgorithm
 
-NOW = 1_800_000_000
-
-
-@cache
-def private_key(name: str) -> rsa.RSAPrivateKey:
-    """One key for each name, made when it is first asked for."""
-    return rsa.generate_private_key(65537, 2048)
-
-
-def public_pem(name: str) -> bytes:
-    public_key = private_key(name).public_key()
-    return public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+from tests.edge.authentication.tokens import NOW, public_jwk, rsa_key
 
 
 def jwk(name: str, **changes: Any) -> dict[str, Any]:
-    public: dict[str, Any] = RSAAlgorithm.to_jwk(private_key(name).public_key(), as_dict=True)
-    return public | {"kid": name, "use": "sig", "alg": "RS256"} | changes
+    return public_jwk(rsa_key(name)) | {"kid": name, "use": "sig", "alg": "RS256"} | changes
 
 
 def token(name: str, *, key_id: str | None = "", algorithm: str = "RS256", **header: Any) -> str:
@@ -37,7 +21,7 @@ def token(name: str, *, key_id: str | None = "", algorithm: str = "RS256", **hea
     key_id = name if key_id == "" else key_id
     headers = header if key_id is None else header | {"kid": key_id}
     claims = {"sub": name, "exp": NOW + 60}
-    return jwt.encode(claims, private_key(name), algorithm=algorithm, headers=headers)
+    return jwt.encode(claims, rsa_key(name), algorithm=algorithm, headers=headers)
 
 
 class Issuer:

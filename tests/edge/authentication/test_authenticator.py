@@ -20,7 +20,6 @@ from tests.edge.authentication.tokens import (
     NOW,
     OTHER_SECRET,
     assert_tells_nothing,
-    attacker_key,
     attackers_token,
     claims,
     encoded,
@@ -183,7 +182,7 @@ WRONG_FOR_RSA: dict[str, tuple[str, Callable[[], str]]] = {
     "another key": ("bad_signature", attackers_token),
     "embedded jwk of the attacker": (
         "bad_signature",
-        lambda: attackers_token(jwk=public_jwk(attacker_key())),
+        lambda: attackers_token(jwk=public_jwk(rsa_key("attacker"))),
     ),
     "embedded x5c of the attacker": ("bad_signature", lambda: attackers_token(x5c=["MIIB"])),
     "jku and x5u of the attacker": (

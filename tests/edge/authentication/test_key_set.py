@@ -18,7 +18,8 @@ from prometheus_client import CollectorRegistry
 from edge.authentication.authenticator import Authenticator
 from edge.authentication.errors import AuthenticationError
 from edge.authentication.key_set import JsonWebKeySet
-from tests.edge.authentication.issuer import NOW, Issuer, jwk, public_pem, token
+from tests.edge.authentication.issuer import Issuer, jwk, token
+from tests.edge.authentication.tokens import NOW, public_pem, rsa_key
 
 
 class Clock:
@@ -275,7 +276,7 @@ async def test_public_key_of_the_set_is_no_secret(issuer: Issuer, key_id: str | 
         for part in (header, {"sub": "alice", "exp": NOW + 60})
     )
     async with running(issuer) as authenticator:
-        for secret in (public_pem("first"), json.dumps(jwk("first")).encode()):
+        for secret in (public_pem(rsa_key("first")), json.dumps(jwk("first")).encode()):
             signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256).sign(
                 signing_input.encode(), secret
             )

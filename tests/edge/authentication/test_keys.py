@@ -6,14 +6,14 @@ import pytest
 
 from edge.authentication.key_set import JsonWebKeySet
 from edge.authentication.keys import PublicKey, SecretKey, open_key_source
-from tests.edge.authentication.issuer import public_pem
+from tests.edge.authentication.tokens import public_pem, rsa_key
 
 
 def test_source_is_made_from_what_is_named(tmp_path: Path) -> None:
     """A secret file, a public key file and an address each give their source."""
     secret_file, public_key_file = tmp_path / "secret", tmp_path / "public.pem"
     secret_file.write_bytes(b"s" * 32 + b"\r\n")
-    public_key_file.write_bytes(public_pem("first"))
+    public_key_file.write_bytes(public_pem(rsa_key("first")))
     assert isinstance(open_key_source(secret_file=secret_file), SecretKey)
     assert isinstance(open_key_source(public_key_file=public_key_file), PublicKey)
     assert isinstance(open_key_source(jwks_url="https://issuer.example/keys"), JsonWebKeySet)

@@ -2,17 +2,11 @@
 
 import json
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x25519
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
@@ -25,16 +19,7 @@ from edge.authentication.verification_keys import (
     read_public_key,
     read_secret,
 )
-
-
-@cache
-def rsa_key(bits: int = 2048) -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(65537, bits)
-
-
-def public_pem(key: Any) -> bytes:
-    pem: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    return pem
+from tests.edge.authentication.tokens import public_jwk, public_pem, rsa_key
 
 
 def private_pem(key: rsa.RSAPrivateKey) -> bytes:
@@ -42,8 +27,7 @@ def private_pem(key: rsa.RSAPrivateKey) -> bytes:
 
 
 def rsa_jwk(**changes: Any) -> dict[str, Any]:
-    jwk: dict[str, Any] = RSAAlgorithm.to_jwk(rsa_key().public_key(), as_dict=True)
-    return jwk | {"kid": "good"} | changes
+    return public_jwk(rsa_key()) | {"kid": "good"} | changes
 
 
 def key_set(*keys: Any, maximum_keys: int = 10) -> tuple[VerificationKey, ...]:
@@ -108,7 +92,7 @@ def test_public_key_serves_the_algorithms_of_its_type(
         (lambda: b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "no readable"),
         (lambda: public_pem(rsa_key()) * 2, "exactly one key"),
         (lambda: private_pem(rsa_key()), "private key"),
-        (lambda: public_pem(rsa_key(1024)), "2048 to 8192 bits"),
+        (lambda: public_pem(rsa_key(bits=1024)), "2048 to 8192 bits"),
         (lambda: public_pem(ec.generate_private_key(ec.SECP256K1())), "curve"),
         (lambda: public_pem(ed448.Ed448PrivateKey.generate()), "not supported"),
         (lambda: public_pem(x25519.X25519PrivateKey.generate()), "not supported"),
@@ -158,7 +142,7 @@ UNUSABLE: dict[str, Callable[[], Any]] = {
     "n null": lambda: rsa_jwk(n=None),
     "e one": lambda: rsa_jwk(e="AQ"),
     "private": lambda: RSAAlgorithm.to_jwk(rsa_key(), as_dict=True),
-    "1024 bits": lambda: RSAAlgorithm.to_jwk(rsa_key(1024).public_key(), as_dict=True),
+    "1024 bits": lambda: public_jwk(rsa_key(bits=1024)),
     "symmetric": lambda: {"kty": "oct", "kid": "good", "k": "c" * 64},
     "symmetric for HS256": lambda: {"kty": "oct", "k": "c" * 64, "alg": "HS256", "use": "sig"},
     "point not on the curve": lambda: {"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "A" * 43},

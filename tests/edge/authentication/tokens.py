@@ -69,13 +69,9 @@ def with_signature(signature: bytes) -> str:
 
 
 @cache
-def rsa_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(65537, 2048)
-
-
-@cache
-def attacker_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(65537, 2048)
+def rsa_key(name: str = "issuer", bits: int = 2048) -> rsa.RSAPrivateKey:
+    """One key for each name, made when it is first asked for."""
+    return rsa.generate_private_key(65537, bits)
 
 
 def public_pem(key: Any) -> bytes:
@@ -88,11 +84,12 @@ def public_der() -> bytes:
 
 
 def public_jwk(key: rsa.RSAPrivateKey) -> dict[str, Any]:
-    return jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    jwk: dict[str, Any] = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    return jwk
 
 
 def attackers_token(**header: Any) -> str:
-    return jwt.encode(claims(), attacker_key(), algorithm="RS256", headers=header)
+    return jwt.encode(claims(), rsa_key("attacker"), algorithm="RS256", headers=header)
 
 
 def secret_authenticator(**changes: Any) -> Authenticator:

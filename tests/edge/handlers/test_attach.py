@@ -1,11 +1,9 @@
 """A new session is greeted first, and resumed when it brought a cursor."""
 
-from parley.messaging.v1 import messaging_pb2 as pb
-
 from edge.protocol.cursors import MESSAGING
 from edge.protocol.packets import JSON, Op
 from edge.sessions.context import Edge
-from tests.edge.scripted import Service, Start, Stream, at, cursor, message_event, running
+from tests.edge.scripted import Service, Start, Stream, at, cursor, given, message_event, running
 
 
 async def test_hello_is_the_first_packet(start: Start, service: Service, live: Stream) -> None:
@@ -33,11 +31,7 @@ async def test_a_replay_that_fails_at_the_handshake_is_not_complete(
     enter: Start, service: Service, live: Stream
 ) -> None:
     """The cursor will move past what was missed, so the client has to be told."""
-
-    async def changes(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
-        raise RuntimeError("the database is away")
-
-    service.changes = changes
+    service.changes = given(RuntimeError("the database is away"))
     _, wire = await enter(cursor(7))
     resumed = await wire.hear()
     assert (resumed["op"], resumed["d"]["complete"]) == (Op.RESUMED, False)

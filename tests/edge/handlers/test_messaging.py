@@ -11,7 +11,7 @@ from edge.protocol.packets import Op
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
 from edge.translation.status import TIMED_OUT
-from tests.edge.scripted import Service, Start, Stream, Wire, with_settings
+from tests.edge.scripted import Service, Start, Stream, Wire, given, with_settings
 
 
 async def test_changes_of_one_socket_are_made_in_their_order(
@@ -130,11 +130,8 @@ async def test_large_answers_together_are_no_slow_reader(
     edge: Edge, enter: Start, service: Service, live: Stream
 ) -> None:
     """A client that asks for many pages at once gets them all, one after the other."""
-
-    async def list_messages(_request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
-        return pb.ListMessagesResponse(messages=[pb.Message(id="m", text="x" * 50_000)])
-
-    service.list_messages = list_messages
+    large = pb.Message(id="m", text="x" * 50_000)
+    service.list_messages = given(pb.ListMessagesResponse(messages=[large]))
     _, wire = await enter(on=with_settings(edge, outbox_bytes=40_000))
     for number in range(10):
         wire.say(Op.ASK_MESSAGES, {"conversation": "c"}, number)

@@ -19,6 +19,7 @@ from tests.edge.scripted import (
     at,
     change,
     cursor,
+    given,
     message_event,
     position,
     sample,
@@ -77,12 +78,9 @@ async def test_whoever_comes_from_a_faster_edge_misses_nothing(
     """The stream here is behind the cursor: then the service itself says where it stands. That the
     user is followed already, for another socket, makes no difference.
     """
-
-    async def changes(request: pb.ListChangesRequest) -> pb.ListChangesResponse:
-        assert (request.after, request.until) == (position(11), position(12))
-        return pb.ListChangesResponse(complete=True, changes=[change(12, message_event(3))])
-
-    service.revision, service.changes = 12, changes
+    missed = [change(12, message_event(3))]
+    answer = given(pb.ListChangesResponse(complete=True, changes=missed))
+    service.revision, service.changes = 12, answer
     _, wire = await start(cursor(11))
     hello, alert, resumed = [await wire.hear() for _ in range(3)]
     assert (hello["op"], hello["d"]["resumed"]) == (Op.HELLO, True)
@@ -92,6 +90,8 @@ async def test_whoever_comes_from_a_faster_edge_misses_nothing(
     first.say(Op.RESUME, {"cur": cursor(11)}, 1)
     alert, resumed = await first.hear(), await first.hear()
     assert (at(alert), resumed["d"]["complete"]) == (12, True)
+    asked = [(one.after, one.until) for one in service.change_requests]
+    assert asked == [(position(11), position(12))] * 2
 
 
 async def test_a_database_replaced_during_a_replay_makes_it_incomplete(
@@ -124,12 +124,8 @@ async def test_a_resume_of_too_much_is_not_complete(
     edge: Edge, start: Start, service: Service, live: Stream
 ) -> None:
     """The client asks for everything anew rather than be told of each change."""
-
-    async def changes(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
-        missed = [change(8, message_event(1)), change(9, message_event(2), message_event(3))]
-        return pb.ListChangesResponse(complete=True, changes=missed)
-
-    service.changes = changes
+    missed = [change(8, message_event(1)), change(9, message_event(2), message_event(3))]
+    service.changes = given(pb.ListChangesResponse(complete=True, changes=missed))
     _, wire = await start(cursor(7), on=with_settings(edge, resume_changes=2))
     packets = [await wire.hear() for _ in range(3)]
     assert [packet["op"] for packet in packets] == [Op.HELLO, Op.ALERT_NEW_MSG, Op.RESUMED]

@@ -21,6 +21,7 @@ from tests.edge.scripted import (
     EPOCH,
     Service,
     change,
+    given,
     message_event,
     position,
     running,
@@ -87,11 +88,7 @@ async def test_changes_that_cannot_be_told_make_everyone_start_over(sockets: Soc
     """Going on as if nothing were missing would hide a gap."""
     _, wire = await sockets.attached()
     sockets.service.revision = 14
-
-    async def incomplete(_request: pb.ListChangesRequest) -> pb.ListChangesResponse:
-        return pb.ListChangesResponse(complete=False)
-
-    sockets.service.changes = incomplete
+    sockets.service.changes = given(pb.ListChangesResponse(complete=False))
     sockets.live.end()
     await sockets.next_stream()
     packet = await wire.hear()

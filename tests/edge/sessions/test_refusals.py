@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import pytest
 import structlog
-from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.protocol.packets import MESSAGE_PACK, Op
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
-from tests.edge.scripted import Service, Start, Stream, Wire, sample, with_settings
+from tests.edge.scripted import Service, Start, Stream, Wire, given, sample, with_settings
 from tests.support.waiting import until
 
 
@@ -149,11 +148,7 @@ async def test_a_failing_service_shows_no_trace(
 ) -> None:
     """The trace of a handler stays with the service."""
     _, wire = greeted
-
-    async def list_messages(_request: pb.ListMessagesRequest) -> pb.ListMessagesResponse:
-        raise RuntimeError("a secret")
-
-    service.list_messages = list_messages
+    service.list_messages = given(RuntimeError("a secret"))
     wire.say(Op.ASK_MESSAGES, {"conversation": "c"}, 1)
     error = await wire.hear()
     assert error["d"]["code"] == "INTERNAL"
