@@ -34,8 +34,7 @@ class Calls:
         return answer
 
     async def next(self) -> list[str]:
-        async with asyncio.timeout(5):
-            return await self.made.get()
+        return await asyncio.wait_for(self.made.get(), 5)
 
     def answer(self, answer: list[str | Error] | Error | Exception) -> None:
         self._answers.put_nowait(answer)
@@ -218,8 +217,7 @@ async def test_flush_waits_for_what_was_submitted_and_not_for_what_comes(
     assert not flushed.done()
     calls.answer(["B"])
     await calls.next()
-    async with asyncio.timeout(5):
-        await flushed
+    await asyncio.wait_for(flushed, 5)
     assert results == ["A", "B"]
     calls.answer(["C"])
     await batcher.flush()
@@ -239,8 +237,7 @@ async def test_every_item_is_answered_within_its_budget(calls: Calls, results: R
     batcher.submit("a", results.append)
     await calls.next()
     batcher.submit("b", last)
-    async with asyncio.timeout(5):
-        await answered.wait()
+    await asyncio.wait_for(answered.wait(), 5)
     assert results == [TIMED_OUT, TIMED_OUT]
     assert TIMED_OUT.retryable
     assert len(batcher) == 0
@@ -296,8 +293,7 @@ async def test_nothing_lingers_for_whoever_flushes(calls: Calls) -> None:
     for item in "abc":
         assert await calls.next() == [item]
         calls.answer([item])
-    async with asyncio.timeout(5):
-        await flushed
+    await asyncio.wait_for(flushed, 5)
 
 
 async def test_a_full_batch_does_not_linger(calls: Calls) -> None:
@@ -343,6 +339,5 @@ async def test_a_withdrawal_of_everything_leaves_nobody_waiting(
     await asyncio.sleep(0)
     batcher.withdraw(lambda _item: REFUSED)
     calls.answer(["A"])
-    async with asyncio.timeout(5):
-        await flushing
+    await asyncio.wait_for(flushing, 5)
     assert results == [REFUSED, "A"]

@@ -33,8 +33,7 @@ async def test_a_pong_marks_what_it_covers_as_delivered(
         live.say(10 + number, message_event(number))
         await wire.hear()
     wire.say(Op.PONG, {"cur": cursor(12)})
-    async with asyncio.timeout(5):
-        mark = await service.marks.get()
+    mark = await asyncio.wait_for(service.marks.get(), 5)
     assert (mark.actor, mark.conversation_id, mark.seq) == ("alice", "c", 2)
     assert list(session.unconfirmed) == [(13, "c", 3)]
 
@@ -90,8 +89,7 @@ async def test_a_renewed_token_may_make_invisible(
     for invisible in (True, False):
         wire.say(Op.RENEW_TOKEN, {"token": token(invisible=invisible)}, 1)
         assert (await wire.hear())["op"] == Op.HELLO
-        async with asyncio.timeout(5):
-            update = await service.updates.get()
+        update = await asyncio.wait_for(service.updates.get(), 5)
         assert list(update.add_users) == ["alice"]
         assert list(update.invisible_users) == (["alice"] if invisible else [])
 

@@ -40,14 +40,12 @@ class Sockets:
 
     async def told(self) -> tuple[list[str], list[str]]:
         """Who is followed from the next update on, and who no longer."""
-        async with asyncio.timeout(5):
-            update = await self.service.updates.get()
+        update = await asyncio.wait_for(self.service.updates.get(), 5)
         return list(update.add_users), list(update.remove_users)
 
     async def told_invisible(self) -> tuple[list[str], list[str]]:
         """Who is followed from the next update on, and who of them is invisible."""
-        async with asyncio.timeout(5):
-            update = await self.service.updates.get()
+        update = await asyncio.wait_for(self.service.updates.get(), 5)
         assert not update.remove_users
         return sorted(update.add_users), list(update.invisible_users)
 
@@ -60,8 +58,7 @@ class Sockets:
         await until(lambda: self.feed.position == position)
 
     async def next_stream(self) -> Stream:
-        async with asyncio.timeout(5):
-            stream = await self.service.streams.get()
+        stream = await asyncio.wait_for(self.service.streams.get(), 5)
         await until(lambda: self.feed.live)
         return stream
 

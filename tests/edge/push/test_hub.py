@@ -183,8 +183,7 @@ async def test_an_edge_is_empty_when_its_last_socket_is_gone(hub: Hub) -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     remove(hub, socket)
-    async with asyncio.timeout(5):
-        await waiting
+    await asyncio.wait_for(waiting, 5)
 
 
 async def test_a_socket_may_leave_while_all_are_visited(hub: Hub) -> None:

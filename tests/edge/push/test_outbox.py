@@ -116,15 +116,13 @@ async def test_room_is_waited_for(outbox: Outbox, peer: Peer) -> None:
     peer.reads.clear()
     for number in range(5):
         outbox.put(frame(number))
-    async with asyncio.timeout(5):
-        await outbox.room()
+    await asyncio.wait_for(outbox.room(), 5)
     outbox.put(frame(5))
     waiting = asyncio.create_task(outbox.room())
     await asyncio.sleep(0)
     assert not waiting.done()
     peer.reads.set()
-    async with asyncio.timeout(5):
-        await waiting
+    await asyncio.wait_for(waiting, 5)
 
 
 async def test_of_many_that_wait_for_room_each_finds_it(
@@ -141,8 +139,7 @@ async def test_of_many_that_wait_for_room_each_finds_it(
     answers = [asyncio.create_task(answer(number)) for number in range(1, 10)]
     await asyncio.sleep(0)
     peer.reads.set()
-    async with asyncio.timeout(5):
-        await asyncio.gather(*answers)
+    await asyncio.wait_for(asyncio.gather(*answers), 5)
     await outbox.close()
     assert overflows == []
     assert sorted(peer.taken) == list(range(10))
@@ -160,8 +157,7 @@ async def test_the_end_frees_who_waits_for_room(outbox: Outbox, peer: Peer, end:
         outbox.discard()
     else:
         ended = asyncio.create_task(outbox.close())
-    async with asyncio.timeout(5):
-        await waiting
+    await asyncio.wait_for(waiting, 5)
     peer.reads.set()
     if ended is not None:
         await ended

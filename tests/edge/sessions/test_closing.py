@@ -83,8 +83,7 @@ async def test_a_peer_that_never_answers_is_cut_off(
         wire.reads.clear()
         session.send(Op.RECONNECT, Reconnect(100, "draining"))
     session.close(CloseCode.DRAINING, "draining")
-    async with asyncio.timeout(5):
-        await wire.aborted.wait()
+    await asyncio.wait_for(wire.aborted.wait(), 5)
     await until(lambda: len(edge.hub) == 0)
 
 
@@ -96,8 +95,7 @@ async def test_a_peer_that_hangs_up_and_reads_nothing_is_cut_off(
     wire.reads.clear()
     session.send(Op.RECONNECT, Reconnect(100, "draining"))
     wire.hang_up()
-    async with asyncio.timeout(5):
-        await wire.aborted.wait()
+    await asyncio.wait_for(wire.aborted.wait(), 5)
 
 
 async def test_a_session_that_is_over_leaves_nothing_to_the_collector(

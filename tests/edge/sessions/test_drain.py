@@ -146,8 +146,7 @@ async def test_an_answer_that_does_not_come_takes_nobody_elses_close(
     await other.hear()
     wire.say(ASK_MESSAGES, {"conversation": "c"}, 1)
     await until(lambda: any(session.requests for session in edge.hub))
-    async with asyncio.timeout(5):
-        await drain_of(edge, drain_seconds=0.2).run()
+    await asyncio.wait_for(drain_of(edge, drain_seconds=0.2).run(), 5)
     for one in (wire, other):
         assert (await one.hear())["op"] == RECONNECT
         assert (await one.hear())["code"] == 4100
@@ -174,8 +173,7 @@ async def test_draining_is_bounded_in_time(
     """A client that reads nothing cannot keep the process alive."""
     wire, task = serving
     wire.reads.clear()
-    async with asyncio.timeout(5):
-        await drain_of(edge, drain_seconds=0.05).run()
+    await asyncio.wait_for(drain_of(edge, drain_seconds=0.05).run(), 5)
     assert len(edge.hub) == 1
     wire.hang_up()
     await task
@@ -184,5 +182,4 @@ async def test_draining_is_bounded_in_time(
 
 async def test_an_empty_edge_drains_at_once(edge: Edge) -> None:
     """Nothing is waited for that is not there."""
-    async with asyncio.timeout(1):
-        await drain_of(edge).run()
+    await asyncio.wait_for(drain_of(edge).run(), 1)
