@@ -7,87 +7,79 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from moderation_service.domain.shared.limits import DAY, HOUR, MINUTE, Default, Limits
-from service_kit.process.settings import (
-    Address,
-    Count,
-    Days,
-    Hours,
-    Minutes,
-    Seconds,
-    ServiceSettings,
-)
+from service_kit.process import settings
 
 Times = Annotated[int, Field(ge=0, le=100)]
 
 
-class ModerationSettings(ServiceSettings):
+class ModerationSettings(settings.ServiceSettings):
     """Limits are counts, and characters of texts; each duration names its unit."""
 
     model_config = SettingsConfigDict(env_prefix="PARLEY_MODERATION_")
 
-    listen: Address = "127.0.0.1:7103"
+    listen: settings.Address = "127.0.0.1:7103"
 
-    messaging_target: Address = "127.0.0.1:7101"
+    messaging_target: settings.Address = "127.0.0.1:7101"
     # Which messaging accepts; what this service accepts itself stands in `credentials_file`.
     messaging_credential_file: Path
-    messaging_timeout_seconds: Seconds = 1.0
+    messaging_timeout_seconds: settings.Seconds = 1.0
     # Without negotiation there are no deals among the evidence, and no disputes.
-    negotiation_target: Address | None = None
+    negotiation_target: settings.Address | None = None
     negotiation_credential_file: Path | None = None
-    negotiation_timeout_seconds: Seconds = 1.0
+    negotiation_timeout_seconds: settings.Seconds = 1.0
 
-    comment_limit: Count = 2_000
-    statement_limit: Count = 4_000
-    appeal_limit: Count = 4_000
-    facts_limit: Count = 4_000
-    rule_limit: Count = 200
-    note_limit: Count = 4_000
-    reports_limit: Count = 20
-    unreliable_reports_limit: Count = 3
-    open_reports_limit: Count = 20
-    measures_limit: Count = 10
+    comment_limit: settings.Count = 2_000
+    statement_limit: settings.Count = 4_000
+    appeal_limit: settings.Count = 4_000
+    facts_limit: settings.Count = 4_000
+    rule_limit: settings.Count = 200
+    note_limit: settings.Count = 4_000
+    reports_limit: settings.Count = 20
+    unreliable_reports_limit: settings.Count = 3
+    open_reports_limit: settings.Count = 20
+    measures_limit: settings.Count = 10
     reopenings_limit: Times = 1
-    dispute_statements_limit: Count = 20
-    dispute_offers_limit: Count = 20
+    dispute_statements_limit: settings.Count = 20
+    dispute_offers_limit: settings.Count = 20
 
-    report_window_hours: Hours = 24.0
-    critical_due_hours: Hours = 4.0
-    high_due_hours: Hours = 24.0
-    normal_due_hours: Hours = 72.0
-    low_due_hours: Hours = 168.0
-    lease_minutes: Minutes = 30.0
-    max_mute_days: Days = 90.0
-    max_suspension_days: Days = 365.0
-    appeal_window_days: Days = 183.0
-    appeal_review_days: Days = 7.0
-    statements_hours: Hours = 72.0
-    review_days: Days = 7.0
-    dispute_evidence_days: Days = 183.0
+    report_window_hours: settings.Hours = 24.0
+    critical_due_hours: settings.Hours = 4.0
+    high_due_hours: settings.Hours = 24.0
+    normal_due_hours: settings.Hours = 72.0
+    low_due_hours: settings.Hours = 168.0
+    lease_minutes: settings.Minutes = 30.0
+    max_mute_days: settings.Days = 90.0
+    max_suspension_days: settings.Days = 365.0
+    appeal_window_days: settings.Days = 183.0
+    appeal_review_days: settings.Days = 7.0
+    statements_hours: settings.Hours = 72.0
+    review_days: settings.Days = 7.0
+    dispute_evidence_days: settings.Days = 183.0
     # What comes of it when nobody says anything.
     respondent_silence: Default = Default.REVIEW
     moderator_silence: Default = Default.RESUME
 
     evidence_context: Annotated[int, Field(ge=0, le=100)] = 20
     evidence_page: Annotated[int, Field(ge=1, le=500)] = 100
-    evidence_bytes: Count = 262_144
+    evidence_bytes: settings.Count = 262_144
     evidence_takings: Annotated[int, Field(ge=1, le=1_000)] = 16
 
-    reports_page: Count = 100
-    cases_page: Count = 50
-    appeals_page: Count = 100
-    sanctions_page: Count = 100
-    disputes_page: Count = 50
-    audit_page: Count = 500
+    reports_page: settings.Count = 100
+    cases_page: settings.Count = 50
+    appeals_page: settings.Count = 100
+    sanctions_page: settings.Count = 100
+    disputes_page: settings.Count = 50
+    audit_page: settings.Count = 500
 
-    timers_batch: Count = 500
-    timers_max_sleep_seconds: Seconds = 10.0
-    saga_batch: Count = 500
+    timers_batch: settings.Count = 500
+    timers_max_sleep_seconds: settings.Seconds = 10.0
+    saga_batch: settings.Count = 500
     # Calls of negotiation at the same time, and the pause between two looks at what is due.
     saga_calls: Annotated[int, Field(ge=1, le=100)] = 8
-    saga_seconds: Seconds = 10.0
-    expiry_batch: Count = 100
-    erasure_batch: Count = 100
-    gauges_seconds: Seconds = 15.0
+    saga_seconds: settings.Seconds = 10.0
+    expiry_batch: settings.Count = 100
+    erasure_batch: settings.Count = 100
+    gauges_seconds: settings.Seconds = 15.0
 
     @model_validator(mode="after")
     def _check_pairs(self) -> Self:

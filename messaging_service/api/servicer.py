@@ -16,14 +16,9 @@ from sqlalchemy import Connection
 from messaging_service.api import requests, translation
 from messaging_service.domain.events import Event
 from messaging_service.domain.watermarks import Mark
+from messaging_service.operations import conversations
 from messaging_service.operations.blocks import list_blocks, set_block
 from messaging_service.operations.changes import list_changes
-from messaging_service.operations.conversations import (
-    ConversationView,
-    create_conversation,
-    get_conversation,
-    list_conversations,
-)
 from messaging_service.operations.evidence import list_evidence
 from messaging_service.operations.message_changes import change_messages
 from messaging_service.operations.messages import (
@@ -62,7 +57,7 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
         self._presence = presence
         limits = resources.settings.limits()
         # Bound once: the writer groups commands by the identity of their operation.
-        self._create_conversation = partial(create_conversation, limits)
+        self._create_conversation = partial(conversations.create_conversation, limits)
         self._create_message = partial(create_message, limits)
         self._change_messages = partial(change_messages, limits)
         self._set_block = partial(set_block, limits, presence=resources.settings.presence)
@@ -72,7 +67,7 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
     ) -> pb.CreateConversationResponse:
         command = requests.create_conversation(request)
         created = await write_one(self._writer, self._create_conversation, command)
-        view = ConversationView(created.conversation, created.last_message)
+        view = conversations.ConversationView(created.conversation, created.last_message)
         return pb.CreateConversationResponse(
             conversation=translation.conversation(view, ""), created=created.created
         )
@@ -136,7 +131,7 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
         self, request: pb.ListConversationsRequest, context: Context
     ) -> pb.ListConversationsResponse:
         page = await self._read(
-            list_conversations,
+            conversations.list_conversations,
             request.actor,
             request.page_size,
             request.page_token,
@@ -169,7 +164,7 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
         self, request: pb.GetConversationRequest, context: Context
     ) -> pb.GetConversationResponse:
         view = await self._read(
-            get_conversation,
+            conversations.get_conversation,
             request.actor,
             request.conversation_id,
             presence=self._settings.presence,

@@ -2,24 +2,9 @@
 
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from messaging_service.domain import service_events
+from messaging_service.domain import events, messages, service_events
 from messaging_service.domain.blocks import Block
-from messaging_service.domain.events import (
-    BlockChanged,
-    MessageChanged,
-    MessageCreated,
-    Typing,
-    WatermarkMoved,
-)
 from messaging_service.domain.message_changes import Version
-from messaging_service.domain.messages import (
-    EVENT,
-    TEXT,
-    TOMBSTONES,
-    Message,
-    MessageChange,
-    shown_text,
-)
 from messaging_service.domain.presence import Presence
 from messaging_service.operations.conversations import ConversationView
 from messaging_service.operations.evidence import Evidence
@@ -27,18 +12,20 @@ from messaging_service.operations.messages import StoredMessage
 from messaging_service.operations.watermarks import Watermark
 from service_kit.rpc.servicer import timestamp
 
-_KINDS = {TEXT: pb.MESSAGE_KIND_TEXT, EVENT: pb.MESSAGE_KIND_EVENT}
-_CHANGES = {str(one): pb.MessageChange.Value(f"MESSAGE_CHANGE_{one.name}") for one in MessageChange}
+_KINDS = {messages.TEXT: pb.MESSAGE_KIND_TEXT, messages.EVENT: pb.MESSAGE_KIND_EVENT}
+_CHANGES = {
+    str(one): pb.MessageChange.Value(f"MESSAGE_CHANGE_{one.name}") for one in messages.MessageChange
+}
 _TOMBSTONES = {"": pb.TOMBSTONE_UNSPECIFIED} | {
-    str(one): pb.Tombstone.Value(f"TOMBSTONE_{one.name}") for one in TOMBSTONES
+    str(one): pb.Tombstone.Value(f"TOMBSTONE_{one.name}") for one in messages.TOMBSTONES
 }
 
 
-def message(given: Message, reader: str) -> pb.Message:
+def message(given: messages.Message, reader: str) -> pb.Message:
     """Translate a message as a reader is shown it; nothing else of one leaves the service."""
-    text, edited_at = shown_text(given, reader)
+    text, edited_at = messages.shown_text(given, reader)
     tombstone = given.tombstone
-    is_event = given.kind == EVENT
+    is_event = given.kind == messages.EVENT
     return pb.Message(
         id=given.id,
         conversation_id=given.conversation_id,
@@ -53,7 +40,7 @@ def message(given: Message, reader: str) -> pb.Message:
     )
 
 
-def message_changed(given: MessageChanged, reader: str) -> pb.MessageChanged:
+def message_changed(given: events.MessageChanged, reader: str) -> pb.MessageChanged:
     """Translate a change of a message."""
     return pb.MessageChanged(
         message=message(given.message, reader),
@@ -166,24 +153,24 @@ def event(recipients: tuple[str, ...], given: object) -> pb.Event:
     """Translate an event and its recipients, who are all shown the same of its message."""
     reader = recipients[0] if recipients else ""
     match given:
-        case MessageCreated():
+        case events.MessageCreated():
             created = pb.MessageCreated(
                 message=message(given.message, reader), unread=given.unread, origin=given.origin
             )
             return pb.Event(recipients=recipients, message_created=created)
-        case MessageChanged():
+        case events.MessageChanged():
             return pb.Event(recipients=recipients, message_changed=message_changed(given, reader))
-        case WatermarkMoved():
+        case events.WatermarkMoved():
             moved = _watermark_moved(given)
             if given.read:
                 return pb.Event(recipients=recipients, read=moved)
             return pb.Event(recipients=recipients, delivered=moved)
-        case Typing():
+        case events.Typing():
             typing = pb.Typing(
                 conversation_id=given.conversation_id, user=given.user, typing=given.typing
             )
             return pb.Event(recipients=recipients, typing=typing)
-        case BlockChanged():
+        case events.BlockChanged():
             changed = pb.BlockChanged(user=given.user, blocked=given.blocked, origin=given.origin)
             return pb.Event(recipients=recipients, block_changed=changed)
         case Presence():
@@ -191,7 +178,7 @@ def event(recipients: tuple[str, ...], given: object) -> pb.Event:
     raise TypeError(f"not an event of this service: {type(given).__name__}")
 
 
-def _watermark_moved(given: WatermarkMoved) -> pb.WatermarkMoved:
+def _watermark_moved(given: events.WatermarkMoved) -> pb.WatermarkMoved:
     at = given.message
     return pb.WatermarkMoved(
         conversation_id=at.conversation_id,
@@ -200,7 +187,7 @@ def _watermark_moved(given: WatermarkMoved) -> pb.WatermarkMoved:
         seq=at.seq,
         author=at.sender,
         message_create_time=timestamp(at.created_at),
-        idempotency_key="" if at.kind == EVENT else at.idempotency_key or "",
+        idempotency_key="" if at.kind == messages.EVENT else at.idempotency_key or "",
         mark_time=timestamp(given.marked_at),
         origin=given.origin,
     )

@@ -6,14 +6,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from messaging_service.domain import events
 from messaging_service.domain.conversations import Conversation
-from messaging_service.domain.events import (
-    BlockChanged,
-    Event,
-    MessageCreated,
-    WatermarkMoved,
-    message_changed,
-)
 from messaging_service.domain.messages import Message
 from messaging_service.domain.watermarks import incoming_at, tells_delivered
 from messaging_service.operations.presence import find_shown_presence
@@ -35,7 +29,7 @@ class _Entry(NamedTuple):
     conversation_id: str
     seq: int
     rank: int
-    event: Event
+    event: events.Event
 
 
 def list_changes(
@@ -47,7 +41,7 @@ def list_changes(
     page_token: str,
     most: int,
     presence: int = 0,
-) -> ChangePage[Event] | Refusal:
+) -> ChangePage[events.Event] | Refusal:
     """Read what `user` missed: after < revision <= until. A page ends between two revisions.
 
     The presence of others belongs to it, in `presence` conversations.
@@ -60,19 +54,19 @@ def list_changes(
 
 def _changes(
     connection: Connection, user: str, presence: int, start: int, until: int, count: int | None
-) -> list[tuple[int, Event]]:
+) -> list[tuple[int, events.Event]]:
     """Read the first events in order; of each conversation at most `count` messages are read."""
     touched = find_changed_conversations(connection, user, start)
     entries = _presence(connection, user, touched, start, until, presence)
     entries += [
-        _Entry(one.revision, "", 0, 0, BlockChanged(user, one.blocked, one.active, ""))
+        _Entry(one.revision, "", 0, 0, events.BlockChanged(user, one.blocked, one.active, ""))
         for one in find_changed_blocks(connection, user, start, until)
     ]
     entries += _watermarks(connection, user, touched, start, until)
     for one in touched:
         span = Span(one.id, user, start, until, NEWEST if count is None else count)
         for message in storage.find_created_messages(connection, span):
-            event = MessageCreated(message, (_unread_then(one, user, message),), "")
+            event = events.MessageCreated(message, (_unread_then(one, user, message),), "")
             entries.append(_Entry(message.revision, one.id, message.seq, 0, event))
         if one.last_change > start:
             entries += _message_changes(connection, span)
@@ -93,7 +87,9 @@ def _message_changes(connection: Connection, span: Span) -> list[_Entry]:
         if one.was_withheld_last
     ]
     return [
-        _Entry(revision, one.conversation_id, one.seq, 1, message_changed(one, span.reader, ""))
+        _Entry(
+            revision, one.conversation_id, one.seq, 1, events.message_changed(one, span.reader, "")
+        )
         for revision, one in changed
     ]
 
@@ -119,7 +115,7 @@ def _watermarks(
     messages = storage.find_messages_at(connection, [(id_, at[0]) for id_, _, _, at in moved])
     entries: list[_Entry] = []
     for id_, read, reader, (seq, at, revision) in moved:
-        event = WatermarkMoved(read, reader, messages[id_, seq], at, "")
+        event = events.WatermarkMoved(read, reader, messages[id_, seq], at, "")
         entries.append(_Entry(revision, id_, seq, 3 if read else 2, event))
     return entries
 

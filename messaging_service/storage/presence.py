@@ -8,21 +8,14 @@ from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, se
 
 from messaging_service.domain.presence import Presence
 from messaging_service.storage.tables import conversations, presence, presence_known
-from service_kit.storage.bulk_statements import (
-    among_given,
-    bulk_insert,
-    bulk_update,
-    give_rows,
-    give_values,
-    given_items,
-)
+from service_kit.storage import bulk_statements
 
 _COLUMNS = tuple(column.name for column in presence.columns)
 _SIDES = (("first", "second"), ("second", "first"))
 
 # --- Statements, each built once --------------------------------------------------------------
 
-_BY_USERS = select(presence).where(among_given(presence.c.user_id, "users"))
+_BY_USERS = select(presence).where(bulk_statements.among_given(presence.c.user_id, "users"))
 
 
 def _peers(mine: str, other: str, shown_to: str) -> Select[Any]:
@@ -34,7 +27,7 @@ def _peers(mine: str, other: str, shown_to: str) -> Select[Any]:
     """
     columns = conversations.c
     user_id, activity = columns[f"{mine}_id"], columns[f"{mine}_activity"]
-    given, (user,) = given_items("users", (user_id,))
+    given, (user,) = bulk_statements.given_items("users", (user_id,))
     newer = conversations.alias("newer")
     end = (
         select(newer.c[activity.name])
@@ -89,7 +82,7 @@ def find_presence(connection: Connection, users: Iterable[str]) -> dict[str, Pre
     wanted = set(users)
     if not wanted:
         return {}
-    rows = connection.execute(_BY_USERS, give_values(connection, "users", wanted))
+    rows = connection.execute(_BY_USERS, bulk_statements.give_values(connection, "users", wanted))
     return {row.user_id: Presence._make(row) for row in rows}
 
 
@@ -107,7 +100,7 @@ def _find_peers(
     if not rows:
         return {}
     # One more on each side tells whether there are more.
-    given = give_rows(connection, "users", rows) | {"before_last": count}
+    given = bulk_statements.give_rows(connection, "users", rows) | {"before_last": count}
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for side in sides:
         for user, peer, activity in connection.execute(side, given):
@@ -141,13 +134,13 @@ def find_online(connection: Connection) -> tuple[int, list[tuple[str, bool]]]:
 
 def insert_presence(connection: Connection, new: Iterable[Presence]) -> None:
     """Store the presence of people who had none."""
-    bulk_insert(connection, presence, _COLUMNS, list(new))
+    bulk_statements.bulk_insert(connection, presence, _COLUMNS, list(new))
 
 
 def update_presence(connection: Connection, changed: Iterable[Presence]) -> None:
     """Store the new presence of people who had one."""
     rows = [(*one[1:], one.user) for one in changed]
-    bulk_update(connection, presence, "user_id", _COLUMNS[1:], rows)
+    bulk_statements.bulk_update(connection, presence, "user_id", _COLUMNS[1:], rows)
 
 
 def update_presence_known(connection: Connection, at: int) -> None:

@@ -9,17 +9,8 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.api import case_translation, dispute_translation
 from moderation_service.domain.dispute.views import INTERNAL
+from moderation_service.operations import notifications
 from moderation_service.operations.changes import Addressed
-from moderation_service.operations.notifications import (
-    AppealStatusChanged,
-    ConversationLockChanged,
-    DisputeChanged,
-    MessageRemovalChanged,
-    ReportStatusChanged,
-    Sanctioned,
-    SanctionLifted,
-    StandingChanged,
-)
 
 
 def event(recipients: tuple[str, ...], told: object) -> pb.Event:
@@ -45,29 +36,29 @@ def _event(recipients: tuple[str, ...], told: object, *, words: bool) -> pb.Even
 
 def _translate(recipients: tuple[str, ...], told: object, *, words: bool) -> pb.Event:
     match told:
-        case ReportStatusChanged(report):
+        case notifications.ReportStatusChanged(report):
             status = pb.ReportStatusChanged(report=case_translation.report(report, words=words))
             return pb.Event(report_status_changed=status)
-        case Sanctioned(sanction):
+        case notifications.Sanctioned(sanction):
             shown = case_translation.sanction(sanction, words=words)
             return pb.Event(sanctioned=pb.Sanctioned(sanction=shown))
-        case SanctionLifted(sanction):
+        case notifications.SanctionLifted(sanction):
             shown = case_translation.sanction(sanction, words=words)
             return pb.Event(sanction_lifted=pb.SanctionLifted(sanction=shown))
-        case AppealStatusChanged(appeal):
+        case notifications.AppealStatusChanged(appeal):
             changed = pb.AppealStatusChanged(appeal=case_translation.appeal(appeal, words=words))
             return pb.Event(appeal_status_changed=changed)
-        case DisputeChanged():
+        case notifications.DisputeChanged():
             readers = recipients if words else (INTERNAL,)
             views = [dispute_translation.dispute(told.view(one)) for one in readers]
             return pb.Event(dispute_changed=pb.DisputeChanged(cause=told.cause, views=views))
-        case StandingChanged(standing):
+        case notifications.StandingChanged(standing):
             stands = pb.StandingChanged(standing=case_translation.standing(standing, words=words))
             return pb.Event(standing_changed=stands)
-        case ConversationLockChanged(conversation, locked):
+        case notifications.ConversationLockChanged(conversation, locked):
             lock = pb.ConversationLockChanged(conversation_id=conversation, locked=locked)
             return pb.Event(conversation_lock_changed=lock)
-        case MessageRemovalChanged(conversation, message, removed):
+        case notifications.MessageRemovalChanged(conversation, message, removed):
             return pb.Event(
                 message_removal_changed=pb.MessageRemovalChanged(
                     conversation_id=conversation, message_id=message, removed=removed

@@ -7,17 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.api import enumerations
-from moderation_service.domain.case.commands import (
-    ClaimCase,
-    CreateAppeal,
-    DecideAppeal,
-    DecideCase,
-    LiftSanction,
-    ReleaseCase,
-    ReportConversation,
-    ReportMessage,
-    SubjectName,
-)
+from moderation_service.domain.case import commands
 from moderation_service.domain.case.entities import AppealStatus, SubjectKind
 from moderation_service.domain.dispute.commands import (
     Acceptance,
@@ -39,28 +29,28 @@ _LATEST_SECONDS = 253_402_300_799
 # --- People -------------------------------------------------------------------------------------
 
 
-def report_message(request: pb.ReportMessageRequest) -> ReportMessage:
-    return ReportMessage(
+def report_message(request: pb.ReportMessageRequest) -> commands.ReportMessage:
+    return commands.ReportMessage(
         actor=request.actor,
-        subject=SubjectName(SubjectKind.MESSAGE, request.message_id),
+        subject=commands.SubjectName(SubjectKind.MESSAGE, request.message_id),
         reason=enumerations.REPORT_REASONS.decode("reason", request.reason),
         comment=request.comment,
         idempotency_key=request.idempotency_key,
     )
 
 
-def report_conversation(request: pb.ReportConversationRequest) -> ReportConversation:
-    return ReportConversation(
+def report_conversation(request: pb.ReportConversationRequest) -> commands.ReportConversation:
+    return commands.ReportConversation(
         actor=request.actor,
-        subject=SubjectName(SubjectKind.CONVERSATION, request.conversation_id),
+        subject=commands.SubjectName(SubjectKind.CONVERSATION, request.conversation_id),
         reason=enumerations.REPORT_REASONS.decode("reason", request.reason),
         comment=request.comment,
         idempotency_key=request.idempotency_key,
     )
 
 
-def create_appeal(request: pb.CreateAppealRequest) -> CreateAppeal:
-    return CreateAppeal(
+def create_appeal(request: pb.CreateAppealRequest) -> commands.CreateAppeal:
+    return commands.CreateAppeal(
         actor=request.actor,
         decision=request.decision_id,
         text=request.text,
@@ -101,8 +91,8 @@ def submit_dispute_statement(request: pb.SubmitDisputeStatementRequest) -> Submi
 # --- Moderators ---------------------------------------------------------------------------------
 
 
-def claim_case(request: pb.ClaimCaseRequest) -> ClaimCase:
-    return ClaimCase(
+def claim_case(request: pb.ClaimCaseRequest) -> commands.ClaimCase:
+    return commands.ClaimCase(
         actor=request.actor,
         roles=tuple(request.roles),
         case=request.case_id,
@@ -110,8 +100,8 @@ def claim_case(request: pb.ClaimCaseRequest) -> ClaimCase:
     )
 
 
-def release_case(request: pb.ReleaseCaseRequest) -> ReleaseCase:
-    return ReleaseCase(
+def release_case(request: pb.ReleaseCaseRequest) -> commands.ReleaseCase:
+    return commands.ReleaseCase(
         actor=request.actor,
         roles=tuple(request.roles),
         case=request.case_id,
@@ -119,8 +109,8 @@ def release_case(request: pb.ReleaseCaseRequest) -> ReleaseCase:
     )
 
 
-def decide_case(request: pb.DecideCaseRequest) -> DecideCase:
-    return DecideCase(
+def decide_case(request: pb.DecideCaseRequest) -> commands.DecideCase:
+    return commands.DecideCase(
         actor=request.actor,
         roles=tuple(request.roles),
         case=request.case_id,
@@ -134,8 +124,8 @@ def decide_case(request: pb.DecideCaseRequest) -> DecideCase:
     )
 
 
-def decide_appeal(request: pb.DecideAppealRequest) -> DecideAppeal:
-    return DecideAppeal(
+def decide_appeal(request: pb.DecideAppealRequest) -> commands.DecideAppeal:
+    return commands.DecideAppeal(
         actor=request.actor,
         roles=tuple(request.roles),
         appeal=request.appeal_id,
@@ -146,8 +136,8 @@ def decide_appeal(request: pb.DecideAppealRequest) -> DecideAppeal:
     )
 
 
-def lift_sanction(request: pb.LiftSanctionRequest) -> LiftSanction:
-    return LiftSanction(
+def lift_sanction(request: pb.LiftSanctionRequest) -> commands.LiftSanction:
+    return commands.LiftSanction(
         actor=request.actor,
         roles=tuple(request.roles),
         sanction=request.sanction_id,

@@ -6,16 +6,7 @@ from uuid import uuid4
 
 from uuid_utils import uuid7
 
-from moderation_service.domain.case.commands import (
-    CaseCommand,
-    CreateAppeal,
-    DecideAppeal,
-    DecideCase,
-    LiftSanction,
-    ReportConversation,
-    ReportMessage,
-    SeenSubject,
-)
+from moderation_service.domain.case import commands
 from moderation_service.domain.dispute.commands import DisputeCommand, SeenService
 from moderation_service.domain.events import Event
 from moderation_service.domain.shared.commands import (
@@ -27,7 +18,7 @@ from moderation_service.domain.shared.commands import (
     View,
 )
 
-AnyCommand = CaseCommand | DisputeCommand | EraseUser | ExpireEvidence
+AnyCommand = commands.CaseCommand | DisputeCommand | EraseUser | ExpireEvidence
 
 
 class Task(Generic[State, View]):
@@ -43,7 +34,7 @@ class Task(Generic[State, View]):
         self,
         command: Command[State, View],
         target: str = "",
-        seen: SeenSubject | SeenService | None = None,
+        seen: commands.SeenSubject | SeenService | None = None,
         ids: Ids | None = None,
     ) -> None:
         self.command = command
@@ -79,16 +70,16 @@ def command_of(task: AnyTask) -> AnyCommand:
 def about(task: AnyTask) -> str:
     """Name the part of a case that a command is answered with; empty for the whole."""
     match task.command:
-        case ReportMessage() | ReportConversation() | CreateAppeal():
+        case commands.ReportMessage() | commands.ReportConversation() | commands.CreateAppeal():
             return task.ids.made
-        case DecideAppeal(appeal=one) | LiftSanction(sanction=one):
+        case commands.DecideAppeal(appeal=one) | commands.LiftSanction(sanction=one):
             return one
     return ""
 
 
 def new_ids(command: Command[State, View]) -> Ids:
     """Make the ids of what a command may make; aliases are such that none leads to another."""
-    measures = command.measures if isinstance(command, DecideCase) else ()
+    measures = command.measures if isinstance(command, commands.DecideCase) else ()
     return Ids(
         made=str(uuid7()),
         case=str(uuid7()),

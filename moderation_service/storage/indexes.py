@@ -14,15 +14,7 @@ from moderation_service.domain.case.entities import Appeal, Case, Report, Report
 from moderation_service.domain.case.reporters import Reporter
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.sanctions.entities import Sanction, SanctionKind
-from moderation_service.storage import statements
-from moderation_service.storage.tables import (
-    appeals,
-    decisions,
-    parts,
-    reports,
-    sanctioned,
-    sanctions,
-)
+from moderation_service.storage import statements, tables
 from service_kit.pages import NEWEST
 from service_kit.storage.bulk_statements import bulk_insert, bulk_update, fetch, give_values
 
@@ -58,14 +50,14 @@ def store(
         for before, after in disputes
         for user in sorted({*after.parties} - {*(before.parties if before else ())})
     ]
-    bulk_insert(connection, parts, tuple(parts.c.keys()), rows)
+    bulk_insert(connection, tables.parts, tuple(tables.parts.c.keys()), rows)
     _store_reports(connection, cases, revision)
     made = [
         (decision.id, after.id)
         for before, after in cases
         for decision in after.decisions[len(before.decisions) if before else 0 :]
     ]
-    bulk_insert(connection, decisions, tuple(decisions.c.keys()), made)
+    bulk_insert(connection, tables.decisions, tuple(tables.decisions.c.keys()), made)
     _store_sanctions(connection, cases, revision)
     _store_appeals(connection, cases, revision)
 
@@ -91,8 +83,8 @@ def _store_reports(
                 )  # fmt: skip
             else:
                 changed.append((report.status, report.is_open, report.id))
-    bulk_insert(connection, reports, tuple(reports.c.keys()), made)
-    bulk_update(connection, reports, "id", ("status", "is_open"), changed)
+    bulk_insert(connection, tables.reports, tuple(tables.reports.c.keys()), made)
+    bulk_update(connection, tables.reports, "id", ("status", "is_open"), changed)
 
 
 def _store_sanctions(
@@ -111,9 +103,9 @@ def _store_sanctions(
                  revision)
             )  # fmt: skip
             users += [(user, revision, one.id, after.id, until, is_lifted) for user in one.users]
-    bulk_insert(connection, sanctions, tuple(sanctions.c.keys()), made)
-    bulk_insert(connection, sanctioned, tuple(sanctioned.c.keys()), users)
-    bulk_update(connection, sanctions, "id", ("is_lifted",), changed)
+    bulk_insert(connection, tables.sanctions, tuple(tables.sanctions.c.keys()), made)
+    bulk_insert(connection, tables.sanctioned, tuple(tables.sanctioned.c.keys()), users)
+    bulk_update(connection, tables.sanctions, "id", ("is_lifted",), changed)
     for is_lifted, sanction in changed:
         connection.execute(statements.LIFT, {"sanction": sanction, "lifted": is_lifted})
 
@@ -132,8 +124,8 @@ def _store_appeals(
                 )
             else:
                 changed.append((one.status, one.id))
-    bulk_insert(connection, appeals, tuple(appeals.c.keys()), made)
-    bulk_update(connection, appeals, "id", ("status",), changed)
+    bulk_insert(connection, tables.appeals, tuple(tables.appeals.c.keys()), made)
+    bulk_update(connection, tables.appeals, "id", ("status",), changed)
 
 
 def _differences(before: tuple[Part, ...], after: tuple[Part, ...]) -> list[tuple[Part, bool]]:

@@ -17,15 +17,9 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from moderation_service.clients.negotiation import DOMAIN, Negotiation
+from moderation_service.domain.dispute import saga
 from moderation_service.domain.dispute.commands import HoldUnresolvable, NegotiationAnswer
 from moderation_service.domain.dispute.entities import Dispute
-from moderation_service.domain.dispute.saga import (
-    PlaceHold,
-    ResolveHold,
-    accepted,
-    due_call,
-    refused,
-)
 from moderation_service.operations.tasks import AnyAnswer, AnyTask, Task
 from moderation_service.storage import targets
 from service_kit.rpc import servicer
@@ -177,7 +171,7 @@ class Reconciler:
         """Make calls until none is due; tells whether that is so."""
         self._under_way.add(dispute.id)
         try:
-            while (call := due_call(dispute)) is not None:
+            while (call := saga.due_call(dispute)) is not None:
                 command = await self._ask(call, seconds)
                 if command is None:
                     return False
@@ -190,7 +184,7 @@ class Reconciler:
         return True
 
     async def _ask(
-        self, call: PlaceHold | ResolveHold, seconds: float | None
+        self, call: saga.PlaceHold | saga.ResolveHold, seconds: float | None
     ) -> NegotiationAnswer | None:
         """Make a call; None for one that has to be made again."""
         if self._negotiation is None:
@@ -200,12 +194,12 @@ class Reconciler:
         try:
             service = (
                 await self._negotiation.place_hold(call, seconds)
-                if isinstance(call, PlaceHold)
+                if isinstance(call, saga.PlaceHold)
                 else await self._negotiation.resolve_hold(call, seconds)
             )
         except grpc.aio.AioRpcError as error:
             reason = reason_of(error, DOMAIN)
-            command = refused(call, reason)
+            command = saga.refused(call, reason)
             result = "failed" if command is None else "refused"
             _logger.log(
                 _level(command),
@@ -218,7 +212,7 @@ class Reconciler:
             )
         else:
             held_by = service.hold.dispute
-            command = accepted(call, service.agreed.price.amount_minor, held_by)
+            command = saga.accepted(call, service.agreed.price.amount_minor, held_by)
             result = "done"
         self._failures = self._failures + 1 if command is None else 0
         self._made.labels(name, result).inc()

@@ -12,16 +12,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 
+from service_kit.follow import sanctions
 from service_kit.follow.follower import Follower, FollowerMetrics, Source, read_source
-from service_kit.follow.sanctions import (
-    MODERATION,
-    CaughtUp,
-    Command,
-    Kind,
-    Removal,
-    Restriction,
-    RestrictionChanges,
-)
 from service_kit.process.settings import ServiceSettings
 from service_kit.resources import Resources
 from service_kit.rpc.servicer import accepted
@@ -31,7 +23,7 @@ from service_kit.storage.writer import Operation, Writer
 
 def moderation_source(settings: ServiceSettings) -> Source:
     """Make the source of moderation from the settings. Raises ValueError for a bad credential."""
-    return read_source(settings, MODERATION, pb, ModerationServiceStub)
+    return read_source(settings, sanctions.MODERATION, pb, ModerationServiceStub)
 
 
 def sanctions_follower(
@@ -39,7 +31,7 @@ def sanctions_follower(
     source: Source,
     resources: Resources[Any],
     metrics: FollowerMetrics,
-    operation: Operation[Command, tuple[Removal, ...]],
+    operation: Operation[sanctions.Command, tuple[sanctions.Removal, ...]],
 ) -> Follower:
     """Make the follower of moderation, the `source`, for the service of that name.
 
@@ -51,16 +43,18 @@ def sanctions_follower(
     async def apply(position: Position, events: Sequence[pb.Event]) -> None:
         restrictions = tuple(found for event in events if (found := _restriction(event)))
         removals = tuple(one for event in events if (one := _removal(event)))
-        await submit(RestrictionChanges(position, restrictions, removals))
+        await submit(sanctions.RestrictionChanges(position, restrictions, removals))
 
     async def caught_up(position: Position) -> None:
-        await submit(CaughtUp(position.epoch))
+        await submit(sanctions.CaughtUp(position.epoch))
 
     return Follower(name, source, resources.readers, apply, metrics, caught_up=caught_up)
 
 
 async def _submit(
-    writer: Writer, operation: Operation[Command, tuple[Removal, ...]], command: Command
+    writer: Writer,
+    operation: Operation[sanctions.Command, tuple[sanctions.Removal, ...]],
+    command: sanctions.Command,
 ) -> None:
     (outcome,) = await writer.submit(operation, (command,))
     for removal in accepted(outcome):
@@ -72,25 +66,27 @@ async def _submit(
         )
 
 
-def _restriction(event: pb.Event) -> Restriction | None:
+def _restriction(event: pb.Event) -> sanctions.Restriction | None:
     match event.WhichOneof("event"):
         case "standing_changed":
             standing = event.standing_changed.standing
             ends = (standing.muted_until_time, standing.suspended_until_time)
             # An absent time is 0, which is long over.
             until = None if standing.banned else max(map(_milliseconds, ends))
-            return Restriction(Kind.USER, standing.user, until)
+            return sanctions.Restriction(sanctions.Kind.USER, standing.user, until)
         case "conversation_lock_changed":
             lock = event.conversation_lock_changed
-            return Restriction(Kind.CONVERSATION, lock.conversation_id, None if lock.locked else 0)
+            return sanctions.Restriction(
+                sanctions.Kind.CONVERSATION, lock.conversation_id, None if lock.locked else 0
+            )
     return None
 
 
-def _removal(event: pb.Event) -> Removal | None:
+def _removal(event: pb.Event) -> sanctions.Removal | None:
     if event.WhichOneof("event") != "message_removal_changed":
         return None
     changed = event.message_removal_changed
-    return Removal(changed.conversation_id, changed.message_id, changed.removed)
+    return sanctions.Removal(changed.conversation_id, changed.message_id, changed.removed)
 
 
 def _milliseconds(at: Timestamp) -> int:

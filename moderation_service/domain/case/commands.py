@@ -9,14 +9,7 @@ from moderation_service.domain.case.reporters import Reporter
 from moderation_service.domain.case.views import AppealView, CaseView, ReportView, ReviewedAppeal
 from moderation_service.domain.sanctions.entities import Measure, MessageMeasure, Sanction
 from moderation_service.domain.sanctions.standing import Standing
-from moderation_service.domain.shared.commands import (
-    NO_IDS,
-    EraseUser,
-    ExpireEvidence,
-    Ids,
-    ModeratorCommand,
-    PersonCommand,
-)
+from moderation_service.domain.shared import commands
 from moderation_service.domain.shared.evidence import Snapshot
 from moderation_service.domain.shared.reasons import ReportReason
 
@@ -30,7 +23,7 @@ class SubjectName:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportMessage(PersonCommand[Case, ReportView]):
+class ReportMessage(commands.PersonCommand[Case, ReportView]):
     """Report a message. Stored fingerprints know both kinds of report by one name."""
 
     NAME: ClassVar[str] = "CreateReport"
@@ -40,7 +33,7 @@ class ReportMessage(PersonCommand[Case, ReportView]):
 
 
 @dataclass(frozen=True, slots=True)
-class ReportConversation(PersonCommand[Case, ReportView]):
+class ReportConversation(commands.PersonCommand[Case, ReportView]):
     """Report a conversation."""
 
     NAME: ClassVar[str] = "CreateReport"
@@ -50,7 +43,7 @@ class ReportConversation(PersonCommand[Case, ReportView]):
 
 
 @dataclass(frozen=True, slots=True)
-class CreateAppeal(PersonCommand[Case, AppealView]):
+class CreateAppeal(commands.PersonCommand[Case, AppealView]):
     """Appeal against a decision."""
 
     decision: str
@@ -58,21 +51,21 @@ class CreateAppeal(PersonCommand[Case, AppealView]):
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimCase(ModeratorCommand[Case, CaseView]):
+class ClaimCase(commands.ModeratorCommand[Case, CaseView]):
     """Take a case for a while, or for longer."""
 
     case: str
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseCase(ModeratorCommand[Case, CaseView]):
+class ReleaseCase(commands.ModeratorCommand[Case, CaseView]):
     """Give a claimed case back."""
 
     case: str
 
 
 @dataclass(frozen=True, slots=True)
-class DecideCase(ModeratorCommand[Case, CaseView]):
+class DecideCase(commands.ModeratorCommand[Case, CaseView]):
     """Decide a case as it was seen at `version`."""
 
     case: str
@@ -83,7 +76,7 @@ class DecideCase(ModeratorCommand[Case, CaseView]):
 
 
 @dataclass(frozen=True, slots=True)
-class DecideAppeal(ModeratorCommand[Case, ReviewedAppeal]):
+class DecideAppeal(commands.ModeratorCommand[Case, ReviewedAppeal]):
     """Uphold or overturn a decision, as it was seen at `version` of the case."""
 
     appeal: str
@@ -93,7 +86,7 @@ class DecideAppeal(ModeratorCommand[Case, ReviewedAppeal]):
 
 
 @dataclass(frozen=True, slots=True)
-class LiftSanction(ModeratorCommand[Case, Sanction]):
+class LiftSanction(commands.ModeratorCommand[Case, Sanction]):
     """End a sanction before its time."""
 
     sanction: str
@@ -104,7 +97,7 @@ Report = ReportMessage | ReportConversation
 CaseCommand = (
     Report | CreateAppeal | ClaimCase | ReleaseCase | DecideCase | DecideAppeal | LiftSanction
 )
-AnyCaseCommand = CaseCommand | EraseUser | ExpireEvidence
+AnyCaseCommand = CaseCommand | commands.EraseUser | commands.ExpireEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +121,7 @@ class CaseFacts:
     messages that a decision removes, by message, as far as the evidence shows them.
     """
 
-    ids: Ids = NO_IDS
+    ids: commands.Ids = commands.NO_IDS
     seen: SeenSubject = SeenSubject()
     authors: Mapping[str, str] = field(default_factory=dict)
     reporter: Reporter | None = None

@@ -6,13 +6,7 @@ sanctioned person sees, not even a number that counts, depends on who reported o
 
 from dataclasses import dataclass
 
-from moderation_service.domain.case.entities import (
-    Appeal,
-    AppealStatus,
-    Case,
-    ReportStatus,
-    Subject,
-)
+from moderation_service.domain.case import entities
 from moderation_service.domain.sanctions.entities import SanctionKind, Statement
 from moderation_service.domain.shared.reasons import ReportReason
 
@@ -24,7 +18,7 @@ class AppealView:
     id: str
     decision: str
     text: str
-    status: AppealStatus
+    status: entities.AppealStatus
     at: int
     answer: str
     decided_at: int | None
@@ -39,11 +33,11 @@ class ReportView:
     """
 
     id: str
-    subject: Subject
+    subject: entities.Subject
     reason: ReportReason
     comment: str
     at: int
-    status: ReportStatus
+    status: entities.ReportStatus
     status_at: int
     decision: str
     appealable: bool
@@ -82,7 +76,7 @@ class StandingView:
 class CaseView:
     """A case as it stands now, in the eyes of a moderator who may see all of it."""
 
-    case: Case
+    case: entities.Case
     allowed_actions: tuple[str, ...]
 
 
@@ -90,5 +84,5 @@ class CaseView:
 class ReviewedAppeal:
     """An appeal in the eyes of moderators, with its case."""
 
-    case: Case
-    appeal: Appeal
+    case: entities.Case
+    appeal: entities.Appeal

@@ -1,11 +1,6 @@
 """Checks of the arguments of commands about disputes."""
 
-from moderation_service.domain.dispute.commands import (
-    AnyDisputeCommand,
-    CreateDispute,
-    DecideDispute,
-    SubmitDisputeStatement,
-)
+from moderation_service.domain.dispute import commands
 from moderation_service.domain.dispute.entities import Outcome, Settlement
 from moderation_service.domain.shared.arguments import check_actor, check_name, check_words
 from moderation_service.domain.shared.limits import Limits
@@ -13,24 +8,24 @@ from moderation_service.domain.shared.refusals import Reason
 from service_kit.rules import Refusal, check_line, check_not_blank, check_text, invalid
 
 
-def check_arguments(command: AnyDisputeCommand, limits: Limits) -> Refusal | None:
+def check_arguments(command: commands.AnyDisputeCommand, limits: Limits) -> Refusal | None:
     """Refuse a command without the role that it needs, or the first argument at fault."""
     return check_actor(command) or _check_own(command, limits)
 
 
-def _check_own(command: AnyDisputeCommand, limits: Limits) -> Refusal | None:
+def _check_own(command: commands.AnyDisputeCommand, limits: Limits) -> Refusal | None:
     match command:
-        case CreateDispute():
+        case commands.CreateDispute():
             return _check_creation(command, limits)
-        case SubmitDisputeStatement():
+        case commands.SubmitDisputeStatement():
             return _check_submission(command, limits)
-        case DecideDispute():
+        case commands.DecideDispute():
             return _check_ruling(command, limits)
     # What negotiation and time say is sound.
     return None
 
 
-def _check_creation(command: CreateDispute, limits: Limits) -> Refusal | None:
+def _check_creation(command: commands.CreateDispute, limits: Limits) -> Refusal | None:
     if refusal := check_name(command.service, Reason.SERVICE_NOT_FOUND):
         return refusal
     if command.refund is not None and command.refund.amount_minor <= 0:
@@ -38,7 +33,7 @@ def _check_creation(command: CreateDispute, limits: Limits) -> Refusal | None:
     return check_words("statement", command.statement, limits.statement, "statement_limit")
 
 
-def _check_submission(command: SubmitDisputeStatement, limits: Limits) -> Refusal | None:
+def _check_submission(command: commands.SubmitDisputeStatement, limits: Limits) -> Refusal | None:
     if refusal := check_name(command.dispute, Reason.DISPUTE_NOT_FOUND):
         return refusal
     acts = (command.propose is not None, command.accept is not None, command.withdraw)
@@ -55,7 +50,7 @@ def _check_submission(command: SubmitDisputeStatement, limits: Limits) -> Refusa
     )
 
 
-def _check_ruling(command: DecideDispute, limits: Limits) -> Refusal | None:
+def _check_ruling(command: commands.DecideDispute, limits: Limits) -> Refusal | None:
     if (command.outcome is Outcome.SPLIT) != (command.split is not None):
         return invalid("split", "goes with the outcome split, which needs it")
     return (

@@ -6,15 +6,7 @@ from typing import NamedTuple
 from moderation_service.domain.dispute.entities import Dispute, Outcome, Settlement
 from moderation_service.domain.dispute.views import DisputeView
 from moderation_service.domain.sanctions.standing import Standing
-from moderation_service.domain.shared.commands import (
-    NO_IDS,
-    Command,
-    EraseUser,
-    ExpireEvidence,
-    Ids,
-    ModeratorCommand,
-    PersonCommand,
-)
+from moderation_service.domain.shared import commands
 from moderation_service.domain.shared.evidence import Snapshot
 from moderation_service.domain.shared.reasons import DisputeReason
 
@@ -34,7 +26,7 @@ class Acceptance(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class CreateDispute(PersonCommand[Dispute, DisputeView]):
+class CreateDispute(commands.PersonCommand[Dispute, DisputeView]):
     """Dispute a service."""
 
     service: str
@@ -44,7 +36,7 @@ class CreateDispute(PersonCommand[Dispute, DisputeView]):
 
 
 @dataclass(frozen=True, slots=True)
-class SubmitDisputeStatement(PersonCommand[Dispute, DisputeView]):
+class SubmitDisputeStatement(commands.PersonCommand[Dispute, DisputeView]):
     """State one's case; or, with or without words, do one of three things about the dispute."""
 
     dispute: str
@@ -55,7 +47,7 @@ class SubmitDisputeStatement(PersonCommand[Dispute, DisputeView]):
 
 
 @dataclass(frozen=True, slots=True)
-class DecideDispute(ModeratorCommand[Dispute, DisputeView]):
+class DecideDispute(commands.ModeratorCommand[Dispute, DisputeView]):
     """Decide a dispute under review as it was seen at `version`."""
 
     dispute: str
@@ -67,7 +59,7 @@ class DecideDispute(ModeratorCommand[Dispute, DisputeView]):
 
 
 @dataclass(frozen=True, slots=True)
-class HoldPlaced(Command[Dispute, DisputeView]):
+class HoldPlaced(commands.Command[Dispute, DisputeView]):
     """Negotiation holds the service; `price` is the agreed one, which cannot change any more."""
 
     dispute: str
@@ -75,7 +67,7 @@ class HoldPlaced(Command[Dispute, DisputeView]):
 
 
 @dataclass(frozen=True, slots=True)
-class HoldRefused(Command[Dispute, DisputeView]):
+class HoldRefused(commands.Command[Dispute, DisputeView]):
     """Negotiation does not hold the service, and says why: its ErrorInfo.reason."""
 
     dispute: str
@@ -83,14 +75,14 @@ class HoldRefused(Command[Dispute, DisputeView]):
 
 
 @dataclass(frozen=True, slots=True)
-class HoldResolved(Command[Dispute, DisputeView]):
+class HoldResolved(commands.Command[Dispute, DisputeView]):
     """Negotiation has resolved the hold as it was told to."""
 
     dispute: str
 
 
 @dataclass(frozen=True, slots=True)
-class HoldUnresolvable(Command[Dispute, DisputeView]):
+class HoldUnresolvable(commands.Command[Dispute, DisputeView]):
     """Negotiation will never resolve the hold so, for it has none or resolved it otherwise."""
 
     dispute: str
@@ -98,7 +90,7 @@ class HoldUnresolvable(Command[Dispute, DisputeView]):
 
 
 @dataclass(frozen=True, slots=True)
-class FireTimers(Command[Dispute, DisputeView]):
+class FireTimers(commands.Command[Dispute, DisputeView]):
     """Time: let what is due for a dispute happen. Late, early or repeated it does no harm."""
 
     dispute: str
@@ -108,7 +100,7 @@ NegotiationAnswer = HoldPlaced | HoldRefused | HoldResolved | HoldUnresolvable
 DisputeCommand = (
     CreateDispute | SubmitDisputeStatement | DecideDispute | NegotiationAnswer | FireTimers
 )
-AnyDisputeCommand = DisputeCommand | EraseUser | ExpireEvidence
+AnyDisputeCommand = DisputeCommand | commands.EraseUser | commands.ExpireEvidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +122,6 @@ class SeenService:
 class DisputeFacts:
     """The facts beside a command about a dispute; `seen` goes with a new one."""
 
-    ids: Ids = NO_IDS
+    ids: commands.Ids = commands.NO_IDS
     seen: SeenService = SeenService()
     standing: Standing | None = None

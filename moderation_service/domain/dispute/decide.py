@@ -6,6 +6,7 @@ time does to the dispute by now is done, at the time when it was due (`timers.py
 
 from dataclasses import replace
 
+from moderation_service.domain.dispute import entities, events, transitions
 from moderation_service.domain.dispute.commands import (
     Acceptance,
     AnyDisputeCommand,
@@ -20,33 +21,8 @@ from moderation_service.domain.dispute.commands import (
     NegotiationAnswer,
     SubmitDisputeStatement,
 )
-from moderation_service.domain.dispute.entities import (
-    Dispute,
-    DisputeState,
-    DisputeStatement,
-    Outcome,
-    Resolution,
-    ResolutionCause,
-    Settlement,
-    SettlementOffer,
-)
 from moderation_service.domain.dispute.erasure import erase_user, expire_evidence
-from moderation_service.domain.dispute.events import (
-    Declined,
-    DisputeDetails,
-    DisputeEvent,
-    Held,
-    Opening,
-    evolve_dispute,
-)
 from moderation_service.domain.dispute.timers import settle_dispute
-from moderation_service.domain.dispute.transitions import (
-    ROWS,
-    DisputeStep,
-    DisputeTransition,
-    append,
-    row_of,
-)
 from moderation_service.domain.sanctions.measures import Activity
 from moderation_service.domain.sanctions.standing import Standing, check_activity
 from moderation_service.domain.shared.capacities import Capacity
@@ -58,12 +34,12 @@ from service_kit.rules import Refusal
 
 
 def decide(
-    dispute: Dispute | None,
+    dispute: entities.Dispute | None,
     command: AnyDisputeCommand,
     facts: DisputeFacts,
     now: int,
     limits: Limits,
-) -> Effect[Dispute, DisputeEvent] | Refusal:
+) -> Effect[entities.Dispute, events.DisputeEvent] | Refusal:
     """Decide a command whose arguments are sound about what it names; None: there is none.
 
     For CreateDispute `dispute` is the open one about the service, if there is one. A refusal
@@ -101,11 +77,11 @@ def check_standing(command: AnyDisputeCommand, standing: Standing | None) -> Ref
 
 
 def allowed_actions(
-    dispute: Dispute, actor: str, now: int, limits: Limits, *, moderates: bool = False
+    dispute: entities.Dispute, actor: str, now: int, limits: Limits, *, moderates: bool = False
 ) -> tuple[str, ...]:
     """Name what would succeed if `actor` did it now, given sound arguments."""
     dispute = settle_dispute(dispute, now, limits).state
-    whole, offer = Settlement(dispute.price, 0), dispute.offer
+    whole, offer = entities.Settlement(dispute.price, 0), dispute.offer
     accept = Acceptance(offer.number, offer.settlement) if offer else Acceptance(1, whole)
     commands: list[SubmitDisputeStatement | DecideDispute] = []
     if actor in dispute.parties:
@@ -116,31 +92,33 @@ def allowed_actions(
             SubmitDisputeStatement(actor, dispute.id, withdraw=True),
         ]
     if moderates:
-        ruling = DecideDispute(actor, (), dispute.id, dispute.seq, Outcome.RESUME, "facts", "rule")
+        ruling = DecideDispute(
+            actor, (), dispute.id, dispute.seq, entities.Outcome.RESUME, "facts", "rule"
+        )
         commands.append(ruling)
     chosen = [_choose(dispute, one, DisputeFacts(), now, limits) for one in commands]
-    return tuple(one.action for one in chosen if isinstance(one, DisputeTransition))
+    return tuple(one.action for one in chosen if isinstance(one, transitions.DisputeTransition))
 
 
 # --- People -------------------------------------------------------------------------------------
 
 
 def create_dispute(
-    open_dispute: Dispute | None,
+    open_dispute: entities.Dispute | None,
     command: CreateDispute,
     facts: DisputeFacts,
     now: int,
     limits: Limits,
-) -> Effect[Dispute, DisputeEvent] | Refusal:
+) -> Effect[entities.Dispute, events.DisputeEvent] | Refusal:
     """Open a dispute about a service, unless there is one."""
-    row = ROWS[DisputeStep.CREATE, None]
+    row = transitions.ROWS[transitions.DisputeStep.CREATE, None]
     current = settle_dispute(open_dispute, now, limits).state if open_dispute else None
     for guard in row.guards:
         if refusal := guard(current, command, facts, now, limits):
             shown = current if current and command.actor in current.parties else None
             return replace(refusal, current=shown)
     seen = facts.seen
-    opening = Opening(
+    opening = events.Opening(
         service=command.service,
         conversation=seen.conversation,
         provider=seen.provider,
@@ -151,27 +129,27 @@ def create_dispute(
         refund=command.refund.amount_minor if command.refund else None,
         evidence=tuple(one.evidence for one in seen.snapshots),
     )
-    event = DisputeEvent(
+    event = events.DisputeEvent(
         dispute=facts.ids.made,
         seq=1,
         cause=row.cause,
         at=now,
         by=command.actor,
         who=row.who,
-        state=DisputeState.PENDING_HOLD,
+        state=entities.DisputeState.PENDING_HOLD,
         details=opening,
-        statement=DisputeStatement(command.actor, command.statement, now),
+        statement=entities.DisputeStatement(command.actor, command.statement, now),
     )
-    return Effect(evolve_dispute(None, event), (event,))
+    return Effect(events.evolve_dispute(None, event), (event,))
 
 
 def submit_dispute_statement(
-    due: Effect[Dispute, DisputeEvent],
+    due: Effect[entities.Dispute, events.DisputeEvent],
     command: SubmitDisputeStatement,
     facts: DisputeFacts,
     now: int,
     limits: Limits,
-) -> Effect[Dispute, DisputeEvent] | Refusal:
+) -> Effect[entities.Dispute, events.DisputeEvent] | Refusal:
     """Take a statement of a party, with what it does about the dispute."""
     if command.actor not in due.state.parties:
         return not_found(Reason.DISPUTE_NOT_FOUND)
@@ -179,41 +157,41 @@ def submit_dispute_statement(
 
 
 def decide_dispute(
-    due: Effect[Dispute, DisputeEvent],
+    due: Effect[entities.Dispute, events.DisputeEvent],
     command: DecideDispute,
     facts: DisputeFacts,
     now: int,
     limits: Limits,
-) -> Effect[Dispute, DisputeEvent] | Refusal:
+) -> Effect[entities.Dispute, events.DisputeEvent] | Refusal:
     """Resolve a dispute by the decision of a moderator."""
     return _act(due, command, facts, now, limits)
 
 
 def _act(
-    due: Effect[Dispute, DisputeEvent],
+    due: Effect[entities.Dispute, events.DisputeEvent],
     command: SubmitDisputeStatement | DecideDispute,
     facts: DisputeFacts,
     now: int,
     limits: Limits,
-) -> Effect[Dispute, DisputeEvent] | Refusal:
+) -> Effect[entities.Dispute, events.DisputeEvent] | Refusal:
     chosen = _choose(due.state, command, facts, now, limits)
     if isinstance(chosen, Refusal):
         return replace(chosen, current=due.state)
     details = _details(due.state, command, now)
     text = command.text if isinstance(command, SubmitDisputeStatement) else ""
-    said = DisputeStatement(command.actor, text, now) if text else None
-    return append(due, chosen, command.actor, details, now, limits, said)
+    said = entities.DisputeStatement(command.actor, text, now) if text else None
+    return transitions.append(due, chosen, command.actor, details, now, limits, said)
 
 
 def _choose(
-    dispute: Dispute,
+    dispute: entities.Dispute,
     command: SubmitDisputeStatement | DecideDispute,
     facts: DisputeFacts,
     now: int,
     limits: Limits,
-) -> DisputeTransition | Refusal:
+) -> transitions.DisputeTransition | Refusal:
     """Find the row of the table that a command takes: the state, the guards, then who may."""
-    row = row_of(_step_of(command), dispute.state)
+    row = transitions.row_of(_step_of(command), dispute.state)
     if row is None:
         message = f"a dispute that is {dispute.state} does not allow this"
         return Refusal(Reason.INVALID_STATE, message)
@@ -227,30 +205,32 @@ def _choose(
     return row
 
 
-def _step_of(command: SubmitDisputeStatement | DecideDispute) -> DisputeStep:
+def _step_of(command: SubmitDisputeStatement | DecideDispute) -> transitions.DisputeStep:
     if isinstance(command, DecideDispute):
-        return DisputeStep.DECIDE
+        return transitions.DisputeStep.DECIDE
     if command.propose is not None:
-        return DisputeStep.PROPOSE
+        return transitions.DisputeStep.PROPOSE
     if command.accept is not None:
-        return DisputeStep.ACCEPT
-    return DisputeStep.WITHDRAW if command.withdraw else DisputeStep.STATE
+        return transitions.DisputeStep.ACCEPT
+    return transitions.DisputeStep.WITHDRAW if command.withdraw else transitions.DisputeStep.STATE
 
 
 def _details(
-    dispute: Dispute, command: SubmitDisputeStatement | DecideDispute, now: int
-) -> DisputeDetails:
+    dispute: entities.Dispute, command: SubmitDisputeStatement | DecideDispute, now: int
+) -> events.DisputeDetails:
     actor = command.actor
     if isinstance(command, DecideDispute):
-        cause, facts, rule = ResolutionCause.DECIDED, command.facts, command.rule
-        return Resolution(command.outcome, command.split, cause, actor, facts, rule, now)
+        cause, facts, rule = entities.ResolutionCause.DECIDED, command.facts, command.rule
+        return entities.Resolution(command.outcome, command.split, cause, actor, facts, rule, now)
     if command.propose is not None:
-        return SettlementOffer(len(dispute.offers) + 1, actor, command.propose, now)
+        return entities.SettlementOffer(len(dispute.offers) + 1, actor, command.propose, now)
     if command.accept is not None:
-        parts, cause = command.accept.settlement, ResolutionCause.SETTLED
-        return Resolution(Outcome.SPLIT, parts, cause, actor, "", "", now)
+        parts, cause = command.accept.settlement, entities.ResolutionCause.SETTLED
+        return entities.Resolution(entities.Outcome.SPLIT, parts, cause, actor, "", "", now)
     if command.withdraw:
-        return Resolution(Outcome.RESUME, None, ResolutionCause.WITHDRAWN, actor, "", "", now)
+        return entities.Resolution(
+            entities.Outcome.RESUME, None, entities.ResolutionCause.WITHDRAWN, actor, "", "", now
+        )
     return None
 
 
@@ -258,27 +238,30 @@ def _details(
 
 
 def _hear(
-    due: Effect[Dispute, DisputeEvent], answer: NegotiationAnswer, now: int, limits: Limits
-) -> Effect[Dispute, DisputeEvent]:
+    due: Effect[entities.Dispute, events.DisputeEvent],
+    answer: NegotiationAnswer,
+    now: int,
+    limits: Limits,
+) -> Effect[entities.Dispute, events.DisputeEvent]:
     """Take an answer of negotiation; one that was heard before, or is too late, changes nothing."""
-    row = row_of(_STEPS_OF_ANSWERS[type(answer)], due.state.state)
+    row = transitions.row_of(_STEPS_OF_ANSWERS[type(answer)], due.state.state)
     if row is None:
         return due
-    details: DisputeDetails = None
+    details: events.DisputeDetails = None
     match answer:
-        case HoldPlaced() if row.target is DisputeState.OPEN:
-            details = Held(answer.price)
+        case HoldPlaced() if row.target is entities.DisputeState.OPEN:
+            details = events.Held(answer.price)
         case HoldPlaced():
-            cause = ResolutionCause.REFUSED
-            details = Resolution(Outcome.RESUME, None, cause, "", "", "", now)
+            cause = entities.ResolutionCause.REFUSED
+            details = entities.Resolution(entities.Outcome.RESUME, None, cause, "", "", "", now)
         case HoldRefused() | HoldUnresolvable():
-            details = Declined(answer.reason)
-    return append(due, row, "", details, now, limits)
+            details = events.Declined(answer.reason)
+    return transitions.append(due, row, "", details, now, limits)
 
 
-_STEPS_OF_ANSWERS: dict[type[NegotiationAnswer], DisputeStep] = {
-    HoldPlaced: DisputeStep.PLACE_HOLD,
-    HoldRefused: DisputeStep.REFUSE_HOLD,
-    HoldResolved: DisputeStep.RESOLVE_HOLD,
-    HoldUnresolvable: DisputeStep.GIVE_UP_HOLD,
+_STEPS_OF_ANSWERS: dict[type[NegotiationAnswer], transitions.DisputeStep] = {
+    HoldPlaced: transitions.DisputeStep.PLACE_HOLD,
+    HoldRefused: transitions.DisputeStep.REFUSE_HOLD,
+    HoldResolved: transitions.DisputeStep.RESOLVE_HOLD,
+    HoldUnresolvable: transitions.DisputeStep.GIVE_UP_HOLD,
 }

@@ -5,14 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from moderation_service.domain.dispute.entities import (
-    ENDED,
-    Dispute,
-    DisputeState,
-    DisputeStatement,
-    Resolution,
-    SettlementOffer,
-)
+from moderation_service.domain.dispute import entities
 from moderation_service.domain.shared.capacities import Capacity
 from moderation_service.domain.shared.evidence import Evidence
 from moderation_service.domain.shared.reasons import DisputeReason
@@ -68,7 +61,7 @@ class Declined:
     reason: str
 
 
-DisputeDetails = Opening | Held | Declined | SettlementOffer | Resolution | None
+DisputeDetails = Opening | Held | Declined | entities.SettlementOffer | entities.Resolution | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,26 +78,26 @@ class DisputeEvent:
     at: int
     by: str
     who: Capacity
-    state: DisputeState
+    state: entities.DisputeState
     due_at: int | None = None
     details: DisputeDetails = None
-    statement: DisputeStatement | None = None
+    statement: entities.DisputeStatement | None = None
 
 
-def replay_dispute(events: Iterable[DisputeEvent]) -> Dispute | None:
+def replay_dispute(events: Iterable[DisputeEvent]) -> entities.Dispute | None:
     """Give the dispute that its events make; None for no events."""
-    dispute: Dispute | None = None
+    dispute: entities.Dispute | None = None
     for event in events:
         dispute = evolve_dispute(dispute, event)
     return dispute
 
 
-def evolve_dispute(dispute: Dispute | None, event: DisputeEvent) -> Dispute:
+def evolve_dispute(dispute: entities.Dispute | None, event: DisputeEvent) -> entities.Dispute:
     """Apply one event: a fact, so nothing is checked here."""
     if dispute is None:
         dispute = _open(event)
     said = (event.statement,) if event.statement else ()
-    ended_at = (dispute.ended_at or event.at) if event.state in ENDED else None
+    ended_at = (dispute.ended_at or event.at) if event.state in entities.ENDED else None
     return replace(
         dispute,
         seq=event.seq,
@@ -116,11 +109,11 @@ def evolve_dispute(dispute: Dispute | None, event: DisputeEvent) -> Dispute:
     )
 
 
-def _open(event: DisputeEvent) -> Dispute:
+def _open(event: DisputeEvent) -> entities.Dispute:
     opening = event.details
     if not isinstance(opening, Opening):
         raise TypeError(f"the first event of a dispute is its creation, and not {event.cause}")
-    return Dispute(
+    return entities.Dispute(
         id=event.dispute,
         seq=event.seq,
         service=opening.service,
@@ -138,16 +131,16 @@ def _open(event: DisputeEvent) -> Dispute:
     )
 
 
-def _changes(dispute: Dispute, event: DisputeEvent) -> dict[str, Any]:
+def _changes(dispute: entities.Dispute, event: DisputeEvent) -> dict[str, Any]:
     """Tell which fields an event changes, besides those that every event has."""
     match event.details:
         case Held(price=price):
             return {"price": price}
         case Declined(reason=reason):
             return {"refusal": reason}
-        case SettlementOffer() as offer:
+        case entities.SettlementOffer() as offer:
             return {"offers": (*dispute.offers, offer)}
-        case Resolution() as resolution:
+        case entities.Resolution() as resolution:
             return {"resolution": resolution}
     if event.cause in {DisputeCause.EVIDENCE_EXPIRED, DisputeCause.ERASED}:
         return {"evidence": tuple(replace(one, erased_at=event.at) for one in dispute.evidence)}

@@ -7,13 +7,7 @@ crash before, between or after is finished by the next one who looks.
 
 from dataclasses import dataclass
 
-from moderation_service.domain.dispute.commands import (
-    HoldPlaced,
-    HoldRefused,
-    HoldResolved,
-    HoldUnresolvable,
-    NegotiationAnswer,
-)
+from moderation_service.domain.dispute import commands
 from moderation_service.domain.dispute.entities import Dispute, DisputeState, Outcome, Settlement
 
 
@@ -65,25 +59,25 @@ def due_call(dispute: Dispute) -> PlaceHold | ResolveHold | None:
     return None
 
 
-def accepted(call: PlaceHold | ResolveHold, price: int, held_by: str) -> NegotiationAnswer:
+def accepted(call: PlaceHold | ResolveHold, price: int, held_by: str) -> commands.NegotiationAnswer:
     """Give the command for a call that succeeded: the service has this agreed price then, and is
     held by this dispute, or none.
     """
     if isinstance(call, ResolveHold):
-        return HoldResolved(call.dispute)
+        return commands.HoldResolved(call.dispute)
     if held_by != call.dispute:
         # It was placed and resolved before, of which here nothing is known any more.
-        return HoldRefused(call.dispute, DECIDED_BEFORE)
-    return HoldPlaced(call.dispute, price)
+        return commands.HoldRefused(call.dispute, DECIDED_BEFORE)
+    return commands.HoldPlaced(call.dispute, price)
 
 
-def refused(call: PlaceHold | ResolveHold, reason: str) -> NegotiationAnswer | None:
+def refused(call: PlaceHold | ResolveHold, reason: str) -> commands.NegotiationAnswer | None:
     """Give the command for a call that was refused; None for one that has to be made again."""
     if reason not in FINAL_REFUSALS:
         return None
     if isinstance(call, PlaceHold):
-        return HoldRefused(call.dispute, reason)
-    return HoldUnresolvable(call.dispute, reason)
+        return commands.HoldRefused(call.dispute, reason)
+    return commands.HoldUnresolvable(call.dispute, reason)
 
 
 def release(dispute: Dispute | None, service: str, held_by: str) -> ResolveHold | None:

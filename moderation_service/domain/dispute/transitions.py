@@ -4,13 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from moderation_service.domain.dispute import events
 from moderation_service.domain.dispute.entities import Dispute, DisputeState, DisputeStatement
-from moderation_service.domain.dispute.events import (
-    DisputeCause,
-    DisputeDetails,
-    DisputeEvent,
-    evolve_dispute,
-)
 from moderation_service.domain.dispute.guards import (
     Guard,
     claims_within_price,
@@ -61,7 +56,7 @@ class DisputeTransition:
     who: Capacity
     step: DisputeStep
     guards: tuple[Guard, ...]
-    cause: DisputeCause
+    cause: events.DisputeCause
     action: str = ""
 
 
@@ -74,7 +69,7 @@ PARTY, OTHER, OPENER, NEGOTIATION, TIME = (
     Capacity.NEGOTIATION,
     Capacity.TIME,
 )
-Cause, Step = DisputeCause, DisputeStep
+Cause, Step = events.DisputeCause, DisputeStep
 NOWHERE: tuple[DisputeState, ...] = ()
 HELD = (OPEN, UNDER_REVIEW)
 STAYS = None
@@ -119,17 +114,17 @@ def row_of(step: DisputeStep, state: DisputeState | None) -> DisputeTransition |
 
 
 def append(
-    before: Effect[Dispute, DisputeEvent],
+    before: Effect[Dispute, events.DisputeEvent],
     row: DisputeTransition,
     by: str,
-    details: DisputeDetails,
+    details: events.DisputeDetails,
     at: int,
     limits: Limits,
     statement: DisputeStatement | None = None,
-) -> Effect[Dispute, DisputeEvent]:
+) -> Effect[Dispute, events.DisputeEvent]:
     """Let a row happen to a dispute."""
     dispute = before.state
-    event = DisputeEvent(
+    event = events.DisputeEvent(
         dispute=dispute.id,
         seq=dispute.seq + 1,
         cause=row.cause,
@@ -141,7 +136,7 @@ def append(
         details=details,
         statement=statement,
     )
-    return Effect(evolve_dispute(dispute, event), (*before.events, event))
+    return Effect(events.evolve_dispute(dispute, event), (*before.events, event))
 
 
 def _due_at(row: DisputeTransition, dispute: Dispute, at: int, limits: Limits) -> int | None:
