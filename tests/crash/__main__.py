@@ -9,9 +9,8 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.crash.trial import Outcome, Plan, Progress, run_trial, use_postgresql
+from tests.crash.trial import Outcome, Plan, Progress, empty_system, run_trial
 from tests.support.postgresql import Postgresql
-from tests.support.system import System
 
 _SHOWN_VIOLATIONS = 50
 
@@ -57,12 +56,11 @@ def _run(arguments: argparse.Namespace, folder: Path) -> Outcome:
     seed = secrets.randbelow(2**32) if arguments.seed is None else arguments.seed
     plan = Plan(arguments.kills, arguments.talkers, seed)
     with ExitStack() as stack:
-        system = System(folder, openings_per_hour=10_000)
+        server = None
         if arguments.database == "postgresql":
             server = Postgresql()
             stack.callback(server.close)
-            use_postgresql(system, server, stack)
-        stack.callback(system.close)
+        system = stack.enter_context(empty_system(folder, server))
         return asyncio.run(
             run_trial(system, plan, lambda progress: _show(progress, arguments.kills))
         )

@@ -101,11 +101,11 @@ def _reading(url: str) -> Iterator[Connection]:
 
 def read_books(system: System) -> Books:
     """Read everything."""
-    with _reading(system.messaging_database) as connection:
+    with _reading(system.database("messaging")) as connection:
         followed = read_followed(connection, NEGOTIATION)
-    with _reading(system.moderation_database) as connection:
+    with _reading(system.database("moderation")) as connection:
         moderation = read_moderation(connection)
-    with _reading(system.negotiation_database) as connection:
+    with _reading(system.database("negotiation")) as connection:
         stored_offers = defaultdict(list)
         for row in connection.execute(
             select(offers).order_by(offers.c.service_id, offers.c.number)
@@ -160,15 +160,15 @@ async def quiet(system: System) -> None:
 
 
 def _is_quiet(system: System) -> bool:
-    with _reading(system.negotiation_database) as connection:
+    with _reading(system.database("negotiation")) as connection:
         due_at = connection.scalar(select(func.min(service_timers.c.due_at)))
         revision = connection.scalar(select(func.max(service_events.c.revision)))
-    with _reading(system.moderation_database) as connection:
+    with _reading(system.database("moderation")) as connection:
         pending = connection.scalar(select(func.count()).where(disputes.c.state.in_(_PENDING)))
         dispute_due_at = connection.scalar(select(func.min(disputes.c.due_at)))
     soon = time.time() * 1000 + _SOON_MS
     if pending or any(at is not None and at < soon for at in (due_at, dispute_due_at)):
         return False
-    with _reading(system.messaging_database) as connection:
+    with _reading(system.database("messaging")) as connection:
         followed = read_followed(connection, NEGOTIATION)
     return revision is None or (followed is not None and followed.revision >= revision)

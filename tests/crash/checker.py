@@ -8,6 +8,7 @@ from tests.crash.book_checks import BOOK_CHECKS
 from tests.crash.books import Books
 from tests.crash.deal_checks import DEAL_CHECKS
 from tests.crash.findings import Check, Findings, Order, Violation
+from tests.crash.moderating import MUTE_HAS_ENDED
 from tests.crash.moderation_checks import MODERATION_CHECKS
 from tests.crash.recording import (
     Alerted,
@@ -38,6 +39,7 @@ _TOO_LATE = frozenset(
         "NOT_CLAIMED",
         "STALE_CASE",
         "STALE_DISPUTE",
+        MUTE_HAS_ENDED,
     }
 )
 

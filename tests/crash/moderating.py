@@ -22,8 +22,10 @@ _PAUSE_SECONDS = 0.4
 _SHARE_OF_REPEATS = 0.1
 _SHARE_OF_MUTES = 0.2
 _SHARE_OF_LIFTS = 0.5
-# Longer than any call is tried again, for one that has ended cannot be imposed.
+# Longer than most calls are tried again, for one that has ended cannot be imposed.
 _MUTE_SECONDS = (10.0, 20.0)
+# The reason recorded where a call was on its way for longer, as on a machine under load.
+MUTE_HAS_ENDED = "MUTE_HAS_ENDED"
 _CALL_SECONDS = 2.0
 _AGAIN_SECONDS = (0.05, 0.2)
 # The service is away, or could not say in time what became of it: the same call again.
@@ -137,6 +139,8 @@ class Moderator:
                 self.record.events.append(Granted(key, about))
             except grpc.aio.AioRpcError as error:
                 reason = unpack(status_of(error))["ErrorInfo"].reason
+                if reason == "INVALID_ARGUMENT" and _has_ended(request):
+                    reason = MUTE_HAS_ENDED
                 self.record.events.append(Refused(key, reason, retryable=False))
         return response
 
@@ -155,13 +159,21 @@ class Moderator:
             await asyncio.sleep(self._random.uniform(*_AGAIN_SECONDS))
 
 
+def _has_ended(request: Any) -> bool:
+    """Whether a decision imposes a mute whose end is over by the clock that the service has too."""
+    if not isinstance(request, pb.DecideCaseRequest):
+        return False
+    now_ms = time.time() * 1000
+    return any(one.until_time.ToMilliseconds() <= now_ms for one in request.measures)
+
+
 @asynccontextmanager
 async def moderators(
     system: System, names: Sequence[str], seed: int
 ) -> AsyncIterator[list[Moderator]]:
     """Moderators who call the service as the command line does."""
     random = Random(seed)
-    target = f"127.0.0.1:{system.moderation_port}"
+    target = system.target("moderation")
     async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
         stub = moderation_pb2_grpc.ModerationServiceStub(channel)
         yield [Moderator(name, stub, system.credential, Random(random.random())) for name in names]

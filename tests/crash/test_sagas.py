@@ -1,28 +1,13 @@
 """Moderation and negotiation are killed at each step between them, and no deal is left stuck."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from tests.crash.books import read_books
 from tests.crash.sagas.strikes import STEPS, compare
 from tests.crash.sagas.trial import run
-from tests.crash.trial import use_postgresql
 from tests.support.system import System
-
-
-@pytest.fixture
-def system(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
-    """A system on empty databases, not started yet."""
-    system = System(tmp_path, openings_per_hour=10_000)
-    with ExitStack() as stack:
-        if kind == "postgresql":
-            use_postgresql(system, request.getfixturevalue("postgresql"), stack)
-        stack.callback(system.close)
-        yield system
 
 
 @pytest.mark.timeout(300)

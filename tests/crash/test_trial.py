@@ -2,8 +2,7 @@
 
 import secrets
 import sqlite3
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,21 +11,10 @@ from moderation_service.domain.case.entities import CaseState
 from tests.crash.books import read_books
 from tests.crash.checker import check
 from tests.crash.history import read_history
-from tests.crash.trial import Outcome, Plan, run_trial, use_postgresql
+from tests.crash.trial import Outcome, Plan, empty_system, run_trial
 from tests.support.system import System
 
 KILLS = 20
-
-
-@pytest.fixture
-def system(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[System]:
-    """A system on empty databases, not started yet."""
-    system = System(tmp_path, openings_per_hour=10_000)
-    with ExitStack() as stack:
-        if kind == "postgresql":
-            use_postgresql(system, request.getfixturevalue("postgresql"), stack)
-        stack.callback(system.close)
-        yield system
 
 
 @pytest.mark.timeout(600)
@@ -63,8 +51,7 @@ async def test_kills_cost_nothing_but_time(system: System) -> None:
 
 async def test_a_loss_shows(tmp_path: Path) -> None:
     """The same without a kill, and right; then rows are taken out of the databases."""
-    system = System(tmp_path, openings_per_hour=10_000)
-    try:
+    with empty_system(tmp_path) as system:
         outcome = await run_trial(system, Plan(kills=0, talkers=3, seed=1))
         assert outcome.violations == []
         assert await _violations(system, outcome) == set()
@@ -72,7 +59,7 @@ async def test_a_loss_shows(tmp_path: Path) -> None:
         lengths = {one: min(map(len, views.values())) for one, views in outcome.history.items()}
         conversation = max(lengths, key=lengths.__getitem__)
         assert lengths[conversation] > 1
-        with closing(sqlite3.connect(system.database)) as database, database:
+        with closing(sqlite3.connect(tmp_path / "messaging.sqlite3")) as database, database:
             database.execute(
                 "DELETE FROM messages WHERE conversation_id = ? AND seq = 1", (conversation,)
             )
@@ -86,8 +73,6 @@ async def test_a_loss_shows(tmp_path: Path) -> None:
             database.execute("UPDATE audit SET actor = 'nobody' WHERE number = 2")
         found = await _violations(system, outcome)
         assert found == {"LOST", "HOLE", "DOUBLED", "OFFERS DIFFER", "AUDIT BROKEN"}
-    finally:
-        system.close()
 
 
 async def _violations(system: System, outcome: Outcome) -> set[str]:

@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from random import Random
 
 from tests.crash.books import Books, quiet, read_books
@@ -37,7 +38,7 @@ from tests.crash.talker import Talker
 from tests.crash.talkers import TALKS, Talk, join_talkers, listen
 from tests.support.killer import Killer, Strike
 from tests.support.postgresql import Postgresql
-from tests.support.system import System
+from tests.support.system import SERVICES, System
 
 # For everyone to have been told of everything once the last kill is over.
 _SETTLE_SECONDS = 30.0
@@ -130,13 +131,16 @@ class Outcome:
         )
 
 
-def use_postgresql(system: System, server: Postgresql, stack: ExitStack) -> None:
-    """Give each service an empty database there, as long as the stack stands."""
-    names = [stack.enter_context(server.database()) for _ in range(3)]
-    messaging, negotiation, moderation = map(server.url, names)
-    system.messaging_settings["database_url"] = messaging
-    system.negotiation_settings = {"database_url": negotiation}
-    system.moderation_settings = {"database_url": moderation}
+@contextmanager
+def empty_system(folder: Path, server: Postgresql | None = None) -> Iterator[System]:
+    """A system on empty databases, SQLite's or this server's, not started yet."""
+    with ExitStack() as stack:
+        system = System(folder, openings_per_hour=10_000)
+        if server is not None:
+            for name in SERVICES:
+                url = server.url(stack.enter_context(server.database()))
+                system.settings.setdefault(name, {})["database_url"] = url
+        yield stack.enter_context(system)
 
 
 async def run_trial(
@@ -144,12 +148,11 @@ async def run_trial(
 ) -> Outcome:
     """Start the parts of `system`, talk, kill, and check."""
     began = time.monotonic()
-    system.negotiation_settings = {**_TIMES, **(system.negotiation_settings or {})}
-    system.moderation_settings = {**_MODERATION, **(system.moderation_settings or {})}
-    system.start_services()
+    system.settings["negotiation"] = {**_TIMES, **system.settings.get("negotiation", {})}
+    system.settings["moderation"] = {**_MODERATION, **system.settings.get("moderation", {})}
+    system.start_services(*SERVICES)
     for _ in range(2):
-        system.start_edge(wait=False, **_EDGE)
-    await system.all_ready()
+        system.start_edge(**_EDGE)
     traffic = asyncio.Event()
     progress: list[Progress] = []
     async with AsyncExitStack() as stack:

@@ -117,7 +117,7 @@ def measure(kind: str, user: str, seconds: float = 3600) -> pb.Measure:
 @asynccontextmanager
 async def moderating(system: System, name: str) -> AsyncIterator[Moderator]:
     """Connect a moderator while the context lasts."""
-    target = f"127.0.0.1:{system.moderation_port}"
+    target = system.target("moderation")
     async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
         stub = moderation_pb2_grpc.ModerationServiceStub(channel)
         yield Moderator(name, stub, system.credential)

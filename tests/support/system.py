@@ -15,11 +15,14 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import jwt
 
-_START_SECONDS = 30
+# In the order of their start, so that whoever follows another finds it there.
+SERVICES = ("moderation", "negotiation", "messaging")
+# A machine under load takes its time.
+_START_SECONDS = 60
 
 
 def free_port() -> int:
@@ -71,7 +74,7 @@ class Part:
 
 
 class System:
-    """The services that a test needs, and any number of edges.
+    """The services that a test needs, and any number of edges. As a context it stops them.
 
     Each service has the credential, and is told where the others are that it talks with.
     """
@@ -82,119 +85,71 @@ class System:
         self.credential = secrets.token_urlsafe(32)
         (folder / "token.key").write_text(self.token_key)
         (folder / "service.key").write_text(self.credential)
-        self.messaging_port = free_port()
-        self.messaging_settings = messaging_settings
+        self._ports = {name: free_port() for name in SERVICES}
+        # By service. A part is told of those that have settings when it starts.
+        self.settings: dict[str, dict[str, object]] = {"messaging": messaging_settings}
+        self.services: dict[str, Part] = {}
         self.parts: list[Part] = []
-        self.messaging: Part
-        # Settings of the negotiation service and of moderation; None: there is none. A part is told
-        # of those that have settings when it starts.
-        self.negotiation_settings: dict[str, object] | None = None
-        self.negotiation_port = free_port()
-        self.negotiation: Part
-        self.moderation_settings: dict[str, object] | None = None
-        self.moderation_port = free_port()
-        self.moderation: Part
         self.edge_port = 0
 
-    @property
-    def database(self) -> Path:
-        return self.folder / "messaging.sqlite3"
+    def __enter__(self) -> Self:
+        return self
 
-    @property
-    def messaging_database(self) -> str:
-        """The address of messaging's database."""
-        return self.messaging_environment()["PARLEY_MESSAGING_DATABASE_URL"]
+    def __exit__(self, *_exception: object) -> None:
+        for part in reversed(self.parts):
+            if part.process.poll() is None:
+                part.stop()
 
-    @property
-    def negotiation_database(self) -> str:
-        """The address of negotiation's database."""
-        return self.negotiation_environment()["PARLEY_NEGOTIATION_DATABASE_URL"]
+    def target(self, name: str) -> str:
+        """The address of a service."""
+        return f"127.0.0.1:{self._ports[name]}"
 
-    @property
-    def moderation_database(self) -> str:
-        """The address of moderation's database."""
-        return self.moderation_environment()["PARLEY_MODERATION_DATABASE_URL"]
+    def database(self, name: str) -> str:
+        """The address of a service's database."""
+        return self._environment(name)[f"PARLEY_{name.upper()}_DATABASE_URL"]
 
-    @property
-    def targets(self) -> dict[str, str]:
-        """The address of each service that was started, by name."""
-        ports = {"messaging": self.messaging_port}
-        if self.negotiation_settings is not None:
-            ports["negotiation"] = self.negotiation_port
-        if self.moderation_settings is not None:
-            ports["moderation"] = self.moderation_port
-        return {name: f"127.0.0.1:{port}" for name, port in ports.items()}
-
-    def _environment(self, name: str, port: int, settings: dict[str, object]) -> dict[str, str]:
-        """The environment of a service; `settings` come last."""
+    def _environment(self, name: str) -> dict[str, str]:
+        """The environment of a service; its own settings come last."""
         key = str(self.folder / "service.key")
         told: dict[str, object] = {
-            "listen": f"127.0.0.1:{port}",
+            "listen": self.target(name),
             "database_url": f"sqlite:///{self.folder / f'{name}.sqlite3'}",
             "credentials_file": key,
         }
-        for other, target in self.targets.items():
-            if other != name:
-                told |= {f"{other}_target": target, f"{other}_credential_file": key}
+        for other in self.settings.keys() - {name}:
+            told |= {f"{other}_target": self.target(other), f"{other}_credential_file": key}
         return {
             f"PARLEY_{name.upper()}_{setting.upper()}": str(value)
-            for setting, value in (told | settings).items()
+            for setting, value in (told | self.settings.get(name, {})).items()
         }
 
-    def messaging_environment(self) -> dict[str, str]:
-        return self._environment("messaging", self.messaging_port, self.messaging_settings)
+    def start_services(self, *names: str) -> None:
+        """Migrate and start services, each of which is told of all of them and of those before.
 
-    def negotiation_environment(self) -> dict[str, str]:
-        settings = self.negotiation_settings or {}
-        return self._environment("negotiation", self.negotiation_port, settings)
-
-    def moderation_environment(self) -> dict[str, str]:
-        settings = self.moderation_settings or {}
-        return self._environment("moderation", self.moderation_port, settings)
-
-    def _start_service(self, name: str, environment: dict[str, str], port: int) -> Part:
-        """Migrate and serve."""
-        module, log = f"{name}_service", self.folder / f"{name}.log"
-        migrated = Part("migrate", [module, "migrate"], environment, log)
-        assert migrated.process.wait(_START_SECONDS) == 0, migrated.read_log()
-        part = Part(name, [module, "serve"], environment, log, port)
-        self.parts.append(part)
-        return part
-
-    def start_messaging(self) -> Part:
-        environment = self.messaging_environment()
-        self.messaging = self._start_service("messaging", environment, self.messaging_port)
-        return self.messaging
-
-    def start_negotiation(self) -> Part:
-        """Start it; messaging follows it, and edges dial it, if they are started later."""
-        self.negotiation_settings = self.negotiation_settings or {}
-        environment = self.negotiation_environment()
-        self.negotiation = self._start_service("negotiation", environment, self.negotiation_port)
-        return self.negotiation
-
-    def start_moderation(self) -> Part:
-        """Start it; the other services follow it, and edges dial it, if they are started later. It
-        is told of negotiation if that was started before, or has settings.
+        A service follows another, and an edge dials it, if that was started before.
         """
-        self.moderation_settings = self.moderation_settings or {}
-        environment = self.moderation_environment()
-        self.moderation = self._start_service("moderation", environment, self.moderation_port)
-        return self.moderation
+        for name in names:
+            self.settings.setdefault(name, {})
+        for name in names:
+            environment = self._environment(name)
+            module, log = f"{name}_service", self.folder / f"{name}.log"
+            migrated = Part("migrate", [module, "migrate"], environment, log)
+            assert migrated.process.wait(_START_SECONDS) == 0, migrated.read_log()
+            part = Part(name, [module, "serve"], environment, log, self._ports[name])
+            self.services[name] = part
+            self.parts.append(part)
 
-    def start_services(self) -> None:
-        """Start all the services there are, each of which is told of all the others."""
-        self.negotiation_settings = self.negotiation_settings or {}
-        self.start_moderation()
-        self.start_negotiation()
-        self.start_messaging()
+    def start(self, *names: str, **edge_settings: object) -> Part:
+        """Start services, and then an edge."""
+        self.start_services(*names)
+        return self.start_edge(**edge_settings)
 
-    def start_edge(self, *, wait: bool = True, **settings: object) -> Part:
+    def start_edge(self, **settings: object) -> Part:
         """Start an edge; `edge_port` is its port from now on."""
         self.edge_port = free_port()
         environment = {
             "PARLEY_EDGE_PORT": str(self.edge_port),
-            **{f"PARLEY_EDGE_{name.upper()}_TARGET": at for name, at in self.targets.items()},
+            **{f"PARLEY_EDGE_{name.upper()}_TARGET": self.target(name) for name in self.settings},
             "PARLEY_EDGE_CREDENTIAL_FILE": str(self.folder / "service.key"),
             "PARLEY_EDGE_TOKEN_SECRET_FILE": str(self.folder / "token.key"),
             # Tests pipeline thousands of packets; those of the limit set it themselves.
@@ -205,8 +160,7 @@ class System:
         log = self.folder / f"edge-{self.edge_port}.log"
         edge = Part("edge", ["edge"], environment, log, self.edge_port)
         self.parts.append(edge)
-        if wait:
-            self.wait_ready(edge)
+        self.wait_ready(edge)
         return edge
 
     def wait_ready(self, edge: Part, status: int = 200) -> None:
@@ -220,7 +174,7 @@ class System:
 
     def _readiness(self, edge: Part) -> int:
         status, _, body = self.get("/readyz", edge.port)
-        if status == 200 and not all(json.loads(body).get(name, True) for name in self.targets):
+        if status == 200 and not all(json.loads(body).get(name, True) for name in self.settings):
             return 0
         return status
 
@@ -274,8 +228,3 @@ class System:
 
     def logs(self) -> str:
         return "\n".join(path.read_text() for path in self.folder.glob("*.log"))
-
-    def close(self) -> None:
-        for part in reversed(self.parts):
-            if part.process.poll() is None:
-                part.stop()

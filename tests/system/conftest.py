@@ -17,7 +17,7 @@ from tests.support.client import Client
 from tests.support.device import Device
 from tests.support.killer import Killer
 from tests.support.moderator import Moderator, moderating
-from tests.support.system import System
+from tests.support.system import SERVICES, System
 from tests.system.deals import Deal, begin
 from tests.system.scenes import Scene
 
@@ -30,48 +30,32 @@ _KILLS = 3
 @pytest.fixture(scope="session")
 def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One system for all tests that need no settings of their own; each brings its own people."""
-    system = System(tmp_path_factory.mktemp("system"), openings_per_hour=10_000)
-    try:
-        system.start_messaging()
-        system.start_edge()
+    with System(tmp_path_factory.mktemp("system"), openings_per_hour=10_000) as system:
+        system.start("messaging")
         yield system
-    finally:
-        system.close()
 
 
 @pytest.fixture(scope="session")
 def shared_deals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One system with negotiation for all tests that need no settings of their own."""
-    system = System(tmp_path_factory.mktemp("deals"), openings_per_hour=10_000)
-    try:
-        system.start_negotiation()
-        system.start_messaging()
-        system.start_edge()
+    with System(tmp_path_factory.mktemp("deals"), openings_per_hour=10_000) as system:
+        system.start("negotiation", "messaging")
         yield system
-    finally:
-        system.close()
 
 
 @pytest.fixture(scope="session")
 def moderated_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One system with all services for all tests that need no settings of their own."""
-    system = System(tmp_path_factory.mktemp("moderated"), openings_per_hour=10_000)
-    try:
-        system.start_services()
-        system.start_edge(moderation_timeout_seconds=5, allowed_origins=ORIGIN)
+    with System(tmp_path_factory.mktemp("moderated"), openings_per_hour=10_000) as system:
+        system.start(*SERVICES, moderation_timeout_seconds=5, allowed_origins=ORIGIN)
         yield system
-    finally:
-        system.close()
 
 
 @pytest.fixture
 def own_system(tmp_path: Path) -> Iterator[System]:
     """A system of the test's own, not started yet."""
-    system = System(tmp_path)
-    try:
+    with System(tmp_path) as system:
         yield system
-    finally:
-        system.close()
 
 
 @pytest.fixture
@@ -148,14 +132,11 @@ Rounds = AsyncIterator[Round]
 @pytest.fixture(scope="session")
 def battered_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A system with two edges, for tests during which its parts are killed."""
-    system = System(tmp_path_factory.mktemp("battered"), openings_per_hour=10_000)
-    try:
-        system.start_messaging()
+    with System(tmp_path_factory.mktemp("battered"), openings_per_hour=10_000) as system:
+        system.start_services("messaging")
         for _ in range(2):
             system.start_edge()
         yield system
-    finally:
-        system.close()
 
 
 @pytest.fixture(params=["quiet", "killed"])

@@ -177,9 +177,8 @@ async def test_what_is_not_ones_own_does_not_exist(
 
 async def test_what_can_not_be_changed_any_more_says_why(own_system: System) -> None:
     """Too often, too late, deleted: INVALID_STATE with its reason, and not to be tried again."""
-    own_system.messaging_settings = {"edits_per_message": 1}
-    own_system.start_messaging()
-    own_system.start_edge()
+    own_system.settings["messaging"] = {"edits_per_message": 1}
+    own_system.start("messaging")
     client = await Client.open(own_system.url, own_system.token("alice"))
     stored = await client.write("bob", "one")
     about = {"message": stored["message"]}

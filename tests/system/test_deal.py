@@ -191,7 +191,7 @@ async def test_a_sealed_note_leaves_no_gap_among_the_numbers(
     await deal.complete()
     before = (await deal.bob.told("completed"))["version"]
     await deal.alice.do(Op.NOTE_SUBMITTED, service=deal.service, score=1)
-    target = f"127.0.0.1:{shared_deals.negotiation_port}"
+    target = shared_deals.target("negotiation")
     async with grpc.aio.insecure_channel(target) as channel:
         await negotiation_pb2_grpc.NegotiationServiceStub(channel).PlaceHold(
             pb.PlaceHoldRequest(service_id=deal.service, dispute="d1", opened_by=bob),

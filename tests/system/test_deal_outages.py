@@ -16,14 +16,12 @@ async def test_negotiation_that_is_down_costs_its_own_features_only(
     """Words go on, with their delivery and resume; lists say what is missing; its packets get
     UNAVAILABLE; when it is back, all are told to ask anew, and what was done is there.
     """
-    own_system.start_negotiation()
-    own_system.start_messaging()
-    edge = own_system.start_edge(watch_timeout_seconds=2)
+    edge = own_system.start("negotiation", "messaging", watch_timeout_seconds=2)
     deal = await begin(own_system, connect, "alice", "bob")
     await deal.offer()
     await deal.bob.told("created")
     await history(deal, 2)
-    own_system.negotiation.stop(signal.SIGKILL)
+    own_system.services["negotiation"].stop(signal.SIGKILL)
 
     error = await deal.bob.refused(
         Op.PRICE_EDITED, service=deal.service, price=euros(1), base_offer=1
@@ -41,7 +39,7 @@ async def test_negotiation_that_is_down_costs_its_own_features_only(
     resumed = (await late.expect(Op.RESUMED))["d"]
     assert (resumed["complete"], resumed["missing"]) == (True, ["negotiation"])
 
-    own_system.start_negotiation()
+    own_system.start_services("negotiation")
     await asyncio.to_thread(own_system.wait_ready, edge)
     assert (await late.expect(Op.RESUMED))["d"]["complete"] is False
     shown = (await late.ask(Op.ASK_CONVERSATIONS))["d"]
@@ -55,17 +53,15 @@ async def test_messaging_that_was_away_catches_up_with_what_happened(
     own_system: System, connect: Connect
 ) -> None:
     """Each event once and in its order, though messaging was killed while deals went on."""
-    own_system.start_negotiation()
-    own_system.start_messaging()
-    edge = own_system.start_edge(watch_timeout_seconds=2)
+    edge = own_system.start("negotiation", "messaging", watch_timeout_seconds=2)
     deal = await begin(own_system, connect, "alice", "bob")
     await deal.offer()
-    own_system.messaging.stop(signal.SIGKILL)
+    own_system.services["messaging"].stop(signal.SIGKILL)
     for number in range(1, 6):
         await deal.alice.do(
             Op.PRICE_EDITED, service=deal.service, price=euros(100 + number), base_offer=number
         )
-    own_system.start_messaging()
+    own_system.start_services("messaging")
     await asyncio.to_thread(own_system.wait_ready, edge)
     causes = ["created", *["revised"] * 5]
     expected = [("text", "Hello"), *(("event", cause) for cause in causes)]
@@ -77,14 +73,12 @@ async def test_messaging_that_was_away_catches_up_with_what_happened(
 async def test_time_reminds_and_then_acts(own_system: System, connect: Connect) -> None:
     """An offer that nobody answers: a reminder before it lapses, then it has, told to both."""
     # Seconds as fractions of the settings' units.
-    own_system.negotiation_settings = {
+    own_system.settings["negotiation"] = {
         "offer_hours": 2 / 3600,
         "offer_reminder_hours": 1 / 3600,
         "min_offer_minutes": 1 / 60,
     }
-    own_system.start_negotiation()
-    own_system.start_messaging()
-    own_system.start_edge()
+    own_system.start("negotiation", "messaging")
     deal = await begin(own_system, connect, "alice", "bob")
     await deal.offer()
     for party in (deal.alice, deal.bob):

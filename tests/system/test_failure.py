@@ -22,14 +22,13 @@ async def test_a_dead_messaging_service_costs_its_own_features_only(
     """UNAVAILABLE with `retryable` meanwhile; after its return the same sockets go on, and what
     was stored through another edge in between is alerted.
     """
-    own_system.start_messaging()
-    edge = own_system.start_edge(watch_timeout_seconds=2)
+    edge = own_system.start("messaging", watch_timeout_seconds=2)
     alice: Client = await connect(own_system, "alice")
     bob: Client = await connect(own_system, "bob")
     conversation = (await alice.write("bob", "before"))["conversation"]
     await bob.expect(Op.ALERT_NEW_MSG)
 
-    own_system.messaging.stop(signal.SIGKILL)
+    own_system.services["messaging"].stop(signal.SIGKILL)
     for op, d in [
         (Op.CREATE_MSG, {"conversation": conversation, "text": "x"}),
         (Op.ASK_CONVERSATIONS, {}),
@@ -41,7 +40,7 @@ async def test_a_dead_messaging_service_costs_its_own_features_only(
     late: Client = await connect(own_system, "carol")
     assert late.hello["d"]["cur"] == ""
 
-    own_system.start_messaging()
+    own_system.start_services("messaging")
     await asyncio.to_thread(own_system.wait_ready, edge)
     # Who came while nobody could say from where on is told to ask for everything.
     assert (await late.expect(Op.RESUMED))["d"]["complete"] is False
@@ -56,13 +55,12 @@ async def test_a_stopped_service_is_answered_for_within_the_budget(
     own_system: System, connect: Connect
 ) -> None:
     """SIGSTOP: an error with `retryable` in about 2 s; afterwards everything is caught up."""
-    own_system.start_messaging()
-    edge = own_system.start_edge(watch_timeout_seconds=2)
+    edge = own_system.start("messaging", watch_timeout_seconds=2)
     alice: Client = await connect(own_system, "alice")
     bob: Client = await connect(own_system, "bob")
     conversation = (await alice.write("bob", "before"))["conversation"]
     await bob.expect(Op.ALERT_NEW_MSG)
-    own_system.messaging.process.send_signal(signal.SIGSTOP)
+    own_system.services["messaging"].process.send_signal(signal.SIGSTOP)
     loop = asyncio.get_running_loop()
     start = loop.time()
     reply = await alice.ask(
@@ -71,7 +69,7 @@ async def test_a_stopped_service_is_answered_for_within_the_budget(
     assert loop.time() - start < 4
     assert (reply["op"], reply["d"]["retryable"]) == (Op.ERROR, True)
     await asyncio.to_thread(own_system.wait_ready, edge, 503)
-    own_system.messaging.process.send_signal(signal.SIGCONT)
+    own_system.services["messaging"].process.send_signal(signal.SIGCONT)
     await asyncio.to_thread(own_system.wait_ready, edge)
     # Whether or not the first try arrived, the key makes it one message.
     stored = await alice.ask(
@@ -87,13 +85,13 @@ async def test_a_restart_of_postgresql_costs_only_its_time(
     """Neither the service nor the edge is restarted, nor any socket closed: UNAVAILABLE with
     `retryable` meanwhile, and afterwards messages and alerts as before.
     """
-    with ExitStack() as stack:
-        name = stack.enter_context(postgresql.database())
-        system = System(tmp_path, database_url=postgresql.url(name))
-        stack.callback(system.close)
+    with (
+        postgresql.database() as name,
+        System(tmp_path, database_url=postgresql.url(name)) as system,
+        ExitStack() as stack,
+    ):
         stack.callback(postgresql.start)
-        system.start_messaging()
-        system.start_edge()
+        system.start("messaging")
         alice: Client = await connect(system, "alice")
         bob: Client = await connect(system, "bob")
         conversation = (await alice.write("bob", "before"))["conversation"]
@@ -116,15 +114,14 @@ async def test_two_edges_and_a_message_during_an_interruption(
     own_system: System, connect: Connect
 ) -> None:
     """An edge whose stream was interrupted reads what its people missed before it goes on."""
-    own_system.start_messaging()
-    edge = own_system.start_edge(watch_timeout_seconds=2)
+    edge = own_system.start("messaging", watch_timeout_seconds=2)
     bob: Client = await connect(own_system, "bob")
     edge.process.send_signal(signal.SIGSTOP)
     first_port = own_system.edge_port
     own_system.start_edge()
     alice: Client = await connect(own_system, "alice")
-    own_system.messaging.stop(signal.SIGKILL)
-    own_system.start_messaging()
+    own_system.services["messaging"].stop(signal.SIGKILL)
+    own_system.start_services("messaging")
     await asyncio.to_thread(own_system.wait_ready, own_system.parts[-2])
     conversation = (await alice.write("bob", "0"))["conversation"]
     for number in range(1, 50):
@@ -139,8 +136,7 @@ async def test_sigterm_drains_the_edge(own_system: System, connect: Connect) -> 
     """RECONNECT with a delay, what is under way is answered, 4100, status 0; and the messaging
     service ends with 0 as well.
     """
-    own_system.start_messaging()
-    edge = own_system.start_edge()
+    edge = own_system.start("messaging")
     alice: Client = await connect(own_system, "alice")
     await alice.write("bob", "first")
     await alice.send(Op.CREATE_MSG, {"to": "bob", "text": "last"}, id="last")
@@ -150,15 +146,14 @@ async def test_sigterm_drains_the_edge(own_system: System, connect: Connect) -> 
     assert reconnect["d"]["reason"] == "draining"
     assert await alice.closed() == 4100
     assert await asyncio.to_thread(edge.process.wait, 10) == 0
-    assert await asyncio.to_thread(own_system.messaging.stop) == 0
+    assert await asyncio.to_thread(own_system.services["messaging"].stop) == 0
 
 
 async def test_a_service_that_stops_under_load_loses_nothing(
     own_system: System, connect: Connect
 ) -> None:
     """Every message answered as stored is there, once, and was alerted; the sockets go on."""
-    own_system.start_messaging()
-    edge = own_system.start_edge(watch_timeout_seconds=2)
+    edge = own_system.start("messaging", watch_timeout_seconds=2)
     alice: Client = await connect(own_system, "alice")
     bob: Client = await connect(own_system, "bob")
     conversation = (await alice.write("bob", "0"))["conversation"]
@@ -182,9 +177,9 @@ async def test_a_service_that_stops_under_load_loses_nothing(
     await bob.take(lambda packet: packet["op"] == Op.ALERT_NEW_MSG, seconds=10)
     while len(stored) < 200:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0.01)
-    assert await asyncio.to_thread(own_system.messaging.stop) == 0
+    assert await asyncio.to_thread(own_system.services["messaging"].stop) == 0
     await asyncio.to_thread(own_system.wait_ready, edge, 503)
-    own_system.start_messaging()
+    own_system.start_services("messaging")
     await asyncio.to_thread(own_system.wait_ready, edge)
     before = len(stored)
     while len(stored) < before + 100:  # noqa: ASYNC110 - nothing tells of it
@@ -211,11 +206,10 @@ async def test_a_drain_answers_what_was_asked_before_it(
     own_system: System, connect: Connect
 ) -> None:
     """A slow page and a slow write are answered before 4100; handshakes are refused meanwhile."""
-    own_system.start_messaging()
-    edge = own_system.start_edge(drain_seconds=10, call_timeout_seconds=8)
+    edge = own_system.start("messaging", drain_seconds=10, call_timeout_seconds=8)
     alice: Client = await connect(own_system, "alice")
     conversation = (await alice.write("bob", "before"))["conversation"]
-    own_system.messaging.process.send_signal(signal.SIGSTOP)
+    own_system.services["messaging"].process.send_signal(signal.SIGSTOP)
     try:
         await alice.send(Op.CREATE_MSG, {"conversation": conversation, "text": "last"}, id="write")
         await alice.send(Op.ASK_CONVERSATIONS, {}, id="page")
@@ -229,7 +223,7 @@ async def test_a_drain_answers_what_was_asked_before_it(
             await connect(own_system, "bob")
         assert refused.value.response.status_code == 503
     finally:
-        own_system.messaging.process.send_signal(signal.SIGCONT)
+        own_system.services["messaging"].process.send_signal(signal.SIGCONT)
     assert (await alice.take_reply("write"))["d"]["seq"] == 2
     assert (await alice.take_reply("page"))["op"] == Op.RETURN_CONVERSATIONS
     assert await alice.closed() == 4100
@@ -240,8 +234,7 @@ async def test_a_drain_does_not_wait_for_who_reads_nothing(
     own_system: System, connect: Connect
 ) -> None:
     """The edge is gone soon after the time of the drain, and the others got their close."""
-    own_system.start_messaging()
-    edge = own_system.start_edge(drain_seconds=2, outbox_bytes=64_000_000)
+    edge = own_system.start("messaging", drain_seconds=2, outbox_bytes=64_000_000)
     alice: Client = await connect(own_system, "alice")
     stuck: Client = await connect(own_system, "bob")
     conversation = (await alice.write("bob", "0"))["conversation"]

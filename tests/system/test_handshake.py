@@ -122,8 +122,7 @@ async def test_a_wrong_token_is_refused_before_the_upgrade(
 
 async def test_a_refusal_is_no_error_of_the_edge(own_system: System) -> None:
     """Bad tokens must not fill the log of those who look for defects."""
-    await asyncio.to_thread(own_system.start_messaging)
-    edge = await asyncio.to_thread(own_system.start_edge)
+    edge = await asyncio.to_thread(own_system.start, "messaging")
     with pytest.raises(InvalidStatus) as refusal:
         await Client.open(own_system.url, "nonsense")
     assert refusal.value.response.status_code == 401
@@ -133,8 +132,7 @@ async def test_a_refusal_is_no_error_of_the_edge(own_system: System) -> None:
 
 async def test_issuer_and_audience_are_checked_when_set(own_system: System) -> None:
     """Wrong and missing ones are refused; the right ones are admitted."""
-    own_system.start_messaging()
-    own_system.start_edge(token_issuer="https://issuer.example", token_audience="parley")
+    own_system.start("messaging", token_issuer="https://issuer.example", token_audience="parley")
     right: dict[str, Any] = {"iss": "https://issuer.example", "aud": "parley"}
     for wrong in ({}, {**right, "iss": "x"}, {**right, "aud": "x"}, {"aud": "parley"}):
         token = own_system.token("alice", **wrong)
@@ -146,8 +144,7 @@ async def test_issuer_and_audience_are_checked_when_set(own_system: System) -> N
 
 async def test_origins_are_an_exact_list(own_system: System) -> None:
     """A listed Origin and none at all are admitted; look-alikes are 403 even with a good cookie."""
-    own_system.start_messaging()
-    own_system.start_edge(allowed_origins="https://app.example,https://other.example:8443")
+    own_system.start("messaging", allowed_origins="https://app.example,https://other.example:8443")
     cookie = {"Cookie": f"token={own_system.token('alice')}"}
     for origin in (Origin("https://app.example"), Origin("https://other.example:8443"), None):
         async with websocket_connect(
@@ -185,8 +182,7 @@ async def test_a_user_has_a_bounded_number_of_sockets(own_system: System, connec
     """One more than the limit is closed with 4201 before HELLO, also of many that come at once;
     when one leaves there is room again.
     """
-    own_system.start_messaging()
-    own_system.start_edge(sockets_per_user=2)
+    own_system.start("messaging", sockets_per_user=2)
     query = f"?token={own_system.token('alice')}"
 
     async def come() -> tuple[ClientConnection, int | None]:
@@ -215,8 +211,7 @@ async def test_an_edge_has_a_bounded_number_of_sockets(
     """503 before the upgrade. A socket that is refused with 4201 counts until it is gone, and is
     cut off if its client does not let go.
     """
-    own_system.start_messaging()
-    own_system.start_edge(sockets_per_edge=2, sockets_per_user=1, close_timeout_seconds=1)
+    own_system.start("messaging", sockets_per_edge=2, sockets_per_user=1, close_timeout_seconds=1)
     await connect(own_system, "alice")
     with socket.create_connection(("127.0.0.1", own_system.edge_port)) as stubborn:
         token = own_system.token("alice")
@@ -244,8 +239,7 @@ async def test_an_edge_has_a_bounded_number_of_sockets(
 
 async def test_the_token_stands_in_no_log(own_system: System) -> None:
     """Neither the edge's own log nor uvicorn's shows a token, whichever way it came."""
-    own_system.start_messaging()
-    edge = own_system.start_edge(log_level="debug")
+    edge = own_system.start("messaging", log_level="debug")
     good = own_system.token("alice")
     bad = jwt.encode({"sub": "mallory", "exp": 9_999_999_999}, "k" * 48, "HS256")
     for token in (good, bad):

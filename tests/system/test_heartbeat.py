@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +14,9 @@ from tests.system.conftest import Connect
 @pytest.fixture(scope="module")
 def quick_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """An edge that pings every 0.2 s and gives up after 1 s of silence."""
-    folder: Path = tmp_path_factory.mktemp("quick")
-    system = System(folder)
-    try:
-        system.start_messaging()
-        system.start_edge(ping_interval_seconds=0.2, pong_timeout_seconds=1)
+    with System(tmp_path_factory.mktemp("quick")) as system:
+        system.start("messaging", ping_interval_seconds=0.2, pong_timeout_seconds=1)
         yield system
-    finally:
-        system.close()
 
 
 async def test_silence_is_closed_with_4102_after_several_pings(

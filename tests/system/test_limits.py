@@ -28,8 +28,7 @@ async def test_a_flood_is_refused_and_closed_and_the_others_do_not_notice(
     own_system: System, connect: Connect
 ) -> None:
     """A burst passes, then RATE_LIMITED, then 4400; what was answered as stored is there."""
-    own_system.start_messaging()
-    own_system.start_edge(packets_burst=500, packets_per_second=100)
+    own_system.start("messaging", packets_burst=500, packets_per_second=100)
     flooder: Client = await connect(own_system, "alice")
     writer: Client = await connect(own_system, "bob")
     reader: Client = await connect(own_system, "carol")
@@ -60,8 +59,7 @@ async def test_a_flood_is_refused_and_closed_and_the_others_do_not_notice(
 
 async def test_whoever_waits_as_told_sends_all_it_has(own_system: System, connect: Connect) -> None:
     """Each refused packet is sent again at its own time, and is then stored, in the end all."""
-    own_system.start_messaging()
-    own_system.start_edge(packets_burst=50, packets_per_second=100)
+    own_system.start("messaging", packets_burst=50, packets_per_second=100)
     client: Client = await connect(own_system, "alice")
 
     async def send(number: int) -> None:
@@ -83,8 +81,9 @@ async def test_every_end_of_a_socket_is_counted_by_its_code(
     own_system: System, connect: Connect
 ) -> None:
     """Also those that the edge did not say, and with them the limits that end a socket."""
-    own_system.start_messaging()
-    own_system.start_edge(max_packet_bytes=2_000, ping_interval_seconds=0.2, pong_timeout_seconds=1)
+    own_system.start(
+        "messaging", max_packet_bytes=2_000, ping_interval_seconds=0.2, pong_timeout_seconds=1
+    )
     large: Client = await connect(own_system, "alice")
     with suppress(ConnectionClosed):
         await large.send_raw("x" * 3_000)
@@ -105,12 +104,13 @@ async def test_every_end_of_a_socket_is_counted_by_its_code(
 
 async def test_what_waits_for_a_service_is_bounded(own_system: System, connect: Connect) -> None:
     """Beyond it RESOURCE_EXHAUSTED, at once; what waited is stored when the service goes on."""
-    own_system.start_messaging()
-    own_system.start_edge(waiting_items=2, call_timeout_seconds=10, watch_timeout_seconds=10)
+    own_system.start(
+        "messaging", waiting_items=2, call_timeout_seconds=10, watch_timeout_seconds=10
+    )
     client: Client = await connect(own_system, "alice")
     conversation = (await client.write("bob", "0"))["conversation"]
     call = "StreamCreateMessages"
-    own_system.messaging.process.send_signal(signal.SIGSTOP)
+    own_system.services["messaging"].process.send_signal(signal.SIGSTOP)
     try:
         await client.send(Op.CREATE_MSG, {"conversation": conversation, "text": "x"}, id=1)
         while metric(own_system, "batch_items_count", call=call) != 2:  # noqa: ASYNC110 - nothing tells
@@ -123,7 +123,7 @@ async def test_what_waits_for_a_service_is_bounded(own_system: System, connect: 
         assert reached(own_system, "waiting_items") == 2
         assert metric(own_system, "waiting_items", call=call) == 2
     finally:
-        own_system.messaging.process.send_signal(signal.SIGCONT)
+        own_system.services["messaging"].process.send_signal(signal.SIGCONT)
     assert [(await client.take_reply(number))["d"]["seq"] for number in (1, 2, 3)] == [2, 3, 4]
     outcomes = {
         outcome: metric(own_system, "packets_total", opcode="CREATE MSG", outcome=outcome)

@@ -12,15 +12,14 @@ from edge.protocol.packets import Op
 from tests.support.client import Client, Packet
 from tests.support.metrics import read_metric
 from tests.support.moderator import Moderator, moderating
-from tests.support.system import System
+from tests.support.system import SERVICES, System
 from tests.system.conftest import Connect
 
 
 @pytest.fixture
 def system(own_system: System) -> System:
     """All services, and an edge that waits for none of them for long."""
-    own_system.start_services()
-    own_system.start_edge(moderation_timeout_seconds=2, watch_timeout_seconds=2)
+    own_system.start(*SERVICES, moderation_timeout_seconds=2, watch_timeout_seconds=2)
     return own_system
 
 
@@ -87,7 +86,7 @@ async def test_people_go_on_under_what_was_known_last(
     await decider.decide(user(people.mallory), "banned")
     await people.bob.expect(Op.SANCTION, kind="muted")
     assert await people.mallory.closed() == 4403
-    system.moderation.stop(signal.SIGKILL)
+    system.services["moderation"].stop(signal.SIGKILL)
     await moderation_is(False, system)
     again = await connect(system, user(people.bob))
     await again.expect(Op.SANCTION, kind="muted")
@@ -114,15 +113,14 @@ async def test_strangers_are_refused_where_the_operator_says_so(
     own_system: System, connect: Connect
 ) -> None:
     """Those who were seen here come back; who was not gets 503 until moderation answers."""
-    own_system.start_services()
-    own_system.start_edge(moderation_down="refuse", moderation_timeout_seconds=2)
+    own_system.start(*SERVICES, moderation_down="refuse", moderation_timeout_seconds=2)
     seen: Client = await connect(own_system, "seen")
     await seen.close()
-    own_system.moderation.stop(signal.SIGKILL)
+    own_system.services["moderation"].stop(signal.SIGKILL)
     await moderation_is(False, own_system)
     assert (await (await connect(own_system, "seen")).write("x", "hello"))["status"] == "stored"
     assert await status_of_handshake(own_system, "stranger") == (503, "moderation_unavailable")
-    own_system.moderation.start()
+    own_system.services["moderation"].start()
     await moderation_is(True, own_system)
     assert (await (await connect(own_system, "stranger")).write("x", "y"))["status"] == "stored"
 
@@ -133,10 +131,10 @@ async def test_what_was_decided_meanwhile_takes_effect(
     """The stream was cut, and the decision is made before the edge is back; of whom nothing was
     known when they came, all is read.
     """
-    system.moderation.stop(signal.SIGKILL)
+    system.services["moderation"].stop(signal.SIGKILL)
     await moderation_is(False, system)
     second = await connect(system, user(people.bob))
-    system.moderation.start()
+    system.services["moderation"].start()
     await decider.decide(user(people.bob), "banned")
     await decider.decide(user(people.mallory), "muted")
     for client in (people.bob, second):
@@ -152,7 +150,7 @@ async def test_a_hanging_moderation_holds_nobody_up(
     """It takes calls and answers none: people come in within the budget, resume and write; when it
     goes on, whoever came is followed again.
     """
-    system.moderation.process.send_signal(signal.SIGSTOP)
+    system.services["moderation"].process.send_signal(signal.SIGSTOP)
     try:
         cursor = people.alice.cursor
         await people.alice.close()
@@ -164,7 +162,7 @@ async def test_a_hanging_moderation_holds_nobody_up(
         stranger = await connect(system, "stranger")
         assert (await stranger.write(user(people.alice), "hello"))["status"] == "stored"
     finally:
-        system.moderation.process.send_signal(signal.SIGCONT)
+        system.services["moderation"].process.send_signal(signal.SIGCONT)
     await moderation_is(True, system)
     stored = await stranger.write(user(people.alice), "Buy now")
     await decider.report(stored["message"], user(people.alice))

@@ -13,7 +13,7 @@ from tests.system.conftest import Connect
 async def introduce(system: System, *people: str) -> str:
     """As in a marketplace that introduces people itself."""
     metadata = (("authorization", f"Bearer {system.credential}"),)
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{system.messaging_port}") as channel:
+    async with grpc.aio.insecure_channel(system.target("messaging")) as channel:
         stub = messaging_pb2_grpc.MessagingServiceStub(channel)
         request = pb.CreateConversationRequest(participants=people, subject="roof")
         response = await stub.CreateConversation(request, metadata=metadata)
@@ -24,9 +24,8 @@ async def test_only_internal_services_open_when_so_set(
     own_system: System, connect: Connect
 ) -> None:
     """A stranger is refused; whoever was introduced writes, by the conversation or by `to`."""
-    own_system.messaging_settings["opening"] = "internal"
-    own_system.start_messaging()
-    own_system.start_edge()
+    own_system.settings["messaging"]["opening"] = "internal"
+    own_system.start("messaging")
     alice: Client = await connect(own_system, "alice")
     bob: Client = await connect(own_system, "bob")
     refused = await alice.ask(Op.CREATE_MSG, {"to": "bob", "text": "x"})
@@ -42,9 +41,8 @@ async def test_only_internal_services_open_when_so_set(
 
 async def test_a_user_opens_a_limited_number_an_hour(own_system: System, connect: Connect) -> None:
     """Beyond it RATE_LIMITED says when to come back; conversations that stand go on."""
-    own_system.messaging_settings["openings_per_hour"] = 2
-    own_system.start_messaging()
-    own_system.start_edge()
+    own_system.settings["messaging"]["openings_per_hour"] = 2
+    own_system.start("messaging")
     alice: Client = await connect(own_system, "alice")
     await alice.write("bob", "one")
     await alice.write("carol", "two")

@@ -24,13 +24,9 @@ ABSENCE = 4
 
 def system_with(folder: Path, **settings: object) -> Iterator[System]:
     folder.mkdir(exist_ok=True)
-    system = System(folder, **settings)
-    try:
-        system.start_messaging()
-        system.start_edge()
+    with System(folder, **settings) as system:
+        system.start("messaging")
         yield system
-    finally:
-        system.close()
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +47,7 @@ def call() -> Callable[..., Awaitable[Any]]:
 
     async def call(system: System, name: str, request: Any) -> Any:
         metadata = (("authorization", f"Bearer {system.credential}"),)
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{system.messaging_port}") as channel:
+        async with grpc.aio.insecure_channel(system.target("messaging")) as channel:
             stub: Any = messaging_pb2_grpc.MessagingServiceStub(channel)
             return await getattr(stub, name)(request, metadata=metadata, timeout=10)
 
@@ -274,11 +270,11 @@ async def test_a_restart_of_the_service_is_a_short_absence(
     carol: Client = await connect(system, "carol")
     await alice.expect(Op.PRESENCE, user="bob", online=True)
     await alice.expect(Op.PRESENCE, user="carol", online=True)
-    system.messaging.stop(how)
+    system.services["messaging"].stop(how)
     ended = datetime.now(UTC)
     await carol.close()
     await asyncio.to_thread(system.wait_ready, edge, 503)
-    system.start_messaging()
+    system.start_services("messaging")
     await asyncio.to_thread(system.wait_ready, edge)
     gone = await alice.expect(Op.PRESENCE, online=False)
     assert gone["d"]["user"] == "carol"

@@ -157,8 +157,7 @@ async def test_a_bad_cursor_in_the_url_is_told_and_harms_nothing(
 
 async def test_resume_is_bounded(own_system: System, connect: Connect) -> None:
     """Beyond the limit of replayed changes, complete=false says so instead of an endless replay."""
-    own_system.start_messaging()
-    own_system.start_edge(resume_changes=50)
+    own_system.start("messaging", resume_changes=50)
     writer: Client = await connect(own_system, "alice")
     reader: Client = await connect(own_system, "bob")
     conversation = (await writer.write("bob", "0"))["conversation"]

@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 from edge.protocol.packets import Op
 from tests.support.client import Client, Packet
 from tests.support.moderator import FACTS, Moderator, moderating
-from tests.support.system import System, free_port
+from tests.support.system import SERVICES, System, free_port
 from tests.system.conftest import Connect
 from tests.system.scenes import Scene
 from tests.system.test_appeals import ask_over_http
@@ -144,10 +144,8 @@ async def test_the_edge_alone_keeps_a_locked_conversation(
     """Services that have not heard of the lock yet would take what does not name the conversation
     but a person, a message or a service of it. The edge does not."""
     deaf = {"moderation_target": f"127.0.0.1:{free_port()}"}
-    own_system.messaging_settings |= deaf
-    own_system.negotiation_settings = {**deaf}
-    await asyncio.to_thread(own_system.start_services)
-    await asyncio.to_thread(own_system.start_edge, moderation_timeout_seconds=5)
+    own_system.settings |= {"messaging": {**deaf}, "negotiation": {**deaf}}
+    await asyncio.to_thread(own_system.start, *SERVICES, moderation_timeout_seconds=5)
     alice, bob = await connect(own_system, "alice"), await connect(own_system, "bob")
     stored = await bob.write("alice", "Buy now", subject="tap")
     price = {"amount_minor": 100, "currency": "EUR"}

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from tests.crash.sagas.strikes import STEPS, Outcome
 from tests.crash.sagas.trial import run
-from tests.crash.trial import use_postgresql
+from tests.crash.trial import empty_system
 from tests.support.postgresql import Postgresql
-from tests.support.system import System
 
 
 def main() -> int:
@@ -28,12 +27,11 @@ def main() -> int:
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="parley-sagas-"))
     with ExitStack() as stack:
-        system = System(folder, openings_per_hour=10_000)
+        server = None
         if arguments.database == "postgresql":
             server = Postgresql()
             stack.callback(server.close)
-            use_postgresql(system, server, stack)
-        stack.callback(system.close)
+        system = stack.enter_context(empty_system(folder, server))
         steps = STEPS * arguments.rounds
         outcome: Outcome = asyncio.run(run(system, steps, arguments.people, print))
     print(outcome.summary())

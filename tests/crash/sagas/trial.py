@@ -24,7 +24,7 @@ from tests.crash.books import read_books
 from tests.crash.sagas.strikes import Outcome, Story, Strike, compare
 from tests.moderation_service.peers import Peers
 from tests.support.proxy import Cut, Forward, Proxy, proxy
-from tests.support.system import Part, System
+from tests.support.system import SERVICES, Part, System
 
 # Short enough that a killed service is found again at once.
 _CALL_SECONDS = 2.0
@@ -47,7 +47,7 @@ class Trial:
 
     @property
     def parts(self) -> dict[str, Part]:
-        return {"moderation": self.system.moderation, "negotiation": self.system.negotiation}
+        return self.system.services
 
     # --- Strikes ----------------------------------------------------------------------------
 
@@ -191,11 +191,11 @@ class Trial:
 
     async def silence(self, people: int) -> None:
         """Nobody says anything, and at the deadlines both are killed."""
-        self.system.moderation.stop()
-        self.system.moderation_settings = {
-            **(self.system.moderation_settings or {}), **_SILENCE
+        self.system.services["moderation"].stop()
+        self.system.settings["moderation"] = {
+            **self.system.settings["moderation"], **_SILENCE
         }  # fmt: skip
-        self.system.start_moderation()
+        self.system.start_services("moderation")
         services = [await self.insist(self.agree) for _ in range(people)]
         disputes = [await self.open(one) for one in services]
         for one in disputes:
@@ -226,16 +226,16 @@ class Trial:
 async def trial(system: System) -> AsyncIterator[Trial]:
     """Start the services of `system`, with a proxy between two of them, while the context lasts."""
     credential, seconds = system.credential, _CALL_SECONDS
-    negotiation = f"127.0.0.1:{system.negotiation_port}"
-    moderation = f"127.0.0.1:{system.moderation_port}"
-    messaging = f"127.0.0.1:{system.messaging_port}"
+    negotiation = system.target("negotiation")
+    moderation = system.target("moderation")
+    messaging = system.target("messaging")
     async with proxy(negotiation) as between:
-        system.moderation_settings = {
+        system.settings["moderation"] = {
             "negotiation_target": between.target,
             "saga_seconds": 0.5,
-            **(system.moderation_settings or {}),
+            **system.settings.get("moderation", {}),
         }
-        system.start_services()
+        system.start_services(*SERVICES)
         async with (
             dial(moderation, ModerationServiceStub, credential, seconds, _nothing) as first,
             dial(messaging, MessagingServiceStub, credential, seconds, _nothing) as second,
