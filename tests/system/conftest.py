@@ -1,7 +1,7 @@
 """Fixtures of the tests that run the whole: real processes, real sockets."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, aclosing
 from functools import partial
 from itertools import count
@@ -75,7 +75,7 @@ def bob(person: Callable[[str], str]) -> str:
     return person("bob")
 
 
-Connect = Callable[..., Any]
+Connect = Callable[..., Awaitable[Client]]
 
 
 @pytest.fixture
@@ -90,6 +90,24 @@ async def connect() -> AsyncIterator[Connect]:
             return client
 
         yield open_client
+
+
+@pytest.fixture
+async def client(shared_system: System, connect: Connect, alice: str) -> Client:
+    """Alice on the shared system."""
+    return await connect(shared_system, alice)
+
+
+@pytest.fixture
+async def writer(client: Client) -> Client:
+    """Alice, where Bob reads."""
+    return client
+
+
+@pytest.fixture
+async def reader(shared_system: System, connect: Connect, bob: str) -> Client:
+    """Bob on the shared system."""
+    return await connect(shared_system, bob)
 
 
 @pytest.fixture

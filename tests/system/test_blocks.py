@@ -48,9 +48,9 @@ async def test_what_the_blocked_one_writes_reaches_nobody(
     """Not live, in a list, a count or a resume, and not after the end; then what is new comes, in
     its order. The blocked one is answered, and shown, as ever.
     """
-    phone: Client = await connect(shared_system, alice)
-    laptop: Client = await connect(shared_system, alice, subprotocol="parley.v1.msgpack")
-    writer: Client = await connect(shared_system, bob)
+    phone = await connect(shared_system, alice)
+    laptop = await connect(shared_system, alice, subprotocol="parley.v1.msgpack")
+    writer = await connect(shared_system, bob)
     first = await writer.write(alice, "one")
     conversation = first["conversation"]
     for client in (phone, laptop):
@@ -136,9 +136,9 @@ async def test_a_device_that_was_away_learns_of_the_block(
     shared_system: System, connect: Connect, alice: str, bob: str
 ) -> None:
     """The last state alone, once. The blocked one's device learns that the other has left."""
-    phone: Client = await connect(shared_system, alice)
-    laptop: Client = await connect(shared_system, alice)
-    writer: Client = await connect(shared_system, bob)
+    phone = await connect(shared_system, alice)
+    laptop = await connect(shared_system, alice)
+    writer = await connect(shared_system, bob)
     stored = await writer.write(alice, "one")
     await laptop.expect(Op.ALERT_NEW_MSG)
     for client in (laptop, writer):
@@ -164,8 +164,8 @@ async def test_a_deal_goes_on_across_a_block_and_none_begins(
     shared_deals: System, connect: Connect, alice: str, bob: str
 ) -> None:
     """Its events reach both, with their place among the words. A new one is refused to both."""
-    blocker: Client = await connect(shared_deals, alice)
-    other: Client = await connect(shared_deals, bob)
+    blocker = await connect(shared_deals, alice)
+    other = await connect(shared_deals, bob)
     conversation = (await other.write(alice, "one"))["conversation"]
     offer = {
         "conversation": conversation,

@@ -23,7 +23,7 @@ async def test_an_edit_and_a_deletion_reach_every_device(rounds: Rounds) -> None
     history and list show it; the place, the author, the time and the unread count stay.
     """
     async for connect, alice, bob, quiet in rounds:
-        phone: Client = await connect(alice)
+        phone = await connect(alice)
         others: list[Client] = [
             await connect(alice, subprotocol="parley.v1.msgpack"),
             await connect(bob),
@@ -68,11 +68,9 @@ async def test_an_edit_and_a_deletion_reach_every_device(rounds: Rounds) -> None
 
 
 async def test_who_was_away_is_told_where_each_message_stands(
-    shared_system: System, connect: Connect, alice: str, bob: str
+    writer: Client, reader: Client, shared_system: System, connect: Connect, bob: str
 ) -> None:
     """After a resume: once for each message, the last change of it, and no text that is gone."""
-    writer: Client = await connect(shared_system, alice)
-    reader: Client = await connect(shared_system, bob)
     stored = [await writer.write(bob, f"secret {number}") for number in range(3)]
     for _ in stored:
         await reader.expect(Op.ALERT_NEW_MSG)
@@ -85,7 +83,7 @@ async def test_who_was_away_is_told_where_each_message_stands(
     missed = await writer.write(bob, "never seen")
     await writer.ask(Op.DELETE_MSG, {"message": missed["message"]})
 
-    back: Client = await connect(shared_system, bob, resume=reader.cursor)
+    back = await connect(shared_system, bob, resume=reader.cursor)
     resumed = await back.expect(Op.RESUMED)
     assert resumed["d"]["complete"] is True
     changes = [one["d"] for one in back.packets if one["op"] == Op.MSG_CHANGED]
@@ -98,18 +96,17 @@ async def test_who_was_away_is_told_where_each_message_stands(
     assert (alert["message"]["seq"], alert["message"]["tombstone"]) == (4, "deleted")
     assert alert["unread"] == 4
     assert "secret" not in str([*back.packets, resumed])
-    again: Client = await connect(shared_system, bob, resume=back.cursor)
+    again = await connect(shared_system, bob, resume=back.cursor)
     resumed = await again.expect(Op.RESUMED)
     assert (resumed["d"]["replayed"], resumed["d"]["complete"]) == (0, True)
 
 
 async def test_a_resend_with_its_key_is_answered_as_the_first_time(
-    shared_system: System, connect: Connect, alice: str, bob: str
+    writer: Client, shared_system: System, connect: Connect, alice: str, bob: str
 ) -> None:
     """From any socket, whatever became of it, and told to nobody; a key is for one command."""
-    writer: Client = await connect(shared_system, alice)
-    other: Client = await connect(shared_system, alice)
-    reader: Client = await connect(shared_system, bob)
+    other = await connect(shared_system, alice)
+    reader = await connect(shared_system, bob)
     stored = await writer.write(bob, "one", idempotency_key="said")
     edit = {"message": stored["message"], "text": "two", "idempotency_key": "edit"}
     first = await writer.ask(Op.EDIT_MSG, edit)
@@ -136,10 +133,9 @@ async def test_a_resend_with_its_key_is_answered_as_the_first_time(
 
 
 async def test_edits_sent_without_waiting_take_effect_in_their_order(
-    shared_system: System, connect: Connect, alice: str, bob: str
+    writer: Client, bob: str
 ) -> None:
     """Of one socket; the last one stands."""
-    writer: Client = await connect(shared_system, alice)
     stored = await writer.write(bob, "0")
     for number in range(1, 15):
         await writer.send(
@@ -152,19 +148,18 @@ async def test_edits_sent_without_waiting_take_effect_in_their_order(
 
 @pytest.mark.parametrize("op", [Op.EDIT_MSG, Op.DELETE_MSG])
 async def test_what_is_not_ones_own_does_not_exist(
+    writer: Client,
+    reader: Client,
     shared_system: System,
     connect: Connect,
-    alice: str,
     bob: str,
     person: Callable[[str], str],
     op: int,
 ) -> None:
     """The other one of the conversation, a stranger, and a message that is none: one NOT_FOUND."""
-    writer: Client = await connect(shared_system, alice)
-    reader: Client = await connect(shared_system, bob)
     stored = await writer.write(bob, "mine")
     text = {"text": "yours"} if op == Op.EDIT_MSG else {}
-    stranger: Client = await connect(shared_system, person("mallory"))
+    stranger = await connect(shared_system, person("mallory"))
     answers = [
         (await client.ask(op, {"message": message, **text}))["d"]
         for client in (reader, stranger)
@@ -197,11 +192,9 @@ async def test_what_can_not_be_changed_any_more_says_why(own_system: System) -> 
 
 
 async def test_a_deleted_message_is_still_read_and_marked(
-    shared_system: System, connect: Connect, alice: str, bob: str
+    writer: Client, reader: Client, bob: str
 ) -> None:
     """It is counted as it was."""
-    writer: Client = await connect(shared_system, alice)
-    reader: Client = await connect(shared_system, bob)
     stored = await writer.write(bob, "one")
     await writer.ask(Op.DELETE_MSG, {"message": stored["message"]})
     seen = await reader.ask(Op.OPENED_CONVERSATION, {"conversation": stored["conversation"]})

@@ -19,8 +19,8 @@ async def test_a_message_is_stored_alerted_delivered_and_seen(
     shared_system: System, connect: Connect, alice: str, bob: str, subprotocol: str | None
 ) -> None:
     """The whole life of a message, with every field of every packet on the way."""
-    author: Client = await connect(shared_system, alice, subprotocol=subprotocol)
-    reader: Client = await connect(shared_system, bob, subprotocol=subprotocol)
+    author = await connect(shared_system, alice, subprotocol=subprotocol)
+    reader = await connect(shared_system, bob, subprotocol=subprotocol)
     key = str(uuid4())
 
     stored = await author.ask(
@@ -73,14 +73,17 @@ async def test_a_message_is_stored_alerted_delivered_and_seen(
 
 
 async def test_conversations_are_listed_by_newest_activity_and_in_pages(
-    shared_system: System, connect: Connect, person: Callable[[str], str], alice: str
+    client: Client,
+    shared_system: System,
+    connect: Connect,
+    person: Callable[[str], str],
+    alice: str,
 ) -> None:
     """RETURN CONVERSATIONS: order, last message, unread, both watermarks, and `next`."""
-    client: Client = await connect(shared_system, alice)
     friends = [person(f"friend{number}") for number in range(5)]
     for friend in friends:
         await client.write(friend, f"Hello {friend}")
-    other: Client = await connect(shared_system, friends[0])
+    other = await connect(shared_system, friends[0])
     answer = await other.write(alice, "Hello back")
     await client.expect(Op.ALERT_NEW_MSG)
 
@@ -101,11 +104,8 @@ async def test_conversations_are_listed_by_newest_activity_and_in_pages(
     assert (again["unread"], again["read_up_to"], again["peer_read_up_to"]) == (0, 2, 1)
 
 
-async def test_history_is_read_in_pages_both_ways(
-    shared_system: System, connect: Connect, alice: str, bob: str
-) -> None:
+async def test_history_is_read_in_pages_both_ways(client: Client, bob: str) -> None:
     """RETURN MESSAGES: ascending seq, `more`, before and after."""
-    client: Client = await connect(shared_system, alice)
     conversation = (await client.write(bob, "1"))["conversation"]
     for number in range(2, 11):
         await client.ask(Op.CREATE_MSG, {"conversation": conversation, "text": str(number)})
@@ -128,8 +128,8 @@ async def test_two_devices_of_one_user_stay_in_step(rounds: Rounds) -> None:
     are alerted, and the reading of one shows on the other.
     """
     async for connect, alice, bob, _quiet in rounds:
-        phone: Client = await connect(alice)
-        laptop: Client = await connect(alice, subprotocol="parley.v1.msgpack")
+        phone = await connect(alice)
+        laptop = await connect(alice, subprotocol="parley.v1.msgpack")
         bobs: list[Client] = [await connect(bob) for _ in range(2)]
         stored = await phone.write(bob, "from the phone")
         assert (await laptop.expect(Op.ALERT_NEW_MSG))["d"]["unread"] == 0
@@ -151,8 +151,8 @@ async def test_both_open_the_conversation_at_the_same_instant(
     """`to` from both sides, many times at once, gives exactly one conversation per subject."""
     for _ in range(10):
         left, right = person("left" + uuid4().hex[:6]), person("right" + uuid4().hex[:6])
-        one: Client = await connect(shared_system, left)
-        two: Client = await connect(shared_system, right)
+        one = await connect(shared_system, left)
+        two = await connect(shared_system, right)
         replies = await asyncio.gather(
             *[one.write(right, f"l{number}", subject="s") for number in range(5)],
             *[two.write(left, f"r{number}", subject="s") for number in range(5)],
@@ -168,8 +168,8 @@ async def test_200_pipelined_messages_keep_their_order(rounds: Rounds) -> None:
     killed that is the order of those that did not have to be sent again, and all are there once.
     """
     async for connect, alice, bob, quiet in rounds:
-        writer: Client = await connect(alice)
-        reader: Client = await connect(bob)
+        writer = await connect(alice)
+        reader = await connect(bob)
         conversation = (await writer.write(bob, "0"))["conversation"]
         numbers = {f"n{number}": str(number) for number in range(1, 201)}
         for id_, text in numbers.items():
@@ -189,13 +189,13 @@ async def test_200_pipelined_messages_keep_their_order(rounds: Rounds) -> None:
 async def test_a_resend_with_its_key_is_harmless(rounds: Rounds) -> None:
     """The first answer again, marked as a duplicate, from any socket; nothing new is told."""
     async for connect, alice, bob, quiet in rounds:
-        writer: Client = await connect(alice)
-        reader: Client = await connect(bob)
+        writer = await connect(alice)
+        reader = await connect(bob)
         first = await writer.write(bob, "once", idempotency_key="k1")
         assert first["duplicate"] is False or not quiet
         again = await writer.write(bob, "once", idempotency_key="k1")
         assert again == {**first, "duplicate": True}
-        other_socket: Client = await connect(alice)
+        other_socket = await connect(alice)
         assert await other_socket.write(bob, "once", idempotency_key="k1") == again
         conflict = await writer.ask(
             Op.CREATE_MSG, {"to": bob, "text": "two", "idempotency_key": "k1"}
@@ -209,12 +209,11 @@ async def test_a_resend_with_its_key_is_harmless(rounds: Rounds) -> None:
 
 
 async def test_what_one_may_not_see_does_not_exist(
-    shared_system: System, connect: Connect, alice: str, bob: str, person: Callable[[str], str]
+    writer: Client, shared_system: System, connect: Connect, bob: str, person: Callable[[str], str]
 ) -> None:
     """An outsider gets the same NOT_FOUND for someone else's conversation as for none at all."""
-    writer: Client = await connect(shared_system, alice)
     conversation = (await writer.write(bob, "private"))["conversation"]
-    outsider: Client = await connect(shared_system, person("mallory"))
+    outsider = await connect(shared_system, person("mallory"))
     packets: list[tuple[int, dict[str, Any]]] = [
         (Op.CREATE_MSG, {"text": "x"}),
         (Op.OPENED_CONVERSATION, {}),
@@ -233,11 +232,9 @@ async def test_what_one_may_not_see_does_not_exist(
 
 
 async def test_typing_is_told_to_the_other_alone(
-    shared_system: System, connect: Connect, alice: str, bob: str
+    writer: Client, reader: Client, alice: str, bob: str
 ) -> None:
     """TYPING reaches the other's sockets, bears no cursor, and has no reply."""
-    writer: Client = await connect(shared_system, alice)
-    reader: Client = await connect(shared_system, bob)
     conversation = (await writer.write(bob, "hi"))["conversation"]
     await writer.send(Op.TYPING, {"conversation": conversation, "typing": True}, id="t")
     told = await reader.expect(Op.TYPING)
@@ -250,11 +247,9 @@ async def test_typing_is_told_to_the_other_alone(
 
 
 async def test_without_an_id_only_errors_come_back(
-    shared_system: System, connect: Connect, alice: str, bob: str
+    writer: Client, reader: Client, alice: str, bob: str
 ) -> None:
     """A packet without an id is carried out in silence; its refusal is told."""
-    writer: Client = await connect(shared_system, alice)
-    reader: Client = await connect(shared_system, bob)
     await writer.send(Op.CREATE_MSG, {"to": bob, "text": "silent"})
     await reader.expect(Op.ALERT_NEW_MSG)
     await writer.send(Op.CREATE_MSG, {"to": alice, "text": "to myself"})

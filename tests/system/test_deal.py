@@ -8,7 +8,6 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2_grpc
 
 from edge.protocol.packets import Op
-from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect
 from tests.system.deals import Deal, Party, euros, history
@@ -129,7 +128,7 @@ async def test_a_party_that_is_away_learns_all_on_resume(
     await deal.offer()
     await deal.alice.do(Op.PRICE_EDITED, service=deal.service, price=euros(11_000), base_offer=1)
     await history(deal, 3)
-    back: Client = await connect(shared_deals, bob, resume=deal.bob.client.cursor)
+    back = await connect(shared_deals, bob, resume=deal.bob.client.cursor)
     resumed = await back.expect(Op.RESUMED)
     assert resumed["d"]["complete"] is True
     assert "missing" not in resumed["d"]
@@ -138,7 +137,7 @@ async def test_a_party_that_is_away_learns_all_on_resume(
     assert (await party.told("revised"))["offer"]["price"] == euros(11_000)
     assert (await party.event("created"))["seq"] == 2
     assert (await party.event("revised"))["seq"] == 3
-    again: Client = await connect(shared_deals, bob, resume=resumed["cur"])
+    again = await connect(shared_deals, bob, resume=resumed["cur"])
     assert (await again.expect(Op.RESUMED))["d"]["replayed"] == 0
 
 

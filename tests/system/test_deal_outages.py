@@ -4,7 +4,6 @@ import asyncio
 import signal
 
 from edge.protocol.packets import Op
-from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect
 from tests.system.deals import Party, begin, euros, history
@@ -35,7 +34,7 @@ async def test_negotiation_that_is_down_costs_its_own_features_only(
     shown = (await deal.bob.client.ask(Op.ASK_CONVERSATIONS))["d"]
     assert shown["missing"] == ["negotiation"]
     assert own_system.get("/readyz")[0] == 200
-    late: Client = await connect(own_system, "bob", resume=deal.bob.client.cursor)
+    late = await connect(own_system, "bob", resume=deal.bob.client.cursor)
     resumed = (await late.expect(Op.RESUMED))["d"]
     assert (resumed["complete"], resumed["missing"]) == (True, ["negotiation"])
 

@@ -9,7 +9,6 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from edge.protocol.packets import Op
-from tests.support.client import Client
 from tests.support.metrics import read_metric
 from tests.support.postgresql import Postgresql
 from tests.support.system import System
@@ -23,8 +22,8 @@ async def test_a_dead_messaging_service_costs_its_own_features_only(
     was stored through another edge in between is alerted.
     """
     edge = own_system.start("messaging", watch_timeout_seconds=2)
-    alice: Client = await connect(own_system, "alice")
-    bob: Client = await connect(own_system, "bob")
+    alice = await connect(own_system, "alice")
+    bob = await connect(own_system, "bob")
     conversation = (await alice.write("bob", "before"))["conversation"]
     await bob.expect(Op.ALERT_NEW_MSG)
 
@@ -37,7 +36,7 @@ async def test_a_dead_messaging_service_costs_its_own_features_only(
         assert error["code"] in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}
         assert error["retryable"] is True
     await asyncio.to_thread(own_system.wait_ready, edge, 503)
-    late: Client = await connect(own_system, "carol")
+    late = await connect(own_system, "carol")
     assert late.hello["d"]["cur"] == ""
 
     own_system.start_services("messaging")
@@ -56,8 +55,8 @@ async def test_a_stopped_service_is_answered_for_within_the_budget(
 ) -> None:
     """SIGSTOP: an error with `retryable` in about 2 s; afterwards everything is caught up."""
     edge = own_system.start("messaging", watch_timeout_seconds=2)
-    alice: Client = await connect(own_system, "alice")
-    bob: Client = await connect(own_system, "bob")
+    alice = await connect(own_system, "alice")
+    bob = await connect(own_system, "bob")
     conversation = (await alice.write("bob", "before"))["conversation"]
     await bob.expect(Op.ALERT_NEW_MSG)
     own_system.services["messaging"].process.send_signal(signal.SIGSTOP)
@@ -92,8 +91,8 @@ async def test_a_restart_of_postgresql_costs_only_its_time(
     ):
         stack.callback(postgresql.start)
         system.start("messaging")
-        alice: Client = await connect(system, "alice")
-        bob: Client = await connect(system, "bob")
+        alice = await connect(system, "alice")
+        bob = await connect(system, "bob")
         conversation = (await alice.write("bob", "before"))["conversation"]
         await bob.expect(Op.ALERT_NEW_MSG)
         await asyncio.to_thread(postgresql.stop)
@@ -115,11 +114,11 @@ async def test_two_edges_and_a_message_during_an_interruption(
 ) -> None:
     """An edge whose stream was interrupted reads what its people missed before it goes on."""
     edge = own_system.start("messaging", watch_timeout_seconds=2)
-    bob: Client = await connect(own_system, "bob")
+    bob = await connect(own_system, "bob")
     edge.process.send_signal(signal.SIGSTOP)
     first_port = own_system.edge_port
     own_system.start_edge()
-    alice: Client = await connect(own_system, "alice")
+    alice = await connect(own_system, "alice")
     own_system.services["messaging"].stop(signal.SIGKILL)
     own_system.start_services("messaging")
     await asyncio.to_thread(own_system.wait_ready, own_system.parts[-2])
@@ -137,7 +136,7 @@ async def test_sigterm_drains_the_edge(own_system: System, connect: Connect) -> 
     service ends with 0 as well.
     """
     edge = own_system.start("messaging")
-    alice: Client = await connect(own_system, "alice")
+    alice = await connect(own_system, "alice")
     await alice.write("bob", "first")
     await alice.send(Op.CREATE_MSG, {"to": "bob", "text": "last"}, id="last")
     edge.process.send_signal(signal.SIGTERM)
@@ -154,8 +153,8 @@ async def test_a_service_that_stops_under_load_loses_nothing(
 ) -> None:
     """Every message answered as stored is there, once, and was alerted; the sockets go on."""
     edge = own_system.start("messaging", watch_timeout_seconds=2)
-    alice: Client = await connect(own_system, "alice")
-    bob: Client = await connect(own_system, "bob")
+    alice = await connect(own_system, "alice")
+    bob = await connect(own_system, "bob")
     conversation = (await alice.write("bob", "0"))["conversation"]
     stored: dict[str, int] = {}
     going = True
@@ -207,7 +206,7 @@ async def test_a_drain_answers_what_was_asked_before_it(
 ) -> None:
     """A slow page and a slow write are answered before 4100; handshakes are refused meanwhile."""
     edge = own_system.start("messaging", drain_seconds=10, call_timeout_seconds=8)
-    alice: Client = await connect(own_system, "alice")
+    alice = await connect(own_system, "alice")
     conversation = (await alice.write("bob", "before"))["conversation"]
     own_system.services["messaging"].process.send_signal(signal.SIGSTOP)
     try:
@@ -235,8 +234,8 @@ async def test_a_drain_does_not_wait_for_who_reads_nothing(
 ) -> None:
     """The edge is gone soon after the time of the drain, and the others got their close."""
     edge = own_system.start("messaging", drain_seconds=2, outbox_bytes=64_000_000)
-    alice: Client = await connect(own_system, "alice")
-    stuck: Client = await connect(own_system, "bob")
+    alice = await connect(own_system, "alice")
+    stuck = await connect(own_system, "bob")
     conversation = (await alice.write("bob", "0"))["conversation"]
     await stuck.expect(Op.ALERT_NEW_MSG)
     stuck.connection.transport.pause_reading()

@@ -23,7 +23,7 @@ async def test_silence_is_closed_with_4102_after_several_pings(
     quick_system: System, connect: Connect
 ) -> None:
     """The edge pings at its interval, and closes who sends no frame at all."""
-    client: Client = await connect(quick_system, "silent")
+    client = await connect(quick_system, "silent")
     loop = asyncio.get_running_loop()
     start = loop.time()
     assert await client.closed() == 4102
@@ -34,7 +34,7 @@ async def test_silence_is_closed_with_4102_after_several_pings(
 
 async def test_any_frame_proves_life(quick_system: System, connect: Connect) -> None:
     """PONG, any other packet, and even a bad one keep the socket; PING bears the cursor."""
-    client: Client = await connect(quick_system, "lively")
+    client = await connect(quick_system, "lively")
     for number in range(8):
         await client.take_ping()
         match number % 3:
@@ -50,9 +50,7 @@ async def test_any_frame_proves_life(quick_system: System, connect: Connect) -> 
 
 async def test_an_expired_token_closes_with_4300(quick_system: System, connect: Connect) -> None:
     """A socket does not outlive its token, however lively it is."""
-    client: Client = await connect(
-        quick_system, "late", token=quick_system.token("late", expires_in=2)
-    )
+    client = await connect(quick_system, "late", token=quick_system.token("late", expires_in=2))
     keeping = asyncio.create_task(keep_alive(client))
     assert await client.closed() == 4300
     keeping.cancel()
@@ -67,7 +65,7 @@ async def keep_alive(client: Client) -> None:
 async def test_a_renewed_token_keeps_the_socket(quick_system: System, connect: Connect) -> None:
     """RENEW TOKEN is answered by HELLO with the later end, and the socket lives past the first."""
     token = quick_system.token("renewer", expires_in=2)
-    client: Client = await connect(quick_system, "renewer", token=token)
+    client = await connect(quick_system, "renewer", token=token)
     reply = await client.ask(Op.RENEW_TOKEN, {"token": quick_system.token("renewer")})
     assert reply["op"] == Op.HELLO
     assert reply["d"]["session"] == client.hello["d"]["session"]
@@ -83,7 +81,7 @@ async def test_a_token_of_someone_else_or_a_bad_one_does_not_renew(
     quick_system: System, connect: Connect
 ) -> None:
     """Another user's token is PERMISSION_DENIED, a bad one INVALID_ARGUMENT of `token`."""
-    client: Client = await connect(quick_system, "honest")
+    client = await connect(quick_system, "honest")
     reply = await client.ask(Op.RENEW_TOKEN, {"token": quick_system.token("mallory")})
     assert (reply["op"], reply["d"]["code"]) == (Op.ERROR, "PERMISSION_DENIED")
     for bad in (quick_system.token("honest", expires_in=-1), "x", ""):

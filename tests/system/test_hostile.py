@@ -92,7 +92,7 @@ async def test_an_invalid_payload_names_its_field(
     shared_system: System, connect: Connect, alice: str, subprotocol: str
 ) -> None:
     """INVALID_ARGUMENT with `fields`, not retryable, and the socket lives on."""
-    client: Client = await connect(shared_system, alice, subprotocol=subprotocol)
+    client = await connect(shared_system, alice, subprotocol=subprotocol)
     for op, d, field in INVALID:
         if subprotocol == "parley.v1.msgpack" and op == Op.ASK_CONVERSATIONS and d == INVALID[6][1]:
             # MessagePack can not spell an integer of 100 bits.
@@ -106,11 +106,8 @@ async def test_an_invalid_payload_names_its_field(
     await client.settle()
 
 
-async def test_lone_surrogates_are_refused_as_invalid(
-    shared_system: System, connect: Connect, alice: str
-) -> None:
+async def test_lone_surrogates_are_refused_as_invalid(client: Client) -> None:
     """JSON can spell what UTF-8 can not; no field lets it through, and nothing breaks."""
-    client: Client = await connect(shared_system, alice)
     for raw in (
         r'{"op":7,"id":1,"d":{"to":"b","text":"\ud800"}}',
         r'{"op":7,"id":1,"d":{"to":"\udfff","text":"x"}}',
@@ -124,11 +121,8 @@ async def test_lone_surrogates_are_refused_as_invalid(
     await client.settle()
 
 
-async def test_unknown_fields_are_ignored(
-    shared_system: System, connect: Connect, alice: str, bob: str
-) -> None:
+async def test_unknown_fields_are_ignored(client: Client, bob: str) -> None:
     """Clients of a later version are understood."""
-    client: Client = await connect(shared_system, alice)
     assert (await client.write(bob, "x", colour="red"))["seq"] == 1
 
 
@@ -156,11 +150,8 @@ NOT_PACKETS: list[Any] = [
 
 
 @pytest.mark.parametrize("data", NOT_PACKETS, ids=range(len(NOT_PACKETS)))
-async def test_what_is_no_packet_gets_bad_packet(
-    shared_system: System, connect: Connect, alice: str, data: Any
-) -> None:
+async def test_what_is_no_packet_gets_bad_packet(client: Client, data: Any) -> None:
     """BAD_PACKET, and the next good packet is answered."""
-    client: Client = await connect(shared_system, alice)
     await client.send_raw(data)
     error = await client.expect(Op.ERROR)
     assert error["d"]["code"] == "BAD_PACKET"
@@ -168,20 +159,14 @@ async def test_what_is_no_packet_gets_bad_packet(
 
 
 @pytest.mark.parametrize("op", [0, 1, 3, 4, 6, 8, 0x0B, 0x0D, 0x0F, 0x10, 0x11, 0x99, -1, 2**40])
-async def test_opcodes_that_no_client_sends(
-    shared_system: System, connect: Connect, alice: str, op: int
-) -> None:
+async def test_opcodes_that_no_client_sends(client: Client, op: int) -> None:
     """UNKNOWN_OPCODE, bearing the id of the packet."""
-    client: Client = await connect(shared_system, alice)
     reply = await client.ask(op, {})
     assert reply["d"]["code"] == "UNKNOWN_OPCODE"
 
 
-async def test_repeated_bad_packets_close_with_4400(
-    shared_system: System, connect: Connect, alice: str
-) -> None:
+async def test_repeated_bad_packets_close_with_4400(client: Client) -> None:
     """Each of them is answered until the limit, then the socket is closed."""
-    client: Client = await connect(shared_system, alice)
     for _ in range(20):
         await client.send_raw("x")
     assert await client.closed() == 4400
@@ -190,45 +175,35 @@ async def test_repeated_bad_packets_close_with_4400(
 
 @pytest.mark.parametrize("size", [64 * 1024 + 1, 200_000, 3_000_000])
 async def test_a_packet_too_large_closes_with_4413(
-    shared_system: System, connect: Connect, alice: str, size: int
+    client: Client, shared_system: System, connect: Connect, alice: str, size: int
 ) -> None:
     """64 KiB pass, a byte more does not, however the frames are cut."""
-    client: Client = await connect(shared_system, alice)
     await client.send_raw('{"op":2}'.ljust(64 * 1024))
     await client.settle()
     with suppress(ConnectionClosed):
         # The edge does not wait for the end of what it will not read.
         await client.send_raw("x" * size)
     assert await client.closed() == 4413
-    fragmented: Client = await connect(shared_system, alice)
+    fragmented = await connect(shared_system, alice)
     with suppress(ConnectionClosed):
         await fragmented.connection.send(["x" * (size // 4 + 1)] * 4)
     assert await fragmented.closed() == 4413
 
 
-async def test_fragmented_packets_are_put_together(
-    shared_system: System, connect: Connect, alice: str
-) -> None:
+async def test_fragmented_packets_are_put_together(client: Client) -> None:
     """A packet may come in many frames."""
-    client: Client = await connect(shared_system, alice)
     await client.connection.send(list('{"op":5,"id":"f"}'))
     assert (await client.take(lambda packet: packet.get("re") == "f"))["op"] == 6
 
 
-async def test_invalid_utf8_in_a_text_frame_closes_with_1007(
-    shared_system: System, connect: Connect, alice: str
-) -> None:
+async def test_invalid_utf8_in_a_text_frame_closes_with_1007(client: Client) -> None:
     """RFC 6455, 8.1: the protocol's own answer."""
-    client: Client = await connect(shared_system, alice)
     await client.connection.send(b"\xff\xfe{}", text=True)
     assert await client.closed() == 1007
 
 
-async def test_duplicate_keys_do_no_harm(
-    shared_system: System, connect: Connect, alice: str, bob: str
-) -> None:
+async def test_duplicate_keys_do_no_harm(client: Client, alice: str, bob: str) -> None:
     """The last one counts, in one place only, so no check sees another value than the effect."""
-    client: Client = await connect(shared_system, alice)
     await client.send_raw(
         json.dumps({"op": 7, "id": 1, "d": {"text": "x", "to": alice}}).replace(
             f'"to": "{alice}"', f'"to": "{alice}", "to": "{bob}"'
@@ -239,15 +214,14 @@ async def test_duplicate_keys_do_no_harm(
 
 
 async def test_half_a_packet_and_a_vanished_peer_harm_nobody(
-    shared_system: System, connect: Connect, alice: str, bob: str
+    client: Client, shared_system: System, connect: Connect, alice: str, bob: str
 ) -> None:
     """Half-open handshakes, half frames and resets leave the others untouched."""
-    client: Client = await connect(shared_system, alice)
     address = ("127.0.0.1", shared_system.edge_port)
     held = [socket.create_connection(address) for _ in range(20)]
     for number, raw in enumerate(held):
         raw.sendall(b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: webs"[: 5 + number * 2])
-    victim: Client = await connect(shared_system, alice)
+    victim = await connect(shared_system, alice)
     victim.connection.transport.write(b"\x81\xfe\xff")
     victim.connection.transport.abort()
     assert (await client.write(bob, "unharmed"))["seq"] == 1
@@ -256,11 +230,10 @@ async def test_half_a_packet_and_a_vanished_peer_harm_nobody(
 
 
 async def test_script_and_bidi_texts_come_out_as_they_went_in(
-    shared_system: System, connect: Connect, alice: str, bob: str
+    writer: Client, shared_system: System, connect: Connect, bob: str
 ) -> None:
     """Texts are data: kept to the character, and encoded, never interpreted."""
-    writer: Client = await connect(shared_system, alice)
-    reader: Client = await connect(shared_system, bob, subprotocol="parley.v1.msgpack")
+    reader = await connect(shared_system, bob, subprotocol="parley.v1.msgpack")
     for text in (
         "<script>alert(1)</script>",
         "'; DROP TABLE messages; --",
@@ -275,11 +248,8 @@ async def test_script_and_bidi_texts_come_out_as_they_went_in(
         assert (await reader.expect(Op.ALERT_NEW_MSG))["d"]["message"]["text"] == text
 
 
-async def test_a_flood_of_packets_is_answered_in_full(
-    shared_system: System, connect: Connect, alice: str
-) -> None:
+async def test_a_flood_of_packets_is_answered_in_full(client: Client) -> None:
     """A pipelined burst of reading requests is bounded in the edge, and each gets its reply."""
-    client: Client = await connect(shared_system, alice)
     for number in range(300):
         await client.send(Op.ASK_CONVERSATIONS, {}, id=number)
     async with asyncio.timeout(30):
@@ -292,7 +262,7 @@ async def test_random_bytes_never_end_in_an_internal_error(
 ) -> None:
     """Well-formed envelopes with odd payloads of every kind get a named error or their answer."""
     odd: list[Any] = [None, True, -1, 2**62, 1e300, "", "x" * 300, [], [[]], {}, {"a": {}}]
-    client: Client = await connect(shared_system, alice, subprotocol="parley.v1.msgpack")
+    client = await connect(shared_system, alice, subprotocol="parley.v1.msgpack")
     names = ["conversation", "to", "text", "seq", "cur", "limit", "page", "typing", "before"]
     names += ["message", "idempotency_key", "user", "blocked"]
     conversations = (

@@ -7,7 +7,6 @@ from contextlib import suppress
 from websockets.exceptions import ConnectionClosed
 
 from edge.protocol.packets import Op
-from tests.support.client import Client
 from tests.support.metrics import read_metric
 from tests.support.system import System
 from tests.system.conftest import Connect
@@ -29,9 +28,9 @@ async def test_a_flood_is_refused_and_closed_and_the_others_do_not_notice(
 ) -> None:
     """A burst passes, then RATE_LIMITED, then 4400; what was answered as stored is there."""
     own_system.start("messaging", packets_burst=500, packets_per_second=100)
-    flooder: Client = await connect(own_system, "alice")
-    writer: Client = await connect(own_system, "bob")
-    reader: Client = await connect(own_system, "carol")
+    flooder = await connect(own_system, "alice")
+    writer = await connect(own_system, "bob")
+    reader = await connect(own_system, "carol")
     conversation = (await flooder.write("dave", "0"))["conversation"]
 
     async def flood() -> None:
@@ -60,7 +59,7 @@ async def test_a_flood_is_refused_and_closed_and_the_others_do_not_notice(
 async def test_whoever_waits_as_told_sends_all_it_has(own_system: System, connect: Connect) -> None:
     """Each refused packet is sent again at its own time, and is then stored, in the end all."""
     own_system.start("messaging", packets_burst=50, packets_per_second=100)
-    client: Client = await connect(own_system, "alice")
+    client = await connect(own_system, "alice")
 
     async def send(number: int) -> None:
         for _ in range(10):
@@ -84,15 +83,15 @@ async def test_every_end_of_a_socket_is_counted_by_its_code(
     own_system.start(
         "messaging", max_packet_bytes=2_000, ping_interval_seconds=0.2, pong_timeout_seconds=1
     )
-    large: Client = await connect(own_system, "alice")
+    large = await connect(own_system, "alice")
     with suppress(ConnectionClosed):
         await large.send_raw("x" * 3_000)
     assert await large.closed() == 4413
-    content: Client = await connect(own_system, "bob")
+    content = await connect(own_system, "bob")
     await content.close()
-    inventive: Client = await connect(own_system, "bob")
+    inventive = await connect(own_system, "bob")
     await inventive.connection.close(4999)
-    silent: Client = await connect(own_system, "carol")
+    silent = await connect(own_system, "carol")
     assert await silent.closed() == 4102
     for code in ("4413", "1000", "other", "4102"):
         assert metric(own_system, "closes_total", code=code) == 1, code
@@ -107,7 +106,7 @@ async def test_what_waits_for_a_service_is_bounded(own_system: System, connect: 
     own_system.start(
         "messaging", waiting_items=2, call_timeout_seconds=10, watch_timeout_seconds=10
     )
-    client: Client = await connect(own_system, "alice")
+    client = await connect(own_system, "alice")
     conversation = (await client.write("bob", "0"))["conversation"]
     call = "StreamCreateMessages"
     own_system.services["messaging"].process.send_signal(signal.SIGSTOP)

@@ -114,7 +114,7 @@ async def test_strangers_are_refused_where_the_operator_says_so(
 ) -> None:
     """Those who were seen here come back; who was not gets 503 until moderation answers."""
     own_system.start(*SERVICES, moderation_down="refuse", moderation_timeout_seconds=2)
-    seen: Client = await connect(own_system, "seen")
+    seen = await connect(own_system, "seen")
     await seen.close()
     own_system.services["moderation"].stop(signal.SIGKILL)
     await moderation_is(False, own_system)

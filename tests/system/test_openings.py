@@ -5,7 +5,6 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
 from edge.protocol.packets import Op
-from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect
 
@@ -26,8 +25,8 @@ async def test_only_internal_services_open_when_so_set(
     """A stranger is refused; whoever was introduced writes, by the conversation or by `to`."""
     own_system.settings["messaging"]["opening"] = "internal"
     own_system.start("messaging")
-    alice: Client = await connect(own_system, "alice")
-    bob: Client = await connect(own_system, "bob")
+    alice = await connect(own_system, "alice")
+    bob = await connect(own_system, "bob")
     refused = await alice.ask(Op.CREATE_MSG, {"to": "bob", "text": "x"})
     assert (refused["op"], refused["d"]["code"]) == (Op.ERROR, "PERMISSION_DENIED")
     conversation = await introduce(own_system, "bob", "alice")
@@ -43,7 +42,7 @@ async def test_a_user_opens_a_limited_number_an_hour(own_system: System, connect
     """Beyond it RATE_LIMITED says when to come back; conversations that stand go on."""
     own_system.settings["messaging"]["openings_per_hour"] = 2
     own_system.start("messaging")
-    alice: Client = await connect(own_system, "alice")
+    alice = await connect(own_system, "alice")
     await alice.write("bob", "one")
     await alice.write("carol", "two")
     refused = await alice.ask(Op.CREATE_MSG, {"to": "dave", "text": "three"})
@@ -51,5 +50,5 @@ async def test_a_user_opens_a_limited_number_an_hour(own_system: System, connect
     assert (error["code"], error["retryable"]) == ("RATE_LIMITED", True)
     assert 0 < error["retry_after_ms"] <= 3_600_000
     assert (await alice.write("bob", "four"))["seq"] == 2
-    dave: Client = await connect(own_system, "dave")
+    dave = await connect(own_system, "dave")
     assert (await dave.write("alice", "mine to open"))["seq"] == 1

@@ -86,8 +86,8 @@ async def _scene(
 ) -> tuple[Client, Place]:
     """Bob, with these roles, has written to Alice and agreed with her."""
     token = system.token(bob, roles=roles)
-    first: Client = await connect(system, alice)
-    second: Client = await connect(system, bob, token=token)
+    first = await connect(system, alice)
+    second = await connect(system, bob, token=token)
     stored = await second.write(alice, "Buy now")
     await first.expect(Op.ALERT_NEW_MSG)
     conversation = stored["conversation"]

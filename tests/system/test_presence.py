@@ -56,7 +56,7 @@ def call() -> Callable[..., Awaitable[Any]]:
 
 async def meet(system: System, connect: Connect, one: str, other: str) -> Client:
     """Let two people share a conversation; gives the first one's client, who stays."""
-    client: Client = await connect(system, one)
+    client = await connect(system, one)
     await client.write(other, "hello")
     return client
 
@@ -83,10 +83,10 @@ async def test_the_other_is_told_of_coming_and_of_going(
 ) -> None:
     """On all sockets, with a cursor; the list says the same, at first and afterwards."""
     first = await meet(brief_system, connect, alice, bob)
-    second: Client = await connect(brief_system, alice, subprotocol="parley.v1.msgpack")
+    second = await connect(brief_system, alice, subprotocol="parley.v1.msgpack")
     assert await shown(first) == {}
     came = datetime.now(UTC)
-    other: Client = await connect(brief_system, bob)
+    other = await connect(brief_system, bob)
     for client in (first, second):
         online = await client.expect(Op.PRESENCE, user=bob)
         assert online["d"] == {"user": bob, "online": True}
@@ -113,13 +113,13 @@ async def test_a_reconnect_and_a_second_device_tell_nothing(
     carol = person("carol")
     watching = await meet(brief_system, connect, alice, bob)
     await watching.write(carol, "hello")
-    bobs: Client = await connect(brief_system, bob)
-    carols: Client = await connect(brief_system, carol)
+    bobs = await connect(brief_system, bob)
+    carols = await connect(brief_system, carol)
     await watching.expect(Op.PRESENCE, user=bob, online=True)
     await watching.expect(Op.PRESENCE, user=carol, online=True)
     await bobs.drop()
     bobs = await connect(brief_system, bob)
-    phone: Client = await connect(brief_system, bob)
+    phone = await connect(brief_system, bob)
     await phone.close()
     await carols.close()
     await watching.expect(Op.PRESENCE, user=carol, online=False)
@@ -131,9 +131,9 @@ async def test_strangers_are_told_nothing(
     brief_system: System, connect: Connect, alice: str, bob: str, person: Any
 ) -> None:
     """People without a common conversation neither see nor hear of each other."""
-    stranger: Client = await connect(brief_system, person("stranger"))
+    stranger = await connect(brief_system, person("stranger"))
     watching = await meet(brief_system, connect, alice, bob)
-    other: Client = await connect(brief_system, bob)
+    other = await connect(brief_system, bob)
     await watching.expect(Op.PRESENCE, user=bob, online=True)
     await other.close()
     await watching.expect(Op.PRESENCE, user=bob, online=False)
@@ -152,19 +152,19 @@ async def test_an_invisible_token_is_seen_by_nobody(
 
     async def pass_by() -> None:
         """Somebody comes and goes, after which all that came before has been told."""
-        passer: Client = await connect(brief_system, carol)
+        passer = await connect(brief_system, carol)
         await watching.expect(Op.PRESENCE, user=carol, online=True)
         await passer.close()
         await watching.expect(Op.PRESENCE, user=carol, online=False)
 
-    hidden: Client = await connect(brief_system, bob, token=brief_system.token(bob, invisible=True))
+    hidden = await connect(brief_system, bob, token=brief_system.token(bob, invisible=True))
     await pass_by()
     assert untold(watching) == []
     assert bob not in await shown(watching)
     # Bob himself sees everybody.
     assert await shown(hidden) == {alice: {"online": True}}
 
-    visible: Client = await connect(brief_system, bob)
+    visible = await connect(brief_system, bob)
     await watching.expect(Op.PRESENCE, user=bob, online=True)
     token = brief_system.token(bob, invisible=True)
     reply = await visible.ask(Op.RENEW_TOKEN, {"token": token})
@@ -184,7 +184,7 @@ async def test_a_person_can_set_to_be_invisible(
 ) -> None:
     """Through an internal service: goes like everybody, and comes back at once."""
     watching = await meet(brief_system, connect, alice, bob)
-    other: Client = await connect(brief_system, bob)
+    other = await connect(brief_system, bob)
     await watching.expect(Op.PRESENCE, user=bob, online=True)
     await call(brief_system, "SetInvisible", pb.SetInvisibleRequest(actor=bob, invisible=True))
     gone = await watching.expect(Op.PRESENCE, user=bob, online=False)
@@ -207,8 +207,8 @@ async def test_a_resume_brings_the_latest(
 ) -> None:
     """One packet says how it stands, however often the other came and went meanwhile."""
     away = await meet(brief_system, connect, alice, bob)
-    witness: Client = await connect(brief_system, alice)
-    other: Client = await connect(brief_system, bob)
+    witness = await connect(brief_system, alice)
+    other = await connect(brief_system, bob)
     await away.expect(Op.PRESENCE, user=bob, online=True)
     await witness.expect(Op.PRESENCE, user=bob, online=True)
     await away.drop()
@@ -218,7 +218,7 @@ async def test_a_resume_brings_the_latest(
     await witness.expect(Op.PRESENCE, user=bob, online=True)
     await other.close()
     latest = await witness.expect(Op.PRESENCE, user=bob, online=False)
-    back: Client = await connect(brief_system, alice, resume=away.cursor)
+    back = await connect(brief_system, alice, resume=away.cursor)
     resumed = await back.expect(Op.RESUMED)
     assert (resumed["d"]["complete"], resumed["d"]["replayed"]) == (True, 1)
     assert [packet["d"] for packet in untold(back)] == [latest["d"]]
@@ -228,7 +228,7 @@ async def test_turned_off_nobody_is_told_of_anybody(tmp_path: Path, connect: Con
     """No packet, and no field in the list."""
     for system in system_with(tmp_path, presence="false", presence_absence_seconds=0.1):
         watching = await meet(system, connect, "alice", "bob")
-        other: Client = await connect(system, "bob")
+        other = await connect(system, "bob")
         await other.write("alice", "hello")
         assert await shown(watching) == await shown(other) == {}
         assert untold(watching) == untold(other) == []
@@ -240,8 +240,8 @@ async def test_people_of_a_killed_edge_are_gone_unless_they_come_back(
     """Alice, on another edge, is told of who stays away, and not of who comes to her edge."""
     system = patient_system
     doomed = system.parts[-1]
-    bob: Client = await connect(system, "bob")
-    carol: Client = await connect(system, "carol")
+    bob = await connect(system, "bob")
+    carol = await connect(system, "carol")
     system.start_edge()
     alice = await meet(system, connect, "alice", "bob")
     await alice.write("carol", "hello")
@@ -267,7 +267,7 @@ async def test_a_restart_of_the_service_is_a_short_absence(
     await alice.write("carol", "hello")
     began = datetime.now(UTC)
     await connect(system, "bob")
-    carol: Client = await connect(system, "carol")
+    carol = await connect(system, "carol")
     await alice.expect(Op.PRESENCE, user="bob", online=True)
     await alice.expect(Op.PRESENCE, user="carol", online=True)
     system.services["messaging"].stop(how)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from edge.protocol.packets import Op
-from tests.support.client import Client, Packet
+from tests.support.client import Packet
 from tests.support.moderator import FACTS, Moderator
 from tests.support.system import System
 from tests.system.conftest import Connect
@@ -70,7 +70,7 @@ async def test_a_field_at_fault_is_named(
     moderated_system: System, connect: Connect, alice: str, op: int, d: Packet, field: str
 ) -> None:
     """INVALID_ARGUMENT, and nothing is reported."""
-    client: Client = await connect(moderated_system, alice)
+    client = await connect(moderated_system, alice)
     reply = await client.ask(op, d)
     assert (reply["op"], reply["d"].get("code")) == (Op.ERROR, "INVALID_ARGUMENT"), reply
     assert [one["field"] for one in reply["d"]["fields"]] == [field]

@@ -28,14 +28,14 @@ async def write_many(writer: Client, conversation: str, first: int, count: int) 
 async def test_resume_after_missed_messages(rounds: Rounds, missed: int) -> None:
     """All that was missed, once, in order, then RESUMED with complete=true, then live ones."""
     async for connect, alice, bob, quiet in rounds:
-        writer: Client = await connect(alice)
-        reader: Client = await connect(bob)
+        writer = await connect(alice)
+        reader = await connect(bob)
         conversation = (await writer.write(bob, "0"))["conversation"]
         await reader.expect(Op.ALERT_NEW_MSG)
         await reader.drop()
         written = await write_many(writer, conversation, 1, missed)
 
-        back: Client = await connect(bob, resume=reader.cursor)
+        back = await connect(bob, resume=reader.cursor)
         resumed = await back.take(lambda packet: packet["op"] == Op.RESUMED, seconds=60)
         replayed = [packet for packet in back.packets if packet["op"] == Op.ALERT_NEW_MSG]
         assert [packet["d"]["message"]["text"] for packet in replayed] == written
@@ -53,15 +53,15 @@ async def test_resume_after_missed_messages(rounds: Rounds, missed: int) -> None
 async def test_resume_while_the_other_goes_on_writing(rounds: Rounds) -> None:
     """Replay and live stream meet without a gap, without a repetition and in order."""
     async for connect, alice, bob, quiet in rounds:
-        writer: Client = await connect(alice)
-        reader: Client = await connect(bob)
+        writer = await connect(alice)
+        reader = await connect(bob)
         conversation = (await writer.write(bob, "0"))["conversation"]
         await reader.expect(Op.ALERT_NEW_MSG)
         await reader.drop()
         written = await write_many(writer, conversation, 1, 1_000 if quiet else 100)
 
         async def come_back(user: str, cursor: str | None, connect: Connect = connect) -> Client:
-            client: Client = await connect(user, resume=cursor)
+            client = await connect(user, resume=cursor)
             await client.expect(Op.RESUMED, complete=True)
             return client
 
@@ -77,13 +77,13 @@ async def test_resume_while_the_other_goes_on_writing(rounds: Rounds) -> None:
 async def test_any_cursor_on_the_way_resumes_without_a_gap(rounds: Rounds) -> None:
     """Dropping off after any packet, also in the middle of one commit, loses nothing."""
     async for connect, alice, bob, _quiet in rounds:
-        writer: Client = await connect(alice)
-        reader: Client = await connect(bob)
+        writer = await connect(alice)
+        reader = await connect(bob)
         conversation = (await writer.write(bob, "0"))["conversation"]
         await write_many(writer, conversation, 1, 60)
         alerts = [await reader.expect(Op.ALERT_NEW_MSG) for _ in range(61)]
         for position in range(0, 61, 7):
-            back: Client = await connect(bob, resume=alerts[position]["cur"])
+            back = await connect(bob, resume=alerts[position]["cur"])
             await back.expect(Op.RESUMED, complete=True)
             found = {p["d"]["message"]["seq"] for p in back.packets if p["op"] == Op.ALERT_NEW_MSG}
             assert found >= set(range(position + 2, 62))
@@ -91,11 +91,9 @@ async def test_any_cursor_on_the_way_resumes_without_a_gap(rounds: Rounds) -> No
 
 
 async def test_a_resume_brings_the_latest_watermarks(
-    shared_system: System, connect: Connect, alice: str, bob: str
+    writer: Client, reader: Client, shared_system: System, connect: Connect, alice: str, bob: str
 ) -> None:
     """The author who was away learns how far the other has read, once, however often it moved."""
-    writer: Client = await connect(shared_system, alice)
-    reader: Client = await connect(shared_system, bob)
     conversation = (await writer.write(bob, "0"))["conversation"]
     await write_many(writer, conversation, 1, 4)
     await writer.settle()
@@ -106,7 +104,7 @@ async def test_a_resume_brings_the_latest_watermarks(
     for seq in (1, 2, 3):
         await reader.ask(Op.OPENED_CONVERSATION, {"conversation": conversation, "seq": seq})
     await reader.send(Op.PONG, {"cur": cursor})
-    back: Client = await connect(shared_system, alice)
+    back = await connect(shared_system, alice)
     reply = await back.ask(Op.RESUME, {"cur": cursor})
     assert (reply["op"], reply["d"]["complete"]) == (Op.RESUMED, True)
     seen = [packet["d"]["seq"] for packet in back.packets if packet["op"] == Op.MSG_SEEN]
@@ -116,10 +114,9 @@ async def test_a_resume_brings_the_latest_watermarks(
 
 
 async def test_a_cursor_of_another_database_is_not_complete(
-    shared_system: System, connect: Connect, alice: str
+    client: Client, shared_system: System
 ) -> None:
     """Another epoch, a revision not reached yet, and an empty cursor prove nothing."""
-    client: Client = await connect(shared_system, alice)
     cursors = Cursors(shared_system.credential)
     (service, now), *_ = cursors.decode(client.hello["d"]["cur"]).items()
     unproven = [
@@ -147,10 +144,10 @@ async def test_a_bad_cursor_in_the_url_is_told_and_harms_nothing(
     shared_system: System, connect: Connect, alice: str, bob: str
 ) -> None:
     """The connection lives on after an ERROR."""
-    client: Client = await connect(shared_system, alice, resume="non.sense")
+    client = await connect(shared_system, alice, resume="non.sense")
     assert (await client.expect(Op.ERROR))["d"]["code"] == "INVALID_ARGUMENT"
     assert (await client.write(bob, "still here"))["seq"] == 1
-    writer: Client = await connect(shared_system, bob)
+    writer = await connect(shared_system, bob)
     await writer.write(alice, "and heard")
     await client.expect(Op.ALERT_NEW_MSG)
 
@@ -158,22 +155,19 @@ async def test_a_bad_cursor_in_the_url_is_told_and_harms_nothing(
 async def test_resume_is_bounded(own_system: System, connect: Connect) -> None:
     """Beyond the limit of replayed changes, complete=false says so instead of an endless replay."""
     own_system.start("messaging", resume_changes=50)
-    writer: Client = await connect(own_system, "alice")
-    reader: Client = await connect(own_system, "bob")
+    writer = await connect(own_system, "alice")
+    reader = await connect(own_system, "bob")
     conversation = (await writer.write("bob", "0"))["conversation"]
     await reader.expect(Op.ALERT_NEW_MSG)
     await reader.drop()
     for number in range(60):
         await writer.ask(Op.CREATE_MSG, {"conversation": conversation, "text": str(number)})
-    back: Client = await connect(own_system, "bob", resume=reader.cursor)
+    back = await connect(own_system, "bob", resume=reader.cursor)
     assert (await back.expect(Op.RESUMED))["d"]["complete"] is False
 
 
-async def test_hello_is_the_first_packet_and_tells_the_terms(
-    shared_system: System, connect: Connect, alice: str
-) -> None:
+async def test_hello_is_the_first_packet_and_tells_the_terms(client: Client, alice: str) -> None:
     """Its fields, and the defaults of the heartbeat: every 5 s, 30 s of silence."""
-    client: Client = await connect(shared_system, alice)
     d = client.hello["d"]
     assert client.hello["op"] == Op.HELLO
     assert (d["user"], d["resumed"]) == (alice, False)

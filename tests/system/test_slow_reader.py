@@ -75,15 +75,15 @@ async def test_a_reader_that_reads_nothing_costs_no_more_than_its_outbox(
     memory = Memory(system.parts[-1])
     count = 250
     writers: list[Client] = [await connect(system, f"writer{number}") for number in range(4)]
-    erin: Client = await connect(system, "erin")
+    erin = await connect(system, "erin")
     memory.begin()
     await asyncio.gather(write_all(writers, "erin", count), hear_all(erin, count))
     read_by_all = memory.peak()
 
     deaf = await open_deaf(system, "bob")
-    bob: Client = await connect(system, "bob")
-    carol: Client = await connect(system, "carol")
-    dave: Client = await connect(system, "dave")
+    bob = await connect(system, "bob")
+    carol = await connect(system, "carol")
+    dave = await connect(system, "dave")
 
     async def chat() -> None:
         for number in range(100):
@@ -99,7 +99,7 @@ async def test_a_reader_that_reads_nothing_costs_no_more_than_its_outbox(
     assert closes == 1, "others were closed as well"
 
     await deaf.drop()
-    back: Client = await connect(system, "bob", resume=deaf.hello["d"]["cur"])
+    back = await connect(system, "bob", resume=deaf.hello["d"]["cur"])
     assert (await back.expect(Op.RESUMED))["d"]["complete"] is True
     await hear_all(back, count)
 
@@ -112,7 +112,7 @@ async def test_an_asker_that_reads_nothing_costs_no_more_than_its_outbox(
     """
     memory = Memory(system.parts[-1])
     page_bytes = 50 * len(_TEXT)
-    writer: Client = await connect(system, "alice", max_size=None)
+    writer = await connect(system, "alice", max_size=None)
     await write_all([writer], "bob", 50)
     conversation = (await writer.write("bob", "last"))["conversation"]
     question: dict[str, Any] = {"conversation": conversation, "limit": 50}
