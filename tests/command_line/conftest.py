@@ -1,25 +1,17 @@
 """The program as a process, run as a person runs it; and a chat against a scripted server."""
 
 import asyncio
-import http
-import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
 
-from command_line.chat.chat import Chat
-from command_line.chat.connection import ChatOptions
-from command_line.display.screen import Screen
-from tests.command_line.scripted import Connection, Play, Played, Step
+from tests.command_line.scripted import Stage
 
 SECONDS = 60.0
 
@@ -95,79 +87,10 @@ def taken_port() -> socket.socket:
 
 
 @pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
-    """The chat's standard input, and the end to write to."""
+async def stage(capsys: pytest.CaptureFixture[str]) -> AsyncIterator[Stage]:
+    """The chat against a scripted server, and its terminal."""
     reading, writing = os.pipe()
-    yield reading, writing
+    async with AsyncExitStack() as stack:
+        yield Stage(stack, reading, writing, capsys)
     os.close(writing)
     os.close(reading)
-
-
-@pytest.fixture
-async def play_steps(pipe: tuple[int, int]) -> AsyncIterator[Play]:
-    """Runs the chat against the steps, one per connection, until the last one has ended."""
-    servers: list[Server] = []
-
-    async def play(
-        *steps: Step,
-        refuse: tuple[int, str] | None = None,
-        problem: dict[str, Any] | None = None,
-        may_mint: bool = True,
-    ) -> Played:
-        played = Played()
-        left = list(steps)
-        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        loop = asyncio.get_running_loop()
-
-        async def handle(socket: ServerConnection) -> None:
-            assert socket.request is not None
-            played.times.append(loop.time())
-            played.tokens.append(socket.request.headers["Authorization"])
-            try:
-                await left.pop(0)(Connection(socket))
-                if not left:
-                    over.set_result(None)
-                    return
-                await socket.wait_closed()
-            except Exception as error:  # noqa: BLE001  # The test's own step failed: the test tells.
-                if not over.done():
-                    over.set_exception(error)
-            finally:
-                played.ends.append(loop.time())
-
-        def check(_socket: ServerConnection, _request: Request) -> Response | None:
-            if refuse is None:
-                return None
-            status = http.HTTPStatus(refuse[0])
-            told = {"title": status.phrase, "detail": refuse[1], **(problem or {})}
-            body = json.dumps(told).encode()
-            headers = Headers({"Content-Type": "application/problem+json"})
-            return Response(status.value, status.phrase, headers, body)
-
-        server = await serve(handle, "127.0.0.1", 0, process_request=check)
-        servers.append(server)
-        port = next(iter(server.sockets)).getsockname()[1]
-        minted = iter(f"token-{number}" for number in range(2, 10))
-        talk = ChatOptions(
-            me="alice",
-            peer="bob",
-            subject=None,
-            url=f"ws://127.0.0.1:{port}/ws",
-            token="token-1",
-            mint=(lambda: next(minted)) if may_mint else None,
-        )
-        chatting = asyncio.create_task(Chat(talk, Screen("alice")).run(pipe[0]))
-        try:
-            async with asyncio.timeout(20):
-                await asyncio.wait({chatting, over}, return_when=asyncio.FIRST_COMPLETED)
-                await (chatting if chatting.done() else over)
-        finally:
-            chatting.cancel()
-            over.cancel()
-            await asyncio.gather(chatting, over, return_exceptions=True)
-        return played
-
-    yield play
-    for server in servers:
-        server.close()
-        await server.wait_closed()

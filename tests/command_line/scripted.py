@@ -1,11 +1,21 @@
 """The server that a chat meets in tests: a script of one step per connection."""
 
+import asyncio
+import http
 import json
+import os
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
 
+from command_line.chat.chat import Chat
+from command_line.chat.connection import ChatOptions
+from command_line.display.screen import Screen
 from edge.protocol.packets import Op
 from tests.command_line.deals import CONVERSATION
 
@@ -30,10 +40,15 @@ class Connection:
         await self.send(Op.HELLO, {"user": "alice", "cur": "first"})
         await self.list_conversations()
 
-    async def greet_with(self, deal: dict[str, Any]) -> None:
-        """HELLO, and the one conversation, without messages and with this deal."""
+    async def greet_with(self, *messages: dict[str, Any], **more: Any) -> None:
+        """HELLO, and the one conversation, with these messages and whatever else."""
         await self.send(Op.HELLO, {"user": "alice", "cur": "first"})
-        await self.show_conversation(service=deal)
+        await self.show_conversation(*messages, **more)
+
+    async def settle(self) -> None:
+        """Returns when the chat has taken all that was sent before."""
+        await self.send(Op.PING, {})
+        await self.expect(Op.PONG)
 
     async def list_conversations(self, *entries: dict[str, Any], **more: Any) -> None:
         """Answers ASK CONVERSATIONS."""
@@ -92,7 +107,6 @@ async def resuming(connection: Connection) -> None:
 
 
 Step = Callable[[Connection], Awaitable[None]]
-Play = Callable[..., Awaitable["Played"]]
 
 
 class Played:
@@ -102,3 +116,87 @@ class Played:
         self.times: list[float] = []
         self.tokens: list[str] = []
         self.ends: list[float] = []
+
+
+class Stage:
+    """A chat of alice with bob, her terminal, and the servers that it connects to."""
+
+    def __init__(
+        self,
+        servers: AsyncExitStack,
+        reading: int,
+        writing: int,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        self._servers = servers
+        self._reading, self._writing = reading, writing
+        self._capsys = capsys
+
+    def type(self, text: str) -> None:
+        """Types this, which has the ends of its lines."""
+        os.write(self._writing, text.encode())
+
+    def shown(self) -> str:
+        """The output since it was last asked for."""
+        return self._capsys.readouterr().out
+
+    async def play(
+        self,
+        *steps: Step,
+        refuse: tuple[int, str] | None = None,
+        problem: dict[str, Any] | None = None,
+        may_mint: bool = True,
+    ) -> Played:
+        """Runs the chat against the steps, one per connection, until the last one has ended."""
+        played = Played()
+        left = list(steps)
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[None] = loop.create_future()
+
+        async def handle(socket: ServerConnection) -> None:
+            assert socket.request is not None
+            played.times.append(loop.time())
+            played.tokens.append(socket.request.headers["Authorization"])
+            try:
+                await left.pop(0)(Connection(socket))
+                if not left:
+                    over.set_result(None)
+                    return
+                await socket.wait_closed()
+            except Exception as error:  # noqa: BLE001  # The test's own step failed: the test tells.
+                if not over.done():
+                    over.set_exception(error)
+            finally:
+                played.ends.append(loop.time())
+
+        def check(_socket: ServerConnection, _request: Request) -> Response | None:
+            if refuse is None:
+                return None
+            status = http.HTTPStatus(refuse[0])
+            told = {"title": status.phrase, "detail": refuse[1], **(problem or {})}
+            headers = Headers({"Content-Type": "application/problem+json"})
+            return Response(status.value, status.phrase, headers, json.dumps(told).encode())
+
+        server = await self._servers.enter_async_context(
+            serve(handle, "127.0.0.1", 0, process_request=check)
+        )
+        port = next(iter(server.sockets)).getsockname()[1]
+        minted = iter(f"token-{number}" for number in range(2, 10))
+        talk = ChatOptions(
+            me="alice",
+            peer="bob",
+            subject=None,
+            url=f"ws://127.0.0.1:{port}/ws",
+            token="token-1",
+            mint=(lambda: next(minted)) if may_mint else None,
+        )
+        chatting = asyncio.create_task(Chat(talk, Screen("alice")).run(self._reading))
+        try:
+            async with asyncio.timeout(20):
+                await asyncio.wait({chatting, over}, return_when=asyncio.FIRST_COMPLETED)
+                await (chatting if chatting.done() else over)
+        finally:
+            chatting.cancel()
+            over.cancel()
+            await asyncio.gather(chatting, over, return_exceptions=True)
+        return played

@@ -1,14 +1,11 @@
 """The chat: what is typed is sent once, refused in words, and never lost."""
 
 import asyncio
-import os
 from typing import Any
-
-import pytest
 
 from edge.protocol.packets import Op
 from tests.command_line.deals import CONVERSATION, NOW, SERVICE, euros, offer, service
-from tests.command_line.scripted import Connection, Play
+from tests.command_line.scripted import Connection, Stage
 
 OFFERED = service(version=1, offer=offer(1, 10000, "bob"), allowed_actions=["accept", "counter"])
 COUNTERED = service(version=2, offer=offer(2, 12050, "bob"), allowed_actions=["accept"])
@@ -17,15 +14,13 @@ AGREED = service(
 )
 
 
-async def test_a_message_cut_off_is_sent_again_with_its_key(
-    play_steps: Play, pipe: tuple[int, int]
-) -> None:
+async def test_a_message_cut_off_is_sent_again_with_its_key(stage: Stage) -> None:
     """No answer came before the socket closed, so only the same key makes the repeat safe."""
     keys: list[str] = []
 
     async def cut_off(connection: Connection) -> None:
         await connection.greet()
-        os.write(pipe[1], b"Hello Bob\n")
+        stage.type("Hello Bob\n")
         asked = await connection.expect(Op.CREATE_MSG)
         assert asked["d"]["to"] == "bob"
         assert asked["d"]["text"] == "Hello Bob"
@@ -37,31 +32,27 @@ async def test_a_message_cut_off_is_sent_again_with_its_key(
         asked = await connection.store()
         keys.append(asked["d"]["idempotency_key"])
 
-    await play_steps(cut_off, take)
+    await stage.play(cut_off, take)
     assert keys[0] == keys[1]
 
 
-async def test_the_end_of_the_input_ends_the_chat_after_the_last_message(
-    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_the_end_of_the_input_ends_the_chat_after_the_last_message(stage: Stage) -> None:
     """`echo Hello | parley chat` leaves only when the message is stored."""
     stored = asyncio.Event()
 
     async def step(connection: Connection) -> None:
         await connection.greet()
-        os.write(pipe[1], b"Hello Bob\n/quit\n")
+        stage.type("Hello Bob\n/quit\n")
         await connection.store()
         stored.set()
         await connection.socket.wait_closed()
 
-    await play_steps(step)
+    await stage.play(step)
     assert stored.is_set()
-    assert "#1 stored" in capsys.readouterr().out
+    assert "#1 stored" in stage.shown()
 
 
-async def test_the_last_message_is_edited_and_deleted(
-    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_the_last_message_is_edited_and_deleted(stage: Stage) -> None:
     """It is found by what was sent and shown; what others change is shown as well."""
 
     def message(seq: int, sender: str, **fields: Any) -> dict[str, Any]:
@@ -72,33 +63,32 @@ async def test_the_last_message_is_edited_and_deleted(
         return {"conversation": CONVERSATION, "seq": seq, "change": what, **fields}
 
     async def step(connection: Connection) -> None:
-        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
-        await connection.show_conversation(
+        await connection.greet_with(
             message(2, "alice", text="my last"),
             message(3, "alice", tombstone="deleted"),
             message(4, "bob", text="the other's"),
             message(5, "", kind="event", tombstone="removed"),
         )
         await connection.expect(Op.OPENED_CONVERSATION)
-        os.write(pipe[1], b"/edit my very last\n")
+        stage.type("/edit my very last\n")
         asked = await connection.expect(Op.EDIT_MSG)
         assert (asked["d"]["message"], asked["d"]["text"]) == ("m2", "my very last")
         edited = change(2, "edited", text="my very last")
         await connection.send(Op.MSG_CHANGED, edited, re=asked["id"])
         await connection.send(Op.MSG_CHANGED, change(4, "deleted"))
-        os.write(pipe[1], b"/delete\n")
+        stage.type("/delete\n")
         asked = await connection.expect(Op.DELETE_MSG)
         assert asked["d"]["message"] == "m2"
         await connection.send(Op.MSG_CHANGED, change(2, "deleted"), re=asked["id"])
-        os.write(pipe[1], b"/edit too much\n/edit\nanother\n/edit a third\n/quit\n")
+        stage.type("/edit too much\n/edit\nanother\n/edit a third\n/quit\n")
         await connection.store()
         asked = await connection.expect(Op.EDIT_MSG)
         assert asked["d"]["message"] == "m1"
         await connection.refuse(asked, "INVALID_STATE", reason="EDIT_TOO_LATE")
         await connection.socket.wait_closed()
 
-    await play_steps(step)
-    shown = capsys.readouterr().out
+    await stage.play(step)
+    shown = stage.shown()
     for line in (
         "alice: (deleted)".replace("alice", "me"),
         " * (removed)",
@@ -112,15 +102,12 @@ async def test_the_last_message_is_edited_and_deleted(
     assert shown.index("#2 edited") < shown.index("#2 deleted")
 
 
-async def test_the_other_one_is_blocked_and_no_longer(
-    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_the_other_one_is_blocked_and_no_longer(stage: Stage) -> None:
     """By the list, by what is typed here and elsewhere; writing meanwhile is refused in words."""
 
     async def step(connection: Connection) -> None:
-        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
-        await connection.show_conversation(blocked=True)
-        os.write(pipe[1], b"/unblock\n/block\nhello?\n/quit\n")
+        await connection.greet_with(blocked=True)
+        stage.type("/unblock\n/block\nhello?\n/quit\n")
         for blocked in (False, True):
             asked = await connection.expect(Op.BLOCK_USER)
             assert asked["d"] == {"user": "bob", "blocked": blocked}
@@ -131,8 +118,8 @@ async def test_the_other_one_is_blocked_and_no_longer(
         await connection.refuse(asked, "INVALID_STATE", reason="BLOCKED")
         await connection.socket.wait_closed()
 
-    await play_steps(step)
-    shown = capsys.readouterr().out
+    await stage.play(step)
+    shown = stage.shown()
     assert [
         line[3:19] for line in shown.splitlines() if "blocked" in line and "-- bob" in line
     ] == [
@@ -145,19 +132,17 @@ async def test_the_other_one_is_blocked_and_no_longer(
     assert "-- refused: you have blocked the other one; /unblock lets you write again" in shown
 
 
-async def test_accept_names_what_was_shown_and_a_refusal_shows_what_is(
-    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_accept_names_what_was_shown_and_a_refusal_shows_what_is(stage: Stage) -> None:
     """A stale accept agrees to nothing; the next one is about what the refusal showed."""
 
     async def step(connection: Connection) -> None:
-        await connection.greet_with(OFFERED)
-        os.write(pipe[1], b"/accept\n")
+        await connection.greet_with(service=OFFERED)
+        stage.type("/accept\n")
         stale = await connection.expect(Op.NEGOTIATION_END)
         named = {"service": SERVICE, "outcome": "agreed", "offer": 1, "price": euros(10000)}
         assert stale["d"].items() >= named.items()
         await connection.refuse(stale, "STALE_OFFER", current=COUNTERED)
-        os.write(pipe[1], b"/accept\n/quit\n")
+        stage.type("/accept\n/quit\n")
         live = await connection.expect(Op.NEGOTIATION_END)
         assert (live["d"]["offer"], live["d"]["price"]) == (2, euros(12050))
         assert live["d"]["idempotency_key"] != stale["d"]["idempotency_key"]
@@ -165,8 +150,8 @@ async def test_accept_names_what_was_shown_and_a_refusal_shows_what_is(
         await connection.happen("agreed", AGREED)
         await connection.socket.wait_closed()
 
-    await play_steps(step)
-    lines = capsys.readouterr().out.splitlines()
+    await stage.play(step)
+    lines = stage.shown().splitlines()
     refused = next(number for number, line in enumerate(lines) if "refused" in line)
     assert lines[refused] == (
         "-- refused: by now the offer on the table is another one "
@@ -177,15 +162,13 @@ async def test_accept_names_what_was_shown_and_a_refusal_shows_what_is(
     assert lines.count('-- "Repair the tap" agreed: 120.50 EUR') == 1
 
 
-async def test_a_command_cut_off_is_sent_again_with_its_key(
-    play_steps: Play, pipe: tuple[int, int]
-) -> None:
+async def test_a_command_cut_off_is_sent_again_with_its_key(stage: Stage) -> None:
     """And names the same offer, also when the resume has shown another one meanwhile."""
     sent: list[dict[str, Any]] = []
 
     async def cut_off(connection: Connection) -> None:
-        await connection.greet_with(OFFERED)
-        os.write(pipe[1], b"/accept\n")
+        await connection.greet_with(service=OFFERED)
+        stage.type("/accept\n")
         sent.append((await connection.expect(Op.NEGOTIATION_END))["d"])
         await connection.socket.close(4101)
 
@@ -199,20 +182,18 @@ async def test_a_command_cut_off_is_sent_again_with_its_key(
         sent.append(again["d"])
         await connection.refuse(again, "STALE_OFFER", current=COUNTERED)
 
-    await play_steps(cut_off, take)
+    await stage.play(cut_off, take)
     assert sent[0] == sent[1]
     assert sent[0]["offer"] == 1
 
 
-async def test_a_command_gives_up_and_messages_go_on(
-    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_a_command_gives_up_and_messages_go_on(stage: Stage) -> None:
     """While deals are out of reach two people can still talk; each try bears the same key."""
     keys: set[str] = set()
 
     async def step(connection: Connection) -> None:
-        await connection.greet_with(AGREED)
-        os.write(pipe[1], b"/deliver\nThe deals are down\n/quit\n")
+        await connection.greet_with(service=AGREED)
+        stage.type("/deliver\nThe deals are down\n/quit\n")
         for wait in (1, 1, 60_000):
             asked = await connection.expect(Op.SERVICE_TERMINATED)
             keys.add(asked["d"]["idempotency_key"])
@@ -220,26 +201,24 @@ async def test_a_command_gives_up_and_messages_go_on(
         await connection.store()
         await connection.socket.wait_closed()
 
-    await play_steps(step)
+    await stage.play(step)
     assert len(keys) == 1
-    shown = capsys.readouterr().out
+    shown = stage.shown()
     assert shown.count("-- not done yet: UNAVAILABLE: the words of the server; trying again\n") == 2
     assert "-- not done: UNAVAILABLE: the words of the server; try again later\n" in shown
     assert "#1 stored" in shown
 
 
-async def test_what_is_no_command_is_not_sent(
-    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_what_is_no_command_is_not_sent(stage: Stage) -> None:
     """A mistyped command would be told to the other; with a space before it is meant as text."""
 
     async def step(connection: Connection) -> None:
         await connection.greet()
-        os.write(pipe[1], b"/acept 95\n/accept\n /accept is what I typed\n/home/x is a path\n")
+        stage.type("/acept 95\n/accept\n /accept is what I typed\n/home/x is a path\n")
         texts = [(await connection.store())["d"]["text"] for _ in range(2)]
         assert texts == [" /accept is what I typed", "/home/x is a path"]
 
-    await play_steps(step)
-    shown = capsys.readouterr().out
+    await stage.play(step)
+    shown = stage.shown()
     assert "-- no such command: /acept; /help lists them\n" in shown
     assert "-- there is no conversation yet; write something first\n" in shown

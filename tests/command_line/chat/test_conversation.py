@@ -1,6 +1,5 @@
 """A conversation on the screen: its history, and what is pushed about it and its deals."""
 
-import os
 from typing import Any
 
 import pytest
@@ -16,76 +15,63 @@ from tests.command_line.rulings import (
     sanction,
     settlement_of_bob,
 )
-from tests.command_line.scripted import Connection, Play, resuming
+from tests.command_line.scripted import Connection, Stage, resuming
 
 OFFERED = service(version=1, offer=offer(1, 10000, "bob"), allowed_actions=["accept", "counter"])
 COUNTERED = service(version=2, offer=offer(2, 12050, "bob"), allowed_actions=["accept"])
 AGREED = service(
     "agreed", version=3, agreed={"price": euros(12050), "version": 1, "offer": 2, "at": "now"}
 )
-Output = pytest.CaptureFixture[str]
-Pipe = tuple[int, int]
 
 
-async def test_the_other_ones_presence_is_shown(
-    play_steps: Play, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_the_other_ones_presence_is_shown(stage: Stage) -> None:
     """As the list says at first and as it changes; that of others is none of this chat's."""
     last_seen = "2023-11-14T12:13:20.000Z"
 
     async def step(connection: Connection) -> None:
-        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
-        await connection.show_conversation(presence={"online": False, "last_seen": last_seen})
+        await connection.greet_with(presence={"online": False, "last_seen": last_seen})
         await connection.send(Op.PRESENCE, {"user": "carol", "online": True})
         await connection.send(Op.PRESENCE, {"user": "bob", "online": True})
         await connection.send(Op.PRESENCE, {"user": "bob", "online": False})
-        await connection.send(Op.PING, {})
-        await connection.expect(Op.PONG)
+        await connection.settle()
         # A chat shows what came in order, so this is behind all of it.
         await connection.send(Op.RECONNECT, {"delay_ms": 1, "reason": "draining"})
 
-    await play_steps(step, resuming)
-    shown = capsys.readouterr().out
+    await stage.play(step, resuming)
+    shown = stage.shown()
     assert "-- bob was last seen 2023-11-14 " in shown
     assert shown.index("-- bob is online") < shown.index("-- bob is offline")
     assert "carol" not in shown
 
 
-async def test_the_deal_of_a_conversation_is_shown_with_the_choices(
-    play_steps: Play, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_the_deal_of_a_conversation_is_shown_with_the_choices(stage: Stage) -> None:
     """At the start, from the list; and whatever happens to it then."""
 
     async def step(connection: Connection) -> None:
-        await connection.greet_with(OFFERED)
+        await connection.greet_with(service=OFFERED)
         await connection.happen("revised", COUNTERED)
-        await connection.send(Op.PING, {})
-        await connection.expect(Op.PONG)
+        await connection.settle()
 
-    await play_steps(step)
-    shown = capsys.readouterr().out
+    await stage.play(step)
+    shown = stage.shown()
     assert '-- "Repair the tap" offered by bob: 100.00 EUR (offer 1, until' in shown
     assert "   you may: /accept, /counter PRICE [NOTE]\n" in shown
 
 
-async def test_what_nobody_can_replay_is_asked_for_anew(
-    play_steps: Play, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_what_nobody_can_replay_is_asked_for_anew(stage: Stage) -> None:
     """A service that was down says so when it is back; until then the screen says what it lacks."""
 
     async def step(connection: Connection) -> None:
-        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
-        await connection.show_conversation(missing=("negotiation",))
+        await connection.greet_with(missing=("negotiation",))
         resumed = {"replayed": 0, "complete": False, "cur": "second"}
         await connection.send(Op.RESUMED, resumed, cur="second")
         await connection.show_conversation(service=AGREED)
         await connection.send(Op.RESUMED, resumed, cur="third")
         await connection.show_conversation(service={**AGREED, "version": 1, "title": "Older"})
-        await connection.send(Op.PING, {})
-        await connection.expect(Op.PONG)
+        await connection.settle()
 
-    await play_steps(step)
-    shown = capsys.readouterr().out
+    await stage.play(step)
+    shown = stage.shown()
     before, after = shown.split("-- connected to ")
     assert "-- deals cannot be shown just now\n" in before
     assert '-- "Repair the tap" agreed: 120.50 EUR\n' in after
@@ -93,9 +79,7 @@ async def test_what_nobody_can_replay_is_asked_for_anew(
     assert '-- "Older" agreed: 120.50 EUR\n' in after
 
 
-async def test_the_history_shows_what_happened_between_the_words(
-    play_steps: Play, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_the_history_shows_what_happened_between_the_words(stage: Stage) -> None:
     """Each event is a line with its number, like a message; those that are pushed as well."""
     text = {
         "message": "m1",
@@ -119,8 +103,8 @@ async def test_the_history_shows_what_happened_between_the_words(
         opened = await connection.expect(Op.OPENED_CONVERSATION)
         assert opened["d"]["seq"] == 3
 
-    await play_steps(step)
-    lines = [line[:3] + line[9:] for line in capsys.readouterr().out.splitlines() if "#" in line]
+    await stage.play(step)
+    lines = [line[:3] + line[9:] for line in stage.shown().splitlines() if "#" in line]
     assert lines == [
         "#1 bob: Hello",
         '#2 * "Tap" agreed by you: 120.50 EUR (offer 2)',
@@ -128,24 +112,22 @@ async def test_the_history_shows_what_happened_between_the_words(
     ]
 
 
-async def test_deal_asks_how_it_stands_now(
-    play_steps: Play, pipe: tuple[int, int], capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_deal_asks_how_it_stands_now(stage: Stage) -> None:
     """And shows all of it; of a deal in another conversation only what happens is shown."""
 
     async def step(connection: Connection) -> None:
-        await connection.greet_with(OFFERED)
+        await connection.greet_with(service=OFFERED)
         elsewhere = {"conversation": "another", "service": AGREED, "cause": "agreed"}
         await connection.send(Op.UPDATE_CONVERSATION_DATAS, elsewhere)
-        os.write(pipe[1], b"/deal\n/quit\n")
+        stage.type("/deal\n/quit\n")
         entry = {"conversation": CONVERSATION, "participants": ["alice", "bob"]}
         await connection.list_conversations(
             {**entry, "service": {**AGREED, "description": "It drips."}}
         )
         await connection.socket.wait_closed()
 
-    await play_steps(step)
-    shown = capsys.readouterr().out
+    await stage.play(step)
+    shown = stage.shown()
     assert '-- (another conversation) "Repair the tap" agreed: 120.50 EUR\n' in shown
     assert (
         '-- "Repair the tap" agreed: 120.50 EUR\n   provider bob, client you\n   It drips.\n'
@@ -165,14 +147,12 @@ async def greet(connection: Connection, **more: Any) -> None:
     await connection.expect(Op.OPENED_CONVERSATION)
 
 
-async def test_a_report_is_about_what_was_said_last_or_what_is_named(
-    play_steps: Play, pipe: Pipe, capsys: Output
-) -> None:
+async def test_a_report_is_about_what_was_said_last_or_what_is_named(stage: Stage) -> None:
     """By the other, for nobody reports themselves; and what becomes of it is shown."""
 
     async def step(connection: Connection) -> None:
         await greet(connection)
-        os.write(pipe[1], b"/report off_platform_payment Wants cash.\n")
+        stage.type("/report off_platform_payment Wants cash.\n")
         asked = await connection.expect(Op.REPORT_MSG)
         key = asked["d"].pop("idempotency_key")
         assert asked["d"] == {
@@ -182,7 +162,7 @@ async def test_a_report_is_about_what_was_said_last_or_what_is_named(
         }
         await connection.send(Op.REPORT_STATUS, report(duplicate=False), re=asked["id"])
         await connection.send(Op.REPORT_STATUS, report("in_review"))
-        os.write(pipe[1], b"/report #2 spam\n/report #1 spam\n/report conversation scam\n/quit\n")
+        stage.type("/report #2 spam\n/report #1 spam\n/report conversation scam\n/quit\n")
         asked = await connection.expect(Op.REPORT_MSG)
         assert asked["d"]["message"] == "m2"
         assert asked["d"]["idempotency_key"] != key
@@ -192,23 +172,21 @@ async def test_a_report_is_about_what_was_said_last_or_what_is_named(
         await connection.send(Op.REPORT_STATUS, report(report="r2"), re=asked["id"])
         await connection.socket.wait_closed()
 
-    await play_steps(step)
-    shown = capsys.readouterr().out
+    await stage.play(step)
+    shown = stage.shown()
     assert "-- your report of a message (off platform payment): received\n" in shown
     assert "-- your report of a message (off platform payment): somebody looks at it\n" in shown
     assert "-- refused: you have reported that, and it is not decided yet" in shown
     assert "-- no message #1 of the other is shown here\n" in shown
 
 
-async def test_who_is_muted_sees_why_and_appeals(
-    play_steps: Play, pipe: Pipe, capsys: Output
-) -> None:
+async def test_who_is_muted_sees_why_and_appeals(stage: Stage) -> None:
     """When it is told, and again when something is refused because of it."""
 
     async def step(connection: Connection) -> None:
         await greet(connection)
         await connection.send(Op.SANCTION, sanction())
-        os.write(pipe[1], b"Hello?\n/appeal I was quoting him.\n/quit\n")
+        stage.type("Hello?\n/appeal I was quoting him.\n/quit\n")
         asked = await connection.expect(Op.CREATE_MSG)
         standing = {"user": "alice", "banned": False, "sanctions": [sanction()]}
         await connection.refuse(asked, "SANCTIONED", current=standing)
@@ -220,16 +198,14 @@ async def test_who_is_muted_sees_why_and_appeals(
         await connection.send(Op.SANCTION, sanction(lifted=True))
         await connection.socket.wait_closed()
 
-    await play_steps(step)
-    shown = capsys.readouterr().out
+    await stage.play(step)
+    shown = stage.shown()
     assert shown.count('-- you are muted: you read, and write nothing\n   "Insulted') == 2
     assert "-- refused: a restriction keeps you from it (SANCTIONED" in shown
     assert "-- your appeal was received; another moderator looks at it\n" in shown
 
 
-async def test_what_moderators_remove_and_restore_is_shown(
-    play_steps: Play, capsys: Output
-) -> None:
+async def test_what_moderators_remove_and_restore_is_shown(stage: Stage) -> None:
     """Both see it, in the place of the message."""
 
     async def step(connection: Connection) -> None:
@@ -238,17 +214,14 @@ async def test_what_moderators_remove_and_restore_is_shown(
         await connection.send(Op.MSG_CHANGED, {**change, "change": "removed"})
         restored = {**change, "change": "restored", "text": "words"}
         await connection.send(Op.MSG_CHANGED, restored)
-        await connection.send(Op.PING, {})
-        await connection.expect(Op.PONG)
+        await connection.settle()
 
-    await play_steps(step)
-    shown = capsys.readouterr().out
+    await stage.play(step)
+    shown = stage.shown()
     assert shown.index("#2 removed by a moderator\n") < shown.index("#2 there again: words\n")
 
 
-async def test_a_dispute_is_opened_stated_and_settled(
-    play_steps: Play, pipe: Pipe, capsys: Output
-) -> None:
+async def test_a_dispute_is_opened_stated_and_settled(stage: Stage) -> None:
     """Each command is about the dispute as it was shown; a stale settlement is not accepted."""
     agreed = service("agreed", version=3, allowed_actions=["open_dispute"])
 
@@ -259,37 +232,36 @@ async def test_a_dispute_is_opened_stated_and_settled(
             update = {"conversation": CONVERSATION, "cause": cause, "dispute": shown}
             await connection.send(Op.UPDATE_CONVERSATION_DATAS, update, re=asked["id"])
 
-        os.write(pipe[1], b"/state Nobody came.\n/dispute not_delivered Nobody came. -- 60\n")
+        stage.type("/state Nobody came.\n/dispute not_delivered Nobody came. -- 60\n")
         asked = await connection.expect(Op.LITIGE_CREATED)
         assert asked["d"]["service"] == SERVICE
         assert asked["d"]["claim"]["refund"]["amount_minor"] == 6000
         await answer(asked, "created", dispute(allowed_actions=["state", "propose", "withdraw"]))
 
-        os.write(pipe[1], b"/state I waited all day.\n")
+        stage.type("/state I waited all day.\n")
         asked = await connection.expect(Op.LITIGE_STATEMENT)
         assert (asked["d"]["dispute"], asked["d"]["text"]) == (DISPUTE, "I waited all day.")
         await answer(asked, "stated", dispute(version=3))
         first = dispute(version=4, offers=[settlement_of_bob()], allowed_actions=["accept"])
         pushed = {"conversation": CONVERSATION, "cause": "settlement_proposed", "dispute": first}
         await connection.send(Op.UPDATE_CONVERSATION_DATAS, pushed)
-        await connection.send(Op.PING, {})
-        await connection.expect(Op.PONG)
+        await connection.settle()
 
-        os.write(pipe[1], b"/accept-settlement\n")
+        stage.type("/accept-settlement\n")
         asked = await connection.expect(Op.LITIGE_STATEMENT)
         offer = settlement_of_bob()
         assert asked["d"]["accept"] == {"offer": 1, "settlement": offer["settlement"]}
         second = dispute(version=5, offers=[offer, settlement_of_bob(2, 1000)])
         await connection.refuse(asked, "INVALID_STATE", reason="STALE_SETTLEMENT", current=second)
 
-        os.write(pipe[1], b"/accept-settlement\n/quit\n")
+        stage.type("/accept-settlement\n/quit\n")
         asked = await connection.expect(Op.LITIGE_STATEMENT)
         assert asked["d"]["accept"]["offer"] == 2
         await answer(asked, "settled", dispute("resolved_pending", version=6))
         await connection.socket.wait_closed()
 
-    await play_steps(step)
-    shown = capsys.readouterr().out
+    await stage.play(step)
+    shown = stage.shown()
     assert "-- no dispute is shown here; /dispute REASON STATEMENT opens one\n" in shown
     assert "   you may: /dispute REASON STATEMENT [-- REFUND]\n" in shown
     assert "   you may: /state TEXT, /settle AMOUNT [TEXT], /withdraw\n" in shown
@@ -299,25 +271,21 @@ async def test_a_dispute_is_opened_stated_and_settled(
     assert "settled" in shown
 
 
-async def test_a_chat_that_starts_anew_knows_the_dispute_that_holds_the_deal(
-    play_steps: Play, pipe: Pipe, capsys: Output
-) -> None:
+async def test_a_chat_that_starts_anew_knows_the_dispute_that_holds_the_deal(stage: Stage) -> None:
     """The list shows it, so a settlement that was offered before can be accepted."""
     offered = dispute(version=4, offers=[settlement_of_bob()], allowed_actions=["accept"])
 
     async def step(connection: Connection) -> None:
         await greet(connection, service=service("agreed", version=3), dispute=offered)
-        os.write(pipe[1], b"/accept-settlement\n/quit\n")
+        stage.type("/accept-settlement\n/quit\n")
         asked = await connection.expect(Op.LITIGE_STATEMENT)
         assert asked["d"]["accept"]["offer"] == 1
 
-    await play_steps(step)
-    assert "you may: /accept-settlement" in capsys.readouterr().out
+    await stage.play(step)
+    assert "you may: /accept-settlement" in stage.shown()
 
 
-async def test_withdraw_is_about_the_dispute_where_that_allows_it(
-    play_steps: Play, pipe: Pipe
-) -> None:
+async def test_withdraw_is_about_the_dispute_where_that_allows_it(stage: Stage) -> None:
     """A deal that is held has no offer to withdraw."""
 
     async def step(connection: Connection) -> None:
@@ -328,16 +296,15 @@ async def test_withdraw_is_about_the_dispute_where_that_allows_it(
             "dispute": dispute(allowed_actions=["withdraw"]),
         }
         await connection.send(Op.UPDATE_CONVERSATION_DATAS, update)
-        await connection.send(Op.PING, {})
-        await connection.expect(Op.PONG)
-        os.write(pipe[1], b"/withdraw\n")
+        await connection.settle()
+        stage.type("/withdraw\n")
         asked = await connection.expect(Op.LITIGE_STATEMENT)
         assert asked["d"]["withdraw"] is True
 
-    await play_steps(step)
+    await stage.play(step)
 
 
-async def test_who_is_banned_leaves_with_the_reasons(play_steps: Play, capsys: Output) -> None:
+async def test_who_is_banned_leaves_with_the_reasons(stage: Stage) -> None:
     """They come before the close, and nobody comes back."""
 
     async def step(connection: Connection) -> None:
@@ -346,15 +313,15 @@ async def test_who_is_banned_leaves_with_the_reasons(play_steps: Play, capsys: O
         await connection.socket.close(4403, "banned")
 
     with pytest.raises(CommandError, match=r"4403 \(banned\)"):
-        await play_steps(step, step)
-    assert '-- you are banned\n   "Insulted the other."\n   Terms 4.2' in capsys.readouterr().out
+        await stage.play(step, step)
+    assert '-- you are banned\n   "Insulted the other."\n   Terms 4.2' in stage.shown()
 
 
-async def test_who_is_banned_already_is_told_why(play_steps: Play, capsys: Output) -> None:
+async def test_who_is_banned_already_is_told_why(stage: Stage) -> None:
     """There is no socket then, and the refusal of the handshake has the reasons."""
     standing = {"user": "alice", "banned": True, "sanctions": [sanction("banned")]}
     with pytest.raises(CommandError, match="403: This user is banned"):
-        await play_steps(
+        await stage.play(
             greet, refuse=(403, "This user is banned."), problem={"standing": standing}
         )
-    assert '-- you are banned\n   "Insulted the other."' in capsys.readouterr().out
+    assert '-- you are banned\n   "Insulted the other."' in stage.shown()
