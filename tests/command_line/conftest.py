@@ -81,6 +81,32 @@ async def parley(tmp_path: Path) -> AsyncIterator[Run]:
 
 
 @pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A data folder, not made yet."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+async def up(parley: Run, data: Path) -> Program:
+    """`parley up`, once it serves the data folder."""
+    program = await parley("up", "--port", "0", "--data", str(data))
+    await program.until("Ctrl-C stops everything")
+    return program
+
+
+@pytest.fixture
+def chat(parley: Run, data: Path) -> Run:
+    """Starts the chat of a user with another one; `await chat(me, peer)` returns when connected."""
+
+    async def start(me: str, peer: str) -> Program:
+        program = await parley("chat", "--as", me, "--with", peer, "--data", str(data))
+        await program.until("connected to ws://")
+        return program
+
+    return start
+
+
+@pytest.fixture
 def taken_port() -> socket.socket:
     """A socket that listens, so that its port is taken until it is closed."""
     return socket.create_server(("127.0.0.1", 0))

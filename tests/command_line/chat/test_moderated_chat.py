@@ -1,26 +1,25 @@
 """Reports, restrictions, appeals and disputes in two chats, with moderators, all of it for real."""
 
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-Run = Callable[..., Awaitable[Any]]
+import pytest
+
+from tests.command_line.conftest import Run
+
 REASONS = ("--facts", "Threatened the other.", "--rule", "Terms 4.2")
 
 
-async def test_two_people_are_moderated_and_settle_a_dispute(parley: Run, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("up")
+async def test_two_people_are_moderated_and_settle_a_dispute(
+    parley: Run, chat: Run, data: Path
+) -> None:
     """Commands and decisions are shown to those whom they concern, and to nobody else."""
-    data = ("--data", str(tmp_path / "data"))
-    up = await parley("up", "--port", "0", *data)
-    await up.until("Ctrl-C stops everything")
-    alice = await parley("chat", "--as", "alice", "--with", "bob", *data)
-    bob = await parley("chat", "--as", "bob", "--with", "alice", *data)
-    await alice.until("connected to ws://")
-    await bob.until("connected to ws://")
+    alice, bob = await chat("alice", "bob"), await chat("bob", "alice")
 
     async def mod(*arguments: str, name: str = "mia") -> dict[str, Any]:
-        program = await parley("mod", *arguments, "--as", name, "--json", *data)
+        program = await parley("mod", *arguments, "--as", name, "--json", "--data", str(data))
         code, error = await program.end()
         assert (code, error) == (0, "")
         found: dict[str, Any] = json.loads("\n".join(program.lines))
@@ -70,43 +69,42 @@ async def test_two_people_are_moderated_and_settle_a_dispute(parley: Run, tmp_pa
     assert not any("report" in line for line in bob.lines)
 
 
-async def test_who_is_banned_is_out_at_once_and_told_why(parley: Run, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("up")
+async def test_who_is_banned_is_out_at_once_and_told_why(
+    parley: Run, chat: Run, data: Path
+) -> None:
     """The open chat ends with the reasons, and so does the next one."""
-    data = ("--data", str(tmp_path / "data"))
-    up = await parley("up", "--port", "0", *data)
-    await up.until("Ctrl-C stops everything")
-    bob = await parley("chat", "--as", "bob", "--with", "alice", *data)
-    await bob.until("connected to ws://")
+    options = ("--data", str(data))
+    bob = await chat("bob", "alice")
     bob.write("Pay me in cash, or else")
     await bob.until("#1 stored")
-    alice = await parley("chat", "--as", "alice", "--with", "bob", *data)
-    await alice.until("connected to ws://")
+    alice = await chat("alice", "bob")
     alice.write("/report scam")
     await alice.until("(scam): received")
-    listed = await parley("mod", "cases", "--as", "mia", "--json", *data)
+    listed = await parley("mod", "cases", "--as", "mia", "--json", *options)
     await listed.end()
     (case,) = json.loads("\n".join(listed.lines))["cases"]
     for arguments in (("claim",), ("decide", "--ban", "bob", "--version", "2", *REASONS)):
         command, *rest = arguments
-        done = await parley("mod", command, case["id"], *rest, "--as", "mia", *data)
+        done = await parley("mod", command, case["id"], *rest, "--as", "mia", *options)
         assert await done.end() == (0, "")
     code, error = await bob.end()
     assert (code, "4403" in error) == (1, True)
     assert "-- you are banned" in bob.lines
-    again = await parley("chat", "--as", "bob", "--with", "alice", *data)
+    again = await parley("chat", "--as", "bob", "--with", "alice", *options)
     code, error = await again.end()
     assert (code, "refused with 403" in error) == (1, True)
     assert '   "Threatened the other."' in again.lines
 
     # What is left to them: the reasons, and the appeal, once.
-    shown = await parley("appeal", "--as", "bob", *data)
+    shown = await parley("appeal", "--as", "bob", *options)
     assert await shown.end() == (0, "")
     assert shown.lines[:2] == ["you are banned", '"Threatened the other."']
     for code, words in ((0, "your appeal was received"), (1, "nothing against which you could")):
-        appealed = await parley("appeal", "--as", "bob", "I was quoting", *data)
+        appealed = await parley("appeal", "--as", "bob", "I was quoting", *options)
         found, error = await appealed.end()
         assert found == code
         assert words in "\n".join((*appealed.lines, error))
-    free = await parley("appeal", "--as", "alice", *data)
+    free = await parley("appeal", "--as", "alice", *options)
     assert await free.end() == (0, "")
     assert free.lines == ["nothing restricts you"]

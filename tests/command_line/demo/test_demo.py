@@ -5,11 +5,11 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-Run = Callable[..., Awaitable[Any]]
+import pytest
+
+from tests.command_line.conftest import Program, Run
 
 
 async def test_the_demo_plays_a_conversation_and_shows_its_packets(
@@ -95,17 +95,15 @@ async def test_the_demo_plays_a_conversation_and_shows_its_packets(
     assert [path.name[:5] for path in (tmp_path / ".data").iterdir()] == ["demo-"]
 
 
-async def test_the_demo_goes_on_serving_and_two_people_chat(parley: Run, tmp_path: Path) -> None:
+async def test_the_demo_goes_on_serving_and_two_people_chat(
+    parley: Run, chat: Run, data: Path
+) -> None:
     """Two terminals: history, messages, what became of them; the end of the input ends a chat."""
-    data = tmp_path / "data"
     demo = await parley("demo", "--port", "0", "--data", str(data))
     await demo.until("The demo is over")
     await demo.until("Ctrl-C stops everything")
 
-    alice = await parley("chat", "--as", "alice", "--with", "bob", "--data", str(data))
-    await alice.until("connected to ws://")
-    bob = await parley("chat", "--as", "bob", "--with", "alice", "--data", str(data))
-    await bob.until("connected to ws://")
+    alice, bob = await chat("alice", "bob"), await chat("bob", "alice")
 
     alice.write("Hello Bob, are you there?")
     await alice.until("#1 stored")
@@ -147,15 +145,12 @@ async def test_the_demo_goes_on_serving_and_two_people_chat(parley: Run, tmp_pat
     assert (await demo.end())[0] == 0
 
 
-async def test_two_people_do_all_of_a_deal_with_slash_commands(parley: Run, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("up")
+async def test_two_people_do_all_of_a_deal_with_slash_commands(
+    parley: Run, chat: Run, data: Path
+) -> None:
     """Whatever one does is shown to both, with the price as it then is; so is a refusal."""
-    data = tmp_path / "data"
-    up = await parley("up", "--port", "0", "--data", str(data))
-    await up.until("Ctrl-C stops everything")
-    people = {}
-    for me, peer in (("alice", "bob"), ("bob", "alice")):
-        people[me] = await parley("chat", "--as", me, "--with", peer, "--data", str(data))
-        await people[me].until("connected to ws://")
+    people = {"alice": await chat("alice", "bob"), "bob": await chat("bob", "alice")}
     people["alice"].write("Hello Bob")
     await people["bob"].until("alice: Hello Bob")
 
@@ -210,14 +205,11 @@ async def test_two_people_do_all_of_a_deal_with_slash_commands(parley: Run, tmp_
     assert "   provider you, client alice" in piped.lines
 
 
-async def test_a_command_outlives_the_death_of_its_service(parley: Run, tmp_path: Path) -> None:
+async def test_a_command_outlives_the_death_of_its_service(
+    up: Program, chat: Run, data: Path
+) -> None:
     """Typed while nothing answers, it is done once when the service is back; both are told."""
-    data = tmp_path / "data"
-    up = await parley("up", "--port", "0", "--data", str(data))
-    await up.until("Ctrl-C stops everything")
-    alice = await parley("chat", "--as", "alice", "--with", "bob", "--data", str(data))
-    bob = await parley("chat", "--as", "bob", "--with", "alice", "--data", str(data))
-    await bob.until("connected to ws://")
+    alice, bob = await chat("alice", "bob"), await chat("bob", "alice")
     alice.write("Hello Bob")
     await bob.until("alice: Hello Bob")
 
@@ -247,12 +239,12 @@ async def test_a_port_asked_for_and_taken_is_an_error(
     assert f"port {port} on 127.0.0.1 is taken" in error
 
 
-async def test_chat_without_a_server_says_how_to_start_one(parley: Run, tmp_path: Path) -> None:
+async def test_chat_without_a_server_says_how_to_start_one(parley: Run, data: Path) -> None:
     """A folder that nobody serves is one line with the command to run."""
-    chat = await parley("chat", "--as", "alice", "--with", "bob", "--data", str(tmp_path / "data"))
+    chat = await parley("chat", "--as", "alice", "--with", "bob", "--data", str(data))
     code, error = await chat.end()
     assert code == 1
-    assert f"parley up --data {tmp_path / 'data'}" in error
+    assert f"parley up --data {data}" in error
     assert "Traceback" not in error
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import pty
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -26,8 +26,8 @@ from edge.protocol.packets import Op
 from edge.protocol.payloads.fields import Money
 from edge.protocol.payloads.moderation import LitigeCreated, ReportMsg, ReportReason, SendAppeal
 from edge.protocol.payloads.negotiation import NegotiationEnd, ServiceCreated
+from tests.command_line.conftest import Run
 
-Run = Callable[..., Awaitable[Any]]
 REASONS = ("--facts", "He threatens people.\x1b[2J", "--rule", "Terms 4.2")
 
 
@@ -86,8 +86,14 @@ class Place:
     ) -> None:
         await self.alice.ask(ReportMsg(message, reason, comment, uuid4().hex), Op.REPORT_STATUS)
 
-    async def version(self, case: str) -> int:
-        return int((await self.mod("show", case, "--json")).document["case"]["version"])
+    async def version(self, case: str) -> str:
+        return str((await self.mod("show", case, "--json")).document["case"]["version"])
+
+    async def claim(self) -> tuple[str, str]:
+        """Bob says something, alice reports it and mia claims it. The case and its version."""
+        case = await self.report()
+        await self.mod("claim", case)
+        return case, await self.version(case)
 
 
 @asynccontextmanager
@@ -132,9 +138,7 @@ async def test_a_case_from_the_list_to_the_lifted_mute(place: Place) -> None:
     assert row.split()[0] in (await place.mod("cases", "--mine")).out
     assert (await place.mod("cases", "--mine", name="otto")).out == "no cases"
 
-    decided = await place.mod(
-        *("decide", case, "--mute", "bob=7d", "--version", str(version), *REASONS)
-    )
+    decided = await place.mod(*("decide", case, "--mute", "bob=7d", "--version", version, *REASONS))
     assert (decided.code, decided.error) == (0, "")
     sanction = (await place.bob.receive(Op.SANCTION)).data
     assert (sanction["kind"], sanction["statement"]["rule"]) == ("muted", "Terms 4.2")
@@ -183,9 +187,7 @@ async def test_what_has_changed_since_it_was_seen_is_not_decided(place: Place) -
 
 async def test_a_retry_with_its_key_is_done_once(place: Place) -> None:
     """The same command says that it was done; another one with that key is refused."""
-    case = await place.report()
-    await place.mod("claim", case)
-    version = str(await place.version(case))
+    case, version = await place.claim()
     decide = ("decide", case, "--version", version, "--key", "job-17", "--json", *REASONS)
     until = "bob=2099-01-01T00:00Z"
     first = await place.mod(*decide, "--warn", "bob", "--note", until)
@@ -199,9 +201,7 @@ async def test_a_retry_with_its_key_is_done_once(place: Place) -> None:
 
 async def test_an_appeal_is_decided_by_another(place: Place) -> None:
     """It is not in the list of who decided, who is refused; the log is whole after all of it."""
-    case = await place.report()
-    await place.mod("claim", case)
-    version = str(await place.version(case))
+    case, version = await place.claim()
     await place.mod("decide", case, "--remove", "--lock", "--version", version, *REASONS)
     decision = (await place.bob.receive(Op.SANCTION)).data["decision"]
     await place.bob.ask(SendAppeal(decision, "Why?", "a"), Op.REPORT_STATUS)
@@ -319,8 +319,7 @@ async def test_at_a_terminal_the_case_is_shown_and_asked_about(
     place: Place, tmp_path: Path
 ) -> None:
     """Without --version: no by default, and what was shown is what is decided."""
-    case = await place.report()
-    await place.mod("claim", case)
+    case, _ = await place.claim()
     command = ("decide", case, "--warn", "bob", "--facts", "Not nice.", "--rule", "Terms 1")
     code, shown = await at_terminal(place, *command, answer="\n")
     assert (code, "Decide it so? [y/N]" in shown) == (1, True)

@@ -5,19 +5,13 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-Run = Callable[..., Awaitable[Any]]
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return tmp_path / "data"
+from tests.command_line.conftest import Program, Run
 
 
 def address(data: Path) -> dict[str, Any]:
@@ -41,11 +35,9 @@ async def becomes_ready(url: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_up_serves_until_it_is_asked_to_stop(
-    parley: Run, data: Path, number: signal.Signals
+    up: Program, data: Path, number: signal.Signals
 ) -> None:
     """Ready when it says so; stopped in order, the edge first; exit code 0; nothing left behind."""
-    up = await parley("up", "--port", "0", "--data", str(data))
-    await up.until("Ctrl-C stops everything")
     async with httpx.AsyncClient() as client:
         assert (await client.get(readyz(data))).status_code == 200
     shown = "\n".join(up.lines)
@@ -97,10 +89,8 @@ async def test_a_taken_port_is_said_at_once(
     assert not (data / "secrets").exists()
 
 
-async def test_a_folder_is_served_once(parley: Run, data: Path) -> None:
+async def test_a_folder_is_served_once(parley: Run, up: Program, data: Path) -> None:
     """A second `up`, and a migration, on a folder in use are refused; the first one goes on."""
-    up = await parley("up", "--port", "0", "--data", str(data))
-    await up.until("Ctrl-C stops everything")
     for command in (("up", "--port", "0"), ("migrate",)):
         second = await parley(*command, "--data", str(data))
         code, error = await second.end()
@@ -114,10 +104,8 @@ async def test_a_folder_is_served_once(parley: Run, data: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["messaging", "negotiation", "moderation", "edge"])
-async def test_a_killed_part_is_started_again(parley: Run, data: Path, part: str) -> None:
+async def test_a_killed_part_is_started_again(up: Program, data: Path, part: str) -> None:
     """It is healthy again soon, under a new process id, and the edge is ready as before."""
-    up = await parley("up", "--port", "0", "--data", str(data))
-    await up.until("Ctrl-C stops everything")
     first = address(data)["parts"][part]
     os.kill(first, signal.SIGKILL)
     await up.until(f"{part} was killed by SIGKILL; starting it again in 0.2 s")
