@@ -1,21 +1,19 @@
 """The systems that are measured, each started with its database on the server core."""
 
-import json
 import secrets
 import sqlite3
 import sys
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from http import HTTPStatus
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from subprocess import TimeoutExpired
 from types import MappingProxyType
 from typing import NamedTuple
 
 import jwt
 
+import tests.support.system
 from bench.processes import SERVER_CORE, cpu_seconds, on_core, parent
 from tests.support.postgresql import Postgresql
 from tests.support.system import Part, free_port
@@ -28,12 +26,6 @@ _DURABLE = {
     "full_page_writes": "on",
     "shared_buffers": "128MB",
     "max_connections": "100",
-}
-# The driver's people write as fast as they are answered, thousands of packets a second: a limit of
-# packets would be all that is measured.
-_NO_PACKET_LIMIT = {
-    "PARLEY_EDGE_PACKETS_PER_SECOND": "1000000",
-    "PARLEY_EDGE_PACKETS_BURST": "1000000",
 }
 
 
@@ -100,62 +92,27 @@ def database(kind: str) -> Iterator[Database]:
 
 
 @contextmanager
-def _started(part: Part) -> Iterator[int]:
-    """Stop a process at the end of the context; gives its id."""
+def _telling(*parts: Part) -> Iterator[None]:
+    """Print the end of the log of each part that has ended when something goes wrong."""
     try:
-        yield part.process.pid
+        yield
     except Exception:
-        if part.process.poll() is not None:
-            print(f"{part.name} has ended; its log:\n{_end_of_log(part)}", file=sys.stderr)
+        for part in parts:
+            if part.process.poll() is not None:
+                print(f"{part.name} has ended; its log:\n{part.end_of_log()}", file=sys.stderr)
         raise
-    finally:
-        try:
-            part.stop()
-        except TimeoutExpired:
-            part.process.kill()
-            part.process.wait()
 
 
-def _end_of_log(part: Part) -> str:
-    return "\n".join(part.read_log().splitlines()[-20:])
-
-
-def _wait_ready(url: str, part: Part, services: Iterable[str] = ()) -> None:
-    """Wait until this address says that all is ready, these services among it."""
+def _wait_ready(url: str, part: Part) -> None:
+    """Wait until this address answers."""
     deadline = time.monotonic() + _START_SECONDS
     while True:
-        try:
-            with urllib.request.urlopen(url) as response:  # noqa: S310 - our own address
-                state = json.load(response) if services else {}
-                if response.status == HTTPStatus.OK and all(state[name] for name in services):
-                    return
-        except OSError:
-            # Not yet: it does not listen, or it says that it is not ready.
-            pass
+        # Refused: it does not listen yet.
+        with suppress(OSError), urllib.request.urlopen(url):  # noqa: S310 - our own address
+            return
         if part.process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"{part.name} does not start:\n{_end_of_log(part)}")
+            raise RuntimeError(f"{part.name} does not start:\n{part.end_of_log()}")
         time.sleep(0.05)
-
-
-@contextmanager
-def _service(
-    running: Database,
-    folder: Path,
-    name: str,
-    settings: Mapping[str, str],
-    launcher: Sequence[str] = (),
-) -> Iterator[int]:
-    """A service with a database of its own in `folder`, migrated and started; gives its process."""
-    folder.mkdir(exist_ok=True)
-    log = folder / f"{name}.log"
-    with running.create(folder, "sqlite") as address:
-        environment = {f"PARLEY_{name.upper()}_DATABASE_URL": address, **settings}
-        migration = Part("migration", [f"{name}_service", "migrate"], environment, log)
-        if migration.process.wait(_START_SECONDS) != 0:
-            raise RuntimeError(f"the migration failed:\n{_end_of_log(migration)}")
-        part = Part(name, [*launcher, f"{name}_service", "serve"], environment, log)
-        with _started(part) as process:
-            yield process
 
 
 @contextmanager
@@ -168,53 +125,35 @@ def parley(
     edges: int = 1,
     **environment: str,
 ) -> Iterator[System]:
-    """Services that know one another, and edges, as docs/operations.md has them started by hand; in
-    this order, so that who follows another finds it there.
+    """Services that know one another, and edges; in this order, so that who follows another finds
+    it there.
 
     `launcher` is a module that runs them, if not they themselves; `environment` is for all.
     """
-    key, credential = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-    credential_file = str(folder / "service.key")
-    Path(credential_file).write_text(credential)
-    (folder / "token.key").write_text(key)
-    targets = {name: f"127.0.0.1:{free_port()}" for name in services}
-    processes: dict[str, int] = {}
-    urls: list[str] = []
     with ExitStack() as stack:
+        started = stack.enter_context(tests.support.system.System(folder))
+        started.launcher, started.environment = launcher, environment
+        for name in services:
+            (folder / name).mkdir()
+            address = stack.enter_context(running.create(folder / name, "sqlite"))
+            started.settings.setdefault(name, {})["database_url"] = address
         with on_core(SERVER_CORE):
-            for name in services:
-                settings = {"LISTEN": targets[name], "CREDENTIALS_FILE": credential_file}
-                for other in targets.keys() - {name}:
-                    settings[f"{other.upper()}_TARGET"] = targets[other]
-                    settings[f"{other.upper()}_CREDENTIAL_FILE"] = credential_file
-                told = {f"PARLEY_{name.upper()}_{one}": value for one, value in settings.items()}
-                processes[name] = stack.enter_context(
-                    _service(running, folder / name, name, {**told, **environment}, launcher)
-                )
-            for number in range(1, edges + 1):
-                name = "edge" if edges == 1 else f"edge {number}"
-                port = free_port()
-                settings = {
-                    "PARLEY_EDGE_PORT": str(port),
-                    **{f"PARLEY_EDGE_{one.upper()}_TARGET": at for one, at in targets.items()},
-                    "PARLEY_EDGE_CREDENTIAL_FILE": credential_file,
-                    "PARLEY_EDGE_TOKEN_SECRET_FILE": str(folder / "token.key"),
-                    **_NO_PACKET_LIMIT,
-                    **environment,
-                }
-                edge = Part(name, [*launcher, "edge"], settings, folder / f"{name}.log")
-                processes[name] = stack.enter_context(_started(edge))
-                _wait_ready(f"http://127.0.0.1:{port}/readyz", edge, services)
-                urls.append(f"ws://127.0.0.1:{port}/ws")
-        yield System(
-            "parley",
-            tuple(urls),
-            key,
-            {**processes, **running.processes},
-            tells_delivered=True,
-            targets=targets,
-            credential=credential,
-        )
+            started.start_services(*services)
+            for _ in range(edges):
+                started.start_edge()
+        parts = {name: started.services[name] for name in services}
+        for number, edge in enumerate(started.edges, start=1):
+            parts["edge" if edges == 1 else f"edge {number}"] = edge
+        with _telling(*parts.values()):
+            yield System(
+                "parley",
+                tuple(started.urls),
+                started.token_key,
+                {**{name: one.process.pid for name, one in parts.items()}, **running.processes},
+                tells_delivered=True,
+                targets={name: started.target(name) for name in services},
+                credential=started.credential,
+            )
 
 
 @contextmanager
@@ -231,8 +170,8 @@ def baseline(running: Database, folder: Path) -> Iterator[System]:
                 "BASELINE_KEY": key,
             }
             part = Part("baseline", ["bench.baseline"], settings, folder / "baseline.log")
-            processes = {"baseline": stack.enter_context(_started(part))}
+            stack.callback(part.end)
         _wait_ready(f"http://127.0.0.1:{port}/healthz", part)
-        yield System(
-            "baseline", (f"ws://127.0.0.1:{port}/ws",), key, {**processes, **running.processes}
-        )
+        processes = {"baseline": part.process.pid, **running.processes}
+        with _telling(part):
+            yield System("baseline", (f"ws://127.0.0.1:{port}/ws",), key, processes)

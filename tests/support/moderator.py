@@ -11,8 +11,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1 import moderation_pb2_grpc
 
-from tests.support.system import System
-
 _OPTIONS = (("grpc.max_metadata_size", 256 * 1024),)
 FACTS = "Sent the same advertisement to forty people."
 
@@ -55,8 +53,12 @@ class Moderator:
         return taken
 
     async def decide(self, accused: str, *kinds: str, seconds: float = 3600) -> pb.Case:
-        """Impose measures in the case against somebody, or find no violation without any."""
-        case = await self.claim(accused)
+        """Take the case against somebody and impose measures, or find no violation without any."""
+        return await self.impose(await self.claim(accused), *kinds, seconds=seconds)
+
+    async def impose(self, case: pb.Case, *kinds: str, seconds: float = 3600) -> pb.Case:
+        """Decide a case that was taken."""
+        (accused,) = case.accused
         request = pb.DecideCaseRequest(
             case_id=case.id,
             version=case.version,
@@ -115,9 +117,8 @@ def measure(kind: str, user: str, seconds: float = 3600) -> pb.Measure:
 
 
 @asynccontextmanager
-async def moderating(system: System, name: str) -> AsyncIterator[Moderator]:
-    """Connect a moderator while the context lasts."""
-    target = system.target("moderation")
+async def moderating(target: str, credential: str, name: str) -> AsyncIterator[Moderator]:
+    """Connect a moderator to the service while the context lasts."""
     async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
         stub = moderation_pb2_grpc.ModerationServiceStub(channel)
-        yield Moderator(name, stub, system.credential)
+        yield Moderator(name, stub, credential)

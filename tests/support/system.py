@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -69,8 +69,19 @@ class Part:
             self.process.send_signal(number)
         return self.process.wait(seconds)
 
+    def end(self) -> None:
+        """Stop it if it runs, or kill it if it does not heed that."""
+        try:
+            self.stop()
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
     def read_log(self) -> str:
         return self.log.read_text()
+
+    def end_of_log(self) -> str:
+        return "\n".join(self.read_log().splitlines()[-20:])
 
 
 class System:
@@ -90,6 +101,9 @@ class System:
         self.settings: dict[str, dict[str, object]] = {"messaging": messaging_settings}
         self.services: dict[str, Part] = {}
         self.parts: list[Part] = []
+        # A module that runs the parts, if not they themselves; and what else all are told.
+        self.launcher: Sequence[str] = ()
+        self.environment: Mapping[str, str] = {}
         self.edge_port = 0
 
     def __enter__(self) -> Self:
@@ -97,8 +111,7 @@ class System:
 
     def __exit__(self, *_exception: object) -> None:
         for part in reversed(self.parts):
-            if part.process.poll() is None:
-                part.stop()
+            part.end()
 
     def target(self, name: str) -> str:
         """The address of a service."""
@@ -121,7 +134,7 @@ class System:
         return {
             f"PARLEY_{name.upper()}_{setting.upper()}": str(value)
             for setting, value in (told | self.settings.get(name, {})).items()
-        }
+        } | dict(self.environment)
 
     def start_services(self, *names: str) -> None:
         """Migrate and start services, each of which is told of all of them and of those before.
@@ -134,8 +147,10 @@ class System:
             environment = self._environment(name)
             module, log = f"{name}_service", self.folder / f"{name}.log"
             migrated = Part("migrate", [module, "migrate"], environment, log)
-            assert migrated.process.wait(_START_SECONDS) == 0, migrated.read_log()
-            part = Part(name, [module, "serve"], environment, log, self._ports[name])
+            if migrated.process.wait(_START_SECONDS) != 0:
+                raise RuntimeError(f"the migration failed:\n{migrated.end_of_log()}")
+            command = [*self.launcher, module, "serve"]
+            part = Part(name, command, environment, log, self._ports[name])
             self.services[name] = part
             self.parts.append(part)
 
@@ -156,9 +171,10 @@ class System:
             "PARLEY_EDGE_PACKETS_BURST": "1000000",
             "PARLEY_EDGE_PACKETS_PER_SECOND": "1000000",
             **{f"PARLEY_EDGE_{name.upper()}": str(value) for name, value in settings.items()},
+            **self.environment,
         }
         log = self.folder / f"edge-{self.edge_port}.log"
-        edge = Part("edge", ["edge"], environment, log, self.edge_port)
+        edge = Part("edge", [*self.launcher, "edge"], environment, log, self.edge_port)
         self.parts.append(edge)
         self.wait_ready(edge)
         return edge
@@ -167,8 +183,8 @@ class System:
         """Return when /readyz answers with `status`, for 200 also of each service there is."""
         deadline = time.monotonic() + _START_SECONDS
         while (found := self._readiness(edge)) != status:
-            assert edge.process.poll() is None, edge.read_log()
-            assert time.monotonic() < deadline, f"/readyz answers {found}: {edge.read_log()}"
+            if edge.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"edge: /readyz answers {found}:\n{edge.end_of_log()}")
             # Nothing announces that a process listens.
             time.sleep(0.02)
 

@@ -130,7 +130,9 @@ async def moderator(
     moderated_system: System, person: Callable[[str], str]
 ) -> AsyncIterator[Moderator]:
     """Somebody who decides at the moderated system."""
-    async with moderating(moderated_system, person("mod")) as found:
+    async with moderating(
+        moderated_system.target("moderation"), moderated_system.credential, person("mod")
+    ) as found:
         yield found
 
 

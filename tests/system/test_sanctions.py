@@ -156,7 +156,9 @@ async def test_the_edge_alone_keeps_a_locked_conversation(
             Op.SERVICE_CREATED, {"conversation": conversation["conversation"], **deal}
         )
         places[conversation["message"]] = made["d"]["service"]["service"]
-    async with moderating(own_system, "mia") as moderator:
+    async with moderating(
+        own_system.target("moderation"), own_system.credential, "mia"
+    ) as moderator:
         await moderator.report(stored["message"], "alice")
         await moderator.decide("bob", "conversation_locked")
     for client in (alice, bob):
