@@ -41,7 +41,7 @@ from bench.slow_readers import Beside, Second
 from bench.systems import Database, System, baseline, database, parley
 
 Round = Callable[[int], list[Figure]]
-Measure = Callable[[System, str], Coroutine[Any, Any, list[Figure]]]
+Measure = Callable[..., Coroutine[Any, Any, list[Figure]]]
 
 
 class _Bench:
@@ -69,27 +69,15 @@ class _Bench:
         self._pairs = f"{arguments.pairs} pairs, {arguments.window} messages in flight each"
 
     def load(self) -> None:
-        self._side_by_side(
-            f"load: {self._pairs}",
-            lambda system, name: load.measure(system, name, **self._load),
-        )
+        self._side_by_side(f"load: {self._pairs}", load.measure, **self._load)
 
     def alone(self) -> None:
-        self._side_by_side(
-            "alone: one message at a time",
-            lambda system, name: alone.measure(
-                system, name, seconds=self._seconds, text=self._text
-            ),
-        )
+        self._side_by_side("alone: one message at a time", alone.measure, text=self._text)
 
     def logins(self) -> None:
         concurrency = self._arguments.concurrency
-        self._side_by_side(
-            f"logins: {concurrency} at the door",
-            lambda system, name: logins.measure(
-                system, name, concurrency=concurrency, seconds=self._seconds
-            ),
-        )
+        title = f"logins: {concurrency} at the door"
+        self._side_by_side(title, logins.measure, concurrency=concurrency)
 
     def idle(self) -> None:
         sockets, seconds = self._arguments.sockets, self._arguments.idle_seconds
@@ -127,32 +115,17 @@ class _Bench:
         pairs = self._arguments.pairs
         services = ("negotiation", "messaging")
         with parley(self._running, self._new_folder(), services=services) as system:
-
-            def measure(number: int) -> list[Figure]:
-                return self._run(
-                    deals.measure(system, f"r{number}", pairs=pairs, seconds=self._seconds)
-                )
-
-            title = f"deals: {pairs} pairs, each one deal after the other"
-            self._report(title, {"parley": measure})
+            self._report(
+                f"deals: {pairs} pairs, each one deal after the other",
+                {"parley": self._rounds(deals.measure, system, pairs=pairs)},
+            )
 
     def ban(self) -> None:
         sockets, bystanders = self._arguments.ban_sockets, self._arguments.bystanders
         services = ("moderation", "negotiation", "messaging")
         with parley(self._running, self._new_folder(), services=services, edges=2) as system:
-
-            def measure(number: int) -> list[Figure]:
-                return self._run(
-                    ban.measure(
-                        system,
-                        f"r{number}",
-                        sockets=sockets,
-                        bystanders=bystanders,
-                        seconds=self._seconds,
-                    )
-                )
-
             title = f"ban: two edges, at each {sockets} sockets of who is sanctioned"
+            measure = self._rounds(ban.measure, system, sockets=sockets, bystanders=bystanders)
             self._report(f"{title}, {bystanders} idle ones", {"parley": measure})
 
     def hops(self) -> None:
@@ -174,15 +147,20 @@ class _Bench:
             return {"parley": parley}
         return {"parley": parley, "baseline": baseline}
 
-    def _side_by_side(self, title: str, measure: Measure) -> None:
+    def _rounds(self, measure: Measure, system: System, **options: Any) -> Round:
+        """Rounds of so many seconds on one system, each with people of its own."""
+        options = {"seconds": self._seconds, **options}
+        return lambda number: self._run(measure(system, f"r{number}", **options))
+
+    def _side_by_side(self, title: str, measure: Measure, **options: Any) -> None:
         """Let the systems take turns; they run all the time."""
-
-        def column(system: System) -> Round:
-            return lambda number: self._run(measure(system, f"r{number}"))
-
         with ExitStack() as stack:
             columns = {
-                name: column(stack.enter_context(start(self._running, self._new_folder())))
+                name: self._rounds(
+                    measure,
+                    stack.enter_context(start(self._running, self._new_folder())),
+                    **options,
+                )
                 for name, start in self._starts().items()
             }
             self._report(title, columns)
@@ -207,14 +185,11 @@ class _Bench:
 
 
 _MEASUREMENTS: dict[str, Callable[[_Bench], None]] = {
-    "load": _Bench.load,
-    "alone": _Bench.alone,
-    "logins": _Bench.logins,
-    "idle": _Bench.idle,
-    "slow": _Bench.slow,
-    "deals": _Bench.deals,
-    "ban": _Bench.ban,
-    "hops": _Bench.hops,
+    one.__name__: one
+    for one in (
+        *(_Bench.load, _Bench.alone, _Bench.logins, _Bench.idle),
+        *(_Bench.slow, _Bench.deals, _Bench.ban, _Bench.hops),
+    )
 }
 _KINDS = ("sqlite", "postgresql")
 

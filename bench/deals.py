@@ -10,10 +10,9 @@ from collections import deque
 
 from bench.driver import Crowd, Person, Status
 from bench.figures import Figure, latencies
-from bench.load import WARM_UP_SECONDS, cpu_figures, driver_figure, own_cpu_seconds, users
+from bench.load import WARM_UP_SECONDS, cpu_figures, driver_figure, end, own_cpu_seconds, users
 from bench.systems import System
 
-_SETTLED_WITHIN_SECONDS = 60
 # A deal is: created, countered, agreed, delivered, completed, and a note of each.
 _COMMANDS = 7
 # Both are told of all of them; of a note its author alone, and both that the notes are revealed.
@@ -47,6 +46,12 @@ class _Counts:
         each = (1, _COMMANDS, _UPDATES, _EVENTS)
         if not self.going and found == tuple(self.begun * one for one in each):
             self.settled.set()
+
+    def missing(self) -> str:
+        return (
+            f"{self.begun} deals began and {self.deals} came to their end, "
+            f"with {self.answers} answers, {self.updates} updates, {self.events} events"
+        )
 
 
 class _Party(Person):
@@ -180,11 +185,5 @@ async def measure(system: System, name: str, *, pairs: int, seconds: float) -> l
         # The deals that have begun come to their end, and nothing of them may be missing.
         counts.going = False
         counts.settle()
-        try:
-            await crowd.wait(counts.settled.wait(), _SETTLED_WITHIN_SECONDS)
-        except TimeoutError:
-            raise RuntimeError(
-                f"{system.name}: {counts.begun} deals began and {counts.deals} came to their end, "
-                f"with {counts.answers} answers, {counts.updates} updates, {counts.events} events"
-            ) from None
+        await end(crowd, counts.settled, counts.missing)
     return figures

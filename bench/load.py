@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import time
+from collections.abc import Callable
 
 from bench.driver import Crowd, Person, Status
 from bench.figures import Figure, latencies
@@ -27,6 +28,9 @@ class _Counts:
     def settle(self) -> None:
         if not self.going and self.sent == self.stored == self.delivered:
             self.settled.set()
+
+    def missing(self) -> str:
+        return f"of {self.sent} messages {self.stored} were stored and {self.delivered} alerted"
 
 
 class _Talker(Person):
@@ -83,6 +87,16 @@ def cpu_figures(system: System, before: dict[str, float], count: int, of_what: s
     ]
 
 
+async def end(crowd: Crowd, settled: asyncio.Event, missing: Callable[[], str]) -> None:
+    """Wait for what is under way, so that the next round begins on a quiet machine; RuntimeError
+    with what is `missing` of it.
+    """
+    try:
+        await crowd.wait(settled.wait(), _SETTLED_WITHIN_SECONDS)
+    except TimeoutError:
+        raise RuntimeError(f"{crowd.system.name}: {missing()}") from None
+
+
 def users(name: str, number: int) -> tuple[str, str]:
     """The two people of a pair."""
     return f"{name}-a{number}", f"{name}-b{number}"
@@ -124,15 +138,7 @@ async def measure(
             *cpu_figures(system, cpu, stored, "a message"),
             driver_figure(own, elapsed),
         ]
-        # What is in flight is waited for, so that the next round begins on a quiet machine, and
-        # none may be missing.
         counts.going = False
         counts.settle()
-        try:
-            await crowd.wait(counts.settled.wait(), _SETTLED_WITHIN_SECONDS)
-        except TimeoutError:
-            raise RuntimeError(
-                f"{system.name}: of {counts.sent} messages {counts.stored} were stored and "
-                f"{counts.delivered} alerted"
-            ) from None
+        await end(crowd, counts.settled, counts.missing)
     return figures

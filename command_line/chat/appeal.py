@@ -16,6 +16,7 @@ import msgspec
 import typer
 
 from command_line.client import tokens
+from command_line.client.client import problem_of
 from command_line.client.data_folder import DataFolder
 from command_line.display import rulings as wording
 from command_line.display.console import CommandError, say
@@ -57,28 +58,17 @@ def command(
     folder = DataFolder.at(data)
     token = token or tokens.mint(folder, me, TOKEN_LIFETIME)
     url = url or folder.read_url()
-    sanctions = fetch_sanctions(url, token)
+    sanctions: list[Ruling] = _request(url, token, "/standing")["sanctions"]
     for sanction in sanctions:
         for line in (*wording.sanction(sanction), f"decision {sanction['decision']}", ""):
             say(printable(line))
     if not sanctions:
         say("nothing restricts you")
     if text is not None:
-        for line in appeal(url, token, decision or appealable(sanctions), text):
+        payload = SendAppeal(decision or appealable(sanctions), text, uuid4().hex)
+        made = _request(url, token, "/appeals", payload)["appeal"]
+        for line in wording.appeal(made):
             say(printable(line))
-
-
-def fetch_sanctions(socket_url: str, token: str) -> list[Ruling]:
-    """The sanctions of this token's user; CommandError when the server does not answer."""
-    standing = _request(socket_url, token, "/standing")
-    sanctions: list[Ruling] = standing["sanctions"]
-    return sanctions
-
-
-def appeal(socket_url: str, token: str, decision: str, text: str) -> list[str]:
-    """Appeals against a decision; the lines of the answer."""
-    payload = SendAppeal(decision, text, uuid4().hex)
-    return wording.appeal(_request(socket_url, token, "/appeals", payload)["appeal"])
 
 
 def appealable(sanctions: list[Ruling]) -> str:
@@ -108,17 +98,9 @@ def _request(
         with urlopen(request, timeout=SECONDS_PER_REQUEST) as answer:  # noqa: S310  # As above.
             found: dict[str, Any] = json.load(answer)
     except HTTPError as error:
-        raise CommandError(f"refused with {error.code}: {_detail(error)}") from error
+        told = problem_of(error.read()).get("detail", error.reason)
+        raise CommandError(f"refused with {error.code}: {told}") from error
     except (URLError, OSError, ValueError) as error:
         raise CommandError(f"cannot reach {url}: {error}") from error
     else:
         return found
-
-
-def _detail(error: HTTPError) -> str:
-    """The detail of a problem+json body (RFC 9457)."""
-    try:
-        problem = json.load(error)
-    except ValueError:
-        return error.reason
-    return str(problem.get("detail")) if isinstance(problem, dict) else error.reason

@@ -18,7 +18,7 @@ from command_line.chat.payloads import UsageError
 from command_line.client.client import DisconnectedError, Packet, RejectedError
 from command_line.display.screen import Screen
 from edge.protocol.packets import Op
-from edge.protocol.payloads.messaging import BlockUser, CreateMsg, DeleteMsg, EditMsg, SendTyping
+from edge.protocol.payloads import messaging
 
 # A service that starts again is back by then.
 PATIENCE_FOR_A_COMMAND = 15.0
@@ -77,9 +77,9 @@ class Chat:
                 case "/deal":
                     await self._show_deal()
                 case "/edit":
-                    await self._change(partial(EditMsg, text=arguments))
+                    await self._change(partial(messaging.EditMsg, text=arguments))
                 case "/delete":
-                    await self._change(DeleteMsg)
+                    await self._change(messaging.DeleteMsg)
                 case "/block" | "/unblock":
                     await self._block(blocked=name == "/block")
                 case _ if name in BY_NAME:
@@ -93,7 +93,7 @@ class Chat:
         """Sends one message until it is stored or refused."""
         key = _new_key()
         reply = await self._insist(
-            lambda: CreateMsg(text, **self._conversation.where(), idempotency_key=key),
+            lambda: messaging.CreateMsg(text, **self._conversation.where(), idempotency_key=key),
         )
         if reply is not None:
             self._conversation.stored(reply, text)
@@ -111,7 +111,7 @@ class Chat:
 
     async def _block(self, *, blocked: bool) -> None:
         """Blocks the other user, or unblocks them."""
-        payload = BlockUser(self._conversation.peer, blocked)
+        payload = messaging.BlockUser(self._conversation.peer, blocked)
         reply = await self._insist(lambda: payload, PATIENCE_FOR_A_COMMAND)
         if reply is not None:
             self._conversation.show_block(blocked=reply.data["blocked"])
@@ -176,7 +176,7 @@ class Chat:
         if self._conversation.id is None:
             self._screen.notice("there is no conversation yet; write something first")
             return
-        typing = SendTyping(self._conversation.id, typing=True)
+        typing = messaging.SendTyping(self._conversation.id, typing=True)
         try:
             await self._connection.client.send(typing)
         except DisconnectedError:
@@ -184,5 +184,4 @@ class Chat:
 
 
 def _new_key() -> str:
-    """An idempotency key."""
     return uuid4().hex

@@ -16,7 +16,7 @@ from command_line.display import disputes
 from command_line.display.deals import summary
 from command_line.display.screen import Screen
 from edge.protocol.packets import Op
-from edge.protocol.payloads.messaging import AskConversations, AskMessages, OpenedConversation
+from edge.protocol.payloads import messaging
 
 HISTORY = 50
 NO_DEALS_NOW = "deals cannot be shown just now"
@@ -169,7 +169,7 @@ class Conversation:
         if entry is None:
             return
         self.id = str(entry["conversation"])
-        reply = await client.ask(AskMessages(self.id, limit=HISTORY))
+        reply = await client.ask(messaging.AskMessages(self.id, limit=HISTORY))
         messages = sorted(reply.data["messages"], key=lambda message: int(message["seq"]))
         if reply.data["more"] and not self._shown:
             self._screen.notice("there are older messages")
@@ -224,7 +224,7 @@ class Conversation:
         """The entry of this conversation in the list, with the `missing` services of that page."""
         page: str | UnsetType = UNSET
         while True:
-            reply = await client.ask(AskConversations(100, page))
+            reply = await client.ask(messaging.AskConversations(100, page))
             for entry in reply.data["conversations"]:
                 both = {self._me, self.peer} == set(entry["participants"])
                 if both and (entry.get("subject") or "") == (self._subject or ""):
@@ -280,4 +280,4 @@ class Conversation:
         return True
 
     async def _mark_opened(self, client: Client, conversation: str, seq: int) -> None:
-        await client.send(OpenedConversation(conversation, seq))
+        await client.send(messaging.OpenedConversation(conversation, seq))

@@ -12,25 +12,8 @@ from typing import Any, Literal, get_args
 from msgspec import UNSET, Struct, UnsetType, convert
 
 from command_line.display.money import MoneyError, decimals_of, parse_amount
+from edge.protocol.payloads import moderation, negotiation
 from edge.protocol.payloads.fields import Money, Settlement
-from edge.protocol.payloads.moderation import (
-    Acceptance,
-    Claim,
-    DisputeReason,
-    LitigeCreated,
-    LitigeStatement,
-    ReportConversations,
-    ReportMsg,
-    ReportReason,
-    SendAppeal,
-)
-from edge.protocol.payloads.negotiation import (
-    NegotiationEnd,
-    NoteSubmitted,
-    PriceEdited,
-    ServiceCreated,
-    ServiceTerminated,
-)
 
 Shown = Mapping[str, Any]
 
@@ -51,7 +34,7 @@ def propose(shown: Shown, arguments: str, *, role: Literal["provider", "client"]
     amount, currency, text = words[0], words[1].upper(), words[2]
     title, _, description = text.partition(" -- ")
     price = parse_amount(amount, currency, decimals_of(currency))
-    return ServiceCreated(
+    return negotiation.ServiceCreated(
         shown["conversation"], role, title.strip(), price, description=_optional(description)
     )
 
@@ -67,7 +50,7 @@ def edit_price(shown: Shown, arguments: str, *, amend: bool) -> Struct:
     if not amount:
         raise WrongArgumentsError
     currency = shown["currency"]
-    return PriceEdited(
+    return negotiation.PriceEdited(
         shown["service"],
         parse_amount(amount, currency, shown["exponent"]),
         live["number"] if live else 0,
@@ -99,7 +82,7 @@ def end(
     if live is None:
         raise UsageError("there is no offer on the table")
     price = convert(live["price"], Money) if outcome == "agreed" else UNSET
-    return NegotiationEnd(shown["service"], outcome, live["number"], price)
+    return negotiation.NegotiationEnd(shown["service"], outcome, live["number"], price)
 
 
 def terminate(
@@ -111,7 +94,7 @@ def terminate(
     """A step of the work; only reopening and cancelling have a reason."""
     if arguments and outcome in {"delivered", "completed"}:
         raise WrongArgumentsError
-    return ServiceTerminated(shown["service"], outcome, _optional(arguments))
+    return negotiation.ServiceTerminated(shown["service"], outcome, _optional(arguments))
 
 
 def rate(shown: Shown, arguments: str) -> Struct:
@@ -119,45 +102,45 @@ def rate(shown: Shown, arguments: str) -> Struct:
     score, _, comment = arguments.partition(" ")
     if not re.fullmatch(r"[1-5]", score):
         raise WrongArgumentsError
-    return NoteSubmitted(shown["service"], int(score), _optional(comment))
+    return negotiation.NoteSubmitted(shown["service"], int(score), _optional(comment))
 
 
 def report(shown: Shown, arguments: str) -> Struct:
     """A report of a message, or of the conversation."""
     typed, _, comment = arguments.partition(" ")
-    reason: ReportReason = _reason(typed, ReportReason)
+    reason: moderation.ReportReason = _reason(typed, moderation.ReportReason)
     if reason == "other" and not comment.strip():
         raise UsageError("the reason other needs a comment")
     if "message" in shown:
-        return ReportMsg(shown["message"], reason, _optional(comment))
-    return ReportConversations(shown["conversation"], reason, _optional(comment))
+        return moderation.ReportMsg(shown["message"], reason, _optional(comment))
+    return moderation.ReportConversations(shown["conversation"], reason, _optional(comment))
 
 
 def appeal(shown: Shown, arguments: str) -> Struct:
     """An appeal against a decision."""
     if not arguments:
         raise WrongArgumentsError
-    return SendAppeal(shown["decision"], arguments)
+    return moderation.SendAppeal(shown["decision"], arguments)
 
 
 def dispute(shown: Shown, arguments: str) -> Struct:
     """A dispute about a service; the refund that the client claims stands after `--`."""
     typed, _, text = arguments.partition(" ")
-    reason: DisputeReason = _reason(typed, DisputeReason)
+    reason: moderation.DisputeReason = _reason(typed, moderation.DisputeReason)
     statement, _, refund = text.partition(" -- ")
     if not statement.strip():
         raise WrongArgumentsError
-    claim: Claim | UnsetType = UNSET
+    claim: moderation.Claim | UnsetType = UNSET
     if refund.strip():
-        claim = Claim(parse_amount(refund.strip(), shown["currency"], shown["exponent"]))
-    return LitigeCreated(shown["service"], reason, statement.strip(), claim)
+        claim = moderation.Claim(parse_amount(refund.strip(), shown["currency"], shown["exponent"]))
+    return moderation.LitigeCreated(shown["service"], reason, statement.strip(), claim)
 
 
 def state(shown: Shown, arguments: str) -> Struct:
     """A statement in a dispute."""
     if not arguments:
         raise WrongArgumentsError
-    return LitigeStatement(shown["dispute"], arguments)
+    return moderation.LitigeStatement(shown["dispute"], arguments)
 
 
 def settle(shown: Shown, arguments: str) -> Struct:
@@ -170,7 +153,9 @@ def settle(shown: Shown, arguments: str) -> Struct:
     client = shown["price"]["amount_minor"] - provider
     if client < 0:
         raise UsageError("that is more than the agreed price")
-    return LitigeStatement(shown["dispute"], _optional(text), Settlement(provider, client))
+    return moderation.LitigeStatement(
+        shown["dispute"], _optional(text), Settlement(provider, client)
+    )
 
 
 def accept_settlement(shown: Shown, arguments: str) -> Struct:
@@ -178,15 +163,15 @@ def accept_settlement(shown: Shown, arguments: str) -> Struct:
     if not shown["offers"]:
         raise UsageError("no settlement is offered; /settle AMOUNT offers one")
     newest = shown["offers"][-1]
-    accept = Acceptance(newest["number"], convert(newest["settlement"], Settlement))
-    return LitigeStatement(shown["dispute"], _optional(arguments), accept=accept)
+    accept = moderation.Acceptance(newest["number"], convert(newest["settlement"], Settlement))
+    return moderation.LitigeStatement(shown["dispute"], _optional(arguments), accept=accept)
 
 
 def withdraw(shown: Shown, arguments: str) -> Struct:
     """The withdrawal of a dispute."""
     if arguments:
         raise WrongArgumentsError
-    return LitigeStatement(shown["dispute"], withdraw=True)
+    return moderation.LitigeStatement(shown["dispute"], withdraw=True)
 
 
 def _reason(typed: str, reasons: Any) -> Any:

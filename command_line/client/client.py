@@ -54,7 +54,7 @@ class RefusedError(Exception):
 
     def __init__(self, status: int, body: bytes | bytearray | None) -> None:
         self.status = status
-        self.problem = _problem(body)
+        self.problem = problem_of(body)
         detail = self.problem.get("detail") or self.problem.get("title")
         text = (body or b"").decode("utf-8", "replace")[:200]
         super().__init__(f"refused with {status}: {detail or text or 'no reason given'}")
@@ -248,7 +248,7 @@ def _is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-def _problem(body: bytes | bytearray | None) -> dict[str, Any]:
+def problem_of(body: bytes | bytearray | None) -> dict[str, Any]:
     """The fields of a problem+json body; none when it is something else."""
     try:
         problem = json.loads(body or b"")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from command_line.client.client import Client, Direction, Packet, RejectedError
 from command_line.demo.transcript import line
@@ -45,6 +46,12 @@ class Actor:
             raise self._missing(f"answer to {OP_OF[type(payload)].title}") from error
         must(reply.opcode == answer, f"{answer.title} answers {OP_OF[type(payload)].title}")
         return reply
+
+    async def command(self, payload: Struct) -> Packet:
+        """Sends a packet about a deal or a dispute with a key of its own; gives the answer."""
+        return await self.ask(
+            replace(payload, idempotency_key=new_key()), Op.UPDATE_CONVERSATION_DATAS
+        )
 
     async def ask_in_vain(self, payload: Struct, code: str) -> Packet:
         """Sends a packet, whose reply must be ERROR with this code."""

@@ -11,14 +11,8 @@ from command_line.demo.moderation import Moderate, moderate, verify
 from command_line.demo.transcript import heading
 from command_line.display.console import CommandError
 from edge.protocol.packets import Op
+from edge.protocol.payloads import messaging
 from edge.protocol.payloads.connection import Resume
-from edge.protocol.payloads.messaging import (
-    AskConversations,
-    AskMessages,
-    CreateMsg,
-    OpenedConversation,
-    SendTyping,
-)
 
 SUBJECT = "Kitchen tap"
 
@@ -65,7 +59,7 @@ async def first_message(alice: Actor, bob: Actor, say: Say) -> str:
     must(delivered.data["status"] == "delivered", "alice learns of the delivery")
 
     say(heading("bob opens the conversation, so alice learns that it was seen"))
-    opened = await bob.ask(OpenedConversation(conversation, 1), Op.MSG_SEEN)
+    opened = await bob.ask(messaging.OpenedConversation(conversation, 1), Op.MSG_SEEN)
     seen = await alice.receive(Op.MSG_SEEN)
     for packet in (opened, seen):
         must(packet.data["seq"] == 1 and packet.data["reader"] == "bob", "bob has seen the first")
@@ -75,10 +69,10 @@ async def first_message(alice: Actor, bob: Actor, say: Say) -> str:
 async def answer(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
     """Bob answers; his message, sent twice with one key, is stored once."""
     say(heading("bob types and answers; sent again with the same key, it is still stored once"))
-    await bob.send(SendTyping(conversation, typing=True))
+    await bob.send(messaging.SendTyping(conversation, typing=True))
     typing = await alice.receive(Op.TYPING)
     must(typing.data["user"] == "bob", "alice sees bob type")
-    message = CreateMsg(
+    message = messaging.CreateMsg(
         "Hello Alice, gladly. Thursday at nine?", conversation, idempotency_key=new_key()
     )
     stored = await bob.ask(message, Op.STATUS_MSG)
@@ -115,15 +109,15 @@ async def away_and_back(alice: Actor, bob: Actor, conversation: str, say: Say) -
 async def overview(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
     """Bob asks for his conversations and messages, and reads all; alice learns it."""
     say(heading("bob asks for his conversations and the whole history"))
-    listed = await bob.ask(AskConversations(10), Op.RETURN_CONVERSATIONS)
+    listed = await bob.ask(messaging.AskConversations(10), Op.RETURN_CONVERSATIONS)
     entries = {entry["conversation"]: entry for entry in listed.data["conversations"]}
     must(conversation in entries, "the conversation is listed")
     must(entries[conversation]["unread"] == 3, "three messages are unread")
-    history = await bob.ask(AskMessages(conversation), Op.RETURN_MESSAGES)
+    history = await bob.ask(messaging.AskMessages(conversation), Op.RETURN_MESSAGES)
     sequence = sorted(message["seq"] for message in history.data["messages"])
     must(sequence == [1, 2, 3, 4, 5], "the history has all five messages")
 
     say(heading("bob has read all of it"))
-    await bob.ask(OpenedConversation(conversation), Op.MSG_SEEN)
+    await bob.ask(messaging.OpenedConversation(conversation), Op.MSG_SEEN)
     seen = await alice.receive(Op.MSG_SEEN)
     must(seen.data["seq"] == 5, "alice learns that all was seen")

@@ -8,21 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct, convert
-from msgspec.structs import replace
 
 from command_line.demo.actor import Actor, Say, must, new_key, write
 from command_line.demo.transcript import heading
 from command_line.display import deals
 from edge.protocol.packets import OP_OF, Op
+from edge.protocol.payloads import messaging, negotiation
 from edge.protocol.payloads.fields import Money
-from edge.protocol.payloads.messaging import AskConversations, AskMessages
-from edge.protocol.payloads.negotiation import (
-    NegotiationEnd,
-    NoteSubmitted,
-    PriceEdited,
-    ServiceCreated,
-    ServiceTerminated,
-)
 
 TITLE = "Repair the kitchen tap"
 ALICE_OFFERS = Money(10_000, "EUR")
@@ -43,8 +35,7 @@ async def deal(alice: Actor, bob: Actor, conversation: str, say: Say) -> None:
 
 async def act(actor: Actor, payload: Struct, cause: str) -> Service:
     """Sends a packet about a service; the answer must have this cause."""
-    payload = replace(payload, idempotency_key=new_key())
-    answer = await actor.ask(payload, Op.UPDATE_CONVERSATION_DATAS)
+    answer = await actor.command(payload)
     must(answer.data["cause"] == cause, f"{OP_OF[type(payload)].title} is answered with {cause!r}")
     service: Service = answer.data["service"]
     return service
@@ -74,7 +65,7 @@ async def offer_and_counter(alice: Actor, bob: Actor, conversation: str, say: Sa
     say(heading("alice proposes a service: bob is to repair the tap, and she pays 100.00 EUR"))
     proposed = await act(
         alice,
-        ServiceCreated(conversation, "client", TITLE, ALICE_OFFERS),
+        negotiation.ServiceCreated(conversation, "client", TITLE, ALICE_OFFERS),
         "created",
     )
     await pushed(alice, "created")
@@ -87,7 +78,7 @@ async def offer_and_counter(alice: Actor, bob: Actor, conversation: str, say: Sa
     say(heading("bob counters with 120.50 EUR; from now on that is the offer"))
     await act(
         bob,
-        PriceEdited(
+        negotiation.PriceEdited(
             seen["service"], BOB_COUNTERS, seen["offer"]["number"], "The valve has to be replaced."
         ),
         "countered",
@@ -102,13 +93,13 @@ async def offer_and_counter(alice: Actor, bob: Actor, conversation: str, say: Sa
 async def accept(alice: Actor, bob: Actor, conversation: str, service: str, say: Say) -> None:
     """Alice is refused when she accepts an old offer, and then accepts the live one."""
     say(heading("alice's app still shows 100.00 EUR and agrees to that: refused, as it is stale"))
-    stale = NegotiationEnd(service, "agreed", 1, ALICE_OFFERS, new_key())
+    stale = negotiation.NegotiationEnd(service, "agreed", 1, ALICE_OFFERS, new_key())
     refused = await alice.ask_in_vain(stale, "STALE_OFFER")
     live = refused.data["current"]["offer"]
     must((live["number"], money(live)) == (2, BOB_COUNTERS), "the refusal shows the live offer")
 
     say(heading("alice accepts the live offer by its number and price: agreed, for both"))
-    end = NegotiationEnd(service, "agreed", live["number"], money(live))
+    end = negotiation.NegotiationEnd(service, "agreed", live["number"], money(live))
     mine = await act(alice, end, "agreed")
     await pushed(alice, "agreed")
     theirs = await pushed(bob, "agreed")
@@ -127,13 +118,13 @@ async def accept(alice: Actor, bob: Actor, conversation: str, service: str, say:
 async def work(alice: Actor, bob: Actor, service: str, say: Say) -> None:
     """Bob delivers, and alice completes."""
     say(heading("bob has repaired the tap: delivered"))
-    await act(bob, ServiceTerminated(service, "delivered"), "delivered")
+    await act(bob, negotiation.ServiceTerminated(service, "delivered"), "delivered")
     await pushed(bob, "delivered")
     delivered = await pushed(alice, "delivered")
     must("complete" in delivered["allowed_actions"], "alice may take it as completed")
 
     say(heading("alice is content: completed, and bob is to have all of the price"))
-    await act(alice, ServiceTerminated(service, "completed"), "completed")
+    await act(alice, negotiation.ServiceTerminated(service, "completed"), "completed")
     await pushed(alice, "completed")
     completed = await pushed(bob, "completed")
     must(completed["state"] == "completed", "bob learns that it is completed")
@@ -146,7 +137,7 @@ async def rate(alice: Actor, bob: Actor, conversation: str, service: str, say: S
     say(heading("alice rates bob; nothing that bob can see betrays it"))
     rated = await act(
         alice,
-        NoteSubmitted(service, 5, "It drips no more."),
+        negotiation.NoteSubmitted(service, 5, "It drips no more."),
         "note_submitted",
     )
     must(rated["notes"]["mine"]["score"] == 5, "alice sees her own note")
@@ -156,7 +147,7 @@ async def rate(alice: Actor, bob: Actor, conversation: str, service: str, say: S
     must(seen["version"] == 5, "for bob nothing has happened")
 
     say(heading("bob rates alice: now both are in, and both notes are revealed together"))
-    await act(bob, NoteSubmitted(service, 4), "note_submitted")
+    await act(bob, negotiation.NoteSubmitted(service, 4), "note_submitted")
     # Had he been told of the note of alice, it would come before his own.
     await pushed(bob, "note_submitted")
     for actor, mine, theirs in ((alice, 5, 4), (bob, 4, 5)):
@@ -176,7 +167,7 @@ async def look_back(alice: Actor, bob: Actor, conversation: str, service: str, s
     say(heading("the history shows the events of the deal between the words"))
     for actor in (alice, bob):
         await recorded(actor, "delivered", "completed", "notes_revealed")
-    history = await alice.ask(AskMessages(conversation), Op.RETURN_MESSAGES)
+    history = await alice.ask(messaging.AskMessages(conversation), Op.RETURN_MESSAGES)
     messages = history.data["messages"]
     for message in messages:
         said = f"{message['sender']}: {message.get('text')}"
@@ -199,7 +190,7 @@ async def look_back(alice: Actor, bob: Actor, conversation: str, service: str, s
 
 async def listed_service(actor: Actor, conversation: str) -> Service:
     """The service of this conversation as an actor's list of conversations has it."""
-    listed = await actor.ask(AskConversations(10), Op.RETURN_CONVERSATIONS)
+    listed = await actor.ask(messaging.AskConversations(10), Op.RETURN_CONVERSATIONS)
     must("missing" not in listed.data, "all services were asked")
     entries = {entry["conversation"]: entry for entry in listed.data["conversations"]}
     service: Service = entries[conversation]["service"]

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct, convert
-from msgspec.structs import replace
 
 from command_line.client.client import Packet
 from command_line.demo.actor import Actor, Say, must, new_key
@@ -42,8 +41,10 @@ async def agree(alice: Actor, bob: Actor, conversation: str, say: Say) -> str:
     await act(bob, NegotiationEnd(service, "agreed", 1, PRICE), "agreed")
     for actor in (alice, bob):
         # Pushes about the notes of the deal before are still to be read.
-        while (await pushed_next(actor))["state"] != "agreed":
-            pass
+        while True:
+            packet = await actor.receive(Op.UPDATE_CONVERSATION_DATAS, having="service")
+            if packet.data["service"]["state"] == "agreed":
+                break
     return service
 
 
@@ -111,8 +112,7 @@ async def look_back(alice: Actor, bob: Actor, conversation: str, service: str, s
 
 async def ask(actor: Actor, payload: Struct) -> Packet:
     """Sends a packet about a dispute; the answer must have the dispute."""
-    payload = replace(payload, idempotency_key=new_key())
-    answer = await actor.ask(payload, Op.UPDATE_CONVERSATION_DATAS)
+    answer = await actor.command(payload)
     must("dispute" in answer.data, f"{OP_OF[type(payload)].title} is answered with the dispute")
     return answer
 
@@ -123,12 +123,6 @@ async def pushed_dispute(actor: Actor, cause: str) -> Dispute:
     must(packet.data["cause"] == cause, f"{actor.name} is told {cause!r} of the dispute next")
     pushed: Dispute = packet.data["dispute"]
     return pushed
-
-
-async def pushed_next(actor: Actor) -> Any:
-    """The service of the next push about one."""
-    packet = await actor.receive(Op.UPDATE_CONVERSATION_DATAS, having="service")
-    return packet.data["service"]
 
 
 def settlement(parts: Mapping[str, Any]) -> Settlement:

@@ -86,11 +86,6 @@ def shortened_string(text: str, field: str) -> str:
     return f"{text[: LONGEST_STRING - 1]}…"
 
 
-def compact(value: object) -> str:
-    """JSON on one line."""
-    return json.dumps(value, ensure_ascii=False, separators=(", ", ": "))
-
-
 def packet_name(number: int) -> str:
     """The name of a packet; "(unknown)" for numbers newer than this client."""
     return NAMES.get(number, "(unknown)")
@@ -107,7 +102,7 @@ def line(who: str, direction: Direction, packet: Packet, width: int = 5) -> str:
         f"{who:<{width}} {direction} 0x{packet.opcode:02X}",
         f"{packet_name(packet.opcode):<{WIDEST_NAME}}",
         f"{'' if mark is None else f'#{mark}':<4}",
-        compact(data),
+        json.dumps(data, ensure_ascii=False),
     ]
     if packet.cursor is not None:
         parts.append(f"cur {shortened(packet.cursor, 'cur')}")

@@ -8,7 +8,7 @@ import typer
 from command_line.display.console import CommandError
 from command_line.display.timestamps import relative_time, short_time
 from command_line.moderation.documents import Document
-from command_line.moderation.options import Limit, Version, command
+from command_line.moderation.options import Limit, Version
 from command_line.moderation.pages import appeal_lines, case_page
 from command_line.moderation.session import Session
 
@@ -98,8 +98,8 @@ def show(session: Session, appeal: AppealId) -> None:
       parley mod appeal show 01a2... --as otto
     """
     found, case = _find(session, appeal)
-    command_ = f"parley mod appeal decide {found['id']} uphold|overturn --version {case['version']}"
-    lines = [*_page(session, found, case), f"to decide it as shown: {command_}"]
+    command = f"parley mod appeal decide {found['id']} uphold|overturn --version {case['version']}"
+    lines = [*_page(session, found, case), f"to decide it as shown: {command}"]
     session.answer({"appeal": found, "case": case}, lines)
 
 
@@ -177,14 +177,3 @@ def lift(
     kind = str(lifted["kind"]).replace("_", " ")
     concerns = ", ".join(lifted["users"]) or lifted["conversation_id"]
     session.answer(result, [f"lifted: {kind} of {concerns}"])
-
-
-def add_to(application: typer.Typer) -> None:
-    """Adds the commands about appeals and sanctions."""
-    command(application, "appeals")(list_appeals)
-    appeal = typer.Typer(no_args_is_help=True, help="Look at an appeal, or decide it.")
-    command(appeal, "show")(show)
-    command(appeal, "decide", writes=True)(decide)
-    application.add_typer(appeal, name="appeal")
-    command(application, "sanctions")(list_sanctions)
-    command(application, "lift", writes=True)(lift)

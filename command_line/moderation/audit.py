@@ -11,7 +11,7 @@ import typer
 from command_line.display.console import CommandError, complain
 from command_line.display.timestamps import parse, short_time
 from command_line.moderation.documents import Document
-from command_line.moderation.options import Limit, command
+from command_line.moderation.options import Limit
 from command_line.moderation.session import Session, audit_entries, audit_pages
 from moderation_service.domain.audit import AuditEntry, Break, Head, verify
 
@@ -156,11 +156,3 @@ def entry_of(entry: Document) -> AuditEntry:
         previous=entry["previous_hash"],
         hash=entry["hash"],
     )
-
-
-def add_to(application: typer.Typer) -> None:
-    """Adds the commands about the audit log."""
-    audit = typer.Typer(no_args_is_help=True, help="List the audit log, or verify it.")
-    command(audit, "list")(list_entries)
-    command(audit, "verify")(verify_log)
-    application.add_typer(audit, name="audit")

@@ -8,7 +8,7 @@ import typer
 from command_line.display.console import CommandError
 from command_line.display.timestamps import relative_time
 from command_line.moderation.documents import Document
-from command_line.moderation.options import Limit, command
+from command_line.moderation.options import Limit
 from command_line.moderation.pages import state_of
 from command_line.moderation.session import Session
 from edge.protocol.payloads.moderation import ReportReason
@@ -136,11 +136,3 @@ def _next(case: Document) -> list[str]:
         "",
         f"to decide it as shown: parley mod decide {case['id']} --version {case['version']}",
     ]
-
-
-def add_to(application: typer.Typer) -> None:
-    """Adds these commands to the program."""
-    command(application, "cases")(list_cases)
-    command(application, "show")(show)
-    command(application, "claim", writes=True)(claim)
-    command(application, "release", writes=True)(release)

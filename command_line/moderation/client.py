@@ -4,7 +4,7 @@ A call is repeated while the service cannot be reached, which its idempotency ke
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -91,10 +91,12 @@ class ModerationClient:
         request.roles.extend(self.moderator.roles)
         if "idempotency_key" in request.DESCRIPTOR.fields_by_name:
             request.idempotency_key = self._key or uuid4().hex
+        method: Callable[..., Message] = getattr(self._stub, rpc)
+        options: dict[str, Any] = {"metadata": self._metadata, "wait_for_ready": True}
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return document(self._call_once(rpc, request))
+                return document(method(request, timeout=SECONDS_PER_CALL, **options))
             except grpc.RpcError as error:
                 code = error.code()
                 if code not in PASSING:
@@ -114,13 +116,6 @@ class ModerationClient:
             token = page["next_page_token"]
             if not token:
                 return
-
-    def _call_once(self, rpc: str, request: Message) -> Message:
-        method = getattr(self._stub, rpc)
-        answer: Message = method(
-            request, timeout=SECONDS_PER_CALL, metadata=self._metadata, wait_for_ready=True
-        )
-        return answer
 
     def _unreached(self, error: grpc.RpcError, request: Any) -> str:
         key = getattr(request, "idempotency_key", "")

@@ -12,7 +12,7 @@ from command_line.display.console import CommandError
 from command_line.display.timestamps import full_time, parse_end
 from command_line.moderation.cases import CaseId
 from command_line.moderation.documents import Document
-from command_line.moderation.options import Version, command
+from command_line.moderation.options import Version
 from command_line.moderation.pages import case_page
 from command_line.moderation.session import Session
 
@@ -194,8 +194,3 @@ def _seen(session: Session, case: str, words: list[str]) -> int:
     session.answer({}, ["", "this is to be decided:", *(f"  {line}" for line in words)])
     session.confirm("Decide it so?")
     return int(found["version"])
-
-
-def add_to(application: typer.Typer) -> None:
-    """Adds this command to the program."""
-    command(application, "decide", writes=True)(decide)

@@ -9,7 +9,7 @@ from command_line.display.console import CommandError
 from command_line.display.money import MoneyError, decimals_of, parse_amount, written_alone
 from command_line.display.timestamps import relative_time
 from command_line.moderation.documents import Document
-from command_line.moderation.options import Limit, Version, command
+from command_line.moderation.options import Limit, Version
 from command_line.moderation.pages import dispute_page
 from command_line.moderation.session import Session
 
@@ -54,13 +54,15 @@ def list_disputes(
     found = session.client.pages("ListDisputes", "disputes", state=state)
 
     def row(dispute: Document) -> tuple[object, ...]:
+        opener = dispute["opened_by"]
+        other = "client" if opener == dispute["provider"] else "provider"
         return (
             dispute["id"],
             relative_time(dispute["due_time"], session.now) if "due_time" in dispute else "",
             dispute["state"],
             dispute["reason"],
             written_alone(dispute["price"]) if "price" in dispute else "",
-            f"{dispute['opened_by']} against {_respondent(dispute)}",
+            f"{opener} against {dispute[other]}",
         )
 
     headings = ("DISPUTE", "DUE", "STATE", "REASON", "PRICE", "WHO")
@@ -77,8 +79,8 @@ def show(session: Session, dispute: DisputeId) -> None:
     found = session.client.call("GetDispute", dispute_id=dispute)["dispute"]
     more = []
     if "decide" in found["allowed_actions"]:
-        command_ = f"parley mod dispute decide {found['id']} OUTCOME --version {found['version']}"
-        more = ["", f"to decide it as shown: {command_}"]
+        command = f"parley mod dispute decide {found['id']} OUTCOME --version {found['version']}"
+        more = ["", f"to decide it as shown: {command}"]
     session.answer_dispute(found, *more)
 
 
@@ -132,10 +134,9 @@ def decide(
         rule=rule,
     )
     decided = result["dispute"]
-    session.answer(
-        result,
-        [f"dispute {decided['id']}, version {decided['version']}: {_state(decided)}, {outcome}"],
-    )
+    state = decided["state"].replace("_", " ")
+    line = f"dispute {decided['id']}, version {decided['version']}: {state}, {outcome}"
+    session.answer(result, [line])
 
 
 def read_split(dispute: Document, to_provider: str, to_client: str) -> dict[str, Any]:
@@ -152,21 +153,3 @@ def read_split(dispute: Document, to_provider: str, to_client: str) -> dict[str,
     if provider + client != price["amount_minor"]:
         raise CommandError(f"the parts do not add up to {written_alone(price)}", 2)
     return {"provider_minor": provider, "client_minor": client}
-
-
-def _respondent(dispute: Document) -> str:
-    opened_by_provider = dispute["opened_by"] == dispute["provider"]
-    return str(dispute["client"] if opened_by_provider else dispute["provider"])
-
-
-def _state(dispute: Document) -> str:
-    return str(dispute["state"]).replace("_", " ")
-
-
-def add_to(application: typer.Typer) -> None:
-    """Adds the commands about disputes."""
-    command(application, "disputes")(list_disputes)
-    dispute = typer.Typer(no_args_is_help=True, help="Look at a dispute, or decide it.")
-    command(dispute, "show")(show)
-    command(dispute, "decide", writes=True)(decide)
-    application.add_typer(dispute, name="dispute")

@@ -8,7 +8,6 @@ from command_line.display.console import CommandError
 from command_line.display.tables import table
 from command_line.display.timestamps import full_time
 from command_line.moderation.documents import Document
-from command_line.moderation.options import command
 from command_line.moderation.session import Session
 
 
@@ -41,8 +40,3 @@ def erase(
         headings = ("KEPT", "ID", "REASON", "UNTIL")
         lines += table(headings, map(row, answer["kept"]), session.width)
     session.answer(answer, lines)
-
-
-def add_to(application: typer.Typer) -> None:
-    """Adds this command to the program."""
-    command(application, "erase")(erase)

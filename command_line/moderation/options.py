@@ -145,15 +145,10 @@ def read_token(token: str, secret: str | None) -> Moderator:
 
 
 def command(
-    application: typer.Typer, name: str, *, writes: bool = False
-) -> Callable[[Function], Function]:
+    application: typer.Typer, name: str, function: Function, *, writes: bool = False
+) -> None:
     """Adds a function of a Session and its own options to the program, with the shared ones."""
-    options = _WRITING if writes else _READING
-
-    def register(function: Function) -> Function:
-        return application.command(name)(_with_session(function, options))
-
-    return register
+    application.command(name)(_with_session(function, _WRITING if writes else _READING))
 
 
 def _with_session(function: Function, options: tuple[tuple[str, Any, Any], ...]) -> Function:

@@ -8,18 +8,8 @@ from msgspec import Struct, to_builtins
 from command_line.chat.commands import BY_NAME, COMMANDS, HELP, WITHDRAW, choices, dispute_choices
 from command_line.chat.payloads import UsageError
 from edge.protocol.packets import OP_OF, Op
+from edge.protocol.payloads import moderation
 from edge.protocol.payloads.fields import Money, Settlement
-from edge.protocol.payloads.moderation import (
-    Acceptance,
-    Claim,
-    DisputeReason,
-    LitigeCreated,
-    LitigeStatement,
-    ReportConversations,
-    ReportMsg,
-    ReportReason,
-    SendAppeal,
-)
 from moderation_service.domain.shared import reasons
 from negotiation_service.domain.transitions import TRANSITIONS
 from tests.command_line.deals import CONVERSATION, SERVICE, euros, offer, service
@@ -163,37 +153,41 @@ def test_help_lists_every_command() -> None:
 @pytest.mark.parametrize(
     ("typed", "shown", "payload"),
     [
-        ("/report spam", MESSAGE, ReportMsg("m1", "spam")),
+        ("/report spam", MESSAGE, moderation.ReportMsg("m1", "spam")),
         (
             "/report other It is odd",
             {"conversation": "k1"},
-            ReportConversations("k1", "other", "It is odd"),
+            moderation.ReportConversations("k1", "other", "It is odd"),
         ),
         (
             "/appeal I was quoting.",
             {"decision": "d1"},
-            SendAppeal("d1", "I was quoting."),
+            moderation.SendAppeal("d1", "I was quoting."),
         ),
         (
             "/dispute not_delivered Nobody came.",
             service("agreed"),
-            LitigeCreated(SERVICE, "not_delivered", "Nobody came."),
+            moderation.LitigeCreated(SERVICE, "not_delivered", "Nobody came."),
         ),
         (
             "/dispute quality It drips. -- 60.5",
             service("agreed"),
-            LitigeCreated(SERVICE, "quality", "It drips.", Claim(Money(6050, "EUR"))),
+            moderation.LitigeCreated(
+                SERVICE, "quality", "It drips.", moderation.Claim(Money(6050, "EUR"))
+            ),
         ),
-        ("/state I waited.", DISPUTED, LitigeStatement(DISPUTE, "I waited.")),
+        ("/state I waited.", DISPUTED, moderation.LitigeStatement(DISPUTE, "I waited.")),
         (
             "/settle 60 Let us share.",
             DISPUTED,
-            LitigeStatement(DISPUTE, "Let us share.", Settlement(6000, 6050)),
+            moderation.LitigeStatement(DISPUTE, "Let us share.", Settlement(6000, 6050)),
         ),
         (
             "/accept-settlement",
             DISPUTED,
-            LitigeStatement(DISPUTE, accept=Acceptance(2, Settlement(8000, 4050))),
+            moderation.LitigeStatement(
+                DISPUTE, accept=moderation.Acceptance(2, Settlement(8000, 4050))
+            ),
         ),
     ],
 )
@@ -207,7 +201,7 @@ def test_a_command_about_rules_is_one_packet(
 
 def test_a_dispute_is_withdrawn_without_words() -> None:
     """By the name that withdraws an offer."""
-    assert WITHDRAW.payload(DISPUTED, "") == LitigeStatement(DISPUTE, withdraw=True)
+    assert WITHDRAW.payload(DISPUTED, "") == moderation.LitigeStatement(DISPUTE, withdraw=True)
     assert WITHDRAW.name in BY_NAME
     assert WITHDRAW.opcode == Op.LITIGE_STATEMENT
 
@@ -240,5 +234,5 @@ def test_what_is_typed_wrongly_about_rules_is_not_sent(
 
 def test_reasons_are_those_of_the_rules() -> None:
     """A reason that the service would not know is refused before it is sent, and no other."""
-    assert list(get_args(ReportReason)) == [str(one) for one in reasons.ReportReason]
-    assert list(get_args(DisputeReason)) == [str(one) for one in reasons.DisputeReason]
+    assert list(get_args(moderation.ReportReason)) == [str(one) for one in reasons.ReportReason]
+    assert list(get_args(moderation.DisputeReason)) == [str(one) for one in reasons.DisputeReason]
