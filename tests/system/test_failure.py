@@ -9,10 +9,19 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from edge.protocol.packets import Op
+from tests.support.client import Client
 from tests.support.metrics import read_metric
 from tests.support.postgresql import Postgresql
 from tests.support.system import System
 from tests.system.conftest import Connect
+
+
+async def meet(system: System, connect: Connect) -> tuple[Client, Client, str]:
+    """Alice, Bob, who was told of her first message, and their conversation."""
+    alice, bob = await connect(system, "alice"), await connect(system, "bob")
+    conversation: str = (await alice.write("bob", "before"))["conversation"]
+    await bob.expect(Op.ALERT_NEW_MSG)
+    return alice, bob, conversation
 
 
 async def test_a_dead_messaging_service_costs_its_own_features_only(
@@ -22,10 +31,7 @@ async def test_a_dead_messaging_service_costs_its_own_features_only(
     was stored through another edge in between is alerted.
     """
     edge = own_system.start("messaging", watch_timeout_seconds=2)
-    alice = await connect(own_system, "alice")
-    bob = await connect(own_system, "bob")
-    conversation = (await alice.write("bob", "before"))["conversation"]
-    await bob.expect(Op.ALERT_NEW_MSG)
+    alice, bob, conversation = await meet(own_system, connect)
 
     own_system.services["messaging"].stop(signal.SIGKILL)
     for op, d in [
@@ -55,10 +61,7 @@ async def test_a_stopped_service_is_answered_for_within_the_budget(
 ) -> None:
     """SIGSTOP: an error with `retryable` in about 2 s; afterwards everything is caught up."""
     edge = own_system.start("messaging", watch_timeout_seconds=2)
-    alice = await connect(own_system, "alice")
-    bob = await connect(own_system, "bob")
-    conversation = (await alice.write("bob", "before"))["conversation"]
-    await bob.expect(Op.ALERT_NEW_MSG)
+    alice, bob, conversation = await meet(own_system, connect)
     own_system.services["messaging"].process.send_signal(signal.SIGSTOP)
     loop = asyncio.get_running_loop()
     start = loop.time()
@@ -91,10 +94,7 @@ async def test_a_restart_of_postgresql_costs_only_its_time(
     ):
         stack.callback(postgresql.start)
         system.start("messaging")
-        alice = await connect(system, "alice")
-        bob = await connect(system, "bob")
-        conversation = (await alice.write("bob", "before"))["conversation"]
-        await bob.expect(Op.ALERT_NEW_MSG)
+        alice, bob, conversation = await meet(system, connect)
         await asyncio.to_thread(postgresql.stop)
         for op, d in [
             (Op.CREATE_MSG, {"conversation": conversation, "text": "x"}),
@@ -234,10 +234,7 @@ async def test_a_drain_does_not_wait_for_who_reads_nothing(
 ) -> None:
     """The edge is gone soon after the time of the drain, and the others got their close."""
     edge = own_system.start("messaging", drain_seconds=2, outbox_bytes=64_000_000)
-    alice = await connect(own_system, "alice")
-    stuck = await connect(own_system, "bob")
-    conversation = (await alice.write("bob", "0"))["conversation"]
-    await stuck.expect(Op.ALERT_NEW_MSG)
+    alice, stuck, conversation = await meet(own_system, connect)
     stuck.connection.transport.pause_reading()
     for number in range(3_000):
         await alice.send(
