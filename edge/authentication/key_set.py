@@ -7,14 +7,9 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from edge.authentication import verification_keys
 from edge.authentication.key_download import Downloader, DownloadError
 from edge.authentication.key_source import KeyNotFoundError
-from edge.authentication.verification_keys import (
-    ASYMMETRIC_ALGORITHMS,
-    KeyDocumentError,
-    VerificationKey,
-    read_key_set,
-)
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +45,7 @@ class JsonWebKeySet:
         self._maximum_keys = maximum_keys
         self._maximum_waiting = maximum_waiting
         self._monotonic = monotonic
-        self._keys: tuple[VerificationKey, ...] = ()
+        self._keys: tuple[verification_keys.VerificationKey, ...] = ()
         self._consecutive_failures = 0
         self._waiting = 0
         self._next_demand_at = float("-inf")
@@ -71,7 +66,7 @@ class JsonWebKeySet:
     @property
     def algorithms(self) -> frozenset[str]:
         """Those with public keys: a published secret would be none."""
-        return ASYMMETRIC_ALGORITHMS
+        return verification_keys.ASYMMETRIC_ALGORITHMS
 
     async def start(self) -> None:
         """Fetch once, and go on in the background. An issuer that is down does not stop the start.
@@ -88,7 +83,7 @@ class JsonWebKeySet:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def find(self, key_id: str | None, algorithm: str) -> VerificationKey:
+    async def find(self, key_id: str | None, algorithm: str) -> verification_keys.VerificationKey:
         """Return the key, after a fetch of the set if that may bring it.
 
         A token without a `kid` is served when exactly one key has its algorithm.
@@ -101,7 +96,9 @@ class JsonWebKeySet:
             raise KeyNotFoundError(source_is_empty=not self._keys)
         return key
 
-    def _look_up(self, key_id: str | None, algorithm: str) -> VerificationKey | None:
+    def _look_up(
+        self, key_id: str | None, algorithm: str
+    ) -> verification_keys.VerificationKey | None:
         fitting = [key for key in self._keys if algorithm in key.algorithms]
         if key_id is None:
             return fitting[0] if len(fitting) == 1 else None
@@ -135,8 +132,8 @@ class JsonWebKeySet:
     async def _fetch(self) -> None:
         try:
             document = await self._downloader.download()
-            keys = read_key_set(document, maximum_keys=self._maximum_keys)
-        except (DownloadError, KeyDocumentError) as error:
+            keys = verification_keys.read_key_set(document, maximum_keys=self._maximum_keys)
+        except (DownloadError, verification_keys.KeyDocumentError) as error:
             self._note_failure(str(error))
         except Exception:
             # Nothing that an issuer answers may end the refreshing for good.

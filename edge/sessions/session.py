@@ -13,15 +13,8 @@ import uuid_utils
 from msgspec import UNSET
 
 from edge.authentication.claims import Principal
+from edge.protocol import packets
 from edge.protocol.errors import CloseCode, Error, ErrorCode, invalid_argument, refusal
-from edge.protocol.packets import (
-    Activity,
-    BadPacketError,
-    ClientEnvelope,
-    Format,
-    InvalidPayloadError,
-    Op,
-)
 from edge.protocol.payloads.moderation import Standing
 from edge.push.hub import BEAT_PARTS
 from edge.sessions.context import Edge
@@ -56,7 +49,7 @@ class Session(Delivery):
         self,
         edge: Edge,
         principal: Principal,
-        format_: Format,
+        format_: packets.Format,
         receive: Callable[[], Awaitable[Any]],
         send: Callable[[Any], Awaitable[None]],
         abort: Callable[[], None],
@@ -68,7 +61,7 @@ class Session(Delivery):
         self.beat_part = len(edge.hub) % BEAT_PARTS
         # By kind, held from the question for a page until there is room for it. A page may be as
         # large as the outbox: whoever asks for many and reads none makes the edge hold one of each.
-        self.pages: dict[Op, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self.pages: dict[packets.Op, asyncio.Lock] = defaultdict(asyncio.Lock)
         # Changes are made one at a time, in the order in which the client asked for them.
         self.changes = asyncio.Lock()
         # When a backend last did not answer for a page in time.
@@ -120,14 +113,14 @@ class Session(Delivery):
             # A peer that has closed but reads nothing would hold what the server has yet to send.
             loop.call_later(edge.settings.close_timeout_seconds, self._abort)
 
-    def _envelope(self, event: Any) -> ClientEnvelope:
+    def _envelope(self, event: Any) -> packets.ClientEnvelope:
         return self.format.decode(event.get("text") or event.get("bytes") or "")
 
     def _rate_limited(self, event: Any, retry_after_ms: int) -> None:
         """Refuse a packet, of which no more is read than what names it in the answer."""
         metrics, packet_id, route = self.edge.metrics, None, None
         # What is no packet has no name.
-        with suppress(BadPacketError):
+        with suppress(packets.BadPacketError):
             envelope = self._envelope(event)
             packet_id, route = envelope.id, self.edge.routes.get(envelope.op)
         outcomes = metrics.bad_packets if route is None else route.outcomes
@@ -146,7 +139,7 @@ class Session(Delivery):
     def _handle(self, event: Any) -> None:
         try:
             envelope = self._envelope(event)
-        except BadPacketError as error:
+        except packets.BadPacketError as error:
             self._bad_packet(None, refusal(ErrorCode.BAD_PACKET, str(error)))
             return
         route = self.edge.routes.get(envelope.op)
@@ -163,7 +156,7 @@ class Session(Delivery):
             payload = self.format.payload(envelope, route.decoders[self.format])
             if route.activity is not None:
                 conversation = getattr(payload, "conversation", UNSET) or ""
-                writes = self.writes if route.activity is Activity.WRITE else None
+                writes = self.writes if route.activity is packets.Activity.WRITE else None
                 if writes is not None:
                     writes.begin()
                 re = Request(envelope.id, route.outcomes, route.activity, conversation, writes)
@@ -171,7 +164,7 @@ class Session(Delivery):
                     self.fail(re, forbidden)
                     return
             waiting = route.handler(self, re, payload)
-        except InvalidPayloadError as error:
+        except packets.InvalidPayloadError as error:
             self.fail(re, invalid_argument(error.field, error.problem))
         except Exception:  # noqa: BLE001 - whatever it is, it harms this packet alone
             self._internal_error(re)
@@ -205,7 +198,7 @@ class Session(Delivery):
                 self.fail(re, error)
                 return
             await waiting
-        except InvalidPayloadError as error:
+        except packets.InvalidPayloadError as error:
             self.fail(re, invalid_argument(error.field, error.problem))
         except asyncio.CancelledError:
             # The socket is gone, and with it whoever asked.

@@ -2,30 +2,20 @@
 
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
-from negotiation_service.domain.commands import (
-    CreateService,
-    EditPrice,
-    EndNegotiation,
-    NegotiationOutcome,
-    PlaceHold,
-    ResolveHold,
-    SubmitNote,
-    TerminateService,
-    TerminationOutcome,
-)
+from negotiation_service.domain import commands
 from negotiation_service.domain.entities import Money, Outcome, Role, Settlement
 from service_kit.rpc.enumerations import Enumeration
 from service_kit.rpc.failures import Refused
 from service_kit.rules import invalid
 
 _ROLES = Enumeration(pb.Role, Role)
-_NEGOTIATION_OUTCOMES = Enumeration(pb.NegotiationOutcome, NegotiationOutcome)
-_TERMINATION_OUTCOMES = Enumeration(pb.TerminationOutcome, TerminationOutcome)
+_NEGOTIATION_OUTCOMES = Enumeration(pb.NegotiationOutcome, commands.NegotiationOutcome)
+_TERMINATION_OUTCOMES = Enumeration(pb.TerminationOutcome, commands.TerminationOutcome)
 _HOLD_OUTCOMES = Enumeration(pb.HoldOutcome, Outcome)
 
 
-def create_service(request: pb.CreateServiceRequest) -> CreateService:
-    return CreateService(
+def create_service(request: pb.CreateServiceRequest) -> commands.CreateService:
+    return commands.CreateService(
         actor=request.actor,
         conversation=request.conversation_id,
         role=_ROLES.decode("role", request.role),
@@ -37,8 +27,8 @@ def create_service(request: pb.CreateServiceRequest) -> CreateService:
     )
 
 
-def edit_price(request: pb.EditPriceRequest) -> EditPrice:
-    return EditPrice(
+def edit_price(request: pb.EditPriceRequest) -> commands.EditPrice:
+    return commands.EditPrice(
         request.actor,
         request.service_id,
         _price(request),
@@ -48,8 +38,8 @@ def edit_price(request: pb.EditPriceRequest) -> EditPrice:
     )
 
 
-def end_negotiation(request: pb.EndNegotiationRequest) -> EndNegotiation:
-    return EndNegotiation(
+def end_negotiation(request: pb.EndNegotiationRequest) -> commands.EndNegotiation:
+    return commands.EndNegotiation(
         request.actor,
         request.service_id,
         _NEGOTIATION_OUTCOMES.decode("outcome", request.outcome),
@@ -59,8 +49,8 @@ def end_negotiation(request: pb.EndNegotiationRequest) -> EndNegotiation:
     )
 
 
-def terminate_service(request: pb.TerminateServiceRequest) -> TerminateService:
-    return TerminateService(
+def terminate_service(request: pb.TerminateServiceRequest) -> commands.TerminateService:
+    return commands.TerminateService(
         request.actor,
         request.service_id,
         _TERMINATION_OUTCOMES.decode("outcome", request.outcome),
@@ -69,8 +59,8 @@ def terminate_service(request: pb.TerminateServiceRequest) -> TerminateService:
     )
 
 
-def submit_note(request: pb.SubmitNoteRequest) -> SubmitNote:
-    return SubmitNote(
+def submit_note(request: pb.SubmitNoteRequest) -> commands.SubmitNote:
+    return commands.SubmitNote(
         request.actor,
         request.service_id,
         request.score,
@@ -79,13 +69,13 @@ def submit_note(request: pb.SubmitNoteRequest) -> SubmitNote:
     )
 
 
-def place_hold(request: pb.PlaceHoldRequest) -> PlaceHold:
-    return PlaceHold(request.service_id, request.dispute, request.opened_by)
+def place_hold(request: pb.PlaceHoldRequest) -> commands.PlaceHold:
+    return commands.PlaceHold(request.service_id, request.dispute, request.opened_by)
 
 
-def resolve_hold(request: pb.ResolveHoldRequest) -> ResolveHold:
+def resolve_hold(request: pb.ResolveHoldRequest) -> commands.ResolveHold:
     split = request.split
-    return ResolveHold(
+    return commands.ResolveHold(
         request.service_id,
         request.dispute,
         _HOLD_OUTCOMES.decode("outcome", request.outcome),

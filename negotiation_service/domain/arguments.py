@@ -1,18 +1,6 @@
 """Checks of the arguments of commands, which need nothing but the command and the limits."""
 
-from negotiation_service.domain.commands import (
-    Command,
-    CreateService,
-    EditPrice,
-    EndNegotiation,
-    FireTimers,
-    NegotiationOutcome,
-    PartyCommand,
-    PlaceHold,
-    ResolveHold,
-    SubmitNote,
-    TerminateService,
-)
+from negotiation_service.domain import commands
 from negotiation_service.domain.entities import Money, Outcome
 from negotiation_service.domain.limits import SECOND, Limits
 from negotiation_service.domain.refusals import conversation_not_found, service_not_found
@@ -28,14 +16,14 @@ from service_kit.rules import (
 )
 
 
-def check_arguments(command: Command, limits: Limits) -> Refusal | None:
+def check_arguments(command: commands.Command, limits: Limits) -> Refusal | None:
     """Refuse the first argument at fault; of services and conversations only what can exist."""
     match command:
-        case FireTimers():
+        case commands.FireTimers():
             return None
-        case PlaceHold():
+        case commands.PlaceHold():
             refusal = _check_dispute(command.dispute) or check_user("opened_by", command.opened_by)
-        case ResolveHold():
+        case commands.ResolveHold():
             refusal = _check_dispute(command.dispute) or _check_split(command)
         case _:
             refusal = (
@@ -43,7 +31,7 @@ def check_arguments(command: Command, limits: Limits) -> Refusal | None:
                 or check_key(command.idempotency_key)
                 or _check_party_command(command, limits)
             )
-    if refusal is not None or isinstance(command, CreateService):
+    if refusal is not None or isinstance(command, commands.CreateService):
         return refusal
     return None if is_identifier(command.service) else service_not_found()
 
@@ -52,7 +40,7 @@ def _check_dispute(dispute: str) -> Refusal | None:
     return None if is_identifier(dispute) else invalid("dispute", "is no id")
 
 
-def _check_split(command: ResolveHold) -> Refusal | None:
+def _check_split(command: commands.ResolveHold) -> Refusal | None:
     if (command.outcome is Outcome.SPLIT) != (command.split is not None):
         return invalid("split", "goes with the outcome split, which needs it")
     if command.split is None:
@@ -64,32 +52,32 @@ def _check_split(command: ResolveHold) -> Refusal | None:
     return None
 
 
-def _check_party_command(command: PartyCommand, limits: Limits) -> Refusal | None:
+def _check_party_command(command: commands.PartyCommand, limits: Limits) -> Refusal | None:
     match command:
-        case CreateService():
+        case commands.CreateService():
             return _check_creation(command, limits)
-        case EditPrice():
+        case commands.EditPrice():
             if command.base_offer < 0:
                 return invalid("base_offer", "is negative")
             return _check_amount("price", command.price, limits) or check_text(
                 "note", command.note, limits.offer_note, "offer_note_limit"
             )
-        case EndNegotiation():
+        case commands.EndNegotiation():
             if command.offer < 1:
                 return invalid("offer", "is not positive")
             # A price that is none at all is not that of the live offer: stale is what it is.
-            if command.outcome is NegotiationOutcome.AGREED and command.price is None:
+            if command.outcome is commands.NegotiationOutcome.AGREED and command.price is None:
                 return invalid("price", "is missing")
             return None
-        case TerminateService():
+        case commands.TerminateService():
             return check_text("reason", command.reason, limits.reason, "reason_limit")
-        case SubmitNote():
+        case commands.SubmitNote():
             if not 1 <= command.score <= 5:
                 return invalid("score", "is not one of 1 to 5")
             return check_text("comment", command.comment, limits.comment, "comment_limit")
 
 
-def _check_creation(command: CreateService, limits: Limits) -> Refusal | None:
+def _check_creation(command: commands.CreateService, limits: Limits) -> Refusal | None:
     if not is_identifier(command.conversation):
         return conversation_not_found()
     if refusal := check_not_blank("title", command.title):

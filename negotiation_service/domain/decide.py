@@ -9,17 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from negotiation_service.domain.commands import (
-    Command,
-    CreateService,
-    EditPrice,
-    EndNegotiation,
-    FireTimers,
-    PlaceHold,
-    ResolveHold,
-    SubmitNote,
-    TerminateService,
-)
+from negotiation_service.domain import commands, entities, permissions
 from negotiation_service.domain.decision import (
     Decision,
     append,
@@ -28,43 +18,24 @@ from negotiation_service.domain.decision import (
     settle,
     start_deadlines,
 )
-from negotiation_service.domain.entities import (
-    CancellationRequest,
-    Deal,
-    Hold,
-    Note,
-    Offer,
-    Outcome,
-    Role,
-    Ruling,
-    Settlement,
-    State,
-    Timer,
-)
 from negotiation_service.domain.events import Details, Event, Terms, evolve
 from negotiation_service.domain.facts import Facts
 from negotiation_service.domain.guards import Attempt, CommandType
 from negotiation_service.domain.limits import SECOND, Limits
-from negotiation_service.domain.permissions import (
-    NEGOTIATION_STEPS,
-    TERMINATION_STEPS,
-    find_transition,
-    may_see,
-)
 from negotiation_service.domain.refusals import Reason, service_not_found
 from negotiation_service.domain.transitions import Step, rows_of
 from service_kit.rules import Refusal
 
 _RULING_STEPS = {
-    Outcome.RESUME: Step.RESUME,
-    Outcome.COMPLETED: Step.DECIDE_COMPLETED,
-    Outcome.CANCELLED: Step.DECIDE_CANCELLED,
-    Outcome.SPLIT: Step.DECIDE_SPLIT,
+    entities.Outcome.RESUME: Step.RESUME,
+    entities.Outcome.COMPLETED: Step.DECIDE_COMPLETED,
+    entities.Outcome.CANCELLED: Step.DECIDE_CANCELLED,
+    entities.Outcome.SPLIT: Step.DECIDE_SPLIT,
 }
 
 
 def decide(
-    deal: Deal | None, command: Command, facts: Facts, now: int, limits: Limits
+    deal: entities.Deal | None, command: commands.Command, facts: Facts, now: int, limits: Limits
 ) -> Decision | Refusal:
     """Decide a command about a deal, or about none; its arguments have been checked.
 
@@ -72,12 +43,12 @@ def decide(
     fired before. A refusal changes nothing, and bears the deal as it stands if the sender of the
     command may see it.
     """
-    if isinstance(command, CreateService):
+    if isinstance(command, commands.CreateService):
         current = settle(deal, now, limits).deal if deal else None
         return create_service(Attempt(current, (), command, facts, now, limits))
-    if deal is None or not may_see(deal, command):
+    if deal is None or not permissions.may_see(deal, command):
         return service_not_found()
-    if isinstance(command, FireTimers):
+    if isinstance(command, commands.FireTimers):
         return fire_timers(deal, now, limits)
     due = settle(deal, now, limits)
     outcome = _RULES[type(command)](Attempt(due.deal, due.events, command, facts, now, limits))
@@ -86,7 +57,9 @@ def decide(
     return outcome or Decision(deal)
 
 
-def create_service(attempt: Attempt[Deal | None, CreateService]) -> Decision | Refusal:
+def create_service(
+    attempt: Attempt[entities.Deal | None, commands.CreateService],
+) -> Decision | Refusal:
     """Propose a deal, if its conversation has no open one."""
     current, _, command, facts, now, limits = attempt
     (row,) = rows_of(Step.CREATE, None)
@@ -95,7 +68,7 @@ def create_service(attempt: Attempt[Deal | None, CreateService]) -> Decision | R
             seen = current if current and command.actor in current.parties else None
             return replace(refusal, current=seen)
     peer = next(one for one in facts.participants if one != command.actor)
-    is_provider = command.role is Role.PROVIDER
+    is_provider = command.role is entities.Role.PROVIDER
     ttl = command.offer_ttl_seconds
     terms = Terms(
         conversation=command.conversation,
@@ -114,60 +87,66 @@ def create_service(attempt: Attempt[Deal | None, CreateService]) -> Decision | R
         cause=row.cause,
         at=now,
         by=command.actor,
-        state=row.target or State.OFFERED,
+        state=row.target or entities.State.OFFERED,
         deadlines=start_deadlines(row, terms.offer_ttl, now, limits),
         details=terms,
     )
     return Decision(evolve(None, event), (event,))
 
 
-def edit_price(attempt: Attempt[Deal, EditPrice]) -> Decision | Refusal:
+def edit_price(attempt: Attempt[entities.Deal, commands.EditPrice]) -> Decision | Refusal:
     """Make another offer, of the bargaining or to amend what is agreed."""
     command, number = attempt.command, attempt.deal.offers + 1
     price = command.price.amount_minor
-    offer = Offer(number, price, command.actor, command.note, attempt.now)
+    offer = entities.Offer(number, price, command.actor, command.note, attempt.now)
     return _take(Step.EDIT_PRICE, attempt, command.actor, offer)
 
 
-def end_negotiation(attempt: Attempt[Deal, EndNegotiation]) -> Decision | Refusal:
+def end_negotiation(attempt: Attempt[entities.Deal, commands.EndNegotiation]) -> Decision | Refusal:
     """Accept, decline or withdraw the live offer."""
     command = attempt.command
-    return _take(NEGOTIATION_STEPS[command.outcome], attempt, command.actor, attempt.deal.offer)
+    return _take(
+        permissions.NEGOTIATION_STEPS[command.outcome], attempt, command.actor, attempt.deal.offer
+    )
 
 
-def terminate_service(attempt: Attempt[Deal, TerminateService]) -> Decision | Refusal:
+def terminate_service(
+    attempt: Attempt[entities.Deal, commands.TerminateService],
+) -> Decision | Refusal:
     """Deliver, complete or reopen the work; ask for a cancellation or confirm it."""
-    command, step = attempt.command, TERMINATION_STEPS[attempt.command.outcome]
+    command, step = attempt.command, permissions.TERMINATION_STEPS[attempt.command.outcome]
     request = None
     if step is Step.CANCEL and attempt.deal.cancellation is None:
-        request = CancellationRequest(command.actor, command.reason, attempt.now)
+        request = entities.CancellationRequest(command.actor, command.reason, attempt.now)
     return _take(step, attempt, command.actor, request, command.reason)
 
 
-def submit_note(attempt: Attempt[Deal, SubmitNote]) -> Decision | Refusal:
+def submit_note(attempt: Attempt[entities.Deal, commands.SubmitNote]) -> Decision | Refusal:
     """Seal a note; with that of the other party both are revealed."""
     command, now = attempt.command, attempt.now
     previous = attempt.deal.note_of(command.actor)
     submissions = previous.submissions + 1 if previous else 1
-    note = Note(command.score, command.comment, now, submissions)
+    note = entities.Note(command.score, command.comment, now, submissions)
     outcome = _take(Step.SUBMIT_NOTE, attempt, command.actor, note)
     if isinstance(outcome, Decision) and all(outcome.deal.notes):
         # Nobody is left to wait for, so their timer fires at once.
-        return fire(outcome, Timer.NOTES, now, attempt.limits)
+        return fire(outcome, entities.Timer.NOTES, now, attempt.limits)
     return outcome
 
 
-def place_hold(attempt: Attempt[Deal, PlaceHold]) -> Decision | Refusal | None:
+def place_hold(attempt: Attempt[entities.Deal, commands.PlaceHold]) -> Decision | Refusal | None:
     """Freeze the deal for a dispute; None if that was done before."""
     deal, command = attempt.deal, attempt.command
     stands = deal.hold is not None and deal.hold.dispute == command.dispute
     if stands or deal.ruling(command.dispute):
         return None
-    hold = Hold(command.dispute, command.opened_by, attempt.now)
+    hold = entities.Hold(command.dispute, command.opened_by, attempt.now)
     return _take(Step.PLACE_HOLD, attempt, command.opened_by, hold)
 
 
-def resolve_hold(attempt: Attempt[Deal, ResolveHold]) -> Decision | Refusal | None:
+def resolve_hold(
+    attempt: Attempt[entities.Deal, commands.ResolveHold],
+) -> Decision | Refusal | None:
     """End a dispute: let the deal go on, or settle it; None if that was done before."""
     deal, command = attempt.deal, attempt.command
     if ruling := deal.ruling(command.dispute):
@@ -176,23 +155,23 @@ def resolve_hold(attempt: Attempt[Deal, ResolveHold]) -> Decision | Refusal | No
         return Refusal(Reason.DECIDED_OTHERWISE, "this dispute was decided otherwise")
     price = deal.agreed.price if deal.agreed else 0
     settlements = {
-        Outcome.COMPLETED: Settlement(price, 0),
-        Outcome.CANCELLED: Settlement(0, price),
+        entities.Outcome.COMPLETED: entities.Settlement(price, 0),
+        entities.Outcome.CANCELLED: entities.Settlement(0, price),
     }
     settlement = settlements.get(command.outcome, command.split)
-    ruling = Ruling(command.dispute, command.outcome, settlement, attempt.now)
+    ruling = entities.Ruling(command.dispute, command.outcome, settlement, attempt.now)
     return _take(_RULING_STEPS[command.outcome], attempt, "", ruling)
 
 
 def _take(
     step: Step,
-    attempt: Attempt[Deal, CommandType],
+    attempt: Attempt[entities.Deal, CommandType],
     by: str,
     details: Details,
     reason: str = "",
 ) -> Decision | Refusal:
     """Let a step happen if the table allows it."""
-    row = find_transition(step, attempt)
+    row = permissions.find_transition(step, attempt)
     if isinstance(row, Refusal):
         return row
     before = Decision(attempt.deal, attempt.events)
@@ -200,11 +179,11 @@ def _take(
 
 
 # A rule takes its own kind of command, which no type can say of a table.
-_RULES: dict[type[Command], Callable[[Any], Decision | Refusal | None]] = {
-    EditPrice: edit_price,
-    EndNegotiation: end_negotiation,
-    TerminateService: terminate_service,
-    SubmitNote: submit_note,
-    PlaceHold: place_hold,
-    ResolveHold: resolve_hold,
+_RULES: dict[type[commands.Command], Callable[[Any], Decision | Refusal | None]] = {
+    commands.EditPrice: edit_price,
+    commands.EndNegotiation: end_negotiation,
+    commands.TerminateService: terminate_service,
+    commands.SubmitNote: submit_note,
+    commands.PlaceHold: place_hold,
+    commands.ResolveHold: resolve_hold,
 }

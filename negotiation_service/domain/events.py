@@ -8,21 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from negotiation_service.domain.entities import (
-    FINAL,
-    Agreement,
-    CancellationRequest,
-    Deadline,
-    Deal,
-    Ending,
-    Hold,
-    Note,
-    Offer,
-    Ruling,
-    Settlement,
-    State,
-    Timer,
-)
+from negotiation_service.domain import entities
 
 
 class Cause(StrEnum):
@@ -72,7 +58,15 @@ class Terms:
     price: int
 
 
-Details = Terms | Offer | CancellationRequest | Hold | Ruling | Note | None
+Details = (
+    Terms
+    | entities.Offer
+    | entities.CancellationRequest
+    | entities.Hold
+    | entities.Ruling
+    | entities.Note
+    | None
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,41 +83,41 @@ class Event:
     cause: Cause
     at: int
     by: str
-    state: State
-    deadlines: tuple[Deadline, ...] = ()
-    timer: Timer | None = None
+    state: entities.State
+    deadlines: tuple[entities.Deadline, ...] = ()
+    timer: entities.Timer | None = None
     details: Details = None
     reason: str = ""
 
 
-def recipients(deal: Deal, event: Event) -> tuple[str, ...]:
+def recipients(deal: entities.Deal, event: Event) -> tuple[str, ...]:
     """Give the users to be told of an event: both parties, but of a note only its author."""
     return (event.by,) if event.cause is Cause.NOTE_SUBMITTED else deal.parties
 
 
-def replay(events: Iterable[Event]) -> Deal | None:
+def replay(events: Iterable[Event]) -> entities.Deal | None:
     """Give the deal that its events make; None for no events."""
-    deal: Deal | None = None
+    deal: entities.Deal | None = None
     for event in events:
         deal = evolve(deal, event)
     return deal
 
 
-def evolve(deal: Deal | None, event: Event) -> Deal:
+def evolve(deal: entities.Deal | None, event: Event) -> entities.Deal:
     """Apply an event, which is a fact: nothing is checked here."""
     if deal is None:
         return _create(event)
     changed = replace(deal, seq=event.seq, state=event.state, **_changes(deal, event))
-    if event.state in FINAL:
+    if event.state in entities.FINAL:
         changed = replace(changed, offer=None, cancellation=None)
     return replace(changed, deadlines=_deadlines(deal, changed, event))
 
 
-def _create(event: Event) -> Deal:
+def _create(event: Event) -> entities.Deal:
     terms = event.details
     if not isinstance(terms, Terms):
         raise TypeError(f"the first event of a deal is its creation, and not {event.cause}")
-    return Deal(
+    return entities.Deal(
         id=event.service,
         conversation=terms.conversation,
         provider=terms.provider,
@@ -136,22 +130,22 @@ def _create(event: Event) -> Deal:
         created_at=event.at,
         seq=event.seq,
         state=event.state,
-        offer=Offer(1, terms.price, event.by, "", event.at),
+        offer=entities.Offer(1, terms.price, event.by, "", event.at),
         deadlines=event.deadlines,
     )
 
 
-def _changes(deal: Deal, event: Event) -> dict[str, Any]:
+def _changes(deal: entities.Deal, event: Event) -> dict[str, Any]:
     """Give the fields that an event changes, besides those that follow from the state."""
-    ending = Ending(event.cause, event.by, event.at)
+    ending = entities.Ending(event.cause, event.by, event.at)
     match event.cause, event.details:
-        case ((Cause.COUNTERED | Cause.REVISED), Offer() as offer):
+        case ((Cause.COUNTERED | Cause.REVISED), entities.Offer() as offer):
             return {"offer": offer, "rounds": deal.rounds + 1}
-        case Cause.AMENDMENT_PROPOSED, Offer() as offer:
+        case Cause.AMENDMENT_PROPOSED, entities.Offer() as offer:
             return {"offer": offer, "amendments": deal.amendments + 1}
-        case ((Cause.AGREED | Cause.AMENDED), Offer() as offer):
+        case ((Cause.AGREED | Cause.AMENDED), entities.Offer() as offer):
             version = deal.agreed.version + 1 if deal.agreed else 1
-            agreed = Agreement(offer.price, version, offer.number, event.at)
+            agreed = entities.Agreement(offer.price, version, offer.number, event.at)
             return {"offer": None, "agreed": agreed}
         case ((Cause.DECLINED | Cause.WITHDRAWN | Cause.EXPIRED), _):
             return {"ending": ending}
@@ -161,23 +155,23 @@ def _changes(deal: Deal, event: Event) -> dict[str, Any]:
             return {"offer": None}
         case Cause.REOPENED, _:
             return {"reopenings": deal.reopenings + 1}
-        case Cause.CANCELLATION_REQUESTED, CancellationRequest() as request:
+        case Cause.CANCELLATION_REQUESTED, entities.CancellationRequest() as request:
             return {"cancellation": request}
         case Cause.CANCELLATION_LAPSED, _:
             return {"cancellation": None}
         case ((Cause.COMPLETED | Cause.AUTO_COMPLETED), _):
-            return {"ending": ending, "settlement": Settlement(_price(deal), 0)}
+            return {"ending": ending, "settlement": entities.Settlement(_price(deal), 0)}
         case ((Cause.CANCELLED | Cause.UNDELIVERED), _):
-            return {"ending": ending, "settlement": Settlement(0, _price(deal))}
-        case Cause.HELD, Hold() as hold:
+            return {"ending": ending, "settlement": entities.Settlement(0, _price(deal))}
+        case Cause.HELD, entities.Hold() as hold:
             return {"hold": hold}
-        case Cause.RESUMED, Ruling() as ruling:
+        case Cause.RESUMED, entities.Ruling() as ruling:
             return {"hold": None, "rulings": (*deal.rulings, ruling)}
-        case Cause.DECIDED, Ruling() as ruling:
+        case Cause.DECIDED, entities.Ruling() as ruling:
             rulings = (*deal.rulings, ruling)
             settled = {"settlement": ruling.settlement, "ending": ending}
             return {"hold": None, "rulings": rulings, **settled}
-        case Cause.NOTE_SUBMITTED, Note() as note:
+        case Cause.NOTE_SUBMITTED, entities.Note() as note:
             return {"provider_note" if event.by == deal.provider else "client_note": note}
         case Cause.NOTES_REVEALED, _:
             return {"revealed_at": event.at}
@@ -187,11 +181,13 @@ def _changes(deal: Deal, event: Event) -> dict[str, Any]:
     raise TypeError(f"{event.cause} is not about a {type(event.details).__name__}")
 
 
-def _price(deal: Deal) -> int:
+def _price(deal: entities.Deal) -> int:
     return deal.agreed.price if deal.agreed else 0
 
 
-def _deadlines(before: Deal, after: Deal, event: Event) -> tuple[Deadline, ...]:
+def _deadlines(
+    before: entities.Deal, after: entities.Deal, event: Event
+) -> tuple[entities.Deadline, ...]:
     """Keep the deadlines that still apply, later by the time they were frozen, and add new ones."""
     started = {deadline.timer for deadline in event.deadlines}
     frozen = 0
@@ -199,7 +195,7 @@ def _deadlines(before: Deal, after: Deal, event: Event) -> tuple[Deadline, ...]:
         # A clock that was set back meanwhile takes no time away from anybody.
         frozen = max(0, event.at - before.hold.since)
     kept = [
-        Deadline(timer, deadline.due_at + frozen)
+        entities.Deadline(timer, deadline.due_at + frozen)
         for deadline in before.deadlines
         if (timer := deadline.timer) is not event.timer
         and not {timer, timer.reminds_of} & started
@@ -208,23 +204,23 @@ def _deadlines(before: Deal, after: Deal, event: Event) -> tuple[Deadline, ...]:
     return (*kept, *event.deadlines)
 
 
-def _has_subject(deal: Deal, timer: Timer) -> bool:
+def _has_subject(deal: entities.Deal, timer: entities.Timer) -> bool:
     match timer.reminds_of or timer:
-        case Timer.OFFER:
+        case entities.Timer.OFFER:
             return deal.offer is not None
-        case Timer.DELIVERY:
-            return deal.state is State.AGREED
-        case Timer.COMPLETION:
-            return deal.state is State.DELIVERED
-        case Timer.CANCELLATION:
+        case entities.Timer.DELIVERY:
+            return deal.state is entities.State.AGREED
+        case entities.Timer.COMPLETION:
+            return deal.state is entities.State.DELIVERED
+        case entities.Timer.CANCELLATION:
             return deal.cancellation is not None
-        case Timer.DISPUTE:
-            return deal.state is State.COMPLETED and not is_decided(deal)
-        case Timer.NOTES:
+        case entities.Timer.DISPUTE:
+            return deal.state is entities.State.COMPLETED and not is_decided(deal)
+        case entities.Timer.NOTES:
             return deal.ending is not None and deal.revealed_at is None
     raise ValueError(f"nobody knows when {timer} runs")
 
 
-def is_decided(deal: Deal) -> bool:
+def is_decided(deal: entities.Deal) -> bool:
     """Tell whether a dispute has settled the deal, which is for ever."""
     return any(ruling.settlement for ruling in deal.rulings)

@@ -6,14 +6,7 @@ is one of the limits. No guard looks at the clock: what is late has happened bef
 
 from typing import Generic, NamedTuple, TypeVar
 
-from negotiation_service.domain.commands import (
-    Command,
-    CreateService,
-    EditPrice,
-    EndNegotiation,
-    ResolveHold,
-    SubmitNote,
-)
+from negotiation_service.domain import commands
 from negotiation_service.domain.entities import Deal, Timer
 from negotiation_service.domain.events import Event
 from negotiation_service.domain.facts import Facts
@@ -22,7 +15,7 @@ from negotiation_service.domain.refusals import Reason, conversation_not_found
 from service_kit.rules import Refusal, invalid
 
 DealType = TypeVar("DealType", Deal, Deal | None)
-CommandType = TypeVar("CommandType", bound=Command)
+CommandType = TypeVar("CommandType", bound=commands.Command)
 
 
 class Attempt(NamedTuple, Generic[DealType, CommandType]):
@@ -39,7 +32,7 @@ class Attempt(NamedTuple, Generic[DealType, CommandType]):
     limits: Limits
 
 
-def is_participant(attempt: Attempt[Deal | None, CreateService]) -> Refusal | None:
+def is_participant(attempt: Attempt[Deal | None, commands.CreateService]) -> Refusal | None:
     """participant of the conversation"""
     participants = attempt.facts.participants
     # What is not a conversation of two people has no provider and client.
@@ -48,27 +41,27 @@ def is_participant(attempt: Attempt[Deal | None, CreateService]) -> Refusal | No
     return conversation_not_found()
 
 
-def no_open_service(attempt: Attempt[Deal | None, CreateService]) -> Refusal | None:
+def no_open_service(attempt: Attempt[Deal | None, commands.CreateService]) -> Refusal | None:
     """no open service in it"""
     if attempt.deal is None or not attempt.deal.is_open:
         return None
     return Refusal(Reason.OPEN_SERVICE_EXISTS, "the conversation has an open service already")
 
 
-def not_sanctioned(attempt: Attempt[Deal | None, Command]) -> Refusal | None:
+def not_sanctioned(attempt: Attempt[Deal | None, commands.Command]) -> Refusal | None:
     """no sanction forbids it"""
     forbidden = attempt.facts.forbidden
     return Refusal(Reason.SANCTIONED, forbidden) if forbidden else None
 
 
-def not_on_hold(attempt: Attempt[Deal, Command]) -> Refusal | None:
+def not_on_hold(attempt: Attempt[Deal, commands.Command]) -> Refusal | None:
     """no hold"""
     if attempt.deal.hold is None:
         return None
     return Refusal(Reason.ON_HOLD, "a dispute about this service is under way")
 
 
-def on_live_offer(attempt: Attempt[Deal, EditPrice]) -> Refusal | None:
+def on_live_offer(attempt: Attempt[Deal, commands.EditPrice]) -> Refusal | None:
     """`base_offer` is the live offer, 0 for none"""
     live = attempt.deal.offer.number if attempt.deal.offer else 0
     if attempt.command.base_offer == live:
@@ -76,7 +69,7 @@ def on_live_offer(attempt: Attempt[Deal, EditPrice]) -> Refusal | None:
     return _stale("base_offer is not the live offer")
 
 
-def in_currency(attempt: Attempt[Deal, EditPrice]) -> Refusal | None:
+def in_currency(attempt: Attempt[Deal, commands.EditPrice]) -> Refusal | None:
     """the currency of the deal"""
     currency = attempt.deal.currency
     if attempt.command.price.currency == currency:
@@ -84,7 +77,7 @@ def in_currency(attempt: Attempt[Deal, EditPrice]) -> Refusal | None:
     return invalid("price.currency", f"is not that of the service, {currency}")
 
 
-def names_live_offer(attempt: Attempt[Deal, EndNegotiation]) -> Refusal | None:
+def names_live_offer(attempt: Attempt[Deal, commands.EndNegotiation]) -> Refusal | None:
     """`offer` and `price` are those of the live offer"""
     live, command = attempt.deal.offer, attempt.command
     if live is None or command.offer != live.number:
@@ -94,19 +87,19 @@ def names_live_offer(attempt: Attempt[Deal, EndNegotiation]) -> Refusal | None:
     return None
 
 
-def rounds_left(attempt: Attempt[Deal, Command]) -> Refusal | None:
+def rounds_left(attempt: Attempt[Deal, commands.Command]) -> Refusal | None:
     """at most {rounds} rounds"""
     most = attempt.limits.rounds
     return None if attempt.deal.rounds < most else _too_many_rounds(most, "rounds_limit")
 
 
-def amendments_left(attempt: Attempt[Deal, Command]) -> Refusal | None:
+def amendments_left(attempt: Attempt[Deal, commands.Command]) -> Refusal | None:
     """at most {amendments} amendments proposed"""
     most = attempt.limits.amendments
     return None if attempt.deal.amendments < most else _too_many_rounds(most, "amendments_limit")
 
 
-def reopenings_left(attempt: Attempt[Deal, Command]) -> Refusal | None:
+def reopenings_left(attempt: Attempt[Deal, commands.Command]) -> Refusal | None:
     """at most {reopenings} times"""
     most = attempt.limits.reopenings
     if attempt.deal.reopenings < most:
@@ -115,7 +108,7 @@ def reopenings_left(attempt: Attempt[Deal, Command]) -> Refusal | None:
     return Refusal(Reason.TOO_MANY_REOPENINGS, message, limit="reopenings_limit")
 
 
-def not_requested(attempt: Attempt[Deal, Command]) -> Refusal | None:
+def not_requested(attempt: Attempt[Deal, commands.Command]) -> Refusal | None:
     """no request stands"""
     if attempt.deal.cancellation is None:
         return None
@@ -123,14 +116,14 @@ def not_requested(attempt: Attempt[Deal, Command]) -> Refusal | None:
     return Refusal(Reason.CANCELLATION_REQUESTED, message)
 
 
-def notes_sealed(attempt: Attempt[Deal, Command]) -> Refusal | None:
+def notes_sealed(attempt: Attempt[Deal, commands.Command]) -> Refusal | None:
     """notes not yet revealed"""
     if attempt.deal.revealed_at is None:
         return None
     return Refusal(Reason.INVALID_STATE, "the notes have been revealed and stay as they are")
 
 
-def submissions_left(attempt: Attempt[Deal, SubmitNote]) -> Refusal | None:
+def submissions_left(attempt: Attempt[Deal, commands.SubmitNote]) -> Refusal | None:
     """at most {submissions} times by each"""
     note, most = attempt.deal.note_of(attempt.command.actor), attempt.limits.submissions
     if note is None or note.submissions < most:
@@ -139,14 +132,14 @@ def submissions_left(attempt: Attempt[Deal, SubmitNote]) -> Refusal | None:
     return Refusal(Reason.TOO_MANY_SUBMISSIONS, message, limit="submissions_limit")
 
 
-def dispute_window_open(attempt: Attempt[Deal, Command]) -> Refusal | None:
+def dispute_window_open(attempt: Attempt[Deal, commands.Command]) -> Refusal | None:
     """within {dispute} of completion, and no dispute has decided"""
     if attempt.deal.due_at(Timer.DISPUTE) is not None:
         return None
     return Refusal(Reason.INVALID_STATE, "it is too late to dispute this service")
 
 
-def disputes_left(attempt: Attempt[Deal, Command]) -> Refusal | None:
+def disputes_left(attempt: Attempt[Deal, commands.Command]) -> Refusal | None:
     """at most {disputes} disputes"""
     most = attempt.limits.disputes
     if attempt.deal.disputes < most:
@@ -155,7 +148,7 @@ def disputes_left(attempt: Attempt[Deal, Command]) -> Refusal | None:
     return Refusal(Reason.TOO_MANY_DISPUTES, message, limit="disputes_limit")
 
 
-def holds_dispute(attempt: Attempt[Deal, ResolveHold]) -> Refusal | None:
+def holds_dispute(attempt: Attempt[Deal, commands.ResolveHold]) -> Refusal | None:
     """the hold is of this dispute"""
     hold = attempt.deal.hold
     if hold is not None and hold.dispute == attempt.command.dispute:
@@ -163,7 +156,7 @@ def holds_dispute(attempt: Attempt[Deal, ResolveHold]) -> Refusal | None:
     return Refusal(Reason.HOLD_NOT_FOUND, "no hold of this dispute stands")
 
 
-def splits_price(attempt: Attempt[Deal, ResolveHold]) -> Refusal | None:
+def splits_price(attempt: Attempt[Deal, commands.ResolveHold]) -> Refusal | None:
     """the parts sum to the agreed price"""
     split, agreed = attempt.command.split, attempt.deal.agreed
     price = agreed.price if agreed else 0

@@ -1,17 +1,6 @@
 """Permissions: which transition a command may take, and what a party is allowed to do now."""
 
-from negotiation_service.domain.commands import (
-    Command,
-    EditPrice,
-    EndNegotiation,
-    FireTimers,
-    NegotiationOutcome,
-    PlaceHold,
-    ResolveHold,
-    SubmitNote,
-    TerminateService,
-    TerminationOutcome,
-)
+from negotiation_service.domain import commands
 from negotiation_service.domain.decision import settle
 from negotiation_service.domain.entities import Deal, Money
 from negotiation_service.domain.facts import NO_FACTS
@@ -22,15 +11,15 @@ from negotiation_service.domain.transitions import Step, Transition, Who, rows_o
 from service_kit.rules import Refusal
 
 NEGOTIATION_STEPS = {
-    NegotiationOutcome.AGREED: Step.ACCEPT,
-    NegotiationOutcome.DECLINED: Step.DECLINE,
-    NegotiationOutcome.WITHDRAWN: Step.WITHDRAW,
+    commands.NegotiationOutcome.AGREED: Step.ACCEPT,
+    commands.NegotiationOutcome.DECLINED: Step.DECLINE,
+    commands.NegotiationOutcome.WITHDRAWN: Step.WITHDRAW,
 }
 TERMINATION_STEPS = {
-    TerminationOutcome.DELIVERED: Step.DELIVER,
-    TerminationOutcome.COMPLETED: Step.COMPLETE,
-    TerminationOutcome.REOPENED: Step.REOPEN,
-    TerminationOutcome.CANCELLED: Step.CANCEL,
+    commands.TerminationOutcome.DELIVERED: Step.DELIVER,
+    commands.TerminationOutcome.COMPLETED: Step.COMPLETE,
+    commands.TerminationOutcome.REOPENED: Step.REOPEN,
+    commands.TerminationOutcome.CANCELLED: Step.CANCEL,
 }
 _NOT_FOR_ACTOR = {
     Who.OTHER: Refusal(Reason.OWN_OFFER, "only the other party can accept or decline an offer"),
@@ -42,12 +31,12 @@ _NOT_FOR_ACTOR = {
 }
 
 
-def may_see(deal: Deal, command: Command) -> bool:
+def may_see(deal: Deal, command: commands.Command) -> bool:
     """Tell whether the deal exists for the sender of a command."""
     match command:
-        case ResolveHold() | FireTimers():
+        case commands.ResolveHold() | commands.FireTimers():
             return True
-        case PlaceHold():
+        case commands.PlaceHold():
             return command.opened_by in deal.parties
     return command.actor in deal.parties
 
@@ -70,9 +59,9 @@ def find_transition(step: Step, attempt: Attempt[Deal, CommandType]) -> Transiti
     return fitting or _NOT_FOR_ACTOR[rows[0].who]
 
 
-def _capacities(deal: Deal, command: Command) -> set[Who]:
+def _capacities(deal: Deal, command: commands.Command) -> set[Who]:
     """Give the capacities of a command's sender in the deal as it stands."""
-    if isinstance(command, PlaceHold | ResolveHold | FireTimers):
+    if isinstance(command, commands.PlaceHold | commands.ResolveHold | commands.FireTimers):
         return {Who.MODERATION}
     actor = command.actor
     capacities = {Who.EITHER, Who.PROVIDER if actor == deal.provider else Who.CLIENT}
@@ -95,20 +84,20 @@ def allowed_actions(deal: Deal, actor: str, now: int, limits: Limits) -> tuple[s
     return tuple(one.action for one in found if isinstance(one, Transition))
 
 
-def _possible_commands(deal: Deal, actor: str) -> list[tuple[Step, Command]]:
+def _possible_commands(deal: Deal, actor: str) -> list[tuple[Step, commands.Command]]:
     """Make every command that a party can send, with the live offer named rightly."""
     number = deal.offer.number if deal.offer else 0
     price = Money(deal.offer.price if deal.offer else 1, deal.currency)
     return [
-        (Step.EDIT_PRICE, EditPrice(actor, deal.id, price, number)),
+        (Step.EDIT_PRICE, commands.EditPrice(actor, deal.id, price, number)),
         *(
-            (step, EndNegotiation(actor, deal.id, outcome, number, price))
+            (step, commands.EndNegotiation(actor, deal.id, outcome, number, price))
             for outcome, step in NEGOTIATION_STEPS.items()
         ),
         *(
-            (step, TerminateService(actor, deal.id, outcome))
+            (step, commands.TerminateService(actor, deal.id, outcome))
             for outcome, step in TERMINATION_STEPS.items()
         ),
-        (Step.SUBMIT_NOTE, SubmitNote(actor, deal.id, 5)),
-        (Step.PLACE_HOLD, PlaceHold(deal.id, "dispute", actor)),
+        (Step.SUBMIT_NOTE, commands.SubmitNote(actor, deal.id, 5)),
+        (Step.PLACE_HOLD, commands.PlaceHold(deal.id, "dispute", actor)),
     ]

@@ -3,19 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from negotiation_service.domain import entities
 from negotiation_service.domain.decision import running_timers, settle
-from negotiation_service.domain.entities import (
-    Agreement,
-    CancellationRequest,
-    Deal,
-    Ending,
-    Hold,
-    Note,
-    Offer,
-    Settlement,
-    State,
-    Timer,
-)
 from negotiation_service.domain.events import Event, replay
 from negotiation_service.domain.limits import Limits
 from negotiation_service.domain.permissions import allowed_actions
@@ -30,8 +19,8 @@ INTERNAL = ""
 class Notes:
     """The notes of both as the reader may see them; `theirs` only once revealed."""
 
-    mine: Note | None
-    theirs: Note | None
+    mine: entities.Note | None
+    theirs: entities.Note | None
     revealed_at: int | None
 
 
@@ -54,21 +43,21 @@ class Snapshot:
     exponent: int
     created_at: int
     seq: int
-    state: State
-    offer: Offer | None
-    agreed: Agreement | None
-    amendment: Offer | None
+    state: entities.State
+    offer: entities.Offer | None
+    agreed: entities.Agreement | None
+    amendment: entities.Offer | None
     reopenings: int
-    cancellation: CancellationRequest | None
-    hold: Hold | None
-    ending: Ending | None
-    settlement: Settlement | None
+    cancellation: entities.CancellationRequest | None
+    hold: entities.Hold | None
+    ending: entities.Ending | None
+    settlement: entities.Settlement | None
     notes: Notes
-    deadlines: Mapping[Timer, int]
+    deadlines: Mapping[entities.Timer, int]
     allowed_actions: tuple[str, ...]
 
 
-def snapshot(deal: Deal, reader: str, now: int, limits: Limits) -> Snapshot | Refusal:
+def snapshot(deal: entities.Deal, reader: str, now: int, limits: Limits) -> Snapshot | Refusal:
     """Show a deal as it stands now to a party, or to an INTERNAL reader, who sees no note."""
     if reader != INTERNAL and reader not in deal.parties:
         return service_not_found()
@@ -102,7 +91,7 @@ def snapshot(deal: Deal, reader: str, now: int, limits: Limits) -> Snapshot | Re
     )
 
 
-def show(deal: Deal, reader: str, now: int, limits: Limits) -> Snapshot:
+def show(deal: entities.Deal, reader: str, now: int, limits: Limits) -> Snapshot:
     """Show a deal to one who has been found to be a party, or INTERNAL."""
     shown = snapshot(deal, reader, now, limits)
     if isinstance(shown, Refusal):
@@ -118,7 +107,7 @@ def show_past(events: Sequence[Event], reader: str, limits: Limits) -> Snapshot:
     return show(deal, reader, events[-1].at, limits)
 
 
-def _notes(deal: Deal, reader: str) -> Notes:
+def _notes(deal: entities.Deal, reader: str) -> Notes:
     if reader == INTERNAL:
         return Notes(None, None, deal.revealed_at)
     revealed = deal.revealed_at is not None
@@ -126,7 +115,7 @@ def _notes(deal: Deal, reader: str) -> Notes:
     return Notes(deal.note_of(reader), theirs, deal.revealed_at)
 
 
-def _visible_seq(deal: Deal, reader: str) -> int:
+def _visible_seq(deal: entities.Deal, reader: str) -> int:
     """Count the events without the sealed notes of others, for a gap would betray them."""
     if deal.revealed_at is not None:
         return deal.seq

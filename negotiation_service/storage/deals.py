@@ -9,15 +9,8 @@ from sqlalchemy import Connection
 from negotiation_service.domain.decision import running_timers
 from negotiation_service.domain.entities import Deal, Offer
 from negotiation_service.domain.events import Event
-from negotiation_service.storage import statements
+from negotiation_service.storage import statements, tables
 from negotiation_service.storage.documents import dump_deal, dump_event, load_deal, load_event
-from negotiation_service.storage.tables import (
-    idempotency_keys,
-    offers,
-    service_events,
-    service_timers,
-    services,
-)
 from service_kit.storage.bulk_statements import (
     bulk_insert,
     bulk_update,
@@ -195,14 +188,14 @@ def insert_deals(connection: Connection, deals: Iterable[Deal], revision: int) -
         )
         for one in deals
     ]
-    bulk_insert(connection, services, tuple(services.c.keys()), rows)
+    bulk_insert(connection, tables.services, tuple(tables.services.c.keys()), rows)
 
 
 def update_deals(connection: Connection, deals: Iterable[Deal], revision: int) -> None:
     """Store the new state of deals that are stored already."""
     columns = ("revision", "state", "is_open", "deal")
     rows = [(revision, one.state, one.is_open, dump_deal(one), one.id) for one in deals]
-    bulk_update(connection, services, "id", columns, rows)
+    bulk_update(connection, tables.services, "id", columns, rows)
 
 
 def insert_offers(connection: Connection, made: Iterable[tuple[str, Offer]], revision: int) -> None:
@@ -211,7 +204,7 @@ def insert_offers(connection: Connection, made: Iterable[tuple[str, Offer]], rev
         (service, one.number, revision, one.price, one.by, one.note, one.at)
         for service, one in made
     ]
-    bulk_insert(connection, offers, tuple(offers.c.keys()), rows)
+    bulk_insert(connection, tables.offers, tuple(tables.offers.c.keys()), rows)
 
 
 def insert_events(
@@ -229,7 +222,7 @@ def insert_events(
         )
         for deal, recipients, event in happened
     ]
-    bulk_insert(connection, service_events, tuple(service_events.c.keys()), rows)
+    bulk_insert(connection, tables.service_events, tuple(tables.service_events.c.keys()), rows)
 
 
 def replace_timers(connection: Connection, deals: Sequence[Deal]) -> None:
@@ -239,7 +232,7 @@ def replace_timers(connection: Connection, deals: Sequence[Deal]) -> None:
     ids = give_values(connection, "ids", [deal.id for deal in deals])
     connection.execute(statements.FORGET_TIMERS, ids)
     rows = [(deal.id, one.timer, one.due_at) for deal in deals for one in running_timers(deal)]
-    bulk_insert(connection, service_timers, tuple(service_timers.c.keys()), rows)
+    bulk_insert(connection, tables.service_timers, tuple(tables.service_timers.c.keys()), rows)
 
 
 def insert_keys(
@@ -249,4 +242,4 @@ def insert_keys(
     rows = [
         (actor, key, revision, one.fingerprint, one.service, one.seq) for (actor, key), one in used
     ]
-    bulk_insert(connection, idempotency_keys, tuple(idempotency_keys.c.keys()), rows)
+    bulk_insert(connection, tables.idempotency_keys, tuple(tables.idempotency_keys.c.keys()), rows)

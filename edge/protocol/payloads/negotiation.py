@@ -4,14 +4,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from edge.protocol.payloads.fields import (
-    IdempotencyKey,
-    Identifier,
-    Integer,
-    Money,
-    Score,
-    Settlement,
-)
+from edge.protocol.payloads import fields
 from edge.protocol.payloads.moderation import Dispute
 
 # From the client.
@@ -22,13 +15,13 @@ class ServiceCreated(Struct, frozen=True):
     DATAS, as all packets about a service.
     """
 
-    conversation: Identifier
+    conversation: fields.Identifier
     role: Literal["provider", "client"]
     title: str
-    price: Money
+    price: fields.Money
     description: str | UnsetType = UNSET
-    offer_ttl_s: Integer | UnsetType = UNSET
-    idempotency_key: IdempotencyKey | UnsetType = UNSET
+    offer_ttl_s: fields.Integer | UnsetType = UNSET
+    idempotency_key: fields.IdempotencyKey | UnsetType = UNSET
 
 
 class PriceEdited(Struct, frozen=True):
@@ -37,11 +30,11 @@ class PriceEdited(Struct, frozen=True):
     another one the packet is refused as STALE_OFFER.
     """
 
-    service: Identifier
-    price: Money
-    base_offer: Integer
+    service: fields.Identifier
+    price: fields.Money
+    base_offer: fields.Integer
     note: str | UnsetType = UNSET
-    idempotency_key: IdempotencyKey | UnsetType = UNSET
+    idempotency_key: fields.IdempotencyKey | UnsetType = UNSET
 
 
 class NegotiationEnd(Struct, frozen=True):
@@ -49,11 +42,11 @@ class NegotiationEnd(Struct, frozen=True):
     number and price; if they are not the live ones it is refused as STALE_OFFER.
     """
 
-    service: Identifier
+    service: fields.Identifier
     outcome: Literal["agreed", "declined", "withdrawn"]
-    offer: Integer
-    price: Money | UnsetType = UNSET
-    idempotency_key: IdempotencyKey | UnsetType = UNSET
+    offer: fields.Integer
+    price: fields.Money | UnsetType = UNSET
+    idempotency_key: fields.IdempotencyKey | UnsetType = UNSET
 
 
 class ServiceTerminated(Struct, frozen=True):
@@ -61,10 +54,10 @@ class ServiceTerminated(Struct, frozen=True):
     reopens it. Either asks to cancel, and the other confirms by the same packet.
     """
 
-    service: Identifier
+    service: fields.Identifier
     outcome: Literal["delivered", "completed", "reopened", "cancelled"]
     reason: str | UnsetType = UNSET
-    idempotency_key: IdempotencyKey | UnsetType = UNSET
+    idempotency_key: fields.IdempotencyKey | UnsetType = UNSET
 
 
 class NoteSubmitted(Struct, frozen=True):
@@ -72,10 +65,10 @@ class NoteSubmitted(Struct, frozen=True):
     notes are in or the time for them is over; until then it may be changed.
     """
 
-    service: Identifier
-    score: Score
+    service: fields.Identifier
+    score: fields.Score
     comment: str | UnsetType = UNSET
-    idempotency_key: IdempotencyKey | UnsetType = UNSET
+    idempotency_key: fields.IdempotencyKey | UnsetType = UNSET
 
 
 # To the client.
@@ -85,7 +78,7 @@ class Offer(Struct, frozen=True):
     """A price named by one party. `expires_at` is absent while a dispute holds the service."""
 
     number: int
-    price: Money
+    price: fields.Money
     by: str
     created_at: str
     note: str | UnsetType = UNSET
@@ -97,7 +90,7 @@ class Agreed(Struct, frozen=True):
     counts the agreements.
     """
 
-    price: Money
+    price: fields.Money
     version: int
     offer: int
     at: str
@@ -172,7 +165,7 @@ class Service(Struct, frozen=True):
     cancellation: Cancellation | UnsetType = UNSET
     hold: Hold | UnsetType = UNSET
     ending: Ending | UnsetType = UNSET
-    settlement: Settlement | UnsetType = UNSET
+    settlement: fields.Settlement | UnsetType = UNSET
 
 
 class ServiceEvent(Struct, frozen=True):
@@ -188,7 +181,7 @@ class ServiceEvent(Struct, frozen=True):
     at: str
     by: str | UnsetType = UNSET
     offer: int | UnsetType = UNSET
-    price: Money | UnsetType = UNSET
+    price: fields.Money | UnsetType = UNSET
     reason: str | UnsetType = UNSET
 
 
