@@ -15,6 +15,13 @@ SMALL = (
 )
 
 
+# The same on the other database: with the profile nightly alone.
+NIGHTLY = [
+    ("deals", "postgresql", "CPU a command, postgresql"),
+    ("ban", "postgresql", "mute: decision to SANCTION, each socket, p50"),
+][: None if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 0]
+
+
 def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "bench", *arguments],
@@ -38,9 +45,8 @@ def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         ("slow", "sqlite", "closed as too slow (4101)"),
         ("hops", "sqlite", "writer: COMMIT, to the disk"),
         ("deals", "sqlite", "command to its event in the conversation, p99"),
-        ("deals", "postgresql", "CPU a command, postgresql"),
         ("ban", "sqlite", "ban: decision to 4403, last socket, p99"),
-        ("ban", "postgresql", "mute: decision to SANCTION, each socket, p50"),
+        *NIGHTLY,
     ],
 )
 def test_a_measurement_gives_its_table(

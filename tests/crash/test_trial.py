@@ -15,6 +15,8 @@ from tests.crash.trial import Outcome, Plan, empty_system, run_trial
 from tests.support.system import System
 
 KILLS = 20
+# `make crash` has more; what is killed, how often and when does not depend on it.
+TALKERS = 8
 
 
 @pytest.mark.timeout(600)
@@ -26,7 +28,7 @@ async def test_kills_cost_nothing_but_time(system: System) -> None:
     were told of every change. Reports, decisions and disputes are there once, a service is held
     exactly while its dispute is open, the audit log is whole, and who knew of a mute wrote nothing.
     """
-    outcome = await run_trial(system, Plan(KILLS, talkers=20, seed=secrets.randbelow(2**32)))
+    outcome = await run_trial(system, Plan(KILLS, talkers=TALKERS, seed=secrets.randbelow(2**32)))
     assert outcome.violations == [], outcome.summary()
     # It was no idle system that was killed.
     assert len(outcome.progress) == KILLS
