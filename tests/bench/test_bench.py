@@ -13,10 +13,12 @@ SMALL = (
     "--rounds 1 --seconds 0.3 --pairs 2 --window 4 --concurrency 2 "
     "--sockets 5 --idle-seconds 0.3 --slow-sockets 2 --ban-sockets 2 --bystanders 2"
 )
-
-
-# The same on the other database: with the profile nightly alone.
+# With the profile nightly alone: one of each kind, and both databases, are tried every time.
 NIGHTLY = [
+    ("alone", "sqlite", "send to stored, p50"),
+    ("logins", "sqlite", "logins"),
+    ("idle", "sqlite", "memory a socket, edge"),
+    ("slow", "sqlite", "closed as too slow (4101)"),
     ("deals", "postgresql", "CPU a command, postgresql"),
     ("ban", "postgresql", "mute: decision to SANCTION, each socket, p50"),
 ][: None if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 0]
@@ -39,10 +41,6 @@ def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     [
         ("load", "sqlite", "messages stored"),
         ("load", "postgresql", "CPU a message, postgresql"),
-        ("alone", "sqlite", "send to stored, p50"),
-        ("logins", "sqlite", "logins"),
-        ("idle", "sqlite", "memory a socket, edge"),
-        ("slow", "sqlite", "closed as too slow (4101)"),
         ("hops", "sqlite", "writer: COMMIT, to the disk"),
         ("deals", "sqlite", "command to its event in the conversation, p99"),
         ("ban", "sqlite", "ban: decision to 4403, last socket, p99"),
