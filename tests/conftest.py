@@ -51,8 +51,8 @@ _LONGEST = ("tests/crash/", "tests/deploy/", "tests/command_line/", "tests/bench
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Give one worker more than there are processors: a test often waits for processes."""
-    return (os.cpu_count() or 1) + 1
+    """Give two workers for each processor: half of the time a test waits for processes."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -133,7 +133,9 @@ async def test_two_at_once_apply_everything_once(own: TallyResources, tally: Run
             while found[-1][0] < last:
                 found.append(await following.next())
     assert await followers[0].sum() == 50
-    for (revision, _, one), (again, _, other) in zip(*came, strict=True):
+    # The beginning of the epoch, without events, comes only to one who looks before the other's.
+    told = [[one for one in found if one[0] > 0] for found in came]
+    for (revision, _, one), (again, _, other) in zip(*told, strict=True):
         assert revision == again
         assert one != other
 
