@@ -206,7 +206,7 @@ async def moderation() -> AsyncIterator[scripted.ScriptedModeration]:
 
 @pytest.fixture
 def following(settings: Any, moderation: scripted.ScriptedModeration) -> scripted.Following:
-    """What the service that is `described` has heard of that moderation."""
+    """The restrictions that the service that is `described` has heard of from that moderation."""
     return scripted.Following(settings.database_url, moderation)
 
 

@@ -63,7 +63,7 @@ def test_each_rpc_has_an_operation_of_its_name(service: str, rpc: str) -> None:
 
 @pytest.mark.parametrize(("service", "rpc"), RPCS)
 def test_each_rpc_has_a_test_of_its_name(service: str, rpc: str) -> None:
-    """Whoever looks for what an RPC promises searches for its name."""
+    """The name of an RPC leads to what is promised of it."""
     tests = names(f"tests/{service}_service")
     start = f"test_{snake(rpc)}"
     assert any(name == start or name.startswith(f"{start}_") for name in tests)

@@ -1,4 +1,4 @@
-"""What holds for each service alike: its database as it is migrated, and settings that are bad."""
+"""Tests of all services alike: the database as it is migrated, and settings that are bad."""
 
 import subprocess
 import sys

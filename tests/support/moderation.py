@@ -25,7 +25,7 @@ RESTRICTIONS: dict[str, dict[str, Any]] = {
     "suspended": {"suspended": FAR},
     "banned": {"banned": True},
 }
-"""What `standing` is given of a user who is restricted in each way."""
+"""The arguments of `standing` for a user who is restricted in each way."""
 
 _SERVICE = "parley.moderation.v1.ModerationService"
 

@@ -200,7 +200,7 @@ class ServiceClient:
         return stream
 
     async def changes(self, user: str, after: Any, revision: int, **fields: Any) -> Any:
-        """What a user has missed between a position and a revision of the same epoch."""
+        """Read what a user has missed between a position and a revision of the same epoch."""
         until = self.messages.Position(epoch=after.epoch, revision=revision)
         return await self.call("ListChanges", user=user, after=after, until=until, **fields)
 

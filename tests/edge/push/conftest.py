@@ -39,12 +39,12 @@ class Sockets:
         return session, wire
 
     async def told(self) -> tuple[list[str], list[str]]:
-        """Who is followed from the next update on, and who no longer."""
+        """Give who is followed from the next update on, and who no longer."""
         update = await asyncio.wait_for(self.service.updates.get(), 5)
         return list(update.add_users), list(update.remove_users)
 
     async def told_invisible(self) -> tuple[list[str], list[str]]:
-        """Who is followed from the next update on, and who of them is invisible."""
+        """Give who is followed from the next update on, and who of them is invisible."""
         update = await asyncio.wait_for(self.service.updates.get(), 5)
         assert not update.remove_users
         return sorted(update.add_users), list(update.invisible_users)

@@ -1,4 +1,4 @@
-"""What the operation writes and tells: notifications, and no word of who is erased."""
+"""The unit of work: what is written and told, and no word of who is erased."""
 
 from pathlib import Path
 from typing import Any
