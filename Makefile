@@ -50,10 +50,10 @@ crash: $(READY) ## Kill parts while people talk, bargain and complain (KILLS=20 
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE) --talkers $(TALKERS)
 	@$(BIN)/python -m tests.crash.sagas --database $(DATABASE)
 
-nightly: $(READY) ## Try the rules out for 100,000 steps each, and the benchmarks on both databases (some minutes)
+nightly: $(READY) ## Try the rules out for 100,000 steps each, the benchmarks, updates and backups (some minutes)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/negotiation_service/domain/test_machine.py \
 	  tests/moderation_service/domain/case/test_machine.py \
-	  tests/moderation_service/domain/dispute/test_machine.py tests/bench/test_bench.py
+	  tests/moderation_service/domain/dispute/test_machine.py tests/bench tests/deploy
 
 check: $(READY) ## Lint, format, types, import rules, contracts, documents
 	$(BIN)/ruff check

@@ -13,15 +13,15 @@ SMALL = (
     "--rounds 1 --seconds 0.3 --pairs 2 --window 4 --concurrency 2 "
     "--sockets 5 --idle-seconds 0.3 --slow-sockets 2 --ban-sockets 2 --bystanders 2"
 )
-# With the profile nightly alone: one of each kind, and both databases, are tried every time.
-NIGHTLY = [
+# One of each kind, and both databases, are tried every time; the rest is left to the night.
+NIGHTLY = (
     ("alone", "sqlite", "send to stored, p50"),
     ("logins", "sqlite", "logins"),
     ("idle", "sqlite", "memory a socket, edge"),
     ("slow", "sqlite", "closed as too slow (4101)"),
     ("deals", "postgresql", "CPU a command, postgresql"),
     ("ban", "postgresql", "mute: decision to SANCTION, each socket, p50"),
-][: None if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 0]
+)
 
 
 def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -44,7 +44,7 @@ def bench(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         ("hops", "sqlite", "writer: COMMIT, to the disk"),
         ("deals", "sqlite", "command to its event in the conversation, p99"),
         ("ban", "sqlite", "ban: decision to 4403, last socket, p99"),
-        *NIGHTLY,
+        *(pytest.param(*row, marks=pytest.mark.nightly) for row in NIGHTLY),
     ],
 )
 def test_a_measurement_gives_its_table(

@@ -229,6 +229,7 @@ def test_without_its_password_nothing_starts(deployment: Deployment) -> None:
         assert other not in deployment.log(name)
 
 
+@pytest.mark.nightly
 async def test_an_update_and_another_password_keep_what_was_written(
     deployment: Deployment,
 ) -> None:
@@ -258,6 +259,7 @@ async def test_an_update_and_another_password_keep_what_was_written(
         assert new not in deployment.log(name)
 
 
+@pytest.mark.nightly
 async def test_going_back_to_a_backup(deployment: Deployment) -> None:
     """Everything after the backup is gone, and a client with a cursor from then is told."""
     deployment.start("edge")
