@@ -13,9 +13,6 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
-from edge.authentication.authenticator import Authenticator
-from edge.authentication.key_source import KeySource
-from edge.authentication.keys import open_key_source
 from edge.backends.backend import Backend
 from edge.backends.messaging import MessagingBackend
 from edge.backends.moderation import ModerationBackend
@@ -35,6 +32,9 @@ from edge.sessions.metrics import SessionMetrics
 from edge.settings import Settings
 from edge.web.app import build_app
 from edge.web.server import Server
+from service_kit.authentication.authenticator import Authenticator
+from service_kit.authentication.key_source import KeySource
+from service_kit.authentication.keys import open_key_source
 from service_kit.process import garbage, logs
 
 _logger = structlog.get_logger(__name__)
@@ -49,6 +49,7 @@ async def serve(settings: Settings) -> None:
         public_key_file=settings.token_public_key_file,
         jwks_url=settings.token_jwks_url,
         registry=metrics.registry,
+        metrics_prefix="parley_edge_",
     )
     edge, backends = _wire(settings, metrics, keys)
     drain = Drain(settings, edge.hub, backends)

@@ -5,7 +5,6 @@ import asyncio
 from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.authentication.errors import AuthenticationError
 from edge.backends.backend import NotLiveError
 from edge.handlers.attach import follow_backends, greet
 from edge.handlers.replay import NOT_LIVE, positions_of, replay_missed
@@ -16,6 +15,7 @@ from edge.protocol.payloads.connection import Pong, RenewToken, Resume
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 from edge.sessions.state import State
+from service_kit.authentication.errors import AuthenticationError
 
 
 def pong(session: Session, re: Request, payload: Pong) -> None:

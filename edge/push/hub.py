@@ -6,11 +6,11 @@ from typing import Protocol
 
 import msgspec
 
-from edge.authentication.claims import Principal
 from edge.protocol.cursors import Cursor, Cursors, Position
 from edge.protocol.errors import CloseCode
 from edge.protocol.packets import Encoding, Frame, Op
 from edge.push.render import Alert
+from service_kit.authentication.claims import Principal
 
 # A round of PINGs is spread over this many parts of the interval, so that 20,000 sockets do not
 # all answer in the same instant.

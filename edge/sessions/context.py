@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edge.authentication.authenticator import Authenticator
 from edge.backends.messaging import MessagingBackend
 from edge.backends.moderation import ModerationBackend
 from edge.backends.negotiation import NegotiationBackend
@@ -14,6 +13,7 @@ from edge.sanctions.cache import SanctionsCache
 from edge.sanctions.reader import SanctionsReader
 from edge.sessions.requests import Route
 from edge.settings import Settings
+from service_kit.authentication.authenticator import Authenticator
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from edge.authentication.claims import Principal
 from edge.protocol.cursors import MESSAGING, Position
 from edge.protocol.errors import Error
 from edge.protocol.packets import Encoding, Format, Frame, Op
@@ -16,6 +15,7 @@ from edge.push.render import Alert
 from edge.sessions.context import Edge
 from edge.sessions.requests import Request, Writes
 from edge.sessions.state import State, follow
+from service_kit.authentication.claims import Principal
 
 _ATTACHING = frozenset({State.CONNECTING, State.ATTACHING})
 _UNREACHABLE = frozenset({State.CONNECTING, State.CLOSING})

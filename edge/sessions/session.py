@@ -12,7 +12,6 @@ import structlog
 import uuid_utils
 from msgspec import UNSET
 
-from edge.authentication.claims import Principal
 from edge.protocol import packets
 from edge.protocol.errors import CloseCode, Error, ErrorCode, invalid_argument, refusal
 from edge.protocol.payloads.moderation import Standing
@@ -22,6 +21,7 @@ from edge.sessions.delivery import Delivery
 from edge.sessions.rate_limit import BadPackets, PacketRate
 from edge.sessions.requests import Request
 from edge.sessions.state import State
+from service_kit.authentication.claims import Principal
 
 _logger = structlog.get_logger(__name__)
 

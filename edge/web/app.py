@@ -13,9 +13,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from edge.authentication.claims import Principal
-from edge.authentication.errors import AuthenticationError
-from edge.authentication.token_lookup import find_token
 from edge.handlers.attach import attach
 from edge.protocol.cursors import MESSAGING
 from edge.protocol.errors import CloseCode
@@ -28,7 +25,10 @@ from edge.sessions.state import State
 from edge.web import appeals
 from edge.web.origins import read_origins, request_allowed
 from edge.web.problems import PROBLEM_TYPE, RefusedError, foreign_origin, problem, unauthenticated
+from edge.web.token_lookup import find_token
 from edge.web.transport import CONNECTION_EXTENSION, Connection
+from service_kit.authentication.claims import Principal
+from service_kit.authentication.errors import AuthenticationError
 
 _Scope = dict[str, Any]
 _Receive = Callable[[], Awaitable[Any]]

@@ -18,8 +18,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge.authentication.errors import AuthenticationError
-from edge.authentication.token_lookup import find_token
 from edge.handlers.moderation import NOT_DEPLOYED
 from edge.protocol.errors import Error, ErrorCode
 from edge.protocol.packets import JSON, ClientEnvelope, InvalidPayloadError, Op
@@ -30,6 +28,8 @@ from edge.translation.common import request_of
 from edge.translation.moderation import appeal_payload, standing_payload
 from edge.web.origins import read_origins, request_allowed
 from edge.web.problems import PROBLEM_TYPE, RefusedError, foreign_origin, problem, unauthenticated
+from edge.web.token_lookup import find_token
+from service_kit.authentication.errors import AuthenticationError
 
 _logger = structlog.get_logger(__name__)
 

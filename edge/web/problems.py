@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from edge.authentication.errors import AuthenticationError
+from service_kit.authentication.errors import AuthenticationError
 
 PROBLEM_TYPE = "application/problem+json"
 

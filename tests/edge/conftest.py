@@ -11,8 +11,6 @@ import pytest
 from parley.messaging.v1 import messaging_pb2_grpc
 from prometheus_client import CollectorRegistry
 
-from edge.authentication.authenticator import Authenticator
-from edge.authentication.keys import open_key_source
 from edge.backends.messaging import MessagingBackend
 from edge.handlers.attach import attach
 from edge.metrics import Metrics
@@ -28,6 +26,8 @@ from edge.sessions.context import Edge
 from edge.sessions.enforcement import Enforcement
 from edge.sessions.session import Session
 from edge.settings import Settings
+from service_kit.authentication.authenticator import Authenticator
+from service_kit.authentication.keys import open_key_source
 from tests.edge.moderated import Moderated, moderated
 from tests.edge.scripted import CURSORS, SECRET, Service, Start, Stream, Wire, new_session, running
 from tests.support.waiting import until

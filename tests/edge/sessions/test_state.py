@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.authentication.claims import Principal
 from edge.protocol.cursors import MESSAGING, Position
 from edge.protocol.packets import JSON, Frame, Op
 from edge.protocol.payloads.connection import Ping
@@ -17,6 +16,7 @@ from edge.push.render import Alert
 from edge.sessions.context import Edge
 from edge.sessions.delivery import Delivery
 from edge.sessions.state import TRANSITIONS, ImpossibleTransitionError, State, follow
+from service_kit.authentication.claims import Principal
 
 
 class Queue:

@@ -4,9 +4,13 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from edge.authentication.key_set import JsonWebKeySet
-from edge.authentication.key_source import KeySource
-from edge.authentication.verification_keys import VerificationKey, read_public_key, read_secret
+from service_kit.authentication.key_set import JsonWebKeySet
+from service_kit.authentication.key_source import KeySource
+from service_kit.authentication.verification_keys import (
+    VerificationKey,
+    read_public_key,
+    read_secret,
+)
 
 
 class _SingleKey:
@@ -55,11 +59,13 @@ def open_key_source(
     public_key_file: Path | None = None,
     jwks_url: str | None = None,
     registry: CollectorRegistry | None = None,
+    metrics_prefix: str = "",
 ) -> KeySource:
     """Make the one key source that the settings name.
 
     A secret file holds the secret itself, as bytes; newlines at its end do not count, because
-    editors and `echo` add one. `registry` takes the metrics of a JWKS address.
+    editors and `echo` add one. `registry` takes the metrics of a JWKS address, whose names begin
+    with `metrics_prefix`.
     Raises ValueError when not exactly one source is named, and when it cannot be used.
     """
     named = [source for source in (secret_file, public_key_file, jwks_url) if source is not None]
@@ -72,7 +78,7 @@ def open_key_source(
         return SecretKey(_read_file(secret_file).rstrip(b"\r\n"))
     if public_key_file is not None:
         return PublicKey(_read_file(public_key_file))
-    return JsonWebKeySet(str(jwks_url), registry=registry)
+    return JsonWebKeySet(str(jwks_url), registry=registry, metrics_prefix=metrics_prefix)
 
 
 def _read_file(path: Path) -> bytes:

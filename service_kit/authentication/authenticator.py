@@ -12,10 +12,10 @@ from typing import Any
 import jwt
 from jwt.exceptions import InvalidJTIError, InvalidSubjectError
 
-from edge.authentication.claims import Principal, read_principal
-from edge.authentication.errors import MAXIMUM_TOKEN_LENGTH, AuthenticationError
-from edge.authentication.key_source import KeyNotFoundError, KeySource
-from edge.authentication.verification_keys import KNOWN_ALGORITHMS, VerificationKey
+from service_kit.authentication.claims import Principal, read_principal
+from service_kit.authentication.errors import MAXIMUM_TOKEN_LENGTH, AuthenticationError
+from service_kit.authentication.key_source import KeyNotFoundError, KeySource
+from service_kit.authentication.verification_keys import KNOWN_ALGORITHMS, VerificationKey
 
 # Header, payload and signature in base64url without padding (RFC 7515, 7.1). The signature may be
 # empty here, so that an unsigned token is refused for what it is.

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.authentication.errors import AuthenticationError
-from edge.authentication.token_lookup import find_token
-from tests.edge.authentication.tokens import assert_tells_nothing
+from edge.web.token_lookup import find_token
+from service_kit.authentication.errors import AuthenticationError
+from tests.service_kit.authentication.tokens import assert_tells_nothing
 
 HEADER = (b"authorization", b"Bearer from-header")
 COOKIE = (b"cookie", b"theme=dark; token=from-cookie; lang=de")

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.authentication.claims import Principal
-from edge.authentication.errors import AuthenticationError
-from tests.edge.authentication.tokens import (
+from service_kit.authentication.claims import Principal
+from service_kit.authentication.errors import AuthenticationError
+from tests.service_kit.authentication.tokens import (
     NOW,
     assert_tells_nothing,
     claims,

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.authentication.key_set import JsonWebKeySet
-from edge.authentication.keys import PublicKey, SecretKey, open_key_source
-from tests.edge.authentication.tokens import public_pem, rsa_key
+from service_kit.authentication.key_set import JsonWebKeySet
+from service_kit.authentication.keys import PublicKey, SecretKey, open_key_source
+from tests.service_kit.authentication.tokens import public_pem, rsa_key
 
 
 def test_source_is_made_from_what_is_named(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from edge.authentication.key_download import Downloader, DownloadError
-from edge.authentication.key_set import JsonWebKeySet
-from tests.edge.authentication.issuer import Issuer
+from service_kit.authentication.key_download import Downloader, DownloadError
+from service_kit.authentication.key_set import JsonWebKeySet
+from tests.service_kit.authentication.issuer import Issuer
 
 
 async def test_slow_download_is_given_up_as_a_whole(issuer: Issuer) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from urllib.parse import unquote_to_bytes
 
-from edge.authentication.errors import AuthenticationError
+from service_kit.authentication.errors import AuthenticationError
 
 TOKEN_NAME = "token"  # noqa: S105 - the name of the cookie and of the parameter
 BEARER_SUBPROTOCOL_PREFIX = "parley.bearer."

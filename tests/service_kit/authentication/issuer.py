@@ -9,7 +9,7 @@ from typing import Any
 
 import jwt
 
-from tests.edge.authentication.tokens import NOW, public_jwk, rsa_key
+from tests.service_kit.authentication.tokens import NOW, public_jwk, rsa_key
 
 
 def jwk(name: str, **changes: Any) -> dict[str, Any]:

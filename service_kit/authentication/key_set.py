@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from edge.authentication import verification_keys
-from edge.authentication.key_download import Downloader, DownloadError
-from edge.authentication.key_source import KeyNotFoundError
+from service_kit.authentication import verification_keys
+from service_kit.authentication.key_download import Downloader, DownloadError
+from service_kit.authentication.key_source import KeyNotFoundError
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ class JsonWebKeySet:
         maximum_keys: int = 100,
         maximum_waiting: int = 256,
         registry: CollectorRegistry | None = None,
+        metrics_prefix: str = "",
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._downloader = Downloader(
@@ -52,13 +53,13 @@ class JsonWebKeySet:
         self._flight: asyncio.Task[None] | None = None
         self._refresher: asyncio.Task[None] | None = None
         self._fetches = Counter(
-            "parley_edge_key_fetches",
+            f"{metrics_prefix}key_fetches",
             "Fetches of the issuer's key set, by outcome.",
             ["outcome"],
             registry=registry,
         )
         self._fetched_at = Gauge(
-            "parley_edge_key_set_fetched_timestamp_seconds",
+            f"{metrics_prefix}key_set_fetched_timestamp_seconds",
             "When the issuer's key set was last fetched, in Unix seconds; 0 means never.",
             registry=registry,
         )

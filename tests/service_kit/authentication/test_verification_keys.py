@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from edge.authentication.verification_keys import (
+from service_kit.authentication.verification_keys import (
     RSA_ALGORITHMS,
     KeyDocumentError,
     VerificationKey,
@@ -19,7 +19,7 @@ from edge.authentication.verification_keys import (
     read_public_key,
     read_secret,
 )
-from tests.edge.authentication.tokens import public_jwk, public_pem, rsa_key
+from tests.service_kit.authentication.tokens import public_jwk, public_pem, rsa_key
 
 
 def private_pem(key: rsa.RSAPrivateKey) -> bytes:

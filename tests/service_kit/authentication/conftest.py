@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.edge.authentication.issuer import Issuer, jwk
+from tests.service_kit.authentication.issuer import Issuer, jwk
 
 
 @pytest.fixture

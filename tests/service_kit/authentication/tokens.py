@@ -12,9 +12,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from edge.authentication.authenticator import Authenticator
-from edge.authentication.errors import REASONS, AuthenticationError
-from edge.authentication.keys import PublicKey, SecretKey
+from service_kit.authentication.authenticator import Authenticator
+from service_kit.authentication.errors import REASONS, AuthenticationError
+from service_kit.authentication.keys import PublicKey, SecretKey
 
 NOW = 1_800_000_000
 SECRET = b"the secret that issuer and edge share, 64 bytes so that HS512 fits"

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from edge.authentication.verification_keys import VerificationKey
+from service_kit.authentication.verification_keys import VerificationKey
 
 
 class KeyNotFoundError(Exception):

@@ -15,11 +15,11 @@ import jwt
 import pytest
 from prometheus_client import CollectorRegistry
 
-from edge.authentication.authenticator import Authenticator
-from edge.authentication.errors import AuthenticationError
-from edge.authentication.key_set import JsonWebKeySet
-from tests.edge.authentication.issuer import Issuer, jwk, token
-from tests.edge.authentication.tokens import NOW, public_pem, rsa_key
+from service_kit.authentication.authenticator import Authenticator
+from service_kit.authentication.errors import AuthenticationError
+from service_kit.authentication.key_set import JsonWebKeySet
+from tests.service_kit.authentication.issuer import Issuer, jwk, token
+from tests.service_kit.authentication.tokens import NOW, public_pem, rsa_key
 
 
 class Clock:
@@ -181,7 +181,7 @@ async def test_last_good_keys_stay_when_the_issuer_dies(
     issuer: Issuer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Any number of failures changes nothing but the metric, and leaves one warning in the log."""
-    caplog.set_level(logging.INFO, logger="edge.authentication.key_set")
+    caplog.set_level(logging.INFO, logger="service_kit.authentication.key_set")
     registry = CollectorRegistry()
     async with running(issuer, refresh_seconds=0.02, registry=registry) as authenticator:
         issuer.status = 500
@@ -190,7 +190,7 @@ async def test_last_good_keys_stay_when_the_issuer_dies(
         issuer.status = 200
         await issuer.wait_for_requests(issuer.requests + 2)
         assert await reason(authenticator, token("first")) == "accepted"
-    failures = registry.get_sample_value("parley_edge_key_fetches_total", {"outcome": "failure"})
+    failures = registry.get_sample_value("key_fetches_total", {"outcome": "failure"})
     assert failures is not None
     assert failures >= 3
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edge.authentication.errors import MAXIMUM_SUBJECT_LENGTH, AuthenticationError
+from service_kit.authentication.errors import MAXIMUM_SUBJECT_LENGTH, AuthenticationError
 
 MAXIMUM_ROLES = 32
 MAXIMUM_ROLE_LENGTH = 64

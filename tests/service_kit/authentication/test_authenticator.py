@@ -9,10 +9,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from edge.authentication.authenticator import Authenticator
-from edge.authentication.errors import MAXIMUM_TOKEN_LENGTH, REASONS
-from edge.authentication.keys import PublicKey
-from tests.edge.authentication.tokens import (
+from service_kit.authentication.authenticator import Authenticator
+from service_kit.authentication.errors import MAXIMUM_TOKEN_LENGTH, REASONS
+from service_kit.authentication.keys import PublicKey
+from tests.service_kit.authentication.tokens import (
     ABSENT,
     AUDIENCE,
     HMAC_HASHES,
