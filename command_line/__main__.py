@@ -1,6 +1,7 @@
 """The `parley` program: its commands, their options and exit codes."""
 
 import asyncio
+import os
 import shlex
 import signal
 import sys
@@ -279,6 +280,8 @@ application.add_typer(moderation, name="mod")
 
 def main() -> None:
     """Runs a command; expected failures are printed as one message, with an exit code."""
+    # Whatever is written holds what people say, or secrets. The parts that are started inherit it.
+    os.umask(0o077)
     try:
         application()
     except CommandError as error:

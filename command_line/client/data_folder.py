@@ -1,11 +1,13 @@
 """The data folder of `parley up`: databases, secrets, logs, a lock, and the server's address.
 
 DIR/<service>.sqlite3     the database of each service
-DIR/secrets/token.key     signs the tokens of people (0600)
-DIR/secrets/service.key   the credential that the parts show each other (0600)
+DIR/secrets/token.key     signs the tokens of people
+DIR/secrets/service.key   the credential that the parts show each other
 DIR/logs/<part>.log       standard output and error of each part
 DIR/up.lock               held while a process serves or migrates this folder
 DIR/up.json               addresses and process ids; removed when it stops
+
+All files are for their owner alone, whatever the mode of the folder.
 """
 
 import fcntl
@@ -20,6 +22,7 @@ from typing import Any
 
 from command_line.display.console import CommandError
 
+PRIVATE = 0o600
 SECRET_BYTES = 32  # RFC 7518, 3.2: a key for HS256 has at least the size of the hash.
 
 
@@ -63,7 +66,7 @@ class DataFolder:
         """Makes the folder and holds its lock; CommandError when another process holds it."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self.path / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = os.open(self.path / "up.lock", os.O_RDWR | os.O_CREAT, PRIVATE)
         except OSError as error:
             raise CommandError(f"cannot use {self.path}: {error.strerror}") from error
         try:
@@ -84,10 +87,13 @@ class DataFolder:
     def prepare(self) -> list[Path]:
         """Makes missing secrets and the folder of logs; returns the secrets that it made.
 
-        Call it with the lock held. Secrets become readable by their owner alone, also those whose
-        mode was changed.
+        Call it with the lock held. What is there becomes readable by its owner alone, also what was
+        made in another way or opened to others since.
         """
         try:
+            for pattern in ("*.sqlite3*", "up.*", "logs/*"):
+                for file in self.path.glob(pattern):
+                    file.chmod(PRIVATE)
             for folder in (self.token_secret.parent, self.log("any").parent):
                 folder.mkdir(mode=0o700, exist_ok=True)
                 folder.chmod(0o700)
@@ -146,11 +152,11 @@ class DataFolder:
 def _make_secret(path: Path) -> bool:
     """Makes a random secret unless there is one, in one step."""
     if path.exists():
-        path.chmod(0o600)
+        path.chmod(PRIVATE)
         return False
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(secrets.token_urlsafe(SECRET_BYTES))
         file.flush()

@@ -4,7 +4,9 @@ SQLite runs in WAL with synchronous=FULL: what was committed survives a loss of 
 that is the server's own setting, and text is compared as SQLite compares it, by code points.
 """
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,6 +105,8 @@ def lock_migrations(connection: Connection) -> None:
 
 
 def _open_sqlite(url: URL, role: Role, connections: int, timeouts: Timeouts) -> Engine:
+    if url.database and not url.database.startswith((":memory:", "file:")):
+        _make_private(Path(url.database))
     engine = create_engine(
         url,
         pool_size=connections,
@@ -141,6 +145,14 @@ def _open_sqlite(url: URL, role: Role, connections: int, timeouts: Timeouts) -> 
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """Make a missing file of a database for its owner alone; SQLite gives its log the same mode."""
+    # One that is there is left alone: to close it here would release the locks of SQLite on it.
+    # Where none can be made, SQLite says so in its own words.
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
 
 
 # --- PostgreSQL --------------------------------------------------------------------------------

@@ -72,6 +72,21 @@ async def test_data_and_secret_outlive_a_restart(parley: Run, data: Path) -> Non
         assert (data / f"{name}.sqlite3").stat().st_size > 0
 
 
+async def test_all_files_are_for_their_owner_alone(parley: Run, data: Path) -> None:
+    """Also in a folder that others may enter, and those that an earlier start left open to them."""
+    data.mkdir(mode=0o755)
+    for _ in range(2):
+        up = await parley("up", "--port", "0", "--data", str(data))
+        await up.until("Ctrl-C stops everything")
+        files = [path for path in data.rglob("*") if path.is_file()]
+        assert {path.suffix for path in files} >= {".sqlite3", ".sqlite3-wal", ".log", ".key"}
+        assert [path for path in files if path.stat().st_mode & 0o077] == []
+        up.signal(signal.SIGTERM)
+        assert (await up.end())[0] == 0
+        for path in data.rglob("*"):
+            path.chmod(path.stat().st_mode | 0o044)
+
+
 async def test_a_taken_port_is_said_at_once(
     parley: Run, data: Path, taken_port: socket.socket
 ) -> None:

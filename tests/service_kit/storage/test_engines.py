@@ -1,6 +1,7 @@
 """Engines: sessions, transactions, addresses and passwords of each kind of database."""
 
 import signal
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,3 +188,12 @@ def test_a_password_file_goes_with_an_address_that_wants_one(url: str, tmp_path:
     with pytest.raises(ValueError, match="that has no password") as caught:
         engines.address_of(settings_of(url, tmp_path / "password"))
     assert "secret" not in str(caught.value)
+
+
+def test_a_new_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """And so is its log, whatever the process would allow others."""
+    path = tmp_path / "new.sqlite3"
+    with opened(f"sqlite:///{path}") as engine, engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE words (word TEXT)")
+        modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(("new.sqlite3", "new.sqlite3-wal", "new.sqlite3-shm"), 0o600)
