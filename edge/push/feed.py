@@ -54,7 +54,7 @@ class Feed:
         self._live_metric = metrics.watch_live.labels(service=self.name)
         self._revision_metric = metrics.watch_revision.labels(service=self.name)
         self.users = FollowedUsers(backend, hub, sink, self._watch_anew)
-        self._reading: asyncio.Timeout | None = None
+        self._watching: asyncio.Task[None] | None = None
         # Whether this stream has been of use, which resets the back-off.
         self._was_live = False
 
@@ -74,9 +74,8 @@ class Feed:
         while True:
             try:
                 await self._watch_once()
-            except* (grpc.aio.AioRpcError, _WatchFailedError, TimeoutError) as group:
-                cause = _cause(group.exceptions[0])
-                _logger.warning("the watch stream ended", service=self.name, cause=cause)
+            except (grpc.aio.AioRpcError, _WatchFailedError, TimeoutError) as error:
+                _logger.warning("the watch stream ended", service=self.name, cause=_cause(error))
             if self._was_live:
                 retry = _FIRST_RETRY_SECONDS
             self._down()
@@ -91,6 +90,17 @@ class Feed:
         self.users.forget()
 
     async def _watch_once(self) -> None:
+        watching = self._watching = asyncio.get_running_loop().create_task(self._go_along())
+        try:
+            await asyncio.wait({watching})
+        finally:
+            watching.cancel()
+        if watching.cancelled():
+            raise _WatchFailedError("users could not be followed")
+        watching.result()
+
+    async def _go_along(self) -> None:
+        """Recover on a new stream, then push what it brings, until it ends."""
         stream = self.backend.watch(self._watcher_name)
         try:
             first = await self._next(stream)
@@ -111,7 +121,7 @@ class Feed:
             stream.cancel()
 
     async def _next(self, stream: "grpc.aio.UnaryStreamCall[Any, Any]") -> Any:
-        async with asyncio.timeout(self._timeout) as self._reading:
+        async with asyncio.timeout(self._timeout):
             response = await stream.read()
         if response is grpc.aio.EOF:
             raise _WatchFailedError("the service ended the stream")
@@ -149,27 +159,29 @@ class Feed:
             async with slots:
                 return await self.backend.replay(user, last, now, deliver)
 
+        failed = False
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(catch_up(user)) for user in users]
-        except* NotLiveError as failures:
-            raise _WatchFailedError("missed changes could not be read") from failures
+        except* NotLiveError:
+            failed = True
+        if failed:
+            raise _WatchFailedError("missed changes could not be read")
         return all(task.result() for task in tasks)
 
     def _watch_anew(self) -> None:
         """The backend and this edge may disagree about who is followed: end the stream."""
         self._hub.live.discard(self.name)
-        if self._reading is not None and not self._reading.expired():
-            self._reading.reschedule(asyncio.get_running_loop().time())
+        if self._watching is not None:
+            # To cancel a task can not come too late, as long as the task has not ended.
+            self._watching.cancel()
 
 
 def _position(position: Any) -> Position:
     return Position(position.epoch, position.revision)
 
 
-def _cause(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+def _cause(error: Exception) -> str:
     if isinstance(error, grpc.aio.AioRpcError):
         return f"{error.code().name}: {error.details()}"
     return str(error) or type(error).__name__
