@@ -33,8 +33,7 @@ from edge.settings import Settings
 from edge.web.app import build_app
 from edge.web.server import Server
 from service_kit.authentication.authenticator import Authenticator
-from service_kit.authentication.key_source import KeySource
-from service_kit.authentication.keys import open_key_source
+from service_kit.authentication.settings import open_authenticator
 from service_kit.process import garbage, logs
 
 _logger = structlog.get_logger(__name__)
@@ -44,14 +43,10 @@ async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ValueError or OSError for what cannot be used."""
     metrics = Metrics(CollectorRegistry())
     metrics.limits.show(settings)
-    keys = open_key_source(
-        secret_file=settings.token_secret_file,
-        public_key_file=settings.token_public_key_file,
-        jwks_url=settings.token_jwks_url,
-        registry=metrics.registry,
-        metrics_prefix="parley_edge_",
+    authenticator, keys = open_authenticator(
+        settings, metrics.registry, metrics_prefix="parley_edge_"
     )
-    edge, backends = _wire(settings, metrics, keys)
+    edge, backends = _wire(settings, metrics, authenticator)
     drain = Drain(settings, edge.hub, backends)
     server = Server(build_app(edge, drain), settings)
     stop = asyncio.Event()
@@ -82,7 +77,9 @@ async def serve(settings: Settings) -> None:
     _logger.info("stopped")
 
 
-def _wire(settings: Settings, metrics: Metrics, keys: KeySource) -> tuple[Edge, list[Backend]]:
+def _wire(
+    settings: Settings, metrics: Metrics, authenticator: Authenticator
+) -> tuple[Edge, list[Backend]]:
     """Make the objects that sessions share, each with those below it, and the backends."""
     credential = _read_credential(settings.credential_file)
     # Edges show the services the same credential, so they read each other's cursors.
@@ -120,13 +117,6 @@ def _wire(settings: Settings, metrics: Metrics, keys: KeySource) -> tuple[Edge, 
         )
         for backend in backends
     }
-    authenticator = Authenticator(
-        keys,
-        algorithms=settings.token_algorithms,
-        issuer=settings.token_issuer,
-        audience=settings.token_audience,
-        leeway_seconds=settings.token_leeway_seconds,
-    )
     edge = Edge(
         settings,
         hub,

@@ -4,21 +4,17 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from service_kit.authentication.settings import TokenSettings, split_list
 
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
 PerSecond = Annotated[float, Field(gt=0)]
 
 
-def _split(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-class Settings(BaseSettings):
-    """The settings and limits of an edge; frozen."""
+class Settings(TokenSettings):
+    """The settings and limits of an edge; frozen. Those of tokens are the kit's."""
 
     model_config = SettingsConfigDict(env_prefix="PARLEY_EDGE_", frozen=True, extra="forbid")
 
@@ -40,15 +36,6 @@ class Settings(BaseSettings):
     # For which a login waits for the moderation service at most.
     moderation_timeout_seconds: Seconds = 0.5
 
-    # Exactly one of the three says how tokens are verified.
-    token_secret_file: Path | None = None
-    token_public_key_file: Path | None = None
-    token_jwks_url: str | None = None
-    # Empty: all that the kind of key allows.
-    token_algorithms: Annotated[tuple[str, ...], NoDecode] = ()
-    token_issuer: str | None = None
-    token_audience: str | None = None
-    token_leeway_seconds: Annotated[float, Field(ge=0)] = 0
     # Exact origins of the browsers' pages that may connect, separated by commas.
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
@@ -98,7 +85,7 @@ class Settings(BaseSettings):
     batch_bytes: Count = 2 * 1024 * 1024
     waiting_items: Count = 20_000
 
-    _split_lists = field_validator("token_algorithms", "allowed_origins", mode="before")(_split)
+    _split_origins = field_validator("allowed_origins", mode="before")(split_list)
 
     @classmethod
     def from_environment(cls) -> "Settings":

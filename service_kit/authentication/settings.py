@@ -1,0 +1,58 @@
+"""The settings by which tokens are verified, the same for every part that is shown one."""
+
+from pathlib import Path
+from typing import Annotated
+
+from prometheus_client import CollectorRegistry
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode
+
+from service_kit.authentication.authenticator import Authenticator
+from service_kit.authentication.key_source import KeySource
+from service_kit.authentication.keys import open_key_source
+
+
+def split_list(value: object) -> object:
+    """Take the items of a list apart, which commas separate in a variable."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+class TokenSettings(BaseSettings):
+    """The base of the settings of a part that verifies tokens."""
+
+    # Exactly one of the three says how tokens are verified.
+    token_secret_file: Path | None = None
+    token_public_key_file: Path | None = None
+    token_jwks_url: str | None = None
+    # Empty: all that the kind of key allows.
+    token_algorithms: Annotated[tuple[str, ...], NoDecode] = ()
+    token_issuer: str | None = None
+    token_audience: str | None = None
+    token_leeway_seconds: Annotated[float, Field(ge=0)] = 0
+
+    _split_algorithms = field_validator("token_algorithms", mode="before")(split_list)
+
+
+def open_authenticator(
+    settings: TokenSettings, registry: CollectorRegistry, *, metrics_prefix: str = ""
+) -> tuple[Authenticator, KeySource]:
+    """Make what verifies tokens, and its keys, which are started before the first token and closed
+    after the last. Raises ValueError for settings that cannot be used.
+    """
+    keys = open_key_source(
+        secret_file=settings.token_secret_file,
+        public_key_file=settings.token_public_key_file,
+        jwks_url=settings.token_jwks_url,
+        registry=registry,
+        metrics_prefix=metrics_prefix,
+    )
+    authenticator = Authenticator(
+        keys,
+        algorithms=settings.token_algorithms,
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
+        leeway_seconds=settings.token_leeway_seconds,
+    )
+    return authenticator, keys
