@@ -78,6 +78,7 @@ REFUSALS: Mapping[Reason, str] = {
 }
 
 BOUNDS: Mapping[str, str] = {
+    "min_price": "the lowest price, in minor units; 0 allows free services",
     "max_price": "the highest price, in minor units",
     "rounds": "price edits before the agreement",
     "amendments": "prices proposed after it",

@@ -57,6 +57,7 @@ SERVICE = Service(
     servicer=servicer,
     add_servicer=negotiation_pb2_grpc.add_NegotiationServiceServicer_to_server,
     limits=(
+        "min_price_minor",
         "max_price_minor",
         "rounds_limit",
         "amendments_limit",

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Self
 
-from iso4217 import Currency
+from iso4217 import Currency, raw_xml
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
@@ -20,6 +20,10 @@ from service_kit.process.settings import (
 
 # JSON's numbers are exact up to here in every client.
 Price = Annotated[int, Field(ge=1, le=2**53 - 1)]
+LowestPrice = Annotated[int, Field(ge=0, le=2**53 - 1)]
+
+# Units in which accounts are kept, and which ISO 4217 does not mark as such.
+_UNITS_OF_ACCOUNT = frozenset({"XAD", "UYW"})
 
 
 class NegotiationSettings(ServiceSettings):
@@ -39,6 +43,8 @@ class NegotiationSettings(ServiceSettings):
     moderation_target: Address | None = None
     moderation_credential_file: Path | None = None
 
+    # 0 allows services that are free.
+    min_price_minor: LowestPrice = 1
     max_price_minor: Price = 10**12
     rounds_limit: Count = 50
     amendments_limit: Count = 50
@@ -71,6 +77,12 @@ class NegotiationSettings(ServiceSettings):
     events_page: Count = 200
 
     @model_validator(mode="after")
+    def _check_prices(self) -> Self:
+        if self.min_price_minor > self.max_price_minor:
+            raise ValueError("MIN_PRICE_MINOR is more than MAX_PRICE_MINOR")
+        return self
+
+    @model_validator(mode="after")
     def _check_offers(self) -> Self:
         limits = self.limits()
         if not limits.min_offer_ttl <= limits.offer_ttl <= limits.max_offer_ttl:
@@ -81,6 +93,7 @@ class NegotiationSettings(ServiceSettings):
         """Give the limits that the rules know."""
         return Limits(
             currencies=load_currencies(),
+            min_price=self.min_price_minor,
             max_price=self.max_price_minor,
             rounds=self.rounds_limit,
             amendments=self.amendments_limit,
@@ -108,9 +121,21 @@ class NegotiationSettings(ServiceSettings):
 
 
 def load_currencies() -> dict[str, int]:
-    """Give each code of ISO 4217 with its number of decimals; not gold, test codes and the like."""
+    """Give each currency that people pay with, by its code, with its number of decimals.
+
+    Of the list of active codes of ISO 4217 (list one, published by SIX as the maintenance agency,
+    in the copy of the package iso4217) these are the codes with a minor unit that the list does not
+    mark as funds (`IsFund`: USN, CHE, CHW, CLF and the like) and that are no units of account.
+    Metals, test codes and "no currency" have no minor unit.
+    """
+    funds = {
+        entry.findtext("Ccy")
+        for entry in raw_xml.iterfind("CcyTbl/CcyNtry")
+        if (name := entry.find("CcyNm")) is not None and name.get("IsFund") == "true"
+    }
     return {
         currency.code: exponent
         for currency in Currency
         if (exponent := currency.exponent) is not None
+        and currency.code not in funds | _UNITS_OF_ACCOUNT
     }

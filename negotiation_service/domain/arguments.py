@@ -95,8 +95,10 @@ def _check_creation(command: commands.CreateService, limits: Limits) -> Refusal 
 
 
 def _check_amount(field: str, money: Money, limits: Limits) -> Refusal | None:
-    if money.amount_minor <= 0:
-        return invalid(f"{field}.amount_minor", "is not positive")
+    if money.amount_minor < limits.min_price:
+        return invalid(
+            f"{field}.amount_minor", f"is less than {limits.min_price}", "min_price_minor"
+        )
     if money.amount_minor > limits.max_price:
         return invalid(
             f"{field}.amount_minor", f"is more than {limits.max_price}", "max_price_minor"
@@ -106,5 +108,5 @@ def _check_amount(field: str, money: Money, limits: Limits) -> Refusal | None:
 
 def _check_money(field: str, money: Money, limits: Limits) -> Refusal | None:
     if money.currency not in limits.currencies:
-        return invalid(f"{field}.currency", "is no currency of ISO 4217")
+        return invalid(f"{field}.currency", "is no currency of ISO 4217 that people pay with")
     return _check_amount(field, money, limits)

@@ -16,10 +16,12 @@ class Limits:
     """Amounts in minor units, lengths in characters, durations in milliseconds.
 
     `currencies` are the known ones with the number of decimals of their minor unit. A reminder
-    comes its time before the deadline, and not at all if there is less time than that.
+    comes its time before the deadline, and not at all if there is less time than that. With a
+    `min_price` of 0 a service may be free.
     """
 
     currencies: Mapping[str, int]
+    min_price: int = 1
     max_price: int = 10**12
     rounds: int = 50
     amendments: int = 50

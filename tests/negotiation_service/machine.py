@@ -35,7 +35,7 @@ LIMITS = Limits({"EUR": 2, "JPY": 0}, rounds=4, amendments=3, reopenings=2, disp
 PARTIES = ("ann", "bob")
 # The outsider is one who tries less often, for the answer is always the same.
 ACTORS = (*PARTIES, *PARTIES, *PARTIES, "eve")
-PRICES = (1, 9_000, 10_000, LIMITS.max_price)
+PRICES = (0, 1, 9_000, 10_000, LIMITS.max_price)
 
 INTENTS = sorted(CLIENT)
 # The straight way, and the ways on which the limits lie.

@@ -30,6 +30,7 @@ async def test_the_credential_for_messaging_has_to_be_there(serve: Any, tmp_path
 
 
 SMALL = {
+    "min_price_minor": 1,
     "max_price_minor": 10_000,
     "rounds_limit": 1,
     "amendments_limit": 1,
@@ -65,6 +66,8 @@ async def test_each_limit_refuses_by_name_and_is_counted(serve: Any, refused: An
         await refused(client.create(description=long), *argument, "description")
         price = pb.Money(amount_minor=10_001, currency="EUR")
         await refused(client.create(price=price), *argument, "price.amount_minor")
+        price = pb.Money(amount_minor=0, currency="EUR")
+        await refused(client.create(price=price), *argument, "price.amount_minor")
         shown = await client.create()
         await refused(client.edit("bob", shown.id, 1, 1, note=long), *argument, "note")
         countered = await client.edit("bob", shown.id, 9_000, 1)
@@ -99,20 +102,46 @@ async def test_each_limit_refuses_by_name_and_is_counted(serve: Any, refused: An
             assert await read_sample(port, "limit_value", limit=name) == value
 
 
+async def test_services_may_be_free(serve: Any, refused: Any) -> None:
+    """Where the operator says so: agreed, delivered, completed and settled like any other."""
+    free = pb.Money(amount_minor=0, currency="EUR")
+    async with serve() as client:
+        await refused(client.create(price=free), INVALID, "INVALID_ARGUMENT", "price.amount_minor")
+    async with serve(min_price_minor=0) as client:
+        shown = await client.accept("bob", await client.create(price=free))
+        assert shown.HasField("agreed")
+        assert shown.agreed.price == free
+        await client.terminate("ann", shown.id, "DELIVERED")
+        shown = await client.terminate("bob", shown.id, "COMPLETED")
+        assert shown.HasField("settlement")
+        assert shown.settlement == pb.Settlement()
+        below = pb.Money(amount_minor=-1, currency="EUR")
+        await refused(client.create(price=below), INVALID, "INVALID_ARGUMENT", "price.amount_minor")
+
+
+def test_the_lowest_price_is_no_more_than_the_highest(settings: NegotiationSettings) -> None:
+    """Otherwise no price at all would be good."""
+    with pytest.raises(ValueError, match="MIN_PRICE_MINOR"):
+        NegotiationSettings(**settings.model_dump() | {"min_price_minor": 2, "max_price_minor": 1})
+
+
 # --- Currencies ----------------------------------------------------------------------------------
 
+# What ISO 4217 marks as funds: accounts are kept in them.
+FUNDS = ("BOV", "CHE", "CHW", "CLF", "COU", "MXV", "USN", "UYI")
 
-@pytest.mark.parametrize(
-    ("code", "decimals"), [("EUR", 2), ("USD", 2), ("JPY", 0), ("KWD", 3), ("CLF", 4)]
-)
+
+@pytest.mark.parametrize(("code", "decimals"), [("EUR", 2), ("USD", 2), ("JPY", 0), ("KWD", 3)])
 def test_each_currency_has_its_decimals(code: str, decimals: int) -> None:
     """Not every minor unit is a hundredth."""
     assert load_currencies()[code] == decimals
 
 
-@pytest.mark.parametrize("code", ["XAU", "XTS", "XXX", "eur", "BTC", ""])
+@pytest.mark.parametrize(
+    "code", ["XAU", "XTS", "XXX", "XDR", *FUNDS, "XAD", "UYW", "eur", "BTC", ""]
+)
 def test_what_nobody_can_pay_with_is_no_currency(code: str) -> None:
-    """Gold, the test code, no currency, and what is not written as a code."""
+    """Gold, the test code, funds, units of account, and what is not written as a code."""
     assert code not in load_currencies()
 
 
@@ -120,4 +149,5 @@ def test_there_are_all_of_them() -> None:
     currencies = load_currencies()
     assert len(currencies) > 150
     assert all(re.fullmatch("[A-Z]{3}", code) for code in currencies)
-    assert {*currencies.values()} == {0, 2, 3, 4}
+    assert {*currencies.values()} == {0, 2, 3}
+    assert {"EUR", "USD", "CHF", "XOF", "XAF", "XPF", "XCD", "XCG"} <= {*currencies}
