@@ -15,6 +15,7 @@ with the one beside it: by ratios, milliseconds by differences.
            what the other is told, CPU a command
   ban      from a moderator's decision to the closing of the sockets of who is banned, and to the
            SANCTION of who is muted, at two edges where others are connected
+  floods   one message at a time, without a flood of each kind and with it
   hops     from place to place, where the time of one message goes
 """
 
@@ -34,7 +35,7 @@ from typing import Any
 
 import uvloop
 
-from bench import alone, ban, deals, hops, idle, load, logins, traced
+from bench import alone, ban, deals, floods, hops, idle, load, logins, traced
 from bench.figures import Figure, table
 from bench.processes import DRIVER_CORE
 from bench.slow_readers import Beside, Second
@@ -128,6 +129,21 @@ class _Bench:
             measure = self._rounds(ban.measure, system, sockets=sockets, bystanders=bystanders)
             self._report(f"{title}, {bystanders} idle ones", {"parley": measure})
 
+    def floods(self) -> None:
+        with ExitStack() as stack:
+
+            def column(kind: str) -> Round:
+                # Each has a system of its own: a flood must not be at work in the next one's round.
+                system = stack.enter_context(parley(self._running, self._new_folder()))
+                pairs, text = self._arguments.flooded_pairs, self._text
+                return self._rounds(floods.measure, system, kind=kind, pairs=pairs, text=text)
+
+            kinds = self._arguments.floods.split(",")
+            self._report(
+                "floods: one message at a time beside each of them",
+                {kind: column(kind) for kind in kinds},
+            )
+
     def hops(self) -> None:
         def measure(number: int) -> list[Figure]:
             folder = self._new_folder()
@@ -188,7 +204,7 @@ _MEASUREMENTS: dict[str, Callable[[_Bench], None]] = {
     one.__name__: one
     for one in (
         *(_Bench.load, _Bench.alone, _Bench.logins, _Bench.idle),
-        *(_Bench.slow, _Bench.deals, _Bench.ban, _Bench.hops),
+        *(_Bench.slow, _Bench.deals, _Bench.ban, _Bench.floods, _Bench.hops),
     )
 }
 _KINDS = ("sqlite", "postgresql")
@@ -241,6 +257,9 @@ def _parse() -> argparse.Namespace:
     option("--slow-sockets", 20, "slow: sockets that never read")
     option("--ban-sockets", 3, "ban: sockets at each edge of who is sanctioned")
     option("--bystanders", 200, "ban: idle sockets of others")
+    option("--flooded-pairs", 4, "floods: pairs of people who talk meanwhile")
+    kinds = ",".join(floods.KINDS)
+    parser.add_argument("--floods", default=kinds, metavar="KINDS", help=f"floods: kinds ({kinds})")
     return parser.parse_args()
 
 

@@ -1,0 +1,206 @@
+"""CREATE MSG of others while somebody floods the edge: each round without the flood, then with it.
+
+The flooder is a process of its own (`python -m bench.floods KIND URL KEY`). With two cores it has
+what the driver leaves of the driver's core, so a slow client is not taken for a slow edge: it can
+send no more than that, and what the figures show is what the edge does about it.
+"""
+
+import asyncio
+import base64
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import count
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import jwt
+import uvloop
+
+from bench.driver import Crowd, Person, Status
+from bench.figures import Figure, latencies, quantile
+from bench.load import WARM_UP_SECONDS
+from bench.systems import System
+
+# Long enough for the flood to be under way, and for what a burst permits to be used up.
+_FLOODED_AFTER_SECONDS = 1.0
+_PACE_SECONDS = 0.02
+_STOPPED_WITHIN_SECONDS = 10
+_STORED_WITHIN_SECONDS = 30
+# Handshakes that are under way at the same time.
+_AT_THE_DOOR = 64
+_CHUNK_BYTES = 64 * 1024
+
+
+class Target(NamedTuple):
+    """What is flooded, and the key with which anybody's token is made."""
+
+    url: str
+    key: str
+
+    @property
+    def address(self) -> tuple[str, int]:
+        parts = urlsplit(self.url)
+        return parts.hostname or "", parts.port or 80
+
+    def token(self, user: str) -> str:
+        claims = {"sub": user, "exp": int(time.time()) + 3600}
+        return jwt.encode(claims, self.key, algorithm="HS256")
+
+
+def _handshake(token: str) -> bytes:
+    key = base64.b64encode(os.urandom(16)).decode()
+    return (
+        f"GET /ws HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        f"Sec-WebSocket-Key: {key}\r\n\r\n"
+    ).encode()
+
+
+async def _send_endlessly(target: Target, beginning: bytes, frame: bytes) -> None:
+    """Send a frame as fast as TCP takes it, on one socket after the other if it is closed."""
+    chunk = frame * (_CHUNK_BYTES // len(frame))
+    for number in count():
+        with suppress(OSError):
+            reader, writer = await asyncio.open_connection(*target.address)
+            reading = asyncio.create_task(_read_all(reader))
+            try:
+                writer.write(_handshake(target.token(f"flooder{number}")) + beginning)
+                while not reading.done():
+                    writer.write(chunk)
+                    await writer.drain()
+            finally:
+                reading.cancel()
+                writer.transport.abort()
+        # Who is closed at once would flood with handshakes instead.
+        await asyncio.sleep(_PACE_SECONDS)
+
+
+async def _read_all(reader: asyncio.StreamReader) -> None:
+    with suppress(OSError):
+        while await reader.read(_CHUNK_BYTES):
+            pass
+
+
+async def _pings(target: Target) -> None:
+    """WebSocket PING frames."""
+    await _send_endlessly(target, b"", b"\x89\x80\x00\x00\x00\x00")
+
+
+async def _fragments(target: Target) -> None:
+    """A text frame without FIN, and empty continuations."""
+    await _send_endlessly(target, b"\x01\x80\x00\x00\x00\x00", b"\x00\x80\x00\x00\x00\x00")
+
+
+async def _handshakes(target: Target) -> None:
+    """Handshakes with a good token that leave at once, with a bad one, and connections that say
+    nothing, in turns.
+    """
+    numbers = count()
+
+    async def knock() -> None:
+        for number in numbers:
+            with suppress(OSError):
+                reader, writer = await asyncio.open_connection(*target.address)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(1):
+                        if number % 3:
+                            token = target.token(f"knocker{number}") if number % 3 == 1 else "bad"
+                            writer.write(_handshake(token))
+                        await reader.read(_CHUNK_BYTES)
+                writer.transport.abort()
+
+    await asyncio.gather(*(knock() for _ in range(_AT_THE_DOOR)))
+
+
+# Each runs in the flooder's process until that is stopped.
+KINDS: Mapping[str, Callable[[Target], Coroutine[None, None, None]]] = {
+    "pings": _pings,
+    "fragments": _fragments,
+    "handshakes": _handshakes,
+}
+
+
+class _Writer(Person):
+    """Writes one message after the other, and notes how long each took to be stored."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__(user)
+        self.delays_ns: list[int] = []
+        self._stored = asyncio.Event()
+
+    def on_status(self, status: Status) -> None:
+        if status.status == "stored":
+            self._stored.set()
+
+    async def write_for(self, seconds: float, to: str, text: str) -> None:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            self._stored.clear()
+            sent_ns = time.perf_counter_ns()
+            self.write(to, text)
+            await self._stored.wait()
+            self.delays_ns.append(time.perf_counter_ns() - sent_ns)
+            await asyncio.sleep(_PACE_SECONDS)
+
+
+@contextmanager
+def _flooding(kind: str, system: System) -> Iterator[None]:
+    """Run the flooder for the length of a block."""
+    command = [sys.executable, "-m", "bench.floods", kind, system.urls[0], system.key]
+    flooder = subprocess.Popen(command)
+    try:
+        yield
+        if flooder.poll() is not None:
+            raise RuntimeError(f"the flooder has ended with {flooder.returncode}")
+    finally:
+        flooder.terminate()
+        flooder.wait(_STOPPED_WITHIN_SECONDS)
+
+
+async def measure(
+    system: System, name: str, *, kind: str, pairs: int, seconds: float, text: int
+) -> list[Figure]:
+    """One round of one kind of flood."""
+    writers = [_Writer(f"{name}-{kind}-a{number}") for number in range(pairs)]
+    readers = [Person(f"{name}-{kind}-b{number}") for number in range(pairs)]
+
+    async def write(seconds: float) -> None:
+        async with asyncio.TaskGroup() as group:
+            for writer, reader in zip(writers, readers, strict=True):
+                group.create_task(writer.write_for(seconds, reader.user, "x" * text))
+
+    async def delays_ns(seconds: float) -> list[int]:
+        for writer in writers:
+            writer.delays_ns = []
+        await crowd.wait(write(seconds), seconds + _STORED_WITHIN_SECONDS)
+        return [delay for writer in writers for delay in writer.delays_ns]
+
+    async with Crowd(system) as crowd:
+        await crowd.join([*writers, *readers])
+        await delays_ns(WARM_UP_SECONDS)
+        without = await delays_ns(seconds)
+        with _flooding(kind, system):
+            await crowd.wait(asyncio.sleep(_FLOODED_AFTER_SECONDS))
+            during = await delays_ns(seconds)
+    return [
+        *latencies("send to stored, without the flood", without),
+        *latencies("send to stored, with it", during),
+        Figure("p99 with it : without it", "", quantile(during, 0.99) / quantile(without, 0.99)),
+    ]
+
+
+def main() -> None:
+    """Be the flooder."""
+    kind, url, key = sys.argv[1:]
+    # The driver goes first wherever they share a core.
+    os.nice(19)
+    with suppress(KeyboardInterrupt):
+        uvloop.run(KINDS[kind](Target(url, key)))
+
+
+if __name__ == "__main__":
+    main()
