@@ -75,12 +75,13 @@ def check_text(field: str, text: str, limit: int, setting: str = "") -> Refusal 
     """Check a text: at most `limit` characters, all of which a database can store."""
     if len(text) > limit:
         return invalid(field, f"is longer than {limit} characters", setting)
-    if not _is_storable(text):
+    if not is_storable(text):
         return invalid(field, "has a NUL or half of a surrogate pair")
     return None
 
 
-def _is_storable(text: str) -> bool:
+def is_storable(text: str) -> bool:
+    """Tell whether a database can hold `text`: it has no NUL and no half of a surrogate pair."""
     if "\0" in text:
         return False
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)

@@ -125,6 +125,7 @@ class Backend:
         size_of: Callable[[Any], int] = lambda item: item.ByteSize(),
         linger_seconds: float = 0,
         budget_seconds: float | None = None,
+        repeatable: bool = True,
     ) -> Batcher[Any, Any]:
         """Make a batcher for an RPC: items to its request, its response to a result for each."""
         settings, metrics = self._settings, self._metrics
@@ -146,6 +147,7 @@ class Backend:
             waiting_items=settings.waiting_items,
             budget_seconds=budget_seconds or settings.call_timeout_seconds,
             linger_seconds=linger_seconds,
+            repeatable=repeatable,
             reached=metrics.limits.reached,
         )
         metrics.waiting_items.labels(call=rpc).set_function(made.__len__)

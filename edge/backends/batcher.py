@@ -40,7 +40,8 @@ class Batcher(Generic[Item, Result]):
     `call` takes a list of items and the seconds it may last, and gives a result for each, or one
     Error for all. Each item comes with a function that is given its own result, or TIMED_OUT when
     there is none within `budget_seconds`. While no call is under way the first item leaves after
-    `linger_seconds`. `reached` is told the names of limits.
+    `linger_seconds`. `reached` is told the names of limits. Where an item may be sent again without
+    harm (`repeatable`), a batch that meets a defect is halved until the item at fault is alone.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Batcher(Generic[Item, Result]):
         waiting_items: int,
         budget_seconds: float,
         linger_seconds: float = 0,
+        repeatable: bool = False,
         reached: Callable[[str], None] = lambda _limit: None,
     ) -> None:
         self._call = call
@@ -62,6 +64,7 @@ class Batcher(Generic[Item, Result]):
         self._waiting_items = waiting_items
         self._budget = budget_seconds
         self._linger = linger_seconds
+        self._repeatable = repeatable
         self._loop = asyncio.get_running_loop()
         self._reached = reached
         self._waiting: deque[_Waiting[Item, Result]] = deque()
@@ -173,18 +176,26 @@ class Batcher(Generic[Item, Result]):
 
     async def _results(self, batch: list[_Waiting[Item, Result]]) -> list[Result | Error]:
         """Call, and give each item a result whatever happens: nobody waits in vain."""
+        results = await self._attempt(batch)
+        if isinstance(results, list):
+            return results
+        half = len(batch) // 2
+        if self._repeatable and half and results.code == ErrorCode.INTERNAL:
+            # One of them is at fault, and the others are not to suffer for it.
+            return [*await self._results(batch[:half]), *await self._results(batch[half:])]
+        return [results] * len(batch)
+
+    async def _attempt(self, batch: list[_Waiting[Item, Result]]) -> list[Result | Error] | Error:
         try:
             # The newest has the most time left; those before it are answered when theirs is over.
             remaining = max(0.0, batch[-1].expires - self._loop.time())
             results = await self._call([waiting.item for waiting in batch], remaining)
-            if isinstance(results, Error):
-                return [results] * len(batch)
-            if len(results) != len(batch):
+            if not isinstance(results, Error) and len(results) != len(batch):
                 raise ValueError(f"{len(results)} results for {len(batch)} items")  # noqa: TRY301 - logged below
         except Exception:
             error_id = str(uuid.uuid4())
             _logger.exception("a batch could not be sent", error_id=error_id)
-            return [refusal(ErrorCode.INTERNAL, f"An internal error, {error_id}.")] * len(batch)
+            return refusal(ErrorCode.INTERNAL, f"An internal error, {error_id}.")
         return results
 
     def withdraw(self, refusal_of: Callable[[Item], Error | None]) -> None:

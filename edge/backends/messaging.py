@@ -46,6 +46,8 @@ class MessagingBackend(Backend):
                 result.stored if result.HasField("stored") else from_status(result.status)
             ),
             call=self._create_messages,
+            # Without a key it would be there twice.
+            repeatable=False,
         )
         self.mark_read: Batcher[pb.Mark, pb.Watermark] = self._batcher(
             Op.OPENED_CONVERSATION.rpc, lambda marks: pb.MarkReadRequest(marks=marks), _watermark_of

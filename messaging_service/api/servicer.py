@@ -213,10 +213,15 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
         check_batch("signals", request.signals, self._settings.max_batch)
         signals = [requests.typing_signal(one) for one in request.signals]
         now = time.time_ns() // 1_000_000
-        refusals, events = await self._readers.run(send_typing, signals, now)
-        self._hub.publish_ephemeral(events)
-        statuses = [one and self._failures.status(one) for one in refusals]
-        results = [pb.SendTypingResponse.Result(status=one) for one in statuses]
+        outcomes = await self._readers.run_each(send_typing, signals, now)
+        results: list[pb.SendTypingResponse.Result] = []
+        for outcome in outcomes:
+            if isinstance(outcome, list):
+                self._hub.publish_ephemeral(outcome)
+                results.append(pb.SendTypingResponse.Result())
+            else:
+                status = self._failures.status(outcome)
+                results.append(pb.SendTypingResponse.Result(status=status))
         return pb.SendTypingResponse(results=results)
 
     async def SetInvisible(

@@ -21,7 +21,7 @@ from messaging_service.storage import blocks as storage
 from messaging_service.storage.conversations import find_conversations_between
 from messaging_service.storage.presence import find_presence
 from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
-from service_kit.rules import Refusal, check_user
+from service_kit.rules import Refusal, check_user, invalid
 from service_kit.storage.writer import Transaction
 
 
@@ -144,6 +144,8 @@ def list_blocks(
         if isinstance(last, Refusal):
             return last
         below = (last[0], unquote(last[1][0]))
+        if check_user("page_token", below[1]):
+            return invalid("page_token", "is not one that was given out")
     found = storage.find_block_page(connection, actor, below, count + 1)
     page = found[:count]
     more = len(found) > count

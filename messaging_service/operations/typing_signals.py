@@ -14,16 +14,15 @@ from service_kit.storage.writer import Events
 
 def send_typing(
     connection: Connection, signals: Sequence[Typing], now: int
-) -> tuple[list[Refusal | None], Events]:
+) -> list[Events | Refusal]:
     """Decide which signals are told, and to whom; `now` is in milliseconds UTC.
 
-    Gives the refusal of each, if any, and the events to publish.
+    Gives the events to publish of each, or its refusal.
     """
-    ids = {one.conversation_id for one in signals}
-    conversations = find_conversations(connection, filter(is_identifier, ids))
+    ids = {one.conversation_id for one in signals if is_identifier(one.conversation_id)}
+    conversations = find_conversations(connection, ids)
     forbidden = find_forbidden(connection, {one.user for one in signals}, ids, now)
-    refusals: list[Refusal | None] = []
-    events: Events = []
+    outcomes: list[Events | Refusal] = []
     for signal in signals:
         refusal = check_user("actor", signal.user)
         conversation = conversations.get(signal.conversation_id)
@@ -31,8 +30,11 @@ def send_typing(
             refusal = conversation_not_found()
         if refusal is None and (why := forbidden.why(signal.user, signal.conversation_id)):
             refusal = sanctioned(why)
-        refusals.append(refusal)
-        # Across a block nothing is told, and whoever types does not learn it.
-        if refusal is None and conversation is not None and not conversation.blocked:
-            events.append(((conversation.peer(signal.user).user,), signal))
-    return refusals, events
+        if refusal is not None or conversation is None:
+            outcomes.append(refusal or conversation_not_found())
+        elif conversation.blocked:
+            # Across a block nothing is told, and whoever types does not learn it.
+            outcomes.append([])
+        else:
+            outcomes.append([((conversation.peer(signal.user).user,), signal)])
+    return outcomes

@@ -4,6 +4,9 @@ The text of a statement is the same for any number of values, so that it is prep
 lookup goes through an index. A list of row values, `(a, b) IN ((1, 2), ...)`, would scan the whole
 table on SQLite. There a list is one JSON parameter, and on PostgreSQL an array: of values, or one
 array for each column of the rows.
+
+What no database can hold, a text with a NUL, equals no row: it is left out of the list, so that one
+such value never fails a statement that looks for others as well.
 """
 
 import json
@@ -32,6 +35,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import TableValuedAlias
+
+from service_kit.rules import is_storable
 
 
 def fetch(
@@ -182,7 +187,7 @@ def among_given(wanted: Column[Any], parameter: str) -> ColumnElement[bool]:
 
 def give_values(connection: Connection, parameter: str, values: Iterable[Any]) -> dict[str, Any]:
     """Make the parameter of `among_given`."""
-    found = list(values)
+    found = [value for value in values if _can_be_held(value)]
     return {parameter: _json(found) if connection.dialect.name == "sqlite" else found}
 
 
@@ -221,13 +226,18 @@ def give_rows(
     connection: Connection, parameter: str, rows: Iterable[tuple[Any, ...]]
 ) -> dict[str, Any]:
     """Make the parameters of `given_rows` or `given_items`, of one row at least."""
-    found = list(rows)
+    asked = list(rows)
+    found = [row for row in asked if all(map(_can_be_held, row))]
     if connection.dialect.name == "sqlite":
         return {parameter: _json(found)}
     return {
-        _array_name(parameter, index): list(values)
-        for index, values in enumerate(zip(*found, strict=True))
+        _array_name(parameter, index): [row[index] for row in found]
+        for index in range(len(asked[0]))
     }
+
+
+def _can_be_held(value: object) -> bool:
+    return not isinstance(value, str) or is_storable(value)
 
 
 def _json(values: list[Any]) -> str:

@@ -1,17 +1,19 @@
 """Reader threads: each call is one read transaction, whose queries all see the same state."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, TypeVar
+from uuid import uuid4
 
 import structlog
 from sqlalchemy import Connection, Engine
 
 from service_kit.storage.engines import why_unavailable
-from service_kit.storage.writer import StorageUnavailable
+from service_kit.storage.writer import StorageUnavailable, UnexpectedFailure
 
 Arguments = ParamSpec("Arguments")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -43,6 +45,32 @@ class Readers:
                 raise
             self._log.error("the database is unavailable", cause=cause)
             raise StorageUnavailable(cause) from error
+
+    async def run_each(
+        self,
+        function: Callable[Concatenate[Connection, Sequence[Item], Arguments], Sequence[Result]],
+        items: Sequence[Item],
+        *arguments: Arguments.args,
+        **options: Arguments.kwargs,
+    ) -> list[Result | UnexpectedFailure]:
+        """Call `function(connection, items, ...)`, which gives a result for each of the items.
+
+        The items are those of many people: if that fails unexpectedly each is read alone, so that a
+        bad one harms only itself. Raises StorageUnavailable when the database is.
+        """
+        try:
+            return [*await self.run(function, items, *arguments, **options)]
+        except StorageUnavailable:
+            raise
+        except Exception:  # noqa: BLE001, whatever it is, the others get their results
+            incident = uuid4().hex
+            self._log.exception("a batch could not be read", incident=incident, items=len(items))
+            if len(items) <= 1:
+                return [UnexpectedFailure(incident) for _ in items]
+        results: list[Result | UnexpectedFailure] = []
+        for item in items:
+            results += await self.run_each(function, (item,), *arguments, **options)
+        return results
 
     async def close(self) -> None:
         """Wait for what is being read, then end the threads."""

@@ -25,7 +25,7 @@ _CONFIGURATION = """
 fsync = off
 full_page_writes = off
 shared_buffers = 32MB
-max_connections = 50
+max_connections = 200
 """
 
 

@@ -1,9 +1,16 @@
 """Fixtures of the tests that run the whole: real processes, real sockets."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, aclosing
-from functools import partial
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Sequence,
+)
+from contextlib import AsyncExitStack, ExitStack, aclosing
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -17,6 +24,7 @@ from tests.support.client import Client
 from tests.support.device import Device
 from tests.support.killer import Killer
 from tests.support.moderator import Moderator, moderating
+from tests.support.postgresql import Postgresql
 from tests.support.system import SERVICES, System
 from tests.system.deals import Deal, begin
 from tests.system.scenes import Scene
@@ -27,12 +35,47 @@ ORIGIN = "https://app.example"
 _KILLS = 3
 
 
+SystemOn = Callable[[str], System]
+
+
 @pytest.fixture(scope="session")
-def shared_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def shared_system_on(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[SystemOn]:
+    """Gives one system on a kind of database, for all tests that need no settings of their own."""
+    with ExitStack() as stack:
+
+        @cache
+        def find(kind: str) -> System:
+            folder = tmp_path_factory.mktemp("system")
+            system = stack.enter_context(System(folder, openings_per_hour=10_000))
+            _use(kind, system, ("messaging",), stack, request)
+            system.start("messaging")
+            return system
+
+        yield find
+
+
+@pytest.fixture(scope="session")
+def shared_system(shared_system_on: SystemOn) -> System:
     """One system for all tests that need no settings of their own; each brings its own people."""
-    with System(tmp_path_factory.mktemp("system"), openings_per_hour=10_000) as system:
-        system.start("messaging")
-        yield system
+    return shared_system_on("sqlite")
+
+
+def _use(
+    kind: str,
+    system: System,
+    services: Sequence[str],
+    stack: ExitStack,
+    request: pytest.FixtureRequest,
+) -> None:
+    """Give services databases of a kind, before they are started."""
+    if kind == "sqlite":
+        return
+    server: Postgresql = request.getfixturevalue("postgresql")
+    for name in services:
+        address = server.url(stack.enter_context(server.database()))
+        system.settings.setdefault(name, {})["database_url"] = address
 
 
 @pytest.fixture(scope="session")
@@ -44,11 +87,27 @@ def shared_deals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 
 @pytest.fixture(scope="session")
-def moderated_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def moderated_system_on(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[SystemOn]:
+    """Gives one system with all services on a kind of database."""
+    with ExitStack() as stack:
+
+        @cache
+        def find(kind: str) -> System:
+            folder = tmp_path_factory.mktemp("moderated")
+            system = stack.enter_context(System(folder, openings_per_hour=10_000))
+            _use(kind, system, SERVICES, stack, request)
+            system.start(*SERVICES, moderation_timeout_seconds=5, allowed_origins=ORIGIN)
+            return system
+
+        yield find
+
+
+@pytest.fixture(scope="session")
+def moderated_system(moderated_system_on: SystemOn) -> System:
     """One system with all services for all tests that need no settings of their own."""
-    with System(tmp_path_factory.mktemp("moderated"), openings_per_hour=10_000) as system:
-        system.start(*SERVICES, moderation_timeout_seconds=5, allowed_origins=ORIGIN)
-        yield system
+    return moderated_system_on("sqlite")
 
 
 @pytest.fixture

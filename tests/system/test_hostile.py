@@ -14,9 +14,16 @@ from websockets.exceptions import ConnectionClosed
 from edge.protocol.packets import Op
 from tests.support.client import Client
 from tests.support.system import System
-from tests.system.conftest import Connect
+from tests.system.conftest import Connect, SystemOn
 
 SOME = str(uuid4())
+
+
+@pytest.fixture
+def shared_system(kind: str, shared_system_on: SystemOn) -> System:
+    """The system of all tests here, on either database."""
+    return shared_system_on(kind)
+
 
 # Opcode, payload, and the field that the error has to name.
 INVALID = [
@@ -119,6 +126,35 @@ async def test_lone_surrogates_are_refused_as_invalid(client: Client) -> None:
         reply = await client.expect(Op.ERROR)
         assert reply["d"]["code"] in {"INVALID_ARGUMENT", "BAD_PACKET"}
     await client.settle()
+
+
+IDS = ["\0", "a\0b", "\0" * 64, "x" * 128, "\u202e", "\U0001f408" * 64, SOME, "NULL", "%00"]
+
+
+async def test_an_id_that_none_of_ours_can_be_harms_nobody_else(
+    writer: Client, reader: Client, bob: str
+) -> None:
+    """Not found or invalid for that one, in every packet that names one; what others send at the
+    same moment, and so in the same batch, arrives.
+    """
+    stored = await writer.write(bob, "x")
+    await reader.expect(Op.ALERT_NEW_MSG)
+    naming: list[tuple[Op, str, dict[str, Any]]] = [
+        (Op.TYPING, "conversation", {"typing": True}),
+        (Op.OPENED_CONVERSATION, "conversation", {}),
+        (Op.CREATE_MSG, "conversation", {"text": "x"}),
+        (Op.ASK_MESSAGES, "conversation", {}),
+        (Op.EDIT_MSG, "message", {"text": "x"}),
+        (Op.DELETE_MSG, "message", {}),
+    ]
+    for op, field, others in naming:
+        for bad in IDS:
+            await writer.send(op, {field: bad, **others}, id="bad")
+            here = {"conversation": stored["conversation"], "typing": True}
+            await reader.send(Op.TYPING, here)
+            reply = await writer.take_reply("bad")
+            assert reply["d"]["code"] in {"NOT_FOUND", "INVALID_ARGUMENT"}, (op, bad)
+            assert (await writer.expect(Op.TYPING))["d"]["user"] == bob
 
 
 async def test_unknown_fields_are_ignored(client: Client, bob: str) -> None:

@@ -11,11 +11,17 @@ from edge.protocol.packets import Op
 from tests.support.client import Client, Packet
 from tests.support.moderator import Moderator
 from tests.support.system import System
-from tests.system.conftest import Connect
+from tests.system.conftest import Connect, SystemOn
 
 ROLES = [[], ["moderator"], ["auditor", "data_protection"]]
 _EUROS = {"amount_minor": 12_000, "currency": "EUR"}
 _SETTLEMENT = {"provider_minor": 12_000, "client_minor": 0}
+
+
+@pytest.fixture
+def moderated_system(kind: str, moderated_system_on: SystemOn) -> System:
+    """The system of all tests here, on either database."""
+    return moderated_system_on(kind)
 
 
 class Place:

@@ -58,6 +58,7 @@ def new_batcher(
     waiting: int = 100,
     budget: float = 60,
     linger: float = 0,
+    repeatable: bool = False,
 ) -> Batcher[str, str]:
     return Batcher(
         calls,
@@ -67,6 +68,7 @@ def new_batcher(
         waiting_items=waiting,
         budget_seconds=budget,
         linger_seconds=linger,
+        repeatable=repeatable,
         reached=calls.limits_reached.append,
     )
 
@@ -341,3 +343,31 @@ async def test_a_withdrawal_of_everything_leaves_nobody_waiting(
     calls.answer(["A"])
     await asyncio.wait_for(flushing, 5)
     assert results == [REFUSED, "A"]
+
+
+async def test_an_item_that_fails_a_batch_is_found_and_fails_alone(
+    calls: Calls, results: Results
+) -> None:
+    """The batch is halved until it is alone; the others get their results."""
+    batcher = new_batcher(calls, repeatable=True)
+    for item in "abcd":
+        batcher.submit(item, results.append)
+    for expected in ("abcd", "ab", "cd", "c", "d"):
+        items = await calls.next()
+        assert items == [*expected]
+        failed = refusal(ErrorCode.INTERNAL, "a defect")
+        calls.answer(failed if "d" in items else [item.upper() for item in items])
+    await batcher.flush()
+    assert [one if isinstance(one, str) else one.code for one in results] == [*"ABC", "INTERNAL"]
+
+
+async def test_what_may_not_be_repeated_is_sent_once(calls: Calls, results: Results) -> None:
+    """Whatever became of a batch of messages, none of them is sent again."""
+    batcher = new_batcher(calls)
+    for item in "ab":
+        batcher.submit(item, results.append)
+    assert await calls.next() == ["a", "b"]
+    calls.answer(refusal(ErrorCode.INTERNAL, "a defect"))
+    await batcher.flush()
+    assert calls.made.empty()
+    assert [one.code for one in results if not isinstance(one, str)] == ["INTERNAL"] * 2

@@ -79,3 +79,18 @@ def test_a_failure_does_not_tell_its_parameters(engine: Engine) -> None:
             bulk_insert(connection, words, ("word", "number"), [("one", 1), ("one", 1)])
         assert "[SQL parameters hidden" in str(caught.value)
         assert engines.why_unavailable(caught.value) is None
+
+
+def test_what_no_database_can_hold_equals_no_row(engine: Engine) -> None:
+    """It is left out of the list, and what is beside it is found."""
+    values = select(words.c.word).where(among_given(words.c.word, "wanted"))
+    given, match = given_rows("rows", (words.c.word, words.c.number))
+    rows = select(words.c.word).select_from(given.join(words, match))
+    with engine.connect() as connection, connection.begin():
+        for bad in ("\0", "NULL\0", "\ud800", "{a,b}\udfff"):
+            wanted = give_values(connection, "wanted", [bad, "NULL"])
+            assert connection.execute(values, wanted).scalars().all() == ["NULL"]
+            wanted = give_rows(connection, "rows", [(bad, 1), ("NULL", 1)])
+            assert connection.execute(rows, wanted).scalars().all() == ["NULL"]
+            wanted = give_rows(connection, "rows", [(bad, 1)])
+            assert connection.execute(rows, wanted).scalars().all() == []
