@@ -26,11 +26,12 @@ def foreign_origin() -> RefusedError:
 
 
 def unauthenticated(error: AuthenticationError) -> RefusedError:
-    """Refuse whoever has no good token; without keys nobody can tell."""
+    """Refuse whoever has no good token, naming the claim at fault; without keys nobody can tell."""
     status = HTTPStatus.UNAUTHORIZED
     if error.reason == "keys_unavailable":
         status = HTTPStatus.SERVICE_UNAVAILABLE
-    return RefusedError(status, error.reason, str(error))
+    more = {} if error.claim is None else {"claim": error.claim}
+    return RefusedError(status, error.reason, str(error), **more)
 
 
 def problem(status: HTTPStatus, reason: str, detail: str, **more: Any) -> bytes:

@@ -94,27 +94,28 @@ class Authenticator:
                 options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
         except jwt.PyJWTError as error:
-            raise AuthenticationError(_reason_of(error)) from None
+            raise _refusal(error) from None
 
 
-# PyJWT's refusals, the special ones before the general ones. `sub` and `jti` are the only claims
-# whose form it judges here.
-_REASON_BY_ERROR: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
-    (jwt.InvalidSignatureError, "bad_signature"),
-    (jwt.InvalidAlgorithmError, "algorithm_not_allowed"),
-    (jwt.MissingRequiredClaimError, "missing_claim"),
-    (jwt.InvalidIssuerError, "wrong_issuer"),
-    (jwt.InvalidAudienceError, "wrong_audience"),
-    (InvalidSubjectError, "bad_subject"),
-    (InvalidJTIError, "invalid_claim"),
+# PyJWT's refusals, the special ones before the general ones, with the claim at fault. `sub` and
+# `jti` are the only claims whose form it judges here.
+_REASON_BY_ERROR: tuple[tuple[type[jwt.PyJWTError], str, str | None], ...] = (
+    (jwt.InvalidSignatureError, "bad_signature", None),
+    (jwt.InvalidAlgorithmError, "algorithm_not_allowed", None),
+    (jwt.InvalidIssuerError, "wrong_issuer", "iss"),
+    (jwt.InvalidAudienceError, "wrong_audience", "aud"),
+    (InvalidSubjectError, "bad_subject", "sub"),
+    (InvalidJTIError, "invalid_claim", "jti"),
 )
 
 
-def _reason_of(error: jwt.PyJWTError) -> str:
-    for kind, reason in _REASON_BY_ERROR:
+def _refusal(error: jwt.PyJWTError) -> AuthenticationError:
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return AuthenticationError("missing_claim", error.claim)
+    for kind, reason, claim in _REASON_BY_ERROR:
         if isinstance(error, kind):
-            return reason
-    return "malformed_token"
+            return AuthenticationError(reason, claim)
+    return AuthenticationError("malformed_token")
 
 
 def _read_header(token: str) -> dict[str, Any]:

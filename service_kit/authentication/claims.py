@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service_kit.authentication.errors import MAXIMUM_SUBJECT_LENGTH, AuthenticationError
-
-MAXIMUM_ROLES = 32
-MAXIMUM_ROLE_LENGTH = 64
+from service_kit.authentication.errors import (
+    MAXIMUM_ROLE_LENGTH,
+    MAXIMUM_ROLES,
+    MAXIMUM_SUBJECT_LENGTH,
+    MAXIMUM_TOKEN_ID_LENGTH,
+    AuthenticationError,
+)
 
 # The last second of the year 9999. A later time is an error, most likely milliseconds.
 _LATEST_TIME = 253_402_300_799
@@ -15,16 +18,19 @@ _LATEST_TIME = 253_402_300_799
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The person who speaks.
+    """The person who speaks, and by which token.
 
     `expires_at` is in Unix seconds: from then on the token is refused (its `exp`, plus the leeway).
-    `invisible`: this connection does not make the person online.
+    `invisible`: this connection does not make the person online. `issued_at`, in Unix seconds, and
+    `token_id` are None for a token that does not say them.
     """
 
     user: str
     expires_at: float
     roles: frozenset[str]
     invisible: bool = False
+    issued_at: float | None = None
+    token_id: str | None = None
 
 
 def read_principal(claims: Mapping[str, Any], now: float, leeway_seconds: float) -> Principal:
@@ -32,25 +38,36 @@ def read_principal(claims: Mapping[str, Any], now: float, leeway_seconds: float)
 
     Raises AuthenticationError.
     """
-    subject = claims.get("sub")
+    subject = _text_claim(claims, "sub", MAXIMUM_SUBJECT_LENGTH, "bad_subject")
     expires_at = _time_claim(claims, "exp")
-    if subject is None or expires_at is None:
-        raise AuthenticationError("missing_claim")
-    if not isinstance(subject, str) or not _is_user(subject):
-        raise AuthenticationError("bad_subject")
-    refused_from = expires_at + leeway_seconds
-    if now >= refused_from:
-        raise AuthenticationError("expired")
-    for name in ("nbf", "iat"):
-        begins_at = _time_claim(claims, name)
-        if begins_at is not None and now + leeway_seconds < begins_at:
-            raise AuthenticationError("not_yet_valid")
-    return Principal(
-        user=subject,
-        expires_at=refused_from,
+    for name, value in (("sub", subject), ("exp", expires_at)):
+        if value is None:
+            raise AuthenticationError("missing_claim", name)
+    begins_at, issued_at = _time_claim(claims, "nbf"), _time_claim(claims, "iat")
+    principal = Principal(
+        user=str(subject),
+        expires_at=float(expires_at or 0) + leeway_seconds,
         roles=_roles(claims),
         invisible=_invisible(claims),
+        # When it was issued refuses nothing (RFC 7519, 4.1.6): the issuer's clock may be ahead.
+        issued_at=issued_at,
+        token_id=_text_claim(claims, "jti", MAXIMUM_TOKEN_ID_LENGTH, "invalid_claim"),
     )
+    if now >= principal.expires_at:
+        raise AuthenticationError("expired")
+    if begins_at is not None and now + leeway_seconds < begins_at:
+        raise AuthenticationError("not_yet_valid")
+    return principal
+
+
+def _text_claim(claims: Mapping[str, Any], name: str, most: int, reason: str) -> str | None:
+    """Return a text, or None when the claim is absent."""
+    value = claims.get(name)
+    if value is None:
+        return None
+    if not _is_name(value, most):
+        raise AuthenticationError(reason, name)
+    return str(value)
 
 
 def _time_claim(claims: Mapping[str, Any], name: str) -> float | None:
@@ -60,19 +77,15 @@ def _time_claim(claims: Mapping[str, Any], name: str) -> float | None:
         return None
     # A boolean is an integer to Python, and NaN fails every comparison.
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise AuthenticationError("invalid_claim")
+        raise AuthenticationError("invalid_claim", name)
     if not 0 <= value <= _LATEST_TIME:
-        raise AuthenticationError("invalid_claim")
+        raise AuthenticationError("invalid_claim", name)
     return float(value)
 
 
-def _is_user(subject: str) -> bool:
+def _is_name(value: Any, most: int) -> bool:
     # `isprintable` also excludes what changes a text's direction, and lone surrogates.
-    return 1 <= len(subject) <= MAXIMUM_SUBJECT_LENGTH and subject.isprintable()
-
-
-def _is_role(role: str) -> bool:
-    return 1 <= len(role) <= MAXIMUM_ROLE_LENGTH and role.isprintable()
+    return isinstance(value, str) and 1 <= len(value) <= most and value.isprintable()
 
 
 def _roles(claims: Mapping[str, Any]) -> frozenset[str]:
@@ -80,9 +93,9 @@ def _roles(claims: Mapping[str, Any]) -> frozenset[str]:
     if roles is None:
         return frozenset()
     if not isinstance(roles, list) or len(roles) > MAXIMUM_ROLES:
-        raise AuthenticationError("invalid_claim")
-    if not all(isinstance(role, str) and _is_role(role) for role in roles):
-        raise AuthenticationError("invalid_claim")
+        raise AuthenticationError("invalid_claim", "roles")
+    if not all(_is_name(role, MAXIMUM_ROLE_LENGTH) for role in roles):
+        raise AuthenticationError("invalid_claim", "roles")
     return frozenset(roles)
 
 
@@ -92,5 +105,5 @@ def _invisible(claims: Mapping[str, Any]) -> bool:
         return False
     # Whoever says it in another form wants something, and must not be shown by mistake.
     if not isinstance(invisible, bool):
-        raise AuthenticationError("invalid_claim")
+        raise AuthenticationError("invalid_claim", "invisible")
     return invisible

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 MAXIMUM_TOKEN_LENGTH = 8_192
 MAXIMUM_SUBJECT_LENGTH = 128
+MAXIMUM_TOKEN_ID_LENGTH = 128
+MAXIMUM_ROLES = 32
+MAXIMUM_ROLE_LENGTH = 64
 
 # Every reason for a refusal, and what the person is told. `keys_unavailable` alone is no fault of
 # the token.
@@ -27,10 +30,35 @@ REASONS: Mapping[str, str] = {
     "wrong_audience": "The token is meant for another audience.",
 }
 
+_TIME = "a time in seconds since 1970, as a number"
+
+# What a claim must be that has another form, or that is missing.
+CLAIMS: Mapping[str, str] = {
+    "sub": f"a text of 1 to {MAXIMUM_SUBJECT_LENGTH} printable characters",
+    "exp": _TIME,
+    "nbf": _TIME,
+    "iat": _TIME,
+    "iss": "the issuer that is expected here",
+    "aud": "the audience that is expected here, or a list with it",
+    "jti": f"a text of 1 to {MAXIMUM_TOKEN_ID_LENGTH} printable characters",
+    "roles": f"a list of at most {MAXIMUM_ROLES} texts of 1 to {MAXIMUM_ROLE_LENGTH} printable"
+    " characters",
+    "invisible": "true or false",
+}
+_ABOUT_FORM = frozenset({"missing_claim", "invalid_claim"})
+
 
 class AuthenticationError(Exception):
-    """A token is missing or not accepted. `reason` is a key of `REASONS`, the text its value."""
+    """A token is missing or not accepted.
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(REASONS[reason])
+    `reason` is a key of `REASONS`, and the text its value. `claim` names the claim at fault, if it
+    is one, and of one with another form the text says what it must be.
+    """
+
+    def __init__(self, reason: str, claim: str | None = None) -> None:
+        text = REASONS[reason]
+        if claim is not None and reason in _ABOUT_FORM:
+            text = f"{text} {claim} must be {CLAIMS[claim]}."
+        super().__init__(text)
         self.reason = reason
+        self.claim = claim

@@ -30,7 +30,8 @@ class TokenSettings(BaseSettings):
     token_algorithms: Annotated[tuple[str, ...], NoDecode] = ()
     token_issuer: str | None = None
     token_audience: str | None = None
-    token_leeway_seconds: Annotated[float, Field(ge=0)] = 0
+    # Clocks that are kept in step differ by less, and a token lives for much longer.
+    token_leeway_seconds: Annotated[float, Field(ge=0)] = 5
 
     _split_algorithms = field_validator("token_algorithms", mode="before")(split_list)
 

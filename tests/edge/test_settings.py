@@ -24,7 +24,7 @@ def test_the_defaults_are_the_protocols() -> None:
     assert settings.max_packet_bytes == 65_536
     assert (settings.host, settings.port) == ("127.0.0.1", 8080)
     assert settings.messaging_target == "127.0.0.1:7101"
-    assert settings.token_leeway_seconds == 0
+    assert settings.token_leeway_seconds == 5
     assert settings.allowed_origins == ()
     assert settings.token_algorithms == ()
     assert settings.moderation_target is None

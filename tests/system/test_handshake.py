@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -81,7 +82,7 @@ WRONG_TOKENS: dict[str, Callable[[System], str | None]] = {
     "empty": lambda s: "",
     "nonsense": lambda s: "nonsense",
     "two dots": lambda s: "..",
-    "expired": lambda s: s.token("u", expires_in=-1),
+    "expired": lambda s: s.token("u", expires_in=-60),
     "no exp": lambda s: s.token("u", exp=None),
     "no sub": lambda s: s.token("u", sub=None),
     "empty sub": lambda s: s.token(""),
@@ -118,6 +119,39 @@ async def test_a_wrong_token_is_refused_before_the_upgrade(
     assert status == 401
     assert body["reason"]
     assert not token or len(token) < 8 or token not in json.dumps(body)
+
+
+@pytest.mark.parametrize(
+    ("claim", "value"),
+    [
+        ("roles", "moderator"),
+        ("exp", "9999999999"),
+        ("exp", None),
+        ("nbf", True),
+        ("iat", "now"),
+        ("sub", 7),
+        ("jti", 7),
+        ("invisible", "yes"),
+        ("aud", "another service"),
+    ],
+)
+async def test_a_refusal_names_the_claim_at_fault(
+    shared_system: System, claim: str, value: Any
+) -> None:
+    """So that whoever issues tokens need not guess which one it is."""
+    token = shared_system.token("u", **{claim: value})
+    status, body = await refused(
+        shared_system, additional_headers={"Authorization": f"Bearer {token}"}
+    )
+    assert (status, body["claim"]) == (401, claim)
+
+
+async def test_a_clock_that_is_ahead_keeps_nobody_out(shared_system: System) -> None:
+    """By some seconds of `nbf`, and by any time of `iat`, which is no condition (RFC 7519)."""
+    now = time.time()
+    for claims in ({"iat": now + 0.4}, {"nbf": now + 0.4}, {"iat": now + 3_600}, {"nbf": now + 3}):
+        client = await Client.open(shared_system.url, shared_system.token("ahead", **claims))
+        await client.close()
 
 
 async def test_a_refusal_is_no_error_of_the_edge(own_system: System) -> None:

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from service_kit.authentication.authenticator import Authenticator
-from service_kit.authentication.errors import MAXIMUM_TOKEN_LENGTH, REASONS
+from service_kit.authentication.errors import CLAIMS, MAXIMUM_TOKEN_LENGTH, REASONS
 from service_kit.authentication.keys import PublicKey
 from tests.service_kit.authentication.tokens import (
     ABSENT,
@@ -88,9 +88,12 @@ WRONG_FOR_SECRET: dict[str, tuple[str, Callable[[], str]]] = {
     ),
     "nbf in the future": ("not_yet_valid", lambda: signed(claims(nbf=NOW + 1))),
     "nbf a string": ("invalid_claim", lambda: signed(claims(nbf=str(NOW)))),
-    "iat in the future": ("not_yet_valid", lambda: signed(claims(iat=NOW + 1))),
     "iat a string": ("invalid_claim", lambda: signed(claims(iat=str(NOW)))),
+    "iat true": ("invalid_claim", lambda: signed(claims(iat=True))),
     "jti a number": ("invalid_claim", lambda: signed(claims(jti=7))),
+    "jti empty": ("invalid_claim", lambda: signed(claims(jti=""))),
+    "jti of 129 characters": ("invalid_claim", lambda: signed(claims(jti="a" * 129))),
+    "jti with NUL": ("invalid_claim", lambda: signed(claims(jti="a\0"))),
     "sub missing": ("missing_claim", lambda: signed(claims(sub=ABSENT))),
     "sub null": ("bad_subject", lambda: signed(claims(sub=None))),
     "sub empty": ("bad_subject", lambda: signed(claims(sub=""))),
@@ -213,6 +216,10 @@ async def test_wrong_token_is_refused_with_a_secret(name: str) -> None:
     error = await refusal(secret_authenticator(), make())
     assert error.reason == reason
     assert_tells_nothing(error)
+    claim = name.split(maxsplit=1)[0]
+    if reason in {"missing_claim", "invalid_claim"} and claim in CLAIMS:
+        assert error.claim == claim
+        assert f"{claim} must be {CLAIMS[claim]}" in str(error)
 
 
 @pytest.mark.parametrize("name", WRONG_FOR_RSA)

@@ -21,10 +21,19 @@ from tests.service_kit.authentication.tokens import (
 
 
 async def test_good_token_names_its_person() -> None:
-    """The principal has the subject, the roles and the time of expiry."""
-    token = signed(claims(roles=["moderator", "moderator", "support"], nbf=NOW, iat=NOW - 5))
+    """The principal has the subject, the roles, the times and the id of the token."""
+    token = signed(
+        claims(roles=["moderator", "moderator", "support"], nbf=NOW, iat=NOW - 5, jti="one")
+    )
     principal = await secret_authenticator().authenticate(token, NOW)
-    assert principal == Principal("alice", NOW + 60.0, frozenset({"moderator", "support"}))
+    roles = frozenset({"moderator", "support"})
+    assert principal == Principal("alice", NOW + 60.0, roles, issued_at=NOW - 5.0, token_id="one")
+
+
+async def test_when_a_token_was_issued_refuses_nothing() -> None:
+    """The issuer's clock may be ahead of this one (RFC 7519, 4.1.6)."""
+    principal = await secret_authenticator().authenticate(signed(claims(iat=NOW + 3_600)), NOW)
+    assert principal.issued_at == NOW + 3_600
 
 
 @pytest.mark.parametrize(("claim", "invisible"), [(True, True), (False, False), (None, False)])
