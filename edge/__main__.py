@@ -113,6 +113,7 @@ def _wire(
             deliverers[backend.name],
             watcher_name=f"edge {socket.gethostname()} {os.getpid()}",
             timeout_seconds=settings.watch_timeout_seconds,
+            batch_items=settings.batch_items,
             metrics=metrics,
         )
         for backend in backends

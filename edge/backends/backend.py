@@ -192,6 +192,26 @@ class Backend:
             if not page_token:
                 return True
 
+    async def changed_users(
+        self, users: Sequence[str], after: Position, until: Position
+    ) -> Sequence[str] | None:
+        """Find those of `users` who missed anything; None when the service cannot tell.
+
+        Raises NotLiveError when it does not answer.
+        """
+        answer = await self.call(
+            "ListChangedUsers",
+            self.contract.ListChangedUsersRequest(
+                users=users,
+                after=self.contract.Position(epoch=after.epoch, revision=after.revision),
+                until=self.contract.Position(epoch=until.epoch, revision=until.revision),
+            ),
+        )
+        if isinstance(answer, Error):
+            raise NotLiveError(answer.message)
+        found: Sequence[str] = answer.users
+        return found if answer.complete else None
+
     async def update_watch(
         self,
         watcher_id: str,

@@ -7,7 +7,7 @@ more than a delay.
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import grpc
@@ -43,6 +43,7 @@ class Feed:
         *,
         watcher_name: str,
         timeout_seconds: float,
+        batch_items: int,
         metrics: Metrics,
     ) -> None:
         self.name = backend.name
@@ -53,7 +54,7 @@ class Feed:
         self._timeout = timeout_seconds
         self._live_metric = metrics.watch_live.labels(service=self.name)
         self._revision_metric = metrics.watch_revision.labels(service=self.name)
-        self.users = FollowedUsers(backend, hub, sink, self._watch_anew)
+        self.users = FollowedUsers(backend, hub, sink, self._watch_anew, batch=batch_items)
         self._watching: asyncio.Task[None] | None = None
         # Whether this stream has been of use, which resets the back-off.
         self._was_live = False
@@ -74,8 +75,9 @@ class Feed:
         while True:
             try:
                 await self._watch_once()
-            except (grpc.aio.AioRpcError, _WatchFailedError, TimeoutError) as error:
-                _logger.warning("the watch stream ended", service=self.name, cause=_cause(error))
+            except* (grpc.aio.AioRpcError, _WatchFailedError, NotLiveError, TimeoutError) as group:
+                cause = _cause(group)
+                _logger.warning("the watch stream ended", service=self.name, cause=cause)
             if self._was_live:
                 retry = _FIRST_RETRY_SECONDS
             self._down()
@@ -136,20 +138,29 @@ class Feed:
 
     async def _recover(self, watcher_id: str, first: Position) -> None:
         """Follow everyone who is here, and push what they missed since the last stream."""
-        users = list(self._hub.users)
-        now = await self.users.follow_all(watcher_id, users, first)
-        if isinstance(now, Error):
-            raise _WatchFailedError(now.message)
+        groups = await self.users.follow_all(watcher_id)
+        if isinstance(groups, Error):
+            raise _WatchFailedError(groups.message)
         last = self.position
-        complete = last is not None and last.epoch == now.epoch and last.revision <= now.revision
-        if complete and last is not None and last.revision < now.revision:
-            complete = await self._catch_up(users, last, now)
-        self._hub.positions[self.name] = now
-        # Only those who are followed: what the others ask for now would miss what comes until then.
-        self._sink.start_over(users, now, everyone=not complete)
+        untold = [await self._catch_up(users, last, now) for users, now in groups]
+        # All that happened up to where the first are followed has been pushed to everybody.
+        self._hub.positions[self.name] = groups[0].position if groups else first
+        for (users, now), lost in zip(groups, untold, strict=True):
+            self._sink.start_over(lost, now, everyone=True)
+            # Only those who are followed: what the others ask for now would miss what comes until
+            # then.
+            self._sink.start_over(set(users).difference(lost), now, everyone=False)
 
-    async def _catch_up(self, users: Sequence[str], last: Position, now: Position) -> bool:
-        """Push what `users` missed. Returns whether that was all."""
+    async def _catch_up(
+        self, users: Sequence[str], last: Position | None, now: Position
+    ) -> Collection[str]:
+        """Push what users missed; returns those who cannot be told what. It costs what happened to
+        them, however many they are.
+        """
+        if last is None or last.epoch != now.epoch or last.revision > now.revision:
+            return users
+        if last.revision == now.revision:
+            return ()
         slots = asyncio.Semaphore(_CONCURRENT_RECOVERIES)
 
         async def catch_up(user: str) -> bool:
@@ -159,15 +170,12 @@ class Feed:
             async with slots:
                 return await self.backend.replay(user, last, now, deliver)
 
-        failed = False
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(catch_up(user)) for user in users]
-        except* NotLiveError:
-            failed = True
-        if failed:
-            raise _WatchFailedError("missed changes could not be read")
-        return all(task.result() for task in tasks)
+        changed = await self.backend.changed_users(users, last, now)
+        if changed is None:
+            return users
+        async with asyncio.TaskGroup() as group:
+            tasks = {user: group.create_task(catch_up(user)) for user in changed}
+        return {user for user, task in tasks.items() if not task.result()}
 
     def _watch_anew(self) -> None:
         """The backend and this edge may disagree about who is followed: end the stream."""
@@ -181,7 +189,9 @@ def _position(position: Any) -> Position:
     return Position(position.epoch, position.revision)
 
 
-def _cause(error: Exception) -> str:
+def _cause(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
     if isinstance(error, grpc.aio.AioRpcError):
         return f"{error.code().name}: {error.details()}"
     return str(error) or type(error).__name__

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from itertools import islice
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -26,26 +27,42 @@ class EventSink(Protocol):
         """
 
 
+class Following(NamedTuple):
+    """Users who are followed, and the position after which their events come."""
+
+    users: Sequence[str]
+    position: Position
+
+
 class FollowedUsers:
     """Tells the backend who is here, one call at a time; `follow` and `review` as they come and go.
 
-    `failed` is called when the backend and this edge may disagree about who is followed.
+    A call names `batch` users at most. `failed` is called when the backend and this edge may
+    disagree about who is followed.
     """
 
     def __init__(
-        self, backend: Backend, hub: Hub, sink: EventSink, failed: Callable[[], None]
+        self,
+        backend: Backend,
+        hub: Hub,
+        sink: EventSink,
+        failed: Callable[[], None],
+        *,
+        batch: int,
     ) -> None:
         self._backend = backend
         self._hub = hub
         self._sink = sink
         self._failed = failed
+        self._batch = batch
         self._watcher_id = ""
         # Those whom the backend has confirmed, with the position after which their events come,
         # which the stream may yet have to reach.
         self._followed: dict[str, Position] = {}
         # Those of them whom the backend was told to be invisible here.
         self._invisible: set[str] = set()
-        self._changed: set[str] = set()
+        # In the order in which they came.
+        self._changed: dict[str, None] = {}
         self._updating: set[str] = set()
         self._waiting: dict[str, list[asyncio.Future[Position]]] = {}
         self._updater: asyncio.Task[None] | None = None
@@ -58,26 +75,27 @@ class FollowedUsers:
     def _position(self) -> Position | None:
         return self._hub.positions.get(self._backend.name)
 
-    async def follow_all(
-        self, watcher_id: str, users: Sequence[str], first: Position
-    ) -> Position | Error:
-        """Follow these users on a new stream, which begins at `first`; the position after which
-        their events come.
-        """
+    async def follow_all(self, watcher_id: str) -> list[Following] | Error:
+        """Follow everyone who is here on a new stream, some after others."""
         self._watcher_id = watcher_id
-        if not users:
-            return first
-        invisible = list(filter(self._is_invisible, users))
-        answer = await self._backend.update_watch(watcher_id, users, (), invisible)
-        if not isinstance(answer, Error):
+        groups = []
+        waiting = sorted(self._hub.users)
+        for start in range(0, len(waiting), self._batch):
+            # Who has left meanwhile is not followed.
+            users = [one for one in waiting[start : start + self._batch] if one in self._hub.users]
+            invisible = list(filter(self._is_invisible, users))
+            answer = await self._backend.update_watch(watcher_id, users, (), invisible)
+            if isinstance(answer, Error):
+                return answer
             self._followed.update(dict.fromkeys(users, answer))
             self._invisible.update(invisible)
-        return answer
+            groups.append(Following(users, answer))
+        return groups
 
     def review_all(self) -> None:
         """Follow whoever came while `follow_all` was under way, and others no longer."""
         everyone = self._hub.users.keys() | self._followed.keys()
-        self._changed |= {user for user in everyone if self._differs(user)}
+        self._changed.update((user, None) for user in everyone if self._differs(user))
         self._update_soon()
 
     def forget(self) -> None:
@@ -116,14 +134,14 @@ class FollowedUsers:
             raise NotLiveError
         future: asyncio.Future[Position] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(user, []).append(future)
-        self._changed.add(user)
+        self._changed[user] = None
         self._update_soon()
         return await future
 
     def review(self, user: str) -> None:
         """Tell the backend, if need be, that a socket of the user is gone or has another token."""
         if self._live and (user in self._updating or self._differs(user)):
-            self._changed.add(user)
+            self._changed[user] = None
             self._update_soon()
 
     def _differs(self, user: str) -> bool:
@@ -143,7 +161,9 @@ class FollowedUsers:
         """Tell the backend of all that has changed, one call at a time."""
         try:
             while self._changed and self._live:
-                self._updating, self._changed = self._changed, set()
+                self._updating = set(islice(self._changed, self._batch))
+                for user in self._updating:
+                    del self._changed[user]
                 await self._update_once(self._updating)
         except Exception:
             # Sessions wait for this; a mistake in it must not leave them waiting.

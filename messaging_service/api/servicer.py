@@ -18,7 +18,7 @@ from messaging_service.domain.events import Event
 from messaging_service.domain.watermarks import Mark
 from messaging_service.operations import conversations
 from messaging_service.operations.blocks import list_blocks, set_block
-from messaging_service.operations.changes import list_changes
+from messaging_service.operations.changes import list_changed_users, list_changes
 from messaging_service.operations.evidence import list_evidence
 from messaging_service.operations.message_changes import change_messages
 from messaging_service.operations.messages import (
@@ -35,7 +35,7 @@ from service_kit.resources import Resources
 from service_kit.rpc.servicer import WatchMixin, accepted, check_batch, page_limit, write_one
 from service_kit.rules import Position, Refusal
 from service_kit.storage.writer import Operation
-from service_kit.watch.changes import ChangePage
+from service_kit.watch.changes import ChangedUsers, ChangePage
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Arguments = ParamSpec("Arguments")
@@ -49,6 +49,7 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
 
     def __init__(self, resources: Resources[MessagingSettings], presence: PresenceTracker) -> None:
         self._settings = resources.settings
+        self._most_users = resources.settings.max_batch
         self._writer = resources.writer
         self._readers = resources.readers
         self._hub = resources.hub
@@ -261,6 +262,12 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
             self._page_limit("changes_page", request.page_size),
             self._settings.presence_limit(),
         )
+
+    async def _find_changed_users(
+        self, users: Sequence[str], after: Position, until: Position
+    ) -> ChangedUsers | Refusal:
+        presence = self._settings.presence_limit()
+        return await self._readers.run(list_changed_users, users, after, until, presence)
 
     def _encode_changes(self, events: list[Event], user: str) -> list[pb.Event]:
         return [translation.event((user,), one) for one in events]

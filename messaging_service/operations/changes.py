@@ -1,6 +1,7 @@
-"""ListChanges: what a user missed between two positions."""
+"""ListChanges and ListChangedUsers: what was missed between two positions, and by whom."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import NamedTuple
 
@@ -12,14 +13,18 @@ from messaging_service.domain.messages import Message
 from messaging_service.domain.watermarks import incoming_at, tells_delivered
 from messaging_service.operations.presence import find_shown_presence
 from messaging_service.storage import messages as storage
-from messaging_service.storage.blocks import find_changed_blocks
-from messaging_service.storage.conversations import find_changed_conversations
+from messaging_service.storage.blocks import CHANGED_BLOCKERS, find_changed_blocks
+from messaging_service.storage.conversations import (
+    CHANGED_PARTICIPANTS,
+    find_changed_conversations,
+)
 from messaging_service.storage.messages import Span
-from messaging_service.storage.presence import find_changed_presence
+from messaging_service.storage.presence import find_changed_presence, find_observers_of_changed
 from service_kit.pages import NEWEST
 from service_kit.rules import Position, Refusal, check_user
+from service_kit.storage.changed_users import find_changed_users
 from service_kit.watch import changes
-from service_kit.watch.changes import ChangePage
+from service_kit.watch.changes import ChangedUsers, ChangePage
 
 
 class _Entry(NamedTuple):
@@ -50,6 +55,28 @@ def list_changes(
         return refusal
     read = partial(_changes, connection, user, presence)
     return changes.list_changes(connection, after, until, page_size, page_token, most, read)
+
+
+def list_changed_users(
+    connection: Connection,
+    users: Iterable[str],
+    after: Position,
+    until: Position,
+    presence: int = 0,
+) -> ChangedUsers | Refusal:
+    """Give those of `users` for whom `list_changes` may have something.
+
+    A change of a conversation counts for both of its participants, whoever is shown it.
+    """
+
+    def find(wanted: AbstractSet[str], start: int, end: int) -> AbstractSet[str]:
+        statements = (*CHANGED_PARTICIPANTS, CHANGED_BLOCKERS)
+        found = find_changed_users(connection, statements, wanted, start, end)
+        if presence:
+            found |= find_observers_of_changed(connection, start, end, presence)
+        return found
+
+    return changes.list_changed_users(connection, users, after, until, find)
 
 
 def _changes(

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, func, select, tuple_, 
 from messaging_service.domain.blocks import Block
 from messaging_service.storage.tables import ACTIVE, blocks
 from service_kit.storage.bulk_statements import bulk_insert, give_rows, given_rows
+from service_kit.storage.changed_users import changed_users
 from service_kit.storage.engines import TEXT
 
 _COLUMNS = tuple(column.name for column in blocks.columns)
@@ -33,6 +34,9 @@ _CHANGED = select(blocks).where(
     blocks.c.revision <= bindparam("until"),
 )
 
+CHANGED_BLOCKERS = changed_users(blocks.c.blocker_id, blocks.c.revision)
+"""Those, among many users, who began or ended a block."""
+
 _UPDATE = (
     update(blocks)
     .where(blocks.c.blocker_id == bindparam("blocker"), blocks.c.blocked_id == bindparam("blocked"))
@@ -49,6 +53,7 @@ HOT_STATEMENTS = {
     "blocks counted": _COUNT,
     "blocks page": _PAGE,
     "blocks changed": _CHANGED,
+    "blockers changed": CHANGED_BLOCKERS,
 }
 """By name, so that their query plans can be looked at."""
 

@@ -16,6 +16,7 @@ from service_kit.storage.bulk_statements import (
     give_values,
     given_rows,
 )
+from service_kit.storage.changed_users import changed_users
 from service_kit.storage.engines import TEXT
 
 _COLUMNS = tuple(column.name for column in conversations.columns)
@@ -80,6 +81,11 @@ _CHANGED = tuple(
     for side in (conversations.c.first_id, conversations.c.second_id)
 )
 
+CHANGED_PARTICIPANTS = tuple(
+    changed_users(side, conversations.c.revision, whole=False)
+    for side in (conversations.c.first_id, conversations.c.second_id)
+)
+"""The participants, among many users, of conversations in which anything happened."""
 
 HOT_STATEMENTS = {
     "conversations by id": _BY_IDS,
@@ -90,6 +96,8 @@ HOT_STATEMENTS = {
     "conversations page, second": _PAGES[1],
     "conversations changed, first": _CHANGED[0],
     "conversations changed, second": _CHANGED[1],
+    "participants changed, first": CHANGED_PARTICIPANTS[0],
+    "participants changed, second": CHANGED_PARTICIPANTS[1],
 }
 """By name, so that their query plans can be looked at."""
 

@@ -16,6 +16,9 @@ _SIDES = (("first", "second"), ("second", "first"))
 # --- Statements, each built once --------------------------------------------------------------
 
 _BY_USERS = select(presence).where(bulk_statements.among_given(presence.c.user_id, "users"))
+_CHANGED = select(presence.c.user_id).where(
+    presence.c.revision > bindparam("after"), presence.c.revision <= bindparam("until")
+)
 
 
 def _peers(mine: str, other: str, shown_to: str) -> Select[Any]:
@@ -62,6 +65,7 @@ _ONLINE = select(presence.c.user_id, presence.c.invisible).where(presence.c.onli
 
 HOT_STATEMENTS = {
     "presence by user": _BY_USERS,
+    "presence changed": _CHANGED,
     "observers, first": _OBSERVERS[0],
     "observers, second": _OBSERVERS[1],
     "observed, first": _OBSERVED[0],
@@ -124,6 +128,19 @@ def find_changed_presence(
     near = _find_peers(connection, _OBSERVED, (user,), count).get(user)
     found = find_presence(connection, near.users if near else ())
     return [one for one in found.values() if after < one.revision <= until]
+
+
+def find_observers_of_changed(
+    connection: Connection, after: int, until: int, count: int
+) -> set[str]:
+    """Find those who were told, as `find_observers` has it, of the presence of anybody that changed
+    with after < revision <= until.
+    """
+    given = {"after": after, "until": until}
+    changed = [row.user_id for row in connection.execute(_CHANGED, given)]
+    return {
+        user for near in find_observers(connection, changed, count).values() for user in near.users
+    }
 
 
 def find_online(connection: Connection) -> tuple[int, list[tuple[str, bool]]]:

@@ -164,6 +164,7 @@ presence = Table(
     Column("last_seen", BigInteger, nullable=False),
     Column("invisible", Boolean, nullable=False),
     Column("revision", BigInteger, nullable=False),
+    Index("presence_revision", "revision"),
     **STORED_BY_KEY,
 )
 

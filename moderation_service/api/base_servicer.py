@@ -44,6 +44,7 @@ class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
         wiring: Wiring,
     ) -> None:
         self._resources = resources
+        self._most_users = resources.settings.max_batch
         self._hub = resources.hub
         self._limits = resources.settings.limits()
         self._operation = operation

@@ -3,6 +3,8 @@
 # The contract gives the names of the methods, and a context that few of them need.
 # ruff: noqa: N802, ARG002
 
+from collections.abc import Sequence
+
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.api import event_translation, translation
@@ -16,7 +18,7 @@ from moderation_service.operations.changes import Addressed
 from moderation_service.operations.tasks import Task
 from service_kit.rpc.servicer import WatchMixin, accepted
 from service_kit.rules import Position, Refusal
-from service_kit.watch.changes import ChangePage
+from service_kit.watch.changes import ChangedUsers, ChangePage
 
 
 class ModerationServicer(WatchMixin, CaseServicer, DisputeServicer):
@@ -81,6 +83,11 @@ class ModerationServicer(WatchMixin, CaseServicer, DisputeServicer):
             self._limits,
             everything=request.everything,
         )
+
+    async def _find_changed_users(
+        self, users: Sequence[str], after: Position, until: Position
+    ) -> ChangedUsers | Refusal:
+        return await self._resources.readers.run(changes.list_changed_users, users, after, until)
 
     def _encode_changes(self, events: list[Addressed], user: str) -> list[pb.Event]:
         return event_translation.changes(events, user)

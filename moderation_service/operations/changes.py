@@ -1,6 +1,6 @@
-"""ListChanges: what was missed between two revisions, told again."""
+"""ListChanges and ListChangedUsers: what was missed between two revisions, and by whom."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,11 +24,13 @@ from moderation_service.operations.notifications import (
 from moderation_service.operations.paging import Page
 from moderation_service.operations.restrictions import PlacedStanding
 from moderation_service.storage import notifications, targets
+from moderation_service.storage.statements import CHANGED_USERS
 from service_kit.pages import NEWEST
 from service_kit.rules import Position, Refusal, check_user, invalid
+from service_kit.storage.changed_users import find_changed_users
 from service_kit.storage.clock import read_position
 from service_kit.watch import changes
-from service_kit.watch.changes import ChangePage
+from service_kit.watch.changes import ChangedUsers, ChangePage
 
 Addressed = tuple[tuple[str, ...], Content]
 """The recipients of a notification, and what it says."""
@@ -52,6 +54,14 @@ def list_changes(
         return invalid("everything", "is not what a user is told")
     read = partial(_changes, connection, user, now, limits)
     return changes.list_changes(connection, after, until, page.size, page.token, page.most, read)
+
+
+def list_changed_users(
+    connection: Connection, users: Iterable[str], after: Position, until: Position
+) -> ChangedUsers | Refusal:
+    """Those of `users` for whom `list_changes` may have something."""
+    find = partial(find_changed_users, connection, CHANGED_USERS)
+    return changes.list_changed_users(connection, users, after, until, find)
 
 
 def _changes(

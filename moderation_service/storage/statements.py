@@ -22,6 +22,7 @@ from moderation_service.storage.tables import (
     sanctions,
 )
 from service_kit.storage.bulk_statements import among_given, given_rows
+from service_kit.storage.changed_users import changed_users
 from service_kit.storage.engines import TEXT
 
 _COUNT = bindparam("count", type_=BigInteger)
@@ -208,6 +209,11 @@ NOTIFICATIONS = {
     )
 }
 
+CHANGED_USERS = tuple(
+    changed_users(told, notifications.c.revision)
+    for told in (notifications.c.first_id, notifications.c.second_id)
+)
+
 # --- A person -----------------------------------------------------------------------------------
 
 TARGETS_OF = (
@@ -269,5 +275,7 @@ HOT_STATEMENTS = {
     "cases expired": EXPIRED_CASES,
     "dispute due next": NEXT_DUE,
     **{f"notifications, {name}": one for name, one in NOTIFICATIONS.items()},
+    "users changed, first": CHANGED_USERS[0],
+    "users changed, second": CHANGED_USERS[1],
 }
 """By name, for whoever wants to see their query plans."""

@@ -4,6 +4,7 @@
 # ruff: noqa: N802, ARG002
 
 import time
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -29,7 +30,7 @@ from service_kit.rpc.servicer import WatchMixin, accepted, check_batch, page_lim
 from service_kit.rules import Position, Refusal
 from service_kit.storage.writer import Operation
 from service_kit.timers import Timers
-from service_kit.watch.changes import ChangePage
+from service_kit.watch.changes import ChangedUsers, ChangePage
 
 CommandType = TypeVar("CommandType", bound=Command)
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -49,6 +50,7 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
         messaging: Messaging,
     ) -> None:
         self._settings = resources.settings
+        self._most_users = resources.settings.max_batch
         self._writer = resources.writer
         self._readers = resources.readers
         self._hub = resources.hub
@@ -183,6 +185,11 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
             self._limits,
             everything=request.everything,
         )
+
+    async def _find_changed_users(
+        self, users: Sequence[str], after: Position, until: Position
+    ) -> ChangedUsers | Refusal:
+        return await self._readers.run(queries.list_changed_users, users, after, until)
 
     def _encode_changes(self, events: list[Notification], user: str) -> list[pb.Event]:
         return translation.changes(events, user)

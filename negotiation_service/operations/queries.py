@@ -4,7 +4,7 @@ What is due has happened: services are shown as they stand at `now`, in millisec
 or not their timers have fired.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -19,10 +19,12 @@ from negotiation_service.domain.refusals import service_not_found
 from negotiation_service.domain.views import INTERNAL, Snapshot, show
 from negotiation_service.storage import deals as storage
 from negotiation_service.storage.deals import PageKey, StoredEvent
+from negotiation_service.storage.statements import CHANGED_PARTIES
 from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
 from service_kit.rules import Position, Refusal, check_user, invalid, is_identifier
+from service_kit.storage.changed_users import find_changed_users
 from service_kit.watch import changes
-from service_kit.watch.changes import ChangePage
+from service_kit.watch.changes import ChangedUsers, ChangePage
 
 
 class ServicePage(NamedTuple):
@@ -171,6 +173,14 @@ def list_changes(
         return invalid("everything", "is not what a user is told")
     read = partial(_changes, connection, user, limits)
     return changes.list_changes(connection, after, until, page_size, page_token, most, read)
+
+
+def list_changed_users(
+    connection: Connection, users: Iterable[str], after: Position, until: Position
+) -> ChangedUsers | Refusal:
+    """Give those of `users` for whom `list_changes` has something."""
+    find = partial(find_changed_users, connection, CHANGED_PARTIES)
+    return changes.list_changed_users(connection, users, after, until, find)
 
 
 def _changes(

@@ -9,6 +9,7 @@ from negotiation_service.storage.tables import (
     services,
 )
 from service_kit.storage.bulk_statements import among_given, given_rows
+from service_kit.storage.changed_users import changed_users
 from service_kit.storage.engines import TEXT
 
 _COUNT = bindparam("count", type_=BigInteger)
@@ -77,6 +78,10 @@ CHANGED = {
         ("client", service_events.c.client_id),
     )
 }
+CHANGED_PARTIES = tuple(
+    changed_users(party, service_events.c.revision)
+    for party in (service_events.c.provider_id, service_events.c.client_id)
+)
 
 _keys, _keys_match = given_rows("rows", (idempotency_keys.c.actor_id, idempotency_keys.c.key))
 KEYS = select(
@@ -118,6 +123,8 @@ HOT_STATEMENTS = {
     **{f"services page, {name}, {open_only}": page for (name, open_only), page in PAGES.items()},
     "histories": HISTORIES,
     **{f"events changed, {name}": changed for name, changed in CHANGED.items()},
+    "parties changed, provider": CHANGED_PARTIES[0],
+    "parties changed, client": CHANGED_PARTIES[1],
     "keys": KEYS,
     "timers due": DUE,
     "timer due next": NEXT_DUE,

@@ -15,7 +15,7 @@ from service_kit.process.settings import ServiceSettings
 from service_kit.rpc.failures import BATCH_TOO_LARGE, Refused
 from service_kit.rules import Position, Refusal
 from service_kit.storage.writer import Operation, Writer
-from service_kit.watch.changes import ChangePage
+from service_kit.watch.changes import ChangedUsers, ChangePage
 from service_kit.watch.hub import WatchHub
 
 Result = TypeVar("Result")
@@ -66,19 +66,28 @@ def page_limit(settings: ServiceSettings, limits: ReachedLimits, name: str, aske
 
 
 class WatchMixin(ABC):
-    """Serves Watch, UpdateWatch and ListChanges, whose messages have one shape in all contracts.
+    """Serves Watch, UpdateWatch, ListChanges and ListChangedUsers, whose messages have one shape in
+    all contracts.
 
-    `_contract` is the module of these messages, `_hub` tells what happens.
+    `_contract` is the module of these messages, `_hub` tells what happens, and `_most_users` is how
+    many users one call may ask about.
     """
 
     _contract: Any
     _hub: WatchHub
+    _most_users: int
 
     @abstractmethod
     async def _read_changes(
         self, request: Any, after: Position, until: Position
     ) -> ChangePage[Any] | Refusal:
         """Read a page of what happened between two positions, for a ListChangesRequest."""
+
+    @abstractmethod
+    async def _find_changed_users(
+        self, users: Sequence[str], after: Position, until: Position
+    ) -> ChangedUsers | Refusal:
+        """Find those of many users for whom something may have happened between two positions."""
 
     @abstractmethod
     def _encode_changes(self, events: list[Any], user: str) -> list[Any]:
@@ -133,3 +142,15 @@ class WatchMixin(ABC):
             ],
             next_page_token=page.next_page_token,
         )
+
+    async def ListChangedUsers(self, request: Any, context: Any) -> Any:
+        """Give those of many users for whom ListChanges may have something."""
+        check_batch("users", request.users, self._most_users)
+        found = accepted(
+            await self._find_changed_users(
+                request.users,
+                Position(request.after.epoch, request.after.revision),
+                Position(request.until.epoch, request.until.revision),
+            )
+        )
+        return self._contract.ListChangedUsersResponse(complete=found.complete, users=found.users)

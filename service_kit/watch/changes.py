@@ -1,12 +1,13 @@
-"""ListChanges of every service: pages of the events between two positions."""
+"""ListChanges and ListChangedUsers of every service: what happened between two positions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Generic, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
 from service_kit.pages import bounded_size, decode_token, encode_token
-from service_kit.rules import Position, Refusal, invalid
+from service_kit.rules import Position, Refusal, check_user, invalid
 from service_kit.storage.clock import read_position
 
 EventType = TypeVar("EventType")
@@ -46,14 +47,11 @@ def list_changes(
     count = bounded_size(page_size, most)
     if isinstance(count, Refusal):
         return count
-    for field, position in (("after", after), ("until", until)):
-        if position.revision < 0:
-            return invalid(field, "is negative")
-    now = read_position(connection)
-    if {after.epoch, until.epoch} != {now.epoch} or after.revision > now.revision:
+    can_tell = _can_tell(connection, after, until)
+    if isinstance(can_tell, Refusal):
+        return can_tell
+    if not can_tell:
         return ChangePage(complete=False, changes=[], next_page_token="")
-    if not after.revision <= until.revision <= now.revision:
-        return invalid("until", "lies before `after`, or was not reached yet")
     start = after.revision
     if page_token:
         place = decode_token(page_token, 1)
@@ -70,6 +68,48 @@ def list_changes(
         changes[-1].events.append(event)
     token = encode_token(end) if end < until.revision else ""
     return ChangePage(complete=True, changes=changes, next_page_token=token)
+
+
+class ChangedUsers(NamedTuple):
+    """Those of many users for whom there may be changes; `complete` as of a page of changes."""
+
+    complete: bool
+    users: AbstractSet[str]
+
+
+def list_changed_users(
+    connection: Connection,
+    users: Iterable[str],
+    after: Position,
+    until: Position,
+    find: Callable[[AbstractSet[str], int, int], Iterable[str]],
+) -> ChangedUsers | Refusal:
+    """Give those of `users` whom `find(users, after, until)` finds, which may find others too.
+
+    What cannot be the name of a user has no changes.
+    """
+    can_tell = _can_tell(connection, after, until)
+    if isinstance(can_tell, Refusal):
+        return can_tell
+    wanted = {user for user in users if check_user("users", user) is None}
+    if not can_tell or not wanted or after == until:
+        return ChangedUsers(can_tell, frozenset())
+    return ChangedUsers(
+        complete=True, users=wanted & set(find(wanted, after.revision, until.revision))
+    )
+
+
+def _can_tell(connection: Connection, after: Position, until: Position) -> bool | Refusal:
+    """Tell whether what lies between two positions can be told. Refuses what makes no sense."""
+    for field, position in (("after", after), ("until", until)):
+        if position.revision < 0:
+            return invalid(field, "is negative")
+    now = read_position(connection)
+    if {after.epoch, until.epoch} != {now.epoch} or after.revision > now.revision:
+        return False
+    if not after.revision <= until.revision <= now.revision:
+        return invalid("until", "lies before `after`, or was not reached yet")
+    return True
 
 
 def _page(

@@ -75,6 +75,7 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
         Deliverer(hub, MESSAGING),
         watcher_name="test",
         timeout_seconds=settings.watch_timeout_seconds,
+        batch_items=settings.batch_items,
         metrics=metrics,
     )
     secret = tmp_path / "token.key"

@@ -121,6 +121,11 @@ class Moderation(moderation_pb2_grpc.ModerationServiceServicer):
     ) -> pb.ListChangesResponse:
         return pb.ListChangesResponse(complete=self.complete, changes=self.changes)
 
+    async def ListChangedUsers(  # noqa: N802 - the contract's name
+        self, request: pb.ListChangedUsersRequest, _context: Any
+    ) -> pb.ListChangedUsersResponse:
+        return pb.ListChangedUsersResponse(complete=True, users=request.users)
+
 
 class Moderated:
     """An edge with moderation: its service, and the stream to it."""
@@ -178,6 +183,7 @@ async def moderated(edge: Edge, clock: Any, **settings: Any) -> AsyncIterator[Mo
         ModerationDeliverer(edge.hub, sanctions, reader, enforcement),
         watcher_name="test",
         timeout_seconds=changed.watch_timeout_seconds,
+        batch_items=changed.batch_items,
         metrics=edge.metrics,
     )
     whole = replace(

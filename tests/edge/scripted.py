@@ -115,6 +115,10 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         self.changes: Callable[[pb.ListChangesRequest], Awaitable[pb.ListChangesResponse]]
         self.changes = given(pb.ListChangesResponse(complete=True))
         self.change_requests: list[pb.ListChangesRequest] = []
+        # Those for whom there may be changes; None: everybody who is asked about.
+        self.changed_users: set[str] | None = None
+        self.can_tell = True
+        self.changed_users_requests: list[pb.ListChangedUsersRequest] = []
         self.list_messages: Callable[[pb.ListMessagesRequest], Awaitable[pb.ListMessagesResponse]]
         self.list_messages = given(pb.ListMessagesResponse())
         self.conversations: list[pb.Conversation] = []
@@ -164,6 +168,14 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
     ) -> pb.ListChangesResponse:
         self.change_requests.append(request)
         return await self.changes(request)
+
+    async def ListChangedUsers(  # noqa: N802 - the contract's name
+        self, request: pb.ListChangedUsersRequest, _context: Any
+    ) -> pb.ListChangedUsersResponse:
+        self.changed_users_requests.append(request)
+        changed = self.changed_users
+        users = [one for one in request.users if changed is None or one in changed]
+        return pb.ListChangedUsersResponse(complete=self.can_tell, users=users)
 
     async def ListMessages(  # noqa: N802 - the contract's name
         self, request: pb.ListMessagesRequest, _context: Any

@@ -48,6 +48,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "Watch": ANYBODY,
     "UpdateWatch": ANYBODY,
     "ListChanges": ANYBODY,
+    "ListChangedUsers": ANYBODY,
 }
 
 

@@ -95,6 +95,100 @@ async def test_changes_that_cannot_be_told_make_everyone_start_over(sockets: Soc
     assert (packet["op"], packet["d"]["complete"]) == (0x0D, False)
 
 
+async def test_only_those_who_missed_something_are_asked_about(sockets: Sockets) -> None:
+    """One call finds them, so that an interruption costs what happened in it."""
+    _, wire = await sockets.attached()
+    _, quiet = await sockets.attached("bob")
+    sockets.service.revision = 12
+    sockets.service.changed_users = {"alice"}
+    sockets.service.changes = pages(([change(12, message_event(2))], ""))
+    sockets.live.end()
+    await sockets.next_stream()
+    assert await alert(wire) == (2, 12)
+    (asked,) = sockets.service.changed_users_requests
+    assert list(asked.users) == ["alice", "bob"]
+    assert (asked.after, asked.until) == (position(10), position(12))
+    assert [one.user for one in sockets.service.change_requests] == ["alice"]
+    assert quiet.heard() == []
+
+
+async def test_one_whose_changes_cannot_be_told_starts_over_alone(sockets: Sockets) -> None:
+    """The others were told what they missed, and need not ask for everything."""
+    _, wire = await sockets.attached()
+    _, other = await sockets.attached("bob")
+    sockets.service.revision = 12
+
+    async def answer(request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        missed = [change(12, message_event(2, recipients=["bob"]))]
+        told = request.user == "bob"
+        return pb.ListChangesResponse(complete=told, changes=missed if told else ())
+
+    sockets.service.changes = answer
+    sockets.live.end()
+    await sockets.next_stream()
+    packet = await wire.hear()
+    assert (packet["op"], packet["d"]["complete"]) == (0x0D, False)
+    assert await alert(other) == (2, 12)
+    assert other.heard() == []
+
+
+async def test_a_service_that_cannot_tell_who_missed_anything_makes_everyone_start_over(
+    sockets: Sockets,
+) -> None:
+    """Its database went back while it was away."""
+    _, wire = await sockets.attached()
+    sockets.service.revision = 12
+    sockets.service.can_tell = False
+    sockets.live.end()
+    await sockets.next_stream()
+    packet = await wire.hear()
+    assert (packet["op"], packet["d"]["complete"]) == (0x0D, False)
+    assert sockets.service.change_requests == []
+
+
+async def test_many_are_followed_and_asked_about_a_group_at_a_time(sockets: Sockets) -> None:
+    """Each is told what happened up to where its own events begin, once and without a gap."""
+    sockets.users._batch = 2
+    wires = {user: (await sockets.attached(user))[1] for user in ("a", "b", "c", "d", "e")}
+    await sockets.settled()
+    sockets.service.updates = asyncio.Queue()
+    sockets.service.hold_updates = True
+
+    async def answer(request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        first, last = request.after.revision + 1, request.until.revision
+        missed = [
+            change(number, message_event(number, recipients=[request.user]))
+            for number in range(first, last + 1)
+        ]
+        return pb.ListChangesResponse(complete=True, changes=missed)
+
+    sockets.service.changes = answer
+    sockets.live.end()
+    for group, revision in ((["a", "b"], 11), (["c", "d"], 12), (["e"], 13)):
+        assert await sockets.told() == (group, [])
+        sockets.service.release_update(revision)
+    stream = await sockets.next_stream()
+    asked = [list(one.users) for one in sockets.service.changed_users_requests]
+    assert asked == [["a", "b"], ["c", "d"], ["e"]]
+    # The service tells each what happens after it was followed.
+    stream.say(12, message_event(12, recipients=["a", "b"]))
+    stream.say(13, message_event(13, recipients=["a", "b", "c", "d"]))
+    for user, wire in wires.items():
+        told = [(await alert(wire))[0] for _ in range(3)]
+        assert told == [11, 12, 13], user
+
+
+async def test_who_comes_at_once_is_followed_a_group_at_a_time(sockets: Sockets) -> None:
+    """Thousands of handshakes are calls of a bounded size, in the order in which they came."""
+    sockets.users._batch = 2
+    users = ["e", "d", "c", "b", "a"]
+    for user in users:
+        sockets.join(user)
+    await asyncio.gather(*map(sockets.users.follow, users))
+    told = [(await sockets.told())[0] for _ in range(3)]
+    assert told == [["d", "e"], ["b", "c"], ["a"]]
+
+
 async def test_another_database_makes_everyone_start_over(sockets: Sockets) -> None:
     """Nothing can be said about what lies between two clocks."""
     _, wire = await sockets.attached()
@@ -141,6 +235,7 @@ async def test_silence_is_an_interruption(sockets: Sockets) -> None:
         sockets.feed._sink,
         watcher_name="impatient",
         timeout_seconds=0.05,
+        batch_items=1000,
         metrics=sockets.edge.metrics,
     )
     async with running(feed.run()), asyncio.timeout(5):

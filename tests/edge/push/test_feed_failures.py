@@ -88,6 +88,9 @@ class _Service:
             await asyncio.sleep(0)
         return failure or Position(EPOCH, self.revision)
 
+    async def changed_users(self, users: Sequence[str], *_span: object) -> Sequence[str]:
+        return users
+
     async def replay(self, *_arguments: object) -> bool:
         return True
 
@@ -121,6 +124,8 @@ async def _play(moves: Sequence[tuple[str, int, int]]) -> None:
         _Sink(),
         watcher_name="test",
         timeout_seconds=5,
+        # So that several calls have to be made for a few users.
+        batch_items=2,
         metrics=Metrics(CollectorRegistry()),
     )
     running = [asyncio.create_task(feed.run())]

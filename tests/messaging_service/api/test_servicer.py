@@ -73,6 +73,7 @@ INVALID_REQUESTS = [
     (pb.ListBlocksRequest(actor="a", page_token="A" * 999), "page_token"),
     (pb.ListChangesRequest(), "user"),
     (pb.ListChangesRequest(user="a", after=pb.Position(revision=-1)), "after"),
+    (pb.ListChangedUsersRequest(users=["a"], until=pb.Position(revision=-1)), "until"),
 ]
 LARGE_REQUESTS = [
     (pb.BatchCreateMessagesRequest(requests=[pb.CreateMessageRequest()] * 1001), "requests"),

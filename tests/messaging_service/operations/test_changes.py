@@ -1,6 +1,8 @@
 """ListChanges on a real database: what was missed is told once, in order and in full."""
 
 from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uuid_utils import uuid7
 
+from messaging_service.domain.blocks import SetBlock
 from messaging_service.domain.events import MessageCreated, WatermarkMoved
 from messaging_service.domain.limits import Limits
 from messaging_service.domain.watermarks import Mark
-from messaging_service.operations.changes import list_changes
+from messaging_service.operations import presence as presence_operations
+from messaging_service.operations.changes import list_changed_users, list_changes
 from messaging_service.operations.conversations import list_conversations
 from messaging_service.operations.watermarks import mark_delivered, mark_read
 from service_kit.pages import encode_token
@@ -63,10 +67,13 @@ def test_any_history_counts_and_replays_rightly(
                 if wanted == kind and ids:
                     marks.append(Mark(a, ids[0], seq, ""))
             database.run(operation, *marks)
+    now = database.read(read_position)
+    changed = database.read(list_changed_users, ["u1", "u2", "u3", "u4"], start, now)
     for user in ("u1", "u2", "u3"):
         mine = [(revision, event) for revision, to, event in database.events if user in to]
         live = [one for one in mine if isinstance(one[1], MessageCreated)]
         replay = database.missed(user, start, size)
+        assert user in changed.users or not replay
         again = [one for one in replay if isinstance(one[1], MessageCreated)]
         assert sorted((r, e.message) for r, e in live) == sorted((r, e.message) for r, e in again)
         latest: dict[Any, Any] = {}
@@ -90,6 +97,9 @@ def test_any_history_counts_and_replays_rightly(
         # A delivered watermark may be told beside a read one that says the same and more.
         assert all(not key[0] for key in told)
         _check_counts(database, user, subject, mine)
+    assert changed.users <= {one[1] for group in plan for one in group} | {
+        one[2] for group in plan for one in group
+    }
 
 
 def _check_counts(database: Any, user: str, subject: str, mine: list[Any]) -> None:
@@ -152,3 +162,33 @@ def test_list_changes_says_what_can_not_be_told(database: Any) -> None:
     assert ask(start, now, encode_token(99)).field == "page_token"
     assert ask(start, now, size=-1).field == "page_size"
     assert ask(now, now) == ChangePage(complete=True, changes=[], next_page_token="")
+
+
+def test_list_changed_users_finds_all_who_missed_something_and_no_others(database: Any) -> None:
+    """Each kind of change, for those whom it concerns: messages, marks, blocks and presence."""
+    people = ["alice", "bob", "carol", "dan", "eve"]
+    stored = database.say(said("alice", to="bob"), said("dan", to="carol"), said("eve", to="dan"))
+
+    def changed(act: Callable[[], object]) -> set[str]:
+        start = database.read(read_position)
+        act()
+        now = database.read(read_position)
+        found = database.read(list_changed_users, people, start, now, 500)
+        for user in people:
+            page = database.read(list_changes, user, start, now, 500, "", 500, 500)
+            assert user in found.users or not page.changes
+        return set(found.users)
+
+    conversation = stored[0].message.conversation_id
+    assert changed(lambda: database.say(said("bob", conversation=conversation))) == {"alice", "bob"}
+    mark = Mark("bob", conversation, 1, "")
+    assert changed(lambda: database.run(mark_read, mark)) == {"alice", "bob"}
+    attend = partial(presence_operations.attend, 500)
+    comes = presence_operations.Attend("dan", here=True, at=5)
+    assert changed(lambda: database.run(attend, comes)) == {"carol", "eve"}
+    block = SetBlock("alice", "nobody", blocked=True, origin="")
+    assert changed(lambda: database.block(block)) == {"alice"}
+    assert changed(lambda: None) == set()
+    # Who has a change before and none after is not found for the time after.
+    now = database.read(read_position)
+    assert database.read(list_changed_users, people, now, now).users == set()

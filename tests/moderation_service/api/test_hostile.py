@@ -119,6 +119,8 @@ async def prepare(client: Client) -> dict[str, Message]:
         "UpdateWatch": {"watcher_id": "none", "add_users": ["bob"], "remove_users": ["ann"]},
         "ListChanges": {"user": "bob", "after": pb.Position(epoch=position.epoch),
                         "until": position},
+        "ListChangedUsers": {"users": ["bob"], "after": pb.Position(epoch=position.epoch),
+                             "until": position},
     }  # fmt: skip
     return {name: getattr(pb, f"{name}Request")(**given) for name, given in fields.items()}
 
@@ -189,7 +191,9 @@ async def test_no_text_in_any_field_does_harm(client: Client, engine: Engine) ->
 
 
 # Nothing is known of such a name: nothing restricts, and nothing was told.
-LOOKS_UP = {"BatchGetStandings", "ListOwnDisputes", "ListAudit", "ListChanges"}
+LOOKS_UP = {
+    "BatchGetStandings", "ListOwnDisputes", "ListAudit", "ListChanges", "ListChangedUsers",
+}  # fmt: skip
 REFUSES_LARGE = {
     "INVALID_ARGUMENT",
     "WATCHER_NOT_FOUND",

@@ -143,3 +143,28 @@ async def test_erase_user_leaves_nothing(serve: Callable[..., Any], engine: Engi
         assert page.entries[-1].actor == "dora"
     assert report.id == shown.reports[0].id
     check_books(engine)
+
+
+async def test_list_changed_users_are_those_with_changes(client: Client) -> None:
+    """Of a decision: who is restricted by it, and who has reported."""
+    people = ["ann", "bob", "carol", "nobody"]
+    stream = await client.watch(["bob"])
+    start = stream.first.position
+
+    async def changed(after: pb.Position) -> set[str]:
+        until = (await client.standing("bob")).position
+        found = await client.call("ListChangedUsers", users=people, after=after, until=until)
+        assert found.complete
+        for user in people:
+            page = await client.call("ListChanges", user=user, after=after, until=until)
+            assert user in found.users or not page.changes
+        return set(found.users)
+
+    assert await changed(start) == set()
+    await client.report()
+    (case,) = await client.cases()
+    await client.decide(case.id, muted())
+    everybody = await changed(start)
+    assert "bob" in everybody
+    assert "nobody" not in everybody
+    assert await changed((await client.standing("bob")).position) == set()

@@ -196,6 +196,7 @@ BAD_READS: list[tuple[Message, str]] = [
     (pb.ListChangesRequest(user="\0"), "user"),
     (pb.ListChangesRequest(after=pb.Position(revision=-LARGE)), "after"),
     (pb.ListChangesRequest(page_size=-1), "page_size"),
+    (pb.ListChangedUsersRequest(after=pb.Position(revision=-LARGE)), "after"),
 ]
 
 

@@ -144,3 +144,27 @@ def test_list_changes_of_another_epoch_tells_nothing(database: Database) -> None
         everything=False,
     )
     assert (page.complete, page.changes) == (False, [])
+
+
+def test_list_changed_users_are_those_with_changes(database: Database) -> None:
+    """Parties of deals in which something happened that they may learn of."""
+    first, other = deals.proposed(), deals.proposed("c2", actor="carol", other="dan", key="k2")
+    people = ["ann", "bob", "carol", "dan", "nobody"]
+
+    def changed(after: Position) -> set[str]:
+        now = database.read(read_position)
+        found = database.read(queries.list_changed_users, people, after, now)
+        for user in people:
+            page = database.read(
+                queries.list_changes, user, after, now, 0, "", 500, deals.LIMITS, everything=False
+            )
+            assert (user in found.users) == bool(page.changes)
+        return set(found.users)
+
+    start = database.read(read_position)
+    database.run(deals.carry_out, first)
+    middle = database.read(read_position)
+    database.run(deals.carry_out, other)
+    assert changed(start) == {"ann", "bob", "carol", "dan"}
+    assert changed(middle) == {"carol", "dan"}
+    assert changed(database.read(read_position)) == set()

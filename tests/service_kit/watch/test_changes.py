@@ -7,10 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, MetaData, insert
 
-from service_kit.rules import Position
+from service_kit.rules import Position, Refusal
 from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import open_engine
-from service_kit.watch.changes import ChangePage, RevisionEvents, list_changes
+from service_kit.watch.changes import (
+    ChangedUsers,
+    ChangePage,
+    RevisionEvents,
+    list_changed_users,
+    list_changes,
+)
 
 NOW = 10
 
@@ -68,3 +74,26 @@ def test_what_can_not_be_told_is_not_complete(
     """Another epoch, and a position that was not reached: whoever asks has to start over."""
     page = list_changes(connection, after, until, 0, "", 100, lambda *_: [(1, "never read")])
     assert page == ChangePage(complete=False, changes=[], next_page_token="")
+    changed = list_changed_users(connection, ["u"], after, until, lambda *_: ["never read"])
+    assert changed == ChangedUsers(complete=False, users=frozenset())
+
+
+def test_changed_users_are_some_of_those_who_were_asked_about(connection: Connection) -> None:
+    """What is found beyond them is not told, and what cannot be a name is not looked for."""
+    looked_for: list[object] = []
+
+    def find(users: object, after: int, until: int) -> list[str]:
+        looked_for.append((users, after, until))
+        return ["ann", "somebody else"]
+
+    names = ["ann", "bob", "\0", "", "x" * 999]
+    after, until = Position("e", 2), Position("e", 5)
+    found = list_changed_users(connection, names, after, until, find)
+    assert found == ChangedUsers(complete=True, users={"ann"})
+    assert looked_for == [({"ann", "bob"}, 2, 5)]
+    assert list_changed_users(connection, names, until, until, find) == ChangedUsers(
+        complete=True, users=frozenset()
+    )
+    refused = list_changed_users(connection, names, until, after, find)
+    assert isinstance(refused, Refusal)
+    assert refused.field == "until"

@@ -5,7 +5,8 @@ no line of what the kit gives.
 """
 
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from functools import partial
 from itertools import count
@@ -32,7 +33,7 @@ from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import TEXT
 from service_kit.storage.writer import Transaction
 from service_kit.watch import changes
-from service_kit.watch.changes import ChangePage
+from service_kit.watch.changes import ChangedUsers, ChangePage
 
 messages: Any
 methods: Any
@@ -179,6 +180,17 @@ def _changes(
     ][:most]
 
 
+def list_changed_users(
+    connection: Connection, names: Iterable[str], after: Position, until: Position
+) -> ChangedUsers | Refusal:
+    """List those of many names that have changes."""
+
+    def find(_wanted: AbstractSet[str], start: int, end: int) -> set[str]:
+        return {one.name for _, one in _changes(connection, None, start, end, None)}
+
+    return changes.list_changed_users(connection, names, after, until, find)
+
+
 # --- Translation -------------------------------------------------------------------------------
 
 
@@ -207,6 +219,7 @@ class TallyServicer(WatchMixin):
     def __init__(self, resources: Resources[TallySettings]) -> None:
         self._resources = resources
         self._hub = resources.hub
+        self._most_users = resources.settings.max_batch
 
     async def Add(self, request: Any, _context: Any) -> Any:  # noqa: N802, the contract's name
         base = request.base if request.HasField("base") else None
@@ -227,6 +240,11 @@ class TallyServicer(WatchMixin):
             request.page_token,
             self._resources.settings.changes_page,
         )
+
+    async def _find_changed_users(
+        self, users: Sequence[str], after: Position, until: Position
+    ) -> ChangedUsers | Refusal:
+        return await self._resources.readers.run(list_changed_users, users, after, until)
 
     def _encode_changes(self, events: list[Any], user: str) -> list[Any]:  # noqa: ARG002
         return [_event((), event) for event in events]

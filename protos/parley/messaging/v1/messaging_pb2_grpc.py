@@ -141,6 +141,11 @@ class MessagingServiceStub:
                 request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangesRequest.SerializeToString,
                 response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangesResponse.FromString,
                 _registered_method=True)
+        self.ListChangedUsers = channel.unary_unary(
+                '/parley.messaging.v1.MessagingService/ListChangedUsers',
+                request_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangedUsersRequest.SerializeToString,
+                response_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangedUsersResponse.FromString,
+                _registered_method=True)
 
 
 class MessagingServiceServicer:
@@ -297,6 +302,14 @@ class MessagingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListChangedUsers(self, request, context):
+        """Those of many users for whom ListChanges may have something between two positions, so that whoever
+        follows them need not ask about each after an interruption.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MessagingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -399,6 +412,11 @@ def add_MessagingServiceServicer_to_server(servicer, server):
                     servicer.ListChanges,
                     request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangesRequest.FromString,
                     response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangesResponse.SerializeToString,
+            ),
+            'ListChangedUsers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChangedUsers,
+                    request_deserializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangedUsersRequest.FromString,
+                    response_serializer=parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangedUsersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -948,6 +966,33 @@ class MessagingService:
             '/parley.messaging.v1.MessagingService/ListChanges',
             parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangesRequest.SerializeToString,
             parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChangedUsers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.messaging.v1.MessagingService/ListChangedUsers',
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangedUsersRequest.SerializeToString,
+            parley_dot_messaging_dot_v1_dot_messaging__pb2.ListChangedUsersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -88,6 +88,10 @@ class MessagingServiceStub:
     """Adds and removes followed users of a watcher whose stream is open on this replica."""
     ListChanges: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListChangesRequest, _messaging_pb2.ListChangesResponse]
     """What one user missed between two revisions, in order of revision, paged."""
+    ListChangedUsers: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.ListChangedUsersRequest, _messaging_pb2.ListChangedUsersResponse]
+    """Those of many users for whom ListChanges may have something between two positions, so that whoever
+    follows them need not ask about each after an interruption.
+    """
 
 @_typing.type_check_only
 class MessagingServiceAsyncStub(MessagingServiceStub):
@@ -149,6 +153,10 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     """Adds and removes followed users of a watcher whose stream is open on this replica."""
     ListChanges: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListChangesRequest, _messaging_pb2.ListChangesResponse]  # type: ignore[assignment]
     """What one user missed between two revisions, in order of revision, paged."""
+    ListChangedUsers: _aio.UnaryUnaryMultiCallable[_messaging_pb2.ListChangedUsersRequest, _messaging_pb2.ListChangedUsersResponse]  # type: ignore[assignment]
+    """Those of many users for whom ListChanges may have something between two positions, so that whoever
+    follows them need not ask about each after an interruption.
+    """
 
 class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Conversations between two people, their messages, and how far each has read.
@@ -327,5 +335,15 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.ListChangesResponse, _abc.Awaitable[_messaging_pb2.ListChangesResponse]]:
         """What one user missed between two revisions, in order of revision, paged."""
+
+    @_abc_1.abstractmethod
+    def ListChangedUsers(
+        self,
+        request: _messaging_pb2.ListChangedUsersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_messaging_pb2.ListChangedUsersResponse, _abc.Awaitable[_messaging_pb2.ListChangedUsersResponse]]:
+        """Those of many users for whom ListChanges may have something between two positions, so that whoever
+        follows them need not ask about each after an interruption.
+        """
 
 def add_MessagingServiceServicer_to_server(servicer: MessagingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -177,6 +177,11 @@ class ModerationServiceStub:
                 request_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ListChangesRequest.SerializeToString,
                 response_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ListChangesResponse.FromString,
                 _registered_method=True)
+        self.ListChangedUsers = channel.unary_unary(
+                '/parley.moderation.v1.ModerationService/ListChangedUsers',
+                request_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ListChangedUsersRequest.SerializeToString,
+                response_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ListChangedUsersResponse.FromString,
+                _registered_method=True)
 
 
 class ModerationServiceServicer:
@@ -377,6 +382,14 @@ class ModerationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListChangedUsers(self, request, context):
+        """Those of many users for whom ListChanges may have something between two positions, so that whoever
+        follows them need not ask about each after an interruption.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModerationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -509,6 +522,11 @@ def add_ModerationServiceServicer_to_server(servicer, server):
                     servicer.ListChanges,
                     request_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ListChangesRequest.FromString,
                     response_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ListChangesResponse.SerializeToString,
+            ),
+            'ListChangedUsers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListChangedUsers,
+                    request_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ListChangedUsersRequest.FromString,
+                    response_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ListChangedUsersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1226,6 +1244,33 @@ class ModerationService:
             '/parley.moderation.v1.ModerationService/ListChanges',
             parley_dot_moderation_dot_v1_dot_moderation__pb2.ListChangesRequest.SerializeToString,
             parley_dot_moderation_dot_v1_dot_moderation__pb2.ListChangesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListChangedUsers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.moderation.v1.ModerationService/ListChangedUsers',
+            parley_dot_moderation_dot_v1_dot_moderation__pb2.ListChangedUsersRequest.SerializeToString,
+            parley_dot_moderation_dot_v1_dot_moderation__pb2.ListChangedUsersResponse.FromString,
             options,
             channel_credentials,
             insecure,

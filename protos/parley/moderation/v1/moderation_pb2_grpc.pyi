@@ -98,6 +98,10 @@ class ModerationServiceStub:
     """Adds and removes followed users of a watcher whose stream is open on this replica."""
     ListChanges: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.ListChangesRequest, _moderation_pb2.ListChangesResponse]
     """What was missed between two revisions, in order of revision, paged."""
+    ListChangedUsers: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.ListChangedUsersRequest, _moderation_pb2.ListChangedUsersResponse]
+    """Those of many users for whom ListChanges may have something between two positions, so that whoever
+    follows them need not ask about each after an interruption.
+    """
 
 @_typing.type_check_only
 class ModerationServiceAsyncStub(ModerationServiceStub):
@@ -169,6 +173,10 @@ class ModerationServiceAsyncStub(ModerationServiceStub):
     """Adds and removes followed users of a watcher whose stream is open on this replica."""
     ListChanges: _aio.UnaryUnaryMultiCallable[_moderation_pb2.ListChangesRequest, _moderation_pb2.ListChangesResponse]  # type: ignore[assignment]
     """What was missed between two revisions, in order of revision, paged."""
+    ListChangedUsers: _aio.UnaryUnaryMultiCallable[_moderation_pb2.ListChangedUsersRequest, _moderation_pb2.ListChangedUsersResponse]  # type: ignore[assignment]
+    """Those of many users for whom ListChanges may have something between two positions, so that whoever
+    follows them need not ask about each after an interruption.
+    """
 
 class ModerationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reports and what becomes of them, sanctions and appeals, and disputes about services.
@@ -393,5 +401,15 @@ class ModerationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_moderation_pb2.ListChangesResponse, _abc.Awaitable[_moderation_pb2.ListChangesResponse]]:
         """What was missed between two revisions, in order of revision, paged."""
+
+    @_abc_1.abstractmethod
+    def ListChangedUsers(
+        self,
+        request: _moderation_pb2.ListChangedUsersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_moderation_pb2.ListChangedUsersResponse, _abc.Awaitable[_moderation_pb2.ListChangedUsersResponse]]:
+        """Those of many users for whom ListChanges may have something between two positions, so that whoever
+        follows them need not ask about each after an interruption.
+        """
 
 def add_ModerationServiceServicer_to_server(servicer: ModerationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

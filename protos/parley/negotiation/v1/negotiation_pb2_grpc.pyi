@@ -69,6 +69,10 @@ class NegotiationServiceStub:
     """Adds and removes followed users of a watcher whose stream is open on this replica."""
     ListChanges: _grpc.UnaryUnaryMultiCallable[_negotiation_pb2.ListChangesRequest, _negotiation_pb2.ListChangesResponse]
     """What was missed between two revisions, in order of revision, paged."""
+    ListChangedUsers: _grpc.UnaryUnaryMultiCallable[_negotiation_pb2.ListChangedUsersRequest, _negotiation_pb2.ListChangedUsersResponse]
+    """Those of many users for whom ListChanges may have something between two positions, so that whoever
+    follows them need not ask about each after an interruption.
+    """
 
 @_typing.type_check_only
 class NegotiationServiceAsyncStub(NegotiationServiceStub):
@@ -111,6 +115,10 @@ class NegotiationServiceAsyncStub(NegotiationServiceStub):
     """Adds and removes followed users of a watcher whose stream is open on this replica."""
     ListChanges: _aio.UnaryUnaryMultiCallable[_negotiation_pb2.ListChangesRequest, _negotiation_pb2.ListChangesResponse]  # type: ignore[assignment]
     """What was missed between two revisions, in order of revision, paged."""
+    ListChangedUsers: _aio.UnaryUnaryMultiCallable[_negotiation_pb2.ListChangedUsersRequest, _negotiation_pb2.ListChangedUsersResponse]  # type: ignore[assignment]
+    """Those of many users for whom ListChanges may have something between two positions, so that whoever
+    follows them need not ask about each after an interruption.
+    """
 
 class NegotiationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Deals between the two people of a conversation: from a proposed service and its price to the notes.
@@ -234,5 +242,15 @@ class NegotiationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_negotiation_pb2.ListChangesResponse, _abc.Awaitable[_negotiation_pb2.ListChangesResponse]]:
         """What was missed between two revisions, in order of revision, paged."""
+
+    @_abc_1.abstractmethod
+    def ListChangedUsers(
+        self,
+        request: _negotiation_pb2.ListChangedUsersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_negotiation_pb2.ListChangedUsersResponse, _abc.Awaitable[_negotiation_pb2.ListChangedUsersResponse]]:
+        """Those of many users for whom ListChanges may have something between two positions, so that whoever
+        follows them need not ask about each after an interruption.
+        """
 
 def add_NegotiationServiceServicer_to_server(servicer: NegotiationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

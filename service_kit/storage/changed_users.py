@@ -1,0 +1,45 @@
+"""Statements that find for whom of many users anything has changed, by an index."""
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Connection, Select, bindparam, func, select
+
+from service_kit.storage.bulk_statements import fetch, give_rows, given_items
+
+
+def changed_users(user: Column[str], revision: Column[int], *, whole: bool = True) -> Select[Any]:
+    """Select each given user, with the last revision of theirs with after < revision <= until.
+
+    It is null where there is none. Without `whole` the rows bear the revision of their last
+    change alone, and what changed up to `until` may have changed again. An index begins with both
+    columns.
+    """
+    given, (wanted,) = given_items("users", (user,))
+    bounds = [revision > bindparam("after", type_=BigInteger)]
+    if whole:
+        bounds.append(revision <= bindparam("until", type_=BigInteger))
+    changed = (
+        # The last one, at the end of the index: whoever has thousands costs no more than others.
+        select(func.max(revision)).where(user == wanted, *bounds).correlate(given).scalar_subquery()
+    )
+    return select(wanted, changed)
+
+
+def find_changed_users(
+    connection: Connection,
+    statements: Iterable[Select[Any]],
+    users: AbstractSet[str],
+    after: int,
+    until: int,
+) -> set[str]:
+    """Find the users, of one at least, of whom any of several statements knows a change."""
+    given = give_rows(connection, "users", [(user,) for user in users])
+    given |= {"after": after, "until": until}
+    return {
+        user
+        for statement in statements
+        for user, revision in fetch(connection, statement, given)
+        if revision is not None
+    }
