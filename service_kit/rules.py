@@ -1,10 +1,12 @@
 """Refusals, positions on a database's clock, and the checks of common arguments.
 
-The rules of all services import it and need, as it does, nothing but the standard library.
+The rules of all services import it.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from service_kit.text import is_blank, is_line, is_name, is_text
 
 USER_LIMIT = 128
 KEY_LIMIT = 64
@@ -48,17 +50,21 @@ def is_identifier(text: str) -> bool:
 
 
 def check_line(field: str, text: str, limit: int, setting: str = "") -> Refusal | None:
-    """Check a line, perhaps empty: at most `limit` characters, none of them control characters."""
+    """Check a line, perhaps empty: at most `limit` characters, all of them on one line."""
     if len(text) > limit:
         return invalid(field, f"is longer than {limit} characters", setting)
-    if text and not text.isprintable():
-        return invalid(field, "has characters that can not be printed")
+    if not is_line(text):
+        return invalid(field, "has control characters or line breaks")
     return None
 
 
 def check_user(field: str, user: str) -> Refusal | None:
-    """Check a user's name: 1 to 128 printable characters."""
-    return check_line(field, user, USER_LIMIT) if user else invalid(field, "is missing")
+    """Check a user's name: a name of 1 to 128 characters."""
+    if not user:
+        return invalid(field, "is missing")
+    if refusal := check_line(field, user, USER_LIMIT):
+        return refusal
+    return None if is_name(user) else invalid(field, "is blank, or has invisible characters")
 
 
 def check_key(key: str) -> Refusal | None:
@@ -67,21 +73,12 @@ def check_key(key: str) -> Refusal | None:
 
 
 def check_not_blank(field: str, text: str) -> Refusal | None:
-    """Check that a text says something."""
-    return invalid(field, "is empty") if not text or text.isspace() else None
+    """Check that there is something to be seen in a text."""
+    return invalid(field, "is empty") if is_blank(text) else None
 
 
 def check_text(field: str, text: str, limit: int, setting: str = "") -> Refusal | None:
     """Check a text: at most `limit` characters, all of which a database can store."""
     if len(text) > limit:
         return invalid(field, f"is longer than {limit} characters", setting)
-    if not is_storable(text):
-        return invalid(field, "has a NUL or half of a surrogate pair")
-    return None
-
-
-def is_storable(text: str) -> bool:
-    """Tell whether a database can hold `text`: it has no NUL and no half of a surrogate pair."""
-    if "\0" in text:
-        return False
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+    return None if is_text(text) else invalid(field, "has a NUL or half of a surrogate pair")

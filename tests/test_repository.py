@@ -99,7 +99,12 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-SHARED_RULES = {"service_kit", "service_kit.rules", "service_kit.idempotency"}
+SHARED_RULES = {
+    "service_kit",
+    "service_kit.rules",
+    "service_kit.idempotency",
+    "service_kit.text",
+}
 
 
 @pytest.mark.parametrize(
@@ -110,7 +115,7 @@ def test_rules_need_the_standard_library_alone(package: str) -> None:
 
     What the rules of all services share stands in the kit, under the same condition.
     """
-    modules = [ROOT / "service_kit" / "rules.py", ROOT / "service_kit" / "idempotency.py"]
+    modules = [ROOT / "service_kit" / f"{name}.py" for name in ("rules", "idempotency", "text")]
     if package != "service_kit":
         modules = sorted((ROOT / package / "domain").rglob("*.py"))
     assert modules

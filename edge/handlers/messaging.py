@@ -22,6 +22,7 @@ from edge.translation.messaging import changed_payload, conversation_payload, me
 from edge.translation.moderation import dispute_payload
 from edge.translation.negotiation import service_payload
 from edge.translation.status import TIMED_OUT
+from service_kit.names import normalise
 
 Answer = TypeVar("Answer")
 
@@ -150,7 +151,9 @@ async def _create_in_turn(
     done: Callable[[pb.StoredMessage | Error], None],
 ) -> None:
     seconds = session.edge.settings.call_timeout_seconds
-    find = conversation_lookup.with_person(session, request.to, request.subject)
+    # As the service will read them.
+    to, subject = normalise(request.to), normalise(request.subject)
+    find = conversation_lookup.with_person(session, to, subject)
     async with session.changes:
         if error := await conversation_lookup.refused(session, re, find, seconds):
             session.fail(re, error)

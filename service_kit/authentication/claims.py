@@ -11,6 +11,8 @@ from service_kit.authentication.errors import (
     MAXIMUM_TOKEN_ID_LENGTH,
     AuthenticationError,
 )
+from service_kit.names import normalise
+from service_kit.text import is_line, is_name
 
 # The last second of the year 9999. A later time is an error, most likely milliseconds.
 _LATEST_TIME = 253_402_300_799
@@ -38,7 +40,7 @@ def read_principal(claims: Mapping[str, Any], now: float, leeway_seconds: float)
 
     Raises AuthenticationError.
     """
-    subject = _text_claim(claims, "sub", MAXIMUM_SUBJECT_LENGTH, "bad_subject")
+    subject = _subject(claims)
     expires_at = _time_claim(claims, "exp")
     for name, value in (("sub", subject), ("exp", expires_at)):
         if value is None:
@@ -51,7 +53,7 @@ def read_principal(claims: Mapping[str, Any], now: float, leeway_seconds: float)
         invisible=_invisible(claims),
         # When it was issued refuses nothing (RFC 7519, 4.1.6): the issuer's clock may be ahead.
         issued_at=issued_at,
-        token_id=_text_claim(claims, "jti", MAXIMUM_TOKEN_ID_LENGTH, "invalid_claim"),
+        token_id=_token_id(claims),
     )
     if now >= principal.expires_at:
         raise AuthenticationError("expired")
@@ -60,14 +62,26 @@ def read_principal(claims: Mapping[str, Any], now: float, leeway_seconds: float)
     return principal
 
 
-def _text_claim(claims: Mapping[str, Any], name: str, most: int, reason: str) -> str | None:
-    """Return a text, or None when the claim is absent."""
-    value = claims.get(name)
+def _subject(claims: Mapping[str, Any]) -> str | None:
+    """Return the user in the form in which names are compared, or None when the claim is absent."""
+    value = claims.get("sub")
     if value is None:
         return None
-    if not _is_name(value, most):
-        raise AuthenticationError(reason, name)
-    return str(value)
+    if (user := _name(value, MAXIMUM_SUBJECT_LENGTH)) is None:
+        raise AuthenticationError("bad_subject", "sub")
+    return user
+
+
+def _token_id(claims: Mapping[str, Any]) -> str | None:
+    """Return the `jti`, which is opaque, or None when it is absent."""
+    value = claims.get("jti")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not 1 <= len(value) <= MAXIMUM_TOKEN_ID_LENGTH:
+        raise AuthenticationError("invalid_claim", "jti")
+    if not is_line(value):
+        raise AuthenticationError("invalid_claim", "jti")
+    return value
 
 
 def _time_claim(claims: Mapping[str, Any], name: str) -> float | None:
@@ -83,9 +97,12 @@ def _time_claim(claims: Mapping[str, Any], name: str) -> float | None:
     return float(value)
 
 
-def _is_name(value: Any, most: int) -> bool:
-    # `isprintable` also excludes what changes a text's direction, and lone surrogates.
-    return isinstance(value, str) and 1 <= len(value) <= most and value.isprintable()
+def _name(value: Any, most: int) -> str | None:
+    """Give a name in its one form; None if the value is no name."""
+    if not isinstance(value, str):
+        return None
+    name = normalise(value)
+    return name if len(name) <= most and is_name(name) else None
 
 
 def _roles(claims: Mapping[str, Any]) -> frozenset[str]:
@@ -94,9 +111,10 @@ def _roles(claims: Mapping[str, Any]) -> frozenset[str]:
         return frozenset()
     if not isinstance(roles, list) or len(roles) > MAXIMUM_ROLES:
         raise AuthenticationError("invalid_claim", "roles")
-    if not all(_is_name(role, MAXIMUM_ROLE_LENGTH) for role in roles):
+    names = [_name(role, MAXIMUM_ROLE_LENGTH) for role in roles]
+    if None in names:
         raise AuthenticationError("invalid_claim", "roles")
-    return frozenset(roles)
+    return frozenset(name for name in names if name is not None)
 
 
 def _invisible(claims: Mapping[str, Any]) -> bool:

@@ -23,7 +23,7 @@ REASONS: Mapping[str, str] = {
     "bad_signature": "The token's signature is wrong.",
     "missing_claim": "The token lacks a required claim.",
     "invalid_claim": "A claim of the token has an invalid value.",
-    "bad_subject": f"The token's sub must be 1 to {MAXIMUM_SUBJECT_LENGTH} printable characters.",
+    "bad_subject": f"The token's sub must be a name of 1 to {MAXIMUM_SUBJECT_LENGTH} characters.",
     "expired": "The token has expired.",
     "not_yet_valid": "The token is not valid yet.",
     "wrong_issuer": "The token comes from another issuer.",
@@ -34,15 +34,14 @@ _TIME = "a time in seconds since 1970, as a number"
 
 # What a claim must be that has another form, or that is missing.
 CLAIMS: Mapping[str, str] = {
-    "sub": f"a text of 1 to {MAXIMUM_SUBJECT_LENGTH} printable characters",
+    "sub": f"a name of 1 to {MAXIMUM_SUBJECT_LENGTH} characters",
     "exp": _TIME,
     "nbf": _TIME,
     "iat": _TIME,
     "iss": "the issuer that is expected here",
     "aud": "the audience that is expected here, or a list with it",
-    "jti": f"a text of 1 to {MAXIMUM_TOKEN_ID_LENGTH} printable characters",
-    "roles": f"a list of at most {MAXIMUM_ROLES} texts of 1 to {MAXIMUM_ROLE_LENGTH} printable"
-    " characters",
+    "jti": f"a line of 1 to {MAXIMUM_TOKEN_ID_LENGTH} characters",
+    "roles": f"a list of at most {MAXIMUM_ROLES} names of 1 to {MAXIMUM_ROLE_LENGTH} characters",
     "invisible": "true or false",
 }
 _ABOUT_FORM = frozenset({"missing_claim", "invalid_claim"})

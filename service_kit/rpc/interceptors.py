@@ -12,6 +12,7 @@ import structlog
 from google.rpc import status_pb2
 
 from service_kit.rpc.instruments import CallInstruments, Exchange, MethodInstruments
+from service_kit.rpc.names import reading_names
 from service_kit.rpc.rpc_errors import abort, build_status, code_of
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -131,7 +132,7 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
 
         return grpc.unary_unary_rpc_method_handler(
             call,
-            handler.request_deserializer,
+            reading_names(handler.request_deserializer),
             handler.response_serializer,
         )
 
@@ -157,7 +158,7 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
 
         return grpc.unary_stream_rpc_method_handler(
             call,
-            handler.request_deserializer,
+            reading_names(handler.request_deserializer),
             handler.response_serializer,
         )
 
@@ -198,7 +199,7 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
 
         return grpc.stream_stream_rpc_method_handler(
             call,
-            handler.request_deserializer,
+            reading_names(handler.request_deserializer),
             handler.response_serializer,
         )
 

@@ -36,7 +36,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import TableValuedAlias
 
-from service_kit.rules import is_storable
+from service_kit.text import is_text
 
 
 def fetch(
@@ -237,7 +237,7 @@ def give_rows(
 
 
 def _can_be_held(value: object) -> bool:
-    return not isinstance(value, str) or is_storable(value)
+    return not isinstance(value, str) or is_text(value)
 
 
 def _json(values: list[Any]) -> str:

@@ -3,6 +3,7 @@
 from moderation_service.domain.sanctions.entities import Measure, Scope, Statement
 from moderation_service.domain.sanctions.measures import MEASURES, Lasting
 from moderation_service.domain.shared.limits import Limits
+from service_kit.text import is_blank
 
 
 def state_reasons(measure: Measure, conversation: str, now: int, limits: Limits) -> Statement:
@@ -36,8 +37,8 @@ def missing(statement: Statement) -> tuple[str, ...]:
     said = {
         "scope_id": bool(statement.scope_id.strip()),
         "until": lasts_until_time == (statement.until is not None),
-        "facts": bool(statement.facts.strip()),
-        "rule": bool(statement.rule.strip()),
+        "facts": not is_blank(statement.facts),
+        "rule": not is_blank(statement.rule),
         "appeal_until": statement.appeal_until > statement.since,
     }
     return tuple(name for name, is_said in said.items() if not is_said)

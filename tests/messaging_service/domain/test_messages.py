@@ -9,12 +9,13 @@ from messaging_service.domain.limits import Limits
 from messaging_service.domain.messages import CreateMessage
 from messaging_service.domain.refusals import conversation_not_found
 from service_kit.rules import INVALID_ARGUMENT, Refusal
+from service_kit.text import is_blank
 
 
 @given(st.text(max_size=30))
 def test_a_text_is_taken_as_it_is_or_refused(text: str) -> None:
     refusal = domain.check_text(text, 20)
-    sound = bool(text.strip()) and len(text) <= 20 and "\0" not in text
+    sound = not is_blank(text) and len(text) <= 20 and "\0" not in text
     sound = sound and not any("\ud800" <= one <= "\udfff" for one in text)
     assert (refusal is None) == sound
     assert refusal is None or refusal.field == "text"

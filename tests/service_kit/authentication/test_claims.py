@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from service_kit.authentication.claims import Principal
 from service_kit.authentication.errors import AuthenticationError
+from service_kit.text import is_name
 from tests.service_kit.authentication.tokens import (
     NOW,
     assert_tells_nothing,
@@ -129,5 +130,5 @@ def test_any_signed_claims_give_a_valid_principal_or_a_refusal(
         assert_tells_nothing(result)
     else:
         assert 1 <= len(result.user) <= 128
-        assert result.user.isprintable()
+        assert is_name(result.user)
         assert result.expires_at > NOW
