@@ -226,7 +226,8 @@ def chat(
       echo "Hello" | parley chat --as alice --with bob --subject "Kitchen tap"
       parley chat --as alice --with bob --url wss://example.org/ws --token "$TOKEN"
     """
-    if tokens.check_user(me) == tokens.check_user(peer):
+    me, peer = tokens.check_user(me), tokens.check_user(peer)
+    if me == peer:
         raise CommandError("--as and --with are the same person", 2)
     folder = DataFolder.at(data)
 

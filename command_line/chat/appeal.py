@@ -20,8 +20,8 @@ from command_line.client.client import problem_of
 from command_line.client.data_folder import DataFolder
 from command_line.display import rulings as wording
 from command_line.display.console import CommandError, say
+from command_line.display.printable import printable
 from command_line.display.rulings import Ruling
-from command_line.display.screen import printable
 from edge.protocol.payloads.moderation import SendAppeal
 
 TOKEN_LIFETIME = timedelta(minutes=5)

@@ -19,6 +19,7 @@ from command_line.client.client import DisconnectedError, Packet, RejectedError
 from command_line.display.screen import Screen
 from edge.protocol.packets import Op
 from edge.protocol.payloads import messaging
+from service_kit.text import is_blank
 
 # A service that starts again is back by then.
 PATIENCE_FOR_A_COMMAND = 15.0
@@ -66,7 +67,7 @@ class Chat:
         async for line in read_lines(descriptor):
             name, _, arguments = line.rstrip().partition(" ")
             match name:
-                case "" if not line.strip():
+                case "" if is_blank(line):
                     self._screen.prompt()
                 case "/quit":
                     return

@@ -17,6 +17,7 @@ from command_line.display.deals import summary
 from command_line.display.screen import Screen
 from edge.protocol.packets import Op
 from edge.protocol.payloads import messaging
+from service_kit.names import normalise
 
 HISTORY = 50
 NO_DEALS_NOW = "deals cannot be shown just now"
@@ -29,7 +30,8 @@ class Conversation:
         self.id: str | None = None
         self._me = me
         self.peer = peer
-        self._subject = subject
+        # As the server gives it back.
+        self._subject = None if subject is None else normalise(subject)
         self._screen = screen
         self.deals = Deals(me, screen)
         self.disputes = Disputes(me, screen)

@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct, UnsetType, convert
 from command_line.display.money import MoneyError, decimals_of, parse_amount
 from edge.protocol.payloads import moderation, negotiation
 from edge.protocol.payloads.fields import Money, Settlement
+from service_kit.text import is_blank
 
 Shown = Mapping[str, Any]
 
@@ -109,7 +110,7 @@ def report(shown: Shown, arguments: str) -> Struct:
     """A report of a message, or of the conversation."""
     typed, _, comment = arguments.partition(" ")
     reason: moderation.ReportReason = _reason(typed, moderation.ReportReason)
-    if reason == "other" and not comment.strip():
+    if reason == "other" and is_blank(comment):
         raise UsageError("the reason other needs a comment")
     if "message" in shown:
         return moderation.ReportMsg(shown["message"], reason, _optional(comment))
@@ -128,7 +129,7 @@ def dispute(shown: Shown, arguments: str) -> Struct:
     typed, _, text = arguments.partition(" ")
     reason: moderation.DisputeReason = _reason(typed, moderation.DisputeReason)
     statement, _, refund = text.partition(" -- ")
-    if not statement.strip():
+    if is_blank(statement):
         raise WrongArgumentsError
     claim: moderation.Claim | UnsetType = UNSET
     if refund.strip():

@@ -7,15 +7,18 @@ import jwt
 
 from command_line.client.data_folder import DataFolder
 from command_line.display.console import CommandError
+from service_kit.names import normalise
+from service_kit.text import is_name
 
 LONGEST_NAME = 128
 
 
 def check_user(user: str) -> str:
-    """The name, if the edge accepts it; CommandError otherwise."""
-    if not 1 <= len(user) <= LONGEST_NAME or not user.isprintable() or user.isspace():
-        raise CommandError(f"a user has 1 to {LONGEST_NAME} printable characters: {user!r}", 2)
-    return user
+    """The name as the edge takes it, in Normalization Form C; CommandError if it does not."""
+    name = normalise(user)
+    if len(name) > LONGEST_NAME or not is_name(name):
+        raise CommandError(f"a user is a name of 1 to {LONGEST_NAME} characters: {user!r}", 2)
+    return name
 
 
 def mint(

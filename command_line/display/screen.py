@@ -7,18 +7,10 @@ from typing import Any
 
 from command_line.display.console import say
 from command_line.display.deals import recorded
+from command_line.display.printable import printable
 
 # Changes of a message that its author did not make.
 CHANGES = {"removed": "removed by a moderator", "restored": "there again"}
-
-
-def printable(text: str) -> str:
-    """The text with line ends shown and control characters replaced.
-
-    What others write must not move this terminal's cursor or rename its window.
-    """
-    joined = text.replace("\n", " ⏎ ")
-    return "".join(character if character.isprintable() else "�" for character in joined)
 
 
 class Screen:

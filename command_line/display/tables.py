@@ -2,33 +2,12 @@
 
 import shutil
 import sys
-import unicodedata
 from collections.abc import Iterable, Sequence
 
-from command_line.display.screen import printable
+from command_line.display.printable import cut, printable, width_of
 
 GAP = "  "
 LEAST = 4
-
-
-def width_of(text: str) -> int:
-    """The width of a text in columns of a terminal."""
-    return sum(
-        0 if unicodedata.combining(one) else 2 if unicodedata.east_asian_width(one) in "WF" else 1
-        for one in text
-    )
-
-
-def cut(text: str, columns: int) -> str:
-    """The text, cut with … where it is wider than this many columns."""
-    if width_of(text) <= columns:
-        return text
-    kept = ""
-    for one in text:
-        if width_of(kept + one) > columns - 1:
-            break
-        kept += one
-    return f"{kept}…"
 
 
 def terminal_width() -> int | None:

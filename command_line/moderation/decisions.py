@@ -15,6 +15,7 @@ from command_line.moderation.documents import Document
 from command_line.moderation.options import Version
 from command_line.moderation.pages import case_page
 from command_line.moderation.session import Session
+from service_kit.text import is_blank
 
 Measure = dict[str, Any]
 
@@ -69,7 +70,7 @@ def read(typed: TypedDecision, now: datetime) -> tuple[str, list[Measure]]:
             2,
         )
     for name, value in (("--facts", typed.facts), ("--rule", typed.rule)):
-        if not value.strip():
+        if is_blank(value):
             raise CommandError(
                 f"{name} is missing: whoever is restricted is told the facts and the rule", 2
             )

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from command_line.display.console import CommandError, say
-from command_line.display.screen import printable
+from command_line.display.printable import printable
 from command_line.display.tables import table, terminal_width
 from command_line.display.timestamps import short_time, utc_now
 from command_line.moderation.client import ModerationClient, RefusedCallError

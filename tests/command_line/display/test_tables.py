@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from command_line.display.tables import pairs, quoted, table, width_of
+from command_line.display.printable import printable, width_of
+from command_line.display.tables import pairs, quoted, table
 
 
 def test_columns_are_aligned_also_for_wide_letters() -> None:
@@ -24,7 +25,7 @@ def test_a_table_fits_whatever_others_wrote(rows: list[tuple[str, ...]], width: 
         assert line.startswith("01a20d3b")
     for line in lines:
         assert width_of(line) <= width
-        assert line.isprintable()
+        assert printable(line) == line
 
 
 def test_without_a_terminal_nothing_is_cut() -> None:
