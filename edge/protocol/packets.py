@@ -5,11 +5,13 @@ The envelope is `{"op", "id"?, "d"?}` from a client and `{"op", "re"?, "d", "cur
 """
 
 import enum
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 
 import msgspec
 
+from edge.protocol.broken_payloads import field_of_bad_text, without_nulls
 from edge.protocol.errors import Error
 from edge.protocol.payloads import connection, messaging, moderation, negotiation
 
@@ -169,7 +171,7 @@ class Format:
         self.subprotocol = subprotocol
         self.text = text
         self._codec = codec
-        self._empty = codec.encode({})
+        self._empty, self._null = codec.encode({}), codec.encode(None)
         self._envelopes = codec.Decoder(ClientEnvelope)
         self._server_envelopes = codec.Decoder(ServerEnvelope)
         self._encoder = codec.Encoder()
@@ -182,7 +184,10 @@ class Format:
         try:
             envelope: ClientEnvelope = self._envelopes.decode(data)
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-            raise BadPacketError(f"This is not a packet: {error}") from None
+            found = self._with_broken_payload(data)
+            if found is None:
+                raise BadPacketError(f"This is not a packet: {error}") from None
+            envelope = found
         packet_id = envelope.id
         if isinstance(packet_id, str):
             if len(packet_id) > MAXIMUM_ID_LENGTH:
@@ -191,19 +196,43 @@ class Format:
             raise BadPacketError("An integer id has at most 64 bits.")
         return envelope
 
+    def _with_broken_payload(self, data: str | bytes) -> ClientEnvelope | None:
+        """Read an envelope whose payload alone is at fault, such as by half of a surrogate pair, so
+        that the refusal bears the packet's id. MessagePack passes over a payload without a look.
+        """
+        if not self.text:
+            return None
+        try:
+            packet = json.loads(data)
+            payload = msgspec.Raw(json.dumps(packet.get("d")).encode())
+            envelope = msgspec.convert({**packet, "d": payload}, ClientEnvelope)
+            str(envelope.id).encode()
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return None
+        return envelope
+
     def decoder(self, payload_type: type[msgspec.Struct]) -> Any:
         """A reader of one payload type; building one costs, so it is made once and kept."""
         return self._codec.Decoder(payload_type)
 
     def payload(self, envelope: ClientEnvelope, decoder: Any) -> Any:
         """Read the payload of an envelope. Raises InvalidPayloadError."""
+        data = envelope.d or self._empty
         try:
-            return decoder.decode(envelope.d or self._empty)
+            try:
+                return decoder.decode(data)
+            except msgspec.ValidationError:
+                # Null is as good as absent, and looked for only where something is wrong.
+                whole = self._empty if bytes(data) == self._null else data
+                return decoder.decode(without_nulls(self._codec, whole, decoder.type))
         except msgspec.ValidationError as error:
             problem, _, path = str(error).partition(" - at `$")
             raise InvalidPayloadError(path.strip("`").removeprefix("."), problem) from None
         except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-            raise InvalidPayloadError("", str(error)) from None
+            field = field_of_bad_text(self._codec, data)
+            if field is None:
+                raise InvalidPayloadError("", str(error)) from None
+            raise InvalidPayloadError(field, "holds text that is not valid Unicode") from None
 
     def encode(
         self, op: Op, payload: Any, *, re: int | str | None = None, cur: str | None = None

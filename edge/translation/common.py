@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from typing import Any, Protocol, TypeVar, get_args, get_type_hints
+from typing import Any, Protocol, TypeVar, get_type_hints
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import UNSET, Struct, UnsetType
 
+from edge.protocol.broken_payloads import structure_of
 from edge.protocol.packets import InvalidPayloadError
 from edge.protocol.payloads.fields import Money, Settlement
 
@@ -78,7 +79,7 @@ def _find_steps(message: Descriptor, payload: type[Struct], prefix: str) -> Iter
     for name in payload.__struct_fields__:
         path = prefix + name
         target = _FIELDS.get(path, name)
-        structure = _structure(hints[name])
+        structure = structure_of(hints[name])
         if structure is not None and target not in message.fields_by_name:
             # The fields of this structure stand in the contract's message itself.
             for inner, found, inner_path, convert in _steps(message, structure, f"{path}."):
@@ -86,13 +87,6 @@ def _find_steps(message: Descriptor, payload: type[Struct], prefix: str) -> Iter
         else:
             field = message.fields_by_name[target]
             yield name, target, path, _converter(field, structure, path)
-
-
-def _structure(hint: Any) -> type[Struct] | None:
-    for one in get_args(hint) or (hint,):
-        if isinstance(one, type) and issubclass(one, Struct):
-            return one
-    return None
 
 
 def _inside(name: str, convert: _Convert | None) -> _Convert:

@@ -87,6 +87,11 @@ INVALID = [
     (Op.BLOCK_USER, {"user": "bob", "blocked": 1}, "blocked"),
     (Op.RESUME, {}, ""),
     (Op.RESUME, {"cur": None}, "cur"),
+    (Op.CREATE_MSG, {"text": "\u200b", "to": "b"}, "text"),
+    (Op.CREATE_MSG, {"text": "\u3164\u2800\U000e0020", "to": "b"}, "text"),
+    (Op.CREATE_MSG, {"text": "x", "to": "\u3164"}, "to"),
+    (Op.CREATE_MSG, {"text": "x", "to": "b", "subject": "a\u2028b"}, "subject"),
+    (Op.EDIT_MSG, {"message": SOME, "text": "\ufeff"}, "text"),
     (Op.RENEW_TOKEN, {}, ""),
     (Op.RENEW_TOKEN, {"token": 5}, "token"),
     (Op.TYPING, {"conversation": SOME}, ""),
@@ -121,10 +126,11 @@ async def test_lone_surrogates_are_refused_as_invalid(client: Client) -> None:
         r'{"op":9,"id":1,"d":{"conversation":"\ud800x"}}',
         r'{"op":20,"id":1,"d":{"message":"m","text":"\ud800"}}',
         r'{"op":21,"id":1,"d":{"message":"\ud800x"}}',
+        *[r'{"op":7,"id":1,"d":{"to":"b","text":"hi \ud83d"}}'] * 25,
     ):
         await client.send_raw(raw)
         reply = await client.expect(Op.ERROR)
-        assert reply["d"]["code"] in {"INVALID_ARGUMENT", "BAD_PACKET"}
+        assert (reply["re"], reply["d"]["code"]) == (1, "INVALID_ARGUMENT")
     await client.settle()
 
 

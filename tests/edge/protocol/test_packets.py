@@ -20,7 +20,7 @@ from edge.protocol.packets import (
     Op,
     ServerEnvelope,
 )
-from edge.protocol.payloads import messaging
+from edge.protocol.payloads import messaging, moderation
 from edge.protocol.payloads.connection import Ping, Pong, Resume
 
 BOTH = pytest.mark.parametrize("format_", [JSON, MESSAGE_PACK], ids=lambda f: str(f.subprotocol))
@@ -246,16 +246,15 @@ def test_of_duplicate_keys_the_last_one_counts() -> None:
         (messaging.OpenedConversation, {"conversation": "c" * 129}, "conversation"),
         (messaging.OpenedConversation, {"conversation": "c", "seq": 0}, "seq"),
         (messaging.OpenedConversation, {"conversation": "c", "seq": 2**63}, "seq"),
-        (messaging.OpenedConversation, {"conversation": "c", "seq": None}, "seq"),
         (messaging.CreateMsg, {"text": 5, "to": "bob"}, "text"),
         (messaging.CreateMsg, {"text": "hi", "idempotency_key": ""}, "idempotency_key"),
         (messaging.CreateMsg, {"text": "hi", "idempotency_key": "k" * 65}, "idempotency_key"),
         (messaging.SendTyping, {"conversation": "c", "typing": 1}, "typing"),
         (Resume, {"cur": "x" * 1025}, "cur"),
-        (Pong, {"cur": None}, "cur"),
+        (messaging.CreateMsg, {"text": None, "to": "bob"}, "text"),
+        (messaging.AskMessages, {"conversation": "c", "before": None, "limit": 0}, "limit"),
         (messaging.CreateMsg, {"to": "bob"}, ""),
         (Pong, [], ""),
-        (Pong, None, ""),
     ],
 )
 def test_an_invalid_payload_names_its_field(
@@ -267,3 +266,69 @@ def test_an_invalid_payload_names_its_field(
         format_.payload(envelope, format_.decoder(request_type))
     assert caught.value.field == field
     assert caught.value.problem
+
+
+@BOTH
+@pytest.mark.parametrize("request_type", REQUESTS, ids=lambda one: str(one.__name__))
+def test_null_is_as_good_as_absent(format_: Format, request_type: type[msgspec.Struct]) -> None:
+    """As clients in typed languages spell what they do not say; a field that must be is missed."""
+    optional = [one for one in msgspec.structs.fields(request_type) if not one.required]
+    required = [one for one in msgspec.structs.fields(request_type) if one.required]
+    decoder = format_.decoder(request_type)
+    nulls = dict.fromkeys((one.encode_name for one in optional), None)
+    if required:
+        first = required[0].encode_name
+        envelope = format_.decode(packet(format_, op=2, d={**nulls, first: None}))
+        with pytest.raises(InvalidPayloadError):
+            format_.payload(envelope, decoder)
+    else:
+        for d in (nulls, None):
+            assert format_.payload(format_.decode(packet(format_, op=2, d=d)), decoder) == (
+                request_type()
+            )
+
+
+@BOTH
+def test_null_is_absent_within_structures_as_well(format_: Format) -> None:
+    d: dict[str, Any] = {"service": "s", "reason": "other", "statement": "x", "claim": None}
+    envelope = format_.decode(packet(format_, op=2, d=d))
+    read = format_.payload(envelope, format_.decoder(moderation.LitigeCreated))
+    assert read == moderation.LitigeCreated("s", "other", "x")
+    d["claim"] = {"refund": None}
+    envelope = format_.decode(packet(format_, op=2, d=d))
+    with pytest.raises(InvalidPayloadError) as caught:
+        format_.payload(envelope, format_.decoder(moderation.LitigeCreated))
+    assert caught.value.field == "claim.refund"
+
+
+@pytest.mark.parametrize(
+    ("payload", "field"),
+    [
+        (r'{"text":"hi \ud83d","to":"bob"}', "text"),
+        (r'{"text":"\ude00 hi","to":"bob"}', "text"),
+        (r'{"text":"hi","to":"\ud83d\u0020"}', "to"),
+        (r'{"text":"hi","other":[{"a":["\udfff"]}]}', "other[0].a[0]"),
+        (r'{"text":"hi","\ud83d":1}', ""),
+        (r'"\ud83d"', ""),
+        ('{"text":NaN}', ""),
+    ],
+)
+@pytest.mark.parametrize("packet_id", [7, "seven"])
+def test_what_is_wrong_within_a_payload_is_refused_by_the_packets_id(
+    payload: str, field: str, packet_id: int | str
+) -> None:
+    """Half of a surrogate pair, as JavaScript's slice leaves it, loses one packet and no more."""
+    envelope = JSON.decode(f'{{"d":{payload},"op":7,"id":{json.dumps(packet_id)}}}')
+    assert (envelope.op, envelope.id) == (7, packet_id)
+    with pytest.raises(InvalidPayloadError) as caught:
+        JSON.payload(envelope, JSON.decoder(messaging.CreateMsg))
+    assert caught.value.field == field
+
+
+def test_text_of_message_pack_that_is_not_utf_8_names_its_field() -> None:
+    data = b"\x83\xa2op\x07\xa2id\x05\xa1d\x82\xa2to\xa3bob\xa4text\xa3\xed\xa0\xbd"
+    envelope = MESSAGE_PACK.decode(data)
+    assert envelope.id == 5
+    with pytest.raises(InvalidPayloadError) as caught:
+        MESSAGE_PACK.payload(envelope, MESSAGE_PACK.decoder(messaging.CreateMsg))
+    assert caught.value.field == "text"
