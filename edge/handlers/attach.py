@@ -93,24 +93,29 @@ async def follow_backends(
     """Follow the session's user at each backend that delivers; the positions from which on, which
     cover what the client was `told`.
 
-    Moderation, which nobody shall wait for, is left out when it has not answered by its deadline.
-    Unless it is, nothing that restricts the user is missing from then on.
+    One that has not answered by its deadline is left out: moderation's is given, for nobody shall
+    wait for it. When it answers, RESUMED with complete=false will tell. Unless moderation is left
+    out, nothing that restricts the user is missing from then on.
     """
-    feeds, reader = session.edge.feeds, session.edge.sanctions_reader
+    edge = session.edge
+    feeds, reader = edge.feeds, edge.sanctions_reader
+    call_deadline = asyncio.get_running_loop().time() + edge.settings.call_timeout_seconds
     late: set[str] = set()
 
     async def follow(backend: str) -> Position | None:
-        deadline = moderation_deadline if backend == MODERATION else None
+        is_moderation = backend == MODERATION
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(moderation_deadline if is_moderation else call_deadline):
                 position = await feeds[backend].users.follow(session.user, told.get(backend))
         except NotLiveError:
             return None
         except TimeoutError:
             late.add(backend)
-            session.edge.metrics.limits.reached("moderation_timeout_seconds")
+            edge.metrics.limits.reached(
+                "moderation_timeout_seconds" if is_moderation else "call_timeout_seconds"
+            )
             return None
-        if backend == MODERATION:
+        if is_moderation:
             await reader.settle(session.user, position, moderation_deadline)
         return position
 
@@ -129,5 +134,6 @@ async def follow_backends(
         # It may have answered while another was waited for.
         if (position := feeds[backend].users.followed(session.user)) is not None:
             found[backend] = position
-            reader.settle_later(session.user, position)
+            if backend == MODERATION:
+                reader.settle_later(session.user, position)
     return found

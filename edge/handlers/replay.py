@@ -102,6 +102,10 @@ def tell_resumed(
         if backend in positions and now.epoch != positions[backend].epoch:
             # Another database has taken the place of the one that was replayed.
             positions[backend], complete = now, False
+        elif backend in session.floors and backend not in positions:
+            # It has been attached meanwhile, which was told; nothing of before was replayed.
+            positions[backend] = Position(now.epoch, session.floors[backend])
+            complete = False
     cursor = session.edge.hub.cursors.encode(positions)
     missing = [backend for backend in session.edge.feeds if backend not in positions]
     re.done()

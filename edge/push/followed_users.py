@@ -200,8 +200,8 @@ class FollowedUsers:
         # The stream may have been faster than the answer.
         position = later(answer, self._position)
         self._followed.update(dict.fromkeys(added, position))
-        # Who came while the backend was away, and was not here when the stream was recovered.
-        self._sink.start_over(added, position, everyone=False)
+        # Also those who came while the backend was away, and those for whom this came too late.
+        self._sink.start_over(here, position, everyone=False)
         for user in changed:
             # Someone who left and came back meanwhile waits for the next round.
             if user in here or user not in self._changed:

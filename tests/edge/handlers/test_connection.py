@@ -1,16 +1,23 @@
-"""PONG and RENEW TOKEN."""
+"""PONG, RENEW TOKEN, and a RESUME of which a service learns late."""
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 
 import jwt
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
+from edge.protocol.cursors import MESSAGING, MODERATION, Position
 from edge.protocol.packets import Op
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
+from tests.edge import moderated as moderation
+from tests.edge.conftest import Clock
+from tests.edge.moderated import Moderated, moderated, sanctioned
 from tests.edge.scripted import (
+    CURSORS,
+    EPOCH,
     SECRET,
     Held,
     Service,
@@ -19,9 +26,11 @@ from tests.edge.scripted import (
     Wire,
     cursor,
     message_event,
+    running,
     sample,
     with_settings,
 )
+from tests.support.waiting import until
 
 
 async def test_a_pong_marks_what_it_covers_as_delivered(
@@ -125,3 +134,85 @@ async def test_a_wrong_token_changes_nothing(
     wire.say(Op.RENEW_TOKEN, {"token": bad}, 1)
     assert (await wire.hear())["d"]["code"] == code
     assert session.principal is principal
+
+
+def ahead() -> str:
+    """A cursor of a client whose last edge was told more by moderation than this one."""
+    return CURSORS.encode(
+        {MESSAGING: Position(EPOCH, 10), MODERATION: Position(moderation.EPOCH, 30)}
+    )
+
+
+@pytest.fixture
+async def resumed_late(
+    edge: Edge, clock: Clock, start: Start, live: Stream
+) -> AsyncIterator[tuple[Moderated, Session, Wire]]:
+    """A session whose RESUME was answered before moderation said from where on it is followed."""
+    async with (
+        moderated(edge, clock, moderation_timeout_seconds=0.05) as at,
+        running(at.feed.run()),
+    ):
+        await at.next_stream()
+        session, wire = await start(on=at.edge, user="bob")
+        assert (await wire.hear())["op"] == Op.HELLO
+        at.service.follows.clear()
+        wire.say(Op.RESUME, {"cur": ahead()}, 1)
+        resumed = await wire.hear()
+        assert (resumed["op"], resumed["re"]) == (Op.RESUMED, 1)
+        assert resumed["d"]["missing"] == [MODERATION]
+        yield at, session, wire
+        at.service.follows.set()
+
+
+async def test_a_service_that_answers_after_a_resume_is_attached_then(
+    resumed_late: tuple[Moderated, Session, Wire],
+) -> None:
+    """A further RESUMED says so, and what happens from then on reaches the client."""
+    at, session, wire = resumed_late
+    at.service.revision = 30
+    at.service.follows.set()
+    resumed = await wire.hear()
+    assert (resumed["op"], resumed["d"]["complete"]) == (Op.RESUMED, False)
+    assert CURSORS.decode(resumed["cur"])[MODERATION] == Position(moderation.EPOCH, 30)
+    assert session.floors == {MESSAGING: 10, MODERATION: 30}
+    at.say(31, sanctioned("bob", kind="muted"))
+    told = await wire.hear()
+    assert (told["op"], told["d"]["sanction"]) == (Op.SANCTION, "s1")
+
+
+async def test_a_service_that_answers_during_a_replay_is_no_longer_missing(
+    resumed_late: tuple[Moderated, Session, Wire], service: Service, live: Stream
+) -> None:
+    """RESUMED, which ends the replay, does not name what was attached meanwhile."""
+    at, _, wire = resumed_late
+    service.changes = held = Held(pb.ListChangesResponse(complete=True))
+    live.say(12)
+    await until(lambda: at.edge.hub.positions[MESSAGING].revision == 12)
+    wire.say(Op.RESUME, {"cur": cursor(7)}, 2)
+    await held.asked.wait()
+    at.service.revision = 30
+    at.service.follows.set()
+    first = await wire.hear()
+    held.go.set()
+    last = await wire.hear()
+    assert (first.get("re"), last["re"]) == (None, 2)
+    assert last["d"]["complete"] is False
+    assert "missing" not in last["d"]
+    assert CURSORS.decode(last["cur"])[MODERATION] == Position(moderation.EPOCH, 30)
+
+
+async def test_messaging_that_answers_after_the_handshake_is_attached_then(
+    edge: Edge, start: Start, service: Service, live: Stream
+) -> None:
+    """HELLO does not wait for ever: every service has its time."""
+    service.hold_updates = True
+    session, wire = await start(on=with_settings(edge, call_timeout_seconds=0.05))
+    hello = await wire.hear()
+    assert (hello["op"], hello["d"]["cur"]) == (Op.HELLO, "")
+    assert sample(edge, "limit_reached_total", limit="call_timeout_seconds") == 1
+    service.release_update(12)
+    resumed = await wire.hear()
+    assert resumed["d"] == {"replayed": 0, "complete": False, "cur": cursor(12)}
+    live.say(13, message_event(1))
+    assert (await wire.hear())["op"] == Op.ALERT_NEW_MSG
+    assert session.floors == {MESSAGING: 12}
