@@ -1,6 +1,6 @@
 """ListChanges and ListChangedUsers: what was missed between two positions, and by whom."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import NamedTuple
@@ -18,23 +18,33 @@ from messaging_service.storage.conversations import (
     CHANGED_PARTICIPANTS,
     find_changed_conversations,
 )
-from messaging_service.storage.messages import Span
+from messaging_service.storage.messages import Changed, Span
 from messaging_service.storage.presence import find_changed_presence, find_observers_of_changed
 from service_kit.pages import NEWEST
 from service_kit.rules import Position, Refusal, check_user
 from service_kit.storage.changed_users import find_changed_users
 from service_kit.watch import changes
-from service_kit.watch.changes import ChangedUsers, ChangePage
+from service_kit.watch.changes import ChangedUsers, ChangePage, ReadList, read_first
+
+_Messages = Mapping[tuple[str, int], Message]
 
 
 class _Entry(NamedTuple):
-    """A change of one conversation, or of a person (""), in the order in which they are told."""
+    """A change of one conversation, or of a person (""), in the order in which they are told.
+
+    `tell` makes the event, when the messages are read that those need which are told.
+    """
 
     revision: int
     conversation_id: str
     seq: int
     rank: int
-    event: events.Event
+    tell: Callable[[_Messages], events.Event]
+
+    @property
+    def order(self) -> tuple[int, str, int, int]:
+        """Its place among the others."""
+        return self[:4]
 
 
 def list_changes(
@@ -66,7 +76,7 @@ def list_changed_users(
 ) -> ChangedUsers | Refusal:
     """Give those of `users` for whom `list_changes` may have something.
 
-    A change of a conversation counts for both of its participants, whoever is shown it.
+    A change of a conversation counts for those of its participants who are shown it.
     """
 
     def find(wanted: AbstractSet[str], start: int, end: int) -> AbstractSet[str]:
@@ -82,43 +92,67 @@ def list_changed_users(
 def _changes(
     connection: Connection, user: str, presence: int, start: int, until: int, count: int | None
 ) -> list[tuple[int, events.Event]]:
-    """Read the first events in order; of each conversation at most `count` messages are read."""
+    """Read the first events in order. Whatever is left, no more messages are read than are told."""
     touched = find_changed_conversations(connection, user, start)
     entries = _presence(connection, user, touched, start, until, presence)
     entries += [
-        _Entry(one.revision, "", 0, 0, events.BlockChanged(user, one.blocked, one.active, ""))
+        _ready(one.revision, events.BlockChanged(user, one.blocked, one.active, ""))
         for one in find_changed_blocks(connection, user, start, until)
     ]
-    entries += _watermarks(connection, user, touched, start, until)
-    for one in touched:
-        span = Span(one.id, user, start, until, NEWEST if count is None else count)
-        for message in storage.find_created_messages(connection, span):
-            event = events.MessageCreated(message, (_unread_then(one, user, message),), "")
-            entries.append(_Entry(message.revision, one.id, message.seq, 0, event))
-        if one.last_change > start:
-            entries += _message_changes(connection, span)
-    entries.sort(key=lambda entry: entry[:4])
-    return [(entry.revision, entry.event) for entry in entries[:count]]
+    entries += _watermarks(user, touched, start, until)
+    lists = [
+        _messages(connection, conversation, user, which, until)
+        for conversation in touched
+        for which in _ways(conversation, user, start)
+    ]
+    entries += read_first(lists, (start, NEWEST), count)
+    entries.sort(key=lambda entry: entry.order)
+    told = entries[:count]
+    messages = storage.find_messages_at(
+        connection, [(one.conversation_id, one.seq) for one in told if one.seq]
+    )
+    return [(entry.revision, entry.tell(messages)) for entry in told]
 
 
-def _message_changes(connection: Connection, span: Span) -> list[_Entry]:
-    """Read the last change of each message, as the reader sees it: changes are state."""
-    changed = [
-        (one.changed_revision or 0, one)
-        for one in storage.find_changed_messages(connection, span)
-        if one.sender != span.reader or not one.was_withheld_last
-    ]
-    changed += [
-        (one.withheld_revision or 0, one)
-        for one in storage.find_withheld_messages(connection, span)
-        if one.was_withheld_last
-    ]
-    return [
-        _Entry(
-            revision, one.conversation_id, one.seq, 1, events.message_changed(one, span.reader, "")
-        )
-        for revision, one in changed
-    ]
+def _ready(revision: int, event: events.Event) -> _Entry:
+    return _Entry(revision, "", 0, 0, lambda _messages: event)
+
+
+def _ways(conversation: Conversation, user: str, start: int) -> list[Changed]:
+    """List the ways in which messages may be new; what the other has no part in only where that
+    one ever blocked the user.
+    """
+    withheld = conversation.peer(user).turned_revision > 0
+    ways = [Changed.CREATED, *((Changed.OWN_CREATED,) if withheld else ())]
+    if conversation.last_change > start:
+        ways.append(Changed.CHANGED)
+        if withheld:
+            ways += (Changed.OWN_CHANGED, Changed.OWN_WITHHELD)
+    return ways
+
+
+def _messages(
+    connection: Connection, conversation: Conversation, user: str, which: Changed, until: int
+) -> ReadList[_Entry]:
+    """Read the entries of messages that are new in one way; the last change of each, as the reader
+    sees it, for changes are state.
+    """
+    span = Span(conversation.id, user, until)
+    created = which in {Changed.CREATED, Changed.OWN_CREATED}
+
+    def tell(messages: _Messages, seq: int) -> events.Event:
+        message = messages[conversation.id, seq]
+        if not created:
+            return events.message_changed(message, user, "")
+        return events.MessageCreated(message, (_unread_then(conversation, user, message),), "")
+
+    def read(place: tuple[int, int], count: int) -> list[_Entry]:
+        return [
+            _Entry(revision, conversation.id, seq, 0 if created else 1, partial(tell, seq=seq))
+            for revision, seq in storage.find_changed_keys(connection, which, span, place, count)
+        ]
+
+    return read
 
 
 def _unread_then(conversation: Conversation, user: str, message: Message) -> int:
@@ -126,10 +160,8 @@ def _unread_then(conversation: Conversation, user: str, message: Message) -> int
     return max(0, incoming - conversation.side(user).read_count)
 
 
-def _watermarks(
-    connection: Connection, user: str, touched: Sequence[Conversation], start: int, until: int
-) -> list[_Entry]:
-    """Read the present watermarks that were moved in the range: watermarks are state."""
+def _watermarks(user: str, touched: Sequence[Conversation], start: int, until: int) -> list[_Entry]:
+    """List the present watermarks that were moved in the range: watermarks are state."""
     moved: list[tuple[str, bool, str, tuple[int, int, int]]] = []
     for one in touched:
         own, peer = one.side(user), one.peer(user)
@@ -138,13 +170,23 @@ def _watermarks(
         if tells_delivered(peer):
             delivered = (peer.delivered_seq, peer.delivered_at, peer.delivered_revision)
             moved.append((one.id, False, peer.user, delivered))
-    moved = [one for one in moved if start < one[3][2] <= until]
-    messages = storage.find_messages_at(connection, [(id_, at[0]) for id_, _, _, at in moved])
-    entries: list[_Entry] = []
-    for id_, read, reader, (seq, at, revision) in moved:
-        event = events.WatermarkMoved(read, reader, messages[id_, seq], at, "")
-        entries.append(_Entry(revision, id_, seq, 3 if read else 2, event))
-    return entries
+
+    def tell(
+        messages: _Messages, place: tuple[str, int], *, read: bool, reader: str, at: int
+    ) -> events.Event:
+        return events.WatermarkMoved(read, reader, messages[place], at, "")
+
+    return [
+        _Entry(
+            revision,
+            id_,
+            seq,
+            3 if read else 2,
+            partial(tell, place=(id_, seq), read=read, reader=reader, at=at),
+        )
+        for id_, read, reader, (seq, at, revision) in moved
+        if start < revision <= until
+    ]
 
 
 def _presence(
@@ -161,7 +203,7 @@ def _presence(
     if not presence:
         return []
     changed = find_changed_presence(connection, user, start, until, presence)
-    entries = [_Entry(one.revision, "", 0, 0, one) for one in changed]
+    entries = [_ready(one.revision, one) for one in changed]
     turned = {
         one.peer(user).user: (one, revision)
         for one in touched
@@ -170,5 +212,5 @@ def _presence(
         if start < revision <= until
     }
     shown = find_shown_presence(connection, [one for one, _ in turned.values()], user)
-    entries += [_Entry(turned[peer][1], "", 0, 0, one) for peer, one in shown.items()]
+    entries += [_ready(turned[peer][1], one) for peer, one in shown.items()]
     return entries

@@ -193,15 +193,17 @@ def list_messages(
     found = find_visible(connection, actor, conversation_id)
     if isinstance(found, Refusal):
         return found
+    # To one who never blocked the other all is shown, and read in its place.
+    reader = actor if actor and found.side(actor).turned_revision else ""
     if after_seq is not None:
         history = storage.find_messages_after(
-            connection, conversation_id, after_seq, count + 1, actor
+            connection, conversation_id, after_seq, count + 1, reader
         )
         return MessagePage(history[:count], len(history) > count)
     # Beyond the end there may be much that this actor is not shown.
     end = (found.side(actor).last_seq if actor else found.last_seq) + 1
     before = end if before_seq is None else min(end, before_seq)
-    history = storage.find_messages_before(connection, conversation_id, before, count + 1, actor)
+    history = storage.find_messages_before(connection, conversation_id, before, count + 1, reader)
     return MessagePage(history[:count][::-1], len(history) > count)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, bindparam, select, tuple_
+from sqlalchemy import BigInteger, Connection, Row, bindparam, select, text, tuple_
 
 from messaging_service.domain.conversations import Conversation, Side
 from messaging_service.storage.tables import conversations
@@ -76,14 +76,21 @@ _PAGES = tuple(
 
 _CHANGED = tuple(
     select(conversations).where(
-        side == bindparam("user"), conversations.c.revision > bindparam("after")
+        conversations.c[f"{side}_id"] == bindparam("user"),
+        text(f"{side}_activity > 0"),
+        conversations.c.revision > bindparam("after"),
     )
-    for side in (conversations.c.first_id, conversations.c.second_id)
+    for side in ("first", "second")
 )
 
 CHANGED_PARTICIPANTS = tuple(
-    changed_users(side, conversations.c.revision, whole=False)
-    for side in (conversations.c.first_id, conversations.c.second_id)
+    changed_users(
+        conversations.c[f"{side}_id"],
+        conversations.c.revision,
+        text(f"{side}_activity > 0"),
+        whole=False,
+    )
+    for side in ("first", "second")
 )
 """The participants, among many users, of conversations in which anything happened."""
 
@@ -155,7 +162,7 @@ def find_conversation_page(
 
 
 def find_changed_conversations(connection: Connection, user: str, after: int) -> list[Conversation]:
-    """Find the conversations of `user` in which anything happened after a revision."""
+    """Find those that `user` is shown in which anything happened after a revision."""
     given = {"user": user, "after": after}
     return [_conversation(row) for side in _CHANGED for row in fetch(connection, side, given)]
 

@@ -1,12 +1,14 @@
 """Statements of messages. Each goes through an index, and none sorts a page."""
 
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, Select, bindparam, or_, select
+from sqlalchemy import BigInteger, Column, Connection, Select, bindparam, or_, select, tuple_
 
 from messaging_service.domain.messages import Message
-from messaging_service.storage.tables import messages
+from messaging_service.storage.tables import HAS_CHANGED, SHOWN, SUPPRESSED, WITHHELD, messages
+from service_kit.pages import NEWEST
 from service_kit.storage.bulk_statements import (
     among_given,
     bulk_insert,
@@ -17,9 +19,22 @@ from service_kit.storage.bulk_statements import (
     given_rows,
 )
 
+
+class Changed(StrEnum):
+    """A way in which a message is new since a revision; `own_` ones the other is not shown."""
+
+    CREATED = "created"
+    OWN_CREATED = "own created"
+    CHANGED = "changed"
+    OWN_CHANGED = "own changed"
+    OWN_WITHHELD = "own withheld"
+
+
 _COLUMNS = tuple(column.name for column in messages.columns)
 _CREATED_COLUMNS = _COLUMNS[: _COLUMNS.index("change")]
 _CHANGE_COLUMNS = ("text", *_COLUMNS[len(_CREATED_COLUMNS) :])
+_COUNT = bindparam("count", type_=BigInteger)
+
 # --- Statements, each built once --------------------------------------------------------------
 
 _seqs, _seqs_match = given_rows("rows", (messages.c.conversation_id, messages.c.seq))
@@ -33,46 +48,79 @@ _BY_IDS = select(messages).where(among_given(messages.c.id, "ids"))
 _IN_CONVERSATION = select(messages).where(
     messages.c.conversation_id == bindparam("conversation_id")
 )
-# What is suppressed is incoming for nobody, and shown to its author alone.
-_SHOWN = or_(
-    messages.c.first_incoming_seq == messages.c.seq,
-    messages.c.second_incoming_seq == messages.c.seq,
-    messages.c.sender_id == bindparam("reader"),
+_BEFORE, _AFTER = (
+    _IN_CONVERSATION.where(beyond).order_by(order).limit(_COUNT)
+    for beyond, order in (
+        (messages.c.seq < bindparam("seq"), messages.c.seq.desc()),
+        (messages.c.seq > bindparam("seq"), messages.c.seq),
+    )
+)
+
+# Of a history in which something is suppressed each reader has two ordered lists, joined here: what
+# is shown to both, and the reader's own that is not. A place in them is (revision, seq).
+_OWN = messages.c.sender_id == bindparam("reader")
+_LISTS = ((SHOWN,), (SUPPRESSED, _OWN))
+_SEQ = messages.c.seq
+_PLACE = tuple_(bindparam("revision", type_=BigInteger), bindparam("seq", type_=BigInteger))
+_REVISION_AT = (
+    select(messages.c.revision)
+    .where(
+        messages.c.conversation_id == bindparam("conversation_id"),
+        messages.c.seq >= bindparam("seq"),
+    )
+    .order_by(_SEQ)
+    .limit(1)
+)
+_SHOWN_BEFORE = tuple(
+    _IN_CONVERSATION.where(*which, tuple_(messages.c.revision, _SEQ) < _PLACE)
+    .order_by(messages.c.revision.desc(), _SEQ.desc())
+    .limit(_COUNT)
+    for which in _LISTS
+)
+_SHOWN_AFTER = tuple(
+    _IN_CONVERSATION.where(*which, tuple_(messages.c.revision, _SEQ) > _PLACE)
+    .order_by(messages.c.revision, _SEQ)
+    .limit(_COUNT)
+    for which in _LISTS
 )
 
 
-def _before(history: Select[Any]) -> Select[Any]:
+def _changed_keys(revision: Column[Any], *which: Any) -> Select[Any]:
+    """Select the first (revision, seq) past a place, up to a revision."""
     return (
-        history.where(messages.c.seq < bindparam("seq"))
-        .order_by(messages.c.seq.desc())
-        .limit(bindparam("count", type_=BigInteger))
+        select(revision.label("revision"), _SEQ)
+        .where(
+            messages.c.conversation_id == bindparam("conversation_id"),
+            *which,
+            tuple_(revision, _SEQ) > _PLACE,
+            revision <= bindparam("until"),
+        )
+        .order_by(revision, _SEQ)
+        .limit(_COUNT)
     )
 
 
-def _after(history: Select[Any]) -> Select[Any]:
-    return (
-        history.where(messages.c.seq > bindparam("seq"))
-        .order_by(messages.c.seq)
-        .limit(bindparam("count", type_=BigInteger))
-    )
-
-
-_BEFORE, _AFTER = _before(_IN_CONVERSATION), _after(_IN_CONVERSATION)
-_SHOWN_BEFORE = _before(_IN_CONVERSATION.where(_SHOWN))
-_SHOWN_AFTER = _after(_IN_CONVERSATION.where(_SHOWN))
-
-
-def _within(revision: Column[Any]) -> Select[Any]:
-    return (
-        _IN_CONVERSATION.where(revision > bindparam("after"), revision <= bindparam("until"))
-        .order_by(revision, messages.c.seq)
-        .limit(bindparam("most", type_=BigInteger))
-    )
-
-
-_CREATED = _within(messages.c.revision).where(_SHOWN)
-_CHANGED = _within(messages.c.changed_revision).where(_SHOWN)
-_WITHHELD = _within(messages.c.withheld_revision).where(messages.c.sender_id == bindparam("reader"))
+_EDITED_LAST = or_(
+    messages.c.sender_id != bindparam("reader"),
+    messages.c.withheld_revision.is_(None),
+    messages.c.withheld_revision < messages.c.changed_revision,
+)
+_WITHHELD_LAST = or_(
+    messages.c.changed_revision.is_(None),
+    messages.c.changed_revision < messages.c.withheld_revision,
+)
+_KEYS = {
+    Changed.CREATED: _changed_keys(messages.c.revision, SHOWN),
+    Changed.OWN_CREATED: _changed_keys(messages.c.revision, SUPPRESSED, _OWN),
+    # An edit of one's own that is withheld from the other came after, and is told instead.
+    Changed.CHANGED: _changed_keys(messages.c.changed_revision, HAS_CHANGED, SHOWN, _EDITED_LAST),
+    Changed.OWN_CHANGED: _changed_keys(
+        messages.c.changed_revision, HAS_CHANGED, SUPPRESSED, _OWN, _EDITED_LAST
+    ),
+    Changed.OWN_WITHHELD: _changed_keys(
+        messages.c.withheld_revision, WITHHELD, _OWN, _WITHHELD_LAST
+    ),
+}
 
 HOT_STATEMENTS = {
     "messages by seq": _BY_SEQS,
@@ -80,11 +128,12 @@ HOT_STATEMENTS = {
     "messages by id": _BY_IDS,
     "messages before": _BEFORE,
     "messages after": _AFTER,
-    "messages shown before": _SHOWN_BEFORE,
-    "messages shown after": _SHOWN_AFTER,
-    "messages created": _CREATED,
-    "messages changed": _CHANGED,
-    "messages withheld": _WITHHELD,
+    "revision at a seq": _REVISION_AT,
+    "messages shown before": _SHOWN_BEFORE[0],
+    "messages shown after": _SHOWN_AFTER[0],
+    "own suppressed before": _SHOWN_BEFORE[1],
+    "own suppressed after": _SHOWN_AFTER[1],
+    **{f"keys, {which}": statement for which, statement in _KEYS.items()},
 }
 """By name, so that their query plans can be looked at."""
 
@@ -120,44 +169,53 @@ def find_messages(connection: Connection, ids: Iterable[str]) -> dict[str, Messa
 def find_messages_before(
     connection: Connection, conversation_id: str, seq: int, count: int, reader: str = ""
 ) -> list[Message]:
-    """Find the last `count` messages before `seq`, newest first; of all, or those shown to one."""
-    given = {"conversation_id": conversation_id, "seq": seq, "count": count, "reader": reader}
-    statement = _SHOWN_BEFORE if reader else _BEFORE
-    return [Message._make(row) for row in fetch(connection, statement, given)]
+    """Find the last `count` messages before `seq`, newest first; of all, or of a history in which
+    something is suppressed those that a reader is shown.
+    """
+    given = {"conversation_id": conversation_id, "seq": seq, "count": count}
+    if not reader:
+        return [Message._make(row) for row in fetch(connection, _BEFORE, given)]
+    return _find_shown(connection, _SHOWN_BEFORE, given, reader)[: -count - 1 : -1]
 
 
 def find_messages_after(
     connection: Connection, conversation_id: str, seq: int, count: int, reader: str = ""
 ) -> list[Message]:
-    """Find the first `count` messages after `seq`, oldest first; of all, or those shown to one."""
-    given = {"conversation_id": conversation_id, "seq": seq, "count": count, "reader": reader}
-    statement = _SHOWN_AFTER if reader else _AFTER
-    return [Message._make(row) for row in fetch(connection, statement, given)]
+    """Find the first `count` messages after `seq`, oldest first; of all, or as before of those
+    that a reader is shown.
+    """
+    given = {"conversation_id": conversation_id, "seq": seq, "count": count}
+    if not reader:
+        return [Message._make(row) for row in fetch(connection, _AFTER, given)]
+    return _find_shown(connection, _SHOWN_AFTER, given, reader)[:count]
+
+
+def _find_shown(
+    connection: Connection, lists: Iterable[Select[Any]], given: dict[str, Any], reader: str
+) -> list[Message]:
+    """Read both lists of a history from a place on; oldest first."""
+    at = fetch(connection, _REVISION_AT, given)
+    given |= {"reader": reader, "revision": at[0][0] if at else NEWEST}
+    rows = [row for one in lists for row in fetch(connection, one, given)]
+    return sorted(map(Message._make, rows), key=lambda message: message.seq)
 
 
 class Span(NamedTuple):
-    """The first `most` messages of a conversation, for a reader, with after < revision <= until."""
+    """The revisions of a conversation, as a reader is shown it, up to and including `until`."""
 
     conversation_id: str
     reader: str
-    after: int
     until: int
-    most: int
 
 
-def find_created_messages(connection: Connection, span: Span) -> list[Message]:
-    """Find messages that were created, of those that the reader is shown."""
-    return [Message._make(row) for row in fetch(connection, _CREATED, span._asdict())]
-
-
-def find_changed_messages(connection: Connection, span: Span) -> list[Message]:
-    """Find messages that were last changed, of those that the reader is shown."""
-    return [Message._make(row) for row in fetch(connection, _CHANGED, span._asdict())]
-
-
-def find_withheld_messages(connection: Connection, span: Span) -> list[Message]:
-    """Find messages of the reader's own that were last edited, unseen by the other."""
-    return [Message._make(row) for row in fetch(connection, _WITHHELD, span._asdict())]
+def find_changed_keys(
+    connection: Connection, which: Changed, span: Span, place: tuple[int, int], count: int
+) -> list[tuple[int, int]]:
+    """Find the first `count` (revision, seq) of messages past a place that were changed in a way,
+    of those that the reader is shown.
+    """
+    given = {**span._asdict(), "revision": place[0], "seq": place[1], "count": count}
+    return [(row[0], row[1]) for row in fetch(connection, _KEYS[which], given)]
 
 
 def insert_messages(connection: Connection, created: Sequence[Message]) -> None:

@@ -2,7 +2,19 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, Table, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Index,
+    MetaData,
+    Table,
+    TextClause,
+    UniqueConstraint,
+    and_,
+    text,
+)
 
 from messaging_service.domain.conversations import Side
 from service_kit.follow.positions import add_positions
@@ -41,13 +53,31 @@ conversations = Table(
     UniqueConstraint("first_id", "second_id", "subject", name="conversations_pair"),
     Index("conversations_first_activity", "first_id", "first_activity", "id"),
     Index("conversations_second_activity", "second_id", "second_activity", "id"),
-    Index("conversations_first_revision", "first_id", "revision"),
-    Index("conversations_second_revision", "second_id", "revision"),
+    # Of what somebody is not shown, another may open as much as the limits allow.
+    *(
+        Index(
+            f"conversations_{side}_revision",
+            f"{side}_id",
+            "revision",
+            sqlite_where=text(f"{side}_activity > 0"),
+            postgresql_where=text(f"{side}_activity > 0"),
+        )
+        for side in ("first", "second")
+    ),
     Index("conversations_opened", "opened_by", "created_at"),
 )
 
-_HAS_CHANGED = text("changed_revision IS NOT NULL")
-_WITHHELD = text("withheld_revision IS NOT NULL")
+# The conditions of indexes, as a query has to repeat them. What is suppressed is incoming for
+# nobody, and shown to its author alone: the other must not have to walk over it.
+SHOWN = text("(first_incoming_seq = seq OR second_incoming_seq = seq)")
+SUPPRESSED = text("first_incoming_seq <> seq AND second_incoming_seq <> seq")
+HAS_CHANGED = text("changed_revision IS NOT NULL")
+WITHHELD = text("withheld_revision IS NOT NULL")
+
+
+def _partial(name: str, *columns: str, where: ColumnElement[bool] | TextClause) -> Index:
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
 
 messages = Table(
     "messages",
@@ -76,22 +106,33 @@ messages = Table(
     Column("withheld_revision", BigInteger),
     UniqueConstraint("id", name="messages_id"),
     UniqueConstraint("sender_id", "idempotency_key", name="messages_key"),
-    Index("messages_revision", "conversation_id", "revision", "seq"),
-    Index(
+    # By revision, which is the order of seq as well.
+    _partial("messages_revision", "conversation_id", "revision", "seq", where=SHOWN),
+    _partial(
+        "messages_suppressed", "conversation_id", "sender_id", "revision", "seq", where=SUPPRESSED
+    ),
+    _partial(
         "messages_changed",
         "conversation_id",
         "changed_revision",
         "seq",
-        sqlite_where=_HAS_CHANGED,
-        postgresql_where=_HAS_CHANGED,
+        where=and_(HAS_CHANGED, SHOWN),
     ),
-    Index(
+    _partial(
+        "messages_suppressed_changed",
+        "conversation_id",
+        "sender_id",
+        "changed_revision",
+        "seq",
+        where=and_(HAS_CHANGED, SUPPRESSED),
+    ),
+    _partial(
         "messages_withheld",
         "conversation_id",
+        "sender_id",
         "withheld_revision",
         "seq",
-        sqlite_where=_WITHHELD,
-        postgresql_where=_WITHHELD,
+        where=WITHHELD,
     ),
     # A history lies together on the disk, in the order in which it is read.
     **STORED_BY_KEY,

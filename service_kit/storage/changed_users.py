@@ -4,20 +4,22 @@ from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Select, bindparam, func, select
+from sqlalchemy import BigInteger, Column, Connection, Select, TextClause, bindparam, func, select
 
 from service_kit.storage.bulk_statements import fetch, give_rows, given_items
 
 
-def changed_users(user: Column[str], revision: Column[int], *, whole: bool = True) -> Select[Any]:
+def changed_users(
+    user: Column[str], revision: Column[int], *conditions: TextClause, whole: bool = True
+) -> Select[Any]:
     """Select each given user, with the last revision of theirs with after < revision <= until.
 
     It is null where there is none. Without `whole` the rows bear the revision of their last
     change alone, and what changed up to `until` may have changed again. An index begins with both
-    columns.
+    columns, of the rows that meet the conditions.
     """
     given, (wanted,) = given_items("users", (user,))
-    bounds = [revision > bindparam("after", type_=BigInteger)]
+    bounds: list[Any] = [*conditions, revision > bindparam("after", type_=BigInteger)]
     if whole:
         bounds.append(revision <= bindparam("until", type_=BigInteger))
     changed = (

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from service_kit.pages import bounded_size, decode_token, encode_token
+from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
 from service_kit.rules import Position, Refusal, check_user, invalid
 from service_kit.storage.clock import read_position
 
@@ -125,3 +125,53 @@ def _page(
     if entries[0][0] <= end:
         return [entry for entry in entries if entry[0] <= end], end
     return read(start, end + 1, None), end + 1
+
+
+class Placed(Protocol):
+    """An entry of an ordered list."""
+
+    @property
+    def revision(self) -> int: ...
+    @property
+    def seq(self) -> int: ...
+    @property
+    def order(self) -> tuple[int, str, int, int]: ...
+
+
+PlacedType = TypeVar("PlacedType", bound=Placed)
+
+ReadList = Callable[[tuple[int, int], int], list[PlacedType]]
+"""Reads the first entries, so many at most, of a list past a place (revision, seq)."""
+
+
+def read_first(
+    lists: Sequence[ReadList[PlacedType]], place: tuple[int, int], count: int | None
+) -> list[PlacedType]:
+    """Read the first `count` entries of many ordered lists, or all, past a place; in any order.
+
+    Each list is read a little way at first, and on only where what was not read yet may belong to
+    them: so about twice as much is read as is given, and an entry of each list, however much is
+    left in them.
+    """
+    most = NEWEST if count is None else count // max(1, len(lists)) + 1
+    found: list[PlacedType] = []
+    to_read = dict.fromkeys(range(len(lists)), place)
+    last: dict[int, PlacedType] = {}
+    while to_read:
+        for index, beyond in to_read.items():
+            entries = lists[index](beyond, most)
+            found += entries
+            last.pop(index, None)
+            if len(entries) == most:
+                last[index] = entries[-1]
+        end = None
+        if count is not None and len(found) >= count:
+            found = sorted(found, key=lambda one: one.order)[:count]
+            end = found[-1].order
+        to_read = {
+            index: (one.revision, one.seq)
+            for index, one in last.items()
+            if end is None or one.order < end
+        }
+        most = min(2 * most, NEWEST)
+    return found

@@ -12,11 +12,15 @@ def explain(engine: Engine, statement: str) -> tuple[list[str], list[str]]:
     return plan(engine, statement)
 
 
+def indexes_of(engine: Engine, statement: str) -> set[str]:
+    """The names of the indexes that a plan uses."""
+    lines = _lines_on_sqlite if engine.dialect.name == "sqlite" else _lines_on_postgresql
+    return set(re.findall(r"(?:INDEX|using) (\w+)", "\n".join(lines(engine, statement))))
+
+
 def plan_on_sqlite(engine: Engine, statement: str) -> tuple[list[str], list[str]]:
     """The lines of a plan that search an index, and those that walk a table or sort."""
-    with engine.connect() as connection:
-        question = f"EXPLAIN QUERY PLAN {statement.replace('?', 'NULL')}"
-        plan = [row.detail for row in connection.execute(text(question))]
+    plan = _lines_on_sqlite(engine, statement)
     # The values that were given are walked through.
     walked = ("given", "anon", "VIRTUAL", "json_each")
     bad = [
@@ -28,9 +32,22 @@ def plan_on_sqlite(engine: Engine, statement: str) -> tuple[list[str], list[str]
     return [line for line in plan if line.startswith("SEARCH")], bad
 
 
+def _lines_on_sqlite(engine: Engine, statement: str) -> list[str]:
+    with engine.connect() as connection:
+        question = f"EXPLAIN QUERY PLAN {statement.replace('?', 'NULL')}"
+        return [row.detail for row in connection.execute(text(question))]
+
+
 def plan_on_postgresql(engine: Engine, statement: str) -> tuple[list[str], list[str]]:
-    """The same. For a few rows walking through them all is the best plan, so what is not wanted
-    is made dear: where it still appears the database knows no other way.
+    """The same of a plan of PostgreSQL."""
+    plan = _lines_on_postgresql(engine, statement)
+    bad = [line for line in plan if "Seq Scan" in line or "Sort" in line or "Filter" in line]
+    return [line for line in plan if "Index Cond" in line], bad
+
+
+def _lines_on_postgresql(engine: Engine, statement: str) -> list[str]:
+    """The lines of a plan. For a few rows walking through them all is the best one, so what is not
+    wanted is made dear: where it still appears the database knows no other way.
     """
     numbers = count(1)
     generic = re.sub("%s", lambda _match: f"${next(numbers)}", statement)
@@ -39,5 +56,4 @@ def plan_on_postgresql(engine: Engine, statement: str) -> tuple[list[str], list[
         for unwanted in ("seqscan", "hashjoin", "mergejoin", "sort", "bitmapscan"):
             connection.execute(text(f"SET LOCAL enable_{unwanted} = off"))
         plan = connection.exec_driver_sql(f"EXPLAIN (GENERIC_PLAN) {generic}").scalars().all()
-    bad = [line for line in plan if "Seq Scan" in line or "Sort" in line or "Filter" in line]
-    return [line for line in plan if "Index Cond" in line], bad
+    return [str(line) for line in plan]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 from uuid_utils import uuid7
 
 from messaging_service.domain.blocks import SetBlock
@@ -18,12 +19,16 @@ from messaging_service.operations import presence as presence_operations
 from messaging_service.operations.changes import list_changed_users, list_changes
 from messaging_service.operations.conversations import list_conversations
 from messaging_service.operations.watermarks import mark_delivered, mark_read
+from messaging_service.storage import conversations as conversation_storage
+from messaging_service.storage import messages as message_storage
 from service_kit.pages import encode_token
 from service_kit.rules import Position
+from service_kit.storage.bulk_statements import fetch
 from service_kit.storage.clock import read_position
 from service_kit.watch.changes import ChangePage
-from tests.messaging_service.commands import said
+from tests.messaging_service.commands import edited, said
 from tests.support.examples import on_one_database
+from tests.support.plans import indexes_of
 
 step = st.tuples(
     st.sampled_from(["say", "say", "read", "deliver"]),
@@ -192,3 +197,63 @@ def test_list_changed_users_finds_all_who_missed_something_and_no_others(databas
     # Who has a change before and none after is not found for the time after.
     now = database.read(read_position)
     assert database.read(list_changed_users, people, now, now).users == set()
+
+
+def test_what_is_left_is_not_read_again_with_each_page(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is left: of each page those messages are read that may be in it, in whatever order
+    so many conversations went on.
+    """
+    start = database.read(read_position)
+    limits = Limits(openings_per_hour=1_000)
+    for round_ in range(40):
+        # Some go on all the time, and some only now and then.
+        speakers = [number for number in range(40) if round_ % (number % 5 + 1) == 0]
+        database.say(*(said(f"b{number}", to="ann") for number in speakers), limits=limits)
+    read_rows: dict[str, int] = defaultdict(int)
+
+    def count(connection: Any, statement: Any, given: Any) -> Any:
+        rows = fetch(connection, statement, given)
+        read_rows["keys" if len(statement.selected_columns) == 2 else "messages"] += len(rows)
+        return rows
+
+    monkeypatch.setattr("messaging_service.storage.messages.fetch", count)
+    told = database.missed("ann", start, size=50)
+    assert len(told) == 736
+    # A page ends between two revisions, the last of which may have been read in vain.
+    assert read_rows["messages"] <= 2 * len(told)
+    assert read_rows["keys"] <= 5 * len(told)
+
+
+def test_what_is_suppressed_lies_in_nobody_elses_way(database: Any, engine: Engine) -> None:
+    """The pages and changes of one who blocks are found by indexes that do not hold what the
+    blocked one writes, edits and opens: nothing is read that is not shown.
+    """
+    (first,) = database.say(said("ann", to="bob"))
+    conversation = first.message.conversation_id
+    database.block(SetBlock("bob", "ann", blocked=True, origin=""))
+    start = database.read(read_position)
+    for _ in range(3):
+        written = database.say(*(said("ann", conversation=conversation) for _ in range(100)))
+        database.change(*(edited(one.message.id, "again", actor="ann") for one in written))
+    database.say(*(said("ann", to="bob", subject=str(number)) for number in range(50)))
+    statements = message_storage.HOT_STATEMENTS | conversation_storage.HOT_STATEMENTS
+    for name, index in (
+        ("messages shown before", "messages_revision"),
+        ("messages shown after", "messages_revision"),
+        ("own suppressed before", "messages_suppressed"),
+        ("own suppressed after", "messages_suppressed"),
+        ("keys, created", "messages_revision"),
+        ("keys, own created", "messages_suppressed"),
+        ("keys, changed", "messages_changed"),
+        ("keys, own changed", "messages_suppressed_changed"),
+        ("keys, own withheld", "messages_withheld"),
+        ("conversations changed, first", "conversations_first_revision"),
+        ("conversations changed, second", "conversations_second_revision"),
+    ):
+        assert indexes_of(engine, str(statements[name].compile(engine))) == {index}, name
+    assert [one.seq for one in database.history("bob", conversation)] == [1]
+    assert len(database.history("ann", conversation)) == 200
+    assert database.missed("bob", start) == []
+    assert len(database.missed("ann", start, size=70)) == 300 + 300 + 50

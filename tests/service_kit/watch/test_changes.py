@@ -1,21 +1,25 @@
 """Pages of what was missed between two positions."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, MetaData, insert
 
+from service_kit.pages import NEWEST
 from service_kit.rules import Position, Refusal
 from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import open_engine
 from service_kit.watch.changes import (
     ChangedUsers,
     ChangePage,
+    ReadList,
     RevisionEvents,
     list_changed_users,
     list_changes,
+    read_first,
 )
 
 NOW = 10
@@ -97,3 +101,49 @@ def test_changed_users_are_some_of_those_who_were_asked_about(connection: Connec
     refused = list_changed_users(connection, names, until, after, find)
     assert isinstance(refused, Refusal)
     assert refused.field == "until"
+
+
+class Entry(NamedTuple):
+    """An entry of one of many lists."""
+
+    revision: int
+    name: str
+    seq: int
+
+    @property
+    def order(self) -> tuple[int, str, int, int]:
+        return *self, 0
+
+
+@given(
+    st.lists(st.sets(st.tuples(st.integers(1, 60), st.integers(1, 3))), max_size=9),
+    st.integers(1, 40),
+    st.integers(0, 60),
+)
+def test_many_lists_are_read_as_far_as_is_needed(
+    lists: list[set[tuple[int, int]]], count: int, start: int
+) -> None:
+    """The first entries of all of them; no entry twice, and little more than was asked for."""
+    asked: list[Entry] = []
+
+    def reader(name: str, places: set[tuple[int, int]]) -> ReadList[Entry]:
+        def read(place: tuple[int, int], most: int) -> list[Entry]:
+            found = [Entry(revision, name, seq) for revision, seq in sorted(places)]
+            past = [one for one in found if (one.revision, one.seq) > place][:most]
+            asked.extend(past)
+            return past
+
+        return read
+
+    readers = [reader(str(number), places) for number, places in enumerate(lists)]
+    everything = sorted(
+        Entry(revision, str(number), seq)
+        for number, places in enumerate(lists)
+        for revision, seq in places
+        if revision > start
+    )
+    found = read_first(readers, (start, NEWEST), count)
+    assert sorted(found) == everything[:count]
+    assert len(asked) == len(set(asked))
+    assert len(asked) <= 3 * count + 2 * len(lists)
+    assert sorted(read_first(readers, (start, NEWEST), None)) == everything
