@@ -31,6 +31,10 @@ class UnsupportedDatabase(ValueError):  # noqa: N818, the name says what is the 
     """The address names a database that Parley does not run on."""
 
 
+class DatabaseInUse(RuntimeError):  # noqa: N818, the name says what is the case
+    """Another process serves the database, or migrates it; the text names it."""
+
+
 def address_of(settings: ServiceSettings) -> URL:
     """Give the address of the database with its password, which the address shows as `***`.
 
@@ -78,6 +82,8 @@ def open_engine(
 
 def why_unavailable(error: Exception) -> str | None:
     """Name what keeps the database from working now; None for a failure of another kind."""
+    if isinstance(error, DatabaseInUse):
+        return f"{error} serves the database now"
     if not isinstance(error, DBAPIError):
         return None
     unavailable = (
@@ -185,6 +191,10 @@ def _open_postgresql(url: URL, role: Role, connections: int, timeouts: Timeouts)
         "lock_timeout": f"{int(timeouts.lock * 1000)}ms",
         "statement_timeout": f"{int(timeouts.statement * 1000)}ms",
         "idle_in_transaction_session_timeout": f"{int(timeouts.idle_transaction * 1000)}ms",
+        # So that the server soon lets go of what a machine held that is gone.
+        "tcp_keepalives_idle": "10",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
         **_POSTGRESQL_TRANSACTIONS[role],
     }
     # What the address says itself comes later, and so wins.

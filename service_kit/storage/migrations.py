@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import BigInteger, Column, Connection, Engine, MetaData
 
 from service_kit.storage.engines import STORED_BY_KEY, TEXT, lock_migrations
+from service_kit.storage.ownership import shared
 
 
 class NotMigrated(RuntimeError):  # noqa: N818, the name says what is the case
@@ -24,10 +25,17 @@ def _configuration(directory: Path) -> Config:
     return configuration
 
 
-def upgrade(engine: Engine, directory: Path) -> None:
-    """Bring the database to the newest migration in `directory`, in one transaction."""
+def upgrade(engine: Engine, directory: Path, seconds: float = 0) -> None:
+    """Bring the database to the newest migration in `directory`, in one transaction.
+
+    Where there is nothing to do it does no harm that the database is being served; otherwise whoever
+    serves it gets so many seconds to end. Raises DatabaseInUse.
+    """
     configuration = _configuration(directory)
-    with engine.begin() as connection:
+    current, newest = _stand(engine, directory)
+    if current == newest:
+        return
+    with engine.begin() as connection, shared(connection, seconds):
         lock_migrations(connection)
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, "head")
@@ -35,14 +43,19 @@ def upgrade(engine: Engine, directory: Path) -> None:
 
 def check(engine: Engine, directory: Path) -> None:
     """Raise NotMigrated unless the database stands at the newest migration in `directory`."""
-    heads = set(ScriptDirectory.from_config(_configuration(directory)).get_heads())
-    with engine.connect() as connection:
-        current = set(MigrationContext.configure(connection).get_current_heads())
-    if current != heads:
+    current, newest = _stand(engine, directory)
+    if current != newest:
         raise NotMigrated(
             f"the database is at migration {', '.join(sorted(current)) or 'none'}, this program"
-            f" needs {', '.join(sorted(heads))}: run the migrate command first"
+            f" needs {', '.join(sorted(newest))}: run the migrate command first"
         )
+
+
+def _stand(engine: Engine, directory: Path) -> tuple[set[str], set[str]]:
+    """The migrations at which the database stands, and the newest."""
+    newest = set(ScriptDirectory.from_config(_configuration(directory)).get_heads())
+    with engine.connect() as connection:
+        return set(MigrationContext.configure(connection).get_current_heads()), newest
 
 
 def run_environment(metadata: MetaData) -> None:

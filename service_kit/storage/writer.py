@@ -92,7 +92,7 @@ class Writer:
     `deliver(revision, events)` is called on the loop after each commit, before the answers.
     After a commit of which nobody knows whether it happened, `catch_up(revision)` tells at which
     revision the database was found, before anything later is delivered. `reached(name)` is called,
-    in any thread, when a limit is.
+    in any thread, when a limit is. Every `probe_seconds` without work the database is looked at.
     """
 
     def __init__(

@@ -1,0 +1,183 @@
+"""The right to serve a database, which one process has at a time, and which ends with it.
+
+On SQLite it is a lock of the system on a file beside the database. On PostgreSQL it is an advisory
+lock of the session that writes: with the session the right is lost, and each new one takes it
+first, so that nobody writes who has it no longer. Migrations share it among themselves.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from service_kit.storage.engines import DatabaseInUse
+
+_RETRY_SECONDS = 0.1
+# For a session that the server was told to end.
+_END_SECONDS = 5.0
+# Of this database alone; any number will do that is always the same.
+_KEY = 0x7061726C6580
+_HIGH, _LOW = divmod(_KEY, 2**32)
+
+
+@contextmanager
+def owned(writing: Engine, seconds: float, lost: Callable[[], None]) -> Iterator[None]:
+    """Have the right to serve for the length of a block, in which `writing` is the one writer.
+
+    For so many seconds it is waited for. Raises DatabaseInUse when another process has it still.
+    `lost` is called, in any thread, when it went to another process later on.
+    """
+    if writing.dialect.name == "sqlite":
+        with _locked_file(writing, fcntl.LOCK_EX, seconds):
+            yield
+        return
+    _Sessions(writing, lost).begin(seconds)
+    # It ends with the last connection of the engine.
+    yield
+
+
+@contextmanager
+def shared(connection: Connection, seconds: float) -> Iterator[None]:
+    """Keep others from serving, within a transaction that migrates. Raises DatabaseInUse."""
+    if connection.dialect.name == "sqlite":
+        with _locked_file(connection.engine, fcntl.LOCK_SH, seconds):
+            yield
+        return
+    _retry(lambda: _share_session(connection), seconds)
+    yield
+
+
+def _retry(claim: Callable[[], None], seconds: float) -> None:
+    """Claim until it is granted. Nothing tells when another process lets go."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            claim()
+        except DatabaseInUse:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
+
+
+# --- SQLite ------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _locked_file(engine: Engine, kind: int, seconds: float) -> Iterator[None]:
+    """Hold a lock beside the file of the database, however its path is written."""
+    if not engine.url.database or engine.url.database == ":memory:":
+        yield
+        return
+    path = Path(engine.url.database).resolve()
+    # Not on the database itself: to close that would release the locks that SQLite has on it.
+    beside = path.with_name(f"{path.name}.lock")
+    descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+
+        def claim() -> None:
+            try:
+                fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+            except BlockingIOError:
+                holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+                raise DatabaseInUse(f"process {holder or '(unknown)'}") from None
+
+        _retry(claim, seconds)
+        if kind == fcntl.LOCK_EX:
+            os.truncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+# --- PostgreSQL --------------------------------------------------------------------------------
+
+_HOLDER = (
+    "SELECT a.pid, a.backend_start, coalesce(host(a.client_addr), 'the same machine')"
+    " FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
+    " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+    f" AND l.classid = {_HIGH} AND l.objid = {_LOW}"
+    " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    " LIMIT 1"
+)
+
+
+class _Holder(NamedTuple):
+    """A session of the server. Its number may come again, and its beginning does not."""
+
+    session: int
+    began: object
+    address: str
+
+    def __str__(self) -> str:
+        return f"session {self.session} of {self.address}"
+
+
+class _Sessions:
+    """Takes the right for each new connection of an engine that has one at a time."""
+
+    def __init__(self, engine: Engine, lost: Callable[[], None]) -> None:
+        self._engine = engine
+        self._lost = lost
+        self._mine: _Holder | None = None
+        event.listen(engine, "connect", self._take)
+
+    def begin(self, seconds: float) -> None:
+        _retry(lambda: self._engine.connect().close(), seconds)
+
+    def _take(self, connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        holder = self._try(cursor)
+        if holder is not None and holder == self._mine:
+            # The server has not noticed yet that the network took that one from us.
+            cursor.execute(f"SELECT pg_terminate_backend({holder.session})")
+            deadline = time.monotonic() + _END_SECONDS
+            while holder == self._mine and time.monotonic() < deadline:
+                time.sleep(_RETRY_SECONDS)
+                holder = self._try(cursor)
+        if holder is not None:
+            # The pool would leave it open.
+            connection.close()
+            if self._mine is not None:
+                self._lost()
+            raise DatabaseInUse(str(holder))
+        cursor.execute(_HOLDER)
+        self._mine = _Holder(*_row(cursor))
+        # The lock is the session's, and the transaction is done.
+        connection.commit()
+        cursor.close()
+
+    def _try(self, cursor: Any) -> _Holder | None:
+        """Take it, or tell who has it."""
+        while True:
+            cursor.execute(f"SELECT pg_try_advisory_lock({_KEY})")
+            if _row(cursor)[0]:
+                return None
+            cursor.execute(_HOLDER)
+            found = cursor.fetchone()
+            # Between the two questions it may have been let go.
+            if found is not None:
+                return _Holder(*found)
+
+
+def _row(cursor: Any) -> Any:
+    row = cursor.fetchone()
+    if row is None:
+        raise RuntimeError("the server answered without a row")
+    return row
+
+
+def _share_session(connection: Connection) -> None:
+    granted = connection.execute(text(f"SELECT pg_try_advisory_xact_lock_shared({_KEY})"))
+    if not granted.scalar_one():
+        found = connection.execute(text(_HOLDER)).one_or_none()
+        raise DatabaseInUse("a session" if found is None else str(_Holder(*found)))
