@@ -7,8 +7,14 @@ import argparse
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic
@@ -18,6 +24,7 @@ import structlog
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
 from prometheus_client import CollectorRegistry, start_http_server
+from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from service_kit.process import garbage, logs
@@ -30,7 +37,13 @@ from service_kit.rpc.interceptors import read_credentials
 from service_kit.rpc.server import Server, probe_health, wait_for_signal
 from service_kit.storage import migrations
 from service_kit.storage.clock import read_position
-from service_kit.storage.engines import UnsupportedDatabase, address_of, open_engine
+from service_kit.storage.engines import (
+    DatabaseInUse,
+    UnsupportedDatabase,
+    address_of,
+    open_engine,
+)
+from service_kit.storage.ownership import owned
 from service_kit.storage.readers import Readers
 from service_kit.storage.writer import Writer
 from service_kit.watch.hub import Encode, WatchHub
@@ -74,7 +87,7 @@ def migrate(service: Service[SettingsType], settings: SettingsType) -> int:
     """Bring the database to the newest migration."""
     engine = open_engine(address_of(settings), "migrator", timeouts=settings.timeouts())
     try:
-        migrations.upgrade(engine, service.migrations)
+        migrations.upgrade(engine, service.migrations, settings.database_handover_seconds)
     finally:
         engine.dispose()
     structlog.get_logger(service.module).info("the database is migrated")
@@ -82,13 +95,41 @@ def migrate(service: Service[SettingsType], settings: SettingsType) -> int:
 
 
 @asynccontextmanager
-async def running(service: Service[SettingsType], settings: SettingsType) -> AsyncIterator[int]:
-    """Serve while the context lasts, then drain and stop in order; gives the port."""
-    log = structlog.get_logger(service.module)
-    secrets = read_credentials(settings.credentials_file)
+async def running(
+    service: Service[SettingsType],
+    settings: SettingsType,
+    lost: Callable[[], None] | None = None,
+) -> AsyncIterator[int]:
+    """Serve while the context lasts, then drain and stop in order; gives the port.
+
+    With `lost` no other process serves the database meanwhile; it is called, in any thread, when
+    one does after all. Raises DatabaseInUse when one does already.
+    """
     url, timeouts = address_of(settings), settings.timeouts()
     writing = open_engine(url, "writer", timeouts=timeouts)
     reading = open_engine(url, "reader", settings.reader_threads, timeouts)
+    right: AbstractContextManager[float | None] = nullcontext()
+    if lost is not None:
+        right = owned(writing, settings.database_handover_seconds, lost)
+    try:
+        with right as probe_seconds:
+            async with _serving(service, settings, writing, reading, probe_seconds) as port:
+                yield port
+    finally:
+        writing.dispose()
+        reading.dispose()
+
+
+@asynccontextmanager
+async def _serving(
+    service: Service[SettingsType],
+    settings: SettingsType,
+    writing: Engine,
+    reading: Engine,
+    probe_seconds: float | None,
+) -> AsyncIterator[int]:
+    log = structlog.get_logger(service.module)
+    secrets = read_credentials(settings.credentials_file)
     migrations.check(reading, service.migrations)
     with reading.connect() as connection:
         position = read_position(connection)
@@ -117,6 +158,7 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
         max_waiting_items=settings.max_waiting_items,
         registry=registry,
         reached=limits.reached,
+        probe_seconds=probe_seconds,
     )
     readers = Readers(reading, settings.reader_threads)
     resources = Resources(settings, writer, readers, hub, registry, failures, limits)
@@ -142,18 +184,26 @@ async def running(service: Service[SettingsType], settings: SettingsType) -> Asy
         # What waits is still written.
         await writer.close()
         await readers.close()
-        writing.dispose()
-        reading.dispose()
     log.info("stopped")
 
 
 async def serve(service: Service[SettingsType], settings: SettingsType) -> int:
-    """Serve until SIGTERM or SIGINT."""
-    async with running(service, settings):
-        await wait_for_signal()
+    """Serve until SIGTERM or SIGINT, or until another process serves the database."""
+    loop, stopping, lost = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def lose() -> None:
+        lost.set()
+        loop.call_soon_threadsafe(stopping.set)
+
+    async with running(service, settings, lose):
+        await wait_for_signal(stopping)
+        if lost.is_set():
+            structlog.get_logger(service.module).error(
+                "another process serves the database now, so this one ends"
+            )
         seconds = settings.grace_seconds + _LAST_WRITES_SECONDS
-        asyncio.get_running_loop().call_later(seconds, _give_up, service.module)
-    return 0
+        loop.call_later(seconds, _give_up, service.module)
+    return 2 if lost.is_set() else 0
 
 
 def _give_up(module: str) -> None:
@@ -191,6 +241,13 @@ def main(service: Service[SettingsType]) -> int:
         return uvloop.run(serve(service, settings) if command == "serve" else health(settings))
     except (ValueError, ArgumentError, UnsupportedDatabase) as error:
         stop(str(error))
+    except DatabaseInUse as error:
+        prefix = service.settings.model_config.get("env_prefix")
+        sys.stderr.write(
+            f"the database is in use by {error}: stop that first; how long a start waits for it is"
+            f" {prefix}DATABASE_HANDOVER_SECONDS\n"
+        )
+        return 2
     except (OSError, migrations.NotMigrated) as error:
         sys.stderr.write(f"{error}\n")
     except SQLAlchemyError as error:

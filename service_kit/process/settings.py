@@ -53,6 +53,8 @@ class ServiceSettings(Settings):
     database_url: str
     # One line, so that the password stands neither in the address nor in the environment.
     database_password_file: Path | None = None
+    # For which a start waits until the process before has let go of the database.
+    database_handover_seconds: Annotated[float, Field(ge=0, le=3_600)] = 5.0
     database_connect_timeout_seconds: Seconds = Timeouts().connect
     database_lock_timeout_seconds: Seconds = Timeouts().lock
     database_statement_timeout_seconds: Seconds = Timeouts().statement

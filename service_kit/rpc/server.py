@@ -94,9 +94,8 @@ class Server:
         await stopping
 
 
-async def wait_for_signal() -> None:
-    """Return at the first SIGTERM or SIGINT."""
-    stopping = asyncio.Event()
+async def wait_for_signal(stopping: asyncio.Event) -> None:
+    """Return at the first SIGTERM or SIGINT, or when something else sets the event."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)

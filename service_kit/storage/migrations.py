@@ -28,8 +28,8 @@ def _configuration(directory: Path) -> Config:
 def upgrade(engine: Engine, directory: Path, seconds: float = 0) -> None:
     """Bring the database to the newest migration in `directory`, in one transaction.
 
-    Where there is nothing to do it does no harm that the database is being served; otherwise whoever
-    serves it gets so many seconds to end. Raises DatabaseInUse.
+    It does no harm to a database that is being served where there is nothing to do; otherwise
+    whoever serves it gets so many seconds to end. Raises DatabaseInUse.
     """
     configuration = _configuration(directory)
     current, newest = _stand(engine, directory)

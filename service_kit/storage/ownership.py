@@ -20,27 +20,26 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from service_kit.storage.engines import DatabaseInUse
 
 _RETRY_SECONDS = 0.1
+_PROBE_SECONDS = 5.0
 # For a session that the server was told to end.
 _END_SECONDS = 5.0
-# Of this database alone; any number will do that is always the same.
-_KEY = 0x7061726C6580
-_HIGH, _LOW = divmod(_KEY, 2**32)
 
 
 @contextmanager
-def owned(writing: Engine, seconds: float, lost: Callable[[], None]) -> Iterator[None]:
+def owned(writing: Engine, seconds: float, lost: Callable[[], None]) -> Iterator[float | None]:
     """Have the right to serve for the length of a block, in which `writing` is the one writer.
 
     For so many seconds it is waited for. Raises DatabaseInUse when another process has it still.
-    `lost` is called, in any thread, when it went to another process later on.
+    Gives how often, in seconds, an idle writer has to look whether its connection still stands;
+    `lost` is called, in any thread, when the right went to another process meanwhile.
     """
     if writing.dialect.name == "sqlite":
         with _locked_file(writing, fcntl.LOCK_EX, seconds):
-            yield
+            yield None
         return
     _Sessions(writing, lost).begin(seconds)
     # It ends with the last connection of the engine.
-    yield
+    yield _PROBE_SECONDS
 
 
 @contextmanager
@@ -88,11 +87,11 @@ def _locked_file(engine: Engine, kind: int, seconds: float) -> Iterator[None]:
                 fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
             except BlockingIOError:
                 holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
-                raise DatabaseInUse(f"process {holder or '(unknown)'}") from None
+                raise DatabaseInUse(f"process {holder}" if holder else "a migration") from None
 
         _retry(claim, seconds)
+        os.truncate(descriptor, 0)
         if kind == fcntl.LOCK_EX:
-            os.truncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
         yield
     finally:
@@ -101,11 +100,15 @@ def _locked_file(engine: Engine, kind: int, seconds: float) -> Iterator[None]:
 
 # --- PostgreSQL --------------------------------------------------------------------------------
 
+# Any number will do that is always the same; it counts in this database alone.
+_TAKE = "SELECT pg_try_advisory_lock(123608464583040)"
+_SHARE = "SELECT pg_try_advisory_xact_lock_shared(123608464583040)"
+# A key of 64 bits is shown as two halves.
 _HOLDER = (
     "SELECT a.pid, a.backend_start, coalesce(host(a.client_addr), 'the same machine')"
     " FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
     " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
-    f" AND l.classid = {_HIGH} AND l.objid = {_LOW}"
+    " AND (l.classid::bigint << 32) + l.objid::bigint = 123608464583040"
     " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " LIMIT 1"
 )
@@ -159,7 +162,7 @@ class _Sessions:
     def _try(self, cursor: Any) -> _Holder | None:
         """Take it, or tell who has it."""
         while True:
-            cursor.execute(f"SELECT pg_try_advisory_lock({_KEY})")
+            cursor.execute(_TAKE)
             if _row(cursor)[0]:
                 return None
             cursor.execute(_HOLDER)
@@ -177,7 +180,7 @@ def _row(cursor: Any) -> Any:
 
 
 def _share_session(connection: Connection) -> None:
-    granted = connection.execute(text(f"SELECT pg_try_advisory_xact_lock_shared({_KEY})"))
+    granted = connection.execute(text(_SHARE))
     if not granted.scalar_one():
         found = connection.execute(text(_HOLDER)).one_or_none()
         raise DatabaseInUse("a session" if found is None else str(_Holder(*found)))

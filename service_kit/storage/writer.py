@@ -105,8 +105,10 @@ class Writer:
         max_waiting_items: int = 20_000,
         registry: CollectorRegistry | None = None,
         reached: Callable[[str], None] = lambda _limit: None,
+        probe_seconds: float | None = None,
     ) -> None:
         self._engine = engine
+        self._probe_seconds = probe_seconds
         # Kept between transactions: a checkout from the pool costs, and on PostgreSQL a ping.
         self._connection: Connection | None = None
         self._deliver = deliver
@@ -185,13 +187,14 @@ class Writer:
     def _take(self) -> list[_Submission] | None:
         """Wait for work and take what one transaction may hold; None at the end.
 
-        After an uncertain commit an empty list comes as well: time to look what became of it.
+        An empty list is time to look at the database: what became of an uncertain commit, or
+        whether it is there.
         """
         taken: list[_Submission] = []
         count = 0
         with self._wake:
             while not self._waiting and not self._closing:
-                if not self._wake.wait(_PROBE_SECONDS if self._uncertain else None):
+                if not self._wake.wait(_PROBE_SECONDS if self._uncertain else self._probe_seconds):
                     return []
             if not self._waiting:
                 return None

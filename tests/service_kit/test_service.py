@@ -1,10 +1,8 @@
 """The tally service: all that the kit gives, seen by its callers and as a process."""
 
 import asyncio
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -26,7 +24,7 @@ from tests.support.metrics import read_metric
 from tests.support.serving import METADATA, SECRET, check_refused, locked, opened, quick_settings
 from tests.support.system import free_port
 from tests.support.tally import service
-from tests.support.tally.running import RunningTally, run_tally
+from tests.support.tally.running import RunningTally, command, environment, run_tally
 from tests.support.waiting import until
 
 NewSettings = Callable[[], service.TallySettings]
@@ -120,14 +118,6 @@ async def test_what_lives_beside_the_calls_outlives_them(new_settings: NewSettin
 # --- As processes ------------------------------------------------------------------------------
 
 
-def environment(settings: service.TallySettings, **changes: object) -> dict[str, str]:
-    given = settings.model_dump(include={"listen", "database_url", "credentials_file"}) | changes
-    return {
-        **os.environ,
-        **{f"PARLEY_TALLY_{name.upper()}": str(value) for name, value in given.items()},
-    }
-
-
 def calls_under_way(metrics_port: int) -> float:
     """0 also while it does not serve yet."""
     try:
@@ -135,10 +125,6 @@ def calls_under_way(metrics_port: int) -> float:
         return read_metric(url, "calls_under_way") or 0.0
     except OSError:
         return 0.0
-
-
-def command(name: str) -> list[str]:
-    return [sys.executable, "-m", "tests.support.tally.service", name]
 
 
 def test_the_commands_have_exit_codes(new_settings: NewSettings) -> None:

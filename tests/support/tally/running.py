@@ -1,5 +1,8 @@
 """A tally in this process, and a client of it."""
 
+import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -54,3 +57,40 @@ async def run_tally(settings: TallySettings) -> AsyncIterator[RunningTally]:
         running_tally = RunningTally(channel, port)
         running_tally.resources = taken[0]
         yield running_tally
+
+
+def environment(settings: TallySettings, **changes: object) -> dict[str, str]:
+    """The environment of a process with these settings and changes of them."""
+    given = settings.model_dump(include={"listen", "database_url", "credentials_file"}) | changes
+    return {
+        **os.environ,
+        **{f"PARLEY_TALLY_{name.upper()}": str(value) for name, value in given.items()},
+    }
+
+
+def command(name: str) -> list[str]:
+    """The command line of a command of the tally."""
+    return [sys.executable, "-m", "tests.support.tally.service", name]
+
+
+@asynccontextmanager
+async def serving_process(
+    settings: TallySettings, **changes: object
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A process of the tally, from when it serves."""
+    process = await asyncio.create_subprocess_exec(
+        *command("serve"),
+        env=environment(settings, **changes),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stderr is not None
+        async with asyncio.timeout(60):
+            async for line in process.stderr:
+                if b'"serving"' in line:
+                    break
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

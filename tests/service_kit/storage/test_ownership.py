@@ -1,0 +1,189 @@
+"""The right to serve a database: one process has it, and with the process it ends."""
+
+import asyncio
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from service_kit.service import migrate
+from service_kit.storage.engines import DatabaseInUse
+from service_kit.storage.ownership import owned, shared
+from tests.support.postgresql import Postgresql
+from tests.support.serving import opened, quick_settings
+from tests.support.tally import service
+from tests.support.tally.running import command, environment, serving_process
+
+
+def never() -> None:
+    pytest.fail("the right was lost")
+
+
+def check_taken(engine: Engine) -> None:
+    """Check that another process, for which this engine stands, is refused."""
+    with (
+        pytest.raises(DatabaseInUse, match=r"process \d|session \d|a migration"),
+        owned(engine, 0, never),
+    ):
+        pass
+
+
+def test_one_engine_has_it_at_a_time(empty_database: str) -> None:
+    """Whoever comes second is told who has it; when that one is gone, the next has it."""
+    with opened(empty_database) as first, opened(empty_database) as second:
+        with owned(first, 0, never):
+            check_taken(second)
+        first.dispose()
+        with owned(second, 0, never):
+            pass
+
+
+def test_a_path_written_otherwise_is_the_same_database(tmp_path: Path) -> None:
+    """A link or a detour leads to the same lock."""
+    (tmp_path / "link.sqlite3").symlink_to(tmp_path / "real.sqlite3")
+    paths = [tmp_path / "link.sqlite3", tmp_path / "sub" / ".." / "real.sqlite3"]
+    (tmp_path / "sub").mkdir()
+    with opened(f"sqlite:///{tmp_path / 'real.sqlite3'}") as engine, owned(engine, 0, never):
+        for path in paths:
+            with opened(f"sqlite:///{path}") as other:
+                check_taken(other)
+
+
+def test_migrations_keep_servers_out(empty_database: str) -> None:
+    with opened(empty_database) as serving, opened(empty_database, "migrator") as migrating:
+        with migrating.connect() as connection, shared(connection, 0):
+            check_taken(serving)
+        with owned(serving, 0, never):
+            pass
+
+
+def test_migrations_do_not_refuse_one_another(postgresql: Postgresql) -> None:
+    """They wait for one another in another way."""
+    with (
+        postgresql.database() as name,
+        opened(postgresql.url(name), "migrator") as engine,
+        opened(postgresql.url(name), "migrator") as other,
+        engine.connect() as first,
+        other.connect() as second,
+        shared(first, 0),
+        shared(second, 0),
+    ):
+        pass
+
+
+def sessions(engine: Engine) -> list[int]:
+    """The sessions that write to the database of an engine."""
+    with engine.connect() as connection:
+        return [
+            row.pid
+            for row in connection.exec_driver_sql(
+                "SELECT pid FROM pg_stat_activity WHERE application_name = 'parley writer'"
+                " AND datname = current_database()"
+            )
+        ]
+
+
+@pytest.fixture
+def url(postgresql: Postgresql) -> Iterator[str]:
+    with postgresql.database() as name:
+        yield postgresql.url(name)
+
+
+def test_a_session_that_was_cut_is_taken_anew(postgresql: Postgresql, url: str) -> None:
+    """The next connection has the right again, as nobody took it meanwhile."""
+    with opened(url) as engine, opened(url) as other, owned(engine, 0, never):
+        before = sessions(engine)
+        postgresql.cut_writer(url)
+        assert sessions(engine) != before
+        check_taken(other)
+
+
+def test_a_session_of_ours_that_the_server_still_has_is_ended(url: str) -> None:
+    """As after a break of the network, of which the server knows nothing yet."""
+    with opened(url) as engine, owned(engine, 0, never):
+        before = sessions(engine)
+        # The pool knows nothing of it any more, and it stays open.
+        left = engine.raw_connection()
+        left.detach()
+        assert not set(sessions(engine)) & set(before)
+
+
+def test_whoever_took_it_meanwhile_is_noticed(postgresql: Postgresql, url: str) -> None:
+    """And nothing is written any more by who has lost it."""
+    lost = threading.Event()
+    with opened(url) as engine, opened(url) as other, owned(engine, 0, lost.set):
+        postgresql.cut_writer(url)
+        with owned(other, 5, never):
+            assert not lost.is_set()
+            with pytest.raises(DatabaseInUse), engine.connect():
+                pass
+            assert lost.is_set()
+
+
+# --- As processes ------------------------------------------------------------------------------
+
+
+def run(name: str, given: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(name), env=given, check=False, capture_output=True, timeout=60, text=True
+    )
+
+
+async def test_a_second_process_is_refused(
+    new_settings: Callable[[], service.TallySettings],
+) -> None:
+    """In one line that says who has the database and what to do, with exit code 2."""
+    settings = new_settings()
+    second = environment(settings, database_handover_seconds=0)
+    async with serving_process(settings) as first:
+        refused = await asyncio.to_thread(run, "serve", second)
+        assert refused.returncode == 2
+        line = refused.stderr.strip().splitlines()[-1]
+        assert line.startswith("the database is in use by ")
+        assert "PARLEY_TALLY_DATABASE_HANDOVER_SECONDS" in line
+        if settings.database_url.startswith("sqlite"):
+            assert f"process {first.pid}:" in line
+        # There is nothing to migrate, so nobody is in the way.
+        assert (await asyncio.to_thread(run, "migrate", second)).returncode == 0
+        # A killed process leaves nothing behind.
+        first.send_signal(signal.SIGKILL)
+        await first.wait()
+    async with serving_process(settings):
+        pass
+
+
+async def test_a_start_waits_for_the_process_before(
+    new_settings: Callable[[], service.TallySettings],
+) -> None:
+    """So that the next one may be started while the first is still ending."""
+    settings = new_settings()
+    async with serving_process(settings) as first:
+        starting = asyncio.create_task(_serve_once(settings))
+        done, _ = await asyncio.wait({starting}, timeout=1)
+        assert not done
+        first.terminate()
+        assert await first.wait() == 0
+        async with asyncio.timeout(60):
+            await starting
+
+
+async def _serve_once(settings: service.TallySettings) -> None:
+    async with serving_process(settings, database_handover_seconds=60):
+        pass
+
+
+async def test_a_migration_with_work_to_do_waits_for_the_server(
+    empty_database: str, tmp_path: Path
+) -> None:
+    """It does not change tables under a process that serves them."""
+    settings = service.TallySettings(**quick_settings(tmp_path, empty_database))
+    with opened(empty_database) as engine, owned(engine, 0, never):
+        refused = await asyncio.to_thread(
+            run, "migrate", environment(settings, database_handover_seconds=0)
+        )
+        assert (refused.returncode, refused.stderr.count("the database is in use")) == (2, 1)
+    migrate(service.SERVICE, settings)
