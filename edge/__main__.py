@@ -29,6 +29,7 @@ from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
 from edge.sessions.enforcement import Enforcement, ModerationDeliverer
 from edge.sessions.metrics import SessionMetrics
+from edge.sessions.people import People
 from edge.settings import Settings
 from edge.web.app import build_app
 from edge.web.server import Server
@@ -86,7 +87,8 @@ def _wire(
     cursors = Cursors(credential)
     hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds, cursors)
     metrics.sockets.set_function(lambda: hub.sockets)
-    metrics.registry.register(SessionMetrics(hub))
+    people = People(hub, settings, metrics, asyncio.get_running_loop().time)
+    metrics.registry.register(SessionMetrics(hub, people))
 
     messaging = MessagingBackend(settings.messaging_target, settings, credential, metrics)
     negotiation = moderation = None
@@ -121,6 +123,7 @@ def _wire(
     edge = Edge(
         settings,
         hub,
+        people,
         feeds,
         messaging,
         negotiation,

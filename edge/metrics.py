@@ -11,11 +11,14 @@ from service_kit.process.limit_counters import ReachedLimits
 LIMITS = (
     "max_packet_bytes",
     "outbox_bytes",
+    "bytes_per_user",
+    "bytes_per_edge",
     "packets_per_second",
     "rate_limited_packets",
     "bad_packets_per_minute",
     "requests_per_socket",
     "sockets_per_user",
+    "connections_per_second",
     "sockets_per_edge",
     "pong_timeout_seconds",
     "unconfirmed_alerts",
@@ -30,7 +33,6 @@ LIMITS = (
 )
 _LIMITS_OF_CLOSES = {
     CloseCode.PACKET_TOO_LARGE: "max_packet_bytes",
-    CloseCode.SLOW_READER: "outbox_bytes",
     CloseCode.NO_PONG: "pong_timeout_seconds",
     CloseCode.TOO_MANY_SOCKETS: "sockets_per_user",
 }

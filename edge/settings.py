@@ -61,7 +61,14 @@ class Settings(TokenSettings):
     outbox_bytes: Count = 4 * 1024 * 1024
     # Requests of one socket that are being answered at the same time; more wait in the socket.
     requests_per_socket: Count = 16
-    # Packets of one socket: so many at once, and so many a second; more are refused (RATE_LIMITED).
+    # Bytes that are held for one user over all sockets: packets that wait to be read or confirmed
+    # (the socket with the most is closed with 4101), and packets that are being answered
+    # (RESOURCE_EXHAUSTED). More than one outbox with the largest page.
+    bytes_per_user: Count = 16 * 1024 * 1024
+    # The same for all users; the user with the most goes first (4200).
+    bytes_per_edge: Count = 512 * 1024 * 1024
+    # Packets of one user over all sockets: so many at once, and so many a second; more are refused
+    # (RATE_LIMITED).
     packets_burst: Count = 500
     packets_per_second: PerSecond = 100
     # Refused packets of one socket that never waits as it is told (4400).
@@ -69,14 +76,18 @@ class Settings(TokenSettings):
     # Undecodable packets of one socket within a minute (4400).
     bad_packets_per_minute: Count = 20
     sockets_per_user: Count = 20
+    # Handshakes of one user: so many at once, and so many a second; more are refused (429).
+    connections_burst: Count = 100
+    connections_per_second: PerSecond = 5
     sockets_per_edge: Count = 20_000
     # Users who have left, of whom it is remembered what restricted them; those who left first are
-    # forgotten. Also of how many it is remembered how often they asked over HTTP.
+    # forgotten. Also of how many it is remembered how often they asked.
     known_standings: Count = 100_000
     # Of one user over HTTP (GET /standing, POST /appeals); more are refused (429).
     http_requests_burst: Count = 10
     http_requests_per_second: PerSecond = 1
-    # Alerts of one socket whose delivery its client has not confirmed; the oldest are forgotten.
+    # Alerts of one user whose delivery a client has not confirmed, over all sockets; the oldest of
+    # the socket with the most are forgotten.
     unconfirmed_alerts: Count = 10_000
     # Changes that a resume replays before it says that it is not complete.
     resume_changes: Count = 20_000

@@ -5,6 +5,7 @@ Every service has the same three RPCs to be followed by, each in messages of its
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from functools import partial
 from operator import attrgetter
 from typing import Any, ClassVar, Protocol
@@ -161,9 +162,12 @@ class Backend:
         deliver: Callable[[int, Sequence[Any]], Awaitable[None]],
         limit: int | None = None,
         seconds: float | None = None,
+        turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        holding: Callable[[int], AbstractContextManager[object]] = nullcontext,
     ) -> bool:
         """Read what `user` missed, a revision at a time, in order.
 
+        Each page is asked for in a `turn`, and delivered while its size is counted by `holding`.
         Returns whether that was all: false when the service cannot tell, or after `limit` events.
         Raises NotLiveError when the service does not answer, to each question within `seconds`.
         """
@@ -177,17 +181,19 @@ class Backend:
                 page_size=_CHANGES_PAGE,
                 page_token=page_token,
             )
-            page = await self.call(Op.RESUME.rpc, request, seconds)
+            async with turn():
+                page = await self.call(Op.RESUME.rpc, request, seconds)
             if isinstance(page, Error):
                 raise NotLiveError(page.message)
             if not page.complete:
                 return False
-            for change in page.changes:
-                count += len(change.events)
-                if limit is not None and count > limit:
-                    self._metrics.limits.reached("resume_changes")
-                    return False
-                await deliver(change.revision, change.events)
+            with holding(page.ByteSize()):
+                for change in page.changes:
+                    count += len(change.events)
+                    if limit is not None and count > limit:
+                        self._metrics.limits.reached("resume_changes")
+                        return False
+                    await deliver(change.revision, change.events)
             page_token = page.next_page_token
             if not page_token:
                 return True

@@ -26,21 +26,15 @@ def pong(session: Session, re: Request, payload: Pong) -> None:
     now = session.edge.hub.positions.get(MESSAGING)
     if position is None or now is None or position.epoch != now.epoch:
         return
-    latest: dict[str, tuple[int, int]] = {}
-    unconfirmed = session.unconfirmed
-    while unconfirmed and unconfirmed[0][0] <= position.revision:
-        revision, conversation, seq = unconfirmed.popleft()
-        latest[conversation] = (revision, max(seq, latest.get(conversation, (0, 0))[1]))
-    for conversation, (revision, seq) in latest.items():
+    for conversation, (revision, seq) in session.confirm(position.revision).items():
 
         def done(
             result: pb.Watermark | Error,
             entry: tuple[int, str, int] = (revision, conversation, seq),
         ) -> None:
-            full = len(unconfirmed) == unconfirmed.maxlen
-            if isinstance(result, Error) and result.retryable and not full:
+            if isinstance(result, Error) and result.retryable:
                 # PONG has no answer: the next one tries again.
-                unconfirmed.appendleft(entry)
+                session.unconfirm(*entry)
 
         session.edge.messaging.mark_delivered.submit(
             pb.Mark(actor=session.user, conversation_id=conversation, seq=seq, origin=session.id),

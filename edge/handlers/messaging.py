@@ -33,11 +33,12 @@ async def _ask(
     """Call a backend for a page, unless it has timed out for another one since this was asked: a
     page that waited behind that one does not wait as long again.
     """
-    if session.timed_out.get(backend, 0.0) > asked_at:
+    timed_out = session.person.timed_out
+    if timed_out.get(backend, 0.0) > asked_at:
         return TIMED_OUT
     answer = await call()
     if isinstance(answer, Error) and answer.code == TIMED_OUT.code:
-        session.timed_out[backend] = asyncio.get_running_loop().time()
+        timed_out[backend] = asyncio.get_running_loop().time()
     return answer
 
 
@@ -50,7 +51,7 @@ async def ask_conversations(
     messaging, loop = session.edge.messaging, asyncio.get_running_loop()
     request = request_of(pb.ListConversationsRequest, payload, session.user)
     asked_at = loop.time()
-    async with session.pages[Op.ASK_CONVERSATIONS]:
+    async with session.page(Op.ASK_CONVERSATIONS):
         deadline = loop.time() + session.edge.settings.call_timeout_seconds
         answer = await _ask(
             session, MESSAGING, asked_at, lambda: messaging.call(Op.ASK_CONVERSATIONS.rpc, request)
@@ -64,15 +65,14 @@ async def ask_conversations(
         held = {one.hold.dispute for one in known.values() if one.hold}
         disputes = await _disputes(session, held, asked_at, deadline)
         missing = [NEGOTIATION] * (services is None) + [MODERATION] * (disputes is None)
-        conversations = [
-            conversation_payload(one, known.get(one.id, UNSET), (disputes or {}).get(one.id, UNSET))
-            for one in answer.conversations
-        ]
-        returned = payloads.ReturnConversations(
-            conversations, answer.next_page_token or UNSET, missing or UNSET
-        )
-        await session.room()
-        session.answer(re, Op.RETURN_CONVERSATIONS, returned)
+    conversations = [
+        conversation_payload(one, known.get(one.id, UNSET), (disputes or {}).get(one.id, UNSET))
+        for one in answer.conversations
+    ]
+    returned = payloads.ReturnConversations(
+        conversations, answer.next_page_token or UNSET, missing or UNSET
+    )
+    await session.answer_page(re, Op.RETURN_CONVERSATIONS, returned)
 
 
 async def _services(
@@ -190,20 +190,19 @@ async def ask_messages(session: Session, re: Request, payload: payloads.AskMessa
     messaging = session.edge.messaging
     request = request_of(pb.ListMessagesRequest, payload, session.user)
     asked_at = asyncio.get_running_loop().time()
-    async with session.pages[Op.ASK_MESSAGES]:
+    async with session.page(Op.ASK_MESSAGES):
         answer = await _ask(
             session,
             MESSAGING,
             asked_at,
             lambda: messaging.call(Op.ASK_MESSAGES.rpc, request),
         )
-        if isinstance(answer, Error):
-            session.fail(re, answer)
-            return
-        messages = [message_payload(message) for message in answer.messages]
-        await session.room()
-        returned = payloads.ReturnMessages(payload.conversation, messages, answer.more)
-        session.answer(re, Op.RETURN_MESSAGES, returned)
+    if isinstance(answer, Error):
+        session.fail(re, answer)
+        return
+    messages = [message_payload(message) for message in answer.messages]
+    returned = payloads.ReturnMessages(payload.conversation, messages, answer.more)
+    await session.answer_page(re, Op.RETURN_MESSAGES, returned)
 
 
 async def edit_msg(session: Session, re: Request, payload: payloads.EditMsg) -> None:

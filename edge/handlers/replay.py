@@ -67,17 +67,26 @@ class _Replay:
                     await session.replay(revision, frame, alert.confirms)
                     self.count += 1
 
+        async def read(limit: int, seconds: float | None = None) -> bool:
+            return await feed.backend.replay(
+                session.user,
+                after,
+                until,
+                deliver,
+                limit,
+                seconds,
+                turn=lambda: session.page(Op.RESUME),
+                holding=session.person.holding,
+            )
+
         settings = session.edge.settings
         limit = settings.resume_changes - self.count
         feed = session.edge.feeds[backend]
         if backend != MODERATION:
-            complete = await feed.backend.replay(session.user, after, until, deliver, limit)
+            complete = await read(limit)
         else:
-            seconds = settings.moderation_timeout_seconds
             try:
-                complete = await feed.backend.replay(
-                    session.user, after, until, deliver, limit, seconds
-                )
+                complete = await read(limit, settings.moderation_timeout_seconds)
             except NotLiveError:
                 # It makes nothing else fail: what was missed of it is not told.
                 complete = False

@@ -91,9 +91,12 @@ class CloseCode(enum.IntEnum):
         return member
 
     DRAINING = 4100, "This edge is shutting down."
-    SLOW_READER = 4101, "Too many packets wait for this client to read them."
+    SLOW_READER = 4101, "Too much waits for this client, or for this user's sockets, to be read."
     NO_PONG = 4102, "No frame came for the whole pong timeout."
-    OVERLOADED = 4200, "The edge is overloaded. (Reserved: not sent yet.)"
+    OVERLOADED = (
+        4200,
+        "Too much waits for all clients of this edge, and most for this user.",
+    )
     TOO_MANY_SOCKETS = 4201, "This user has too many sockets."
     TOKEN_EXPIRED = 4300, "The token expired and was not renewed."
     TOKEN_REVOKED = 4301, "The token was revoked. (Reserved: not sent yet.)"

@@ -43,8 +43,14 @@ class HubSession(Protocol):
     def waiting_bytes(self) -> int: ...
 
     @property
+    def kept_bytes(self) -> int:
+        """Bytes that its close gives back."""
+
+    @property
     def unconfirmed(self) -> Sized:
         """Alerts whose delivery no PONG has confirmed."""
+
+    def forget_oldest_unconfirmed(self) -> None: ...
 
     @property
     def requests(self) -> Collection["asyncio.Task[None]"]:
@@ -69,6 +75,9 @@ class HubSession(Protocol):
     def part_writes(self) -> Awaitable[None] | None: ...
 
     def close(self, code: CloseCode, reason: str) -> None: ...
+
+    def drop(self, code: CloseCode, reason: str) -> None:
+        """Close, and keep nothing of what waits."""
 
 
 class Hub:

@@ -11,6 +11,7 @@ from edge.push.feed import Feed
 from edge.push.hub import Hub
 from edge.sanctions.cache import SanctionsCache
 from edge.sanctions.reader import SanctionsReader
+from edge.sessions.people import People
 from edge.sessions.requests import Route
 from edge.settings import Settings
 from service_kit.authentication.authenticator import Authenticator
@@ -22,6 +23,7 @@ class Edge:
 
     settings: Settings
     hub: Hub
+    people: People
     # By backend.
     feeds: Mapping[str, Feed]
     messaging: MessagingBackend

@@ -1,8 +1,10 @@
 """The sending half of a session: answers, alerts in their place, and those held back meanwhile."""
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -19,6 +21,8 @@ from service_kit.authentication.claims import Principal
 
 _ATTACHING = frozenset({State.CONNECTING, State.ATTACHING})
 _UNREACHABLE = frozenset({State.CONNECTING, State.CLOSING})
+# About what one alert that waits to be confirmed takes.
+_UNCONFIRMED_BYTES = 200
 
 
 class Delivery(ABC):
@@ -28,10 +32,12 @@ class Delivery(ABC):
         "_held",
         "_held_bytes",
         "_outbox",
+        "_pages",
         "edge",
         "encoding",
         "floors",
         "format",
+        "person",
         "principal",
         "state",
         "unconfirmed",
@@ -47,6 +53,7 @@ class Delivery(ABC):
     ) -> None:
         settings = edge.settings
         self.edge = edge
+        self.person = edge.people.of(principal.user)
         self.principal = principal
         self.format = format_
         self.state = State.CONNECTING
@@ -57,11 +64,13 @@ class Delivery(ABC):
         # Live alerts that wait for their turn: (backend, revision, alert).
         self._held: list[tuple[str, int, Alert]] = []
         self._held_bytes = 0
+        # By kind, held while a page is asked for.
+        self._pages: dict[Op, asyncio.Lock] = defaultdict(asyncio.Lock)
         # Messages that a PONG has yet to confirm: (revision, conversation, seq).
-        self.unconfirmed: deque[tuple[int, str, int]] = deque(maxlen=settings.unconfirmed_alerts)
+        self.unconfirmed: deque[tuple[int, str, int]] = deque()
         # The packets that write from now on; see `part_writes`.
         self.writes = Writes()
-        self._outbox = Outbox(send, settings.outbox_bytes, self._overflowed)
+        self._outbox = Outbox(send, settings.outbox_bytes, self._overflowed, self.person)
 
     @abstractmethod
     def _overflowed(self) -> None:
@@ -75,6 +84,11 @@ class Delivery(ABC):
     def waiting_bytes(self) -> int:
         """Bytes of packets that wait for the client to read, or for a replay to end."""
         return self._outbox.size + self._held_bytes
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes that the close of this socket gives back: those, and what a PONG would confirm."""
+        return self.waiting_bytes + len(self.unconfirmed) * _UNCONFIRMED_BYTES
 
     @property
     def attaching(self) -> bool:
@@ -113,14 +127,25 @@ class Delivery(ABC):
     def release(self) -> None:
         """Let the alerts go that were held and that no replay has covered."""
         if self._enter(State.LIVE):
-            held, self._held = self._held, []
-            self._held_bytes = 0
+            held = self._held
+            self._keep_held([])
             for backend, revision, alert in held:
                 self.push(backend, revision, alert)
 
     def stop(self) -> bool:
-        """Queue nothing more. False when that was so already."""
-        return self._enter(State.CLOSING)
+        """Queue nothing more, and confirm nothing more. False when that was so already."""
+        if not self._enter(State.CLOSING):
+            return False
+        self._keep_held([])
+        self._forget_unconfirmed()
+        return True
+
+    def _keep_held(self, held: list[tuple[str, int, Alert]]) -> None:
+        """Hold these alerts instead of those that were."""
+        size = sum(alert.frame(self.encoding).size for _, _, alert in held)
+        self.person.let_go(self._held_bytes)
+        self.person.hold(size)
+        self._held, self._held_bytes = held, size
 
     # Packets.
 
@@ -175,8 +200,10 @@ class Delivery(ABC):
             if floor is not None and revision > floor:
                 self._alert(revision, alert.frame(self.encoding), alert.confirms)
         elif self.state is not State.CLOSING:
+            size = alert.frame(self.encoding).size
             self._held.append((backend, revision, alert))
-            self._held_bytes += alert.frame(self.encoding).size
+            self._held_bytes += size
+            self.person.hold(size)
             if self._held_bytes > self.edge.settings.outbox_bytes:
                 self._overflowed()
 
@@ -195,14 +222,28 @@ class Delivery(ABC):
         self.encoding = Encoding(self.format, frozenset(self.floors))
         if backend == MESSAGING:
             # Revisions of another clock say nothing on this one.
-            self.unconfirmed.clear()
-        self._held = [one for one in self._held if one[0] != backend]
-        self._held_bytes = sum(one[2].frame(self.encoding).size for one in self._held)
+            self._forget_unconfirmed()
+        self._keep_held([one for one in self._held if one[0] != backend])
         return True
 
-    async def room(self) -> None:
-        """Wait until the client has read enough for an answer of any size."""
-        await self._outbox.room()
+    @asynccontextmanager
+    async def page(self, kind: Op) -> AsyncIterator[None]:
+        """The turn to ask for a page of a kind: the client has read enough for an answer of any
+        size, and no other socket of the person asks for one. `answer_page` follows at once.
+        """
+        async with self._pages[kind]:
+            await self._outbox.room()
+            async with self.person.pages[kind]:
+                yield
+
+    async def answer_page(self, re: Request, op: Op, payload: msgspec.Struct) -> None:
+        """Answer with a page, behind pages of other kinds that were asked for meanwhile."""
+        frame = self.format.encode(op, payload, re=re.id)
+        with self.person.holding(frame.size):
+            await self._outbox.room()
+        re.done()
+        if re.id is not None and self.state is not State.CLOSING:
+            self._outbox.put(frame)
 
     async def replay(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
         """Queue a missed packet, at the pace at which the client reads."""
@@ -213,6 +254,39 @@ class Delivery(ABC):
     def _alert(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
         self._outbox.put(frame)
         if confirms is not None:
-            if len(self.unconfirmed) == self.unconfirmed.maxlen:
-                self.edge.metrics.limits.reached("unconfirmed_alerts")
+            if self.person.unconfirmed >= self.edge.settings.unconfirmed_alerts:
+                self.edge.people.forget_oldest_unconfirmed(self.person)
+            self._count_unconfirmed(1)
             self.unconfirmed.append((revision, *confirms))
+
+    # Alerts that a PONG confirms.
+
+    def confirm(self, revision: int) -> Mapping[str, tuple[int, int]]:
+        """Take those up to a revision: of each conversation the latest, (revision, seq)."""
+        latest: dict[str, tuple[int, int]] = {}
+        unconfirmed = self.unconfirmed
+        while unconfirmed and unconfirmed[0][0] <= revision:
+            at, conversation, seq = unconfirmed.popleft()
+            self._count_unconfirmed(-1)
+            latest[conversation] = (at, max(seq, latest.get(conversation, (0, 0))[1]))
+        return latest
+
+    def unconfirm(self, revision: int, conversation: str, seq: int) -> None:
+        """Let the next PONG confirm it again, unless others need the room."""
+        full = self.person.unconfirmed >= self.edge.settings.unconfirmed_alerts
+        if self.state is not State.CLOSING and not full:
+            self._count_unconfirmed(1)
+            self.unconfirmed.appendleft((revision, conversation, seq))
+
+    def forget_oldest_unconfirmed(self) -> None:
+        """Mark it delivered by no PONG."""
+        self._count_unconfirmed(-1)
+        self.unconfirmed.popleft()
+
+    def _forget_unconfirmed(self) -> None:
+        self._count_unconfirmed(-len(self.unconfirmed))
+        self.unconfirmed.clear()
+
+    def _count_unconfirmed(self, count: int) -> None:
+        self.person.unconfirmed += count
+        self.person.hold(count * _UNCONFIRMED_BYTES)

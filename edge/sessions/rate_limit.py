@@ -1,4 +1,4 @@
-"""Bounds on the packets of a socket, good and bad, and on the requests of a user.
+"""Bounds on the packets, connections and requests of a user, and on the bad packets of a socket.
 
 They know no clock: the caller says what time it is, in seconds.
 """
@@ -15,7 +15,7 @@ class PacketRate:
     were told: clients that try again each packet by itself are let in one by one.
     """
 
-    __slots__ = ("_burst", "_rate", "_retry_at", "_tokens", "_updated_at", "refused")
+    __slots__ = ("_burst", "_rate", "_retry_at", "_tokens", "_updated_at")
 
     def __init__(self, rate: float, burst: int, now: float) -> None:
         self._rate = rate
@@ -24,8 +24,6 @@ class PacketRate:
         self._updated_at = now
         # The time that the packet refused last was told.
         self._retry_at = now
-        # How many were refused since whoever sends has last waited as it was told.
-        self.refused = 0
 
     def take(self, now: float) -> int:
         """Let a packet pass: 0; or refuse it: after how many milliseconds to send it again."""
@@ -33,16 +31,33 @@ class PacketRate:
         self._updated_at = now
         if tokens >= 1.0:
             self._tokens = min(tokens, self._burst) - 1.0
-            if self.refused and now >= self._retry_at:
-                self.refused = 0
             return 0
         self._tokens = tokens
-        self.refused += 1
         next_token = now + (1.0 - tokens) / self._rate
         # By then a whole burst has gathered, and nobody needs to wait for longer.
         full = now + (self._burst - tokens) / self._rate
         self._retry_at = min(max(self._retry_at + 1.0 / self._rate, next_token), full)
         return int((self._retry_at - now) * 1000.0 + _SLACK_MILLISECONDS) + 1
+
+
+class Refusals:
+    """A count of the refused packets of a socket since its client has waited as it was told."""
+
+    __slots__ = ("_retry_at", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._retry_at = 0.0
+
+    def refused(self, now: float, retry_after_ms: int) -> None:
+        """Count one that was told to come back then."""
+        self.count += 1
+        self._retry_at = now + retry_after_ms / 1000.0
+
+    def passed(self, now: float) -> None:
+        """Forgive a client one of whose packets passes after the time that it was told last."""
+        if now >= self._retry_at - _SLACK_MILLISECONDS / 1000.0:
+            self.count = 0
 
 
 class BadPackets:

@@ -8,6 +8,7 @@ import msgspec
 
 from edge.metrics import Outcomes
 from edge.protocol.packets import Activity, Format
+from edge.sessions.people import Person
 
 
 class Writes:
@@ -47,6 +48,9 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     conversation: str = ""
     # Those that it is one of, if it writes.
     writes: Writes | None = None
+    # Who asks, and the bytes that are held until it is answered.
+    person: Person | None = None
+    size: int = 0
 
     def within(self, conversation: str) -> "Request":
         """The same, about a conversation that was looked up."""
@@ -61,6 +65,8 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         """Note that it is answered, or that nobody waits for the answer any more."""
         if self.writes is not None:
             self.writes.end()
+        if self.person is not None:
+            self.person.let_go(self.size)
 
 
 # Given the session, the request and the payload. A handler that has to wait gives a coroutine,

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -18,8 +17,8 @@ from edge.protocol.payloads.moderation import Standing
 from edge.push.hub import BEAT_PARTS
 from edge.sessions.context import Edge
 from edge.sessions.delivery import Delivery
-from edge.sessions.rate_limit import BadPackets, PacketRate
-from edge.sessions.requests import Request
+from edge.sessions.rate_limit import BadPackets, Refusals
+from edge.sessions.requests import Request, Route
 from edge.sessions.state import State
 from service_kit.authentication.claims import Principal
 
@@ -33,16 +32,14 @@ class Session(Delivery):
         "_abort",
         "_bad_packets",
         "_closer",
-        "_packet_rate",
         "_receive",
+        "_refusals",
         "_requests",
         "_send",
         "beat_part",
         "changes",
         "id",
         "last_heard",
-        "pages",
-        "timed_out",
     )
 
     def __init__(
@@ -59,21 +56,14 @@ class Session(Delivery):
         self.id = str(uuid_utils.uuid7())
         self.last_heard = asyncio.get_running_loop().time()
         self.beat_part = len(edge.hub) % BEAT_PARTS
-        # By kind, held from the question for a page until there is room for it. A page may be as
-        # large as the outbox: whoever asks for many and reads none makes the edge hold one of each.
-        self.pages: dict[packets.Op, asyncio.Lock] = defaultdict(asyncio.Lock)
         # Changes are made one at a time, in the order in which the client asked for them.
         self.changes = asyncio.Lock()
-        # When a backend last did not answer for a page in time.
-        self.timed_out: dict[str, float] = {}
         self._receive = receive
         self._send = send
         self._abort = abort
         self._requests: set[asyncio.Task[None]] = set()
         self._closer: asyncio.Task[None] | None = None
-        self._packet_rate = PacketRate(
-            settings.packets_per_second, settings.packets_burst, self.last_heard
-        )
+        self._refusals = Refusals()
         self._bad_packets = BadPackets(settings.bad_packets_per_minute, self.last_heard)
 
     @property
@@ -97,10 +87,13 @@ class Session(Delivery):
                 now = self.last_heard = loop.time()
                 if self.state is State.CLOSING:
                     continue
-                retry_after_ms = self._packet_rate.take(now)
+                retry_after_ms = self.person.packet_rate.take(now)
                 if retry_after_ms:
+                    self._refusals.refused(now, retry_after_ms)
                     self._rate_limited(event, retry_after_ms)
                     continue
+                if self._refusals.count:
+                    self._refusals.passed(now)
                 self._handle(event)
                 if len(self._requests) >= edge.settings.requests_per_socket:
                     edge.metrics.limits.reached("requests_per_socket")
@@ -132,7 +125,7 @@ class Session(Delivery):
         )
         self.fail(Request(packet_id, outcomes), error)
         metrics.limits.reached("packets_per_second")
-        if self._packet_rate.refused >= self.edge.settings.rate_limited_packets:
+        if self._refusals.count >= self.edge.settings.rate_limited_packets:
             metrics.limits.reached("rate_limited_packets")
             self.close(CloseCode.BAD_PACKETS, "too many packets")
 
@@ -154,15 +147,14 @@ class Session(Delivery):
         re = Request(envelope.id, route.outcomes)
         try:
             payload = self.format.payload(envelope, route.decoders[self.format])
-            if route.activity is not None:
-                conversation = getattr(payload, "conversation", UNSET) or ""
-                writes = self.writes if route.activity is packets.Activity.WRITE else None
-                if writes is not None:
-                    writes.begin()
-                re = Request(envelope.id, route.outcomes, route.activity, conversation, writes)
-                if (forbidden := self.forbidden(re)) is not None:
-                    self.fail(re, forbidden)
-                    return
+            size = len(event.get("text") or event.get("bytes") or "")
+            if (refused := self.person.refused(size)) is not None:
+                self.fail(re, refused)
+                return
+            re = self._admitted(envelope, route, payload, size)
+            if (forbidden := self.forbidden(re)) is not None:
+                self.fail(re, forbidden)
+                return
             waiting = route.handler(self, re, payload)
         except packets.InvalidPayloadError as error:
             self.fail(re, invalid_argument(error.field, error.problem))
@@ -171,6 +163,19 @@ class Session(Delivery):
         else:
             if waiting is not None:
                 self.start(re, waiting)
+
+    def _admitted(
+        self, envelope: packets.ClientEnvelope, route: Route, payload: Any, size: int
+    ) -> Request:
+        """A request that counts from now on among the writes and the bytes of its person."""
+        conversation = getattr(payload, "conversation", UNSET) or ""
+        writes = self.writes if route.activity is packets.Activity.WRITE else None
+        if writes is not None:
+            writes.begin()
+        self.person.hold(size)
+        return Request(
+            envelope.id, route.outcomes, route.activity, conversation, writes, self.person, size
+        )
 
     def start(self, re: Request, waiting: Coroutine[Any, Any, None]) -> None:
         """Run a handler that has to wait, beside the receiving, as long as the session lasts."""
@@ -231,7 +236,15 @@ class Session(Delivery):
     # Closing.
 
     def _overflowed(self) -> None:
+        self.edge.metrics.limits.reached("outbox_bytes")
         self.close(CloseCode.SLOW_READER, "too slow a reader")
+
+    def drop(self, code: CloseCode, reason: str) -> None:
+        """Close, and keep nothing: a client that does not read is cut off, and learns no code."""
+        stuck = self._outbox.cut()
+        self.close(code, reason)
+        if stuck:
+            self._abort()
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Send what is queued, then close. A peer that does not read is cut off after a while."""

@@ -24,7 +24,15 @@ from edge.sessions.session import Session
 from edge.sessions.state import State
 from edge.web import appeals
 from edge.web.origins import read_origins, request_allowed
-from edge.web.problems import PROBLEM_TYPE, RefusedError, foreign_origin, problem, unauthenticated
+from edge.web.problems import (
+    PROBLEM_TYPE,
+    RefusedError,
+    foreign_origin,
+    problem,
+    rate_limited,
+    retry_after,
+    unauthenticated,
+)
 from edge.web.token_lookup import find_token
 from edge.web.transport import CONNECTION_EXTENSION, Connection
 from service_kit.authentication.claims import Principal
@@ -37,7 +45,6 @@ _Send = Callable[[Any], Awaitable[None]]
 
 _HEADERS = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
-    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
     HTTPStatus.UPGRADE_REQUIRED: {"Upgrade": "websocket", "Connection": "Upgrade"},
 }
 
@@ -110,7 +117,9 @@ class SocketEndpoint:
             await attach(session, resume[-1] if resume else None, moderation_deadline)
             await session.run()
         finally:
+            session.stop()
             hub.remove(session)
+            self._edge.people.remember(session.person)
             sanctions.leave(session.user)
             for feed in self._edge.feeds.values():
                 feed.users.review(session.user)
@@ -123,6 +132,7 @@ class SocketEndpoint:
             principal = await self._edge.authenticator.authenticate(token)
         except AuthenticationError as error:
             raise unauthenticated(error) from None
+        self._limit(principal.user)
         await self._let_in(principal.user, moderation_deadline)
         if self._drain.begun:
             # Asked last, for the keys and the standing may have been waited for.
@@ -136,6 +146,15 @@ class SocketEndpoint:
                 HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "This edge has too many sockets."
             )
         return principal
+
+    def _limit(self, user: str) -> None:
+        """Raise RefusedError for who connects too often."""
+        people = self._edge.people
+        person = people.of(user)
+        people.remember(person)
+        if retry_after_ms := person.connection_rate.take(person.left_at):
+            self._edge.metrics.limits.reached("connections_per_second")
+            raise rate_limited("Too many connections of this user.", retry_after_ms)
 
     async def _let_in(self, user: str, moderation_deadline: float) -> None:
         """Raise RefusedError for who is banned or suspended, with the reasons."""
@@ -161,6 +180,7 @@ class SocketEndpoint:
 async def _deny(send: _Send, refused: RefusedError) -> None:
     body = problem(refused.status, refused.reason, str(refused), **refused.more)
     headers = {"Content-Type": PROBLEM_TYPE, **_HEADERS.get(refused.status, {})}
+    headers |= retry_after(refused)
     encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send(
         {

@@ -23,11 +23,18 @@ from edge.protocol.errors import Error, ErrorCode
 from edge.protocol.packets import JSON, ClientEnvelope, InvalidPayloadError, Op
 from edge.protocol.payloads.moderation import ReportStatus, SendAppeal
 from edge.sessions.context import Edge
-from edge.sessions.rate_limit import PacketRate
 from edge.translation.common import request_of
 from edge.translation.moderation import appeal_payload, standing_payload
 from edge.web.origins import read_origins, request_allowed
-from edge.web.problems import PROBLEM_TYPE, RefusedError, foreign_origin, problem, unauthenticated
+from edge.web.problems import (
+    PROBLEM_TYPE,
+    RefusedError,
+    foreign_origin,
+    problem,
+    rate_limited,
+    retry_after,
+    unauthenticated,
+)
 from edge.web.token_lookup import find_token
 from service_kit.authentication.errors import AuthenticationError
 
@@ -64,36 +71,9 @@ def _refused(error: Error) -> RefusedError:
     return RefusedError(status, reason.lower(), error.message, **more)
 
 
-class _Rates:
-    """Bounds the requests of each user; those who have not asked for longest are forgotten."""
-
-    def __init__(self, edge: Edge) -> None:
-        self._edge = edge
-        self._rates: dict[str, PacketRate] = {}
-
-    def check(self, user: str) -> None:
-        settings = self._edge.settings
-        now = asyncio.get_running_loop().time()
-        rate = self._rates.pop(user, None) or PacketRate(
-            settings.http_requests_per_second, settings.http_requests_burst, now
-        )
-        self._rates[user] = rate
-        if len(self._rates) > settings.known_standings:
-            del self._rates[next(iter(self._rates))]
-        if retry_after_ms := rate.take(now):
-            self._edge.metrics.limits.reached("http_requests_per_second")
-            raise RefusedError(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                "rate_limited",
-                "Too many requests.",
-                retry_after_ms=retry_after_ms,
-            )
-
-
 def routes(edge: Edge) -> list[Route]:
     """GET /standing and POST /appeals, and what browsers ask before."""
     origins = read_origins(edge.settings.allowed_origins)
-    rates = _Rates(edge)
 
     async def authenticate(request: Request) -> str:
         if not request_allowed(request.headers.raw, origins):
@@ -105,7 +85,11 @@ def routes(edge: Edge) -> list[Route]:
             )
         except AuthenticationError as error:
             raise unauthenticated(error) from None
-        rates.check(principal.user)
+        person = edge.people.of(principal.user)
+        edge.people.remember(person)
+        if retry_after_ms := person.http_rate.take(person.left_at):
+            edge.metrics.limits.reached("http_requests_per_second")
+            raise rate_limited("Too many requests.", retry_after_ms)
         return principal.user
 
     async def standing(request: Request) -> tuple[HTTPStatus, msgspec.Struct]:
@@ -159,9 +143,7 @@ def routes(edge: Edge) -> list[Route]:
                 body = problem(status, refused.reason, str(refused), **refused.more)
                 if status is HTTPStatus.UNAUTHORIZED:
                     headers["WWW-Authenticate"] = "Bearer"
-                elif status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
-                    milliseconds = refused.more.get("retry_after_ms", 1000)
-                    headers["Retry-After"] = str(-(-milliseconds // 1000))
+                headers |= retry_after(refused)
             except Exception:
                 status, media_type = HTTPStatus.INTERNAL_SERVER_ERROR, PROBLEM_TYPE
                 error_id = str(uuid_utils.uuid7())

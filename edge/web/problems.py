@@ -1,5 +1,6 @@
 """Refusals over HTTP, as problem+json (RFC 9457)."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -32,6 +33,20 @@ def unauthenticated(error: AuthenticationError) -> RefusedError:
         status = HTTPStatus.SERVICE_UNAVAILABLE
     more = {} if error.claim is None else {"claim": error.claim}
     return RefusedError(status, error.reason, str(error), **more)
+
+
+def rate_limited(detail: str, retry_after_ms: int) -> RefusedError:
+    """Refuse whoever asks too often."""
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    return RefusedError(status, "rate_limited", detail, retry_after_ms=retry_after_ms)
+
+
+def retry_after(refused: RefusedError) -> Mapping[str, str]:
+    """The header that says when to come back, for refusals that are over then."""
+    if refused.status not in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
+        return {}
+    milliseconds = refused.more.get("retry_after_ms", 1000)
+    return {"Retry-After": str(-(-milliseconds // 1000))}
 
 
 def problem(status: HTTPStatus, reason: str, detail: str, **more: Any) -> bytes:

@@ -56,7 +56,9 @@ class PacketProtocol(WebSocketsSansIOProtocol):
         self._gone.set_result(None)
 
     async def send(self, message: Any) -> None:
+        """Send, and return when the connection takes more: what it has not taken is held here."""
         await super().send(message)
+        await self.writable.wait()
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             # A refusal ends the handshake as well; the server would call each an error in the log.
             self.handshake_complete = True

@@ -24,6 +24,7 @@ from edge.sanctions.cache import SanctionsCache
 from edge.sanctions.reader import SanctionsReader
 from edge.sessions.context import Edge
 from edge.sessions.enforcement import Enforcement
+from edge.sessions.people import People
 from edge.sessions.session import Session
 from edge.settings import Settings
 from service_kit.authentication.authenticator import Authenticator
@@ -91,6 +92,7 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
     yield Edge(
         settings,
         hub,
+        People(hub, settings, metrics, asyncio.get_running_loop().time),
         feeds,
         backend,
         None,
@@ -150,7 +152,9 @@ async def start(edge: Edge) -> AsyncIterator[Start]:
             await attach(session, resume, deadline)
             await session.run()
         finally:
+            session.stop()
             shared.hub.remove(session)
+            shared.people.remember(session.person)
             shared.sanctions.leave(user)
             shared.feeds[MESSAGING].users.review(user)
 

@@ -17,6 +17,7 @@ from parley.messaging.v1 import messaging_pb2_grpc
 from edge.protocol.cursors import Cursors, Position
 from edge.protocol.packets import JSON, Format
 from edge.sessions.context import Edge
+from edge.sessions.people import People
 from edge.sessions.session import Session
 from service_kit.authentication.claims import Principal
 
@@ -129,6 +130,8 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         self.changed: asyncio.Queue[Change] = asyncio.Queue()
         self.hold_changes = False
         self.let_change = asyncio.Semaphore(0)
+        self.let_create = asyncio.Event()
+        self.let_create.set()
         self.marks: asyncio.Queue[pb.Mark] = asyncio.Queue()
 
     def release_update(self, revision: int | grpc.StatusCode) -> None:
@@ -186,6 +189,7 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         self, request_iterator: AsyncIterator[pb.StreamCreateMessagesRequest], _context: Any
     ) -> AsyncIterator[pb.StreamCreateMessagesResponse]:
         async for request in request_iterator:
+            await self.let_create.wait()
             answer = pb.StreamCreateMessagesResponse()
             for item in request.batch.requests:
                 self.created.append(item)
@@ -363,4 +367,7 @@ def at(packet: dict[str, Any]) -> int:
 
 
 def with_settings(edge: Edge, **changed: object) -> Edge:
-    return replace(edge, settings=edge.settings.model_copy(update=changed))
+    """The same edge with other settings, and with people who have done nothing yet."""
+    settings = edge.settings.model_copy(update=changed)
+    people = People(edge.hub, settings, edge.metrics, asyncio.get_running_loop().time)
+    return replace(edge, settings=settings, people=people)

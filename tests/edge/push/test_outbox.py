@@ -27,6 +27,24 @@ class Peer:
         self.took.set()
 
 
+class Holder:
+    """Counts what is held."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def hold(self, size: int) -> None:
+        self.bytes += size
+
+    def let_go(self, size: int) -> None:
+        self.bytes -= size
+
+
+@pytest.fixture
+def holder() -> Holder:
+    return Holder()
+
+
 @pytest.fixture
 def peer() -> Peer:
     return Peer()
@@ -38,9 +56,9 @@ def overflows() -> list[None]:
 
 
 @pytest.fixture
-def outbox(peer: Peer, overflows: list[None]) -> Outbox:
+def outbox(peer: Peer, overflows: list[None], holder: Holder) -> Outbox:
     """Of 100 bytes."""
-    return Outbox(peer.send, 100, lambda: overflows.append(None))
+    return Outbox(peer.send, 100, lambda: overflows.append(None), holder)
 
 
 def frame(number: int, size: int = 10) -> Frame:
@@ -183,3 +201,31 @@ async def test_a_client_that_is_gone_is_no_error(outbox: Outbox, peer: Peer) -> 
     peer.gone = False
     outbox.put(frame(3))
     assert peer.taken == []
+
+
+@pytest.mark.parametrize("end", ["read", "gone", "discard", "overflow", "cut"])
+async def test_what_waits_is_held_until_it_is_sent_or_forgotten(
+    outbox: Outbox, peer: Peer, holder: Holder, end: str
+) -> None:
+    """Every byte once, however it ends. A frame that the connection has not taken still waits."""
+    peer.reads.clear()
+    for number in range(5):
+        outbox.put(frame(number))
+    assert (outbox.size, holder.bytes) == (50, 50)
+    await asyncio.sleep(0)
+    if end == "discard":
+        outbox.discard()
+        assert (outbox.size, holder.bytes) == (10, 10)
+        outbox.discard()
+    elif end == "overflow":
+        outbox.put(frame(5, size=100))
+        outbox.put(frame(6))
+        assert (outbox.size, holder.bytes) == (10, 10)
+    elif end == "cut":
+        assert outbox.cut()
+        assert (outbox.size, holder.bytes) == (0, 0)
+        assert not outbox.cut()
+    peer.gone = end == "gone"
+    peer.reads.set()
+    await outbox.close()
+    assert (outbox.size, holder.bytes) == (0, 0)

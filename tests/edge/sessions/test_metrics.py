@@ -10,9 +10,9 @@ from tests.support.waiting import until
 
 
 async def test_the_sessions_are_added_up(edge: Edge, live: Stream) -> None:
-    """Sockets, bytes that wait, the fullest outbox, unconfirmed alerts, questions under way."""
+    """Sockets, bytes that wait or are held, unconfirmed alerts, questions under way."""
     registry = CollectorRegistry()
-    registry.register(SessionMetrics(edge.hub))
+    registry.register(SessionMetrics(edge.hub, edge.people))
 
     def value(name: str) -> float | None:
         return registry.get_sample_value(f"parley_edge_{name}")
@@ -33,7 +33,11 @@ async def test_the_sessions_are_added_up(edge: Edge, live: Stream) -> None:
     assert value("unconfirmed_alerts") == 6
     await until(lambda: reading.waiting_bytes == 0)
     most = value("outbox_bytes_most")
-    assert most == stuck.waiting_bytes == value("outbox_bytes")
+    assert most == stuck.waiting_bytes
+    assert value("outbox_bytes") == most
+    held = reading.kept_bytes + stuck.kept_bytes
+    assert value("held_bytes") == value("held_bytes_most") == held
+    assert held > most
     assert most > 0
     assert value("requests") == 0
     stuck_wire.say(10, {"conversation": "c"}, 1)

@@ -2,21 +2,28 @@
 
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
+from edge.metrics import Metrics
 from edge.protocol.cursors import MESSAGING, Position
 from edge.protocol.packets import JSON, Frame, Op
 from edge.protocol.payloads.connection import Ping
+from edge.push.hub import Hub
 from edge.push.render import Alert
 from edge.sessions.context import Edge
 from edge.sessions.delivery import Delivery
+from edge.sessions.people import People
 from edge.sessions.state import TRANSITIONS, ImpossibleTransitionError, State, follow
+from edge.settings import Settings
 from service_kit.authentication.claims import Principal
+from tests.edge.scripted import CURSORS
 
 
 class Queue:
@@ -37,8 +44,9 @@ class Sender(Delivery):
     __slots__ = ("queue", "states")
 
     def __init__(self) -> None:
-        settings = SimpleNamespace(unconfirmed_alerts=9, outbox_bytes=1 << 20)
-        edge = cast("Edge", SimpleNamespace(settings=settings))
+        settings = Settings(credential_file=Path("none"))
+        people = People(Hub(5, 30, CURSORS), settings, Metrics(CollectorRegistry()), lambda: 0.0)
+        edge = cast("Edge", SimpleNamespace(settings=settings, people=people))
         super().__init__(edge, Principal("alice", 0, frozenset(), False), JSON, cast("Any", None))
         self.queue = Queue()
         self._outbox = cast("Any", self.queue)
@@ -100,6 +108,8 @@ def test_a_session_goes_from_state_to_state_as_the_table_says(steps: list[str]) 
                 assert sent == (before not in {State.CONNECTING, State.CLOSING})
                 covers = sent and "here" in sender.queue.frames[-1].event["text"]
                 assert bool(covers) == (before is State.LIVE)
+            case "stop":
+                assert (sent, sender._held, sender.person.bytes) == (0, [], 0)
             case _:
                 assert (sent, held) == (0, 0)
         assert (sender.state is State.CLOSING) == (before is State.CLOSING or step == "stop")
