@@ -53,8 +53,9 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
         self._writer = resources.writer
         self._readers = resources.readers
         self._hub = resources.hub
+        self._changes_bytes = resources.settings.changes_bytes
         self._failures = resources.failures
-        self._limits = resources.limits
+        self._reached = resources.limits
         self._presence = presence
         limits = resources.settings.limits()
         # Bound once: the writer groups commands by the identity of their operation.
@@ -293,4 +294,4 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
         ]
 
     def _page_limit(self, name: str, asked: int) -> int:
-        return page_limit(self._settings, self._limits, name, asked)
+        return page_limit(self._settings, self._reached, name, asked)

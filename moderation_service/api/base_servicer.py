@@ -45,6 +45,8 @@ class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
     ) -> None:
         self._resources = resources
         self._most_users = resources.settings.max_batch
+        self._changes_bytes = resources.settings.changes_bytes
+        self._reached = resources.limits
         self._hub = resources.hub
         self._limits = resources.settings.limits()
         self._operation = operation

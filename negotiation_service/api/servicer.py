@@ -54,6 +54,7 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
         self._writer = resources.writer
         self._readers = resources.readers
         self._hub = resources.hub
+        self._changes_bytes = resources.settings.changes_bytes
         self._reached = resources.limits
         self._limits = limits
         self._operation = operation

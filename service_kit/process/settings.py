@@ -39,6 +39,7 @@ class Timeouts(NamedTuple):
 KIT_LIMITS = (
     "max_batch",
     "changes_page",
+    "changes_bytes",
     "watch_queue_events",
     "max_transaction_items",
     "max_waiting_items",
@@ -68,6 +69,7 @@ class ServiceSettings(Settings):
     reader_threads: Annotated[int, Field(ge=1, le=64)] = 2
     max_batch: Count = 1_000
     changes_page: Count = 500
+    changes_bytes: Count = 2 * 1024 * 1024
     watch_queue_events: Count = 20_000
     watch_progress_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
     max_transaction_items: Count = 2_000

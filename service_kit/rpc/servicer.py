@@ -15,7 +15,7 @@ from service_kit.process.settings import ServiceSettings
 from service_kit.rpc.failures import BATCH_TOO_LARGE, Refused
 from service_kit.rules import Position, Refusal
 from service_kit.storage.writer import Operation, Writer
-from service_kit.watch.changes import ChangedUsers, ChangePage
+from service_kit.watch.changes import ChangedUsers, ChangePage, page_token_after
 from service_kit.watch.hub import WatchHub
 
 Result = TypeVar("Result")
@@ -70,12 +70,15 @@ class WatchMixin(ABC):
     all contracts.
 
     `_contract` is the module of these messages, `_hub` tells what happens, and `_most_users` is how
-    many users one call may ask about.
+    many users one call may ask about. A page of changes has about `_changes_bytes`, but at least
+    one revision; `_reached` counts limits.
     """
 
     _contract: Any
     _hub: WatchHub
     _most_users: int
+    _changes_bytes: int
+    _reached: ReachedLimits
 
     @abstractmethod
     async def _read_changes(
@@ -132,16 +135,18 @@ class WatchMixin(ABC):
             )
         )
         response = self._contract.ListChangesResponse
-        return response(
-            complete=page.complete,
-            changes=[
-                response.Change(
-                    revision=one.revision, events=self._encode_changes(one.events, request.user)
-                )
-                for one in page.changes
-            ],
-            next_page_token=page.next_page_token,
-        )
+        answer = response(complete=page.complete, next_page_token=page.next_page_token)
+        left = self._changes_bytes
+        for revision, events in page.changes:
+            encoded = self._encode_changes(events, request.user)
+            change = response.Change(revision=revision, events=encoded)
+            left -= change.ByteSize()
+            if left < 0 and answer.changes:
+                self._reached.reached("changes_bytes")
+                answer.next_page_token = page_token_after(answer.changes[-1].revision)
+                break
+            answer.changes.append(change)
+        return answer
 
     async def ListChangedUsers(self, request: Any, context: Any) -> Any:
         """Give those of many users for whom ListChanges may have something."""

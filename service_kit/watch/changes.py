@@ -66,7 +66,7 @@ def list_changes(
         if not changes or changes[-1].revision != revision:
             changes.append(RevisionEvents(revision, []))
         changes[-1].events.append(event)
-    token = encode_token(end) if end < until.revision else ""
+    token = page_token_after(end) if end < until.revision else ""
     return ChangePage(complete=True, changes=changes, next_page_token=token)
 
 
@@ -110,6 +110,11 @@ def _can_tell(connection: Connection, after: Position, until: Position) -> bool 
     if not after.revision <= until.revision <= now.revision:
         return invalid("until", "lies before `after`, or was not reached yet")
     return True
+
+
+def page_token_after(revision: int) -> str:
+    """Make the token of the page that begins after a revision."""
+    return encode_token(revision)
 
 
 def _page(

@@ -112,6 +112,22 @@ async def test_a_page_is_no_larger_than_its_limit(serve: Any, port: int, metric:
                 assert await metric("limit_reached_total", limit=limit) == times
 
 
+async def test_a_page_of_changes_is_bounded_in_bytes(serve: Any, port: int, metric: Metric) -> None:
+    """It ends between two revisions, has at least one, and the next goes on from there."""
+    async with serve(metrics_port=port, changes_bytes=5_000) as client:
+        start = (await client.watch(["a"])).first.position
+        for size in (2_000, 1_000, 4_000, 10):
+            await client.say("b", "x" * size, to="a")
+        found, token = [], ""
+        while True:
+            page = await client.changes("a", start, 4, page_token=token)
+            found.append([change.revision for change in page.changes])
+            if not (token := page.next_page_token):
+                break
+        assert found == [[1, 2], [3, 4]]
+        assert await metric("limit_reached_total", limit="changes_bytes") == 1
+
+
 async def test_a_transaction_takes_no_more_than_its_limit(
     serve: Any, settings: MessagingSettings, port: int, metric: Metric
 ) -> None:

@@ -1,10 +1,12 @@
 """Limits reached through real sockets and processes: the named error or code, and the metric."""
 
 import asyncio
+import json
 import signal
 from contextlib import suppress
 
-from websockets.exceptions import ConnectionClosed
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from edge.protocol.packets import Op
 from tests.support.metrics import read_metric
@@ -74,6 +76,24 @@ async def test_whoever_waits_as_told_sends_all_it_has(own_system: System, connec
     await asyncio.gather(*(send(number) for number in range(150)))
     assert (reached(own_system, "packets_per_second") or 0) >= 90
     assert reached(own_system, "rate_limited_packets") == 0
+
+
+async def test_who_connects_again_and_again_is_refused(
+    own_system: System, connect: Connect
+) -> None:
+    """With 429 and a time to wait, over all that this user opens and closes; others come in."""
+    own_system.start("messaging", connections_burst=3, connections_per_second=0.5)
+    for _ in range(3):
+        await (await connect(own_system, "alice")).close()
+    with pytest.raises(InvalidStatus) as caught:
+        await connect(own_system, "alice")
+    response = caught.value.response
+    problem = json.loads(response.body)
+    assert (response.status_code, problem["reason"]) == (429, "rate_limited")
+    assert 0 < problem["retry_after_ms"] <= 2_000
+    assert response.headers["Retry-After"] in {"1", "2"}
+    assert reached(own_system, "connections_per_second") == 1
+    await connect(own_system, "bob")
 
 
 async def test_every_end_of_a_socket_is_counted_by_its_code(

@@ -218,6 +218,8 @@ class TallyServicer(WatchMixin):
 
     def __init__(self, resources: Resources[TallySettings]) -> None:
         self._resources = resources
+        self._changes_bytes = resources.settings.changes_bytes
+        self._reached = resources.limits
         self._hub = resources.hub
         self._most_users = resources.settings.max_batch
 
