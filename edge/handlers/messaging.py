@@ -1,7 +1,7 @@
 """Handlers of the packets about conversations and messages: each becomes an RPC."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
@@ -112,9 +112,7 @@ async def _disputes(
     return {one.conversation_id: dispute_payload(one) for one in disputes}
 
 
-def create_msg(
-    session: Session, re: Request, payload: payloads.CreateMsg
-) -> Coroutine[Any, Any, None] | None:
+def create_msg(session: Session, re: Request, payload: payloads.CreateMsg) -> None:
     """Store a message, with the next batch; answered by STATUS MSG after the commit."""
     if (payload.conversation is UNSET) == (payload.to is UNSET):
         raise InvalidPayloadError("conversation", "exactly one of conversation and to is needed")
@@ -137,11 +135,12 @@ def create_msg(
             )
             session.answer(re, Op.STATUS_MSG, status)
 
-    if session.edge.sanctions.locked(session.user):
-        # All of them, so that what comes after one that is looked at keeps its place behind it.
-        return _create_in_turn(session, re, request, done)
-    session.edge.messaging.create_message.submit(request, done)
-    return None
+    if session.in_turn or session.edge.sanctions.locked(session.user):
+        # All of them, so that what comes after one that is looked at keeps its place behind it,
+        # also when nothing is locked any more.
+        session.start_in_turn(re, _create_in_turn(session, re, request, done))
+    else:
+        session.edge.messaging.create_message.submit(request, done)
 
 
 async def _create_in_turn(

@@ -39,6 +39,7 @@ class Session(Delivery):
         "beat_part",
         "changes",
         "id",
+        "in_turn",
         "last_heard",
     )
 
@@ -58,6 +59,8 @@ class Session(Delivery):
         self.beat_part = len(edge.hub) % BEAT_PARTS
         # Changes are made one at a time, in the order in which the client asked for them.
         self.changes = asyncio.Lock()
+        # Messages that wait for that, or for what is to be known before them.
+        self.in_turn: set[asyncio.Task[None]] = set()
         self._receive = receive
         self._send = send
         self._abort = abort
@@ -177,11 +180,18 @@ class Session(Delivery):
             envelope.id, route.outcomes, route.activity, conversation, writes, self.person, size
         )
 
-    def start(self, re: Request, waiting: Coroutine[Any, Any, None]) -> None:
+    def start(self, re: Request, waiting: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a handler that has to wait, beside the receiving, as long as the session lasts."""
         task = asyncio.get_running_loop().create_task(self._finish(re, waiting))
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
+        return task
+
+    def start_in_turn(self, re: Request, waiting: Coroutine[Any, Any, None]) -> None:
+        """As `start`; until it is done, others have their turn behind it."""
+        task = self.start(re, waiting)
+        self.in_turn.add(task)
+        task.add_done_callback(self.in_turn.discard)
 
     def fail(self, re: Request, error: Error) -> None:
         """Queue an ERROR, with the sanctions that forbid the packet where a backend lacks them."""

@@ -130,6 +130,9 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         self.changed: asyncio.Queue[Change] = asyncio.Queue()
         self.hold_changes = False
         self.let_change = asyncio.Semaphore(0)
+        self.looks: asyncio.Queue[str] = asyncio.Queue()
+        self.let_look = asyncio.Event()
+        self.let_look.set()
         self.let_create = asyncio.Event()
         self.let_create.set()
         self.marks: asyncio.Queue[pb.Mark] = asyncio.Queue()
@@ -233,6 +236,8 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
     async def GetConversation(  # noqa: N802 - the contract's name
         self, request: pb.GetConversationRequest, context: Any
     ) -> pb.GetConversationResponse:
+        self.looks.put_nowait(request.conversation_id)
+        await self.let_look.wait()
         for one in self.conversations:
             if one.id == request.conversation_id:
                 return pb.GetConversationResponse(conversation=one)

@@ -221,6 +221,32 @@ async def test_what_is_not_locked_goes_on_in_its_order(
     assert [one.text for one in service.created] == ["1", "2", "3"]
 
 
+async def test_messages_keep_their_order_when_a_lock_is_lifted_among_them(
+    enter: Start, at: Moderated, service: Service
+) -> None:
+    """What is written after the lifting waits for what was written before it and is looked up."""
+    service.conversations = [messaging.Conversation(id="c", participants=["alice", "bob"])]
+    session, wire = await enter()
+    at.tell(11, sanctioned("bob", kind="conversation_locked", conversation="c"))
+    assert await hear(wire) == (SANCTION, "conversation_locked")
+    service.let_look.clear()
+    for number in range(3):
+        wire.say(Op.CREATE_MSG, {"to": "alice", "subject": "tap", "text": str(number)}, number)
+    await service.looks.get()
+    at.tell(12, lifted("bob", kind="conversation_locked", conversation="c"))
+    for number in range(3, 6):
+        wire.say(Op.CREATE_MSG, {"to": "alice", "subject": "tap", "text": str(number)}, number)
+    await until(wire._incoming.empty)
+    service.let_look.set()
+    answers = [await wire.hear() for _ in range(7)]
+    assert [one["re"] for one in answers if one["op"] == Op.STATUS_MSG] == list(range(6))
+    assert [one.text for one in service.created] == [str(number) for number in range(6)]
+    await until(lambda: not session.in_turn)
+    wire.say(Op.CREATE_MSG, {"to": "alice", "text": "at once"}, 6)
+    assert (await wire.hear())["re"] == 6
+    assert not session.in_turn
+
+
 @pytest.mark.parametrize("kind", ["banned", "suspended"])
 async def test_all_sockets_of_the_banned_close_in_the_same_turn(
     enter: Start, at: Moderated, kind: str
