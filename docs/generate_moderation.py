@@ -37,13 +37,14 @@ DOCUMENT = ROOT / "docs" / "moderation.md"
 LIMITS = Limits()
 Row = Transition | DisputeTransition
 
+_EXCLUDED = "the user does not come in; left are reasons, appeal, disputes and carrying out deals"
 FORBIDDEN: Mapping[SanctionKind, str] = {
     SanctionKind.WARNING: "nothing; it is told",
     SanctionKind.MESSAGE_REMOVED: "both see a tombstone in the place of the message",
-    SanctionKind.CONVERSATION_LOCKED: "nobody writes in the conversation, or acts on its services",
-    SanctionKind.MUTED: "the user reads, reports and disputes, and writes nothing",
-    SanctionKind.SUSPENDED: "the user does not come in; the reasons and the appeal are left",
-    SanctionKind.BANNED: "the user does not come in; the reasons and the appeal are left",
+    SanctionKind.CONVERSATION_LOCKED: "nobody writes there, or promises anything in its deals",
+    SanctionKind.MUTED: "the user reads, reports, disputes, carries out deals, and writes nothing",
+    SanctionKind.SUSPENDED: _EXCLUDED,
+    SanctionKind.BANNED: _EXCLUDED,
 }
 
 KEPT: Mapping[KeptBecause, str] = {

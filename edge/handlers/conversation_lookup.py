@@ -10,6 +10,7 @@ from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.negotiation.v1 import negotiation_pb2 as negotiation
 
 from edge.protocol.errors import Error, ErrorCode
+from edge.protocol.packets import Activity
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 
@@ -21,7 +22,8 @@ async def refused(session: Session, re: Request, find: Find, seconds: float) -> 
     """Refuse what a sanction forbids in the conversation that `find` finds."""
     if (error := session.forbidden(re)) is not None:
         return error
-    if re.activity is None or re.conversation or not session.edge.sanctions.locked(session.user):
+    is_found = re.conversation or not session.edge.sanctions.locked(session.user)
+    if re.activity is not Activity.WRITE or is_found:
         return None
     found = await find(seconds)
     return found if isinstance(found, Error) else session.forbidden(re.within(found))

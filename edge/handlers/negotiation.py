@@ -15,7 +15,7 @@ from edge.sessions.session import Session
 from edge.translation.common import request_of
 from edge.translation.negotiation import service_payload
 
-_NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no negotiation here.", retryable=False)
+NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no negotiation here.", retryable=False)
 
 
 async def service_created(session: Session, re: Request, payload: payloads.ServiceCreated) -> None:
@@ -61,7 +61,7 @@ async def _answer(
     deadline = loop.time() + edge.settings.call_timeout_seconds
     negotiation = edge.negotiation
     if negotiation is None:
-        session.fail(re, _NOT_DEPLOYED)
+        session.fail(re, NOT_DEPLOYED)
         return
     find = conversation_lookup.of_service(session, service)
     if error := await conversation_lookup.refused(session, re, find, deadline - loop.time()):

@@ -30,13 +30,16 @@ class Activity(enum.StrEnum):
     """Something that a sanction may forbid; never to read the reasons, or to appeal."""
 
     CONNECT = "connect"
-    # Messages, and everything that one does about a service.
+    # Messages, and what is said about a service or promised anew.
     WRITE = "write"
+    # What ends or carries out a service, without a word.
+    PERFORM = "perform"
     REPORT = "report"
     DISPUTE = "dispute"
 
 
-_WRITE, _REPORT, _DISPUTE = Activity.WRITE, Activity.REPORT, Activity.DISPUTE
+_WRITE, _PERFORM = Activity.WRITE, Activity.PERFORM
+_REPORT, _DISPUTE = Activity.REPORT, Activity.DISPUTE
 
 
 class Op(enum.IntEnum):
@@ -88,11 +91,11 @@ class Op(enum.IntEnum):
     MSG_CHANGED = 0x16, messaging.MsgChanged
     UPDATE_CONVERSATION_DATAS = 0xE0, negotiation.UpdateConversationDatas
     SERVICE_CREATED = 0xE1, None, negotiation.ServiceCreated, "CreateService", _WRITE
-    NOTE_SUBMITTED = 0xE2, None, negotiation.NoteSubmitted, "SubmitNote", _WRITE
+    NOTE_SUBMITTED = 0xE2, None, negotiation.NoteSubmitted, "SubmitNote", _PERFORM
     LITIGE_CREATED = 0xE3, None, moderation.LitigeCreated, "CreateDispute", _DISPUTE
-    SERVICE_TERMINATED = 0xE4, None, negotiation.ServiceTerminated, "TerminateService", _WRITE
+    SERVICE_TERMINATED = 0xE4, None, negotiation.ServiceTerminated, "TerminateService", _PERFORM
     PRICE_EDITED = 0xE5, None, negotiation.PriceEdited, "EditPrice", _WRITE
-    NEGOTIATION_END = 0xE6, None, negotiation.NegotiationEnd, "EndNegotiation", _WRITE
+    NEGOTIATION_END = 0xE6, None, negotiation.NegotiationEnd, "EndNegotiation", _PERFORM
     BLOCK_USER = 0xF9, messaging.BlockedUser, messaging.BlockUser, "SetBlock"
     SANCTION = 0xFA, moderation.Sanction
     APPEAL = 0xFB, None, moderation.SendAppeal, "CreateAppeal"
@@ -111,6 +114,11 @@ class Op(enum.IntEnum):
         if self.from_client is None:
             return Direction.TO_CLIENT
         return Direction.TO_SERVER if self.to_client is None else Direction.BOTH
+
+
+def activity_of(activity: Activity | None, payload: Any) -> Activity | None:
+    """Tell what a packet of an activity is: a step of a service that says something is a write."""
+    return _WRITE if activity is _PERFORM and payload.writes else activity
 
 
 # The packet of each payload that a client sends.

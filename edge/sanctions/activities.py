@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from edge.protocol.packets import Activity
 from edge.protocol.payloads.moderation import Sanction, SanctionKind
 
+# These two are left over HTTP (edge/web/deals.py).
+_ALL_BUT_WHAT_TIME_WAITS_FOR = frozenset(Activity) - {Activity.PERFORM, Activity.DISPUTE}
+
 FORBIDS: Mapping[SanctionKind, frozenset[Activity]] = {
     "warning": frozenset(),
     "message_removed": frozenset(),
     # Nothing but in that conversation.
     "conversation_locked": frozenset(),
     "muted": frozenset({Activity.WRITE}),
-    "suspended": frozenset(Activity),
-    "banned": frozenset(Activity),
+    "suspended": _ALL_BUT_WHAT_TIME_WAITS_FOR,
+    "banned": _ALL_BUT_WHAT_TIME_WAITS_FOR,
 }
 
 

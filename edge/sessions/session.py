@@ -172,12 +172,13 @@ class Session(Delivery):
     ) -> Request:
         """A request that counts from now on among the writes and the bytes of its person."""
         conversation = getattr(payload, "conversation", UNSET) or ""
-        writes = self.writes if route.activity is packets.Activity.WRITE else None
+        activity = packets.activity_of(route.activity, payload)
+        writes = self.writes if activity is packets.Activity.WRITE else None
         if writes is not None:
             writes.begin()
         self.person.hold(size)
         return Request(
-            envelope.id, route.outcomes, route.activity, conversation, writes, self.person, size
+            envelope.id, route.outcomes, activity, conversation, writes, self.person, size
         )
 
     def start(self, re: Request, waiting: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

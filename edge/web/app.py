@@ -22,7 +22,8 @@ from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
 from edge.sessions.session import Session
 from edge.sessions.state import State
-from edge.web import appeals
+from edge.web import appeals, deals
+from edge.web.http_api import HttpApi
 from edge.web.origins import read_origins, request_allowed
 from edge.web.problems import (
     PROBLEM_TYPE,
@@ -219,6 +220,7 @@ def build_app(edge: Edge, drain: Drain) -> Starlette:
         body = problem(status, "not_a_websocket", "GET /ws is for WebSocket clients.")
         return Response(body, status, headers=_HEADERS[status], media_type=PROBLEM_TYPE)
 
+    api = HttpApi(edge)
     return Starlette(
         routes=[
             WebSocketRoute("/ws", SocketEndpoint(edge, drain)),
@@ -226,6 +228,7 @@ def build_app(edge: Edge, drain: Drain) -> Starlette:
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
-            *appeals.routes(edge),
+            *appeals.routes(api),
+            *deals.routes(api),
         ]
     )

@@ -4,168 +4,50 @@ The same token is good here. GET /standing tells what restricts its user, and
 POST /appeals takes the payload of APPEAL. See docs/decisions/0036.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
-import structlog
-import uuid_utils
-from msgspec import UNSET
 from parley.moderation.v1 import moderation_pb2 as pb
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.requests import Request
 from starlette.routing import Route
 
 from edge.handlers.moderation import NOT_DEPLOYED
-from edge.protocol.errors import Error, ErrorCode
-from edge.protocol.packets import JSON, ClientEnvelope, InvalidPayloadError, Op
+from edge.protocol.errors import Error
+from edge.protocol.packets import JSON, InvalidPayloadError, Op
 from edge.protocol.payloads.moderation import ReportStatus, SendAppeal
 from edge.sessions.context import Edge
 from edge.translation.common import request_of
 from edge.translation.moderation import appeal_payload, standing_payload
-from edge.web.origins import read_origins, request_allowed
-from edge.web.problems import (
-    PROBLEM_TYPE,
-    RefusedError,
-    foreign_origin,
-    problem,
-    rate_limited,
-    retry_after,
-    unauthenticated,
-)
-from edge.web.token_lookup import find_token
-from service_kit.authentication.errors import AuthenticationError
+from edge.web.http_api import HttpApi, invalid, refused_by
 
-_logger = structlog.get_logger(__name__)
-
-# By code of an error packet; what is not here is a 500.
-_STATUSES: Mapping[str, HTTPStatus] = {
-    ErrorCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
-    ErrorCode.PERMISSION_DENIED: HTTPStatus.FORBIDDEN,
-    ErrorCode.SANCTIONED: HTTPStatus.FORBIDDEN,
-    ErrorCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
-    ErrorCode.CONFLICT: HTTPStatus.CONFLICT,
-    ErrorCode.INVALID_STATE: HTTPStatus.CONFLICT,
-    ErrorCode.RATE_LIMITED: HTTPStatus.TOO_MANY_REQUESTS,
-    ErrorCode.RESOURCE_EXHAUSTED: HTTPStatus.SERVICE_UNAVAILABLE,
-    ErrorCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-    ErrorCode.DEADLINE_EXCEEDED: HTTPStatus.GATEWAY_TIMEOUT,
-}
-_JSON_TYPE = "application/json"
-# For which a browser need not ask again whether a page may.
-_PREFLIGHT_SECONDS = 600
+_DECODER = JSON.decoder(SendAppeal)
 
 
-def _refused(error: Error) -> RefusedError:
-    """An error packet as a problem."""
-    status = _STATUSES.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    reason = error.code if error.reason is UNSET else error.reason
-    optional = {
-        "retry_after_ms": error.retry_after_ms,
-        "fields": error.fields,
-        "standing": error.current,
-    }
-    more = {name: value for name, value in optional.items() if value is not UNSET}
-    return RefusedError(status, reason.lower(), error.message, **more)
-
-
-def routes(edge: Edge) -> list[Route]:
+def routes(api: HttpApi) -> list[Route]:
     """GET /standing and POST /appeals, and what browsers ask before."""
-    origins = read_origins(edge.settings.allowed_origins)
-
-    async def authenticate(request: Request) -> str:
-        if not request_allowed(request.headers.raw, origins):
-            raise foreign_origin()
-        try:
-            # Not from the address, which is kept in histories and logs.
-            principal = await edge.authenticator.authenticate(
-                find_token(request.headers.raw, b"", ())
-            )
-        except AuthenticationError as error:
-            raise unauthenticated(error) from None
-        person = edge.people.of(principal.user)
-        edge.people.remember(person)
-        if retry_after_ms := person.http_rate.take(person.left_at):
-            edge.metrics.limits.reached("http_requests_per_second")
-            raise rate_limited("Too many requests.", retry_after_ms)
-        return principal.user
+    edge = api.edge
 
     async def standing(request: Request) -> tuple[HTTPStatus, msgspec.Struct]:
-        user = await authenticate(request)
+        user = await api.authenticate(request)
         answer = await _call(edge, "GetStanding", pb.GetStandingRequest(actor=user))
         return HTTPStatus.OK, standing_payload(answer.standing)
 
     async def appeal(request: Request) -> tuple[HTTPStatus, msgspec.Struct]:
-        user = await authenticate(request)
-        payload = await _read(request, edge)
+        user = await api.authenticate(request)
+        payload = await api.read(request, _DECODER)
         try:
             asked = request_of(pb.CreateAppealRequest, payload, user)
         except InvalidPayloadError as error:
-            raise _invalid(error) from None
+            raise invalid(error) from None
         answer = await _call(edge, Op.APPEAL.rpc, asked)
         status = HTTPStatus.OK if answer.duplicate else HTTPStatus.CREATED
         made = appeal_payload(answer.appeal)
         return status, ReportStatus(appeal=made, duplicate=answer.duplicate)
 
-    def allow(request: Request) -> Mapping[str, str]:
-        """Let the page that asked read the answer, if it may."""
-        origin = request.headers.get("origin")
-        if origin is None or not request_allowed(request.headers.raw, origins):
-            return {"Vary": "Origin"}
-        return {
-            "Vary": "Origin",
-            "Access-Control-Allow-Origin": origin,
-            "Access-Control-Allow-Credentials": "true",
-        }
-
-    def route(
-        path: str,
-        name: str,
-        method: str,
-        handle: Callable[[Request], Awaitable[tuple[HTTPStatus, msgspec.Struct]]],
-    ) -> Route:
-        """One for all methods, so that whoever asks by another one is told which there are."""
-
-        async def answer(request: Request) -> Response:
-            if request.method == "OPTIONS":
-                return preflight(request, method)
-            headers = {"Cache-Control": "no-store", **allow(request)}
-            media_type = _JSON_TYPE
-            try:
-                status, payload = await handle(request)
-                body = msgspec.json.encode(payload)
-            except ClientDisconnect:
-                status, body = HTTPStatus.BAD_REQUEST, b""
-            except RefusedError as refused:
-                status, media_type = refused.status, PROBLEM_TYPE
-                body = problem(status, refused.reason, str(refused), **refused.more)
-                if status is HTTPStatus.UNAUTHORIZED:
-                    headers["WWW-Authenticate"] = "Bearer"
-                headers |= retry_after(refused)
-            except Exception:
-                status, media_type = HTTPStatus.INTERNAL_SERVER_ERROR, PROBLEM_TYPE
-                error_id = str(uuid_utils.uuid7())
-                _logger.exception("a request could not be handled", error_id=error_id)
-                body = problem(status, "internal", f"An internal error, {error_id}.")
-            edge.metrics.http_requests.labels(request=name, status=str(status.value)).inc()
-            return Response(body, status, headers=headers, media_type=media_type)
-
-        return Route(path, answer, methods=[method, "OPTIONS"])
-
-    def preflight(request: Request, method: str) -> Response:
-        headers = dict(allow(request))
-        if "Access-Control-Allow-Origin" not in headers:
-            return Response(status_code=HTTPStatus.FORBIDDEN, headers=headers)
-        headers["Access-Control-Allow-Methods"] = method
-        headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
-        headers["Access-Control-Max-Age"] = str(_PREFLIGHT_SECONDS)
-        return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
-
     return [
-        route("/standing", "standing", "GET", standing),
-        route("/appeals", "appeal", "POST", appeal),
+        api.route("/standing", "standing", "GET", standing),
+        api.route("/appeals", "appeal", "POST", appeal),
     ]
 
 
@@ -173,51 +55,5 @@ async def _call(edge: Edge, rpc: str, request: Any) -> Any:
     moderation = edge.moderation
     answer = NOT_DEPLOYED if moderation is None else await moderation.call(rpc, request)
     if isinstance(answer, Error):
-        raise _refused(answer)
+        raise refused_by(answer)
     return answer
-
-
-def _invalid(error: InvalidPayloadError) -> RefusedError:
-    return RefusedError(
-        HTTPStatus.BAD_REQUEST,
-        "invalid_argument",
-        str(error),
-        fields=[{"field": error.field, "problem": error.problem}],
-    )
-
-
-async def _read(request: Request, edge: Edge) -> SendAppeal:
-    """Read the body: JSON, of bounded size, within bounded time."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != _JSON_TYPE:
-        # A form of a foreign page can have no such type, so a browser asks first.
-        raise RefusedError(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not_json", f"The body must be {_JSON_TYPE}."
-        )
-    limit = edge.settings.max_packet_bytes
-    body = bytearray()
-    try:
-        async with asyncio.timeout(edge.settings.call_timeout_seconds):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    edge.metrics.limits.reached("max_packet_bytes")
-                    raise RefusedError(
-                        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                        "too_large",
-                        f"The body has more than {limit} bytes.",
-                    )
-    except TimeoutError:
-        raise RefusedError(
-            HTTPStatus.REQUEST_TIMEOUT, "too_slow", "The body took too long."
-        ) from None
-    try:
-        payload: SendAppeal = JSON.payload(
-            ClientEnvelope(0, d=msgspec.Raw(bytes(body) or b"null")), _DECODER
-        )
-    except InvalidPayloadError as error:
-        raise _invalid(error) from None
-    return payload
-
-
-_DECODER = JSON.decoder(SendAppeal)

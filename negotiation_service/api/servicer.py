@@ -183,6 +183,7 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
             request.page_size,
             request.page_token,
             self._page_limit("changes_page", request.page_size),
+            _now(),
             self._limits,
             everything=request.everything,
         )

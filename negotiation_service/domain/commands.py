@@ -38,6 +38,11 @@ class CreateService(IdempotentCommand):
     description: str = ""
     offer_ttl_seconds: int | None = None
 
+    @property
+    def words(self) -> str:
+        """What the actor says in it."""
+        return self.title + self.description
+
 
 @dataclass(frozen=True, slots=True)
 class EditPrice(IdempotentCommand):
@@ -47,6 +52,11 @@ class EditPrice(IdempotentCommand):
     price: Money
     base_offer: int
     note: str = ""
+
+    @property
+    def words(self) -> str:
+        """What the actor says in it."""
+        return self.note
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,11 @@ class EndNegotiation(IdempotentCommand):
     offer: int
     price: Money | None = None
 
+    @property
+    def words(self) -> str:
+        """What the actor says in it: nothing."""
+        return ""
+
 
 @dataclass(frozen=True, slots=True)
 class TerminateService(IdempotentCommand):
@@ -67,6 +82,11 @@ class TerminateService(IdempotentCommand):
     outcome: TerminationOutcome
     reason: str = ""
 
+    @property
+    def words(self) -> str:
+        """What the actor says in it."""
+        return self.reason
+
 
 @dataclass(frozen=True, slots=True)
 class SubmitNote(IdempotentCommand):
@@ -75,6 +95,11 @@ class SubmitNote(IdempotentCommand):
     service: str
     score: int
     comment: str = ""
+
+    @property
+    def words(self) -> str:
+        """What the actor says in it."""
+        return self.comment
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,12 @@ def no_open_service(attempt: Attempt[Deal | None, commands.CreateService]) -> Re
 
 def not_sanctioned(attempt: Attempt[Deal | None, commands.Command]) -> Refusal | None:
     """no sanction forbids it"""
-    forbidden = attempt.facts.forbidden
-    return Refusal(Reason.SANCTIONED, forbidden) if forbidden else None
+    return _sanctioned(attempt.facts)
+
+
+def no_words_sanctioned(attempt: Attempt[Deal, commands.PartyCommand]) -> Refusal | None:
+    """no sanction forbids its words"""
+    return _sanctioned(attempt.facts) if attempt.command.words else None
 
 
 def not_on_hold(attempt: Attempt[Deal, commands.Command]) -> Refusal | None:
@@ -163,6 +167,10 @@ def splits_price(attempt: Attempt[Deal, commands.ResolveHold]) -> Refusal | None
     if split is not None and split.provider_minor + split.client_minor == price:
         return None
     return invalid("split", f"does not sum to the agreed price, {price}")
+
+
+def _sanctioned(facts: Facts) -> Refusal | None:
+    return Refusal(Reason.SANCTIONED, facts.forbidden) if facts.forbidden else None
 
 
 def _stale(message: str) -> Refusal:

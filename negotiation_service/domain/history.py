@@ -1,6 +1,6 @@
 """The history of a deal: its events, numbered, as readers see them and as people are notified."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,13 +31,17 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ServiceChanged:
-    """An event with its number; `deal` is how the deal stands after the revision, at `now`."""
+    """An event with its number; `deal` is how the deal stands after the revision, at `now`.
+
+    `restricted` are the parties whom a sanction restricts when it is told.
+    """
 
     event: Event
     number: int
     deal: Deal
     now: int
     limits: Limits
+    restricted: Collection[str] = ()
 
     @property
     def entry(self) -> Entry:
@@ -46,7 +50,7 @@ class ServiceChanged:
 
     def view(self, reader: str) -> Snapshot:
         """Show the deal to a party."""
-        return show(self.deal, reader, self.now, self.limits)
+        return show(self.deal, reader, self.now, self.limits, self.restricted)
 
 
 Notification = tuple[tuple[str, ...], ServiceChanged]

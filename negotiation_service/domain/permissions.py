@@ -1,9 +1,11 @@
 """Permissions: which transition a command may take, and what a party is allowed to do now."""
 
+from collections.abc import Collection
+
 from negotiation_service.domain import commands
 from negotiation_service.domain.decision import settle
 from negotiation_service.domain.entities import Deal, Money
-from negotiation_service.domain.facts import NO_FACTS
+from negotiation_service.domain.facts import NO_FACTS, Facts
 from negotiation_service.domain.guards import Attempt, CommandType
 from negotiation_service.domain.limits import Limits
 from negotiation_service.domain.refusals import Reason
@@ -72,13 +74,22 @@ def _capacities(deal: Deal, command: commands.Command) -> set[Who]:
     return capacities
 
 
-def allowed_actions(deal: Deal, actor: str, now: int, limits: Limits) -> tuple[str, ...]:
-    """Name the actions that would succeed if `actor` took them now, given sound arguments."""
+_RESTRICTED = Facts("a sanction does not allow this")
+
+
+def allowed_actions(
+    deal: Deal, actor: str, now: int, limits: Limits, restricted: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Name the actions that would succeed if `actor` took them now, given sound arguments.
+
+    Whoever is `restricted` by a sanction takes those that are left without a word.
+    """
     if actor not in deal.parties:
         return ()
     deal = settle(deal, now, limits).deal
+    facts = _RESTRICTED if actor in restricted else NO_FACTS
     found = [
-        find_transition(step, Attempt(deal, (), command, NO_FACTS, now, limits))
+        find_transition(step, Attempt(deal, (), command, facts, now, limits))
         for step, command in _possible_commands(deal, actor)
     ]
     return tuple(one.action for one in found if isinstance(one, Transition))

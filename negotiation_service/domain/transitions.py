@@ -17,6 +17,7 @@ from negotiation_service.domain.guards import (
     is_participant,
     names_live_offer,
     no_open_service,
+    no_words_sanctioned,
     not_on_hold,
     not_requested,
     not_sanctioned,
@@ -107,19 +108,23 @@ ENDED = (COMPLETED, CANCELLED)
 DISPUTABLE = (AGREED, DELIVERED, COMPLETED)
 STAYS = None
 
+# A sanction takes away words and what binds anew. What ends or carries out a deal is left to all,
+# for time does not wait for those who may not act.
 CREATE = (is_participant, not_sanctioned, no_open_service)
 BARGAIN = (not_sanctioned, on_live_offer, in_currency, rounds_left)
-ANSWER = (not_sanctioned, names_live_offer)
+ACCEPT = (not_sanctioned, names_live_offer)
+END = (names_live_offer,)
 AMEND = (not_sanctioned, not_on_hold, on_live_offer, in_currency, amendments_left)
-ANSWER_AMENDMENT = (not_sanctioned, not_on_hold, names_live_offer)
-GO_ON = (not_sanctioned, not_on_hold)
-REOPEN = (not_sanctioned, not_on_hold, reopenings_left)
-REQUEST = (not_sanctioned, not_on_hold, not_requested)
+ACCEPT_AMENDMENT = (not_sanctioned, not_on_hold, names_live_offer)
+END_AMENDMENT = (not_on_hold, names_live_offer)
+GO_ON = (no_words_sanctioned, not_on_hold)
+REOPEN = (no_words_sanctioned, not_on_hold, reopenings_left)
+REQUEST = (no_words_sanctioned, not_on_hold, not_requested)
 HOLD = (not_on_hold, disputes_left)
 HOLD_LATE = (not_on_hold, dispute_window_open, disputes_left)
 DECIDE = (holds_dispute,)
 SPLIT = (holds_dispute, splits_price)
-NOTE = (not_sanctioned, not_on_hold, notes_sealed, submissions_left)
+NOTE = (no_words_sanctioned, not_on_hold, notes_sealed, submissions_left)
 
 # Of the rows of one state and step, the first that is for the actor counts.
 # fmt: off
@@ -128,9 +133,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     _row(NOWHERE, OFFERED, EITHER, Step.CREATE, CREATE, Cause.CREATED, "", Timer.OFFER),
     _row(OFFERED, STAYS, OTHER, Step.EDIT_PRICE, BARGAIN, Cause.COUNTERED, "counter", Timer.OFFER),
     _row(OFFERED, STAYS, PROPOSER, Step.EDIT_PRICE, BARGAIN, Cause.REVISED, "revise", Timer.OFFER),
-    _row(OFFERED, AGREED, OTHER, Step.ACCEPT, ANSWER, Cause.AGREED, "accept", Timer.DELIVERY),
-    _row(OFFERED, CLOSED, OTHER, Step.DECLINE, ANSWER, Cause.DECLINED, "decline"),
-    _row(OFFERED, CLOSED, PROPOSER, Step.WITHDRAW, ANSWER, Cause.WITHDRAWN, "withdraw"),
+    _row(OFFERED, AGREED, OTHER, Step.ACCEPT, ACCEPT, Cause.AGREED, "accept", Timer.DELIVERY),
+    _row(OFFERED, CLOSED, OTHER, Step.DECLINE, END, Cause.DECLINED, "decline"),
+    _row(OFFERED, CLOSED, PROPOSER, Step.WITHDRAW, END, Cause.WITHDRAWN, "withdraw"),
     _row(OFFERED, CLOSED, TIME, Timer.OFFER, (), Cause.EXPIRED),
 
     # Another price after the agreement
@@ -140,11 +145,11 @@ TRANSITIONS: tuple[Transition, ...] = (
          "revise", Timer.OFFER),
     _row(AGREED, STAYS, EITHER, Step.EDIT_PRICE, AMEND, Cause.AMENDMENT_PROPOSED,
          "propose_amendment", Timer.OFFER),
-    _row(AGREED, STAYS, OTHER, Step.ACCEPT, ANSWER_AMENDMENT, Cause.AMENDED,
+    _row(AGREED, STAYS, OTHER, Step.ACCEPT, ACCEPT_AMENDMENT, Cause.AMENDED,
          "accept", Timer.DELIVERY),
-    _row(AGREED, STAYS, OTHER, Step.DECLINE, ANSWER_AMENDMENT, Cause.AMENDMENT_DECLINED,
+    _row(AGREED, STAYS, OTHER, Step.DECLINE, END_AMENDMENT, Cause.AMENDMENT_DECLINED,
          "decline"),
-    _row(AGREED, STAYS, PROPOSER, Step.WITHDRAW, ANSWER_AMENDMENT, Cause.AMENDMENT_WITHDRAWN,
+    _row(AGREED, STAYS, PROPOSER, Step.WITHDRAW, END_AMENDMENT, Cause.AMENDMENT_WITHDRAWN,
          "withdraw"),
     _row(AGREED, STAYS, TIME, Timer.OFFER, (), Cause.AMENDMENT_EXPIRED),
 

@@ -1,6 +1,6 @@
 """Views: a deal in the eyes of a reader."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from negotiation_service.domain import entities
@@ -57,8 +57,13 @@ class Snapshot:
     allowed_actions: tuple[str, ...]
 
 
-def snapshot(deal: entities.Deal, reader: str, now: int, limits: Limits) -> Snapshot | Refusal:
-    """Show a deal as it stands now to a party, or to an INTERNAL reader, who sees no note."""
+def snapshot(
+    deal: entities.Deal, reader: str, now: int, limits: Limits, restricted: Collection[str] = ()
+) -> Snapshot | Refusal:
+    """Show a deal as it stands now to a party, or to an INTERNAL reader, who sees no note.
+
+    `restricted` are the parties whom a sanction restricts now.
+    """
     if reader != INTERNAL and reader not in deal.parties:
         return service_not_found()
     deal = settle(deal, now, limits).deal
@@ -87,13 +92,15 @@ def snapshot(deal: entities.Deal, reader: str, now: int, limits: Limits) -> Snap
         deadlines={
             one.timer: one.due_at for one in running_timers(deal) if one.timer.reminds_of is None
         },
-        allowed_actions=allowed_actions(deal, reader, now, limits),
+        allowed_actions=allowed_actions(deal, reader, now, limits, restricted),
     )
 
 
-def show(deal: entities.Deal, reader: str, now: int, limits: Limits) -> Snapshot:
+def show(
+    deal: entities.Deal, reader: str, now: int, limits: Limits, restricted: Collection[str] = ()
+) -> Snapshot:
     """Show a deal to one who has been found to be a party, or INTERNAL."""
-    shown = snapshot(deal, reader, now, limits)
+    shown = snapshot(deal, reader, now, limits, restricted)
     if isinstance(shown, Refusal):
         raise TypeError(f"whoever is no party is refused earlier: {shown.reason}")
     return shown

@@ -17,9 +17,11 @@ from negotiation_service.domain.history import Entry, Notification, ServiceChang
 from negotiation_service.domain.limits import Limits
 from negotiation_service.domain.refusals import service_not_found
 from negotiation_service.domain.views import INTERNAL, Snapshot, show
+from negotiation_service.operations.unit_of_work import restricted_parties
 from negotiation_service.storage import deals as storage
 from negotiation_service.storage.deals import PageKey, StoredEvent
 from negotiation_service.storage.statements import CHANGED_PARTIES
+from service_kit.follow.sanctions import Forbidden, find_forbidden
 from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
 from service_kit.rules import Position, Refusal, check_user, invalid, is_identifier
 from service_kit.storage.changed_users import find_changed_users
@@ -63,7 +65,10 @@ def get_service(
 ) -> Snapshot | Refusal:
     """Show a service."""
     deal = _find(connection, actor, service)
-    return deal if isinstance(deal, Refusal) else show(deal, actor, now, limits)
+    if isinstance(deal, Refusal):
+        return deal
+    (shown,) = _show(connection, (deal,), actor, now, limits)
+    return shown
 
 
 def is_key_used(connection: Connection, actor: str, key: str) -> bool:
@@ -78,7 +83,25 @@ def batch_get_services(
     if refusal := _check_reader("actor", actor):
         return refusal
     found = storage.find_latest(connection, filter(is_identifier, conversations))
-    return [show(deal, actor, now, limits) for deal in found if _may_see(deal, actor)]
+    return _show(connection, found, actor, now, limits)
+
+
+def _show(
+    connection: Connection, deals: Sequence[Deal], reader: str, now: int, limits: Limits
+) -> list[Snapshot]:
+    """Show those of the deals that the reader may see."""
+    seen = [deal for deal in deals if _may_see(deal, reader)]
+    forbidden = _find_forbidden(connection, seen, reader, now)
+    return [show(deal, reader, now, limits, restricted_parties(deal, forbidden)) for deal in seen]
+
+
+def _find_forbidden(
+    connection: Connection, deals: Sequence[Deal], reader: str, now: int
+) -> Forbidden:
+    """Find what restricts a reader of these deals; a service is not restricted."""
+    if reader == INTERNAL or not deals:
+        return Forbidden()
+    return find_forbidden(connection, (reader,), {deal.conversation for deal in deals}, now)
 
 
 def list_services(
@@ -120,7 +143,7 @@ def list_services(
         deals = [deal for _, deal in found[:count]]
         token = encode_token(*found[count - 1][0]) if len(found) > count else ""
     # The two people of a conversation are the parties of all that it has.
-    shown = [show(deal, actor, now, limits) for deal in deals if _may_see(deal, actor)]
+    shown = _show(connection, deals, actor, now, limits)
     if open_only:
         shown = [one for one in shown if one.state not in FINAL]
     return ServicePage(shown, token)
@@ -162,16 +185,20 @@ def list_changes(
     page_size: int,
     page_token: str,
     most: int,
+    now: int,
     limits: Limits,
     *,
     everything: bool,
 ) -> ChangePage[Notification] | Refusal:
-    """List the notifications that `user` missed, without a user all: after < revision <= until."""
+    """List the notifications that `user` missed, without a user all: after < revision <= until.
+
+    Each shows the service as it was told then, but for a sanction that stands `now`.
+    """
     if refusal := _check_reader("user", user):
         return refusal
     if everything and user:
         return invalid("everything", "is not what a user is told")
-    read = partial(_changes, connection, user, limits)
+    read = partial(_changes, connection, user, now, limits)
     return changes.list_changes(connection, after, until, page_size, page_token, most, read)
 
 
@@ -184,13 +211,24 @@ def list_changed_users(
 
 
 def _changes(
-    connection: Connection, user: str, limits: Limits, start: int, until: int, count: int | None
+    connection: Connection,
+    user: str,
+    now: int,
+    limits: Limits,
+    start: int,
+    until: int,
+    count: int | None,
 ) -> list[tuple[int, Notification]]:
     most = NEWEST if count is None else count
     stored = storage.changed_events(connection, user, start, until, most)
     histories = storage.find_histories(connection, {one.event.service for one in stored})
     pasts = {service: _Past(events) for service, events in histories.items()}
-    return [(one.revision, pasts[one.event.service].notification(one, limits)) for one in stored]
+    deals = [past.deal for past in pasts.values()]
+    forbidden = _find_forbidden(connection, deals, user, now)
+    return [
+        (one.revision, pasts[one.event.service].notification(one, limits, forbidden))
+        for one in stored
+    ]
 
 
 class _Past:
@@ -207,8 +245,17 @@ class _Past:
             deal = evolve(deal, event)
             self.stages[revision] = (deal, event.at)
 
-    def notification(self, stored: StoredEvent, limits: Limits) -> Notification:
+    @property
+    def deal(self) -> Deal:
+        """The latest stage."""
+        return self.stages[max(self.stages)][0]
+
+    def notification(
+        self, stored: StoredEvent, limits: Limits, forbidden: Forbidden
+    ) -> Notification:
         """Tell an event as it was told when it happened."""
         deal, at = self.stages[stored.revision]
         number = self.numbers[stored.event.seq]
-        return stored.recipients, ServiceChanged(stored.event, number, deal, at, limits)
+        restricted = restricted_parties(deal, forbidden)
+        changed = ServiceChanged(stored.event, number, deal, at, limits, restricted)
+        return stored.recipients, changed

@@ -18,7 +18,7 @@ from negotiation_service.domain.facts import NO_FACTS, Facts
 from negotiation_service.domain.history import cause_by_command
 from negotiation_service.domain.limits import Limits
 from negotiation_service.domain.views import INTERNAL, Snapshot, show, show_past
-from negotiation_service.operations.unit_of_work import UnitOfWork
+from negotiation_service.operations.unit_of_work import UnitOfWork, restricted_parties
 from negotiation_service.storage import deals as storage
 from negotiation_service.storage.deals import UsedKey
 from service_kit.follow.sanctions import find_forbidden
@@ -68,13 +68,22 @@ class Runner(IdempotentRunner[Task, UsedKey, Answer]):
         )
         self.forbidden = find_forbidden(
             connection,
-            {one.actor for one in asked},
-            {conversation for one in asked if (conversation := self.conversation_of(one))},
+            {
+                *(one.actor for one in asked),
+                *(party for deal in self.work.deals.values() for party in deal.parties),
+                *(party for task in tasks for party in task.facts.participants),
+            },
+            {conversation for one in commands if (conversation := self.conversation_of(one))},
             now,
         )
         self.claimed = storage.claim_due(
             connection, [one.service for one in commands if isinstance(one, FireTimers)], now
         )
+
+    def show(self, deal: Deal, command: Command) -> Snapshot:
+        """Show a deal to the sender of a command."""
+        restricted = restricted_parties(deal, self.forbidden)
+        return show(deal, _reader(command), self.now, self.limits, restricted)
 
     def conversation_of(self, command: Command) -> str:
         """Give the conversation that a command acts in; empty if its service does not exist."""
@@ -86,14 +95,12 @@ class Runner(IdempotentRunner[Task, UsedKey, Answer]):
     def decide(self, task: Task) -> Answer | Refusal:
         """Decide a command and keep what it changes."""
         decision = self.decide_on_deal(task)
-        reader = _reader(task.command)
         if isinstance(decision, Refusal):
             if isinstance(decision.current, Deal):
-                current = show(decision.current, reader, self.now, self.limits)
-                return replace(decision, current=current)
+                return replace(decision, current=self.show(decision.current, task.command))
             return decision
         self.work.record(decision)
-        shown = show(decision.deal, reader, self.now, self.limits)
+        shown = self.show(decision.deal, task.command)
         cause = cause_by_command(decision.events)
         due_at = next_due(decision.deal)
         return Answer(shown, cause, decision.events, duplicate=False, next_due=due_at)
@@ -142,7 +149,7 @@ def carry_out(
     """Carry out commands in their order; each has its own outcome."""
     runner = Runner(limits, transaction, tasks)
     outcomes = [runner.carry_out(one) for one in tasks]
-    runner.work.store(runner.new_keys, limits)
+    runner.work.store(runner.new_keys, limits, runner.forbidden)
     return outcomes
 
 

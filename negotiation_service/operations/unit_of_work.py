@@ -9,6 +9,7 @@ from negotiation_service.domain.history import Numbered, ServiceChanged, number_
 from negotiation_service.domain.limits import Limits
 from negotiation_service.storage import deals as storage
 from negotiation_service.storage.deals import UsedKey
+from service_kit.follow.sanctions import Forbidden
 from service_kit.idempotency import Key
 from service_kit.storage.writer import Transaction
 
@@ -50,7 +51,7 @@ class UnitOfWork:
         elif deal.id not in self.created:
             self.changed[deal.id] = None
 
-    def store(self, new_keys: Mapping[Key, UsedKey], limits: Limits) -> None:
+    def store(self, new_keys: Mapping[Key, UsedKey], limits: Limits, forbidden: Forbidden) -> None:
         """Write all that is new, and notify whom it concerns."""
         transaction, connection = self.transaction, self.transaction.connection
         revision = transaction.revision
@@ -67,5 +68,11 @@ class UnitOfWork:
         storage.replace_timers(connection, [*changed, *created])
         storage.insert_keys(connection, new_keys.items(), revision)
         for deal, event, number in happened:
-            notification = ServiceChanged(event, number, deal, transaction.now, limits)
+            restricted = restricted_parties(deal, forbidden)
+            notification = ServiceChanged(event, number, deal, transaction.now, limits, restricted)
             transaction.emit(recipients(deal, event), notification)
+
+
+def restricted_parties(deal: Deal, forbidden: Forbidden) -> tuple[str, ...]:
+    """Give the parties of a deal whom a sanction restricts there."""
+    return tuple(one for one in deal.parties if forbidden.why(one, deal.conversation))

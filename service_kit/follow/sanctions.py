@@ -20,7 +20,7 @@ from service_kit.storage.writer import Transaction
 MODERATION = "moderation"
 """The service that is followed, as its position is stored."""
 
-LOCKED = "the conversation is locked: nobody writes in it, or acts on its services"
+LOCKED = "the conversation is locked: nobody writes in it, or promises anything about its services"
 
 
 class Kind(StrEnum):

@@ -1,6 +1,7 @@
 """The commands that a client makes for each of the allowed actions, from a snapshot alone."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from negotiation_service.domain import commands
 from negotiation_service.domain.entities import Money
@@ -69,3 +70,15 @@ def shown_as(shown: Snapshot, action: str, actor: str) -> bool:
         case "confirm_cancellation":
             return asked is not None and asked.by != actor
     return True
+
+
+def without_words(command: commands.Command) -> commands.Command:
+    """The same, and nothing said; a price can be named without a note."""
+    match command:
+        case commands.EditPrice():
+            return replace(command, note="")
+        case commands.TerminateService():
+            return replace(command, reason="")
+        case commands.SubmitNote():
+            return replace(command, comment="")
+    return command

@@ -28,7 +28,7 @@ from negotiation_service.domain.limits import DAY, HOUR, MINUTE, Limits
 from negotiation_service.domain.refusals import Reason
 from negotiation_service.domain.views import Snapshot, snapshot
 from service_kit.rules import INVALID_ARGUMENT, Refusal
-from tests.negotiation_service.client import CLIENT
+from tests.negotiation_service.client import CLIENT, without_words
 from tests.negotiation_service.model import Model
 
 LIMITS = Limits({"EUR": 2, "JPY": 0}, rounds=4, amendments=3, reopenings=2, disputes=2)
@@ -58,6 +58,7 @@ class Steps(RuleBasedStateMachine):
         self.now = 1_000 * DAY
         self.services = 0
         self.waiting: list[Command] = []
+        self.restricted: set[str] = set()
 
     def begin(self, actor: str, role: Role, price: int, ttl: int | None) -> CreateService:
         self.services += 1
@@ -100,14 +101,20 @@ class Steps(RuleBasedStateMachine):
         self.go(PATHS[0][:progress], 0)
 
     def show(self, reader: str) -> Snapshot:
-        shown = snapshot(self.deal, reader, self.now, LIMITS)
+        shown = snapshot(self.deal, reader, self.now, LIMITS, self.restricted)
         assert isinstance(shown, Snapshot)
         return shown
 
+    def why(self, command: Command) -> str:
+        """What forbids the sender of a command, as the service would find out."""
+        is_forbidden = isinstance(command, PartyCommand) and command.actor in self.restricted
+        return "a sanction" if is_forbidden else ""
+
     # --- What happens ---------------------------------------------------------------------------
 
-    def send(self, command: Command, forbidden: str = "") -> Decision | Refusal:
+    def send(self, command: Command) -> Decision | Refusal:
         """Give a command to the rules and to the model, and compare what they say."""
+        forbidden = self.why(command)
         expected = self.model.answer(command, forbidden)
         before = self.deal
         result = self.decide(before, command, forbidden)
@@ -129,7 +136,7 @@ class Steps(RuleBasedStateMachine):
 
     def keep_prompt(self, command: Command) -> None:
         """The same deal in a world where each timer fires at the very moment that it is due."""
-        result = self.decide(self.prompt, command)
+        result = self.decide(self.prompt, command, self.why(command))
         assert isinstance(result, Decision)
         self.prompt = result.deal
 
@@ -175,18 +182,23 @@ class Steps(RuleBasedStateMachine):
         price=st.sampled_from(PRICES),
         moment=st.sampled_from(["now", "now", "now", "twice", "later"]),
         old=st.booleans(),
+        silent=st.booleans(),
     )
-    def act(self, actor: str, intent: str, price: int, moment: str, *, old: bool) -> None:
+    def act(
+        self, actor: str, intent: str, price: int, moment: str, *, old: bool, silent: bool
+    ) -> None:
         """Someone does something about what they see, or about what they saw last."""
         shown = self.show(actor if actor in PARTIES else "ann")
         if old and actor in PARTIES:
             shown = self.told[actor]
         elif actor in PARTIES:
             self.told[actor] = shown
-        if moment == "later":
-            self.waiting = [*self.waiting[-5:], CLIENT[intent](shown, actor, price)]
-            return
         command = CLIENT[intent](shown, actor, price)
+        if silent:
+            command = without_words(command)
+        if moment == "later":
+            self.waiting = [*self.waiting[-5:], command]
+            return
         self.send(command)
         if moment == "twice":
             self.send(command)
@@ -198,20 +210,16 @@ class Steps(RuleBasedStateMachine):
         shown = self.told[actor] if old else self.show(actor)
         if shown.allowed_actions:
             action = data.draw(st.sampled_from(shown.allowed_actions))
-            result = self.send(CLIENT[action](shown, actor, price))
+            command = CLIENT[action](shown, actor, price)
+            if actor in self.restricted:
+                command = without_words(command)
+            result = self.send(command)
             assert old or isinstance(result, Decision)
 
-    @rule(data=st.data(), price=st.sampled_from(PRICES))
-    def be_sanctioned(self, data: st.DataObject, price: int) -> None:
-        """A sanction forbids everything that the deal allows a party; nothing comes of it."""
-        actor = data.draw(st.sampled_from(PARTIES))
-        shown = self.show(actor)
-        for action in shown.allowed_actions:
-            command = CLIENT[action](shown, actor, price)
-            if isinstance(command, PartyCommand):
-                refused = self.send(command, "a sanction")
-                assert isinstance(refused, Refusal)
-                assert refused.reason is Reason.SANCTIONED
+    @rule(parties=st.sampled_from([(), ("ann",), ("bob",), PARTIES]))
+    def sanction(self, parties: tuple[str, ...]) -> None:
+        """A sanction comes or ends; both are restricted where the conversation is locked."""
+        self.restricted = {*parties}
 
     @rule(path=st.sampled_from(PATHS), price=st.sampled_from(PRICES))
     def go(self, path: tuple[str, ...], price: int) -> None:
@@ -219,7 +227,8 @@ class Steps(RuleBasedStateMachine):
         for turn, action in enumerate(path):
             able = [one for one in PARTIES if action in self.show(one).allowed_actions] or PARTIES
             actor = able[turn % len(able)]
-            self.send(CLIENT[action](self.show(actor), actor, price))
+            command = CLIENT[action](self.show(actor), actor, price)
+            self.send(without_words(command) if actor in self.restricted else command)
 
     @precondition(lambda self: self.waiting)
     @rule(data=st.data(), again=st.booleans())
@@ -271,14 +280,12 @@ class Steps(RuleBasedStateMachine):
         role=st.sampled_from(Role),
         price=st.sampled_from(PRICES),
         progress=st.sampled_from([0, 0, 0, 1, 1, 2, 3]),
-        forbidden=st.sampled_from(["", "", "", "", "a sanction"]),
     )
-    def create_another(
-        self, actor: str, role: Role, price: int, progress: int, forbidden: str
-    ) -> None:
+    def create_another(self, actor: str, role: Role, price: int, progress: int) -> None:
         """A conversation has one open deal; the next begins when it has ended."""
         self.fire()
         command = self.begin(actor, role, price, None)
+        forbidden = self.why(command)
         expected = self.model.answer(command, forbidden)
         result = self.decide(self.deal, command, forbidden)
         reason = str(result.reason) if isinstance(result, Refusal) else None

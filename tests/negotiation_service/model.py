@@ -130,9 +130,12 @@ class Model:
             case commands.SubmitNote():
                 if self.state not in ("completed", "cancelled"):
                     return "INVALID_STATE"
-                return self._stopped(forbidden) or ("INVALID_STATE" if self.revealed else None)
+                said = command.comment
+                return self._stopped(forbidden and said) or (
+                    "INVALID_STATE" if self.revealed else None
+                )
 
-    def _stopped(self, forbidden: str) -> Answer:
+    def _stopped(self, forbidden: str = "") -> Answer:
         if forbidden:
             return "SANCTIONED"
         return "ON_HOLD" if self.dispute else None
@@ -150,7 +153,8 @@ class Model:
     def _answer_end(self, command: commands.EndNegotiation, forbidden: str) -> Answer:
         if self.state not in ("offered", "agreed"):
             return "INVALID_STATE"
-        if stopped := self._stopped(forbidden):
+        # To end an offer binds nobody.
+        if stopped := self._stopped(forbidden if command.outcome == "agreed" else ""):
             return stopped
         if self.live is None or command.offer != self.live + 1:
             return "STALE_OFFER"
@@ -170,7 +174,7 @@ class Model:
         }
         if self.state not in needed[command.outcome]:
             return "INVALID_STATE"
-        if stopped := self._stopped(forbidden):
+        if stopped := self._stopped(forbidden and command.reason):
             return stopped
         match command.outcome:
             case "delivered":

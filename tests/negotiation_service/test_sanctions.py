@@ -1,4 +1,4 @@
-"""Sanctions over real gRPC: steps of parties are refused, moderation and time go on."""
+"""Sanctions over real gRPC: words and what binds anew are refused, all else of a deal goes on."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -19,16 +19,15 @@ async def client(serve: Any, followed: dict[str, Any]) -> AsyncIterator[Any]:
 
 
 def steps(client: Any, actor: str, deal: pb.Service) -> dict[str, Callable[[], Any]]:
-    """The steps of a party of an agreed service, which has an amendment by the other."""
-    decline = pb.EndNegotiationRequest(
-        actor=actor, service_id=deal.id, outcome=pb.NEGOTIATION_OUTCOME_DECLINED, offer=2
-    )
+    """The steps of a party of an agreed service, which has an amendment by the other, that a
+    sanction forbids: they bind anew, or say something.
+    """
+    said = {"reason": "Idiot."}
     return {
         "edit": lambda: client.edit(actor, deal.id, 9_000, 2),
         "accept": lambda: client.accept(actor, deal),
-        "decline": lambda: client.call("EndNegotiation", decline),
-        "deliver": lambda: client.terminate(actor, deal.id, "DELIVERED"),
-        "cancel": lambda: client.terminate(actor, deal.id, "CANCELLED"),
+        "deliver": lambda: client.terminate(actor, deal.id, "DELIVERED", **said),
+        "cancel": lambda: client.terminate(actor, deal.id, "CANCELLED", **said),
     }
 
 
@@ -39,11 +38,11 @@ async def agreed(client: Any) -> Any:
 
 
 @pytest.mark.parametrize("restriction", RESTRICTIONS)
-async def test_the_restricted_take_no_step_and_then_again(
+async def test_the_restricted_say_and_promise_nothing_and_then_again(
     client: Any, following: Following, refused: Any, restriction: str
 ) -> None:
     """Nor propose anything; the refusal shows the deal, which the other goes on with; reading goes
-    on, and once lifted everything.
+    on, and once lifted everything. What is shown offers what is left.
     """
     deal = await agreed(client)
     await following.tell(standing("ann", **RESTRICTIONS[restriction]))
@@ -53,10 +52,53 @@ async def test_the_restricted_take_no_step_and_then_again(
     await refused(client.create("ann", "eve"), *DENIED)
     shown = await client.call("GetService", actor="ann", service_id=deal.id)
     assert shown.service.version == deal.version
+    left = ["decline", "deliver", "request_cancellation", "open_dispute"]
+    assert [*shown.service.allowed_actions] == left
+    listed = await client.call("ListServices", actor="ann")
+    assert listed.services[0] == shown.service
+    batch = {"actor": "ann", "conversation_ids": [deal.conversation_id]}
+    assert (await client.call("BatchGetServices", **batch)).services[0] == shown.service
     deal = await client.edit("bob", deal.id, 7_000, 2)
+    assert "revise" in deal.allowed_actions
     await following.tell(standing("ann"))
     deal = await client.accept("ann", deal)
     assert deal.agreed.price.amount_minor == 7_000
+
+
+async def test_what_is_pushed_and_read_again_offers_what_is_left(
+    client: Any, following: Following
+) -> None:
+    """The view of the restricted, of a live event and of the same one listed."""
+    stream = await client.watch(["ann", "bob"])
+    deal = await agreed(client)
+    await stream.events(3)
+    await following.tell(standing("ann", **RESTRICTIONS["muted"]))
+    await client.edit("bob", deal.id, 7_000, 2)
+    ((_, told),) = await stream.events(1)
+    views = dict(zip(told.recipients, told.service_changed.views, strict=True))
+    assert "accept" not in views["ann"].allowed_actions
+    assert "deliver" in views["ann"].allowed_actions
+    assert "revise" in views["bob"].allowed_actions
+
+
+@pytest.mark.parametrize("restriction", RESTRICTIONS)
+async def test_no_deadline_is_one_that_a_sanction_keeps_from_meeting(
+    client: Any, following: Following, restriction: str
+) -> None:
+    """Both are restricted after the agreement, and go through to the end without a word."""
+    deal = await client.accept("bob", await client.create("ann", "bob"))
+    await following.tell(
+        *(standing(one, **RESTRICTIONS[restriction]) for one in ("ann", "bob")),
+        lock(deal.conversation_id),
+    )
+    await client.terminate("ann", deal.id, "DELIVERED")
+    await client.terminate("bob", deal.id, "REOPENED")
+    await client.terminate("ann", deal.id, "DELIVERED")
+    deal = await client.terminate("bob", deal.id, "COMPLETED")
+    assert deal.settlement == pb.Settlement(provider_minor=10_000)
+    await client.note("ann", deal.id, "")
+    deal = await client.note("bob", deal.id, "")
+    assert deal.notes.theirs.score == 5
 
 
 async def test_in_a_locked_conversation_neither_acts(
@@ -88,7 +130,9 @@ async def test_a_repeat_is_answered_as_then(
     again = await client.create("ann", conversation=deal.conversation_id, idempotency_key="create")
     assert again == created
     assert await client.accept("bob", created, idempotency_key="accept") == deal
-    other = client.terminate("bob", deal.id, "CANCELLED", idempotency_key="cancel")
+    other = client.terminate(
+        "bob", deal.id, "CANCELLED", reason="You know why.", idempotency_key="cancel"
+    )
     await refused(other, *DENIED)
 
 

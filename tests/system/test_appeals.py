@@ -10,7 +10,7 @@ from tests.support.client import Packet
 from tests.support.system import System
 from tests.system.conftest import ORIGIN
 
-PATHS = [("GET", "/standing"), ("POST", "/appeals")]
+PATHS = [("GET", "/standing"), ("POST", "/appeals"), ("GET", "/services"), ("GET", "/disputes")]
 APPEAL = {"decision": "019376a0-0000-7000-8000-000000000000", "text": "It was not me."}
 
 

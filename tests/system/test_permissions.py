@@ -55,19 +55,22 @@ PACKETS: Mapping[Op, tuple[bool, Callable[[Place], Packet]]] = {
             "price": _EUROS,
         },
     ),
-    Op.NOTE_SUBMITTED: (True, lambda at: {"service": at.service, "score": 5}),
+    Op.NOTE_SUBMITTED: (True, lambda at: {"service": at.service, "score": 5, "comment": "x"}),
     Op.LITIGE_CREATED: (
         False,
         lambda at: {"service": at.service, "reason": "quality", "statement": "x"},
     ),
-    Op.SERVICE_TERMINATED: (True, lambda at: {"service": at.service, "outcome": "delivered"}),
+    Op.SERVICE_TERMINATED: (
+        True,
+        lambda at: {"service": at.service, "outcome": "delivered", "reason": "x"},
+    ),
     Op.PRICE_EDITED: (
         True,
         lambda at: {"service": at.service, "price": _EUROS, "base_offer": 0},
     ),
     Op.NEGOTIATION_END: (
         True,
-        lambda at: {"service": at.service, "outcome": "declined", "offer": 1},
+        lambda at: {"service": at.service, "outcome": "agreed", "offer": 1, "price": _EUROS},
     ),
     Op.APPEAL: (False, lambda _: {"decision": str(uuid4()), "text": "x"}),
     Op.LITIGE_STATEMENT: (
@@ -79,6 +82,13 @@ PACKETS: Mapping[Op, tuple[bool, Callable[[Place], Packet]]] = {
         lambda at: {"conversation": at.conversation, "reason": "spam"},
     ),
     Op.REPORT_MSG: (False, lambda at: {"message": at.message, "reason": "spam"}),
+}
+
+# What only ends or carries out a deal, without a word: it is forbidden to nobody.
+SILENT: Mapping[Op, Callable[[Place], Packet]] = {
+    Op.SERVICE_TERMINATED: lambda at: {"service": at.service, "outcome": "delivered"},
+    Op.NOTE_SUBMITTED: lambda at: {"service": at.service, "score": 5},
+    Op.NEGOTIATION_END: lambda at: {"service": at.service, "outcome": "declined", "offer": 1},
 }
 
 
@@ -124,7 +134,9 @@ async def test_who_is_restricted_does_what_the_sanction_allows(
         await moderator.report(place.message, alice)
         await moderator.decide(bob, kind)
         await client.expect(Op.SANCTION, kind=kind)
-    for op, (writes, payload) in PACKETS.items():
+    sent = [(op, writes, payload) for op, (writes, payload) in PACKETS.items()]
+    sent += [(op, False, payload) for op, payload in SILENT.items()]
+    for op, writes, payload in sent:
         await client.send(op, payload(place), id=op.name)
         if op in {Op.PONG, Op.TYPING}:
             # They have no answer, but when they are refused.

@@ -169,9 +169,9 @@ async def test_the_edge_alone_keeps_a_locked_conversation(
         (Op.EDIT_MSG, {"message": locked, "text": "x"}),
         (Op.DELETE_MSG, {"message": locked}),
         (Op.PRICE_EDITED, {"service": service, "price": price, "base_offer": 1}),
-        (Op.NEGOTIATION_END, {"service": service, "outcome": "withdrawn", "offer": 1}),
-        (Op.SERVICE_TERMINATED, {"service": service, "outcome": "delivered"}),
-        (Op.NOTE_SUBMITTED, {"service": service, "score": 5}),
+        (Op.NEGOTIATION_END, {"service": service, "outcome": "agreed", "offer": 1, "price": price}),
+        (Op.SERVICE_TERMINATED, {"service": service, "outcome": "delivered", "reason": "So."}),
+        (Op.NOTE_SUBMITTED, {"service": service, "score": 5, "comment": "So."}),
     ):
         error = await refused(bob, op, d)
         assert [one["kind"] for one in error["current"]["sanctions"]] == ["conversation_locked"]

@@ -48,6 +48,11 @@ class NegotiationEnd(Struct, frozen=True):
     price: fields.Money | UnsetType = UNSET
     idempotency_key: fields.IdempotencyKey | UnsetType = UNSET
 
+    @property
+    def writes(self) -> bool:
+        """Whether it promises something; to decline or withdraw promises nothing."""
+        return self.outcome == "agreed"
+
 
 class ServiceTerminated(Struct, frozen=True):
     """Tells how a service ends. The provider has delivered; the client takes it as completed, or
@@ -59,6 +64,11 @@ class ServiceTerminated(Struct, frozen=True):
     reason: str | UnsetType = UNSET
     idempotency_key: fields.IdempotencyKey | UnsetType = UNSET
 
+    @property
+    def writes(self) -> bool:
+        """Whether it says something."""
+        return bool(self.reason)
+
 
 class NoteSubmitted(Struct, frozen=True):
     """Rates the other party from 1 to 5, once the service has ended. Nobody else sees it until both
@@ -69,6 +79,11 @@ class NoteSubmitted(Struct, frozen=True):
     score: fields.Score
     comment: str | UnsetType = UNSET
     idempotency_key: fields.IdempotencyKey | UnsetType = UNSET
+
+    @property
+    def writes(self) -> bool:
+        """Whether it says something."""
+        return bool(self.comment)
 
 
 # To the client.

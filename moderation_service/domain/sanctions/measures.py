@@ -11,8 +11,10 @@ class Activity(StrEnum):
     """The activities that a sanction can forbid."""
 
     CONNECT = "connect"
-    # Messages, and everything that one does about a service.
+    # Messages, and what is said about a service or promised anew.
     WRITE = "write"
+    # What ends or carries out a service, without a word.
+    PERFORM = "perform"
     REPORT = "report"
     DISPUTE = "dispute"
     # The reasons and the appeal are left to everybody, whatever they are accused of.
@@ -51,7 +53,13 @@ class MeasureRule:
 
 _NOTHING: frozenset[Activity] = frozenset()
 _WRITING = frozenset({Activity.WRITE})
-_ALL_BUT_THE_REASONS = frozenset(Activity) - {Activity.READ_REASONS, Activity.APPEAL}
+# Neither the reasons and the appeal, nor that for which the time of a deal or a dispute runs.
+_ALL_BUT_RIGHTS = frozenset(Activity) - {
+    Activity.READ_REASONS,
+    Activity.APPEAL,
+    Activity.PERFORM,
+    Activity.DISPUTE,
+}
 
 MEASURES: Mapping[SanctionKind, MeasureRule] = {
     SanctionKind.WARNING: MeasureRule(
@@ -66,9 +74,9 @@ MEASURES: Mapping[SanctionKind, MeasureRule] = {
     ),
     SanctionKind.MUTED: MeasureRule(Scope.ACCOUNT, Lasting.UNTIL_TIME, _WRITING, Inverse.UNMUTE),
     SanctionKind.SUSPENDED: MeasureRule(
-        Scope.ACCOUNT, Lasting.UNTIL_TIME, _ALL_BUT_THE_REASONS, Inverse.END_SUSPENSION
+        Scope.ACCOUNT, Lasting.UNTIL_TIME, _ALL_BUT_RIGHTS, Inverse.END_SUSPENSION
     ),
     SanctionKind.BANNED: MeasureRule(
-        Scope.ACCOUNT, Lasting.UNTIL_LIFTED, _ALL_BUT_THE_REASONS, Inverse.UNBAN
+        Scope.ACCOUNT, Lasting.UNTIL_LIFTED, _ALL_BUT_RIGHTS, Inverse.UNBAN
     ),
 }

@@ -1,6 +1,6 @@
 """Two parties, an outsider, moderation and a clock do what they like with a deal.
 
-Whatever they do, P1 to P16 of docs/negotiation.md hold (P12, the idempotency keys, is the
+Whatever they do, P1 to P17 of docs/negotiation.md hold (P12, the idempotency keys, is the
 storage's), and each answer is that of the model, the design told a second time. What a client sends
 is made from snapshots, fresh or old, and comes at once, late or twice. With the profile nightly
 there are at least 100,000 steps.
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis.stateful import invariant
 
-from negotiation_service.domain.commands import ResolveHold
+from negotiation_service.domain.commands import Command, ResolveHold
 from negotiation_service.domain.decision import Decision, next_due, settle
 from negotiation_service.domain.entities import FINAL, Deal, Outcome, State
 from negotiation_service.domain.events import Cause, evolve, recipients, replay
@@ -20,9 +20,12 @@ from negotiation_service.domain.permissions import allowed_actions
 from negotiation_service.domain.refusals import Reason
 from negotiation_service.domain.views import INTERNAL, Snapshot, snapshot
 from service_kit.rules import Refusal
-from tests.negotiation_service.client import CLIENT, edit, shown_as
+from tests.negotiation_service.client import CLIENT, edit, shown_as, without_words
 from tests.negotiation_service.machine import LIMITS, PARTIES, Steps
 from tests.support.examples import run_machine
+
+# What binds a party to something new.
+BINDING = {"counter", "revise", "accept", "propose_amendment"}
 
 # With everybody silent, the longest way to an end: a last price, its delivery, the notes.
 LONGEST = LIMITS.max_offer_ttl + LIMITS.delivery + LIMITS.completion + LIMITS.notes
@@ -84,7 +87,7 @@ class Negotiation(Steps):
     @invariant()
     def it_does_not_matter_when_timers_fire(self) -> None:
         """A loop that is late, or was never started, changes nothing that anybody can see."""
-        prompt = snapshot(self.prompt, "ann", self.now, LIMITS)
+        prompt = snapshot(self.prompt, "ann", self.now, LIMITS, self.restricted)
         assert isinstance(prompt, Snapshot)
         lazy = self.show("ann")
         assert (public(prompt), prompt.notes, prompt.allowed_actions) == (
@@ -95,14 +98,15 @@ class Negotiation(Steps):
 
     @invariant()
     def allowed_is_what_succeeds(self) -> None:
-        """P14, for every action that a client knows, made from the snapshot alone."""
+        """P14, for every action that a client knows, made from the snapshot alone: with words, and
+        without for whom a sanction restricts.
+        """
         for actor in PARTIES:
             shown = self.show(actor)
             succeeding = {
                 action
                 for action, make in CLIENT.items()
-                if shown_as(shown, action, actor)
-                and isinstance(self.decide(self.deal, make(shown, actor, 9_000)), Decision)
+                if shown_as(shown, action, actor) and self.succeeds(make(shown, actor, 9_000))
             }
             if "a-new-dispute" in self.model.decided or self.model.dispute == "a-new-dispute":
                 # To place the same hold again succeeds because it changes nothing.
@@ -111,6 +115,25 @@ class Negotiation(Steps):
             else:
                 assert succeeding == {*shown.allowed_actions}
             assert len({*shown.allowed_actions}) == len(shown.allowed_actions)
+
+    def succeeds(self, command: Command) -> bool:
+        forbidden = self.why(command)
+        if forbidden:
+            command = without_words(command)
+        return isinstance(self.decide(self.deal, command, forbidden), Decision)
+
+    @invariant()
+    def sanctions_keep_nobody_from_what_time_waits_for(self) -> None:
+        """P17: whatever restricts a party, it can do what ends or carries out the deal, so that no
+        deadline is one that it can not meet.
+        """
+        for actor in PARTIES:
+            free = snapshot(self.deal, actor, self.now, LIMITS)
+            restricted = snapshot(self.deal, actor, self.now, LIMITS, PARTIES)
+            assert isinstance(free, Snapshot)
+            assert isinstance(restricted, Snapshot)
+            left = [one for one in free.allowed_actions if one not in BINDING]
+            assert [*restricted.allowed_actions] == left
 
     @invariant()
     def outsiders_can_do_nothing(self) -> None:
@@ -139,7 +162,8 @@ class Negotiation(Steps):
         for writer in self.model.notes:
             reader = deal.peer(writer)
             ignorant = self.without_notes_of(writer)
-            assert snapshot(ignorant, reader, self.now, LIMITS) == self.show(reader)
+            shown = snapshot(ignorant, reader, self.now, LIMITS, self.restricted)
+            assert shown == self.show(reader)
             assert snapshot(ignorant, INTERNAL, self.now, LIMITS) == self.show(INTERNAL)
         for event in self.events:
             if event.cause is Cause.NOTE_SUBMITTED:

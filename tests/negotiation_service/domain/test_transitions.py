@@ -3,12 +3,18 @@
 import pytest
 
 from negotiation_service.domain.commands import PartyCommand
+from negotiation_service.domain.decision import Decision
 from negotiation_service.domain.entities import State
 from negotiation_service.domain.events import Cause
-from negotiation_service.domain.guards import not_on_hold, not_sanctioned
+from negotiation_service.domain.guards import (
+    no_words_sanctioned,
+    not_on_hold,
+    not_sanctioned,
+)
 from negotiation_service.domain.refusals import Reason
 from negotiation_service.domain.transitions import MODERATION, TIME, TRANSITIONS, Step, Transition
 from service_kit.rules import Refusal
+from tests.negotiation_service.client import without_words
 from tests.negotiation_service.story import STEPS, Story, propose
 
 OFFERED, AGREED, DELIVERED, COMPLETED, CANCELLED, CLOSED = State
@@ -196,23 +202,39 @@ def test_a_hold_stops_every_party() -> None:
     assert [row for row in TRANSITIONS if held & {*row.sources} and not stopped(row)] == []
 
 
-def test_a_sanction_stops_every_party() -> None:
-    """Every step of a party asks whether a sanction forbids it; time and moderation go on."""
+BINDING = {Step.CREATE, Step.EDIT_PRICE, Step.ACCEPT}
+WITHOUT_WORDS = {Step.DECLINE, Step.WITHDRAW}
+
+
+def test_a_sanction_stops_words_and_what_binds_anew() -> None:
+    """Every step of a party but those that only end an offer; time and moderation go on."""
     for row in TRANSITIONS:
-        assert (not_sanctioned in row.guards) == (row.who not in {MODERATION, TIME}), row
+        asked = {one for one in row.guards if "sanction" in (one.__doc__ or "")}
+        if row.who in {MODERATION, TIME} or row.step in WITHOUT_WORDS:
+            assert not asked, row
+        else:
+            assert asked == {not_sanctioned if row.step in BINDING else no_words_sanctioned}, row
 
 
 @pytest.mark.parametrize(("done", "step"), [(done, step) for done, step, *_ in EXAMPLES])
-def test_what_a_sanction_forbids_is_refused(done: str, step: str) -> None:
-    """Each step of a party is refused by that name, and what is not a party's goes on."""
-    story = after(done)
+def test_what_a_sanction_leaves(done: str, step: str) -> None:
+    """A party ends and carries out what stands, without a word; the rest is refused by that name,
+    and what is not a party's goes on.
+    """
+    story, forbidden = after(done), "a sanction does not allow it"
     command, before = STEPS[step](story), story.deal
-    if isinstance(command, PartyCommand):
-        refusal = story.refused(command, "a sanction does not allow it")
+    if not isinstance(command, PartyCommand):
+        story.done(command)
+        return
+    if command.words or step in {"counter", "revise", "accept"}:
+        refusal = story.refused(command, forbidden)
         assert (refusal.reason, refusal.current) == (Reason.SANCTIONED, before)
-        assert refusal.message == "a sanction does not allow it"
+        assert refusal.message == forbidden
         assert story.deal == before
-    story.done(command)
+    if step in {"counter", "revise", "accept"}:
+        story.refused(without_words(command), forbidden)
+    else:
+        assert isinstance(story.send(without_words(command), forbidden), Decision)
 
 
 def test_a_sanction_forbids_to_propose() -> None:

@@ -140,6 +140,7 @@ def test_list_changes_of_another_epoch_tells_nothing(database: Database) -> None
         0,
         "",
         500,
+        0,
         deals.LIMITS,
         everything=False,
     )

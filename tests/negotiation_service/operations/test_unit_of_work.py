@@ -99,7 +99,7 @@ def replayed(database: Database, user: str, after: Position, size: int) -> list[
     """All changes that pages of `size` give: (revision, recipients, event)."""
     asked = (queries.list_changes, user, after, database.read(read_position), size)
     read = partial(database.read, *asked)
-    told = replay(lambda token: read(token, 500, LIMITS, everything=False))
+    told = replay(lambda token: read(token, 500, 0, LIMITS, everything=False))
     return [(revision, *event) for revision, event in told]
 
 

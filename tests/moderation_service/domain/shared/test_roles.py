@@ -100,14 +100,15 @@ def _state(command: Asked) -> Case | Dispute:
 
 # --- Standing -----------------------------------------------------------------------------------
 
-REASONS = {Activity.READ_REASONS, Activity.APPEAL}
+# And what time waits for, in deals and disputes.
+RIGHTS = {Activity.READ_REASONS, Activity.APPEAL, Activity.PERFORM, Activity.DISPUTE}
 FORBIDDEN = {
     SanctionKind.WARNING: set(),
     SanctionKind.MESSAGE_REMOVED: set(),
     SanctionKind.CONVERSATION_LOCKED: set(),
     SanctionKind.MUTED: {Activity.WRITE},
-    SanctionKind.SUSPENDED: {*Activity} - REASONS,
-    SanctionKind.BANNED: {*Activity} - REASONS,
+    SanctionKind.SUSPENDED: {*Activity} - RIGHTS,
+    SanctionKind.BANNED: {*Activity} - RIGHTS,
 }
 
 
@@ -118,7 +119,7 @@ def imposed(kind: SanctionKind) -> tuple[Sanction, ...]:
 
 @pytest.mark.parametrize("kind", SanctionKind)
 def test_what_each_sanction_leaves(kind: SanctionKind) -> None:
-    """A banned user keeps nothing but the reasons and the appeal, and these keep all."""
+    """A banned user keeps the reasons, the appeal and disputes, and these keep all."""
     shown = standing("bob", imposed(kind), START)
     assert shown.forbidden == MEASURES[kind].forbids == FORBIDDEN[kind]
     writes: list[tuple[Asked, Activity]] = [
