@@ -6,7 +6,7 @@ No exception of this module, nor its cause, holds any part of a token.
 import math
 import re
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import jwt
@@ -48,16 +48,21 @@ class Authenticator:
             raise ValueError("an issuer or audience of tokens must not be empty; leave it unset")
         if not 0 <= leeway_seconds < math.inf:
             raise ValueError("the leeway of tokens must be 0 seconds or more")
-        self._allowed = keys.algorithms.intersection(algorithms or keys.algorithms)
+        self._keys = keys
+        self._algorithms = frozenset(algorithms)
         if not self._allowed:
             raise ValueError(
                 "none of the allowed token algorithms fits the key, which can do"
                 f" {', '.join(sorted(keys.algorithms))}"
             )
-        self._keys = keys
         self._issuer = issuer
         self._audience = audience
         self._leeway_seconds = leeway_seconds
+
+    @property
+    def _allowed(self) -> frozenset[str]:
+        able = self._keys.algorithms
+        return able & self._algorithms if self._algorithms else able
 
     async def authenticate(self, token: str, now: float | None = None) -> Principal:
         """Check a token at `now` (Unix seconds; the present by default).
@@ -70,37 +75,47 @@ class Authenticator:
         if not isinstance(algorithm, str) or algorithm not in self._allowed:
             raise AuthenticationError("algorithm_not_allowed")
         try:
-            key = await self._keys.find(header.get("kid"), algorithm)
+            keys = await self._keys.find(header.get("kid"), algorithm)
         except KeyNotFoundError as error:
             reason = "keys_unavailable" if error.source_is_empty else "unknown_key"
             raise AuthenticationError(reason) from None
-        claims = self._verified_claims(token, key)
+        claims = self._verified_claims(token, keys, algorithm)
         # The clock is read after the wait for keys, in which a token may expire.
         return read_principal(claims, time.time() if now is None else now, self._leeway_seconds)
 
-    def _verified_claims(self, token: str, key: VerificationKey) -> dict[str, Any]:
+    def _verified_claims(
+        self, token: str, keys: Sequence[VerificationKey], algorithm: str
+    ) -> dict[str, Any]:
         """Verify the signature, issuer and audience. The times are checked by `read_principal`."""
-        allowed = sorted(self._allowed & key.algorithms)
-        if not allowed:
+        fitting = [key for key in keys if algorithm in key.algorithms]
+        if not fitting:
             raise AuthenticationError("algorithm_not_allowed")
-        try:
-            return jwt.decode(
-                token,
-                key.material,
-                algorithms=allowed,
-                issuer=self._issuer,
-                audience=self._audience,
-                # PyJWT takes a string or a boolean for a time, and it has no clock to be given.
-                options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},
-            )
-        except jwt.PyJWTError as error:
-            raise _refusal(error) from None
+        for key in fitting:
+            try:
+                return self._claims(token, key, algorithm)
+            except jwt.InvalidSignatureError:
+                # Another one may have signed it.
+                continue
+            except jwt.PyJWTError as error:
+                raise _refusal(error) from None
+        raise AuthenticationError("bad_signature")
+
+    def _claims(self, token: str, key: VerificationKey, algorithm: str) -> dict[str, Any]:
+        return jwt.decode(
+            token,
+            key.material,
+            # It is one that the type of the key permits (RFC 8725, 3.1).
+            algorithms=[algorithm],
+            issuer=self._issuer,
+            audience=self._audience,
+            # PyJWT takes a string or a boolean for a time, and it has no clock to be given.
+            options={"verify_exp": False, "verify_nbf": False, "verify_iat": False},
+        )
 
 
 # PyJWT's refusals, the special ones before the general ones, with the claim at fault. `sub` and
 # `jti` are the only claims whose form it judges here.
 _REASON_BY_ERROR: tuple[tuple[type[jwt.PyJWTError], str, str | None], ...] = (
-    (jwt.InvalidSignatureError, "bad_signature", None),
     (jwt.InvalidAlgorithmError, "algorithm_not_allowed", None),
     (jwt.InvalidIssuerError, "wrong_issuer", "iss"),
     (jwt.InvalidAudienceError, "wrong_audience", "aud"),

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from service_kit.authentication import verification_keys
 from service_kit.authentication.key_download import Downloader, DownloadError
-from service_kit.authentication.key_source import KeyNotFoundError
+from service_kit.authentication.key_source import MAXIMUM_TRIED_KEYS, KeyNotFoundError
 
 logger = logging.getLogger(__name__)
 
@@ -84,28 +84,30 @@ class JsonWebKeySet:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def find(self, key_id: str | None, algorithm: str) -> verification_keys.VerificationKey:
-        """Return the key, after a fetch of the set if that may bring it.
+    async def find(
+        self, key_id: str | None, algorithm: str
+    ) -> tuple[verification_keys.VerificationKey, ...]:
+        """Return the keys, after a fetch of the set if that may bring them.
 
-        A token without a `kid` is served when exactly one key has its algorithm.
+        A token without a `kid` may be of any key with its algorithm, unless too many have it.
         """
-        key = self._look_up(key_id, algorithm)
-        if key is None:
+        keys = self._look_up(key_id, algorithm)
+        if not keys:
             await self._wait_for_fetch()
-            key = self._look_up(key_id, algorithm)
-        if key is None:
+            keys = self._look_up(key_id, algorithm)
+        if not keys:
             raise KeyNotFoundError(source_is_empty=not self._keys)
-        return key
+        return keys
 
     def _look_up(
         self, key_id: str | None, algorithm: str
-    ) -> verification_keys.VerificationKey | None:
-        fitting = [key for key in self._keys if algorithm in key.algorithms]
-        if key_id is None:
-            return fitting[0] if len(fitting) == 1 else None
+    ) -> tuple[verification_keys.VerificationKey, ...]:
+        named = tuple(key for key in self._keys if key_id in {None, key.key_id})
         # Keys of different types may share a kid (RFC 7517, 4.5), so those that fit come first.
-        named = [key for key in (*fitting, *self._keys) if key.key_id == key_id]
-        return named[0] if named else None
+        found = tuple(key for key in named if algorithm in key.algorithms)
+        if not found and key_id is not None:
+            found = named
+        return found if len(found) <= MAXIMUM_TRIED_KEYS else ()
 
     async def _wait_for_fetch(self) -> None:
         """Wait for the fetch in flight, or for a new one if the window allows it, or not at all."""

@@ -4,6 +4,9 @@ from typing import Protocol
 
 from service_kit.authentication.verification_keys import VerificationKey
 
+# Each costs a verification, on the event loop, of a token that may be anybody's.
+MAXIMUM_TRIED_KEYS = 8
+
 
 class KeyNotFoundError(Exception):
     """No key answers to what a token asks for.
@@ -30,8 +33,9 @@ class KeySource(Protocol):
     async def close(self) -> None:
         """Stop whatever runs in the background."""
 
-    async def find(self, key_id: str | None, algorithm: str) -> VerificationKey:
-        """Return the key for a token with this `kid` and `alg`. Raises KeyNotFoundError.
+    async def find(self, key_id: str | None, algorithm: str) -> tuple[VerificationKey, ...]:
+        """Return the keys of which one may have signed a token with this `kid` and `alg`.
 
-        A key may come back that does not allow `algorithm`: then none of that name does.
+        They are at most MAXIMUM_TRIED_KEYS. Some may come back that do not allow `algorithm`: then
+        none of that name does. Raises KeyNotFoundError.
         """

@@ -1,62 +1,119 @@
-"""The key source that the settings name: a secret, a public key file, or a JWKS address."""
+"""The key source that the settings name: secrets, public keys, or a JWKS address."""
 
+import logging
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
 from service_kit.authentication.key_set import JsonWebKeySet
-from service_kit.authentication.key_source import KeySource
+from service_kit.authentication.key_source import MAXIMUM_TRIED_KEYS, KeyNotFoundError, KeySource
 from service_kit.authentication.verification_keys import (
     VerificationKey,
     read_public_key,
     read_secret,
 )
 
+logger = logging.getLogger(__name__)
 
-class _SingleKey:
-    """One key that never changes. It answers to every `kid`, for there is no other."""
+_LOOK_SECONDS = 1.0
 
-    def __init__(self, key: VerificationKey) -> None:
-        self._key = key
+
+class FixedKeys:
+    """Keys that never change. They have no `kid`, so each answers to every one."""
+
+    def __init__(self, keys: Sequence[VerificationKey]) -> None:
+        self._keys = tuple(keys)
 
     @property
     def algorithms(self) -> frozenset[str]:
-        return self._key.algorithms
+        return frozenset().union(*(key.algorithms for key in self._keys))
 
     async def start(self) -> None:
-        """Do nothing: the key is there."""
+        """Do nothing: the keys are there."""
 
     async def close(self) -> None:
         """Do nothing: nothing runs."""
 
-    async def find(self, key_id: str | None, algorithm: str) -> VerificationKey:  # noqa: ARG002 - the protocol's
-        return self._key
+    async def find(self, key_id: str | None, algorithm: str) -> tuple[VerificationKey, ...]:  # noqa: ARG002 - the protocol's
+        found = tuple(key for key in self._keys if algorithm in key.algorithms)
+        if not found:
+            raise KeyNotFoundError
+        return found
 
 
-class SecretKey(_SingleKey):
-    """A secret shared with the issuer: HS256 from 32 bytes on, HS384 from 48, HS512 from 64.
+class KeyFiles(FixedKeys):
+    """Keys of files, a key in each, of which each may be the token's: so keys can be changed one
+    after the other, and nobody is signed out.
 
-    Raises KeyDocumentError (a ValueError) for a shorter one.
+    Who asks for a key has changed files read again, at most once a second. Files that cannot be
+    used are logged, and the keys that were read last stay. `read` makes a key of a file's content.
+    Raises ValueError for what cannot be used at first.
     """
 
-    def __init__(self, secret: bytes) -> None:
-        super().__init__(read_secret(secret))
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        read: Callable[[bytes], VerificationKey],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._paths = tuple(paths)
+        self._read = read
+        self._monotonic = monotonic
+        self._look_at = monotonic() + _LOOK_SECONDS
+        self._seen = self._look()
+        super().__init__(self._read_all())
+
+    async def find(self, key_id: str | None, algorithm: str) -> tuple[VerificationKey, ...]:
+        self._refresh()
+        return await super().find(key_id, algorithm)
+
+    def _refresh(self) -> None:
+        now = self._monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + _LOOK_SECONDS
+        seen = self._look()
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._keys = self._read_all()
+        except ValueError as error:
+            logger.error("the keys of tokens stay as they were: %s", error)  # noqa: TRY400 - no trace needed
+        else:
+            logger.info("the keys of tokens were read again")
+
+    def _look(self) -> list[tuple[int, int, int] | None]:
+        """What shows that a file was changed or replaced; None for one that is not there."""
+        return [_mark(path) for path in self._paths]
+
+    def _read_all(self) -> tuple[VerificationKey, ...]:
+        return tuple(self._read_one(path) for path in self._paths)
+
+    def _read_one(self, path: Path) -> VerificationKey:
+        try:
+            return self._read(path.read_bytes())
+        except OSError as error:
+            raise ValueError(f"the key file {path} cannot be read: {error.strerror}") from None
+        except ValueError as error:
+            raise ValueError(f"the key file {path} cannot be used: {error}") from None
 
 
-class PublicKey(_SingleKey):
-    """The issuer's public key in PEM form: RSA, P-256, P-384, P-521 or Ed25519.
-
-    Raises KeyDocumentError (a ValueError) for everything else.
-    """
-
-    def __init__(self, pem: bytes) -> None:
-        super().__init__(read_public_key(pem))
+def _mark(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        # Reading it says why.
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def open_key_source(
     *,
-    secret_file: Path | None = None,
-    public_key_file: Path | None = None,
+    secret_files: Sequence[Path] = (),
+    public_key_files: Sequence[Path] = (),
     jwks_url: str | None = None,
     registry: CollectorRegistry | None = None,
     metrics_prefix: str = "",
@@ -68,21 +125,16 @@ def open_key_source(
     with `metrics_prefix`.
     Raises ValueError when not exactly one source is named, and when it cannot be used.
     """
-    named = [source for source in (secret_file, public_key_file, jwks_url) if source is not None]
-    if len(named) != 1:
+    named = sum(map(bool, (secret_files, public_key_files, jwks_url)))
+    if named != 1:
         raise ValueError(
-            "name exactly one source of token keys: a secret file, a public key file"
-            f" or a JWKS address; {len(named)} are named"
+            "name exactly one source of token keys: secret files, public key files"
+            f" or a JWKS address; {named} are named"
         )
-    if secret_file is not None:
-        return SecretKey(_read_file(secret_file).rstrip(b"\r\n"))
-    if public_key_file is not None:
-        return PublicKey(_read_file(public_key_file))
+    if max(len(secret_files), len(public_key_files)) > MAXIMUM_TRIED_KEYS:
+        raise ValueError(f"name at most {MAXIMUM_TRIED_KEYS} files of token keys")
+    if secret_files:
+        return KeyFiles(secret_files, lambda content: read_secret(content.rstrip(b"\r\n")))
+    if public_key_files:
+        return KeyFiles(public_key_files, read_public_key)
     return JsonWebKeySet(str(jwks_url), registry=registry, metrics_prefix=metrics_prefix)
-
-
-def _read_file(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"the key file {path} cannot be read: {error.strerror}") from None

@@ -16,15 +16,16 @@ def split_list(value: object) -> object:
     """Take the items of a list apart, which commas separate in a variable."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
+    return (value,) if isinstance(value, Path) else value
 
 
 class TokenSettings(BaseSettings):
     """The base of the settings of a part that verifies tokens."""
 
-    # Exactly one of the three says how tokens are verified.
-    token_secret_file: Path | None = None
-    token_public_key_file: Path | None = None
+    # Exactly one of the three says how tokens are verified. While a key is being replaced there are
+    # files of the old one and of the new.
+    token_secret_file: Annotated[tuple[Path, ...], NoDecode] = ()
+    token_public_key_file: Annotated[tuple[Path, ...], NoDecode] = ()
     token_jwks_url: str | None = None
     # Empty: all that the kind of key allows.
     token_algorithms: Annotated[tuple[str, ...], NoDecode] = ()
@@ -33,7 +34,9 @@ class TokenSettings(BaseSettings):
     # Clocks that are kept in step differ by less, and a token lives for much longer.
     token_leeway_seconds: Annotated[float, Field(ge=0)] = 5
 
-    _split_algorithms = field_validator("token_algorithms", mode="before")(split_list)
+    _split_token_lists = field_validator(
+        "token_secret_file", "token_public_key_file", "token_algorithms", mode="before"
+    )(split_list)
 
 
 def open_authenticator(
@@ -43,8 +46,8 @@ def open_authenticator(
     after the last. Raises ValueError for settings that cannot be used.
     """
     keys = open_key_source(
-        secret_file=settings.token_secret_file,
-        public_key_file=settings.token_public_key_file,
+        secret_files=settings.token_secret_file,
+        public_key_files=settings.token_public_key_file,
         jwks_url=settings.token_jwks_url,
         registry=registry,
         metrics_prefix=metrics_prefix,

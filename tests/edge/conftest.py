@@ -81,9 +81,7 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
     )
     secret = tmp_path / "token.key"
     secret.write_bytes(SECRET)
-    keys = open_key_source(
-        secret_file=secret, public_key_file=None, jwks_url=None, registry=metrics.registry
-    )
+    keys = open_key_source(secret_files=[secret], registry=metrics.registry)
     authenticator = Authenticator(keys, algorithms=(), issuer=None, audience=None, leeway_seconds=0)
     feeds = {MESSAGING: feed}
     sanctions = SanctionsCache(hub, settings, metrics)

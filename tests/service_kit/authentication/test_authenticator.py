@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from service_kit.authentication.authenticator import Authenticator
 from service_kit.authentication.errors import CLAIMS, MAXIMUM_TOKEN_LENGTH, REASONS
-from service_kit.authentication.keys import PublicKey
+from service_kit.authentication.keys import FixedKeys
+from service_kit.authentication.verification_keys import read_public_key
 from tests.service_kit.authentication.tokens import (
     ABSENT,
     AUDIENCE,
@@ -265,7 +266,7 @@ async def test_every_algorithm_of_public_keys_works(
     """A key verifies what its private half has signed, with each algorithm of its type."""
     key = make_key()
     authenticator = Authenticator(
-        PublicKey(public_pem(key)), algorithms=[algorithm], audience=AUDIENCE
+        FixedKeys([read_public_key(public_pem(key))]), algorithms=[algorithm], audience=AUDIENCE
     )
     token = jwt.encode(claims(), key, algorithm=algorithm)
     assert (await authenticator.authenticate(token, NOW)).user == "alice"

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from service_kit.authentication.authenticator import Authenticator
 from service_kit.authentication.errors import AuthenticationError
 from service_kit.authentication.key_set import JsonWebKeySet
+from service_kit.authentication.key_source import MAXIMUM_TRIED_KEYS
 from tests.service_kit.authentication.issuer import Issuer, jwk, token
 from tests.service_kit.authentication.tokens import NOW, public_pem, rsa_key
 
@@ -308,13 +309,19 @@ async def test_key_is_used_with_its_own_algorithm_alone(issuer: Issuer) -> None:
         assert await reason(authenticator, token("first", algorithm="PS256")) == "accepted"
 
 
-async def test_token_without_kid_needs_a_single_key(issuer: Issuer) -> None:
-    """One key that fits is taken; of two, none is guessed."""
+async def test_token_without_kid_may_be_of_any_key(issuer: Issuer) -> None:
+    """Each that fits is tried, unless there are so many that whoever comes could keep it busy."""
     async with running(issuer) as authenticator:
         assert await reason(authenticator, token("first", key_id=None)) == "accepted"
         issuer.keys.append(jwk("second"))
         assert await reason(authenticator, token("second")) == "accepted"
+        for name in ("first", "second"):
+            assert await reason(authenticator, token(name, key_id=None)) == "accepted"
+        assert await reason(authenticator, token("third", key_id=None)) == "bad_signature"
+    issuer.keys += [jwk("second", kid=f"copy {number}") for number in range(MAXIMUM_TRIED_KEYS)]
+    async with running(issuer) as authenticator:
         assert await reason(authenticator, token("first", key_id=None)) == "unknown_key"
+        assert await reason(authenticator, token("first")) == "accepted"
 
 
 async def test_kid_of_another_key_helps_nobody(issuer: Issuer) -> None:

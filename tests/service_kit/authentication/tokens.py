@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from service_kit.authentication.authenticator import Authenticator
 from service_kit.authentication.errors import CLAIMS, AuthenticationError
-from service_kit.authentication.keys import PublicKey, SecretKey
+from service_kit.authentication.keys import FixedKeys
+from service_kit.authentication.verification_keys import read_public_key, read_secret
 
 NOW = 1_800_000_000
 SECRET = b"the secret that issuer and edge share, 64 bytes so that HS512 fits"
@@ -94,13 +95,13 @@ def attackers_token(**header: Any) -> str:
 
 def secret_authenticator(**changes: Any) -> Authenticator:
     settings = {"algorithms": ["HS256"], "issuer": ISSUER, "audience": AUDIENCE}
-    return Authenticator(SecretKey(SECRET), **settings | changes)
+    return Authenticator(FixedKeys([read_secret(SECRET)]), **settings | changes)
 
 
 def rsa_authenticator() -> Authenticator:
     # HS256 is allowed on purpose: the type of the key alone must keep it out.
     return Authenticator(
-        PublicKey(public_pem(rsa_key())),
+        FixedKeys([read_public_key(public_pem(rsa_key()))]),
         algorithms=["HS256", "RS256"],
         issuer=ISSUER,
         audience=AUDIENCE,
