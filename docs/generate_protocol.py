@@ -18,6 +18,7 @@ from msgspec import inspect
 
 from docs import markers
 from edge.protocol.errors import CloseCode, ErrorCode
+from edge.protocol.objects import SHOWINGS, Kind
 from edge.protocol.packets import Direction, Op
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -169,11 +170,29 @@ def packets() -> Iterator[str]:
         yield ""
 
 
+def objects() -> Iterator[str]:
+    """A row for each way in which a structure shows an object, by kind of object."""
+    titles = {op.to_client: op.title for op in Op if op.to_client is not None}
+    for kind in Kind:
+        for shape, showings in SHOWINGS.items():
+            for one in showings:
+                if one.kind is kind:
+                    name = titles.get(shape, shape.__name__)
+                    anchor = f"structure-{name.lower()}" if shape not in titles else ""
+                    shown = f"[{name}](#{anchor})" if anchor else name
+                    key = ", ".join(f"`{field}`" for field in one.key)
+                    yield f"| {kind} | {key} | `{one.version}` | {shown} |"
+
+
 def generate(document: str) -> str:
     """The document with what stands between each pair of markers made anew."""
     errors = ((f"`{one}`", "yes" if one.retryable else "no", one.meaning) for one in ErrorCode)
     closes = ((one.value, one.meaning) for one in CloseCode)
     for name, lines in (
+        (
+            "objects",
+            ("| object | named by | version | shown by |", "|---|---|---|---|", *objects()),
+        ),
         ("packets", packets()),
         ("errors", markers.table(("code", "retryable", "meaning"), *errors)),
         ("closes", markers.table(("code", "meaning"), *closes)),

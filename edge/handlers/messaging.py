@@ -18,7 +18,12 @@ from edge.protocol.payloads.negotiation import Service
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 from edge.translation.common import request_of, timestamp
-from edge.translation.messaging import changed_payload, conversation_payload, message_payload
+from edge.translation.messaging import (
+    changed_payload,
+    conversation_payload,
+    message_payload,
+    read_payload,
+)
 from edge.translation.moderation import dispute_payload
 from edge.translation.negotiation import service_payload
 from edge.translation.status import TIMED_OUT
@@ -66,7 +71,9 @@ async def ask_conversations(
         disputes = await _disputes(session, held, asked_at, deadline)
         missing = [NEGOTIATION] * (services is None) + [MODERATION] * (disputes is None)
     conversations = [
-        conversation_payload(one, known.get(one.id, UNSET), (disputes or {}).get(one.id, UNSET))
+        conversation_payload(
+            one, session.user, known.get(one.id, UNSET), (disputes or {}).get(one.id, UNSET)
+        )
         for one in answer.conversations
     ]
     returned = payloads.ReturnConversations(
@@ -170,14 +177,7 @@ def opened_conversation(
         if isinstance(result, Error):
             session.fail(re, result)
         else:
-            seen = payloads.MsgSeen(
-                conversation=mark.conversation_id,
-                message=result.message_id or None,
-                seq=result.seq,
-                reader=session.user,
-                seen_at=timestamp(result.mark_time) if result.HasField("mark_time") else None,
-            )
-            session.answer(re, Op.MSG_SEEN, seen)
+            session.answer(re, Op.MSG_SEEN, read_payload(result))
 
     session.edge.messaging.mark_read.submit(mark, done)
 
@@ -225,7 +225,8 @@ async def block_user(session: Session, re: Request, payload: payloads.BlockUser)
     request = request_of(pb.SetBlockRequest, payload, session.user, session.id)
     answer = await _change(session, re, Op.BLOCK_USER, request)
     if answer is not None:
-        session.answer(re, Op.BLOCK_USER, payloads.BlockedUser(answer.user, answer.blocked))
+        block = payloads.BlockedUser(answer.user, answer.blocked, answer.version)
+        session.answer(re, Op.BLOCK_USER, block)
 
 
 async def _change(

@@ -89,7 +89,7 @@ def _messaging_alert(event: messaging.Event, user: str) -> Alert | None:
         case "message_created":
             return _message_created(event, user)
         case "read":
-            return Alert(Op.MSG_SEEN, seen_payload(event.read))
+            return Alert(Op.MSG_SEEN, seen_payload(event.read, user))
         case "delivered":
             moved = event.delivered
             status = StatusMsg(
@@ -114,7 +114,7 @@ def _messaging_alert(event: messaging.Event, user: str) -> Alert | None:
             return Alert(Op.PRESENCE, presence_payload(event.presence))
         case "block_changed":
             block = event.block_changed
-            return Alert(Op.BLOCK_USER, BlockedUser(block.user, block.blocked))
+            return Alert(Op.BLOCK_USER, BlockedUser(block.user, block.blocked, block.version))
         case _:
             # A newer backend tells of something that this edge does not know yet.
             return None
@@ -123,10 +123,16 @@ def _messaging_alert(event: messaging.Event, user: str) -> Alert | None:
 def _message_created(event: messaging.Event, user: str) -> Alert:
     created = event.message_created
     message = created.message
-    unread = created.unread[list(event.recipients).index(user)]
+    place = list(event.recipients).index(user)
     return Alert(
         Op.ALERT_NEW_MSG,
-        AlertNewMsg(message.conversation_id, message_payload(message), unread),
+        AlertNewMsg(
+            conversation=message.conversation_id,
+            message=message_payload(message),
+            unread=created.unread[place],
+            # An older service gives none.
+            conversation_version=(created.conversation_versions or {place: 0})[place],
+        ),
         None if message.sender == user else (message.conversation_id, message.seq),
     )
 

@@ -27,6 +27,7 @@ def message_payload(message: pb.Message) -> payloads.Message:
         event=_service_event(message.event) if message.HasField("event") else UNSET,
         edited_at=timestamp(message.edit_time) if message.HasField("edit_time") else UNSET,
         tombstone=_TOMBSTONES[message.tombstone] if message.tombstone else UNSET,
+        version=message.version,
     )
 
 
@@ -39,8 +40,10 @@ def changed_payload(changed: pb.MessageChanged) -> payloads.MsgChanged:
         seq=message.seq,
         change=_CHANGES[changed.change],
         changed_at=timestamp(changed.change_time),
+        version=message.version,
         text=message.text or UNSET,
         event=_service_event(message.event) if message.HasField("event") else UNSET,
+        edited_at=optional(message, "edit_time", timestamp),
     )
 
 
@@ -59,34 +62,54 @@ def _service_event(event: pb.ServiceEvent) -> ServiceEvent:
     )
 
 
-def seen_payload(moved: pb.WatermarkMoved) -> payloads.MsgSeen:
-    """A read watermark as packets show it."""
+def seen_payload(moved: pb.WatermarkMoved, user: str) -> payloads.MsgSeen:
+    """A read watermark as packets show it to a user; how much is unread is for its reader alone."""
+    own = moved.reader == user
     return payloads.MsgSeen(
         conversation=moved.conversation_id,
         message=moved.message_id,
         seq=moved.seq,
         reader=moved.reader,
         seen_at=timestamp(moved.mark_time),
+        unread=moved.unread if own else UNSET,
+        conversation_version=moved.conversation_version if own else UNSET,
+    )
+
+
+def read_payload(standing: pb.Watermark) -> payloads.MsgSeen:
+    """The read watermark of the user who has asked to move it, wherever it stands."""
+    return payloads.MsgSeen(
+        conversation=standing.conversation_id,
+        message=standing.message_id or None,
+        seq=standing.seq,
+        reader=standing.user,
+        seen_at=timestamp(standing.mark_time) if standing.HasField("mark_time") else None,
+        unread=standing.unread,
+        conversation_version=standing.conversation_version,
     )
 
 
 def presence_payload(presence: pb.Presence) -> payloads.Presence:
     """Presence as packets tell of it."""
     last_seen = optional(presence, "last_seen_time", timestamp)
-    return payloads.Presence(presence.user, presence.online, last_seen)
+    return payloads.Presence(presence.user, presence.online, presence.version, last_seen)
 
 
-def _peer_presence(presence: pb.Presence) -> payloads.PeerPresence:
-    return payloads.PeerPresence(presence.online, optional(presence, "last_seen_time", timestamp))
+def _block(conversation: pb.Conversation, user: str) -> payloads.BlockedUser | UnsetType:
+    if not conversation.block_version:
+        return UNSET
+    (peer,) = (one for one in conversation.participants if one != user)
+    return payloads.BlockedUser(peer, conversation.blocked, conversation.block_version)
 
 
 def conversation_payload(
     conversation: pb.Conversation,
+    user: str,
     service: Service | UnsetType = UNSET,
     dispute: Dispute | UnsetType = UNSET,
 ) -> payloads.Conversation:
-    """A conversation as packets show it to one of its participants, with its deal if it has one,
-    and the dispute that holds this.
+    """A conversation as packets show it to a user who takes part, with its deal if it has one, and
+    the dispute that holds this.
     """
     last = conversation.last_message if conversation.HasField("last_message") else None
     return payloads.Conversation(
@@ -96,9 +119,11 @@ def conversation_payload(
         unread=conversation.unread,
         read_up_to=conversation.read_up_to,
         peer_read_up_to=conversation.peer_read_up_to,
+        version=conversation.version,
         subject=conversation.subject or UNSET,
         service=service,
         dispute=dispute,
-        presence=optional(conversation, "presence", _peer_presence),
+        presence=optional(conversation, "presence", presence_payload),
         blocked=conversation.blocked or UNSET,
+        block=_block(conversation, user),
     )

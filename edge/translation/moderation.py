@@ -34,6 +34,7 @@ def report_payload(
         reason=_REPORT_REASONS[report.reason],
         created_at=timestamp(report.create_time),
         updated_at=optional(report, "update_time", timestamp),
+        version=report.version,
         decision=report.decision_id or UNSET,
         appealable=report.appealable,
         appeal_until=optional(report, "appeal_until_time", timestamp),
@@ -50,6 +51,7 @@ def appeal_payload(appeal: pb.Appeal) -> payloads.Appeal:
         status=_APPEAL_STATUSES[appeal.status],
         text=appeal.text,
         created_at=timestamp(appeal.create_time),
+        version=appeal.version,
         answer=appeal.answer or UNSET,
         decided_at=optional(appeal, "decide_time", timestamp),
     )
@@ -79,6 +81,7 @@ def sanction_payload(sanction: pb.Sanction) -> payloads.Sanction:
         statement=_statement(sanction.statement),
         decision=sanction.decision_id,
         appealable=sanction.appealable,
+        version=sanction.version,
         lifted=sanction.HasField("lift_time"),
         until=optional(sanction, "until_time", timestamp),
         conversation=sanction.conversation_id or UNSET,

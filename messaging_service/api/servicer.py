@@ -233,8 +233,8 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
         return pb.SetInvisibleResponse()
 
     async def SetBlock(self, request: pb.SetBlockRequest, context: Context) -> pb.SetBlockResponse:
-        await write_one(self._writer, self._set_block, requests.set_block(request))
-        return pb.SetBlockResponse(user=request.user, blocked=request.blocked)
+        block = await write_one(self._writer, self._set_block, requests.set_block(request))
+        return pb.SetBlockResponse(user=block.user, blocked=block.blocked, version=block.version)
 
     async def ListBlocks(
         self, request: pb.ListBlocksRequest, context: Context

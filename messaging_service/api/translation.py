@@ -37,6 +37,7 @@ def message(given: messages.Message, reader: str) -> pb.Message:
         event=_service_event(text) if is_event and not tombstone else None,
         edit_time=timestamp(edited_at) if edited_at else None,
         tombstone=_TOMBSTONES[tombstone],
+        version=messages.shown_version(given, reader),
     )
 
 
@@ -70,7 +71,9 @@ def _version(given: Version) -> pb.MessageVersion:
 
 def block(given: Block) -> pb.Block:
     """Translate a block."""
-    return pb.Block(user=given.blocked, block_time=timestamp(given.changed_at))
+    return pb.Block(
+        user=given.blocked, block_time=timestamp(given.changed_at), version=given.changed_at
+    )
 
 
 def _service_event(document: str) -> pb.ServiceEvent:
@@ -106,10 +109,11 @@ def stored_message(given: StoredMessage) -> pb.StoredMessage:
 def conversation(view: ConversationView, actor: str) -> pb.Conversation:
     """Translate a conversation as `actor` sees it; an internal service has no watermarks."""
     given = view.conversation
-    own = {}
+    own: dict[str, int] = {}
     if actor:
         side, peer = given.side(actor), given.peer(actor)
         own = {
+            "version": side.version,
             "unread": side.unread,
             "read_up_to": side.read_seq,
             "peer_read_up_to": peer.shown_read[0],
@@ -121,9 +125,9 @@ def conversation(view: ConversationView, actor: str) -> pb.Conversation:
         create_time=timestamp(given.created_at),
         last_seq=given.side(actor).last_seq if actor else given.last_seq,
         last_message=message(view.last_message, actor) if view.last_message else None,
-        # Of one who was never seen there is nothing to show, whatever that person wishes.
-        presence=presence(view.presence) if view.presence and view.presence.revision else None,
+        presence=presence(view.peer.presence) if view.peer.presence else None,
         blocked=bool(actor) and given.side(actor).blocks,
+        block_version=view.peer.block.changed_at if view.peer.block else 0,
         **own,
     )
 
@@ -131,22 +135,25 @@ def conversation(view: ConversationView, actor: str) -> pb.Conversation:
 def presence(given: Presence) -> pb.Presence:
     """Translate the presence of a person."""
     last_seen = None if given.online else timestamp(given.last_seen)
-    return pb.Presence(user=given.user, online=given.online, last_seen_time=last_seen)
+    return pb.Presence(
+        user=given.user, online=given.online, last_seen_time=last_seen, version=given.version
+    )
 
 
 def watermark(given: Watermark) -> pb.Watermark:
     """Translate a watermark."""
-    standing = given.message
-    if standing is None:
-        return pb.Watermark(conversation_id=given.conversation_id, user=given.user)
-    return pb.Watermark(
+    moved = pb.Watermark(
         conversation_id=given.conversation_id,
         user=given.user,
-        seq=standing.seq,
-        message_id=standing.id,
-        mark_time=timestamp(given.marked_at),
-        moved=given.moved,
+        unread=given.unread,
+        conversation_version=given.version,
     )
+    if given.message is not None:
+        moved.seq = given.message.seq
+        moved.message_id = given.message.id
+        moved.mark_time.CopyFrom(timestamp(given.marked_at))
+        moved.moved = given.moved
+    return moved
 
 
 def event(recipients: tuple[str, ...], given: object) -> pb.Event:
@@ -155,7 +162,10 @@ def event(recipients: tuple[str, ...], given: object) -> pb.Event:
     match given:
         case events.MessageCreated():
             created = pb.MessageCreated(
-                message=message(given.message, reader), unread=given.unread, origin=given.origin
+                message=message(given.message, reader),
+                unread=given.unread,
+                origin=given.origin,
+                conversation_versions=given.versions,
             )
             return pb.Event(recipients=recipients, message_created=created)
         case events.MessageChanged():
@@ -171,7 +181,12 @@ def event(recipients: tuple[str, ...], given: object) -> pb.Event:
             )
             return pb.Event(recipients=recipients, typing=typing)
         case events.BlockChanged():
-            changed = pb.BlockChanged(user=given.user, blocked=given.blocked, origin=given.origin)
+            changed = pb.BlockChanged(
+                user=given.user,
+                blocked=given.blocked,
+                origin=given.origin,
+                version=given.version,
+            )
             return pb.Event(recipients=recipients, block_changed=changed)
         case Presence():
             return pb.Event(recipients=recipients, presence=presence(given))
@@ -190,4 +205,6 @@ def _watermark_moved(given: events.WatermarkMoved) -> pb.WatermarkMoved:
         idempotency_key="" if at.kind == messages.EVENT else at.idempotency_key or "",
         mark_time=timestamp(given.marked_at),
         origin=given.origin,
+        unread=given.unread,
+        conversation_version=given.version,
     )

@@ -25,8 +25,9 @@ class SetBlock(NamedTuple):
 class Block(NamedTuple):
     """A block of one person by another, `active` or ended at `changed_at` and `revision`.
 
-    The other goes on being shown that the blocker was there until `last_seen`; 0 for never. Times
-    are milliseconds UTC.
+    The other goes on being shown that the blocker was there until `last_seen`; 0 for never. What is
+    shown became so at `shown_version` and `shown_revision`: with the block, unless that has changed
+    nothing of it. Times are milliseconds UTC.
     """
 
     blocker: str
@@ -35,6 +36,8 @@ class Block(NamedTuple):
     changed_at: int
     revision: int
     last_seen: int = 0
+    shown_version: int = 0
+    shown_revision: int = 0
 
 
 def check_set_block(command: SetBlock) -> Refusal | None:
@@ -68,15 +71,52 @@ def unblock(side: Side, revision: int) -> Side:
     return side._replace(blocked_revision=0, unblocked_revision=revision)
 
 
-def last_seen_at(presence: Presence | None, now: int) -> int:
-    """Give when a person who blocks another now was last there, as that other is shown for good."""
-    if presence is None:
-        return 0
-    return max(presence.last_seen, now) if presence.online else presence.last_seen
+def turn_block(
+    before: Block, presence: Presence | None, now: int, revision: int, *, active: bool
+) -> Block:
+    """Begin a block or end one, at a time of its own, given the presence of the blocker.
+
+    To the other the blocker leaves with it, and is there again after it. Of one who is away all the
+    while nothing changes, and so nothing tells.
+    """
+    turned = before._replace(active=active, changed_at=now, revision=revision)
+    presence = presence or Presence(before.blocker)
+    if not active:
+        if (presence.online, presence.last_seen) == (False, before.last_seen):
+            return turned
+        return turned._replace(shown_version=now, shown_revision=revision)
+    if presence.online:
+        left = max(presence.last_seen, now)
+        return turned._replace(last_seen=left, shown_version=now, shown_revision=revision)
+    return turned._replace(
+        last_seen=presence.last_seen,
+        shown_version=max(presence.version, before.shown_version),
+        shown_revision=max(presence.revision, before.shown_revision),
+    )
 
 
-def shown_presence(block: Block) -> Presence | None:
-    """Give the presence of a blocker as the blocked one is shown it: offline."""
-    if not block.last_seen:
+def shown_presence(
+    presence: Presence | None, theirs: Block | None, own: Block | None
+) -> Presence | None:
+    """Give the presence of a person as a reader is shown it; None: nothing.
+
+    `theirs` is the block of the reader by the person, if there ever was one, and `own` the reader's
+    of the person. Its `revision` and `version` are those of the last change for this reader.
+    """
+    if own is not None and own.active:
         return None
-    return Presence(block.blocker, last_seen=block.last_seen, revision=block.revision)
+    if theirs is not None and theirs.active:
+        presence = Presence(theirs.blocker, last_seen=theirs.last_seen)
+    if presence is None or not (presence.revision or presence.last_seen):
+        # Nothing was ever told of this person.
+        return None
+    turns = []
+    if theirs is not None:
+        turns.append((theirs.shown_revision, theirs.shown_version))
+    if own is not None:
+        turns.append((own.revision, own.changed_at))
+    for revision, version in turns:
+        presence = presence._replace(
+            revision=max(presence.revision, revision), version=max(presence.version, version)
+        )
+    return presence

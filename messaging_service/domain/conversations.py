@@ -23,7 +23,8 @@ class Side(NamedTuple):
     """The state of a conversation for one participant.
 
     `last_seq` is the newest message that this one is shown, and `activity` its revision or that of
-    the opening; 0 while this one is not shown the conversation at all.
+    the opening; 0 while this one is not shown the conversation at all. `version` grows whenever
+    this one is shown something else of it.
     `incoming_*`: how many messages of the other there are, and the seq of the newest; what time did
     to a service counts as the other's. A watermark stands at such a message; `read_count` is the
     incoming count there.
@@ -35,6 +36,7 @@ class Side(NamedTuple):
     user: str
     last_seq: int = 0
     activity: int = 0
+    version: int = 0
     incoming_count: int = 0
     incoming_seq: int = 0
     read_seq: int = 0
@@ -101,6 +103,11 @@ class Conversation(NamedTuple):
         """Tell whether either blocks the other."""
         return self.first.blocks or self.second.blocks
 
+    @property
+    def turned_revision(self) -> int:
+        """The revision at which either last blocked the other, or ceased to; 0 for never."""
+        return max(self.first.turned_revision, self.second.turned_revision)
+
     def side(self, user: str) -> Side:
         """Give the side of a participant."""
         return self.first if user == self.first.user else self.second
@@ -114,6 +121,25 @@ class Conversation(NamedTuple):
         if side.user == self.first.user:
             return self._replace(first=side, revision=revision)
         return self._replace(second=side, revision=revision)
+
+
+def renumber(before: Conversation, after: Conversation) -> Conversation:
+    """Give each side another version that is shown something else of the conversation than before.
+
+    What is said needs no comparison: `messages.add_message` counts it by itself.
+    """
+    first, second = after.first, after.second
+    if _shown(before, first.user) != _shown(after, first.user):
+        after = after._replace(first=first._replace(version=first.version + 1))
+    if _shown(before, second.user) != _shown(after, second.user):
+        after = after._replace(second=second._replace(version=second.version + 1))
+    return after
+
+
+def _shown(conversation: Conversation, user: str) -> tuple[int | bool, ...]:
+    """List what a participant is shown of a conversation, but for its messages and people."""
+    own, peer = conversation.side(user), conversation.peer(user)
+    return own.last_seq, own.activity, own.unread, own.read_seq, own.blocks, peer.shown_read[0]
 
 
 def order(one: str, other: str) -> tuple[str, str]:
@@ -178,9 +204,16 @@ def open_conversation(
 
     def side(user: str) -> Side:
         if user not in blocked:
-            return Side(user, activity=revision)
-        shown = revision if opened_by in {"", user} else 0
-        return Side(user, activity=shown, blocked_revision=blocked[user], held_seq=0)
+            return Side(user, activity=revision, version=1)
+        shown = opened_by in {"", user}
+        activity, version = (revision, 1) if shown else (0, 0)
+        return Side(
+            user,
+            activity=activity,
+            version=version,
+            blocked_revision=blocked[user],
+            held_seq=0,
+        )
 
     first, second = map(side, order(*participants))
     return Conversation(conversation_id, subject, opened_by, now, revision, 0, 0, first, second)

@@ -11,10 +11,13 @@ from messaging_service.domain.presence import Presence
 
 
 class MessageCreated(NamedTuple):
-    """A message was stored; `unread` has a number for each recipient, in their order."""
+    """A message was stored; `unread` and the `versions` of the conversation have a number for each
+    recipient, in their order.
+    """
 
     message: Message
     unread: tuple[int, ...]
+    versions: tuple[int, ...]
     origin: str
 
 
@@ -35,12 +38,17 @@ def message_changed(message: Message, reader: str, origin: str) -> MessageChange
 
 
 class WatermarkMoved(NamedTuple):
-    """A watermark of `reader` was moved to `message`: the read one, or the delivered one."""
+    """A watermark of `reader` was moved to `message`: the read one, or the delivered one.
+
+    `unread` and `version` are those of the conversation as its reader sees it.
+    """
 
     read: bool
     reader: str
     message: Message
     marked_at: int
+    unread: int
+    version: int
     origin: str
 
 
@@ -58,6 +66,7 @@ class BlockChanged(NamedTuple):
     blocker: str
     user: str
     blocked: bool
+    version: int
     origin: str
 
 

@@ -36,7 +36,8 @@ class Message(NamedTuple):
 
     `change` is the last one, if any. `edits` counts the edits, and `edited_at` is the time of the
     one that gave it its text. `withheld_*` is a later edit that its author alone is shown. Times
-    are milliseconds UTC. `shown_text` says how it is shown to a reader.
+    are milliseconds UTC, and each change has one of its own. `shown_text` says how it is shown to a
+    reader, and `shown_version` how that is compared.
     """
 
     conversation_id: str
@@ -74,7 +75,7 @@ class Message(NamedTuple):
     @property
     def was_withheld_last(self) -> bool:
         """Tell whether its last change is an edit that is withheld."""
-        return (self.withheld_revision or 0) > (self.changed_revision or 0)
+        return (self.withheld_at or 0) > (self.changed_at or 0)
 
     def is_shown_to(self, user: str) -> bool:
         """Tell whether a participant is shown it."""
@@ -141,13 +142,15 @@ def add_message(
     first, second = conversation.first, conversation.second
     is_text = kind == TEXT
     if sender == first.user:
-        first = Side(sender, seq, revision, *first[3:])
+        first = Side(sender, seq, revision, first.version + 1, *first[4:])
     elif not (is_text and first.blocked_revision):
-        first = Side(first.user, seq, revision, first.incoming_count + 1, seq, *first[5:])
+        count = first.incoming_count + 1
+        first = Side(first.user, seq, revision, first.version + 1, count, seq, *first[6:])
     if sender == second.user:
-        second = Side(sender, seq, revision, *second[3:])
+        second = Side(sender, seq, revision, second.version + 1, *second[4:])
     elif not (is_text and second.blocked_revision):
-        second = Side(second.user, seq, revision, second.incoming_count + 1, seq, *second[5:])
+        count = second.incoming_count + 1
+        second = Side(second.user, seq, revision, second.version + 1, count, seq, *second[6:])
     identity, last_change = conversation[:4], conversation.last_change
     changed = Conversation(*identity, revision, last_change, seq, first, second)
     message = Message(
@@ -173,6 +176,23 @@ def readers(conversation: Conversation, message: Message) -> tuple[str, ...]:
     if message.suppressed:
         return (message.sender,)
     return (conversation.first.user, conversation.second.user)
+
+
+def last_changed_at(message: Message) -> int:
+    """Give the time of the last change, whoever is shown it; 0 before the first."""
+    return max(message.changed_at or 0, message.withheld_at or 0)
+
+
+def shown_version(message: Message, reader: str = "") -> int:
+    """Give the version of what a reader is shown: the time of its last change that the reader is
+    shown, and 1 before the first.
+    """
+    if message.change is None and message.withheld_revision is None:
+        # Nearly all of them.
+        return 1
+    if reader == message.sender:
+        return max(message.changed_at or 1, message.withheld_at or 1)
+    return message.changed_at or 1
 
 
 def shown_text(message: Message, reader: str = "") -> tuple[str, int]:

@@ -12,12 +12,12 @@ from sqlalchemy import Connection
 
 from messaging_service.domain import blocks
 from messaging_service.domain.blocks import Block, SetBlock
-from messaging_service.domain.conversations import Conversation, order
+from messaging_service.domain.conversations import Conversation, order, renumber
 from messaging_service.domain.events import BlockChanged
 from messaging_service.domain.limits import Limits
-from messaging_service.domain.presence import Presence
 from messaging_service.operations.working_set import WorkingSet
 from messaging_service.storage import blocks as storage
+from messaging_service.storage.change_times import take_times
 from messaging_service.storage.conversations import find_conversations_between
 from messaging_service.storage.presence import find_presence
 from service_kit.pages import NEWEST, bounded_size, decode_token, encode_token
@@ -49,21 +49,25 @@ class _Run:
         couples = {order(*pair) for pair in pairs}
         self.working_set = WorkingSet(transaction, find_conversations_between(connection, couples))
         self.presence = find_presence(connection, {user for pair in pairs for user in pair})
+        self.times = iter(take_times(connection, transaction.now, len(commands)))
         self.changed: dict[tuple[str, str], None] = {}
 
     def set(self, command: SetBlock, *, presence: bool) -> BlockChanged | Refusal:
         """Decide one command, after all before it. What is so already changes nothing."""
         actor, user = command.actor, command.user
-        answer = BlockChanged(actor, user, command.blocked, command.origin)
-        if command.blocked == self.is_active(actor, user):
-            return answer
+        before = self.blocks.get((actor, user)) or Block(
+            actor, user, active=False, changed_at=0, revision=0
+        )
+        if command.blocked == before.active:
+            return BlockChanged(actor, user, before.active, before.changed_at, command.origin)
         full = blocks.decide_block(self.counts[actor], self.limits)
         if command.blocked and full:
             return full
-        now, revision = self.transaction.now, self.transaction.revision
+        now, revision = next(self.times), self.transaction.revision
         self.counts[actor] += 1 if command.blocked else -1
-        last_seen = blocks.last_seen_at(self.presence.get(actor), now) if presence else 0
-        block = Block(actor, user, command.blocked, now, revision, last_seen)
+        there = self.presence.get(actor) if presence else None
+        block = blocks.turn_block(before, there, now, revision, active=command.blocked)
+        answer = BlockChanged(actor, user, command.blocked, now, command.origin)
         self.blocks[actor, user] = block
         self.changed[actor, user] = None
         turn = blocks.block if command.blocked else blocks.unblock
@@ -74,31 +78,21 @@ class _Run:
         ]
         for one in around:
             turned = one.with_side(turn(one.side(actor), revision), revision)
-            self.working_set.change(turned, blocks=True)
+            self.working_set.change(renumber(one, turned), blocks=True)
         self.transaction.emit((actor,), answer)
-        if presence and not self.is_active(user, actor):
-            self.tell_presence(block, around)
+        if presence:
+            self.tell(actor, user, block, around)
+            self.tell(user, actor, block, around)
         return answer
 
-    def is_active(self, blocker: str, blocked: str) -> bool:
-        """Tell whether one blocks the other now."""
-        block = self.blocks.get((blocker, blocked))
-        return block is not None and block.active
-
-    def tell_presence(self, block: Block, around: Sequence[Conversation]) -> None:
-        """Let the blocker leave in the eyes of the blocked one, or both see each other again."""
-        blocker, blocked = self.presence.get(block.blocker), self.presence.get(block.blocked)
-        if block.active:
-            if blocker is not None and blocker.online:
-                self.tell(blocks.shown_presence(block), block.blocked, around)
+    def tell(self, person: str, reader: str, block: Block, around: Sequence[Conversation]) -> None:
+        """Tell a reader of a person whom they see otherwise since a block began or ended."""
+        theirs, own = self.blocks.get((person, reader)), self.blocks.get((reader, person))
+        shown = blocks.shown_presence(self.presence.get(person), theirs, own)
+        if shown is None or shown.version != block.changed_at:
             return
-        self.tell(blocker, block.blocked, around)
-        self.tell(blocked, block.blocker, around)
-
-    def tell(self, presence: Presence | None, user: str, around: Sequence[Conversation]) -> None:
-        """Tell of a person whom `user` sees in a conversation."""
-        if presence and presence.revision and any(one.is_shown_to(user) for one in around):
-            self.transaction.emit((user,), presence)
+        if any(one.is_shown_to(reader) for one in around):
+            self.transaction.emit((reader,), shown)
 
     def store(self) -> None:
         """Write all that is new."""

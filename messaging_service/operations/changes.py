@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from messaging_service.domain import events
 from messaging_service.domain.conversations import Conversation
 from messaging_service.domain.messages import Message
-from messaging_service.domain.watermarks import incoming_at, tells_delivered
-from messaging_service.operations.presence import find_shown_presence
+from messaging_service.domain.watermarks import tells_delivered
+from messaging_service.operations.presence import find_shown_people
 from messaging_service.storage import messages as storage
 from messaging_service.storage.blocks import CHANGED_BLOCKERS, find_changed_blocks
 from messaging_service.storage.conversations import (
@@ -96,7 +96,10 @@ def _changes(
     touched = find_changed_conversations(connection, user, start)
     entries = _presence(connection, user, touched, start, until, presence)
     entries += [
-        _ready(one.revision, events.BlockChanged(user, one.blocked, one.active, ""))
+        _ready(
+            one.revision,
+            events.BlockChanged(user, one.blocked, one.active, one.changed_at, ""),
+        )
         for one in find_changed_blocks(connection, user, start, until)
     ]
     entries += _watermarks(user, touched, start, until)
@@ -138,13 +141,15 @@ def _messages(
     sees it, for changes are state.
     """
     span = Span(conversation.id, user, until)
+    side = conversation.side(user)
     created = which in {Changed.CREATED, Changed.OWN_CREATED}
 
     def tell(messages: _Messages, seq: int) -> events.Event:
         message = messages[conversation.id, seq]
         if not created:
             return events.message_changed(message, user, "")
-        return events.MessageCreated(message, (_unread_then(conversation, user, message),), "")
+        # How much is unread is state, and told as it is now.
+        return events.MessageCreated(message, (side.unread,), (side.version,), "")
 
     def read(place: tuple[int, int], count: int) -> list[_Entry]:
         return [
@@ -153,11 +158,6 @@ def _messages(
         ]
 
     return read
-
-
-def _unread_then(conversation: Conversation, user: str, message: Message) -> int:
-    incoming, _seq = incoming_at(conversation, user, message)
-    return max(0, incoming - conversation.side(user).read_count)
 
 
 def _watermarks(user: str, touched: Sequence[Conversation], start: int, until: int) -> list[_Entry]:
@@ -170,11 +170,16 @@ def _watermarks(user: str, touched: Sequence[Conversation], start: int, until: i
         if tells_delivered(peer):
             delivered = (peer.delivered_seq, peer.delivered_at, peer.delivered_revision)
             moved.append((one.id, False, peer.user, delivered))
+    # How much is unread is state, and told as it is now.
+    sides = {one.id: one.side(user) for one in touched}
 
     def tell(
         messages: _Messages, place: tuple[str, int], *, read: bool, reader: str, at: int
     ) -> events.Event:
-        return events.WatermarkMoved(read, reader, messages[place], at, "")
+        side = sides[place[0]]
+        return events.WatermarkMoved(
+            read, reader, messages[place], at, side.unread, side.version, ""
+        )
 
     return [
         _Entry(
@@ -202,15 +207,12 @@ def _presence(
     """
     if not presence:
         return []
-    changed = find_changed_presence(connection, user, start, until, presence)
-    entries = [_ready(one.revision, one) for one in changed]
-    turned = {
-        one.peer(user).user: (one, revision)
-        for one in touched
-        if one.is_shown_to(user)
-        for revision in (one.first.turned_revision, one.second.turned_revision)
-        if start < revision <= until
+    changed = {
+        one.user: one for one in find_changed_presence(connection, user, start, until, presence)
     }
-    shown = find_shown_presence(connection, [one for one, _ in turned.values()], user)
-    entries += [_ready(turned[peer][1], one) for peer, one in shown.items()]
-    return entries
+    turned = [one for one in touched if one.is_shown_to(user) and start < one.turned_revision]
+    for peer, shown in find_shown_people(connection, turned, user, presence=True).items():
+        changed.pop(peer, None)
+        if shown.presence is not None and start < shown.presence.revision <= until:
+            changed[peer] = shown.presence
+    return [_ready(one.revision, one) for one in changed.values()]

@@ -13,9 +13,8 @@ from messaging_service.domain.conversations import (
 )
 from messaging_service.domain.limits import Limits
 from messaging_service.domain.messages import Message
-from messaging_service.domain.presence import Presence
 from messaging_service.domain.refusals import conversation_not_found
-from messaging_service.operations.presence import find_shown_presence
+from messaging_service.operations.presence import ShownPerson, find_shown_people
 from messaging_service.operations.working_set import WorkingSet
 from messaging_service.storage.blocks import find_blockers
 from messaging_service.storage.conversations import (
@@ -38,11 +37,11 @@ class CreatedConversation(NamedTuple):
 
 
 class ConversationView(NamedTuple):
-    """A conversation, its last message if any, and what is shown of the other's presence."""
+    """A conversation, its last message if any, and what is shown of the other person."""
 
     conversation: Conversation
     last_message: Message | None
-    presence: Presence | None = None
+    peer: ShownPerson = ShownPerson(None, None)
 
 
 class ConversationPage(NamedTuple):
@@ -143,8 +142,10 @@ def _views(
 ) -> list[ConversationView]:
     ends = {one.id: one.side(actor).last_seq if actor else one.last_seq for one in found}
     last = find_messages_at(connection, [end for end in ends.items() if end[1]])
-    shown = find_shown_presence(connection, found, actor) if presence and actor else {}
+    if not actor:
+        return [ConversationView(one, last.get((one.id, ends[one.id]))) for one in found]
+    shown = find_shown_people(connection, found, actor, presence=presence)
     return [
-        ConversationView(one, last.get((one.id, ends[one.id])), shown.get(one.peer(actor).user))
+        ConversationView(one, last.get((one.id, ends[one.id])), shown[one.peer(actor).user])
         for one in found
     ]

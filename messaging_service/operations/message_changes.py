@@ -18,11 +18,12 @@ from messaging_service.domain.message_changes import (
     EditMessage,
     Version,
 )
-from messaging_service.domain.messages import Message, MessageChange, readers
+from messaging_service.domain.messages import Message, MessageChange, last_changed_at, readers
 from messaging_service.domain.refusals import message_not_found, sanctioned
 from messaging_service.operations.working_set import WorkingSet
 from messaging_service.storage import message_changes as change_storage
 from messaging_service.storage import messages as storage
+from messaging_service.storage.change_times import take_times
 from messaging_service.storage.conversations import find_conversations
 from messaging_service.storage.message_changes import UsedKey
 from service_kit.follow.sanctions import find_forbidden
@@ -57,6 +58,7 @@ class _Run:
         self.forbidden = find_forbidden(
             connection, {one.actor for one in commands}, found, transaction.now
         )
+        self.times = iter(take_times(connection, transaction.now, len(commands)))
         self.changed: dict[str, None] = {}
         self.versions: list[Version] = []
         self.new_keys: list[UsedKey] = []
@@ -76,8 +78,8 @@ class _Run:
             event = message_changed(message, command.actor, command.origin)
             return ChangedMessage(event, duplicate=False)
         self.store(message, changed)
-        self.use(UsedKey(*key, command.fingerprint, message.id, self.transaction.now))
         message = changed.message
+        self.use(UsedKey(*key, command.fingerprint, message.id, last_changed_at(message)))
         event = message_changed(message, command.actor, command.origin)
         # What is withheld from the other is no news for the other.
         conversation = self.working_set.by_id[message.conversation_id]
@@ -108,9 +110,10 @@ class _Run:
         if isinstance(command, EditMessage):
             # The message as it was then, whatever became of it since.
             change = MessageChange.EDITED
-            message = message._replace(
-                text=command.text, change=change, edited_at=used.used_at, withheld_text=None
-            )
+            message = message._replace(text=command.text, edited_at=used.used_at)
+        message = message._replace(
+            change=change, changed_at=used.used_at, withheld_text=None, withheld_at=None
+        )
         event = MessageChanged(message, change, used.used_at, command.origin)
         return ChangedMessage(event, duplicate=True)
 
@@ -151,15 +154,15 @@ def edit_message(run: _Run, command: EditMessage, message: Message) -> Decision 
         return refusal
     # Of what the other was never shown there is nothing to withhold.
     withheld = conversation.peer(command.actor).blocks and not message.suppressed
-    now, revision = run.transaction.now, run.transaction.revision
+    revision = run.transaction.revision
     return message_changes.edit_message(
-        message, command.text, now, revision, run.limits, withheld=withheld
+        message, command.text, next(run.times), revision, run.limits, withheld=withheld
     )
 
 
 def delete_message(run: _Run, message: Message) -> Decision | None:
     """Take a message back; None when that was done before."""
-    return message_changes.delete_message(message, run.transaction.now, run.transaction.revision)
+    return message_changes.delete_message(message, next(run.times), run.transaction.revision)
 
 
 def change_messages(

@@ -107,10 +107,13 @@ class _MessageCreation:
         first, second = conversation.first, conversation.second
         readers: tuple[str, ...] = (first.user, second.user)
         unread: tuple[int, ...] = (first.unread, second.unread)
+        versions: tuple[int, ...] = (first.version, second.version)
         if first.blocked_revision or second.blocked_revision:
             readers = messages.readers(conversation, message)
             unread = tuple(conversation.side(user).unread for user in readers)
-        self.transaction.emit(readers, MessageCreated(message, unread, command.origin))
+            versions = tuple(conversation.side(user).version for user in readers)
+        created = MessageCreated(message, unread, versions, command.origin)
+        self.transaction.emit(readers, created)
         return StoredMessage(message, duplicate=False)
 
     def repeat(self, command: CreateMessage) -> StoredMessage | Refusal:

@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from messaging_service.domain.blocks import shown_presence
+from messaging_service.domain.blocks import Block, shown_presence
 from messaging_service.domain.conversations import Conversation
 from messaging_service.domain.presence import Presence, come_online, go_offline
 from messaging_service.storage import presence as storage
 from messaging_service.storage.blocks import find_blocks
+from messaging_service.storage.change_times import take_times
 from service_kit.rules import Refusal, check_user
 from service_kit.storage.writer import Transaction
 
@@ -37,9 +38,11 @@ def attend(
     found = storage.find_presence(connection, {one.user for one in commands})
     stored = frozenset(found)
     changed: set[str] = set()
+    # One for all, for of each person only the last change is told.
+    (version,) = take_times(connection, transaction.now, 1)
     for user, here, at in commands:
         decide = come_online if here else go_offline
-        presence = decide(found.get(user, Presence(user)), at, revision)
+        presence = decide(found.get(user, Presence(user)), at, revision, version)
         if presence is not None:
             found[user] = presence
             changed.add(user)
@@ -84,19 +87,33 @@ def remember_presence(transaction: Transaction, times: Sequence[int]) -> list[No
     return [None] * len(times)
 
 
-def find_shown_presence(
-    connection: Connection, conversations: Sequence[Conversation], actor: str
-) -> dict[str, Presence]:
-    """Find the presence that an actor is shown of the others in conversations, by user.
+class ShownPerson(NamedTuple):
+    """The presence of another person that an actor is shown, and the actor's block of that one."""
 
-    Of one whom the actor blocks it is nothing, and of one who blocks the actor that this one left.
+    presence: Presence | None
+    block: Block | None
+
+
+def find_shown_people(
+    connection: Connection,
+    conversations: Sequence[Conversation],
+    actor: str,
+    *,
+    presence: bool,
+) -> dict[str, ShownPerson]:
+    """Find what an actor is shown of the others in conversations, by user: with `presence`, and
+    their own blocks.
     """
-    peers = [one.peer(actor) for one in conversations if not one.side(actor).blocks]
-    shown = storage.find_presence(connection, {one.user for one in peers if not one.blocks})
-    blocked_by = {(one.user, actor) for one in peers if one.blocks}
-    for block in find_blocks(connection, blocked_by).values():
-        if left := shown_presence(block):
-            shown[block.blocker] = left
+    peers = {one.peer(actor).user for one in conversations}
+    turned = {one.peer(actor).user for one in conversations if one.turned_revision}
+    pairs = {pair for peer in turned for pair in ((peer, actor), (actor, peer))}
+    found = storage.find_presence(connection, peers) if presence else {}
+    blocks = find_blocks(connection, pairs)
+    shown: dict[str, ShownPerson] = {}
+    for peer in peers:
+        theirs, own = blocks.get((peer, actor)), blocks.get((actor, peer))
+        seen = shown_presence(found.get(peer), theirs, own) if presence else None
+        shown[peer] = ShownPerson(seen, own)
     return shown
 
 

@@ -12,6 +12,7 @@ from messaging_service.domain.messages import Message, readers
 from messaging_service.operations.working_set import WorkingSet
 from messaging_service.storage import message_changes as change_storage
 from messaging_service.storage import messages as storage
+from messaging_service.storage.change_times import take_times
 from messaging_service.storage.conversations import find_conversations
 from service_kit.follow.sanctions import CaughtUp, Command, Removal, take
 from service_kit.rules import is_identifier
@@ -41,7 +42,8 @@ def _apply(
 ) -> tuple[Removal, ...]:
     if not removals:
         return ()
-    connection, now, revision = transaction.connection, transaction.now, transaction.revision
+    connection, revision = transaction.connection, transaction.revision
+    times = iter(take_times(connection, transaction.now, len(removals)))
     ids = {one.message for one in removals if is_identifier(one.message)}
     messages = storage.find_messages(connection, ids)
     around = {one.conversation_id for one in messages.values()}
@@ -51,7 +53,7 @@ def _apply(
         if removal.message not in messages:
             continue
         change = message_changes.remove if removal.removed else message_changes.restore
-        message = change(messages[removal.message], now, revision)
+        message = change(messages[removal.message], next(times), revision)
         if message is None:
             continue
         messages[message.id] = changed[message.id] = message

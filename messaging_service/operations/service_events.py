@@ -65,7 +65,8 @@ def add_service_events(
             working_set.change(conversation)
             created.append(message)
             first, second = conversation.first, conversation.second
-            news = MessageCreated(message, (first.unread, second.unread), "")
+            unread, versions = (first.unread, second.unread), (first.version, second.version)
+            news = MessageCreated(message, unread, versions, "")
             transaction.emit((first.user, second.user), news)
     working_set.store()
     insert_messages(connection, created)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from messaging_service.domain import watermarks
-from messaging_service.domain.conversations import Conversation, Side
+from messaging_service.domain.conversations import Conversation, Side, renumber
 from messaging_service.domain.events import WatermarkMoved
 from messaging_service.domain.messages import Message
 from messaging_service.domain.watermarks import Mark
@@ -23,6 +23,9 @@ class Watermark(NamedTuple):
     message: Message | None
     marked_at: int
     moved: bool
+    # Of the conversation as the actor sees it.
+    unread: int
+    version: int
 
 
 class _Kind(NamedTuple):
@@ -98,10 +101,14 @@ def _mark(
             continue
         message = standing.get((one.conversation.id, one.seq))
         actor = one.mark.actor
-        outcomes.append(Watermark(one.conversation.id, actor, message, one.at, one.moved))
+        side = one.conversation.side(actor)
+        shown = side.unread, side.version
+        outcomes.append(Watermark(one.conversation.id, actor, message, one.at, one.moved, *shown))
         if one.moved and message is not None:
             # Also where it stands at what time did, it covers what the other said before.
-            event = WatermarkMoved(kind.read, actor, message, transaction.now, one.mark.origin)
+            event = WatermarkMoved(
+                kind.read, actor, message, transaction.now, *shown, one.mark.origin
+            )
             transaction.emit(_recipients(kind, one, transaction.revision), event)
     return outcomes
 
@@ -121,7 +128,7 @@ def _move(
     side = conversation.side(mark.actor)
     moved = kind.move(side, count, seq, transaction.now, transaction.revision)
     if moved is not None:
-        conversation = conversation.with_side(moved, transaction.revision)
+        conversation = renumber(conversation, conversation.with_side(moved, transaction.revision))
         held = moved.held_seq, moved.held_revision
         working_set.change(conversation, blocks=held != (side.held_seq, side.held_revision))
     return _Marked(mark, conversation, *kind.stand(moved or side), moved is not None)

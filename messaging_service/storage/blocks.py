@@ -45,6 +45,8 @@ _UPDATE = (
         changed_at=bindparam("at"),
         revision=bindparam("now"),
         last_seen=bindparam("seen"),
+        shown_version=bindparam("version"),
+        shown_revision=bindparam("shown_at"),
     )
 )
 
@@ -97,7 +99,7 @@ def insert_blocks(connection: Connection, new: Iterable[Block]) -> None:
 
 def update_blocks(connection: Connection, changed: Iterable[Block]) -> None:
     """Store the new state of blocks that have a row."""
-    names = ("blocker", "blocked", "now_active", "at", "now", "seen")
+    names = ("blocker", "blocked", "now_active", "at", "now", "seen", "version", "shown_at")
     for one in changed:
         connection.execute(_UPDATE, dict(zip(names, one, strict=True)))
 

@@ -185,6 +185,8 @@ blocks = Table(
     Column("changed_at", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("last_seen", BigInteger, nullable=False),
+    Column("shown_version", BigInteger, nullable=False),
+    Column("shown_revision", BigInteger, nullable=False),
     Index("blocks_revision", "blocker_id", "revision"),
     Index(
         "blocks_active",
@@ -205,9 +207,13 @@ presence = Table(
     Column("last_seen", BigInteger, nullable=False),
     Column("invisible", Boolean, nullable=False),
     Column("revision", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
     Index("presence_revision", "revision"),
     **STORED_BY_KEY,
 )
 
 presence_known = Table("presence_known", metadata, Column("at", BigInteger, nullable=False))
 """One row: when it was last known that those who are online are there."""
+
+change_times = Table("change_times", metadata, Column("latest", BigInteger, nullable=False))
+"""One row: the latest time that was taken for a change."""

@@ -31,6 +31,7 @@ def report(given: views.ReportView, *, words: bool = True) -> pb.Report:
         appealable=given.appealable,
         appeal_until_time=optional_timestamp(given.appeal_until),
         appeal=appeal(given.appeal, words=words) if given.appeal else None,
+        version=given.version,
     )
 
 
@@ -44,6 +45,7 @@ def appeal(given: views.AppealView, *, words: bool = True) -> pb.Appeal:
         create_time=timestamp(given.at),
         answer=given.answer if words else "",
         decide_time=optional_timestamp(given.decided_at),
+        version=given.version,
     )
 
 
@@ -60,6 +62,7 @@ def sanction(given: views.SanctionView, *, words: bool = True) -> pb.Sanction:
         appealable=given.appealable,
         lift_time=optional_timestamp(given.lifted_at),
         appeal=appeal(given.appeal, words=words) if given.appeal else None,
+        version=given.version,
     )
 
 

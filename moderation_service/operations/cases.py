@@ -103,7 +103,9 @@ class Cases(WorkingSet[Case, CaseEvent, AnyCaseCommand]):
             reporter=self._reporters[command.actor] if isinstance(command, Report) else None,
             standing=standing,
         )
-        return decide(state, command, facts, self.now, self.limits)
+        # What people are shown is compared by the time of its last change, so each has its own.
+        now = max(self.now, state.told_at + 1) if state else self.now
+        return decide(state, command, facts, now, self.limits)
 
     def _authors(self, case: Case | None, command: DecideCase) -> dict[str, str]:
         """Tell who wrote the messages that are to be removed, as far as the evidence shows it."""

@@ -49,9 +49,21 @@ def test_conversations_outlive_an_update(
         with engine.connect() as connection:
             return query(connection, *arguments)
 
+    def listed(user: str) -> list[Any]:
+        """All but the versions, which nobody was told before there were any."""
+        return [
+            view._replace(
+                conversation=view.conversation._replace(
+                    first=view.conversation.first._replace(version=0),
+                    second=view.conversation.second._replace(version=0),
+                )
+            )
+            for view in ask(list_conversations, user, 10, "", 10).conversations
+        ]
+
     def seen() -> list[Any]:
         return [
-            *(ask(list_conversations, user, 10, "", 10) for user in ("ann", "bob", "cleo")),
+            *(listed(user) for user in ("ann", "bob", "cleo")),
             *(
                 ask(list_messages, user, conversation, None, None, 10, 10)
                 for user in ("ann", "bob")

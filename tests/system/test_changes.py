@@ -39,12 +39,13 @@ async def test_an_edit_and_a_deletion_reach_every_device(rounds: Rounds) -> None
             reply = await phone.ask(op, {"message": message, **text})
             assert reply["op"] == Op.MSG_CHANGED
             told = reply["d"]
-            changed_at = told.pop("changed_at")
+            changed_at, version = told.pop("changed_at"), told.pop("version")
+            edited = {"edited_at": changed_at} if text else {}
             place = {"conversation": conversation, "message": message, "seq": 1}
-            assert told == {**place, "change": change, **text}
+            assert told == {**place, "change": change, **text, **edited}
             for client in others:
                 packet = await client.expect(Op.MSG_CHANGED, change=change)
-                assert packet["d"] == {**told, "changed_at": changed_at}
+                assert packet["d"] == {**told, "changed_at": changed_at, "version": version}
                 assert packet["cur"]
             shown = {
                 "message": message,
@@ -53,7 +54,9 @@ async def test_an_edit_and_a_deletion_reach_every_device(rounds: Rounds) -> None
                 "sender": alice,
                 "kind": "text",
                 "created_at": stored["created_at"],
-                **({"text": text["text"], "edited_at": changed_at} if text else {}),
+                "version": version,
+                **text,
+                **edited,
                 **({} if text else {"tombstone": "deleted"}),
             }
             for client in (phone, *others):

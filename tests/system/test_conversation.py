@@ -50,8 +50,10 @@ async def test_a_message_is_stored_alerted_delivered_and_seen(
             "kind": "text",
             "text": "Salut é 🙂",
             "created_at": d["created_at"],
+            "version": 1,
         },
         "unread": 1,
+        "conversation_version": 2,
     }
 
     await reader.send(Op.PONG, {"cur": alert["cur"]})
@@ -69,6 +71,9 @@ async def test_a_message_is_stored_alerted_delivered_and_seen(
         bob,
     )
     told = await author.expect(Op.MSG_SEEN)
+    # How much is unread is for its reader alone.
+    assert (seen["d"].pop("unread"), "unread" in told["d"]) == (0, False)
+    assert seen["d"].pop("conversation_version")
     assert told["d"] == seen["d"]
 
 

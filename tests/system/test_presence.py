@@ -62,15 +62,12 @@ async def meet(system: System, connect: Connect, one: str, other: str) -> Client
 
 
 async def shown(client: Client) -> dict[str, Packet]:
-    """Whom the list of conversations shows, and how."""
+    """Whom the list of conversations shows, and how, but for the version."""
     reply = await client.ask(Op.ASK_CONVERSATIONS)
-    return {
-        next(one for one in entry["participants"] if one != client.hello["d"]["user"]): entry[
-            "presence"
-        ]
-        for entry in reply["d"]["conversations"]
-        if "presence" in entry
-    }
+    found = [one["presence"] for one in reply["d"]["conversations"] if "presence" in one]
+    for one in found:
+        del one["version"]
+    return {one.pop("user"): one for one in found}
 
 
 def untold(client: Client) -> list[Packet]:
@@ -89,14 +86,15 @@ async def test_the_other_is_told_of_coming_and_of_going(
     other = await connect(brief_system, bob)
     for client in (first, second):
         online = await client.expect(Op.PRESENCE, user=bob)
-        assert online["d"] == {"user": bob, "online": True}
+        assert online["d"] == {"user": bob, "online": True, "version": online["d"]["version"]}
         assert online["cur"]
         assert online.get("re") is None
     assert await shown(first) == {bob: {"online": True}}
     assert await shown(other) == {alice: {"online": True}}
     await other.close()
     offline = await first.expect(Op.PRESENCE, user=bob)
-    assert offline["d"].keys() == {"user", "online", "last_seen"}
+    assert offline["d"].keys() == {"user", "online", "version", "last_seen"}
+    assert offline["d"]["version"] > online["d"]["version"]
     assert offline["d"]["online"] is False
     last_seen = datetime.fromisoformat(offline["d"]["last_seen"])
     told = datetime.now(UTC)

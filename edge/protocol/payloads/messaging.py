@@ -99,22 +99,38 @@ class Message(Struct, frozen=True):
     sender: str
     kind: Literal["text", "event"]
     created_at: str
+    version: int
     text: str | UnsetType = UNSET
     event: ServiceEvent | UnsetType = UNSET
     edited_at: str | UnsetType = UNSET
     tombstone: Literal["deleted", "removed"] | UnsetType = UNSET
 
 
-class PeerPresence(Struct, frozen=True):
-    """The presence of the other participant; `last_seen` is until when they were online."""
+class Presence(Struct, frozen=True):
+    """Somebody with whom the user shares a conversation came online, or went; see
+    [Presence](#presence). `last_seen` is until when, and is absent while `online`.
+    """
 
+    user: str
     online: bool
+    version: int
     last_seen: str | UnsetType = UNSET
 
 
+class BlockedUser(Struct, frozen=True):
+    """A block that this user has set or taken back. The answer to the same packet, and pushed to
+    the user's other sockets; nobody else is told. `version` is 0 where there never was one.
+    """
+
+    user: str
+    blocked: bool
+    version: int
+
+
 class Conversation(Struct, frozen=True):
-    """A conversation as one of its participants sees it. `dispute` is what holds the service.
-    `blocked` is true where the user blocks the other, and absent elsewhere.
+    """A conversation as one of its participants sees it; `presence` and `block` are about the
+    other. `dispute` is what holds the service. `blocked` is true where the user blocks the other,
+    and absent elsewhere; `block` is absent where there never was one.
     """
 
     conversation: str
@@ -123,11 +139,13 @@ class Conversation(Struct, frozen=True):
     unread: int
     read_up_to: int
     peer_read_up_to: int
+    version: int
     subject: str | UnsetType = UNSET
     service: Service | UnsetType = UNSET
     dispute: Dispute | UnsetType = UNSET
-    presence: PeerPresence | UnsetType = UNSET
+    presence: Presence | UnsetType = UNSET
     blocked: bool | UnsetType = UNSET
+    block: BlockedUser | UnsetType = UNSET
 
 
 class ReturnConversations(Struct, frozen=True):
@@ -169,19 +187,20 @@ class ReturnMessages(Struct, frozen=True):
 class AlertNewMsg(Struct, frozen=True):
     """A new message, to its recipient and to the author's other sockets; of kind "event" what
     happened to a service, to all sockets of both. `unread` is the user's own count in that
-    conversation.
+    conversation, as it is now.
     """
 
     conversation: str
     message: Message
     unread: int
+    conversation_version: int
 
 
 class MsgSeen(Struct, frozen=True):
     """The read watermark of `reader`, who has read `message`, with `seq`, and everything before it.
     The answer to OPENED CONVERSATION; pushed to the author, and to the reader's other sockets.
     Always a message of the other: while there is none, `seq` is 0, and `message` and `seen_at` are
-    null.
+    null. To the reader it has the own count of `unread` messages from now on.
     """
 
     conversation: str
@@ -189,12 +208,15 @@ class MsgSeen(Struct, frozen=True):
     seq: int
     reader: str
     seen_at: str | None
+    unread: int | UnsetType = UNSET
+    conversation_version: int | UnsetType = UNSET
 
 
 class MsgChanged(Struct, frozen=True):
     """A change of a message: its `text` from now on, or its `event`; neither when it has none any
-    more. To both, on all their sockets but the one that asked, to which it is the answer. No count
-    and no watermark moves with it; see [Changed messages](#changed-messages).
+    more. `edited_at` is as in Message. To both, on all their sockets but the one that asked, to
+    which it is the answer. No count and no watermark moves with it; see
+    [Changed messages](#changed-messages).
     """
 
     conversation: str
@@ -202,17 +224,10 @@ class MsgChanged(Struct, frozen=True):
     seq: int
     change: Literal["edited", "deleted", "removed", "restored"]
     changed_at: str
+    version: int
     text: str | UnsetType = UNSET
     event: ServiceEvent | UnsetType = UNSET
-
-
-class BlockedUser(Struct, frozen=True):
-    """A block that this user has set or taken back. The answer to the same packet, and pushed to
-    the user's other sockets; nobody else is told.
-    """
-
-    user: str
-    blocked: bool
+    edited_at: str | UnsetType = UNSET
 
 
 class Typing(Struct, frozen=True):
@@ -221,13 +236,3 @@ class Typing(Struct, frozen=True):
     conversation: str
     user: str
     typing: bool
-
-
-class Presence(Struct, frozen=True):
-    """Somebody with whom the user shares a conversation came online, or went; see
-    [Presence](#presence). `last_seen` is until when, and is absent while `online`.
-    """
-
-    user: str
-    online: bool
-    last_seen: str | UnsetType = UNSET

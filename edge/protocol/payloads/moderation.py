@@ -117,6 +117,7 @@ class Appeal(Struct, frozen=True):
     status: Literal["open", "upheld", "overturned"]
     text: str
     created_at: str
+    version: int
     answer: str | UnsetType = UNSET
     decided_at: str | UnsetType = UNSET
 
@@ -131,7 +132,7 @@ class Subject(Struct, frozen=True):
 class ReportStatus(Struct, frozen=True):
     """The state of one's own report, or with `appeal` alone of one's own appeal against a sanction.
     The answer to the packets that make them, and pushed when the state changes. `decision` is what
-    an appeal names, until `appeal_until` if it is `appealable`.
+    an appeal names, until `appeal_until` if it is `appealable`. `version` is that of the report.
     """
 
     report: str | UnsetType = UNSET
@@ -140,6 +141,7 @@ class ReportStatus(Struct, frozen=True):
     reason: ReportReason | UnsetType = UNSET
     created_at: str | UnsetType = UNSET
     updated_at: str | UnsetType = UNSET
+    version: int | UnsetType = UNSET
     decision: str | UnsetType = UNSET
     appealable: bool | UnsetType = UNSET
     appeal_until: str | UnsetType = UNSET
@@ -176,6 +178,7 @@ class Sanction(Struct, frozen=True):
     statement: Statement
     decision: str
     appealable: bool
+    version: int
     lifted: bool = False
     until: str | UnsetType = UNSET
     conversation: str | UnsetType = UNSET

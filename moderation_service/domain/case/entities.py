@@ -171,6 +171,19 @@ class Case:
         return self.reporters.union(self.participants)
 
     @property
+    def told_at(self) -> int:
+        """The time of the last thing that people are told of, which the next must be later than."""
+        return max(
+            (
+                *(one.status_at for one in self.reports),
+                *(one.since for one in self.sanctions),
+                *(one.lift.at for one in self.sanctions if one.lift),
+                *(one.decided_at or one.at for one in self.appeals),
+            ),
+            default=0,
+        )
+
+    @property
     def priority(self) -> int:
         """Rank undecided cases: by severity first, then by how many report it and how trusted."""
         weights = {ReporterStanding.TRUSTED: 3, ReporterStanding.UNRELIABLE: 1}

@@ -23,6 +23,11 @@ class AppealView:
     answer: str
     decided_at: int | None
 
+    @property
+    def version(self) -> int:
+        """What it is compared by: the time of its last change."""
+        return self.at if self.decided_at is None else self.decided_at
+
 
 @dataclass(frozen=True, slots=True)
 class ReportView:
@@ -44,6 +49,11 @@ class ReportView:
     appeal_until: int | None
     appeal: AppealView | None
 
+    @property
+    def version(self) -> int:
+        """What it is compared by: the time of the last change that its reporter is shown."""
+        return max(self.status_at, self.appeal.version if self.appeal else 0)
+
 
 @dataclass(frozen=True, slots=True)
 class SanctionView:
@@ -59,6 +69,12 @@ class SanctionView:
     lifted_at: int | None
     appealable: bool
     appeal: AppealView | None
+
+    @property
+    def version(self) -> int:
+        """What it is compared by: the time of the last change that its reader is shown."""
+        appealed = self.appeal.version if self.appeal else 0
+        return max(self.statement.since, self.lifted_at or 0, appealed)
 
 
 @dataclass(frozen=True, slots=True)

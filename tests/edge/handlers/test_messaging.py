@@ -47,7 +47,7 @@ async def test_a_block_is_answered_by_how_it_is_then(
     for number, blocked in enumerate((True, False, True)):
         answer = await wire.hear()
         assert (answer["op"], answer["re"]) == (Op.BLOCK_USER, number)
-        assert answer["d"] == {"user": "bob", "blocked": blocked}
+        assert answer["d"] == {"user": "bob", "blocked": blocked, "version": 0}
         asked = await service.changed.get()
         assert (asked.actor, asked.origin) == (session.user, session.id)
 

@@ -116,12 +116,13 @@ async def test_a_block_is_told_to_the_other_sockets_of_who_blocks(
 ) -> None:
     """The one that asked has its answer; the rest move their cursors, the other person's do not."""
     asked, other, peer = Socket(hub), Socket(hub), Socket(hub, "bob")
-    block = pb.BlockChanged(user="bob", blocked=True, origin=asked.id)
+    block = pb.BlockChanged(user="bob", blocked=True, version=5, origin=asked.id)
     deliverer.deliver(11, [pb.Event(recipients=["alice"], block_changed=block)])
     assert (asked.got, other.got, peer.got) == ([], [(11, 11, 0xF9)], [])
     (frame,) = other.frames
     assert frame is not None
-    assert json.loads(frame.event["text"])["d"] == {"user": "bob", "blocked": True}
+    told = {"user": "bob", "blocked": True, "version": 5}
+    assert json.loads(frame.event["text"])["d"] == told
     assert other.confirms == [None]
 
 
@@ -135,8 +136,8 @@ async def test_presence_is_told_to_all_sockets_with_a_cursor(
     seen = Timestamp(seconds=1_700_000_000)
     deliverer.deliver(12, [presence_event(online=False, last_seen=seen)])
     assert [json.loads(frame.event["text"])["d"] for frame in first.frames if frame][::2] == [
-        {"user": "bob", "online": True},
-        {"user": "bob", "online": False, "last_seen": "2023-11-14T22:13:20.000Z"},
+        {"user": "bob", "online": True, "version": 0},
+        {"user": "bob", "online": False, "version": 0, "last_seen": "2023-11-14T22:13:20.000Z"},
     ]
     assert first.confirms == [None, ("c", 1), None]
 

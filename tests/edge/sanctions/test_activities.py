@@ -16,7 +16,7 @@ STATEMENT = Statement("muted", "account", "now", "facts", "terms", "3", False, F
 
 
 def made(kind: SanctionKind, conversation: str = "") -> Sanction:
-    plain = Sanction("s", kind, STATEMENT, "d", appealable=True)
+    plain = Sanction("s", kind, STATEMENT, "d", appealable=True, version=1)
     return msgspec.structs.replace(plain, conversation=conversation or UNSET)
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from messaging_service.domain import blocks, message_changes
 from messaging_service.domain import messages as domain
-from messaging_service.domain.blocks import Block, SetBlock
+from messaging_service.domain.blocks import Block, SetBlock, shown_presence, turn_block
 from messaging_service.domain.conversations import Conversation, open_conversation
 from messaging_service.domain.limits import Limits
 from messaging_service.domain.message_changes import Decision, Version
@@ -170,12 +170,40 @@ def test_a_withheld_edit_is_seen_by_its_author_alone() -> None:
 
 def test_who_blocks_is_shown_as_having_left() -> None:
     """Until the block began, or as before when nobody was there; of who was never seen nothing."""
-    assert blocks.last_seen_at(Presence("alice", online=True, last_seen=5), 9) == 9
-    assert blocks.last_seen_at(Presence("alice", last_seen=5), 9) == 5
-    assert blocks.last_seen_at(None, 9) == 0
-    block = Block("alice", "bob", active=True, changed_at=9, revision=3, last_seen=9)
-    assert blocks.shown_presence(block) == Presence("alice", last_seen=9, revision=3)
-    assert blocks.shown_presence(block._replace(last_seen=0)) is None
+    never = Block("alice", "bob", active=False, changed_at=0, revision=0)
+
+    def block(presence: Presence | None) -> Block:
+        return turn_block(never, presence, 9, 3, active=True)
+
+    here = Presence("alice", online=True, last_seen=5, revision=2, version=8)
+    left = Presence("alice", last_seen=9, revision=3, version=9)
+    assert shown_presence(here, block(here), None) == left
+    away = here._replace(online=False)
+    assert shown_presence(here, block(away), None) == away
+    assert shown_presence(here, block(None), None) is None
+
+
+def test_the_end_of_a_block_shows_nothing_of_who_was_away_all_the_while() -> None:
+    """Neither another state nor another version; who came, or was there, is shown as news."""
+    never = Block("alice", "bob", active=False, changed_at=0, revision=0)
+    away = Presence("alice", last_seen=5, revision=2, version=8)
+    begun = turn_block(never, away, 9, 3, active=True)
+    for there, shown in (
+        (away, away),
+        (None, None),
+        (away._replace(online=True), away._replace(online=True, revision=4, version=12)),
+        (
+            away._replace(last_seen=11, revision=3, version=11),
+            away._replace(last_seen=11, revision=4, version=12),
+        ),
+    ):
+        block = begun if there else turn_block(never, None, 9, 3, active=True)
+        ended = turn_block(block, there, 12, 4, active=False)
+        assert shown_presence(there, ended, None) == shown
+        # The one who has blocked is shown something again.
+        own = shown and there and there._replace(revision=4, version=12)
+        assert shown_presence(there, None, ended) == own
+        assert shown_presence(there, None, block) is None
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_presence_moves_only_as_others_may_see(steps: list[tuple[str, int]]) -> 
             presence = presence._replace(invisible=step == "hide")
             continue
         decide = come_online if step == "come" else go_offline
-        changed = decide(presence, at, revision)
+        changed = decide(presence, at, revision, 2 * revision)
         if changed is None:
             # There already, not to be seen, or nothing that was not known.
             assert step == "come" or presence.invisible or at <= presence.last_seen
@@ -28,5 +28,6 @@ def test_presence_moves_only_as_others_may_see(steps: list[tuple[str, int]]) -> 
         assert changed[:3] != presence[:3]
         assert changed.last_seen >= presence.last_seen
         assert (changed.revision, changed.invisible) == (revision, presence.invisible)
+        assert changed.version == 2 * revision
         assert presence.online or not presence.invisible
         presence = changed

@@ -58,8 +58,9 @@ def test_set_block_of_what_is_so_already_changes_nothing(database: Any) -> None:
     (first,) = database.block(blocked("alice", "bob"))
     before = database.read(read_position)
     again, other = database.block(blocked("alice", "bob"), unblocked("alice", "carol"))
-    assert first == again == BlockChanged("alice", "bob", blocked=True, origin="origin")
-    assert other == BlockChanged("alice", "carol", blocked=False, origin="origin")
+    at = database.now - 1
+    assert first == again == BlockChanged("alice", "bob", blocked=True, version=at, origin="origin")
+    assert other == BlockChanged("alice", "carol", blocked=False, version=0, origin="origin")
     assert database.read(read_position) == before
     assert [(to, event) for _, to, event in database.events] == [(("alice",), first)]
 
@@ -110,6 +111,7 @@ def test_a_conversation_of_the_blocked_one_is_there_for_its_author_alone(databas
     """
     start = database.read(read_position)
     database.block(blocked("alice", "bob"))
+    since = database.now
     (stored,) = database.say(said("bob", "alice", "one"))
     assert (stored.message.seq, stored.duplicate) == (1, False)
     conversation = stored.message.conversation_id
@@ -122,7 +124,7 @@ def test_a_conversation_of_the_blocked_one_is_there_for_its_author_alone(databas
     assert database.read(get_messages, "alice", [stored.message.id]) == []
     assert [one.conversation.id for one in conversations(database, "bob")] == [conversation]
     assert database.missed_events("alice", start) == [
-        BlockChanged("alice", "bob", blocked=True, origin="")
+        BlockChanged("alice", "bob", blocked=True, version=since, origin="")
     ]
     (refused,) = database.say(said("alice", "bob"))
     assert refused.reason is Reason.BLOCKED
@@ -264,7 +266,7 @@ def test_the_one_who_blocks_leaves_in_the_eyes_of_the_blocked(database: Any) -> 
     database.events.clear()
     database.block(blocked("alice", "bob"))
     at, revision = database.now, database.read(read_position).revision
-    left = Presence("alice", last_seen=at, revision=revision)
+    left = Presence("alice", last_seen=at, revision=revision, version=at)
     assert [one for one in database.events if isinstance(one[2], Presence)] == [
         (revision, ("bob",), left)
     ]
@@ -274,8 +276,8 @@ def test_the_one_who_blocks_leaves_in_the_eyes_of_the_blocked(database: Any) -> 
     database.run(ATTEND, Attend("alice", here=True, at=at + 7))
     told = {to for _, to, event in database.events[2:] if isinstance(event, Presence)}
     assert told == {("carol",)}
-    assert conversations(database, "bob")[0].presence == left
-    assert {one.presence for one in conversations(database, "alice")} == {None}
+    assert conversations(database, "bob")[0].peer.presence == left
+    assert {one.peer.presence for one in conversations(database, "alice")} == {None}
     assert database.missed_events("bob", start) == [left]
     assert [
         one for one in database.missed_events("alice", start) if isinstance(one, Presence)
@@ -300,7 +302,8 @@ def test_who_was_away_or_never_seen_stays_so(database: Any) -> None:
     assert not [event for _, _, event in database.events if isinstance(event, Presence)]
     database.run(ATTEND, Attend("alice", here=True, at=50), Attend("carol", here=True, at=50))
     shown = {
-        one.conversation.peer("bob").user: one.presence for one in conversations(database, "bob")
+        one.conversation.peer("bob").user: one.peer.presence
+        for one in conversations(database, "bob")
     }
     assert shown["alice"] is not None
     assert (shown["alice"].online, shown["alice"].last_seen) == (False, 8)

@@ -186,6 +186,7 @@ class Message(_message.Message):
     EVENT_FIELD_NUMBER: _builtins.int
     EDIT_TIME_FIELD_NUMBER: _builtins.int
     TOMBSTONE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     conversation_id: _builtins.str
     seq: _builtins.int
@@ -195,6 +196,10 @@ class Message(_message.Message):
     text: _builtins.str
     tombstone: Global___Tombstone.ValueType
     """Of a message that is gone: it has neither text nor event, all else is as it was."""
+    version: _builtins.int
+    """Of two that show the same message to the same reader the greater is the newer, and equal ones say
+    the same; 1 while nothing was changed that the reader is shown. So it is with every `version` here.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -218,10 +223,11 @@ class Message(_message.Message):
         event: Global___ServiceEvent | None = ...,
         edit_time: _timestamp_pb2.Timestamp | None = ...,
         tombstone: Global___Tombstone.ValueType = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "edit_time", b"edit_time", "event", b"event"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "create_time", b"create_time", "edit_time", b"edit_time", "event", b"event", "id", b"id", "kind", b"kind", "sender", b"sender", "seq", b"seq", "text", b"text", "tombstone", b"tombstone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "create_time", b"create_time", "edit_time", b"edit_time", "event", b"event", "id", b"id", "kind", b"kind", "sender", b"sender", "seq", b"seq", "text", b"text", "tombstone", b"tombstone", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -244,6 +250,8 @@ class Conversation(_message.Message):
     PEER_READ_UP_TO_FIELD_NUMBER: _builtins.int
     PRESENCE_FIELD_NUMBER: _builtins.int
     BLOCKED_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    BLOCK_VERSION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     subject: _builtins.str
     last_seq: _builtins.int
@@ -255,6 +263,10 @@ class Conversation(_message.Message):
     peer_read_up_to: _builtins.int
     blocked: _builtins.bool
     """Whether the actor blocks the other."""
+    version: _builtins.int
+    """Grows with whatever the actor is shown of the conversation itself, and not of its messages and people."""
+    block_version: _builtins.int
+    """That of Block, for the actor and the other; 0 where the actor never blocked the other."""
     @_builtins.property
     def participants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Both participants, in the order of their ids."""
@@ -283,10 +295,12 @@ class Conversation(_message.Message):
         peer_read_up_to: _builtins.int = ...,
         presence: Global___Presence | None = ...,
         blocked: _builtins.bool = ...,
+        version: _builtins.int = ...,
+        block_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_message", b"last_message", "presence", b"presence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "create_time", b"create_time", "id", b"id", "last_message", b"last_message", "last_seq", b"last_seq", "participants", b"participants", "peer_read_up_to", b"peer_read_up_to", "presence", b"presence", "read_up_to", b"read_up_to", "subject", b"subject", "unread", b"unread"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_version", b"block_version", "blocked", b"blocked", "create_time", b"create_time", "id", b"id", "last_message", b"last_message", "last_seq", b"last_seq", "participants", b"participants", "peer_read_up_to", b"peer_read_up_to", "presence", b"presence", "read_up_to", b"read_up_to", "subject", b"subject", "unread", b"unread", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -301,8 +315,10 @@ class Presence(_message.Message):
     USER_FIELD_NUMBER: _builtins.int
     ONLINE_FIELD_NUMBER: _builtins.int
     LAST_SEEN_TIME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     online: _builtins.bool
+    version: _builtins.int
     @_builtins.property
     def last_seen_time(self) -> _timestamp_pb2.Timestamp:
         """Until when the person was online; absent for one who is, or of whom that is not known."""
@@ -313,10 +329,11 @@ class Presence(_message.Message):
         user: _builtins.str = ...,
         online: _builtins.bool = ...,
         last_seen_time: _timestamp_pb2.Timestamp | None = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen_time", b"last_seen_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_seen_time", b"last_seen_time", "online", b"online", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_seen_time", b"last_seen_time", "online", b"online", "user", b"user", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1073,6 +1090,8 @@ class Watermark(_message.Message):
     MESSAGE_ID_FIELD_NUMBER: _builtins.int
     MARK_TIME_FIELD_NUMBER: _builtins.int
     MOVED_FIELD_NUMBER: _builtins.int
+    UNREAD_FIELD_NUMBER: _builtins.int
+    CONVERSATION_VERSION_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     user: _builtins.str
     seq: _builtins.int
@@ -1080,6 +1099,9 @@ class Watermark(_message.Message):
     message_id: _builtins.str
     moved: _builtins.bool
     """Whether this request moved it."""
+    unread: _builtins.int
+    """Of the conversation as the actor sees it from now on."""
+    conversation_version: _builtins.int
     @_builtins.property
     def mark_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -1091,10 +1113,12 @@ class Watermark(_message.Message):
         message_id: _builtins.str = ...,
         mark_time: _timestamp_pb2.Timestamp | None = ...,
         moved: _builtins.bool = ...,
+        unread: _builtins.int = ...,
+        conversation_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["mark_time", b"mark_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "mark_time", b"mark_time", "message_id", b"message_id", "moved", b"moved", "seq", b"seq", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "conversation_version", b"conversation_version", "mark_time", b"mark_time", "message_id", b"message_id", "moved", b"moved", "seq", b"seq", "unread", b"unread", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1371,17 +1395,21 @@ class SetBlockResponse(_message.Message):
 
     USER_FIELD_NUMBER: _builtins.int
     BLOCKED_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     blocked: _builtins.bool
+    version: _builtins.int
+    """Of the block, which an end of it is a version of as well; 0 where there never was one."""
     def __init__(
         self,
         *,
         user: _builtins.str = ...,
         blocked: _builtins.bool = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "user", b"user", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1442,7 +1470,9 @@ class Block(_message.Message):
 
     USER_FIELD_NUMBER: _builtins.int
     BLOCK_TIME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     user: _builtins.str
+    version: _builtins.int
     @_builtins.property
     def block_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -1450,10 +1480,11 @@ class Block(_message.Message):
         *,
         user: _builtins.str = ...,
         block_time: _timestamp_pb2.Timestamp | None = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["block_time", b"block_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_time", b"block_time", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_time", b"block_time", "user", b"user", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1524,6 +1555,7 @@ class MessageCreated(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     UNREAD_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    CONVERSATION_VERSIONS_FIELD_NUMBER: _builtins.int
     origin: _builtins.str
     """Of the request that made it; empty in ListChanges."""
     @_builtins.property
@@ -1532,16 +1564,21 @@ class MessageCreated(_message.Message):
     def unread(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Unread messages of each recipient, in the order of Event.recipients."""
 
+    @_builtins.property
+    def conversation_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of the conversation, as each recipient sees it with this number of unread messages."""
+
     def __init__(
         self,
         *,
         message: Global___Message | None = ...,
         unread: _abc.Iterable[_builtins.int] | None = ...,
         origin: _builtins.str = ...,
+        conversation_versions: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "origin", b"origin", "unread", b"unread"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_versions", b"conversation_versions", "message", b"message", "origin", b"origin", "unread", b"unread"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1587,20 +1624,23 @@ class BlockChanged(_message.Message):
     USER_FIELD_NUMBER: _builtins.int
     BLOCKED_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     blocked: _builtins.bool
     origin: _builtins.str
     """Of the request that did it; empty in ListChanges."""
+    version: _builtins.int
     def __init__(
         self,
         *,
         user: _builtins.str = ...,
         blocked: _builtins.bool = ...,
         origin: _builtins.str = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "origin", b"origin", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "origin", b"origin", "user", b"user", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1621,6 +1661,8 @@ class WatermarkMoved(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     MARK_TIME_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    UNREAD_FIELD_NUMBER: _builtins.int
+    CONVERSATION_VERSION_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     reader: _builtins.str
     """Whose watermark it is."""
@@ -1630,6 +1672,9 @@ class WatermarkMoved(_message.Message):
     author: _builtins.str
     idempotency_key: _builtins.str
     origin: _builtins.str
+    unread: _builtins.int
+    """Of the conversation as the reader sees it; for the reader alone."""
+    conversation_version: _builtins.int
     @_builtins.property
     def message_create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1646,10 +1691,12 @@ class WatermarkMoved(_message.Message):
         idempotency_key: _builtins.str = ...,
         mark_time: _timestamp_pb2.Timestamp | None = ...,
         origin: _builtins.str = ...,
+        unread: _builtins.int = ...,
+        conversation_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["mark_time", b"mark_time", "message_create_time", b"message_create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "conversation_id", b"conversation_id", "idempotency_key", b"idempotency_key", "mark_time", b"mark_time", "message_create_time", b"message_create_time", "message_id", b"message_id", "origin", b"origin", "reader", b"reader", "seq", b"seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "conversation_id", b"conversation_id", "conversation_version", b"conversation_version", "idempotency_key", b"idempotency_key", "mark_time", b"mark_time", "message_create_time", b"message_create_time", "message_id", b"message_id", "origin", b"origin", "reader", b"reader", "seq", b"seq", "unread", b"unread"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -441,6 +441,7 @@ class Report(_message.Message):
     APPEALABLE_FIELD_NUMBER: _builtins.int
     APPEAL_UNTIL_TIME_FIELD_NUMBER: _builtins.int
     APPEAL_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     reason: Global___ReportReason.ValueType
     comment: _builtins.str
@@ -449,6 +450,10 @@ class Report(_message.Message):
     """What an appeal names; empty while nothing was decided."""
     appealable: _builtins.bool
     """Whether the reporter could appeal now, and until when."""
+    version: _builtins.int
+    """Of two that show the same report to its reporter the greater is the newer. What follows from the
+    clock alone, as `appealable`, has no version of its own. So it is with sanctions and appeals.
+    """
     @_builtins.property
     def subject(self) -> Global___Subject: ...
     @_builtins.property
@@ -477,10 +482,11 @@ class Report(_message.Message):
         appealable: _builtins.bool = ...,
         appeal_until_time: _timestamp_pb2.Timestamp | None = ...,
         appeal: Global___Appeal | None = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appeal", b"appeal", "appeal_until_time", b"appeal_until_time", "create_time", b"create_time", "subject", b"subject", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appeal", b"appeal", "appeal_until_time", b"appeal_until_time", "appealable", b"appealable", "comment", b"comment", "create_time", b"create_time", "decision_id", b"decision_id", "id", b"id", "reason", b"reason", "status", b"status", "subject", b"subject", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appeal", b"appeal", "appeal_until_time", b"appeal_until_time", "appealable", b"appealable", "comment", b"comment", "create_time", b"create_time", "decision_id", b"decision_id", "id", b"id", "reason", b"reason", "status", b"status", "subject", b"subject", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -731,6 +737,7 @@ class Sanction(_message.Message):
     IMPOSED_BY_FIELD_NUMBER: _builtins.int
     LIFTED_BY_FIELD_NUMBER: _builtins.int
     LIFT_REASON_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     kind: Global___SanctionKind.ValueType
     conversation_id: _builtins.str
@@ -744,6 +751,7 @@ class Sanction(_message.Message):
     imposed_by: _builtins.str
     lifted_by: _builtins.str
     lift_reason: _builtins.str
+    version: _builtins.int
     @_builtins.property
     def until_time(self) -> _timestamp_pb2.Timestamp:
         """Absent: until it is lifted."""
@@ -780,10 +788,11 @@ class Sanction(_message.Message):
         imposed_by: _builtins.str = ...,
         lifted_by: _builtins.str = ...,
         lift_reason: _builtins.str = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appeal", b"appeal", "lift_time", b"lift_time", "statement", b"statement", "until_time", b"until_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appeal", b"appeal", "appealable", b"appealable", "case_id", b"case_id", "conversation_id", b"conversation_id", "decision_id", b"decision_id", "id", b"id", "imposed_by", b"imposed_by", "kind", b"kind", "lift_reason", b"lift_reason", "lift_time", b"lift_time", "lifted_by", b"lifted_by", "message_id", b"message_id", "statement", b"statement", "until_time", b"until_time", "users", b"users"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appeal", b"appeal", "appealable", b"appealable", "case_id", b"case_id", "conversation_id", b"conversation_id", "decision_id", b"decision_id", "id", b"id", "imposed_by", b"imposed_by", "kind", b"kind", "lift_reason", b"lift_reason", "lift_time", b"lift_time", "lifted_by", b"lifted_by", "message_id", b"message_id", "statement", b"statement", "until_time", b"until_time", "users", b"users", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -953,7 +962,7 @@ class Appeal(_message.Message):
     """Who decided what is appealed against, and so may not decide the appeal."""
     reviewed_by: _builtins.str
     version: _builtins.int
-    """The version of the case, for DecideAppeal."""
+    """For its author, of the appeal; for moderators, of the case, for DecideAppeal."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
