@@ -285,7 +285,8 @@ def test_disputes_are_found_when_they_are_due(database: Database) -> None:
 def test_evidence_expires_when_nothing_keeps_it(database: Database) -> None:
     """Once, and not before; the case stays."""
     case = decided(database)
-    expires_at = database.now + story.LIMITS.appeal_window
+    decided_at = books(database).cases[case].decisions[0].at
+    expires_at = decided_at + story.LIMITS.appeal_window
     assert database.read(targets.find_expired, expires_at - 1, (-1, ""), 10) == []
     assert database.read(targets.find_expired, expires_at, (-1, ""), 10) == [(expires_at, case)]
     (early,) = run(database, Task(ExpireEvidence(), case))
