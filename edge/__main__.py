@@ -32,6 +32,7 @@ from edge.sessions.metrics import SessionMetrics
 from edge.sessions.people import People
 from edge.settings import Settings
 from edge.web.app import build_app
+from edge.web.connection import Connections
 from edge.web.server import Server
 from service_kit.authentication.authenticator import Authenticator
 from service_kit.authentication.settings import open_authenticator
@@ -49,7 +50,8 @@ async def serve(settings: Settings) -> None:
     )
     edge, backends = _wire(settings, metrics, authenticator)
     drain = Drain(settings, edge.hub, backends)
-    server = Server(build_app(edge, drain), settings)
+    connections = Connections(settings, metrics)
+    server = Server(build_app(edge, drain, connections), settings, connections)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

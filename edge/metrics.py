@@ -1,6 +1,7 @@
 """The metrics of an edge, for Prometheus. One registry a process, made by the composition root."""
 
 from functools import partial
+from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -9,6 +10,15 @@ from service_kit.process.limit_counters import ReachedLimits
 
 # The settings that are limits, each counted when it is reached (ARCHITECTURE.md, "Limits").
 LIMITS = (
+    "handshake_timeout_seconds",
+    "accepts_per_second",
+    "connections_without_session",
+    "max_line_bytes",
+    "max_head_bytes",
+    "max_header_lines",
+    "bytes_per_second",
+    "frames_per_second",
+    "fragments_per_packet",
     "max_packet_bytes",
     "outbox_bytes",
     "bytes_per_user",
@@ -32,7 +42,6 @@ LIMITS = (
     "http_requests_per_second",
 )
 _LIMITS_OF_CLOSES = {
-    CloseCode.PACKET_TOO_LARGE: "max_packet_bytes",
     CloseCode.NO_PONG: "pong_timeout_seconds",
     CloseCode.TOO_MANY_SOCKETS: "sockets_per_user",
 }
@@ -64,6 +73,15 @@ class Metrics:
         self.sockets = gauge("parley_edge_sockets", "Open sockets, also those being closed.")
         self.handshakes = counter(
             "parley_edge_handshakes_total", "Handshakes by HTTP status.", ["status"]
+        )
+        self._refusals = counter(
+            "parley_edge_refusals_total",
+            "Handshakes and connections that were refused before there was a session.",
+            ["status", "reason"],
+        )
+        self.connections = gauge("parley_edge_connections", "Open connections of all kinds.")
+        self.connections_without_session = gauge(
+            "parley_edge_connections_without_session", "Open connections without a session."
         )
         self._closes = counter(
             "parley_edge_closes_total",
@@ -133,13 +151,18 @@ class Metrics:
         if limit is not None:
             self.limits.reached(limit)
 
-    def left(self, code: int) -> None:
-        """Count a socket that the client closed, or the server's own protocol."""
-        if code == CloseCode.PACKET_TOO_LARGE:
-            self.closed(CloseCode.PACKET_TOO_LARGE)
-        else:
-            # Clients may make up any code.
-            self._closes.labels(code=str(code) if code in _WEBSOCKET_CLOSES else "other").inc()
+    def left(self, code: int, limit: str | None = None) -> None:
+        """Count a socket that the client closed, or the server's own protocol for a limit."""
+        if limit is not None:
+            self.limits.reached(limit)
+        # Clients may make up any code.
+        known = limit is not None or code in _WEBSOCKET_CLOSES
+        self._closes.labels(code=str(code) if known else "other").inc()
+
+    def refused(self, status: HTTPStatus, reason: str) -> None:
+        """Count a refusal over HTTP. Whoever says nothing good might have wanted a socket."""
+        self.handshakes.labels(status=str(status.value)).inc()
+        self._refusals.labels(status=str(status.value), reason=reason).inc()
 
     def outcomes(self, opcode: str) -> Outcomes:
         """The counter of the packets of one opcode."""

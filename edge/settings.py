@@ -55,7 +55,28 @@ class Settings(TokenSettings):
     # A closed socket whose peer does not answer is cut off after this.
     close_timeout_seconds: Seconds = 5
 
+    # From accept until a connection has a session, or its request is answered (408).
+    handshake_timeout_seconds: Seconds = 10
+    # Connections: so many accepted at once, and so many a second; more wait in the kernel's queue.
+    accepts_burst: Count = 500
+    accepts_per_second: PerSecond = 300
+    # Open connections without a session; the oldest is closed (503).
+    connections_without_session: Count = 2000
+    # The request line (414), one header (431), all of them (431), their number (431).
+    max_line_bytes: Count = 8192
+    max_head_bytes: Count = 32 * 1024
+    max_header_lines: Count = 128
+    # Bytes of one connection: so many at once, and so many a second; more wait in the kernel. A
+    # read counts as 1024 at least.
+    bytes_burst: Count = 4 * 1024 * 1024
+    bytes_per_second: PerSecond = 1024 * 1024
+
     max_packet_bytes: Count = 64 * 1024
+    # Frames of one socket that bring no packet, PINGs of WebSocket and fragments but the last: so
+    # many at once, and so many a second (4400). And frames of one packet (4400).
+    frames_burst: Count = 200
+    frames_per_second: PerSecond = 50
+    fragments_per_packet: Count = 128
     # Encoded packets that wait for one slow reader (4101). More than one commit brings at once, so
     # that a burst does not close a reader who is fast enough.
     outbox_bytes: Count = 4 * 1024 * 1024
@@ -79,6 +100,7 @@ class Settings(TokenSettings):
     # Handshakes of one user: so many at once, and so many a second; more are refused (429).
     connections_burst: Count = 100
     connections_per_second: PerSecond = 5
+    # Open connections, those without a session included.
     sockets_per_edge: Count = 20_000
     # Users who have left, of whom it is remembered what restricted them; those who left first are
     # forgotten. Also of how many it is remembered how often they asked.

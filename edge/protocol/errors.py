@@ -92,7 +92,7 @@ class CloseCode(enum.IntEnum):
 
     DRAINING = 4100, "This edge is shutting down."
     SLOW_READER = 4101, "Too much waits for this client, or for this user's sockets, to be read."
-    NO_PONG = 4102, "No frame came for the whole pong timeout."
+    NO_PONG = 4102, "No packet came for the whole pong timeout."
     OVERLOADED = (
         4200,
         "Too much waits for all clients of this edge, and most for this user.",
@@ -100,9 +100,12 @@ class CloseCode(enum.IntEnum):
     TOO_MANY_SOCKETS = 4201, "This user has too many sockets."
     TOKEN_EXPIRED = 4300, "The token expired and was not renewed."
     TOKEN_REVOKED = 4301, "The token was revoked. (Reserved: not sent yet.)"
-    BAD_PACKETS = 4400, "Too many frames that are no packets, or that ignored RATE_LIMITED."
+    BAD_PACKETS = (
+        4400,
+        "Too many frames that are or bring no packets, or that ignored RATE_LIMITED.",
+    )
     BANNED = 4403, "This user is banned or suspended; SANCTION says why, and GET /standing."
-    PACKET_TOO_LARGE = 4413, "A frame exceeded `max_packet_bytes`."
+    PACKET_TOO_LARGE = 4413, "A packet exceeded `max_packet_bytes`."
 
 
 class FieldProblem(Struct, frozen=True):

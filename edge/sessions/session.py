@@ -32,6 +32,7 @@ class Session(Delivery):
         "_abort",
         "_bad_packets",
         "_closer",
+        "_dropped",
         "_receive",
         "_refusals",
         "_requests",
@@ -67,6 +68,8 @@ class Session(Delivery):
         self._requests: set[asyncio.Task[None]] = set()
         self._closer: asyncio.Task[None] | None = None
         self._refusals = Refusals()
+        # Packets that came while it was being closed.
+        self._dropped = 0
         self._bad_packets = BadPackets(settings.bad_packets_per_minute, self.last_heard)
 
     @property
@@ -85,10 +88,11 @@ class Session(Delivery):
                 event = await self._receive()
                 if event["type"] != "websocket.receive":
                     if self.state is not State.CLOSING:
-                        edge.metrics.left(event.get("code", 1005))
+                        edge.metrics.left(event.get("code", 1005), event.get("limit"))
                     return
                 now = self.last_heard = loop.time()
                 if self.state is State.CLOSING:
+                    await self._drop()
                     continue
                 retry_after_ms = self.person.packet_rate.take(now)
                 if retry_after_ms:
@@ -108,6 +112,15 @@ class Session(Delivery):
                 task.cancel()
             # A peer that has closed but reads nothing would hold what the server has yet to send.
             loop.call_later(edge.settings.close_timeout_seconds, self._abort)
+
+    async def _drop(self) -> None:
+        """Take a packet that came too late, not so fast that the close would have to wait. Whoever
+        goes on sending, and may not even read that the socket is being closed, is cut off.
+        """
+        await asyncio.sleep(0)
+        self._dropped += 1
+        if self._dropped == self.edge.settings.rate_limited_packets:
+            self._abort()
 
     def _envelope(self, event: Any) -> packets.ClientEnvelope:
         return self.format.decode(event.get("text") or event.get("bytes") or "")

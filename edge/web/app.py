@@ -4,14 +4,16 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp
 
 from edge.handlers.attach import attach
 from edge.protocol.cursors import MESSAGING
@@ -23,19 +25,19 @@ from edge.sessions.drain import Drain
 from edge.sessions.session import Session
 from edge.sessions.state import State
 from edge.web import appeals, deals
+from edge.web.connection import Connection, Connections
 from edge.web.http_api import HttpApi
 from edge.web.origins import read_origins, request_allowed
 from edge.web.problems import (
-    PROBLEM_TYPE,
     RefusedError,
+    body_of,
     foreign_origin,
-    problem,
+    headers_of,
     rate_limited,
-    retry_after,
     unauthenticated,
 )
 from edge.web.token_lookup import find_token
-from edge.web.transport import CONNECTION_EXTENSION, Connection
+from edge.web.transport import CONNECTION_EXTENSION
 from service_kit.authentication.claims import Principal
 from service_kit.authentication.errors import AuthenticationError
 
@@ -44,20 +46,15 @@ _Receive = Callable[[], Awaitable[Any]]
 _Send = Callable[[Any], Awaitable[None]]
 
 
-_HEADERS = {
-    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
-    HTTPStatus.UPGRADE_REQUIRED: {"Upgrade": "websocket", "Connection": "Upgrade"},
-}
-
-
 class SocketEndpoint:
     """GET /ws, as a plain ASGI application: Starlette's own WebSocket class checks the state of
     the connection at every packet, which the server does already.
     """
 
-    def __init__(self, edge: Edge, drain: Drain) -> None:
+    def __init__(self, edge: Edge, drain: Drain, connections: Connections) -> None:
         self._edge = edge
         self._drain = drain
+        self._connections = connections
         self._origins = read_origins(edge.settings.allowed_origins)
 
     async def __call__(self, scope: _Scope, receive: _Receive, send: _Send) -> None:
@@ -66,8 +63,8 @@ class SocketEndpoint:
         try:
             principal = await self._admit(scope, moderation_deadline)
         except RefusedError as refused:
-            metrics.handshakes.labels(status=str(refused.status.value)).inc()
             await _deny(send, refused)
+            metrics.refused(refused.status, refused.reason)
             return
         connection: Connection = scope["extensions"][CONNECTION_EXTENSION]
         # Nothing was waited for since the limit was asked.
@@ -128,6 +125,14 @@ class SocketEndpoint:
     async def _admit(self, scope: _Scope, moderation_deadline: float) -> Principal:
         if not request_allowed(scope["headers"], self._origins):
             raise foreign_origin()
+        offered = scope["subprotocols"]
+        if offered and not any(name in FORMATS for name in offered):
+            # A browser takes no answer to its offer for a failure, and cannot say of which kind.
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST,
+                "no_subprotocol",
+                f"Offer {' or '.join(FORMATS)} as well, or no subprotocol at all.",
+            )
         try:
             token = find_token(scope["headers"], scope["query_string"], scope["subprotocols"])
             principal = await self._edge.authenticator.authenticate(token)
@@ -140,11 +145,10 @@ class SocketEndpoint:
             raise RefusedError(
                 HTTPStatus.SERVICE_UNAVAILABLE, "draining", "This edge is shutting down."
             )
-        settings, hub = self._edge.settings, self._edge.hub
-        if hub.sockets >= settings.sockets_per_edge:
+        if self._connections.full:
             self._edge.metrics.limits.reached("sockets_per_edge")
             raise RefusedError(
-                HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "This edge has too many sockets."
+                HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "This edge has too many connections."
             )
         return principal
 
@@ -179,10 +183,9 @@ class SocketEndpoint:
 
 
 async def _deny(send: _Send, refused: RefusedError) -> None:
-    body = problem(refused.status, refused.reason, str(refused), **refused.more)
-    headers = {"Content-Type": PROBLEM_TYPE, **_HEADERS.get(refused.status, {})}
-    headers |= retry_after(refused)
-    encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    encoded = [
+        (name.lower().encode(), value.encode()) for name, value in headers_of(refused).items()
+    ]
     await send(
         {
             "type": "websocket.http.response.start",
@@ -190,10 +193,10 @@ async def _deny(send: _Send, refused: RefusedError) -> None:
             "headers": encoded,
         }
     )
-    await send({"type": "websocket.http.response.body", "body": body})
+    await send({"type": "websocket.http.response.body", "body": body_of(refused)})
 
 
-def build_app(edge: Edge, drain: Drain) -> Starlette:
+def build_app(edge: Edge, drain: Drain, connections: Connections) -> Starlette:
     """The routes of one edge."""
 
     async def healthz(_request: Request) -> Response:
@@ -215,20 +218,47 @@ def build_app(edge: Edge, drain: Drain) -> Starlette:
             generate_latest(edge.metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
 
+    def answer(refused: RefusedError, more: Mapping[str, str] | None = None) -> Response:
+        edge.metrics.refused(refused.status, refused.reason)
+        headers = {**headers_of(refused), **(more or {})}
+        return Response(body_of(refused), refused.status, headers=headers)
+
     async def upgrade_required(_request: Request) -> Response:
-        status = HTTPStatus.UPGRADE_REQUIRED
-        body = problem(status, "not_a_websocket", "GET /ws is for WebSocket clients.")
-        return Response(body, status, headers=_HEADERS[status], media_type=PROBLEM_TYPE)
+        return answer(
+            RefusedError(
+                HTTPStatus.UPGRADE_REQUIRED,
+                "not_a_websocket",
+                "GET /ws is for WebSocket clients, over HTTP/1.1.",
+            )
+        )
+
+    async def refuse(_request: Request, error: Exception) -> Response:
+        """Answer for a path or a method that there is not."""
+        refused = cast("HTTPException", error)
+        status = HTTPStatus(refused.status_code)
+        problem = RefusedError(status, status.name.lower(), status.description)
+        return answer(problem, refused.headers)
+
+    async def nowhere(scope: _Scope, _receive: _Receive, send: _Send) -> None:
+        detail = "There is nothing at this address."
+        refused = RefusedError(HTTPStatus.NOT_FOUND, "not_found", detail)
+        if scope["type"] == "http":
+            raise HTTPException(refused.status, detail)
+        await _deny(send, refused)
+        edge.metrics.refused(refused.status, refused.reason)
 
     api = HttpApi(edge)
-    return Starlette(
+    app = Starlette(
+        exception_handlers={HTTPException: refuse},
         routes=[
-            WebSocketRoute("/ws", SocketEndpoint(edge, drain)),
+            WebSocketRoute("/ws", SocketEndpoint(edge, drain, connections)),
             Route("/ws", upgrade_required),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
             *appeals.routes(api),
             *deals.routes(api),
-        ]
+        ],
     )
+    app.router.default = cast("ASGIApp", nowhere)
+    return app

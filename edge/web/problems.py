@@ -9,6 +9,12 @@ import msgspec
 from service_kit.authentication.errors import AuthenticationError
 
 PROBLEM_TYPE = "application/problem+json"
+_HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Bearer"},
+    HTTPStatus.UPGRADE_REQUIRED: {"Upgrade": "websocket", "Connection": "Upgrade"},
+}
+# Status, reason and detail for who does not wait for the answer to a handshake.
+TOO_EARLY = (HTTPStatus.BAD_REQUEST, "too_early", "Something came before the handshake was done.")
 
 
 class RefusedError(Exception):
@@ -49,6 +55,17 @@ def retry_after(refused: RefusedError) -> Mapping[str, str]:
     return {"Retry-After": str(-(-milliseconds // 1000))}
 
 
+def headers_of(refused: RefusedError) -> dict[str, str]:
+    """The headers that a refusal has, but for those about its length and the connection."""
+    extra = _HEADERS.get(refused.status, {})
+    return {"Content-Type": PROBLEM_TYPE, **extra, **retry_after(refused)}
+
+
+def body_of(refused: RefusedError) -> bytes:
+    """The body of a refusal."""
+    return problem(refused.status, refused.reason, str(refused), **refused.more)
+
+
 def problem(status: HTTPStatus, reason: str, detail: str, **more: Any) -> bytes:
     """The body; `reason` is a stable word, and `more` whatever else there is to tell."""
     return msgspec.json.encode(
@@ -61,3 +78,16 @@ def problem(status: HTTPStatus, reason: str, detail: str, **more: Any) -> bytes:
             **more,
         }
     )
+
+
+def response(refused: RefusedError) -> bytes:
+    """A whole response, for whoever is refused before there is a request that could be answered."""
+    body = body_of(refused)
+    headers = {
+        **headers_of(refused),
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+    }
+    lines = [f"HTTP/1.1 {refused.status.value} {refused.status.phrase}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body

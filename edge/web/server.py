@@ -1,27 +1,34 @@
-"""The HTTP and WebSocket server: uvicorn, configured."""
+"""The HTTP and WebSocket server: uvicorn, configured, on connections of our own."""
 
 import contextlib
+import logging
+import socket
+import sys
 from collections.abc import Iterator
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.config import STARTUP_FAILURE
 
 from edge.settings import Settings
-from edge.web.transport import PacketProtocol
+from edge.web.connection import Connection, Connections
+from edge.web.listener import Listener, bind
+from edge.web.requests import RequestProtocol
+
+_logger = logging.getLogger("uvicorn.error")
 
 
 class Server(uvicorn.Server):
     """Leaves signals to the composition root, which drains first and then ends with status 0."""
 
-    def __init__(self, app: Starlette, settings: Settings) -> None:
+    def __init__(self, app: Starlette, settings: Settings, connections: Connections) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 host=settings.host,
                 port=settings.port,
-                ws=PacketProtocol,
                 ws_max_size=settings.max_packet_bytes,
-                ws_per_message_deflate=False,
                 # The PING packet replaces WebSocket's ping, which scripts in browsers can't see.
                 ws_ping_interval=None,
                 lifespan="off",
@@ -30,6 +37,29 @@ class Server(uvicorn.Server):
                 server_header=False,
                 timeout_graceful_shutdown=1,
             )
+        )
+        self._connections = connections
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen where the settings say, or on sockets that are bound already."""
+        config, connections = self.config, self._connections
+        try:
+            sockets = sockets or await bind(config.host, config.port)
+            listener = Listener(
+                sockets, self._connection, connections.settings, connections.metrics
+            )
+            listener.start(config.backlog)
+        except OSError as error:
+            _logger.error(error)  # noqa: TRY400 - as uvicorn does
+            sys.exit(STARTUP_FAILURE)
+        self.servers = [cast("Any", listener)]
+        self._log_started_message(sockets)
+        self.started = True
+
+    def _connection(self) -> Connection:
+        return Connection(
+            self._connections,
+            lambda connection: RequestProtocol(self.config, self.server_state, connection),
         )
 
     @contextlib.contextmanager

@@ -1,72 +1,125 @@
 """uvicorn's WebSocket protocol, with the things that ASGI has no words for."""
 
-import asyncio
-from asyncio.transports import BaseTransport, Transport
-from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from collections.abc import Generator
+from http import HTTPStatus
+from typing import Any, cast
 
+from uvicorn.config import Config
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+from websockets.exceptions import ProtocolError
 from websockets.frames import CloseCode as WebSocketCloseCode
-from websockets.http11 import Request
+from websockets.frames import Frame
+from websockets.http11 import Request, Response
+from websockets.protocol import Protocol
 from websockets.server import ServerProtocol
 
 from edge.protocol.errors import CloseCode
-from edge.web.coalescing_transport import CoalescingTransport
+from edge.web.allowance import Allowance
+from edge.web.connection import Connection
+from edge.web.problems import PROBLEM_TYPE, TOO_EARLY, RefusedError, problem
 
-_LINGER_SECONDS = 2.0
 CONNECTION_EXTENSION = "parley.connection"
+# RFC 6455, 5.2: the opcodes from here on are those of control frames.
+_CONTROL = 0x8
 
 
-class Connection(NamedTuple):
-    """The connection below a socket, as far as the application may use it."""
+class _FrameServerProtocol(ServerProtocol):
+    """Reads frames alone, for the handshake was read as HTTP. Bounds frames that bring no packet,
+    whose cost arises here, and of which nobody above would hear.
+    """
 
-    abort: Callable[[], None]
-    # Done when the connection is gone, which is after the close that both sides may want.
-    gone: "asyncio.Future[None]"
+    def __init__(self, connection: Connection, **options: Any) -> None:
+        super().__init__(**options)
+        self._settings = settings = connection.connections.settings
+        self._time = connection.loop.time
+        self._frames = Allowance(settings.frames_per_second, settings.frames_burst, self._time())
+        self._fragments = 0
+        # For which the connection was failed.
+        self.limit: str | None = None
 
+    def parse(self) -> Generator[None]:
+        return Protocol.parse(self)
 
-class _PacketServerProtocol(ServerProtocol):
-    """Says "packet too large" with the protocol's own close code instead of 1009."""
+    def recv_frame(self, frame: Frame) -> None:
+        if frame.opcode < _CONTROL and frame.fin and self.close_sent is None:
+            self._fragments = 0
+        else:
+            self._bound(frame)
+        super().recv_frame(frame)
+
+    def _bound(self, frame: Frame) -> None:
+        """Raise ProtocolError when there are too many frames."""
+        if self._frames.spend(1, self._time()):
+            self.limit = "frames_per_second"
+            raise ProtocolError("too many frames")
+        if frame.opcode < _CONTROL:
+            self._fragments += 1
+            if self._fragments >= self._settings.fragments_per_packet:
+                self.limit = "fragments_per_packet"
+                raise ProtocolError("too many fragments")
 
     def fail(self, code: int, reason: str = "") -> None:
+        """Fail the connection, with the codes of Parley where a limit is the cause."""
         if code == WebSocketCloseCode.MESSAGE_TOO_BIG:
-            super().fail(CloseCode.PACKET_TOO_LARGE, "packet too large")
-        else:
-            super().fail(code, reason)
+            self.limit = "max_packet_bytes"
+            code, reason = CloseCode.PACKET_TOO_LARGE, "packet too large"
+        elif self.limit is not None:
+            code = CloseCode.BAD_PACKETS
+        super().fail(code, reason)
+
+    def accept(self, request: Request) -> Response:
+        """Build the answer to a handshake; a refusal says why, as all others do."""
+        response = super().accept(request)
+        if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+            detail = response.body.decode().partition("\n")[0]
+            response.body = problem(HTTPStatus(response.status_code), "bad_handshake", detail)
+            del response.headers["Content-Type"], response.headers["Content-Length"]
+            response.headers["Content-Type"] = PROBLEM_TYPE
+            response.headers["Content-Length"] = str(len(response.body))
+        return response
 
 
 class PacketProtocol(WebSocketsSansIOProtocol):
     """Gives the application the connection, in the scope's extensions under `parley.connection`:
-    it may cut one whose peer reads nothing, and knows how many there are.
+    it may cut one whose peer reads nothing, and knows when it is gone.
     """
 
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
-        self.conn = _PacketServerProtocol(
-            extensions=[], max_size=self.config.ws_max_size, logger=self.logger
+    def __init__(self, config: Config, state: ServerState, connection: Connection) -> None:
+        super().__init__(config, state, {})
+        self.conn = self._frames = _FrameServerProtocol(
+            connection, extensions=[], max_size=config.ws_max_size, logger=self.logger
         )
-        self._lingering = False
-        self._gone = self.loop.create_future()
+        self._connection = connection
 
-    def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(CoalescingTransport(cast("Transport", transport), self.loop))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._gone.set_result(None)
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.close_sent:
+            status = HTTPStatus(self.response.status_code)
+            self._connection.connections.metrics.refused(status, "bad_handshake")
+        else:
+            extensions = cast("dict[str, Any]", self.scope["extensions"])
+            extensions[CONNECTION_EXTENSION] = self._connection
 
     async def send(self, message: Any) -> None:
         """Send, and return when the connection takes more: what it has not taken is held here."""
+        if self._connection.closing and not self.handshake_complete:
+            # It was refused meanwhile.
+            raise ClientDisconnected
         await super().send(message)
         await self.writable.wait()
-        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+        if message["type"] == "websocket.accept" and self.handshake_complete:
+            self._connection.attached()
+        elif message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             # A refusal ends the handshake as well; the server would call each an error in the log.
             self.handshake_complete = True
 
     def data_received(self, data: bytes) -> None:
-        # What still comes after the close frame is read and dropped.
-        if not self._lingering:
+        if self.handshake_complete:
             super().data_received(data)
+        else:
+            self._connection.refuse(RefusedError(*TOO_EARLY))
 
     def handle_ping(self) -> None:
         """Answer a ping, but not one whose sender reads no answers: they would gather without a
@@ -77,30 +130,38 @@ class PacketProtocol(WebSocketsSansIOProtocol):
         else:
             self.conn.data_to_send()
 
-    def handle_parser_exception(self) -> None:
-        """Close so that the peer learns why. A connection closed while unread bytes wait is reset
-        by the kernel, and the close frame lost with it, so those bytes are read for a while.
-        """
-        close_sent = self.conn.close_sent
-        if close_sent is None or close_sent.code != CloseCode.PACKET_TOO_LARGE:
-            super().handle_parser_exception()
+    def send_receive_event_to_app(self) -> None:
+        """Give a message to the application; one that is no text is no defect to be logged."""
+        data = b"".join(self.frames)
+        self.frames = []
+        if self.close_sent:
             return
-        self._lingering = self.close_sent = True
-        self.queue.put_nowait(
-            {
-                "type": "websocket.disconnect",
-                "code": close_sent.code,
-                "reason": close_sent.reason,
-            }
-        )
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
+        if self.curr_msg_data_type == "bytes":
+            self.queue.put_nowait({"type": "websocket.receive", "bytes": data})
+        else:
+            try:
+                self.queue.put_nowait({"type": "websocket.receive", "text": data.decode()})
+            except UnicodeDecodeError:
+                self.conn.fail(WebSocketCloseCode.INVALID_DATA, "text is not UTF-8")
+                self.handle_parser_exception()
+                return
+        if not self.read_paused:
+            self.read_paused = True
+            self.transport.pause_reading()
 
-    def handle_connect(self, event: Request) -> None:
-        super().handle_connect(event)
-        if not self.close_sent:
-            extensions = cast("dict[str, Any]", self.scope["extensions"])
-            extensions[CONNECTION_EXTENSION] = Connection(self.transport.abort, self._gone)
+    def handle_parser_exception(self) -> None:
+        """Close so that the peer, who may be sending still, learns why."""
+        close_sent = self.conn.close_sent
+        code = WebSocketCloseCode.ABNORMAL_CLOSURE if close_sent is None else close_sent.code
+        event: Any = {"type": "websocket.disconnect", "code": code, "limit": self._frames.limit}
+        self.queue.put_nowait(event)
+        self.close_sent = True
+        self._connection.lingers = True
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
+
+    def shutdown(self) -> None:
+        if self._connection.closing:
+            self._connection.abort()
+        else:
+            super().shutdown()

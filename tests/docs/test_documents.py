@@ -146,7 +146,11 @@ def test_every_limit_says_what_happens_when_it_is_reached(part: type[BaseSetting
     A burst is part of its rate, and counted with it.
     """
     limits = {
-        EdgeSettings: {*EDGE_LIMITS, "packets_burst", "connections_burst", "http_requests_burst"},
+        EdgeSettings: {
+            *EDGE_LIMITS,
+            *(f"{what}_burst" for what in ("accepts", "connections", "bytes", "frames")),
+            *("packets_burst", "http_requests_burst"),
+        },
         MessagingSettings: {*KIT_LIMITS, *MESSAGING.limits},
         NegotiationSettings: {*KIT_LIMITS, *NEGOTIATION.limits},
         ModerationSettings: {*KIT_LIMITS, *MODERATION.limits},

@@ -10,6 +10,7 @@ from edge.protocol.errors import CloseCode, ErrorCode
 from edge.protocol.packets import FORMATS, MAXIMUM_ID_LENGTH, Op
 from edge.settings import Settings
 from messaging_service.settings import MessagingSettings
+from service_kit.authentication.errors import MAXIMUM_TOKEN_LENGTH
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +71,26 @@ def test_heartbeat_times_are_the_defaults(document: str) -> None:
     assert default("ping_interval_seconds") == 5
     assert default("pong_timeout_seconds") == 30
     assert "PING comes every 5 s." in document
-    assert "After 30 s without any frame the socket is closed with 4102." in document
+    assert "After 30 s without any packet the socket is closed with 4102." in document
 
 
 def test_stated_limits_are_the_defaults(document: str) -> None:
     """Numbers in the text are those of the settings."""
     assert default("max_packet_bytes") == 64 * 1024
     assert "at most 64 KiB" in document
+    assert default("fragments_per_packet") == 128
+    assert "at most 128 fragments" in document
+    assert default("max_line_bytes") == 8 * 1024
+    assert default("max_head_bytes") == 32 * 1024
+    assert default("max_header_lines") == 128
+    assert "at most 8 KiB with their end of line" in document
+    assert "at most\n128 headers with 32 KiB together" in document
+    assert default("handshake_timeout_seconds") == 10
+    assert "within 10 s of the connection" in document
+    assert MAXIMUM_TOKEN_LENGTH == 7168
+    assert "It has at most 7168 characters" in document
+    assert (default("frames_burst"), default("frames_per_second")) == (200, 50)
+    assert "may come 200 at once and 50 a\nsecond" in document
     assert default("requests_per_socket") == 16
     assert "Beyond 16 questions under way" in document
     assert default("outbox_bytes") == 4 * 1024 * 1024

@@ -305,8 +305,9 @@ class Wire:
         self.aborted.set()
         self.hang_up()
 
-    def hang_up(self, code: int = 1006) -> None:
-        self._incoming.put_nowait({"type": "websocket.disconnect", "code": code})
+    def hang_up(self, code: int = 1006, limit: str | None = None) -> None:
+        event = {"type": "websocket.disconnect", "code": code, "limit": limit}
+        self._incoming.put_nowait(event)
 
     def say(self, op: int, payload: object = None, packet_id: object = None) -> None:
         packet: dict[str, Any] = {"op": op}
@@ -315,6 +316,11 @@ class Wire:
         if payload is not None:
             packet["d"] = payload
         self.say_raw(json.dumps(packet))
+
+    @property
+    def taken(self) -> bool:
+        """Whether everything that was said has been received."""
+        return self._incoming.empty()
 
     def say_raw(self, text: str) -> None:
         self._incoming.put_nowait({"type": "websocket.receive", "text": text})

@@ -45,7 +45,7 @@ async def test_a_slow_reader_is_closed(edge: Edge, enter: Start, live: Stream) -
         (1000, "1000"),
         (1001, "1001"),
         (1005, "1005"),
-        (4413, "4413"),
+        (4413, "other"),
         (4100, "other"),
         (3999, "other"),
     ],
@@ -53,11 +53,22 @@ async def test_a_slow_reader_is_closed(edge: Edge, enter: Start, live: Stream) -
 async def test_a_close_that_is_not_the_edges_is_counted_as_well(
     edge: Edge, greeted: tuple[Session, Wire], code: int, label: str
 ) -> None:
-    """By the codes of RFC 6455, and 4413, which the server's protocol says; clients make up any."""
+    """By the codes of RFC 6455; clients make up any."""
     _, wire = greeted
     wire.hang_up(code)
     await until(lambda: len(edge.hub) == 0)
     assert sample(edge, "closes_total", code=label) == 1
+
+
+async def test_a_limit_below_the_session_is_counted(
+    edge: Edge, greeted: tuple[Session, Wire]
+) -> None:
+    """With the code that the server's protocol has sent, for it is the edge that closes."""
+    _, wire = greeted
+    wire.hang_up(4413, limit="max_packet_bytes")
+    await until(lambda: len(edge.hub) == 0)
+    assert sample(edge, "closes_total", code="4413") == 1
+    assert sample(edge, "limit_reached_total", limit="max_packet_bytes") == 1
 
 
 async def test_closing_sends_what_is_queued_first(greeted: tuple[Session, Wire]) -> None:
@@ -85,6 +96,23 @@ async def test_a_peer_that_never_answers_is_cut_off(
     session.close(CloseCode.DRAINING, "draining")
     await asyncio.wait_for(wire.aborted.wait(), 5)
     await until(lambda: len(edge.hub) == 0)
+
+
+async def test_a_peer_that_goes_on_sending_is_cut_off(
+    edge: Edge, enter: Start, live: Stream
+) -> None:
+    """It pays no attention to the close, which may be stuck behind what it does not read."""
+    session, wire = await enter(on=with_settings(edge, rate_limited_packets=3))
+    wire.answers_close = False
+    wire.reads.clear()
+    session.send(Op.RECONNECT, Reconnect(100, "draining"))
+    session.close(CloseCode.DRAINING, "draining")
+    for _ in range(2):
+        wire.say(Op.PONG)
+    await until(lambda: wire.taken)
+    assert not wire.aborted.is_set()
+    wire.say(Op.PONG)
+    await asyncio.wait_for(wire.aborted.wait(), 5)
 
 
 async def test_a_peer_that_hangs_up_and_reads_nothing_is_cut_off(

@@ -203,7 +203,7 @@ async def test_the_rate_is_that_of_the_person(
     assert await close_code(wires[0]) == CloseCode.BAD_PACKETS
     other.say(Op.CREATE_MSG, {"conversation": "c", "text": "x"}, 1)
     assert (await other.hear())["op"] == Op.STATUS_MSG
-    assert len(edge.hub.of("alice")) == 2
+    await until(lambda: len(edge.hub.of("alice")) == 2)
 
 
 async def test_who_comes_back_is_the_same(edge: Edge, enter: Start, live: Stream) -> None:

@@ -1,13 +1,21 @@
 """uvicorn's protocol with what Parley adds, on a transport that the test holds."""
 
 import asyncio
-from typing import Any
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
+from prometheus_client import CollectorRegistry
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from edge.web.transport import CONNECTION_EXTENSION, Connection, PacketProtocol
+from edge.metrics import Metrics
+from edge.web.connection import Connection, Connections
+from edge.web.requests import RequestProtocol
+from edge.web.transport import CONNECTION_EXTENSION
+from tests.edge.web.wires import Socket, settings_for
 
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -15,89 +23,150 @@ HANDSHAKE = (
 )
 PING = b"\x89\x80\x00\x00\x00\x00"
 PONG = b"\x8a\x00"
+BEGINNING = b"\x01\x81\x00\x00\x00\x00a"
+CONTINUATION = b"\x00\x80\x00\x00\x00\x00"
+END = b"\x80\x80\x00\x00\x00\x00"
+PACKET = b"\x81\x81\x00\x00\x00\x00b"
+LIMITS = {"frames_burst": 10, "frames_per_second": 0.001, "fragments_per_packet": 4}
 
 
-class Transport(asyncio.Transport):
-    """Keeps what is written."""
+class Opened(NamedTuple):
+    """A socket that the application has accepted, what it has received, and its connection."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = bytearray()
-        self.aborted = False
+    socket: Socket
+    received: "asyncio.Queue[Any]"
+    connection: Connection
 
-    def write(self, data: Any) -> None:
-        self.written += data
+    async def written(self) -> bytes:
+        """What has been written since the last time; frames are written at the end of a turn."""
+        await asyncio.sleep(0)
+        data = bytes(self.socket.written)
+        self.socket.written.clear()
+        return data
 
-    def abort(self) -> None:
-        self.aborted = True
+    async def say(self, data: bytes) -> None:
+        """Let bytes arrive, and the application take what it is given of them."""
+        self.socket.receive(data)
+        for _ in range(5):
+            await asyncio.sleep(0)
 
-    def is_closing(self) -> bool:
-        return False
-
-    def close(self) -> None: ...
-
-    def pause_reading(self) -> None: ...
-
-    def resume_reading(self) -> None: ...
+    async def closed(self) -> tuple[int, str, Any]:
+        """Code and reason of the close frame, and the limit that the application is told."""
+        event = await self.received.get()
+        while event["type"] != "websocket.disconnect":
+            event = await self.received.get()
+        frame = (await self.written()).partition(b"\x88")[2]
+        code = int.from_bytes(frame[1:3])
+        assert event["code"] == code
+        return code, frame[3 : frame[0] + 1].decode(), event["limit"]
 
 
 @pytest.fixture
-def transport() -> Transport:
-    return Transport()
-
-
-@pytest.fixture
-async def opened(transport: Transport) -> tuple[PacketProtocol, Connection]:
-    """A socket that the application has accepted, and its connection."""
-    connection: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
+async def opened(tmp_path: Path) -> AsyncIterator[Opened]:
+    received: asyncio.Queue[Any] = asyncio.Queue()
+    accepted: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        connection.set_result(scope["extensions"][CONNECTION_EXTENSION])
-        while (await receive())["type"] != "websocket.disconnect":
-            pass
+        accepted.set_result(scope["extensions"][CONNECTION_EXTENSION])
+        while True:
+            event = await receive()
+            received.put_nowait(event)
+            if event["type"] == "websocket.disconnect":
+                return
 
-    config = Config(application, ws=PacketProtocol, ws_ping_interval=None, log_config=None)
+    config = Config(application, ws_max_size=1000, ws_ping_interval=None, log_config=None)
     config.load()
-    protocol = PacketProtocol(config, ServerState(), {}, asyncio.get_running_loop())
-    protocol.connection_made(transport)
-    protocol.data_received(HANDSHAKE)
-    return protocol, await connection
-
-
-async def written(transport: Transport) -> bytes:
-    """What has been written since the last time; frames are written at the end of a turn."""
-    await asyncio.sleep(0)
-    data = bytes(transport.written)
-    transport.written.clear()
-    return data
-
-
-async def test_pings_are_answered_while_their_sender_reads(
-    opened: tuple[PacketProtocol, Connection], transport: Transport
-) -> None:
-    """A flood of them from somebody who reads nothing is not kept, and later ones are answered."""
-    protocol, _ = opened
-    await written(transport)
-    protocol.data_received(PING * 2)
-    assert await written(transport) == PONG * 2
-    protocol.pause_writing()
-    protocol.data_received(PING * 1000)
-    assert await written(transport) == b""
-    protocol.resume_writing()
-    assert await written(transport) == b""
-    protocol.data_received(PING)
-    assert await written(transport) == PONG
-
-
-async def test_the_application_learns_when_the_connection_is_gone(
-    opened: tuple[PacketProtocol, Connection], transport: Transport
-) -> None:
-    """Not when it asks for the end."""
-    protocol, connection = opened
+    connections = Connections(settings_for(tmp_path, **LIMITS), Metrics(CollectorRegistry()))
+    connection = Connection(
+        connections, lambda connection: RequestProtocol(config, ServerState(), connection)
+    )
+    socket = Socket(connection)
+    connection.connection_made(socket)
+    socket.receive(HANDSHAKE)
+    opened = Opened(socket, received, await accepted)
+    assert (await opened.written()).startswith(b"HTTP/1.1 101 ")
+    yield opened
     connection.abort()
-    assert transport.aborted
-    assert not connection.gone.done()
-    protocol.connection_lost(None)
-    assert connection.gone.done()
+    await connection.gone
+
+
+async def test_pings_are_answered_while_their_sender_reads(opened: Opened) -> None:
+    """One from somebody who reads nothing is not kept, and later ones are answered."""
+    await opened.say(PING * 2)
+    assert await opened.written() == PONG * 2
+    opened.connection.pause_writing()
+    await opened.say(PING * 2)
+    assert await opened.written() == b""
+    opened.connection.resume_writing()
+    assert await opened.written() == b""
+    await opened.say(PING)
+    assert await opened.written() == PONG
+
+
+async def test_the_application_learns_when_the_connection_is_gone(opened: Opened) -> None:
+    """Not when it asks for the end."""
+    opened.connection.abort()
+    assert opened.socket.aborted
+    assert not opened.connection.gone.done()
+    await opened.connection.gone
+
+
+@pytest.mark.parametrize("frame", [PING, b"\x8a\x80\x00\x00\x00\x00", BEGINNING + END])
+@pytest.mark.parametrize("between", [b"", PACKET])
+async def test_frames_that_bring_no_packet_are_bounded(
+    opened: Opened, frame: bytes, between: bytes
+) -> None:
+    """WebSocket's own pings and pongs, and fragments; packets in between change nothing. Those that
+    came before are parsed, and none after.
+    """
+    await opened.say((frame + between) * 10)
+    assert not opened.connection.closing
+    await opened.say((frame + between) * 10_000)
+    assert await opened.closed() == (4400, "too many frames", "frames_per_second")
+
+
+async def test_the_fragments_of_a_packet_are_bounded(opened: Opened) -> None:
+    """Though there are not too many frames, and none has a byte too many."""
+    await opened.say((BEGINNING + CONTINUATION * 2 + END) * 2)
+    assert (await opened.received.get())["text"] == (await opened.received.get())["text"] == "a"
+    await opened.say(BEGINNING + CONTINUATION * 3)
+    assert await opened.closed() == (4400, "too many fragments", "fragments_per_packet")
+
+
+async def test_the_bytes_of_a_packet_are_bounded_over_all_its_fragments(opened: Opened) -> None:
+    """At the frame that says that it is too large, before its bytes."""
+    piece = b"\xfe\x01\xf4\x00\x00\x00\x00" + b"x" * 500
+    await opened.say(b"\x01" + piece + b"\x00" + piece + b"\x00\x81")
+    assert await opened.closed() == (4413, "packet too large", "max_packet_bytes")
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        pytest.param(b"\xc1\x81\x00\x00\x00\x00a", 1002, id="compressed"),
+        pytest.param(b"\x81\x01a", 1002, id="not masked"),
+        pytest.param(b"\x83\x80\x00\x00\x00\x00", 1002, id="unknown opcode"),
+        pytest.param(CONTINUATION, 1002, id="continuation of nothing"),
+        pytest.param(b"\x81\x81\x00\x00\x00\x00\xff", 1007, id="not UTF-8"),
+    ],
+)
+async def test_what_is_no_frame_is_closed_and_logged_as_nobodys_defect(
+    opened: Opened, frame: bytes, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As RFC 6455 has it; anybody could fill a log of errors."""
+    await opened.say(frame * 3)
+    found, _, limit = await opened.closed()
+    assert (found, limit) == (code, None)
+    assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
+
+
+async def test_what_comes_after_a_close_is_dropped(opened: Opened) -> None:
+    """And the peer hears why, for the connection ends when it has closed as well."""
+    await opened.say(PING * 1000)
+    assert (await opened.closed())[0] == 4400
+    assert opened.socket.ended
+    await opened.say(PACKET * 1000)
+    assert opened.received.empty()
+    assert not opened.socket.closed
