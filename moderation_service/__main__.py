@@ -47,6 +47,7 @@ SERVICE = Service(
         "unreliable_reports_limit",
         "open_reports_limit",
         "measures_limit",
+        "revoked_tokens_limit",
         "dispute_statements_limit",
         "dispute_offers_limit",
         "max_mute_days",

@@ -59,6 +59,11 @@ class ModerationSettings(settings.ServiceSettings):
     respondent_silence: Default = Default.REVIEW
     moderator_silence: Default = Default.RESUME
 
+    # For which what is revoked is remembered: no token lives longer.
+    token_lifetime_days: settings.Days = 366.0
+    # Of one user, one by one.
+    revoked_tokens_limit: settings.Count = 100
+
     evidence_context: Annotated[int, Field(ge=0, le=100)] = 20
     evidence_page: Annotated[int, Field(ge=1, le=500)] = 100
     evidence_bytes: settings.Count = 262_144
@@ -119,4 +124,6 @@ class ModerationSettings(settings.ServiceSettings):
             respondent_silence=self.respondent_silence,
             moderator_silence=self.moderator_silence,
             dispute_evidence=int(self.dispute_evidence_days * DAY),
+            token_lifetime=int(self.token_lifetime_days * DAY),
+            revoked_tokens=self.revoked_tokens_limit,
         )

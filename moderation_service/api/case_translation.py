@@ -11,6 +11,7 @@ from moderation_service.api import enumerations, translation
 from moderation_service.domain.case import entities, views
 from moderation_service.domain.case.show import show_appeal
 from moderation_service.domain.sanctions.entities import Sanction, Statement
+from moderation_service.domain.sessions import NOTHING_REVOKED, Revocations
 from moderation_service.operations.restrictions import PlacedStanding
 from service_kit.rpc.servicer import optional_timestamp, timestamp
 
@@ -76,6 +77,16 @@ def standing(given: PlacedStanding, *, words: bool = True) -> pb.Standing:
         banned=view.banned,
         sanctions=[sanction(one, words=words) for one in view.sanctions],
         position=translation.position(given.position),
+        revocations=_revocations(given.revocations),
+    )
+
+
+def _revocations(given: Revocations) -> pb.Revocations | None:
+    if given == NOTHING_REVOKED:
+        return None
+    return pb.Revocations(
+        issued_before_time=optional_timestamp(given.issued_before or None),
+        token_ids=given.token_ids,
     )
 
 

@@ -7,6 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.api import enumerations
+from moderation_service.domain import sessions
 from moderation_service.domain.case import commands
 from moderation_service.domain.case.entities import AppealStatus, SubjectKind
 from moderation_service.domain.dispute.commands import (
@@ -158,6 +159,23 @@ def decide_dispute(request: pb.DecideDisputeRequest) -> DecideDispute:
         split=_settlement(request.split) if request.HasField("split") else None,
         idempotency_key=request.idempotency_key,
     )
+
+
+# --- Sessions -----------------------------------------------------------------------------------
+
+
+def end_sessions(request: pb.EndSessionsRequest) -> sessions.EndSessions:
+    before = None
+    if request.HasField("before_time"):
+        before = _milliseconds("before_time", request.before_time)
+    return sessions.EndSessions(request.user, before)
+
+
+def revoke_token(request: pb.RevokeTokenRequest) -> sessions.RevokeToken:
+    expires_at = None
+    if request.HasField("expire_time"):
+        expires_at = _milliseconds("expire_time", request.expire_time)
+    return sessions.RevokeToken(request.user, request.token_id, expires_at)
 
 
 # --- Lists --------------------------------------------------------------------------------------

@@ -11,17 +11,19 @@ from moderation_service.api import event_translation, translation
 from moderation_service.api.base_servicer import Context, now
 from moderation_service.api.case_servicer import CaseServicer
 from moderation_service.api.dispute_servicer import DisputeServicer
+from moderation_service.api.session_servicer import SessionServicer
 from moderation_service.domain.shared.commands import EraseUser
 from moderation_service.domain.shared.erasure import Kept
 from moderation_service.operations import changes, moderator_queries
 from moderation_service.operations.changes import Addressed
+from moderation_service.operations.sessions import erase_sessions
 from moderation_service.operations.tasks import Task
 from service_kit.rpc.servicer import WatchMixin, accepted
 from service_kit.rules import Position, Refusal
 from service_kit.watch.changes import ChangedUsers, ChangePage
 
 
-class ModerationServicer(WatchMixin, CaseServicer, DisputeServicer):
+class ModerationServicer(WatchMixin, CaseServicer, DisputeServicer, SessionServicer):
     """Serves the contract."""
 
     _contract = pb
@@ -66,6 +68,8 @@ class ModerationServicer(WatchMixin, CaseServicer, DisputeServicer):
                 else:
                     accepted(outcome)
                     response.erased += 1
+        (erased,) = await self._resources.writer.submit(erase_sessions, (request.user,))
+        accepted(erased)
         return response
 
     # --- Changes ----------------------------------------------------------------------------

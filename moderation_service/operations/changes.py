@@ -23,6 +23,7 @@ from moderation_service.operations.notifications import (
 )
 from moderation_service.operations.paging import Page
 from moderation_service.operations.restrictions import PlacedStanding
+from moderation_service.operations.sessions import read_revocations
 from moderation_service.storage import notifications, targets
 from moderation_service.storage.statements import CHANGED_USERS
 from service_kit.pages import NEWEST
@@ -123,6 +124,7 @@ class _Present:
 
         users = {one.recipients[0] for one in of(NotificationKind.STANDING_CHANGED)}
         self._standings = restrictions.read_standings(connection, users, now, limits)
+        self._revoked = read_revocations(connection, users, now)
         locks = {one.about for one in of(NotificationKind.CONVERSATION_LOCK_CHANGED)}
         self._locked = restrictions.read_locked(connection, locks, now)
         removals = of(NotificationKind.MESSAGE_REMOVAL_CHANGED)
@@ -134,8 +136,9 @@ class _Present:
         """Say how it is now."""
         match one.kind:
             case NotificationKind.STANDING_CHANGED:
-                view = self._standings[one.recipients[0]]
-                return StandingChanged(PlacedStanding(view, self._position))
+                user = one.recipients[0]
+                placed = PlacedStanding(self._standings[user], self._position, self._revoked[user])
+                return StandingChanged(placed)
             case NotificationKind.CONVERSATION_LOCK_CHANGED:
                 return ConversationLockChanged(one.about, one.about in self._locked)
         case = self._cases.get(one.target)

@@ -22,11 +22,13 @@ from moderation_service.domain.dispute.show import show_dispute, show_part_of_di
 from moderation_service.domain.dispute.views import DisputeView
 from moderation_service.domain.sanctions.measures import Activity
 from moderation_service.domain.sanctions.standing import check_activity, standing
+from moderation_service.domain.sessions import NOTHING_REVOKED
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.domain.shared.refusals import Reason, not_found
 from moderation_service.operations import restrictions
 from moderation_service.operations.paging import Page, begin, cut
 from moderation_service.operations.restrictions import PlacedStanding
+from moderation_service.operations.sessions import read_revocations
 from moderation_service.storage import indexes, lists, targets
 from service_kit.rules import Refusal, check_user, is_identifier
 from service_kit.storage.clock import read_position
@@ -111,7 +113,9 @@ def get_standing(
     """The standing of an actor."""
     if refusal := check_user("actor", actor):
         return refusal
-    return batch_get_standings(connection, (actor,), now, limits)[0]
+    return replace(
+        batch_get_standings(connection, (actor,), now, limits)[0], revocations=NOTHING_REVOKED
+    )
 
 
 def batch_get_standings(
@@ -120,9 +124,14 @@ def batch_get_standings(
     """The standings of users, in the same order; nothing restricts a name that nobody can have."""
     named = {one for one in users if check_user("users", one) is None}
     found = restrictions.read_standings(connection, named, now, limits)
+    revoked = read_revocations(connection, named, now)
     position = read_position(connection)
     return [
-        PlacedStanding(found.get(one) or show_standing(one, (), now, limits), position)
+        PlacedStanding(
+            found.get(one) or show_standing(one, (), now, limits),
+            position,
+            revoked.get(one, NOTHING_REVOKED),
+        )
         for one in users
     ]
 

@@ -10,6 +10,7 @@ from moderation_service.domain.case.show import show_standing
 from moderation_service.domain.case.views import StandingView
 from moderation_service.domain.sanctions.entities import SanctionKind
 from moderation_service.domain.sanctions.standing import is_locked, is_removed
+from moderation_service.domain.sessions import NOTHING_REVOKED, Revocations
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.storage import indexes, targets
 from moderation_service.storage.indexes import InForce
@@ -18,10 +19,11 @@ from service_kit.rules import Position
 
 @dataclass(frozen=True, slots=True)
 class PlacedStanding:
-    """A standing, and the position at which it was read."""
+    """A standing, the position at which it was read, and for edges which tokens are refused."""
 
     view: StandingView
     position: Position
+    revocations: Revocations = NOTHING_REVOKED
 
 
 # Whoever is reported by thousands may be warned or banned as often. What somebody may do follows

@@ -32,6 +32,7 @@ from moderation_service.operations.notifications import (
     describe_dispute,
 )
 from moderation_service.operations.restrictions import PlacedStanding
+from moderation_service.operations.sessions import read_revocations
 from moderation_service.operations.working_set import CommandType, EventType, State, WorkingSet
 from moderation_service.storage import audit as audit_storage
 from moderation_service.storage import documents, indexes, notifications, targets
@@ -215,12 +216,13 @@ class UnitOfWork:
             (self.cases.states[one.case], one) for one in self.events if isinstance(one, CaseEvent)
         )
         standings = restrictions.read_standings(connection, found.users, now, self.limits)
+        revoked = read_revocations(connection, found.users, now)
         locked = restrictions.read_locked(connection, found.conversations, now)
         messages = [message for _, message in found.messages]
         removed = restrictions.read_removed(connection, messages, now)
         told: list[tuple[Notification, Content]] = []
         for user, place in found.users.items():
-            standing = PlacedStanding(standings[user], self.position)
+            standing = PlacedStanding(standings[user], self.position, revoked[user])
             one = Notification((user,), NotificationKind.STANDING_CHANGED, *place, "")
             told.append((one, StandingChanged(standing)))
         for name, place in found.conversations.items():

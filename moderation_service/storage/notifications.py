@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from moderation_service.domain.notifications import Notification, NotificationKind
 from moderation_service.storage import statements
@@ -11,9 +11,9 @@ from service_kit.storage.bulk_statements import bulk_insert, fetch
 
 
 def insert_notifications(
-    connection: Connection, told: Sequence[Notification], revision: int
+    connection: Connection, told: Sequence[Notification], revision: int, first_ordinal: int = 0
 ) -> None:
-    """Store the notifications of a revision, in their order."""
+    """Store notifications of a revision, in their order."""
     rows = [
         (
             revision,
@@ -25,9 +25,18 @@ def insert_notifications(
             one.seq,
             one.about,
         )
-        for ordinal, one in enumerate(told)
+        for ordinal, one in enumerate(told, first_ordinal)
     ]
     bulk_insert(connection, notifications, tuple(notifications.c.keys()), rows)
+
+
+def delete_without_target(connection: Connection, user: str) -> int:
+    """Delete those of a user that are about no case or dispute; gives how many there were."""
+    return connection.execute(
+        delete(notifications).where(
+            notifications.c.first_id == user, notifications.c.target_id == ""
+        )
+    ).rowcount
 
 
 def find_notifications(

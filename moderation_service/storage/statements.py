@@ -18,6 +18,7 @@ from moderation_service.storage.tables import (
     notifications,
     parts,
     reports,
+    revocations,
     sanctioned,
     sanctions,
 )
@@ -184,6 +185,10 @@ DISPUTES_BY_STATE = (
 
 # --- Notifications ------------------------------------------------------------------------------
 
+REVOCATIONS = select(revocations).where(
+    among_given(revocations.c.user_digest, "ids"),
+    revocations.c.until > bindparam("now", type_=BigInteger),
+)
 NOTIFICATIONS = {
     name: select(
         notifications.c.revision,

@@ -252,3 +252,20 @@ idempotency_keys = Table(
     Index("idempotency_keys_target", "target_id"),
     **STORED_BY_KEY,
 )
+
+# Tokens that are refused. The user stands here by a digest, so that an erased name is nowhere, and
+# the tokens that were revoked are refused all the same.
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("user_digest", TEXT, primary_key=True),
+    # Empty: all tokens that were issued before a time.
+    Column("token_id", TEXT, primary_key=True),
+    # 0 for one token.
+    Column("issued_before", BigInteger, nullable=False),
+    # When nothing can be left of what it refuses.
+    Column("until", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    **STORED_BY_KEY,
+)
+Index("revocations_until", revocations.c.until)

@@ -23,6 +23,7 @@ from moderation_service.storage import targets
 from moderation_service.workers.gauges import Gauges
 from moderation_service.workers.holds import NEGOTIATION, Holds
 from moderation_service.workers.reconciler import Reconciler
+from moderation_service.workers.revocations import forgetting
 from service_kit.follow.follower import Follower, FollowerMetrics, read_source
 from service_kit.process.background import Work, background
 from service_kit.resources import Resources
@@ -92,6 +93,7 @@ async def wire(
             "gauges": gauges.run,
             "timers": timers.run,
             "expiry": _expiry(resources, operation).run,
+            "revocations": forgetting(resources, _EXPIRY_SECONDS),
             "saga": reconciler.run,
         }
         if negotiation is not None:

@@ -63,6 +63,9 @@ class Limits:
     moderator_silence: Default = Default.RESUME
     dispute_evidence: int = 183 * DAY
 
+    token_lifetime: int = 366 * DAY
+    revoked_tokens: int = 100
+
     def __post_init__(self) -> None:
         if self.moderator_silence is Default.REVIEW:
             raise ValueError("what ends a review cannot be another review")

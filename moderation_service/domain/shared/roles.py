@@ -44,6 +44,8 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     # Whoever controls the moderators need not be one, and those who erase least of all.
     "ListAudit": frozenset({Role.MODERATOR, Role.AUDITOR}),
     "EraseUser": frozenset({Role.DATA_PROTECTION}),
+    "EndSessions": ANYBODY,
+    "RevokeToken": ANYBODY,
     "BatchGetStandings": ANYBODY,
     "Watch": ANYBODY,
     "UpdateWatch": ANYBODY,

@@ -810,6 +810,7 @@ class Standing(_message.Message):
     BANNED_FIELD_NUMBER: _builtins.int
     SANCTIONS_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    REVOCATIONS_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     banned: _builtins.bool
     @_builtins.property
@@ -828,6 +829,10 @@ class Standing(_message.Message):
     def position(self) -> Global___Position:
         """The position at which it was read."""
 
+    @_builtins.property
+    def revocations(self) -> Global___Revocations:
+        """Which of the user's tokens are refused. For edges: GetStanding does not tell it."""
+
     def __init__(
         self,
         *,
@@ -837,10 +842,11 @@ class Standing(_message.Message):
         banned: _builtins.bool = ...,
         sanctions: _abc.Iterable[Global___Sanction] | None = ...,
         position: Global___Position | None = ...,
+        revocations: Global___Revocations | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["muted_until_time", b"muted_until_time", "position", b"position", "suspended_until_time", b"suspended_until_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["muted_until_time", b"muted_until_time", "position", b"position", "revocations", b"revocations", "suspended_until_time", b"suspended_until_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["banned", b"banned", "muted_until_time", b"muted_until_time", "position", b"position", "sanctions", b"sanctions", "suspended_until_time", b"suspended_until_time", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["banned", b"banned", "muted_until_time", b"muted_until_time", "position", b"position", "revocations", b"revocations", "sanctions", b"sanctions", "suspended_until_time", b"suspended_until_time", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -926,6 +932,139 @@ class BatchGetStandingsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BatchGetStandingsResponse: _TypeAlias = BatchGetStandingsResponse  # noqa: Y015
+
+@_typing.final
+class Revocations(_message.Message):
+    """--- Sessions ---
+
+    Which tokens of a user are refused though they have not expired (`iat` and `jti`, RFC 7519).
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ISSUED_BEFORE_TIME_FIELD_NUMBER: _builtins.int
+    TOKEN_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def issued_before_time(self) -> _timestamp_pb2.Timestamp:
+        """Those issued before it, and those that do not say when. Absent: none."""
+
+    @_builtins.property
+    def token_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those with one of these ids."""
+
+    def __init__(
+        self,
+        *,
+        issued_before_time: _timestamp_pb2.Timestamp | None = ...,
+        token_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["issued_before_time", b"issued_before_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["issued_before_time", b"issued_before_time", "token_ids", b"token_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Revocations: _TypeAlias = Revocations  # noqa: Y015
+
+@_typing.final
+class EndSessionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    BEFORE_TIME_FIELD_NUMBER: _builtins.int
+    user: _builtins.str
+    @_builtins.property
+    def before_time(self) -> _timestamp_pb2.Timestamp:
+        """Absent: now. At most an hour ahead, for an issuer whose clock is."""
+
+    def __init__(
+        self,
+        *,
+        user: _builtins.str = ...,
+        before_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndSessionsRequest: _TypeAlias = EndSessionsRequest  # noqa: Y015
+
+@_typing.final
+class EndSessionsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_TIME_FIELD_NUMBER: _builtins.int
+    DUPLICATE_FIELD_NUMBER: _builtins.int
+    duplicate: _builtins.bool
+    """True when that was so before."""
+    @_builtins.property
+    def before_time(self) -> _timestamp_pb2.Timestamp:
+        """Tokens issued before it are refused. Later than asked for if it was so already."""
+
+    def __init__(
+        self,
+        *,
+        before_time: _timestamp_pb2.Timestamp | None = ...,
+        duplicate: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_time", b"before_time", "duplicate", b"duplicate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EndSessionsResponse: _TypeAlias = EndSessionsResponse  # noqa: Y015
+
+@_typing.final
+class RevokeTokenRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_FIELD_NUMBER: _builtins.int
+    TOKEN_ID_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    user: _builtins.str
+    token_id: _builtins.str
+    """The token's `jti`."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """The token's `exp`, until when it is remembered. Absent: for as long as a setting says."""
+
+    def __init__(
+        self,
+        *,
+        user: _builtins.str = ...,
+        token_id: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "token_id", b"token_id", "user", b"user"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeTokenRequest: _TypeAlias = RevokeTokenRequest  # noqa: Y015
+
+@_typing.final
+class RevokeTokenResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DUPLICATE_FIELD_NUMBER: _builtins.int
+    duplicate: _builtins.bool
+    """True when that was so before, or when the token has expired."""
+    def __init__(
+        self,
+        *,
+        duplicate: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RevokeTokenResponse: _TypeAlias = RevokeTokenResponse  # noqa: Y015
 
 @_typing.final
 class Appeal(_message.Message):
@@ -2834,8 +2973,9 @@ Global___DisputeChanged: _TypeAlias = DisputeChanged  # noqa: Y015
 
 @_typing.final
 class StandingChanged(_message.Message):
-    """Beside each Sanctioned and SanctionLifted that changes what a user may do: how it is now, whatever
-    was missed. To the user's edges, and to services that refuse what the user may not do.
+    """Beside each Sanctioned and SanctionLifted that changes what a user may do, and when tokens are
+    revoked: how it is now, whatever was missed. To the user's edges, and to services that refuse what
+    the user may not do.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -157,6 +157,16 @@ class ModerationServiceStub:
                 request_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.EraseUserRequest.SerializeToString,
                 response_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.EraseUserResponse.FromString,
                 _registered_method=True)
+        self.EndSessions = channel.unary_unary(
+                '/parley.moderation.v1.ModerationService/EndSessions',
+                request_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.EndSessionsRequest.SerializeToString,
+                response_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.EndSessionsResponse.FromString,
+                _registered_method=True)
+        self.RevokeToken = channel.unary_unary(
+                '/parley.moderation.v1.ModerationService/RevokeToken',
+                request_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.RevokeTokenRequest.SerializeToString,
+                response_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.RevokeTokenResponse.FromString,
+                _registered_method=True)
         self.BatchGetStandings = channel.unary_unary(
                 '/parley.moderation.v1.ModerationService/BatchGetStandings',
                 request_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.BatchGetStandingsRequest.SerializeToString,
@@ -352,6 +362,23 @@ class ModerationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EndSessions(self, request, context):
+        """--- For services and operators of the marketplace ---
+
+        Ends what a user's tokens are good for that were issued before a time: at once on all edges, and
+        for good. Repeated, it is the same.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RevokeToken(self, request, context):
+        """Does so with one token, which its id names.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BatchGetStandings(self, request, context):
         """--- For parts of the system ---
 
@@ -502,6 +529,16 @@ def add_ModerationServiceServicer_to_server(servicer, server):
                     servicer.EraseUser,
                     request_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.EraseUserRequest.FromString,
                     response_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.EraseUserResponse.SerializeToString,
+            ),
+            'EndSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndSessions,
+                    request_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.EndSessionsRequest.FromString,
+                    response_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.EndSessionsResponse.SerializeToString,
+            ),
+            'RevokeToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.RevokeToken,
+                    request_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.RevokeTokenRequest.FromString,
+                    response_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.RevokeTokenResponse.SerializeToString,
             ),
             'BatchGetStandings': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchGetStandings,
@@ -1136,6 +1173,60 @@ class ModerationService:
             '/parley.moderation.v1.ModerationService/EraseUser',
             parley_dot_moderation_dot_v1_dot_moderation__pb2.EraseUserRequest.SerializeToString,
             parley_dot_moderation_dot_v1_dot_moderation__pb2.EraseUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.moderation.v1.ModerationService/EndSessions',
+            parley_dot_moderation_dot_v1_dot_moderation__pb2.EndSessionsRequest.SerializeToString,
+            parley_dot_moderation_dot_v1_dot_moderation__pb2.EndSessionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RevokeToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.moderation.v1.ModerationService/RevokeToken',
+            parley_dot_moderation_dot_v1_dot_moderation__pb2.RevokeTokenRequest.SerializeToString,
+            parley_dot_moderation_dot_v1_dot_moderation__pb2.RevokeTokenResponse.FromString,
             options,
             channel_credentials,
             insecure,

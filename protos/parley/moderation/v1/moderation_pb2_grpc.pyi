@@ -87,6 +87,14 @@ class ModerationServiceStub:
     """The audit log in its order, with what is needed to verify it."""
     EraseUser: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.EraseUserRequest, _moderation_pb2.EraseUserResponse]
     """Erases what people wrote and what was kept of them, where nothing says that it must be kept."""
+    EndSessions: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.EndSessionsRequest, _moderation_pb2.EndSessionsResponse]
+    """--- For services and operators of the marketplace ---
+
+    Ends what a user's tokens are good for that were issued before a time: at once on all edges, and
+    for good. Repeated, it is the same.
+    """
+    RevokeToken: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.RevokeTokenRequest, _moderation_pb2.RevokeTokenResponse]
+    """Does so with one token, which its id names."""
     BatchGetStandings: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.BatchGetStandingsRequest, _moderation_pb2.BatchGetStandingsResponse]
     """--- For parts of the system ---
 
@@ -162,6 +170,14 @@ class ModerationServiceAsyncStub(ModerationServiceStub):
     """The audit log in its order, with what is needed to verify it."""
     EraseUser: _aio.UnaryUnaryMultiCallable[_moderation_pb2.EraseUserRequest, _moderation_pb2.EraseUserResponse]  # type: ignore[assignment]
     """Erases what people wrote and what was kept of them, where nothing says that it must be kept."""
+    EndSessions: _aio.UnaryUnaryMultiCallable[_moderation_pb2.EndSessionsRequest, _moderation_pb2.EndSessionsResponse]  # type: ignore[assignment]
+    """--- For services and operators of the marketplace ---
+
+    Ends what a user's tokens are good for that were issued before a time: at once on all edges, and
+    for good. Repeated, it is the same.
+    """
+    RevokeToken: _aio.UnaryUnaryMultiCallable[_moderation_pb2.RevokeTokenRequest, _moderation_pb2.RevokeTokenResponse]  # type: ignore[assignment]
+    """Does so with one token, which its id names."""
     BatchGetStandings: _aio.UnaryUnaryMultiCallable[_moderation_pb2.BatchGetStandingsRequest, _moderation_pb2.BatchGetStandingsResponse]  # type: ignore[assignment]
     """--- For parts of the system ---
 
@@ -366,6 +382,26 @@ class ModerationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_moderation_pb2.EraseUserResponse, _abc.Awaitable[_moderation_pb2.EraseUserResponse]]:
         """Erases what people wrote and what was kept of them, where nothing says that it must be kept."""
+
+    @_abc_1.abstractmethod
+    def EndSessions(
+        self,
+        request: _moderation_pb2.EndSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_moderation_pb2.EndSessionsResponse, _abc.Awaitable[_moderation_pb2.EndSessionsResponse]]:
+        """--- For services and operators of the marketplace ---
+
+        Ends what a user's tokens are good for that were issued before a time: at once on all edges, and
+        for good. Repeated, it is the same.
+        """
+
+    @_abc_1.abstractmethod
+    def RevokeToken(
+        self,
+        request: _moderation_pb2.RevokeTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_moderation_pb2.RevokeTokenResponse, _abc.Awaitable[_moderation_pb2.RevokeTokenResponse]]:
+        """Does so with one token, which its id names."""
 
     @_abc_1.abstractmethod
     def BatchGetStandings(
