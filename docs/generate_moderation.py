@@ -78,6 +78,8 @@ REFUSALS: Mapping[Reason, str] = {
     Reason.OPEN_DISPUTE_EXISTS: "A dispute about this service goes on.",
     Reason.TOO_MANY_OPEN_REPORTS: "As many reports of the user as may be wait to be decided.",
     Reason.TOO_MANY_STATEMENTS: "The party has said or offered as much as it may.",
+    Reason.TOO_MANY_REVOKED_TOKENS: "As many tokens of a user as may be are revoked one by one."
+    " EndSessions ends all of them.",
     Reason.TOO_LATE_TO_APPEAL: "The time to appeal is over.",
     Reason.NOTHING_TO_APPEAL: "An appeal could change nothing any more.",
     Reason.ALREADY_REPORTED: "The same report of the user waits to be decided.",
@@ -117,6 +119,8 @@ BOUNDS: Mapping[str, str] = {
     "respondent_silence": "what comes of it if the other party says nothing",
     "moderator_silence": "what comes of it if the moderators say nothing",
     "dispute_evidence": "how long what belongs to a dispute is kept after its end",
+    "token_lifetime": "how long a revocation is kept if nobody says when the token expires",
+    "revoked_tokens": "tokens of a user that are revoked one by one",
 }
 # Of these a table of its own shows the defaults.
 ELSEWHERE = {severity.name.lower() for severity in Severity}
