@@ -105,9 +105,9 @@ def _wire(
     enforcement = Enforcement(hub, sanctions, messaging)
     reader = SanctionsReader(moderation, sanctions, hub, settings, metrics, enforcement.enforce)
     deliverers = {
-        MESSAGING: Deliverer(hub, MESSAGING),
-        NEGOTIATION: Deliverer(hub, NEGOTIATION),
-        MODERATION: ModerationDeliverer(hub, sanctions, reader, enforcement),
+        MESSAGING: Deliverer(hub, MESSAGING, metrics),
+        NEGOTIATION: Deliverer(hub, NEGOTIATION, metrics),
+        MODERATION: ModerationDeliverer(hub, sanctions, reader, enforcement, metrics),
     }
     backends: list[Backend] = [one for one in (messaging, negotiation, moderation) if one]
     feeds = {

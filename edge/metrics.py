@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from edge.protocol.errors import CloseCode
 from service_kit.process.limit_counters import ReachedLimits
+from service_kit.process.unknown_words import UnknownWords
 
 # The settings that are limits, each counted when it is reached (ARCHITECTURE.md, "Limits").
 LIMITS = (
@@ -69,6 +70,7 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self.limits = ReachedLimits(LIMITS, registry, prefix="parley_edge_")
+        registry.register(UnknownWords("parley_edge_"))
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         self.sockets = gauge("parley_edge_sockets", "Open sockets, also those being closed.")
         self.handshakes = counter(
@@ -122,6 +124,12 @@ class Metrics:
         self.watch_revision = gauge(
             "parley_edge_watch_revision",
             "The revision of a service up to which alerts were pushed.",
+            ["service"],
+        )
+        self.untold_events = counter(
+            "parley_edge_untold_events_total",
+            "Events of a service that could not be made a packet: a defect. Whoever missed one was"
+            " told RESUMED with complete=false.",
             ["service"],
         )
         self.admissions = counter(

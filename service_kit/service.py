@@ -30,6 +30,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from service_kit.process import garbage, logs
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.settings import KIT_LIMITS, ServiceSettings, load, stop
+from service_kit.process.unknown_words import UnknownWords
 from service_kit.resources import Resources, SettingsType
 from service_kit.rpc.failures import Failures
 from service_kit.rpc.instruments import CallInstruments
@@ -160,6 +161,7 @@ async def _serving(
         reached=limits.reached,
         probe_seconds=probe_seconds,
     )
+    registry.register(UnknownWords())
     readers = Readers(reading, settings.reader_threads)
     resources = Resources(settings, writer, readers, hub, registry, failures, limits)
     try:

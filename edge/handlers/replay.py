@@ -9,7 +9,7 @@ from edge.protocol.cursors import MODERATION, BadCursorError, Position
 from edge.protocol.errors import ErrorCode, refusal
 from edge.protocol.packets import InvalidPayloadError, Op
 from edge.protocol.payloads.connection import Resumed
-from edge.push.render import render
+from edge.push.render import note_untold, render
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 
@@ -56,14 +56,23 @@ class _Replay:
         if after is None or after.epoch != until.epoch or after.revision > until.revision:
             return False
 
+        told = True
+
         async def deliver(revision: int, events: Sequence[Event]) -> None:
             before = self._cursor(backend, Position(until.epoch, revision - 1))
             cursor = self._cursor(backend, Position(until.epoch, revision))
+            nonlocal told
             for index, event in enumerate(events):
-                alert = render(backend, event, session.user)
-                if alert is not None:
+                try:
+                    alert = render(backend, event, session.user)
+                    if alert is None:
+                        continue
                     cur = cursor if index == len(events) - 1 else before
                     frame = session.format.encode(alert.op, alert.payload, cur=cur)
+                except Exception:  # noqa: BLE001 - whatever it is, it harms this event alone
+                    note_untold(session.edge.metrics, backend)
+                    told = False
+                else:
                     await session.replay(revision, frame, alert.confirms)
                     self.count += 1
 
@@ -91,7 +100,7 @@ class _Replay:
                 # It makes nothing else fail: what was missed of it is not told.
                 complete = False
         self._positions[backend] = until
-        return complete
+        return complete and told
 
     def _cursor(self, backend: str, position: Position) -> str:
         cursors = self._session.edge.hub.cursors

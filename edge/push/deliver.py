@@ -3,23 +3,27 @@
 from collections.abc import Iterable, Sequence
 
 from edge.backends.backend import Event
+from edge.metrics import Metrics
 from edge.protocol.cursors import Cursor, Position
 from edge.protocol.packets import Op
 from edge.protocol.payloads.connection import Resumed
 from edge.push.hub import Hub
-from edge.push.render import RENDERERS, render
+from edge.push.render import RENDERERS, note_untold, render
 
 
 class Deliverer:
     """Pushes what one backend tells to the sessions of a hub."""
 
-    def __init__(self, hub: Hub, backend: str) -> None:
+    def __init__(self, hub: Hub, backend: str, metrics: Metrics) -> None:
         self._hub = hub
         self._backend = backend
+        self._metrics = metrics
         self._renderer = RENDERERS[backend]
 
     def deliver(self, revision: int, events: Sequence[Event], only: str | None = None) -> None:
-        """Push the events of one revision to all their recipients here, or to `only` one."""
+        """Push the events of one revision to all their recipients here, or to `only` one. Who could
+        not be told of one starts over, for the cursor moves on.
+        """
         backend, users = self._backend, self._hub.users
         is_stored, origin_of = self._renderer.is_stored, self._renderer.origin
         # A cursor moves to the revision with the last of its events for that user. Whoever drops
@@ -34,22 +38,30 @@ class Deliverer:
         epoch = positions[backend].epoch
         after = Cursor(cursors, {**positions, backend: Position(epoch, revision)})
         before = Cursor(cursors, {**positions, backend: Position(epoch, revision - 1)})
+        lost: set[str] = set()
         for index, event in enumerate(events):
             stored, origin = is_stored(event), origin_of(event)
             for user in event.recipients:
                 if only is not None and user != only:
                     continue
                 sessions = [one for one in users.get(user, ()) if one.id != origin]
-                alert = render(backend, event, user) if sessions else None
-                if alert is None:
-                    continue
-                if stored:
-                    alert.cursor = after if last[user] == index else before
-                    for session in sessions:
-                        session.push(backend, revision, alert)
-                else:
-                    for session in sessions:
-                        session.push_passing(alert)
+                try:
+                    alert = render(backend, event, user) if sessions else None
+                    if alert is None:
+                        continue
+                    if stored:
+                        alert.cursor = after if last[user] == index else before
+                        for session in sessions:
+                            session.push(backend, revision, alert)
+                    else:
+                        for session in sessions:
+                            session.push_passing(alert)
+                except Exception:  # noqa: BLE001 - whatever it is, it harms this event alone
+                    note_untold(self._metrics, backend)
+                    if stored:
+                        lost.add(user)
+        if lost:
+            self.start_over(lost, Position(epoch, revision), everyone=True)
 
     def start_over(self, users: Iterable[str], position: Position, *, everyone: bool) -> None:
         """Tell sessions that nobody can say what they missed."""

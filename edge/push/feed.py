@@ -78,6 +78,9 @@ class Feed:
             except* (grpc.aio.AioRpcError, _WatchFailedError, NotLiveError, TimeoutError) as group:
                 cause = _cause(group)
                 _logger.warning("the watch stream ended", service=self.name, cause=cause)
+            except* Exception:
+                # The sockets, and the streams of the other services, go on.
+                _logger.exception("the watch stream failed", service=self.name)
             if self._was_live:
                 retry = _FIRST_RETRY_SECONDS
             self._down()

@@ -10,6 +10,7 @@ from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.moderation.v1 import moderation_pb2 as moderation
 from parley.negotiation.v1 import negotiation_pb2 as negotiation
 
+from edge.metrics import Metrics
 from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION, Cursor
 from edge.protocol.packets import Encoding, Frame, Op
 from edge.protocol.payloads.messaging import AlertNewMsg, BlockedUser, StatusMsg, Typing
@@ -29,6 +30,7 @@ from edge.translation.moderation import (
     sanction_payload,
 )
 from edge.translation.negotiation import service_payload
+from service_kit.process.unknown_words import which
 
 _logger = structlog.get_logger(__name__)
 
@@ -76,16 +78,20 @@ class Renderer(NamedTuple):
 
 def render(backend: str, event: Any, user: str) -> Alert | None:
     """The alert that tells `user` of a backend's event; None when there is nothing to tell."""
-    try:
-        return RENDERERS[backend].alert(event, user)
-    except Exception:
-        # An event that makes no sense must not stop those after it, now and at every resume.
-        _logger.exception("an event could not be told", service=backend)
-        return None
+    return RENDERERS[backend].alert(event, user)
+
+
+def note_untold(metrics: Metrics, backend: str) -> None:
+    """Count an event that could not be told, and log the exception that is being handled.
+
+    It must not stop those after it, now and at every resume.
+    """
+    metrics.untold_events.labels(service=backend).inc()
+    _logger.error("an event could not be told", service=backend, exc_info=True)  # noqa: LOG014
 
 
 def _messaging_alert(event: messaging.Event, user: str) -> Alert | None:
-    match event.WhichOneof("event"):
+    match which(event, "event"):
         case "message_created":
             return _message_created(event, user)
         case "read":
@@ -146,7 +152,7 @@ def _messaging_origin(event: messaging.Event) -> str:
 
 
 def _negotiation_alert(event: negotiation.Event, user: str) -> Alert | None:
-    if event.WhichOneof("event") != "service_changed":
+    if which(event, "event") != "service_changed":
         # A newer backend tells of something that this edge does not know yet.
         return None
     changed = event.service_changed
@@ -167,7 +173,7 @@ _TOLD_OF_MODERATION = frozenset(
 
 
 def _moderation_alert(event: moderation.Event, user: str) -> Alert | None:
-    match event.WhichOneof("event"):
+    match which(event, "event"):
         case "report_status_changed":
             return Alert(Op.REPORT_STATUS, report_payload(event.report_status_changed.report))
         case "sanctioned":

@@ -7,12 +7,13 @@ reach: a test holds the two tables together.
 from collections.abc import Mapping
 
 from edge.protocol.packets import Activity
+from edge.protocol.payloads.fields import Unspecified
 from edge.protocol.payloads.moderation import Sanction, SanctionKind
 
 # These two are left over HTTP (edge/web/deals.py).
 _ALL_BUT_WHAT_TIME_WAITS_FOR = frozenset(Activity) - {Activity.PERFORM, Activity.DISPUTE}
 
-FORBIDS: Mapping[SanctionKind, frozenset[Activity]] = {
+FORBIDS: Mapping[SanctionKind | Unspecified, frozenset[Activity]] = {
     "warning": frozenset(),
     "message_removed": frozenset(),
     # Nothing but in that conversation.
@@ -25,11 +26,16 @@ FORBIDS: Mapping[SanctionKind, frozenset[Activity]] = {
 
 def restricts(sanction: Sanction) -> bool:
     """Tell whether a sanction forbids anything, here or in one conversation."""
-    return bool(FORBIDS[sanction.kind]) or sanction.kind == "conversation_locked"
+    return bool(_forbidden(sanction)) or sanction.kind == "conversation_locked"
 
 
 def forbids(sanction: Sanction, activity: Activity, conversation: str) -> bool:
     """Tell whether a sanction forbids this, in a conversation or in none that is known."""
     if sanction.kind == "conversation_locked":
         return activity is Activity.WRITE and sanction.conversation == conversation
-    return activity in FORBIDS[sanction.kind]
+    return activity in _forbidden(sanction)
+
+
+def _forbidden(sanction: Sanction) -> frozenset[Activity]:
+    # A newer service may impose what this edge cannot enforce; the services refuse by themselves.
+    return FORBIDS.get(sanction.kind, frozenset())

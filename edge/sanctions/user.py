@@ -11,7 +11,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from edge.protocol.cursors import Position
 from edge.protocol.payloads.moderation import Appeal, Sanction
 from edge.sanctions.activities import restricts
-from edge.translation.moderation import SANCTION_KINDS, appeal_payload, sanction_payload
+from edge.translation.moderation import appeal_payload, sanction_payload
 
 
 class _Held(NamedTuple):
@@ -118,9 +118,7 @@ def _position(position: pb.Position) -> Position:
 def _hold(sanctions: Iterable[pb.Sanction]) -> Mapping[str, _Held]:
     found = {}
     for one in sanctions:
-        if one.kind not in SANCTION_KINDS:
-            # A newer service restricts in a way that this edge does not know yet.
-            continue
+        # How a kind restricts that only a newer edge knows is not known here: it does not.
         payload = sanction_payload(one)
         if restricts(payload) and not payload.lifted:
             until = one.until_time

@@ -5,12 +5,14 @@ from collections.abc import Awaitable, Iterable, Sequence
 
 from edge.backends.backend import Event
 from edge.backends.messaging import MessagingBackend
+from edge.metrics import Metrics
 from edge.protocol.cursors import MODERATION, Position
 from edge.protocol.errors import CloseCode
 from edge.protocol.packets import Activity, Op
 from edge.protocol.payloads.moderation import Sanction
 from edge.push.deliver import Deliverer
 from edge.push.hub import Hub, HubSession
+from edge.push.render import note_untold
 from edge.sanctions.cache import SanctionsCache
 from edge.sanctions.reader import SanctionsReader
 
@@ -85,15 +87,23 @@ class ModerationDeliverer(Deliverer):
         sanctions: SanctionsCache,
         reader: SanctionsReader,
         enforcement: Enforcement,
+        metrics: Metrics,
     ) -> None:
-        super().__init__(hub, MODERATION)
+        super().__init__(hub, MODERATION, metrics)
         self._sanctions = sanctions
         self._reader = reader
         self._enforcement = enforcement
 
     def deliver(self, revision: int, events: Sequence[Event], only: str | None = None) -> None:
         position = Position(self._hub.positions[MODERATION].epoch, revision)
-        for user in self._sanctions.apply(position, events, only):
+        try:
+            restricted = self._sanctions.apply(position, events, only)
+        except Exception:  # noqa: BLE001 - whatever it is, what restricts these is read instead
+            note_untold(self._metrics, MODERATION)
+            concerned = {user for event in events for user in event.recipients}
+            self.start_over(concerned if only is None else {only}, position, everyone=True)
+            return
+        for user in restricted:
             self._enforcement.enforce(user, ())
         super().deliver(revision, events, only)
 

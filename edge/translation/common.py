@@ -13,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 from edge.protocol.broken_payloads import structure_of
 from edge.protocol.packets import InvalidPayloadError
 from edge.protocol.payloads.fields import Money, Settlement
+from service_kit.process.unknown_words import Words
 
 Request = TypeVar("Request", bound=Message)
 Payload = TypeVar("Payload")
@@ -121,17 +122,22 @@ def _text(path: str, value: str) -> str:
     return value
 
 
+UNSPECIFIED = "unspecified"
+"""The word of packets for one that this edge does not know yet, or that a service left out."""
+
+
 @cache
-def words(enumeration: EnumDescriptor) -> Mapping[int, Any]:
+def words(enumeration: EnumDescriptor) -> Words[Any]:
     """The values of a contract's enumeration in the words of packets: SANCTION_KIND_MUTED of
-    SanctionKind is "muted". The unspecified one has none.
+    SanctionKind is "muted".
     """
-    prefix = enumeration.values_by_number[0].name.removesuffix("UNSPECIFIED")
-    return {
+    prefix = enumeration.values_by_number[0].name.removesuffix(UNSPECIFIED.upper())
+    meanings = {
         value.number: value.name.removeprefix(prefix).lower()
         for value in enumeration.values
         if value.number
     }
+    return Words(enumeration.full_name, meanings, UNSPECIFIED)
 
 
 # Everything in one commit bears one time, and each message of it is shown several times.

@@ -9,6 +9,7 @@ from edge.protocol.payloads.moderation import Dispute
 from edge.protocol.payloads.negotiation import Service, ServiceEvent
 from edge.translation.common import optional, timestamp, words
 
+_KINDS = words(pb.MessageKind.DESCRIPTOR)
 _TOMBSTONES = words(pb.Tombstone.DESCRIPTOR)
 _CHANGES = words(pb.MessageChange.DESCRIPTOR)
 
@@ -21,7 +22,7 @@ def message_payload(message: pb.Message) -> payloads.Message:
         conversation=message.conversation_id,
         seq=message.seq,
         sender=message.sender,
-        kind="event" if is_event else "text",
+        kind=_KINDS[message.kind] if message.kind else "text",
         text=UNSET if is_event or message.tombstone else message.text,
         created_at=timestamp(message.create_time),
         event=_service_event(message.event) if message.HasField("event") else UNSET,

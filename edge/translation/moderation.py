@@ -12,7 +12,8 @@ from edge.translation.common import money, optional, settlement, timestamp, word
 
 _REPORT_STATUSES = words(pb.ReportStatus.DESCRIPTOR)
 _REPORT_REASONS = words(pb.ReportReason.DESCRIPTOR)
-SANCTION_KINDS = words(pb.SanctionKind.DESCRIPTOR)
+_SUBJECT_KINDS = words(pb.SubjectKind.DESCRIPTOR)
+_SANCTION_KINDS = words(pb.SanctionKind.DESCRIPTOR)
 _GROUNDS = words(pb.Ground.DESCRIPTOR)
 _APPEAL_STATUSES = words(pb.AppealStatus.DESCRIPTOR)
 _DISPUTE_STATES = words(pb.DisputeState.DESCRIPTOR)
@@ -24,7 +25,7 @@ def report_payload(
     report: pb.Report, *, duplicate: bool | UnsetType = UNSET
 ) -> payloads.ReportStatus:
     """A report as its reporter sees it."""
-    is_message = report.subject.kind == pb.SUBJECT_KIND_MESSAGE
+    is_message = _SUBJECT_KINDS[report.subject.kind] == "message"
     return payloads.ReportStatus(
         report=report.id,
         status=_REPORT_STATUSES[report.status],
@@ -59,7 +60,7 @@ def appeal_payload(appeal: pb.Appeal) -> payloads.Appeal:
 
 def _statement(statement: pb.Statement) -> payloads.Statement:
     return payloads.Statement(
-        kind=SANCTION_KINDS[statement.kind],
+        kind=_SANCTION_KINDS[statement.kind],
         scope=statement.scope,
         start=timestamp(statement.start_time),
         facts=statement.facts,
@@ -77,7 +78,7 @@ def sanction_payload(sanction: pb.Sanction) -> payloads.Sanction:
     """A sanction as the user sees it whom it restricts."""
     return payloads.Sanction(
         sanction=sanction.id,
-        kind=SANCTION_KINDS[sanction.kind],
+        kind=_SANCTION_KINDS[sanction.kind],
         statement=_statement(sanction.statement),
         decision=sanction.decision_id,
         appealable=sanction.appealable,

@@ -15,6 +15,7 @@ from messaging_service.operations.service_events import (
 )
 from messaging_service.settings import MessagingSettings
 from service_kit.follow.follower import Follower, FollowerMetrics, read_source
+from service_kit.process.unknown_words import Words, which
 from service_kit.resources import Resources
 from service_kit.rpc.servicer import accepted
 from service_kit.rules import Position
@@ -22,7 +23,12 @@ from service_kit.storage.writer import Writer
 
 # A sealed note is nobody's business, and of a reminder nothing has changed.
 _UNTOLD = frozenset({"note_submitted", "reminder"})
-_STATES = {number: name.removeprefix("STATE_").lower() for name, number in pb.State.items()}
+_STATES = Words(
+    pb.State.DESCRIPTOR.full_name,
+    {number: name.removeprefix("STATE_").lower() for name, number in pb.State.items()},
+    # For good: the title and what happened are in the message all the same.
+    "unspecified",
+)
 
 _logger = structlog.get_logger(__name__)
 
@@ -46,7 +52,7 @@ async def _apply(writer: Writer, position: Position, events: Sequence[pb.Event])
     told = tuple(
         (changed.conversation_id, _service_event(changed))
         for event in events
-        if event.WhichOneof("event") == "service_changed"
+        if which(event, "event") == "service_changed"
         and (changed := event.service_changed.event).cause not in _UNTOLD
     )
     (outcome,) = await writer.submit(add_service_events, (ServiceEvents(position, told),))

@@ -117,9 +117,10 @@ class PresenceTracker:
 
     def _tick(self) -> None:
         """Note those who have been away for too long, and store what waits."""
+        # First, so that a failure of the rest is not the last of it.
+        self._timer = self._loop.call_later(self._tick_seconds, self._tick)
         self._take_gone()
         self._write_soon()
-        self._timer = self._loop.call_later(self._tick_seconds, self._tick)
 
     def _take_gone(self) -> None:
         # While the database is away they stay absent, so that what waits does not grow.

@@ -21,6 +21,7 @@ from moderation_service.domain.dispute.saga import FINAL_REFUSALS, release
 from moderation_service.operations.tasks import AnyAnswer, AnyTask, Task
 from moderation_service.storage import targets
 from service_kit.follow.positions import advance
+from service_kit.process.unknown_words import which
 from service_kit.rpc.client import reason_of
 from service_kit.rpc.servicer import accepted
 from service_kit.rules import Position, Refusal
@@ -80,9 +81,7 @@ class Holds:
     async def apply(self, position: Position, events: Sequence[pb.Event]) -> None:
         """Apply what happened in one revision. Raises AioRpcError while negotiation is away."""
         told = [
-            one.service_changed.event
-            for one in events
-            if one.WhichOneof("event") == "service_changed"
+            one.service_changed.event for one in events if which(one, "event") == "service_changed"
         ]
         tasks: list[AnyTask] = []
         for service in dict.fromkeys(one.service_id for one in told if one.cause == _HELD):

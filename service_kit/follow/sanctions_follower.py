@@ -15,6 +15,7 @@ from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from service_kit.follow import sanctions
 from service_kit.follow.follower import Follower, FollowerMetrics, Source, read_source
 from service_kit.process.settings import ServiceSettings
+from service_kit.process.unknown_words import which
 from service_kit.resources import Resources
 from service_kit.rpc.servicer import accepted
 from service_kit.rules import Position
@@ -67,7 +68,7 @@ async def _submit(
 
 
 def _restriction(event: pb.Event) -> sanctions.Restriction | None:
-    match event.WhichOneof("event"):
+    match which(event, "event"):
         case "standing_changed":
             standing = event.standing_changed.standing
             ends = (standing.muted_until_time, standing.suspended_until_time)

@@ -138,7 +138,11 @@ class WatchMixin(ABC):
         answer = response(complete=page.complete, next_page_token=page.next_page_token)
         left = self._changes_bytes
         for revision, events in page.changes:
-            encoded = self._encode_changes(events, request.user)
+            try:
+                encoded = self._encode_changes(events, request.user)
+            except Exception:  # noqa: BLE001, to ask again would only find it again
+                self._hub.note_untold()
+                return response(complete=False)
             change = response.Change(revision=revision, events=encoded)
             left -= change.ByteSize()
             if left < 0 and answer.changes:

@@ -8,6 +8,7 @@ nothing but a new Watch and a read of what it missed. The ideas are those of etc
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Set
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from service_kit.rules import Position
@@ -72,6 +73,12 @@ class WatchHub:
         self._cut_offs = Counter(
             "watch_cut_offs", "Streams ended by the hub.", ["reason"], registry=registry
         )
+        self._untold = Counter(
+            "watch_untold_events",
+            "Events that could not be put into the words of the contract: a defect.",
+            registry=registry,
+        )
+        self._log = structlog.get_logger(__name__)
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(progress_interval, self._report_progress)
 
@@ -181,9 +188,18 @@ class WatchHub:
         for watcher in self.watchers:
             self._cut_off(watcher, REVISION_GAP)
 
+    def note_untold(self) -> None:
+        """Count an event that could not be encoded, and log the exception that is being handled."""
+        self._untold.inc()
+        self._log.exception("an event can not be told")
+
     def _hand_out(self, events: Events, everywhere: Set[Watcher]) -> None:
+        """Hand events of the present revision to those who follow them. Whoever cannot be told one
+        of them is cut off, so that nobody takes the rest for all there was.
+        """
         followers = self._followers
         batches: dict[Watcher, list[object]] = {}
+        missed: set[Watcher] = set()
         for recipients, event in events:
             followed: Set[Watcher] = _NOBODY
             for recipient in recipients:
@@ -195,9 +211,17 @@ class WatchHub:
                 (everywhere, self._encode_for_everything),
             ):
                 if told:
-                    encoded = encode(recipients, event)
-                    for watcher in told:
-                        batches.setdefault(watcher, []).append(encoded)
+                    try:
+                        encoded = encode(recipients, event)
+                    except Exception:  # noqa: BLE001, whatever it is, it harms this event alone
+                        self.note_untold()
+                        missed |= told
+                    else:
+                        for watcher in told:
+                            batches.setdefault(watcher, []).append(encoded)
+        for watcher in missed:
+            batches.pop(watcher, None)
+            self._cut_off(watcher, REVISION_GAP)
         for watcher, batch in batches.items():
             if not watcher.put(Batch(self._revision, batch)):
                 self._reached("watch_queue_events")
@@ -238,9 +262,11 @@ class WatchHub:
         watcher.cut_off(reason)
 
     def _report_progress(self) -> None:
-        """Report progress to all idle watchers, by one timer."""
+        """Report progress to all idle watchers, by one timer, which is set again before anything
+        can go wrong.
+        """
+        self._timer = self._loop.call_later(self._progress_interval, self._report_progress)
         for watcher in self._watchers.values():
             if watcher.idle:
                 watcher.report_progress(self._revision)
             watcher.idle = True
-        self._timer = self._loop.call_later(self._progress_interval, self._report_progress)

@@ -73,7 +73,7 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
     feed = Feed(
         backend,
         hub,
-        Deliverer(hub, MESSAGING),
+        Deliverer(hub, MESSAGING, metrics),
         watcher_name="test",
         timeout_seconds=settings.watch_timeout_seconds,
         batch_items=settings.batch_items,

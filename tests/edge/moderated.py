@@ -180,7 +180,7 @@ async def moderated(edge: Edge, clock: Any, **settings: Any) -> AsyncIterator[Mo
     feed = Feed(
         backend,
         edge.hub,
-        ModerationDeliverer(edge.hub, sanctions, reader, enforcement),
+        ModerationDeliverer(edge.hub, sanctions, reader, enforcement, edge.metrics),
         watcher_name="test",
         timeout_seconds=changed.watch_timeout_seconds,
         batch_items=changed.batch_items,

@@ -1,6 +1,6 @@
 """Types of fields that payloads of all areas share."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -11,6 +11,9 @@ Cursor = Annotated[str, Meta(max_length=1024)]
 # What a service can be asked at all; which of them are good is its own to say.
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Score = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+
+# In the place of a word that a service of a newer release says and this edge does not know.
+Unspecified = Literal["unspecified"]
 
 
 class Money(Struct, frozen=True):

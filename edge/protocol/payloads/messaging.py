@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from edge.protocol.payloads.fields import IdempotencyKey, Identifier, Seq
+from edge.protocol.payloads.fields import IdempotencyKey, Identifier, Seq, Unspecified
 from edge.protocol.payloads.moderation import Dispute
 from edge.protocol.payloads.negotiation import Service, ServiceEvent
 
@@ -97,13 +97,13 @@ class Message(Struct, frozen=True):
     conversation: str
     seq: int
     sender: str
-    kind: Literal["text", "event"]
+    kind: Literal["text", "event"] | Unspecified
     created_at: str
     version: int
     text: str | UnsetType = UNSET
     event: ServiceEvent | UnsetType = UNSET
     edited_at: str | UnsetType = UNSET
-    tombstone: Literal["deleted", "removed"] | UnsetType = UNSET
+    tombstone: Literal["deleted", "removed"] | Unspecified | UnsetType = UNSET
 
 
 class Presence(Struct, frozen=True):
@@ -222,7 +222,7 @@ class MsgChanged(Struct, frozen=True):
     conversation: str
     message: str
     seq: int
-    change: Literal["edited", "deleted", "removed", "restored"]
+    change: Literal["edited", "deleted", "removed", "restored"] | Unspecified
     changed_at: str
     version: int
     text: str | UnsetType = UNSET

@@ -8,7 +8,14 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from edge.protocol.payloads.fields import IdempotencyKey, Identifier, Integer, Money, Settlement
+from edge.protocol.payloads.fields import (
+    IdempotencyKey,
+    Identifier,
+    Integer,
+    Money,
+    Settlement,
+    Unspecified,
+)
 
 ReportReason = Literal[
     "spam",
@@ -114,7 +121,7 @@ class Appeal(Struct, frozen=True):
 
     appeal: str
     decision: str
-    status: Literal["open", "upheld", "overturned"]
+    status: Literal["open", "upheld", "overturned"] | Unspecified
     text: str
     created_at: str
     version: int
@@ -136,9 +143,11 @@ class ReportStatus(Struct, frozen=True):
     """
 
     report: str | UnsetType = UNSET
-    status: Literal["received", "in_review", "actioned", "no_violation"] | UnsetType = UNSET
+    status: (
+        Literal["received", "in_review", "actioned", "no_violation"] | Unspecified | UnsetType
+    ) = UNSET
     subject: Subject | UnsetType = UNSET
-    reason: ReportReason | UnsetType = UNSET
+    reason: ReportReason | Unspecified | UnsetType = UNSET
     created_at: str | UnsetType = UNSET
     updated_at: str | UnsetType = UNSET
     version: int | UnsetType = UNSET
@@ -154,11 +163,11 @@ class Statement(Struct, frozen=True):
     lifted.
     """
 
-    kind: SanctionKind
+    kind: SanctionKind | Unspecified
     scope: str
     start: str
     facts: str
-    ground: Literal["terms", "law"]
+    ground: Literal["terms", "law"] | Unspecified
     rule: str
     automated_detection: bool
     automated_decision: bool
@@ -174,7 +183,7 @@ class Sanction(Struct, frozen=True):
     """
 
     sanction: str
-    kind: SanctionKind
+    kind: SanctionKind | Unspecified
     statement: Statement
     decision: str
     appealable: bool
@@ -216,7 +225,7 @@ class SettlementOffer(Struct, frozen=True):
 class Resolution(Struct, frozen=True):
     """The end of a dispute; `facts` and `rule` are what the moderators say, where they decided."""
 
-    outcome: Literal["resume", "completed", "cancelled", "split"]
+    outcome: Literal["resume", "completed", "cancelled", "split"] | Unspecified
     cause: str
     at: str
     split: Settlement | UnsetType = UNSET
@@ -235,10 +244,11 @@ class Dispute(Struct, frozen=True):
     provider: str
     client: str
     opened_by: str
-    reason: DisputeReason
-    state: Literal[
-        "pending_hold", "open", "under_review", "resolved_pending", "resolved", "refused"
-    ]
+    reason: DisputeReason | Unspecified
+    state: (
+        Literal["pending_hold", "open", "under_review", "resolved_pending", "resolved", "refused"]
+        | Unspecified
+    )
     statements: list[DisputeStatement]
     offers: list[SettlementOffer]
     allowed_actions: list[str]

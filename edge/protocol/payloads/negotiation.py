@@ -164,7 +164,10 @@ class Service(Struct, frozen=True):
     provider: str
     client: str
     title: str
-    state: Literal["offered", "agreed", "delivered", "completed", "cancelled", "closed"]
+    state: (
+        Literal["offered", "agreed", "delivered", "completed", "cancelled", "closed"]
+        | fields.Unspecified
+    )
     currency: str
     exponent: int
     notes: Notes

@@ -120,6 +120,21 @@ async def test_only_one_resume_at_a_time(enter: Start, service: Service, live: S
     assert (await wire.hear())["op"] == Op.RESUMED
 
 
+async def test_a_resume_with_an_event_that_cannot_be_told_is_not_complete(
+    start: Start, service: Service, edge: Edge, live: Stream
+) -> None:
+    """What comes after it is replayed all the same, now and at every resume."""
+    nonsense = message_event(1)
+    del nonsense.message_created.unread[:]
+    missed = [change(8, nonsense), change(9, message_event(2))]
+    service.changes = given(pb.ListChangesResponse(complete=True, changes=missed))
+    _, wire = await start(cursor(7))
+    _, alert, resumed = [await wire.hear() for _ in range(3)]
+    assert alert["d"]["message"]["seq"] == 2
+    assert (resumed["d"]["replayed"], resumed["d"]["complete"]) == (1, False)
+    assert sample(edge, "untold_events_total", service=MESSAGING) == 1
+
+
 async def test_a_resume_of_too_much_is_not_complete(
     edge: Edge, start: Start, service: Service, live: Stream
 ) -> None:

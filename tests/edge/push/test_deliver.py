@@ -7,7 +7,9 @@ from unittest.mock import patch
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.messaging.v1 import messaging_pb2 as pb
+from prometheus_client import CollectorRegistry
 
+from edge.metrics import Metrics
 from edge.protocol.cursors import MESSAGING, Position
 from edge.protocol.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame, Op
 from edge.protocol.payloads.connection import Ping
@@ -18,9 +20,11 @@ from edge.sessions.context import Edge
 from tests.edge.scripted import (
     CURSORS,
     EPOCH,
+    cursor,
     message_event,
     new_session,
     presence_event,
+    sample,
     typing_event,
 )
 
@@ -59,7 +63,7 @@ def hub() -> Hub:
 
 @pytest.fixture
 def deliverer(hub: Hub) -> Deliverer:
-    return Deliverer(hub, MESSAGING)
+    return Deliverer(hub, MESSAGING, Metrics(CollectorRegistry()))
 
 
 def read_event() -> pb.Event:
@@ -168,23 +172,10 @@ async def test_a_packet_is_encoded_once_for_each_format(hub: Hub, deliverer: Del
     assert binary[0].frames[0] is binary[1].frames[0]
 
 
-async def test_an_event_that_makes_no_sense_harms_only_itself(
-    hub: Hub, deliverer: Deliverer
-) -> None:
-    """It would otherwise end the feed of everyone, and again after each recovery."""
-    socket = Socket(hub)
-    senseless = message_event(1)
-    del senseless.message_created.unread[:]
-    impossible = message_event(2)
-    impossible.message_created.message.create_time.CopyFrom(Timestamp(seconds=10**17))
-    deliverer.deliver(11, [senseless, impossible, message_event(3)])
-    assert socket.got == [(11, 11, 0x10)]
-
-
 async def test_who_was_never_attached_is_told_to_start_over(edge: Edge) -> None:
     """With the cursor from which alerts come, in the payload and in the envelope."""
     edge.hub.positions["messaging"] = Position(EPOCH, 10)
-    deliverer = Deliverer(edge.hub, MESSAGING)
+    deliverer = Deliverer(edge.hub, MESSAGING, edge.metrics)
     attached, _ = new_session(edge)
     attached.attach({MESSAGING: Position(EPOCH, 5)})
     attached.release()
@@ -205,7 +196,9 @@ async def test_who_is_being_attached_is_not_told_before_its_greeting(edge: Edge)
     edge.hub.positions["messaging"] = Position(EPOCH, 10)
     session, _ = new_session(edge)
     edge.hub.add(session)
-    Deliverer(edge.hub, MESSAGING).start_over(["alice"], Position(EPOCH, 10), everyone=True)
+    Deliverer(edge.hub, MESSAGING, edge.metrics).start_over(
+        ["alice"], Position(EPOCH, 10), everyone=True
+    )
     assert not session.floors
 
 
@@ -219,8 +212,35 @@ async def test_another_clock_forgets_what_a_pong_would_confirm(edge: Edge) -> No
     session.unconfirmed.append((8, "c", 1))
     session.hold()
     session.push(MESSAGING, 9, Alert(Op.ALERT_NEW_MSG, Ping()))
-    Deliverer(edge.hub, MESSAGING).start_over(["alice"], Position("another", 3), everyone=True)
+    Deliverer(edge.hub, MESSAGING, edge.metrics).start_over(
+        ["alice"], Position("another", 3), everyone=True
+    )
     session.release()
     assert (await wire.hear())["op"] == 0x0D
     assert (session.floors, list(session.unconfirmed)) == ({MESSAGING: 3}, [])
     assert not wire.heard()
+
+
+async def test_who_cannot_be_told_of_an_event_starts_over(edge: Edge) -> None:
+    """Their cursor moves past it. What else happened is told, and so are the others."""
+    edge.hub.positions[MESSAGING] = Position(EPOCH, 10)
+    wires = {}
+    for user in ("alice", "bob", "carol"):
+        session, wires[user] = new_session(edge, user)
+        edge.hub.add(session)
+        session.attach({MESSAGING: Position(EPOCH, 10)})
+        session.release()
+    nonsense = message_event(2)
+    # Without a count for the second recipient.
+    del nonsense.message_created.unread[1:]
+    deliverer = Deliverer(edge.hub, MESSAGING, edge.metrics)
+    impossible = message_event(4, recipients=["carol"])
+    impossible.message_created.message.create_time.CopyFrom(Timestamp(seconds=10**17))
+    deliverer.deliver(11, [message_event(1), nonsense, impossible, message_event(3)])
+    told = [await wires["alice"].hear() for _ in range(3)]
+    assert [one["d"]["message"]["seq"] for one in told] == [1, 2, 3]
+    told = [await wires["bob"].hear() for _ in range(3)]
+    assert [one["op"] for one in told] == [Op.ALERT_NEW_MSG, Op.ALERT_NEW_MSG, Op.RESUMED]
+    assert told[2]["d"] == {"replayed": 0, "complete": False, "cur": cursor(11)}
+    assert (await wires["carol"].hear())["op"] == Op.RESUMED
+    assert sample(edge, "untold_events_total", service=MESSAGING) == 2

@@ -7,6 +7,7 @@ import pytest
 from msgspec import UNSET
 
 from edge.protocol.packets import Activity
+from edge.protocol.payloads.fields import Unspecified
 from edge.protocol.payloads.moderation import Sanction, SanctionKind, Statement
 from edge.sanctions.activities import FORBIDS, forbids, restricts
 from moderation_service.domain.sanctions.entities import SanctionKind as ServiceKind
@@ -15,7 +16,7 @@ from moderation_service.domain.sanctions.measures import MEASURES
 STATEMENT = Statement("muted", "account", "now", "facts", "terms", "3", False, False)
 
 
-def made(kind: SanctionKind, conversation: str = "") -> Sanction:
+def made(kind: SanctionKind | Unspecified, conversation: str = "") -> Sanction:
     plain = Sanction("s", kind, STATEMENT, "d", appealable=True, version=1)
     return msgspec.structs.replace(plain, conversation=conversation or UNSET)
 

@@ -7,6 +7,7 @@ from msgspec import UNSET
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.protocol.cursors import Position
+from edge.protocol.packets import Op
 from edge.sessions.context import Edge
 from tests.edge.conftest import Clock
 from tests.edge.moderated import (
@@ -19,6 +20,7 @@ from tests.edge.moderated import (
     sanctioned,
 )
 from tests.edge.scripted import sample
+from tests.support.newer import fill, newer_events
 from tests.support.waiting import until
 
 
@@ -109,3 +111,29 @@ async def test_who_left_first_is_forgotten_first(edge: Edge, clock: Clock) -> No
         assert sample(edge, "admissions_total", by="allowed") == 1
         assert sample(edge, "admissions_total", by="last_known") == 2
         assert sample(edge, "limit_reached_total", limit="known_standings") >= 1
+
+
+async def test_a_newer_moderation_service_stops_nothing(at: Moderated) -> None:
+    """Each kind of event with words that are not known here, and one of a kind that is not."""
+    _, wire, _ = await log_in(at)
+    at.say(11, *newer_events(pb.Event, "bob"))
+    at.say(12, sanctioned("bob", kind="muted", name="known"))
+    told = await wire.hear()
+    while told["d"].get("sanction") != "known":
+        assert told["op"] != Op.RESUMED, told
+        told = await wire.hear()
+    assert at.feed.live
+    assert not may_write(at)
+    for of in ("Event.event", "Ground", "SanctionKind", "AppealStatus", "DisputeState"):
+        assert sample(at.edge, "unknown_words_total", of=f"parley.moderation.v1.{of}")
+    assert sample(at.edge, "untold_events_total", service="moderation") == 0
+
+
+async def test_a_standing_with_what_is_not_known_restricts_by_what_is(at: Moderated) -> None:
+    """At a login, where an exception would let nobody in, or everybody."""
+    unknown = sanction("muted", "unknown")
+    fill(unknown)
+    at.service.sanctions["bob"] = [unknown, sanction("banned", "known")]
+    standing = await at.edge.sanctions_reader.admit("bob", at.deadline())
+    assert standing is not None
+    assert [one.sanction for one in standing.sanctions] == ["known"]

@@ -159,8 +159,12 @@ def test_every_word_of_a_payload_is_one_of_the_contract() -> None:
         assert set(get_args(documented)) == set(words(enumeration).values())
 
 
-def test_an_unknown_sanction_of_a_newer_service_stops_nothing() -> None:
-    """It is not told, and the events after it are."""
+def test_an_unknown_sanction_of_a_newer_service_is_told_as_unspecified() -> None:
+    """Its statement says what it is about, and it can be appealed against."""
     event = sanctioned("bob", kind="muted")
     event.sanctioned.sanction.kind = 99  # type: ignore[assignment]
-    assert render(MODERATION, event, "bob") is None
+    alert = render(MODERATION, event, "bob")
+    assert alert is not None
+    assert isinstance(alert.payload, payloads.Sanction)
+    assert alert.payload.kind == "unspecified"
+    assert alert.payload.statement.facts == "Advertised."

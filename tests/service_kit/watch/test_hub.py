@@ -316,3 +316,45 @@ async def test_a_watcher_of_everything_is_told_in_its_own_words() -> None:
     assert await anext(aiter(everything)) == Batch(6, ["first", "second"])
     assert await anext(followed) == Batch(6, [(("a",), "first")])
     hub.close()
+
+
+def refusing(_to: tuple[str, ...], event: object) -> object:
+    """Encode anything but what the translation has no word for."""
+    if event == "unspeakable":
+        raise KeyError(event)
+    return event
+
+
+async def test_an_event_that_cannot_be_told_cuts_off_those_who_follow_it() -> None:
+    """Told the rest of the revision and the next one, they would take them for all there was."""
+    registry = CollectorRegistry()
+    hub = WatchHub(Position("epoch", 5), refusing, progress_interval=60, registry=registry)
+    concerned, told = following(hub, "a")
+    other, batches = following(hub, "b")
+    hub.publish(6, [(("a",), "before"), (("a",), "unspeakable"), (("b",), "another's")])
+    hub.publish(7, [(("a", "b"), "next")])
+    with pytest.raises(WatcherCutOff, match=REVISION_GAP):
+        await anext(told)
+    assert [await anext(batches), await anext(batches)] == [
+        Batch(6, ["another's"]),
+        Batch(7, ["next"]),
+    ]
+    assert concerned.revision == 5
+    assert hub.watchers == [other]
+    assert registry.get_sample_value("watch_untold_events_total") == 1
+    assert registry.get_sample_value("watch_cut_offs_total", {"reason": REVISION_GAP}) == 1
+    hub.close()
+
+
+async def test_what_everybody_is_told_and_cannot_be_encoded_cuts_off_followers_of_everything() -> (
+    None
+):
+    """A service that follows them must not pass over what it has no other way to learn."""
+    hub = WatchHub(Position("epoch", 5), lambda _to, event: event, encode_for_everything=refusing)
+    everything = aiter(hub.open("service", everything=True))
+    _, batches = following(hub, "a")
+    hub.publish(6, [(("a",), "unspeakable")])
+    with pytest.raises(WatcherCutOff, match=REVISION_GAP):
+        await anext(everything)
+    assert await anext(batches) == Batch(6, ["unspeakable"])
+    hub.close()

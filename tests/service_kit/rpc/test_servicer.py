@@ -1,0 +1,64 @@
+"""What all servicers share, asked without a connection."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from service_kit.rpc.failures import BATCH_TOO_LARGE, Refused
+from service_kit.rpc.servicer import WatchMixin
+from service_kit.rules import Position
+from service_kit.watch.changes import ChangedUsers, ChangePage, RevisionEvents
+from service_kit.watch.hub import WatchHub
+from tests.support.tally.service import messages
+
+
+class Servicer(WatchMixin):
+    """Has two revisions of changes, and a word for anything but what is unspeakable."""
+
+    _contract = messages
+    _most_users = 2
+    _changes_bytes = 1_000
+
+    def __init__(self, registry: CollectorRegistry, *names: str) -> None:
+        self._names = names
+        self._hub = WatchHub(Position("e", 2), lambda _to, event: event, registry=registry)
+
+    async def _read_changes(
+        self, _request: Any, _after: Position, _until: Position
+    ) -> ChangePage[Any]:
+        changes = [RevisionEvents(number, [name]) for number, name in enumerate(self._names)]
+        return ChangePage(complete=True, changes=changes, next_page_token="more")
+
+    async def _find_changed_users(
+        self, users: Sequence[str], _after: Position, _until: Position
+    ) -> ChangedUsers:
+        return ChangedUsers(complete=True, users={*users})
+
+    def _encode_changes(self, events: list[Any], user: str) -> list[Any]:
+        if "unspeakable" in events:
+            raise KeyError(user)
+        return [messages.Event(added=messages.Added(name=name)) for name in events]
+
+
+async def test_changes_that_cannot_be_told_are_not_complete() -> None:
+    """To ask again would only find them again: whoever reads starts over."""
+    registry = CollectorRegistry()
+    page = await Servicer(registry, "a", "b").ListChanges(messages.ListChangesRequest(), None)
+    assert (page.complete, len(page.changes), page.next_page_token) == (True, 2, "more")
+    registry = CollectorRegistry()
+    servicer = Servicer(registry, "a", "unspeakable")
+    page = await servicer.ListChanges(messages.ListChangesRequest(), None)
+    assert (page.complete, len(page.changes), page.next_page_token) == (False, 0, "")
+    assert registry.get_sample_value("watch_untold_events_total") == 1
+
+
+async def test_changed_users_are_asked_about_a_bounded_number_at_a_time() -> None:
+    servicer = Servicer(CollectorRegistry())
+    request = messages.ListChangedUsersRequest(users=["a", "b"])
+    assert sorted((await servicer.ListChangedUsers(request, None)).users) == ["a", "b"]
+    request.users.append("c")
+    with pytest.raises(Refused) as refused:
+        await servicer.ListChangedUsers(request, None)
+    assert (refused.value.refusal.reason, refused.value.refusal.field) == (BATCH_TOO_LARGE, "users")
