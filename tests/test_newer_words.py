@@ -32,6 +32,7 @@ CONTRACTS = {MESSAGING: messaging, NEGOTIATION: negotiation, MODERATION: moderat
 
 
 def conversation_payload(conversation: messaging.Conversation) -> Any:
+    conversation.participants[:] = ["x", "y"]
     return to_messaging.conversation_payload(conversation, "x")
 
 
