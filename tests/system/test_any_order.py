@@ -1,0 +1,123 @@
+"""Two devices at once, and packets that overtake one another: every client ends with the same."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from edge.protocol.objects import Kind, Objects
+from edge.protocol.packets import Op
+from tests.support.client import Client, Packet
+from tests.support.system import System
+
+ROUNDS = 60
+
+
+class Remembering(Client):
+    """A client that keeps of each object what docs/protocol.md says, and nothing else."""
+
+    objects: Objects
+
+    def _keep(self, packet: Packet) -> None:
+        super()._keep(packet)
+        if packet["op"] == Op.HELLO:
+            self.objects = Objects(packet["d"]["user"])
+        self.objects.take(packet["op"], packet["d"])
+
+    async def learn(self, kind: Kind, key: Any, version: int) -> Mapping[str, Any]:
+        """Wait until an object is known in this version or a later one, and give its content."""
+        async with asyncio.timeout(self.patience), self._arrived:
+            while (known := self.objects.of(kind, key)) is None or known.version < version:
+                await self._arrived.wait()
+            return known.content
+
+
+async def devices(system: System, *users: str) -> list[Remembering]:
+    return [await Remembering.open(system.url, system.token(user)) for user in users]
+
+
+async def fresh_history(system: System, user: str, conversation: str) -> list[Packet]:
+    """The history as somebody reads it who was told nothing before."""
+    client = await Client.open(system.url, system.token(user))
+    reply = await client.ask(Op.ASK_MESSAGES, {"conversation": conversation, "limit": 200})
+    await client.close()
+    messages: list[Packet] = reply["d"]["messages"]
+    return messages
+
+
+@pytest.mark.parametrize("other", [Op.EDIT_MSG, Op.DELETE_MSG])
+async def test_two_devices_that_change_a_message_at_once_end_with_one_text(
+    shared_system: System, alice: str, bob: str, other: Op
+) -> None:
+    """Answers come beside pushes, in either order; a deleted text never comes back."""
+    phone, laptop, *rest = clients = await devices(shared_system, alice, alice, bob, bob)
+    first = await phone.write(bob, "0")
+    conversation = first["conversation"]
+    for number in range(ROUNDS):
+        stored = await phone.ask(Op.CREATE_MSG, {"conversation": conversation, "text": str(number)})
+        about = {"message": stored["d"]["message"]}
+        text = {"text": "of the laptop"} if other is Op.EDIT_MSG else {}
+        answers = await asyncio.gather(
+            phone.ask(Op.EDIT_MSG, {**about, "text": "of the phone"}),
+            laptop.ask(other, {**about, **text}),
+        )
+        assert answers[1]["op"] == Op.MSG_CHANGED
+    changed = (await fresh_history(shared_system, alice, conversation))[1:]
+    assert len(changed) == ROUNDS
+    for message in changed:
+        for client in clients:
+            known = await client.learn(Kind.MESSAGE, message["message"], message["version"])
+            assert {name: known[name] for name in ("text", "tombstone", "edited_at")} == {
+                name: message.get(name) for name in ("text", "tombstone", "edited_at")
+            }
+    for client in (phone, laptop, *rest):
+        await client.close()
+
+
+async def test_two_devices_that_block_and_unblock_at_once_end_with_one_state(
+    shared_system: System, alice: str, bob: str
+) -> None:
+    """The end of a block is a version like its beginning, and the list shows the newest."""
+    phone, laptop = clients = await devices(shared_system, alice, alice)
+    await phone.write(bob, "hello")
+    for _ in range(ROUNDS // 3):
+        await asyncio.gather(
+            *(
+                client.ask(Op.BLOCK_USER, {"user": bob, "blocked": blocked})
+                for client, blocked in ((phone, True), (laptop, False))
+            )
+        )
+    (fresh,) = await devices(shared_system, alice)
+    reply = await fresh.ask(Op.ASK_CONVERSATIONS)
+    (entry,) = reply["d"]["conversations"]
+    for client in clients:
+        known = await client.learn(Kind.BLOCK, bob, entry["block"]["version"])
+        assert known["blocked"] == entry["block"]["blocked"] == ("blocked" in entry)
+    for client in (*clients, fresh):
+        await client.close()
+
+
+async def test_how_much_is_unread_is_known_beside_pages_marks_and_alerts(
+    shared_system: System, alice: str, bob: str
+) -> None:
+    """On each device, whoever of them reads and whoever asks for the list meanwhile."""
+    writer, phone, laptop = await devices(shared_system, alice, bob, bob)
+    conversation = (await writer.write(bob, "0"))["conversation"]
+    for number in range(ROUNDS // 3):
+        await asyncio.gather(
+            writer.ask(Op.CREATE_MSG, {"conversation": conversation, "text": str(number)}),
+            phone.ask(Op.OPENED_CONVERSATION, {"conversation": conversation}),
+            laptop.ask(Op.ASK_CONVERSATIONS),
+        )
+    (fresh,) = await devices(shared_system, bob)
+    reply = await fresh.ask(Op.ASK_CONVERSATIONS)
+    (entry,) = reply["d"]["conversations"]
+    for client in (phone, laptop):
+        known = await client.learn(Kind.CONVERSATION, conversation, entry["version"])
+        assert known["unread"] == entry["unread"]
+        seen = client.objects.of(Kind.READ, conversation, bob)
+        assert seen is not None
+        assert seen.version == entry["read_up_to"]
+    for client in (writer, phone, laptop, fresh):
+        await client.close()
