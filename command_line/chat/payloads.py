@@ -161,7 +161,7 @@ def settle(shown: Shown, arguments: str) -> Struct:
 
 def accept_settlement(shown: Shown, arguments: str) -> Struct:
     """The acceptance of the newest settlement as it was shown."""
-    if not shown["offers"]:
+    if not shown.get("offers"):
         raise UsageError("no settlement is offered; /settle AMOUNT offers one")
     newest = shown["offers"][-1]
     accept = moderation.Acceptance(newest["number"], convert(newest["settlement"], Settlement))

@@ -138,7 +138,7 @@ def _how_it_ended(service: Service, me: str, happened: str) -> list[str]:
 def _notes(service: Service) -> list[str]:
     found = []
     for whose, words in (("mine", "your note"), ("theirs", "their note")):
-        if note := service["notes"].get(whose):
+        if note := service.get("notes", {}).get(whose):
             found += [f"{words}: {note['score']} of 5", *quote(note.get("comment"))]
     return found
 

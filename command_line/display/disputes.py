@@ -66,10 +66,14 @@ def _present(dispute: Dispute, me: str, cause: str | None) -> list[str]:
     if cause in {"created", "hold_placed"} and "claim" in dispute:
         refund = written_alone(dispute["claim"]["refund"])
         found.append(f"{refund} wanted back for {name_of(dispute['client'], me)}")
-    if cause in {None, "created", "stated"} and dispute["statements"]:
+    if cause in {None, "created", "stated"} and dispute.get("statements"):
         said = dispute["statements"][-1]
         found += [f"{name_of(said['by'], me)}: {words}" for words in quote(said["text"])]
-    if dispute["offers"] and cause in {None, "settlement_proposed"} and "resolution" not in dispute:
+    if (
+        dispute.get("offers")
+        and cause in {None, "settlement_proposed"}
+        and "resolution" not in dispute
+    ):
         offer = dispute["offers"][-1]
         found.append(
             f"settlement {offer['number']} of {name_of(offer['by'], me)}: "

@@ -99,6 +99,7 @@ def standing_payload(standing: pb.Standing) -> payloads.Standing:
         sanctions=[sanction_payload(one) for one in standing.sanctions],
         muted_until=optional(standing, "muted_until_time", timestamp),
         suspended_until=optional(standing, "suspended_until_time", timestamp),
+        truncated=standing.truncated or UNSET,
     )
 
 
@@ -114,7 +115,20 @@ def _resolution(resolution: pb.Resolution) -> payloads.Resolution:
 
 
 def dispute_payload(dispute: pb.Dispute) -> payloads.Dispute:
-    """A dispute as one of its parties sees it."""
+    """A dispute as one of its parties sees it; of one that was cut no empty list stands for what is
+    left out.
+    """
+    statements = [
+        payloads.DisputeStatement(one.by, one.text, timestamp(one.create_time))
+        for one in dispute.statements
+    ]
+    offers = [
+        payloads.SettlementOffer(
+            one.number, one.by, settlement(one.settlement), timestamp(one.create_time)
+        )
+        for one in dispute.offers
+    ]
+    cut = dispute.truncated
     return payloads.Dispute(
         dispute=dispute.id,
         service=dispute.service_id,
@@ -124,22 +138,15 @@ def dispute_payload(dispute: pb.Dispute) -> payloads.Dispute:
         opened_by=dispute.opened_by,
         reason=_DISPUTE_REASONS[dispute.reason],
         state=_DISPUTE_STATES[dispute.state],
-        statements=[
-            payloads.DisputeStatement(one.by, one.text, timestamp(one.create_time))
-            for one in dispute.statements
-        ],
-        offers=[
-            payloads.SettlementOffer(
-                one.number, one.by, settlement(one.settlement), timestamp(one.create_time)
-            )
-            for one in dispute.offers
-        ],
         allowed_actions=list(dispute.allowed_actions),
         created_at=timestamp(dispute.create_time),
         version=dispute.version,
+        statements=UNSET if cut and not statements else statements,
+        offers=UNSET if cut and not offers else offers,
         price=optional(dispute, "price", money),
         claim=optional(dispute, "claim", lambda claim: payloads.Claim(money(claim))),
         due_at=optional(dispute, "due_time", timestamp),
         resolution=optional(dispute, "resolution", _resolution),
         refusal=dispute.refusal or UNSET,
+        truncated=dispute.truncated or UNSET,
     )

@@ -11,6 +11,7 @@ _STATES = words(pb.State.DESCRIPTOR)
 
 def service_payload(service: pb.Service) -> payloads.Service:
     """A deal as packets show it."""
+    truncated = service.truncated
     return payloads.Service(
         service=service.id,
         conversation=service.conversation_id,
@@ -20,7 +21,7 @@ def service_payload(service: pb.Service) -> payloads.Service:
         state=_STATES[service.state],
         currency=service.currency,
         exponent=service.exponent,
-        notes=_notes(service.notes),
+        notes=UNSET if truncated and not service.HasField("notes") else _notes(service.notes),
         deadlines={one.timer: timestamp(one.due_time) for one in service.deadlines},
         allowed_actions=list(service.allowed_actions),
         created_at=timestamp(service.create_time),
@@ -34,6 +35,7 @@ def service_payload(service: pb.Service) -> payloads.Service:
         hold=optional(service, "hold", _hold),
         ending=optional(service, "ending", _ending),
         settlement=optional(service, "settlement", settlement),
+        truncated=truncated or UNSET,
     )
 
 

@@ -1,9 +1,6 @@
 """The gRPC code of each reason of a refusal, and the present state that a refusal carries."""
 
-from typing import TypeVar
-
 import grpc
-from google.protobuf.message import Message
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.api import case_translation, dispute_translation
@@ -11,9 +8,7 @@ from moderation_service.domain.case.views import CaseView
 from moderation_service.domain.dispute.views import DisputeView
 from moderation_service.domain.shared.refusals import Reason
 from moderation_service.operations.restrictions import PlacedStanding
-from service_kit.rpc.failures import Failures
-
-Current = TypeVar("Current", bound=Message)
+from service_kit.rpc.failures import MOST_CURRENT_BYTES, Failures, cut_to_fit
 
 _NOT_FOUND = grpc.StatusCode.NOT_FOUND
 _FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
@@ -21,34 +16,23 @@ _PERMISSION_DENIED = grpc.StatusCode.PERMISSION_DENIED
 _UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
 
-# A client takes 256 KiB of metadata, in which bytes are written as text.
-_MOST_BYTES = 128 * 1024
-
-
 def _case(given: CaseView) -> pb.Case:
-    return _fitting(case_translation.case(given), "reports", "decisions", "appeals")
+    return cut_to_fit(case_translation.case(given), "reports", "decisions", "appeals")
 
 
 def _dispute(given: DisputeView) -> pb.Dispute:
-    return _fitting(dispute_translation.dispute(given), "statements")
+    return cut_to_fit(dispute_translation.dispute(given), "statements", "resolution", "offers")
 
 
 def _standing(given: PlacedStanding) -> pb.Standing:
+    """Leave out whole sanctions, warnings first: none is shown without its reasons."""
     standing = case_translation.standing(given)
-    if standing.ByteSize() > _MOST_BYTES:
-        for sanction in standing.sanctions:
-            sanction.statement.ClearField("facts")
-    return _fitting(standing, "sanctions")
-
-
-def _fitting(current: Current, *unbounded: str) -> Current:
-    """Leave out fields that people fill without bounds when the whole is too large to be sent: a
-    refusal that does not reach its caller explains nothing.
-    """
-    if current.ByteSize() > _MOST_BYTES:
-        for field in unbounded:
-            current.ClearField(field)
-    return current
+    while standing.sanctions and standing.ByteSize() > MOST_CURRENT_BYTES:
+        kinds = [one.kind for one in standing.sanctions]
+        warnings = [place for place, kind in enumerate(kinds) if kind == pb.SANCTION_KIND_WARNING]
+        del standing.sanctions[warnings[-1] if warnings else -1]
+        standing.truncated = True
+    return standing
 
 
 FAILURES = Failures(

@@ -1,15 +1,20 @@
 """Refusals as gRPC statuses: one table from reason to code, from which all else is built."""
 
 import grpc
+from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from negotiation_service.api import translation
 from negotiation_service.domain.refusals import Reason
 from negotiation_service.domain.views import Snapshot
-from service_kit.rpc.failures import Failures
+from service_kit.rpc.failures import Failures, cut_to_fit
 
 _NOT_FOUND = grpc.StatusCode.NOT_FOUND
 _FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 _PERMISSION_DENIED = grpc.StatusCode.PERMISSION_DENIED
+
+
+def _service(given: Snapshot) -> pb.Service:
+    return cut_to_fit(translation.service(given), "description", "notes", "cancellation")
 
 
 FAILURES = Failures(
@@ -36,5 +41,5 @@ FAILURES = Failures(
         Reason.IDEMPOTENCY_KEY_CONFLICT: grpc.StatusCode.ALREADY_EXISTS,
         Reason.MESSAGING_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     },
-    {Snapshot: translation.service},
+    {Snapshot: _service},
 )

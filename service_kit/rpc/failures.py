@@ -5,7 +5,7 @@ A service gives its domain and one table, reason to gRPC code. All else of a sta
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -44,6 +44,26 @@ _MESSAGES = {
 }
 # A full queue names no time: with one it would read as a rate limit of the caller's own.
 _RETRY_AFTER_MILLISECONDS = {STORAGE_UNAVAILABLE: 1_000}
+
+
+# A client takes 256 KiB of metadata, in which bytes are written as text.
+MOST_CURRENT_BYTES = 128 * 1024
+Current = TypeVar("Current", bound=Message)
+
+
+def cut_to_fit(current: Current, *unbounded: str) -> Current:
+    """Leave out fields that people fill without bounds, in this order, until a present state can be
+    sent with a refusal: one that does not reach its caller explains nothing.
+
+    What was cut says so by its field `truncated`.
+    """
+    for field_name in unbounded:
+        if current.ByteSize() <= MOST_CURRENT_BYTES:
+            break
+        current.ClearField(field_name)
+        # Each message that a refusal may bear has it.
+        setattr(current, "truncated", True)  # noqa: B010
+    return current
 
 
 class Refused(Exception):  # noqa: N818, the name says what is the case

@@ -196,13 +196,16 @@ class Sanction(Struct, frozen=True):
 
 
 class Standing(Struct, frozen=True):
-    """The sanctions that restrict a user now, each with its statement of reasons."""
+    """The sanctions that restrict a user now, each with its statement of reasons; not all of them
+    when it is `truncated`.
+    """
 
     user: str
     banned: bool
     sanctions: list[Sanction]
     muted_until: str | UnsetType = UNSET
     suspended_until: str | UnsetType = UNSET
+    truncated: bool | UnsetType = UNSET
 
 
 class DisputeStatement(Struct, frozen=True):
@@ -234,8 +237,9 @@ class Resolution(Struct, frozen=True):
 
 
 class Dispute(Struct, frozen=True):
-    """A dispute as its reader may see it. Of two the one with the higher `version` is the newer.
-    `due_at` is when the present state ends by itself. `refusal` is why the service was not held.
+    """A dispute as its reader may see it. `due_at` is when the present state ends by itself.
+    `refusal` is why the service was not held. `statements` are always there unless it is
+    `truncated`, and so are `offers`.
     """
 
     dispute: str
@@ -249,13 +253,14 @@ class Dispute(Struct, frozen=True):
         Literal["pending_hold", "open", "under_review", "resolved_pending", "resolved", "refused"]
         | Unspecified
     )
-    statements: list[DisputeStatement]
-    offers: list[SettlementOffer]
     allowed_actions: list[str]
     created_at: str
     version: int
+    statements: list[DisputeStatement] | UnsetType = UNSET
+    offers: list[SettlementOffer] | UnsetType = UNSET
     price: Money | UnsetType = UNSET
     claim: Claim | UnsetType = UNSET
     due_at: str | UnsetType = UNSET
     resolution: Resolution | UnsetType = UNSET
     refusal: str | UnsetType = UNSET
+    truncated: bool | UnsetType = UNSET

@@ -154,9 +154,9 @@ class Notes(Struct, frozen=True):
 
 
 class Service(Struct, frozen=True):
-    """A deal as its reader may see it. Of two the one with the higher `version` is the newer.
-    `exponent` is the number of decimals of the currency's minor unit. `deadlines` say when time
-    acts by itself, by timer; they are absent while a dispute holds the service.
+    """A deal as its reader may see it. `exponent` is the number of decimals of the currency's minor
+    unit. `deadlines` say when time acts by itself, by timer; they are absent while a dispute holds
+    the service. `notes` are always there unless it is `truncated`.
     """
 
     service: str
@@ -170,11 +170,11 @@ class Service(Struct, frozen=True):
     )
     currency: str
     exponent: int
-    notes: Notes
     deadlines: dict[str, str]
     allowed_actions: list[str]
     created_at: str
     version: int
+    notes: Notes | UnsetType = UNSET
     description: str | UnsetType = UNSET
     offer: Offer | UnsetType = UNSET
     agreed: Agreed | UnsetType = UNSET
@@ -184,6 +184,7 @@ class Service(Struct, frozen=True):
     hold: Hold | UnsetType = UNSET
     ending: Ending | UnsetType = UNSET
     settlement: fields.Settlement | UnsetType = UNSET
+    truncated: bool | UnsetType = UNSET
 
 
 class ServiceEvent(Struct, frozen=True):

@@ -811,8 +811,13 @@ class Standing(_message.Message):
     SANCTIONS_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     REVOCATIONS_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     banned: _builtins.bool
+    truncated: _builtins.bool
+    """In a refusal, when the whole was too large for it: some of what is unbounded is left out. GetStanding,
+    and for the other messages with this field GetCase, GetDispute and GetService, give all of it.
+    """
     @_builtins.property
     def muted_until_time(self) -> _timestamp_pb2.Timestamp:
         """Absent: not muted."""
@@ -843,10 +848,11 @@ class Standing(_message.Message):
         sanctions: _abc.Iterable[Global___Sanction] | None = ...,
         position: Global___Position | None = ...,
         revocations: Global___Revocations | None = ...,
+        truncated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["muted_until_time", b"muted_until_time", "position", b"position", "revocations", b"revocations", "suspended_until_time", b"suspended_until_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["banned", b"banned", "muted_until_time", b"muted_until_time", "position", b"position", "revocations", b"revocations", "sanctions", b"sanctions", "suspended_until_time", b"suspended_until_time", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["banned", b"banned", "muted_until_time", b"muted_until_time", "position", b"position", "revocations", b"revocations", "sanctions", b"sanctions", "suspended_until_time", b"suspended_until_time", "truncated", b"truncated", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1386,6 +1392,7 @@ class Case(_message.Message):
     APPEALS_FIELD_NUMBER: _builtins.int
     REOPENINGS_FIELD_NUMBER: _builtins.int
     ALLOWED_ACTIONS_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     version: _builtins.int
     """Counts what happened to it; to be given to DecideCase and DecideAppeal."""
@@ -1396,6 +1403,8 @@ class Case(_message.Message):
     claimed_by: _builtins.str
     """Who has claimed it, and until when."""
     reopenings: _builtins.int
+    truncated: _builtins.bool
+    """As in Standing."""
     @_builtins.property
     def subject(self) -> Global___Subject: ...
     @_builtins.property
@@ -1443,10 +1452,11 @@ class Case(_message.Message):
         appeals: _abc.Iterable[Global___Appeal] | None = ...,
         reopenings: _builtins.int = ...,
         allowed_actions: _abc.Iterable[_builtins.str] | None = ...,
+        truncated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim_until_time", b"claim_until_time", "create_time", b"create_time", "due_time", b"due_time", "subject", b"subject"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused", b"accused", "allowed_actions", b"allowed_actions", "appeals", b"appeals", "claim_until_time", b"claim_until_time", "claimed_by", b"claimed_by", "create_time", b"create_time", "decisions", b"decisions", "due_time", b"due_time", "evidence", b"evidence", "id", b"id", "participants", b"participants", "priority", b"priority", "reopenings", b"reopenings", "reports", b"reports", "severity", b"severity", "state", b"state", "subject", b"subject", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused", b"accused", "allowed_actions", b"allowed_actions", "appeals", b"appeals", "claim_until_time", b"claim_until_time", "claimed_by", b"claimed_by", "create_time", b"create_time", "decisions", b"decisions", "due_time", b"due_time", "evidence", b"evidence", "id", b"id", "participants", b"participants", "priority", b"priority", "reopenings", b"reopenings", "reports", b"reports", "severity", b"severity", "state", b"state", "subject", b"subject", "truncated", b"truncated", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2130,6 +2140,7 @@ class Dispute(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     ALLOWED_ACTIONS_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     version: _builtins.int
     """Counts what happened to it; to be given to DecideDispute."""
@@ -2142,6 +2153,8 @@ class Dispute(_message.Message):
     state: Global___DisputeState.ValueType
     refusal: _builtins.str
     """Why negotiation did not hold the service: its ErrorInfo.reason."""
+    truncated: _builtins.bool
+    """As in Standing."""
     @_builtins.property
     def price(self) -> Global___Money:
         """The agreed price. A settlement sums to it."""
@@ -2192,10 +2205,11 @@ class Dispute(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         allowed_actions: _abc.Iterable[_builtins.str] | None = ...,
         evidence: _abc.Iterable[Global___Evidence] | None = ...,
+        truncated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "create_time", b"create_time", "due_time", b"due_time", "price", b"price", "resolution", b"resolution"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_actions", b"allowed_actions", "claim", b"claim", "client", b"client", "conversation_id", b"conversation_id", "create_time", b"create_time", "due_time", b"due_time", "evidence", b"evidence", "id", b"id", "offers", b"offers", "opened_by", b"opened_by", "price", b"price", "provider", b"provider", "reason", b"reason", "refusal", b"refusal", "resolution", b"resolution", "service_id", b"service_id", "state", b"state", "statements", b"statements", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_actions", b"allowed_actions", "claim", b"claim", "client", b"client", "conversation_id", b"conversation_id", "create_time", b"create_time", "due_time", b"due_time", "evidence", b"evidence", "id", b"id", "offers", b"offers", "opened_by", b"opened_by", "price", b"price", "provider", b"provider", "reason", b"reason", "refusal", b"refusal", "resolution", b"resolution", "service_id", b"service_id", "state", b"state", "statements", b"statements", "truncated", b"truncated", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -465,6 +465,7 @@ class Service(_message.Message):
     ALLOWED_ACTIONS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     conversation_id: _builtins.str
     provider: _builtins.str
@@ -478,6 +479,10 @@ class Service(_message.Message):
     reopenings: _builtins.int
     version: _builtins.int
     """Counts what happened to it as far as the reader may know: the higher one is the newer."""
+    truncated: _builtins.bool
+    """In a refusal, when the whole was too large for it: some of what people write is left out.
+    GetService gives all of it.
+    """
     @_builtins.property
     def offer(self) -> Global___Offer:
         """The live offer while the state is offered; the proposed amendment while it is agreed."""
@@ -531,10 +536,11 @@ class Service(_message.Message):
         allowed_actions: _abc.Iterable[_builtins.str] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         version: _builtins.int = ...,
+        truncated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["agreed", b"agreed", "amendment", b"amendment", "cancellation", b"cancellation", "create_time", b"create_time", "ending", b"ending", "hold", b"hold", "notes", b"notes", "offer", b"offer", "settlement", b"settlement"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreed", b"agreed", "allowed_actions", b"allowed_actions", "amendment", b"amendment", "cancellation", b"cancellation", "client", b"client", "conversation_id", b"conversation_id", "create_time", b"create_time", "currency", b"currency", "deadlines", b"deadlines", "description", b"description", "ending", b"ending", "exponent", b"exponent", "hold", b"hold", "id", b"id", "notes", b"notes", "offer", b"offer", "provider", b"provider", "reopenings", b"reopenings", "settlement", b"settlement", "state", b"state", "title", b"title", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreed", b"agreed", "allowed_actions", b"allowed_actions", "amendment", b"amendment", "cancellation", b"cancellation", "client", b"client", "conversation_id", b"conversation_id", "create_time", b"create_time", "currency", b"currency", "deadlines", b"deadlines", "description", b"description", "ending", b"ending", "exponent", b"exponent", "hold", b"hold", "id", b"id", "notes", b"notes", "offer", b"offer", "provider", b"provider", "reopenings", b"reopenings", "settlement", b"settlement", "state", b"state", "title", b"title", "truncated", b"truncated", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
