@@ -110,6 +110,17 @@ class CaseServicer(BaseServicer):
         appeal, duplicate = await self._execute(requests.create_appeal(request))
         return pb.CreateAppealResponse(appeal=case_translation.appeal(appeal), duplicate=duplicate)
 
+    async def ListOwnAppeals(
+        self, request: pb.ListOwnAppealsRequest, context: Context
+    ) -> pb.ListOwnAppealsResponse:
+        page = await self._query(
+            queries.list_own_appeals, request.actor, self._page("appeals_page", request)
+        )
+        return pb.ListOwnAppealsResponse(
+            appeals=map(case_translation.appeal, page.appeals),
+            next_page_token=page.next_page_token,
+        )
+
     async def ListAppeals(
         self, request: pb.ListAppealsRequest, context: Context
     ) -> pb.ListAppealsResponse:

@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 from moderation_service.domain.case.arguments import check_arguments as check_case
 from moderation_service.domain.case.commands import Report
 from moderation_service.domain.case.reporters import check_rate
-from moderation_service.domain.case.show import show_report, show_standing
-from moderation_service.domain.case.views import ReportView
+from moderation_service.domain.case.show import show_appeal, show_report, show_standing
+from moderation_service.domain.case.views import AppealView, ReportView
 from moderation_service.domain.dispute.arguments import check_arguments as check_dispute
 from moderation_service.domain.dispute.commands import CreateDispute
 from moderation_service.domain.dispute.entities import DisputeState
@@ -38,6 +38,13 @@ class ReportPage(NamedTuple):
     """Newest first; an empty token ends the list."""
 
     reports: list[ReportView]
+    next_page_token: str
+
+
+class OwnAppealPage(NamedTuple):
+    """Newest first; an empty token ends the list."""
+
+    appeals: list[AppealView]
     next_page_token: str
 
 
@@ -104,6 +111,21 @@ def list_reports(
             if (report := case.report(name))
         ],
         token,
+    )
+
+
+def list_own_appeals(connection: Connection, actor: str, page: Page) -> OwnAppealPage | Refusal:
+    """The appeals of an actor, against sanctions and against decisions about reports."""
+    start = begin(page, 2)
+    if isinstance(start, Refusal):
+        return start
+    if refusal := check_user("actor", actor):
+        return refusal
+    rows, token = cut(
+        lists.page_of_own_appeals(connection, actor, start.key, start.length + 1), start.length
+    )
+    return OwnAppealPage(
+        [show_appeal(appeal) for _, name, case in rows if (appeal := case.appeal(name))], token
     )
 
 

@@ -154,6 +154,20 @@ def page_of_appeals(
     return [((row[0], row[1]), row[1], documents.load_case(row[2])) for row in rows]
 
 
+def page_of_own_appeals(
+    connection: Connection, author: str, below: PageKey, count: int
+) -> list[tuple[PageKey, str, Case]]:
+    """The first `count` appeals of somebody below a key, newest first, each with its case."""
+    order = (appeals.c.created_revision, appeals.c.id)
+    query = (
+        select(*order, cases.c.document)
+        .join(cases, cases.c.id == appeals.c.case_id)
+        .where(appeals.c.by_id == author)
+    )
+    rows = connection.execute(_below(query, order, below, count)).all()
+    return [((row[0], row[1]), row[1], documents.load_case(row[2])) for row in rows]
+
+
 def page_of_disputes(
     connection: Connection, state: DisputeState, after: PageKey, count: int
 ) -> list[tuple[PageKey, Dispute]]:

@@ -178,6 +178,7 @@ appeals = Table(
     Column("created_revision", BigInteger, nullable=False),
 )
 Index("appeals_due", appeals.c.status, appeals.c.due_at, appeals.c.id)
+Index("appeals_author", appeals.c.by_id, appeals.c.created_revision, appeals.c.id)
 
 events = Table(
     "events",

@@ -26,6 +26,7 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "ListReports": ANYBODY,
     "GetStanding": ANYBODY,
     "CreateAppeal": ANYBODY,
+    "ListOwnAppeals": ANYBODY,
     "CreateDispute": ANYBODY,
     "SubmitDisputeStatement": ANYBODY,
     "GetDispute": ANYBODY,

@@ -70,6 +70,7 @@ async def prepare(client: Client) -> dict[str, Message]:
         "ListReports": {"actor": "ann"},
         "GetStanding": {"actor": "bob"},
         "CreateAppeal": {"actor": "ann", "decision_id": decision.id, "text": "words"},
+        "ListOwnAppeals": {"actor": "bob"},
         "CreateDispute": {
             "actor": "ann",
             "service_id": service.id,

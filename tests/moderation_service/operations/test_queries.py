@@ -258,6 +258,31 @@ def test_list_reports_newest_first(database: Database) -> None:
         assert [one.id for one in found] == [one.ids.made for one in expected]
 
 
+def test_list_own_appeals_newest_first(database: Database) -> None:
+    """Those against sanctions and those against reports; nobody's but one's own."""
+    first, second = (reported(subject=replace(MESSAGE, id=f"m{number}")) for number in range(2))
+    database.run(carry_out, first, second)
+    for report, measures in ((first, ()), (second, (muted(database.now + DAY),))):
+        case = report.ids.case
+        database.run(carry_out, Task(ClaimCase("mia", MODERATOR, case)))
+        database.run(carry_out, decision(case, *measures, version=2, decision=f"d-{case}"))
+    appeals = [
+        appealed("ann", f"d-{first.ids.case}", "Look again."),
+        appealed("bob", f"d-{second.ids.case}", "Not me."),
+    ]
+    for one in appeals:
+        database.run(carry_out, one)
+
+    def own(actor: str) -> list[Any]:
+        return walk(
+            lambda page: database.read(queries.list_own_appeals, actor, page), lambda: None, size=1
+        )
+
+    for actor, made in zip(("ann", "bob"), appeals, strict=True):
+        assert [(one.id, one.text) for one in own(actor)] == [(made.ids.made, made.command.text)]
+    assert own("mia") == []
+
+
 def test_list_own_disputes_newest_first(database: Database) -> None:
     """Nobody's but one's own; the open ones alone, or those of one service, on request."""
     disputes = [disputed(service=f"service-{number}") for number in range(3)]

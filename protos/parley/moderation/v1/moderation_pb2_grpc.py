@@ -72,6 +72,11 @@ class ModerationServiceStub:
                 request_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.CreateAppealRequest.SerializeToString,
                 response_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.CreateAppealResponse.FromString,
                 _registered_method=True)
+        self.ListOwnAppeals = channel.unary_unary(
+                '/parley.moderation.v1.ModerationService/ListOwnAppeals',
+                request_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ListOwnAppealsRequest.SerializeToString,
+                response_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ListOwnAppealsResponse.FromString,
+                _registered_method=True)
         self.CreateDispute = channel.unary_unary(
                 '/parley.moderation.v1.ModerationService/CreateDispute',
                 request_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.CreateDisputeRequest.SerializeToString,
@@ -240,6 +245,13 @@ class ModerationServiceServicer:
 
     def CreateAppeal(self, request, context):
         """Asks another moderator to look at a decision again. Open to who is banned.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListOwnAppeals(self, request, context):
+        """The actor's own appeals, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -444,6 +456,11 @@ def add_ModerationServiceServicer_to_server(servicer, server):
                     servicer.CreateAppeal,
                     request_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.CreateAppealRequest.FromString,
                     response_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.CreateAppealResponse.SerializeToString,
+            ),
+            'ListOwnAppeals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOwnAppeals,
+                    request_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ListOwnAppealsRequest.FromString,
+                    response_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ListOwnAppealsResponse.SerializeToString,
             ),
             'CreateDispute': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateDispute,
@@ -714,6 +731,33 @@ class ModerationService:
             '/parley.moderation.v1.ModerationService/CreateAppeal',
             parley_dot_moderation_dot_v1_dot_moderation__pb2.CreateAppealRequest.SerializeToString,
             parley_dot_moderation_dot_v1_dot_moderation__pb2.CreateAppealResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOwnAppeals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.moderation.v1.ModerationService/ListOwnAppeals',
+            parley_dot_moderation_dot_v1_dot_moderation__pb2.ListOwnAppealsRequest.SerializeToString,
+            parley_dot_moderation_dot_v1_dot_moderation__pb2.ListOwnAppealsResponse.FromString,
             options,
             channel_credentials,
             insecure,

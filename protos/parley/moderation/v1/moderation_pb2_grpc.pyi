@@ -56,6 +56,8 @@ class ModerationServiceStub:
     """What restricts the actor now, each with its statement of reasons. Open to who is banned."""
     CreateAppeal: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.CreateAppealRequest, _moderation_pb2.CreateAppealResponse]
     """Asks another moderator to look at a decision again. Open to who is banned."""
+    ListOwnAppeals: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.ListOwnAppealsRequest, _moderation_pb2.ListOwnAppealsResponse]
+    """The actor's own appeals, newest first."""
     CreateDispute: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.CreateDisputeRequest, _moderation_pb2.CreateDisputeResponse]
     """Opens a dispute about a service of the actor's, which negotiation is asked to hold."""
     SubmitDisputeStatement: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.SubmitDisputeStatementRequest, _moderation_pb2.SubmitDisputeStatementResponse]
@@ -139,6 +141,8 @@ class ModerationServiceAsyncStub(ModerationServiceStub):
     """What restricts the actor now, each with its statement of reasons. Open to who is banned."""
     CreateAppeal: _aio.UnaryUnaryMultiCallable[_moderation_pb2.CreateAppealRequest, _moderation_pb2.CreateAppealResponse]  # type: ignore[assignment]
     """Asks another moderator to look at a decision again. Open to who is banned."""
+    ListOwnAppeals: _aio.UnaryUnaryMultiCallable[_moderation_pb2.ListOwnAppealsRequest, _moderation_pb2.ListOwnAppealsResponse]  # type: ignore[assignment]
+    """The actor's own appeals, newest first."""
     CreateDispute: _aio.UnaryUnaryMultiCallable[_moderation_pb2.CreateDisputeRequest, _moderation_pb2.CreateDisputeResponse]  # type: ignore[assignment]
     """Opens a dispute about a service of the actor's, which negotiation is asked to hold."""
     SubmitDisputeStatement: _aio.UnaryUnaryMultiCallable[_moderation_pb2.SubmitDisputeStatementRequest, _moderation_pb2.SubmitDisputeStatementResponse]  # type: ignore[assignment]
@@ -249,6 +253,14 @@ class ModerationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_moderation_pb2.CreateAppealResponse, _abc.Awaitable[_moderation_pb2.CreateAppealResponse]]:
         """Asks another moderator to look at a decision again. Open to who is banned."""
+
+    @_abc_1.abstractmethod
+    def ListOwnAppeals(
+        self,
+        request: _moderation_pb2.ListOwnAppealsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_moderation_pb2.ListOwnAppealsResponse, _abc.Awaitable[_moderation_pb2.ListOwnAppealsResponse]]:
+        """The actor's own appeals, newest first."""
 
     @_abc_1.abstractmethod
     def CreateDispute(
