@@ -204,6 +204,19 @@ async def ask_messages(session: Session, re: Request, payload: payloads.AskMessa
     await session.answer_page(re, Op.RETURN_MESSAGES, returned)
 
 
+async def ask_blocks(session: Session, re: Request, payload: payloads.AskBlocks) -> None:
+    """List whom the user blocks; answered by RETURN BLOCKS."""
+    request = request_of(pb.ListBlocksRequest, payload, session.user)
+    async with session.page(Op.ASK_BLOCKS):
+        answer = await session.edge.messaging.call(Op.ASK_BLOCKS.rpc, request)
+    if isinstance(answer, Error):
+        session.fail(re, answer)
+        return
+    blocks = [payloads.BlockedUser(one.user, True, one.version) for one in answer.blocks]
+    returned = payloads.ReturnBlocks(blocks, answer.next_page_token or UNSET)
+    await session.answer_page(re, Op.RETURN_BLOCKS, returned)
+
+
 async def edit_msg(session: Session, re: Request, payload: payloads.EditMsg) -> None:
     """Edit a message; answered by MSG CHANGED after the commit."""
     request = request_of(pb.EditMessageRequest, payload, session.user, session.id)

@@ -14,7 +14,12 @@ from edge.protocol.payloads.negotiation import Service, UpdateConversationDatas
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 from edge.translation.common import request_of
-from edge.translation.moderation import appeal_payload, dispute_payload, report_payload
+from edge.translation.moderation import (
+    appeal_payload,
+    dispute_payload,
+    report_payload,
+    standing_payload,
+)
 from edge.translation.negotiation import service_payload
 
 NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no moderation here.", retryable=False)
@@ -74,6 +79,61 @@ async def litige_statement(
         )
     request = request_of(pb.SubmitDisputeStatementRequest, payload, session.user)
     await _dispute(session, re, Op.LITIGE_STATEMENT, request, chosen[0] if chosen else "stated")
+
+
+async def ask_reports(session: Session, re: Request, payload: payloads.AskReports) -> None:
+    """List one's own reports; answered by RETURN REPORTS."""
+    request = request_of(pb.ListReportsRequest, payload, session.user)
+    answer = await _page(session, re, Op.ASK_REPORTS, request)
+    if answer is not None:
+        reports = [report_payload(one) for one in answer.reports]
+        returned = payloads.ReturnReports(reports, answer.next_page_token or UNSET)
+        await session.answer_page(re, Op.RETURN_REPORTS, returned)
+
+
+async def ask_appeals(session: Session, re: Request, payload: payloads.AskAppeals) -> None:
+    """List one's own appeals; answered by RETURN APPEALS."""
+    request = request_of(pb.ListOwnAppealsRequest, payload, session.user)
+    answer = await _page(session, re, Op.ASK_APPEALS, request)
+    if answer is not None:
+        appeals = [appeal_payload(one) for one in answer.appeals]
+        returned = payloads.ReturnAppeals(appeals, answer.next_page_token or UNSET)
+        await session.answer_page(re, Op.RETURN_APPEALS, returned)
+
+
+async def ask_disputes(session: Session, re: Request, payload: payloads.AskDisputes) -> None:
+    """List one's own disputes; answered by RETURN DISPUTES."""
+    request = request_of(pb.ListOwnDisputesRequest, payload, session.user)
+    answer = await _page(session, re, Op.ASK_DISPUTES, request)
+    if answer is not None:
+        disputes = [dispute_payload(one) for one in answer.disputes]
+        returned = payloads.ReturnDisputes(disputes, answer.next_page_token or UNSET)
+        await session.answer_page(re, Op.RETURN_DISPUTES, returned)
+
+
+async def ask_dispute(session: Session, re: Request, payload: payloads.AskDispute) -> None:
+    """Look up a dispute; answered by UPDATE CONVERSATION DATAS."""
+    request = request_of(pb.GetDisputeRequest, payload, session.user)
+    answer = await _page(session, re, Op.ASK_DISPUTE, request)
+    if answer is not None:
+        dispute = dispute_payload(answer.dispute)
+        update = UpdateConversationDatas(dispute.conversation, "asked", dispute=dispute)
+        await session.answer_page(re, Op.UPDATE_CONVERSATION_DATAS, update)
+
+
+async def ask_standing(session: Session, re: Request, payload: payloads.AskStanding) -> None:
+    """Look up what restricts the user; answered by RETURN STANDING."""
+    request = request_of(pb.GetStandingRequest, payload, session.user)
+    answer = await _page(session, re, Op.ASK_STANDING, request)
+    if answer is not None:
+        returned = payloads.ReturnStanding(standing_payload(answer.standing))
+        await session.answer_page(re, Op.RETURN_STANDING, returned)
+
+
+async def _page(session: Session, re: Request, op: Op, request: Message) -> Any:
+    """Call the RPC of a packet that reads, one of its kind at a time."""
+    async with session.page(op):
+        return await _call(session, re, op, request)
 
 
 async def _dispute(session: Session, re: Request, op: Op, request: Message, cause: str) -> None:

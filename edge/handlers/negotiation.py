@@ -1,6 +1,7 @@
 """Handlers of the packets about a deal; each becomes an RPC, whose answer has the deal."""
 
 import asyncio
+from typing import Any
 
 from google.protobuf.message import Message
 from msgspec import UNSET
@@ -13,7 +14,7 @@ from edge.protocol.payloads import negotiation as payloads
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 from edge.translation.common import request_of
-from edge.translation.negotiation import service_payload
+from edge.translation.negotiation import event_payload, service_payload
 
 NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no negotiation here.", retryable=False)
 
@@ -51,6 +52,54 @@ async def note_submitted(session: Session, re: Request, payload: payloads.NoteSu
     """Rate the other party."""
     request = request_of(pb.SubmitNoteRequest, payload, session.user)
     await _answer(session, re, Op.NOTE_SUBMITTED, request, request.service_id)
+
+
+async def ask_services(session: Session, re: Request, payload: payloads.AskServices) -> None:
+    """List one's services; answered by RETURN SERVICES."""
+    request = request_of(pb.ListServicesRequest, payload, session.user)
+    answer = await _page(session, re, Op.ASK_SERVICES, request)
+    if answer is not None:
+        services = [service_payload(one) for one in answer.services]
+        returned = payloads.ReturnServices(services, answer.next_page_token or UNSET)
+        await session.answer_page(re, Op.RETURN_SERVICES, returned)
+
+
+async def ask_service(session: Session, re: Request, payload: payloads.AskService) -> None:
+    """Look up a service; answered by UPDATE CONVERSATION DATAS."""
+    request = request_of(pb.GetServiceRequest, payload, session.user)
+    answer = await _page(session, re, Op.ASK_SERVICE, request)
+    if answer is not None:
+        deal = service_payload(answer.service)
+        update = payloads.UpdateConversationDatas(deal.conversation, "asked", deal)
+        await session.answer_page(re, Op.UPDATE_CONVERSATION_DATAS, update)
+
+
+async def ask_service_events(
+    session: Session, re: Request, payload: payloads.AskServiceEvents
+) -> None:
+    """List what happened to a service; answered by RETURN SERVICE EVENTS."""
+    request = request_of(pb.ListServiceEventsRequest, payload, session.user)
+    answer = await _page(session, re, Op.ASK_SERVICE_EVENTS, request)
+    if answer is not None:
+        events = [event_payload(one) for one in answer.events]
+        returned = payloads.ReturnServiceEvents(
+            payload.service, events, answer.next_page_token or UNSET
+        )
+        await session.answer_page(re, Op.RETURN_SERVICE_EVENTS, returned)
+
+
+async def _page(session: Session, re: Request, op: Op, request: Message) -> Any:
+    """Call the RPC of a packet that reads; its response, or None after the packet was refused."""
+    negotiation = session.edge.negotiation
+    if negotiation is None:
+        session.fail(re, _NOT_DEPLOYED)
+        return None
+    async with session.page(op):
+        answer = await negotiation.call(op.rpc, request)
+    if isinstance(answer, Error):
+        session.fail(re, answer)
+        return None
+    return answer
 
 
 async def _answer(

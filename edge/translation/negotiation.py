@@ -39,6 +39,23 @@ def service_payload(service: pb.Service) -> payloads.Service:
     )
 
 
+def event_payload(event: pb.ServiceEvent) -> payloads.ServiceEvent:
+    """An event of a deal's own history as packets show it."""
+    about_offer = event.HasField("offer")
+    return payloads.ServiceEvent(
+        service=event.service_id,
+        number=event.number,
+        cause=event.cause,
+        state=_STATES[event.state],
+        title=event.title,
+        at=timestamp(event.create_time),
+        by=event.by or UNSET,
+        offer=event.offer.number if about_offer else UNSET,
+        price=money(event.offer.price) if about_offer else UNSET,
+        reason=event.reason or UNSET,
+    )
+
+
 def _offer(offer: pb.Offer) -> payloads.Offer:
     return payloads.Offer(
         number=offer.number,

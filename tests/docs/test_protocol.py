@@ -34,6 +34,27 @@ def test_drift_is_found(document: str) -> None:
     assert generate_protocol.generate(spoiled) == document
 
 
+def test_what_is_pushed_can_be_read(document: str) -> None:
+    """A packet that shows something is in the table, with one that a client asks by; or it is an
+    answer, or the document says that it shows nothing that lasts.
+    """
+    section = document.partition("### What is pushed, and how it is read")[2].partition("\n## ")[0]
+    rows = [row.split("|")[1:4] for row in section.splitlines() if row.startswith("| ")][2:]
+    titles = {op.title: op for op in Op}
+
+    def packets(cell: str) -> set[Op]:
+        return {op for title, op in titles.items() if re.search(rf"\b{title}\b", cell)}
+
+    for _, pushed, read in rows:
+        assert packets(pushed)
+        assert all(op.from_client is not None for op in packets(read))
+        assert packets(read)
+    (nothing,) = re.findall(r"\n([A-Z, ]+) and (TYPING) show nothing that lasts", section)
+    said = set().union(*(packets(pushed) for _, pushed, _ in rows), packets(" ".join(nothing)))
+    answers = {op for op in Op if op.name.startswith("RETURN_")} | {Op.ERROR, Op.STATUS_MSG}
+    assert said | answers == {op for op in Op if op.to_client is not None}
+
+
 def test_lost_markers_are_an_error(document: str) -> None:
     """A table whose place was removed is not silently left out."""
     with pytest.raises(ValueError, match="markers of packets"):

@@ -8,6 +8,8 @@ Identifier = Annotated[str, Meta(min_length=1, max_length=128)]
 IdempotencyKey = Annotated[str, Meta(min_length=1, max_length=64)]
 Seq = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Cursor = Annotated[str, Meta(max_length=1024)]
+# The `next` of the page before.
+PageToken = Annotated[str, Meta(max_length=1024)]
 # What a service can be asked at all; which of them are good is its own to say.
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Score = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]

@@ -4,7 +4,13 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from edge.protocol.payloads.fields import IdempotencyKey, Identifier, Seq, Unspecified
+from edge.protocol.payloads.fields import (
+    IdempotencyKey,
+    Identifier,
+    PageToken,
+    Seq,
+    Unspecified,
+)
 from edge.protocol.payloads.moderation import Dispute
 from edge.protocol.payloads.negotiation import Service, ServiceEvent
 
@@ -17,7 +23,7 @@ class AskConversations(Struct, frozen=True):
     """
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
-    page: Annotated[str, Meta(max_length=1024)] | UnsetType = UNSET
+    page: PageToken | UnsetType = UNSET
 
 
 class CreateMsg(Struct, frozen=True):
@@ -48,6 +54,13 @@ class AskMessages(Struct, frozen=True):
     before: Seq | UnsetType = UNSET
     after: Annotated[int, Meta(ge=0, le=2**63 - 1)] | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+class AskBlocks(Struct, frozen=True):
+    """Asks whom the user blocks, newest first. Answered by RETURN BLOCKS."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+    page: PageToken | UnsetType = UNSET
 
 
 class SendTyping(Struct, frozen=True):
@@ -228,6 +241,13 @@ class MsgChanged(Struct, frozen=True):
     text: str | UnsetType = UNSET
     event: ServiceEvent | UnsetType = UNSET
     edited_at: str | UnsetType = UNSET
+
+
+class ReturnBlocks(Struct, frozen=True):
+    """One page of the user's own blocks; without `next` it is the last."""
+
+    blocks: list[BlockedUser]
+    next: str | UnsetType = UNSET
 
 
 class Typing(Struct, frozen=True):

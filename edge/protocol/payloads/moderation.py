@@ -4,15 +4,16 @@ Nothing in them leads from a restriction to whoever reported: what moderators al
 field here.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from edge.protocol.payloads.fields import (
     IdempotencyKey,
     Identifier,
     Integer,
     Money,
+    PageToken,
     Settlement,
     Unspecified,
 )
@@ -113,6 +114,47 @@ class LitigeStatement(Struct, frozen=True):
     idempotency_key: IdempotencyKey | UnsetType = UNSET
 
 
+class AskReports(Struct, frozen=True):
+    """Asks for the user's own reports, newest first; with `open_only` those that are not decided.
+    Answered by RETURN REPORTS.
+    """
+
+    open_only: bool = False
+    limit: Annotated[int, Meta(ge=1, le=50)] = 20
+    page: PageToken | UnsetType = UNSET
+
+
+class AskAppeals(Struct, frozen=True):
+    """Asks for the user's own appeals, newest first. Answered by RETURN APPEALS."""
+
+    limit: Annotated[int, Meta(ge=1, le=50)] = 20
+    page: PageToken | UnsetType = UNSET
+
+
+class AskDisputes(Struct, frozen=True):
+    """Asks for the disputes in which the user is a party, newest first; with `service` those about
+    one service, with `open_only` those that are not over. Answered by RETURN DISPUTES.
+    """
+
+    service: Identifier | UnsetType = UNSET
+    open_only: bool = False
+    # A dispute may hold 40 statements.
+    limit: Annotated[int, Meta(ge=1, le=5)] = 5
+    page: PageToken | UnsetType = UNSET
+
+
+class AskDispute(Struct, frozen=True):
+    """Asks how a dispute stands, with all that both parties said. Answered by UPDATE CONVERSATION
+    DATAS with `dispute` and the cause "asked".
+    """
+
+    dispute: Identifier
+
+
+class AskStanding(Struct, frozen=True):
+    """Asks what restricts the user now. Answered by RETURN STANDING."""
+
+
 # To the client.
 
 
@@ -208,6 +250,28 @@ class Standing(Struct, frozen=True):
     truncated: bool | UnsetType = UNSET
 
 
+class ReturnReports(Struct, frozen=True):
+    """One page of the user's own reports; without `next` it is the last."""
+
+    reports: list[ReportStatus]
+    next: str | UnsetType = UNSET
+
+
+class ReturnAppeals(Struct, frozen=True):
+    """One page of the user's own appeals; without `next` it is the last."""
+
+    appeals: list[Appeal]
+    next: str | UnsetType = UNSET
+
+
+class ReturnStanding(Struct, frozen=True):
+    """The sanctions that restrict the user now, and the warnings that stand: those of the newest 50
+    cases, and those that restrict longest.
+    """
+
+    standing: Standing
+
+
 class DisputeStatement(Struct, frozen=True):
     """A statement of one party in a dispute."""
 
@@ -264,3 +328,10 @@ class Dispute(Struct, frozen=True):
     resolution: Resolution | UnsetType = UNSET
     refusal: str | UnsetType = UNSET
     truncated: bool | UnsetType = UNSET
+
+
+class ReturnDisputes(Struct, frozen=True):
+    """One page of the user's disputes; without `next` it is the last."""
+
+    disputes: list[Dispute]
+    next: str | UnsetType = UNSET

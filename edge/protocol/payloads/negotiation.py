@@ -1,8 +1,8 @@
 """Payloads about services: the deals that people make in a conversation."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from edge.protocol.payloads import fields
 from edge.protocol.payloads.moderation import Dispute
@@ -84,6 +84,31 @@ class NoteSubmitted(Struct, frozen=True):
     def writes(self) -> bool:
         """Whether it says something."""
         return bool(self.comment)
+
+
+class AskServices(Struct, frozen=True):
+    """Asks for the services of the user, past ones as well, newest first; with `conversation` those
+    of one conversation, with `open_only` those that have not ended. Answered by RETURN SERVICES.
+    """
+
+    conversation: fields.Identifier | UnsetType = UNSET
+    open_only: bool = False
+    limit: Annotated[int, Meta(ge=1, le=50)] = 20
+    page: fields.PageToken | UnsetType = UNSET
+
+
+class AskService(Struct, frozen=True):
+    """Asks how a service stands. Answered by UPDATE CONVERSATION DATAS with the cause "asked"."""
+
+    service: fields.Identifier
+
+
+class AskServiceEvents(Struct, frozen=True):
+    """Asks for the history of a service, oldest first. Answered by RETURN SERVICE EVENTS."""
+
+    service: fields.Identifier
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+    page: fields.PageToken | UnsetType = UNSET
 
 
 # To the client.
@@ -202,6 +227,23 @@ class ServiceEvent(Struct, frozen=True):
     offer: int | UnsetType = UNSET
     price: fields.Money | UnsetType = UNSET
     reason: str | UnsetType = UNSET
+
+
+class ReturnServices(Struct, frozen=True):
+    """One page of the user's services; without `next` it is the last."""
+
+    services: list[Service]
+    next: str | UnsetType = UNSET
+
+
+class ReturnServiceEvents(Struct, frozen=True):
+    """One page of what happened to a service, as the user may see it; without `next` it is the
+    last.
+    """
+
+    service: str
+    events: list[ServiceEvent]
+    next: str | UnsetType = UNSET
 
 
 class UpdateConversationDatas(Struct, frozen=True):
