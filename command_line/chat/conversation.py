@@ -179,6 +179,8 @@ class Conversation:
             self._show(message)
         if messages:
             await self._mark_opened(client, self.id, messages[-1]["seq"])
+        if entry["peer_delivered_up_to"] > entry["peer_read_up_to"]:
+            self._screen.mark(entry["peer_delivered_up_to"], "delivered")
         if entry["peer_read_up_to"]:
             self._screen.mark(entry["peer_read_up_to"], f"seen by {self.peer}")
         if entry.get("presence"):

@@ -92,7 +92,7 @@ async def _page(session: Session, re: Request, op: Op, request: Message) -> Any:
     """Call the RPC of a packet that reads; its response, or None after the packet was refused."""
     negotiation = session.edge.negotiation
     if negotiation is None:
-        session.fail(re, _NOT_DEPLOYED)
+        session.fail(re, NOT_DEPLOYED)
         return None
     async with session.page(op):
         answer = await negotiation.call(op.rpc, request)

@@ -162,7 +162,7 @@ def _find(structure: type[Struct], data: Data, user: str) -> Iterator[Shown]:
             version = int(data[showing.version])
             yield Shown(showing.kind, key, version, content, not data.get("truncated"))
     if structure is messaging.Conversation:
-        yield from _read_watermarks(data, user)
+        yield from _watermarks(data, user)
     for name, structures in _structures(structure).items():
         value = data.get(name)
         for one in value if isinstance(value, list) else (value,):
@@ -181,10 +181,12 @@ def _whole(structure: type[Struct], data: Data) -> Data:
     }
 
 
-def _read_watermarks(data: Data, user: str) -> Iterator[Shown]:
+def _watermarks(data: Data, user: str) -> Iterator[Shown]:
+    conversation, delivered = data["conversation"], data["peer_delivered_up_to"]
     for reader in data["participants"]:
         seq = data["read_up_to" if reader == user else "peer_read_up_to"]
-        yield Shown(Kind.READ, (data["conversation"], reader), seq, {"seq": seq})
+        yield Shown(Kind.READ, (conversation, reader), seq, {"seq": seq})
+    yield Shown(Kind.DELIVERED, (conversation,), delivered, {"seq": delivered})
 
 
 @cache

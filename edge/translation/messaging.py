@@ -121,6 +121,7 @@ def conversation_payload(
         read_up_to=conversation.read_up_to,
         peer_read_up_to=conversation.peer_read_up_to,
         version=conversation.version,
+        peer_delivered_up_to=conversation.peer_delivered_up_to,
         subject=conversation.subject or UNSET,
         service=service,
         dispute=dispute,

@@ -117,6 +117,8 @@ def conversation(view: ConversationView, actor: str) -> pb.Conversation:
             "unread": side.unread,
             "read_up_to": side.read_seq,
             "peer_read_up_to": peer.shown_read[0],
+            # What is read is delivered, by whatever device.
+            "peer_delivered_up_to": max(peer.delivered_seq, peer.shown_read[0]),
         }
     return pb.Conversation(
         id=given.id,

@@ -67,6 +67,7 @@ class Connection:
             "conversation": CONVERSATION,
             "participants": ["alice", "bob"],
             "peer_read_up_to": 0,
+            "peer_delivered_up_to": 0,
             **more,
         }
         await self.list_conversations(entry, **({"missing": missing} if missing else {}))

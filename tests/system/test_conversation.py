@@ -107,6 +107,7 @@ async def test_conversations_are_listed_by_newest_activity_and_in_pages(
     await client.ask(Op.OPENED_CONVERSATION, {"conversation": top["conversation"]})
     again = (await client.ask(Op.ASK_CONVERSATIONS, {}))["d"]["conversations"][0]
     assert (again["unread"], again["read_up_to"], again["peer_read_up_to"]) == (0, 2, 1)
+    assert again["peer_delivered_up_to"] == 1
 
 
 async def test_history_is_read_in_pages_both_ways(client: Client, bob: str) -> None:

@@ -153,6 +153,7 @@ class Conversation(Struct, frozen=True):
     read_up_to: int
     peer_read_up_to: int
     version: int
+    peer_delivered_up_to: int
     subject: str | UnsetType = UNSET
     service: Service | UnsetType = UNSET
     dispute: Dispute | UnsetType = UNSET
@@ -163,9 +164,9 @@ class Conversation(Struct, frozen=True):
 
 class ReturnConversations(Struct, frozen=True):
     """One page; without `next` it is the last. Each conversation has the number of unread messages,
-    up to which `seq` either side has read, the other's presence, and the open deal or else the
-    latest one, with the `dispute` that holds it. `missing` names services that did not answer: what
-    they know is not shown.
+    up to which `seq` either side has read and the other got messages, the other's presence, and the
+    open deal or else the latest one, with the `dispute` that holds it. `missing` names services
+    that did not answer: what they know is not shown.
     """
 
     conversations: list[Conversation]

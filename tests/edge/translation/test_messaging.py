@@ -123,6 +123,7 @@ def test_a_conversation_is_shown_with_its_last_message() -> None:
         read_up_to=1,
         peer_read_up_to=3,
         version=5,
+        peer_delivered_up_to=4,
     )
     assert messaging.conversation_payload(conversation, "bob") == payloads.Conversation(
         conversation="c1",
@@ -132,6 +133,7 @@ def test_a_conversation_is_shown_with_its_last_message() -> None:
         read_up_to=1,
         peer_read_up_to=3,
         version=5,
+        peer_delivered_up_to=4,
         subject="flat",
     )
 

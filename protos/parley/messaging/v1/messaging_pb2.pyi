@@ -252,6 +252,7 @@ class Conversation(_message.Message):
     BLOCKED_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     BLOCK_VERSION_FIELD_NUMBER: _builtins.int
+    PEER_DELIVERED_UP_TO_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     subject: _builtins.str
     last_seq: _builtins.int
@@ -267,6 +268,8 @@ class Conversation(_message.Message):
     """Grows with whatever the actor is shown of the conversation itself, and not of its messages and people."""
     block_version: _builtins.int
     """That of Block, for the actor and the other; 0 where the actor never blocked the other."""
+    peer_delivered_up_to: _builtins.int
+    """Up to where the other participant's clients got the actor's messages."""
     @_builtins.property
     def participants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Both participants, in the order of their ids."""
@@ -297,10 +300,11 @@ class Conversation(_message.Message):
         blocked: _builtins.bool = ...,
         version: _builtins.int = ...,
         block_version: _builtins.int = ...,
+        peer_delivered_up_to: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_message", b"last_message", "presence", b"presence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_version", b"block_version", "blocked", b"blocked", "create_time", b"create_time", "id", b"id", "last_message", b"last_message", "last_seq", b"last_seq", "participants", b"participants", "peer_read_up_to", b"peer_read_up_to", "presence", b"presence", "read_up_to", b"read_up_to", "subject", b"subject", "unread", b"unread", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_version", b"block_version", "blocked", b"blocked", "create_time", b"create_time", "id", b"id", "last_message", b"last_message", "last_seq", b"last_seq", "participants", b"participants", "peer_delivered_up_to", b"peer_delivered_up_to", "peer_read_up_to", b"peer_read_up_to", "presence", b"presence", "read_up_to", b"read_up_to", "subject", b"subject", "unread", b"unread", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
