@@ -212,7 +212,9 @@ async def ask_blocks(session: Session, re: Request, payload: payloads.AskBlocks)
     if isinstance(answer, Error):
         session.fail(re, answer)
         return
-    blocks = [payloads.BlockedUser(one.user, True, one.version) for one in answer.blocks]
+    blocks = [
+        payloads.BlockedUser(one.user, blocked=True, version=one.version) for one in answer.blocks
+    ]
     returned = payloads.ReturnBlocks(blocks, answer.next_page_token or UNSET)
     await session.answer_page(re, Op.RETURN_BLOCKS, returned)
 
