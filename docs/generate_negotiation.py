@@ -71,6 +71,7 @@ REFUSALS: Mapping[Reason, str] = {
     Reason.PROVIDER_ONLY: "Only the provider delivers.",
     Reason.CLIENT_ONLY: "Only the client completes and reopens.",
     Reason.SANCTIONED: "The actor is muted, suspended or banned, or the conversation is locked.",
+    Reason.BLOCKED: "The actor blocks the other party, and so says nothing to them.",
     Reason.HOLD_NOT_FOUND: "No hold of this dispute stands.",
     Reason.DECIDED_OTHERWISE: "This dispute was decided before, with another outcome.",
     Reason.IDEMPOTENCY_KEY_CONFLICT: "The actor has used this key for another command.",

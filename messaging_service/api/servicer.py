@@ -174,6 +174,7 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
         return pb.GetConversationResponse(
             conversation=translation.conversation(view, request.actor),
             blocked=view.conversation.blocked,
+            blockers=view.conversation.blockers,
         )
 
     async def GetMessages(

@@ -108,6 +108,11 @@ class Conversation(NamedTuple):
         """The revision at which either last blocked the other, or ceased to; 0 for never."""
         return max(self.first.turned_revision, self.second.turned_revision)
 
+    @property
+    def blockers(self) -> tuple[str, ...]:
+        """Those who block the other."""
+        return tuple(side.user for side in (self.first, self.second) if side.blocks)
+
     def side(self, user: str) -> Side:
         """Give the side of a participant."""
         return self.first if user == self.first.user else self.second

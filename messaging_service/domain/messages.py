@@ -132,23 +132,24 @@ def add_message(
     now: int,
     revision: int,
     kind: str = TEXT,
+    *,
+    withheld: bool = False,
 ) -> tuple[Conversation, Message]:
     """Add a message: it has the next seq, and is one more incoming for all but its sender.
 
-    An event that time brought has no sender and is incoming for both. A text to somebody who blocks
-    its sender changes nothing for that one; events reach both.
+    An event that time brought has no sender and is incoming for both. Whatever somebody brings who
+    is blocked by the other, or was when it happened (`withheld`), changes nothing for the other.
     """
     seq = conversation.last_seq + 1
     first, second = conversation.first, conversation.second
-    is_text = kind == TEXT
     if sender == first.user:
         first = Side(sender, seq, revision, first.version + 1, *first[4:])
-    elif not (is_text and first.blocked_revision):
+    elif not (sender and (withheld or first.blocked_revision)):
         count = first.incoming_count + 1
         first = Side(first.user, seq, revision, first.version + 1, count, seq, *first[6:])
     if sender == second.user:
         second = Side(sender, seq, revision, second.version + 1, *second[4:])
-    elif not (is_text and second.blocked_revision):
+    elif not (sender and (withheld or second.blocked_revision)):
         count = second.incoming_count + 1
         second = Side(second.user, seq, revision, second.version + 1, count, seq, *second[6:])
     identity, last_change = conversation[:4], conversation.last_change

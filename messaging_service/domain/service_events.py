@@ -8,7 +8,8 @@ class ServiceEvent(NamedTuple):
     """An entry of a service's history; times are milliseconds UTC.
 
     `number` is its place there, `by` is empty for what time or moderation did. `offer` and the
-    price are those of the offer that it is about; 0 and empty when it is about none.
+    price are those of the offer that it is about; 0 and empty when it is about none. What is
+    `withheld` was done by somebody whom the other blocked, and is shown to `by` alone.
     """
 
     service_id: str
@@ -22,6 +23,7 @@ class ServiceEvent(NamedTuple):
     amount_minor: int = 0
     currency: str = ""
     reason: str = ""
+    withheld: bool = False
 
     @property
     def key(self) -> str:

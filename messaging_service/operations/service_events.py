@@ -61,13 +61,17 @@ def add_service_events(
                 transaction.now,
                 transaction.revision,
                 messages.EVENT,
+                withheld=event.withheld,
             )
             working_set.change(conversation)
             created.append(message)
-            first, second = conversation.first, conversation.second
-            unread, versions = (first.unread, second.unread), (first.version, second.version)
-            news = MessageCreated(message, unread, versions, "")
-            transaction.emit((first.user, second.user), news)
+            shown_to = messages.readers(conversation, message)
+            sides = [conversation.side(user) for user in shown_to]
+            unread, versions = (
+                tuple(one.unread for one in sides),
+                tuple(one.version for one in sides),
+            )
+            transaction.emit(shown_to, MessageCreated(message, unread, versions, ""))
     working_set.store()
     insert_messages(connection, created)
     return homeless

@@ -22,7 +22,7 @@ from service_kit.rules import Position
 from service_kit.storage.writer import Writer
 
 # A sealed note is nobody's business, and of a reminder nothing has changed.
-_UNTOLD = frozenset({"note_submitted", "reminder"})
+_UNTOLD = frozenset({"note_submitted", "reminder", "text_removed", "text_restored"})
 _STATES = Words(
     pb.State.DESCRIPTOR.full_name,
     {number: name.removeprefix("STATE_").lower() for name, number in pb.State.items()},
@@ -79,4 +79,5 @@ def _service_event(event: pb.ServiceEvent) -> ServiceEvent:
         amount_minor=event.offer.price.amount_minor,
         currency=event.offer.price.currency,
         reason=event.reason,
+        withheld=event.withheld,
     )

@@ -16,7 +16,7 @@ from negotiation_service.api import requests, translation
 from negotiation_service.clients.messaging import Messaging
 from negotiation_service.domain import commands
 from negotiation_service.domain.arguments import check_arguments
-from negotiation_service.domain.commands import Command
+from negotiation_service.domain.commands import Command, PartyCommand
 from negotiation_service.domain.facts import NO_FACTS, Facts
 from negotiation_service.domain.history import Notification
 from negotiation_service.domain.limits import Limits
@@ -64,33 +64,31 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
     async def CreateService(
         self, request: pb.CreateServiceRequest, context: Context
     ) -> pb.CreateServiceResponse:
-        command = self._sound(requests.create_service(request))
-        facts = await self._facts_of(command, context.time_remaining())
-        answer = await self._carry_out(command, facts)
+        answer = await self._carry_out_step(requests.create_service(request), context)
         return pb.CreateServiceResponse(**translation.answer(answer))
 
     async def EditPrice(
         self, request: pb.EditPriceRequest, context: Context
     ) -> pb.EditPriceResponse:
-        answer = await self._carry_out(self._sound(requests.edit_price(request)))
+        answer = await self._carry_out_step(requests.edit_price(request), context)
         return pb.EditPriceResponse(**translation.answer(answer))
 
     async def EndNegotiation(
         self, request: pb.EndNegotiationRequest, context: Context
     ) -> pb.EndNegotiationResponse:
-        answer = await self._carry_out(self._sound(requests.end_negotiation(request)))
+        answer = await self._carry_out_step(requests.end_negotiation(request), context)
         return pb.EndNegotiationResponse(**translation.answer(answer))
 
     async def TerminateService(
         self, request: pb.TerminateServiceRequest, context: Context
     ) -> pb.TerminateServiceResponse:
-        answer = await self._carry_out(self._sound(requests.terminate_service(request)))
+        answer = await self._carry_out_step(requests.terminate_service(request), context)
         return pb.TerminateServiceResponse(**translation.answer(answer))
 
     async def SubmitNote(
         self, request: pb.SubmitNoteRequest, context: Context
     ) -> pb.SubmitNoteResponse:
-        answer = await self._carry_out(self._sound(requests.submit_note(request)))
+        answer = await self._carry_out_step(requests.submit_note(request), context)
         return pb.SubmitNoteResponse(**translation.answer(answer))
 
     async def PlaceHold(
@@ -202,17 +200,39 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
             raise Refused(refusal)
         return command
 
-    async def _facts_of(self, command: commands.CreateService, seconds_left: float | None) -> Facts:
-        """Give the facts of a proposal; none of a repeated one, which is answered as it was."""
+    async def _carry_out_step(self, command: PartyCommand, context: Context) -> Answer:
+        """Carry out what a party asks for, with the facts that messaging knows."""
+        self._sound(command)
+        return await self._carry_out(command, await self._facts_of(command, context))
+
+    async def _facts_of(self, command: PartyCommand, context: Context) -> Facts:
+        """Ask messaging about a proposal, and about words: who is blocked is not heard.
+
+        Nothing is asked for a repeated command, which is answered as it was.
+        """
         key = command.key
         is_repeated = key is not None and await self._readers.run(queries.is_key_used, *key)
-        if is_repeated:
+        if is_repeated or not command.words:
+            return NO_FACTS
+        if isinstance(command, commands.CreateService):
+            found = await self._messaging.get_conversation(
+                command.actor, command.conversation, context.time_remaining()
+            )
+            # In the words of a lock, to both alike, so that nobody learns who blocks whom.
+            forbidden = LOCKED if found.blockers else ""
+            return Facts(forbidden, str(uuid7()), found.participants)
+        conversation = await self._readers.run(
+            queries.find_conversation, command.actor, command.service
+        )
+        if not conversation:
             return NO_FACTS
         found = await self._messaging.get_conversation(
-            command.actor, command.conversation, seconds_left
+            command.actor, conversation, context.time_remaining()
         )
-        # In the words of a lock, to both alike, so that nobody learns who blocks whom.
-        return Facts(LOCKED if found.blocked else "", str(uuid7()), found.participants)
+        return Facts(
+            blocks=command.actor in found.blockers,
+            blocked=bool(found.blockers - {command.actor}),
+        )
 
     def _page_limit(self, name: str, asked: int) -> int:
         return page_limit(self._settings, self._reached, name, asked)

@@ -5,9 +5,10 @@ from typing import Any
 
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
-from negotiation_service.domain import entities, history, views
+from negotiation_service.domain import entities, views
 from negotiation_service.domain.entities import CancellationRequest, Ruling, State, Timer
 from negotiation_service.domain.history import Entry, Notification, ServiceChanged
+from negotiation_service.domain.texts import INTERNAL
 from negotiation_service.operations.runner import Answer
 from service_kit.rpc.enumerations import Enumeration
 from service_kit.rpc.servicer import optional_timestamp, timestamp
@@ -59,7 +60,6 @@ def answer(given: Answer) -> dict[str, Any]:
 def service_event(entry: Entry) -> pb.ServiceEvent:
     """Translate an entry of a history as its reader sees it."""
     deal, event = entry.deal, entry.event
-    details = event.details
     expires = next((one.due_at for one in event.deadlines if one.timer is Timer.OFFER), None)
     reminds_of = event.timer.reminds_of if event.timer else None
     return pb.ServiceEvent(
@@ -70,18 +70,21 @@ def service_event(entry: Entry) -> pb.ServiceEvent:
         by=event.by,
         create_time=timestamp(event.at),
         state=_STATES.encode(event.state),
-        title=deal.title,
-        offer=_offer(history.offer_of(event), deal.currency, expires),
-        reason=details.reason if isinstance(details, CancellationRequest) else event.reason,
-        settlement=_settlement(details.settlement) if isinstance(details, Ruling) else None,
+        title=entry.title,
+        offer=_offer(entry.offer, deal.currency, expires),
+        reason=entry.reason,
+        settlement=_settlement(event.details.settlement)
+        if isinstance(event.details, Ruling)
+        else None,
         note=_note(entry.note),
         timer=reminds_of or "",
+        withheld=entry.withheld,
     )
 
 
 def event(recipients: tuple[str, ...], given: object) -> pb.Event:
     """Translate an event for those who follow its recipients, with the view of each of these."""
-    told = _event(recipients, given)
+    told = _event(recipients, given, None)
     if isinstance(given, ServiceChanged):
         told.service_changed.views.extend(service(given.view(one)) for one in recipients)
     return told
@@ -89,13 +92,13 @@ def event(recipients: tuple[str, ...], given: object) -> pb.Event:
 
 def event_of_everything(recipients: tuple[str, ...], given: object) -> pb.Event:
     """Translate an event for a watcher of everything, who sees the deal of nobody."""
-    return _event(recipients, given)
+    return _event(recipients, given, INTERNAL)
 
 
-def _event(recipients: tuple[str, ...], given: object) -> pb.Event:
+def _event(recipients: tuple[str, ...], given: object, reader: str | None) -> pb.Event:
     if not isinstance(given, ServiceChanged):
         raise TypeError(f"not an event of this service: {type(given).__name__}")
-    changed = pb.ServiceChanged(event=service_event(given.entry))
+    changed = pb.ServiceChanged(event=service_event(given.entry(reader)))
     return pb.Event(recipients=recipients, service_changed=changed)
 
 

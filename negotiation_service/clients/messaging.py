@@ -1,4 +1,4 @@
-"""The client of messaging: who takes part in a conversation, and whether a deal may begin there."""
+"""The client of messaging: who takes part in a conversation, and who there blocks the other."""
 
 from typing import NamedTuple
 
@@ -17,10 +17,10 @@ _logger = structlog.get_logger(__name__)
 
 
 class Conversation(NamedTuple):
-    """A conversation's participants; where it is `blocked` no deal may begin."""
+    """A conversation's participants, and those of them who block the other."""
 
     participants: tuple[str, ...]
-    blocked: bool
+    blockers: frozenset[str]
 
 
 class Messaging:
@@ -46,7 +46,7 @@ class Messaging:
                 "messaging can not be asked", code=error.code().name, problem=error.details()
             )
             raise Refused(_unavailable()) from error
-        return Conversation(tuple(answer.conversation.participants), answer.blocked)
+        return Conversation(tuple(answer.conversation.participants), frozenset(answer.blockers))
 
 
 def _unavailable() -> Refusal:

@@ -175,7 +175,16 @@ def _take(
     if isinstance(row, Refusal):
         return row
     before = Decision(attempt.deal, attempt.events)
-    return append(before, row, attempt.now, attempt.limits, by=by, details=details, reason=reason)
+    return append(
+        before,
+        row,
+        attempt.now,
+        attempt.limits,
+        by=by,
+        details=details,
+        reason=reason,
+        withheld=attempt.facts.blocked,
+    )
 
 
 # A rule takes its own kind of command, which no type can say of a table.

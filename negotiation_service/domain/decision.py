@@ -30,6 +30,7 @@ def append(
     timer: Timer | None = None,
     details: Details = None,
     reason: str = "",
+    withheld: bool = False,
 ) -> Decision:
     """Let a transition happen as one more event."""
     deal = before.deal
@@ -44,6 +45,7 @@ def append(
         timer=timer,
         details=details,
         reason=reason,
+        withheld=withheld,
     )
     return Decision(evolve(deal, event), (*before.events, event))
 

@@ -164,7 +164,8 @@ class Deal:
 
     `offer` is the live one: of the bargaining in OFFERED, an amendment in AGREED. `rounds` counts
     the price edits of the bargaining, `amendments` those after it. While a hold stands, the
-    `deadlines` are those that ran when it was placed.
+    `deadlines` are those that ran when it was placed. `withheld` and `removed` name texts that are
+    hidden (`texts`).
     """
 
     id: str
@@ -193,6 +194,8 @@ class Deal:
     client_note: Note | None = None
     revealed_at: int | None = None
     deadlines: tuple[Deadline, ...] = ()
+    withheld: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:

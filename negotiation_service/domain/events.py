@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from negotiation_service.domain import entities
+from negotiation_service.domain import entities, texts
 
 
 class Cause(StrEnum):
@@ -40,6 +40,8 @@ class Cause(StrEnum):
     DISPUTE_WINDOW_CLOSED = "dispute_window_closed"
     NOTE_SUBMITTED = "note_submitted"
     NOTES_REVEALED = "notes_revealed"
+    TEXT_REMOVED = "text_removed"
+    TEXT_RESTORED = "text_restored"
     REMINDER = "reminder"
 
 
@@ -58,6 +60,13 @@ class Terms:
     price: int
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """The texts that moderation removes, or restores, by their names."""
+
+    texts: tuple[str, ...]
+
+
 Details = (
     Terms
     | entities.Offer
@@ -65,6 +74,7 @@ Details = (
     | entities.Hold
     | entities.Ruling
     | entities.Note
+    | Removal
     | None
 )
 
@@ -75,7 +85,8 @@ class Event:
 
     `state` is where the deal then stands, `deadlines` are those that it starts. `by` is empty for
     what time or moderation did. `timer` is what fired. `details` is what the cause is about: the
-    terms, the offer made, accepted or ended, the request, the hold, the ruling, the note.
+    terms, the offer made, accepted or ended, the request, the hold, the ruling, the note. The texts
+    that come with what is `withheld` are shown to nobody but `by`.
     """
 
     service: str
@@ -88,6 +99,36 @@ class Event:
     timer: entities.Timer | None = None
     details: Details = None
     reason: str = ""
+    withheld: bool = False
+
+
+_MAKING = (Cause.CREATED, Cause.COUNTERED, Cause.REVISED, Cause.AMENDMENT_PROPOSED)
+
+
+def offer_of(event: Event) -> entities.Offer | None:
+    """Give the offer that was made, accepted or ended; None for an event about none."""
+    if isinstance(event.details, Terms):
+        return entities.Offer(1, event.details.price, event.by, "", event.at)
+    return event.details if isinstance(event.details, entities.Offer) else None
+
+
+def offer_made(event: Event) -> entities.Offer | None:
+    """Give the offer that came to be with an event."""
+    return offer_of(event) if event.cause in _MAKING else None
+
+
+def texts_of(event: Event) -> tuple[str, ...]:
+    """Name the texts that came with an event."""
+    match event.details:
+        case Terms():
+            return (texts.TERMS,)
+        case entities.CancellationRequest() as request:
+            return (texts.name_request(request),)
+        case entities.Note():
+            return (texts.name_note(event.by),)
+    if made := offer_made(event):
+        return (texts.name_offer(made.number),)
+    return (texts.name_reason(event.seq),) if event.reason else ()
 
 
 def recipients(deal: entities.Deal, event: Event) -> tuple[str, ...]:
@@ -107,7 +148,13 @@ def evolve(deal: entities.Deal | None, event: Event) -> entities.Deal:
     """Apply an event, which is a fact: nothing is checked here."""
     if deal is None:
         return _create(event)
-    changed = replace(deal, seq=event.seq, state=event.state, **_changes(deal, event))
+    changed = replace(
+        deal,
+        seq=event.seq,
+        state=event.state,
+        withheld=_withheld(deal, event),
+        **_changes(deal, event),
+    )
     if event.state in entities.FINAL:
         changed = replace(changed, offer=None, cancellation=None)
     return replace(changed, deadlines=_deadlines(deal, changed, event))
@@ -175,10 +222,25 @@ def _changes(deal: entities.Deal, event: Event) -> dict[str, Any]:
             return {"provider_note" if event.by == deal.provider else "client_note": note}
         case Cause.NOTES_REVEALED, _:
             return {"revealed_at": event.at}
+        case Cause.TEXT_REMOVED, Removal(texts=removed):
+            return {"removed": (*_without(deal.removed, removed), *removed)}
+        case Cause.TEXT_RESTORED, Removal(texts=restored):
+            return {"removed": _without(deal.removed, restored)}
         case ((Cause.REMINDER | Cause.DISPUTE_WINDOW_CLOSED), _):
             return {}
     # Its words are left unsaid, for this ends in a log.
     raise TypeError(f"{event.cause} is not about a {type(event.details).__name__}")
+
+
+def _withheld(deal: entities.Deal, event: Event) -> tuple[str, ...]:
+    """Withhold the texts of an event, or not; a note that is given again replaces its text."""
+    came = texts_of(event)
+    kept = _without(deal.withheld, came)
+    return (*kept, *came) if event.withheld else kept
+
+
+def _without(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(one for one in names if one not in others)
 
 
 def _price(deal: entities.Deal) -> int:

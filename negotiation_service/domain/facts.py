@@ -6,6 +6,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Facts:
     """`forbidden` says in words which sanction or block does not allow the command; empty for none.
+    `blocked`: the other party blocks the actor; `blocks`: the actor blocks the other party.
 
     Of a service that is to be created: the id it gets, and the participants of its conversation.
     """
@@ -13,6 +14,8 @@ class Facts:
     forbidden: str = ""
     service: str = ""
     participants: tuple[str, ...] = ()
+    blocked: bool = False
+    blocks: bool = False
 
 
 NO_FACTS = Facts()

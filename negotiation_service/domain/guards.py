@@ -58,6 +58,13 @@ def no_words_sanctioned(attempt: Attempt[Deal, commands.PartyCommand]) -> Refusa
     return _sanctioned(attempt.facts) if attempt.command.words else None
 
 
+def no_words_to_blocked(attempt: Attempt[Deal, commands.PartyCommand]) -> Refusal | None:
+    """no words to whom one blocks"""
+    if not (attempt.facts.blocks and attempt.command.words):
+        return None
+    return Refusal(Reason.BLOCKED, "you block this person, so you can not write to them")
+
+
 def not_on_hold(attempt: Attempt[Deal, commands.Command]) -> Refusal | None:
     """no hold"""
     if attempt.deal.hold is None:

@@ -1,13 +1,15 @@
 """The history of a deal: its events, numbered, as readers see them and as people are notified."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from negotiation_service.domain.entities import Deal, Note, Offer
-from negotiation_service.domain.events import Cause, Event, Terms
+from negotiation_service.domain import texts
+from negotiation_service.domain.entities import CancellationRequest, Deal, Note, Offer
+from negotiation_service.domain.events import Cause, Event, offer_of
 from negotiation_service.domain.limits import Limits
-from negotiation_service.domain.views import Snapshot, show
+from negotiation_service.domain.texts import INTERNAL, is_hidden
+from negotiation_service.domain.views import Snapshot, show, show_offer, show_request, show_title
 
 
 class Numbered(NamedTuple):
@@ -21,12 +23,19 @@ class Numbered(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """An event in the eyes of a reader."""
+    """An event in the eyes of a reader: what is hidden from that one is empty.
+
+    A service is told which events have `withheld` texts, and nobody else is.
+    """
 
     deal: Deal
     event: Event
     number: int
+    title: str
+    offer: Offer | None
+    reason: str
     note: Note | None
+    withheld: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +52,11 @@ class ServiceChanged:
     limits: Limits
     restricted: Collection[str] = ()
 
-    @property
-    def entry(self) -> Entry:
-        """The event as all are told of it, without a note."""
-        return Entry(self.deal, self.event, self.number, None)
+    def entry(self, reader: str | None) -> Entry:
+        """Show the event to a service (INTERNAL), or, by None, as either party may see it: without
+        a note.
+        """
+        return _entry(self.deal, self.event, self.number, reader)
 
     def view(self, reader: str) -> Snapshot:
         """Show the deal to a party."""
@@ -78,23 +88,29 @@ def cause_by_command(events: Sequence[Event]) -> str:
 def entries(deal: Deal, events: Sequence[Event], reader: str) -> list[Entry]:
     """Give all of a deal's events that a reader may know of."""
     return [
-        Entry(deal, event, number, _note_for(event, reader))
+        _entry(deal, event, number, reader)
         for event, number in number_events(None, events)
         if _may_know(deal, event, reader)
     ]
 
 
-def offer_of(event: Event) -> Offer | None:
-    """Give the offer that was made, accepted or ended; None for an event about none."""
-    if isinstance(event.details, Terms):
-        return Offer(1, event.details.price, event.by, "", event.at)
-    return event.details if isinstance(event.details, Offer) else None
-
-
-def offer_made(event: Event) -> Offer | None:
-    """Give the offer that came to be with an event."""
-    made = (Cause.CREATED, Cause.COUNTERED, Cause.REVISED, Cause.AMENDMENT_PROPOSED)
-    return offer_of(event) if event.cause in made else None
+def _entry(deal: Deal, event: Event, number: int, reader: str | None) -> Entry:
+    reason = event.reason
+    if isinstance(event.details, CancellationRequest):
+        shown = show_request(deal, event.details, reader)
+        reason = shown.reason if shown else ""
+    elif is_hidden(deal, reader, texts.name_reason(event.seq), event.by):
+        reason = ""
+    return Entry(
+        deal,
+        event,
+        number,
+        title=show_title(deal),
+        offer=show_offer(deal, offer_of(event), reader),
+        reason=reason,
+        note=_note_for(deal, event, reader),
+        withheld=event.withheld and reader == INTERNAL,
+    )
 
 
 def _may_know(deal: Deal, event: Event, reader: str) -> bool:
@@ -102,5 +118,8 @@ def _may_know(deal: Deal, event: Event, reader: str) -> bool:
     return not is_sealed or reader == event.by
 
 
-def _note_for(event: Event, reader: str) -> Note | None:
-    return event.details if isinstance(event.details, Note) and event.by == reader else None
+def _note_for(deal: Deal, event: Event, reader: str | None) -> Note | None:
+    if not isinstance(event.details, Note) or event.by != reader:
+        return None
+    is_removed = texts.name_note(event.by) in deal.removed
+    return replace(event.details, comment="") if is_removed else event.details

@@ -40,6 +40,9 @@ class Reason(StrEnum):
     # Moderation does not allow it.
     SANCTIONED = "SANCTIONED"
 
+    # The actor blocks the other party.
+    BLOCKED = "BLOCKED"
+
     # Between moderation and here.
     HOLD_NOT_FOUND = "HOLD_NOT_FOUND"
     DECIDED_OTHERWISE = "DECIDED_OTHERWISE"

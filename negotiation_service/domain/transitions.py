@@ -18,6 +18,7 @@ from negotiation_service.domain.guards import (
     names_live_offer,
     no_open_service,
     no_words_sanctioned,
+    no_words_to_blocked,
     not_on_hold,
     not_requested,
     not_sanctioned,
@@ -110,21 +111,29 @@ STAYS = None
 
 # A sanction takes away words and what binds anew. What ends or carries out a deal is left to all,
 # for time does not wait for those who may not act.
+WORDS = (no_words_sanctioned, no_words_to_blocked)
 CREATE = (is_participant, not_sanctioned, no_open_service)
-BARGAIN = (not_sanctioned, on_live_offer, in_currency, rounds_left)
+BARGAIN = (not_sanctioned, no_words_to_blocked, on_live_offer, in_currency, rounds_left)
 ACCEPT = (not_sanctioned, names_live_offer)
 END = (names_live_offer,)
-AMEND = (not_sanctioned, not_on_hold, on_live_offer, in_currency, amendments_left)
+AMEND = (
+    not_sanctioned,
+    no_words_to_blocked,
+    not_on_hold,
+    on_live_offer,
+    in_currency,
+    amendments_left,
+)
 ACCEPT_AMENDMENT = (not_sanctioned, not_on_hold, names_live_offer)
 END_AMENDMENT = (not_on_hold, names_live_offer)
-GO_ON = (no_words_sanctioned, not_on_hold)
-REOPEN = (no_words_sanctioned, not_on_hold, reopenings_left)
-REQUEST = (no_words_sanctioned, not_on_hold, not_requested)
+GO_ON = (*WORDS, not_on_hold)
+REOPEN = (*WORDS, not_on_hold, reopenings_left)
+REQUEST = (*WORDS, not_on_hold, not_requested)
 HOLD = (not_on_hold, disputes_left)
 HOLD_LATE = (not_on_hold, dispute_window_open, disputes_left)
 DECIDE = (holds_dispute,)
 SPLIT = (holds_dispute, splits_price)
-NOTE = (no_words_sanctioned, not_on_hold, notes_sealed, submissions_left)
+NOTE = (*WORDS, not_on_hold, notes_sealed, submissions_left)
 
 # Of the rows of one state and step, the first that is for the actor counts.
 # fmt: off

@@ -1,18 +1,16 @@
 """Views: a deal in the eyes of a reader."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from negotiation_service.domain import entities
+from negotiation_service.domain import entities, texts
 from negotiation_service.domain.decision import running_timers, settle
 from negotiation_service.domain.events import Event, replay
 from negotiation_service.domain.limits import Limits
 from negotiation_service.domain.permissions import allowed_actions
 from negotiation_service.domain.refusals import service_not_found
+from negotiation_service.domain.texts import INTERNAL, is_hidden
 from service_kit.rules import Refusal
-
-# No user has this name, so that only a service can read a deal in which it has no part.
-INTERNAL = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +71,18 @@ def snapshot(
         conversation=deal.conversation,
         provider=deal.provider,
         client=deal.client,
-        title=deal.title,
-        description=deal.description,
+        title=show_title(deal),
+        description="" if texts.TERMS in deal.removed else deal.description,
         currency=deal.currency,
         exponent=deal.exponent,
         created_at=deal.created_at,
         seq=_visible_seq(deal, reader),
         state=deal.state,
-        offer=None if agreed else deal.offer,
+        offer=None if agreed else show_offer(deal, deal.offer, reader),
         agreed=deal.agreed,
-        amendment=deal.offer if agreed else None,
+        amendment=show_offer(deal, deal.offer, reader) if agreed else None,
         reopenings=deal.reopenings,
-        cancellation=deal.cancellation,
+        cancellation=show_request(deal, deal.cancellation, reader),
         hold=deal.hold,
         ending=deal.ending,
         settlement=deal.settlement,
@@ -106,20 +104,52 @@ def show(
     return shown
 
 
-def show_past(events: Sequence[Event], reader: str, limits: Limits) -> Snapshot:
-    """Show a deal to a party as it was after its first events, at the time of the last of them."""
-    deal = replay(events)
-    if deal is None:
+def show_past(events: Sequence[Event], seq: int, reader: str, limits: Limits) -> Snapshot:
+    """Show a deal to a party as it was after its event `seq`, at the time of that; but for what is
+    removed by now.
+    """
+    past = [one for one in events if one.seq <= seq]
+    deal, now = replay(past), replay(events)
+    if deal is None or now is None:
         raise TypeError("a deal has at least the event of its creation")
-    return show(deal, reader, events[-1].at, limits)
+    return show(replace(deal, removed=now.removed), reader, past[-1].at, limits)
+
+
+def show_title(deal: entities.Deal) -> str:
+    """Show the title of a deal; empty when it is removed."""
+    return "" if texts.TERMS in deal.removed else deal.title
+
+
+def show_offer(
+    deal: entities.Deal, offer: entities.Offer | None, reader: str | None
+) -> entities.Offer | None:
+    """Show an offer, whose note may be hidden."""
+    if offer is None or not is_hidden(deal, reader, texts.name_offer(offer.number), offer.by):
+        return offer
+    return replace(offer, note="")
+
+
+def show_request(
+    deal: entities.Deal, request: entities.CancellationRequest | None, reader: str | None
+) -> entities.CancellationRequest | None:
+    """Show a request for cancellation, whose reason may be hidden."""
+    if request is None or not is_hidden(deal, reader, texts.name_request(request), request.by):
+        return request
+    return replace(request, reason="")
 
 
 def _notes(deal: entities.Deal, reader: str) -> Notes:
     if reader == INTERNAL:
         return Notes(None, None, deal.revealed_at)
-    revealed = deal.revealed_at is not None
-    theirs = deal.note_of(deal.peer(reader)) if revealed else None
-    return Notes(deal.note_of(reader), theirs, deal.revealed_at)
+    mine, theirs = (_show_note(deal, one, reader) for one in (reader, deal.peer(reader)))
+    return Notes(mine, theirs if deal.revealed_at is not None else None, deal.revealed_at)
+
+
+def _show_note(deal: entities.Deal, author: str, reader: str) -> entities.Note | None:
+    note = deal.note_of(author)
+    if note is None or not is_hidden(deal, reader, texts.name_note(author), author):
+        return note
+    return replace(note, comment="")
 
 
 def _visible_seq(deal: entities.Deal, reader: str) -> int:

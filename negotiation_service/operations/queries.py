@@ -5,6 +5,7 @@ or not their timers have fired.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -16,7 +17,8 @@ from negotiation_service.domain.events import Event, evolve
 from negotiation_service.domain.history import Entry, Notification, ServiceChanged
 from negotiation_service.domain.limits import Limits
 from negotiation_service.domain.refusals import service_not_found
-from negotiation_service.domain.views import INTERNAL, Snapshot, show
+from negotiation_service.domain.texts import INTERNAL
+from negotiation_service.domain.views import Snapshot, show
 from negotiation_service.operations.unit_of_work import restricted_parties
 from negotiation_service.storage import deals as storage
 from negotiation_service.storage.deals import PageKey, StoredEvent
@@ -69,6 +71,12 @@ def get_service(
         return deal
     (shown,) = _show(connection, (deal,), actor, now, limits)
     return shown
+
+
+def find_conversation(connection: Connection, actor: str, service: str) -> str:
+    """Give the conversation of a party's service; empty for what is none of the actor's."""
+    deal = storage.find_deals(connection, (service,)).get(service)
+    return deal.conversation if deal and actor in deal.parties else ""
 
 
 def is_key_used(connection: Connection, actor: str, key: str) -> bool:
@@ -255,6 +263,8 @@ class _Past:
     ) -> Notification:
         """Tell an event as it was told when it happened."""
         deal, at = self.stages[stored.revision]
+        # What is gone by now is not told again.
+        deal = replace(deal, removed=self.deal.removed)
         number = self.numbers[stored.event.seq]
         restricted = restricted_parties(deal, forbidden)
         changed = ServiceChanged(stored.event, number, deal, at, limits, restricted)

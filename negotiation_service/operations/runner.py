@@ -17,7 +17,8 @@ from negotiation_service.domain.events import Event
 from negotiation_service.domain.facts import NO_FACTS, Facts
 from negotiation_service.domain.history import cause_by_command
 from negotiation_service.domain.limits import Limits
-from negotiation_service.domain.views import INTERNAL, Snapshot, show, show_past
+from negotiation_service.domain.texts import INTERNAL
+from negotiation_service.domain.views import Snapshot, show, show_past
 from negotiation_service.operations.unit_of_work import UnitOfWork, restricted_parties
 from negotiation_service.storage import deals as storage
 from negotiation_service.storage.deals import UsedKey
@@ -121,7 +122,7 @@ class Runner(IdempotentRunner[Task, UsedKey, Answer]):
                 return Decision(deal)
         if isinstance(command, IdempotentCommand):
             forbidden = self.forbidden.why(command.actor, self.conversation_of(command))
-            facts = Facts(forbidden or facts.forbidden, facts.service, facts.participants)
+            facts = replace(facts, forbidden=forbidden or facts.forbidden)
         return decide(deal, command, facts, self.now, self.limits)
 
     # The answer alone says where it can be found.
@@ -134,9 +135,10 @@ class Runner(IdempotentRunner[Task, UsedKey, Answer]):
 
     def rebuild_answer(self, task: Task, used: UsedKey) -> Answer:
         """Answer as the first time: with the service as it was after the event that is stored."""
-        events = [one for _, one in self.histories[used.service] if one.seq <= used.seq]
-        shown = show_past(events, _reader(task.command), self.limits)
-        return Answer(shown, cause_by_command(events), (), duplicate=True, next_due=None)
+        events = [one for _, one in self.histories[used.service]]
+        shown = show_past(events, used.seq, _reader(task.command), self.limits)
+        cause = cause_by_command([one for one in events if one.seq <= used.seq])
+        return Answer(shown, cause, (), duplicate=True, next_due=None)
 
 
 def _reader(command: Command) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from negotiation_service.domain.decision import Decision
 from negotiation_service.domain.entities import Deal
-from negotiation_service.domain.events import recipients
-from negotiation_service.domain.history import Numbered, ServiceChanged, number_events, offer_made
+from negotiation_service.domain.events import offer_made, recipients
+from negotiation_service.domain.history import Numbered, ServiceChanged, number_events
 from negotiation_service.domain.limits import Limits
 from negotiation_service.storage import deals as storage
 from negotiation_service.storage.deals import UsedKey

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from edge.protocol.packets import Op
 from negotiation_service.domain.decision import running_timers
 from negotiation_service.domain.entities import CancellationRequest, Note, Offer
-from negotiation_service.domain.events import Cause, Event, Terms, replay
-from negotiation_service.domain.history import offer_made
+from negotiation_service.domain.events import Cause, Event, Terms, offer_made, replay
 from tests.crash.books import EventRow, ServiceRow
 from tests.crash.findings import Check, Findings, Violation, is_dense
 from tests.crash.recording import Commanded

@@ -7,8 +7,7 @@ from edge.protocol.packets import Op
 from negotiation_service.domain.decision import running_timers
 from negotiation_service.domain.entities import Deal
 from negotiation_service.domain.events import Event as ServiceEvent
-from negotiation_service.domain.events import recipients
-from negotiation_service.domain.history import offer_made, offer_of
+from negotiation_service.domain.events import offer_made, offer_of, recipients
 from negotiation_service.domain.limits import HOUR
 from negotiation_service.domain.views import Snapshot
 from service_kit.rules import Position

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from negotiation_service.domain.entities import CancellationRequest
-from negotiation_service.domain.events import Cause
-from negotiation_service.domain.history import offer_of
+from negotiation_service.domain.events import Cause, offer_of
 from tests.crash.book_checks import own_event
 from tests.crash.books import EventRow
 from tests.crash.findings import Check, Findings, Order, Violation, foreseen

@@ -131,6 +131,20 @@ async def open_conversation(messaging: str) -> AsyncIterator[Any]:
 
 
 @pytest.fixture
+async def block(messaging: str) -> AsyncIterator[Any]:
+    """Let one person block another, or no longer."""
+    async with grpc.aio.insecure_channel(messaging) as channel:
+        stub: Any = messaging_pb2_grpc.MessagingServiceStub(channel)
+        metadata = (("authorization", f"Bearer {MESSAGING_SECRET}"),)
+
+        async def blocked(blocker: str, other: str, *, active: bool = True) -> None:
+            request = messaging_pb2.SetBlockRequest(actor=blocker, user=other, blocked=active)
+            await stub.SetBlock(request, metadata=metadata, timeout=10)
+
+        yield blocked
+
+
+@pytest.fixture
 def beside(messaging: str) -> dict[str, Any]:
     return {"messaging_target": messaging}
 

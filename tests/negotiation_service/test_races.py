@@ -12,8 +12,7 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from negotiation_service.domain.decision import running_timers
 from negotiation_service.domain.entities import State
-from negotiation_service.domain.events import Cause, replay
-from negotiation_service.domain.history import offer_made
+from negotiation_service.domain.events import Cause, offer_made, replay
 from tests.negotiation_service.deals import (
     stored_deals,
     stored_events,

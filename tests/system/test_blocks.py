@@ -6,7 +6,9 @@ from edge.protocol.packets import Op
 from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect
+from tests.system.deals import Deal, euros
 
+THREAT = "I know where you live."
 TOLD = {
     Op.ALERT_NEW_MSG,
     Op.MSG_CHANGED,
@@ -208,3 +210,38 @@ async def test_a_deal_goes_on_across_a_block_and_none_begins(
     assert (refusals[0]["code"], refusals[0]["retryable"]) == ("SANCTIONED", False)
     assert [seq for seq, _ in await history(blocker, conversation)] == [1, 2, 4]
     assert [seq for seq, _ in await history(other, conversation)] == [1, 2, 3, 4]
+
+
+async def test_a_blocked_person_bargains_without_words(deal: Deal, bob: str) -> None:
+    """Each price comes, without its note, live and after a resume; it is no unread message. The
+    author is shown the note, and nothing else.
+    """
+    alice, theirs = deal.alice.client, deal.bob.client
+    await deal.offer()
+    await deal.bob.event("created")
+    seq = (await listed(alice))[0]["unread"]
+    await alice.ask(Op.BLOCK_USER, {"user": bob, "blocked": True})
+    place_before = place(alice)
+    for number in range(3):
+        countered = await deal.bob.do(
+            Op.PRICE_EDITED,
+            service=deal.service,
+            price=euros(13_000 + number),
+            base_offer=number + 1,
+            note=THREAT,
+        )
+        assert countered["offer"]["note"] == THREAT
+    told = [await deal.alice.told(cause) for cause in ("countered", "revised", "revised")]
+    assert [one["offer"]["price"]["amount_minor"] for one in told] == [13_000, 13_001, 13_002]
+    await deal.bob.event("revised")
+    await alice.settle()
+    assert THREAT not in str(alice.packets)
+    assert (await listed(alice))[0]["unread"] == seq
+    reply = await alice.ask(Op.ASK_MESSAGES, {"conversation": deal.conversation})
+    assert THREAT not in str(reply)
+    assert (await listed(theirs))[0]["service"]["offer"]["note"] == THREAT
+    resumed = await alice.ask(Op.RESUME, {"cur": place_before})
+    assert resumed["op"] == Op.RESUMED
+    assert THREAT not in str(alice.packets)
+    await alice.ask(Op.BLOCK_USER, {"user": bob, "blocked": False})
+    assert THREAT not in str(await listed(alice))

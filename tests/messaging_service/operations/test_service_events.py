@@ -1,14 +1,19 @@
 """Events of services in the histories of their conversations: each once, in its place."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from messaging_service.domain import service_events
+from messaging_service.domain.blocks import SetBlock
 from messaging_service.domain.events import MessageCreated, WatermarkMoved
+from messaging_service.domain.limits import Limits
 from messaging_service.domain.messages import EVENT, CreateMessage
 from messaging_service.domain.service_events import ServiceEvent
 from messaging_service.domain.watermarks import Mark
+from messaging_service.operations.blocks import set_block
+from messaging_service.operations.conversations import list_conversations
 from messaging_service.operations.messages import list_messages
 from messaging_service.operations.service_events import (
     NEGOTIATION,
@@ -21,6 +26,7 @@ from service_kit.rules import Position, check_key
 from service_kit.storage.clock import read_position
 
 ADD = add_service_events
+SET_BLOCK = partial(set_block, Limits(), presence=False)
 
 
 def said(actor: str, to: str, text: str = "hello", key: str = "") -> CreateMessage:
@@ -163,3 +169,26 @@ def test_an_event_of_an_unknown_conversation_is_named_and_passed_over(
     assert homeless == [happened(1)]
     assert history(database, conversation)[-1] == (2, "event", "2")
     assert database.read(read_followed, NEGOTIATION) == Position("one", 1)
+
+
+def test_deeds_of_the_blocked_are_suppressed(database: Any, conversation: str) -> None:
+    """Fifty prices with threats are counted nowhere, pushed to nobody and in no page of the one who
+    blocks; what time and the one who blocks do is shown to both.
+    """
+    database.run(SET_BLOCK, SetBlock("alice", "bob", True, ""))
+    before = len(database.events)
+    told_now = [(conversation, happened(number)) for number in range(1, 51)]
+    told_now += [(conversation, happened(51, "countered", "alice"))]
+    told_now += [(conversation, happened(52, "expired", ""))]
+    database.run(ADD, told(1, *told_now))
+    shown_to = [
+        to for _, to, event in database.events[before:] if isinstance(event, MessageCreated)
+    ]
+    assert shown_to == [("bob",)] * 50 + [("alice", "bob")] * 2
+    assert [number for _, kind, number in history(database, conversation) if kind == EVENT] == [
+        "51",
+        "52",
+    ]
+    page = database.read(list_conversations, "alice", 0, "", 9, presence=True)
+    (view,) = page.conversations
+    assert view.conversation.side("alice").unread == 1

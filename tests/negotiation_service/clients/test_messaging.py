@@ -39,7 +39,7 @@ class ScriptedMessaging(messaging_pb2_grpc.MessagingServiceServicer):
             await context.abort(self.code, "as the test says")
         return messaging_pb2.GetConversationResponse(
             conversation=messaging_pb2.Conversation(id="c", participants=self.participants),
-            blocked=self.blocked,
+            blockers=["bob"] if self.blocked else [],
         )
 
 
@@ -181,9 +181,11 @@ async def test_where_somebody_is_blocked_no_deal_begins(
     await client.accept("bob", edited)
 
 
-async def test_a_deal_goes_on_without_messaging(client: Any, scripted: ScriptedMessaging) -> None:
-    """After the creation every command and read works although messaging answers nothing, a resend
-    of the creation included.
+async def test_a_deal_goes_on_without_messaging(
+    client: Any, refused: Any, scripted: ScriptedMessaging
+) -> None:
+    """After the creation every read works although messaging answers nothing, every command
+    without words, and a resend of the creation.
     """
     creation = client.creation(conversation_id="c", idempotency_key="k")
     created = await client.call("CreateService", creation)
@@ -194,7 +196,9 @@ async def test_a_deal_goes_on_without_messaging(client: Any, scripted: ScriptedM
     agreed = await client.accept("bob", await client.edit("ann", shown.id, 9_000, 1))
     await client.terminate("ann", agreed.id, "DELIVERED")
     await client.terminate("bob", agreed.id, "COMPLETED")
-    await client.note("ann", agreed.id, "good")
+    said = client.note("ann", agreed.id, "good")
+    await refused(said, grpc.StatusCode.UNAVAILABLE, "MESSAGING_UNAVAILABLE")
+    await client.note("ann", agreed.id, "")
     listed = await client.call("ListServices", actor="bob")
     assert [one.state for one in listed.services] == [pb.STATE_COMPLETED]
-    assert len(scripted.asked) == 1
+    assert len(scripted.asked) == 2

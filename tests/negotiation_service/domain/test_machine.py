@@ -18,7 +18,8 @@ from negotiation_service.domain.entities import FINAL, Deal, Outcome, State
 from negotiation_service.domain.events import Cause, evolve, recipients, replay
 from negotiation_service.domain.permissions import allowed_actions
 from negotiation_service.domain.refusals import Reason
-from negotiation_service.domain.views import INTERNAL, Snapshot, snapshot
+from negotiation_service.domain.texts import INTERNAL
+from negotiation_service.domain.views import Snapshot, snapshot
 from service_kit.rules import Refusal
 from tests.negotiation_service.client import CLIENT, edit, shown_as, without_words
 from tests.negotiation_service.machine import LIMITS, PARTIES, Steps

@@ -5,7 +5,8 @@ import pytest
 from negotiation_service.domain.entities import State, Timer
 from negotiation_service.domain.permissions import allowed_actions
 from negotiation_service.domain.refusals import Reason
-from negotiation_service.domain.views import INTERNAL, snapshot
+from negotiation_service.domain.texts import INTERNAL
+from negotiation_service.domain.views import snapshot
 from service_kit.rules import Refusal
 from tests.negotiation_service.story import LIMITS, START, Story
 

@@ -157,7 +157,16 @@ def test_list_changed_users_are_those_with_changes(database: Database) -> None:
         found = database.read(queries.list_changed_users, people, after, now)
         for user in people:
             page = database.read(
-                queries.list_changes, user, after, now, 0, "", 500, deals.LIMITS, everything=False
+                queries.list_changes,
+                user,
+                after,
+                now,
+                0,
+                "",
+                500,
+                0,
+                deals.LIMITS,
+                everything=False,
             )
             assert (user in found.users) == bool(page.changes)
         return set(found.users)

@@ -11,7 +11,7 @@ from negotiation_service.domain import events as domain_events
 from negotiation_service.domain.commands import FireTimers, PlaceHold, ResolveHold
 from negotiation_service.domain.decision import running_timers
 from negotiation_service.domain.entities import Outcome, Settlement
-from negotiation_service.domain.history import offer_made
+from negotiation_service.domain.events import offer_made
 from negotiation_service.domain.limits import DAY, HOUR
 from negotiation_service.operations import queries
 from service_kit.rules import Position

@@ -855,21 +855,27 @@ class GetConversationResponse(_message.Message):
 
     CONVERSATION_FIELD_NUMBER: _builtins.int
     BLOCKED_FIELD_NUMBER: _builtins.int
+    BLOCKERS_FIELD_NUMBER: _builtins.int
     blocked: _builtins.bool
     """Whether either blocks the other, so that nothing new may begin there. For services, which tell
     nobody: people learn of their own blocks alone.
     """
     @_builtins.property
     def conversation(self) -> Global___Conversation: ...
+    @_builtins.property
+    def blockers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those who block the other, for services as well: what the other writes is not for their eyes."""
+
     def __init__(
         self,
         *,
         conversation: Global___Conversation | None = ...,
         blocked: _builtins.bool = ...,
+        blockers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["conversation", b"conversation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "conversation", b"conversation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "blockers", b"blockers", "conversation", b"conversation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -565,6 +565,7 @@ class ServiceEvent(_message.Message):
     SETTLEMENT_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     TIMER_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELD_NUMBER: _builtins.int
     service_id: _builtins.str
     conversation_id: _builtins.str
     number: _builtins.int
@@ -581,6 +582,10 @@ class ServiceEvent(_message.Message):
     reason: _builtins.str
     timer: _builtins.str
     """For a reminder: which deadline it reminds of."""
+    withheld: _builtins.bool
+    """To services alone: the texts that came with it are shown to nobody but their author, whom the
+    other party blocked then.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -609,10 +614,11 @@ class ServiceEvent(_message.Message):
         settlement: Global___Settlement | None = ...,
         note: Global___Note | None = ...,
         timer: _builtins.str = ...,
+        withheld: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "note", b"note", "offer", b"offer", "settlement", b"settlement"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "cause", b"cause", "conversation_id", b"conversation_id", "create_time", b"create_time", "note", b"note", "number", b"number", "offer", b"offer", "reason", b"reason", "service_id", b"service_id", "settlement", b"settlement", "state", b"state", "timer", b"timer", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "cause", b"cause", "conversation_id", b"conversation_id", "create_time", b"create_time", "note", b"note", "number", b"number", "offer", b"offer", "reason", b"reason", "service_id", b"service_id", "settlement", b"settlement", "state", b"state", "timer", b"timer", "title", b"title", "withheld", b"withheld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
