@@ -12,6 +12,7 @@ from edge.protocol.cursors import MESSAGING
 from edge.protocol.errors import Error, ErrorCode, refusal
 from edge.protocol.packets import InvalidPayloadError
 from edge.protocol.payloads.connection import Pong, RenewToken, Resume
+from edge.sessions.delivery import Unconfirmed
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 from edge.sessions.state import State
@@ -26,20 +27,20 @@ def pong(session: Session, re: Request, payload: Pong) -> None:
     now = session.edge.hub.positions.get(MESSAGING)
     if position is None or now is None or position.epoch != now.epoch:
         return
-    for conversation, (revision, seq) in session.confirm(position.revision).items():
+    for shown in session.confirm(positions):
 
-        def done(
-            result: pb.Watermark | Error,
-            entry: tuple[int, str, int] = (revision, conversation, seq),
-        ) -> None:
+        def done(result: pb.Watermark | Error, shown: Unconfirmed = shown) -> None:
             if isinstance(result, Error) and result.retryable:
                 # PONG has no answer: the next one tries again.
-                session.unconfirm(*entry)
+                session.unconfirm(shown)
 
-        session.edge.messaging.mark_delivered.submit(
-            pb.Mark(actor=session.user, conversation_id=conversation, seq=seq, origin=session.id),
-            done,
+        mark = pb.Mark(
+            actor=session.user,
+            conversation_id=shown.conversation,
+            seq=shown.seq,
+            origin=session.id,
         )
+        session.edge.messaging.mark_delivered.submit(mark, done)
 
 
 async def resume(session: Session, re: Request, payload: Resume) -> None:

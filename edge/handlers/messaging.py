@@ -201,7 +201,9 @@ async def ask_messages(session: Session, re: Request, payload: payloads.AskMessa
         return
     messages = [message_payload(message) for message in answer.messages]
     returned = payloads.ReturnMessages(payload.conversation, messages, answer.more)
-    await session.answer_page(re, Op.RETURN_MESSAGES, returned)
+    others = [one.seq for one in answer.messages if one.sender != session.user]
+    confirms = (payload.conversation, max(others)) if others else None
+    await session.answer_page(re, Op.RETURN_MESSAGES, returned, confirms)
 
 
 async def ask_blocks(session: Session, re: Request, payload: payloads.AskBlocks) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import UNSET
 
 from edge.backends.backend import Event, NotLiveError
-from edge.protocol.cursors import MODERATION, BadCursorError, Position
+from edge.protocol.cursors import HISTORY, MODERATION, BadCursorError, Position
 from edge.protocol.errors import ErrorCode, refusal
 from edge.protocol.packets import InvalidPayloadError, Op
 from edge.protocol.payloads.connection import Resumed
@@ -47,7 +47,8 @@ class _Replay:
     def __init__(self, session: Session, after: Mapping[str, Position]) -> None:
         self.count = 0
         self._session = session
-        self._positions = dict(after)
+        # The pages that another socket was shown are of no matter.
+        self._positions = {one: at for one, at in after.items() if one != HISTORY}
 
     async def run(self, backend: str, until: Position) -> bool:
         """Replay one backend. Returns whether that was all. Raises NotLiveError."""

@@ -19,6 +19,9 @@ MESSAGING = "messaging"
 NEGOTIATION = "negotiation"
 MODERATION = "moderation"
 
+HISTORY = "history"
+"""No service: how many pages of history a socket, which is the epoch, had been shown."""
+
 # How many bytes name the key.
 _MARK = 4
 

@@ -3,13 +3,13 @@
 import asyncio
 from abc import ABC, abstractmethod
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from edge.protocol.cursors import MESSAGING, Position
+from edge.protocol.cursors import HISTORY, MESSAGING, Position
 from edge.protocol.errors import Error
 from edge.protocol.packets import Encoding, Format, Frame, Op
 from edge.push.outbox import Outbox
@@ -18,6 +18,19 @@ from edge.sessions.context import Edge
 from edge.sessions.requests import Request, Writes
 from edge.sessions.state import State, follow
 from service_kit.authentication.claims import Principal
+
+
+class Unconfirmed(NamedTuple):
+    """A message whose delivery a PONG has yet to confirm, with a cursor of this revision or later.
+
+    Of a page of history, the `page`th of this socket, the cursor has to be one from after it.
+    """
+
+    revision: int
+    page: int
+    conversation: str
+    seq: int
+
 
 _ATTACHING = frozenset({State.CONNECTING, State.ATTACHING})
 _UNREACHABLE = frozenset({State.CONNECTING, State.CLOSING})
@@ -33,6 +46,7 @@ class Delivery(ABC):
         "_held_bytes",
         "_outbox",
         "_pages",
+        "_shown_pages",
         "edge",
         "encoding",
         "floors",
@@ -66,11 +80,15 @@ class Delivery(ABC):
         self._held_bytes = 0
         # By kind, held while a page is asked for.
         self._pages: dict[Op, asyncio.Lock] = defaultdict(asyncio.Lock)
-        # Messages that a PONG has yet to confirm: (revision, conversation, seq).
-        self.unconfirmed: deque[tuple[int, str, int]] = deque()
+        self.unconfirmed: deque[Unconfirmed] = deque()
+        # Pages of history that were shown.
+        self._shown_pages = 0
         # The packets that write from now on; see `part_writes`.
         self.writes = Writes()
         self._outbox = Outbox(send, settings.outbox_bytes, self._overflowed, self.person)
+
+    # Of the session, as HELLO names it.
+    id: str
 
     @abstractmethod
     def _overflowed(self) -> None:
@@ -187,6 +205,9 @@ class Delivery(ABC):
         still to come.
         """
         if self.state is State.LIVE:
+            if self.unconfirmed and self.unconfirmed[-1].page:
+                # Its cursor would take back that of the page.
+                frame = self.format.encode(Op.PING, {}, cur=self._cursor_after_page())
             self._outbox.put(frame)
         elif self.reachable:
             self._outbox.put(self.format.encode(Op.PING, {}))
@@ -236,14 +257,35 @@ class Delivery(ABC):
             async with self.person.pages[kind]:
                 yield
 
-    async def answer_page(self, re: Request, op: Op, payload: msgspec.Struct) -> None:
-        """Answer with a page, behind pages of other kinds that were asked for meanwhile."""
+    async def answer_page(
+        self,
+        re: Request,
+        op: Op,
+        payload: msgspec.Struct,
+        confirms: tuple[str, int] | None = None,
+    ) -> None:
+        """Answer with a page, behind pages of other kinds that were asked for meanwhile. One that
+        `confirms` a message, (conversation, seq), is delivered when a PONG says so.
+        """
         frame = self.format.encode(op, payload, re=re.id)
         with self.person.holding(frame.size):
             await self._outbox.room()
         re.done()
-        if re.id is not None and self.state is not State.CLOSING:
-            self._outbox.put(frame)
+        if re.id is None or self.state is State.CLOSING:
+            return
+        position = self.edge.hub.positions.get(MESSAGING)
+        if confirms is not None and position is not None:
+            self._shown_pages += 1
+            self._await(Unconfirmed(position.revision, self._shown_pages, *confirms))
+            if self.state is State.LIVE:
+                frame = self.format.encode(op, payload, re=re.id, cur=self._cursor_after_page())
+        self._outbox.put(frame)
+
+    def _cursor_after_page(self) -> str:
+        """Make the cursor that says as well which pages of history this socket was shown."""
+        hub, attached = self.edge.hub, self.encoding.attached
+        positions = {one: at for one, at in hub.positions.items() if one in attached}
+        return hub.cursors.encode({**positions, HISTORY: Position(self.id, self._shown_pages)})
 
     async def replay(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
         """Queue a missed packet, at the pace at which the client reads."""
@@ -254,29 +296,36 @@ class Delivery(ABC):
     def _alert(self, revision: int, frame: Frame, confirms: tuple[str, int] | None) -> None:
         self._outbox.put(frame)
         if confirms is not None:
-            if self.person.unconfirmed >= self.edge.settings.unconfirmed_alerts:
-                self.edge.people.forget_oldest_unconfirmed(self.person)
-            self._count_unconfirmed(1)
-            self.unconfirmed.append((revision, *confirms))
+            self._await(Unconfirmed(revision, 0, *confirms))
 
-    # Alerts that a PONG confirms.
+    # Messages whose delivery a PONG confirms.
 
-    def confirm(self, revision: int) -> Mapping[str, tuple[int, int]]:
-        """Take those up to a revision: of each conversation the latest, (revision, seq)."""
-        latest: dict[str, tuple[int, int]] = {}
-        unconfirmed = self.unconfirmed
-        while unconfirmed and unconfirmed[0][0] <= revision:
-            at, conversation, seq = unconfirmed.popleft()
+    def _await(self, shown: Unconfirmed) -> None:
+        if self.person.unconfirmed >= self.edge.settings.unconfirmed_alerts:
+            self.edge.people.forget_oldest_unconfirmed(self.person)
+        self._count_unconfirmed(1)
+        self.unconfirmed.append(shown)
+
+    def confirm(self, positions: Mapping[str, Position]) -> Collection[Unconfirmed]:
+        """Take what the positions of a cursor cover: of each conversation the latest."""
+        latest: dict[str, Unconfirmed] = {}
+        unconfirmed, pages = self.unconfirmed, positions.get(HISTORY)
+        place = positions[MESSAGING].revision, 0
+        if pages is not None and pages.epoch == self.id:
+            place = place[0], pages.revision
+        while unconfirmed and unconfirmed[0][:2] <= place:
+            shown = unconfirmed.popleft()
             self._count_unconfirmed(-1)
-            latest[conversation] = (at, max(seq, latest.get(conversation, (0, 0))[1]))
-        return latest
+            before = latest.get(shown.conversation, shown)
+            latest[shown.conversation] = shown._replace(seq=max(shown.seq, before.seq))
+        return latest.values()
 
-    def unconfirm(self, revision: int, conversation: str, seq: int) -> None:
+    def unconfirm(self, shown: Unconfirmed) -> None:
         """Let the next PONG confirm it again, unless others need the room."""
         full = self.person.unconfirmed >= self.edge.settings.unconfirmed_alerts
         if self.state is not State.CLOSING and not full:
             self._count_unconfirmed(1)
-            self.unconfirmed.appendleft((revision, conversation, seq))
+            self.unconfirmed.appendleft(shown)
 
     def forget_oldest_unconfirmed(self) -> None:
         """Mark it delivered by no PONG."""

@@ -121,3 +121,25 @@ async def test_how_much_is_unread_is_known_beside_pages_marks_and_alerts(
         assert seen.version == entry["read_up_to"]
     for client in (writer, phone, laptop, fresh):
         await client.close()
+
+
+async def test_what_a_page_has_shown_is_delivered_by_the_next_pong(
+    shared_system: System, alice: str, bob: str
+) -> None:
+    """Of a device that was told of nothing: by the cursor of the page, or that of a later PING."""
+    writer, *_ = await devices(shared_system, alice)
+    stored = await writer.write(bob, "while bob was away")
+    place = {"conversation": stored["conversation"]}
+    for by_ping in (False, True):
+        (reader,) = await devices(shared_system, bob)
+        page = await reader.ask(Op.ASK_MESSAGES, place)
+        cursor = page["cur"]
+        if by_ping:
+            await reader.take_ping()
+            cursor = reader.pings[-1]["cur"]
+        await reader.send(Op.PONG, {"cur": cursor})
+        told = await writer.expect(Op.STATUS_MSG, status="delivered")
+        assert (told["d"]["message"], told["d"]["seq"]) == (stored["message"], stored["seq"])
+        await reader.close()
+        stored = (await writer.ask(Op.CREATE_MSG, {**place, "text": "once more"}))["d"]
+    await writer.close()

@@ -190,7 +190,7 @@ class StatusMsg(Struct, frozen=True):
 
 class ReturnMessages(Struct, frozen=True):
     """A page of history, ascending by seq. `more`: there are further messages in the direction
-    asked.
+    asked. Its `cur` in a PONG makes them delivered.
     """
 
     conversation: str

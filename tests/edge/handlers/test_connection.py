@@ -9,7 +9,7 @@ import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.protocol.cursors import MESSAGING, MODERATION, Position
-from edge.protocol.packets import Op
+from edge.protocol.packets import JSON, Op
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
 from tests.edge import moderated as moderation
@@ -24,8 +24,11 @@ from tests.edge.scripted import (
     Start,
     Stream,
     Wire,
+    at,
     cursor,
+    given,
     message_event,
+    presence_event,
     running,
     sample,
     with_settings,
@@ -44,7 +47,56 @@ async def test_a_pong_marks_what_it_covers_as_delivered(
     wire.say(Op.PONG, {"cur": cursor(12)})
     mark = await asyncio.wait_for(service.marks.get(), 5)
     assert (mark.actor, mark.conversation_id, mark.seq) == ("alice", "c", 2)
-    assert list(session.unconfirmed) == [(13, "c", 3)]
+    assert list(session.unconfirmed) == [(13, 0, "c", 3)]
+
+
+async def test_a_pong_marks_a_page_that_was_processed_as_delivered(
+    greeted: tuple[Session, Wire], service: Service, live: Stream
+) -> None:
+    """By the cursor of the page, of a PING after it, or of whatever came later; never by one from
+    before it, which says as much of the services.
+    """
+    session, wire = greeted
+
+    def message(seq: int, sender: str = "bob") -> pb.Message:
+        return pb.Message(id=f"m{seq}", conversation_id="c", seq=seq, sender=sender)
+
+    async def show(*seqs: int) -> str:
+        own = message(max(seqs) + 1, "alice")
+        page = pb.ListMessagesResponse(messages=[*map(message, seqs), own])
+        service.list_messages = given(page)
+        wire.say(Op.ASK_MESSAGES, {"conversation": "c"}, 1)
+        shown = await wire.hear()
+        assert shown["op"] == Op.RETURN_MESSAGES
+        return str(shown["cur"])
+
+    async def marked() -> int:
+        mark = await asyncio.wait_for(service.marks.get(), 5)
+        assert (mark.actor, mark.conversation_id) == ("alice", "c")
+        assert not session.unconfirmed
+        return int(mark.seq)
+
+    live.say(11, presence_event())
+    before = (await wire.hear())["cur"]
+    cur = await show(1, 2)
+    assert at({"cur": cur}) == 11
+    wire.say(Op.PONG, {"cur": before})
+    wire.say(Op.PONG, {"cur": cur})
+    assert await marked() == 2
+    await show(3)
+    assert len(session.unconfirmed) == 1
+    session.ping(JSON.encode(Op.PING, {}, cur=before))
+    wire.say(Op.PONG, {"cur": (await wire.hear())["cur"]})
+    assert await marked() == 3
+    await show(4)
+    live.say(12, presence_event(online=False))
+    wire.say(Op.PONG, {"cur": (await wire.hear())["cur"]})
+    assert await marked() == 4
+    assert service.marks.empty()
+    # A page of one's own messages has nothing to deliver.
+    service.list_messages = given(pb.ListMessagesResponse(messages=[message(1, "alice")]))
+    wire.say(Op.ASK_MESSAGES, {"conversation": "c"}, 2)
+    assert "cur" not in await wire.hear()
 
 
 @pytest.mark.parametrize("epoch", ["another", "epoch-2"])
@@ -58,7 +110,7 @@ async def test_a_pong_of_another_clock_marks_nothing(
     wire.say(Op.PONG, {"cur": cursor(99, epoch)})
     wire.say(Op.ASK_MESSAGES, {"conversation": "c"}, 1)
     assert (await wire.hear())["op"] == Op.RETURN_MESSAGES
-    assert list(session.unconfirmed) == [(11, "c", 1)]
+    assert list(session.unconfirmed) == [(11, 0, "c", 1)]
     assert service.marks.empty()
 
 
@@ -70,7 +122,7 @@ async def test_alerts_that_nobody_confirms_are_forgotten_beyond_a_limit(
     for number in (1, 2, 3):
         live.say(10 + number, message_event(number))
         await wire.hear()
-    assert [seq for _, _, seq in session.unconfirmed] == [2, 3]
+    assert [one.seq for one in session.unconfirmed] == [2, 3]
     assert sample(edge, "limit_reached_total", limit="unconfirmed_alerts") == 1
 
 

@@ -17,6 +17,7 @@ from edge.push.deliver import Deliverer
 from edge.push.hub import Hub, HubSession
 from edge.push.render import Alert
 from edge.sessions.context import Edge
+from edge.sessions.delivery import Unconfirmed
 from tests.edge.scripted import (
     CURSORS,
     EPOCH,
@@ -209,7 +210,7 @@ async def test_another_clock_forgets_what_a_pong_would_confirm(edge: Edge) -> No
     edge.hub.add(session)
     session.attach({MESSAGING: Position(EPOCH, 5)})
     session.release()
-    session.unconfirmed.append((8, "c", 1))
+    session.unconfirmed.append(Unconfirmed(8, 0, "c", 1))
     session.hold()
     session.push(MESSAGING, 9, Alert(Op.ALERT_NEW_MSG, Ping()))
     Deliverer(edge.hub, MESSAGING, edge.metrics).start_over(
