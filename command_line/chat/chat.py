@@ -10,10 +10,12 @@ from uuid import uuid4
 from msgspec import Struct
 from msgspec.structs import replace
 
+from command_line.chat import lists
 from command_line.chat.commands import BY_NAME, HELP, Command
 from command_line.chat.connection import ChatOptions, Connection
 from command_line.chat.conversation import Conversation
 from command_line.chat.lines import read_lines
+from command_line.chat.lists import LISTS
 from command_line.chat.payloads import UsageError
 from command_line.client.client import DisconnectedError, Packet, RejectedError
 from command_line.display.screen import Screen
@@ -47,6 +49,7 @@ class Chat:
 
     def __init__(self, options: ChatOptions, screen: Screen) -> None:
         self._screen = screen
+        self._me = options.me
         self._conversation = Conversation(options.me, options.peer, options.subject, screen)
         self._connection = Connection(options, self._conversation, screen)
 
@@ -83,6 +86,8 @@ class Chat:
                     await self._change(messaging.DeleteMsg)
                 case "/block" | "/unblock":
                     await self._block(blocked=name == "/block")
+                case _ if name in LISTS:
+                    await self._show_list(name)
                 case _ if name in BY_NAME:
                     await self._carry_out(BY_NAME[name], arguments.strip())
                 case _ if COMMAND.fullmatch(name):
@@ -172,6 +177,11 @@ class Chat:
             self._screen.notice("not connected just now")
         except (RejectedError, TimeoutError) as error:
             self._screen.notice(f"the deal cannot be shown: {error}")
+
+    async def _show_list(self, name: str) -> None:
+        reply = await self._insist(lambda: LISTS[name].asks, PATIENCE_FOR_A_COMMAND)
+        if reply is not None:
+            self._screen.deal(*lists.shown(name, reply.data, self._me))
 
     async def _say_typing(self) -> None:
         if self._conversation.id is None:

@@ -7,6 +7,7 @@ from functools import partial
 from msgspec import Struct
 
 from command_line.chat import payloads
+from command_line.chat.lists import LISTS
 from command_line.chat.payloads import Shown, UsageError, WrongArgumentsError
 from command_line.display.money import MoneyError
 from edge.protocol.packets import Op
@@ -204,6 +205,7 @@ _OTHERS = (
     ("/edit TEXT", "give your last message another text"),
     ("/delete", "delete your last message"),
     ("/deal", "show how the deal stands, and what you may do"),
+    *((name, one.does) for name, one in LISTS.items()),
     ("/block", "block the other one, who is not told"),
     ("/unblock", "no longer block the other one"),
     ("/typing", "tell the other one that you are typing"),
