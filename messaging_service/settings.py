@@ -38,6 +38,7 @@ class MessagingSettings(ServiceSettings):
     presence: bool = True
     presence_absence_seconds: Annotated[float, Field(gt=0, le=3_600)] = 10.0
     presence_conversations: Count = 500
+    presence_to_strangers: bool = False
     presence_people: Count = 200_000
     presence_batch: Count = 500
 
@@ -55,4 +56,5 @@ class MessagingSettings(ServiceSettings):
             edit_window=self.edit_minutes * MINUTE,
             edits_per_message=self.edits_per_message,
             blocks_per_user=self.blocks_per_user,
+            presence_to_strangers=self.presence_to_strangers,
         )

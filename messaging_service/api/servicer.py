@@ -60,7 +60,7 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
         limits = resources.settings.limits()
         # Bound once: the writer groups commands by the identity of their operation.
         self._create_conversation = partial(conversations.create_conversation, limits)
-        self._create_message = partial(create_message, limits)
+        self._create_message = partial(create_message, limits, presence=resources.settings.presence)
         self._change_messages = partial(change_messages, limits)
         self._set_block = partial(set_block, limits, presence=resources.settings.presence)
 
@@ -139,6 +139,7 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
             request.page_token,
             self._page_limit("conversations_page", request.page_size),
             presence=self._settings.presence,
+            strangers=self._settings.presence_to_strangers,
         )
         return pb.ListConversationsResponse(
             conversations=[
@@ -170,6 +171,7 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
             request.actor,
             request.conversation_id,
             presence=self._settings.presence,
+            strangers=self._settings.presence_to_strangers,
         )
         return pb.GetConversationResponse(
             conversation=translation.conversation(view, request.actor),
@@ -263,13 +265,21 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
             request.page_token,
             self._page_limit("changes_page", request.page_size),
             self._settings.presence_limit(),
+            strangers=self._settings.presence_to_strangers,
         )
 
     async def _find_changed_users(
         self, users: Sequence[str], after: Position, until: Position
     ) -> ChangedUsers | Refusal:
         presence = self._settings.presence_limit()
-        return await self._readers.run(list_changed_users, users, after, until, presence)
+        return await self._readers.run(
+            list_changed_users,
+            users,
+            after,
+            until,
+            presence,
+            strangers=self._settings.presence_to_strangers,
+        )
 
     def _encode_changes(self, events: list[Event], user: str) -> list[pb.Event]:
         return [translation.event((user,), one) for one in events]

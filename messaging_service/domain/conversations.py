@@ -31,6 +31,9 @@ class Side(NamedTuple):
     `blocked_revision` is that at which this one blocked the other, 0 when it does not, and
     `unblocked_revision` that of the last end of a block. `held_*` is the read watermark as the
     other is shown it instead, from a block on until the next move after it; None: the real one.
+    `tombstone_count`: how many of the incoming messages after the read watermark are not there any
+    more. `spoke_revision` is that of the first message of this one that the other was shown, 0
+    before it.
     """
 
     user: str
@@ -51,11 +54,13 @@ class Side(NamedTuple):
     held_seq: int | None = None
     held_at: int = 0
     held_revision: int = 0
+    tombstone_count: int = 0
+    spoke_revision: int = 0
 
     @property
     def unread(self) -> int:
-        """Messages of the other after the read watermark."""
-        return self.incoming_count - self.read_count
+        """Messages of the other after the read watermark, those alone that are still there."""
+        return self.incoming_count - self.read_count - self.tombstone_count
 
     @property
     def blocks(self) -> bool:
@@ -97,6 +102,10 @@ class Conversation(NamedTuple):
         if user == self.first.user:
             return self.first.activity > 0
         return user == self.second.user and self.second.activity > 0
+
+    def is_stranger(self, user: str) -> bool:
+        """Tell whether `user` has opened it by writing, and the other never answered."""
+        return user == self.opened_by and not self.peer(user).spoke_revision
 
     @property
     def blocked(self) -> bool:

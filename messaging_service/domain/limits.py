@@ -25,3 +25,5 @@ class Limits:
     edit_window: int = 15 * MINUTE
     edits_per_message: int = 20
     blocks_per_user: int = 1_000
+    # Whether one who has written, and was never answered, is shown who is online.
+    presence_to_strangers: bool = False

@@ -5,6 +5,7 @@ A text that is no longer shown becomes a version, which is evidence for a while.
 
 from typing import NamedTuple
 
+from messaging_service.domain.conversations import Conversation
 from messaging_service.domain.idempotency import DELETE, EDIT, fingerprint
 from messaging_service.domain.limits import MINUTE, Limits
 from messaging_service.domain.messages import TEXT, Message, MessageChange, check_text
@@ -144,6 +145,19 @@ def restore(message: Message, now: int, revision: int) -> Message | None:
     return message._replace(
         change=MessageChange.RESTORED, changed_at=now, changed_revision=revision
     )
+
+
+def count_tombstone(conversation: Conversation, before: Message, after: Message) -> Conversation:
+    """Count what is no longer there, or is there again, with those who have not read it."""
+    more = bool(after.tombstone) - bool(before.tombstone)
+    if not more:
+        return conversation
+    first, second = conversation.first, conversation.second
+    if before.seq == before.first_incoming_seq and before.seq > first.read_seq:
+        first = first._replace(tombstone_count=first.tombstone_count + more)
+    if before.seq == before.second_incoming_seq and before.seq > second.read_seq:
+        second = second._replace(tombstone_count=second.tombstone_count + more)
+    return conversation._replace(first=first, second=second)
 
 
 def unseen_version(message: Message) -> Version | None:

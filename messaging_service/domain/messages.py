@@ -143,12 +143,14 @@ def add_message(
     seq = conversation.last_seq + 1
     first, second = conversation.first, conversation.second
     if sender == first.user:
-        first = Side(sender, seq, revision, first.version + 1, *first[4:])
+        said = Side(sender, seq, revision, first.version + 1, *first[4:])
+        first = said if withheld else _spoken(said, second, revision)
     elif not (sender and (withheld or first.blocked_revision)):
         count = first.incoming_count + 1
         first = Side(first.user, seq, revision, first.version + 1, count, seq, *first[6:])
     if sender == second.user:
-        second = Side(sender, seq, revision, second.version + 1, *second[4:])
+        said = Side(sender, seq, revision, second.version + 1, *second[4:])
+        second = said if withheld else _spoken(said, first, revision)
     elif not (sender and (withheld or second.blocked_revision)):
         count = second.incoming_count + 1
         second = Side(second.user, seq, revision, second.version + 1, count, seq, *second[6:])
@@ -170,6 +172,13 @@ def add_message(
         second.incoming_seq,
     )
     return changed, message
+
+
+def _spoken(side: Side, other: Side, revision: int) -> Side:
+    """Note on the side of a sender that the other was shown something of this one."""
+    if side.spoke_revision or other.blocked_revision:
+        return side
+    return side._replace(spoke_revision=revision)
 
 
 def readers(conversation: Conversation, message: Message) -> tuple[str, ...]:

@@ -42,14 +42,24 @@ def incoming_at(conversation: Conversation, user: str, message: Message | None) 
     return message.second_incoming_count, message.second_incoming_seq
 
 
-def mark_read(side: Side, count: int, seq: int, now: int, revision: int) -> Side | None:
+def mark_read(
+    side: Side, count: int, seq: int, now: int, revision: int, tombstones: int = 0
+) -> Side | None:
     """Move the read watermark to `seq`, the `count`th incoming one; None when it covers no more.
+    With that it passes so many `tombstones`; they need not be counted for the end.
 
     What is read is delivered. One who blocks the other reads without the other being shown it; the
     next mark after that shows what was read meanwhile.
     """
     if seq > side.read_seq:
-        side = side._replace(read_seq=seq, read_count=count, read_at=now, read_revision=revision)
+        left = side.tombstone_count - tombstones if seq < side.incoming_seq else 0
+        side = side._replace(
+            read_seq=seq,
+            read_count=count,
+            read_at=now,
+            read_revision=revision,
+            tombstone_count=left,
+        )
         if side.blocks:
             return side
         if side.held_seq is not None:

@@ -78,7 +78,7 @@ class _Run:
         ]
         for one in around:
             turned = one.with_side(turn(one.side(actor), revision), revision)
-            self.working_set.change(renumber(one, turned), blocks=True)
+            self.working_set.change(renumber(one, turned))
         self.transaction.emit((actor,), answer)
         if presence:
             self.tell(actor, user, block, around)
@@ -91,8 +91,15 @@ class _Run:
         shown = blocks.shown_presence(self.presence.get(person), theirs, own)
         if shown is None or shown.version != block.changed_at:
             return
-        if any(one.is_shown_to(reader) for one in around):
+        if any(self.sees(reader, one) for one in around):
             self.transaction.emit((reader,), shown)
+
+    def sees(self, reader: str, conversation: Conversation) -> bool:
+        """Tell whether a reader sees in a conversation who is there."""
+        strangers = self.limits.presence_to_strangers
+        return conversation.is_shown_to(reader) and (
+            strangers or not conversation.is_stranger(reader)
+        )
 
     def store(self) -> None:
         """Write all that is new."""

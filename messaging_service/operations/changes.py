@@ -56,14 +56,17 @@ def list_changes(
     page_token: str,
     most: int,
     presence: int = 0,
+    *,
+    strangers: bool = False,
 ) -> ChangePage[events.Event] | Refusal:
     """Read what `user` missed: after < revision <= until. A page ends between two revisions.
 
-    The presence of others belongs to it, in `presence` conversations.
+    The presence of others belongs to it, in `presence` conversations; also of those who have not
+    answered, to `strangers`.
     """
     if refusal := check_user("user", user):
         return refusal
-    read = partial(_changes, connection, user, presence)
+    read = partial(_changes, connection, user, presence, strangers=strangers)
     return changes.list_changes(connection, after, until, page_size, page_token, most, read)
 
 
@@ -73,6 +76,8 @@ def list_changed_users(
     after: Position,
     until: Position,
     presence: int = 0,
+    *,
+    strangers: bool = False,
 ) -> ChangedUsers | Refusal:
     """Give those of `users` for whom `list_changes` may have something.
 
@@ -83,18 +88,27 @@ def list_changed_users(
         statements = (*CHANGED_PARTICIPANTS, CHANGED_BLOCKERS)
         found = find_changed_users(connection, statements, wanted, start, end)
         if presence:
-            found |= find_observers_of_changed(connection, start, end, presence)
+            found |= find_observers_of_changed(
+                connection, start, end, presence, strangers=strangers
+            )
         return found
 
     return changes.list_changed_users(connection, users, after, until, find)
 
 
 def _changes(
-    connection: Connection, user: str, presence: int, start: int, until: int, count: int | None
+    connection: Connection,
+    user: str,
+    presence: int,
+    start: int,
+    until: int,
+    count: int | None,
+    *,
+    strangers: bool,
 ) -> list[tuple[int, events.Event]]:
     """Read the first events in order. Whatever is left, no more messages are read than are told."""
     touched = find_changed_conversations(connection, user, start)
-    entries = _presence(connection, user, touched, start, until, presence)
+    entries = _presence(connection, user, touched, start, until, presence, strangers=strangers)
     entries += [
         _ready(
             one.revision,
@@ -103,11 +117,10 @@ def _changes(
         for one in find_changed_blocks(connection, user, start, until)
     ]
     entries += _watermarks(user, touched, start, until)
-    lists = [
-        _messages(connection, conversation, user, which, until)
-        for conversation in touched
-        for which in _ways(conversation, user, start)
-    ]
+    lists: list[ReadList[_Entry]] = []
+    for conversation in touched:
+        ways = _ways(conversation, user, start)
+        lists += [_messages(connection, conversation, user, which, until) for which in ways]
     entries += read_first(lists, (start, NEWEST), count)
     entries.sort(key=lambda entry: entry.order)
     told = entries[:count]
@@ -201,18 +214,37 @@ def _presence(
     start: int,
     until: int,
     presence: int,
+    *,
+    strangers: bool,
 ) -> list[_Entry]:
-    """Read the present presence of people whose presence changed in the range, be it by a block:
-    presence is state.
+    """Read the present presence of people whose presence changed in the range, be it by a block or
+    an answer: presence is state.
     """
     if not presence:
         return []
     changed = {
-        one.user: one for one in find_changed_presence(connection, user, start, until, presence)
+        one.user: (one.revision, one)
+        for one in find_changed_presence(
+            connection, user, start, until, presence, strangers=strangers
+        )
     }
-    turned = [one for one in touched if one.is_shown_to(user) and start < one.turned_revision]
-    for peer, shown in find_shown_people(connection, turned, user, presence=True).items():
+    # With an answer somebody is shown who was there before.
+    answers = {
+        one.peer(user).user: one.peer(user).spoke_revision
+        for one in touched
+        if one.opened_by == user and not strangers and one.peer(user).spoke_revision > start
+    }
+    turned = [
+        one
+        for one in touched
+        if one.is_shown_to(user) and (start < one.turned_revision or one.peer(user).user in answers)
+    ]
+    people = find_shown_people(connection, turned, user, presence=True, strangers=strangers)
+    for peer, shown in people.items():
         changed.pop(peer, None)
-        if shown.presence is not None and start < shown.presence.revision <= until:
-            changed[peer] = shown.presence
-    return [_ready(one.revision, one) for one in changed.values()]
+        if shown.presence is None:
+            continue
+        revision = max(shown.presence.revision, answers.get(peer, 0))
+        if start < revision <= until:
+            changed[peer] = revision, shown.presence
+    return [_ready(revision, one) for revision, one in changed.values()]

@@ -94,8 +94,11 @@ def list_conversations(
     most: int,
     *,
     presence: bool = False,
+    strangers: bool = False,
 ) -> ConversationPage | Refusal:
-    """Read a page of the conversations of an actor, with `presence` or without."""
+    """Read a page of the conversations of an actor, with `presence` or without; `strangers` are
+    shown that of those who have not answered too.
+    """
     count = bounded_size(page_size, most)
     if isinstance(count, Refusal):
         return count
@@ -110,19 +113,25 @@ def list_conversations(
     found = find_conversation_page(connection, actor, below, count + 1)
     page = found[:count]
     token = encode_token(page[-1].side(actor).activity, page[-1].id) if len(found) > count else ""
-    return ConversationPage(_views(connection, page, actor, presence=presence), token)
+    views = _views(connection, page, actor, presence=presence, strangers=strangers)
+    return ConversationPage(views, token)
 
 
 def get_conversation(
-    connection: Connection, actor: str, conversation_id: str, *, presence: bool = False
+    connection: Connection,
+    actor: str,
+    conversation_id: str,
+    *,
+    presence: bool = False,
+    strangers: bool = False,
 ) -> ConversationView | Refusal:
-    """Read a conversation, with `presence` or without."""
+    """Read a conversation, with `presence` or without, as in the list."""
     if not conversation_id:
         return invalid("conversation_id", "is missing")
     found = find_visible(connection, actor, conversation_id)
     if isinstance(found, Refusal):
         return found
-    return _views(connection, (found,), actor, presence=presence)[0]
+    return _views(connection, (found,), actor, presence=presence, strangers=strangers)[0]
 
 
 def find_visible(
@@ -138,13 +147,18 @@ def find_visible(
 
 
 def _views(
-    connection: Connection, found: Sequence[Conversation], actor: str, *, presence: bool
+    connection: Connection,
+    found: Sequence[Conversation],
+    actor: str,
+    *,
+    presence: bool,
+    strangers: bool,
 ) -> list[ConversationView]:
     ends = {one.id: one.side(actor).last_seq if actor else one.last_seq for one in found}
     last = find_messages_at(connection, [end for end in ends.items() if end[1]])
     if not actor:
         return [ConversationView(one, last.get((one.id, ends[one.id]))) for one in found]
-    shown = find_shown_people(connection, found, actor, presence=presence)
+    shown = find_shown_people(connection, found, actor, presence=presence, strangers=strangers)
     return [
         ConversationView(one, last.get((one.id, ends[one.id])), shown[one.peer(actor).user])
         for one in found

@@ -130,7 +130,7 @@ class _Run:
             self.use(
                 UsedKey(before.sender, before.idempotency_key, digest, before.id, before.created_at)
             )
-        self.working_set.change_message(message.conversation_id)
+        self.working_set.change_message(before, message)
 
     def use(self, key: UsedKey) -> None:
         """Remember a key, if there is one."""

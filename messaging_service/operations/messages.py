@@ -14,6 +14,7 @@ from messaging_service.domain.limits import HOUR, Limits
 from messaging_service.domain.messages import CreateMessage, Message
 from messaging_service.domain.refusals import blocked, sanctioned
 from messaging_service.operations.conversations import find_visible
+from messaging_service.operations.presence import tell_answered
 from messaging_service.operations.working_set import WorkingSet
 from messaging_service.storage import messages as storage
 from messaging_service.storage.blocks import find_blockers
@@ -76,6 +77,7 @@ class _MessageCreation:
             connection, {one.actor for one in commands}, self.working_set.by_id, transaction.now
         )
         self.created: list[Message] = []
+        self.answered: list[tuple[Conversation, Conversation]] = []
 
     def create(self, command: CreateMessage) -> StoredMessage | Refusal:
         """Decide one command, after all before it."""
@@ -91,8 +93,9 @@ class _MessageCreation:
             return sanctioned(why)
         if refusal := blocks.may_write(conversation.side(command.actor)):
             return refusal
+        before = conversation
         conversation, message = messages.add_message(
-            conversation,
+            before,
             str(uuid7()),
             command.actor,
             command.text,
@@ -101,6 +104,8 @@ class _MessageCreation:
             self.transaction.revision,
         )
         self.working_set.change(conversation)
+        if conversation.side(command.actor).spoke_revision == message.revision:
+            self.answered.append((before, conversation))
         self.created.append(message)
         if key:
             self.by_key[command.actor, key] = message
@@ -158,9 +163,15 @@ class _MessageCreation:
 
 
 def create_message(
-    limits: Limits, transaction: Transaction, commands: Sequence[CreateMessage]
+    limits: Limits,
+    transaction: Transaction,
+    commands: Sequence[CreateMessage],
+    *,
+    presence: bool = False,
 ) -> list[StoredMessage | Refusal]:
-    """Store messages in their order; each has its own outcome."""
+    """Store messages in their order; each has its own outcome. With `presence`, whoever is answered
+    for the first time is told that of the other.
+    """
     refusals = [messages.check_create_message(one, limits) for one in commands]
     sound = [one for one, refusal in zip(commands, refusals, strict=True) if refusal is None]
     creation = _MessageCreation(limits, transaction, sound)
@@ -170,6 +181,8 @@ def create_message(
     ]
     creation.working_set.store()
     storage.insert_messages(transaction.connection, creation.created)
+    if presence and not limits.presence_to_strangers and creation.answered:
+        tell_answered(transaction, creation.answered)
     return outcomes
 
 

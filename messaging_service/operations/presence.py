@@ -31,9 +31,15 @@ class Attended(NamedTuple):
 
 
 def attend(
-    conversations: int, transaction: Transaction, commands: Sequence[Attend]
+    conversations: int,
+    transaction: Transaction,
+    commands: Sequence[Attend],
+    *,
+    strangers: bool = False,
 ) -> list[Attended]:
-    """Store who is online, and tell the others of each one's newest `conversations`."""
+    """Store who is online, and tell the others of each one's newest `conversations`; of those who
+    were never answered, with `strangers` alone.
+    """
     connection, revision = transaction.connection, transaction.revision
     found = storage.find_presence(connection, {one.user for one in commands})
     stored = frozenset(found)
@@ -47,7 +53,7 @@ def attend(
             found[user] = presence
             changed.add(user)
     _store(transaction, stored, [found[user] for user in sorted(changed)])
-    peers = storage.find_observers(connection, changed, conversations)
+    peers = storage.find_observers(connection, changed, conversations, strangers=strangers)
     for user, near in peers.items():
         transaction.emit(near.users, found[user])
     return [
@@ -100,21 +106,41 @@ def find_shown_people(
     actor: str,
     *,
     presence: bool,
+    strangers: bool = False,
 ) -> dict[str, ShownPerson]:
     """Find what an actor is shown of the others in conversations, by user: with `presence`, and
-    their own blocks.
+    their own blocks. Of one who never answered that is no presence, except to `strangers`.
     """
+    answered = {
+        one.peer(actor).user for one in conversations if strangers or not one.is_stranger(actor)
+    }
     peers = {one.peer(actor).user for one in conversations}
     turned = {one.peer(actor).user for one in conversations if one.turned_revision}
     pairs = {pair for peer in turned for pair in ((peer, actor), (actor, peer))}
-    found = storage.find_presence(connection, peers) if presence else {}
+    found = storage.find_presence(connection, answered) if presence else {}
     blocks = find_blocks(connection, pairs)
     shown: dict[str, ShownPerson] = {}
     for peer in peers:
         theirs, own = blocks.get((peer, actor)), blocks.get((actor, peer))
-        seen = shown_presence(found.get(peer), theirs, own) if presence else None
+        sees = presence and peer in answered
+        seen = shown_presence(found.get(peer), theirs, own) if sees else None
         shown[peer] = ShownPerson(seen, own)
     return shown
+
+
+def tell_answered(
+    transaction: Transaction, answered: Sequence[tuple[Conversation, Conversation]]
+) -> None:
+    """Tell those who were strangers until now the presence of who answered them; given each
+    conversation before and after that.
+    """
+    for before, after in answered:
+        stranger = after.opened_by
+        if stranger and before.is_stranger(stranger) and not after.is_stranger(stranger):
+            shown = find_shown_people(transaction.connection, [after], stranger, presence=True)
+            (person,) = shown.values()
+            if person.presence is not None:
+                transaction.emit((stranger,), person.presence)
 
 
 def _store(transaction: Transaction, stored: Collection[str], changed: Sequence[Presence]) -> None:

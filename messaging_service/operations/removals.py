@@ -53,11 +53,12 @@ def _apply(
         if removal.message not in messages:
             continue
         change = message_changes.remove if removal.removed else message_changes.restore
-        message = change(messages[removal.message], next(times), revision)
+        before = messages[removal.message]
+        message = change(before, next(times), revision)
         if message is None:
             continue
         messages[message.id] = changed[message.id] = message
-        shown_to = readers(working_set.change_message(message.conversation_id), message)
+        shown_to = readers(working_set.change_message(before, message), message)
         if message.withheld_text is None:
             transaction.emit(shown_to, message_changed(message, "", ""))
             continue

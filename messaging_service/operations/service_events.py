@@ -6,9 +6,11 @@ from typing import NamedTuple
 from uuid_utils import uuid7
 
 from messaging_service.domain import messages, service_events
+from messaging_service.domain.conversations import Conversation
 from messaging_service.domain.events import MessageCreated
 from messaging_service.domain.messages import Message
 from messaging_service.domain.service_events import ServiceEvent
+from messaging_service.operations.presence import tell_answered
 from messaging_service.operations.working_set import WorkingSet
 from messaging_service.storage.conversations import find_conversations
 from messaging_service.storage.messages import find_messages_by_key, insert_messages
@@ -28,11 +30,12 @@ class ServiceEvents(NamedTuple):
 
 
 def add_service_events(
-    transaction: Transaction, commands: Sequence[ServiceEvents]
+    transaction: Transaction, commands: Sequence[ServiceEvents], *, presence: bool = False
 ) -> list[list[ServiceEvent]]:
     """Put events of services into the histories of their conversations, each once.
 
-    Gives for each command the events whose conversation does not exist here.
+    Gives for each command the events whose conversation does not exist here. With `presence`, what
+    somebody does in a deal is an answer to one who was a stranger until then.
     """
     connection = transaction.connection
     # A revision that took effect before must not do so again.
@@ -46,14 +49,16 @@ def add_service_events(
     found = find_conversations(connection, [conversation for conversation, _ in told])
     working_set = WorkingSet(transaction, found.values())
     created: list[Message] = []
+    answered: list[tuple[Conversation, Conversation]] = []
     homeless: list[list[ServiceEvent]] = []
     for events in fresh:
         homeless.append([event for conversation, event in events if conversation not in found])
         for conversation_id, event in events:
             if conversation_id not in found or (event.by, event.key) in stored:
                 continue
+            before = working_set.by_id[conversation_id]
             conversation, message = messages.add_message(
-                working_set.by_id[conversation_id],
+                before,
                 str(uuid7()),
                 event.by,
                 service_events.encode(event),
@@ -64,6 +69,7 @@ def add_service_events(
                 withheld=event.withheld,
             )
             working_set.change(conversation)
+            answered.append((before, conversation))
             created.append(message)
             shown_to = messages.readers(conversation, message)
             sides = [conversation.side(user) for user in shown_to]
@@ -74,4 +80,6 @@ def add_service_events(
             transaction.emit(shown_to, MessageCreated(message, unread, versions, ""))
     working_set.store()
     insert_messages(connection, created)
+    if presence:
+        tell_answered(transaction, answered)
     return homeless

@@ -10,7 +10,7 @@ from messaging_service.domain.messages import Message
 from messaging_service.domain.watermarks import Mark
 from messaging_service.operations.working_set import WorkingSet
 from messaging_service.storage.conversations import find_conversations
-from messaging_service.storage.messages import find_messages_at
+from messaging_service.storage.messages import count_tombstones, find_messages_at
 from service_kit.rules import Refusal
 from service_kit.storage.writer import Transaction
 
@@ -32,7 +32,7 @@ class _Kind(NamedTuple):
     """The differences between the two watermarks: `stand` gives the seq and the time of one."""
 
     read: bool
-    move: Callable[[Side, int, int, int, int], Side | None]
+    move: Callable[[Side, int, int, int, int, int], Side | None]
     stand: Callable[[Side], tuple[int, int]]
 
 
@@ -43,7 +43,7 @@ _READ = _Kind(
 )
 _DELIVERED = _Kind(
     read=False,
-    move=lambda side, _count, seq, now, revision: watermarks.mark_delivered(
+    move=lambda side, _count, seq, now, revision, _tombstones: watermarks.mark_delivered(
         side, seq, now, revision
     ),
     stand=lambda side: (side.delivered_seq, side.delivered_at),
@@ -126,11 +126,15 @@ def _move(
     message = messages.get((mark.conversation_id, mark.seq))
     count, seq = watermarks.incoming_at(conversation, mark.actor, message)
     side = conversation.side(mark.actor)
-    moved = kind.move(side, count, seq, transaction.now, transaction.revision)
+    passed = 0
+    if kind.read and side.tombstone_count and side.read_seq < seq < side.incoming_seq:
+        passed = count_tombstones(
+            transaction.connection, conversation, mark.actor, side.read_seq, seq
+        )
+    moved = kind.move(side, count, seq, transaction.now, transaction.revision, passed)
     if moved is not None:
         conversation = renumber(conversation, conversation.with_side(moved, transaction.revision))
-        held = moved.held_seq, moved.held_revision
-        working_set.change(conversation, blocks=held != (side.held_seq, side.held_revision))
+        working_set.change(conversation)
     return _Marked(mark, conversation, *kind.stand(moved or side), moved is not None)
 
 

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 
 from uuid_utils import uuid7
 
-from messaging_service.domain.conversations import Conversation, open_conversation
+from messaging_service.domain.conversations import Conversation, open_conversation, renumber
+from messaging_service.domain.message_changes import count_tombstone
+from messaging_service.domain.messages import Message
 from messaging_service.domain.refusals import conversation_not_found
 from messaging_service.storage import conversations as storage
 from service_kit.rules import Refusal
@@ -22,7 +24,7 @@ class WorkingSet:
         self._transaction = transaction
         self._opened: set[str] = set()
         self._changed: set[str] = set()
-        self._blocked: set[str] = set()
+        self._changed_rarely: set[str] = set()
 
     def of(self, user: str, conversation_id: str) -> Conversation | Refusal:
         """Give a conversation to one who takes part in it."""
@@ -41,17 +43,19 @@ class WorkingSet:
         self._opened.add(opened.id)
         return opened
 
-    def change(self, conversation: Conversation, *, blocks: bool = False) -> None:
-        """Note the new state of a conversation, also of what `blocks` change or without."""
+    def change(self, conversation: Conversation) -> None:
+        """Note the new state of a conversation that was found or opened."""
+        if storage.differ_rarely(self.by_id[conversation.id], conversation):
+            self._changed_rarely.add(conversation.id)
         self.by_id[conversation.id] = conversation
         self._changed.add(conversation.id)
-        if blocks:
-            self._blocked.add(conversation.id)
 
-    def change_message(self, conversation_id: str) -> Conversation:
-        """Note that a message of a conversation was changed; give the conversation."""
+    def change_message(self, before: Message, after: Message) -> Conversation:
+        """Note that a message was changed; give its conversation."""
         revision = self._transaction.revision
-        changed = self.by_id[conversation_id]._replace(revision=revision, last_change=revision)
+        around = self.by_id[after.conversation_id]
+        counted = renumber(around, count_tombstone(around, before, after))
+        changed = counted._replace(revision=revision, last_change=revision)
         self.change(changed)
         return changed
 
@@ -63,5 +67,5 @@ class WorkingSet:
         connection = self._transaction.connection
         storage.insert_conversations(connection, [self.by_id[one] for one in sorted(self._opened)])
         storage.update_conversations(connection, [self.by_id[one] for one in sorted(changed)])
-        blocked = self._blocked - self._opened
-        storage.update_blocked(connection, [self.by_id[one] for one in sorted(blocked)])
+        rarely = self._changed_rarely - self._opened
+        storage.update_rarely(connection, [self.by_id[one] for one in sorted(rarely)])

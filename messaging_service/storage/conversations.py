@@ -20,16 +20,16 @@ from service_kit.storage.changed_users import changed_users
 from service_kit.storage.engines import TEXT
 
 _COLUMNS = tuple(column.name for column in conversations.columns)
-# What blocks alone change stands at the end of a side, so that messages do not write it.
-_BLOCK = Side._fields.index("blocked_revision")
-_BLOCK_COLUMNS = tuple(
-    f"{side}_{name}" for side in ("first", "second") for name in Side._fields[_BLOCK:]
+# What few messages change stands at the end of a side, so that the others do not write it.
+_RARE = Side._fields.index("blocked_revision")
+_RARE_COLUMNS = tuple(
+    f"{side}_{name}" for side in ("first", "second") for name in Side._fields[_RARE:]
 )
 _CHANGING_COLUMNS = tuple(
     name
     for name in _COLUMNS
     if name not in {"id", "subject", "opened_by", "created_at", "first_id", "second_id"}
-    and name not in _BLOCK_COLUMNS
+    and name not in _RARE_COLUMNS
 )
 _CHANGING = Conversation._fields.index("revision")
 _FIRST_SIDE = len(Conversation._fields) - 2
@@ -174,15 +174,22 @@ def insert_conversations(connection: Connection, opened: Iterable[Conversation])
 
 
 def update_conversations(connection: Connection, changed: Iterable[Conversation]) -> None:
-    """Store the new state of conversations that stand already, but not that of blocks."""
+    """Store the new state of conversations that stand already, without what changes rarely."""
     rows = [
-        (*one[_CHANGING:_FIRST_SIDE], *one.first[1:_BLOCK], *one.second[1:_BLOCK], one.id)
+        (*one[_CHANGING:_FIRST_SIDE], *one.first[1:_RARE], *one.second[1:_RARE], one.id)
         for one in changed
     ]
     bulk_update(connection, conversations, "id", _CHANGING_COLUMNS, rows)
 
 
-def update_blocked(connection: Connection, changed: Iterable[Conversation]) -> None:
-    """Store the columns of conversations that blocks alone change."""
-    rows = [(*one.first[_BLOCK:], *one.second[_BLOCK:], one.id) for one in changed]
-    bulk_update(connection, conversations, "id", _BLOCK_COLUMNS, rows)
+def differ_rarely(before: Conversation, after: Conversation) -> bool:
+    """Tell whether `update_rarely` has to store what became of a conversation."""
+    return (
+        before.first[_RARE:] != after.first[_RARE:] or before.second[_RARE:] != after.second[_RARE:]
+    )
+
+
+def update_rarely(connection: Connection, changed: Iterable[Conversation]) -> None:
+    """Store the columns of conversations that blocks, tombstones and first words change."""
+    rows = [(*one.first[_RARE:], *one.second[_RARE:], one.id) for one in changed]
+    bulk_update(connection, conversations, "id", _RARE_COLUMNS, rows)

@@ -4,10 +4,18 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Column, Connection, Select, bindparam, or_, select, tuple_
+from sqlalchemy import BigInteger, Column, Connection, Select, bindparam, func, or_, select, tuple_
 
+from messaging_service.domain.conversations import Conversation
 from messaging_service.domain.messages import Message
-from messaging_service.storage.tables import HAS_CHANGED, SHOWN, SUPPRESSED, WITHHELD, messages
+from messaging_service.storage.tables import (
+    HAS_CHANGED,
+    SHOWN,
+    SUPPRESSED,
+    TOMBSTONE,
+    WITHHELD,
+    messages,
+)
 from service_kit.pages import NEWEST
 from service_kit.storage.bulk_statements import (
     among_given,
@@ -122,7 +130,20 @@ _KEYS = {
     ),
 }
 
+_TOMBSTONES = tuple(
+    select(func.count()).where(
+        messages.c.conversation_id == bindparam("conversation_id"),
+        TOMBSTONE,
+        bindparam("after") < _SEQ,
+        bindparam("until") >= _SEQ,
+        incoming == _SEQ,
+    )
+    for incoming in (messages.c.first_incoming_seq, messages.c.second_incoming_seq)
+)
+
 HOT_STATEMENTS = {
+    "tombstones, first": _TOMBSTONES[0],
+    "tombstones, second": _TOMBSTONES[1],
     "messages by seq": _BY_SEQS,
     "messages by key": _BY_KEYS,
     "messages by id": _BY_IDS,
@@ -216,6 +237,18 @@ def find_changed_keys(
     """
     given = {**span._asdict(), "revision": place[0], "seq": place[1], "count": count}
     return [(row[0], row[1]) for row in fetch(connection, _KEYS[which], given)]
+
+
+def count_tombstones(
+    connection: Connection, conversation: Conversation, user: str, after: int, until: int
+) -> int:
+    """Count the incoming messages of a participant that are not there any more, with
+    after < seq <= until.
+    """
+    statement = _TOMBSTONES[0 if user == conversation.first.user else 1]
+    given = {"conversation_id": conversation.id, "after": after, "until": until}
+    ((found,),) = fetch(connection, statement, given)
+    return int(found)
 
 
 def insert_messages(connection: Connection, created: Sequence[Message]) -> None:

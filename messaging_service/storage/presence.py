@@ -4,7 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Select, and_, bindparam, func, select, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from messaging_service.domain.presence import Presence
 from messaging_service.storage.tables import conversations, presence, presence_known
@@ -51,6 +62,12 @@ def _peers(mine: str, other: str, shown_to: str) -> Select[Any]:
                 columns[f"{shown_to}_activity"] > 0,
                 columns.first_blocked_revision == 0,
                 columns.second_blocked_revision == 0,
+                # One who has opened it, and was not answered, is a stranger.
+                or_(
+                    bindparam("strangers", type_=Boolean),
+                    columns.opened_by != columns[f"{shown_to}_id"],
+                    columns[f"{other if shown_to == mine else mine}_spoke_revision"] > 0,
+                ),
             ),
         )
     )
@@ -90,21 +107,29 @@ def find_presence(connection: Connection, users: Iterable[str]) -> dict[str, Pre
     return {row.user_id: Presence._make(row) for row in rows}
 
 
-def find_observers(connection: Connection, users: Iterable[str], count: int) -> dict[str, Peers]:
+def find_observers(
+    connection: Connection, users: Iterable[str], count: int, *, strangers: bool = False
+) -> dict[str, Peers]:
     """Find the others who are told of the presence of each user: those of the user's `count`
-    conversations of newest activity.
+    conversations of newest activity, whom the user has answered or all.
     """
-    return _find_peers(connection, _OBSERVERS, users, count)
+    return _find_peers(connection, _OBSERVERS, users, count, strangers=strangers)
 
 
 def _find_peers(
-    connection: Connection, sides: Iterable[Select[Any]], users: Iterable[str], count: int
+    connection: Connection,
+    sides: Iterable[Select[Any]],
+    users: Iterable[str],
+    count: int,
+    *,
+    strangers: bool,
 ) -> dict[str, Peers]:
     rows = [(user,) for user in users]
     if not rows:
         return {}
     # One more on each side tells whether there are more.
-    given = bulk_statements.give_rows(connection, "users", rows) | {"before_last": count}
+    given = bulk_statements.give_rows(connection, "users", rows)
+    given |= {"before_last": count, "strangers": strangers}
     found: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for side in sides:
         for user, peer, activity in connection.execute(side, given):
@@ -120,27 +145,26 @@ def _newest(near: list[tuple[int, str]], count: int) -> Peers:
 
 
 def find_changed_presence(
-    connection: Connection, user: str, after: int, until: int, count: int
+    connection: Connection, user: str, after: int, until: int, count: int, *, strangers: bool
 ) -> list[Presence]:
     """Find the presence, changed with after < revision <= until, of the others of the `count`
     conversations of `user` of newest activity.
     """
-    near = _find_peers(connection, _OBSERVED, (user,), count).get(user)
+    near = _find_peers(connection, _OBSERVED, (user,), count, strangers=strangers).get(user)
     found = find_presence(connection, near.users if near else ())
     return [one for one in found.values() if after < one.revision <= until]
 
 
 def find_observers_of_changed(
-    connection: Connection, after: int, until: int, count: int
+    connection: Connection, after: int, until: int, count: int, *, strangers: bool
 ) -> set[str]:
     """Find those who were told, as `find_observers` has it, of the presence of anybody that changed
     with after < revision <= until.
     """
     given = {"after": after, "until": until}
     changed = [row.user_id for row in connection.execute(_CHANGED, given)]
-    return {
-        user for near in find_observers(connection, changed, count).values() for user in near.users
-    }
+    observers = find_observers(connection, changed, count, strangers=strangers)
+    return {user for near in observers.values() for user in near.users}
 
 
 def find_online(connection: Connection) -> tuple[int, list[tuple[str, bool]]]:

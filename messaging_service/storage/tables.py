@@ -71,6 +71,7 @@ conversations = Table(
 # nobody, and shown to its author alone: the other must not have to walk over it.
 SHOWN = text("(first_incoming_seq = seq OR second_incoming_seq = seq)")
 SUPPRESSED = text("first_incoming_seq <> seq AND second_incoming_seq <> seq")
+TOMBSTONE = text("(change = 'deleted' OR change = 'removed')")
 HAS_CHANGED = text("changed_revision IS NOT NULL")
 WITHHELD = text("withheld_revision IS NOT NULL")
 
@@ -133,6 +134,14 @@ messages = Table(
         "withheld_revision",
         "seq",
         where=WITHHELD,
+    ),
+    _partial(
+        "messages_tombstones",
+        "conversation_id",
+        "seq",
+        "first_incoming_seq",
+        "second_incoming_seq",
+        where=TOMBSTONE,
     ),
     # A history lies together on the disk, in the order in which it is read.
     **STORED_BY_KEY,

@@ -1,6 +1,7 @@
 """Follows the negotiation service, and puts the events of services into conversations."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,7 +20,7 @@ from service_kit.process.unknown_words import Words, which
 from service_kit.resources import Resources
 from service_kit.rpc.servicer import accepted
 from service_kit.rules import Position
-from service_kit.storage.writer import Writer
+from service_kit.storage.writer import Operation, Writer
 
 # A sealed note is nobody's business, and of a reminder nothing has changed.
 _UNTOLD = frozenset({"note_submitted", "reminder", "text_removed", "text_restored"})
@@ -32,6 +33,8 @@ _STATES = Words(
 
 _logger = structlog.get_logger(__name__)
 
+AddEvents = Operation[ServiceEvents, list[ServiceEvent]]
+
 
 def follower(resources: Resources[MessagingSettings], metrics: FollowerMetrics) -> Follower:
     """Make the follower of the negotiation service that the settings name.
@@ -42,20 +45,27 @@ def follower(resources: Resources[MessagingSettings], metrics: FollowerMetrics) 
         resources.settings, NEGOTIATION, pb, negotiation_pb2_grpc.NegotiationServiceStub
     )
 
+    settings = resources.settings
+    add: AddEvents = partial(
+        add_service_events, presence=settings.presence and not settings.presence_to_strangers
+    )
+
     async def apply(position: Position, events: Sequence[Any]) -> None:
-        await _apply(resources.writer, position, events)
+        await _apply(resources.writer, add, position, events)
 
     return Follower("messaging", source, resources.readers, apply, metrics)
 
 
-async def _apply(writer: Writer, position: Position, events: Sequence[pb.Event]) -> None:
+async def _apply(
+    writer: Writer, add: AddEvents, position: Position, events: Sequence[pb.Event]
+) -> None:
     told = tuple(
         (changed.conversation_id, _service_event(changed))
         for event in events
         if which(event, "event") == "service_changed"
         and (changed := event.service_changed.event).cause not in _UNTOLD
     )
-    (outcome,) = await writer.submit(add_service_events, (ServiceEvents(position, told),))
+    (outcome,) = await writer.submit(add, (ServiceEvents(position, told),))
     for event in accepted(outcome):
         # Only a database that is older than negotiation's can lack a conversation.
         _logger.error(

@@ -42,7 +42,9 @@ class PresenceTracker:
         self._limits = resources.limits
         self._batch = min(settings.presence_batch, settings.max_waiting_items)
         self._attend: Operation[Attend, Attended] = partial(
-            presence.attend, settings.presence_conversations
+            presence.attend,
+            settings.presence_conversations,
+            strangers=settings.presence_to_strangers,
         )
         self._attendance = Attendance(settings.presence_absence_seconds, settings.presence_people)
         # The latest of each person that is not stored yet.

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,24 +41,24 @@ def patient_system(tmp_path: Path) -> Iterator[System]:
     yield from system_with(tmp_path / "patient", presence_absence_seconds=ABSENCE)
 
 
-@pytest.fixture
-def call() -> Callable[..., Awaitable[Any]]:
-    """Calls the messaging service as an internal service does."""
+async def call(system: System, name: str, request: Any) -> Any:
+    """Call the messaging service as an internal service does."""
+    metadata = (("authorization", f"Bearer {system.credential}"),)
+    async with grpc.aio.insecure_channel(system.target("messaging")) as channel:
+        stub: Any = messaging_pb2_grpc.MessagingServiceStub(channel)
+        return await getattr(stub, name)(request, metadata=metadata, timeout=10)
 
-    async def call(system: System, name: str, request: Any) -> Any:
-        metadata = (("authorization", f"Bearer {system.credential}"),)
-        async with grpc.aio.insecure_channel(system.target("messaging")) as channel:
-            stub: Any = messaging_pb2_grpc.MessagingServiceStub(channel)
-            return await getattr(stub, name)(request, metadata=metadata, timeout=10)
 
-    return call
+async def introduce(system: System, one: str, other: str) -> None:
+    """Let the marketplace open a conversation of two people, who are no strangers then."""
+    request = pb.CreateConversationRequest(participants=[one, other])
+    await call(system, "CreateConversation", request)
 
 
 async def meet(system: System, connect: Connect, one: str, other: str) -> Client:
     """Let two people share a conversation; gives the first one's client, who stays."""
-    client = await connect(system, one)
-    await client.write(other, "hello")
-    return client
+    await introduce(system, one, other)
+    return await connect(system, one)
 
 
 async def shown(client: Client) -> dict[str, Packet]:
@@ -110,7 +110,7 @@ async def test_a_reconnect_and_a_second_device_tell_nothing(
     """Bob comes back in time and one of his two leaves: carol, who left after all that, is told."""
     carol = person("carol")
     watching = await meet(brief_system, connect, alice, bob)
-    await watching.write(carol, "hello")
+    await introduce(brief_system, alice, carol)
     bobs = await connect(brief_system, bob)
     carols = await connect(brief_system, carol)
     await watching.expect(Op.PRESENCE, user=bob, online=True)
@@ -146,7 +146,7 @@ async def test_an_invisible_token_is_seen_by_nobody(
     """Neither coming nor going; one visible socket shows the person, a new token may hide it."""
     carol = person("carol")
     watching = await meet(brief_system, connect, alice, bob)
-    await watching.write(carol, "hello")
+    await introduce(brief_system, alice, carol)
 
     async def pass_by() -> None:
         """Somebody comes and goes, after which all that came before has been told."""
@@ -178,7 +178,7 @@ async def test_an_invisible_token_is_seen_by_nobody(
 
 
 async def test_a_person_can_set_to_be_invisible(
-    brief_system: System, connect: Connect, call: Any, alice: str, bob: str
+    brief_system: System, connect: Connect, alice: str, bob: str
 ) -> None:
     """Through an internal service: goes like everybody, and comes back at once."""
     watching = await meet(brief_system, connect, alice, bob)
@@ -242,7 +242,7 @@ async def test_people_of_a_killed_edge_are_gone_unless_they_come_back(
     carol = await connect(system, "carol")
     system.start_edge()
     alice = await meet(system, connect, "alice", "bob")
-    await alice.write("carol", "hello")
+    await introduce(system, "alice", "carol")
     assert (await shown(alice)).keys() == {"bob", "carol"}
     doomed.stop(signal.SIGKILL)
     await bob.closed()
@@ -262,7 +262,7 @@ async def test_a_restart_of_the_service_is_a_short_absence(
     system = patient_system
     edge = system.parts[-1]
     alice = await meet(system, connect, "alice", "bob")
-    await alice.write("carol", "hello")
+    await introduce(system, "alice", "carol")
     began = datetime.now(UTC)
     await connect(system, "bob")
     carol = await connect(system, "carol")

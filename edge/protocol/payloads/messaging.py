@@ -229,7 +229,7 @@ class MsgSeen(Struct, frozen=True):
 class MsgChanged(Struct, frozen=True):
     """A change of a message: its `text` from now on, or its `event`; neither when it has none any
     more. `edited_at` is as in Message. To both, on all their sockets but the one that asked, to
-    which it is the answer. No count and no watermark moves with it; see
+    which it is the answer. No watermark moves with it; see
     [Changed messages](#changed-messages).
     """
 

@@ -260,7 +260,7 @@ def test_the_one_who_blocks_leaves_in_the_eyes_of_the_blocked(database: Any) -> 
     """Live, in the list and to a resume, seen last when the block began, whatever happens then; the
     one who blocks is shown nothing. Others, and both after it, are told as ever.
     """
-    database.say(said("alice", "bob"), said("alice", "carol"))
+    database.say(said("alice", "bob"), said("alice", "carol"), said("bob", "alice"))
     database.run(ATTEND, Attend("alice", here=True, at=5), Attend("bob", here=True, at=6))
     start = database.read(read_position)
     database.events.clear()

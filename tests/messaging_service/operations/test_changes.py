@@ -174,6 +174,7 @@ def test_list_changed_users_finds_all_who_missed_something_and_no_others(databas
     """Each kind of change, for those whom it concerns: messages, marks, blocks and presence."""
     people = ["alice", "bob", "carol", "dan", "eve"]
     stored = database.say(said("alice", to="bob"), said("dan", to="carol"), said("eve", to="dan"))
+    database.say(said("dan", to="eve"))
 
     def changed(act: Callable[[], object]) -> set[str]:
         start = database.read(read_position)

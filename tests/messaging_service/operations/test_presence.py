@@ -1,16 +1,19 @@
 """Operations and queries of presence on a real database."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
 import pytest
 
+from messaging_service.domain.blocks import SetBlock
 from messaging_service.domain.limits import Limits
 from messaging_service.domain.messages import CreateMessage
 from messaging_service.domain.presence import Presence
 from messaging_service.domain.refusals import Reason
-from messaging_service.operations.changes import list_changes
+from messaging_service.operations.changes import list_changed_users, list_changes
 from messaging_service.operations.conversations import get_conversation, list_conversations
+from messaging_service.operations.messages import create_message
 from messaging_service.operations.presence import (
     Attend,
     SetInvisible,
@@ -27,6 +30,12 @@ ATTEND = partial(attend, 500)
 
 def said(actor: str, to: str, subject: str = "") -> CreateMessage:
     return CreateMessage(actor, "", to, subject, "hello", "", "")
+
+
+def talk(database: Any, user: str, others: Iterable[str]) -> None:
+    """Let somebody write to others, who answer."""
+    for other in others:
+        database.say(said(user, other), said(other, user))
 
 
 def told(database: Any) -> list[tuple[tuple[str, ...], Presence]]:
@@ -124,7 +133,7 @@ def test_set_invisible_stores_a_wish_once_and_for_a_good_name(database: Any) -> 
 
 def test_the_list_shows_the_other_and_a_stranger_nothing(database: Any) -> None:
     """Somebody never seen has no presence, invisible or not; and without presence nobody has."""
-    database.say(said("a", "b"), said("a", "c"), said("a", "d"))
+    talk(database, "a", "bcd")
     database.run(ATTEND, Attend("b", here=True, at=5))
     database.run(set_invisible, SetInvisible("c", invisible=True))
     found = {one.user: one for one in shown(database, "a") if one}
@@ -142,7 +151,7 @@ def test_the_list_shows_the_other_and_a_stranger_nothing(database: Any) -> None:
 @pytest.mark.parametrize("size", [1, 2, 500])
 def test_a_resume_brings_where_each_stands_once_in_order(database: Any, size: int) -> None:
     """However often it changed, among messages, page by page; and nothing that is older."""
-    database.say(said("a", "b"), said("a", "c"), said("a", "d"))
+    talk(database, "a", "bcd")
     database.run(ATTEND, Attend("d", here=True, at=1))
     after = database.read(read_position)
     for at in (5, 7):
@@ -166,7 +175,7 @@ def test_presence_is_told_in_the_newest_conversations_alone(database: Any) -> No
     """Both ways, and conversations of one transaction, which are equally new, count as well."""
     names = [f"{side}{i}" for i in range(4) for side in "az"]
     for name in names:
-        database.say(said("m", name))
+        talk(database, "m", [name])
     (cut,) = database.run(partial(attend, 3), Attend("m", here=True, at=5))
     assert cut == (True, True)
     ((to, _),) = told(database)
@@ -176,7 +185,7 @@ def test_presence_is_told_in_the_newest_conversations_alone(database: Any) -> No
     assert {*told(database)[0][0]} == set(names)
     for name in names:
         database.run(ATTEND, Attend(name, here=True, at=5))
-    found = database.read(find_changed_presence, "m", 0, 10_000, 3)
+    found = database.read(partial(find_changed_presence, strangers=False), "m", 0, 10_000, 3)
     assert {one.user for one in found} == set(names[-3:])
     for number in range(4):
         database.say(said("k", f"z{number}"))
@@ -201,3 +210,60 @@ def test_what_was_known_is_recalled(database: Any) -> None:
     database.run(remember_presence, 70, 60)
     at, online = database.read(find_online)
     assert (at, sorted(online)) == (70, [("a", False), ("c", True)])
+
+
+def test_one_who_was_never_answered_is_not_shown_who_is_there(database: Any) -> None:
+    """Not live, not in the list and not to a resume, until the other says something; then at once,
+    in all three. What the other does not see of a stranger is another matter.
+    """
+    (first,) = database.say(said("stranger", "m"))
+    start = database.read(read_position)
+    for here in (True, False, True):
+        database.run(ATTEND, Attend("m", here=here, at=5), Attend("stranger", here=here, at=5))
+    assert {to for to, _ in told(database)} == {("m",)}
+    assert shown(database, "stranger") == [None]
+    assert [one and one.user for one in shown(database, "m")] == ["stranger"]
+    assert database.missed_events("stranger", start) == []
+    changed = partial(list_changed_users, presence=500)
+    now = database.read(read_position)
+    assert database.read(changed, ["stranger", "m"], start, now).users == {"m"}
+    between = database.read(read_position)
+    database.events.clear()
+    answer = CreateMessage("m", first.message.conversation_id, "", "", "hello", "", "")
+    database.run(partial(create_message, Limits(), presence=True), answer, answer)
+    ((to, presence),) = told(database)
+    assert (to, presence.user, presence.online) == (("stranger",), "m", True)
+    assert presence in shown(database, "stranger")
+    assert presence in database.missed_events("stranger", between)
+    database.run(ATTEND, Attend("m", here=False, at=9))
+    assert [to for to, _ in told(database)] == [("stranger",)]
+
+
+def test_a_setting_shows_strangers_what_others_see(database: Any) -> None:
+    """Then an answer is no news of presence."""
+    limits = Limits(presence_to_strangers=True)
+    database.say(said("stranger", "m"))
+    start = database.read(read_position)
+    database.run(partial(attend, 500, strangers=True), Attend("m", here=True, at=5))
+    ((to, presence),) = told(database)
+    assert to == ("stranger",)
+    list_ = partial(list_conversations, presence=True, strangers=True)
+    (view,) = database.read(list_, "stranger", 10, "", 10).conversations
+    assert view.peer.presence == presence
+    now = database.read(read_position)
+    changes = partial(list_changes, presence=500, strangers=True)
+    page = database.read(changes, "stranger", start, now, 500, "", 500)
+    assert [one for change in page.changes for one in change.events] == [presence]
+    database.run(partial(create_message, limits, presence=True), said("m", "stranger"))
+    assert told(database) == []
+
+
+def test_what_is_suppressed_is_no_answer(database: Any) -> None:
+    """One who blocks is not answered; and after the block a stranger is one as before."""
+    database.say(said("stranger", "m"))
+    database.block(SetBlock("stranger", "m", blocked=True, origin=""))
+    database.run(partial(create_message, Limits(), presence=True), said("m", "stranger"))
+    database.run(ATTEND, Attend("m", here=True, at=5))
+    database.block(SetBlock("stranger", "m", blocked=False, origin=""))
+    assert told(database) == []
+    assert shown(database, "stranger") == [None]

@@ -26,9 +26,15 @@ ABSENCE = 1.0
 async def service(serve: Any) -> AsyncIterator[Any]:
     """A service with a short absence, in which b shares a conversation with a, c and d each."""
     async with serve(presence=True, presence_absence_seconds=ABSENCE) as client:
-        for user in "acd":
-            await client.say("b", to=user)
+        await talk(client, "b", "acd")
         yield client
+
+
+async def talk(client: Any, user: str, others: str) -> None:
+    """Let somebody write to others, who answer."""
+    for other in others:
+        await client.say(user, to=other)
+        await client.say(other, to=user)
 
 
 async def presence(stream: Any) -> tuple[str, bool]:
@@ -151,7 +157,7 @@ async def test_a_bad_name_has_no_wish(service: Any, refused: Any) -> None:
 async def test_turned_off_nothing_is_written_told_or_shown(serve: Any) -> None:
     """Not what was stored before either; but what a person wishes is kept for later."""
     async with serve(presence=True) as client:
-        await client.say("a", to="b")
+        await talk(client, "a", "b")
         b = await client.watch(["b"])
         await client.watch(["a"])
         assert (await b.events(1))[0][1].HasField("presence")
@@ -177,8 +183,7 @@ async def test_turned_off_nothing_is_written_told_or_shown(serve: Any) -> None:
 async def test_a_restart_is_a_short_absence_for_who_returns(serve: Any) -> None:
     """One who does not return was there until the service last knew, and not until now."""
     async with serve(presence=True) as client:
-        for user in "ac":
-            await client.say("b", to=user)
+        await talk(client, "b", "ac")
         b = await client.watch(["b"])
         await client.watch(["a", "c"])
         assert {await presence(b), await presence(b)} == {("a", True), ("c", True)}
@@ -201,7 +206,7 @@ async def test_a_restart_is_a_short_absence_for_who_returns(serve: Any) -> None:
 async def test_a_restart_shows_nobody_who_has_become_invisible(serve: Any) -> None:
     """The wish was stored and not yet told when the service ended."""
     async with serve(presence=True, presence_absence_seconds=60) as client:
-        await client.say("b", to="a")
+        await talk(client, "b", "a")
         b = await client.watch(["b"])
         await client.watch(["a"])
         assert await presence(b) == ("a", True)
