@@ -7,32 +7,42 @@ send no more than that, and what the figures show is what the edge does about it
 
 import asyncio
 import base64
+import json
 import os
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import count
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import jwt
 import uvloop
+from websockets.asyncio.client import connect
 
 from bench.driver import Crowd, Person, Status
 from bench.figures import Figure, latencies, quantile
 from bench.load import WARM_UP_SECONDS
+from bench.processes import memory_kib
 from bench.systems import System
+from edge.protocol.packets import Op
 
 # Long enough for the flood to be under way, and for what a burst permits to be used up.
-_FLOODED_AFTER_SECONDS = 1.0
+_FLOODED_AFTER_SECONDS = 3.0
 _PACE_SECONDS = 0.02
 _STOPPED_WITHIN_SECONDS = 10
 _STORED_WITHIN_SECONDS = 30
 # Handshakes that are under way at the same time.
 _AT_THE_DOOR = 64
 _CHUNK_BYTES = 64 * 1024
+# Of one person whose pages are as large as they can be.
+_SOCKETS = 20
+_PACKETS_PER_SECOND = 100
+_PAGE = 200
+_LONG_TEXT = "x" * 4000
 
 
 class Target(NamedTuple):
@@ -60,15 +70,20 @@ def _handshake(token: str) -> bytes:
     ).encode()
 
 
-async def _send_endlessly(target: Target, beginning: bytes, frame: bytes) -> None:
-    """Send a frame as fast as TCP takes it, on one socket after the other if it is closed."""
+async def _send_endlessly(
+    target: Target, beginning: bytes, frame: bytes, user: str | None = None
+) -> None:
+    """Send a frame as fast as TCP takes it, on one socket after the other if it is closed; of one
+    user or, without, of another one each.
+    """
     chunk = frame * (_CHUNK_BYTES // len(frame))
     for number in count():
         with suppress(OSError):
             reader, writer = await asyncio.open_connection(*target.address)
             reading = asyncio.create_task(_read_all(reader))
             try:
-                writer.write(_handshake(target.token(f"flooder{number}")) + beginning)
+                token = target.token(user or f"flooder{number}")
+                writer.write(_handshake(token) + beginning)
                 while not reading.done():
                     writer.write(chunk)
                     await writer.drain()
@@ -116,11 +131,89 @@ async def _handshakes(target: Target) -> None:
     await asyncio.gather(*(knock() for _ in range(_AT_THE_DOOR)))
 
 
+def _packet(op: Op, payload: Mapping[str, object], packet_id: int = 0) -> bytes:
+    """A packet as a frame of a client, whose mask changes nothing."""
+    data = json.dumps({"op": op, "id": packet_id, "d": payload}).encode()
+    length = bytes([len(data)]) if len(data) < 126 else b"\x7e" + len(data).to_bytes(2)
+    return b"\x81" + bytes([length[0] | 0x80]) + length[1:] + bytes(4) + data
+
+
+async def _fill(target: Target, user: str, other: str) -> str:
+    """Let a user write as many long messages as a page holds; their conversation."""
+    headers = {"Authorization": f"Bearer {target.token(user)}"}
+    async with connect(target.url, additional_headers=headers) as writer:
+        for number in range(_PAGE):
+            message = {"to": other, "text": _LONG_TEXT}
+            await writer.send(json.dumps({"op": Op.CREATE_MSG, "id": number, "d": message}))
+        while True:
+            packet = json.loads(await writer.recv())
+            if packet["op"] == Op.STATUS_MSG and packet["re"] == _PAGE - 1:
+                return str(packet["d"]["conversation"])
+
+
+@asynccontextmanager
+async def _deaf(target: Target, user: str) -> AsyncIterator[asyncio.StreamWriter]:
+    """A socket that reads nothing, for which the kernel keeps little."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(narrow, target.address)
+    _, writer = await asyncio.open_connection(sock=narrow, limit=1024)
+    try:
+        writer.write(_handshake(target.token(user)))
+        yield writer
+    finally:
+        writer.transport.abort()
+
+
+async def _pages(target: Target) -> None:
+    """Questions for pages of one person on 20 sockets, which read nothing and send PONG."""
+    conversation = await _fill(target, "asker", "answerer")
+    question = _packet(Op.ASK_MESSAGES, {"conversation": conversation, "limit": _PAGE})
+
+    async def ask() -> None:
+        while True:
+            with suppress(OSError):
+                async with _deaf(target, "asker") as writer:
+                    while not writer.transport.is_closing():
+                        writer.write(question + _packet(Op.PONG, {}))
+                        await writer.drain()
+                        await asyncio.sleep(_SOCKETS / _PACKETS_PER_SECOND)
+            await asyncio.sleep(_PACE_SECONDS)
+
+    await asyncio.gather(*(ask() for _ in range(_SOCKETS)))
+
+
+async def _suppressed(target: Target) -> None:
+    """Messages of somebody who is blocked, as fast as a socket takes them, to whom has blocked them
+    and asks for pages meanwhile.
+    """
+    conversation = await _fill(target, "blocked", "blocker")
+    headers = {"Authorization": f"Bearer {target.token('blocker')}"}
+    async with connect(target.url, additional_headers=headers) as blocker:
+        block = {"user": "blocked", "blocked": True}
+        await blocker.send(json.dumps({"op": Op.BLOCK_USER, "id": 0, "d": block}))
+        while json.loads(await blocker.recv()).get("re") != 0:
+            pass
+        question = {"conversation": conversation, "limit": _PAGE}
+
+        async def ask() -> None:
+            while True:
+                await blocker.send(json.dumps({"op": Op.ASK_MESSAGES, "id": 1, "d": question}))
+                while json.loads(await blocker.recv()).get("re") != 1:
+                    pass
+
+        message = _packet(Op.CREATE_MSG, {"conversation": conversation, "text": _LONG_TEXT})
+        await asyncio.gather(ask(), _send_endlessly(target, b"", message, "blocked"))
+
+
 # Each runs in the flooder's process until that is stopped.
 KINDS: Mapping[str, Callable[[Target], Coroutine[None, None, None]]] = {
     "pings": _pings,
     "fragments": _fragments,
     "handshakes": _handshakes,
+    "pages": _pages,
+    "suppressed": _suppressed,
 }
 
 
@@ -186,10 +279,12 @@ async def measure(
         with _flooding(kind, system):
             await crowd.wait(asyncio.sleep(_FLOODED_AFTER_SECONDS))
             during = await delays_ns(seconds)
+            memory = memory_kib(system.processes["edge"]) / 1024
     return [
         *latencies("send to stored, without the flood", without),
         *latencies("send to stored, with it", during),
         Figure("p99 with it : without it", "", quantile(during, 0.99) / quantile(without, 0.99)),
+        Figure("memory of the edge, with it", "MiB", memory),
     ]
 
 

@@ -25,6 +25,7 @@ LIMITS = (
     "bytes_per_user",
     "bytes_per_edge",
     "packets_per_second",
+    "page_bytes_per_second",
     "rate_limited_packets",
     "bad_packets_per_minute",
     "requests_per_socket",

@@ -92,6 +92,10 @@ class Settings(TokenSettings):
     # (RATE_LIMITED).
     packets_burst: Count = 500
     packets_per_second: PerSecond = 100
+    # Bytes of pages and replays of one user over all sockets: so many at once, and so many a
+    # second; the next page waits.
+    page_bytes_burst: Count = 8 * 1024 * 1024
+    page_bytes_per_second: PerSecond = 2 * 1024 * 1024
     # Refused packets of one socket that never waits as it is told (4400).
     rate_limited_packets: Count = 500
     # Undecodable packets of one socket within a minute (4400).

@@ -250,11 +250,13 @@ class Delivery(ABC):
     @asynccontextmanager
     async def page(self, kind: Op) -> AsyncIterator[None]:
         """The turn to ask for a page of a kind: the client has read enough for an answer of any
-        size, and no other socket of the person asks for one. `answer_page` follows at once.
+        size, and no other socket of the person asks for one, nor did for too many bytes just now.
+        `answer_page` follows at once.
         """
         async with self._pages[kind]:
             await self._outbox.room()
             async with self.person.pages[kind]:
+                await self.person.pace()
                 yield
 
     async def answer_page(

@@ -10,7 +10,8 @@ from edge.metrics import Metrics
 from edge.protocol.errors import CloseCode, Error, ErrorCode, refusal
 from edge.protocol.packets import Op
 from edge.push.hub import Hub, HubSession
-from edge.sessions.rate_limit import PacketRate
+from edge.sessions.allowance import Allowance
+from edge.sessions.rate_limit import Rate
 from edge.settings import Settings
 
 _TOO_MUCH = refusal(ErrorCode.RESOURCE_EXHAUSTED, "Too much waits for this user already.")
@@ -30,6 +31,7 @@ class Person:
         "http_rate",
         "left_at",
         "packet_rate",
+        "page_rate",
         "pages",
         "timed_out",
         "unconfirmed",
@@ -42,13 +44,13 @@ class Person:
         self.bytes = 0
         # Alerts that no PONG has confirmed.
         self.unconfirmed = 0
-        self.packet_rate = PacketRate(settings.packets_per_second, settings.packets_burst, now)
-        self.connection_rate = PacketRate(
+        self.packet_rate = Rate(settings.packets_per_second, settings.packets_burst, now)
+        self.connection_rate = Rate(
             settings.connections_per_second, settings.connections_burst, now
         )
-        self.http_rate = PacketRate(
-            settings.http_requests_per_second, settings.http_requests_burst, now
-        )
+        self.http_rate = Rate(settings.http_requests_per_second, settings.http_requests_burst, now)
+        # Of bytes of pages, which are asked for as fast as this permits.
+        self.page_rate = Allowance(settings.page_bytes_per_second, settings.page_bytes_burst, now)
         # By kind, held while a page is asked for: as many sockets as there are ask for one.
         self.pages: dict[Op, asyncio.Lock] = defaultdict(asyncio.Lock)
         # When a backend last did not answer for a page in time.
@@ -68,14 +70,29 @@ class Person:
         self.bytes -= size
         self._people.bytes -= size
 
+    async def pace(self) -> None:
+        """Wait until the next page may be asked for."""
+        people = self._people
+        while (seconds := self.page_rate.spend(0, people.clock())) > 0:
+            people.reached("page_bytes_per_second")
+            await asyncio.sleep(seconds)
+
     @contextmanager
     def holding(self, size: int) -> Iterator[None]:
-        """Count bytes that are kept for a while."""
+        """Count the bytes of a page, which are kept for a while."""
+        self.page_rate.spend(size, self._people.clock())
         self.hold(size)
         try:
             yield
         finally:
             self.let_go(size)
+
+    def ignored_limits(self) -> None:
+        """Count a socket that was closed with 4400 as half of the connections that pass at once, so
+        that who goes on with the next one is soon kept waiting.
+        """
+        people = self._people
+        self.connection_rate.charge(people.clock(), people.connections_burst / 2)
 
     def refused(self, size: int) -> Error | None:
         """Refuse a request of so many bytes, which there would be no room to keep."""
@@ -96,7 +113,8 @@ class People:
         self, hub: Hub, settings: Settings, metrics: Metrics, clock: Callable[[], float]
     ) -> None:
         self._hub = hub
-        self._clock = clock
+        self.clock = clock
+        self.connections_burst = settings.connections_burst
         self._settings = settings
         self.reached: Callable[[str], None] = metrics.limits.reached
         self.bytes = 0
@@ -110,6 +128,7 @@ class People:
             settings.packets_burst / settings.packets_per_second,
             settings.connections_burst / settings.connections_per_second,
             settings.http_requests_burst / settings.http_requests_per_second,
+            settings.page_bytes_burst / settings.page_bytes_per_second,
         )
         self._exceeded: set[Person] = set()
 
@@ -122,13 +141,13 @@ class People:
         """The person of a user, the same for as long as anything of it matters."""
         person = self._people.get(user)
         if person is None:
-            person = self._people[user] = Person(self, user, self._settings, self._clock())
+            person = self._people[user] = Person(self, user, self._settings, self.clock())
         return person
 
     def remember(self, person: Person) -> None:
         """Keep somebody whose socket or request is gone, for a while."""
         left = self._left
-        now = person.left_at = self._clock()
+        now = person.left_at = self.clock()
         left.pop(person.user, None)
         left[person.user] = person
         if len(left) > self._settings.known_standings:

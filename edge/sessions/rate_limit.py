@@ -1,4 +1,4 @@
-"""Bounds on the packets, connections and requests of a user, and on the bad packets of a socket.
+"""Bounds on what a user sends, asks for and opens, and on the bad packets of a socket.
 
 They know no clock: the caller says what time it is, in seconds.
 """
@@ -8,8 +8,8 @@ _SLACK_MILLISECONDS = 1e-3
 _BAD_PACKETS_SECONDS = 60
 
 
-class PacketRate:
-    """A burst passes at once, and then `rate` packets a second.
+class Rate:
+    """A burst passes at once, and then `rate` packets, connections or requests a second.
 
     Each refused packet is told a time of its own, as if those refused before it come back as they
     were told: clients that try again each packet by itself are let in one by one.
@@ -38,6 +38,12 @@ class PacketRate:
         full = now + (self._burst - tokens) / self._rate
         self._retry_at = min(max(self._retry_at + 1.0 / self._rate, next_token), full)
         return int((self._retry_at - now) * 1000.0 + _SLACK_MILLISECONDS) + 1
+
+    def charge(self, now: float, count: float) -> None:
+        """Count more of them than are there, so that the next ones are refused for longer."""
+        gathered = self._tokens + (now - self._updated_at) * self._rate
+        self._tokens = min(gathered, self._burst) - count
+        self._updated_at = now
 
 
 class Refusals:

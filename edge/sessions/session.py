@@ -88,7 +88,7 @@ class Session(Delivery):
                 event = await self._receive()
                 if event["type"] != "websocket.receive":
                     if self.state is not State.CLOSING:
-                        edge.metrics.left(event.get("code", 1005), event.get("limit"))
+                        self._left(event.get("code", 1005), event.get("limit"))
                     return
                 now = self.last_heard = loop.time()
                 if self.state is State.CLOSING:
@@ -121,6 +121,12 @@ class Session(Delivery):
         self._dropped += 1
         if self._dropped == self.edge.settings.rate_limited_packets:
             self._abort()
+
+    def _left(self, code: int, limit: str | None) -> None:
+        """Count the close of the client, or of the server's protocol, which has limits as well."""
+        self.edge.metrics.left(code, limit)
+        if code == CloseCode.BAD_PACKETS:
+            self.person.ignored_limits()
 
     def _envelope(self, event: Any) -> packets.ClientEnvelope:
         return self.format.decode(event.get("text") or event.get("bytes") or "")
@@ -274,6 +280,8 @@ class Session(Delivery):
         """Send what is queued, then close. A peer that does not read is cut off after a while."""
         if self.stop():
             self.edge.metrics.closed(code)
+            if code is CloseCode.BAD_PACKETS:
+                self.person.ignored_limits()
             self._closer = asyncio.get_running_loop().create_task(self._close(code, reason))
 
     async def _close(self, code: CloseCode, reason: str) -> None:

@@ -11,8 +11,8 @@ from http import HTTPStatus
 from typing import cast
 
 from edge.metrics import Metrics
+from edge.sessions.allowance import Allowance
 from edge.settings import Settings
-from edge.web.allowance import Allowance
 from edge.web.coalescing_transport import CoalescingTransport
 from edge.web.problems import RefusedError, response
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from edge.metrics import Metrics
+from edge.sessions.allowance import Allowance
 from edge.settings import Settings
-from edge.web.allowance import Allowance
 
 _logger = structlog.get_logger(__name__)
 

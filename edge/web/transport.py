@@ -16,7 +16,7 @@ from websockets.protocol import Protocol
 from websockets.server import ServerProtocol
 
 from edge.protocol.errors import CloseCode
-from edge.web.allowance import Allowance
+from edge.sessions.allowance import Allowance
 from edge.web.connection import Connection
 from edge.web.problems import PROBLEM_TYPE, TOO_EARLY, RefusedError, problem
 

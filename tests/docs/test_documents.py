@@ -148,8 +148,7 @@ def test_every_limit_says_what_happens_when_it_is_reached(part: type[BaseSetting
     limits = {
         EdgeSettings: {
             *EDGE_LIMITS,
-            *(f"{what}_burst" for what in ("accepts", "connections", "bytes", "frames")),
-            *("packets_burst", "http_requests_burst"),
+            *(one for one in EdgeSettings.model_fields if one.endswith("_burst")),
         },
         MessagingSettings: {*KIT_LIMITS, *MESSAGING.limits},
         NegotiationSettings: {*KIT_LIMITS, *NEGOTIATION.limits},

@@ -218,10 +218,51 @@ async def test_who_comes_back_is_the_same(edge: Edge, enter: Start, live: Stream
         await until(lambda: len(edge.hub) == 0)
 
 
+async def test_who_is_closed_for_floods_again_and_again_is_kept_out(
+    edge: Edge, enter: Start, live: Stream
+) -> None:
+    """Each time counts as half of the connections that pass at once."""
+    edge = with_settings(
+        edge,
+        packets_burst=1,
+        packets_per_second=0.001,
+        rate_limited_packets=2,
+        connections_burst=10,
+        connections_per_second=0.001,
+    )
+    person = edge.people.of("alice")
+    for allowed in (True, False):
+        _, wire = await enter(on=edge)
+        for _ in range(4):
+            wire.say(Op.PONG)
+        assert await close_code(wire) == CloseCode.BAD_PACKETS
+        await until(lambda: len(edge.hub) == 0)
+        assert (person.connection_rate.take(edge.people.clock()) == 0) is allowed
+
+
+async def test_pages_come_at_a_rate_of_bytes(
+    edge: Edge, enter: Start, pages: None, live: Stream
+) -> None:
+    """Over all sockets and kinds of a person; the next one waits, and others do not."""
+    edge = with_settings(edge, page_bytes_burst=_PAGE, page_bytes_per_second=1_000_000)
+    (_, first), (_, second) = await enter(on=edge), await enter(on=edge)
+    person = edge.people.of("alice")
+    for number in range(3):
+        first.say(Op.ASK_MESSAGES, {"conversation": "c"}, number)
+        assert (await first.hear())["re"] == number
+    person.page_rate.spend(1_000_000_000, edge.people.clock())
+    second.say(Op.ASK_CONVERSATIONS, {}, 3)
+    await until(lambda: sample(edge, "limit_reached_total", limit="page_bytes_per_second") >= 1)
+    _, other = await enter(on=edge, user="bob")
+    other.say(Op.ASK_CONVERSATIONS, {}, 4)
+    assert (await other.hear())["re"] == 4
+    assert second.heard() == []
+
+
 async def test_who_left_long_ago_is_forgotten(edge: Edge, enter: Start, live: Stream) -> None:
     """As soon as everything may be done again: nothing is kept of people who are gone."""
     now = 1000.0
-    edge.people._clock = lambda: now
+    edge.people.clock = lambda: now
     for user in ("alice", "bob"):
         _, wire = await enter(user=user)
         wire.hang_up()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.sessions.rate_limit import BadPackets, PacketRate, Refusals
+from edge.sessions.rate_limit import BadPackets, Rate, Refusals
 
 RATES = st.floats(0.1, 1e5)
 BURSTS = st.integers(1, 500)
@@ -11,7 +11,7 @@ STARTS = st.floats(0, 1e6)
 PAUSES = st.lists(st.floats(0, 3), max_size=200)
 
 
-class Bucket(PacketRate):
+class Bucket(Rate):
     """A rate as it is met by the only socket of a user."""
 
     def __init__(self, rate: float, burst: int, now: float) -> None:
@@ -109,6 +109,14 @@ def test_whoever_slows_down_a_little_is_refused_and_forgiven() -> None:
     bucket = Bucket(100, 1, 0)
     assert sum(bucket.take(number / 150) > 0 for number in range(3000)) > 900
     assert bucket.refusals.count < 10
+
+
+def test_whoever_is_charged_waits_for_longer() -> None:
+    """Also when it is more than there was."""
+    rate = Rate(10, 20, 0)
+    rate.charge(0, 25)
+    assert rate.take(0) == 601
+    assert rate.take(0.6) == 0
 
 
 def test_too_many_bad_packets_within_a_minute() -> None:

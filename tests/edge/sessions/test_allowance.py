@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.web.allowance import Allowance
+from edge.sessions.allowance import Allowance
 
 
 def test_a_burst_and_then_the_rate() -> None:
