@@ -134,7 +134,7 @@ class _Bench:
 
             def column(kind: str) -> Round:
                 # Each has a system of its own: a flood must not be at work in the next one's round.
-                system = stack.enter_context(parley(self._running, self._new_folder()))
+                system = stack.enter_context(floods.limited(self._running, self._new_folder()))
                 pairs, text = self._arguments.flooded_pairs, self._text
                 return self._rounds(floods.measure, system, kind=kind, pairs=pairs, text=text)
 

@@ -14,8 +14,9 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, suppress
 from itertools import count
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -27,8 +28,9 @@ from bench.driver import Crowd, Person, Status
 from bench.figures import Figure, latencies, quantile
 from bench.load import WARM_UP_SECONDS
 from bench.processes import memory_kib
-from bench.systems import System
+from bench.systems import Database, System, parley
 from edge.protocol.packets import Op
+from edge.settings import Settings
 
 # Long enough for the flood to be under way, and for what a burst permits to be used up.
 _FLOODED_AFTER_SECONDS = 3.0
@@ -278,14 +280,29 @@ async def measure(
         without = await delays_ns(seconds)
         with _flooding(kind, system):
             await crowd.wait(asyncio.sleep(_FLOODED_AFTER_SECONDS))
+            cpu = sum(system.cpu_seconds().values())
             during = await delays_ns(seconds)
+            cpu = (sum(system.cpu_seconds().values()) - cpu) / seconds
             memory = memory_kib(system.processes["edge"]) / 1024
     return [
         *latencies("send to stored, without the flood", without),
         *latencies("send to stored, with it", during),
         Figure("p99 with it : without it", "", quantile(during, 0.99) / quantile(without, 0.99)),
+        Figure("CPU of the parts, with it", "% of a core", cpu * 100),
         Figure("memory of the edge, with it", "MiB", memory),
     ]
+
+
+def limited(running: Database, folder: Path) -> AbstractContextManager[System]:
+    """Parley with the limits of the edge as they are by default; other measurements lift them."""
+    edge = {name: str(one.default) for name, one in Settings.model_fields.items()}
+    return parley(
+        running,
+        folder,
+        PARLEY_EDGE_PACKETS_BURST=edge["packets_burst"],
+        PARLEY_EDGE_PACKETS_PER_SECOND=edge["packets_per_second"],
+        PARLEY_EDGE_PAGE_BYTES_PER_SECOND=edge["page_bytes_per_second"],
+    )
 
 
 def main() -> None:

@@ -139,6 +139,9 @@ def test_named_metrics_exist() -> None:
         assert any(spelling in sources for spelling in spellings), name
 
 
+BURSTS = {one for one in EdgeSettings.model_fields if one.endswith("_burst")}
+
+
 @pytest.mark.parametrize("part", PARTS, ids=prefix)
 def test_every_limit_says_what_happens_when_it_is_reached(part: type[BaseSettings]) -> None:
     """The last column of docs/operations.md is filled for the limits that are counted, and no more.
@@ -146,10 +149,7 @@ def test_every_limit_says_what_happens_when_it_is_reached(part: type[BaseSetting
     A burst is part of its rate, and counted with it.
     """
     limits = {
-        EdgeSettings: {
-            *EDGE_LIMITS,
-            *(one for one in EdgeSettings.model_fields if one.endswith("_burst")),
-        },
+        EdgeSettings: {*EDGE_LIMITS, *BURSTS},
         MessagingSettings: {*KIT_LIMITS, *MESSAGING.limits},
         NegotiationSettings: {*KIT_LIMITS, *NEGOTIATION.limits},
         ModerationSettings: {*KIT_LIMITS, *MODERATION.limits},
