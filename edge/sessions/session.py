@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -205,6 +206,7 @@ class Session(Delivery):
         task = asyncio.get_running_loop().create_task(self._finish(re, waiting))
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
+        task.add_done_callback(partial(_end_cancelled, re, waiting))
         return task
 
     def start_in_turn(self, re: Request, waiting: Coroutine[Any, Any, None]) -> None:
@@ -235,11 +237,6 @@ class Session(Delivery):
             await waiting
         except packets.InvalidPayloadError as error:
             self.fail(re, invalid_argument(error.field, error.problem))
-        except asyncio.CancelledError:
-            # The socket is gone, and with it whoever asked.
-            re.outcomes.failed("CANCELLED")
-            re.end()
-            raise
         except Exception:  # noqa: BLE001 - whatever it is, it harms this packet alone
             self._internal_error(re)
 
@@ -296,3 +293,13 @@ class Session(Delivery):
             # The server says in several ways that the client is gone already.
             _logger.debug("a socket could not be closed in order", cause=repr(error))
             self._abort()
+
+
+def _end_cancelled(
+    re: Request, waiting: Coroutine[Any, Any, None], task: "asyncio.Task[None]"
+) -> None:
+    """End a request whose socket is gone, and with it whoever asked; perhaps before it began."""
+    if task.cancelled():
+        waiting.close()
+        re.outcomes.failed("CANCELLED")
+        re.end()

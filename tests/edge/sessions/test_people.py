@@ -149,6 +149,17 @@ async def test_what_waits_for_an_answer_is_held_and_bounded(
         assert (await wires[2].hear())["op"] == Op.STATUS_MSG
 
 
+async def test_a_request_that_never_began_is_held_no_longer(
+    edge: Edge, enter: Start, live: Stream
+) -> None:
+    """The socket is gone in the turn in which it asked."""
+    _, wire = await enter()
+    wire.say(Op.ASK_MESSAGES, {"conversation": "c"}, 1)
+    wire.hang_up()
+    await until(lambda: sample(edge, "packets_total", opcode="ASK MESSAGES", outcome="CANCELLED"))
+    assert edge.people.bytes == 0
+
+
 async def test_held_alerts_count(edge: Edge, enter: Start, service: Service, live: Stream) -> None:
     """What waits for a replay to end is held as what waits to be read. Whoever reads learns why."""
     edge = with_settings(edge, bytes_per_user=10_000)
