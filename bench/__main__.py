@@ -15,6 +15,8 @@ with the one beside it: by ratios, milliseconds by differences.
            what the other is told, CPU a command
   ban      from a moderator's decision to the closing of the sockets of who is banned, and to the
            SANCTION of who is muted, at two edges where others are connected
+  recovery until alerts come again after the messaging service was restarted, by the number of
+           sockets and of missed messages
   floods   one message at a time, without a flood of each kind and with it
   hops     from place to place, where the time of one message goes
 """
@@ -35,7 +37,7 @@ from typing import Any
 
 import uvloop
 
-from bench import alone, ban, deals, floods, hops, idle, load, logins, traced
+from bench import alone, ban, deals, floods, hops, idle, load, logins, recovery, traced
 from bench.figures import Figure, table
 from bench.processes import DRIVER_CORE
 from bench.slow_readers import Beside, Second
@@ -129,6 +131,23 @@ class _Bench:
             measure = self._rounds(ban.measure, system, sockets=sockets, bystanders=bystanders)
             self._report(f"{title}, {bystanders} idle ones", {"parley": measure})
 
+    def recovery(self) -> None:
+        with recovery.messaging(self._running, self._new_folder()) as system:
+
+            def run(number: int) -> list[Figure]:
+                return [
+                    figure
+                    for sockets in self._arguments.recovery_sockets
+                    for share in recovery.SHARES
+                    for figure in self._run(
+                        recovery.measure(
+                            system, f"r{number}-{sockets}", sockets=sockets, share=share
+                        )
+                    )
+                ]
+
+            self._report("recovery: from the connection until alerts come", {"parley": run})
+
     def floods(self) -> None:
         with ExitStack() as stack:
 
@@ -204,7 +223,7 @@ _MEASUREMENTS: dict[str, Callable[[_Bench], None]] = {
     one.__name__: one
     for one in (
         *(_Bench.load, _Bench.alone, _Bench.logins, _Bench.idle),
-        *(_Bench.slow, _Bench.deals, _Bench.ban, _Bench.floods, _Bench.hops),
+        *(_Bench.slow, _Bench.deals, _Bench.ban, _Bench.recovery, _Bench.floods, _Bench.hops),
     )
 }
 _KINDS = ("sqlite", "postgresql")
@@ -257,6 +276,14 @@ def _parse() -> argparse.Namespace:
     option("--slow-sockets", 20, "slow: sockets that never read")
     option("--ban-sockets", 3, "ban: sockets at each edge of who is sanctioned")
     option("--bystanders", 200, "ban: idle sockets of others")
+    parser.add_argument(
+        "--recovery-sockets",
+        type=_positive(int),
+        nargs="+",
+        default=[3_000, 20_000],
+        metavar="N",
+        help="recovery: sockets (3000 20000)",
+    )
     option("--flooded-pairs", 4, "floods: pairs of people who talk meanwhile")
     kinds = ",".join(floods.KINDS)
     parser.add_argument("--floods", default=kinds, metavar="KINDS", help=f"floods: kinds ({kinds})")

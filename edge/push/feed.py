@@ -81,9 +81,10 @@ class Feed:
             except* Exception:
                 # The sockets, and the streams of the other services, go on.
                 _logger.exception("the watch stream failed", service=self.name)
-            if self._was_live:
-                retry = _FIRST_RETRY_SECONDS
-            self._down()
+            finally:
+                if self._was_live:
+                    retry = _FIRST_RETRY_SECONDS
+                self._down()
             # Many edges must not come back in the same instant.
             await asyncio.sleep(retry * random.uniform(0.5, 1))  # noqa: S311 - no secret
             retry = min(retry * 2, _LAST_RETRY_SECONDS)

@@ -11,10 +11,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     "--rounds 1 --seconds 0.3 --pairs 2 --window 4 --concurrency 2 "
-    "--sockets 5 --idle-seconds 0.3 --slow-sockets 2 --ban-sockets 2 --bystanders 2"
+    "--sockets 5 --idle-seconds 0.3 --slow-sockets 2 --ban-sockets 2 --bystanders 2 "
+    "--recovery-sockets 20"
 )
 # One of each kind, and both databases, are tried every time; the rest is left to the night.
 NIGHTLY = (
+    ("recovery", "sqlite", "20 sockets, 20 missed messages"),
     ("alone", "sqlite", "send to stored, p50"),
     ("logins", "sqlite", "logins"),
     ("idle", "sqlite", "memory a socket, edge"),

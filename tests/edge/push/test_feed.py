@@ -26,6 +26,7 @@ from tests.edge.scripted import (
     position,
     running,
 )
+from tests.support.waiting import until
 
 
 async def test_live_events_reach_the_sockets_and_move_the_position(sockets: Sockets) -> None:
@@ -287,3 +288,14 @@ async def test_stopping_is_not_held_up(edge: Edge, service: Service, settings: S
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_a_feed_that_is_stopped_is_not_live(edge: Edge, service: Service) -> None:
+    """Nobody is told that events come."""
+    feed = edge.feeds[MESSAGING]
+    async with running(feed.run()):
+        await service.streams.get()
+        await until(lambda: feed.live)
+    assert not feed.live
+    with pytest.raises(NotLiveError):
+        await feed.users.follow("alice")
