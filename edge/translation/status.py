@@ -4,6 +4,7 @@ Services refuse with google.rpc.Status and an ErrorInfo; a client reads `code`, 
 for an argument, `fields`.
 """
 
+import re
 from typing import TypeVar
 
 import grpc
@@ -50,6 +51,9 @@ _UNEXPECTED = "The service failed."
 _OF_SEVERAL_REASONS = {grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED}
 _STATUS_BY_NUMBER = {status.value[0]: status for status in grpc.StatusCode}
 
+# How services name a field beside the one at fault.
+_QUOTED = re.compile(r"`([a-z_.]+)`")
+
 TIMED_OUT = refusal(ErrorCode.DEADLINE_EXCEEDED, _MESSAGES[ErrorCode.DEADLINE_EXCEEDED])
 """There was no answer within the budget."""
 
@@ -70,6 +74,13 @@ def _current(detail: Any) -> Service | Dispute | Standing | UnsetType:
     return UNSET
 
 
+def _problem(violation: error_details_pb2.BadRequest.FieldViolation) -> FieldProblem:
+    """Tell what is wrong with a field, of which the service speaks by the contract's names."""
+    words = violation.description.removeprefix(f"{violation.field} ")
+    shown = _QUOTED.sub(lambda name: f"`{payload_field(name[1])}`", words)
+    return FieldProblem(payload_field(violation.field), shown)
+
+
 def from_status(status: status_pb2.Status) -> Error:
     """The error packet of a service's refusal."""
     grpc_code = _STATUS_BY_NUMBER.get(status.code, grpc.StatusCode.UNKNOWN)
@@ -81,10 +92,7 @@ def from_status(status: status_pb2.Status) -> Error:
     current: Service | Dispute | Standing | UnsetType = UNSET
     for detail in status.details:
         if bad_request := _unpacked(detail, error_details_pb2.BadRequest):
-            fields += [
-                FieldProblem(payload_field(violation.field), violation.description)
-                for violation in bad_request.field_violations
-            ]
+            fields += map(_problem, bad_request.field_violations)
         elif retry := _unpacked(detail, error_details_pb2.RetryInfo):
             retry_after_ms = retry.retry_delay.ToMilliseconds()
         elif info := _unpacked(detail, error_details_pb2.ErrorInfo):
@@ -98,6 +106,8 @@ def from_status(status: status_pb2.Status) -> Error:
         code = ErrorCode.STALE_OFFER
     elif code is ErrorCode.PERMISSION_DENIED and reason == ErrorCode.SANCTIONED:
         code = ErrorCode.SANCTIONED
+    if fields:
+        message = "; ".join(f"{one.field}: {one.problem}" for one in fields)
     tells_more = grpc_code in _OF_SEVERAL_REASONS and reason not in {"", code}
     return Error(
         code=code,

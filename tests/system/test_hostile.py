@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 from contextlib import suppress
 from typing import Any
@@ -99,6 +100,12 @@ INVALID = [
 ]
 
 
+# As the contracts between services call fields that packets call otherwise.
+CONTRACT_NAMES = re.compile(
+    r"page_token|page_size|_seconds|(before|after)_seq|(conversation|message|service|dispute|decision)_id"
+)
+
+
 @pytest.mark.parametrize("subprotocol", ["parley.v1.json", "parley.v1.msgpack"])
 async def test_an_invalid_payload_names_its_field(
     shared_system: System, connect: Connect, alice: str, subprotocol: str
@@ -115,6 +122,7 @@ async def test_an_invalid_payload_names_its_field(
         fields = reply["d"]["fields"]
         assert [problem["field"] for problem in fields] == [field], (op, d, reply)
         assert all(problem["problem"] for problem in fields)
+        assert not CONTRACT_NAMES.search(json.dumps(reply["d"])), (op, d, reply)
     await client.settle()
 
 

@@ -14,6 +14,7 @@ from edge.protocol.errors import Error, FieldProblem
 from edge.protocol.payloads.moderation import Dispute, Standing
 from edge.protocol.payloads.negotiation import Service
 from edge.translation.status import from_call, from_status
+from service_kit.rpc.rpc_errors import build_status
 from tests.edge.moderated import sanction
 
 # What each status becomes: code, and whether to try again.
@@ -122,6 +123,32 @@ def test_a_refused_argument_names_its_fields_as_packets_do() -> None:
     )
     error = from_status(_status(grpc.StatusCode.INVALID_ARGUMENT, "no", bad_request))
     assert error.fields == [FieldProblem(field, "is wrong") for field in violations.values()]
+
+
+@pytest.mark.parametrize(
+    ("field", "message", "shown"),
+    [
+        ("page_token", "is not one that was given out", "page: is not one that was given out"),
+        ("offer_ttl_seconds", "is not one of 1 to 9", "offer_ttl_s: is not one of 1 to 9"),
+        (
+            "after_seq",
+            "and `before_seq` exclude each other",
+            "after: and `before` exclude each other",
+        ),
+        ("text", "is empty", "text: is empty"),
+    ],
+)
+def test_a_refusal_speaks_of_fields_as_packets_call_them(
+    field: str, message: str, shown: str
+) -> None:
+    """Both in the words for people and in those beside the field."""
+    status = build_status(
+        grpc.StatusCode.INVALID_ARGUMENT, "INVALID_ARGUMENT", "d", f"{field} {message}", field=field
+    )
+    error = from_status(status)
+    assert error.message == shown
+    (problem,) = error.fields or []
+    assert f"{problem.field}: {problem.problem}" == shown
 
 
 def test_a_limit_that_time_lifts_is_rate_limited() -> None:
