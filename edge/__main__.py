@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -32,13 +33,16 @@ from edge.sessions.metrics import SessionMetrics
 from edge.sessions.people import People
 from edge.settings import Settings
 from edge.web.app import build_app
-from edge.web.connection import Connections
-from edge.web.server import Server
+from edge.web.serving.connection import Connections
+from edge.web.serving.server import Server
 from service_kit.authentication.authenticator import Authenticator
 from service_kit.authentication.settings import open_authenticator
 from service_kit.process import garbage, logs
 
 _logger = structlog.get_logger(__name__)
+
+# Beside those of its sockets, with room to spare.
+_OTHER_FILES = 100
 
 
 async def serve(settings: Settings) -> None:
@@ -146,6 +150,16 @@ def _read_credential(file: Path) -> str:
     return credential
 
 
+def _permit_connections(settings: Settings) -> None:
+    """Raise the number of files that may be open as far as the system lets us, and say when that
+    is not far enough.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if most != resource.RLIM_INFINITY and most < settings.sockets_per_edge + _OTHER_FILES:
+        _logger.warning("too few files may be open", most=most, sockets=settings.sockets_per_edge)
+
+
 def main() -> int:
     """Run the edge; its exit status: 0 after a signal, 1 after a defect, 2 for unusable settings.
 
@@ -160,6 +174,7 @@ def main() -> int:
     except (ValidationError, ValueError) as error:
         print(f"edge: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2
+    _permit_connections(settings)
     try:
         uvloop.run(serve(settings))
     except (ValueError, OSError) as error:

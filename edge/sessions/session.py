@@ -33,7 +33,6 @@ class Session(Delivery):
         "_abort",
         "_bad_packets",
         "_closer",
-        "_dropped",
         "_receive",
         "_refusals",
         "_requests",
@@ -69,8 +68,6 @@ class Session(Delivery):
         self._requests: set[asyncio.Task[None]] = set()
         self._closer: asyncio.Task[None] | None = None
         self._refusals = Refusals()
-        # Packets that came while it was being closed.
-        self._dropped = 0
         self._bad_packets = BadPackets(settings.bad_packets_per_minute, self.last_heard)
 
     @property
@@ -93,7 +90,9 @@ class Session(Delivery):
                     return
                 now = self.last_heard = loop.time()
                 if self.state is State.CLOSING:
-                    await self._drop()
+                    # What still comes is not wanted, and no more is read until the close is sent.
+                    if self._closer is not None:
+                        await asyncio.wait({self._closer})
                     continue
                 retry_after_ms = self.person.packet_rate.take(now)
                 if retry_after_ms:
@@ -113,15 +112,6 @@ class Session(Delivery):
                 task.cancel()
             # A peer that has closed but reads nothing would hold what the server has yet to send.
             loop.call_later(edge.settings.close_timeout_seconds, self._abort)
-
-    async def _drop(self) -> None:
-        """Take a packet that came too late, not so fast that the close would have to wait. Whoever
-        goes on sending, and may not even read that the socket is being closed, is cut off.
-        """
-        await asyncio.sleep(0)
-        self._dropped += 1
-        if self._dropped == self.edge.settings.rate_limited_packets:
-            self._abort()
 
     def _left(self, code: int, limit: str | None) -> None:
         """Count the close of the client, or of the server's protocol, which has limits as well."""

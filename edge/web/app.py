@@ -25,7 +25,6 @@ from edge.sessions.drain import Drain
 from edge.sessions.session import Session
 from edge.sessions.state import State
 from edge.web import appeals, deals
-from edge.web.connection import Connection, Connections
 from edge.web.http_api import HttpApi
 from edge.web.origins import read_origins, request_allowed
 from edge.web.problems import (
@@ -36,8 +35,9 @@ from edge.web.problems import (
     rate_limited,
     unauthenticated,
 )
+from edge.web.serving.connection import Connection, Connections
+from edge.web.serving.transport import CONNECTION_EXTENSION
 from edge.web.token_lookup import find_token
-from edge.web.transport import CONNECTION_EXTENSION
 from service_kit.authentication.claims import Principal
 from service_kit.authentication.errors import AuthenticationError
 

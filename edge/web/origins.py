@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+# What browsers and web views send of pages that have no host: sandboxed ones, and local files.
+# Anybody may have such a page, so they count only when they are listed as they are.
+_WITHOUT_HOST = frozenset({"null", "file://"})
 
 
 def origin_allowed(origin: str | None, allowed: frozenset[str]) -> bool:
@@ -31,15 +34,15 @@ def read_origins(origins: Iterable[str]) -> frozenset[str]:
     """Check the configured origins, such as `https://app.example.com` or `http://localhost:3000`.
 
     Raises ValueError for what no browser would ever send, because such an entry silently allows
-    nobody: a path or a final slash, upper case, a default port written out, a wildcard. `null` is
-    what sandboxed pages and local files send; it counts only when it is listed as it is.
+    nobody: a path or a final slash, upper case, a default port written out, a wildcard.
     """
     checked = frozenset(origins)
     for origin in sorted(checked):
-        if origin != "null" and origin != _as_browsers_write(origin):
+        if origin not in _WITHOUT_HOST and origin != _as_browsers_write(origin):
             raise ValueError(
                 f"{origin!r} is no origin: write scheme://host or scheme://host:port,"
-                " in lower case, without a path, a final slash, a wildcard or a default port"
+                " in lower case, without a path, a final slash, a wildcard or a default port;"
+                " or null or file://, of pages without a host"
             )
     return checked
 

@@ -178,9 +178,10 @@ async def test_issuer_and_audience_are_checked_when_set(own_system: System) -> N
 
 async def test_origins_are_an_exact_list(own_system: System) -> None:
     """A listed Origin and none at all are admitted; look-alikes are 403 even with a good cookie."""
-    own_system.start("messaging", allowed_origins="https://app.example,https://other.example:8443")
+    listed = "https://app.example,https://other.example:8443,file://"
+    own_system.start("messaging", allowed_origins=listed)
     cookie = {"Cookie": f"token={own_system.token('alice')}"}
-    for origin in (Origin("https://app.example"), Origin("https://other.example:8443"), None):
+    for origin in (*map(Origin, listed.split(",")), None):
         async with websocket_connect(
             own_system.url,
             origin=origin,

@@ -33,7 +33,23 @@ async def test_silence_is_closed_with_4102_after_several_pings(
     assert all(ping["d"] == {} for ping in client.pings)
 
 
-async def test_any_frame_proves_life(quick_system: System, connect: Connect) -> None:
+async def test_frames_of_websocket_prove_nothing(quick_system: System, connect: Connect) -> None:
+    """Libraries and proxies send them while the client hangs. They are answered, and no more."""
+    client = await connect(quick_system, "hanging")
+
+    async def ping() -> None:
+        while True:
+            await client.take_ping()
+            await (await client.connection.ping())
+            await client.connection.pong()
+
+    pinging = asyncio.create_task(ping())
+    assert await client.closed() == 4102
+    assert len(client.pings) >= 3
+    pinging.cancel()
+
+
+async def test_any_packet_proves_life(quick_system: System, connect: Connect) -> None:
     """PONG, any other packet, and even a bad one keep the socket; PING bears the cursor."""
     client = await connect(quick_system, "lively")
     for number in range(8):

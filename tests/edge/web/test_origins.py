@@ -18,6 +18,7 @@ def test_listed_origins_and_none_at_all_are_allowed(origin: str | None) -> None:
     [
         "",
         "null",
+        "file://",
         "https://evil.example",
         "https://app.example.com.evil.example",
         "https://evil-app.example.com",
@@ -43,10 +44,12 @@ def test_everything_else_is_refused(origin: str) -> None:
     assert not origin_allowed(origin, ALLOWED)
 
 
-def test_null_must_be_listed() -> None:
-    """Sandboxed pages of anyone send "null", so it counts only when it is asked for."""
-    assert not origin_allowed("null", read_origins([]))
-    assert origin_allowed("null", read_origins(["null"]))
+@pytest.mark.parametrize("origin", ["null", "file://"])
+def test_pages_without_a_host_must_be_listed(origin: str) -> None:
+    """Sandboxed pages and local files of anyone send these, so they count when asked for."""
+    assert not origin_allowed(origin, read_origins([]))
+    assert origin_allowed(origin, read_origins([origin]))
+    assert not origin_allowed("file:///etc/passwd", read_origins([origin]))
 
 
 @pytest.mark.parametrize("origin", ["https://[::1]:8443", "https://localhost", "tauri://localhost"])
@@ -75,6 +78,9 @@ def test_unusual_origins_may_be_listed(origin: str) -> None:
         "https://bücher.example",
         "https://[::1",
         " https://app.example.com",
+        "file:///",
+        "file:///index.html",
+        "NULL",
     ],
 )
 def test_entry_that_no_browser_sends_is_an_error(origin: str) -> None:

@@ -13,8 +13,8 @@ from typing import cast
 from edge.metrics import Metrics
 from edge.sessions.allowance import Allowance
 from edge.settings import Settings
-from edge.web.coalescing_transport import CoalescingTransport
 from edge.web.problems import RefusedError, response
+from edge.web.serving.coalescing_transport import CoalescingTransport
 
 # What one read takes at most, and so what is held for a session that takes no more at present.
 _READ_BYTES = 16 * 1024

@@ -12,9 +12,9 @@ from starlette.applications import Starlette
 from uvicorn.config import STARTUP_FAILURE
 
 from edge.settings import Settings
-from edge.web.connection import Connection, Connections
-from edge.web.listener import Listener, bind
-from edge.web.requests import RequestProtocol
+from edge.web.serving.connection import Connection, Connections
+from edge.web.serving.listener import Listener, bind
+from edge.web.serving.requests import RequestProtocol
 
 _logger = logging.getLogger("uvicorn.error")
 

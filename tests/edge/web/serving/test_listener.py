@@ -11,8 +11,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from edge.metrics import Metrics
-from edge.web.listener import Listener, bind
-from tests.edge.web.wires import settings_for
+from edge.web.serving.listener import Listener, bind
+from tests.edge.web.serving.wires import settings_for
 
 
 class Greeter(asyncio.Protocol):
@@ -72,7 +72,7 @@ async def test_it_goes_on_after_the_system_had_no_file_to_spare(
     listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection waits meanwhile, and the loop does not spin."""
-    monkeypatch.setattr("edge.web.listener._AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("edge.web.serving.listener._AGAIN_SECONDS", 0.01)
 
     class Exhausted:
         """A listening socket that fails twice."""

@@ -14,9 +14,9 @@ import pytest
 from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
 from edge.web.app import build_app
-from edge.web.connection import Connections
-from edge.web.listener import bind
-from edge.web.server import Server
+from edge.web.serving.connection import Connections
+from edge.web.serving.listener import bind
+from edge.web.serving.server import Server
 from service_kit.authentication.errors import MAXIMUM_TOKEN_LENGTH
 from tests.edge.scripted import SECRET, Stream, with_settings
 from tests.support.waiting import until

@@ -12,9 +12,9 @@ from uvicorn.server import ServerState
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
-from edge.web.connection import Connection
 from edge.web.problems import TOO_EARLY, RefusedError
-from edge.web.transport import PacketProtocol
+from edge.web.serving.connection import Connection
+from edge.web.serving.transport import PacketProtocol
 
 # What stands around name and value of a header: a colon, a space, the end of the line.
 _AROUND_HEADER = 4

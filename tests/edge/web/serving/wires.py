@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.settings import Settings
-from edge.web.connection import Connection
+from edge.web.serving.connection import Connection
 
 
 def settings_for(folder: Path, **limits: Any) -> Settings:

@@ -12,10 +12,10 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from edge.metrics import Metrics
-from edge.web.connection import Connection, Connections
-from edge.web.requests import RequestProtocol
-from edge.web.transport import CONNECTION_EXTENSION
-from tests.edge.web.wires import Socket, settings_for
+from edge.web.serving.connection import Connection, Connections
+from edge.web.serving.requests import RequestProtocol
+from edge.web.serving.transport import CONNECTION_EXTENSION
+from tests.edge.web.serving.wires import Socket, settings_for
 
 HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from edge.web.coalescing_transport import CoalescingTransport
+from edge.web.serving.coalescing_transport import CoalescingTransport
 
 
 class Recorder(asyncio.Transport):

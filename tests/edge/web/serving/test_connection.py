@@ -10,9 +10,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from edge.metrics import Metrics
-from edge.web.connection import Connection, Connections
 from edge.web.problems import RefusedError
-from tests.edge.web.wires import Socket, settings_for
+from edge.web.serving.connection import Connection, Connections
+from tests.edge.web.serving.wires import Socket, settings_for
 from tests.support.waiting import until
 
 Make = Callable[..., tuple[Connection, Socket, "Protocol"]]

@@ -17,8 +17,8 @@ from websockets.server import ServerProtocol
 
 from edge.protocol.errors import CloseCode
 from edge.sessions.allowance import Allowance
-from edge.web.connection import Connection
 from edge.web.problems import PROBLEM_TYPE, TOO_EARLY, RefusedError, problem
+from edge.web.serving.connection import Connection
 
 CONNECTION_EXTENSION = "parley.connection"
 # RFC 6455, 5.2: the opcodes from here on are those of control frames.
