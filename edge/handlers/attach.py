@@ -81,6 +81,9 @@ def greet(session: Session, cur: str, *, resumed: bool, re: int | str | None = N
 def tell_sanctions(session: Session) -> None:
     """Tell what restricts whoever has just been greeted; close if it keeps them from being here."""
     sanctions = session.edge.sanctions
+    if sanctions.is_revoked(session.principal):
+        session.close(CloseCode.TOKEN_REVOKED, "token revoked")
+        return
     for sanction in sanctions.in_force(session.user):
         session.send(Op.SANCTION, sanction)
     if excluding := sanctions.excluding(session.user):

@@ -12,6 +12,7 @@ from edge.protocol.cursors import MESSAGING
 from edge.protocol.errors import Error, ErrorCode, refusal
 from edge.protocol.packets import InvalidPayloadError
 from edge.protocol.payloads.connection import Pong, RenewToken, Resume
+from edge.sanctions.reader import StandingUnknownError
 from edge.sessions.delivery import Unconfirmed
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
@@ -66,16 +67,25 @@ async def resume(session: Session, re: Request, payload: Resume) -> None:
 
 async def renew_token(session: Session, re: Request, payload: RenewToken) -> None:
     """Replace the token of a session by a later one of the same user."""
+    edge = session.edge
     try:
-        principal = await session.edge.authenticator.authenticate(payload.token)
+        principal = await edge.authenticator.authenticate(payload.token)
+        if principal.user != session.user:
+            session.fail(re, refusal(ErrorCode.PERMISSION_DENIED, "The token is another user's."))
+            return
+        seconds = edge.settings.moderation_timeout_seconds
+        deadline = asyncio.get_running_loop().time() + seconds
+        await edge.sanctions_reader.check_token(principal, deadline)
     except AuthenticationError as error:
         raise InvalidPayloadError("token", str(error)) from None
-    if principal.user != session.user:
-        session.fail(re, refusal(ErrorCode.PERMISSION_DENIED, "The token is another user's."))
+    except StandingUnknownError:
+        unknown = "The moderation service cannot be reached; try again."
+        session.fail(re, refusal(ErrorCode.UNAVAILABLE, unknown, retryable=True))
         return
+    # Nothing was waited for since the check, and what is revoked from now on closes the session.
     session.principal = principal
     # It may be invisible where the one before was not, or the other way round.
-    for feed in session.edge.feeds.values():
+    for feed in edge.feeds.values():
         feed.users.review(session.user)
     # A cursor would skip what a replay has yet to bring.
     cursor = (

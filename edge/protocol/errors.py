@@ -99,7 +99,7 @@ class CloseCode(enum.IntEnum):
     )
     TOO_MANY_SOCKETS = 4201, "This user has too many sockets."
     TOKEN_EXPIRED = 4300, "The token expired and was not renewed."
-    TOKEN_REVOKED = 4301, "The token was revoked. (Reserved: not sent yet.)"
+    TOKEN_REVOKED = 4301, "The token was revoked, or the user's sessions were ended."
     BAD_PACKETS = (
         4400,
         "Too many frames that are or bring no packets, or that ignored RATE_LIMITED.",

@@ -19,8 +19,10 @@ from edge.protocol.packets import Activity
 from edge.protocol.payloads.moderation import Sanction, Standing
 from edge.push.hub import Hub
 from edge.sanctions.activities import forbids
+from edge.sanctions.revocations import is_revoked
 from edge.sanctions.user import UserSanctions, notifications
 from edge.settings import Settings
+from service_kit.authentication.claims import Principal
 
 
 class SanctionsCache:
@@ -40,8 +42,9 @@ class SanctionsCache:
         self._limits = metrics.limits
         self._clock = clock
         self._here: dict[str, UserSanctions] = {}
-        # Those who left, the latest last.
+        # Those who left, the latest last; and what they count, a revoked token as much as a user.
         self._away: dict[str, UserSanctions] = {}
+        self._away_weight = 0
         metrics.known_standings.labels(where="here").set_function(lambda: len(self._here))
         metrics.known_standings.labels(where="away").set_function(lambda: len(self._away))
         metrics.restricted_users.set_function(lambda: sum(map(self.is_restricted, self._here)))
@@ -49,7 +52,7 @@ class SanctionsCache:
     def enter(self, user: str) -> None:
         """Note that a socket of the user is here."""
         if user not in self._here:
-            self._here[user] = self._away.pop(user) if user in self._away else UserSanctions()
+            self._here[user] = self._recall(user) or UserSanctions()
 
     def leave(self, user: str) -> None:
         """Note that a socket of the user is gone. With the last one the events of the user end."""
@@ -62,9 +65,16 @@ class SanctionsCache:
 
     def _remember(self, user: str, known: UserSanctions) -> None:
         self._away[user] = known
-        if len(self._away) > self._most_away:
-            del self._away[next(iter(self._away))]
+        self._away_weight += _weight(known)
+        while self._away_weight > self._most_away:
+            self._recall(next(iter(self._away)))
             self._limits.reached("known_standings")
+
+    def _recall(self, user: str) -> UserSanctions | None:
+        known = self._away.pop(user, None)
+        if known is not None:
+            self._away_weight -= _weight(known)
+        return known
 
     # What may be done.
 
@@ -95,24 +105,32 @@ class SanctionsCache:
         """The sanctions that keep a user from being here at all now."""
         return [one for one in self.in_force(user) if forbids(one, Activity.CONNECT, "")]
 
+    def is_revoked(self, principal: Principal) -> bool:
+        """Tell whether the token by which a user speaks is refused, as far as is known."""
+        known = self._here.get(principal.user) or self._away.get(principal.user)
+        return known is not None and is_revoked(principal, known.revocations)
+
     def is_restricted(self, user: str) -> bool:
         """Tell whether anything restricts a user now."""
         return bool(self.in_force(user))
 
     # What is learned.
 
-    def take(self, user: str, standing: pb.Standing) -> list[Sanction]:
+    def take(self, user: str, standing: pb.Standing) -> list[Sanction] | None:
         """Hold what was read, unless more is known already. Returns what has changed for a user who
-        is here, as packets would have told it.
+        is here, as packets would have told it, which is nothing of tokens; None: nothing has.
         """
-        known = self._here.get(user) or self._away.pop(user, None) or UserSanctions()
-        before = known.in_force(self._clock())
+        known = self._here.get(user) or self._recall(user) or UserSanctions()
+        before, revoked = known.in_force(self._clock()), known.revocations
         if not known.read(standing):
-            return []
-        if user in self._here:
-            return notifications(before, known.in_force(self._clock()))
-        self._remember(user, known)
-        return []
+            if user not in self._here:
+                self._remember(user, known)
+            return None
+        if user not in self._here:
+            self._remember(user, known)
+            return None
+        told = notifications(before, known.in_force(self._clock()))
+        return told if told or known.revocations != revoked else None
 
     def apply(
         self, position: Position, events: Sequence[Event], only: str | None = None
@@ -174,6 +192,10 @@ class SanctionsCache:
             if not known.current:
                 stale.append(user)
         return stale
+
+
+def _weight(known: UserSanctions) -> int:
+    return 1 + len(known.revocations.token_ids)
 
 
 def standing_of(user: str, sanctions: list[Sanction]) -> Standing:

@@ -19,6 +19,8 @@ from edge.protocol.payloads.moderation import Sanction, Standing
 from edge.push.hub import Hub
 from edge.sanctions.cache import SanctionsCache, standing_of
 from edge.settings import Settings
+from service_kit.authentication.claims import Principal
+from service_kit.authentication.errors import AuthenticationError
 
 _logger = structlog.get_logger(__name__)
 
@@ -56,29 +58,43 @@ class SanctionsReader:
         self._unread: set[str] = set()
         self._rereader: asyncio.Task[None] | None = None
 
-    async def admit(self, user: str, deadline: float) -> Standing | None:
+    async def admit(self, principal: Principal, deadline: float) -> Standing | None:
         """The standing that keeps a user from coming in; None: nothing does.
 
         Until `deadline` (on the clock of the loop) the moderation service is waited for. Raises
-        StandingUnknownError.
+        StandingUnknownError, and AuthenticationError for a token that was revoked.
         """
         if self._backend is None:
             return None
-        if self._cache.is_current(user) and MODERATION in self._hub.live:
-            by = "live"
-        elif await self._read(user, deadline):
-            by = "read"
-        elif self._cache.is_known(user):
-            by = "last_known"
-        elif self._settings.moderation_down == "allow":
-            by = "allowed"
-        else:
-            by = "refused"
+        user = principal.user
+        by = await self._learn(user, deadline)
         self._metrics.admissions.labels(by=by).inc()
-        if by == "refused":
-            raise StandingUnknownError
+        self._check(principal, by)
         excluding = self._cache.excluding(user)
         return standing_of(user, excluding) if excluding else None
+
+    async def check_token(self, principal: Principal, deadline: float) -> None:
+        """Raise AuthenticationError for a token that was revoked, and StandingUnknownError, as
+        `admit` does, where nobody comes in.
+        """
+        if self._backend is not None:
+            self._check(principal, await self._learn(principal.user, deadline))
+
+    def _check(self, principal: Principal, by: str) -> None:
+        if by == "refused":
+            raise StandingUnknownError
+        if self._cache.is_revoked(principal):
+            raise AuthenticationError("token_revoked")
+
+    async def _learn(self, user: str, deadline: float) -> str:
+        """Make sure that what is known is how things are; in a word, by what it is known."""
+        if self._cache.is_current(user) and MODERATION in self._hub.live:
+            return "live"
+        if await self._read(user, deadline):
+            return "read"
+        if self._cache.is_known(user):
+            return "last_known"
+        return "allowed" if self._settings.moderation_down == "allow" else "refused"
 
     async def settle(self, user: str, followed: Position, deadline: float) -> None:
         """Note that the user's events come from here on; read again if something may lie before."""
@@ -107,8 +123,10 @@ class SanctionsReader:
 
         def done(result: pb.Standing | Error) -> None:
             # Taken in even if nobody waits any more.
-            if isinstance(result, pb.Standing) and (told := self._cache.take(user, result)):
-                self._changed(user, told)
+            if isinstance(result, pb.Standing):
+                told = self._cache.take(user, result)
+                if told is not None:
+                    self._changed(user, told)
             if not answered.done():
                 answered.set_result(isinstance(result, pb.Standing))
 

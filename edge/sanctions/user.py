@@ -1,4 +1,4 @@
-"""The known sanctions of one user, and whether any may be missing."""
+"""The known sanctions and revocations of one user, and whether any may be missing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from edge.protocol.cursors import Position
 from edge.protocol.payloads.moderation import Appeal, Sanction
 from edge.sanctions.activities import restricts
+from edge.sanctions.revocations import NOTHING, Revocations, read_revocations
 from edge.translation.moderation import appeal_payload, sanction_payload
 
 
@@ -35,6 +36,8 @@ class UserSanctions:
     read_at: Position | None = None
     # After which every event of the user comes here; None while they may not.
     followed_from: Position | None = None
+    # Which of the user's tokens are refused.
+    revocations: Revocations = NOTHING
     # Of the last event.
     _heard: Position | None = None
 
@@ -58,6 +61,7 @@ class UserSanctions:
         if heard is not None and heard.epoch == position.epoch and not _covers(position, heard):
             return False
         self._held, self.read_at = _hold(standing.sanctions), position
+        self.revocations = read_revocations(standing)
         return True
 
     def apply(self, position: Position, event: pb.Event) -> bool:
@@ -83,6 +87,7 @@ class UserSanctions:
             case "standing_changed":
                 standing = event.standing_changed.standing
                 self._held = _hold(standing.sanctions)
+                self.revocations = read_revocations(standing)
                 # One that is told again is as things are now: what is told after it is older.
                 self.read_at = _position(standing.position)
                 return True

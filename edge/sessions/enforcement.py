@@ -22,7 +22,7 @@ class Enforcement:
 
     When SANCTION is queued, nothing that it forbids is taken from any socket here, what still
     waited to be sent to a backend is refused, and what had left is answered. Who is banned or
-    suspended is closed in the same turn, whatever had left.
+    suspended is closed in the same turn, whatever had left, and so is who has a revoked token.
     """
 
     def __init__(self, hub: Hub, sanctions: SanctionsCache, messaging: MessagingBackend) -> None:
@@ -33,6 +33,10 @@ class Enforcement:
 
     def enforce(self, user: str, notifications: Sequence[Sanction]) -> None:
         """Let what restricts a user now take effect; `notifications` are what no alert tells."""
+        for session in self._hub.of(user):
+            # Who is only being greeted is closed then.
+            if session.reachable and self._sanctions.is_revoked(session.principal):
+                session.close(CloseCode.TOKEN_REVOKED, "token revoked")
         self._messaging.refuse_waiting(
             lambda actor, conversation: (
                 self._sanctions.check(user, Activity.WRITE, conversation) if actor == user else None

@@ -32,6 +32,7 @@ from edge.web.problems import (
     body_of,
     foreign_origin,
     headers_of,
+    moderation_unavailable,
     rate_limited,
     unauthenticated,
 )
@@ -139,7 +140,7 @@ class SocketEndpoint:
         except AuthenticationError as error:
             raise unauthenticated(error) from None
         self._limit(principal.user)
-        await self._let_in(principal.user, moderation_deadline)
+        await self._let_in(principal, moderation_deadline)
         if self._drain.begun:
             # Asked last, for the keys and the standing may have been waited for.
             raise RefusedError(
@@ -161,16 +162,16 @@ class SocketEndpoint:
             self._edge.metrics.limits.reached("connections_per_second")
             raise rate_limited("Too many connections of this user.", retry_after_ms)
 
-    async def _let_in(self, user: str, moderation_deadline: float) -> None:
-        """Raise RefusedError for who is banned or suspended, with the reasons."""
+    async def _let_in(self, principal: Principal, moderation_deadline: float) -> None:
+        """Raise RefusedError for who is banned or suspended, with the reasons, and for a token that
+        was revoked.
+        """
         try:
-            standing = await self._edge.sanctions_reader.admit(user, moderation_deadline)
+            standing = await self._edge.sanctions_reader.admit(principal, moderation_deadline)
+        except AuthenticationError as error:
+            raise unauthenticated(error) from None
         except StandingUnknownError:
-            raise RefusedError(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "moderation_unavailable",
-                "The moderation service cannot be reached; try again.",
-            ) from None
+            raise moderation_unavailable() from None
         if standing is not None:
             reason = "banned" if standing.banned else "suspended"
             raise RefusedError(

@@ -16,12 +16,14 @@ from starlette.routing import Route
 from edge.protocol.errors import Error, ErrorCode
 from edge.protocol.packets import JSON, ClientEnvelope, InvalidPayloadError
 from edge.protocol.payloads.moderation import Standing
+from edge.sanctions.reader import StandingUnknownError
 from edge.sessions.context import Edge
 from edge.web.origins import read_origins, request_allowed
 from edge.web.problems import (
     PROBLEM_TYPE,
     RefusedError,
     foreign_origin,
+    moderation_unavailable,
     problem,
     rate_limited,
     retry_after,
@@ -90,6 +92,14 @@ class HttpApi:
         if retry_after_ms := person.http_rate.take(person.left_at):
             self.edge.metrics.limits.reached("http_requests_per_second")
             raise rate_limited("Too many requests.", retry_after_ms)
+        seconds = self.edge.settings.moderation_timeout_seconds
+        deadline = asyncio.get_running_loop().time() + seconds
+        try:
+            await self.edge.sanctions_reader.check_token(principal, deadline)
+        except AuthenticationError as error:
+            raise unauthenticated(error) from None
+        except StandingUnknownError:
+            raise moderation_unavailable() from None
         return principal.user
 
     def route(self, path: str, name: str, method: str, handle: Handle) -> Route:

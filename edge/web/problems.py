@@ -66,6 +66,15 @@ def body_of(refused: RefusedError) -> bytes:
     return problem(refused.status, refused.reason, str(refused), **refused.more)
 
 
+def moderation_unavailable() -> RefusedError:
+    """Refuse whoever may be banned or have a revoked token, where a setting says so."""
+    return RefusedError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "moderation_unavailable",
+        "The moderation service cannot be reached; try again.",
+    )
+
+
 def problem(status: HTTPStatus, reason: str, detail: str, **more: Any) -> bytes:
     """The body; `reason` is a stable word, and `more` whatever else there is to tell."""
     return msgspec.json.encode(

@@ -26,6 +26,7 @@ REASONS: Mapping[str, str] = {
     "invalid_claim": "A claim of the token has an invalid value.",
     "bad_subject": f"The token's sub must be a name of 1 to {MAXIMUM_SUBJECT_LENGTH} characters.",
     "expired": "The token has expired.",
+    "token_revoked": "The token was revoked.",
     "not_yet_valid": "The token is not valid yet.",
     "wrong_issuer": "The token comes from another issuer.",
     "wrong_audience": "The token is meant for another audience.",

@@ -143,7 +143,7 @@ async def start(edge: Edge) -> AsyncIterator[Start]:
 
     async def serve(session: Session, resume: str | None, deadline: float) -> None:
         shared, user = session.edge, session.user
-        await shared.sanctions_reader.admit(user, deadline)
+        await shared.sanctions_reader.admit(session.principal, deadline)
         shared.hub.add(session)
         shared.sanctions.enter(user)
         try:

@@ -72,6 +72,7 @@ class Moderation(moderation_pb2_grpc.ModerationServiceServicer):
         self.epoch = EPOCH
         self.revision = 10
         self.sanctions: dict[str, list[pb.Sanction]] = {}
+        self.revocations: dict[str, pb.Revocations] = {}
         # What each BatchGetStandings asked for; while `answers` is not set, none is answered.
         self.reads: list[list[str]] = []
         self.answers = asyncio.Event()
@@ -95,7 +96,12 @@ class Moderation(moderation_pb2_grpc.ModerationServiceServicer):
         self.reads.append(list(request.users))
         await self.answers.wait()
         standings = [
-            pb.Standing(user=user, sanctions=self.sanctions.get(user, []), position=self.position())
+            pb.Standing(
+                user=user,
+                sanctions=self.sanctions.get(user, []),
+                position=self.position(),
+                revocations=self.revocations.get(user),
+            )
             for user in request.users
         ]
         return pb.BatchGetStandingsResponse(standings=standings)
@@ -202,12 +208,12 @@ async def moderated(edge: Edge, clock: Any, **settings: Any) -> AsyncIterator[Mo
 
 
 async def log_in(
-    at: Moderated, user: str = "bob", seconds: float = 5
+    at: Moderated, user: str = "bob", seconds: float = 5, **of: Any
 ) -> tuple[Session, Wire, Standing | None]:
     """As the application does it, up to HELLO."""
     reader, deadline = at.edge.sanctions_reader, at.deadline(seconds)
-    excluding = await reader.admit(user, deadline)
-    session, wire = new_session(at.edge, user)
+    session, wire = new_session(at.edge, user, **of)
+    excluding = await reader.admit(session.principal, deadline)
     at.edge.hub.add(session)
     at.edge.sanctions.enter(user)
     positions = {}

@@ -351,6 +351,18 @@ def presence_event(
     return pb.Event(recipients=["alice"], presence=presence)
 
 
+def principal_of(
+    user: str,
+    expires_in: float = 3600,
+    invisible: bool = False,
+    token_id: str | None = None,
+    issued_at: float | None = None,
+) -> Principal:
+    """Whoever a token of a user names."""
+    expires_at = time.time() + expires_in
+    return Principal(user, expires_at, frozenset(), invisible, issued_at, token_id)
+
+
 def new_session(
     edge: Edge,
     user: str = "alice",
@@ -358,9 +370,11 @@ def new_session(
     expires_in: float = 3600,
     *,
     invisible: bool = False,
+    token_id: str | None = None,
+    issued_at: float | None = None,
 ) -> tuple[Session, Wire]:
     wire = Wire(format_)
-    principal = Principal(user, time.time() + expires_in, frozenset(), invisible)
+    principal = principal_of(user, expires_in, invisible, token_id, issued_at)
     return Session(edge, principal, format_, wire.receive, wire.send, wire.abort), wire
 
 

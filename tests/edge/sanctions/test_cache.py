@@ -19,7 +19,7 @@ from tests.edge.moderated import (
     sanction,
     sanctioned,
 )
-from tests.edge.scripted import sample
+from tests.edge.scripted import principal_of, sample
 from tests.support.newer import fill, newer_events
 from tests.support.waiting import until
 
@@ -103,10 +103,10 @@ async def test_who_left_first_is_forgotten_first(edge: Edge, clock: Clock) -> No
     """What is remembered of those who are not here has a bound."""
     async with moderated(edge, clock, known_standings=2) as at:
         for user in ("a", "b", "c"):
-            assert await at.edge.sanctions_reader.admit(user, at.deadline()) is None
+            assert await at.edge.sanctions_reader.admit(principal_of(user), at.deadline()) is None
         at.service.answers.clear()
         for user in ("a", "b", "c"):
-            await at.edge.sanctions_reader.admit(user, at.deadline(0.05))
+            await at.edge.sanctions_reader.admit(principal_of(user), at.deadline(0.05))
         at.service.answers.set()
         assert sample(edge, "admissions_total", by="allowed") == 1
         assert sample(edge, "admissions_total", by="last_known") == 2

@@ -20,7 +20,7 @@ from tests.edge.moderated import (
     sanction,
     sanctioned,
 )
-from tests.edge.scripted import new_session, running, sample
+from tests.edge.scripted import new_session, principal_of, running, sample
 from tests.support.waiting import until
 
 
@@ -64,7 +64,7 @@ async def test_what_falls_between_the_reading_and_the_stream_is_read(
     at: Moderated,
 ) -> None:
     """The events come from a later position than that at which the standing was read."""
-    assert await at.edge.sanctions_reader.admit("bob", at.deadline()) is None
+    assert await at.edge.sanctions_reader.admit(principal_of("bob"), at.deadline()) is None
     at.service.sanctions["bob"] = [sanction("muted")]
     at.service.revision = 12
     session, _ = new_session(at.edge, "bob")
@@ -95,12 +95,12 @@ async def test_who_is_banned_is_told_why_before_coming_in(at: Moderated) -> None
         "eve": [sanction("suspended", until=1)],
         "dan": [sanction("muted"), sanction("warning", "w")],
     }
-    standing = await at.edge.sanctions_reader.admit("bob", at.deadline())
+    standing = await at.edge.sanctions_reader.admit(principal_of("bob"), at.deadline())
     assert standing is not None
     assert standing.banned
     assert standing.sanctions[0].statement.facts == "Advertised."
     for user in ("eve", "dan"):
-        assert await at.edge.sanctions_reader.admit(user, at.deadline()) is None
+        assert await at.edge.sanctions_reader.admit(principal_of(user), at.deadline()) is None
 
 
 async def test_where_nobody_can_say_what_was_missed_all_are_read(
@@ -146,15 +146,17 @@ async def test_strangers_are_let_in_or_not_as_the_setting_says(
     edge: Edge, clock: Clock, away: Moderated
 ) -> None:
     """And who was seen here before comes in as was known last."""
-    assert await away.edge.sanctions_reader.admit("bob", away.deadline(0.05)) is None
+    assert await away.edge.sanctions_reader.admit(principal_of("bob"), away.deadline(0.05)) is None
     assert sample(edge, "limit_reached_total", limit="moderation_timeout_seconds") >= 1
     async with moderated(edge, clock, moderation_down="refuse") as at:
         at.service.sanctions["eve"] = [sanction("banned")]
         for user in ("dan", "eve"):
-            await at.edge.sanctions_reader.admit(user, at.deadline())
+            await at.edge.sanctions_reader.admit(principal_of(user), at.deadline())
         at.service.answers.clear()
-        assert await at.edge.sanctions_reader.admit("dan", at.deadline(0.05)) is None
-        assert await at.edge.sanctions_reader.admit("eve", at.deadline(0.05)) is not None
+        assert await at.edge.sanctions_reader.admit(principal_of("dan"), at.deadline(0.05)) is None
+        assert (
+            await at.edge.sanctions_reader.admit(principal_of("eve"), at.deadline(0.05)) is not None
+        )
         with pytest.raises(StandingUnknownError):
-            await at.edge.sanctions_reader.admit("bob", at.deadline(0.05))
+            await at.edge.sanctions_reader.admit(principal_of("bob"), at.deadline(0.05))
         at.service.answers.set()

@@ -15,7 +15,7 @@ from edge.sessions.requests import Request
 from edge.sessions.state import State
 from edge.translation.status import TIMED_OUT
 from tests.edge.moderated import Moderated, lifted, sanction, sanctioned
-from tests.edge.scripted import Service, Start, Stream, Wire, new_session
+from tests.edge.scripted import Service, Start, Stream, Wire, new_session, principal_of
 from tests.support.waiting import until
 
 HELLO, ERROR, SANCTION = 0x03, 0x04, 0xFA
@@ -271,7 +271,7 @@ async def test_a_ban_that_comes_during_the_greeting_closes_after_it(
     """It was decided after the standing was read, and before the user was followed."""
     at.service.follows.clear()
     session, wire = new_session(at.edge, "bob")
-    assert await at.edge.sanctions_reader.admit("bob", at.deadline()) is None
+    assert await at.edge.sanctions_reader.admit(principal_of("bob"), at.deadline()) is None
     at.edge.hub.add(session)
     at.edge.sanctions.enter("bob")
     attaching = asyncio.create_task(attach(session, None, at.deadline()))
