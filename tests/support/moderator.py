@@ -93,6 +93,22 @@ class Moderator:
         )
         await self.call("DecideAppeal", request)
 
+    async def end_sessions(self, user: str, before: float | None = None) -> None:
+        """Refuse what tokens a user has, or those that were issued before a time."""
+        request = pb.EndSessionsRequest(user=user)
+        if before is not None:
+            request.before_time.FromMilliseconds(int(before * 1000))
+        await self._stub.EndSessions(
+            request, metadata=self._metadata, timeout=10, wait_for_ready=True
+        )
+
+    async def revoke_token(self, user: str, token_id: str) -> None:
+        """Refuse one token of a user."""
+        request = pb.RevokeTokenRequest(user=user, token_id=token_id)
+        await self._stub.RevokeToken(
+            request, metadata=self._metadata, timeout=10, wait_for_ready=True
+        )
+
     def colleague(self, name: str) -> "Moderator":
         """Another person with the role."""
         return Moderator(name, self._stub, self._credential)
