@@ -134,6 +134,6 @@ async def test_a_standing_with_what_is_not_known_restricts_by_what_is(at: Modera
     unknown = sanction("muted", "unknown")
     fill(unknown)
     at.service.sanctions["bob"] = [unknown, sanction("banned", "known")]
-    standing = await at.edge.sanctions_reader.admit("bob", at.deadline())
+    standing = await at.edge.sanctions_reader.admit(principal_of("bob"), at.deadline())
     assert standing is not None
     assert [one.sanction for one in standing.sanctions] == ["known"]
