@@ -64,6 +64,7 @@ check: $(READY) ## Lint, format, types, import rules, contracts, documents
 	$(BIN)/python docs/generate_protocol.py --check
 	$(BIN)/python docs/generate_negotiation.py --check
 	$(BIN)/python docs/generate_moderation.py --check
+	$(BIN)/python docs/generate_operations.py --check
 
 protos: $(READY) ## Generate the contracts' code
 	$(BIN)/python protos/generate.py

@@ -15,6 +15,7 @@ import jwt
 
 import tests.support.system
 from bench.processes import SERVER_CORE, cpu_seconds, on_core, parent
+from service_kit.authentication.callers import Caller
 from tests.support.postgresql import Postgresql
 from tests.support.system import Part, free_port
 
@@ -56,9 +57,9 @@ class System(NamedTuple):
     processes: dict[str, int]
     # Whether an author is told that a message has been delivered.
     tells_delivered: bool = False
-    # Where its services listen, and the credential that they accept.
+    # Where its services listen, and the credentials that they accept.
     targets: Mapping[str, str] = MappingProxyType({})
-    credential: str = ""
+    credentials: Mapping[Caller, str] = MappingProxyType({})
 
     def token(self, user: str) -> str:
         claims = {"sub": user, "exp": int(time.time()) + 3600}
@@ -152,7 +153,7 @@ def parley(
                 {**{name: one.process.pid for name, one in parts.items()}, **running.processes},
                 tells_delivered=True,
                 targets={name: started.target(name) for name in services},
-                credential=started.credential,
+                credentials=started.credentials,
             )
 
 

@@ -25,10 +25,13 @@ from command_line.display.screen import Screen
 from command_line.display.timestamps import parse_duration
 from command_line.moderation.client import ModerationClient, Moderator
 from command_line.moderation.program import application as moderation
+from command_line.serve.credentials import application as credentials
 from command_line.serve.parts import SERVICES, Address
 from command_line.serve.probes import free_port, port_is_free
 from command_line.serve.serving import migrate as migrate_database
 from command_line.serve.serving import serve
+from service_kit.authentication.callers import Caller
+from service_kit.authentication.credentials import read_credential
 
 DEFAULT_PORT = 8080
 DEFAULT_DATA = Path(".data/parley")
@@ -154,7 +157,7 @@ def demo(
 
     def moderate(name: str) -> ModerationClient:
         moderator = Moderator(name, ("moderator",))
-        credential = folder.service_credential.read_text("ascii").strip()
+        credential = read_credential(folder.credential(Caller.OPERATOR))
         return ModerationClient(folder.read_target("moderation"), credential, moderator)
 
     async def run() -> None:
@@ -277,6 +280,7 @@ def migrate(data: Data = DEFAULT_DATA, log_level: Level = LogLevel.INFO) -> None
 
 application.command("appeal")(appeal.command)
 application.add_typer(moderation, name="mod")
+application.add_typer(credentials, name="credentials")
 
 
 def main() -> None:

@@ -7,7 +7,6 @@ import resource
 import signal
 import socket
 import sys
-from pathlib import Path
 
 import structlog
 import uvloop
@@ -36,6 +35,7 @@ from edge.web.app import build_app
 from edge.web.serving.connection import Connections
 from edge.web.serving.server import Server
 from service_kit.authentication.authenticator import Authenticator
+from service_kit.authentication.credentials import presented, read_credential
 from service_kit.authentication.settings import open_authenticator
 from service_kit.process import garbage, logs
 
@@ -88,23 +88,21 @@ def _wire(
     settings: Settings, metrics: Metrics, authenticator: Authenticator
 ) -> tuple[Edge, list[Backend]]:
     """Make the objects that sessions share, each with those below it, and the backends."""
-    credential = _read_credential(settings.credential_file)
+    file, refresh_seconds = settings.credential_file, settings.credentials_refresh_seconds
+    present = presented(file, refresh_seconds)
     # Edges show the services the same credential, so they read each other's cursors.
-    cursors = Cursors(credential)
+    cursors = Cursors(read_credential(file))
     hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds, cursors)
     metrics.sockets.set_function(lambda: hub.sockets)
     people = People(hub, settings, metrics, asyncio.get_running_loop().time)
     metrics.registry.register(SessionMetrics(hub, people))
 
-    messaging = MessagingBackend(settings.messaging_target, settings, credential, metrics)
+    messaging = MessagingBackend(settings.messaging_target, settings, present, metrics)
     negotiation = moderation = None
     if settings.negotiation_target is not None:
-        negotiation = NegotiationBackend(settings.negotiation_target, settings, credential, metrics)
+        negotiation = NegotiationBackend(settings.negotiation_target, settings, present, metrics)
     if settings.moderation_target is not None:
-        file = settings.moderation_credential_file or settings.credential_file
-        moderation = ModerationBackend(
-            settings.moderation_target, settings, _read_credential(file), metrics
-        )
+        moderation = ModerationBackend(settings.moderation_target, settings, present, metrics)
     sanctions = SanctionsCache(hub, settings, metrics)
     enforcement = Enforcement(hub, sanctions, messaging)
     reader = SanctionsReader(moderation, sanctions, hub, settings, metrics, enforcement.enforce)
@@ -141,13 +139,6 @@ def _wire(
         routes(metrics),
     )
     return edge, backends
-
-
-def _read_credential(file: Path) -> str:
-    credential = file.read_text().strip()
-    if not credential:
-        raise ValueError(f"{file} holds no credential")
-    return credential
 
 
 def _permit_connections(settings: Settings) -> None:

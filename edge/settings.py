@@ -22,14 +22,14 @@ class Settings(TokenSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     log_level: str = "info"
 
-    # host:port of the services, and a file with the credential that they accept.
+    # host:port of the services, and the file with the credential by which they know an edge.
     messaging_target: str = "127.0.0.1:7101"
     # None: that service is not deployed, and its packets are refused.
     negotiation_target: str | None = None
     moderation_target: str | None = None
     credential_file: Path
-    # None: the moderation service accepts the same one.
-    moderation_credential_file: Path | None = None
+    # After which it is noticed that this file has changed.
+    credentials_refresh_seconds: Seconds = 5
     # Whether people come in of whom it is not known what restricts them, while the moderation
     # service does not answer.
     moderation_down: Literal["allow", "refuse"] = "allow"

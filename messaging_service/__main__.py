@@ -15,6 +15,7 @@ from messaging_service.settings import MessagingSettings
 from messaging_service.workers import negotiation
 from messaging_service.workers.presence import PresenceTracker
 from messaging_service.workers.retention import retention
+from service_kit.authentication import callers
 from service_kit.follow.follower import FollowerMetrics
 from service_kit.follow.sanctions_follower import moderation_source, sanctions_follower
 from service_kit.process.background import Work, background
@@ -52,6 +53,7 @@ SERVICE = Service(
     encode=translation.event,
     servicer=servicer,
     add_servicer=messaging_pb2_grpc.add_MessagingServiceServicer_to_server,
+    callers=callers.MESSAGING,
     limits=(
         "openings_per_hour",
         "text_limit",

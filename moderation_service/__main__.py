@@ -13,6 +13,7 @@ from moderation_service.operations import verification
 from moderation_service.operations.runner import operation
 from moderation_service.settings import ModerationSettings
 from moderation_service.workers.wiring import wire
+from service_kit.authentication import callers
 from service_kit.resources import Resources
 from service_kit.service import Service, main
 
@@ -35,6 +36,7 @@ SERVICE = Service(
     encode_for_everything=event_translation.event_of_everything,
     servicer=servicer,
     add_servicer=moderation_pb2_grpc.add_ModerationServiceServicer_to_server,
+    callers=callers.MODERATION,
     commands={"verify": verification.run},
     limits=(
         "comment_limit",

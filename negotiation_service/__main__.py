@@ -15,6 +15,7 @@ from negotiation_service.clients.messaging import Messaging
 from negotiation_service.operations.runner import operation
 from negotiation_service.settings import NegotiationSettings
 from negotiation_service.workers.timers import deal_timers
+from service_kit.authentication import callers
 from service_kit.follow.follower import FollowerMetrics
 from service_kit.follow.sanctions import follow
 from service_kit.follow.sanctions_follower import moderation_source, sanctions_follower
@@ -56,6 +57,7 @@ SERVICE = Service(
     encode_for_everything=translation.event_of_everything,
     servicer=servicer,
     add_servicer=negotiation_pb2_grpc.add_NegotiationServiceServicer_to_server,
+    callers=callers.NEGOTIATION,
     limits=(
         "min_price_minor",
         "max_price_minor",

@@ -27,6 +27,8 @@ from prometheus_client import CollectorRegistry, start_http_server
 from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
+from service_kit.authentication.callers import Methods
+from service_kit.authentication.credentials import AcceptedCredentials
 from service_kit.process import garbage, logs
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.settings import KIT_LIMITS, ServiceSettings, load, stop
@@ -34,7 +36,6 @@ from service_kit.process.unknown_words import UnknownWords
 from service_kit.resources import Resources, SettingsType
 from service_kit.rpc.failures import Failures
 from service_kit.rpc.instruments import CallInstruments
-from service_kit.rpc.interceptors import read_credentials
 from service_kit.rpc.server import Server, probe_health, wait_for_signal
 from service_kit.storage import migrations
 from service_kit.storage.clock import read_position
@@ -61,7 +62,8 @@ class Service(Generic[SettingsType]):
     an event, another one for watchers of everything if there is an `encode_for_everything`.
     `servicer` gives what serves the calls and keeps what lives beside it: it is entered
     before the first call and left after the last, while the writer still writes. `add_servicer` is
-    the function that was generated with the contract. `limits` are the settings of its own that are
+    the function that was generated with the contract. `callers` is its part of the table of who may
+    call which method. `limits` are the settings of its own that are
     counted when they are reached. `commands` are what it can do besides serving, by the word that
     asks for it; each gives its exit code.
     """
@@ -74,6 +76,7 @@ class Service(Generic[SettingsType]):
     encode: Encode
     servicer: Callable[[Resources[SettingsType]], AbstractAsyncContextManager[Any]]
     add_servicer: Callable[[Any, grpc.aio.Server], None]
+    callers: Methods
     limits: Sequence[str] = ()
     encode_for_everything: Encode | None = None
     commands: Mapping[str, Callable[[SettingsType], int]] = field(default_factory=dict)
@@ -130,7 +133,9 @@ async def _serving(
     probe_seconds: float | None,
 ) -> AsyncIterator[int]:
     log = structlog.get_logger(service.module)
-    secrets = read_credentials(settings.credentials_file)
+    credentials = AcceptedCredentials(
+        settings.credentials_file, settings.credentials_refresh_seconds
+    )
     migrations.check(reading, service.migrations)
     with reading.connect() as connection:
         position = read_position(connection)
@@ -140,7 +145,12 @@ async def _serving(
     failures = replace(service.failures, reached=limits.reached)
     instruments = CallInstruments(registry)
     server = Server(
-        service.contract.full_name, failures.domain, secrets, failures.translate, instruments
+        service.contract,
+        service.callers,
+        failures.domain,
+        credentials,
+        failures.translate,
+        instruments,
     )
     hub = WatchHub(
         position,
@@ -220,8 +230,7 @@ def _give_up(module: str) -> None:
 
 async def health(settings: ServiceSettings) -> int:
     """Exit with 0 when the service that these settings describe says SERVING."""
-    secret = read_credentials(settings.credentials_file)[0]
-    return 0 if await probe_health(settings.listen, secret) else 1
+    return 0 if await probe_health(settings.listen) else 1
 
 
 def main(service: Service[SettingsType]) -> int:

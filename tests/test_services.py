@@ -11,12 +11,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, text
 
+from service_kit.authentication.callers import Caller
 from service_kit.service import migrate
 from service_kit.storage.clock import read_position, take_revision
 from service_kit.storage.migrations import NotMigrated, check
 from tests.messaging_service.conftest import DESCRIBED as MESSAGING
 from tests.moderation_service.conftest import DESCRIBED as MODERATION
 from tests.negotiation_service.conftest import DESCRIBED as NEGOTIATION
+from tests.support.callers import secret_of, write_accepted, write_credential
 from tests.support.serving import Described, opened
 
 A_TEXT = {
@@ -85,6 +87,7 @@ BAD_SETTINGS = {
         ({"TEXT_LIMIT": "0"}, "PARLEY_MESSAGING_TEXT_LIMIT"),
         ({"DATABASE_URL": "oracle://x"}, "neither a SQLite nor"),
         ({"CREDENTIALS_FILE": "/nowhere"}, "can not be read"),
+        ({"CREDENTIALS_FILE": "{folder}/plain"}, "is not `caller: digest`"),
         ({"DATABASE_PASSWORD_FILE": "/nowhere"}, "that has no password"),
     ],
     "negotiation": [
@@ -97,6 +100,7 @@ BAD_SETTINGS = {
         ({"OFFER_HOURS": "999"}, "OFFER_HOURS is not between"),
         ({"DATABASE_URL": "oracle://x"}, "neither a SQLite nor"),
         ({"CREDENTIALS_FILE": "/nowhere"}, "can not be read"),
+        ({"CREDENTIALS_FILE": "{folder}/plain"}, "is not `caller: digest`"),
     ],
     "moderation": [
         ({"LISTEN": "nonsense"}, "PARLEY_MODERATION_LISTEN"),
@@ -108,6 +112,7 @@ BAD_SETTINGS = {
         ({"NEGOTIATION_TARGET": "127.0.0.1:1"}, "go together"),
         ({"DATABASE_URL": "oracle://x"}, "neither a SQLite nor"),
         ({"CREDENTIALS_FILE": "/nowhere"}, "can not be read"),
+        ({"CREDENTIALS_FILE": "{folder}/plain"}, "is not `caller: digest`"),
     ],
 }
 
@@ -120,12 +125,13 @@ def test_bad_settings_are_one_line(
     tmp_path: Path, service: str, changes: dict[str, str], words: str
 ) -> None:
     """A setting that can not be used is named on one line, and the exit code is 2."""
-    (tmp_path / "key").write_text("secret")
+    credential = write_credential(tmp_path, Caller.EDGE)
+    (tmp_path / "plain").write_text(f"{secret_of(Caller.EDGE)}\n")
     environment = {
         "DATABASE_URL": f"sqlite:///{tmp_path / 'database.sqlite3'}",
-        "CREDENTIALS_FILE": str(tmp_path / "key"),
-        **({} if service == "messaging" else {"MESSAGING_CREDENTIAL_FILE": str(tmp_path / "key")}),
-        **changes,
+        "CREDENTIALS_FILE": str(write_accepted(tmp_path / "accepted")),
+        **({} if service == "messaging" else {"MESSAGING_CREDENTIAL_FILE": str(credential)}),
+        **{name: value.format(folder=tmp_path) for name, value in changes.items()},
     }
     ended = subprocess.run(
         [sys.executable, "-m", f"{service}_service", "serve"],
@@ -138,3 +144,4 @@ def test_bad_settings_are_one_line(
     assert ended.returncode == 2
     assert words in ended.stderr
     assert ended.stderr.count("\n") == 1
+    assert secret_of(Caller.EDGE) not in ended.stderr

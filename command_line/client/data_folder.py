@@ -2,7 +2,8 @@
 
 DIR/<service>.sqlite3     the database of each service
 DIR/secrets/token.key     signs the tokens of people
-DIR/secrets/service.key   the credential that the parts show each other
+DIR/secrets/<caller>.key  the credential of a part, of the operator, or of the backend
+DIR/secrets/accepted      the digests of these, by which services know who calls
 DIR/logs/<part>.log       standard output and error of each part
 DIR/up.lock               held while a process serves or migrates this folder
 DIR/up.json               addresses and process ids; removed when it stops
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from command_line.display.console import CommandError
+from service_kit.authentication.callers import Caller
+from service_kit.authentication.credentials import accepted_line, read_credential
 
 PRIVATE = 0o600
 SECRET_BYTES = 32  # RFC 7518, 3.2: a key for HS256 has at least the size of the hash.
@@ -49,9 +52,13 @@ class DataFolder:
     def token_secret(self) -> Path:
         return self.path / "secrets" / "token.key"
 
+    def credential(self, caller: Caller) -> Path:
+        """The credential of this caller."""
+        return self.path / "secrets" / f"{caller}.key"
+
     @property
-    def service_credential(self) -> Path:
-        return self.path / "secrets" / "service.key"
+    def accepted_credentials(self) -> Path:
+        return self.path / "secrets" / "accepted"
 
     @property
     def address(self) -> Path:
@@ -97,10 +104,21 @@ class DataFolder:
             for folder in (self.token_secret.parent, self.log("any").parent):
                 folder.mkdir(mode=0o700, exist_ok=True)
                 folder.chmod(0o700)
-            paths = (self.token_secret, self.service_credential)
-            return [path for path in paths if _make_secret(path)]
-        except OSError as error:
+            common = self.path / "secrets" / "service.key"
+            if common.exists():
+                # Of a folder from when all parts had one. Cursors are sealed with that of the edge.
+                common.rename(self.credential(Caller.EDGE))
+            made = [
+                path
+                for path in (self.token_secret, *map(self.credential, Caller))
+                if _make_secret(path)
+            ]
+            lines = [accepted_line(one, read_credential(self.credential(one))) for one in Caller]
+            _write(self.accepted_credentials, "".join(f"{line}\n" for line in lines))
+        except (OSError, ValueError) as error:
             raise CommandError(f"cannot prepare {self.path}: {error}") from error
+        else:
+            return made
 
     def read_token_secret(self) -> str:
         """The secret that signs tokens; CommandError when there is none yet."""
@@ -154,12 +172,17 @@ def _make_secret(path: Path) -> bool:
     if path.exists():
         path.chmod(PRIVATE)
         return False
+    _write(path, secrets.token_urlsafe(SECRET_BYTES))
+    return True
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes a file for its owner alone, in one step."""
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(SECRET_BYTES))
+        file.write(text)
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-    return True

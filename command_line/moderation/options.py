@@ -18,6 +18,8 @@ from command_line.client.data_folder import DataFolder
 from command_line.display.console import CommandError
 from command_line.moderation.client import ModerationClient, Moderator, RefusedCallError
 from command_line.moderation.session import Session
+from service_kit.authentication.callers import Caller
+from service_kit.authentication.credentials import read_credential
 
 TOKEN_VARIABLE = "PARLEY_TOKEN"  # noqa: S105  # The name of a variable.
 TOKEN_LIFETIME = timedelta(minutes=5)
@@ -55,7 +57,7 @@ Target = Annotated[
     typer.Option(metavar="HOST:PORT", help="The moderation service, if not the data folder's."),
 ]
 CredentialFile = Annotated[
-    Path | None, typer.Option(help="The file with the service's credential, with --target.")
+    Path | None, typer.Option(help="The file with the operators' credential, with --target.")
 ]
 Key = Annotated[
     str | None,
@@ -112,12 +114,12 @@ class CommonOptions:
     def _service(self, folder: DataFolder) -> tuple[str, str]:
         if (self.target is None) != (self.credential_file is None):
             raise CommandError("--target and --credential-file go together", 2)
-        file = self.credential_file or folder.service_credential
+        file = self.credential_file or folder.credential(Caller.OPERATOR)
         target = self.target or folder.read_target("moderation")
         try:
-            return target, file.read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise CommandError(f"cannot read {file}: {error}") from error
+            return target, read_credential(file)
+        except ValueError as error:
+            raise CommandError(str(error), 2) from error
 
 
 def read_token(token: str, secret: str | None) -> Moderator:

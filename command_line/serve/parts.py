@@ -9,6 +9,7 @@ from functools import partial
 from command_line.client.data_folder import DataFolder
 from command_line.serve.probes import grpc_is_healthy, http_is_ready
 from command_line.serve.process import Part
+from service_kit.authentication.callers import Caller
 
 SERVICES: Mapping[str, tuple[str, ...]] = {
     "messaging": ("negotiation", "moderation"),
@@ -66,12 +67,12 @@ def service_settings(
     settings = {
         "LISTEN": targets[name],
         "DATABASE_URL": f"sqlite:///{folder.database(name)}",
-        "CREDENTIALS_FILE": str(folder.service_credential),
+        "CREDENTIALS_FILE": str(folder.accepted_credentials),
         "LOG_LEVEL": log_level,
     }
     for other in SERVICES[name]:
         settings[f"{other.upper()}_TARGET"] = targets[other]
-        settings[f"{other.upper()}_CREDENTIAL_FILE"] = str(folder.service_credential)
+        settings[f"{other.upper()}_CREDENTIAL_FILE"] = str(folder.credential(Caller(name)))
     return {f"PARLEY_{name.upper()}_{setting}": value for setting, value in settings.items()}
 
 
@@ -82,7 +83,7 @@ def service(name: str, folder: DataFolder, targets: Mapping[str, str], log_level
         command=service_command(name, "serve"),
         environment=environment(service_settings(name, folder, targets, log_level)),
         log=folder.log(name),
-        healthy=partial(grpc_is_healthy, targets[name], folder.service_credential),
+        healthy=partial(grpc_is_healthy, targets[name]),
     )
 
 
@@ -92,7 +93,7 @@ def edge(folder: DataFolder, address: Address, targets: Mapping[str, str], log_l
         "PARLEY_EDGE_HOST": address.host,
         "PARLEY_EDGE_PORT": str(address.port),
         **{f"PARLEY_EDGE_{name.upper()}_TARGET": target for name, target in targets.items()},
-        "PARLEY_EDGE_CREDENTIAL_FILE": str(folder.service_credential),
+        "PARLEY_EDGE_CREDENTIAL_FILE": str(folder.credential(Caller.EDGE)),
         "PARLEY_EDGE_TOKEN_SECRET_FILE": str(folder.token_secret),
         "PARLEY_EDGE_LOG_LEVEL": log_level,
     }

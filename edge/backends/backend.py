@@ -20,7 +20,8 @@ from edge.protocol.cursors import Position
 from edge.protocol.errors import Error
 from edge.protocol.packets import Op
 from edge.settings import Settings
-from edge.translation.status import from_call
+from edge.translation.status import CALLER_REFUSED, from_call
+from service_kit.authentication.credentials import Present
 
 _logger = structlog.get_logger(__name__)
 
@@ -70,9 +71,9 @@ class Backend:
     # Whether the service is told who is invisible.
     knows_presence: ClassVar[bool] = False
 
-    def __init__(self, target: str, settings: Settings, credential: str, metrics: Metrics) -> None:
+    def __init__(self, target: str, settings: Settings, present: Present, metrics: Metrics) -> None:
         self._settings = settings
-        self._metadata = (("authorization", f"Bearer {credential}"),)
+        self._present = present
         self._metrics = metrics
         self._channel = grpc.aio.insecure_channel(target, options=[*_CHANNEL_OPTIONS, _ROUND_ROBIN])
         self._watch_channel = grpc.aio.insecure_channel(
@@ -88,12 +89,12 @@ class Backend:
         """Call an RPC by its name in the contract; its response, or an Error."""
         timeout = self._settings.call_timeout_seconds if seconds is None else max(0.0, seconds)
         method = getattr(stub or self._stub, rpc)
-        return await self._measured(rpc, method(request, timeout=timeout, metadata=self._metadata))
+        return await self._measured(rpc, method(request, timeout=timeout, metadata=self._present()))
 
     def _exchange(self, rpc: str) -> Callable[[Any, float], Awaitable[Any]]:
         """Open an RPC on whose stream each request has one response; used as `call` is."""
         method = getattr(self._stub, rpc)
-        exchange = Exchange(lambda: method(metadata=self._metadata))
+        exchange = Exchange(lambda: method(metadata=self._present()))
         self._exchanges.append(exchange)
         return lambda request, seconds: self._measured(rpc, exchange.ask(request, seconds))
 
@@ -106,12 +107,15 @@ class Backend:
             self._metrics.call_failures.labels(call=rpc, status=status.name).inc()
             if status is grpc.StatusCode.DEADLINE_EXCEEDED:
                 self._metrics.limits.reached("call_timeout_seconds")
-            if status is grpc.StatusCode.UNAUTHENTICATED:
+            answer = from_call(error)
+            if status is grpc.StatusCode.UNAUTHENTICATED or answer is CALLER_REFUSED:
                 # The trace would say nothing; the operator has to mend a file.
                 _logger.error(  # noqa: TRY400
-                    "a service refuses this edge's credential", service=self.name
+                    "a service refuses this edge's credential",
+                    service=self.name,
+                    cause=error.details(),
                 )
-            return from_call(error)
+            return answer
         finally:
             self._metrics.call_seconds.labels(call=rpc).observe(time.perf_counter() - start)
 
@@ -244,7 +248,7 @@ class Backend:
         """Open the stream. It ends with grpc.aio.AioRpcError, and is cancelled by the caller."""
         request = self.contract.WatchRequest(watcher_name=watcher_name)
         stream: grpc.aio.UnaryStreamCall[Any, Any] = self._watch_stub.Watch(
-            request, metadata=self._metadata
+            request, metadata=self._present()
         )
         return stream
 

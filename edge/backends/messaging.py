@@ -15,6 +15,7 @@ from edge.protocol.errors import Error
 from edge.protocol.packets import Op
 from edge.settings import Settings
 from edge.translation.status import from_status
+from service_kit.authentication.credentials import Present
 
 
 class Parties(NamedTuple):
@@ -32,8 +33,8 @@ class MessagingBackend(Backend):
     stub: ClassVar[type[Any]] = messaging_pb2_grpc.MessagingServiceStub
     knows_presence = True
 
-    def __init__(self, target: str, settings: Settings, credential: str, metrics: Metrics) -> None:
-        super().__init__(target, settings, credential, metrics)
+    def __init__(self, target: str, settings: Settings, present: Present, metrics: Metrics) -> None:
+        super().__init__(target, settings, present, metrics)
         self._most_parties = settings.known_standings
         self._parties: dict[str, Parties] = {}
         self._stream = self._exchange(Op.CREATE_MSG.rpc)

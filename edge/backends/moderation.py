@@ -13,6 +13,7 @@ from edge.metrics import Metrics
 from edge.protocol.cursors import MODERATION
 from edge.protocol.errors import Error
 from edge.settings import Settings
+from service_kit.authentication.credentials import Present
 
 _DISPUTES_PAGE = 100
 
@@ -24,8 +25,8 @@ class ModerationBackend(Backend):
     contract: ClassVar[Any] = pb
     stub: ClassVar[type[Any]] = moderation_pb2_grpc.ModerationServiceStub
 
-    def __init__(self, target: str, settings: Settings, credential: str, metrics: Metrics) -> None:
-        super().__init__(target, settings, credential, metrics)
+    def __init__(self, target: str, settings: Settings, present: Present, metrics: Metrics) -> None:
+        super().__init__(target, settings, present, metrics)
         self.get_standing: Batcher[str, pb.Standing] = self._batcher(
             "BatchGetStandings",
             lambda users: pb.BatchGetStandingsRequest(users=users),

@@ -21,6 +21,7 @@ from edge.protocol.payloads.negotiation import Service
 from edge.translation.common import payload_field
 from edge.translation.moderation import dispute_payload, standing_payload
 from edge.translation.negotiation import service_payload
+from service_kit.authentication.callers import CALLER_NOT_PERMITTED
 
 Detail = TypeVar("Detail", bound=Message)
 
@@ -35,7 +36,8 @@ _CODES = {
     grpc.StatusCode.UNAVAILABLE: ErrorCode.UNAVAILABLE,
     # The service has gone while it was at it.
     grpc.StatusCode.CANCELLED: ErrorCode.UNAVAILABLE,
-    # The operator's mistake, not the client's: its token was good.
+    # The operator's mistake, not the client's: its token was good. So is a caller that may
+    # not call what an edge calls (CALLER_REFUSED).
     grpc.StatusCode.UNAUTHENTICATED: ErrorCode.UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED: ErrorCode.DEADLINE_EXCEEDED,
     grpc.StatusCode.INTERNAL: ErrorCode.INTERNAL,
@@ -56,6 +58,8 @@ _QUOTED = re.compile(r"`([a-z_.]+)`")
 
 TIMED_OUT = refusal(ErrorCode.DEADLINE_EXCEEDED, _MESSAGES[ErrorCode.DEADLINE_EXCEEDED])
 """There was no answer within the budget."""
+CALLER_REFUSED = refusal(ErrorCode.UNAVAILABLE, _MESSAGES[ErrorCode.UNAVAILABLE])
+"""The service does not let an edge call this."""
 
 
 def _unpacked(detail: Any, kind: type[Detail]) -> Detail | None:
@@ -99,6 +103,8 @@ def from_status(status: status_pb2.Status) -> Error:
             reason = info.reason
         else:
             current = _current(detail) or current
+    if grpc_code is grpc.StatusCode.PERMISSION_DENIED and reason == CALLER_NOT_PERMITTED:
+        return CALLER_REFUSED
     if code is ErrorCode.RESOURCE_EXHAUSTED and retry_after_ms is not None:
         # A limit that time alone lifts is told apart from a full queue.
         code = ErrorCode.RATE_LIMITED

@@ -14,10 +14,10 @@ import grpc
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
+from service_kit.authentication.credentials import Present, presented
 from service_kit.follow.positions import read_followed
 from service_kit.process.settings import ServiceSettings
 from service_kit.rpc.client import CHANNEL_OPTIONS
-from service_kit.rpc.interceptors import read_credentials
 from service_kit.rules import Position
 from service_kit.storage.readers import Readers
 from service_kit.storage.writer import StorageUnavailable, WriterOverloaded
@@ -41,7 +41,7 @@ class _BrokenOffError(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """The service to follow, at `target`, which accepts `credential`.
+    """The service to follow, at `target`, to which `present` tells who follows it.
 
     Of its contract: the module of the messages Position, WatchRequest and ListChangesRequest, both
     requests with `everything`; and the stub, which has Watch and ListChanges.
@@ -49,7 +49,7 @@ class Source:
 
     name: str
     target: str
-    credential: str
+    present: Present
     messages: Any
     stub: Callable[[grpc.aio.Channel], Any]
 
@@ -66,7 +66,8 @@ def read_source(
         prefix = settings.model_config.get("env_prefix")
         raise ValueError(f"{prefix}{name.upper()}_CREDENTIAL_FILE is not set")
     target = getattr(settings, f"{name}_target")
-    return Source(name, target, read_credentials(path)[0], messages, stub)
+    present = presented(path, settings.credentials_refresh_seconds)
+    return Source(name, target, present, messages, stub)
 
 
 class FollowerMetrics:
@@ -118,7 +119,7 @@ class Follower:
         self._call_timeout = call_timeout_seconds
         self._silence = silence_seconds
         self._progress = progress_revisions
-        self._metadata = (("authorization", f"Bearer {source.credential}"),)
+        self._present = source.present
         self._live = metrics.live.labels(source.name)
         self._revision = metrics.revision.labels(source.name)
         self._lag = metrics.lag.labels(source.name)
@@ -158,7 +159,7 @@ class Follower:
         """Watch once: catch up with where the stream begins, then go along with it."""
         stream = stub.Watch(
             self._source.messages.WatchRequest(watcher_name=self._name, everything=True),
-            metadata=self._metadata,
+            metadata=self._present(),
         )
         try:
             now, _ = await self._next(stream)
@@ -202,7 +203,7 @@ class Follower:
         more = stored.revision < now.revision
         while more:
             page = await stub.ListChanges(
-                request, metadata=self._metadata, timeout=self._call_timeout
+                request, metadata=self._present(), timeout=self._call_timeout
             )
             if not page.complete:
                 raise _BrokenOffError("the service can not tell what happened")

@@ -60,8 +60,10 @@ class ServiceSettings(Settings):
     database_lock_timeout_seconds: Seconds = Timeouts().lock
     database_statement_timeout_seconds: Seconds = Timeouts().statement
     database_idle_transaction_timeout_seconds: Seconds = Timeouts().idle_transaction
-    # One accepted secret a line: the first of a new pair is added before the old one goes.
+    # The digests of the credentials that are accepted, one a line: `caller: digest`.
     credentials_file: Path
+    # After which it is noticed that a file of credentials has changed.
+    credentials_refresh_seconds: Seconds = 5.0
     reflection: bool = False
     metrics_host: str = "127.0.0.1"
     metrics_port: Annotated[int, Field(ge=0, le=65_535)] = 0

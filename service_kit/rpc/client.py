@@ -9,8 +9,8 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
+from service_kit.authentication.credentials import Present, presented
 from service_kit.process.settings import ServiceSettings
-from service_kit.rpc.interceptors import read_credentials
 from service_kit.rpc.rpc_errors import STATUS_METADATA_KEY
 
 CHANNEL_OPTIONS = (
@@ -33,7 +33,7 @@ _CALL_OPTIONS = (
 
 
 class Client:
-    """Calls another service.
+    """Calls another service, as the caller that `present` tells it.
 
     Each call waits for `timeout_seconds` at most, and no longer than the caller's own caller does.
     `timed_out` is called when the former was not enough.
@@ -43,12 +43,12 @@ class Client:
         self,
         channel: grpc.aio.Channel,
         stub: Callable[[grpc.aio.Channel], Any],
-        credential: str,
+        present: Present,
         timeout_seconds: float,
         timed_out: Callable[[], None],
     ) -> None:
         self._stub = stub(channel)
-        self._metadata = (("authorization", f"Bearer {credential}"),)
+        self._present = present
         self._timeout_seconds = timeout_seconds
         self._timed_out = timed_out
 
@@ -59,7 +59,7 @@ class Client:
             timeout = max(0.0, min(timeout, seconds_left))
         try:
             return await getattr(self._stub, method)(
-                request, metadata=self._metadata, timeout=timeout
+                request, metadata=self._present(), timeout=timeout
             )
         except grpc.aio.AioRpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
@@ -71,14 +71,14 @@ class Client:
 async def dial(
     target: str,
     stub: Callable[[grpc.aio.Channel], Any],
-    credential: str,
+    present: Present,
     timeout_seconds: float,
     timed_out: Callable[[], None],
 ) -> AsyncIterator[Client]:
     """Keep a connection while the context lasts; it is made with the first call."""
     options = (*CHANNEL_OPTIONS, *_CALL_OPTIONS)
     async with grpc.aio.insecure_channel(target, options=options) as channel:
-        yield Client(channel, stub, credential, timeout_seconds, timed_out)
+        yield Client(channel, stub, present, timeout_seconds, timed_out)
 
 
 def dial_by_settings(
@@ -87,14 +87,16 @@ def dial_by_settings(
     stub: Callable[[grpc.aio.Channel], Any],
     reached: Callable[[str], None],
 ) -> AbstractAsyncContextManager[Client]:
-    """Dial a service by the settings that begin with its name: its target, the file with the
-    credential that it accepts, and its timeout, whose name is told to `reached`.
+    """Dial a service by the settings that begin with its name: its target, the file with this
+    service's credential, and its timeout, whose name is told to `reached`.
     """
     timeout = f"{name}_timeout_seconds"
     return dial(
         getattr(settings, f"{name}_target"),
         stub,
-        read_credentials(getattr(settings, f"{name}_credential_file"))[0],
+        presented(
+            getattr(settings, f"{name}_credential_file"), settings.credentials_refresh_seconds
+        ),
         getattr(settings, timeout),
         partial(reached, timeout),
     )

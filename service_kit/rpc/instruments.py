@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-# The method of refused calls: a caller without a credential could make up any name.
+# The method of calls that are not admitted: whoever makes one could make up any name.
 _REFUSED = "refused"
 
 
@@ -66,10 +66,9 @@ class CallInstruments:
         self._exchanges: set[Exchange] = set()
         self.ending = False
 
-    def refused(self) -> None:
-        """Count a call without the credential."""
-        code = grpc.StatusCode.UNAUTHENTICATED.name
-        self.count.labels(method=_REFUSED, code=code).inc()
+    def refused(self, code: grpc.StatusCode) -> None:
+        """Count a call that was not admitted."""
+        self.count.labels(method=_REFUSED, code=code.name).inc()
 
     def begin(self) -> None:
         """Note that a call has begun."""

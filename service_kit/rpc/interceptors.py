@@ -1,80 +1,32 @@
-"""Interceptors of every call: the check of the credential, and exceptions made statuses."""
+"""The interceptor that counts every call, and makes statuses of exceptions."""
 
-import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from inspect import iscoroutinefunction
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import uuid4
 
 import grpc
 import structlog
 from google.rpc import status_pb2
 
+from service_kit.rpc.admission import (
+    AdmissionInterceptor,
+    Context,
+    Continuation,
+    CredentialWithdrawn,
+    Handler,
+    unauthenticated,
+)
 from service_kit.rpc.instruments import CallInstruments, Exchange, MethodInstruments
 from service_kit.rpc.names import reading_names
 from service_kit.rpc.rpc_errors import abort, build_status, code_of
-
-Context = grpc.aio.ServicerContext[Any, Any]
-# Quoted, for these classes are generic in their stubs only.
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-Continuation: TypeAlias = (
-    "Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]]"
-)
-
-
-def read_credentials(path: Path) -> tuple[str, ...]:
-    """Read the accepted secrets, one a line. Raises ValueError when there is none."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"the credentials file {path} can not be read: {error}") from error
-    secrets = tuple(line.strip() for line in lines if line.strip())
-    if not secrets:
-        raise ValueError(f"the credentials file {path} holds no credential")
-    return secrets
-
-
-class CredentialInterceptor(grpc.aio.ServerInterceptor):
-    """Requires `authorization: Bearer <secret>` on every call, health and reflection included."""
-
-    def __init__(self, secrets: Sequence[str], domain: str, instruments: CallInstruments) -> None:
-        if not secrets:
-            raise ValueError("a service without a credential would serve anyone")
-        self._expected = tuple(f"Bearer {secret}".encode() for secret in secrets)
-        status = build_status(
-            grpc.StatusCode.UNAUTHENTICATED,
-            "UNAUTHENTICATED",
-            domain,
-            "the service credential is missing or wrong",
-        )
-
-        async def refuse(_requests: Any, context: Context) -> None:
-            instruments.refused()
-            await abort(context, status)
-
-        # Of the streaming kind, because it must not wait for a request that may never come.
-        self._refusal: Handler = grpc.stream_stream_rpc_method_handler(refuse)
-
-    async def intercept_service(
-        self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
-    ) -> "Handler | None":
-        """Go on only with an accepted credential."""
-        given: bytes = b""
-        for key, value in handler_call_details.invocation_metadata or ():
-            if key == "authorization":
-                given = value.encode() if isinstance(value, str) else value
-        accepted = False
-        for expected in self._expected:
-            # All are compared, each in constant time.
-            accepted |= hmac.compare_digest(given, expected)
-        return await continuation(handler_call_details) if accepted else self._refusal
 
 
 class BoundaryInterceptor(grpc.aio.ServerInterceptor):
     """Turns exceptions into statuses: known ones by `translate`, others into INTERNAL.
 
     Whoever called learns an id that stands in the log, and never a trace. Each call is counted.
+    A stream goes on for as long as `admission` accepts the credential that opened it.
     """
 
     def __init__(
@@ -82,8 +34,10 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
         domain: str,
         translate: Callable[[Exception], status_pb2.Status | None],
         instruments: CallInstruments,
+        admission: AdmissionInterceptor,
     ) -> None:
         self._instruments = instruments
+        self._admission = admission
         # By method; the same for all of its calls.
         self._wrapped: dict[str, Handler] = {}
         self._domain = domain
@@ -141,10 +95,12 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
         counted = MethodInstruments(self._instruments, method)
 
         async def call(request: Any, context: Context) -> AsyncIterator[Any]:
+            check = self._admission.watch(context)
             responses = behavior(request, context)
             code = grpc.StatusCode.OK
             try:
                 async for response in responses:
+                    check()
                     yield response
             except BaseException as error:
                 code, status = self._translate_failure(error, context, method)
@@ -168,6 +124,7 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
         instruments, counted = self._instruments, MethodInstruments(self._instruments, method)
 
         async def call(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
+            check = self._admission.watch(context)
             began: float | None = None
             code = grpc.StatusCode.OK
             responses: Any = None
@@ -175,6 +132,7 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
             async def begun(exchange: Exchange) -> AsyncIterator[Any]:
                 nonlocal began
                 async for request in exchange.requests(aiter(requests)):
+                    check()
                     began = counted.begin()
                     yield request
 
@@ -214,6 +172,8 @@ class BoundaryInterceptor(grpc.aio.ServerInterceptor):
             return code_of(context.code()), None
         if not isinstance(error, Exception):
             return grpc.StatusCode.CANCELLED, None
+        if isinstance(error, CredentialWithdrawn):
+            return grpc.StatusCode.UNAUTHENTICATED, unauthenticated(self._domain)
         status = self._translate(error)
         if status is None:
             incident = uuid4().hex

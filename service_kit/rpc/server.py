@@ -1,18 +1,22 @@
-"""A gRPC server as every service has it: credential, boundary, health, reflection, signals."""
+"""A gRPC server as every service has it: admission, boundary, health, reflection, signals."""
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import structlog
+from google.protobuf.descriptor import ServiceDescriptor
 from google.rpc import status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from service_kit.authentication.callers import HEALTH, REFLECTION, Methods
+from service_kit.authentication.credentials import AcceptedCredentials
+from service_kit.rpc.admission import AdmissionInterceptor
 from service_kit.rpc.instruments import CallInstruments
-from service_kit.rpc.interceptors import BoundaryInterceptor, CredentialInterceptor
+from service_kit.rpc.interceptors import BoundaryInterceptor
 
 _logger = structlog.get_logger(__name__)
 
@@ -32,13 +36,14 @@ OPTIONS: tuple[tuple[str, int], ...] = (
 
 
 class Server:
-    """A service's gRPC server, not listening yet."""
+    """A service's gRPC server, not listening yet. `callers` says who may call which method."""
 
     def __init__(
         self,
-        service_name: str,
+        contract: ServiceDescriptor,
+        callers: Methods,
         domain: str,
-        secrets: Sequence[str],
+        credentials: AcceptedCredentials,
         translate: Callable[[Exception], status_pb2.Status | None],
         instruments: CallInstruments,
         *,
@@ -48,20 +53,30 @@ class Server:
         if max_connection_age_seconds:
             age = int(max_connection_age_seconds * 1000)
             options.append(("grpc.max_connection_age_ms", age))
+        permissions = {
+            f"/{service}/{method}": admitted
+            for service, methods in (
+                (contract.full_name, callers),
+                (health.SERVICE_NAME, HEALTH),
+                (reflection.SERVICE_NAME, REFLECTION),
+            )
+            for method, admitted in methods.items()
+        }
+        admission = AdmissionInterceptor(credentials, permissions, domain, instruments)
         self.grpc = grpc.aio.server(
             interceptors=[
-                CredentialInterceptor(secrets, domain, instruments),
-                BoundaryInterceptor(domain, translate, instruments),
+                admission,
+                BoundaryInterceptor(domain, translate, instruments, admission),
             ],
             options=options,
         )
         self._instruments = instruments
-        self._service_name = service_name
+        self._service_name = contract.full_name
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
 
     def add_reflection(self) -> None:
-        """Let tools list the contract; only with the credential, as all else."""
+        """Let tools list the contract."""
         names = (self._service_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self.grpc)
 
@@ -102,16 +117,12 @@ async def wait_for_signal(stopping: asyncio.Event) -> None:
     await stopping.wait()
 
 
-async def probe_health(target: str, secret: str, timeout_seconds: float = 2.0) -> bool:
+async def probe_health(target: str, timeout_seconds: float = 2.0) -> bool:
     """Ask the health of the server at `target`; False when it can not be reached either."""
     async with grpc.aio.insecure_channel(target) as channel:
         stub: Any = health_pb2_grpc.HealthStub(channel)
         try:
-            answer = await stub.Check(
-                health_pb2.HealthCheckRequest(),
-                metadata=(("authorization", f"Bearer {secret}"),),
-                timeout=timeout_seconds,
-            )
+            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout_seconds)
         except grpc.aio.AioRpcError:
             return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

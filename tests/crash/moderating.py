@@ -13,6 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1 import moderation_pb2_grpc
 
+from service_kit.authentication.callers import Caller
+from service_kit.authentication.credentials import present
 from tests.crash.recording import DeviceRecord, Filed, Granted, Refused
 from tests.support.serving import status_of, unpack
 from tests.support.system import System
@@ -53,7 +55,7 @@ class Moderator:
         self.name = name
         self.record = DeviceRecord(name)
         self._stub = stub
-        self._metadata = (("authorization", f"Bearer {credential}"),)
+        self._metadata = present(credential)
         self._random = random
         self._keys = count(1)
         self._imposed: list[str] = []
@@ -176,4 +178,5 @@ async def moderators(
     target = system.target("moderation")
     async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
         stub = moderation_pb2_grpc.ModerationServiceStub(channel)
-        yield [Moderator(name, stub, system.credential, Random(random.random())) for name in names]
+        credential = system.credentials[Caller.OPERATOR]
+        yield [Moderator(name, stub, credential, Random(random.random())) for name in names]

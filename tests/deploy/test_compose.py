@@ -146,10 +146,21 @@ def test_who_calls_whom(name: str) -> None:
     }
     shown = {value for v, value in environment.items() if v.endswith("_CREDENTIAL_FILE")}
     assert shown == {f"/run/secrets/{name}_credential"}
-    users = [other for other in SERVING if f"{name}_credential" in SERVICES[other]["secrets"]]
-    assert users == [name]
-    for other in called:
-        assert "accepted_credentials" in secrets_of(SERVICES[other]).values()
+
+
+@every_service
+def test_a_container_has_its_own_secrets_alone(name: str) -> None:
+    """Its credential, the digests that it accepts, the password of its database; nobody else's."""
+    part = owner_of(name.removesuffix("-migrate"))
+    mounted = set(secrets_of(SERVICES[name]).values())
+    own = {f"{part}_credential", f"{part}_accepted", f"{part}_database_password"}
+    assert mounted - own <= ({"token_secret"} if name == "edge" else set())
+    if name in DATABASES:
+        assert mounted == {f"{part}_database_password"}
+    elif name != "edge":
+        assert mounted >= own
+        accepted = SERVICES[name]["environment"][f"PARLEY_{part.upper()}_CREDENTIALS_FILE"]
+        assert accepted == f"/run/secrets/{part}_accepted"
 
 
 @every_database

@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ import pytest
 
 from command_line.serve import parts
 from edge.protocol.packets import Op
+from service_kit.authentication.callers import MESSAGING, MODERATION, NEGOTIATION, Caller
+from service_kit.authentication.credentials import accepted_line
 from tests.support.client import Client
 from tests.support.compose import Deployment, read_compose, secrets_of
 from tests.support.images import ROOT
@@ -41,7 +44,14 @@ def documented(title: str) -> list[str]:
 
 def run(command: str, folder: Path) -> None:
     """Run a command of the shell that is not Docker's."""
-    subprocess.run(["bash", "-c", f"{SUDO}\n{command}"], cwd=folder, check=True, timeout=60)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", "-c", f"{SUDO}\n{command}"],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        check=True,
+        timeout=60,
+    )
 
 
 def follow(title: str, deployment: Deployment) -> None:
@@ -139,13 +149,18 @@ def query(deployment: Deployment, statement: str) -> list[object]:
 
 def test_documented_secrets_are_all_and_each_its_own(secret_files: Path) -> None:
     """Files that compose mounts are made, each credential is a caller's, no commit takes them.
-    That of the moderators is mounted nowhere: their program shows it.
+    Those of callers that are no part are mounted nowhere. A service has the digests of those who
+    may call it, and no credential.
     """
     values = {path.name: path.read_text() for path in secret_files.iterdir()}
-    assert values.keys() - {"moderators_credential"} == read_compose()["secrets"].keys()
-    credentials = [values[name] for name in sorted(values) if name.endswith("_credential")]
-    assert values["accepted_credentials"] == "".join(credentials)
+    outside = {f"{one}_credential" for one in (Caller.OPERATOR, Caller.BACKEND)}
+    assert values.keys() - outside == read_compose()["secrets"].keys()
     assert len(set(values.values())) == len(values)
+    for name, table in (("messaging", MESSAGING), ("negotiation", NEGOTIATION),
+                        ("moderation", MODERATION)):  # fmt: skip
+        callers = [one for one in Caller if any(one in row for row in table.values())]
+        lines = [accepted_line(one, values[f"{one}_credential"].strip()) for one in callers]
+        assert values[f"{name}_accepted"].splitlines() == lines
     ignored = (ROOT / ".gitignore").read_text("utf-8").splitlines()
     assert {"/secrets/", "/backups/"} <= set(ignored)
 

@@ -69,7 +69,7 @@ async def edge(target: str, settings: Settings, tmp_path: Path) -> AsyncIterator
     metrics = Metrics(CollectorRegistry())
     settings = settings.model_copy(update={"messaging_target": target})
     hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds, CURSORS)
-    backend = MessagingBackend(target, settings, "credential", metrics)
+    backend = MessagingBackend(target, settings, tuple, metrics)
     feed = Feed(
         backend,
         hub,

@@ -177,7 +177,7 @@ async def moderated(edge: Edge, clock: Any, **settings: Any) -> AsyncIterator[Mo
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     changed = edge.settings.model_copy(update={"moderation_timeout_seconds": 5.0, **settings})
-    backend = ModerationBackend(f"127.0.0.1:{port}", changed, "credential", edge.metrics)
+    backend = ModerationBackend(f"127.0.0.1:{port}", changed, tuple, edge.metrics)
     sanctions = SanctionsCache(edge.hub, changed, edge.metrics, clock)
     enforcement = Enforcement(edge.hub, sanctions, edge.messaging)
     reader = SanctionsReader(

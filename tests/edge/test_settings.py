@@ -28,7 +28,6 @@ def test_the_defaults_are_the_protocols() -> None:
     assert settings.allowed_origins == ()
     assert settings.token_algorithms == ()
     assert settings.moderation_target is None
-    assert settings.moderation_credential_file is None
     assert settings.moderation_down == "allow"
 
 

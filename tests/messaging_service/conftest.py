@@ -91,6 +91,7 @@ class Client(ServiceClient):
 
     messages = pb
     new_stub = messaging_pb2_grpc.MessagingServiceStub
+    callers = SERVICE.callers
 
     async def say(self, actor: str, text: str = "hello", **fields: Any) -> pb.StoredMessage:
         """Create one message."""

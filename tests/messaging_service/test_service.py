@@ -10,9 +10,12 @@ from parley.messaging.v1 import messaging_pb2 as pb
 
 from messaging_service.__main__ import SERVICE
 from messaging_service.settings import MessagingSettings
+from service_kit.authentication.callers import Caller
 from service_kit.service import running
-from tests.support.serving import METADATA, locked
+from tests.support.callers import metadata_of
+from tests.support.serving import METADATA, SECRET, locked
 
+OPERATOR = metadata_of(Caller.OPERATOR)
 METHODS = pb.DESCRIPTOR.services_by_name["MessagingService"].methods
 
 
@@ -22,8 +25,11 @@ METHODS = pb.DESCRIPTOR.services_by_name["MessagingService"].methods
     [
         (),
         (("authorization", "Bearer wrong"),),
-        (("authorization", "the-service-credential"),),
-        (("authorization", "Bearer the-service-credential "), ("authorization", "Bearer x")),
+        (("authorization", SECRET),),
+        (("authorization", f"Bearer {SECRET} "),),
+        (*METADATA, ("authorization", "Bearer x")),
+        (("authorization", "Bearer x"), *METADATA),
+        (*METADATA, *METADATA),
     ],
 )
 async def test_every_method_wants_the_credential(
@@ -36,20 +42,25 @@ async def test_every_method_wants_the_credential(
     await refused(awaitable, grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
 
 
-async def test_health_and_reflection_want_it_too(serve: Any, refused: Any) -> None:
-    """Nothing at all is told without the credential; with it, both answer."""
+async def test_reflection_wants_it_too_and_health_does_not(serve: Any, refused: Any) -> None:
+    """A probe has no credential, and learns whether the service serves; all else is for callers."""
     async with serve(reflection=True) as client:
         health: Any = health_pb2_grpc.HealthStub(client.channel)
         question = health_pb2.HealthCheckRequest(service="parley.messaging.v1.MessagingService")
         unauthenticated = (grpc.StatusCode.UNAUTHENTICATED, "UNAUTHENTICATED")
-        await refused(health.Check(question, timeout=5), *unauthenticated)
-        answer = await health.Check(question, metadata=METADATA, timeout=5)
+        answer = await health.Check(question, timeout=5)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        await refused(health.Watch(question, timeout=5).read(), *unauthenticated)
+        watched = health.Watch(question, metadata=METADATA, timeout=5)
+        assert (await watched.read()).status == health_pb2.HealthCheckResponse.SERVING
+        watched.cancel()
         reflection: Any = reflection_pb2_grpc.ServerReflectionStub(client.channel)
         asked = reflection_pb2.ServerReflectionRequest(list_services="")
         call = reflection.ServerReflectionInfo(iter([asked]), timeout=5)
         await refused(call.read(), *unauthenticated)
         call = reflection.ServerReflectionInfo(iter([asked]), metadata=METADATA, timeout=5)
+        await refused(call.read(), grpc.StatusCode.PERMISSION_DENIED, "CALLER_NOT_PERMITTED")
+        call = reflection.ServerReflectionInfo(iter([asked]), metadata=OPERATOR, timeout=5)
         listed = (await call.read()).list_services_response.service
         assert question.service in {one.name for one in listed}
 
@@ -57,17 +68,10 @@ async def test_health_and_reflection_want_it_too(serve: Any, refused: Any) -> No
 async def test_reflection_is_off_unless_set(client: Any) -> None:
     reflection: Any = reflection_pb2_grpc.ServerReflectionStub(client.channel)
     asked = reflection_pb2.ServerReflectionRequest(list_services="")
-    call = reflection.ServerReflectionInfo(iter([asked]), metadata=METADATA, timeout=5)
+    call = reflection.ServerReflectionInfo(iter([asked]), metadata=OPERATOR, timeout=5)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call.read()
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
-
-
-async def test_a_second_credential_is_accepted_while_they_change(client: Any) -> None:
-    """Every secret of the file is accepted, so that a credential can be changed while serving."""
-    metadata = (("authorization", "Bearer the-next-credential"),)
-    request = pb.GetMessagesRequest(message_ids=[])
-    await client.stub.GetMessages(request, metadata=metadata, timeout=5)
 
 
 async def test_a_stream_ends_with_the_service(settings: MessagingSettings, connect: Any) -> None:

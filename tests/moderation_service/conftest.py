@@ -13,8 +13,9 @@ from parley.moderation.v1 import moderation_pb2_grpc
 
 from moderation_service.__main__ import SERVICE
 from moderation_service.settings import ModerationSettings
-from tests.moderation_service.peers import SECRET as PEERS_SECRET
+from service_kit.authentication.callers import Caller
 from tests.moderation_service.peers import Peers, serve_peers
+from tests.support.callers import write_credential
 from tests.support.serving import Described, Serve, ServiceClient, quick_settings
 
 MODERATOR = ("moderator",)
@@ -22,10 +23,9 @@ FACTS, RULE = "Asked for payment outside.", "Terms, 4.2"
 
 
 def settings_of(folder: Path, database_url: str) -> ModerationSettings:
-    (folder / "theirs.key").write_text(PEERS_SECRET)
     return ModerationSettings(
         **quick_settings(folder, database_url),
-        messaging_credential_file=folder / "theirs.key",
+        messaging_credential_file=write_credential(folder, Caller.MODERATION),
         messaging_timeout_seconds=5,
         negotiation_timeout_seconds=5,
         saga_seconds=0.2,
@@ -44,6 +44,7 @@ class Client(ServiceClient):
 
     messages = pb
     new_stub = moderation_pb2_grpc.ModerationServiceStub
+    callers = SERVICE.callers
     # What the contract asks of a client.
     options = (("grpc.max_metadata_size", 256 * 1024),)
     peers: Peers

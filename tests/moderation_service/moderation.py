@@ -10,26 +10,26 @@ from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 
 from moderation_service.__main__ import SERVICE
 from moderation_service.settings import ModerationSettings
-from service_kit.rpc.client import Client, dial
+from service_kit.authentication.callers import Caller
+from service_kit.rpc.client import Client
 from service_kit.service import running
-from tests.moderation_service.peers import SECRET
+from tests.support.callers import dial_as_any, write_accepted, write_credential
 
 
 def moderation_settings(
     folder: Path, url: str, messaging: str, negotiation: str, **changes: Any
 ) -> ModerationSettings:
     """Settings of moderation on a migrated database, with which tests do not wait for long."""
-    credentials = folder / "peers.key"
-    credentials.write_text(SECRET)
+    credential = write_credential(folder, Caller.MODERATION)
     return ModerationSettings(
         **{
             "listen": "127.0.0.1:0",
             "database_url": url,
-            "credentials_file": credentials,
+            "credentials_file": write_accepted(folder / "accepted"),
             "messaging_target": messaging,
-            "messaging_credential_file": credentials,
+            "messaging_credential_file": credential,
             "negotiation_target": negotiation,
-            "negotiation_credential_file": credentials,
+            "negotiation_credential_file": credential,
             "negotiation_timeout_seconds": 5,
             "messaging_timeout_seconds": 5,
             "saga_seconds": 0.2,
@@ -70,7 +70,7 @@ class Moderation:
 
 @asynccontextmanager
 async def dial_moderation(target: str) -> AsyncIterator[Moderation]:
-    async with dial(target, ModerationServiceStub, SECRET, 10, lambda: None) as client:
+    async with dial_as_any(SERVICE.callers, target, ModerationServiceStub, 10) as client:
         yield Moderation(client)
 
 

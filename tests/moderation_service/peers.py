@@ -16,10 +16,9 @@ from messaging_service.__main__ import SERVICE as MESSAGING
 from messaging_service.settings import MessagingSettings
 from negotiation_service.__main__ import SERVICE as NEGOTIATION
 from negotiation_service.settings import NegotiationSettings
-from service_kit.rpc.client import dial
+from service_kit.authentication.callers import Caller
 from service_kit.service import migrate, running
-
-SECRET = "what-the-peers-accept"
+from tests.support.callers import dial_as_any, write_accepted, write_credential
 
 
 @dataclass
@@ -84,12 +83,10 @@ class Peers:
 
 
 def messaging_settings(folder: Path, **changes: Any) -> MessagingSettings:
-    credentials = folder / "peers.key"
-    credentials.write_text(SECRET)
     made = MessagingSettings(
         listen="127.0.0.1:0",
         database_url=f"sqlite:///{folder / 'messaging.sqlite3'}",
-        credentials_file=credentials,
+        credentials_file=write_accepted(folder / "accepted"),
         grace_seconds=0,
         **changes,
     )
@@ -98,15 +95,13 @@ def messaging_settings(folder: Path, **changes: Any) -> MessagingSettings:
 
 
 def negotiation_settings(folder: Path, messaging: str, **changes: Any) -> NegotiationSettings:
-    credentials = folder / "peers.key"
-    credentials.write_text(SECRET)
     made = NegotiationSettings(
         **{
             "listen": "127.0.0.1:0",
             "database_url": f"sqlite:///{folder / 'negotiation.sqlite3'}",
-            "credentials_file": credentials,
+            "credentials_file": write_accepted(folder / "accepted"),
             "messaging_target": messaging,
-            "messaging_credential_file": credentials,
+            "messaging_credential_file": write_credential(folder, Caller.NEGOTIATION),
             "grace_seconds": 0,
             "watch_progress_seconds": 0.05,
             **changes,
@@ -128,7 +123,7 @@ async def serve_peers(
     """Serve both while the context lasts; messaging follows a moderation if it is told where."""
     follows: dict[str, Any] = {}
     if moderation is not None:
-        credential = folder / "peers.key"
+        credential = write_credential(folder, Caller.MESSAGING)
         follows = {"moderation_target": moderation, "moderation_credential_file": credential}
     async with AsyncExitStack() as stack:
         port = await stack.enter_async_context(
@@ -143,7 +138,8 @@ async def serve_peers(
 
 
 def dial_peer(target: str, stub: Any, timeout_seconds: float = 5.0) -> Any:
-    return dial(target, stub, SECRET, timeout_seconds, lambda: None)
+    service = MESSAGING if stub is MessagingServiceStub else NEGOTIATION
+    return dial_as_any(service.callers, target, stub, timeout_seconds)
 
 
 async def code_of(awaitable: Any) -> grpc.StatusCode:

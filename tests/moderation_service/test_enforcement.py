@@ -20,6 +20,7 @@ from sqlalchemy import text
 from messaging_service.__main__ import SERVICE as MESSAGING
 from moderation_service.settings import ModerationSettings
 from negotiation_service.__main__ import SERVICE as NEGOTIATION
+from service_kit.authentication.callers import Caller
 from service_kit.follow.positions import read_followed
 from service_kit.follow.sanctions import MODERATION
 from service_kit.service import running
@@ -33,7 +34,8 @@ from tests.moderation_service.peers import (
     messaging_settings,
     negotiation_settings,
 )
-from tests.support.serving import SECRET, Serve, opened, status_of, unpack
+from tests.support.callers import write_credential
+from tests.support.serving import Serve, opened, status_of, unpack
 from tests.support.system import free_port
 from tests.support.waiting import eventually
 
@@ -43,14 +45,18 @@ class Town:
 
     def __init__(self, folder: Path, serve: Serve) -> None:
         self.ports = {one: free_port() for one in ("messaging", "negotiation", "moderation")}
-        (folder / "moderation.key").write_text(SECRET)
-        follows = {
-            "moderation_target": self.target("moderation"),
-            "moderation_credential_file": folder / "moderation.key",
-        }
+
+        def follows(caller: Caller) -> dict[str, Any]:
+            return {
+                "moderation_target": self.target("moderation"),
+                "moderation_credential_file": write_credential(folder, caller),
+            }
+
         settings: dict[str, Any] = {
-            "messaging": messaging_settings(folder, **follows),
-            "negotiation": negotiation_settings(folder, self.target("messaging"), **follows),
+            "messaging": messaging_settings(folder, **follows(Caller.MESSAGING)),
+            "negotiation": negotiation_settings(
+                folder, self.target("messaging"), **follows(Caller.NEGOTIATION)
+            ),
         }
         self.settings = {
             name: one.model_copy(update={"listen": self.target(name)})

@@ -15,16 +15,16 @@ from messaging_service.__main__ import SERVICE as MESSAGING
 from messaging_service.settings import MessagingSettings
 from negotiation_service.__main__ import SERVICE
 from negotiation_service.settings import NegotiationSettings
+from service_kit.authentication.callers import Caller
 from service_kit.service import migrate, running
+from tests.support.callers import metadata_of, write_accepted, write_credential
 from tests.support.serving import Described, Serve, ServiceClient, quick_settings
-
-MESSAGING_SECRET = "what-messaging-accepts"
 
 
 def settings_of(folder: Path, database_url: str) -> NegotiationSettings:
-    (folder / "messaging.key").write_text(MESSAGING_SECRET)
     return NegotiationSettings(
-        **quick_settings(folder, database_url), messaging_credential_file=folder / "messaging.key"
+        **quick_settings(folder, database_url),
+        messaging_credential_file=write_credential(folder, Caller.NEGOTIATION),
     )
 
 
@@ -33,6 +33,7 @@ class Client(ServiceClient):
 
     messages = pb
     new_stub = negotiation_pb2_grpc.NegotiationServiceStub
+    callers = SERVICE.callers
     # What the contract asks of a client.
     options = (("grpc.max_metadata_size", 64 * 1024),)
     open_conversation: Any
@@ -99,12 +100,10 @@ def described() -> Described:
 @pytest.fixture
 async def messaging(tmp_path: Path) -> AsyncIterator[str]:
     """The address of a running messaging service."""
-    credentials = tmp_path / "messaging.accepted"
-    credentials.write_text(MESSAGING_SECRET)
     settings = MessagingSettings(
         listen="127.0.0.1:0",
         database_url=f"sqlite:///{tmp_path / 'messaging.sqlite3'}",
-        credentials_file=credentials,
+        credentials_file=write_accepted(tmp_path / "accepted"),
         grace_seconds=0,
         log_level="info",
     )
@@ -118,7 +117,7 @@ async def open_conversation(messaging: str) -> AsyncIterator[Any]:
     """Open a conversation of two people about a subject; gives its id."""
     async with grpc.aio.insecure_channel(messaging) as channel:
         stub: Any = messaging_pb2_grpc.MessagingServiceStub(channel)
-        metadata = (("authorization", f"Bearer {MESSAGING_SECRET}"),)
+        metadata = metadata_of(Caller.BACKEND)
 
         async def opened(one: str, other: str, subject: str = "") -> str:
             request = messaging_pb2.CreateConversationRequest(

@@ -63,7 +63,7 @@ async def client(process: Process, open_conversation: Any) -> AsyncIterator[Clie
     """A client of the process, once it serves."""
     port = process.port
     async with asyncio.timeout(30):
-        while not await probe_health(f"127.0.0.1:{port}", SECRET):
+        while not await probe_health(f"127.0.0.1:{port}"):
             assert process.part.process.poll() is None, process.part.read_log()
     async with DESCRIBED.connected(port) as made:
         made.open_conversation = open_conversation

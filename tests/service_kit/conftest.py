@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from service_kit.authentication.callers import Caller
 from service_kit.service import migrate
+from tests.support.callers import write_credential
 from tests.support.postgresql import Postgresql
 from tests.support.serving import quick_settings
 from tests.support.tally.running import RunningTally, run_tally
@@ -27,7 +29,10 @@ def new_settings(
             else:
                 server: Postgresql = request.getfixturevalue("postgresql")
                 url = server.url(databases.enter_context(server.database()))
-            made = TallySettings(**quick_settings(tmp_path, url))
+            made = TallySettings(
+                **quick_settings(tmp_path, url),
+                follow_credential_file=write_credential(tmp_path, Caller.BACKEND),
+            )
             migrate(SERVICE, made)
             return made
 

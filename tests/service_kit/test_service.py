@@ -21,7 +21,7 @@ from service_kit.rules import Position
 from service_kit.service import running
 from service_kit.storage.migrations import NotMigrated
 from tests.support.metrics import read_metric
-from tests.support.serving import METADATA, SECRET, check_refused, locked, opened, quick_settings
+from tests.support.serving import METADATA, check_refused, locked, opened, quick_settings
 from tests.support.system import free_port
 from tests.support.tally import service
 from tests.support.tally.running import RunningTally, command, environment, run_tally
@@ -51,8 +51,7 @@ async def test_a_service_has_what_all_services_have(tally: RunningTally) -> None
         ),
     )
     assert [one.revision for one in changes.changes] == [response.position.revision]
-    assert await probe_health(tally.target, SECRET)
-    assert not await probe_health(tally.target, "wrong")
+    assert await probe_health(tally.target)
 
 
 async def test_all_users_of_a_full_edge_are_followed_in_one_call(tally: RunningTally) -> None:
@@ -105,13 +104,13 @@ async def test_what_lives_beside_the_calls_outlives_them(new_settings: NewSettin
     async def beside(
         resources: Resources[service.TallySettings],
     ) -> AsyncIterator[service.TallyServicer]:
-        seen.append(await probe_health(settings.listen, SECRET))
+        seen.append(await probe_health(settings.listen))
         yield service.TallyServicer(resources)
-        seen.append(await probe_health(settings.listen, SECRET))
+        seen.append(await probe_health(settings.listen))
         seen.append(await resources.writer.submit(lambda _transaction, items: list(items), ["x"]))
 
     async with running(replace(service.SERVICE, servicer=beside), settings):
-        assert await probe_health(settings.listen, SECRET)
+        assert await probe_health(settings.listen)
     assert seen == [False, False, ["x"]]
 
 
@@ -184,7 +183,11 @@ async def test_a_killed_follower_applies_everything_once(
             return service.find_sum(connection, "apples"), read_followed(connection, service.SOURCE)
 
     async with run_tally(new_settings()) as source:
-        given = environment(own, follow_target=source.target)
+        given = environment(
+            own,
+            follow_target=source.target,
+            follow_credential_file=own.follow_credential_file,
+        )
         for _ in range(4):
             before, _position = followed()
             process = await asyncio.create_subprocess_exec(*command("serve"), env=given)

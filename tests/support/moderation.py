@@ -16,7 +16,7 @@ from service_kit.rules import Position
 from service_kit.storage.engines import open_engine
 from service_kit.storage.readers import Readers
 
-SECRET = "what-moderation-accepts"
+SECRET = "what-the-scripted-moderation-accepts"
 FAR = 4_102_444_800_000
 """A time in milliseconds UTC that does not come while a test runs."""
 

@@ -1,7 +1,7 @@
 """A moderator whose decisions a test makes, by the contract of the moderation service."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -11,6 +11,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1 import moderation_pb2_grpc
 
+from service_kit.authentication.callers import Caller
+from service_kit.authentication.credentials import present
+
+Credentials = Mapping[Caller, str]
+
 _OPTIONS = (("grpc.max_metadata_size", 256 * 1024),)
 FACTS = "Sent the same advertisement to forty people."
 
@@ -18,11 +23,11 @@ FACTS = "Sent the same advertisement to forty people."
 class Moderator:
     """One person with the role of a moderator; each method is one action."""
 
-    def __init__(self, name: str, stub: Any, credential: str) -> None:
+    def __init__(self, name: str, stub: Any, credentials: Credentials) -> None:
         self.name = name
         self._stub = stub
-        self._credential = credential
-        self._metadata = (("authorization", f"Bearer {credential}"),)
+        self._credentials = credentials
+        self._metadata = present(credentials[Caller.OPERATOR])
 
     async def call(self, rpc: str, request: Any) -> Any:
         """Call an RPC in the moderator's name; its response."""
@@ -40,7 +45,7 @@ class Moderator:
                 reason=pb.REPORT_REASON_SPAM,
                 idempotency_key=str(uuid4()),
             ),
-            metadata=self._metadata,
+            metadata=present(self._credentials[Caller.EDGE]),
             timeout=10,
         )
 
@@ -111,7 +116,7 @@ class Moderator:
 
     def colleague(self, name: str) -> "Moderator":
         """Another person with the role."""
-        return Moderator(name, self._stub, self._credential)
+        return Moderator(name, self._stub, self._credentials)
 
 
 def measure(kind: str, user: str, seconds: float = 3600) -> pb.Measure:
@@ -133,8 +138,8 @@ def measure(kind: str, user: str, seconds: float = 3600) -> pb.Measure:
 
 
 @asynccontextmanager
-async def moderating(target: str, credential: str, name: str) -> AsyncIterator[Moderator]:
+async def moderating(target: str, credentials: Credentials, name: str) -> AsyncIterator[Moderator]:
     """Connect a moderator to the service while the context lasts."""
     async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
         stub = moderation_pb2_grpc.ModerationServiceStub(channel)
-        yield Moderator(name, stub, credential)
+        yield Moderator(name, stub, credentials)

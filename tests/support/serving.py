@@ -15,24 +15,24 @@ from google.protobuf import descriptor_pool, message_factory
 from google.rpc import status_pb2
 from sqlalchemy import URL, Connection, Engine
 
+from service_kit.authentication.callers import Caller, Methods
 from service_kit.service import Service
 from service_kit.storage.clock import take_revision
 from service_kit.storage.engines import Role, open_engine
 from service_kit.storage.writer import Operation, Transaction
+from tests.support.callers import caller_for, metadata_of, secret_of, write_accepted
 
-SECRET = "the-service-credential"
-METADATA = (("authorization", f"Bearer {SECRET}"),)
+SECRET = secret_of(Caller.EDGE)
+METADATA = metadata_of(Caller.EDGE)
 
 
 def quick_settings(folder: Path, database_url: str) -> dict[str, Any]:
     """Settings of any service with which tests do not wait for long."""
-    credentials = folder / "service.key"
-    credentials.write_text(f"{SECRET}\nthe-next-credential\n")
     return {
         "listen": "127.0.0.1:0",
         "database_url": database_url,
         "database_lock_timeout_seconds": 1,
-        "credentials_file": credentials,
+        "credentials_file": write_accepted(folder / "accepted"),
         "grace_seconds": 0,
         "log_level": "info",
         "watch_progress_seconds": 0.05,
@@ -162,10 +162,11 @@ async def check_refused(
 
 
 class ServiceClient:
-    """Calls a service with its credential."""
+    """Calls a service, each method as a caller who may."""
 
     messages: Any
     new_stub: Any
+    callers: Methods
     options: Sequence[tuple[str, int]] = ()
 
     def __init__(self, channel: grpc.aio.Channel, port: int) -> None:
@@ -185,7 +186,8 @@ class ServiceClient:
     async def call(self, name: str, request: Any = None, /, **fields: Any) -> Any:
         """Call the method of that name with a request, or with the fields of one."""
         request = request or getattr(self.messages, f"{name}Request")(**fields)
-        return await getattr(self.stub, name)(request, metadata=METADATA, timeout=10)
+        metadata = metadata_of(caller_for(self.callers, name))
+        return await getattr(self.stub, name)(request, metadata=metadata, timeout=10)
 
     async def watch(
         self, users: Sequence[str] = (), *, everything: bool = False, **fields: Any

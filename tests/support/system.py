@@ -19,6 +19,10 @@ from typing import Any, Self
 
 import jwt
 
+from service_kit.authentication.callers import Caller
+from service_kit.authentication.credentials import make_credential
+from tests.support.callers import write_accepted
+
 # In the order of their start, so that whoever follows another finds it there.
 SERVICES = ("moderation", "negotiation", "messaging")
 # A machine under load takes its time.
@@ -87,15 +91,17 @@ class Part:
 class System:
     """The services that a test needs, and any number of edges. As a context it stops them.
 
-    Each service has the credential, and is told where the others are that it talks with.
+    Each part has its own credential, and is told where the others are that it talks with.
     """
 
     def __init__(self, folder: Path, **messaging_settings: object) -> None:
         self.folder = folder
         self.token_key = secrets.token_urlsafe(48)
-        self.credential = secrets.token_urlsafe(32)
+        self.credentials = {caller: make_credential() for caller in Caller}
         (folder / "token.key").write_text(self.token_key)
-        (folder / "service.key").write_text(self.credential)
+        for caller, credential in self.credentials.items():
+            self._credential_file(caller).write_text(f"{credential}\n")
+        write_accepted(folder / "accepted", self.credentials.__getitem__)
         self._ports = {name: free_port() for name in SERVICES}
         # By service. A part is told of those that have settings when it starts.
         self.settings: dict[str, dict[str, object]] = {"messaging": messaging_settings}
@@ -113,6 +119,9 @@ class System:
         for part in reversed(self.parts):
             part.end()
 
+    def _credential_file(self, caller: str) -> Path:
+        return self.folder / f"{caller}.key"
+
     def target(self, name: str) -> str:
         """The address of a service."""
         return f"127.0.0.1:{self._ports[name]}"
@@ -123,14 +132,16 @@ class System:
 
     def _environment(self, name: str) -> dict[str, str]:
         """The environment of a service; its own settings come last."""
-        key = str(self.folder / "service.key")
         told: dict[str, object] = {
             "listen": self.target(name),
             "database_url": f"sqlite:///{self.folder / f'{name}.sqlite3'}",
-            "credentials_file": key,
+            "credentials_file": self.folder / "accepted",
         }
         for other in self.settings.keys() - {name}:
-            told |= {f"{other}_target": self.target(other), f"{other}_credential_file": key}
+            told |= {
+                f"{other}_target": self.target(other),
+                f"{other}_credential_file": self._credential_file(name),
+            }
         return {
             f"PARLEY_{name.upper()}_{setting.upper()}": str(value)
             for setting, value in (told | self.settings.get(name, {})).items()
@@ -165,7 +176,7 @@ class System:
         environment = {
             "PARLEY_EDGE_PORT": str(self.edge_port),
             **{f"PARLEY_EDGE_{name.upper()}_TARGET": self.target(name) for name in self.settings},
-            "PARLEY_EDGE_CREDENTIAL_FILE": str(self.folder / "service.key"),
+            "PARLEY_EDGE_CREDENTIAL_FILE": str(self._credential_file(Caller.EDGE)),
             "PARLEY_EDGE_TOKEN_SECRET_FILE": str(self.folder / "token.key"),
             # Tests pipeline thousands of packets; those of the limit set it themselves.
             "PARLEY_EDGE_PACKETS_BURST": "1000000",

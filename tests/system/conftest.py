@@ -190,7 +190,7 @@ async def moderator(
 ) -> AsyncIterator[Moderator]:
     """Somebody who decides at the moderated system."""
     async with moderating(
-        moderated_system.target("moderation"), moderated_system.credential, person("mod")
+        moderated_system.target("moderation"), moderated_system.credentials, person("mod")
     ) as found:
         yield found
 

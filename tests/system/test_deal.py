@@ -8,6 +8,8 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2_grpc
 
 from edge.protocol.packets import Op
+from service_kit.authentication.callers import Caller
+from service_kit.authentication.credentials import present
 from tests.support.system import System
 from tests.system.conftest import Connect
 from tests.system.deals import Deal, Party, euros, history
@@ -194,7 +196,7 @@ async def test_a_sealed_note_leaves_no_gap_among_the_numbers(
     async with grpc.aio.insecure_channel(target) as channel:
         await negotiation_pb2_grpc.NegotiationServiceStub(channel).PlaceHold(
             pb.PlaceHoldRequest(service_id=deal.service, dispute="d1", opened_by=bob),
-            metadata=(("authorization", f"Bearer {shared_deals.credential}"),),
+            metadata=present(shared_deals.credentials[Caller.MODERATION]),
         )
     assert (await deal.bob.told("held"))["version"] == before + 1
     completed, held = [(await deal.bob.event(one))["event"] for one in ("completed", "held")]

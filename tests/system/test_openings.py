@@ -5,13 +5,15 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
 from edge.protocol.packets import Op
+from service_kit.authentication.callers import Caller
+from service_kit.authentication.credentials import present
 from tests.support.system import System
 from tests.system.conftest import Connect
 
 
 async def introduce(system: System, *people: str) -> str:
     """As in a marketplace that introduces people itself."""
-    metadata = (("authorization", f"Bearer {system.credential}"),)
+    metadata = present(system.credentials[Caller.BACKEND])
     async with grpc.aio.insecure_channel(system.target("messaging")) as channel:
         stub = messaging_pb2_grpc.MessagingServiceStub(channel)
         request = pb.CreateConversationRequest(participants=people, subject="roof")

@@ -13,6 +13,8 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
 from edge.protocol.packets import Op
+from service_kit.authentication.callers import Caller
+from service_kit.authentication.credentials import present
 from tests.support.client import Client, Packet
 from tests.support.system import System
 from tests.system.conftest import Connect
@@ -43,7 +45,7 @@ def patient_system(tmp_path: Path) -> Iterator[System]:
 
 async def call(system: System, name: str, request: Any) -> Any:
     """Call the messaging service as an internal service does."""
-    metadata = (("authorization", f"Bearer {system.credential}"),)
+    metadata = present(system.credentials[Caller.BACKEND])
     async with grpc.aio.insecure_channel(system.target("messaging")) as channel:
         stub: Any = messaging_pb2_grpc.MessagingServiceStub(channel)
         return await getattr(stub, name)(request, metadata=metadata, timeout=10)

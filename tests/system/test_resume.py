@@ -6,6 +6,7 @@ import pytest
 
 from edge.protocol.cursors import Cursors, Position
 from edge.protocol.packets import Op
+from service_kit.authentication.callers import Caller
 from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect, Rounds
@@ -117,7 +118,7 @@ async def test_a_cursor_of_another_database_is_not_complete(
     client: Client, shared_system: System
 ) -> None:
     """Another epoch, a revision not reached yet, and an empty cursor prove nothing."""
-    cursors = Cursors(shared_system.credential)
+    cursors = Cursors(shared_system.credentials[Caller.EDGE])
     (service, now), *_ = cursors.decode(client.hello["d"]["cur"]).items()
     unproven = [
         cursors.encode({service: Position("another", 1)}),

@@ -14,6 +14,8 @@ import pytest
 from command_line.client import tokens
 from command_line.client.data_folder import DataFolder
 from command_line.display.console import CommandError
+from service_kit.authentication.callers import Caller
+from service_kit.authentication.credentials import accepted_line, read_credential
 
 
 @pytest.fixture
@@ -79,11 +81,14 @@ def test_a_folder_that_never_started_has_no_secret_and_gets_none(tmp_path: Path)
 
 def test_secrets_are_for_their_owner_alone(folder: DataFolder) -> None:
     """Files 0600, folders 0700, each secret random and of at least 32 bytes."""
-    secrets = [folder.token_secret, folder.service_credential]
+    secrets = [folder.token_secret, *map(folder.credential, Caller)]
     for path in secrets:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert len(path.read_bytes()) >= 32
-    assert secrets[0].read_bytes() != secrets[1].read_bytes()
+    assert len({path.read_bytes() for path in secrets}) == len(secrets)
+    accepted = folder.accepted_credentials
+    assert stat.S_IMODE(accepted.stat().st_mode) == 0o600
+    assert not any(path.read_text() in accepted.read_text() for path in secrets)
     for path in (folder.path, folder.token_secret.parent, folder.log("edge").parent):
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
 
@@ -95,6 +100,19 @@ def test_the_next_start_keeps_the_secrets_and_narrows_their_modes(folder: DataFo
     assert folder.prepare() == []
     assert folder.read_token_secret() == before
     assert stat.S_IMODE(folder.token_secret.stat().st_mode) == 0o600
+
+
+def test_the_credential_of_an_older_folder_goes_on_as_that_of_the_edge(
+    folder: DataFolder,
+) -> None:
+    """All parts showed the same one; cursors are sealed with it and stay good."""
+    secrets = folder.token_secret.parent
+    folder.credential(Caller.EDGE).rename(secrets / "service.key")
+    before = (secrets / "service.key").read_text()
+    assert folder.prepare() == []
+    assert read_credential(folder.credential(Caller.EDGE)) == before
+    assert not (secrets / "service.key").exists()
+    assert accepted_line(Caller.EDGE, before) in folder.accepted_credentials.read_text()
 
 
 def test_a_secret_that_is_too_short_signs_nothing(folder: DataFolder) -> None:

@@ -10,6 +10,7 @@ audit log is whole.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import grpc
@@ -19,10 +20,12 @@ from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from parley.negotiation.v1 import negotiation_pb2 as deals
 from parley.negotiation.v1.negotiation_pb2_grpc import NegotiationServiceStub
 
-from service_kit.rpc.client import Client, dial
+from service_kit.authentication.callers import MESSAGING, MODERATION, NEGOTIATION
+from service_kit.rpc.client import Client
 from tests.crash.books import read_books
 from tests.crash.sagas.strikes import Outcome, Story, Strike, compare
 from tests.moderation_service.peers import Peers
+from tests.support.callers import dial_as_any
 from tests.support.proxy import Cut, Forward, Proxy, proxy
 from tests.support.system import SERVICES, Part, System
 
@@ -225,7 +228,9 @@ class Trial:
 @asynccontextmanager
 async def trial(system: System) -> AsyncIterator[Trial]:
     """Start the services of `system`, with a proxy between two of them, while the context lasts."""
-    credential, seconds = system.credential, _CALL_SECONDS
+    dialled = partial(
+        dial_as_any, timeout_seconds=_CALL_SECONDS, credential=system.credentials.__getitem__
+    )
     negotiation = system.target("negotiation")
     moderation = system.target("moderation")
     messaging = system.target("messaging")
@@ -237,9 +242,9 @@ async def trial(system: System) -> AsyncIterator[Trial]:
         }
         system.start_services(*SERVICES)
         async with (
-            dial(moderation, ModerationServiceStub, credential, seconds, _nothing) as first,
-            dial(messaging, MessagingServiceStub, credential, seconds, _nothing) as second,
-            dial(negotiation, NegotiationServiceStub, credential, seconds, _nothing) as third,
+            dialled(MODERATION, moderation, ModerationServiceStub) as first,
+            dialled(MESSAGING, messaging, MessagingServiceStub) as second,
+            dialled(NEGOTIATION, negotiation, NegotiationServiceStub) as third,
         ):
             yield Trial(system, between, (first, second, third))
 
@@ -262,7 +267,3 @@ async def run(
     outcome = made.outcome
     outcome.violations += compare(await asyncio.to_thread(read_books, system), outcome.stories)
     return outcome
-
-
-def _nothing() -> None:
-    """Pass over a call that timed out: it is made again."""

@@ -14,10 +14,12 @@ from moderation_service.domain.dispute.commands import HoldRefused, HoldUnresolv
 from moderation_service.operations.tasks import AnyAnswer
 from moderation_service.workers.holds import NEGOTIATION, Holds
 from moderation_service.workers.reconciler import Reconciler
+from service_kit.authentication.callers import Caller
 from service_kit.follow.follower import Follower, FollowerMetrics, Source
 from service_kit.follow.positions import read_followed
-from tests.moderation_service.peers import SECRET, Peers, dial_peer
+from tests.moderation_service.peers import Peers, dial_peer
 from tests.moderation_service.sagas import Sagas
+from tests.support.callers import as_caller, metadata_of
 from tests.support.proxy import Proxy, lose_call
 from tests.support.waiting import eventually
 
@@ -54,7 +56,13 @@ async def following(stored: Sagas, between: Proxy) -> Following:
             holds = Holds(
                 stored.writer, stored.readers, stored.operation, negotiation, heard, registry
             )
-            source = Source(NEGOTIATION, between.target, SECRET, deals, NegotiationServiceStub)
+            source = Source(
+                NEGOTIATION,
+                between.target,
+                as_caller(Caller.MODERATION),
+                deals,
+                NegotiationServiceStub,
+            )
             follower = Follower(
                 "moderation", source, stored.readers, holds.apply, FollowerMetrics(registry)
             )
@@ -87,7 +95,7 @@ async def caught_up(stored: Sagas, peers: Peers) -> None:
     """Wait until all of negotiation that there is has been applied."""
     watched = peers.negotiation._stub.Watch(
         deals.WatchRequest(watcher_name="test", everything=True),
-        metadata=(("authorization", f"Bearer {SECRET}"),),
+        metadata=metadata_of(Caller.MODERATION),
     )
     position = (await watched.read()).position
     watched.cancel()

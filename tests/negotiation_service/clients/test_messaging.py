@@ -10,7 +10,9 @@ from parley.messaging.v1 import messaging_pb2, messaging_pb2_grpc
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from negotiation_service.settings import NegotiationSettings
-from tests.negotiation_service.conftest import MESSAGING_SECRET
+from service_kit.authentication.callers import Caller
+from tests.support.callers import secret_of
+from tests.support.serving import METADATA
 from tests.support.system import free_port
 
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
@@ -74,7 +76,7 @@ async def test_it_is_asked_as_the_actor_with_the_credential_and_a_deadline(
     await client.create(conversation="c")
     ((request, metadata, remaining),) = scripted.asked
     assert (request.actor, request.conversation_id) == ("ann", "c")
-    assert metadata["authorization"] == f"Bearer {MESSAGING_SECRET}"
+    assert metadata["authorization"] == f"Bearer {secret_of(Caller.NEGOTIATION)}"
     assert 0 < remaining < 6
 
 
@@ -84,7 +86,7 @@ async def test_it_has_no_longer_than_the_caller_waits(
     """A call on behalf of another gets what remains of its time."""
     call = client.stub.CreateService(
         client.creation(conversation_id="c"),
-        metadata=(("authorization", "Bearer the-service-credential"),),
+        metadata=METADATA,
         timeout=3,
     )
     await call

@@ -11,6 +11,7 @@ from service_kit.rules import Position
 from service_kit.storage.clock import take_revision
 from service_kit.storage.writer import StorageUnavailable, Transaction
 from service_kit.watch.watcher import WATCHER_TOO_SLOW
+from tests.support.callers import as_caller
 from tests.support.serving import opened
 from tests.support.system import free_port
 from tests.support.tally import service
@@ -368,7 +369,7 @@ async def test_a_wrong_credential_is_said_and_not_shown(
 ) -> None:
     """The log names the refusal; the credential stays a secret."""
     following = Following(own, tally.target)
-    following.follower._metadata = (("authorization", "Bearer a-wrong-secret"),)
+    following.follower._present = as_caller("nobody")
     said = ""
     async with following.running(), asyncio.timeout(5):
         while "UNAUTHENTICATED" not in said:

@@ -9,6 +9,7 @@ from parley.moderation.v1 import moderation_pb2, moderation_pb2_grpc
 from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine, MetaData, text
 
+from service_kit.authentication.credentials import present
 from service_kit.follow import sanctions
 from service_kit.follow.follower import FollowerMetrics, Source
 from service_kit.follow.positions import add_positions, read_followed
@@ -166,7 +167,7 @@ class Refusing:
     @asynccontextmanager
     async def following(self, target: str) -> AsyncIterator[None]:
         stub = moderation_pb2_grpc.ModerationServiceStub
-        source = Source(sanctions.MODERATION, target, SECRET, moderation_pb2, stub)
+        source = Source(sanctions.MODERATION, target, lambda: present(SECRET), moderation_pb2, stub)
         self.registry = CollectorRegistry()
         metrics = FollowerMetrics(self.registry)
         made = sanctions_follower("test", source, self.resources, metrics, sanctions.follow)

@@ -7,8 +7,9 @@ from typing import Any
 import grpc
 import pytest
 
+from service_kit.authentication.callers import Caller
 from service_kit.rpc.client import Client, dial, reason_of
-from tests.support.serving import SECRET
+from tests.support.callers import as_caller
 from tests.support.system import free_port
 from tests.support.tally.running import RunningTally
 from tests.support.tally.service import messages, methods
@@ -30,9 +31,9 @@ Dialled = Callable[..., Any]
 
 @pytest.fixture
 def dialled(timed_out: list[int]) -> Dialled:
-    def start(target: str, secret: str = SECRET, timeout_seconds: float = 5) -> Any:
+    def start(target: str, caller: Caller | str = Caller.EDGE, timeout_seconds: float = 5) -> Any:
         stub = methods.TallyServiceStub
-        return dial(target, stub, secret, timeout_seconds, lambda: timed_out.append(1))
+        return dial(target, stub, as_caller(caller), timeout_seconds, lambda: timed_out.append(1))
 
     return start
 
@@ -56,7 +57,7 @@ async def test_a_call_is_answered(dialled: Dialled, tally: RunningTally) -> None
     async with dialled(tally.target) as client:
         answer = await client.call("Add", messages.AddRequest(name="ann", amount=3))
     assert answer.tally.sum == 3
-    async with dialled(tally.target, "another") as client:
+    async with dialled(tally.target, "nobody") as client:
         error = await failed(client, messages.AddRequest(name="ann", amount=3))
     assert error.code() is grpc.StatusCode.UNAUTHENTICATED
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from service_kit.authentication.callers import Caller
 from service_kit.follow.follower import Follower, FollowerMetrics, Source
 from service_kit.follow.positions import read_followed
 from service_kit.resources import Resources
 from service_kit.rpc.servicer import accepted
 from service_kit.rules import Position
-from tests.support.serving import SECRET
+from tests.support.callers import as_caller
 from tests.support.tally.service import (
     SOURCE,
     Added,
@@ -39,7 +40,9 @@ class Following:
         self.after: Callable[[Position], Awaitable[None]] = self._nothing
         self.operation = follow
         self.registry = CollectorRegistry()
-        source = Source(SOURCE, target, SECRET, messages, methods.TallyServiceStub)
+        source = Source(
+            SOURCE, target, as_caller(Caller.BACKEND), messages, methods.TallyServiceStub
+        )
         self.follower = Follower(
             "test",
             source,

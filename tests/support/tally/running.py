@@ -28,6 +28,7 @@ class RunningTally(ServiceClient):
 
     messages = messages
     new_stub = methods.TallyServiceStub
+    callers = SERVICE.callers
     resources: Resources[TallySettings]
 
     @property

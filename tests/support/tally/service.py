@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -17,14 +18,14 @@ import grpc
 from pydantic_settings import SettingsConfigDict
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, bindparam, select
 
-from service_kit.follow.follower import Follower, FollowerMetrics, Source
+from service_kit.authentication.callers import Caller
+from service_kit.follow.follower import Follower, FollowerMetrics, read_source
 from service_kit.follow.positions import add_positions, advance
 from service_kit.follow.sanctions import add_restrictions
 from service_kit.process.background import background
 from service_kit.process.settings import ServiceSettings
 from service_kit.resources import Resources
 from service_kit.rpc.failures import Failures
-from service_kit.rpc.interceptors import read_credentials
 from service_kit.rpc.servicer import WatchMixin, accepted, write_one
 from service_kit.rules import Position, Refusal, check_user, invalid
 from service_kit.service import Service, main
@@ -43,11 +44,12 @@ SOURCE = "another tally"
 
 
 class TallySettings(ServiceSettings):
-    """With a target it follows another tally, which accepts the first of its own credentials."""
+    """With a target it follows another tally."""
 
     model_config = SettingsConfigDict(env_prefix="PARLEY_TALLY_")
 
     follow_target: str = ""
+    follow_credential_file: Path | None = None
 
 
 # --- Rules -------------------------------------------------------------------------------------
@@ -266,9 +268,8 @@ async def servicer(resources: Resources[TallySettings]) -> AsyncIterator[TallySe
             found = [Added(one.added.name, one.added.amount) for one in events]
             accepted(*await resources.writer.submit(follow, [Followed(position, found)]))
 
-        credential = read_credentials(settings.credentials_file)[0]
-        source = Source(
-            SOURCE, settings.follow_target, credential, messages, methods.TallyServiceStub
+        source = replace(
+            read_source(settings, "follow", messages, methods.TallyServiceStub), name=SOURCE
         )
         metrics = FollowerMetrics(resources.registry)
         works["follow"] = Follower("tally", source, resources.readers, apply, metrics).run
@@ -285,6 +286,12 @@ SERVICE = Service(
     encode=_event,
     servicer=servicer,
     add_servicer=methods.add_TallyServiceServicer_to_server,
+    callers={
+        "Add": {Caller.EDGE},
+        "Watch": {Caller.EDGE, Caller.BACKEND},
+        "UpdateWatch": {Caller.EDGE},
+        "ListChanges": {Caller.EDGE, Caller.BACKEND},
+    },
 )
 
 if __name__ == "__main__":

@@ -1,0 +1,115 @@
+"""The callers of services, and the one table of who may call which method.
+
+What is in no row is refused. docs/operations.md shows the table.
+"""
+
+from collections.abc import Mapping, Set
+from enum import StrEnum
+
+
+class Caller(StrEnum):
+    """The names under which credentials are accepted.
+
+    The first four are parts of Parley. `operator` is whoever works with the command line: what they
+    do as moderators needs their token as well. `backend` is all other services of the marketplace.
+    """
+
+    EDGE = "edge"
+    MESSAGING = "messaging"
+    NEGOTIATION = "negotiation"
+    MODERATION = "moderation"
+    OPERATOR = "operator"
+    BACKEND = "backend"
+
+
+CALLER_NOT_PERMITTED = "CALLER_NOT_PERMITTED"
+"""The reason of a refusal to a known caller, with PERMISSION_DENIED."""
+
+Methods = Mapping[str, Set[Caller]]
+"""The callers of each method, by its name."""
+
+# Whoever may call one of these names the person in whose name it is: the edge alone, which has
+# verified that person's token.
+_PEOPLE = {Caller.EDGE}
+
+MESSAGING: Methods = {
+    "CreateConversation": {Caller.BACKEND},
+    "CreateMessage": _PEOPLE,
+    "BatchCreateMessages": _PEOPLE,
+    "StreamCreateMessages": _PEOPLE,
+    "EditMessage": _PEOPLE,
+    "DeleteMessage": _PEOPLE,
+    "ListConversations": _PEOPLE,
+    "ListMessages": _PEOPLE,
+    "GetConversation": {Caller.EDGE, Caller.NEGOTIATION, Caller.BACKEND},
+    "GetMessages": _PEOPLE,
+    "ListEvidence": {Caller.MODERATION},
+    "MarkRead": _PEOPLE,
+    "MarkDelivered": _PEOPLE,
+    "SendTyping": _PEOPLE,
+    "SetInvisible": {Caller.BACKEND},
+    "SetBlock": _PEOPLE,
+    "ListBlocks": _PEOPLE,
+    # Whom an edge follows is shown as online.
+    "Watch": _PEOPLE,
+    "UpdateWatch": _PEOPLE,
+    "ListChanges": _PEOPLE,
+    "ListChangedUsers": _PEOPLE,
+}
+
+NEGOTIATION: Methods = {
+    "CreateService": _PEOPLE,
+    "EditPrice": _PEOPLE,
+    "EndNegotiation": _PEOPLE,
+    "TerminateService": _PEOPLE,
+    "SubmitNote": _PEOPLE,
+    "PlaceHold": {Caller.MODERATION},
+    "ResolveHold": {Caller.MODERATION},
+    "GetService": {Caller.EDGE, Caller.MODERATION, Caller.BACKEND},
+    "BatchGetServices": {Caller.EDGE, Caller.MODERATION, Caller.BACKEND},
+    "ListServices": {Caller.EDGE, Caller.BACKEND},
+    "ListServiceEvents": {Caller.EDGE, Caller.MODERATION, Caller.BACKEND},
+    "Watch": {Caller.EDGE, Caller.MESSAGING, Caller.MODERATION, Caller.BACKEND},
+    "UpdateWatch": {Caller.EDGE},
+    "ListChanges": {Caller.EDGE, Caller.MESSAGING, Caller.MODERATION, Caller.BACKEND},
+    "ListChangedUsers": {Caller.EDGE},
+}
+
+MODERATION: Methods = {
+    "ReportMessage": _PEOPLE,
+    "ReportConversation": _PEOPLE,
+    "ListReports": _PEOPLE,
+    "GetStanding": _PEOPLE,
+    "CreateAppeal": _PEOPLE,
+    "CreateDispute": _PEOPLE,
+    "SubmitDisputeStatement": _PEOPLE,
+    # A party's own through the edge, any with the token of a moderator.
+    "GetDispute": {Caller.EDGE, Caller.OPERATOR},
+    "ListOwnDisputes": _PEOPLE,
+    "ListCases": {Caller.OPERATOR},
+    "GetCase": {Caller.OPERATOR},
+    "ClaimCase": {Caller.OPERATOR},
+    "ReleaseCase": {Caller.OPERATOR},
+    "DecideCase": {Caller.OPERATOR},
+    "ListAppeals": {Caller.OPERATOR},
+    "DecideAppeal": {Caller.OPERATOR},
+    "ListSanctions": {Caller.OPERATOR},
+    "LiftSanction": {Caller.OPERATOR},
+    "ListDisputes": {Caller.OPERATOR},
+    "DecideDispute": {Caller.OPERATOR},
+    "ListAudit": {Caller.OPERATOR},
+    "EraseUser": {Caller.OPERATOR},
+    "BatchGetStandings": {Caller.EDGE, Caller.BACKEND},
+    "Watch": {Caller.EDGE, Caller.MESSAGING, Caller.NEGOTIATION},
+    "UpdateWatch": {Caller.EDGE},
+    "ListChanges": {Caller.EDGE, Caller.MESSAGING, Caller.NEGOTIATION},
+    "ListChangedUsers": {Caller.EDGE},
+}
+
+# --- What every service has ----------------------------------------------------------------------
+
+# Check alone is for anybody: probes of containers have no credential, and learn nothing but whether
+# the service serves. A stream would hold on to something.
+HEALTH: Methods = {"Watch": frozenset(Caller)}
+# For tools; and only where it is turned on.
+REFLECTION: Methods = {"ServerReflectionInfo": {Caller.OPERATOR, Caller.BACKEND}}
