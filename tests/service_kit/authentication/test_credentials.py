@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from service_kit.authentication import credentials
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import (
     Accepted,
@@ -186,8 +185,11 @@ def test_a_file_that_has_become_bad_changes_nothing_and_is_told_once(
     """Half-written, emptied or gone: who was known stays known; the log has the reason."""
     file = tmp_path / "accepted"
     accepted = accepting(file, EDGE)
-    for break_it in (lambda: rewrite(file, "edge: 12"), lambda: rewrite(file, ""), file.unlink):
-        break_it()
+    for text in ("edge: 12", "", None):
+        if text is None:
+            file.unlink()
+        else:
+            rewrite(file, text)
         for _ in range(3):
             assert accepted.find(shown(OLD)) is Caller.EDGE
         said = capsys.readouterr().out
@@ -200,7 +202,7 @@ def test_a_file_that_has_become_bad_changes_nothing_and_is_told_once(
 def test_a_file_is_looked_at_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A call costs no look at a file system."""
     now = 100.0
-    monkeypatch.setattr(credentials.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     file = tmp_path / "credential"
     file.write_text(OLD)
     caller = presented(file, 5)

@@ -291,6 +291,7 @@ SERVICE = Service(
         "Watch": {Caller.EDGE, Caller.BACKEND},
         "UpdateWatch": {Caller.EDGE},
         "ListChanges": {Caller.EDGE, Caller.BACKEND},
+        "ListChangedUsers": {Caller.EDGE},
     },
 )
 
