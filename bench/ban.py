@@ -108,7 +108,9 @@ async def measure(
             for one in own:
                 one.leave()
 
-    moderated = moderating(system.targets["moderation"], system.credentials, "moderator")
+    moderated = moderating(
+        system.targets["moderation"], system.credentials, system.token, "moderator"
+    )
     async with Crowd(system) as crowd, moderated as moderator:
         idle = [Person(f"{name}-idle{number}") for number in range(bystanders)]
         for number, person in enumerate(idle):

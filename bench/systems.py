@@ -61,8 +61,8 @@ class System(NamedTuple):
     targets: Mapping[str, str] = MappingProxyType({})
     credentials: Mapping[Caller, str] = MappingProxyType({})
 
-    def token(self, user: str) -> str:
-        claims = {"sub": user, "exp": int(time.time()) + 3600}
+    def token(self, user: str, **more: object) -> str:
+        claims = {"sub": user, "exp": int(time.time()) + 3600, **more}
         return jwt.encode(claims, self.key, algorithm="HS256")
 
     def cpu_seconds(self) -> dict[str, float]:

@@ -156,7 +156,8 @@ def demo(
         return tokens.mint(folder, user, TOKEN_LIFETIME)
 
     def moderate(name: str) -> ModerationClient:
-        moderator = Moderator(name, ("moderator",))
+        token = tokens.mint(folder, name, TOKEN_LIFETIME, ["moderator"])
+        moderator = Moderator(name, token)
         credential = read_credential(folder.credential(Caller.OPERATOR))
         return ModerationClient(folder.read_target("moderation"), credential, moderator)
 

@@ -57,6 +57,8 @@ KEPT: Mapping[KeptBecause, str] = {
 }
 
 REFUSALS: Mapping[Reason, str] = {
+    Reason.TOKEN_REFUSED: "The call bears no token that is good; the message says why.",
+    Reason.KEYS_UNAVAILABLE: "The issuer's keys were never fetched, so no token can be verified.",
     Reason.ROLE_REQUIRED: "The token has none of the roles that this needs.",
     Reason.SANCTIONED: "A sanction keeps the user from it; the standing is shown with the reasons.",
     Reason.RATE_LIMITED: "The user has reported too often of late; the answer says until when.",

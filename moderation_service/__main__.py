@@ -14,6 +14,7 @@ from moderation_service.operations.runner import operation
 from moderation_service.settings import ModerationSettings
 from moderation_service.workers.wiring import wire
 from service_kit.authentication import callers
+from service_kit.authentication.settings import open_authenticator
 from service_kit.resources import Resources
 from service_kit.service import Service, main
 
@@ -22,8 +23,13 @@ from service_kit.service import Service, main
 async def servicer(resources: Resources[ModerationSettings]) -> AsyncIterator[ModerationServicer]:
     """Make the servicer, and keep its clients and background work while the context lasts."""
     carry_out = operation(resources.settings.limits())
+    authenticator, keys = open_authenticator(resources.settings, resources.registry)
     async with wire(resources, carry_out) as wiring:
-        yield ModerationServicer(resources, carry_out, wiring)
+        await keys.start()
+        try:
+            yield ModerationServicer(resources, carry_out, wiring, authenticator)
+        finally:
+            await keys.close()
 
 
 SERVICE = Service(

@@ -7,13 +7,16 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from moderation_service.domain.shared.limits import DAY, HOUR, MINUTE, Default, Limits
+from service_kit.authentication.settings import TokenSettings
 from service_kit.process import settings
 
 Times = Annotated[int, Field(ge=0, le=100)]
 
 
-class ModerationSettings(settings.ServiceSettings):
-    """Limits are counts, and characters of texts; each duration names its unit."""
+class ModerationSettings(TokenSettings, settings.ServiceSettings):
+    """Limits are counts, and characters of texts; each duration names its unit. Tokens are those of
+    moderators.
+    """
 
     model_config = SettingsConfigDict(env_prefix="PARLEY_MODERATION_")
 

@@ -18,6 +18,7 @@ from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 
 from command_line.display.console import CommandError
 from command_line.moderation.documents import Document, build, document
+from service_kit.authentication.credentials import present
 
 SECONDS_PER_CALL = 10.0
 PATIENCE = 15.0
@@ -54,21 +55,24 @@ class RefusedCallError(CommandError):
 
 @dataclass(frozen=True)
 class Moderator:
-    """The user in whose name the service is called, and their roles."""
+    """The user in whose name the service is called, and the token that says so."""
 
     name: str
-    roles: tuple[str, ...]
+    token: str
 
 
 class ModerationClient:
-    """Calls the service at `target` for a moderator. As a context it closes its channel."""
+    """Calls the service at `target` for a moderator, as the operator whose credential it shows.
+
+    As a context it closes its channel.
+    """
 
     def __init__(
         self, target: str, credential: str, moderator: Moderator, key: str | None = None
     ) -> None:
         self.moderator = moderator
         self._target = target
-        self._metadata = (("authorization", f"Bearer {credential}"),)
+        self._metadata = (*present(credential), ("x-parley-token", moderator.token))
         self._key = key
         self._channel = grpc.insecure_channel(target, options=OPTIONS)
         self._stub = ModerationServiceStub(self._channel)
@@ -87,8 +91,6 @@ class ModerationClient:
     def call(self, rpc: str, **fields: Any) -> dict[str, Any]:
         """Calls an RPC; RefusedCallError, or CommandError when nobody answers for a while."""
         request = build(getattr(pb, f"{rpc}Request"), fields)
-        request.actor = self.moderator.name
-        request.roles.extend(self.moderator.roles)
         if "idempotency_key" in request.DESCRIPTOR.fields_by_name:
             request.idempotency_key = self._key or uuid4().hex
         method: Callable[..., Message] = getattr(self._stub, rpc)

@@ -73,6 +73,8 @@ def service_settings(
     for other in SERVICES[name]:
         settings[f"{other.upper()}_TARGET"] = targets[other]
         settings[f"{other.upper()}_CREDENTIAL_FILE"] = str(folder.credential(Caller(name)))
+    if name == "moderation":
+        settings["TOKEN_SECRET_FILE"] = str(folder.token_secret)
     return {f"PARLEY_{name.upper()}_{setting}": value for setting, value in settings.items()}
 
 

@@ -1,4 +1,4 @@
-"""The base of all servicers: the check of roles, pages, queries and commands."""
+"""The base of all servicers: who a moderator is, pages, queries and commands."""
 
 import time
 from collections.abc import Callable
@@ -11,17 +11,22 @@ from sqlalchemy import Connection
 from moderation_service.domain.case.commands import SeenSubject
 from moderation_service.domain.dispute.commands import SeenService
 from moderation_service.domain.shared.commands import Command, State, View
-from moderation_service.domain.shared.roles import check_roles
+from moderation_service.domain.shared.refusals import Reason
+from moderation_service.domain.shared.roles import PERMISSIONS, Role, check_role
 from moderation_service.operations.paging import Page
 from moderation_service.operations.tasks import Answer, AnyAnswer, AnyTask, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.workers.wiring import Wiring
+from service_kit.authentication.authenticator import Authenticator
+from service_kit.authentication.claims import Principal
+from service_kit.authentication.errors import AuthenticationError
 from service_kit.resources import Resources
 from service_kit.rpc.failures import Refused
 from service_kit.rpc.servicer import accepted, page_limit, write_one
 from service_kit.rules import Refusal
 from service_kit.storage.writer import Operation
 
+TOKEN_KEY = "x-parley-token"  # noqa: S105 - the name of the metadata
 Context = grpc.aio.ServicerContext[Any, Any]
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -42,6 +47,7 @@ class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
         resources: Resources[ModerationSettings],
         operation: Operation[AnyTask, AnyAnswer | Refusal],
         wiring: Wiring,
+        authenticator: Authenticator,
     ) -> None:
         self._resources = resources
         self._most_users = resources.settings.max_batch
@@ -51,12 +57,25 @@ class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
         self._limits = resources.settings.limits()
         self._operation = operation
         self._wiring = wiring
+        self._authenticator = authenticator
 
-    def _check_roles(self, request: Any) -> None:
-        """End the call unless one of the roles of a request is enough for its RPC."""
-        rpc = type(request).__name__.removesuffix("Request")
-        if refusal := check_roles(rpc, request.roles):
+    async def _moderator(
+        self, request: Any, context: Context, needed: frozenset[Role] | None = None
+    ) -> Principal:
+        """Give whom the token of the call names; end the call without a good one, and without one
+        of the roles that are needed, by default those of the request's RPC.
+        """
+        try:
+            moderator = await self._authenticator.authenticate(_token_of(context))
+        except AuthenticationError as error:
+            away = error.reason == "keys_unavailable"
+            reason = Reason.KEYS_UNAVAILABLE if away else Reason.TOKEN_REFUSED
+            raise Refused(Refusal(reason, str(error))) from None
+        if needed is None:
+            needed = PERMISSIONS[type(request).__name__.removesuffix("Request")]
+        if refusal := check_role(needed, moderator.roles):
             raise Refused(refusal)
+        return moderator
 
     def _page(self, setting: str, request: PageRequest) -> Page:
         """Give the page that a request asks for; the setting says how long it may be."""
@@ -86,6 +105,14 @@ class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
         answer: Answer[State, View] = await write_one(self._resources.writer, self._operation, task)
         self._wiring.timers.expect(answer.next_due)
         return answer.view, answer.duplicate
+
+
+def _token_of(context: Context) -> str:
+    """Give the token of a call. Raises AuthenticationError unless there is exactly one."""
+    given = [value for key, value in context.invocation_metadata() or () if key == TOKEN_KEY]
+    if len(given) != 1:
+        raise AuthenticationError("several_tokens" if given else "missing_token")
+    return str(given[0])
 
 
 def now() -> int:

@@ -61,10 +61,10 @@ class CaseServicer(BaseServicer):
     async def ListCases(
         self, request: pb.ListCasesRequest, context: Context
     ) -> pb.ListCasesResponse:
-        self._check_roles(request)
+        moderator = await self._moderator(request, context)
         page = await self._query(
             moderator_queries.list_cases,
-            request.actor,
+            moderator.user,
             requests.case_filter(request),
             self._page("cases_page", request),
             now(),
@@ -75,31 +75,31 @@ class CaseServicer(BaseServicer):
         )
 
     async def GetCase(self, request: pb.GetCaseRequest, context: Context) -> pb.GetCaseResponse:
-        self._check_roles(request)
+        moderator = await self._moderator(request, context)
         case = await self._query(
-            moderator_queries.get_case, request.actor, request.case_id, now(), self._limits
+            moderator_queries.get_case, moderator.user, request.case_id, now(), self._limits
         )
         return pb.GetCaseResponse(case=case_translation.case(case.view, case.contents))
 
     async def ClaimCase(
         self, request: pb.ClaimCaseRequest, context: Context
     ) -> pb.ClaimCaseResponse:
-        self._check_roles(request)
-        case, _ = await self._execute(requests.claim_case(request))
+        moderator = await self._moderator(request, context)
+        case, _ = await self._execute(requests.claim_case(request, moderator))
         return pb.ClaimCaseResponse(case=case_translation.case(case))
 
     async def ReleaseCase(
         self, request: pb.ReleaseCaseRequest, context: Context
     ) -> pb.ReleaseCaseResponse:
-        self._check_roles(request)
-        case, _ = await self._execute(requests.release_case(request))
+        moderator = await self._moderator(request, context)
+        case, _ = await self._execute(requests.release_case(request, moderator))
         return pb.ReleaseCaseResponse(case=case_translation.case(case))
 
     async def DecideCase(
         self, request: pb.DecideCaseRequest, context: Context
     ) -> pb.DecideCaseResponse:
-        self._check_roles(request)
-        case, duplicate = await self._execute(requests.decide_case(request))
+        moderator = await self._moderator(request, context)
+        case, duplicate = await self._execute(requests.decide_case(request, moderator))
         return pb.DecideCaseResponse(case=case_translation.case(case), duplicate=duplicate)
 
     # --- Appeals ----------------------------------------------------------------------------
@@ -124,10 +124,10 @@ class CaseServicer(BaseServicer):
     async def ListAppeals(
         self, request: pb.ListAppealsRequest, context: Context
     ) -> pb.ListAppealsResponse:
-        self._check_roles(request)
+        moderator = await self._moderator(request, context)
         page = await self._query(
             moderator_queries.list_appeals,
-            request.actor,
+            moderator.user,
             requests.appeal_status(request),
             self._page("appeals_page", request),
             now(),
@@ -141,8 +141,8 @@ class CaseServicer(BaseServicer):
     async def DecideAppeal(
         self, request: pb.DecideAppealRequest, context: Context
     ) -> pb.DecideAppealResponse:
-        self._check_roles(request)
-        appeal, duplicate = await self._execute(requests.decide_appeal(request))
+        moderator = await self._moderator(request, context)
+        appeal, duplicate = await self._execute(requests.decide_appeal(request, moderator))
         return pb.DecideAppealResponse(
             appeal=case_translation.reviewed_appeal(appeal), duplicate=duplicate
         )
@@ -152,10 +152,10 @@ class CaseServicer(BaseServicer):
     async def ListSanctions(
         self, request: pb.ListSanctionsRequest, context: Context
     ) -> pb.ListSanctionsResponse:
-        self._check_roles(request)
+        moderator = await self._moderator(request, context)
         page = await self._query(
             moderator_queries.list_sanctions,
-            request.actor,
+            moderator.user,
             request.user,
             self._page("sanctions_page", request),
             now(),
@@ -169,8 +169,8 @@ class CaseServicer(BaseServicer):
     async def LiftSanction(
         self, request: pb.LiftSanctionRequest, context: Context
     ) -> pb.LiftSanctionResponse:
-        self._check_roles(request)
-        sanction, duplicate = await self._execute(requests.lift_sanction(request))
+        moderator = await self._moderator(request, context)
+        sanction, duplicate = await self._execute(requests.lift_sanction(request, moderator))
         return pb.LiftSanctionResponse(
             sanction=case_translation.imposed_sanction(sanction), duplicate=duplicate
         )

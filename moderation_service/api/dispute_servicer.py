@@ -10,9 +10,11 @@ from moderation_service.api.base_servicer import BaseServicer, Context, now
 from moderation_service.domain.dispute import commands
 from moderation_service.domain.dispute.saga import due_call
 from moderation_service.domain.dispute.views import DisputeView
-from moderation_service.domain.shared.roles import Role
+from moderation_service.domain.shared.roles import MODERATORS
 from moderation_service.operations import queries
 from moderation_service.operations.disputes import is_moderator
+from service_kit.authentication.callers import Caller
+from service_kit.rpc.admission import current_caller
 
 
 class DisputeServicer(BaseServicer):
@@ -44,8 +46,10 @@ class DisputeServicer(BaseServicer):
     async def DecideDispute(
         self, request: pb.DecideDisputeRequest, context: Context
     ) -> pb.DecideDisputeResponse:
-        self._check_roles(request)
-        dispute, duplicate = await self._execute_and_push(requests.decide_dispute(request), context)
+        moderator = await self._moderator(request, context)
+        dispute, duplicate = await self._execute_and_push(
+            requests.decide_dispute(request, moderator), context
+        )
         return pb.DecideDisputeResponse(
             dispute=dispute_translation.dispute(dispute), duplicate=duplicate
         )
@@ -77,13 +81,16 @@ class DisputeServicer(BaseServicer):
     async def GetDispute(
         self, request: pb.GetDisputeRequest, context: Context
     ) -> pb.GetDisputeResponse:
+        actor, moderates = request.actor, current_caller() is Caller.OPERATOR
+        if moderates:
+            actor = (await self._moderator(request, context, MODERATORS)).user
         dispute = await self._query(
             queries.get_dispute,
-            request.actor,
+            actor,
             request.dispute_id,
             now(),
             self._limits,
-            moderates=Role.MODERATOR in request.roles,
+            moderates=moderates,
         )
         return pb.GetDisputeResponse(
             dispute=dispute_translation.dispute(dispute.view, dispute.contents)
@@ -109,10 +116,10 @@ class DisputeServicer(BaseServicer):
     async def ListDisputes(
         self, request: pb.ListDisputesRequest, context: Context
     ) -> pb.ListDisputesResponse:
-        self._check_roles(request)
+        moderator = await self._moderator(request, context)
         page = await self._query(
             queries.list_disputes,
-            request.actor,
+            moderator.user,
             requests.dispute_state(request),
             self._page("disputes_page", request),
             now(),

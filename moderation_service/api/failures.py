@@ -38,6 +38,8 @@ def _standing(given: PlacedStanding) -> pb.Standing:
 FAILURES = Failures(
     "moderation.parley",
     {
+        Reason.TOKEN_REFUSED: grpc.StatusCode.UNAUTHENTICATED,
+        Reason.KEYS_UNAVAILABLE: _UNAVAILABLE,
         Reason.ROLE_REQUIRED: _PERMISSION_DENIED,
         Reason.SANCTIONED: _PERMISSION_DENIED,
         Reason.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,

@@ -20,6 +20,7 @@ from moderation_service.domain.dispute.commands import (
 from moderation_service.domain.dispute.entities import DisputeState, Settlement
 from moderation_service.domain.sanctions.entities import Ground, Measure, MessageMeasure
 from moderation_service.storage.lists import CaseFilter, CaseOrder
+from service_kit.authentication.claims import Principal
 from service_kit.rpc.failures import Refused
 from service_kit.rules import invalid
 
@@ -92,28 +93,28 @@ def submit_dispute_statement(request: pb.SubmitDisputeStatementRequest) -> Submi
 # --- Moderators ---------------------------------------------------------------------------------
 
 
-def claim_case(request: pb.ClaimCaseRequest) -> commands.ClaimCase:
+def claim_case(request: pb.ClaimCaseRequest, moderator: Principal) -> commands.ClaimCase:
     return commands.ClaimCase(
-        actor=request.actor,
-        roles=tuple(request.roles),
+        actor=moderator.user,
+        roles=tuple(moderator.roles),
         case=request.case_id,
         idempotency_key=request.idempotency_key,
     )
 
 
-def release_case(request: pb.ReleaseCaseRequest) -> commands.ReleaseCase:
+def release_case(request: pb.ReleaseCaseRequest, moderator: Principal) -> commands.ReleaseCase:
     return commands.ReleaseCase(
-        actor=request.actor,
-        roles=tuple(request.roles),
+        actor=moderator.user,
+        roles=tuple(moderator.roles),
         case=request.case_id,
         idempotency_key=request.idempotency_key,
     )
 
 
-def decide_case(request: pb.DecideCaseRequest) -> commands.DecideCase:
+def decide_case(request: pb.DecideCaseRequest, moderator: Principal) -> commands.DecideCase:
     return commands.DecideCase(
-        actor=request.actor,
-        roles=tuple(request.roles),
+        actor=moderator.user,
+        roles=tuple(moderator.roles),
         case=request.case_id,
         version=request.version,
         verdict=enumerations.VERDICTS.decode("verdict", request.verdict),
@@ -125,10 +126,10 @@ def decide_case(request: pb.DecideCaseRequest) -> commands.DecideCase:
     )
 
 
-def decide_appeal(request: pb.DecideAppealRequest) -> commands.DecideAppeal:
+def decide_appeal(request: pb.DecideAppealRequest, moderator: Principal) -> commands.DecideAppeal:
     return commands.DecideAppeal(
-        actor=request.actor,
-        roles=tuple(request.roles),
+        actor=moderator.user,
+        roles=tuple(moderator.roles),
         appeal=request.appeal_id,
         version=request.version,
         outcome=enumerations.APPEAL_STATUSES.decode("outcome", request.outcome),
@@ -137,20 +138,20 @@ def decide_appeal(request: pb.DecideAppealRequest) -> commands.DecideAppeal:
     )
 
 
-def lift_sanction(request: pb.LiftSanctionRequest) -> commands.LiftSanction:
+def lift_sanction(request: pb.LiftSanctionRequest, moderator: Principal) -> commands.LiftSanction:
     return commands.LiftSanction(
-        actor=request.actor,
-        roles=tuple(request.roles),
+        actor=moderator.user,
+        roles=tuple(moderator.roles),
         sanction=request.sanction_id,
         reason=request.reason,
         idempotency_key=request.idempotency_key,
     )
 
 
-def decide_dispute(request: pb.DecideDisputeRequest) -> DecideDispute:
+def decide_dispute(request: pb.DecideDisputeRequest, moderator: Principal) -> DecideDispute:
     return DecideDispute(
-        actor=request.actor,
-        roles=tuple(request.roles),
+        actor=moderator.user,
+        roles=tuple(moderator.roles),
         dispute=request.dispute_id,
         version=request.version,
         outcome=enumerations.DISPUTE_OUTCOMES.decode("outcome", request.outcome),

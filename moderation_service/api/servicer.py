@@ -1,7 +1,7 @@
 """The whole contract: cases, disputes, the audit log, erasure and changes."""
 
 # The contract gives the names of the methods, and a context that few of them need.
-# ruff: noqa: N802, ARG002
+# ruff: noqa: N802
 
 from collections.abc import Sequence
 
@@ -33,10 +33,10 @@ class ModerationServicer(WatchMixin, CaseServicer, DisputeServicer, SessionServi
     async def ListAudit(
         self, request: pb.ListAuditRequest, context: Context
     ) -> pb.ListAuditResponse:
-        self._check_roles(request)
+        moderator = await self._moderator(request, context)
         page = await self._query(
             moderator_queries.list_audit,
-            request.actor,
+            moderator.user,
             request.after,
             request.target_id,
             request.page_size,
@@ -52,14 +52,14 @@ class ModerationServicer(WatchMixin, CaseServicer, DisputeServicer, SessionServi
     async def EraseUser(
         self, request: pb.EraseUserRequest, context: Context
     ) -> pb.EraseUserResponse:
-        self._check_roles(request)
+        moderator = await self._moderator(request, context)
         response = pb.EraseUserResponse()
         after, batch = "", self._resources.settings.erasure_batch
         while targets := await self._query(
-            moderator_queries.find_targets_of, request.actor, request.user, after, batch
+            moderator_queries.find_targets_of, moderator.user, request.user, after, batch
         ):
             after = targets[-1]
-            command = EraseUser(request.actor, tuple(request.roles), request.user)
+            command = EraseUser(moderator.user, tuple(moderator.roles), request.user)
             tasks = [Task(command, target) for target in targets]
             outcomes = await self._resources.writer.submit(self._operation, tasks)
             for target, outcome in zip(targets, outcomes, strict=True):

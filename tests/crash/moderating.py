@@ -14,7 +14,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1 import moderation_pb2_grpc
 
 from service_kit.authentication.callers import Caller
-from service_kit.authentication.credentials import present
+from service_kit.authentication.credentials import Metadata, present
 from tests.crash.recording import DeviceRecord, Filed, Granted, Refused
 from tests.support.serving import status_of, unpack
 from tests.support.system import System
@@ -51,11 +51,11 @@ _OUTCOMES = (
 class Moderator:
     """One moderator, with a record as a device has one."""
 
-    def __init__(self, name: str, stub: Any, credential: str, random: Random) -> None:
+    def __init__(self, name: str, stub: Any, metadata: Metadata, random: Random) -> None:
         self.name = name
         self.record = DeviceRecord(name)
         self._stub = stub
-        self._metadata = present(credential)
+        self._metadata = metadata
         self._random = random
         self._keys = count(1)
         self._imposed: list[str] = []
@@ -148,8 +148,6 @@ class Moderator:
 
     async def _ask(self, method: str, request: Any) -> Any:
         """Call until there is an answer. Raises AioRpcError if it is a refusal."""
-        request.actor = self.name
-        request.roles[:] = ["moderator"]
         while True:
             try:
                 return await getattr(self._stub, method)(
@@ -178,5 +176,9 @@ async def moderators(
     target = system.target("moderation")
     async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
         stub = moderation_pb2_grpc.ModerationServiceStub(channel)
-        credential = system.credentials[Caller.OPERATOR]
-        yield [Moderator(name, stub, credential, Random(random.random())) for name in names]
+        operator = present(system.credentials[Caller.OPERATOR])
+
+        def shown(name: str) -> Metadata:
+            return (*operator, ("x-parley-token", system.token(name, roles=["moderator"])))
+
+        yield [Moderator(name, stub, shown(name), Random(random.random())) for name in names]

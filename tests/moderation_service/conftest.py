@@ -1,6 +1,6 @@
 """A moderation service beside messaging and negotiation, and a client of it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from moderation_service.__main__ import SERVICE
 from moderation_service.settings import ModerationSettings
 from service_kit.authentication.callers import Caller
 from tests.moderation_service.peers import Peers, serve_peers
-from tests.support.callers import write_credential
+from tests.support.callers import as_moderator, write_credential, write_token_secret
 from tests.support.serving import Described, Serve, ServiceClient, quick_settings
 
 MODERATOR = ("moderator",)
@@ -26,6 +26,7 @@ def settings_of(folder: Path, database_url: str) -> ModerationSettings:
     return ModerationSettings(
         **quick_settings(folder, database_url),
         messaging_credential_file=write_credential(folder, Caller.MODERATION),
+        token_secret_file=(write_token_secret(folder),),
         messaging_timeout_seconds=5,
         negotiation_timeout_seconds=5,
         saga_seconds=0.2,
@@ -49,9 +50,11 @@ class Client(ServiceClient):
     options = (("grpc.max_metadata_size", 256 * 1024),)
     peers: Peers
 
-    async def moderate(self, name: str, actor: str = "mia", **fields: Any) -> Any:
-        """Call a method as a moderator."""
-        return await self.call(name, actor=actor, roles=MODERATOR, **fields)
+    async def moderate(
+        self, name: str, moderator: str = "mia", roles: Sequence[str] = MODERATOR, **fields: Any
+    ) -> Any:
+        """Call a method as a moderator, or as somebody with other roles."""
+        return await self.call(name, None, as_moderator(moderator, roles), **fields)
 
     async def report(
         self, actor: str = "ann", author: str = "bob", text: str = "pay outside", **fields: Any

@@ -11,9 +11,16 @@ from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 from moderation_service.__main__ import SERVICE
 from moderation_service.settings import ModerationSettings
 from service_kit.authentication.callers import Caller
-from service_kit.rpc.client import Client
+from service_kit.authentication.credentials import Metadata
 from service_kit.service import running
-from tests.support.callers import dial_as_any, write_accepted, write_credential
+from tests.support.callers import (
+    AnyCaller,
+    as_moderator,
+    dial_as_any,
+    write_accepted,
+    write_credential,
+    write_token_secret,
+)
 
 
 def moderation_settings(
@@ -28,6 +35,7 @@ def moderation_settings(
             "credentials_file": write_accepted(folder / "accepted"),
             "messaging_target": messaging,
             "messaging_credential_file": credential,
+            "token_secret_file": (write_token_secret(folder),),
             "negotiation_target": negotiation,
             "negotiation_credential_file": credential,
             "negotiation_timeout_seconds": 5,
@@ -43,7 +51,7 @@ def moderation_settings(
 class Moderation:
     """Calls a moderation service."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: AnyCaller) -> None:
         self.client = client
 
     async def create(self, service: str, by: str = "bob", **fields: Any) -> pb.Dispute:
@@ -54,16 +62,28 @@ class Moderation:
     async def submit(self, dispute: str, by: str, **fields: Any) -> pb.Dispute:
         return await self._dispute("SubmitDisputeStatement", actor=by, dispute_id=dispute, **fields)
 
-    async def get(self, dispute: str, by: str = "bob", roles: tuple[str, ...] = ()) -> pb.Dispute:
-        return await self._dispute("GetDispute", actor=by, dispute_id=dispute, roles=roles)
+    async def get(self, dispute: str, by: str = "bob") -> pb.Dispute:
+        return await self._dispute("GetDispute", actor=by, dispute_id=dispute)
+
+    async def look(self, dispute: str) -> pb.Dispute:
+        """Get a dispute as a moderator sees it."""
+        return await self._dispute("GetDispute", as_moderator(), dispute_id=dispute)
 
     async def decide(self, dispute: pb.Dispute, **fields: Any) -> pb.Dispute:
         shown = {"dispute_id": dispute.id, "version": dispute.version}
         given = {"facts": "a photo of the fence", "rule": "terms 4.2", **shown, **fields}
-        return await self._dispute("DecideDispute", actor="mia", roles=["moderator"], **given)
+        return await self._dispute("DecideDispute", as_moderator(), **given)
 
-    async def _dispute(self, method: str, **fields: Any) -> pb.Dispute:
-        answer = await self.client.call(method, getattr(pb, f"{method}Request")(**fields))
+    async def moderate(self, method: str, **fields: Any) -> Any:
+        """Call a method as a moderator."""
+        request = getattr(pb, f"{method}Request")(**fields)
+        return await self.client.call(method, request, metadata=as_moderator())
+
+    async def _dispute(
+        self, method: str, metadata: Metadata | None = None, **fields: Any
+    ) -> pb.Dispute:
+        request = getattr(pb, f"{method}Request")(**fields)
+        answer = await self.client.call(method, request, metadata=metadata)
         assert isinstance(answer.dispute, pb.Dispute)
         return answer.dispute
 

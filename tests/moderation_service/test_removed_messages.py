@@ -14,8 +14,7 @@ from tests.support.waiting import eventually
 
 
 async def moderate(moderation: Moderation, method: str, **fields: object) -> pb.Case:
-    request = getattr(pb, f"{method}Request")(actor="mia", roles=["moderator"], **fields)
-    answer = await moderation.client.call(method, request)
+    answer = await moderation.moderate(method, **fields)
     assert isinstance(answer.case, pb.Case)
     return answer.case
 
@@ -27,8 +26,7 @@ async def report(moderation: Moderation, message: str, reason: pb.ReportReason.V
 
 async def newest_case(moderation: Moderation) -> pb.Case:
     """Give the one case that is not decided, with its evidence."""
-    request = pb.ListCasesRequest(actor="mia", roles=["moderator"])
-    (case,) = (await moderation.client.call("ListCases", request)).cases
+    (case,) = (await moderation.moderate("ListCases")).cases
     return await moderate(moderation, "GetCase", case_id=case.id)
 
 

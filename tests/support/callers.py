@@ -1,10 +1,13 @@
 """The credentials of all callers, as tests give them out."""
 
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import jwt
 
 from service_kit.authentication.callers import Caller, Methods
 from service_kit.authentication.credentials import Metadata, accepted_line, present
@@ -24,6 +27,39 @@ def metadata_of(caller: Caller | str) -> Metadata:
 def as_caller(caller: Caller | str) -> Callable[[], Metadata]:
     """What `service_kit` presents as a caller."""
     return lambda: metadata_of(caller)
+
+
+TOKEN_SECRET = "the-secret-by-which-moderation-knows-moderators-in-tests"
+
+
+def token_of(
+    user: str, roles: Sequence[str] = (), secret: str = TOKEN_SECRET, **claims: Any
+) -> str:
+    """A token for a user with roles; claims that are None are left out."""
+    given = {
+        "sub": user,
+        "exp": int(time.time()) + 3_600,
+        "roles": roles if isinstance(roles, str) else list(roles),
+        **claims,
+    }
+    kept = {name: value for name, value in given.items() if value is not None}
+    return jwt.encode(kept, secret, algorithm="HS256")
+
+
+def bearing(token: str) -> Metadata:
+    """The metadata of whoever works with the command line, with a token."""
+    return (*metadata_of(Caller.OPERATOR), ("x-parley-token", token))
+
+
+def as_moderator(user: str = "mia", roles: Sequence[str] = ("moderator",)) -> Metadata:
+    return bearing(token_of(user, roles))
+
+
+def write_token_secret(folder: Path) -> Path:
+    """Write the file of the secret by which those tokens are verified."""
+    path = folder / "token.key"
+    path.write_text(TOKEN_SECRET)
+    return path
 
 
 def caller_for(methods: Methods, method: str) -> Caller:
@@ -54,9 +90,18 @@ class AnyCaller(Client):
         self._methods = methods
         self._credential = credential
 
-    async def call(self, method: str, request: Any, seconds_left: float | None = None) -> Any:
-        """Call the method of that name. Raises AioRpcError."""
-        metadata = present(self._credential(caller_for(self._methods, method)))
+    async def call(
+        self,
+        method: str,
+        request: Any,
+        seconds_left: float | None = None,
+        metadata: Metadata | None = None,
+    ) -> Any:
+        """Call the method of that name, in another way than it finds if there is metadata.
+
+        Raises AioRpcError.
+        """
+        metadata = metadata or present(self._credential(caller_for(self._methods, method)))
         # It is asked before anything is waited for.
         self._present = lambda: metadata
         return await super().call(method, request, seconds_left)

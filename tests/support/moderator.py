@@ -1,7 +1,7 @@
 """A moderator whose decisions a test makes, by the contract of the moderation service."""
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -15,6 +15,8 @@ from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import present
 
 Credentials = Mapping[Caller, str]
+Mint = Callable[..., str]
+"""Makes a token for a user, with claims by their names."""
 
 _OPTIONS = (("grpc.max_metadata_size", 256 * 1024),)
 FACTS = "Sent the same advertisement to forty people."
@@ -23,16 +25,16 @@ FACTS = "Sent the same advertisement to forty people."
 class Moderator:
     """One person with the role of a moderator; each method is one action."""
 
-    def __init__(self, name: str, stub: Any, credentials: Credentials) -> None:
+    def __init__(self, name: str, stub: Any, credentials: Credentials, mint: Mint) -> None:
         self.name = name
         self._stub = stub
         self._credentials = credentials
-        self._metadata = present(credentials[Caller.OPERATOR])
+        self._mint = mint
+        token = mint(name, roles=["moderator"])
+        self._metadata = (*present(credentials[Caller.OPERATOR]), ("x-parley-token", token))
 
     async def call(self, rpc: str, request: Any) -> Any:
         """Call an RPC in the moderator's name; its response."""
-        request.actor = self.name
-        request.roles[:] = ["moderator"]
         call = getattr(self._stub, rpc)
         return await call(request, metadata=self._metadata, timeout=10, wait_for_ready=True)
 
@@ -116,7 +118,7 @@ class Moderator:
 
     def colleague(self, name: str) -> "Moderator":
         """Another person with the role."""
-        return Moderator(name, self._stub, self._credentials)
+        return Moderator(name, self._stub, self._credentials, self._mint)
 
 
 def measure(kind: str, user: str, seconds: float = 3600) -> pb.Measure:
@@ -138,8 +140,10 @@ def measure(kind: str, user: str, seconds: float = 3600) -> pb.Measure:
 
 
 @asynccontextmanager
-async def moderating(target: str, credentials: Credentials, name: str) -> AsyncIterator[Moderator]:
+async def moderating(
+    target: str, credentials: Credentials, mint: Mint, name: str
+) -> AsyncIterator[Moderator]:
     """Connect a moderator to the service while the context lasts."""
     async with grpc.aio.insecure_channel(target, options=_OPTIONS) as channel:
         stub = moderation_pb2_grpc.ModerationServiceStub(channel)
-        yield Moderator(name, stub, credentials)
+        yield Moderator(name, stub, credentials, mint)

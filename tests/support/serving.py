@@ -16,6 +16,7 @@ from google.rpc import status_pb2
 from sqlalchemy import URL, Connection, Engine
 
 from service_kit.authentication.callers import Caller, Methods
+from service_kit.authentication.credentials import Metadata
 from service_kit.service import Service
 from service_kit.storage.clock import take_revision
 from service_kit.storage.engines import Role, open_engine
@@ -183,10 +184,14 @@ class ServiceClient:
             made.channel, made.stub = channel, self.new_stub(channel)
             yield made
 
-    async def call(self, name: str, request: Any = None, /, **fields: Any) -> Any:
-        """Call the method of that name with a request, or with the fields of one."""
+    async def call(
+        self, name: str, request: Any = None, metadata: Metadata | None = None, /, **fields: Any
+    ) -> Any:
+        """Call the method of that name with a request, or with the fields of one; with metadata as
+        that says, otherwise as a caller who may.
+        """
         request = request or getattr(self.messages, f"{name}Request")(**fields)
-        metadata = metadata_of(caller_for(self.callers, name))
+        metadata = metadata or metadata_of(caller_for(self.callers, name))
         return await getattr(self.stub, name)(request, metadata=metadata, timeout=10)
 
     async def watch(

@@ -137,6 +137,8 @@ class System:
             "database_url": f"sqlite:///{self.folder / f'{name}.sqlite3'}",
             "credentials_file": self.folder / "accepted",
         }
+        if name == "moderation":
+            told["token_secret_file"] = self.folder / "token.key"
         for other in self.settings.keys() - {name}:
             told |= {
                 f"{other}_target": self.target(other),

@@ -190,7 +190,10 @@ async def moderator(
 ) -> AsyncIterator[Moderator]:
     """Somebody who decides at the moderated system."""
     async with moderating(
-        moderated_system.target("moderation"), moderated_system.credentials, person("mod")
+        moderated_system.target("moderation"),
+        moderated_system.credentials,
+        moderated_system.token,
+        person("mod"),
     ) as found:
         yield found
 

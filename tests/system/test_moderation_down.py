@@ -25,7 +25,9 @@ def system(own_system: System) -> System:
 
 @pytest.fixture
 async def decider(system: System) -> AsyncIterator[Moderator]:
-    async with moderating(system.target("moderation"), system.credentials, "moderator") as found:
+    async with moderating(
+        system.target("moderation"), system.credentials, system.token, "moderator"
+    ) as found:
         yield found
 
 

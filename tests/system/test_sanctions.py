@@ -157,7 +157,7 @@ async def test_the_edge_alone_keeps_a_locked_conversation(
         )
         places[conversation["message"]] = made["d"]["service"]["service"]
     async with moderating(
-        own_system.target("moderation"), own_system.credentials, "mia"
+        own_system.target("moderation"), own_system.credentials, own_system.token, "mia"
     ) as moderator:
         await moderator.report(stored["message"], "alice")
         await moderator.decide("bob", "conversation_locked")

@@ -10,6 +10,8 @@ class Reason(StrEnum):
     """The names of refusals; part of the contract as ErrorInfo.reason."""
 
     # Before anything is looked up.
+    TOKEN_REFUSED = "TOKEN_REFUSED"  # noqa: S105 - the name of a reason
+    KEYS_UNAVAILABLE = "KEYS_UNAVAILABLE"
     ROLE_REQUIRED = "ROLE_REQUIRED"
     SANCTIONED = "SANCTIONED"
     RATE_LIMITED = "RATE_LIMITED"

@@ -16,9 +16,9 @@ class Role(StrEnum):
 
 
 # What needs no role: each of these is about the actor's own things alone, or is called by a part
-# of the system, which the credential of the call shows.
+# of the system. Which caller may call it says the table of callers (docs/operations.md).
 ANYBODY: frozenset[Role] = frozenset()
-_MODERATORS = frozenset({Role.MODERATOR})
+MODERATORS = frozenset({Role.MODERATOR})
 
 PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "ReportMessage": ANYBODY,
@@ -29,19 +29,20 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "ListOwnAppeals": ANYBODY,
     "CreateDispute": ANYBODY,
     "SubmitDisputeStatement": ANYBODY,
+    # Of a party's own; what is somebody else's needs the role of a moderator.
     "GetDispute": ANYBODY,
     "ListOwnDisputes": ANYBODY,
-    "ListCases": _MODERATORS,
-    "GetCase": _MODERATORS,
-    "ClaimCase": _MODERATORS,
-    "ReleaseCase": _MODERATORS,
-    "DecideCase": _MODERATORS,
-    "ListAppeals": _MODERATORS,
-    "DecideAppeal": _MODERATORS,
-    "ListSanctions": _MODERATORS,
-    "LiftSanction": _MODERATORS,
-    "ListDisputes": _MODERATORS,
-    "DecideDispute": _MODERATORS,
+    "ListCases": MODERATORS,
+    "GetCase": MODERATORS,
+    "ClaimCase": MODERATORS,
+    "ReleaseCase": MODERATORS,
+    "DecideCase": MODERATORS,
+    "ListAppeals": MODERATORS,
+    "DecideAppeal": MODERATORS,
+    "ListSanctions": MODERATORS,
+    "LiftSanction": MODERATORS,
+    "ListDisputes": MODERATORS,
+    "DecideDispute": MODERATORS,
     # Whoever controls the moderators need not be one, and those who erase least of all.
     "ListAudit": frozenset({Role.MODERATOR, Role.AUDITOR}),
     "EraseUser": frozenset({Role.DATA_PROTECTION}),
@@ -57,7 +58,11 @@ PERMISSIONS: Mapping[str, frozenset[Role]] = {
 
 def check_roles(rpc: str, roles: Collection[str]) -> Refusal | None:
     """Refuse an RPC to who has none of the roles that it needs."""
-    needed = PERMISSIONS[rpc]
+    return check_role(PERMISSIONS[rpc], roles)
+
+
+def check_role(needed: frozenset[Role], roles: Collection[str]) -> Refusal | None:
+    """Refuse what needs one of some roles to who has none of them."""
     if not needed or needed.intersection(roles):
         return None
     names = " or ".join(sorted(needed))

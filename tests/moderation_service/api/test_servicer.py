@@ -89,7 +89,7 @@ async def test_list_audit_shows_who_decided(client: Client, refused: Refused) ->
     await client.report()
     (case,) = await client.cases()
     await client.decide(case.id, measure("WARNING"))
-    page = await client.call("ListAudit", actor="otto", roles=["auditor"])
+    page = await client.moderate("ListAudit", "otto", ["auditor"])
     assert [(one.action, one.actor) for one in page.entries] == [
         ("opened", ""),
         ("claimed", "mia"),
@@ -104,8 +104,8 @@ async def test_erase_user_names_what_must_be_kept(client: Client) -> None:
     """Things that must be kept are named with the reason; all else is gone."""
     await client.report(comment="my own words")
     (case,) = await client.cases()
-    given = {"actor": "dora", "roles": ["data_protection"], "user": "ann"}
-    kept = await client.call("EraseUser", **given)
+    given: dict[str, Any] = {"moderator": "dora", "roles": ["data_protection"], "user": "ann"}
+    kept = await client.moderate("EraseUser", **given)
     assert [(one.target_id, one.reason) for one in kept.kept] == [(case.id, "CASE_OPEN")]
     assert kept.erased == 0
 
@@ -129,10 +129,10 @@ async def test_erase_user_leaves_nothing(serve: Callable[..., Any], engine: Engi
         (case,) = await client.cases()
         await client.decide(case.id)
     async with serve(appeal_window_days=1e-7) as client:
-        given = {"actor": "dora", "roles": ["data_protection"], "user": "ann"}
-        erased = await client.call("EraseUser", **given)
+        given: dict[str, Any] = {"moderator": "dora", "roles": ["data_protection"], "user": "ann"}
+        erased = await client.moderate("EraseUser", **given)
         assert (erased.erased, list(erased.kept)) == (1, [])
-        assert (await client.call("EraseUser", **given)).erased == 0
+        assert (await client.moderate("EraseUser", **given)).erased == 0
         shown = (await client.moderate("GetCase", case_id=case.id)).case
         assert "ann" not in {*shown.participants, *(one.reporter for one in shown.reports)}
         assert [one.comment for one in shown.reports] == ["[erased]"]

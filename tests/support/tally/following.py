@@ -125,4 +125,4 @@ class Scripted:
         self.requests.append(request)
         return messages.ListChangesResponse(complete=True)
 
-    Add = UpdateWatch = ListChanges
+    Add = UpdateWatch = ListChangedUsers = ListChanges

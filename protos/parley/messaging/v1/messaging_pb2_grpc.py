@@ -28,7 +28,8 @@ if _version_not_supported:
 class MessagingServiceStub:
     """Conversations between two people, their messages, and how far each has read.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`; which
+    caller may call what is one table (service_kit/authentication/callers.py).
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "messaging.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is
     NOT_FOUND. What writes is PERMISSION_DENIED, with the reason SANCTIONED, for whom moderation has
@@ -151,7 +152,8 @@ class MessagingServiceStub:
 class MessagingServiceServicer:
     """Conversations between two people, their messages, and how far each has read.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`; which
+    caller may call what is one table (service_kit/authentication/callers.py).
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "messaging.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is
     NOT_FOUND. What writes is PERMISSION_DENIED, with the reason SANCTIONED, for whom moderation has
@@ -429,7 +431,8 @@ def add_MessagingServiceServicer_to_server(servicer, server):
 class MessagingService:
     """Conversations between two people, their messages, and how far each has read.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`; which
+    caller may call what is one table (service_kit/authentication/callers.py).
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "messaging.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is
     NOT_FOUND. What writes is PERMISSION_DENIED, with the reason SANCTIONED, for whom moderation has

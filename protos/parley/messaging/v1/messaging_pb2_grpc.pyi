@@ -29,7 +29,8 @@ GRPC_VERSION: str
 class MessagingServiceStub:
     """Conversations between two people, their messages, and how far each has read.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`; which
+    caller may call what is one table (service_kit/authentication/callers.py).
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "messaging.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is
     NOT_FOUND. What writes is PERMISSION_DENIED, with the reason SANCTIONED, for whom moderation has
@@ -97,7 +98,8 @@ class MessagingServiceStub:
 class MessagingServiceAsyncStub(MessagingServiceStub):
     """Conversations between two people, their messages, and how far each has read.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`; which
+    caller may call what is one table (service_kit/authentication/callers.py).
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "messaging.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is
     NOT_FOUND. What writes is PERMISSION_DENIED, with the reason SANCTIONED, for whom moderation has
@@ -161,7 +163,8 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
 class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Conversations between two people, their messages, and how far each has read.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`; which
+    caller may call what is one table (service_kit/authentication/callers.py).
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "messaging.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is
     NOT_FOUND. What writes is PERMISSION_DENIED, with the reason SANCTIONED, for whom moderation has

@@ -1515,8 +1515,6 @@ Global___Case: _TypeAlias = Case  # noqa: Y015
 class ListCasesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACTOR_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     MIN_SEVERITY_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
@@ -1525,7 +1523,6 @@ class ListCasesRequest(_message.Message):
     ORDER_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    actor: _builtins.str
     state: Global___CaseState.ValueType
     """Unspecified: those that are not decided."""
     min_severity: Global___Severity.ValueType
@@ -1537,13 +1534,9 @@ class ListCasesRequest(_message.Message):
     order: Global___CaseOrder.ValueType
     page_size: _builtins.int
     page_token: _builtins.str
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        actor: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
         state: Global___CaseState.ValueType = ...,
         min_severity: Global___Severity.ValueType = ...,
         reason: Global___ReportReason.ValueType = ...,
@@ -1555,7 +1548,7 @@ class ListCasesRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused", b"accused", "actor", b"actor", "claimed_by", b"claimed_by", "min_severity", b"min_severity", "order", b"order", "page_size", b"page_size", "page_token", b"page_token", "reason", b"reason", "roles", b"roles", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accused", b"accused", "claimed_by", b"claimed_by", "min_severity", b"min_severity", "order", b"order", "page_size", b"page_size", "page_token", b"page_token", "reason", b"reason", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1590,23 +1583,16 @@ Global___ListCasesResponse: _TypeAlias = ListCasesResponse  # noqa: Y015
 class GetCaseRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACTOR_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
     CASE_ID_FIELD_NUMBER: _builtins.int
-    actor: _builtins.str
     case_id: _builtins.str
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        actor: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
         case_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "case_id", b"case_id", "roles", b"roles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1636,26 +1622,19 @@ Global___GetCaseResponse: _TypeAlias = GetCaseResponse  # noqa: Y015
 class ClaimCaseRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACTOR_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
     CASE_ID_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
-    actor: _builtins.str
     case_id: _builtins.str
     idempotency_key: _builtins.str
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        actor: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
         case_id: _builtins.str = ...,
         idempotency_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "case_id", b"case_id", "idempotency_key", b"idempotency_key", "roles", b"roles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "idempotency_key", b"idempotency_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1685,26 +1664,19 @@ Global___ClaimCaseResponse: _TypeAlias = ClaimCaseResponse  # noqa: Y015
 class ReleaseCaseRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACTOR_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
     CASE_ID_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
-    actor: _builtins.str
     case_id: _builtins.str
     idempotency_key: _builtins.str
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        actor: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
         case_id: _builtins.str = ...,
         idempotency_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "case_id", b"case_id", "idempotency_key", b"idempotency_key", "roles", b"roles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "idempotency_key", b"idempotency_key"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1734,22 +1706,17 @@ Global___ReleaseCaseResponse: _TypeAlias = ReleaseCaseResponse  # noqa: Y015
 class DecideCaseRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACTOR_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
     CASE_ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     VERDICT_FIELD_NUMBER: _builtins.int
     MEASURES_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
-    actor: _builtins.str
     case_id: _builtins.str
     version: _builtins.int
     verdict: Global___Verdict.ValueType
     note: _builtins.str
     idempotency_key: _builtins.str
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def measures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Measure]:
         """At least one with a violation, and none without."""
@@ -1757,8 +1724,6 @@ class DecideCaseRequest(_message.Message):
     def __init__(
         self,
         *,
-        actor: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
         case_id: _builtins.str = ...,
         version: _builtins.int = ...,
         verdict: Global___Verdict.ValueType = ...,
@@ -1768,7 +1733,7 @@ class DecideCaseRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "case_id", b"case_id", "idempotency_key", b"idempotency_key", "measures", b"measures", "note", b"note", "roles", b"roles", "verdict", b"verdict", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "idempotency_key", b"idempotency_key", "measures", b"measures", "note", b"note", "verdict", b"verdict", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1801,26 +1766,19 @@ Global___DecideCaseResponse: _TypeAlias = DecideCaseResponse  # noqa: Y015
 class ListAppealsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACTOR_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     DECIDABLE_ONLY_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    actor: _builtins.str
     status: Global___AppealStatus.ValueType
     """Unspecified: those that are open."""
     decidable_only: _builtins.bool
     """Leaves out those that the actor may not decide."""
     page_size: _builtins.int
     page_token: _builtins.str
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        actor: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
         status: Global___AppealStatus.ValueType = ...,
         decidable_only: _builtins.bool = ...,
         page_size: _builtins.int = ...,
@@ -1828,7 +1786,7 @@ class ListAppealsRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "decidable_only", b"decidable_only", "page_size", b"page_size", "page_token", b"page_token", "roles", b"roles", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decidable_only", b"decidable_only", "page_size", b"page_size", "page_token", b"page_token", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1863,14 +1821,11 @@ Global___ListAppealsResponse: _TypeAlias = ListAppealsResponse  # noqa: Y015
 class DecideAppealRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACTOR_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
     APPEAL_ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
-    actor: _builtins.str
     appeal_id: _builtins.str
     version: _builtins.int
     """Of the case."""
@@ -1879,13 +1834,9 @@ class DecideAppealRequest(_message.Message):
     answer: _builtins.str
     """What is told to who appealed."""
     idempotency_key: _builtins.str
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        actor: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
         appeal_id: _builtins.str = ...,
         version: _builtins.int = ...,
         outcome: Global___AppealStatus.ValueType = ...,
@@ -1894,7 +1845,7 @@ class DecideAppealRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "answer", b"answer", "appeal_id", b"appeal_id", "idempotency_key", b"idempotency_key", "outcome", b"outcome", "roles", b"roles", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "appeal_id", b"appeal_id", "idempotency_key", b"idempotency_key", "outcome", b"outcome", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1927,26 +1878,19 @@ Global___DecideAppealResponse: _TypeAlias = DecideAppealResponse  # noqa: Y015
 class ListSanctionsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACTOR_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
     IN_FORCE_ONLY_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    actor: _builtins.str
     user: _builtins.str
     """Empty: of everybody."""
     in_force_only: _builtins.bool
     """Neither lifted nor expired."""
     page_size: _builtins.int
     page_token: _builtins.str
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        actor: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
         user: _builtins.str = ...,
         in_force_only: _builtins.bool = ...,
         page_size: _builtins.int = ...,
@@ -1954,7 +1898,7 @@ class ListSanctionsRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "in_force_only", b"in_force_only", "page_size", b"page_size", "page_token", b"page_token", "roles", b"roles", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_force_only", b"in_force_only", "page_size", b"page_size", "page_token", b"page_token", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1987,29 +1931,22 @@ Global___ListSanctionsResponse: _TypeAlias = ListSanctionsResponse  # noqa: Y015
 class LiftSanctionRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACTOR_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
     SANCTION_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
-    actor: _builtins.str
     sanction_id: _builtins.str
     reason: _builtins.str
     idempotency_key: _builtins.str
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        actor: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
         sanction_id: _builtins.str = ...,
         reason: _builtins.str = ...,
         idempotency_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "idempotency_key", b"idempotency_key", "reason", b"reason", "roles", b"roles", "sanction_id", b"sanction_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "reason", b"reason", "sanction_id", b"sanction_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2420,22 +2357,19 @@ class GetDisputeRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ACTOR_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
     DISPUTE_ID_FIELD_NUMBER: _builtins.int
     actor: _builtins.str
+    """Empty with a moderator's token."""
     dispute_id: _builtins.str
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
         actor: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
         dispute_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "dispute_id", b"dispute_id", "roles", b"roles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "dispute_id", b"dispute_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2520,30 +2454,23 @@ Global___ListOwnDisputesResponse: _TypeAlias = ListOwnDisputesResponse  # noqa: 
 class ListDisputesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACTOR_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    actor: _builtins.str
     state: Global___DisputeState.ValueType
     """Unspecified: those that moderators can decide."""
     page_size: _builtins.int
     page_token: _builtins.str
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        actor: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
         state: Global___DisputeState.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "page_size", b"page_size", "page_token", b"page_token", "roles", b"roles", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2578,8 +2505,6 @@ Global___ListDisputesResponse: _TypeAlias = ListDisputesResponse  # noqa: Y015
 class DecideDisputeRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACTOR_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
     DISPUTE_ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     OUTCOME_FIELD_NUMBER: _builtins.int
@@ -2587,7 +2512,6 @@ class DecideDisputeRequest(_message.Message):
     FACTS_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
-    actor: _builtins.str
     dispute_id: _builtins.str
     version: _builtins.int
     outcome: Global___DisputeOutcome.ValueType
@@ -2596,16 +2520,12 @@ class DecideDisputeRequest(_message.Message):
     rule: _builtins.str
     idempotency_key: _builtins.str
     @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
-    @_builtins.property
     def split(self) -> Global___Settlement:
         """With the outcome SPLIT."""
 
     def __init__(
         self,
         *,
-        actor: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
         dispute_id: _builtins.str = ...,
         version: _builtins.int = ...,
         outcome: Global___DisputeOutcome.ValueType = ...,
@@ -2616,7 +2536,7 @@ class DecideDisputeRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["split", b"split"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "dispute_id", b"dispute_id", "facts", b"facts", "idempotency_key", b"idempotency_key", "outcome", b"outcome", "roles", b"roles", "rule", b"rule", "split", b"split", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dispute_id", b"dispute_id", "facts", b"facts", "idempotency_key", b"idempotency_key", "outcome", b"outcome", "rule", b"rule", "split", b"split", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2714,31 +2634,24 @@ Global___AuditEntry: _TypeAlias = AuditEntry  # noqa: Y015
 class ListAuditRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACTOR_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
     TARGET_ID_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
-    actor: _builtins.str
     after: _builtins.int
     """Entries with a higher number."""
     target_id: _builtins.str
     """Of one case or dispute."""
     page_size: _builtins.int
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        actor: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
         after: _builtins.int = ...,
         target_id: _builtins.str = ...,
         page_size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "after", b"after", "page_size", b"page_size", "roles", b"roles", "target_id", b"target_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "page_size", b"page_size", "target_id", b"target_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2778,23 +2691,16 @@ Global___ListAuditResponse: _TypeAlias = ListAuditResponse  # noqa: Y015
 class EraseUserRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACTOR_FIELD_NUMBER: _builtins.int
-    ROLES_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
-    actor: _builtins.str
     user: _builtins.str
-    @_builtins.property
-    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
-        actor: _builtins.str = ...,
-        roles: _abc.Iterable[_builtins.str] | None = ...,
         user: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "roles", b"roles", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

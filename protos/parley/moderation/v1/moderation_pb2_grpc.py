@@ -28,7 +28,6 @@ if _version_not_supported:
 class ModerationServiceStub:
     """Reports and what becomes of them, sanctions and appeals, and disputes about services.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "moderation.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is NOT_FOUND.
     A refusal because something stands otherwise than the command supposes (STALE_CASE, STALE_DISPUTE,
@@ -36,8 +35,11 @@ class ModerationServiceStub:
     stands, as the actor sees it, and SANCTIONED adds the Standing: a client takes 256 KiB of metadata
     and not gRPC's default of 8 (grpc.max_metadata_size), or it may see RESOURCE_EXHAUSTED instead.
 
-    `roles` are those of the actor's token. Who may call what is one table (moderation_service/roles.py);
-    a call without the role that it needs is PERMISSION_DENIED before anything is looked up.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`. What
+    moderators do carries their token as well, in `x-parley-token`: who acts, and with which roles, is
+    what the token says, whose signature, times, issuer and audience are verified here. Which role a
+    method needs is one table (moderation_service/domain/shared/roles.py); a call without it is
+    PERMISSION_DENIED before anything is looked up, and one without a good token UNAUTHENTICATED.
     --- What anybody may call, for themselves ---
     """
 
@@ -202,7 +204,6 @@ class ModerationServiceStub:
 class ModerationServiceServicer:
     """Reports and what becomes of them, sanctions and appeals, and disputes about services.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "moderation.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is NOT_FOUND.
     A refusal because something stands otherwise than the command supposes (STALE_CASE, STALE_DISPUTE,
@@ -210,8 +211,11 @@ class ModerationServiceServicer:
     stands, as the actor sees it, and SANCTIONED adds the Standing: a client takes 256 KiB of metadata
     and not gRPC's default of 8 (grpc.max_metadata_size), or it may see RESOURCE_EXHAUSTED instead.
 
-    `roles` are those of the actor's token. Who may call what is one table (moderation_service/roles.py);
-    a call without the role that it needs is PERMISSION_DENIED before anything is looked up.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`. What
+    moderators do carries their token as well, in `x-parley-token`: who acts, and with which roles, is
+    what the token says, whose signature, times, issuer and audience are verified here. Which role a
+    method needs is one table (moderation_service/domain/shared/roles.py); a call without it is
+    PERMISSION_DENIED before anything is looked up, and one without a good token UNAUTHENTICATED.
     --- What anybody may call, for themselves ---
     """
 
@@ -272,7 +276,7 @@ class ModerationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetDispute(self, request, context):
-        """Of a party's own dispute; a moderator sees any.
+        """Of a party's own dispute; with the token of a moderator any.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -593,7 +597,6 @@ def add_ModerationServiceServicer_to_server(servicer, server):
 class ModerationService:
     """Reports and what becomes of them, sanctions and appeals, and disputes about services.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "moderation.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is NOT_FOUND.
     A refusal because something stands otherwise than the command supposes (STALE_CASE, STALE_DISPUTE,
@@ -601,8 +604,11 @@ class ModerationService:
     stands, as the actor sees it, and SANCTIONED adds the Standing: a client takes 256 KiB of metadata
     and not gRPC's default of 8 (grpc.max_metadata_size), or it may see RESOURCE_EXHAUSTED instead.
 
-    `roles` are those of the actor's token. Who may call what is one table (moderation_service/roles.py);
-    a call without the role that it needs is PERMISSION_DENIED before anything is looked up.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`. What
+    moderators do carries their token as well, in `x-parley-token`: who acts, and with which roles, is
+    what the token says, whose signature, times, issuer and audience are verified here. Which role a
+    method needs is one table (moderation_service/domain/shared/roles.py); a call without it is
+    PERMISSION_DENIED before anything is looked up, and one without a good token UNAUTHENTICATED.
     --- What anybody may call, for themselves ---
     """
 

@@ -29,7 +29,6 @@ GRPC_VERSION: str
 class ModerationServiceStub:
     """Reports and what becomes of them, sanctions and appeals, and disputes about services.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "moderation.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is NOT_FOUND.
     A refusal because something stands otherwise than the command supposes (STALE_CASE, STALE_DISPUTE,
@@ -37,8 +36,11 @@ class ModerationServiceStub:
     stands, as the actor sees it, and SANCTIONED adds the Standing: a client takes 256 KiB of metadata
     and not gRPC's default of 8 (grpc.max_metadata_size), or it may see RESOURCE_EXHAUSTED instead.
 
-    `roles` are those of the actor's token. Who may call what is one table (moderation_service/roles.py);
-    a call without the role that it needs is PERMISSION_DENIED before anything is looked up.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`. What
+    moderators do carries their token as well, in `x-parley-token`: who acts, and with which roles, is
+    what the token says, whose signature, times, issuer and audience are verified here. Which role a
+    method needs is one table (moderation_service/domain/shared/roles.py); a call without it is
+    PERMISSION_DENIED before anything is looked up, and one without a good token UNAUTHENTICATED.
     --- What anybody may call, for themselves ---
     """
 
@@ -63,7 +65,7 @@ class ModerationServiceStub:
     SubmitDisputeStatement: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.SubmitDisputeStatementRequest, _moderation_pb2.SubmitDisputeStatementResponse]
     """States one's case; offers or accepts a settlement; withdraws the dispute that one has opened."""
     GetDispute: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.GetDisputeRequest, _moderation_pb2.GetDisputeResponse]
-    """Of a party's own dispute; a moderator sees any."""
+    """Of a party's own dispute; with the token of a moderator any."""
     ListOwnDisputes: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.ListOwnDisputesRequest, _moderation_pb2.ListOwnDisputesResponse]
     """The actor's own disputes, newest first."""
     ListCases: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.ListCasesRequest, _moderation_pb2.ListCasesResponse]
@@ -117,7 +119,6 @@ class ModerationServiceStub:
 class ModerationServiceAsyncStub(ModerationServiceStub):
     """Reports and what becomes of them, sanctions and appeals, and disputes about services.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "moderation.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is NOT_FOUND.
     A refusal because something stands otherwise than the command supposes (STALE_CASE, STALE_DISPUTE,
@@ -125,8 +126,11 @@ class ModerationServiceAsyncStub(ModerationServiceStub):
     stands, as the actor sees it, and SANCTIONED adds the Standing: a client takes 256 KiB of metadata
     and not gRPC's default of 8 (grpc.max_metadata_size), or it may see RESOURCE_EXHAUSTED instead.
 
-    `roles` are those of the actor's token. Who may call what is one table (moderation_service/roles.py);
-    a call without the role that it needs is PERMISSION_DENIED before anything is looked up.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`. What
+    moderators do carries their token as well, in `x-parley-token`: who acts, and with which roles, is
+    what the token says, whose signature, times, issuer and audience are verified here. Which role a
+    method needs is one table (moderation_service/domain/shared/roles.py); a call without it is
+    PERMISSION_DENIED before anything is looked up, and one without a good token UNAUTHENTICATED.
     --- What anybody may call, for themselves ---
     """
 
@@ -148,7 +152,7 @@ class ModerationServiceAsyncStub(ModerationServiceStub):
     SubmitDisputeStatement: _aio.UnaryUnaryMultiCallable[_moderation_pb2.SubmitDisputeStatementRequest, _moderation_pb2.SubmitDisputeStatementResponse]  # type: ignore[assignment]
     """States one's case; offers or accepts a settlement; withdraws the dispute that one has opened."""
     GetDispute: _aio.UnaryUnaryMultiCallable[_moderation_pb2.GetDisputeRequest, _moderation_pb2.GetDisputeResponse]  # type: ignore[assignment]
-    """Of a party's own dispute; a moderator sees any."""
+    """Of a party's own dispute; with the token of a moderator any."""
     ListOwnDisputes: _aio.UnaryUnaryMultiCallable[_moderation_pb2.ListOwnDisputesRequest, _moderation_pb2.ListOwnDisputesResponse]  # type: ignore[assignment]
     """The actor's own disputes, newest first."""
     ListCases: _aio.UnaryUnaryMultiCallable[_moderation_pb2.ListCasesRequest, _moderation_pb2.ListCasesResponse]  # type: ignore[assignment]
@@ -201,7 +205,6 @@ class ModerationServiceAsyncStub(ModerationServiceStub):
 class ModerationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reports and what becomes of them, sanctions and appeals, and disputes about services.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "moderation.parley"; a refused
     argument adds a BadRequest, a rate limit adds a RetryInfo. What an actor may not see is NOT_FOUND.
     A refusal because something stands otherwise than the command supposes (STALE_CASE, STALE_DISPUTE,
@@ -209,8 +212,11 @@ class ModerationServiceServicer(metaclass=_abc_1.ABCMeta):
     stands, as the actor sees it, and SANCTIONED adds the Standing: a client takes 256 KiB of metadata
     and not gRPC's default of 8 (grpc.max_metadata_size), or it may see RESOURCE_EXHAUSTED instead.
 
-    `roles` are those of the actor's token. Who may call what is one table (moderation_service/roles.py);
-    a call without the role that it needs is PERMISSION_DENIED before anything is looked up.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`. What
+    moderators do carries their token as well, in `x-parley-token`: who acts, and with which roles, is
+    what the token says, whose signature, times, issuer and audience are verified here. Which role a
+    method needs is one table (moderation_service/domain/shared/roles.py); a call without it is
+    PERMISSION_DENIED before anything is looked up, and one without a good token UNAUTHENTICATED.
     --- What anybody may call, for themselves ---
     """
 
@@ -284,7 +290,7 @@ class ModerationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _moderation_pb2.GetDisputeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_moderation_pb2.GetDisputeResponse, _abc.Awaitable[_moderation_pb2.GetDisputeResponse]]:
-        """Of a party's own dispute; a moderator sees any."""
+        """Of a party's own dispute; with the token of a moderator any."""
 
     @_abc_1.abstractmethod
     def ListOwnDisputes(

@@ -28,7 +28,8 @@ if _version_not_supported:
 class NegotiationServiceStub:
     """Deals between the two people of a conversation: from a proposed service and its price to the notes.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`; which
+    caller may call what is one table (service_kit/authentication/callers.py).
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "negotiation.parley"; a refused
     argument adds a BadRequest. What an actor may not see is NOT_FOUND. A refusal because the deal
     stands otherwise than the command supposes (STALE_OFFER, INVALID_STATE and the like) adds the
@@ -123,7 +124,8 @@ class NegotiationServiceStub:
 class NegotiationServiceServicer:
     """Deals between the two people of a conversation: from a proposed service and its price to the notes.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`; which
+    caller may call what is one table (service_kit/authentication/callers.py).
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "negotiation.parley"; a refused
     argument adds a BadRequest. What an actor may not see is NOT_FOUND. A refusal because the deal
     stands otherwise than the command supposes (STALE_OFFER, INVALID_STATE and the like) adds the
@@ -326,7 +328,8 @@ def add_NegotiationServiceServicer_to_server(servicer, server):
 class NegotiationService:
     """Deals between the two people of a conversation: from a proposed service and its price to the notes.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`; which
+    caller may call what is one table (service_kit/authentication/callers.py).
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "negotiation.parley"; a refused
     argument adds a BadRequest. What an actor may not see is NOT_FOUND. A refusal because the deal
     stands otherwise than the command supposes (STALE_OFFER, INVALID_STATE and the like) adds the

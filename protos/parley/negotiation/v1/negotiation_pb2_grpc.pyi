@@ -29,7 +29,8 @@ GRPC_VERSION: str
 class NegotiationServiceStub:
     """Deals between the two people of a conversation: from a proposed service and its price to the notes.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`; which
+    caller may call what is one table (service_kit/authentication/callers.py).
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "negotiation.parley"; a refused
     argument adds a BadRequest. What an actor may not see is NOT_FOUND. A refusal because the deal
     stands otherwise than the command supposes (STALE_OFFER, INVALID_STATE and the like) adds the
@@ -78,7 +79,8 @@ class NegotiationServiceStub:
 class NegotiationServiceAsyncStub(NegotiationServiceStub):
     """Deals between the two people of a conversation: from a proposed service and its price to the notes.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`; which
+    caller may call what is one table (service_kit/authentication/callers.py).
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "negotiation.parley"; a refused
     argument adds a BadRequest. What an actor may not see is NOT_FOUND. A refusal because the deal
     stands otherwise than the command supposes (STALE_OFFER, INVALID_STATE and the like) adds the
@@ -123,7 +125,8 @@ class NegotiationServiceAsyncStub(NegotiationServiceStub):
 class NegotiationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Deals between the two people of a conversation: from a proposed service and its price to the notes.
 
-    Every call carries the service credential in the metadata `authorization: Bearer ...`.
+    Every call carries the credential of a caller in the metadata `authorization: Bearer ...`; which
+    caller may call what is one table (service_kit/authentication/callers.py).
     Every refusal is a google.rpc.Status with an ErrorInfo of domain "negotiation.parley"; a refused
     argument adds a BadRequest. What an actor may not see is NOT_FOUND. A refusal because the deal
     stands otherwise than the command supposes (STALE_OFFER, INVALID_STATE and the like) adds the

@@ -226,7 +226,7 @@ async def test_a_moderators_ruling_is_carried_out(peers: Peers, serve: Serve) ->
     async with serve(statements_hours=0.2 / HOUR) as moderation:
         opened = await moderation.create(agreed.id)
         await reached(moderation, opened.id, pb.DISPUTE_STATE_UNDER_REVIEW)
-        seen = await moderation.get(opened.id, "mia", ("moderator",))
+        seen = await moderation.look(opened.id)
         kinds = {one.kind for one in seen.evidence}
         assert len(kinds) == 2
         ruled = await moderation.decide(seen, outcome=pb.DISPUTE_OUTCOME_CANCELLED)
@@ -243,10 +243,10 @@ async def test_evidence_of_a_dispute_is_kept_and_then_deleted_by_itself(
     async with serve() as moderation:
         opened = await moderation.create(agreed.id)
         await moderation.submit(opened.id, "bob", withdraw=True)
-        kept = await moderation.get(opened.id, "mia", ("moderator",))
+        kept = await moderation.look(opened.id)
         assert all(one.content for one in kept.evidence)
     async with serve() as moderation:
-        kept = await moderation.get(opened.id, "mia", ("moderator",))
+        kept = await moderation.look(opened.id)
         assert all(one.content for one in kept.evidence)
     other = await peers.agree("zoe", "zed")
     short = {"dispute_evidence_days": 0.1 / DAY}
@@ -256,7 +256,7 @@ async def test_evidence_of_a_dispute_is_kept_and_then_deleted_by_itself(
     await asyncio.sleep(0.15)
     async with serve(**short) as moderation:
         found = await eventually(
-            lambda: moderation.get(soon.id, "mia", ("moderator",)),
+            lambda: moderation.look(soon.id),
             lambda found: not any(one.content for one in found.evidence),
         )
     assert len(found.evidence) == 2
