@@ -99,6 +99,8 @@ MODERATION: Methods = {
     "DecideDispute": {Caller.OPERATOR},
     "ListAudit": {Caller.OPERATOR},
     "EraseUser": {Caller.OPERATOR},
+    "EndSessions": {Caller.OPERATOR, Caller.BACKEND},
+    "RevokeToken": {Caller.OPERATOR, Caller.BACKEND},
     "BatchGetStandings": {Caller.EDGE, Caller.BACKEND},
     "Watch": {Caller.EDGE, Caller.MESSAGING, Caller.NEGOTIATION},
     "UpdateWatch": {Caller.EDGE},

@@ -113,6 +113,8 @@ async def prepare(client: Client) -> dict[str, Message]:
         },
         "ListAudit": {"target_id": case.id},
         "EraseUser": {"user": "eve"},
+        "EndSessions": {"user": "eve"},
+        "RevokeToken": {"user": "eve", "token_id": "words"},
         "BatchGetStandings": {"users": ["bob"]},
         "UpdateWatch": {"watcher_id": "none", "add_users": ["bob"], "remove_users": ["ann"]},
         "ListChanges": {"user": "bob", "after": pb.Position(epoch=position.epoch),

@@ -101,7 +101,7 @@ async def test_erasing_a_user_leaves_no_name_and_no_token_good(
     user = "somebody to be erased"
     await client.call("EndSessions", user=user)
     await client.call("RevokeToken", user=user, token_id="one")
-    await client.call("EraseUser", actor="dora", roles=["data_protection"], user=user)
+    await client.moderate("EraseUser", "dora", ["data_protection"], user=user)
     found = await revocations(client, user)
     assert list(found.token_ids) == ["one"]
     assert found.HasField("issued_before_time")
