@@ -81,6 +81,7 @@ MODERATION: Methods = {
     "ListReports": _PEOPLE,
     "GetStanding": _PEOPLE,
     "CreateAppeal": _PEOPLE,
+    "ListOwnAppeals": _PEOPLE,
     "CreateDispute": _PEOPLE,
     "SubmitDisputeStatement": _PEOPLE,
     # A party's own through the edge, any with the token of a moderator.

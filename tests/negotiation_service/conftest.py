@@ -134,7 +134,7 @@ async def block(messaging: str) -> AsyncIterator[Any]:
     """Let one person block another, or no longer."""
     async with grpc.aio.insecure_channel(messaging) as channel:
         stub: Any = messaging_pb2_grpc.MessagingServiceStub(channel)
-        metadata = (("authorization", f"Bearer {MESSAGING_SECRET}"),)
+        metadata = metadata_of(Caller.EDGE)
 
         async def blocked(blocker: str, other: str, *, active: bool = True) -> None:
             request = messaging_pb2.SetBlockRequest(actor=blocker, user=other, blocked=active)
