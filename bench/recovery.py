@@ -32,7 +32,9 @@ from edge.push.feed import Feed
 from edge.push.hub import Hub, HubSession
 from edge.push.render import Alert
 from edge.settings import Settings
+from service_kit.authentication.callers import Caller
 from service_kit.authentication.claims import Principal
+from service_kit.authentication.credentials import present
 
 # Of those who are there, so many in a hundred are written to while the service is away.
 SHARES = (0, 1, 100)
@@ -74,16 +76,17 @@ class _Edge:
     """The feed of an edge at which people are."""
 
     def __init__(self, system: tests.support.system.System, people: Sequence[str]) -> None:
-        settings = Settings(credential_file=system.folder / "service.key")
+        settings = Settings(credential_file=system.folder / "edge.key")
+        credential = system.credentials[Caller.EDGE]
         self._metrics = Metrics(CollectorRegistry())
-        self.metadata = (("authorization", f"Bearer {system.credential}"),)
-        cursors = Cursors(system.credential)
+        self.metadata = present(credential)
+        cursors = Cursors(credential)
         hub = Hub(settings.ping_interval_seconds, settings.pong_timeout_seconds, cursors)
         self.sessions = [_Session(user) for user in people]
         for session in self.sessions:
             hub.add(cast("HubSession", session))
         self._backend = MessagingBackend(
-            system.target("messaging"), settings, system.credential, self._metrics
+            system.target("messaging"), settings, lambda: self.metadata, self._metrics
         )
         self.feed = Feed(
             self._backend,

@@ -31,7 +31,7 @@ def two_edges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 async def operator(two_edges: System) -> AsyncIterator[Moderator]:
     """Whoever ends sessions."""
     target = two_edges.target("moderation")
-    async with moderating(target, two_edges.credential, "operator") as found:
+    async with moderating(target, two_edges.credentials, two_edges.token, "operator") as found:
         yield found
 
 
@@ -112,7 +112,9 @@ async def test_revoked_is_for_good(own_system: System) -> None:
     await asyncio.to_thread(system.start, *SERVICES)
     token = system.token("bob", jti="one", iat=time.time() - 5)
     other = system.token("eve", jti="two", iat=time.time() - 5)
-    async with moderating(system.target("moderation"), system.credential, "operator") as operator:
+    async with moderating(
+        system.target("moderation"), system.credentials, system.token, "operator"
+    ) as operator:
         await operator.revoke_token("bob", "one")
         await operator.end_sessions("eve")
     for part in system.parts:
@@ -163,7 +165,9 @@ async def test_what_was_revoked_while_moderation_was_away_from_an_edge(
     system = own_system
     await asyncio.to_thread(system.start, *SERVICES, moderation_timeout_seconds=0.2)
     token = system.token("bob", jti="one")
-    async with moderating(system.target("moderation"), system.credential, "operator") as operator:
+    async with moderating(
+        system.target("moderation"), system.credentials, system.token, "operator"
+    ) as operator:
         await operator.revoke_token("bob", "one")
     moderation = system.services["moderation"]
     await asyncio.to_thread(moderation.stop)
