@@ -56,6 +56,9 @@ class Feed:
         self._revision_metric = metrics.watch_revision.labels(service=self.name)
         self.users = FollowedUsers(backend, hub, sink, self._watch_anew, batch=batch_items)
         self._watching: asyncio.Task[None] | None = None
+        # Up to where those were told whom a recovery reached that failed afterwards. The next one
+        # goes on from there: it must not depend on all being read at the first attempt.
+        self._ahead: dict[str, Position] = {}
         # Whether this stream has been of use, which resets the back-off.
         self._was_live = False
 
@@ -147,6 +150,7 @@ class Feed:
             raise _WatchFailedError(groups.message)
         last = self.position
         untold = [await self._catch_up(users, last, now) for users, now in groups]
+        self._ahead.clear()
         # All that happened up to where the first are followed has been pushed to everybody.
         self._hub.positions[self.name] = groups[0].position if groups else first
         for (users, now), lost in zip(groups, untold, strict=True):
@@ -162,6 +166,7 @@ class Feed:
         them, however many they are.
         """
         if last is None or last.epoch != now.epoch or last.revision > now.revision:
+            self._ahead.clear()
             return users
         if last.revision == now.revision:
             return ()
@@ -171,8 +176,14 @@ class Feed:
             async def deliver(revision: int, events: Sequence[Event]) -> None:
                 self._sink.deliver(revision, events, only=user)
 
+            after = self._ahead.get(user, last)
+            if after == now:
+                return True
             async with slots:
-                return await self.backend.replay(user, last, now, deliver)
+                if not await self.backend.replay(user, after, now, deliver):
+                    return False
+            self._ahead[user] = now
+            return True
 
         changed = await self.backend.changed_users(users, last, now)
         if changed is None:

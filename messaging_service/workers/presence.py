@@ -96,15 +96,21 @@ class PresenceTracker:
         """Store the wish of a person to be invisible, or no longer. One who is leaves as everybody
         leaves: others are told after a short absence.
         """
+
+        def stored(outcomes: Sequence[Presence | Refusal | Exception]) -> None:
+            if isinstance(outcomes[0], Presence) and self._on:
+                self._take_wish(user, invisible=invisible)
+
         command = SetInvisible(user, invisible)
-        (outcome,) = await self._writer.submit(presence.set_invisible, (command,))
-        if isinstance(outcome, Presence) and self._on:
-            if invisible:
-                self._attendance.hide(user, self._loop.time(), _wall_clock())
-            elif self._attendance.show(user):
-                self._waiting[user] = Attend(user, here=True, at=_wall_clock())
-                self._write_soon()
+        (outcome,) = await self._writer.submit(presence.set_invisible, (command,), stored)
         return outcome
+
+    def _take_wish(self, user: str, *, invisible: bool) -> None:
+        if invisible:
+            self._attendance.hide(user, self._loop.time(), _wall_clock())
+        elif self._attendance.show(user):
+            self._waiting[user] = Attend(user, here=True, at=_wall_clock())
+            self._write_soon()
 
     async def close(self) -> None:
         """Store what waits, and until when it was known who is there."""

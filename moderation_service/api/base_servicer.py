@@ -102,8 +102,12 @@ class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
         Gives what the actor is shown, and whether the command was a repeat.
         """
         task = Task(command, seen=seen)
-        answer: Answer[State, View] = await write_one(self._resources.writer, self._operation, task)
-        self._wiring.timers.expect(answer.next_due)
+        answer: Answer[State, View] = await write_one(
+            self._resources.writer,
+            self._operation,
+            task,
+            lambda answer: self._wiring.timers.expect(answer.next_due),
+        )
         return answer.view, answer.duplicate
 
 

@@ -221,8 +221,9 @@ class Reconciler:
     async def _store(self, command: NegotiationAnswer) -> AnyAnswer | None:
         """Store what was answered; None if that was not possible now."""
         try:
-            (outcome,) = await self._writer.submit(self._operation, (Task(command),))
-            answer = servicer.accepted(outcome)
+            return await servicer.write_one(
+                self._writer, self._operation, Task(command), self._stored
+            )
         except (StorageUnavailable, WriterOverloaded, UnexpectedFailure, Refused) as error:
             # The writer has logged what happened, but for what it was about.
             _logger.warning(
@@ -231,8 +232,6 @@ class Reconciler:
                 cause=str(error),
             )
             return None
-        self._stored(answer)
-        return answer
 
 
 def _since(dispute: Dispute) -> int:

@@ -238,9 +238,12 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
         return page_limit(self._settings, self._reached, name, asked)
 
     async def _carry_out(self, command: Command, facts: Facts = NO_FACTS) -> Answer:
-        answer = await write_one(self._writer, self._operation, Task(command, facts))
-        self._timers.expect(answer.next_due)
-        return answer
+        return await write_one(
+            self._writer,
+            self._operation,
+            Task(command, facts),
+            lambda answer: self._timers.expect(answer.next_due),
+        )
 
 
 def _now() -> int:

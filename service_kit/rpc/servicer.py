@@ -4,7 +4,7 @@
 # ruff: noqa: N802, ARG002
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -43,10 +43,22 @@ def accepted(outcome: Result | Refusal | Exception) -> Result:
 
 
 async def write_one(
-    writer: Writer, operation: Operation[Any, Result | Refusal], command: object
+    writer: Writer,
+    operation: Operation[Any, Result | Refusal],
+    command: object,
+    heard: Callable[[Result], None] | None = None,
 ) -> Result:
-    """Run an operation on one command; a refusal ends the call."""
-    (outcome,) = await writer.submit(operation, (command,))
+    """Run an operation on one command; a refusal ends the call.
+
+    `heard` is told of a success, also when the caller has gone meanwhile.
+    """
+
+    def hear(outcomes: Sequence[Result | Refusal | Exception]) -> None:
+        for one in outcomes:
+            if heard is not None and not isinstance(one, Refusal | Exception):
+                heard(one)
+
+    (outcome,) = await writer.submit(operation, (command,), hear)
     return accepted(outcome)
 
 

@@ -84,6 +84,7 @@ class _Submission:
     items: Sequence[Any]
     future: asyncio.Future[list[Any]]
     outcome: list[Any] | Exception = field(default_factory=list)
+    heard: Callable[[list[Any]], None] | None = None
 
 
 class Writer:
@@ -140,16 +141,21 @@ class Writer:
         self._thread.start()
 
     async def submit(
-        self, operation: Operation[CommandType, OutcomeType], items: Sequence[CommandType]
+        self,
+        operation: Operation[CommandType, OutcomeType],
+        items: Sequence[CommandType],
+        heard: Callable[[list[OutcomeType | Exception]], None] | None = None,
     ) -> list[OutcomeType | Exception]:
         """Run `operation` on `items` in the next transaction; one result for each item.
 
         An item that fails unexpectedly has an UnexpectedFailure or StorageUnavailable as its
         result. Raises WriterOverloaded, and StorageUnavailable when nothing was stored at all.
+        `heard` is given the results also when nobody waits for them any more: it is for what has to
+        follow from what was stored.
         """
         if not items:
             return []
-        submission = _Submission(operation, items, self._loop.create_future())
+        submission = _Submission(operation, items, self._loop.create_future(), heard=heard)
         with self._wake:
             if self._closing:
                 raise StorageUnavailable("the writer is closed")
@@ -332,6 +338,9 @@ class Writer:
         try:
             if revision:
                 self._deliver(revision, events)
+            for submission in submissions:
+                if submission.heard is not None and isinstance(submission.outcome, list):
+                    submission.heard(submission.outcome)
         finally:
             for submission in submissions:
                 if submission.future.done():

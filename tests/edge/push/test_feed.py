@@ -265,6 +265,33 @@ async def test_a_failing_recovery_is_tried_again(sockets: Sockets) -> None:
     assert failures == 0
 
 
+async def test_a_recovery_that_failed_goes_on_where_it_came_to(sockets: Sockets) -> None:
+    """Of many who missed something each is told once, however often one answer is late."""
+    wires = {user: (await sockets.attached(user))[1] for user in ("alice", "bob")}
+    sockets.service.revision = 12
+    asked: list[tuple[str, int]] = []
+    told_alice = asyncio.Event()
+
+    async def answer(request: pb.ListChangesRequest) -> pb.ListChangesResponse:
+        asked.append((request.user, request.after.revision))
+        if request.user == "bob" and not told_alice.is_set():
+            await wires["alice"].hear()
+            told_alice.set()
+            sockets.service.revision = 13
+            raise RuntimeError("the database is away")
+        last = request.until.revision
+        missed = [change(last, message_event(last, recipients=[request.user]))]
+        return pb.ListChangesResponse(complete=True, changes=missed)
+
+    sockets.service.changes = answer
+    sockets.live.end()
+    await sockets.reached(Position(EPOCH, 13))
+    assert asked == [("alice", 10), ("bob", 10), ("alice", 12), ("bob", 10)]
+    assert await alert(wires["alice"]) == (13, 13)
+    assert await alert(wires["bob"]) == (13, 13)
+    assert not sockets.feed._ahead
+
+
 async def test_a_replay_ends_at_its_limit(sockets: Sockets) -> None:
     """Whoever missed too much asks for everything anew, which is less."""
     changes = [change(number, message_event(number)) for number in (11, 12, 13)]

@@ -11,13 +11,15 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from prometheus_client import CollectorRegistry
 
 from messaging_service.__main__ import SERVICE
-from messaging_service.operations.presence import Attended
+from messaging_service.domain.presence import Presence
+from messaging_service.operations.presence import Attend, Attended
 from messaging_service.settings import MessagingSettings
 from messaging_service.storage.presence import find_online
 from messaging_service.workers.presence import PresenceTracker
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.resources import Resources
 from tests.support.serving import locked, opened
+from tests.support.waiting import until
 
 ABSENCE = 1.0
 
@@ -237,7 +239,7 @@ class Counted:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    async def submit(self, _operation: Any, items: Any) -> list[Any]:
+    async def submit(self, _operation: Any, items: Any, _heard: Any = None) -> list[Any]:
         self.batches.append(len(items))
         await asyncio.sleep(0)
         return [Attended(told=True, cut=False) for _ in items]
@@ -247,6 +249,46 @@ class Nobody:
     async def run(self, function: Any) -> Any:
         assert function is find_online
         return 0, []
+
+
+class Late:
+    """A writer that stores a wish when its caller has gone."""
+
+    def __init__(self) -> None:
+        self.heard: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.stored: list[Attend] = []
+
+    async def submit(self, _operation: Any, items: Any, heard: Any = None) -> list[Any]:
+        if heard is not None:
+            self.heard.set_result(heard)
+            await asyncio.Event().wait()
+        self.stored += [one for one in items if isinstance(one, Attend)]
+        return [Attended(told=True, cut=False) for _ in items]
+
+
+async def test_a_wish_that_is_stored_when_its_caller_has_gone_takes_effect(
+    settings: MessagingSettings,
+) -> None:
+    """Otherwise others would see a person online who is not shown to anybody else."""
+    late = Late()
+    writer: Any = late
+    readers: Any = Nobody()
+    no_hub: Any = None
+    changed = settings.model_copy(update={"presence": True, "presence_absence_seconds": 0.01})
+    registry = CollectorRegistry()
+    limits = ReachedLimits(SERVICE.limits, registry)
+    resources = Resources(changed, writer, readers, no_hub, registry, SERVICE.failures, limits)
+    tracker = PresenceTracker(resources)
+    await tracker.start()
+    tracker.observe(["a"], [])
+    asking = asyncio.create_task(tracker.set_invisible("a", invisible=True))
+    async with asyncio.timeout(5):
+        stored = await late.heard
+        asking.cancel()
+        await asyncio.wait({asking})
+        stored([Presence("a", invisible=True)])
+        await until(lambda: [one.here for one in late.stored] == [True, False])
+    await tracker.close()
 
 
 async def test_a_burst_is_a_few_transactions_and_its_metrics_tell(

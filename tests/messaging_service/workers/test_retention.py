@@ -30,9 +30,9 @@ async def test_the_writer_is_left_alone_while_there_is_nothing_to_forget(
         looks.append(len(found))
         return found
 
-    async def note(writer: Writer, operation: Any, items: Any) -> Any:
+    async def note(writer: Writer, operation: Any, *arguments: Any) -> Any:
         operations.append(getattr(operation, "func", operation))
-        return await submit(writer, operation, items)
+        return await submit(writer, operation, *arguments)
 
     monkeypatch.setattr("messaging_service.workers.retention.find_old_versions", look)
     monkeypatch.setattr(Writer, "submit", note)

@@ -96,6 +96,25 @@ def stored(engine: Engine) -> list[tuple[str, int]]:
         return [(row.word, row.revision) for row in rows]
 
 
+async def test_what_was_stored_is_heard_of_though_its_caller_has_gone(
+    writer: Writer, engine: Engine
+) -> None:
+    """What has to follow from it does not depend on who waits."""
+    heard: asyncio.Queue[list[str | Exception]] = asyncio.Queue()
+    gate = Gate()
+    held = asyncio.ensure_future(writer.submit(gate, ["wait"]))
+    await gate.entered.wait()
+    waiting = asyncio.ensure_future(writer.submit(store, ["a"], heard.put_nowait))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    gate.opened.set()
+    async with asyncio.timeout(10):
+        assert await held == ["wait"]
+        assert await heard.get() == ["a at 1"]
+    assert waiting.cancelled()
+    assert stored(engine) == [("a", 1)]
+
+
 async def test_what_waits_is_committed_together(
     writer: Writer, engine: Engine, delivered: Delivered
 ) -> None:
