@@ -15,6 +15,7 @@ from messaging_service.settings import MessagingSettings
 from messaging_service.workers import negotiation
 from messaging_service.workers.presence import PresenceTracker
 from messaging_service.workers.retention import retention
+from messaging_service.workers.typing_signals import TypingTracker
 from service_kit.authentication import callers
 from service_kit.follow.follower import FollowerMetrics
 from service_kit.follow.sanctions_follower import moderation_source, sanctions_follower
@@ -25,8 +26,9 @@ from service_kit.service import Service, main
 
 @asynccontextmanager
 async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[MessagingServicer]:
-    """Run the servicer, and beside it presence, the followers and retention."""
+    """Run the servicer, and beside it presence, typing, the followers and retention."""
     presence = PresenceTracker(resources)
+    typing = TypingTracker(resources)
     resources.hub.observe(presence.observe)
     works: dict[str, Work] = {"retention": retention(resources)}
     settings, metrics = resources.settings, FollowerMetrics(resources.registry)
@@ -39,8 +41,9 @@ async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[Mes
     await presence.start()
     try:
         async with background(works, resources.registry):
-            yield MessagingServicer(resources, presence)
+            yield MessagingServicer(resources, presence, typing)
     finally:
+        typing.close()
         await presence.close()
 
 
@@ -64,6 +67,7 @@ SERVICE = Service(
         "blocks_page",
         "conversations_page",
         "messages_page",
+        "typing_people",
         "presence_conversations",
         "presence_people",
         "presence_batch",

@@ -35,6 +35,8 @@ class MessagingSettings(ServiceSettings):
     blocks_page: Count = 100
     conversations_page: Count = 100
     messages_page: Count = 200
+    typing_seconds: Annotated[float, Field(gt=0, le=600)] = 10.0
+    typing_people: Count = 100_000
     presence: bool = True
     presence_absence_seconds: Annotated[float, Field(gt=0, le=3_600)] = 10.0
     presence_conversations: Count = 500

@@ -89,6 +89,12 @@ class MessagingBackend(Backend):
             del self._parties[next(iter(self._parties))]
         return parties
 
+    def stop_typing(self, user: str, conversation: str) -> None:
+        """Tell, with the next batch, that somebody does not type there any more."""
+        signal = pb.TypingSignal(actor=user, conversation_id=conversation)
+        # If that fails it ends by itself after a while.
+        self.send_typing.submit(signal, lambda _result: None)
+
     def refuse_waiting(self, refusal_of: Callable[[str, str], Error | None]) -> None:
         """Send no more of what waits and is refused now, given its author and conversation."""
         self.create_message.withdraw(lambda one: refusal_of(one.actor, one.conversation_id))

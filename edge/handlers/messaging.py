@@ -269,6 +269,10 @@ async def _change(
 def typing(session: Session, re: Request, payload: payloads.SendTyping) -> None:
     """Tell the other that somebody is typing, with the next batch; only errors come back."""
     signal = request_of(pb.TypingSignal, payload, session.user)
+    if payload.typing:
+        session.type_in(payload.conversation)
+    elif session.typing == payload.conversation:
+        session.typing = ""
 
     def done(result: Error | None) -> None:
         if isinstance(result, Error):

@@ -27,6 +27,8 @@ class HubSession(Protocol):
     last_heard: float
     # In which part of a round of PINGs it has its own.
     beat_part: int
+    # The conversation in which its user types; empty: none.
+    typing: str
 
     @property
     def user(self) -> str: ...
@@ -51,6 +53,8 @@ class HubSession(Protocol):
         """Alerts whose delivery no PONG has confirmed."""
 
     def forget_oldest_unconfirmed(self) -> None: ...
+
+    def stop_typing(self) -> None: ...
 
     @property
     def requests(self) -> Collection["asyncio.Task[None]"]:

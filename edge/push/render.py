@@ -112,7 +112,8 @@ def _messaging_alert(event: messaging.Event, user: str) -> Alert | None:
             typing = event.typing
             if typing.user == user:
                 return None
-            payload = Typing(typing.conversation_id, typing.user, typing.typing)
+            lifetime_ms = typing.lifetime_ms or UNSET
+            payload = Typing(typing.conversation_id, typing.user, typing.typing, lifetime_ms)
             return Alert(Op.TYPING, payload)
         case "message_changed":
             return Alert(Op.MSG_CHANGED, changed_payload(event.message_changed))

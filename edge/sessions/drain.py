@@ -38,6 +38,7 @@ class Drain:
             if session.reachable:
                 delay = random.randint(0, round(spread))  # noqa: S311 - no secret
                 session.send(Op.RECONNECT, Reconnect(delay, "draining"))
+            session.stop_typing()
         try:
             # Half of the time, so that an answer that does not come, or that nobody reads, leaves
             # the others the time for their close.

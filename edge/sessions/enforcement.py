@@ -44,6 +44,9 @@ class Enforcement:
         )
         # Who is only being greeted has sent nothing yet, and is told then.
         sessions = [one for one in self._hub.of(user) if one.reachable]
+        for session in sessions:
+            if self._sanctions.check(user, Activity.WRITE, session.typing):
+                session.stop_typing()
         if excluding := self._sanctions.excluding(user):
             for session in sessions:
                 _tell(session, excluding)

@@ -42,6 +42,7 @@ class Session(Delivery):
         "id",
         "in_turn",
         "last_heard",
+        "typing",
     )
 
     def __init__(
@@ -60,6 +61,8 @@ class Session(Delivery):
         self.beat_part = len(edge.hub) % BEAT_PARTS
         # Changes are made one at a time, in the order in which the client asked for them.
         self.changes = asyncio.Lock()
+        # The conversation in which its user types; empty: none.
+        self.typing = ""
         # Messages that wait for that, or for what is to be known before them.
         self.in_turn: set[asyncio.Task[None]] = set()
         self._receive = receive
@@ -250,7 +253,26 @@ class Session(Delivery):
     def token_has_expired(self) -> bool:
         return time.time() >= self.principal.expires_at
 
+    def type_in(self, conversation: str) -> None:
+        """Note where its user types: in one conversation at a time."""
+        if self.typing != conversation:
+            self.stop_typing()
+        self.typing = conversation
+
+    def stop_typing(self) -> None:
+        """Tell that its user does not type any more."""
+        conversation, self.typing = self.typing, ""
+        if conversation:
+            self.edge.messaging.stop_typing(self.user, conversation)
+
     # Closing.
+
+    def stop(self) -> bool:
+        """Queue nothing more. False when that was so already."""
+        stopping = super().stop()
+        if stopping:
+            self.stop_typing()
+        return stopping
 
     def _overflowed(self) -> None:
         self.edge.metrics.limits.reached("outbox_bytes")

@@ -31,6 +31,7 @@ from messaging_service.operations.typing_signals import send_typing
 from messaging_service.operations.watermarks import Watermark, mark_delivered, mark_read
 from messaging_service.settings import MessagingSettings
 from messaging_service.workers.presence import PresenceTracker
+from messaging_service.workers.typing_signals import TypingTracker
 from service_kit.resources import Resources
 from service_kit.rpc.servicer import WatchMixin, accepted, check_batch, page_limit, write_one
 from service_kit.rules import Position, Refusal
@@ -47,7 +48,12 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
 
     _contract = pb
 
-    def __init__(self, resources: Resources[MessagingSettings], presence: PresenceTracker) -> None:
+    def __init__(
+        self,
+        resources: Resources[MessagingSettings],
+        presence: PresenceTracker,
+        typing: TypingTracker,
+    ) -> None:
         self._settings = resources.settings
         self._most_users = resources.settings.max_batch
         self._writer = resources.writer
@@ -57,6 +63,7 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
         self._failures = resources.failures
         self._reached = resources.limits
         self._presence = presence
+        self._typing = typing
         limits = resources.settings.limits()
         # Bound once: the writer groups commands by the identity of their operation.
         self._create_conversation = partial(conversations.create_conversation, limits)
@@ -79,6 +86,7 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
     ) -> pb.CreateMessageResponse:
         command = requests.create_message(request)
         stored = await write_one(self._writer, self._create_message, command)
+        self._typing.end(command.actor, stored.message.conversation_id)
         return pb.CreateMessageResponse(stored=translation.stored_message(stored))
 
     async def StreamCreateMessages(
@@ -103,6 +111,9 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
         check_batch("requests", request.requests, self._settings.max_batch)
         commands = [requests.create_message(one) for one in request.requests]
         outcomes = await self._writer.submit(self._create_message, commands)
+        for command, outcome in zip(commands, outcomes, strict=True):
+            if isinstance(outcome, StoredMessage):
+                self._typing.end(command.actor, outcome.message.conversation_id)
         result = pb.BatchCreateMessagesResponse.Result
         return pb.BatchCreateMessagesResponse(
             results=[
@@ -222,7 +233,7 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
         results: list[pb.SendTypingResponse.Result] = []
         for outcome in outcomes:
             if isinstance(outcome, list):
-                self._hub.publish_ephemeral(outcome)
+                self._typing.publish(outcome)
                 results.append(pb.SendTypingResponse.Result())
             else:
                 status = self._failures.status(outcome)
@@ -237,6 +248,8 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
 
     async def SetBlock(self, request: pb.SetBlockRequest, context: Context) -> pb.SetBlockResponse:
         block = await write_one(self._writer, self._set_block, requests.set_block(request))
+        if request.blocked:
+            self._typing.end_between(request.actor, request.user)
         return pb.SetBlockResponse(user=block.user, blocked=block.blocked, version=block.version)
 
     async def ListBlocks(

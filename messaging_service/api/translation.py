@@ -179,7 +179,10 @@ def event(recipients: tuple[str, ...], given: object) -> pb.Event:
             return pb.Event(recipients=recipients, delivered=moved)
         case events.Typing():
             typing = pb.Typing(
-                conversation_id=given.conversation_id, user=given.user, typing=given.typing
+                conversation_id=given.conversation_id,
+                user=given.user,
+                typing=given.typing,
+                lifetime_ms=given.lifetime_ms,
             )
             return pb.Event(recipients=recipients, typing=typing)
         case events.BlockChanged():

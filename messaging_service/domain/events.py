@@ -53,11 +53,14 @@ class WatermarkMoved(NamedTuple):
 
 
 class Typing(NamedTuple):
-    """Somebody began or ceased to type; stored nowhere."""
+    """Somebody began or ceased to type; stored nowhere. Without another signal it has ceased after
+    `lifetime_ms`, which whoever tells it says.
+    """
 
     conversation_id: str
     user: str
     typing: bool
+    lifetime_ms: int = 0
 
 
 class BlockChanged(NamedTuple):

@@ -28,8 +28,10 @@ def send_typing(
         conversation = conversations.get(signal.conversation_id)
         if refusal is None and not (conversation and conversation.is_shown_to(signal.user)):
             refusal = conversation_not_found()
-        if refusal is None and (why := forbidden.why(signal.user, signal.conversation_id)):
-            refusal = sanctioned(why)
+        # To stop is nothing that a sanction could forbid.
+        if signal.typing and refusal is None:
+            why = forbidden.why(signal.user, signal.conversation_id)
+            refusal = sanctioned(why) if why else None
         if refusal is not None or conversation is None:
             outcomes.append(refusal or conversation_not_found())
         elif conversation.blocked:

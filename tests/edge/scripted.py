@@ -131,6 +131,7 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
         self.hold_changes = False
         self.let_change = asyncio.Semaphore(0)
         self.looks: asyncio.Queue[str] = asyncio.Queue()
+        self.typing: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
         self.let_look = asyncio.Event()
         self.let_look.set()
         self.let_create = asyncio.Event()
@@ -259,6 +260,8 @@ class Service(messaging_pb2_grpc.MessagingServiceServicer):
     async def SendTyping(  # noqa: N802 - the contract's name
         self, request: pb.SendTypingRequest, _context: Any
     ) -> pb.SendTypingResponse:
+        for signal in request.signals:
+            self.typing.put_nowait((signal.conversation_id, signal.typing))
         results = [pb.SendTypingResponse.Result() for _ in request.signals]
         return pb.SendTypingResponse(results=results)
 

@@ -204,3 +204,26 @@ async def test_presence_is_told_in_so_many_conversations_and_the_rest_is_counted
         assert (event.presence.user, list(event.recipients)) == ("b", ["new"])
         assert await metric("limit_reached_total", limit="presence_conversations") == 1.0
         assert await metric("limit_value", limit="presence_conversations") == 1.0
+
+
+async def test_beyond_the_limit_whoever_began_to_type_first_ends(
+    serve: Any, port: int, metric: Metric
+) -> None:
+    """Nothing is kept without a bound, and nobody is left typing."""
+    async with serve(metrics_port=port, typing_people=1, typing_seconds=600) as client:
+        places = [
+            (await client.say("a", to="b", subject=subject)).conversation_id
+            for subject in ("", "tap")
+        ]
+        stream = await client.watch(["b"])
+        for place in places:
+            signal = pb.TypingSignal(actor="a", conversation_id=place, typing=True)
+            await client.call("SendTyping", signals=[signal])
+        told = [event.typing for _, event in await stream.events(3)]
+        assert [(one.conversation_id, one.typing) for one in told] == [
+            (places[0], True),
+            (places[0], False),
+            (places[1], True),
+        ]
+        assert await metric("limit_reached_total", limit="typing_people") == 1
+        assert await metric("typing_people") == 1

@@ -240,16 +240,21 @@ async def test_what_one_may_not_see_does_not_exist(
 async def test_typing_is_told_to_the_other_alone(
     writer: Client, reader: Client, alice: str, bob: str
 ) -> None:
-    """TYPING reaches the other's sockets, bears no cursor, and has no reply."""
+    """TYPING reaches the other's sockets, bears no cursor, and has no reply. It ends with the
+    socket that types, even if that is cut.
+    """
     conversation = (await writer.write(bob, "hi"))["conversation"]
     await writer.send(Op.TYPING, {"conversation": conversation, "typing": True}, id="t")
     told = await reader.expect(Op.TYPING)
     assert told == {
         "op": Op.TYPING,
-        "d": {"conversation": conversation, "user": alice, "typing": True},
+        "d": {"conversation": conversation, "user": alice, "typing": True, "lifetime_ms": 10_000},
     }
     await writer.settle()
     assert not [packet for packet in writer.packets if packet.get("re") == "t"]
+    await writer.drop()
+    ended = await reader.expect(Op.TYPING)
+    assert ended["d"] == {"conversation": conversation, "user": alice, "typing": False}
 
 
 async def test_without_an_id_only_errors_come_back(

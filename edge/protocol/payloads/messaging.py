@@ -64,7 +64,9 @@ class AskBlocks(Struct, frozen=True):
 
 
 class SendTyping(Struct, frozen=True):
-    """Tells the other that the user is typing, or has stopped. Never stored; no answer."""
+    """Tells the other that the user is typing, or has stopped; again every few seconds while it
+    goes on. Never stored; no answer.
+    """
 
     conversation: Identifier
     typing: bool
@@ -252,8 +254,11 @@ class ReturnBlocks(Struct, frozen=True):
 
 
 class Typing(Struct, frozen=True):
-    """Somebody is typing, or has stopped."""
+    """Somebody is typing, or has stopped. While `typing`, show it for `lifetime_ms` and no longer,
+    unless it is told again.
+    """
 
     conversation: str
     user: str
     typing: bool
+    lifetime_ms: int | UnsetType = UNSET

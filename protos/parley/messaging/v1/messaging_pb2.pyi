@@ -1719,19 +1719,23 @@ class Typing(_message.Message):
     CONVERSATION_ID_FIELD_NUMBER: _builtins.int
     USER_FIELD_NUMBER: _builtins.int
     TYPING_FIELD_NUMBER: _builtins.int
+    LIFETIME_MS_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     user: _builtins.str
     typing: _builtins.bool
+    lifetime_ms: _builtins.int
+    """After which it has ceased unless it is told again; 0 when it has ceased already."""
     def __init__(
         self,
         *,
         conversation_id: _builtins.str = ...,
         user: _builtins.str = ...,
         typing: _builtins.bool = ...,
+        lifetime_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "typing", b"typing", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "lifetime_ms", b"lifetime_ms", "typing", b"typing", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -253,7 +253,9 @@ class MessagingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SendTyping(self, request, context):
-        """Tells the others of a conversation that someone is typing. Nothing is stored.
+        """Tells the other of a conversation that someone is typing, or has stopped. Nothing is stored. It
+        ends by itself, with a message of that person, and with a block; whoever was told the beginning
+        is told the end.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -71,7 +71,10 @@ class MessagingServiceStub:
     MarkDelivered: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.MarkDeliveredRequest, _messaging_pb2.MarkDeliveredResponse]
     """Moves delivered watermarks forward; what is read is delivered."""
     SendTyping: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.SendTypingRequest, _messaging_pb2.SendTypingResponse]
-    """Tells the others of a conversation that someone is typing. Nothing is stored."""
+    """Tells the other of a conversation that someone is typing, or has stopped. Nothing is stored. It
+    ends by itself, with a message of that person, and with a block; whoever was told the beginning
+    is told the end.
+    """
     SetInvisible: _grpc.UnaryUnaryMultiCallable[_messaging_pb2.SetInvisibleRequest, _messaging_pb2.SetInvisibleResponse]
     """Hides from now on whether a person is online, or shows it again. For internal services, such as
     one that has the person's profile.
@@ -137,7 +140,10 @@ class MessagingServiceAsyncStub(MessagingServiceStub):
     MarkDelivered: _aio.UnaryUnaryMultiCallable[_messaging_pb2.MarkDeliveredRequest, _messaging_pb2.MarkDeliveredResponse]  # type: ignore[assignment]
     """Moves delivered watermarks forward; what is read is delivered."""
     SendTyping: _aio.UnaryUnaryMultiCallable[_messaging_pb2.SendTypingRequest, _messaging_pb2.SendTypingResponse]  # type: ignore[assignment]
-    """Tells the others of a conversation that someone is typing. Nothing is stored."""
+    """Tells the other of a conversation that someone is typing, or has stopped. Nothing is stored. It
+    ends by itself, with a message of that person, and with a block; whoever was told the beginning
+    is told the end.
+    """
     SetInvisible: _aio.UnaryUnaryMultiCallable[_messaging_pb2.SetInvisibleRequest, _messaging_pb2.SetInvisibleResponse]  # type: ignore[assignment]
     """Hides from now on whether a person is online, or shows it again. For internal services, such as
     one that has the person's profile.
@@ -284,7 +290,10 @@ class MessagingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _messaging_pb2.SendTypingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_messaging_pb2.SendTypingResponse, _abc.Awaitable[_messaging_pb2.SendTypingResponse]]:
-        """Tells the others of a conversation that someone is typing. Nothing is stored."""
+        """Tells the other of a conversation that someone is typing, or has stopped. Nothing is stored. It
+        ends by itself, with a message of that person, and with a block; whoever was told the beginning
+        is told the end.
+        """
 
     @_abc_1.abstractmethod
     def SetInvisible(
