@@ -163,6 +163,9 @@ def _find(structure: type[Struct], data: Data, user: str) -> Iterator[Shown]:
             yield Shown(showing.kind, key, version, content, not data.get("truncated"))
     if structure is messaging.Conversation:
         yield from _watermarks(data, user)
+    elif structure is messaging.MsgSeen and data["reader"] != user:
+        # What is read is delivered.
+        yield Shown(Kind.DELIVERED, (data["conversation"],), data["seq"], _watermark(data))
     for name, structures in _structures(structure).items():
         value = data.get(name)
         for one in value if isinstance(value, list) else (value,):
@@ -171,14 +174,11 @@ def _find(structure: type[Struct], data: Data, user: str) -> Iterator[Shown]:
 
 
 def _whole(structure: type[Struct], data: Data) -> Data:
-    """Give all that a structure can hold, but for the objects in it."""
+    """Give all that a structure can hold of its object, but for other objects that it shows."""
     nested = _structures(structure)
-    inner = {name for name in nested if any(one in SHOWINGS for one in nested[name])}
-    return {
-        name: data.get(name)
-        for name in structure.__struct_fields__
-        if name not in {*inner, "duplicate"}
-    }
+    others = {name for name in nested if any(one in SHOWINGS for one in nested[name])}
+    left_out = {*others, "version", "duplicate"}
+    return {name: data.get(name) for name in structure.__struct_fields__ if name not in left_out}
 
 
 def _watermarks(data: Data, user: str) -> Iterator[Shown]:

@@ -23,7 +23,7 @@ from messaging_service.operations.conversations import (
 )
 from messaging_service.operations.evidence import list_evidence
 from messaging_service.operations.messages import get_messages, list_messages
-from messaging_service.operations.presence import Attend, attend
+from messaging_service.operations.presence import Attend, SetInvisible, attend, set_invisible
 from messaging_service.operations.watermarks import mark_read
 from service_kit.storage.clock import read_position
 from tests.support.serving import pages
@@ -308,6 +308,46 @@ def test_who_was_away_or_never_seen_stays_so(database: Any) -> None:
     assert shown["alice"] is not None
     assert (shown["alice"].online, shown["alice"].last_seen) == (False, 8)
     assert shown["carol"] is shown["dave"] is None
+
+
+def shown_of(view: Any) -> Presence | None:
+    """The presence as it is shown, which does not tell of the wish to be invisible."""
+    presence: Presence | None = view.peer.presence
+    return presence and presence._replace(invisible=False)
+
+
+@pytest.mark.parametrize("invisible", [True, False])
+@pytest.mark.parametrize("seen", [True, False])
+def test_the_blocked_one_is_told_nothing_of_who_is_away(
+    database: Any, invisible: bool, seen: bool
+) -> None:
+    """Neither live nor by a resume from any moment, when a block begins or ends; and the list is as
+    before, version and all. Who comes while it lasts is shown after it.
+    """
+    database.say(said("alice", "bob"))
+    if seen:
+        database.run(ATTEND, Attend("alice", here=True, at=5))
+        database.run(ATTEND, Attend("alice", here=False, at=8))
+    database.run(set_invisible, SetInvisible("alice", invisible=invisible))
+    (before,) = conversations(database, "bob")
+    places = [database.read(read_position)]
+    database.events.clear()
+    for command in (blocked("alice", "bob"), unblocked("alice", "bob"), blocked("alice", "bob")):
+        database.block(command)
+        places.append(database.read(read_position))
+        (now,) = conversations(database, "bob")
+        assert shown_of(now) == shown_of(before)
+        for user in ("first", "second"):
+            side = getattr(now.conversation, user)
+            was = getattr(before.conversation, user)
+            assert side.version == was.version or side.user == "alice"
+    assert not [event for _, to, event in database.events if "bob" in to]
+    assert [database.missed_events("bob", place) for place in places] == [[]] * len(places)
+    database.run(ATTEND, Attend("alice", here=True, at=50))
+    database.block(unblocked("alice", "bob"))
+    shown = [event for _, to, event in database.events if "bob" in to]
+    assert [one.online for one in shown] == ([] if invisible else [True])
+    assert database.missed_events("bob", places[0]) == shown
 
 
 def test_two_who_block_each_other_end_it_one_by_one(database: Any) -> None:
