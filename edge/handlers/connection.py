@@ -31,8 +31,9 @@ def pong(session: Session, re: Request, payload: Pong) -> None:
     for shown in session.confirm(positions):
 
         def done(result: pb.Watermark | Error, shown: Unconfirmed = shown) -> None:
-            if isinstance(result, Error) and result.retryable:
-                # PONG has no answer: the next one tries again.
+            there = session.edge.hub.positions[MESSAGING]
+            if isinstance(result, Error) and result.retryable and there.epoch == position.epoch:
+                # PONG has no answer: the next one tries again. On another clock it says nothing.
                 session.unconfirm(shown)
 
         mark = pb.Mark(

@@ -324,8 +324,9 @@ class Delivery(ABC):
 
     def unconfirm(self, shown: Unconfirmed) -> None:
         """Let the next PONG confirm it again, unless others need the room."""
-        full = self.person.unconfirmed >= self.edge.settings.unconfirmed_alerts
-        if self.state is not State.CLOSING and not full:
+        if self.person.unconfirmed >= self.edge.settings.unconfirmed_alerts:
+            self.edge.metrics.limits.reached("unconfirmed_alerts")
+        elif self.state is not State.CLOSING:
             self._count_unconfirmed(1)
             self.unconfirmed.appendleft(shown)
 

@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import jwt
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.protocol.cursors import MESSAGING, MODERATION, Position
+from edge.protocol.errors import ErrorCode, refusal
 from edge.protocol.packets import JSON, Op
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
@@ -124,6 +126,30 @@ async def test_alerts_that_nobody_confirms_are_forgotten_beyond_a_limit(
         await wire.hear()
     assert [one.seq for one in session.unconfirmed] == [2, 3]
     assert sample(edge, "limit_reached_total", limit="unconfirmed_alerts") == 1
+
+
+@pytest.mark.parametrize("epoch", [EPOCH, "epoch-2"])
+async def test_a_mark_that_failed_is_made_again_on_the_same_clock_alone(
+    greeted: tuple[Session, Wire],
+    service: Service,
+    edge: Edge,
+    live: Stream,
+    monkeypatch: pytest.MonkeyPatch,
+    epoch: str,
+) -> None:
+    """Of another database the number of the message says nothing."""
+    session, wire = greeted
+    waiting: list[Any] = []
+    batcher = edge.messaging.mark_delivered
+    monkeypatch.setattr(batcher, "submit", lambda _mark, done: waiting.append(done))
+    live.say(11, message_event(1))
+    await wire.hear()
+    wire.say(Op.PONG, {"cur": cursor(11)})
+    await until(lambda: waiting)
+    assert not session.unconfirmed
+    edge.hub.positions[MESSAGING] = Position(epoch, 11)
+    waiting[0](refusal(ErrorCode.UNAVAILABLE, "away"))
+    assert [one.seq for one in session.unconfirmed] == ([1] if epoch == EPOCH else [])
 
 
 def token(**changed: object) -> str:
