@@ -39,6 +39,7 @@ _STOPPED_WITHIN_SECONDS = 10
 _STORED_WITHIN_SECONDS = 30
 # Handshakes that are under way at the same time.
 _AT_THE_DOOR = 64
+_ACCOUNTS = 9
 _CHUNK_BYTES = 64 * 1024
 # Of one person whose pages are as large as they can be.
 _SOCKETS = 20
@@ -113,24 +114,23 @@ async def _fragments(target: Target) -> None:
 
 
 async def _handshakes(target: Target) -> None:
-    """Handshakes with a good token that leave at once, with a bad one, and connections that say
-    nothing, in turns.
+    """Handshakes as fast as they are answered, half with tokens of a few accounts and half with a
+    bad one; and connections that say nothing.
     """
     numbers = count()
 
-    async def knock() -> None:
+    async def knock(*, speaks: bool) -> None:
         for number in numbers:
             with suppress(OSError):
                 reader, writer = await asyncio.open_connection(*target.address)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(1):
-                        if number % 3:
-                            token = target.token(f"knocker{number}") if number % 3 == 1 else "bad"
-                            writer.write(_handshake(token))
-                        await reader.read(_CHUNK_BYTES)
+                if speaks:
+                    account = f"knocker{number % _ACCOUNTS}"
+                    token = target.token(account) if number % 2 else "bad"
+                    writer.write(_handshake(token))
+                await reader.read(_CHUNK_BYTES)
                 writer.transport.abort()
 
-    await asyncio.gather(*(knock() for _ in range(_AT_THE_DOOR)))
+    await asyncio.gather(*(knock(speaks=bool(one % 4)) for one in range(_AT_THE_DOOR)))
 
 
 def _packet(op: Op, payload: Mapping[str, object], packet_id: int = 0) -> bytes:
@@ -302,6 +302,7 @@ def limited(running: Database, folder: Path) -> AbstractContextManager[System]:
         PARLEY_EDGE_PACKETS_BURST=edge["packets_burst"],
         PARLEY_EDGE_PACKETS_PER_SECOND=edge["packets_per_second"],
         PARLEY_EDGE_PAGE_BYTES_PER_SECOND=edge["page_bytes_per_second"],
+        PARLEY_EDGE_ACCEPTS_PER_SECOND=edge["accepts_per_second"],
     )
 
 

@@ -159,9 +159,11 @@ def main() -> int:
     try:
         settings = Settings.from_environment()
         logs.configure(settings.log_level, "edge")
-        if logging.getLogger().level < logging.INFO:
-            # At its lowest level the server writes every packet, and so what people say.
-            logging.getLogger("uvicorn.error").setLevel(logging.INFO)
+        # Three lines for each handshake cost a third of a refused one, and anybody may write them.
+        # At its lowest level the server writes every packet, and so what people say.
+        debugging = logging.getLogger().level < logging.INFO
+        server_level = logging.INFO if debugging else logging.WARNING
+        logging.getLogger("uvicorn.error").setLevel(server_level)
     except (ValidationError, ValueError) as error:
         print(f"edge: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - there is no log yet
         return 2

@@ -58,8 +58,8 @@ class Settings(TokenSettings):
     # From accept until a connection has a session, or its request is answered (408).
     handshake_timeout_seconds: Seconds = 10
     # Connections: so many accepted at once, and so many a second; more wait in the kernel's queue.
-    accepts_burst: Count = 500
-    accepts_per_second: PerSecond = 300
+    accepts_burst: Count = 1000
+    accepts_per_second: PerSecond = 500
     # Open connections without a session; the oldest is closed (503).
     connections_without_session: Count = 2000
     # The request line (414), one header (431), all of them (431), their number (431).

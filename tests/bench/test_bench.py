@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALL = (
     "--rounds 1 --seconds 0.3 --pairs 2 --window 4 --concurrency 2 "
     "--sockets 5 --idle-seconds 0.3 --slow-sockets 2 --ban-sockets 2 --bystanders 2 "
-    "--recovery-sockets 20"
+    "--recovery-sockets 20 --flooded-pairs 1 --floods pings,handshakes"
 )
 # One of each kind, and both databases, are tried every time; the rest is left to the night.
 NIGHTLY = (
@@ -22,6 +22,7 @@ NIGHTLY = (
     ("idle", "sqlite", "memory a socket, edge"),
     ("slow", "sqlite", "closed as too slow (4101)"),
     ("deals", "postgresql", "CPU a command, postgresql"),
+    ("floods", "sqlite", "p99 with it : without it"),
     ("ban", "postgresql", "mute: decision to SANCTION, each socket, p50"),
 )
 

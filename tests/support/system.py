@@ -184,6 +184,7 @@ class System:
             "PARLEY_EDGE_PACKETS_BURST": "1000000",
             "PARLEY_EDGE_PACKETS_PER_SECOND": "1000000",
             "PARLEY_EDGE_PAGE_BYTES_PER_SECOND": "1000000000",
+            "PARLEY_EDGE_ACCEPTS_PER_SECOND": "1000000",
             **{f"PARLEY_EDGE_{name.upper()}": str(value) for name, value in settings.items()},
             **self.environment,
         }

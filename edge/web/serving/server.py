@@ -1,12 +1,12 @@
 """The HTTP and WebSocket server: uvicorn, configured, on connections of our own."""
 
 import contextlib
-import logging
 import socket
 import sys
 from collections.abc import Iterator
 from typing import Any, cast
 
+import structlog
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.config import STARTUP_FAILURE
@@ -16,7 +16,7 @@ from edge.web.serving.connection import Connection, Connections
 from edge.web.serving.listener import Listener, bind
 from edge.web.serving.requests import RequestProtocol
 
-_logger = logging.getLogger("uvicorn.error")
+_logger = structlog.get_logger(__name__)
 
 
 class Server(uvicorn.Server):
@@ -50,10 +50,11 @@ class Server(uvicorn.Server):
             )
             listener.start(config.backlog)
         except OSError as error:
-            _logger.error(error)  # noqa: TRY400 - as uvicorn does
+            _logger.error("cannot listen", cause=str(error))  # noqa: TRY400 - no trace needed
             sys.exit(STARTUP_FAILURE)
         self.servers = [cast("Any", listener)]
-        self._log_started_message(sockets)
+        addresses = [one.getsockname()[:2] for one in sockets]
+        _logger.info("listening", addresses=addresses)
         self.started = True
 
     def _connection(self) -> Connection:
