@@ -12,12 +12,12 @@ from negotiation_service.api import translation
 from negotiation_service.api.failures import FAILURES
 from negotiation_service.api.servicer import NegotiationServicer
 from negotiation_service.clients.messaging import Messaging
+from negotiation_service.operations.removals import following
 from negotiation_service.operations.runner import operation
 from negotiation_service.settings import NegotiationSettings
 from negotiation_service.workers.timers import deal_timers
 from service_kit.authentication import callers
 from service_kit.follow.follower import FollowerMetrics
-from service_kit.follow.sanctions import follow
 from service_kit.follow.sanctions_follower import moderation_source, sanctions_follower
 from service_kit.process.background import Work, background
 from service_kit.resources import Resources
@@ -36,7 +36,7 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
     if settings.moderation_target is not None:
         metrics = FollowerMetrics(resources.registry)
         works["moderation"] = sanctions_follower(
-            "negotiation", moderation_source(settings), resources, metrics, follow
+            "negotiation", moderation_source(settings), resources, metrics, following(limits)
         ).run
     async with (
         dial_by_settings(

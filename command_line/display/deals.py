@@ -21,6 +21,8 @@ CAUSES = {
     "resumed": "goes on after a dispute",
     "decided": "decided by a dispute",
     "dispute_window_closed": "too late to dispute",
+    "text_removed": "a text was removed by moderation",
+    "text_restored": "a text was restored by moderation",
     "reminder": "time is running out",
 }
 # Causes whose actor is the author of the live offer.

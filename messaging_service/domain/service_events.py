@@ -36,6 +36,26 @@ class ServiceEvent(NamedTuple):
         return f"\x1e{self.service_id}:{self.number}:{self.at}"
 
 
+RETITLING = frozenset({"text_removed", "text_restored"})
+"""The causes that are no message of their own: they may change the title in those before."""
+
+
+def keys_of(service_id: str) -> tuple[str, str]:
+    """Give the bounds of the keys of a service's events: low <= key < high."""
+    return f"\x1e{service_id}:", f"\x1e{service_id};"
+
+
+def retitle(document: str, title: str) -> str | None:
+    """Give a document the title that its service has now; None when there is nothing to change.
+
+    The creation brought the title, and is removed or restored as a whole.
+    """
+    event = decode(document)
+    if event.cause == "created" or event.title == title:
+        return None
+    return encode(event._replace(title=title))
+
+
 def encode(event: ServiceEvent) -> str:
     """Give the document of an event."""
     return json.dumps(event._asdict(), separators=(",", ":"), ensure_ascii=False)

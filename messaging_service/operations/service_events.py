@@ -7,13 +7,18 @@ from uuid_utils import uuid7
 
 from messaging_service.domain import messages, service_events
 from messaging_service.domain.conversations import Conversation
-from messaging_service.domain.events import MessageCreated
-from messaging_service.domain.messages import Message
+from messaging_service.domain.events import MessageCreated, message_changed
+from messaging_service.domain.messages import Message, MessageChange
 from messaging_service.domain.service_events import ServiceEvent
 from messaging_service.operations.presence import tell_answered
 from messaging_service.operations.working_set import WorkingSet
 from messaging_service.storage.conversations import find_conversations
-from messaging_service.storage.messages import find_messages_by_key, insert_messages
+from messaging_service.storage.messages import (
+    find_messages_by_key,
+    find_messages_of_service,
+    insert_messages,
+    update_messages,
+)
 from service_kit.follow.positions import advance
 from service_kit.rules import Position
 from service_kit.storage.writer import Transaction
@@ -50,11 +55,15 @@ def add_service_events(
     working_set = WorkingSet(transaction, found.values())
     created: list[Message] = []
     answered: list[tuple[Conversation, Conversation]] = []
+    retitled: list[tuple[str, ServiceEvent]] = []
     homeless: list[list[ServiceEvent]] = []
     for events in fresh:
         homeless.append([event for conversation, event in events if conversation not in found])
         for conversation_id, event in events:
             if conversation_id not in found or (event.by, event.key) in stored:
+                continue
+            if event.cause in service_events.RETITLING:
+                retitled.append((conversation_id, event))
                 continue
             before = working_set.by_id[conversation_id]
             conversation, message = messages.add_message(
@@ -82,4 +91,34 @@ def add_service_events(
     insert_messages(connection, created)
     if presence:
         tell_answered(transaction, answered)
+    if retitled:
+        _retitle(transaction, working_set, retitled)
     return homeless
+
+
+def _retitle(
+    transaction: Transaction, stored: WorkingSet, retitled: Sequence[tuple[str, ServiceEvent]]
+) -> None:
+    """Let all messages about a service bear the title that it has now: moderation removed it."""
+    connection, now, revision = transaction.connection, transaction.now, transaction.revision
+    working_set = WorkingSet(transaction, stored.by_id.values())
+    changed: dict[str, Message] = {}
+    for conversation_id, event in retitled:
+        conversation = working_set.by_id[conversation_id]
+        senders = (conversation.first.user, conversation.second.user, "")
+        for found in find_messages_of_service(connection, senders, event.service_id):
+            before = changed.get(found.id, found)
+            text = service_events.retitle(before.text, event.title)
+            if text is None:
+                continue
+            message = changed[found.id] = before._replace(text=text)
+            if not message.tombstone:
+                message = changed[found.id] = message._replace(
+                    change=MessageChange.EDITED, changed_at=now, changed_revision=revision
+                )
+                working_set.change_message(before, message)
+                transaction.emit(
+                    messages.readers(conversation, message), message_changed(message, "", "")
+                )
+    working_set.store()
+    update_messages(connection, changed.values())

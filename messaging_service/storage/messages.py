@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, Column, Connection, Select, bindparam, func, 
 
 from messaging_service.domain.conversations import Conversation
 from messaging_service.domain.messages import Message
+from messaging_service.domain.service_events import keys_of
 from messaging_service.storage.tables import (
     HAS_CHANGED,
     SHOWN,
@@ -141,9 +142,16 @@ _TOMBSTONES = tuple(
     for incoming in (messages.c.first_incoming_seq, messages.c.second_incoming_seq)
 )
 
+_OF_SERVICE = select(messages).where(
+    messages.c.sender_id == bindparam("sender"),
+    messages.c.idempotency_key >= bindparam("low"),
+    messages.c.idempotency_key < bindparam("high"),
+)
+
 HOT_STATEMENTS = {
     "tombstones, first": _TOMBSTONES[0],
     "tombstones, second": _TOMBSTONES[1],
+    "messages of a service": _OF_SERVICE,
     "messages by seq": _BY_SEQS,
     "messages by key": _BY_KEYS,
     "messages by id": _BY_IDS,
@@ -179,6 +187,18 @@ def find_messages_by_key(
         return {}
     found = map(Message._make, fetch(connection, _BY_KEYS, give_rows(connection, "rows", wanted)))
     return {(message.sender, message.idempotency_key or ""): message for message in found}
+
+
+def find_messages_of_service(
+    connection: Connection, senders: Iterable[str], service: str
+) -> list[Message]:
+    """Find the events of a service that these did, as messages."""
+    low, high = keys_of(service)
+    return [
+        Message._make(row)
+        for sender in senders
+        for row in connection.execute(_OF_SERVICE, {"sender": sender, "low": low, "high": high})
+    ]
 
 
 def find_messages(connection: Connection, ids: Iterable[str]) -> dict[str, Message]:

@@ -23,7 +23,7 @@ from service_kit.rules import Position
 from service_kit.storage.writer import Operation, Writer
 
 # A sealed note is nobody's business, and of a reminder nothing has changed.
-_UNTOLD = frozenset({"note_submitted", "reminder", "text_removed", "text_restored"})
+_UNTOLD = frozenset({"note_submitted", "reminder"})
 _STATES = Words(
     pb.State.DESCRIPTOR.full_name,
     {number: name.removeprefix("STATE_").lower() for name, number in pb.State.items()},

@@ -58,10 +58,14 @@ def _translate(recipients: tuple[str, ...], told: object, *, words: bool) -> pb.
         case notifications.ConversationLockChanged(conversation, locked):
             lock = pb.ConversationLockChanged(conversation_id=conversation, locked=locked)
             return pb.Event(conversation_lock_changed=lock)
-        case notifications.MessageRemovalChanged(conversation, message, removed):
-            return pb.Event(
-                message_removal_changed=pb.MessageRemovalChanged(
-                    conversation_id=conversation, message_id=message, removed=removed
-                )
+        case notifications.MessageRemovalChanged():
+            removal = pb.MessageRemovalChanged(
+                conversation_id=told.conversation,
+                message_id=told.message,
+                removed=told.removed,
+                service_id=told.service,
+                number=told.number,
+                author=told.author,
             )
+            return pb.Event(message_removal_changed=removal)
     raise TypeError(f"not an event of this service: {type(told).__name__}")

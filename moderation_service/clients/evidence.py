@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from parley.messaging.v1 import messaging_pb2
+from parley.negotiation.v1 import negotiation_pb2
 
 from moderation_service.clients.messaging import Excerpt, Messaging, messaging_unavailable
 from moderation_service.clients.negotiation import Negotiation, negotiation_unavailable, refusing
@@ -70,10 +71,13 @@ class EvidenceTaker:
             at = next(n for n, one in enumerate(evidence) if one.message.id == message)
             reported = evidence[at].message
             conversation = reported.conversation_id
-            snapshots = await self._with_deal(excerpt, conversation, at, budget)
-        return SeenSubject(
-            conversation, tuple(excerpt.page.participants), reported.sender, snapshots
-        )
+            service = reported.event.service_id
+            snapshots = await self._with_deal(excerpt, conversation, at, budget, actor, service)
+        participants = tuple(excerpt.page.participants)
+        # What time did shows texts as well; those that are complained about are the other's.
+        others = (one for one in participants if one != actor)
+        author = reported.sender or next(others, "")
+        return SeenSubject(conversation, participants, author, snapshots)
 
     async def take_conversation(
         self, actor: str, conversation: str, seconds_left: float | None
@@ -81,7 +85,7 @@ class EvidenceTaker:
         """Take the recent page of a conversation, and the deal."""
         async with self._turn(seconds_left) as budget:
             excerpt = await self._newest(actor, conversation, budget.left())
-            snapshots = await self._with_deal(excerpt, conversation, None, budget)
+            snapshots = await self._with_deal(excerpt, conversation, None, budget, actor)
         return SeenSubject(conversation, tuple(excerpt.page.participants), "", snapshots)
 
     async def take_service(
@@ -139,23 +143,47 @@ class EvidenceTaker:
         return (self._snapshots.of_messages(excerpt, conversation, None, TAKEN),)
 
     async def _with_deal(
-        self, excerpt: Excerpt, conversation: str, at: int | None, budget: "_Budget"
+        self,
+        excerpt: Excerpt,
+        conversation: str,
+        at: int | None,
+        budget: "_Budget",
+        actor: str,
+        service: str = "",
     ) -> tuple[Snapshot, ...]:
-        """Give the snapshots of what was said, and of the deal if there is one to be seen."""
+        """Give the snapshots of what was said, and of the deal if there is one to be seen: of that
+        `service`, or else the conversation's, with all texts that the actor is shown.
+        """
         deal, taken = NONE, list[Snapshot]()
         if self._negotiation is not None:
             try:
                 with refusing():
-                    found = await self._negotiation.batch_get_services(conversation, budget.half())
+                    found = await (
+                        self._negotiation.get_service(service, budget.half(), actor)
+                        if service
+                        else self._negotiation.batch_get_services(
+                            conversation, budget.half(), actor
+                        )
+                    )
                     if found is not None:
                         events = await self._negotiation.list_service_events(
-                            found.id, budget.half()
+                            found.id, budget.half(), actor
                         )
-                        taken.append(self._snapshots.of_deal(found, events, TAKEN))
+                        taken.append(self._snapshots.of_deal(*_unsealed(found, events), TAKEN))
                         deal = TAKEN
             except Refused:
                 deal = UNAVAILABLE
         return (self._snapshots.of_messages(excerpt, conversation, at, deal), *taken)
+
+
+def _unsealed(
+    service: negotiation_pb2.Service, events: list[negotiation_pb2.ServiceEvent]
+) -> tuple[negotiation_pb2.Service, list[negotiation_pb2.ServiceEvent]]:
+    """Leave out what the actor alone knows: a note that is not revealed, and what one may do."""
+    if not service.notes.HasField("reveal_time"):
+        service.ClearField("notes")
+    service.ClearField("allowed_actions")
+    return service, [one for one in events if one.cause != "note_submitted"]
 
 
 class _Budget:

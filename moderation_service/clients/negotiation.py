@@ -27,7 +27,8 @@ _logger = structlog.get_logger(__name__)
 
 
 class Negotiation:
-    """The RPCs of negotiation that moderation calls, as an internal service, which sees no notes.
+    """The RPCs of negotiation that moderation calls: as an internal service, which sees no notes,
+    or for an `actor`, who sees what that one is shown.
 
     Each raises AioRpcError, and waits no longer than `seconds_left`.
     """
@@ -35,25 +36,27 @@ class Negotiation:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def get_service(self, service: str, seconds_left: float | None = None) -> pb.Service:
+    async def get_service(
+        self, service: str, seconds_left: float | None = None, actor: str = ""
+    ) -> pb.Service:
         """Get a service."""
-        request = pb.GetServiceRequest(service_id=service)
+        request = pb.GetServiceRequest(actor=actor, service_id=service)
         answer: pb.GetServiceResponse = await self._client.call("GetService", request, seconds_left)
         return answer.service
 
     async def batch_get_services(
-        self, conversation: str, seconds_left: float | None
+        self, conversation: str, seconds_left: float | None, actor: str = ""
     ) -> pb.Service | None:
         """Get the open service of a conversation, or its latest; None if there is none."""
-        request = pb.BatchGetServicesRequest(conversation_ids=[conversation])
+        request = pb.BatchGetServicesRequest(actor=actor, conversation_ids=[conversation])
         answer = await self._client.call("BatchGetServices", request, seconds_left)
         return next(iter(answer.services), None)
 
     async def list_service_events(
-        self, service: str, seconds_left: float | None
+        self, service: str, seconds_left: float | None, actor: str = ""
     ) -> list[pb.ServiceEvent]:
         """Give the history of a service, oldest first."""
-        request = pb.ListServiceEventsRequest(service_id=service)
+        request = pb.ListServiceEventsRequest(actor=actor, service_id=service)
         events: list[pb.ServiceEvent] = []
         for _ in range(_MOST_PAGES):
             page = await self._client.call("ListServiceEvents", request, seconds_left)

@@ -28,11 +28,11 @@ from moderation_service.domain.case.events import CaseEvent, evolve
 from moderation_service.domain.case.reporters import Reporter
 from moderation_service.domain.case.show import show_appeal, show_report, show_whole_case
 from moderation_service.domain.case.views import ReviewedAppeal
-from moderation_service.domain.sanctions.entities import MessageMeasure
+from moderation_service.domain.sanctions.entities import MessageMeasure, SanctionKind
 from moderation_service.domain.sanctions.standing import Standing, standing
 from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence, PersonCommand
 from moderation_service.domain.shared.effect import Effect
-from moderation_service.domain.shared.evidence import author_of
+from moderation_service.domain.shared.evidence import Written, find_written
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.operations.notifications import Past
 from moderation_service.operations.tasks import AnyTask
@@ -99,7 +99,7 @@ class Cases(WorkingSet[Case, CaseEvent, AnyCaseCommand]):
         facts = CaseFacts(
             ids=task.ids,
             seen=task.seen if isinstance(task.seen, SeenSubject) else SeenSubject(),
-            authors=self._authors(state, command) if isinstance(command, DecideCase) else {},
+            written=self._written(state, command) if isinstance(command, DecideCase) else {},
             reporter=self._reporters[command.actor] if isinstance(command, Report) else None,
             standing=standing,
         )
@@ -107,14 +107,20 @@ class Cases(WorkingSet[Case, CaseEvent, AnyCaseCommand]):
         now = max(self.now, state.told_at + 1) if state else self.now
         return decide(state, command, facts, now, self.limits)
 
-    def _authors(self, case: Case | None, command: DecideCase) -> dict[str, str]:
-        """Tell who wrote the messages that are to be removed, as far as the evidence shows it."""
-        messages = {one.message for one in command.measures if isinstance(one, MessageMeasure)}
-        # In a case about a message nothing has to be found out.
-        if case is None or not messages or case.subject.kind is SubjectKind.MESSAGE:
+    def _written(self, case: Case | None, command: DecideCase) -> dict[str, Written]:
+        """Tell of the messages that are to be removed, as far as the evidence shows them."""
+        if case is None:
+            return {}
+        reported = case.subject.id if case.subject.kind is SubjectKind.MESSAGE else ""
+        messages = {
+            one.message or reported
+            for one in command.measures
+            if isinstance(one, MessageMeasure) or one.kind is SanctionKind.MESSAGE_REMOVED
+        }
+        if not messages:
             return {}
         contents = targets.find_contents(self._connection, case.id).values()
-        return {one: author_of(contents, one) for one in messages}
+        return {one: find_written(contents, one) for one in messages}
 
     def view(self, state: Case, command: AnyCaseCommand, about: str, at: int) -> Any:
         match command:

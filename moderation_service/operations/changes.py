@@ -14,12 +14,12 @@ from moderation_service.operations import restrictions
 from moderation_service.operations.notifications import (
     Content,
     ConversationLockChanged,
-    MessageRemovalChanged,
     Past,
     StandingChanged,
     State,
     describe_case,
     describe_dispute,
+    removal_changed,
 )
 from moderation_service.operations.paging import Page
 from moderation_service.operations.restrictions import PlacedStanding
@@ -142,5 +142,4 @@ class _Present:
             case NotificationKind.CONVERSATION_LOCK_CHANGED:
                 return ConversationLockChanged(one.about, one.about in self._locked)
         case = self._cases.get(one.target)
-        conversation = case.subject.conversation if case else ""
-        return MessageRemovalChanged(conversation, one.about, one.about in self._removed)
+        return removal_changed(case, one.about, removed=one.about in self._removed)

@@ -81,11 +81,24 @@ class ConversationLockChanged:
 
 @dataclass(frozen=True, slots=True)
 class MessageRemovalChanged:
-    """To services that show messages."""
+    """To services that show messages, and services of which they tell."""
 
     conversation: str
     message: str
     removed: bool
+    service: str = ""
+    number: int = 0
+    author: str = ""
+
+
+def removal_changed(case: Case | None, message: str, *, removed: bool) -> MessageRemovalChanged:
+    """Tell whether a message is removed that a case has removed, or did."""
+    if case is None:
+        return MessageRemovalChanged("", message, removed)
+    sanction = next(one for one in case.sanctions if one.message == message)
+    (author,) = sanction.users
+    about = (sanction.service, sanction.number, author) if sanction.service else ()
+    return MessageRemovalChanged(case.subject.conversation, message, removed, *about)
 
 
 Content = (

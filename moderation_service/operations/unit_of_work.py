@@ -26,10 +26,10 @@ from moderation_service.operations.disputes import Disputes
 from moderation_service.operations.notifications import (
     Content,
     ConversationLockChanged,
-    MessageRemovalChanged,
     StandingChanged,
     describe_case,
     describe_dispute,
+    removal_changed,
 )
 from moderation_service.operations.restrictions import PlacedStanding
 from moderation_service.operations.sessions import read_revocations
@@ -228,10 +228,10 @@ class UnitOfWork:
         for name, place in found.conversations.items():
             one = Notification((), NotificationKind.CONVERSATION_LOCK_CHANGED, *place, name)
             told.append((one, ConversationLockChanged(name, name in locked)))
-        for (conversation, message), place in found.messages.items():
+        for (_, message), place in found.messages.items():
             one = Notification((), NotificationKind.MESSAGE_REMOVAL_CHANGED, *place, message)
-            change = MessageRemovalChanged(conversation, message, message in removed)
-            told.append((one, change))
+            case = self.cases.states[one.target]
+            told.append((one, removal_changed(case, message, removed=message in removed)))
         return told
 
 

@@ -87,6 +87,18 @@ service_timers = Table(
     **STORED_BY_KEY,
 )
 
+removed_texts = Table(
+    "removed_texts",
+    metadata,
+    Column("service_id", TEXT, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("author_id", TEXT, primary_key=True),
+    # Of moderation, from which it is known.
+    Column("epoch", TEXT, nullable=False),
+    **STORED_BY_KEY,
+)
+"""What moderation holds removed; a row ends with the removal. Deals say what is hidden."""
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

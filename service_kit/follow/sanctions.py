@@ -46,11 +46,18 @@ class Restriction(NamedTuple):
 
 
 class Removal(NamedTuple):
-    """A message that is removed, or shown again."""
+    """A message that is removed, or shown again.
+
+    One of kind "event" is about the event `number` of a `service`: then so is what `author` said
+    with it.
+    """
 
     conversation: str
     message: str
     removed: bool
+    service: str = ""
+    number: int = 0
+    author: str = ""
 
 
 class RestrictionChanges(NamedTuple):
@@ -149,13 +156,6 @@ def take(transaction: Transaction, command: Command) -> bool:
     if command.restrictions:
         _replace(transaction, command.position.epoch, command.restrictions)
     return True
-
-
-def follow(transaction: Transaction, commands: Sequence[Command]) -> list[tuple[Removal, ...]]:
-    """Take commands in a service that stores no messages."""
-    for command in commands:
-        take(transaction, command)
-    return [() for _ in commands]
 
 
 def _replace(transaction: Transaction, epoch: str, restrictions: Sequence[Restriction]) -> None:

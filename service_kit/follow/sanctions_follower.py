@@ -87,7 +87,14 @@ def _removal(event: pb.Event) -> sanctions.Removal | None:
     if event.WhichOneof("event") != "message_removal_changed":
         return None
     changed = event.message_removal_changed
-    return sanctions.Removal(changed.conversation_id, changed.message_id, changed.removed)
+    return sanctions.Removal(
+        changed.conversation_id,
+        changed.message_id,
+        changed.removed,
+        changed.service_id,
+        changed.number,
+        changed.author,
+    )
 
 
 def _milliseconds(at: Timestamp) -> int:

@@ -35,7 +35,16 @@ from moderation_service.domain.shared.refusals import Reason
 from moderation_service.operations.tasks import Task
 from service_kit.rules import Refusal
 from tests.moderation_service.model import Model
-from tests.moderation_service.story import FACTS, MODERATOR, RULE, START, Asked, decide, snapshot
+from tests.moderation_service.story import (
+    FACTS,
+    MODERATOR,
+    RULE,
+    START,
+    Asked,
+    decide,
+    snapshot,
+    written,
+)
 
 LIMITS = Limits(appeal_window=20 * DAY, reopenings=1)
 PEOPLE = ("ann", "bob", "cid")
@@ -118,7 +127,7 @@ class Steps(stateful.RuleBasedStateMachine):
         world.model.elapse(self.now)
         expected = world.model.answer(command)
         before = world.case
-        result: Any = decide(before, task, self.now, LIMITS, authors=SHOWN)
+        result: Any = decide(before, task, self.now, LIMITS, written=written(SHOWN))
         reason = str(result.reason) if isinstance(result, Refusal) else None
         assert reason == expected, f"{command}: {reason}, but the model says {expected}"
         if isinstance(result, Refusal):

@@ -4,7 +4,7 @@ A `Story` is one case or dispute with its events; each method sends one command.
 is raised, so that a test that expects a success says no more than what is done.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -35,7 +35,7 @@ from moderation_service.domain.dispute.events import DisputeEvent
 from moderation_service.domain.dispute.views import DisputeView
 from moderation_service.domain.sanctions.entities import Measure, MessageMeasure, SanctionKind
 from moderation_service.domain.shared.commands import Command, EraseUser, ExpireEvidence, Ids
-from moderation_service.domain.shared.evidence import EvidenceKind, Snapshot, take
+from moderation_service.domain.shared.evidence import EvidenceKind, Snapshot, Written, take
 from moderation_service.domain.shared.limits import DAY, Limits
 from moderation_service.domain.shared.reasons import DisputeReason, ReportReason
 from moderation_service.operations.tasks import Task, command_of
@@ -74,6 +74,11 @@ def refused(
 
 def new(kind: str) -> str:
     return f"{kind}-{next(_numbers)}"
+
+
+def written(authors: Mapping[str, str]) -> dict[str, Written]:
+    """What the evidence tells of messages, given their authors."""
+    return {message: Written(author) for message, author in authors.items()}
 
 
 def snapshot(at: int, content: bytes = b"what was said") -> Snapshot:
@@ -205,9 +210,9 @@ class CaseStory:
     ) -> tuple[CaseEvent, ...]:
         """Find a violation with these measures, or none without; all messages are bob's."""
         given = {"version": self.case.seq, **rest}
-        authors = {one.message: "bob" for one in measures if isinstance(one, MessageMeasure)}
+        shown = {one.message: "bob" for one in measures if isinstance(one, MessageMeasure)}
         task = decision(self.case.id, *measures, actor=actor, **given)
-        return self.send(task, authors=authors)
+        return self.send(task, written=written(shown))
 
     def rule(self, *measures: Measure | MessageMeasure, actor: str = "mia") -> str:
         """Claim and decide; gives the id of the decision."""

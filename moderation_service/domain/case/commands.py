@@ -10,7 +10,7 @@ from moderation_service.domain.case.views import AppealView, CaseView, ReportVie
 from moderation_service.domain.sanctions.entities import Measure, MessageMeasure, Sanction
 from moderation_service.domain.sanctions.standing import Standing
 from moderation_service.domain.shared import commands
-from moderation_service.domain.shared.evidence import Snapshot
+from moderation_service.domain.shared.evidence import Snapshot, Written
 from moderation_service.domain.shared.reasons import ReportReason
 
 
@@ -117,12 +117,12 @@ class SeenSubject:
 class CaseFacts:
     """The facts that the service knows beside a command about a case.
 
-    `seen` and `reporter`, the actor's earlier reports, go with a report. `authors` are those of
+    `seen` and `reporter`, the actor's earlier reports, go with a report. `written` tells of the
     messages that a decision removes, by message, as far as the evidence shows them.
     """
 
     ids: commands.Ids = commands.NO_IDS
     seen: SeenSubject = SeenSubject()
-    authors: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[str, Written] = field(default_factory=dict)
     reporter: Reporter | None = None
     standing: Standing | None = None

@@ -55,6 +55,7 @@ from moderation_service.domain.sanctions.statement_of_reasons import state_reaso
 from moderation_service.domain.shared.capacities import Capacity
 from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence
 from moderation_service.domain.shared.effect import Effect
+from moderation_service.domain.shared.evidence import Written
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.domain.shared.reasons import SEVERITIES
 from moderation_service.domain.shared.refusals import Reason, not_found
@@ -273,6 +274,7 @@ def _sanctions(
     case: Case, command: DecideCase, facts: CaseFacts, now: int, limits: Limits
 ) -> tuple[Sanction, ...]:
     conversation = case.subject.conversation
+    nothing = Written("")
     return tuple(
         Sanction(
             id=sanction,
@@ -284,6 +286,8 @@ def _sanctions(
             ),
             conversation=conversation if not _is_personal(one.kind) else "",
             message=one.message,
+            service=facts.written.get(one.message, nothing).service,
+            number=facts.written.get(one.message, nothing).number,
             since=now,
             until=one.until,
             statement=state_reasons(one, conversation, now, limits),

@@ -167,7 +167,8 @@ def _resolve(measure: Measure | MessageMeasure, case: Case, facts: CaseFacts) ->
     if is_removal and case.subject.kind is SubjectKind.MESSAGE:
         user, message = case.accused[0], measure.message or case.subject.id
     elif isinstance(measure, MessageMeasure):
-        user, message = facts.authors.get(measure.message, ""), measure.message
+        found = facts.written.get(measure.message)
+        user, message = found.author if found else "", measure.message
     else:
         return measure
     return Measure(

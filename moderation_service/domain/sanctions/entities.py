@@ -98,7 +98,10 @@ class Lift:
 
 @dataclass(frozen=True, slots=True)
 class Sanction:
-    """A restriction that was imposed. `users` are those whom it concerns, whom it is told."""
+    """A restriction that was imposed. `users` are those whom it concerns, whom it is told.
+
+    A removed message may be about the event `number` of a `service`.
+    """
 
     id: str
     case: str
@@ -112,6 +115,8 @@ class Sanction:
     statement: Statement
     imposed_by: str
     lift: Lift | None = None
+    service: str = ""
+    number: int = 0
 
     def is_in_force(self, now: int) -> bool:
         """Tell whether it restricts now: what has expired needs no job to end it."""

@@ -55,8 +55,18 @@ def is_intact(evidence: Evidence, content: bytes) -> bool:
     return sha256(content).hexdigest() == evidence.sha256
 
 
-def author_of(contents: Iterable[bytes], message: str) -> str:
-    """Tell who wrote a message, as snapshots of messages show it; empty if none shows it."""
+class Written(NamedTuple):
+    """The author of a message; of one about a service also its event there, else empty and 0."""
+
+    author: str
+    service: str = ""
+    number: int = 0
+
+
+def find_written(contents: Iterable[bytes], message: str) -> Written:
+    """Tell who wrote a message and what it is about, as snapshots of messages show it; empty if
+    none shows it.
+    """
     for content in contents:
         shown = json.loads(content)
         messages = shown.get("messages") if isinstance(shown, dict) else None
@@ -64,5 +74,10 @@ def author_of(contents: Iterable[bytes], message: str) -> str:
         for one in messages if isinstance(messages, list) else ():
             written = one.get("message", {})
             if written.get("id") == message:
-                return str(written.get("sender", ""))
-    return ""
+                event = written.get("event", {})
+                # Protocol Buffers write long integers as texts.
+                number = int(event.get("number", 0))
+                return Written(
+                    str(written.get("sender", "")), str(event.get("service_id", "")), number
+                )
+    return Written("")

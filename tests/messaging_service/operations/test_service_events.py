@@ -192,3 +192,28 @@ def test_deeds_of_the_blocked_are_suppressed(database: Any, conversation: str) -
     page = database.read(list_conversations, "alice", 0, "", 9, presence=True)
     (view,) = page.conversations
     assert view.conversation.side("alice").unread == 1
+
+
+def test_a_removed_title_goes_from_all_events(database: Any, conversation: str) -> None:
+    """From those of this service but its creation, which is removed as a whole; and comes back."""
+    other = ServiceEvent("other", 1, "declined", "bob", 1_000, "closed", "Tap")
+    database.run(
+        ADD,
+        told(1, (conversation, happened(1, "created")), (conversation, other)),
+        told(2, (conversation, happened(2)), (conversation, happened(3, "expired", ""))),
+    )
+    start = database.read(read_position)
+
+    def titles() -> list[str]:
+        page = database.read(list_messages, "alice", conversation, None, 0, 200, 200)
+        return [service_events.decode(one.text).title for one in page.messages if one.kind == EVENT]
+
+    assert titles() == ["Tap"] * 4
+    removed = happened(4, "text_removed", "")._replace(title="")
+    database.run(ADD, told(3, (conversation, removed)))
+    assert titles() == ["Tap", "Tap", "", ""]
+    changed = database.missed_events("alice", start)
+    assert [(one.change, one.message.seq) for one in changed] == [("edited", 4), ("edited", 5)]
+    database.run(ADD, told(4, (conversation, happened(5, "text_restored", ""))))
+    assert titles() == ["Tap"] * 4
+    assert len(history(database, conversation)) == 5

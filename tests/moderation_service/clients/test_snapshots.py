@@ -6,7 +6,7 @@ from dataclasses import replace
 import grpc
 
 from moderation_service.clients.evidence import EvidenceTaker
-from moderation_service.domain.shared.evidence import EvidenceKind, author_of
+from moderation_service.domain.shared.evidence import EvidenceKind, find_written
 from moderation_service.domain.shared.refusals import Reason
 from tests.moderation_service.clients.taking import BOUNDS, Make, hang, read, refusal, texts
 from tests.moderation_service.peers import Peers
@@ -113,5 +113,6 @@ async def test_many_reports_at_once_are_all_seen(peers: Peers, taker: EvidenceTa
         *(taker.take_message("bob", one.id, 30) for one in said for _ in range(5))
     )
     for message, one in zip((one for one in said for _ in range(5)), seen, strict=True):
-        assert author_of((shot.content for shot in one.snapshots), message.id) == "ann"
+        written = find_written((shot.content for shot in one.snapshots), message.id)
+        assert written.author == "ann"
     assert all(len(one.snapshots) == 2 for one in seen)

@@ -9,9 +9,10 @@ from negotiation_service.domain import commands
 from negotiation_service.domain.decide import decide
 from negotiation_service.domain.decision import Decision
 from negotiation_service.domain.entities import Note
-from negotiation_service.domain.events import replay, texts_of
+from negotiation_service.domain.events import Event, replay, texts_of
 from negotiation_service.domain.facts import Facts
 from negotiation_service.domain.history import ServiceChanged, entries
+from negotiation_service.domain.removals import remove_texts, texts_by
 from negotiation_service.domain.texts import INTERNAL
 from tests.negotiation_service.story import LIMITS, STEPS, Story
 
@@ -113,6 +114,46 @@ def test_nothing_is_hidden_that_need_not_be(moves: list[tuple[tuple[str, ...], s
         assert words in told.views(INTERNAL)
         if not withheld:
             assert words in told.views(told.story.deal.peer(author))
+
+
+@given(st.lists(st.tuples(BLOCKERS, STEP), max_size=20), st.data())
+def test_what_is_removed_is_shown_to_nobody_until_it_is_restored(
+    moves: list[tuple[tuple[str, ...], str]], data: st.DataObject
+) -> None:
+    """Neither its author nor a service is shown it; restored it is what it was; the deal itself
+    does not move, whatever is removed, and is what its events make.
+    """
+    told = Told()
+    for blockers, step in moves:
+        told.blockers = blockers
+        told.take(step)
+    story = told.story
+    event = data.draw(st.sampled_from(story.events))
+    author = data.draw(st.sampled_from(PARTIES))
+    readers = (*PARTIES, INTERNAL)
+    before = {reader: told.views(reader) for reader in readers}
+    deal = story.deal
+    names = texts_by(event, author)
+    for removed in (True, True, False):
+        decision = remove_texts(story.deal, names, story.now, LIMITS, removed=removed)
+        story.deal, story.events = decision.deal, [*story.events, *decision.events]
+        assert replay(story.events) == story.deal
+        same = replace(story.deal, seq=deal.seq, removed=deal.removed)
+        assert same == deal
+        if removed:
+            words = [one for one in told.said if came_with(event, one)]
+            for reader in readers:
+                shown = told.views(reader)
+                assert not [one for one in words if author == event.by and one in shown]
+                assert author != event.by or event.seq > 1 or "A logo" not in shown
+    for reader in readers:
+        shown = told.views(reader)
+        assert all(words in shown for words in told.said if words in before[reader])
+
+
+def came_with(event: Event, words: str) -> bool:
+    """Tell whether these words were said with an event that brought them."""
+    return bool(texts_of(event)) and words in str((event.details, event.reason))
 
 
 def test_each_text_has_a_name_of_its_own() -> None:

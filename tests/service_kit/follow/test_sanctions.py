@@ -1,6 +1,6 @@
 """Restrictions of moderation in one's own database: its last word, each once, by the clock."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -157,6 +157,15 @@ def test_nothing_is_asked_about_nobody(database: Database) -> None:
 # --- By its Watch ------------------------------------------------------------------------------
 
 
+def _follow(
+    transaction: Transaction, commands: Sequence[sanctions.Command]
+) -> list[tuple[sanctions.Removal, ...]]:
+    """Take commands in a service that stores nothing that can be removed."""
+    for command in commands:
+        sanctions.take(transaction, command)
+    return [() for _ in commands]
+
+
 class Refusing:
     """A service that keeps what is forbidden."""
 
@@ -170,7 +179,7 @@ class Refusing:
         source = Source(sanctions.MODERATION, target, lambda: present(SECRET), moderation_pb2, stub)
         self.registry = CollectorRegistry()
         metrics = FollowerMetrics(self.registry)
-        made = sanctions_follower("test", source, self.resources, metrics, sanctions.follow)
+        made = sanctions_follower("test", source, self.resources, metrics, _follow)
         async with background({"moderation": made.run}, self.registry):
             yield
 

@@ -2998,19 +2998,31 @@ class MessageRemovalChanged(_message.Message):
     CONVERSATION_ID_FIELD_NUMBER: _builtins.int
     MESSAGE_ID_FIELD_NUMBER: _builtins.int
     REMOVED_FIELD_NUMBER: _builtins.int
+    SERVICE_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     message_id: _builtins.str
     removed: _builtins.bool
+    service_id: _builtins.str
+    """Of a message of kind EVENT: the service, the number of the event in its history, and who said
+    what is removed with it.
+    """
+    number: _builtins.int
+    author: _builtins.str
     def __init__(
         self,
         *,
         conversation_id: _builtins.str = ...,
         message_id: _builtins.str = ...,
         removed: _builtins.bool = ...,
+        service_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        author: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "message_id", b"message_id", "removed", b"removed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "conversation_id", b"conversation_id", "message_id", b"message_id", "number", b"number", "removed", b"removed", "service_id", b"service_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -314,7 +314,7 @@ def test_negotiation_has_no_other_final_refusal() -> None:
     never = {"CONVERSATION_NOT_FOUND", "STALE_OFFER", "OPEN_SERVICE_EXISTS"}
     never |= {"CANCELLATION_REQUESTED", "TOO_MANY_ROUNDS", "TOO_MANY_REOPENINGS"}
     never |= {"TOO_MANY_SUBMISSIONS", "OWN_OFFER", "OFFER_OF_THE_OTHER", "PROVIDER_ONLY"}
-    never |= {"CLIENT_ONLY", "IDEMPOTENCY_KEY_CONFLICT", "SANCTIONED"}
+    never |= {"CLIENT_ONLY", "IDEMPOTENCY_KEY_CONFLICT", "SANCTIONED", "BLOCKED"}
     assert {*NegotiationReason} - never - {"MESSAGING_UNAVAILABLE"} == saga.FINAL_REFUSALS
 
 
