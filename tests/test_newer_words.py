@@ -6,6 +6,7 @@ Parts are updated one after the other, so for a while each is older than some of
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
@@ -14,6 +15,7 @@ from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.moderation.v1 import moderation_pb2 as moderation
 from parley.negotiation.v1 import negotiation_pb2 as negotiation
 
+from command_line.display import deals, disputes, rulings
 from command_line.moderation.documents import document
 from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION, Position
 from edge.protocol.packets import JSON, MESSAGE_PACK
@@ -134,6 +136,27 @@ def test_the_command_line_shows_every_message(service: str) -> None:
     """A word is shown by its number."""
     for kind in all_messages(CONTRACTS[service]):
         document(filled(kind))
+
+
+SHOWN: list[tuple[Callable[..., Any], Callable[[Any], Any], type[Message]]] = [
+    (deals.summary, to_negotiation.service_payload, negotiation.Service),
+    (deals.details, to_negotiation.service_payload, negotiation.Service),
+    (disputes.summary, to_moderation.dispute_payload, moderation.Dispute),
+    (lambda told, _me: rulings.sanction(told), to_moderation.sanction_payload, moderation.Sanction),
+    (lambda told, _me: rulings.report(told), to_moderation.report_payload, moderation.Report),
+    (lambda told, _me: rulings.appeal(told), to_moderation.appeal_payload, moderation.Appeal),
+]
+
+
+@pytest.mark.parametrize(("show", "payload", "kind"), SHOWN)
+def test_the_chat_shows_what_is_told_in_words_that_it_does_not_know(
+    show: Callable[..., Any], payload: Callable[[Any], Any], kind: type[Message]
+) -> None:
+    """In place of its own words it has those of the packet."""
+    told = msgspec.to_builtins(payload(filled(kind)))
+    assert show(told, "x")
+    unspecified = str(show(told, "x"))
+    assert "unspecified" in unspecified or kind is negotiation.Service, unspecified
 
 
 def test_no_enumeration_is_left_out() -> None:
