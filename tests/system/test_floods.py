@@ -125,3 +125,23 @@ async def test_who_sends_byte_by_byte_does_not_disturb_others(
         await writer.write(bob, str(number))
     await sending
     opened.close()
+
+
+async def test_connections_without_a_session_do_not_hold_up_the_end(
+    own_system: System, connect: Connect
+) -> None:
+    """Silent ones, half requests, refused ones that do not let go, slow bodies; and no error in the
+    log of it.
+    """
+    edge = own_system.start("messaging", drain_seconds=1)
+    address = ("127.0.0.1", own_system.edge_port)
+    held = [socket.create_connection(address) for _ in range(20)]
+    for number, one in enumerate(held):
+        one.sendall([b"", b"GET /ws HTTP/1.1\r\n", b"hello\r\n\r\n", PING][number % 4])
+    client = await connect(own_system, "alice")
+    stopping = asyncio.create_task(asyncio.to_thread(edge.stop, signal.SIGTERM))
+    assert await client.closed() == 4100
+    assert await stopping == 0
+    assert '"level": "error"' not in edge.read_log()
+    for one in held:
+        one.close()
