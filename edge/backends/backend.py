@@ -94,7 +94,7 @@ class Backend:
     def _exchange(self, rpc: str) -> Callable[[Any, float], Awaitable[Any]]:
         """Open an RPC on whose stream each request has one response; used as `call` is."""
         method = getattr(self._stub, rpc)
-        exchange = Exchange(lambda: method(metadata=self._present()))
+        exchange = Exchange(method, self._present)
         self._exchanges.append(exchange)
         return lambda request, seconds: self._measured(rpc, exchange.ask(request, seconds))
 

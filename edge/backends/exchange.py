@@ -6,6 +6,8 @@ from typing import Any
 
 import grpc
 
+from service_kit.authentication.credentials import Metadata, Present
+
 # A stream keeps to one replica: another is chosen now and then.
 _RENEW_SECONDS = 30.0
 
@@ -14,21 +16,30 @@ class Exchange:
     """A stream that stays open, on which each request is answered before the next.
 
     It costs a fraction of a call for each. When it breaks, the request that is under way fails, and
-    the next one opens another.
+    the next one opens another; so does a credential that has been replaced.
     """
 
-    def __init__(self, open_stream: "Callable[[], grpc.aio.StreamStreamCall[Any, Any]]") -> None:
+    def __init__(
+        self,
+        open_stream: "Callable[..., grpc.aio.StreamStreamCall[Any, Any]]",
+        present: Present,
+    ) -> None:
         self._open_stream = open_stream
+        self._present = present
+        self._metadata: Metadata = ()
         self._stream: grpc.aio.StreamStreamCall[Any, Any] | None = None
         self._renew_at = 0.0
 
     async def ask(self, request: Any, seconds: float) -> Any:
         """Send a request and give its response. Raises grpc.aio.AioRpcError."""
-        now = asyncio.get_running_loop().time()
-        if self._stream is not None and (self._stream.done() or now >= self._renew_at):
+        now, metadata = asyncio.get_running_loop().time(), self._present()
+        if self._stream is not None and (
+            self._stream.done() or now >= self._renew_at or metadata is not self._metadata
+        ):
             self.close()
         if self._stream is None:
-            self._stream = self._open_stream()
+            self._stream = self._open_stream(metadata=metadata)
+            self._metadata = metadata
             self._renew_at = now + _RENEW_SECONDS
         stream = self._stream
         try:

@@ -10,10 +10,12 @@ from sqlalchemy import Connection
 
 from moderation_service.domain.case.commands import SeenSubject
 from moderation_service.domain.dispute.commands import SeenService
+from moderation_service.domain.sessions import is_revoked
 from moderation_service.domain.shared.commands import Command, State, View
 from moderation_service.domain.shared.refusals import Reason
 from moderation_service.domain.shared.roles import PERMISSIONS, Role, check_role
 from moderation_service.operations.paging import Page
+from moderation_service.operations.sessions import read_revocations
 from moderation_service.operations.tasks import Answer, AnyAnswer, AnyTask, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.workers.wiring import Wiring
@@ -67,6 +69,7 @@ class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
         """
         try:
             moderator = await self._authenticator.authenticate(_token_of(context))
+            await self._check_revocations(moderator)
         except AuthenticationError as error:
             away = error.reason == "keys_unavailable"
             reason = Reason.KEYS_UNAVAILABLE if away else Reason.TOKEN_REFUSED
@@ -76,6 +79,12 @@ class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
         if refusal := check_role(needed, moderator.roles):
             raise Refused(refusal)
         return moderator
+
+    async def _check_revocations(self, moderator: Principal) -> None:
+        """Raise AuthenticationError for a token that was revoked, or whose sessions were ended."""
+        found = await self._query(read_revocations, (moderator.user,), now())
+        if is_revoked(found[moderator.user], moderator.token_id, moderator.issued_at):
+            raise AuthenticationError("token_revoked")
 
     def _page(self, setting: str, request: PageRequest) -> Page:
         """Give the page that a request asks for; the setting says how long it may be."""

@@ -106,6 +106,17 @@ def revoke_token(
     return Revocation(command.token_id, 0, until)
 
 
+def is_revoked(revocations: Revocations, token_id: str | None, issued_at: float | None) -> bool:
+    """Tell whether a token is refused; it was issued at a time in Unix seconds, if it says when.
+
+    One that does not may be of any time before.
+    """
+    if token_id is not None and token_id in revocations.token_ids:
+        return True
+    before = revocations.issued_before
+    return bool(before) and (issued_at is None or issued_at * 1_000 < before)
+
+
 def add_up(standing: Sequence[Revocation]) -> Revocations:
     """All revocations of one user in one."""
     if not standing:

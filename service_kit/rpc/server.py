@@ -26,6 +26,8 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     # After an interruption an edge names all of its users in one call: 20,000 of the longest names,
     # each twice when it is invisible, are 19 MiB.
     ("grpc.max_receive_message_length", 32 * 1024 * 1024),
+    # The longest token of a moderator, beside a credential.
+    ("grpc.max_metadata_size", 16 * 1024),
     # Clients keep their idle connections alive by pings, which a server forbids by default.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),

@@ -50,7 +50,7 @@ async def exchange(echo: Echo) -> AsyncIterator[Exchange]:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        made = Exchange(channel.stream_stream("/test.Echo/Ask"))
+        made = Exchange(channel.stream_stream("/test.Echo/Ask"), tuple)
         yield made
         made.close()
     await server.stop(None)
@@ -105,7 +105,7 @@ async def test_a_stream_that_breaks_while_a_request_is_written_is_unavailable() 
     server = await asyncio.start_server(connect, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        exchange = Exchange(channel.stream_stream("/test.Echo/Ask"))
+        exchange = Exchange(channel.stream_stream("/test.Echo/Ask"), tuple)
         asking = asyncio.ensure_future(exchange.ask(b"x" * 10_000_000, 60))
         async with asyncio.timeout(10):
             await written.wait()
@@ -129,7 +129,7 @@ async def test_a_cancelled_request_leaves_no_answer_behind(echo: Echo, exchange:
 async def test_where_nobody_listens_a_request_is_unavailable() -> None:
     """At once, and not when its time is over."""
     async with grpc.aio.insecure_channel("127.0.0.1:1") as channel:
-        exchange = Exchange(channel.stream_stream("/test.Echo/Ask"))
+        exchange = Exchange(channel.stream_stream("/test.Echo/Ask"), tuple)
         async with asyncio.timeout(10):
             with pytest.raises(grpc.aio.AioRpcError) as failed:
                 await exchange.ask(b"a", 60)

@@ -13,6 +13,7 @@ from moderation_service.domain.shared.refusals import Reason
 from moderation_service.domain.shared.roles import MODERATORS, PERMISSIONS, Role
 from service_kit.authentication.callers import CALLER_NOT_PERMITTED, MODERATION, Caller
 from service_kit.authentication.credentials import Metadata
+from service_kit.authentication.errors import MAXIMUM_TOKEN_LENGTH
 from tests.moderation_service.conftest import Client
 from tests.support.callers import as_moderator, bearing, metadata_of, token_of
 from tests.support.serving import Serve, status_of, unpack
@@ -153,6 +154,32 @@ async def test_the_token_of_a_moderator_is_of_no_use_to_another_caller(client: C
                 assert reason == Reason.DISPUTE_NOT_FOUND
             else:
                 assert (code, reason) == (grpc.StatusCode.PERMISSION_DENIED, CALLER_NOT_PERMITTED)
+
+
+async def test_a_moderator_whose_token_was_revoked_moderates_no_more(client: Client) -> None:
+    """One token by its id, or all that were issued before."""
+    bearer = {
+        one: bearing(token_of("mia", ["moderator"], jti=one, iat=time.time() - 5))
+        for one in ("stolen", "kept")
+    }
+    listing = pb.ListCasesRequest()
+    await client.call("RevokeToken", user="mia", token_id="stolen")
+    assert await reason_of(client, "ListCases", listing, bearer["stolen"]) == REFUSED
+    await client.call("ListCases", listing, bearer["kept"])
+    await client.call("EndSessions", user="mia")
+    assert await reason_of(client, "ListCases", listing, bearer["kept"]) == REFUSED
+    # One that does not say when it was issued may be of any time before.
+    assert await reason_of(client, "ListCases", listing, as_moderator()) == REFUSED
+    later = token_of("mia", ["moderator"], iat=time.time() + 1)
+    await client.call("ListCases", listing, bearing(later))
+
+
+async def test_the_longest_token_that_an_edge_takes_is_taken(client: Client) -> None:
+    short = token_of("mia", ["moderator"], more="")
+    # Base64 makes four characters of three bytes.
+    long = token_of("mia", ["moderator"], more="x" * ((MAXIMUM_TOKEN_LENGTH - len(short)) * 3 // 4))
+    assert MAXIMUM_TOKEN_LENGTH - 12 <= len(long) <= MAXIMUM_TOKEN_LENGTH
+    await client.call("ListCases", pb.ListCasesRequest(), bearing(long))
 
 
 async def test_who_acted_is_who_the_token_names(client: Client) -> None:
