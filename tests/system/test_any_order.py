@@ -1,36 +1,16 @@
 """Two devices at once, and packets that overtake one another: every client ends with the same."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
-from edge.protocol.objects import Kind, Objects
+from edge.protocol.objects import Kind
 from edge.protocol.packets import Op
 from tests.support.client import Client, Packet
+from tests.support.remembering import Remembering
 from tests.support.system import System
 
 ROUNDS = 60
-
-
-class Remembering(Client):
-    """A client that keeps of each object what docs/protocol.md says, and nothing else."""
-
-    objects: Objects
-
-    def _keep(self, packet: Packet) -> None:
-        super()._keep(packet)
-        if packet["op"] == Op.HELLO:
-            self.objects = Objects(packet["d"]["user"])
-        self.objects.take(packet["op"], packet["d"])
-
-    async def learn(self, kind: Kind, key: Any, version: int) -> Mapping[str, Any]:
-        """Wait until an object is known in this version or a later one, and give its content."""
-        async with asyncio.timeout(self.patience), self._arrived:
-            while (known := self.objects.of(kind, key)) is None or known.version < version:
-                await self._arrived.wait()
-            return known.content
 
 
 async def devices(system: System, *users: str) -> list[Remembering]:
@@ -67,7 +47,7 @@ async def test_two_devices_that_change_a_message_at_once_end_with_one_text(
     assert len(changed) == ROUNDS
     for message in changed:
         for client in clients:
-            known = await client.learn(Kind.MESSAGE, message["message"], message["version"])
+            known = await client.learn(Kind.MESSAGE, message["message"], version=message["version"])
             assert {name: known[name] for name in ("text", "tombstone", "edited_at")} == {
                 name: message.get(name) for name in ("text", "tombstone", "edited_at")
             }
@@ -92,7 +72,7 @@ async def test_two_devices_that_block_and_unblock_at_once_end_with_one_state(
     reply = await fresh.ask(Op.ASK_CONVERSATIONS)
     (entry,) = reply["d"]["conversations"]
     for client in clients:
-        known = await client.learn(Kind.BLOCK, bob, entry["block"]["version"])
+        known = await client.learn(Kind.BLOCK, bob, version=entry["block"]["version"])
         assert known["blocked"] == entry["block"]["blocked"] == ("blocked" in entry)
     for client in (*clients, fresh):
         await client.close()
@@ -114,7 +94,7 @@ async def test_how_much_is_unread_is_known_beside_pages_marks_and_alerts(
     reply = await fresh.ask(Op.ASK_CONVERSATIONS)
     (entry,) = reply["d"]["conversations"]
     for client in (phone, laptop):
-        known = await client.learn(Kind.CONVERSATION, conversation, entry["version"])
+        known = await client.learn(Kind.CONVERSATION, conversation, version=entry["version"])
         assert known["unread"] == entry["unread"]
         seen = client.objects.of(Kind.READ, conversation, bob)
         assert seen is not None

@@ -7,12 +7,14 @@ from uuid import uuid4
 
 import pytest
 
+from edge.protocol.objects import Kind
 from edge.protocol.packets import Op
 from tests.support.client import Client, Packet
 from tests.support.moderator import Moderator
+from tests.support.remembering import Remembering
 from tests.support.system import System
 from tests.system.conftest import Connect
-from tests.system.deals import Deal, begin, euros
+from tests.system.deals import Deal, Party, begin, euros
 
 FORMATS = ["parley.v1.json", "parley.v1.msgpack"]
 
@@ -185,3 +187,65 @@ async def test_lists_refuse_what_is_no_page(moderated_system: System, connect: C
             assert reply["d"]["code"] == "INVALID_ARGUMENT", (op, field, reply)
             assert [one["field"] for one in reply["d"]["fields"]] == [field]
     await asyncio.gather(*(client.ask(Op.ASK_SERVICES, {}) for _ in range(30)))
+
+
+async def ask_everything(client: Remembering) -> None:
+    """Ask as docs/protocol.md tells a device that is new, or missed something."""
+    lists = {
+        Op.ASK_CONVERSATIONS: "conversations",
+        Op.ASK_BLOCKS: "blocks",
+        Op.ASK_SERVICES: "services",
+        Op.ASK_DISPUTES: "disputes",
+        Op.ASK_REPORTS: "reports",
+        Op.ASK_APPEALS: "appeals",
+    }
+    for op, items in lists.items():
+        found = [one async for one in pages(client, op, items)]
+        if op is Op.ASK_CONVERSATIONS:
+            for one in found:
+                await answer(client, Op.ASK_MESSAGES, conversation=one["conversation"], limit=200)
+    await answer(client, Op.ASK_STANDING)
+
+
+async def test_what_is_asked_anew_is_what_was_told(
+    moderated_system: System, moderator: Moderator, alice: str, bob: str
+) -> None:
+    """A device that missed everything knows what one knows that was there all the time."""
+    system = moderated_system
+    first, second, there = [
+        await Remembering.open(system.url, system.token(user)) for user in (alice, bob, alice)
+    ]
+    stored = await first.write(bob, "Hello")
+    deal = Deal(Party(first), Party(second), stored["conversation"])
+    await deal.agree()
+    await deal.complete()
+    await deal.agree()
+    spam = await second.write(alice, "Buy now", subject="spam")
+    edited = await second.write(alice, "Helo", subject="flat")
+    await answer(second, Op.EDIT_MSG, message=edited["message"], text="Hello")
+    gone = await second.write(alice, "Oops", subject="flat")
+    await answer(second, Op.DELETE_MSG, message=gone["message"])
+    await answer(first, Op.OPENED_CONVERSATION, conversation=edited["conversation"])
+    await answer(first, Op.REPORT_MSG, message=spam["message"], reason="spam")
+    await moderator.decide(bob)
+    decided = (await first.expect(Op.REPORT_STATUS, status="no_violation"))["d"]
+    await answer(first, Op.APPEAL, decision=decided["decision"], text="Look again.")
+    await answer(first, Op.LITIGE_CREATED, service=deal.service, reason="quality", statement="No.")
+    await deal.bob.event("held")
+    await moderator.report(stored["message"], bob)
+    await moderator.decide(alice, "warning")
+    await there.expect(Op.SANCTION, kind="warning")
+    await answer(first, Op.BLOCK_USER, user=str(uuid4()), blocked=True)
+
+    asking = await Remembering.open(system.url, system.token(alice))
+    await ask_everything(asking)
+    assert {kind for kind, _ in asking.objects} | {Kind.PRESENCE} == set(Kind)
+    for shown in asking.objects.values():
+        if shown.kind is Kind.PRESENCE or shown.version == 0:
+            # Nobody tells of a watermark that never moved, and of a block that never was.
+            continue
+        await there.agree(shown)
+    missing = {place for place in there.objects if place not in asking.objects}
+    assert not {place for place in missing if place[0] is not Kind.PRESENCE}
+    for client in (first, second, there, asking):
+        await client.close()
