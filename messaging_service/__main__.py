@@ -12,15 +12,16 @@ from messaging_service.api.failures import FAILURES
 from messaging_service.api.servicer import MessagingServicer
 from messaging_service.operations.removals import follow_moderation
 from messaging_service.settings import MessagingSettings
+from messaging_service.storage.retention import FORGETTINGS
 from messaging_service.workers import negotiation
 from messaging_service.workers.presence import PresenceTracker
-from messaging_service.workers.retention import retention
 from messaging_service.workers.typing_signals import TypingTracker
 from service_kit.authentication import callers
 from service_kit.follow.follower import FollowerMetrics
 from service_kit.follow.sanctions_follower import moderation_source, sanctions_follower
 from service_kit.process.background import Work, background
 from service_kit.resources import Resources
+from service_kit.retention import retention
 from service_kit.service import Service, main
 
 
@@ -30,7 +31,7 @@ async def servicer(resources: Resources[MessagingSettings]) -> AsyncIterator[Mes
     presence = PresenceTracker(resources)
     typing = TypingTracker(resources)
     resources.hub.observe(presence.observe)
-    works: dict[str, Work] = {"retention": retention(resources)}
+    works: dict[str, Work] = {"retention": retention(resources, FORGETTINGS)}
     settings, metrics = resources.settings, FollowerMetrics(resources.registry)
     if settings.negotiation_target is not None:
         works["negotiation"] = negotiation.follower(resources, metrics).run
@@ -62,7 +63,6 @@ SERVICE = Service(
         "text_limit",
         "subject_limit",
         "edits_per_message",
-        "evidence_batch",
         "blocks_per_user",
         "blocks_page",
         "conversations_page",

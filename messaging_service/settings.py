@@ -7,7 +7,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from messaging_service.domain.limits import MINUTE, Limits, Opening
-from service_kit.process.settings import Address, Count, ServiceSettings
+from service_kit.process.settings import Address, Count, Days, ServiceSettings
 
 
 class MessagingSettings(ServiceSettings):
@@ -30,7 +30,8 @@ class MessagingSettings(ServiceSettings):
     edit_minutes: Count = 15
     edits_per_message: Count = 20
     evidence_days: Count = 180
-    evidence_batch: Count = 500
+    # After which a resume may be told that it is not complete.
+    changes_days: Days = 90
     blocks_per_user: Count = 1_000
     blocks_page: Count = 100
     conversations_page: Count = 100
@@ -41,6 +42,7 @@ class MessagingSettings(ServiceSettings):
     presence_absence_seconds: Annotated[float, Field(gt=0, le=3_600)] = 10.0
     presence_conversations: Count = 500
     presence_to_strangers: bool = False
+    presence_days: Days = 365
     presence_people: Count = 200_000
     presence_batch: Count = 500
 

@@ -15,12 +15,14 @@ from negotiation_service.clients.messaging import Messaging
 from negotiation_service.operations.removals import following
 from negotiation_service.operations.runner import operation
 from negotiation_service.settings import NegotiationSettings
+from negotiation_service.storage.tables import FORGETTINGS
 from negotiation_service.workers.timers import deal_timers
 from service_kit.authentication import callers
 from service_kit.follow.follower import FollowerMetrics
 from service_kit.follow.sanctions_follower import moderation_source, sanctions_follower
 from service_kit.process.background import Work, background
 from service_kit.resources import Resources
+from service_kit.retention import retention
 from service_kit.rpc.client import dial_by_settings
 from service_kit.service import Service, main
 
@@ -32,7 +34,10 @@ async def servicer(resources: Resources[NegotiationSettings]) -> AsyncIterator[N
     limits = settings.limits()
     carry_out = operation(limits)
     timers = deal_timers(resources, carry_out)
-    works: dict[str, Work] = {"timers": timers.run}
+    works: dict[str, Work] = {
+        "timers": timers.run,
+        "retention": retention(resources, FORGETTINGS),
+    }
     if settings.moderation_target is not None:
         metrics = FollowerMetrics(resources.registry)
         works["moderation"] = sanctions_follower(

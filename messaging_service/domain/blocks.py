@@ -47,9 +47,11 @@ def check_set_block(command: SetBlock) -> Refusal | None:
     return invalid("user", "is the actor") if command.user == command.actor else None
 
 
-def decide_block(blocks: int, limits: Limits) -> Refusal | None:
-    """Decide whether a person who has so many blocks may have one more."""
-    if blocks < limits.blocks_per_user:
+def decide_block(blocks: int, rows: int, limits: Limits) -> Refusal | None:
+    """Decide whether a person who has so many blocks may have one more; in as many `rows` stand
+    those that have ended as well and are not forgotten.
+    """
+    if blocks < limits.blocks_per_user and rows < 2 * limits.blocks_per_user:
         return None
     problem = f"a user blocks at most {limits.blocks_per_user} others"
     return Refusal(Reason.TOO_MANY_BLOCKS, problem, limit="blocks_per_user")

@@ -45,7 +45,9 @@ class _Run:
         both = pairs | {(other, one) for one, other in pairs}
         self.blocks = storage.find_blocks(connection, both)
         self.stored = frozenset(self.blocks)
-        self.counts = storage.count_blocks(connection, {one.actor for one in commands})
+        actors = {one.actor for one in commands}
+        self.counts = storage.count_blocks(connection, actors)
+        self.rows = storage.count_all_blocks(connection, actors)
         couples = {order(*pair) for pair in pairs}
         self.working_set = WorkingSet(transaction, find_conversations_between(connection, couples))
         self.presence = find_presence(connection, {user for pair in pairs for user in pair})
@@ -60,9 +62,13 @@ class _Run:
         )
         if command.blocked == before.active:
             return BlockChanged(actor, user, before.active, before.changed_at, command.origin)
-        full = blocks.decide_block(self.counts[actor], self.limits)
+        is_new = (actor, user) not in self.blocks
+        full = blocks.decide_block(
+            self.counts[actor], self.rows[actor] if is_new else 0, self.limits
+        )
         if command.blocked and full:
             return full
+        self.rows[actor] += is_new
         now, revision = next(self.times), self.transaction.revision
         self.counts[actor] += 1 if command.blocked else -1
         there = self.presence.get(actor) if presence else None

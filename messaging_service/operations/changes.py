@@ -20,6 +20,7 @@ from messaging_service.storage.conversations import (
 )
 from messaging_service.storage.messages import Changed, Span
 from messaging_service.storage.presence import find_changed_presence, find_observers_of_changed
+from messaging_service.storage.retention import find_forgotten
 from service_kit.pages import NEWEST
 from service_kit.rules import Position, Refusal, check_user
 from service_kit.storage.changed_users import find_changed_users
@@ -66,6 +67,8 @@ def list_changes(
     """
     if refusal := check_user("user", user):
         return refusal
+    if after.revision < find_forgotten(connection):
+        return ChangePage(complete=False, changes=[], next_page_token="")
     read = partial(_changes, connection, user, presence, strangers=strangers)
     return changes.list_changes(connection, after, until, page_size, page_token, most, read)
 
@@ -93,6 +96,8 @@ def list_changed_users(
             )
         return found
 
+    if after.revision < find_forgotten(connection):
+        return ChangedUsers(complete=False, users=frozenset())
     return changes.list_changed_users(connection, users, after, until, find)
 
 

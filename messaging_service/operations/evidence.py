@@ -1,6 +1,5 @@
-"""Evidence: messages with all texts that are kept of them, and forgetting those in time."""
+"""Evidence: messages with all texts that are kept of them."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -9,7 +8,7 @@ from messaging_service.domain.message_changes import Version, unseen_version, wi
 from messaging_service.domain.messages import Message
 from messaging_service.domain.refusals import message_not_found
 from messaging_service.operations.conversations import find_visible
-from messaging_service.storage.message_changes import delete_old_versions, find_versions
+from messaging_service.storage.message_changes import find_versions
 from messaging_service.storage.messages import (
     find_messages,
     find_messages_after,
@@ -17,7 +16,6 @@ from messaging_service.storage.messages import (
 )
 from service_kit.pages import NEWEST
 from service_kit.rules import Refusal, invalid, is_identifier
-from service_kit.storage.writer import Transaction
 
 
 class Evidence(NamedTuple):
@@ -86,13 +84,3 @@ def list_evidence(
         Evidence(one, versions[one.id], one.suppressed, withheld_version(one)) for one in found
     ]
     return EvidencePage(evidence, (conversation.first.user, conversation.second.user))
-
-
-def forget_versions(most: int, transaction: Transaction, times: Sequence[int]) -> list[int]:
-    """Delete the oldest of the versions that were replaced before each of `times` (milliseconds),
-    `most` at once; give their numbers.
-    """
-    counts = [delete_old_versions(transaction.connection, at, most) for at in times]
-    if any(counts):
-        transaction.touch()
-    return counts

@@ -19,6 +19,7 @@ _BY_PAIRS = select(blocks).select_from(_pairs.join(blocks, _pairs_match))
 
 _ACTIVE_ONES = select(blocks).where(blocks.c.blocker_id == bindparam("user"), ACTIVE)
 _COUNT = _ACTIVE_ONES.with_only_columns(func.count())
+_COUNT_ALL = select(func.count()).where(blocks.c.blocker_id == bindparam("user"))
 _PAGE = (
     _ACTIVE_ONES.where(
         tuple_(blocks.c.revision, blocks.c.blocked_id)
@@ -53,6 +54,7 @@ _UPDATE = (
 HOT_STATEMENTS = {
     "blocks by pair": _BY_PAIRS,
     "blocks counted": _COUNT,
+    "blocks counted, ended ones too": _COUNT_ALL,
     "blocks page": _PAGE,
     "blocks changed": _CHANGED,
     "blockers changed": CHANGED_BLOCKERS,
@@ -75,6 +77,14 @@ def count_blocks(connection: Connection, users: Iterable[str]) -> dict[str, int]
     """Count whom each of `users` blocks."""
     return {
         user: connection.execute(_COUNT, {"user": user}).scalar_one() for user in sorted(set(users))
+    }
+
+
+def count_all_blocks(connection: Connection, users: Iterable[str]) -> dict[str, int]:
+    """Count the blocks of each of `users`, those that have ended and are not forgotten included."""
+    return {
+        user: connection.execute(_COUNT_ALL, {"user": user}).scalar_one()
+        for user in sorted(set(users))
     }
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, delete, exists, select
+from sqlalchemy import Connection, bindparam, delete, select
 from uuid_utils import uuid7
 
 from messaging_service.domain.message_changes import Version
@@ -42,23 +42,12 @@ _KEYS = select(idempotency_keys).select_from(_keys.join(idempotency_keys, _keys_
 
 _VERSIONS = select(message_versions).where(among_given(message_versions.c.message_id, "ids"))
 
-_OLD = (
-    select(message_versions.c.id)
-    .where(
-        message_versions.c.replaced_at < bindparam("before"),
-        ~exists().where(removed_messages.c.message_id == message_versions.c.message_id),
-    )
-    .order_by(message_versions.c.replaced_at, message_versions.c.id)
-    .limit(bindparam("count", type_=BigInteger))
-)
-_FORGET = delete(message_versions).where(among_given(message_versions.c.id, "ids"))
-
 _REMOVED_BY_OTHERS = select(removed_messages.c.message_id).where(
     removed_messages.c.epoch != bindparam("the_epoch")
 )
 _LET_GO = delete(removed_messages).where(among_given(removed_messages.c.message_id, "ids"))
 
-HOT_STATEMENTS = {"used keys": _KEYS, "versions by message": _VERSIONS, "versions, old": _OLD}
+HOT_STATEMENTS = {"used keys": _KEYS, "versions by message": _VERSIONS}
 """By name, so that their query plans can be looked at."""
 
 
@@ -91,21 +80,6 @@ def insert_versions(connection: Connection, made: Iterable[Version]) -> None:
 def insert_used_keys(connection: Connection, used: Sequence[UsedKey]) -> None:
     """Store used keys."""
     bulk_insert(connection, idempotency_keys, _KEY_COLUMNS, used)
-
-
-def find_old_versions(connection: Connection, before: int, count: int) -> list[str]:
-    """Find the ids of the `count` oldest versions that were replaced before a time (milliseconds)
-    and that nothing keeps.
-    """
-    return [row[0] for row in fetch(connection, _OLD, {"before": before, "count": count})]
-
-
-def delete_old_versions(connection: Connection, before: int, count: int) -> int:
-    """Delete the versions that `find_old_versions` finds, and give their number."""
-    old = find_old_versions(connection, before, count)
-    if old:
-        connection.execute(_FORGET, give_values(connection, "ids", old))
-    return len(old)
 
 
 def update_removed(connection: Connection, held: Mapping[str, bool], epoch: str) -> None:

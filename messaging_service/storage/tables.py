@@ -21,6 +21,7 @@ from service_kit.follow.positions import add_positions
 from service_kit.follow.sanctions import add_restrictions
 from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import STORED_BY_KEY, TEXT
+from service_kit.storage.retention import declare, forgotten, kept
 
 metadata = MetaData()
 add_clock(metadata)
@@ -168,6 +169,8 @@ idempotency_keys = Table(
     Column("fingerprint", TEXT, nullable=False),
     Column("message_id", TEXT, nullable=False),
     Column("used_at", BigInteger, nullable=False),
+    Index("idempotency_keys_used", "used_at"),
+    Index("idempotency_keys_message", "message_id", "used_at"),
     **STORED_BY_KEY,
 )
 """Used keys that no message holds: of changes, and of the creation of messages changed since."""
@@ -182,8 +185,10 @@ removed_messages = Table(
 )
 """The messages that moderation holds removed; their versions are kept for as long as it does."""
 
+# The conditions of indexes of blocks and presence, as a query has to repeat them.
 ACTIVE = text("active")
-"""The condition of the index of active blocks, as a query has to repeat it."""
+ENDED = text("NOT active")
+AWAY = text("NOT online AND NOT invisible")
 
 blocks = Table(
     "blocks",
@@ -205,6 +210,7 @@ blocks = Table(
         sqlite_where=ACTIVE,
         postgresql_where=ACTIVE,
     ),
+    _partial("blocks_ended", "changed_at", where=ENDED),
     **STORED_BY_KEY,
 )
 
@@ -218,6 +224,7 @@ presence = Table(
     Column("revision", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
     Index("presence_revision", "revision"),
+    _partial("presence_away", "last_seen", where=AWAY),
     **STORED_BY_KEY,
 )
 
@@ -226,3 +233,31 @@ presence_known = Table("presence_known", metadata, Column("at", BigInteger, null
 
 change_times = Table("change_times", metadata, Column("latest", BigInteger, nullable=False))
 """One row: the latest time that was taken for a change."""
+
+forgotten_changes = Table(
+    "forgotten_changes", metadata, Column("revision", BigInteger, nullable=False)
+)
+"""One row: the last revision of a change that was deleted, from before which none can be told."""
+
+declare(
+    metadata,
+    {
+        "conversations": kept("openings_per_hour of each person, and what services open"),
+        "messages": kept("what people say and deals do: the history itself"),
+        "message_versions": forgotten(
+            "earlier and deleted texts, but for those that moderation holds", "evidence_days"
+        ),
+        "idempotency_keys": forgotten(
+            "keys of changes; those of a text go with it", "idempotency_days", "evidence_days"
+        ),
+        "removed_messages": kept("what moderation holds removed"),
+        "blocks": forgotten(
+            "those that have ended; blocks_per_user of each person stand, and as many ended ones",
+            "changes_days",
+        ),
+        "presence": forgotten("a row for each person, until they are away", "presence_days"),
+        "presence_known": kept("one row"),
+        "change_times": kept("one row"),
+        "forgotten_changes": kept("one row"),
+    },
+)

@@ -109,7 +109,7 @@ class UnitOfWork:
             connection, [one for one in self.contents if one[0] not in self.forgotten]
         )
         self._store_events()
-        targets.insert_keys(connection, keys.items())
+        targets.insert_keys(connection, keys.items(), self.transaction.now)
         if self.events:
             self.transaction.touch()
             self._notify()

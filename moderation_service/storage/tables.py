@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData
 from service_kit.follow.positions import add_positions
 from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import STORED_BY_KEY, TEXT
+from service_kit.storage.retention import by_age, declare, forgotten, kept
 
 metadata = MetaData()
 add_clock(metadata)
@@ -250,7 +251,9 @@ idempotency_keys = Table(
     Column("target_id", TEXT, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("about_id", TEXT, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
     Index("idempotency_keys_target", "target_id"),
+    Index("idempotency_keys_used", "used_at"),
     **STORED_BY_KEY,
 )
 
@@ -270,3 +273,26 @@ revocations = Table(
     **STORED_BY_KEY,
 )
 Index("revocations_until", revocations.c.until)
+
+declare(
+    metadata,
+    {
+        "cases": kept("reports_limit of each person: what was decided, and why"),
+        "disputes": kept("disputes_limit of each service"),
+        "parts": kept("the people of each case and dispute"),
+        "reports": kept("reports_limit of each person"),
+        "decisions": kept("what moderators decide"),
+        "sanctions": kept("what moderators decide"),
+        "sanctioned": kept("what moderators decide"),
+        "appeals": kept("one of each person against a decision"),
+        "events": kept("the history of each case and dispute, whose texts an erasure empties"),
+        "evidence": kept("until case_evidence_days or dispute_evidence_days after the end"),
+        "audit": kept("what was done: the log is whole for ever"),
+        "news": kept("a few for each event; it tells services that begin anew what is restricted"),
+        "revocations": kept("what is revoked, until the tokens would have expired"),
+        "idempotency_keys": forgotten("used keys, with their digests", "idempotency_days"),
+    },
+)
+
+FORGETTINGS = (by_age(idempotency_keys, idempotency_keys.c.used_at),)
+"""What is deleted with time, beside evidence, which goes with its case or dispute."""

@@ -215,9 +215,11 @@ def find_keys(
     }
 
 
-def insert_keys(connection: Connection, used: Iterable[tuple[tuple[str, str], UsedKey]]) -> None:
-    """Store what idempotency keys were used for."""
-    rows = [(*key, one.fingerprint, one.target, one.seq, one.about) for key, one in used]
+def insert_keys(
+    connection: Connection, used: Iterable[tuple[tuple[str, str], UsedKey]], now: int
+) -> None:
+    """Store what idempotency keys were used for, and when (milliseconds UTC)."""
+    rows = [(*key, one.fingerprint, one.target, one.seq, one.about, now) for key, one in used]
     bulk_insert(connection, idempotency_keys, tuple(idempotency_keys.c.keys()), rows)
 
 

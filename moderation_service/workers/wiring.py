@@ -20,6 +20,7 @@ from moderation_service.domain.shared.commands import ExpireEvidence
 from moderation_service.operations.tasks import AnyAnswer, AnyTask, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.storage import targets
+from moderation_service.storage.tables import FORGETTINGS
 from moderation_service.workers.gauges import Gauges
 from moderation_service.workers.holds import NEGOTIATION, Holds
 from moderation_service.workers.reconciler import Reconciler
@@ -27,6 +28,7 @@ from moderation_service.workers.revocations import forgetting
 from service_kit.follow.follower import Follower, FollowerMetrics, read_source
 from service_kit.process.background import Work, background
 from service_kit.resources import Resources
+from service_kit.retention import retention
 from service_kit.rpc.client import dial_by_settings
 from service_kit.rules import Refusal
 from service_kit.storage.writer import Operation
@@ -90,6 +92,7 @@ async def wire(
             registry=registry,
         )
         works: dict[str, Work] = {
+            "retention": retention(resources, FORGETTINGS),
             "gauges": gauges.run,
             "timers": timers.run,
             "expiry": _expiry(resources, operation).run,

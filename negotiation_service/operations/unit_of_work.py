@@ -66,7 +66,7 @@ class UnitOfWork:
         told = [(deal, recipients(deal, event), event) for deal, event, _ in happened]
         storage.insert_events(connection, told, revision)
         storage.replace_timers(connection, [*changed, *created])
-        storage.insert_keys(connection, new_keys.items(), revision)
+        storage.insert_keys(connection, new_keys.items(), revision, transaction.now)
         for deal, event, number in happened:
             restricted = restricted_parties(deal, forbidden)
             notification = ServiceChanged(event, number, deal, transaction.now, limits, restricted)

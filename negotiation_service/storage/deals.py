@@ -236,10 +236,14 @@ def replace_timers(connection: Connection, deals: Sequence[Deal]) -> None:
 
 
 def insert_keys(
-    connection: Connection, used: Iterable[tuple[tuple[str, str], UsedKey]], revision: int
+    connection: Connection,
+    used: Iterable[tuple[tuple[str, str], UsedKey]],
+    revision: int,
+    now: int,
 ) -> None:
-    """Store the use of idempotency keys."""
+    """Store the use of idempotency keys, with when that was (milliseconds UTC)."""
     rows = [
-        (actor, key, revision, one.fingerprint, one.service, one.seq) for (actor, key), one in used
+        (actor, key, revision, one.fingerprint, one.service, one.seq, now)
+        for (actor, key), one in used
     ]
     bulk_insert(connection, tables.idempotency_keys, tuple(tables.idempotency_keys.c.keys()), rows)

@@ -9,6 +9,7 @@ from service_kit.follow.positions import add_positions
 from service_kit.follow.sanctions import add_restrictions
 from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import STORED_BY_KEY, TEXT
+from service_kit.storage.retention import by_age, declare, forgotten, kept
 
 metadata = MetaData()
 add_clock(metadata)
@@ -109,5 +110,21 @@ idempotency_keys = Table(
     # The answer was the service after this event.
     Column("service_id", TEXT, nullable=False),
     Column("seq", BigInteger, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+    Index("idempotency_keys_used", "used_at"),
     **STORED_BY_KEY,
 )
+
+declare(
+    metadata,
+    {
+        "services": kept("one open at a time in a conversation: the record of deals"),
+        "offers": kept("rounds_limit and amendments_limit of each service"),
+        "service_events": kept("the limits of each service: its history"),
+        "service_timers": kept("the timers of open services"),
+        "idempotency_keys": forgotten("used keys, with their digests", "idempotency_days"),
+    },
+)
+
+FORGETTINGS = (by_age(idempotency_keys, idempotency_keys.c.used_at),)
+"""What is deleted with time."""

@@ -43,6 +43,7 @@ KIT_LIMITS = (
     "watch_queue_events",
     "max_transaction_items",
     "max_waiting_items",
+    "retention_batch",
 )
 """The settings below that are limits, each counted when it is reached."""
 
@@ -76,6 +77,10 @@ class ServiceSettings(Settings):
     watch_progress_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
     max_transaction_items: Count = 2_000
     max_waiting_items: Count = 20_000
+    # For which an idempotency key is remembered.
+    idempotency_days: Days = 180
+    # Rows that one transaction deletes because they were kept long enough.
+    retention_batch: Count = 500
 
     def timeouts(self) -> Timeouts:
         """Give the timeouts of the database."""

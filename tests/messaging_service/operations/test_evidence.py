@@ -1,10 +1,13 @@
 """Evidence on a real database: every text that there was, for its time."""
 
+from functools import partial
 from typing import Any
 
 from messaging_service.domain.refusals import Reason
-from messaging_service.operations.evidence import forget_versions, list_evidence
+from messaging_service.operations.evidence import list_evidence
 from messaging_service.storage.message_changes import find_versions
+from messaging_service.storage.retention import VERSIONS
+from service_kit import retention
 from service_kit.storage.clock import read_position
 from tests.messaging_service.commands import deleted, edited, said
 
@@ -36,7 +39,7 @@ def test_list_evidence_gives_every_text_for_its_time(database: Any) -> None:
     assert len(most.evidence) == 5
 
     def forget(before: int, most: int) -> int:
-        return int(database.run(lambda *given: forget_versions(most, *given), before)[0])
+        return int(database.run(partial(retention.forget, VERSIONS, most), before)[0])
 
     revision = database.read(read_position).revision
     assert forget(written + 1, 10) == 0

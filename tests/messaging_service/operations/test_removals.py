@@ -1,5 +1,6 @@
 """Removals by moderation on a real database: shown, told, kept, and taken back."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from messaging_service.domain.messages import CreateMessage
 from messaging_service.domain.refusals import Reason
 from messaging_service.domain.service_events import ServiceEvent
 from messaging_service.operations.conversations import get_conversation, list_conversations
-from messaging_service.operations.evidence import forget_versions, list_evidence
+from messaging_service.operations.evidence import list_evidence
 from messaging_service.operations.messages import get_messages
 from messaging_service.operations.removals import follow_moderation
 from messaging_service.operations.service_events import ServiceEvents, add_service_events
+from messaging_service.storage.retention import VERSIONS
+from service_kit import retention
 from service_kit.follow.sanctions import CaughtUp, Removal, RestrictionChanges
 from service_kit.rules import Position, Refusal
 from service_kit.storage.clock import read_position
@@ -222,10 +225,7 @@ def test_evidence_of_what_is_removed_is_not_forgotten(
 
 
 def forget(database: Any, before: int) -> int:
-    def run(transaction: Any, times: Any) -> Any:
-        return forget_versions(100, transaction, times)
-
-    (count,) = database.run(run, before)
+    (count,) = database.run(partial(retention.forget, VERSIONS, 100), before)
     return int(count)
 
 
