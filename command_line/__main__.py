@@ -22,9 +22,10 @@ from command_line.demo import conversation
 from command_line.demo.transcript import heading
 from command_line.display.console import CommandError, complain, say
 from command_line.display.screen import Screen
-from command_line.display.timestamps import parse_duration
+from command_line.display.timestamps import parse_duration, parse_moment, utc_now
 from command_line.moderation.client import ModerationClient, Moderator
 from command_line.moderation.program import application as moderation
+from command_line.moderation.sessions import application as sessions
 from command_line.serve.credentials import application as credentials
 from command_line.serve.parts import SERVICES, Address
 from command_line.serve.probes import free_port, port_is_free
@@ -184,6 +185,18 @@ def token(
     invisible: Annotated[
         bool, typer.Option("--invisible", help="The user is not shown as online.")
     ] = False,
+    token_id: Annotated[
+        str | None,
+        typer.Option(metavar="JTI", help="Its id, by which `parley sessions end` can name it."),
+    ] = None,
+    issued_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="When it says that it was issued (2026-12-01T09:00Z), or so long ago (15m); "
+            "without it, now.",
+        ),
+    ] = None,
 ) -> None:
     """Print a token (JWT) for a user, and nothing else.
 
@@ -193,9 +206,22 @@ def token(
     Examples:
       parley token alice
       parley token carol --role moderator --expires-in 15m --data /var/lib/parley
+      parley token alice --token-id 3f0c7a52
     """
     lifetime = parse_duration(expires_in)
-    print(tokens.mint(DataFolder.at(data), user, lifetime, role or (), invisible=invisible))
+    issued = None if issued_at is None else parse_moment(issued_at, utc_now())
+    folder = DataFolder.at(data)
+    print(
+        tokens.mint(
+            folder,
+            user,
+            lifetime,
+            role or (),
+            invisible=invisible,
+            token_id=token_id,
+            issued_at=issued,
+        )
+    )
 
 
 @application.command()
@@ -281,6 +307,7 @@ def migrate(data: Data = DEFAULT_DATA, log_level: Level = LogLevel.INFO) -> None
 
 application.command("appeal")(appeal.command)
 application.add_typer(moderation, name="mod")
+application.add_typer(sessions, name="sessions")
 application.add_typer(credentials, name="credentials")
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from math import floor
+from typing import Any
 
 import jwt
 
 from command_line.client.data_folder import DataFolder
 from command_line.display.console import CommandError
 from service_kit.names import normalise
-from service_kit.text import is_name
+from service_kit.text import is_line, is_name
 
 LONGEST_NAME = 128
 
@@ -21,6 +23,13 @@ def check_user(user: str) -> str:
     return name
 
 
+def check_token_id(token_id: str) -> str:
+    """The id of a token as the edge takes it; CommandError if it does not."""
+    if not 1 <= len(token_id) <= LONGEST_NAME or not is_line(token_id):
+        raise CommandError(f"the id of a token is a line of 1 to {LONGEST_NAME} characters", 2)
+    return token_id
+
+
 def mint(
     folder: DataFolder,
     user: str,
@@ -28,10 +37,24 @@ def mint(
     roles: Sequence[str] = (),
     *,
     invisible: bool = False,
+    token_id: str | None = None,
+    issued_at: datetime | None = None,
 ) -> str:
-    """A signed token for this user: `sub`, `iat`, `exp` in whole seconds, `roles`, `invisible`."""
-    now = datetime.now(UTC)
-    claims = {"sub": check_user(user), "iat": now, "exp": now + lifetime, "roles": list(roles)}
+    """A signed token for this user: `sub`, `iat`, `exp`, `roles`, `invisible`, `jti`.
+
+    Without a time it is issued now, to the millisecond: one that is made right after sessions were
+    ended is none of before.
+    """
+    # In parts of a second that a number of seconds holds exactly.
+    now = floor(datetime.now(UTC).timestamp() * 1024) / 1024
+    claims: dict[str, Any] = {
+        "sub": check_user(user),
+        "iat": now if issued_at is None else issued_at.timestamp(),
+        "exp": now + lifetime.total_seconds(),
+        "roles": list(roles),
+    }
     if invisible:
         claims["invisible"] = True
+    if token_id is not None:
+        claims["jti"] = check_token_id(token_id)
     return jwt.encode(claims, folder.read_token_secret(), algorithm="HS256")

@@ -48,15 +48,29 @@ def parse_duration(text: str) -> timedelta:
 
 def parse_end(text: str, now: datetime) -> datetime:
     """The end of what lasts for a duration (7d) or until a time (2026-12-01T09:00Z)."""
-    try:
-        end = datetime.fromisoformat(text)
-    except ValueError:
+    end = _parse_time(text)
+    if end is None:
         return now + parse_duration(text)
-    if end.tzinfo is None:
-        raise CommandError(f"a time needs its zone, as {text}Z or {text}+01:00", 2)
     if end <= now:
         raise CommandError(f"that time is over: {text}", 2)
-    return end.astimezone(UTC)
+    return end
+
+
+def parse_moment(text: str, now: datetime) -> datetime:
+    """A time (2026-12-01T09:00Z), or so long ago (15m)."""
+    moment = _parse_time(text)
+    return now - parse_duration(text) if moment is None else moment
+
+
+def _parse_time(text: str) -> datetime | None:
+    """A time with its zone; None for what is no time."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if time.tzinfo is None:
+        raise CommandError(f"a time needs its zone, as {text}Z or {text}+01:00", 2)
+    return time.astimezone(UTC)
 
 
 def utc_now() -> datetime:

@@ -62,17 +62,19 @@ class Moderator:
 
 
 class ModerationClient:
-    """Calls the service at `target` for a moderator, as the operator whose credential it shows.
+    """Calls the service at `target` as the operator whose credential it shows, for a moderator.
 
     As a context it closes its channel.
     """
 
     def __init__(
-        self, target: str, credential: str, moderator: Moderator, key: str | None = None
+        self, target: str, credential: str, moderator: Moderator | None, key: str | None = None
     ) -> None:
         self.moderator = moderator
         self._target = target
-        self._metadata = (*present(credential), ("x-parley-token", moderator.token))
+        self._metadata = present(credential)
+        if moderator is not None:
+            self._metadata = (*self._metadata, ("x-parley-token", moderator.token))
         self._key = key
         self._channel = grpc.insecure_channel(target, options=OPTIONS)
         self._stub = ModerationServiceStub(self._channel)

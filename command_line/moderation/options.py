@@ -95,7 +95,7 @@ class CommonOptions:
     def connect(self) -> ModerationClient:
         """A client that has called nothing yet; CommandError when an option is missing."""
         folder = DataFolder.at(self.data)
-        target, credential = self._service(folder)
+        target, credential = find_service(folder, self.target, self.credential_file)
         return ModerationClient(target, credential, self._moderator(folder), self.key)
 
     def _moderator(self, folder: DataFolder) -> Moderator:
@@ -109,15 +109,19 @@ class CommonOptions:
             raise CommandError(f"say who you are: --as NAME, --token or {TOKEN_VARIABLE}", 2)
         return read_token(token)
 
-    def _service(self, folder: DataFolder) -> tuple[str, str]:
-        if (self.target is None) != (self.credential_file is None):
-            raise CommandError("--target and --credential-file go together", 2)
-        file = self.credential_file or folder.credential(Caller.OPERATOR)
-        target = self.target or folder.read_target("moderation")
-        try:
-            return target, read_credential(file)
-        except ValueError as error:
-            raise CommandError(str(error), 2) from error
+
+def find_service(
+    folder: DataFolder, target: str | None, credential_file: Path | None
+) -> tuple[str, str]:
+    """Where the moderation service is, and the operators' credential that it accepts."""
+    if (target is None) != (credential_file is None):
+        raise CommandError("--target and --credential-file go together", 2)
+    file = credential_file or folder.credential(Caller.OPERATOR)
+    found = target or folder.read_target("moderation")
+    try:
+        return found, read_credential(file)
+    except ValueError as error:
+        raise CommandError(str(error), 2) from error
 
 
 def read_token(token: str) -> Moderator:

@@ -92,12 +92,11 @@ def revoke_token(
     """The revocation that is new; None when it stands already or the token is no more."""
     expires_at = command.expires_at
     until = now + limits.token_lifetime if expires_at is None else expires_at + _MARGIN
-    if until <= now:
-        return None
     tokens = {one.token_id: one for one in standing if one.token_id}
-    if command.token_id in tokens and tokens[command.token_id].until >= until:
+    known = tokens.get(command.token_id)
+    if until <= now or (known is not None and (expires_at is None or until <= known.until)):
         return None
-    if command.token_id not in tokens and len(tokens) >= limits.revoked_tokens:
+    if known is None and len(tokens) >= limits.revoked_tokens:
         return Refusal(
             Reason.TOO_MANY_REVOKED_TOKENS,
             f"{len(tokens)} tokens of this user are revoked one by one: end all sessions instead",

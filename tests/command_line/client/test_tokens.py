@@ -68,6 +68,21 @@ def test_a_token_may_be_invisible(folder: DataFolder) -> None:
     assert claims["invisible"] is True
 
 
+def test_a_token_has_an_id_and_a_time_when_asked_for(folder: DataFolder) -> None:
+    """By which it can be revoked; otherwise it has no id, and is issued now to the millisecond."""
+    run = parley(
+        *("token", "bob", "--token-id", "one", "--issued-at", "2026-01-01T00:00Z"),
+        *("--data", str(folder.path)),
+    )
+    claims = jwt.decode(run.stdout.strip(), folder.read_token_secret(), algorithms=["HS256"])
+    assert (claims["jti"], claims["iat"]) == ("one", 1_767_225_600)
+    assert claims["exp"] > time.time()
+    for wrong in (("--token-id", ""), ("--token-id", "a\nb"), ("--issued-at", "2026-01-01T00:00")):
+        run = parley("token", "bob", *wrong, "--data", str(folder.path))
+        assert (run.returncode, run.stdout) == (2, "")
+        assert run.stderr.count("\n") == 1
+
+
 def test_a_folder_that_never_started_has_no_secret_and_gets_none(tmp_path: Path) -> None:
     """The message says how to get one; nothing is made, nothing is on standard output."""
     missing = tmp_path / "missing"

@@ -1,11 +1,11 @@
 """Durations as they are typed."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from command_line.display.console import CommandError
-from command_line.display.timestamps import parse_duration
+from command_line.display.timestamps import parse_duration, parse_moment
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,12 @@ def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(CommandError) as failure:
         parse_duration(text)
     assert failure.value.exit_code == 2
+
+
+def test_a_moment_is_a_time_or_so_long_ago() -> None:
+    now = datetime(2026, 12, 1, 9, tzinfo=UTC)
+    assert parse_moment("15m", now) == now - timedelta(minutes=15)
+    assert parse_moment("2026-12-01T10:00+01:00", now) == now
+    for wrong in ("2026-12-01T09:00", "yesterday"):
+        with pytest.raises(CommandError):
+            parse_moment(wrong, now)
