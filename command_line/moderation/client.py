@@ -61,6 +61,10 @@ class Moderator:
     token: str
 
 
+OPERATOR = Moderator("", "")
+"""Nobody in particular: for what the operator's credential alone allows."""
+
+
 class ModerationClient:
     """Calls the service at `target` as the operator whose credential it shows, for a moderator.
 
@@ -68,12 +72,12 @@ class ModerationClient:
     """
 
     def __init__(
-        self, target: str, credential: str, moderator: Moderator | None, key: str | None = None
+        self, target: str, credential: str, moderator: Moderator, key: str | None = None
     ) -> None:
         self.moderator = moderator
         self._target = target
         self._metadata = present(credential)
-        if moderator is not None:
+        if moderator.token:
             self._metadata = (*self._metadata, ("x-parley-token", moderator.token))
         self._key = key
         self._channel = grpc.insecure_channel(target, options=OPTIONS)

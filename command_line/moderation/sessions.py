@@ -9,7 +9,7 @@ from command_line.client import tokens
 from command_line.client.data_folder import DataFolder
 from command_line.display.console import CommandError
 from command_line.display.timestamps import full_time, parse_moment, utc_now
-from command_line.moderation.client import ModerationClient
+from command_line.moderation.client import OPERATOR, ModerationClient
 from command_line.moderation.options import AsJson, CredentialFile, Data, Target, find_service
 from command_line.moderation.session import Session
 
@@ -67,7 +67,7 @@ def end(
     time = None if before is None else parse_moment(before, now)
     folder = DataFolder.at(data)
     service, credential = find_service(folder, target, credential_file)
-    with ModerationClient(service, credential, None) as client:
+    with ModerationClient(service, credential, OPERATOR) as client:
         session = Session(client, as_json=as_json)
         if token_id is not None:
             answer = client.call("RevokeToken", user=user, token_id=token_id)
