@@ -122,6 +122,7 @@ declare(
         "offers": kept("rounds_limit and amendments_limit of each service"),
         "service_events": kept("the limits of each service: its history"),
         "service_timers": kept("the timers of open services"),
+        "removed_texts": kept("what moderation holds removed"),
         "idempotency_keys": forgotten("used keys, with their digests", "idempotency_days"),
     },
 )
