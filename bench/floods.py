@@ -83,18 +83,30 @@ async def _send_endlessly(
     for number in count():
         with suppress(OSError):
             reader, writer = await asyncio.open_connection(*target.address)
-            reading = asyncio.create_task(_read_all(reader))
             try:
-                token = target.token(user or f"flooder{number}")
-                writer.write(_handshake(token) + beginning)
+                await _enter(target, user or f"flooder{number}", reader, writer)
+                reading = asyncio.create_task(_read_all(reader))
+                writer.write(beginning)
                 while not reading.done():
                     writer.write(chunk)
                     await writer.drain()
             finally:
-                reading.cancel()
                 writer.transport.abort()
         # Who is closed at once would flood with handshakes instead.
         await asyncio.sleep(_PACE_SECONDS)
+
+
+async def _enter(
+    target: Target, user: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Open a socket. Raises ConnectionError when it is refused."""
+    writer.write(_handshake(target.token(user)))
+    try:
+        answer = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError as error:
+        raise ConnectionError("closed") from error
+    if not answer.startswith(b"HTTP/1.1 101"):
+        raise ConnectionError(answer.decode())
 
 
 async def _read_all(reader: asyncio.StreamReader) -> None:
@@ -160,9 +172,9 @@ async def _deaf(target: Target, user: str) -> AsyncIterator[asyncio.StreamWriter
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     narrow.setblocking(False)
     await asyncio.get_running_loop().sock_connect(narrow, target.address)
-    _, writer = await asyncio.open_connection(sock=narrow, limit=1024)
+    reader, writer = await asyncio.open_connection(sock=narrow, limit=1024)
     try:
-        writer.write(_handshake(target.token(user)))
+        await _enter(target, user, reader, writer)
         yield writer
     finally:
         writer.transport.abort()
@@ -170,13 +182,14 @@ async def _deaf(target: Target, user: str) -> AsyncIterator[asyncio.StreamWriter
 
 async def _pages(target: Target) -> None:
     """Questions for pages of one person on 20 sockets, which read nothing and send PONG."""
-    conversation = await _fill(target, "asker", "answerer")
+    asker = f"asker{os.getpid()}"
+    conversation = await _fill(target, asker, "answerer")
     question = _packet(Op.ASK_MESSAGES, {"conversation": conversation, "limit": _PAGE})
 
     async def ask() -> None:
         while True:
             with suppress(OSError):
-                async with _deaf(target, "asker") as writer:
+                async with _deaf(target, asker) as writer:
                     while not writer.transport.is_closing():
                         writer.write(question + _packet(Op.PONG, {}))
                         await writer.drain()
@@ -190,23 +203,24 @@ async def _suppressed(target: Target) -> None:
     """Messages of somebody who is blocked, as fast as a socket takes them, to whom has blocked them
     and asks for pages meanwhile.
     """
-    conversation = await _fill(target, "blocked", "blocker")
-    headers = {"Authorization": f"Bearer {target.token('blocker')}"}
-    async with connect(target.url, additional_headers=headers) as blocker:
-        block = {"user": "blocked", "blocked": True}
-        await blocker.send(json.dumps({"op": Op.BLOCK_USER, "id": 0, "d": block}))
-        while json.loads(await blocker.recv()).get("re") != 0:
+    blocked, blocker = f"blocked{os.getpid()}", f"blocker{os.getpid()}"
+    conversation = await _fill(target, blocked, blocker)
+    headers = {"Authorization": f"Bearer {target.token(blocker)}"}
+    async with connect(target.url, additional_headers=headers) as reader:
+        block = {"user": blocked, "blocked": True}
+        await reader.send(json.dumps({"op": Op.BLOCK_USER, "id": 0, "d": block}))
+        while json.loads(await reader.recv()).get("re") != 0:
             pass
         question = {"conversation": conversation, "limit": _PAGE}
 
         async def ask() -> None:
             while True:
-                await blocker.send(json.dumps({"op": Op.ASK_MESSAGES, "id": 1, "d": question}))
-                while json.loads(await blocker.recv()).get("re") != 1:
+                await reader.send(json.dumps({"op": Op.ASK_MESSAGES, "id": 1, "d": question}))
+                while json.loads(await reader.recv()).get("re") != 1:
                     pass
 
         message = _packet(Op.CREATE_MSG, {"conversation": conversation, "text": _LONG_TEXT})
-        await asyncio.gather(ask(), _send_endlessly(target, b"", message, "blocked"))
+        await asyncio.gather(ask(), _send_endlessly(target, b"", message, blocked))
 
 
 # Each runs in the flooder's process until that is stopped.

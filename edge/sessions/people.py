@@ -73,7 +73,8 @@ class Person:
     async def pace(self) -> None:
         """Wait until the next page may be asked for."""
         people = self._people
-        while (seconds := self.page_rate.spend(0, people.clock())) > 0:
+        seconds = self.page_rate.spend(0, people.clock())
+        if seconds > 0:
             people.reached("page_bytes_per_second")
             await asyncio.sleep(seconds)
 
