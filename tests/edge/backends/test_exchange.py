@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from edge.backends.exchange import Exchange
+from service_kit.authentication.credentials import Metadata, present
 
 Answer = Callable[[bytes], Any]
 
@@ -134,3 +135,16 @@ async def test_where_nobody_listens_a_request_is_unavailable() -> None:
             with pytest.raises(grpc.aio.AioRpcError) as failed:
                 await exchange.ask(b"a", 60)
         assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_new_credential_opens_another_stream(echo: Echo, exchange: Exchange) -> None:
+    """The old one would end with the old credential, and with it the request that is under way."""
+    shown: list[Metadata] = [present("o" * 32)]
+    exchange._present = lambda: shown[0]
+    for _ in range(2):
+        assert await exchange.ask(b"a", 5) == b"A"
+    assert echo.streams == 1
+    shown[0] = present("n" * 32)
+    for _ in range(2):
+        assert await exchange.ask(b"a", 5) == b"A"
+    assert echo.streams == 2

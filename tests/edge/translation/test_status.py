@@ -13,7 +13,7 @@ from parley.negotiation.v1 import negotiation_pb2
 from edge.protocol.errors import Error, FieldProblem
 from edge.protocol.payloads.moderation import Dispute, Standing
 from edge.protocol.payloads.negotiation import Service
-from edge.translation.status import from_call, from_status
+from edge.translation.status import CALLER_REFUSED, from_call, from_status
 from service_kit.rpc.rpc_errors import build_status
 from tests.edge.moderated import sanction
 
@@ -84,6 +84,15 @@ def test_every_status_becomes_its_error(status: grpc.StatusCode) -> None:
 def test_a_status_of_no_known_number_is_internal(number: int) -> None:
     """A service of another time may say what this edge has never heard."""
     assert from_status(status_pb2.Status(code=number, message=TRACE)).code == "INTERNAL"
+
+
+def test_a_caller_that_may_not_call_is_the_operators_mistake() -> None:
+    """Nobody's packet is refused for it: the service is not available to this edge."""
+    info = error_details_pb2.ErrorInfo(reason="CALLER_NOT_PERMITTED", domain="messaging.parley")
+    error = from_status(_status(grpc.StatusCode.PERMISSION_DENIED, "backend may not", info))
+    assert error is CALLER_REFUSED
+    assert (error.code, error.retryable, error.reason) == ("UNAVAILABLE", True, UNSET)
+    assert "backend" not in error.message
 
 
 @pytest.mark.parametrize("status", ["UNKNOWN", "UNIMPLEMENTED", "DATA_LOSS", "UNAUTHENTICATED"])
