@@ -15,6 +15,7 @@ from command_line.client.client import Client, Packet
 from command_line.display import disputes
 from command_line.display.deals import summary
 from command_line.display.screen import Screen
+from edge.protocol.objects import Kind, Objects
 from edge.protocol.packets import Op
 from edge.protocol.payloads import messaging
 from service_kit.names import normalise
@@ -36,6 +37,8 @@ class Conversation:
         self.deals = Deals(me, screen)
         self.disputes = Disputes(me, screen)
         self.rulings = Rulings(screen)
+        # The newest of each object, for packets come in any order.
+        self._objects = Objects(me)
         # The texts by number, and not the highest number: the reply to one's own message may
         # overtake the other one's message that was stored before it.
         self._shown: dict[int, str | None] = {}
@@ -105,7 +108,11 @@ class Conversation:
         self._screen.mark(seq, "stored")
 
     def changed(self, change: Mapping[str, Any]) -> None:
-        """Shows that a message of this conversation was changed."""
+        """Shows the answer to a change of a message, unless a later one was shown."""
+        if self._objects.take(Op.MSG_CHANGED, change):
+            self._show_change(change)
+
+    def _show_change(self, change: Mapping[str, Any]) -> None:
         seq, text = int(change["seq"]), change.get("text")
         self._shown[seq] = text
         self._screen.changed(seq, change["change"], text)
@@ -133,6 +140,7 @@ class Conversation:
         """Shows a pushed packet; unknown ones are left out."""
         data = packet.data
         ours = self.id is not None and data.get("conversation") == self.id
+        news = self._objects.take(packet.opcode, data)
         match packet.opcode:
             case Op.ALERT_NEW_MSG:
                 await self._take_message(client, data)
@@ -140,13 +148,13 @@ class Conversation:
                 self._screen.mark(data["seq"], str(data["status"]))
             case Op.MSG_SEEN if ours and data["reader"] != self._me:
                 self._screen.mark(data["seq"], f"seen by {self.peer}")
-            case Op.MSG_CHANGED if ours:
-                self.changed(data)
+            case Op.MSG_CHANGED if ours and news:
+                self._show_change(data)
             case Op.TYPING if ours and data["typing"]:
                 self._screen.notice(f"{self.peer} is typing")
-            case Op.PRESENCE if data["user"] == self.peer:
+            case Op.PRESENCE if data["user"] == self.peer and news:
                 self._show_presence(data)
-            case Op.BLOCK_USER if data["user"] == self.peer:
+            case Op.BLOCK_USER if data["user"] == self.peer and news:
                 self.show_block(blocked=data["blocked"])
             case Op.UPDATE_CONVERSATION_DATAS if "dispute" in data:
                 self._take_dispute(data)
@@ -167,11 +175,15 @@ class Conversation:
 
         `anew` shows the deal in any case, for the server may have lost what was shown of it.
         """
+        if anew:
+            self._objects.clear()
         entry = await self._find(client)
         if entry is None:
             return
         self.id = str(entry["conversation"])
         reply = await client.ask(messaging.AskMessages(self.id, limit=HISTORY))
+        self._objects.take(Op.RETURN_CONVERSATIONS, {"conversations": [entry]})
+        self._objects.take(reply.opcode, reply.data)
         messages = sorted(reply.data["messages"], key=lambda message: int(message["seq"]))
         if reply.data["more"] and not self._shown:
             self._screen.notice("there are older messages")
@@ -266,10 +278,14 @@ class Conversation:
             self._screen.deal(f"(another conversation) {told}")
 
     def _show(self, message: Mapping[str, Any]) -> bool:
-        """Shows a message unless it was shown before; whether it did.
+        """Shows a message as it is known, unless it was shown before; whether it did.
 
         One that was shown otherwise has been changed, and nobody was there to be told.
         """
+        known = self._objects.of(Kind.MESSAGE, message["message"])
+        if known is not None:
+            newest = {**message, **known.content}
+            message = {name: value for name, value in newest.items() if value is not None}
         seq, text = int(message["seq"]), message.get("text")
         if message["kind"] == "text":
             ids = self._mine if message["sender"] == self._me else self._theirs

@@ -49,8 +49,16 @@ class Rulings:
         raise UsageError("nothing is shown here against which you could appeal")
 
     def _show(self, name: str, news: Ruling, lines: list[str]) -> None:
+        known = self._shown.get(name, news)
+        if _version(news) < _version(known):
+            return
         if self._shown.get(name) != news:
             # It becomes the one that was shown last.
             self._shown.pop(name, None)
             self._shown[name] = news
             self._screen.deal(*lines)
+
+
+def _version(ruling: Ruling) -> int:
+    """The version of a sanction or a report, or of the appeal where there is nothing else."""
+    return int(ruling.get("version") or ruling.get("appeal", {}).get("version", 0))

@@ -159,7 +159,8 @@ def _find(structure: type[Struct], data: Data, user: str) -> Iterator[Shown]:
         content = _whole(structure, data) if showing.content is None else showing.content(data)
         key = tuple(data.get(name) for name in showing.key)
         if content is not None and None not in key:
-            version = int(data[showing.version])
+            # An older server gives none; then what comes later is kept.
+            version = int(data.get(showing.version) or 0)
             yield Shown(showing.kind, key, version, content, not data.get("truncated"))
     if structure is messaging.Conversation:
         yield from _watermarks(data, user)

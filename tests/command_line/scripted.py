@@ -66,6 +66,10 @@ class Connection:
         entry = {
             "conversation": CONVERSATION,
             "participants": ["alice", "bob"],
+            "last_message": None,
+            "unread": 0,
+            "version": 1,
+            "read_up_to": 0,
             "peer_read_up_to": 0,
             "peer_delivered_up_to": 0,
             **more,

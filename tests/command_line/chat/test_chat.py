@@ -60,7 +60,8 @@ async def test_the_last_message_is_edited_and_deleted(stage: Stage) -> None:
         return {"message": f"m{seq}", "seq": seq, "sender": sender, **common, **fields}
 
     def change(seq: int, what: str, **fields: Any) -> dict[str, Any]:
-        return {"conversation": CONVERSATION, "seq": seq, "change": what, **fields}
+        place = {"conversation": CONVERSATION, "message": f"m{seq}", "seq": seq}
+        return {**place, "change": what, **fields}
 
     async def step(connection: Connection) -> None:
         await connection.greet_with(

@@ -90,8 +90,8 @@ async def test_the_history_shows_what_happened_between_the_words(stage: Stage) -
         "text": "Hello",
     }
     event = {"service": SERVICE, "title": "Tap", "cause": "agreed", "offer": 2}
-    record = {"seq": 2, "sender": "", "kind": "event", "created_at": NOW}
-    pushed = {**record, "seq": 3, "event": {**event, "cause": "expired\x1b"}}
+    record = {"message": "m2", "seq": 2, "sender": "", "kind": "event", "created_at": NOW}
+    pushed = {**record, "message": "m3", "seq": 3, "event": {**event, "cause": "expired\x1b"}}
 
     async def step(connection: Connection) -> None:
         await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
@@ -219,6 +219,32 @@ async def test_what_moderators_remove_and_restore_is_shown(stage: Stage) -> None
     await stage.play(step)
     shown = stage.shown()
     assert shown.index("#2 removed by a moderator\n") < shown.index("#2 there again: words\n")
+
+
+async def test_what_comes_late_is_not_shown(stage: Stage) -> None:
+    """Of a message, of presence and of a sanction: neither what is older, nor the same again."""
+
+    async def step(connection: Connection) -> None:
+        await greet(connection)
+        change = {"conversation": CONVERSATION, "message": "m2", "seq": 2, "changed_at": NOW}
+        newer = {**change, "change": "edited", "text": "newer", "version": 12}
+        older = {**change, "change": "edited", "text": "older", "version": 11}
+        for told in (newer, older, newer):
+            await connection.send(Op.MSG_CHANGED, told)
+        for online, version in ((True, 6), (False, 5)):
+            presence = {"user": "bob", "online": online, "version": version}
+            await connection.send(Op.PRESENCE, presence)
+        await connection.send(Op.SANCTION, {**sanction(lifted=True), "version": 9})
+        await connection.send(Op.SANCTION, {**sanction(), "version": 8})
+        await connection.settle()
+
+    await stage.play(step)
+    shown = stage.shown()
+    assert shown.count("#2 edited: newer\n") == 1
+    assert "older" not in shown
+    assert "-- bob is online\n" in shown
+    assert "bob is offline" not in shown
+    assert "you are muted" not in shown
 
 
 async def test_a_dispute_is_opened_stated_and_settled(stage: Stage) -> None:
