@@ -23,7 +23,7 @@ import grpc
 import structlog
 import uvloop
 from google.protobuf.descriptor import ServiceDescriptor
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from sqlalchemy import Engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -31,6 +31,7 @@ from service_kit.authentication.callers import Methods
 from service_kit.authentication.credentials import AcceptedCredentials
 from service_kit.process import garbage, logs
 from service_kit.process.limit_counters import ReachedLimits
+from service_kit.process.metrics_server import serve_metrics
 from service_kit.process.settings import KIT_LIMITS, ServiceSettings, load, stop
 from service_kit.process.unknown_words import UnknownWords
 from service_kit.resources import Resources, SettingsType
@@ -181,8 +182,7 @@ async def _serving(
                 server.add_reflection()
             try:
                 if settings.metrics_port:
-                    host, metrics_port = settings.metrics_host, settings.metrics_port
-                    start_http_server(metrics_port, addr=host, registry=registry)
+                    serve_metrics(settings.metrics_host, settings.metrics_port, registry)
                 port = await server.start(settings.listen)
                 garbage.settle()
                 log.info("serving", port=port, epoch=position.epoch, revision=position.revision)

@@ -31,6 +31,8 @@ OPTIONS: tuple[tuple[str, int], ...] = (
     # Clients keep their idle connections alive by pings, which a server forbids by default.
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
+    # A connection that says nothing is not kept.
+    ("grpc.server_handshake_timeout_ms", 10_000),
     # A watcher whose machine or network is gone sends no word of it.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
