@@ -109,7 +109,7 @@ class Settings(TokenSettings):
     # Users who have left, of whom it is remembered what restricted them; those who left first are
     # forgotten. Also of how many it is remembered how often they asked.
     known_standings: Count = 100_000
-    # Of one user over HTTP (GET /standing, POST /appeals); more are refused (429).
+    # Of one user over HTTP (reasons, appeals, what is left of deals); more are refused (429).
     http_requests_burst: Count = 10
     http_requests_per_second: PerSecond = 1
     # Alerts of one user whose delivery a client has not confirmed, over all sockets; the oldest of

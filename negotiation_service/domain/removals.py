@@ -8,10 +8,8 @@ from negotiation_service.domain.limits import Limits
 
 
 def texts_by(event: Event, author: str) -> tuple[str, ...]:
-    """Name the texts of an author that came with an event, or that it revealed."""
-    if event.cause is Cause.NOTES_REVEALED:
-        return (texts.name_note(author),)
-    return texts_of(event) if event.by == author else ()
+    """Name the texts that came with an event; of the notes that it revealed that of the author."""
+    return (texts.name_note(author),) if event.cause is Cause.NOTES_REVEALED else texts_of(event)
 
 
 def remove_texts(

@@ -129,7 +129,7 @@ def test_what_is_removed_is_shown_to_nobody_until_it_is_restored(
         told.take(step)
     story = told.story
     event = data.draw(st.sampled_from(story.events))
-    author = data.draw(st.sampled_from(PARTIES))
+    author = event.by or data.draw(st.sampled_from(PARTIES))
     readers = (*PARTIES, INTERNAL)
     before = {reader: told.views(reader) for reader in readers}
     deal = story.deal

@@ -72,12 +72,27 @@ def test_a_text_is_removed_and_restored(database: Database, service: str) -> Non
     assert notes(database, service) == ["slur"] * 6
 
 
-def test_what_another_said_with_it_stays(database: Database, service: str) -> None:
-    """A removal is about what its author said; what is unknown is given back, to be logged."""
+def test_of_revealed_notes_that_of_the_author_is_removed(database: Database, service: str) -> None:
+    """The other's stays; what is unknown is given back, to be logged."""
+    for command in (
+        deals.accepted("bob", service, 2, 9_000),
+        deals.terminated("ann", service, "delivered"),
+        deals.terminated("bob", service, "completed"),
+        deals.noted("ann", service, "slur"),
+        deals.noted("bob", service, "fine"),
+    ):
+        database.run(deals.carry_out, command)
+    page = database.read(queries.list_service_events, "bob", service, 0, "", 200)
+    (revealed,) = [one.number for one in page.entries if one.event.cause == "notes_revealed"]
     unknown = removal("another-service", 1, "ann")
-    (given,) = database.run(FOLLOW, told(1, removal(service, 2, "bob"), unknown))
-    assert notes(database, service) == ["slur"] * 6
+    (given,) = database.run(FOLLOW, told(1, removal(service, revealed, "ann"), unknown))
     assert given == (unknown,)
+    shown = {
+        reader: database.read(queries.get_service, reader, service, 0, deals.LIMITS).notes
+        for reader in ("ann", "bob")
+    }
+    assert (shown["ann"].mine.comment, shown["ann"].theirs.comment) == ("", "fine")
+    assert (shown["bob"].mine.comment, shown["bob"].theirs.comment) == ("fine", "")
 
 
 def test_a_repeat_shows_nothing_that_is_removed(database: Database) -> None:
