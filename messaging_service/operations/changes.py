@@ -67,7 +67,7 @@ def list_changes(
     """
     if refusal := check_user("user", user):
         return refusal
-    if after.revision < find_forgotten(connection):
+    if 0 <= after.revision < find_forgotten(connection):
         return ChangePage(complete=False, changes=[], next_page_token="")
     read = partial(_changes, connection, user, presence, strangers=strangers)
     return changes.list_changes(connection, after, until, page_size, page_token, most, read)
@@ -96,7 +96,7 @@ def list_changed_users(
             )
         return found
 
-    if after.revision < find_forgotten(connection):
+    if 0 <= after.revision < find_forgotten(connection):
         return ChangedUsers(complete=False, users=frozenset())
     return changes.list_changed_users(connection, users, after, until, find)
 

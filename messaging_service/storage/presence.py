@@ -80,9 +80,12 @@ _OBSERVED = tuple(_peers(mine, other, shown_to=mine) for mine, other in _SIDES)
 # Read once, at the start, and so without an index that each change would have to keep.
 _ONLINE = select(presence.c.user_id, presence.c.invisible).where(presence.c.online)
 
+_ANY_CHANGED = _CHANGED.limit(1)
+
 HOT_STATEMENTS = {
     "presence by user": _BY_USERS,
     "presence changed": _CHANGED,
+    "any presence changed": _ANY_CHANGED,
     "observers, first": _OBSERVERS[0],
     "observers, second": _OBSERVERS[1],
     "observed, first": _OBSERVED[0],
@@ -150,6 +153,9 @@ def find_changed_presence(
     """Find the presence, changed with after < revision <= until, of the others of the `count`
     conversations of `user` of newest activity.
     """
+    if not bulk_statements.fetch(connection, _ANY_CHANGED, {"after": after, "until": until}):
+        # So it is for most who resume: who takes part in what need not be looked up.
+        return []
     near = _find_peers(connection, _OBSERVED, (user,), count, strangers=strangers).get(user)
     found = find_presence(connection, near.users if near else ())
     return [one for one in found.values() if after < one.revision <= until]
