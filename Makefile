@@ -53,7 +53,7 @@ crash: $(READY) ## Kill parts while people talk, bargain and complain (KILLS=20 
 nightly: $(READY) ## Try the rules out for 100,000 steps each, the benchmarks, updates and backups (some minutes)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/negotiation_service/domain/test_machine.py \
 	  tests/moderation_service/domain/case/test_machine.py \
-	  tests/moderation_service/domain/dispute/test_machine.py tests/bench tests/deploy
+	  tests/moderation_service/domain/dispute/test_machine.py tests/bench tests/deploy tests/system/test_fuzz.py
 
 check: $(READY) ## Lint, format, types, import rules, contracts, documents
 	$(BIN)/ruff check
