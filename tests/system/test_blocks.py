@@ -7,6 +7,7 @@ from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect
 from tests.system.deals import Deal, euros
+from tests.system.test_presence import introduce
 
 THREAT = "I know where you live."
 TOLD = {
@@ -53,6 +54,7 @@ async def test_what_the_blocked_one_writes_reaches_nobody(
     phone = await connect(shared_system, alice)
     laptop = await connect(shared_system, alice, subprotocol="parley.v1.msgpack")
     writer = await connect(shared_system, bob)
+    await introduce(shared_system, alice, bob)
     first = await writer.write(alice, "one")
     conversation = first["conversation"]
     for client in (phone, laptop):
@@ -144,6 +146,7 @@ async def test_a_device_that_was_away_learns_of_the_block(
     phone = await connect(shared_system, alice)
     laptop = await connect(shared_system, alice)
     writer = await connect(shared_system, bob)
+    await introduce(shared_system, alice, bob)
     stored = await writer.write(alice, "one")
     await laptop.expect(Op.ALERT_NEW_MSG)
     for client in (laptop, writer):
