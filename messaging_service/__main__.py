@@ -67,6 +67,7 @@ SERVICE = Service(
         "blocks_page",
         "conversations_page",
         "messages_page",
+        "messages_bytes",
         "typing_people",
         "presence_conversations",
         "presence_people",

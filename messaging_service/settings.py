@@ -36,6 +36,7 @@ class MessagingSettings(ServiceSettings):
     blocks_page: Count = 100
     conversations_page: Count = 100
     messages_page: Count = 200
+    messages_bytes: Count = 256 * 1024
     typing_seconds: Annotated[float, Field(gt=0, le=600)] = 10.0
     typing_people: Count = 100_000
     presence: bool = True

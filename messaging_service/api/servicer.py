@@ -33,7 +33,14 @@ from messaging_service.settings import MessagingSettings
 from messaging_service.workers.presence import PresenceTracker
 from messaging_service.workers.typing_signals import TypingTracker
 from service_kit.resources import Resources
-from service_kit.rpc.servicer import WatchMixin, accepted, check_batch, page_limit, write_one
+from service_kit.rpc.servicer import (
+    WatchMixin,
+    accepted,
+    check_batch,
+    fitting,
+    page_limit,
+    write_one,
+)
 from service_kit.rules import Position, Refusal
 from service_kit.storage.writer import Operation
 from service_kit.watch.changes import ChangedUsers, ChangePage
@@ -172,7 +179,14 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
             self._page_limit("messages_page", request.page_size),
         )
         messages = [translation.message(one, request.actor) for one in page.messages]
-        return pb.ListMessagesResponse(messages=messages, more=page.more)
+        # Those that lie next to where the page begins.
+        near = messages if request.HasField("after_seq") else messages[::-1]
+        shown = fitting(near, self._settings.messages_bytes)
+        if shown == len(messages):
+            return pb.ListMessagesResponse(messages=messages, more=page.more)
+        self._reached.reached("messages_bytes")
+        kept = near[:shown] if near is messages else near[:shown][::-1]
+        return pb.ListMessagesResponse(messages=kept, more=True)
 
     async def GetConversation(
         self, request: pb.GetConversationRequest, context: Context

@@ -77,6 +77,16 @@ def page_limit(settings: ServiceSettings, limits: ReachedLimits, name: str, aske
     return most
 
 
+def fitting(messages: Sequence[Any], most_bytes: int) -> int:
+    """Count those at the beginning that fit into so many bytes; the first one always does."""
+    left = most_bytes
+    for number, message in enumerate(messages):
+        left -= message.ByteSize()
+        if left < 0 and number:
+            return number
+    return len(messages)
+
+
 class WatchMixin(ABC):
     """Serves Watch, UpdateWatch, ListChanges and ListChangedUsers, whose messages have one shape in
     all contracts.

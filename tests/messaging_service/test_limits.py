@@ -112,6 +112,28 @@ async def test_a_page_is_no_larger_than_its_limit(serve: Any, port: int, metric:
                 assert await metric("limit_reached_total", limit=limit) == times
 
 
+async def test_a_page_of_messages_is_bounded_in_bytes(
+    serve: Any, port: int, metric: Metric
+) -> None:
+    """It has those next to where it begins, at least one, and says that there are more."""
+    async with serve(metrics_port=port, messages_bytes=5_000) as client:
+        sizes = (2_000, 1_000, 4_000, 2_000, 10)
+        stored = [await client.say("b", "x" * size, to="a") for size in sizes]
+        place = {"actor": "a", "conversation_id": stored[0].conversation_id}
+
+        async def page(**of: int) -> tuple[list[int], bool]:
+            answer = await client.call("ListMessages", **place, **of)
+            return [one.seq for one in answer.messages], answer.more
+
+        assert await page() == ([4, 5], True)
+        assert await page(before_seq=4) == ([3], True)
+        assert await page(before_seq=3) == ([1, 2], False)
+        assert await page(after_seq=0) == ([1, 2], True)
+        assert await page(after_seq=2) == ([3], True)
+        assert await page(after_seq=3) == ([4, 5], False)
+        assert await metric("limit_reached_total", limit="messages_bytes") == 4
+
+
 async def test_a_page_of_changes_is_bounded_in_bytes(serve: Any, port: int, metric: Metric) -> None:
     """It ends between two revisions, has at least one, and the next goes on from there."""
     async with serve(metrics_port=port, changes_bytes=5_000) as client:

@@ -23,7 +23,7 @@ _NOISE_BYTES = 6_000_000
 @pytest.fixture
 def system(own_system: System) -> System:
     """Started, with an outbox that a few messages fill."""
-    own_system.settings["messaging"]["text_limit"] = len(_TEXT)
+    own_system.settings["messaging"] |= {"text_limit": len(_TEXT), "messages_bytes": 1 << 30}
     own_system.start("messaging", outbox_bytes=_OUTBOX_BYTES, close_timeout_seconds=1)
     return own_system
 

@@ -191,8 +191,9 @@ class StatusMsg(Struct, frozen=True):
 
 
 class ReturnMessages(Struct, frozen=True):
-    """A page of history, ascending by seq. `more`: there are further messages in the direction
-    asked. Its `cur` in a PONG makes them delivered.
+    """A page of history, ascending by seq; of long messages fewer than asked for (256 KiB, a
+    setting). `more`: there are further messages in the direction asked. Its `cur` in a PONG makes
+    them delivered.
     """
 
     conversation: str
