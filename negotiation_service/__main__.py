@@ -71,6 +71,7 @@ SERVICE = Service(
         "reopenings_limit",
         "disputes_limit",
         "submissions_limit",
+        "services_per_hour",
         "title_limit",
         "description_limit",
         "offer_note_limit",

@@ -51,6 +51,8 @@ class NegotiationSettings(ServiceSettings):
     reopenings_limit: Count = 3
     disputes_limit: Count = 5
     submissions_limit: Count = 100
+    # New ones of one conversation.
+    services_per_hour: Count = 60
     title_limit: Count = 120
     description_limit: Count = 4_000
     offer_note_limit: Count = 500
@@ -100,6 +102,7 @@ class NegotiationSettings(ServiceSettings):
             reopenings=self.reopenings_limit,
             disputes=self.disputes_limit,
             submissions=self.submissions_limit,
+            services=self.services_per_hour,
             title=self.title_limit,
             description=self.description_limit,
             offer_note=self.offer_note_limit,

@@ -8,7 +8,8 @@ class Facts:
     """`forbidden` says in words which sanction or block does not allow the command; empty for none.
     `blocked`: the other party blocks the actor; `blocks`: the actor blocks the other party.
 
-    Of a service that is to be created: the id it gets, and the participants of its conversation.
+    Of a service that is to be created: the id it gets, the participants of its conversation, and
+    `wait`: in how many milliseconds the next one may be opened there, 0 for now.
     """
 
     forbidden: str = ""
@@ -16,6 +17,7 @@ class Facts:
     participants: tuple[str, ...] = ()
     blocked: bool = False
     blocks: bool = False
+    wait: int = 0
 
 
 NO_FACTS = Facts()

@@ -48,6 +48,19 @@ def no_open_service(attempt: Attempt[Deal | None, commands.CreateService]) -> Re
     return Refusal(Reason.OPEN_SERVICE_EXISTS, "the conversation has an open service already")
 
 
+def services_left(attempt: Attempt[Deal | None, commands.CreateService]) -> Refusal | None:
+    """fewer than {services} opened in it within an hour"""
+    if not attempt.facts.wait:
+        return None
+    message = f"a conversation has at most {attempt.limits.services} new services in an hour"
+    return Refusal(
+        Reason.SERVICES_LIMIT_REACHED,
+        message,
+        retry_after=attempt.facts.wait,
+        limit="services_per_hour",
+    )
+
+
 def not_sanctioned(attempt: Attempt[Deal | None, commands.Command]) -> Refusal | None:
     """no sanction forbids it"""
     return _sanctioned(attempt.facts)

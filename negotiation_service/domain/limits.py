@@ -28,6 +28,7 @@ class Limits:
     reopenings: int = 3
     disputes: int = 5
     submissions: int = 100
+    services: int = 60
     title: int = 120
     description: int = 4_000
     offer_note: int = 500

@@ -31,6 +31,9 @@ class Reason(StrEnum):
     TOO_MANY_DISPUTES = "TOO_MANY_DISPUTES"
     TOO_MANY_SUBMISSIONS = "TOO_MANY_SUBMISSIONS"
 
+    # Later it is allowed.
+    SERVICES_LIMIT_REACHED = "SERVICES_LIMIT_REACHED"
+
     # The state allows it, but to the other party.
     OWN_OFFER = "OWN_OFFER"
     OFFER_OF_THE_OTHER = "OFFER_OF_THE_OTHER"

@@ -26,6 +26,7 @@ from negotiation_service.domain.guards import (
     on_live_offer,
     reopenings_left,
     rounds_left,
+    services_left,
     splits_price,
     submissions_left,
 )
@@ -112,7 +113,7 @@ STAYS = None
 # A sanction takes away words and what binds anew. What ends or carries out a deal is left to all,
 # for time does not wait for those who may not act.
 WORDS = (no_words_sanctioned, no_words_to_blocked)
-CREATE = (is_participant, not_sanctioned, no_open_service)
+CREATE = (is_participant, not_sanctioned, no_open_service, services_left)
 BARGAIN = (not_sanctioned, no_words_to_blocked, on_live_offer, in_currency, rounds_left)
 ACCEPT = (not_sanctioned, names_live_offer)
 END = (names_live_offer,)

@@ -16,7 +16,7 @@ from negotiation_service.domain.entities import Deal
 from negotiation_service.domain.events import Event
 from negotiation_service.domain.facts import NO_FACTS, Facts
 from negotiation_service.domain.history import cause_by_command
-from negotiation_service.domain.limits import Limits
+from negotiation_service.domain.limits import HOUR, Limits
 from negotiation_service.domain.texts import INTERNAL
 from negotiation_service.domain.views import Snapshot, show, show_past
 from negotiation_service.operations.unit_of_work import UnitOfWork, restricted_parties
@@ -59,6 +59,8 @@ class Runner(IdempotentRunner[Task, UsedKey, Answer]):
         super().__init__(storage.find_keys(connection, [key for one in asked if (key := one.key)]))
         self.limits = limits
         self.now = now
+        self.connection = connection
+        self.opened: list[Deal] = []
         self.histories = storage.find_histories(
             connection, [used.service for used in self.used_keys.values()]
         )
@@ -93,6 +95,15 @@ class Runner(IdempotentRunner[Task, UsedKey, Answer]):
         deal = self.work.deals.get(command.service)
         return deal.conversation if deal else ""
 
+    def wait(self, conversation: str) -> int:
+        """Tell in how many milliseconds a conversation may have its next service; 0 for now."""
+        most = self.limits.services
+        opened = [deal.created_at for deal in self.opened if deal.conversation == conversation]
+        opened += storage.find_openings(self.connection, conversation, most)
+        # The next is possible when the one that many before it has left the window.
+        last = sorted(opened, reverse=True)[:most]
+        return max(0, last[-1] + HOUR - self.now) if len(last) == most else 0
+
     def decide(self, task: Task) -> Answer | Refusal:
         """Decide a command and keep what it changes."""
         decision = self.decide_on_deal(task)
@@ -101,6 +112,8 @@ class Runner(IdempotentRunner[Task, UsedKey, Answer]):
                 return replace(decision, current=self.show(decision.current, task.command))
             return decision
         self.work.record(decision)
+        if isinstance(task.command, CreateService):
+            self.opened.append(decision.deal)
         shown = self.show(decision.deal, task.command)
         cause = cause_by_command(decision.events)
         due_at = next_due(decision.deal)
@@ -110,6 +123,7 @@ class Runner(IdempotentRunner[Task, UsedKey, Answer]):
         """Decide with the deal and all facts; leave timers to the replica that has claimed them."""
         command, facts = task
         if isinstance(command, CreateService):
+            facts = replace(facts, wait=self.wait(command.conversation))
             deal = self.work.open_deal(command.conversation)
             if deal:
                 # Its time may be up, which is an event of its own.

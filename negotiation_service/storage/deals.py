@@ -102,6 +102,12 @@ def _page(
     return [(PageKey(row.created_revision, row.id), load_deal(row.deal)) for row in rows]
 
 
+def find_openings(connection: Connection, conversation: str, count: int) -> list[int]:
+    """Find when the last `count` deals of a conversation were opened, the latest first."""
+    given = {"conversation": conversation, "count": count}
+    return [row.created_at for row in fetch(connection, statements.OPENINGS, given)]
+
+
 def find_histories(
     connection: Connection, ids: Iterable[str]
 ) -> dict[str, list[tuple[int, Event]]]:

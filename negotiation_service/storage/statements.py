@@ -53,6 +53,13 @@ PAGES = {
     )
 }
 
+OPENINGS = (
+    select(services.c.created_at)
+    .where(services.c.conversation_id == bindparam("conversation"))
+    .order_by(services.c.created_revision.desc(), services.c.id.desc())
+    .limit(_COUNT)
+)
+
 HISTORIES = (
     select(service_events.c.service_id, service_events.c.revision, service_events.c.event)
     .where(among_given(service_events.c.service_id, "ids"))
@@ -121,6 +128,7 @@ HOT_STATEMENTS = {
     "open services": OPEN,
     "latest services": LATEST,
     **{f"services page, {name}, {open_only}": page for (name, open_only), page in PAGES.items()},
+    "openings": OPENINGS,
     "histories": HISTORIES,
     **{f"events changed, {name}": changed for name, changed in CHANGED.items()},
     "parties changed, provider": CHANGED_PARTIES[0],

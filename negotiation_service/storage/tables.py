@@ -118,7 +118,7 @@ idempotency_keys = Table(
 declare(
     metadata,
     {
-        "services": kept("one open at a time in a conversation: the record of deals"),
+        "services": kept("services_per_hour of each conversation: the record of deals"),
         "offers": kept("rounds_limit and amendments_limit of each service"),
         "service_events": kept("the limits of each service: its history"),
         "service_timers": kept("the timers of open services"),

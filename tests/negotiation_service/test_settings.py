@@ -37,6 +37,7 @@ SMALL = {
     "reopenings_limit": 1,
     "disputes_limit": 1,
     "submissions_limit": 1,
+    "services_per_hour": 1,
     "title_limit": 20,
     "description_limit": 20,
     "offer_note_limit": 20,
@@ -90,6 +91,9 @@ async def test_each_limit_refuses_by_name_and_is_counted(serve: Any, refused: An
         await client.note("ann", shown.id, "good")
         again = client.note("ann", shown.id, "better")
         await refused(again, PRECONDITION, "TOO_MANY_SUBMISSIONS")
+        exhausted = grpc.StatusCode.RESOURCE_EXHAUSTED
+        found = await refused(client.create(), exhausted, "SERVICES_LIMIT_REACHED")
+        assert 0 < found["RetryInfo"].retry_delay.seconds <= 3_600
         many = client.call("BatchGetServices", conversation_ids=["a", "b"])
         await refused(many, INVALID, "BATCH_TOO_LARGE")
         listed = await client.call("ListServices", actor="ann", page_size=9)
