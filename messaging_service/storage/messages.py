@@ -111,12 +111,12 @@ def _changed_keys(revision: Column[Any], *which: Any) -> Select[Any]:
 
 _EDITED_LAST = or_(
     messages.c.sender_id != bindparam("reader"),
-    messages.c.withheld_revision.is_(None),
-    messages.c.withheld_revision < messages.c.changed_revision,
+    messages.c.withheld_at.is_(None),
+    messages.c.withheld_at < messages.c.changed_at,
 )
 _WITHHELD_LAST = or_(
-    messages.c.changed_revision.is_(None),
-    messages.c.changed_revision < messages.c.withheld_revision,
+    messages.c.changed_at.is_(None),
+    messages.c.changed_at < messages.c.withheld_at,
 )
 _KEYS = {
     Changed.CREATED: _changed_keys(messages.c.revision, SHOWN),

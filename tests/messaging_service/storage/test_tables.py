@@ -21,7 +21,7 @@ HOT_STATEMENTS = {
 # whose presence is told, the changes of a reader's own messages, and tombstones, which a watermark
 # passes once.
 FILTERED = re.compile(
-    r"Filter: (.*(_blocked_revision|withheld_revision)|\((first|second)_incoming_seq = seq\)$)"
+    r"Filter: (.*(_blocked_revision|withheld_at)|\((first|second)_incoming_seq = seq\)$)"
 )
 
 
