@@ -97,7 +97,10 @@ SHOWINGS: Mapping[type[Struct], Sequence[Showing]] = {
     ),
     messaging.StatusMsg: (Showing(Kind.DELIVERED, ("conversation",), "seq", _delivered),),
     messaging.Message: (Showing(Kind.MESSAGE, ("message",), "version"),),
-    messaging.MsgChanged: (Showing(Kind.MESSAGE, ("message",), "version", _changed),),
+    messaging.MsgChanged: (
+        Showing(Kind.MESSAGE, ("message",), "version", _changed),
+        Showing(Kind.CONVERSATION, ("conversation",), "conversation_version", _unread),
+    ),
     messaging.Presence: (Showing(Kind.PRESENCE, ("user",), "version"),),
     messaging.BlockedUser: (Showing(Kind.BLOCK, ("user",), "version"),),
     negotiation.Service: (Showing(Kind.SERVICE, ("service",), "version"),),

@@ -116,7 +116,8 @@ def _messaging_alert(event: messaging.Event, user: str) -> Alert | None:
             payload = Typing(typing.conversation_id, typing.user, typing.typing, lifetime_ms)
             return Alert(Op.TYPING, payload)
         case "message_changed":
-            return Alert(Op.MSG_CHANGED, changed_payload(event.message_changed))
+            place = list(event.recipients).index(user)
+            return Alert(Op.MSG_CHANGED, changed_payload(event.message_changed, place))
         case "presence":
             return Alert(Op.PRESENCE, presence_payload(event.presence))
         case "block_changed":

@@ -32,9 +32,12 @@ def message_payload(message: pb.Message) -> payloads.Message:
     )
 
 
-def changed_payload(changed: pb.MessageChanged) -> payloads.MsgChanged:
-    """A changed message as packets tell of it."""
+def changed_payload(changed: pb.MessageChanged, place: int = 0) -> payloads.MsgChanged:
+    """A changed message as packets tell of it to the recipient at this place."""
     message = changed.message
+    # An older service gives none.
+    counts = dict(enumerate(zip(changed.unread, changed.conversation_versions, strict=True)))
+    unread, version = counts.get(place, (UNSET, UNSET))
     return payloads.MsgChanged(
         conversation=message.conversation_id,
         message=message.id,
@@ -45,6 +48,8 @@ def changed_payload(changed: pb.MessageChanged) -> payloads.MsgChanged:
         text=message.text or UNSET,
         event=_service_event(message.event) if message.HasField("event") else UNSET,
         edited_at=optional(message, "edit_time", timestamp),
+        unread=unread,
+        conversation_version=version,
     )
 
 

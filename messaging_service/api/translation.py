@@ -48,6 +48,8 @@ def message_changed(given: events.MessageChanged, reader: str) -> pb.MessageChan
         change=_CHANGES[given.change],
         change_time=timestamp(given.changed_at),
         origin=given.origin,
+        unread=given.unread,
+        conversation_versions=given.versions,
     )
 
 

@@ -4,8 +4,10 @@ All recipients of an event are shown the same of its message, by the rule `messa
 where they are not, each has an event of its own.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from messaging_service.domain.conversations import Conversation
 from messaging_service.domain.messages import Message, MessageChange
 from messaging_service.domain.presence import Presence
 
@@ -22,12 +24,23 @@ class MessageCreated(NamedTuple):
 
 
 class MessageChanged(NamedTuple):
-    """A message was changed, at `changed_at` (milliseconds UTC); it is shown as it stands now."""
+    """A message was changed, at `changed_at` (milliseconds UTC); it is shown as it stands now.
+
+    `unread` and `versions` are as in MessageCreated.
+    """
 
     message: Message
     change: str
     changed_at: int
     origin: str
+    unread: tuple[int, ...] = ()
+    versions: tuple[int, ...] = ()
+
+    def with_counts(self, conversation: Conversation, readers: Sequence[str]) -> "MessageChanged":
+        """Tell each of its recipients how much is unread now."""
+        sides = [conversation.side(one) for one in readers]
+        unread, versions = (one.unread for one in sides), (one.version for one in sides)
+        return self._replace(unread=tuple(unread), versions=tuple(versions))
 
 
 def message_changed(message: Message, reader: str, origin: str) -> MessageChanged:

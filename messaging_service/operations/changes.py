@@ -165,7 +165,7 @@ def _messages(
     def tell(messages: _Messages, seq: int) -> events.Event:
         message = messages[conversation.id, seq]
         if not created:
-            return events.message_changed(message, user, "")
+            return events.message_changed(message, user, "").with_counts(conversation, (user,))
         # How much is unread is state, and told as it is now.
         return events.MessageCreated(message, (side.unread,), (side.version,), "")
 

@@ -76,7 +76,7 @@ class _Run:
             return changed
         if changed is None:
             event = message_changed(message, command.actor, command.origin)
-            return ChangedMessage(event, duplicate=False)
+            return self.answer(command, event, duplicate=False)
         self.store(message, changed)
         message = changed.message
         self.use(UsedKey(*key, command.fingerprint, message.id, last_changed_at(message)))
@@ -85,8 +85,15 @@ class _Run:
         conversation = self.working_set.by_id[message.conversation_id]
         withheld = message.was_withheld_last
         recipients = (command.actor,) if withheld else readers(conversation, message)
-        self.transaction.emit(recipients, event)
-        return ChangedMessage(event, duplicate=False)
+        self.transaction.emit(recipients, event.with_counts(conversation, recipients))
+        return self.answer(command, event, duplicate=False)
+
+    def answer(
+        self, command: ChangeMessage, event: MessageChanged, *, duplicate: bool
+    ) -> ChangedMessage:
+        """Answer with a change, and how much is unread now."""
+        conversation = self.working_set.by_id[event.message.conversation_id]
+        return ChangedMessage(event.with_counts(conversation, (command.actor,)), duplicate)
 
     def decide(self, command: ChangeMessage, message: Message) -> Decision | Refusal | None:
         """Decide by the rules; None when it is so already."""
@@ -115,7 +122,7 @@ class _Run:
             change=change, changed_at=used.used_at, withheld_text=None, withheld_at=None
         )
         event = MessageChanged(message, change, used.used_at, command.origin)
-        return ChangedMessage(event, duplicate=True)
+        return self.answer(command, event, duplicate=True)
 
     def store(self, before: Message, changed: Decision) -> None:
         """Note the new state of a message."""

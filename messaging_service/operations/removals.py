@@ -58,12 +58,15 @@ def _apply(
         if message is None:
             continue
         messages[message.id] = changed[message.id] = message
-        shown_to = readers(working_set.change_message(before, message), message)
+        conversation = working_set.change_message(before, message)
+        shown_to = readers(conversation, message)
         if message.withheld_text is None:
-            transaction.emit(shown_to, message_changed(message, "", ""))
+            event = message_changed(message, "", "").with_counts(conversation, shown_to)
+            transaction.emit(shown_to, event)
             continue
         for reader in shown_to:
-            transaction.emit((reader,), message_changed(message, reader, ""))
+            event = message_changed(message, reader, "").with_counts(conversation, (reader,))
+            transaction.emit((reader,), event)
     working_set.store()
     storage.update_messages(connection, changed.values())
     held = {one.message: one.removed for one in removals if one.message in messages}

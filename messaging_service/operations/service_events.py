@@ -12,6 +12,7 @@ from messaging_service.domain.messages import Message, MessageChange
 from messaging_service.domain.service_events import ServiceEvent
 from messaging_service.operations.presence import tell_answered
 from messaging_service.operations.working_set import WorkingSet
+from messaging_service.storage.change_times import take_times
 from messaging_service.storage.conversations import find_conversations
 from messaging_service.storage.messages import (
     find_messages_by_key,
@@ -113,12 +114,13 @@ def _retitle(
                 continue
             message = changed[found.id] = before._replace(text=text)
             if not message.tombstone:
+                (at,) = take_times(connection, now, 1)
                 message = changed[found.id] = message._replace(
-                    change=MessageChange.EDITED, changed_at=now, changed_revision=revision
+                    change=MessageChange.EDITED, changed_at=at, changed_revision=revision
                 )
-                working_set.change_message(before, message)
-                transaction.emit(
-                    messages.readers(conversation, message), message_changed(message, "", "")
-                )
+                conversation = working_set.change_message(before, message)
+                shown_to = messages.readers(conversation, message)
+                told = message_changed(message, "", "").with_counts(conversation, shown_to)
+                transaction.emit(shown_to, told)
     working_set.store()
     update_messages(connection, changed.values())

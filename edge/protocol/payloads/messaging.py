@@ -232,8 +232,8 @@ class MsgSeen(Struct, frozen=True):
 class MsgChanged(Struct, frozen=True):
     """A change of a message: its `text` from now on, or its `event`; neither when it has none any
     more. `edited_at` is as in Message. To both, on all their sockets but the one that asked, to
-    which it is the answer. No watermark moves with it; see
-    [Changed messages](#changed-messages).
+    which it is the answer. No watermark moves with it, but the reader's own count of `unread`
+    messages may; see [Changed messages](#changed-messages).
     """
 
     conversation: str
@@ -245,6 +245,8 @@ class MsgChanged(Struct, frozen=True):
     text: str | UnsetType = UNSET
     event: ServiceEvent | UnsetType = UNSET
     edited_at: str | UnsetType = UNSET
+    unread: int | UnsetType = UNSET
+    conversation_version: int | UnsetType = UNSET
 
 
 class ReturnBlocks(Struct, frozen=True):

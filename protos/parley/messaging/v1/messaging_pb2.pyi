@@ -1602,6 +1602,8 @@ class MessageChanged(_message.Message):
     CHANGE_FIELD_NUMBER: _builtins.int
     CHANGE_TIME_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    UNREAD_FIELD_NUMBER: _builtins.int
+    CONVERSATION_VERSIONS_FIELD_NUMBER: _builtins.int
     change: Global___MessageChange.ValueType
     origin: _builtins.str
     """Of the request that did it; empty in ListChanges."""
@@ -1611,6 +1613,14 @@ class MessageChanged(_message.Message):
 
     @_builtins.property
     def change_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def unread(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Unread messages of each recipient from now on, in the order of Event.recipients, and in an answer
+        of the actor; and the versions of the conversation with these numbers.
+        """
+
+    @_builtins.property
+    def conversation_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     def __init__(
         self,
         *,
@@ -1618,10 +1628,12 @@ class MessageChanged(_message.Message):
         change: Global___MessageChange.ValueType = ...,
         change_time: _timestamp_pb2.Timestamp | None = ...,
         origin: _builtins.str = ...,
+        unread: _abc.Iterable[_builtins.int] | None = ...,
+        conversation_versions: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["change_time", b"change_time", "message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "change_time", b"change_time", "message", b"message", "origin", b"origin"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "change_time", b"change_time", "conversation_versions", b"conversation_versions", "message", b"message", "origin", b"origin", "unread", b"unread"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
