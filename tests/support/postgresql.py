@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ class Postgresql:
             configuration.write(_CONFIGURATION)
         self._server.start()
         self._numbers = count(1)
+        # What uses it for as long as it runs, and ends before it.
+        self.kept = ExitStack()
 
     @property
     def programs(self) -> Path:
@@ -97,6 +99,7 @@ class Postgresql:
 
     def close(self) -> None:
         """Stop and remove everything."""
+        self.kept.close()
         self._server.stop()
         shutil.rmtree(self._folder)
 

@@ -47,9 +47,7 @@ def shared_system_on(
 
         @cache
         def find(kind: str) -> System:
-            folder = tmp_path_factory.mktemp("system")
-            system = stack.enter_context(System(folder, openings_per_hour=10_000))
-            _use(kind, system, ("messaging",), stack, request)
+            system = _system_on(kind, tmp_path_factory, ("messaging",), stack, request)
             system.start("messaging")
             return system
 
@@ -62,20 +60,23 @@ def shared_system(shared_system_on: SystemOn) -> System:
     return shared_system_on("sqlite")
 
 
-def _use(
+def _system_on(
     kind: str,
-    system: System,
+    folders: pytest.TempPathFactory,
     services: Sequence[str],
     stack: ExitStack,
     request: pytest.FixtureRequest,
-) -> None:
-    """Give services databases of a kind, before they are started."""
-    if kind == "sqlite":
-        return
-    server: Postgresql = request.getfixturevalue("postgresql")
-    for name in services:
-        address = server.url(stack.enter_context(server.database()))
+) -> System:
+    """Make a system whose services have databases of a kind; those of PostgreSQL end with it."""
+    addresses: dict[str, str] = {}
+    if kind == "postgresql":
+        server: Postgresql = request.getfixturevalue("postgresql")
+        stack = server.kept
+        addresses = {name: server.url(stack.enter_context(server.database())) for name in services}
+    system = stack.enter_context(System(folders.mktemp("system"), openings_per_hour=10_000))
+    for name, address in addresses.items():
         system.settings.setdefault(name, {})["database_url"] = address
+    return system
 
 
 @pytest.fixture(scope="session")
@@ -95,9 +96,7 @@ def moderated_system_on(
 
         @cache
         def find(kind: str) -> System:
-            folder = tmp_path_factory.mktemp("moderated")
-            system = stack.enter_context(System(folder, openings_per_hour=10_000))
-            _use(kind, system, SERVICES, stack, request)
+            system = _system_on(kind, tmp_path_factory, SERVICES, stack, request)
             system.start(*SERVICES, moderation_timeout_seconds=5, allowed_origins=ORIGIN)
             return system
 

@@ -148,7 +148,7 @@ def comparable(told: list[Any], user: str) -> list[Any]:
             changed.event.service,
             changed.event.seq,
             recipients,
-            changed.entry[1:],
+            changed.entry(user)[1:],
             tuple(changed.view(one) for one in recipients if one == user),
         )
         for revision, recipients, changed in told
