@@ -228,6 +228,15 @@ async def test_watch_tells_what_the_replay_tells(client: Any) -> None:
     assert kinds == ["message_created", "delivered", "read"]
 
 
+def uncounted(changed: pb.MessageChanged) -> pb.MessageChanged:
+    """A change without what each of its readers has a number of their own for."""
+    same = pb.MessageChanged()
+    same.CopyFrom(changed)
+    same.ClearField("unread")
+    same.ClearField("conversation_versions")
+    return same
+
+
 async def test_changes_are_answered_told_and_kept(client: Any, refused: Any) -> None:
     """The answer is what Watch and ListChanges tell; the evidence is what was shown before."""
     stored = await client.say("a", "one", to="b")
@@ -245,15 +254,18 @@ async def test_changes_are_answered_told_and_kept(client: Any, refused: Any) -> 
     await refused(client.call("DeleteMessage", conflict), code, "IDEMPOTENCY_KEY_CONFLICT")
     last = await client.call("DeleteMessage", actor="a", message_id=stored.id)
     (_, edited), (revision, deleted) = await stream.events(2)
-    assert edited.message_changed == first.changed
-    assert deleted.message_changed == last.changed
+    # Each is told its own count of what is unread, and whoever did it as well.
+    assert (first.changed.unread, last.changed.unread) == ([0], [0])
+    assert (edited.message_changed.unread, deleted.message_changed.unread) == ([0, 1], [0, 0])
+    assert uncounted(edited.message_changed) == uncounted(first.changed)
+    assert uncounted(deleted.message_changed) == uncounted(last.changed)
     assert list(deleted.recipients) == ["a", "b"]
     assert last.changed.message.tombstone == pb.TOMBSTONE_DELETED
     code = grpc.StatusCode.FAILED_PRECONDITION
     late = client.call("EditMessage", actor="a", message_id=stored.id, text="three")
     await refused(late, code, "MESSAGE_DELETED")
     (change,) = (await client.changes("b", stream.first.position, revision)).changes
-    assert [one.message_changed for one in change.events] == [last.changed]
+    assert [uncounted(one.message_changed) for one in change.events] == [uncounted(last.changed)]
     answer = await client.call("ListEvidence", message_id=stored.id, before=20, after=20, actor="a")
     (evidence,), participants = answer.evidence, answer.participants
     assert participants == ["a", "b"]
