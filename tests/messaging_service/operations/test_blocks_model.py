@@ -136,7 +136,7 @@ class Worlds:
         assert places[REAL][1] == 1 + sum(one.subject == subject for one in self.written[:-1])
 
     def deed(self, who: str, subject: str, _number: int) -> None:
-        """Add an event of a deal, which reaches both, whoever blocks whom."""
+        """Add an event of a deal, which somebody who blocks its author is not shown."""
         if any(not self.visible(one, subject) for one in PEOPLE):
             return
         places: dict[str, tuple[str, int]] = {}
@@ -148,15 +148,15 @@ class Worlds:
                     f"{world}{self.suffix}", number, "created", self.user(who, world), 1, "s", "t"
                 ),
             )
-            for world in (REAL, *PEOPLE)
+            for world in self.worlds_of(who)
         )
         position = Position(self.suffix, number + 1)
         before = len(self.database.events)
         self.database.run(add_service_events, ServiceEvents(position, events))
         for _, to, told in self.database.events[before:]:
-            assert len(to) == 2
-            self.numbers[told.message.id] = number
             world = to[0].split("-")[1]
+            assert len(to) == (1 if world == REAL and OTHER[who] in self.blocks else 2)
+            self.numbers[told.message.id] = number
             places[world] = (told.message.id, told.message.seq)
         self.written.append(Written(subject, who, places))
 
