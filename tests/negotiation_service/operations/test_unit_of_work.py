@@ -58,7 +58,7 @@ class Story:
     def command(self, step: Any) -> Any:
         kind, actor, where, number, key = step
         conversation = self.conversations[where]
-        # Keys are an actor's own for ever: another example must not meet them.
+        # Keys are an actor's own: another example must not meet them.
         named = {"idempotency_key": f"{conversation[-20:]}-{key}"} if key else {}
         if kind == "create":
             other = "bob" if actor == "ann" else "ann"

@@ -412,7 +412,9 @@ class CreateMessageRequest(_message.Message):
     subject: _builtins.str
     text: _builtins.str
     idempotency_key: _builtins.str
-    """Unique per actor, honoured for ever. Empty: a resend is a new message."""
+    """Unique per actor. Remembered for IDEMPOTENCY_DAYS, a setting; here for as long as nothing changes the message.
+    Empty: a resend is a new message.
+    """
     origin: _builtins.str
     """Comes back in the event, so that the sender's socket can be told from the sender's others."""
     def __init__(

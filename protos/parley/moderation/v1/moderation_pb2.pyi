@@ -506,7 +506,9 @@ class ReportMessageRequest(_message.Message):
     reason: Global___ReportReason.ValueType
     comment: _builtins.str
     idempotency_key: _builtins.str
-    """Unique per actor, honoured for ever. Empty: a resend is a new command."""
+    """Unique per actor. Remembered for IDEMPOTENCY_DAYS, a setting.
+    Empty: a resend is a new command.
+    """
     def __init__(
         self,
         *,

@@ -645,7 +645,9 @@ class CreateServiceRequest(_message.Message):
     offer_ttl_seconds: _builtins.int
     """How long each offer of this service stands; 0 leaves it to the service."""
     idempotency_key: _builtins.str
-    """Unique per actor, honoured for ever. Empty: a resend is a new command."""
+    """Unique per actor. Remembered for IDEMPOTENCY_DAYS, a setting.
+    Empty: a resend is a new command.
+    """
     @_builtins.property
     def price(self) -> Global___Money: ...
     def __init__(
