@@ -54,7 +54,7 @@ def check_line(field: str, text: str, limit: int, setting: str = "") -> Refusal 
     if len(text) > limit:
         return invalid(field, f"is longer than {limit} characters", setting)
     if not is_line(text):
-        return invalid(field, "has control characters or line breaks")
+        return invalid(field, "has control characters, line breaks or overrides of direction")
     return None
 
 

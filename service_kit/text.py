@@ -8,8 +8,9 @@ import re
 
 _NOT_STORED = re.compile("[\0\ud800-\udfff]")
 
-# Control characters (general category Cc), and the separators of lines and paragraphs (Zl, Zp).
-_BREAKS_A_LINE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
+# Control characters (general category Cc), the separators of lines and paragraphs (Zl, Zp), and the
+# overrides of direction (UAX #9, 2.2), which make a line look like another one.
+_NOT_IN_A_LINE = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202d\u202e]")
 
 # What a name must not have, for two that look the same would differ by it, or it would turn the
 # direction of what stands beside it (UAX #9, 2): Default_Ignorable_Code_Point but for the joiners
@@ -50,8 +51,10 @@ def is_blank(value: str) -> bool:
 
 
 def is_line(value: str) -> bool:
-    """Tell whether it is text on one line: without control characters and line breaks."""
-    return is_text(value) and _BREAKS_A_LINE.search(value) is None
+    """Tell whether it is text on one line: without control characters, line breaks and overrides
+    of direction.
+    """
+    return is_text(value) and _NOT_IN_A_LINE.search(value) is None
 
 
 def is_name(value: str) -> bool:

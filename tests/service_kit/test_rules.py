@@ -24,7 +24,7 @@ def test_a_blank_text_says_nothing(text: str) -> None:
     assert rules.check_text("note", text, 20) is None
 
 
-@pytest.mark.parametrize("line", ["x" * 21, "a\nb", "a\0", "a\x9b", "a\u2028b", "\ud800"])
+@pytest.mark.parametrize("line", ["x" * 21, "a\nb", "a\0", "a\x9b", "a\u2028b", "\u202e", "\ud800"])
 def test_a_line_is_short_and_on_one_line(line: str) -> None:
     refusal = rules.check_line("subject", line, 20)
     assert refusal is not None

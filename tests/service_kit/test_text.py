@@ -35,6 +35,7 @@ def test_a_line_may_have_marks_of_direction_and_a_name_not() -> None:
     for value in ("\u202a+33 6\u202c", "\u05e9\u200f!", "soft\xadhyphen", "\u2068a\u2069"):
         assert is_line(value)
         assert not is_name(value)
+    assert not is_line("\u202egnp.exe")
 
 
 @pytest.mark.parametrize(
@@ -80,4 +81,6 @@ def test_every_text_without_nul_is_text(value: str) -> None:
     assert is_text(value)
     assert not is_text(f"{value}\0")
     assert not is_text(f"{value}\ud83d")
-    assert is_line(value) or any(unicodedata.category(one) in {"Cc", "Zl", "Zp"} for one in value)
+    assert is_line(value) or any(
+        unicodedata.category(one) in {"Cc", "Zl", "Zp"} or one in "\u202d\u202e" for one in value
+    )
