@@ -154,11 +154,14 @@ async def outcome(awaitable: Any) -> str:
 async def steps(
     town: Town, deal: deals.Service, actor: str = "bob", other: str = "ann"
 ) -> set[str]:
-    """The outcomes of writing, and of acting on a deal: one party asks to cancel, which is
-    refused as asked already when it comes to that.
+    """The outcomes of writing, and of words in a deal: one party says why it asks to cancel, which
+    is refused as asked already when it comes to that.
     """
     cancel = deals.TerminateServiceRequest(
-        actor=actor, service_id=deal.id, outcome=deals.TERMINATION_OUTCOME_CANCELLED
+        actor=actor,
+        service_id=deal.id,
+        outcome=deals.TERMINATION_OUTCOME_CANCELLED,
+        reason="I moved away",
     )
     return {
         await outcome(town.peers.say(actor, other, "anything")),

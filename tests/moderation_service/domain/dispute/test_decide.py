@@ -315,6 +315,7 @@ def test_negotiation_has_no_other_final_refusal() -> None:
     never |= {"CANCELLATION_REQUESTED", "TOO_MANY_ROUNDS", "TOO_MANY_REOPENINGS"}
     never |= {"TOO_MANY_SUBMISSIONS", "OWN_OFFER", "OFFER_OF_THE_OTHER", "PROVIDER_ONLY"}
     never |= {"CLIENT_ONLY", "IDEMPOTENCY_KEY_CONFLICT", "SANCTIONED", "BLOCKED"}
+    never |= {"SERVICES_LIMIT_REACHED"}
     assert {*NegotiationReason} - never - {"MESSAGING_UNAVAILABLE"} == saga.FINAL_REFUSALS
 
 
