@@ -115,9 +115,13 @@ class Bystanders:
         }
 
     async def check(self, piece: object) -> None:
-        """What one writes reaches the other, every process lives, and none logged a defect."""
-        await self.clients[0].write(self.people[1], "still here")
-        await self.clients[1].expect(Op.ALERT_NEW_MSG)
+        """What each writes reaches the other, every process lives, and none logged a defect.
+
+        Whoever only listened would be taken for dead.
+        """
+        for one, other in ((0, 1), (1, 0)):
+            await self.clients[one].write(self.people[other], "still here")
+            await self.clients[other].expect(Op.ALERT_NEW_MSG)
         for client in self.clients:
             client.packets.clear()
             client.pings.clear()
