@@ -62,6 +62,8 @@ class ModerationSettings(TokenSettings, settings.ServiceSettings):
     respondent_silence: Default = Default.REVIEW
     moderator_silence: Default = Default.RESUME
 
+    # After which a resume may be told that it is not complete.
+    changes_days: settings.Days = 90
     # For which what is revoked is remembered: no token lives longer.
     token_lifetime_days: settings.Days = 366.0
     # Of one user, one by one.

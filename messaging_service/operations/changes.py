@@ -20,10 +20,10 @@ from messaging_service.storage.conversations import (
 )
 from messaging_service.storage.messages import Changed, Span
 from messaging_service.storage.presence import find_changed_presence, find_observers_of_changed
-from messaging_service.storage.retention import find_forgotten
 from service_kit.pages import NEWEST
 from service_kit.rules import Position, Refusal, check_user
 from service_kit.storage.changed_users import find_changed_users
+from service_kit.storage.horizon import is_beyond_horizon
 from service_kit.watch import changes
 from service_kit.watch.changes import ChangedUsers, ChangePage, ReadList, read_first
 
@@ -67,7 +67,7 @@ def list_changes(
     """
     if refusal := check_user("user", user):
         return refusal
-    if 0 <= after.revision < find_forgotten(connection):
+    if is_beyond_horizon(connection, after):
         return ChangePage(complete=False, changes=[], next_page_token="")
     read = partial(_changes, connection, user, presence, strangers=strangers)
     return changes.list_changes(connection, after, until, page_size, page_token, most, read)
@@ -96,7 +96,7 @@ def list_changed_users(
             )
         return found
 
-    if 0 <= after.revision < find_forgotten(connection):
+    if is_beyond_horizon(connection, after):
         return ChangedUsers(complete=False, users=frozenset())
     return changes.list_changed_users(connection, users, after, until, find)
 

@@ -2,46 +2,30 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, Connection, bindparam, delete, exists, select, update
+from sqlalchemy import Connection, bindparam, delete, exists
 
 from messaging_service.storage.tables import (
     AWAY,
     ENDED,
     blocks,
-    forgotten_changes,
     idempotency_keys,
     message_versions,
     presence,
     removed_messages,
 )
+from service_kit.storage.horizon import move_horizon
 from service_kit.storage.retention import Forgetting, Row, by_age
 
 _FORGET_KEY = delete(idempotency_keys).where(
     idempotency_keys.c.message_id == bindparam("message"),
     idempotency_keys.c.used_at == bindparam("at"),
 )
-_HORIZON = select(forgotten_changes.c.revision)
-_MOVE_HORIZON = (
-    update(forgotten_changes)
-    .where(forgotten_changes.c.revision < bindparam("now", type_=BigInteger))
-    .values(revision=bindparam("now", type_=BigInteger))
-)
-
-
-def find_forgotten(connection: Connection) -> int:
-    """Give the last revision of a change that was deleted; 0 for none."""
-    return int(connection.execute(_HORIZON).scalar_one())
 
 
 def _forget_keys(connection: Connection, versions: Sequence[Row]) -> None:
     """Delete the keys with which texts were written: a digest would tell a short one for ever."""
     given = [{"message": message, "at": written_at} for _, message, written_at in versions]
     connection.execute(_FORGET_KEY, given)
-
-
-def _move_horizon(connection: Connection, rows: Sequence[Row]) -> None:
-    """Note up to which revision changes can no longer be told."""
-    connection.execute(_MOVE_HORIZON, {"now": max(row[-1] for row in rows)})
 
 
 VERSIONS = by_age(
@@ -54,6 +38,6 @@ VERSIONS = by_age(
 FORGETTINGS: tuple[Forgetting, ...] = (
     VERSIONS,
     by_age(idempotency_keys, idempotency_keys.c.used_at),
-    by_age(blocks, blocks.c.changed_at, ENDED, also=(blocks.c.revision,), after=_move_horizon),
-    by_age(presence, presence.c.last_seen, AWAY, also=(presence.c.revision,), after=_move_horizon),
+    by_age(blocks, blocks.c.changed_at, ENDED, also=(blocks.c.revision,), after=move_horizon),
+    by_age(presence, presence.c.last_seen, AWAY, also=(presence.c.revision,), after=move_horizon),
 )

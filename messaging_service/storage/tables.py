@@ -21,12 +21,14 @@ from service_kit.follow.positions import add_positions
 from service_kit.follow.sanctions import add_restrictions
 from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import STORED_BY_KEY, TEXT
+from service_kit.storage.horizon import add_horizon
 from service_kit.storage.retention import declare, forgotten, kept
 
 metadata = MetaData()
 add_clock(metadata)
 add_positions(metadata)
 add_restrictions(metadata)
+add_horizon(metadata)
 
 _SIDE_NUMBERS = Side._fields[1:]
 
@@ -234,11 +236,6 @@ presence_known = Table("presence_known", metadata, Column("at", BigInteger, null
 change_times = Table("change_times", metadata, Column("latest", BigInteger, nullable=False))
 """One row: the latest time that was taken for a change."""
 
-forgotten_changes = Table(
-    "forgotten_changes", metadata, Column("revision", BigInteger, nullable=False)
-)
-"""One row: the last revision of a change that was deleted, from before which none can be told."""
-
 declare(
     metadata,
     {
@@ -258,6 +255,5 @@ declare(
         "presence": forgotten("a row for each person, until they are away", "presence_days"),
         "presence_known": kept("one row"),
         "change_times": kept("one row"),
-        "forgotten_changes": kept("one row"),
     },
 )

@@ -30,6 +30,7 @@ from service_kit.pages import NEWEST
 from service_kit.rules import Position, Refusal, check_user, invalid
 from service_kit.storage.changed_users import find_changed_users
 from service_kit.storage.clock import read_position
+from service_kit.storage.horizon import is_beyond_horizon
 from service_kit.watch import changes
 from service_kit.watch.changes import ChangedUsers, ChangePage
 
@@ -48,11 +49,16 @@ def list_changes(
     *,
     everything: bool,
 ) -> ChangePage[Addressed] | Refusal:
-    """The notifications that `user` missed, or all without one: after < revision <= until."""
+    """The notifications that `user` missed, or all without one: after < revision <= until.
+
+    A service can always be told: of what is long ago it learns the last word alone.
+    """
     if user and (refusal := check_user("user", user)):
         return refusal
     if everything and user:
         return invalid("everything", "is not what a user is told")
+    if user and is_beyond_horizon(connection, after):
+        return ChangePage(complete=False, changes=[], next_page_token="")
     read = partial(_changes, connection, user, now, limits)
     return changes.list_changes(connection, after, until, page.size, page.token, page.most, read)
 
@@ -61,6 +67,8 @@ def list_changed_users(
     connection: Connection, users: Iterable[str], after: Position, until: Position
 ) -> ChangedUsers | Refusal:
     """Those of `users` for whom `list_changes` may have something."""
+    if is_beyond_horizon(connection, after):
+        return ChangedUsers(complete=False, users=frozenset())
     find = partial(find_changed_users, connection, CHANGED_USERS)
     return changes.list_changed_users(connection, users, after, until, find)
 

@@ -76,7 +76,7 @@ def _tell(transaction: Transaction, users: Collection[str], limits: Limits) -> N
     connection = transaction.connection
     told = [Notification((user,), NotificationKind.STANDING_CHANGED, "", 0, "") for user in users]
     notifications.insert_notifications(
-        connection, told, transaction.revision, first_ordinal=_FIRST_ORDINAL
+        connection, told, transaction.revision, transaction.now, first_ordinal=_FIRST_ORDINAL
     )
     standings = restrictions.read_standings(connection, users, transaction.now, limits)
     revoked = read_revocations(connection, users, transaction.now)

@@ -182,7 +182,10 @@ class UnitOfWork:
         """Tell what has happened, and how those stand now whom it concerns."""
         told = [one for event in self.events for one in self._described(event)] + self._present()
         notifications.insert_notifications(
-            self.transaction.connection, [one for one, _ in told], self.transaction.revision
+            self.transaction.connection,
+            [one for one, _ in told],
+            self.transaction.revision,
+            self.transaction.now,
         )
         for one, content in told:
             self.transaction.emit(one.recipients, content)

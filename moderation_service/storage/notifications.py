@@ -4,16 +4,32 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete
 
-from moderation_service.domain.notifications import Notification, NotificationKind
+from moderation_service.domain.notifications import PRESENT, Notification, NotificationKind
 from moderation_service.storage import statements
+from moderation_service.storage.statements import SUPERSEDE, SUPERSEDE_OF_USER
 from moderation_service.storage.tables import notifications
 from service_kit.storage.bulk_statements import bulk_insert, fetch
 
 
 def insert_notifications(
-    connection: Connection, told: Sequence[Notification], revision: int, first_ordinal: int = 0
+    connection: Connection,
+    told: Sequence[Notification],
+    revision: int,
+    now: int,
+    first_ordinal: int = 0,
 ) -> None:
-    """Store notifications of a revision, in their order."""
+    """Store notifications of a revision, in their order, `now` (milliseconds UTC).
+
+    The last word of a case about what services hold takes the place of the one before.
+    """
+    for one in told:
+        if not _is_last_word(one):
+            continue
+        given = {"what": one.kind, "about": one.about, "now": now}
+        if one.recipients:
+            connection.execute(SUPERSEDE_OF_USER, given | {"user": one.recipients[0]})
+        else:
+            connection.execute(SUPERSEDE, given)
     rows = [
         (
             revision,
@@ -24,10 +40,16 @@ def insert_notifications(
             one.target,
             one.seq,
             one.about,
+            None if _is_last_word(one) else now,
         )
         for ordinal, one in enumerate(told, first_ordinal)
     ]
     bulk_insert(connection, notifications, tuple(notifications.c.keys()), rows)
+
+
+def _is_last_word(told: Notification) -> bool:
+    """Tell whether services need it until something newer is said, unlike what is of sessions."""
+    return told.kind in PRESENT and told.target != ""
 
 
 def delete_without_target(connection: Connection, user: str) -> int:

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, bindparam, delete, func, select, tuple_, upda
 
 from moderation_service.domain.case.entities import AppealStatus
 from moderation_service.storage.tables import (
+    LAST_WORD,
     appeals,
     audit,
     cases,
@@ -214,6 +215,21 @@ NOTIFICATIONS = {
     )
 }
 
+SUPERSEDE, SUPERSEDE_OF_USER = (
+    update(notifications)
+    .where(
+        of_whom,
+        notifications.c.about_id == bindparam("about", type_=TEXT),
+        notifications.c.kind == bindparam("what", type_=TEXT),
+        LAST_WORD,
+    )
+    .values(forgettable_at=bindparam("now", type_=BigInteger))
+    for of_whom in (
+        notifications.c.first_id.is_(None),
+        notifications.c.first_id == bindparam("user", type_=TEXT),
+    )
+)
+
 CHANGED_USERS = tuple(
     changed_users(told, notifications.c.revision)
     for told in (notifications.c.first_id, notifications.c.second_id)
@@ -280,6 +296,8 @@ HOT_STATEMENTS = {
     "cases expired": EXPIRED_CASES,
     "dispute due next": NEXT_DUE,
     **{f"notifications, {name}": one for name, one in NOTIFICATIONS.items()},
+    "last word of a thing": SUPERSEDE,
+    "last word of a user": SUPERSEDE_OF_USER,
     "users changed, first": CHANGED_USERS[0],
     "users changed, second": CHANGED_USERS[1],
 }

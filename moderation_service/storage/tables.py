@@ -9,11 +9,13 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, LargeBinary, MetaData
 from service_kit.follow.positions import add_positions
 from service_kit.storage.clock import add_clock
 from service_kit.storage.engines import STORED_BY_KEY, TEXT
+from service_kit.storage.horizon import add_horizon, move_horizon
 from service_kit.storage.retention import by_age, declare, forgotten, kept
 
 metadata = MetaData()
 add_clock(metadata)
 add_positions(metadata)
+add_horizon(metadata)
 
 cases = Table(
     "cases",
@@ -221,7 +223,6 @@ audit = Table(
     Index("audit_target", "target", "number"),
 )
 
-# What was told at which revision, and to whom; what it said follows from the target.
 notifications = Table(
     "news",
     metadata,
@@ -235,10 +236,26 @@ notifications = Table(
     Column("seq", BigInteger, nullable=False),
     # The report, sanction or appeal that it is about; the conversation or the message.
     Column("about_id", TEXT, nullable=False),
+    # From when on it may be forgotten; NULL for the last word about what services hold.
+    Column("forgettable_at", BigInteger),
     Index("news_first", "first_id", "revision", "ordinal"),
     Index("news_second", "second_id", "revision", "ordinal"),
     Index("news_target", "target_id"),
+    Index("news_forgettable", "forgettable_at"),
     **STORED_BY_KEY,
+)
+"""What was told at which revision, and to whom; what it said follows from the target."""
+
+LAST_WORD = notifications.c.forgettable_at.is_(None)
+Index(
+    "news_last_word",
+    notifications.c.kind,
+    notifications.c.first_id,
+    notifications.c.about_id,
+    # Of rows that it changes PostgreSQL asks again what the condition of an index says already.
+    notifications.c.forgettable_at,
+    sqlite_where=LAST_WORD,
+    postgresql_where=LAST_WORD,
 )
 
 idempotency_keys = Table(
@@ -286,13 +303,27 @@ declare(
         "sanctioned": kept("what moderators decide"),
         "appeals": kept("one of each person against a decision"),
         "events": kept("the history of each case and dispute, whose texts an erasure empties"),
-        "evidence": kept("until case_evidence_days or dispute_evidence_days after the end"),
+        "evidence": kept(
+            "until no appeal is possible and no sanction in force, or dispute_evidence_days"
+        ),
         "audit": kept("what was done: the log is whole for ever"),
-        "news": kept("a few for each event; it tells services that begin anew what is restricted"),
+        "news": forgotten(
+            "what was told; the last word about each restriction stays, for services that follow",
+            "changes_days",
+        ),
         "revocations": kept("what is revoked, until the tokens would have expired"),
         "idempotency_keys": forgotten("used keys, with their digests", "idempotency_days"),
     },
 )
 
-FORGETTINGS = (by_age(idempotency_keys, idempotency_keys.c.used_at),)
+FORGETTINGS = (
+    by_age(idempotency_keys, idempotency_keys.c.used_at),
+    by_age(
+        notifications,
+        notifications.c.forgettable_at,
+        # After the key, of which it is the first.
+        also=(notifications.c.revision,),
+        after=move_horizon,
+    ),
+)
 """What is deleted with time, beside evidence, which goes with its case or dispute."""

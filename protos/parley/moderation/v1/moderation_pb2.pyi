@@ -3148,7 +3148,9 @@ class ListChangesRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     EVERYTHING_FIELD_NUMBER: _builtins.int
     user: _builtins.str
-    """Empty: an internal service, which is told everything."""
+    """Empty: an internal service, which is told everything; of what is older than CHANGES_DAYS, a
+    setting, the last word about each restriction alone.
+    """
     page_size: _builtins.int
     page_token: _builtins.str
     everything: _builtins.bool
