@@ -41,6 +41,7 @@ _EXCLUDED = "the user does not come in; left are reasons, appeal, disputes and c
 FORBIDDEN: Mapping[SanctionKind, str] = {
     SanctionKind.WARNING: "nothing; it is told",
     SanctionKind.MESSAGE_REMOVED: "both see a tombstone in the place of the message",
+    SanctionKind.STATEMENT_REMOVED: "both see that a statement of the dispute is removed",
     SanctionKind.CONVERSATION_LOCKED: "nobody writes there, or promises anything in its deals",
     SanctionKind.MUTED: "the user reads, reports, disputes, carries out deals, and writes nothing",
     SanctionKind.SUSPENDED: _EXCLUDED,
@@ -86,7 +87,7 @@ REFUSALS: Mapping[Reason, str] = {
     Reason.NOTHING_TO_APPEAL: "An appeal could change nothing any more.",
     Reason.ALREADY_REPORTED: "The same report of the user waits to be decided.",
     Reason.ALREADY_APPEALED: "The user has appealed against this decision already.",
-    Reason.OWN_MESSAGE: "Nobody reports their own message.",
+    Reason.OWN_MESSAGE: "Nobody reports what they wrote themselves.",
     Reason.CLAIMED_BY_OTHER: "Another moderator works on the case; it is shown who, until when.",
     Reason.NOT_CLAIMED: "A case is claimed before it is decided.",
     Reason.INVOLVED: "Nobody decides a dispute to which they are a party.",

@@ -36,8 +36,8 @@ GRAVE = {
         "moderation": "PlaceHold ResolveHold",
     },
     "moderation": {
-        "edge": "ReportMessage ReportConversation CreateAppeal CreateDispute SubmitDisputeStatement"
-        " ListReports GetStanding",
+        "edge": "ReportMessage ReportConversation ReportDisputeStatement CreateAppeal CreateDispute"
+        " SubmitDisputeStatement ListReports GetStanding",
         "operator": "ListCases GetCase ClaimCase ReleaseCase DecideCase ListAppeals DecideAppeal"
         " ListSanctions LiftSanction ListDisputes DecideDispute ListAudit EraseUser",
         "edge operator": "GetDispute",

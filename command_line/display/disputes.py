@@ -18,6 +18,8 @@ CAUSES = {
     "settled": "settled",
     "withdrawn": "withdrawn",
     "review_started": "moderators look at it",
+    "statement_removed": "a statement was removed",
+    "statement_restored": "a statement is there again",
     "decided": "decided by a moderator",
     "respondent_silent": "over, for no answer came in time",
     "moderators_silent": "over, for nobody decided in time",
@@ -68,7 +70,8 @@ def _present(dispute: Dispute, me: str, cause: str | None) -> list[str]:
         found.append(f"{refund} wanted back for {name_of(dispute['client'], me)}")
     if cause in {None, "created", "stated"} and dispute.get("statements"):
         said = dispute["statements"][-1]
-        found += [f"{name_of(said['by'], me)}: {words}" for words in quote(said["text"])]
+        removed = ["(removed)"] if said.get("removed") else []
+        found += [f"{name_of(said['by'], me)}: {words}" for words in removed or quote(said["text"])]
     if (
         dispute.get("offers")
         and cause in {None, "settlement_proposed"}

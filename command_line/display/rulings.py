@@ -14,6 +14,7 @@ Ruling = Mapping[str, Any]
 KINDS = {
     "warning": "you are warned",
     "message_removed": "a message of this conversation was removed",
+    "statement_removed": "a statement of yours in a dispute was removed",
     "conversation_locked": "the conversation is locked",
     "muted": "you are muted: you read, and write nothing",
     "suspended": "you are suspended",
@@ -22,6 +23,7 @@ KINDS = {
 LIFTED = {
     "warning": "the warning is withdrawn",
     "message_removed": "the message is there again",
+    "statement_removed": "the statement is there again",
     "conversation_locked": "the conversation is open again",
     "muted": "you are no longer muted",
     "suspended": "you are no longer suspended",

@@ -37,6 +37,7 @@ class TypedDecision:
     bans: Sequence[str] = ()
     removes: bool = False
     removed: Sequence[str] = ()
+    removes_statement: bool = False
     locks: bool = False
     facts: str = ""
     rule: str = ""
@@ -53,6 +54,7 @@ def read(typed: TypedDecision, now: datetime) -> tuple[str, list[Measure]]:
         *({"kind": "banned", "user": user} for user in typed.bans),
         *([{"kind": "message_removed"}] if typed.removes else []),
         *({"kind": "message_removed", "message_id": message} for message in typed.removed),
+        *([{"kind": "statement_removed"}] if typed.removes_statement else []),
         *([{"kind": "conversation_locked"}] if typed.locks else []),
     ]
     if typed.no_violation:
@@ -89,6 +91,8 @@ def describe(verdict: str, measures: Sequence[Document], now: datetime) -> list[
         match one["kind"]:
             case "message_removed":
                 what = f"remove the message {one.get('message_id') or 'that was reported'}"
+            case "statement_removed":
+                what = "remove the statement that was reported"
             case "conversation_locked":
                 what = "lock the conversation, for both"
             case "warning":
@@ -134,6 +138,10 @@ def decide(
         list[str] | None,
         typer.Option(metavar="MESSAGE", help="Remove this message of the conversation."),
     ] = None,
+    remove_statement: Annotated[
+        bool,
+        typer.Option("--remove-statement", help="Remove the statement that was reported."),
+    ] = False,
     lock: Annotated[bool, typer.Option("--lock", help="Lock the conversation.")] = False,
     facts: Annotated[
         str, typer.Option(help="What happened, as the restricted are told it. Name no reporter.")
@@ -166,6 +174,7 @@ def decide(
         bans=ban or (),
         removes=remove,
         removed=remove_message or (),
+        removes_statement=remove_statement,
         locks=lock,
         facts=facts,
         rule=rule,

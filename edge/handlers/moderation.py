@@ -39,6 +39,14 @@ async def report_conversations(
     await _report(session, re, Op.REPORT_CONVERSATIONS, request)
 
 
+async def report_statement(
+    session: Session, re: Request, payload: payloads.ReportStatement
+) -> None:
+    """Report a statement of a dispute; answered by REPORT STATUS."""
+    request = request_of(pb.ReportDisputeStatementRequest, payload, session.user)
+    await _report(session, re, Op.REPORT_STATEMENT, request)
+
+
 async def _report(session: Session, re: Request, op: Op, request: Message) -> None:
     answer = await _call(session, re, op, request)
     if answer is not None:

@@ -103,6 +103,7 @@ class Op(enum.IntEnum):
     ASK_SERVICE = 0xE9, None, negotiation.AskService, "GetService"
     ASK_SERVICE_EVENTS = 0xEA, None, negotiation.AskServiceEvents, "ListServiceEvents"
     RETURN_SERVICE_EVENTS = 0xEB, negotiation.ReturnServiceEvents
+    REPORT_STATEMENT = 0xEF, None, moderation.ReportStatement, "ReportDisputeStatement", _REPORT
     ASK_REPORTS = 0xF0, None, moderation.AskReports, "ListReports"
     RETURN_REPORTS = 0xF1, moderation.ReturnReports
     ASK_APPEALS = 0xF2, None, moderation.AskAppeals, "ListOwnAppeals"

@@ -16,6 +16,7 @@ _ALL_BUT_WHAT_TIME_WAITS_FOR = frozenset(Activity) - {Activity.PERFORM, Activity
 FORBIDS: Mapping[SanctionKind | Unspecified, frozenset[Activity]] = {
     "warning": frozenset(),
     "message_removed": frozenset(),
+    "statement_removed": frozenset(),
     # Nothing but in that conversation.
     "conversation_locked": frozenset(),
     "muted": frozenset({Activity.WRITE}),

@@ -25,13 +25,10 @@ def report_payload(
     report: pb.Report, *, duplicate: bool | UnsetType = UNSET
 ) -> payloads.ReportStatus:
     """A report as its reporter sees it."""
-    is_message = _SUBJECT_KINDS[report.subject.kind] == "message"
     return payloads.ReportStatus(
         report=report.id,
         status=_REPORT_STATUSES[report.status],
-        subject=payloads.Subject(
-            report.subject.conversation_id, report.subject.id if is_message else UNSET
-        ),
+        subject=_subject(report.subject),
         reason=_REPORT_REASONS[report.reason],
         created_at=timestamp(report.create_time),
         updated_at=optional(report, "update_time", timestamp),
@@ -42,6 +39,16 @@ def report_payload(
         appeal=optional(report, "appeal", appeal_payload),
         duplicate=duplicate,
     )
+
+
+def _subject(subject: pb.Subject) -> payloads.Subject:
+    conversation = subject.conversation_id
+    match _SUBJECT_KINDS[subject.kind]:
+        case "message":
+            return payloads.Subject(conversation, message=subject.id)
+        case "statement":
+            return payloads.Subject(conversation, dispute=subject.id, number=subject.number)
+    return payloads.Subject(conversation)
 
 
 def appeal_payload(appeal: pb.Appeal) -> payloads.Appeal:
@@ -87,6 +94,8 @@ def sanction_payload(sanction: pb.Sanction) -> payloads.Sanction:
         until=optional(sanction, "until_time", timestamp),
         conversation=sanction.conversation_id or UNSET,
         message=sanction.message_id or UNSET,
+        dispute=sanction.dispute_id or UNSET,
+        number=sanction.number or UNSET,
         appeal=optional(sanction, "appeal", appeal_payload),
     )
 
@@ -119,7 +128,9 @@ def dispute_payload(dispute: pb.Dispute) -> payloads.Dispute:
     left out.
     """
     statements = [
-        payloads.DisputeStatement(one.by, one.text, timestamp(one.create_time))
+        payloads.DisputeStatement(
+            one.by, one.text, timestamp(one.create_time), one.number, one.removed or UNSET
+        )
         for one in dispute.statements
     ]
     offers = [

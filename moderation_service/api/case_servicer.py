@@ -5,7 +5,7 @@
 
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from moderation_service.api import case_translation, requests
+from moderation_service.api import case_translation, dispute_translation, requests
 from moderation_service.api.base_servicer import BaseServicer, Context, now
 from moderation_service.operations import moderator_queries, queries
 from service_kit.rpc.servicer import check_batch
@@ -37,6 +37,27 @@ class CaseServicer(BaseServicer):
             )
         report, duplicate = await self._execute(command, seen)
         return pb.ReportConversationResponse(
+            report=case_translation.report(report), duplicate=duplicate
+        )
+
+    async def ReportDisputeStatement(
+        self, request: pb.ReportDisputeStatementRequest, context: Context
+    ) -> pb.ReportDisputeStatementResponse:
+        command, seen = requests.report_dispute_statement(request), None
+        if await self._query(queries.needs_evidence, command, now(), self._limits):
+            dispute = await self._query(
+                queries.get_dispute,
+                request.actor,
+                request.dispute_id,
+                now(),
+                self._limits,
+                moderates=False,
+            )
+            seen = self._wiring.evidence.take_dispute_statement(
+                dispute_translation.dispute(dispute.view), request.number
+            )
+        report, duplicate = await self._execute(command, seen)
+        return pb.ReportDisputeStatementResponse(
             report=case_translation.report(report), duplicate=duplicate
         )
 

@@ -4,13 +4,15 @@ Without `words`, as services are told of them, everything that people wrote is l
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.api import enumerations, translation
 from moderation_service.domain.case import entities, views
 from moderation_service.domain.case.show import show_appeal
-from moderation_service.domain.sanctions.entities import Sanction, Statement
+from moderation_service.domain.dispute.entities import parse_statement_id
+from moderation_service.domain.sanctions.entities import Sanction, SanctionKind, Statement
 from moderation_service.domain.sessions import NOTHING_REVOKED, Revocations
 from moderation_service.operations.restrictions import PlacedStanding
 from service_kit.rpc.servicer import optional_timestamp, timestamp
@@ -57,7 +59,7 @@ def sanction(given: views.SanctionView, *, words: bool = True) -> pb.Sanction:
         kind=enumerations.SANCTION_KINDS.encode(given.kind),
         until_time=optional_timestamp(given.until),
         conversation_id=given.conversation,
-        message_id=given.message,
+        **_removed(given),
         statement=_statement(given.statement),
         decision_id=given.decision,
         appealable=given.appealable,
@@ -140,7 +142,7 @@ def imposed_sanction(whole: Sanction) -> pb.Sanction:
         kind=enumerations.SANCTION_KINDS.encode(whole.kind),
         until_time=optional_timestamp(whole.until),
         conversation_id=whole.conversation,
-        message_id=whole.message,
+        **_removed(whole),
         statement=_statement(whole.statement),
         decision_id=whole.decision,
         lift_time=timestamp(whole.lift.at) if whole.lift else None,
@@ -156,11 +158,22 @@ def imposed_sanction(whole: Sanction) -> pb.Sanction:
 
 
 def _subject(given: entities.Subject) -> pb.Subject:
+    is_statement = given.kind is entities.SubjectKind.STATEMENT
+    name, number = parse_statement_id(given.id) if is_statement else (given.id, 0)
     return pb.Subject(
         kind=enumerations.SUBJECT_KINDS.encode(given.kind),
-        id=given.id,
+        id=name,
         conversation_id=given.conversation,
+        number=number,
     )
+
+
+def _removed(given: Sanction | views.SanctionView) -> dict[str, Any]:
+    """Name what a sanction removes, if it does."""
+    if given.kind is SanctionKind.STATEMENT_REMOVED:
+        dispute, number = parse_statement_id(given.message)
+        return {"dispute_id": dispute, "number": number}
+    return {"message_id": given.message}
 
 
 def _statement(given: Statement) -> pb.Statement:

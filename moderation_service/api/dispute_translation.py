@@ -31,8 +31,14 @@ def dispute(given: DisputeView, contents: Mapping[str, bytes] | None = None) -> 
         ),
         state=enumerations.DISPUTE_STATES.encode(whole.state),
         statements=[
-            pb.DisputeStatement(by=one.by, text=one.text, create_time=timestamp(one.at))
-            for one in whole.statements
+            pb.DisputeStatement(
+                by=one.by,
+                text=one.text,
+                create_time=timestamp(one.at),
+                number=number,
+                removed=one.removed,
+            )
+            for number, one in enumerate(whole.statements, 1)
         ],
         offers=map(_offer, whole.offers),
         evidence=[translation.evidence(one, contents) for one in whole.evidence],

@@ -17,7 +17,11 @@ from moderation_service.domain.dispute.commands import (
     Money,
     SubmitDisputeStatement,
 )
-from moderation_service.domain.dispute.entities import DisputeState, Settlement
+from moderation_service.domain.dispute.entities import (
+    DisputeState,
+    Settlement,
+    statement_id,
+)
 from moderation_service.domain.sanctions.entities import Ground, Measure, MessageMeasure
 from moderation_service.storage.lists import CaseFilter, CaseOrder
 from service_kit.authentication.claims import Principal
@@ -45,6 +49,19 @@ def report_conversation(request: pb.ReportConversationRequest) -> commands.Repor
     return commands.ReportConversation(
         actor=request.actor,
         subject=commands.SubjectName(SubjectKind.CONVERSATION, request.conversation_id),
+        reason=enumerations.REPORT_REASONS.decode("reason", request.reason),
+        comment=request.comment,
+        idempotency_key=request.idempotency_key,
+    )
+
+
+def report_dispute_statement(
+    request: pb.ReportDisputeStatementRequest,
+) -> commands.ReportDisputeStatement:
+    name = statement_id(request.dispute_id, request.number)
+    return commands.ReportDisputeStatement(
+        actor=request.actor,
+        subject=commands.SubjectName(SubjectKind.STATEMENT, name),
         reason=enumerations.REPORT_REASONS.decode("reason", request.reason),
         comment=request.comment,
         idempotency_key=request.idempotency_key,

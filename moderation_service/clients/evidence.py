@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from parley.messaging.v1 import messaging_pb2
+from parley.moderation.v1 import moderation_pb2
 from parley.negotiation.v1 import negotiation_pb2
 
 from moderation_service.clients.messaging import Excerpt, Messaging, messaging_unavailable
@@ -87,6 +88,15 @@ class EvidenceTaker:
             excerpt = await self._newest(actor, conversation, budget.left())
             snapshots = await self._with_deal(excerpt, conversation, None, budget, actor)
         return SeenSubject(conversation, tuple(excerpt.page.participants), "", snapshots)
+
+    def take_dispute_statement(self, dispute: moderation_pb2.Dispute, number: int) -> SeenSubject:
+        """Take a dispute as a party is shown it, of which one statement is reported."""
+        if not 0 < number <= len(dispute.statements):
+            raise Refused(not_found(Reason.DISPUTE_NOT_FOUND))
+        snapshot = self._snapshots.of_dispute(dispute, number)
+        parties = (dispute.provider, dispute.client)
+        author = dispute.statements[number - 1].by
+        return SeenSubject(dispute.conversation_id, parties, author, (snapshot,))
 
     async def take_service(
         self, actor: str, service: str, seconds_left: float | None

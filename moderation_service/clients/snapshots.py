@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+from parley.moderation.v1 import moderation_pb2
 from parley.negotiation.v1 import negotiation_pb2
 from uuid_utils import uuid7
 
@@ -62,6 +63,11 @@ class Snapshots:
             "messages": messages,
         }
         return _snapshot(EvidenceKind.DEAL, content)
+
+    def of_dispute(self, dispute: moderation_pb2.Dispute, reported: int) -> Snapshot:
+        """Write a dispute down, whose statements are limited in number and length."""
+        content: Json = {"dispute": _json(dispute), "reported": reported}
+        return _snapshot(EvidenceKind.DISPUTE, content)
 
     def _fitting(self, things: Sequence[Message], order: Sequence[int], whole: int) -> list[Json]:
         """Take in that order as many as may be, without a gap; the first `whole` in any case.

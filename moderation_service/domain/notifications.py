@@ -94,11 +94,13 @@ class Touched(NamedTuple):
     users: dict[str, tuple[str, int]]
     conversations: dict[str, tuple[str, int]]
     messages: dict[tuple[str, str], tuple[str, int]]
+    # Of disputes, which stand here and tell of themselves.
+    statements: dict[str, tuple[str, int]]
 
 
 def touched(happened: Iterable[tuple[Case, CaseEvent]]) -> Touched:
     """Tell whose restrictions events may have changed, each given with its case after it."""
-    found = Touched({}, {}, {})
+    found = Touched({}, {}, {}, {})
     for case, event in happened:
         place = (event.case, event.seq)
         for one in _sanctions_of(case, event):
@@ -109,6 +111,8 @@ def touched(happened: Iterable[tuple[Case, CaseEvent]]) -> Touched:
                     found.conversations[one.conversation] = place
                 case Scope.MESSAGE:
                     found.messages[one.conversation, one.message] = place
+                case Scope.STATEMENT:
+                    found.statements[one.message] = place
     return found
 
 

@@ -18,6 +18,7 @@ from moderation_service.domain.case.commands import (
     ReleaseCase,
     Report,
     ReportConversation,
+    ReportDisputeStatement,
     ReportMessage,
     SeenSubject,
 )
@@ -79,7 +80,7 @@ class Cases(WorkingSet[Case, CaseEvent, AnyCaseCommand]):
 
     def find(self, task: AnyTask, command: AnyCaseCommand) -> Case | None:
         match command:
-            case ReportMessage() | ReportConversation():
+            case ReportMessage() | ReportConversation() | ReportDisputeStatement():
                 subject = (command.subject.kind.value, command.subject.id)
                 return self._undecided(self._by_subject[subject])
             case CreateAppeal():
@@ -124,7 +125,7 @@ class Cases(WorkingSet[Case, CaseEvent, AnyCaseCommand]):
 
     def view(self, state: Case, command: AnyCaseCommand, about: str, at: int) -> Any:
         match command:
-            case ReportMessage() | ReportConversation():
+            case ReportMessage() | ReportConversation() | ReportDisputeStatement():
                 report = state.report(about)
                 return show_report(state, report, at, self.limits) if report else None
             case CreateAppeal():

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from moderation_service.domain.case.events import evolve
 from moderation_service.domain.dispute.events import evolve_dispute
+from moderation_service.domain.dispute.removals import with_removals_of
 from moderation_service.domain.notifications import PRESENT, Notification, NotificationKind
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.operations import restrictions
@@ -99,7 +100,10 @@ def _changes(
         if one.kind in PRESENT:
             content = present.describe(one)
         elif one.kind is NotificationKind.DISPUTE_CHANGED:
-            content = describe_dispute(one, *disputes[one.target].at(revision), limits)
+            past = disputes[one.target]
+            dispute, at = past.at(revision)
+            shown = with_removals_of(dispute, past.latest)
+            content = describe_dispute(one, shown, at, limits)
         else:
             content = describe_case(one, *cases[one.target].at(revision), limits)
         if content is not None:

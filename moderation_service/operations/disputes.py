@@ -17,6 +17,7 @@ from moderation_service.domain.dispute.decide import decide
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.erasure import expires_at, without_user
 from moderation_service.domain.dispute.events import DisputeEvent, evolve_dispute
+from moderation_service.domain.dispute.removals import with_removals_of
 from moderation_service.domain.dispute.show import show_part_of_dispute
 from moderation_service.domain.dispute.views import INTERNAL
 from moderation_service.domain.sanctions.standing import Standing
@@ -52,6 +53,14 @@ class Disputes(WorkingSet[Dispute, DisputeEvent, AnyDisputeCommand]):
         self._learn(targets.find_disputes(connection, named - {*self.states, ""}).values())
         self.before = dict(self.states)
 
+    def load(self, connection: Connection, dispute: str) -> Dispute | None:
+        """Give a dispute as it stands, which no command may have named."""
+        if dispute not in self.states:
+            found = targets.find_disputes(connection, (dispute,))
+            self._learn(found.values())
+            self.before.update(found)
+        return self.states.get(dispute)
+
     def find(self, task: AnyTask, command: AnyDisputeCommand) -> Dispute | None:
         if isinstance(command, EraseUser | ExpireEvidence):
             return self.states.get(task.target)
@@ -84,7 +93,9 @@ class Disputes(WorkingSet[Dispute, DisputeEvent, AnyDisputeCommand]):
         return show_part_of_dispute(state, reader, at, self.limits, moderates=moderates)
 
     def past(self, events: list[Any], seq: int) -> tuple[Dispute, int]:
-        return Past(evolve_dispute, [(one.seq, one) for one in events]).at(seq)
+        past = Past(evolve_dispute, [(one.seq, one) for one in events])
+        dispute, at = past.at(seq)
+        return with_removals_of(dispute, past.latest), at
 
     def expires_at(self, target: str) -> int | None:
         return expires_at(self.states[target], self.now, self.limits)

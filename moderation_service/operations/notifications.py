@@ -151,10 +151,12 @@ class Past(Generic[State]):
         events: Iterable[tuple[int, Any]],
     ) -> None:
         self._stages: dict[int, tuple[State, int]] = {}
+        self.latest: State
         state: State | None = None
         for revision, event in events:
             state = evolve(state, event)
             self._stages[revision] = (state, event.at)
+            self.latest = state
 
     def at(self, revision: int) -> tuple[State, int]:
         """Give how it stood after a revision that changed it, and the time."""

@@ -66,9 +66,9 @@ def read_locked(connection: Connection, conversations: Collection[str], now: int
     return {one for one in conversations if is_locked(one, sanctions, now)}
 
 
-def read_removed(connection: Connection, messages: Collection[str], now: int) -> set[str]:
-    """Tell which of these messages are removed."""
-    found = indexes.find_removing(connection, messages, now)
+def read_removed(connection: Connection, things: Collection[str], now: int) -> set[str]:
+    """Tell which of these messages and statements are removed."""
+    found = indexes.find_removing(connection, things, now)
     cases = targets.find_cases(connection, found)
     sanctions = [one for case in cases.values() for one in case.sanctions]
-    return {one for one in messages if is_removed(one, sanctions, now)}
+    return {one for one in things if is_removed(one, sanctions, now)}

@@ -70,7 +70,12 @@ def command_of(task: AnyTask) -> AnyCommand:
 def about(task: AnyTask) -> str:
     """Name the part of a case that a command is answered with; empty for the whole."""
     match task.command:
-        case commands.ReportMessage() | commands.ReportConversation() | commands.CreateAppeal():
+        case (
+            commands.ReportMessage()
+            | commands.ReportConversation()
+            | commands.ReportDisputeStatement()
+            | commands.CreateAppeal()
+        ):
             return task.ids.made
         case commands.DecideAppeal(appeal=one) | commands.LiftSanction(sanction=one):
             return one

@@ -11,10 +11,13 @@ from moderation_service.domain import audit
 from moderation_service.domain.case import erasure as case_erasure
 from moderation_service.domain.case.events import CaseEvent
 from moderation_service.domain.dispute import erasure as dispute_erasure
+from moderation_service.domain.dispute.entities import parse_statement_id
+from moderation_service.domain.dispute.removals import remove_statement
 from moderation_service.domain.events import Event, target_of
 from moderation_service.domain.notifications import (
     Notification,
     NotificationKind,
+    Touched,
     of_case,
     of_dispute,
     touched,
@@ -103,7 +106,9 @@ class UnitOfWork:
         # What names a person is renamed first: then what is compared differs in nothing else.
         for target, user, alias in self.erasures:
             indexes.rename(connection, target, user, alias)
-        self._store_targets()
+        self._store_cases()
+        self._remove_statements()
+        self._store_disputes()
         self._store_erasures()
         targets.insert_contents(
             connection, [one for one in self.contents if one[0] not in self.forgotten]
@@ -114,17 +119,33 @@ class UnitOfWork:
             self.transaction.touch()
             self._notify()
 
-    def _store_targets(self) -> None:
-        """Write cases and disputes, and the rows beside them."""
+    def _store_cases(self) -> None:
+        """Write cases, and the rows beside them."""
         connection, revision = self.transaction.connection, self.transaction.revision
         made, kept = self._timed(self.cases)
         targets.insert_cases(connection, made, revision)
-        made_disputes, kept_disputes = self._timed(self.disputes)
-        targets.insert_disputes(connection, made_disputes, revision)
         targets.update_cases(connection, kept)
-        targets.update_disputes(connection, kept_disputes)
-        cases, disputes = self._differences(self.cases), self._differences(self.disputes)
-        indexes.store(connection, cases, disputes, revision)
+        indexes.store_cases(connection, self._differences(self.cases), revision)
+
+    def _remove_statements(self) -> None:
+        """Let disputes follow what all cases, as they are stored now, say of their statements."""
+        connection, now = self.transaction.connection, self.transaction.now
+        statements = self._touched().statements
+        removed = restrictions.read_removed(connection, statements, now)
+        for name in statements:
+            dispute, number = parse_statement_id(name)
+            if (found := self.disputes.load(connection, dispute)) is not None:
+                is_removed = name in removed
+                effect = remove_statement(found, number, now, self.limits, removed=is_removed)
+                self.record(self.disputes.keep(effect.state), effect.events)
+
+    def _store_disputes(self) -> None:
+        """Write disputes, and the rows beside them."""
+        connection, revision = self.transaction.connection, self.transaction.revision
+        made, kept = self._timed(self.disputes)
+        targets.insert_disputes(connection, made, revision)
+        targets.update_disputes(connection, kept)
+        indexes.store_disputes(connection, self._differences(self.disputes), revision)
 
     def _timed(
         self, aggregate: WorkingSet[State, EventType, CommandType]
@@ -215,9 +236,7 @@ class UnitOfWork:
     def _present(self) -> list[tuple[Notification, Content]]:
         """Tell those who refuse what is not allowed what has changed for them."""
         connection, now = self.transaction.connection, self.transaction.now
-        found = touched(
-            (self.cases.states[one.case], one) for one in self.events if isinstance(one, CaseEvent)
-        )
+        found = self._touched()
         standings = restrictions.read_standings(connection, found.users, now, self.limits)
         revoked = read_revocations(connection, found.users, now)
         locked = restrictions.read_locked(connection, found.conversations, now)
@@ -236,6 +255,12 @@ class UnitOfWork:
             case = self.cases.states[one.target]
             told.append((one, removal_changed(case, message, removed=message in removed)))
         return told
+
+    def _touched(self) -> Touched:
+        """Tell whose restrictions may have changed."""
+        return touched(
+            (self.cases.states[one.case], one) for one in self.events if isinstance(one, CaseEvent)
+        )
 
 
 def _without_user(event: Event, user: str, alias: str) -> Event:

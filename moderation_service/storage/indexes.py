@@ -33,22 +33,14 @@ class InForce(NamedTuple):
 # --- Writing ------------------------------------------------------------------------------------
 
 
-def store(
-    connection: Connection,
-    cases: Sequence[tuple[Case | None, Case]],
-    disputes: Sequence[tuple[Dispute | None, Dispute]],
-    revision: int,
+def store_cases(
+    connection: Connection, cases: Sequence[tuple[Case | None, Case]], revision: int
 ) -> None:
-    """Store what is looked for of cases and disputes, each as it was before and as it is."""
+    """Store what is looked for of cases, each as it was before and as it is."""
     rows = [
         (user, part, revision, after.id)
         for before, after in cases
         for user, part in sorted(_parts(after) - (_parts(before) if before else set()))
-    ]
-    rows += [
-        (user, "party", revision, after.id)
-        for before, after in disputes
-        for user in sorted({*after.parties} - {*(before.parties if before else ())})
     ]
     bulk_insert(connection, tables.parts, tuple(tables.parts.c.keys()), rows)
     _store_reports(connection, cases, revision)
@@ -60,6 +52,18 @@ def store(
     bulk_insert(connection, tables.decisions, tuple(tables.decisions.c.keys()), made)
     _store_sanctions(connection, cases, revision)
     _store_appeals(connection, cases, revision)
+
+
+def store_disputes(
+    connection: Connection, disputes: Sequence[tuple[Dispute | None, Dispute]], revision: int
+) -> None:
+    """Store what is looked for of disputes, each as it was before and as it is."""
+    rows = [
+        (user, "party", revision, after.id)
+        for before, after in disputes
+        for user in sorted({*after.parties} - {*(before.parties if before else ())})
+    ]
+    bulk_insert(connection, tables.parts, tuple(tables.parts.c.keys()), rows)
 
 
 def _parts(case: Case) -> set[tuple[str, str]]:
@@ -167,9 +171,9 @@ def find_locking(connection: Connection, conversations: Iterable[str], now: int)
     return _standing(connection, "locking", conversations, now)
 
 
-def find_removing(connection: Connection, messages: Iterable[str], now: int) -> set[str]:
-    """Find the cases that have something in force about messages."""
-    return _standing(connection, "removing", messages, now)
+def find_removing(connection: Connection, things: Iterable[str], now: int) -> set[str]:
+    """Find the cases that have something in force about messages and statements."""
+    return _standing(connection, "removing", things, now)
 
 
 def _standing(connection: Connection, what: str, ids: Iterable[str], now: int) -> set[str]:

@@ -78,6 +78,7 @@ NEGOTIATION: Methods = {
 MODERATION: Methods = {
     "ReportMessage": _PEOPLE,
     "ReportConversation": _PEOPLE,
+    "ReportDisputeStatement": _PEOPLE,
     "ListReports": _PEOPLE,
     "GetStanding": _PEOPLE,
     "CreateAppeal": _PEOPLE,

@@ -50,6 +50,7 @@ PROTOCOL = [
     (0xE9, "=>", "ASK SERVICE"),
     (0xEA, "=>", "ASK SERVICE EVENTS"),
     (0xEB, "<=", "RETURN SERVICE EVENTS"),
+    (0xEF, "=>", "REPORT STATEMENT"),
     (0xF0, "=>", "ASK REPORTS"),
     (0xF1, "<=", "RETURN REPORTS"),
     (0xF2, "=>", "ASK APPEALS"),

@@ -253,7 +253,10 @@ class Steps(stateful.RuleBasedStateMachine):
     @stateful.rule(
         data=st.data(),
         actor=st.sampled_from(ACTORS),
-        kinds=st.lists(st.sampled_from(SanctionKind), max_size=3),
+        # Statements of disputes are no subjects here.
+        kinds=st.lists(
+            st.sampled_from([*set(SanctionKind) - {SanctionKind.STATEMENT_REMOVED}]), max_size=3
+        ),
         user=st.sampled_from(PEOPLE),
         time=st.sampled_from([-1, 1, MINUTE, DAY, 30 * DAY]),
         stale=st.sampled_from([0, 0, 0, 0, 1]),

@@ -90,7 +90,11 @@ class Model:
     def answer(self, command: commands.CaseCommand) -> Answer:
         """The reason why this is refused, None if it is not."""
         match command:
-            case commands.ReportMessage() | commands.ReportConversation():
+            case (
+                commands.ReportMessage()
+                | commands.ReportConversation()
+                | commands.ReportDisputeStatement()
+            ):
                 return self._answer_report(command)
             case commands.CreateAppeal():
                 return self._answer_appeal(command)
@@ -180,7 +184,11 @@ class Model:
         command, ids = task.command, task.ids
         self.changes += 1
         match command:
-            case commands.ReportMessage() | commands.ReportConversation():
+            case (
+                commands.ReportMessage()
+                | commands.ReportConversation()
+                | commands.ReportDisputeStatement()
+            ):
                 self.filed.append(Filed(command.actor, command.reason.value))
             case commands.ClaimCase():
                 self.holder, self.held_until = command.actor, self.now + self.limits.lease

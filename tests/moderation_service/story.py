@@ -46,6 +46,7 @@ MODERATOR = ("moderator",)
 START = 1_000 * DAY
 PARTICIPANTS = ("ann", "bob", "cid")
 MESSAGE = entities.Subject(entities.SubjectKind.MESSAGE, "message-1", "talk")
+STATEMENT_OF_BOB = entities.Subject(entities.SubjectKind.STATEMENT, "dispute-1.2", "talk")
 CONVERSATION = entities.Subject(entities.SubjectKind.CONVERSATION, "talk", "talk")
 FACTS, RULE = "Asked for payment outside.", "Terms, 4.2"
 _numbers = count(1)
@@ -88,16 +89,20 @@ def snapshot(at: int, content: bytes = b"what was said") -> Snapshot:
 def reported(
     actor: str = "ann", subject: entities.Subject = MESSAGE, **rest: Any
 ) -> Task[entities.Case, ReportView]:
-    """A report of bob's message, or of the conversation."""
-    is_message = subject.kind is entities.SubjectKind.MESSAGE
+    """A report of bob's message or statement, or of the conversation."""
+    is_conversation = subject.kind is entities.SubjectKind.CONVERSATION
     seen = commands.SeenSubject(
         subject.conversation,
         rest.pop("participants", PARTICIPANTS),
-        rest.pop("author", "bob" if is_message else ""),
+        rest.pop("author", "" if is_conversation else "bob"),
         rest.pop("evidence", ()),
     )
     ids = Ids(rest.pop("report", new("report")), rest.pop("case", new("case")))
-    report = commands.ReportMessage if is_message else commands.ReportConversation
+    report = {
+        entities.SubjectKind.MESSAGE: commands.ReportMessage,
+        entities.SubjectKind.CONVERSATION: commands.ReportConversation,
+        entities.SubjectKind.STATEMENT: commands.ReportDisputeStatement,
+    }[subject.kind]
     given = {"reason": ReportReason.SCAM, **rest}
     return Task(
         report(actor, commands.SubjectName(subject.kind, subject.id), **given), seen=seen, ids=ids
@@ -249,6 +254,15 @@ def decided_case(*measures: Measure, reporter: str = "ann", **rest: Any) -> Case
     story = CaseStory(**rest)
     story.report(reporter)
     story.rule(*measures)
+    return story
+
+
+def decided_for(measure: Measure) -> CaseStory:
+    """A case that mia has decided, about a thing of which that can be said."""
+    is_statement = measure.kind is SanctionKind.STATEMENT_REMOVED
+    story = CaseStory()
+    story.report(subject=STATEMENT_OF_BOB if is_statement else MESSAGE)
+    story.rule(measure)
     return story
 
 

@@ -129,7 +129,7 @@ def measure(kind: str, user: str, seconds: float = 3600) -> pb.Measure:
         ground=pb.GROUND_TERMS,
         rule="Terms, 3.2",
     )
-    if kind not in {"conversation_locked", "message_removed"}:
+    if kind not in {"conversation_locked", "message_removed", "statement_removed"}:
         made.user = user
     if kind in {"muted", "suspended"}:
         until_ms = int((time.time() + seconds) * 1000)

@@ -91,6 +91,10 @@ PACKETS: Mapping[Op, tuple[bool, Callable[[Place], Packet]]] = {
         lambda at: {"conversation": at.conversation, "reason": "spam"},
     ),
     Op.REPORT_MSG: (False, lambda at: {"message": at.message, "reason": "spam"}),
+    Op.REPORT_STATEMENT: (
+        False,
+        lambda _: {"dispute": str(uuid4()), "number": 1, "reason": "spam"},
+    ),
 }
 
 # What only ends or carries out a deal, without a word: it is forbidden to nobody.

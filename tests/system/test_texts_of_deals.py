@@ -130,3 +130,68 @@ async def test_what_is_said_at_the_end_is_removed(
         left = await shown(party.client, deal.conversation)
         assert SLUR not in left
         assert text != "note" or "Fine" in left
+
+
+async def test_a_statement_in_a_dispute_is_reported_and_removed(
+    scene: Scene,
+    moderator: Moderator,
+    moderated_system: System,
+    connect: Connect,
+    alice: str,
+    bob: str,
+) -> None:
+    """The evidence has the dispute; the text goes from it for both, live, in pages and after a
+    resume, and comes back when the sanction is lifted.
+    """
+    deal = Deal(Party(scene.alice), Party(scene.bob), scene.conversation)
+    await deal.agree()
+    before = scene.alice.cursor or scene.alice.hello["d"]["cur"]
+    d = {"service": deal.service, "reason": "quality", "statement": "It drips."}
+    opened = (await scene.alice.ask(Op.LITIGE_CREATED, d))["d"]["dispute"]
+    if opened["state"] == "pending_hold":
+        await change_of_dispute(scene.alice, "hold_placed")
+    about = {"dispute": opened["dispute"]}
+    await scene.bob.ask(Op.LITIGE_STATEMENT, {**about, "text": SLUR})
+    said = (await change_of_dispute(scene.alice, "stated"))["statements"][-1]
+    assert (said["text"], said["number"]) == (SLUR, 2)
+    reply = await scene.alice.ask(
+        Op.REPORT_STATEMENT, {**about, "number": 2, "reason": "harassment"}
+    )
+    assert reply["d"]["subject"] == {"conversation": scene.conversation, **about, "number": 2}
+    case = await moderator.claim(bob)
+    assert SLUR in await evidence(moderator, case.id)
+    await moderator.impose(case, "statement_removed")
+    for client in (scene.alice, scene.bob):
+        removed = (await change_of_dispute(client, "statement_removed"))["statements"][-1]
+        assert (removed["text"], removed["removed"]) == ("", True)
+        for asked in (Op.ASK_DISPUTE, Op.ASK_DISPUTES, Op.ASK_CONVERSATIONS):
+            answer = await client.ask(asked, about if asked is Op.ASK_DISPUTE else {})
+            assert opened["dispute"] in str(answer)
+            assert SLUR not in str(answer)
+    sanction = (await scene.bob.expect(Op.SANCTION))["d"]
+    assert (sanction["kind"], sanction["dispute"], sanction["number"]) == (
+        "statement_removed",
+        opened["dispute"],
+        2,
+    )
+    later = await connect(moderated_system, alice, resume=before)
+    await later.expect(Op.RESUMED)
+    assert opened["dispute"] in str(later.packets)
+    assert SLUR not in str(later.packets)
+    await moderator.lift(bob)
+    for client in (scene.alice, scene.bob):
+        restored = (await change_of_dispute(client, "statement_restored"))["statements"][-1]
+        assert restored["text"] == SLUR
+        assert "removed" not in restored
+
+
+async def change_of_dispute(client: Client, cause: str) -> Any:
+    """The dispute as it was pushed for this cause."""
+    packet = await client.take(
+        lambda one: (
+            one["op"] == Op.UPDATE_CONVERSATION_DATAS
+            and "re" not in one
+            and one["d"]["cause"] == cause
+        )
+    )
+    return packet["d"]["dispute"]

@@ -34,7 +34,13 @@ ReportReason = Literal[
 ]
 DisputeReason = Literal["not_delivered", "not_as_agreed", "quality", "payment", "no_show", "other"]
 SanctionKind = Literal[
-    "warning", "message_removed", "conversation_locked", "muted", "suspended", "banned"
+    "warning",
+    "message_removed",
+    "statement_removed",
+    "conversation_locked",
+    "muted",
+    "suspended",
+    "banned",
 ]
 
 
@@ -58,6 +64,18 @@ class ReportConversations(Struct, frozen=True):
     """
 
     conversation: Identifier
+    reason: ReportReason
+    comment: str | UnsetType = UNSET
+    idempotency_key: IdempotencyKey | UnsetType = UNSET
+
+
+class ReportStatement(Struct, frozen=True):
+    """Reports a statement of a dispute of this user, by its number. The other party does not learn
+    of that. The reason "other" needs a comment. Answered by REPORT STATUS.
+    """
+
+    dispute: Identifier
+    number: Integer
     reason: ReportReason
     comment: str | UnsetType = UNSET
     idempotency_key: IdempotencyKey | UnsetType = UNSET
@@ -172,10 +190,14 @@ class Appeal(Struct, frozen=True):
 
 
 class Subject(Struct, frozen=True):
-    """The reported message, or without `message` the reported conversation."""
+    """The reported message, or the statement `number` of a `dispute`; with neither the reported
+    conversation.
+    """
 
     conversation: str
     message: str | UnsetType = UNSET
+    dispute: str | UnsetType = UNSET
+    number: int | UnsetType = UNSET
 
 
 class ReportStatus(Struct, frozen=True):
@@ -221,7 +243,8 @@ class Statement(Struct, frozen=True):
 class Sanction(Struct, frozen=True):
     """A restriction of this user, or with `lifted` its end before the time; see
     [Sanctions](#sanctions). Also comes after HELLO, for each that stands. Without `until` it lasts
-    until it is lifted. `decision` is what an appeal names.
+    until it is lifted. `decision` is what an appeal names. What is removed is a `message`, or the
+    statement `number` of a `dispute`.
     """
 
     sanction: str
@@ -235,6 +258,8 @@ class Sanction(Struct, frozen=True):
     conversation: str | UnsetType = UNSET
     message: str | UnsetType = UNSET
     appeal: Appeal | UnsetType = UNSET
+    dispute: str | UnsetType = UNSET
+    number: int | UnsetType = UNSET
 
 
 class Standing(Struct, frozen=True):
@@ -273,11 +298,15 @@ class ReturnStanding(Struct, frozen=True):
 
 
 class DisputeStatement(Struct, frozen=True):
-    """A statement of one party in a dispute."""
+    """A statement of one party in a dispute; `number` names it within the dispute. The text is
+    empty while moderators have `removed` it.
+    """
 
     by: str
     text: str
     at: str
+    number: int
+    removed: bool | UnsetType = UNSET
 
 
 class SettlementOffer(Struct, frozen=True):

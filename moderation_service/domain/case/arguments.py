@@ -1,7 +1,8 @@
 """Checks of the arguments of commands about cases."""
 
 from moderation_service.domain.case import commands
-from moderation_service.domain.case.entities import AppealStatus, SubjectKind, Verdict
+from moderation_service.domain.case.entities import AppealStatus, Verdict
+from moderation_service.domain.case.guards import UNKNOWN
 from moderation_service.domain.sanctions.entities import Measure, MessageMeasure
 from moderation_service.domain.shared.arguments import check_actor, check_name, check_words
 from moderation_service.domain.shared.limits import Limits
@@ -17,7 +18,11 @@ def check_arguments(command: commands.AnyCaseCommand, limits: Limits) -> rules.R
 
 def _check_own(command: commands.AnyCaseCommand, limits: Limits) -> rules.Refusal | None:
     match command:
-        case commands.ReportMessage() | commands.ReportConversation():
+        case (
+            commands.ReportMessage()
+            | commands.ReportConversation()
+            | commands.ReportDisputeStatement()
+        ):
             return _check_report(command, limits)
         case commands.CreateAppeal():
             return check_name(command.decision, Reason.DECISION_NOT_FOUND) or check_words(
@@ -41,9 +46,7 @@ def _check_own(command: commands.AnyCaseCommand, limits: Limits) -> rules.Refusa
 
 
 def _check_report(command: commands.Report, limits: Limits) -> rules.Refusal | None:
-    is_message = command.subject.kind is SubjectKind.MESSAGE
-    unknown = Reason.MESSAGE_NOT_FOUND if is_message else Reason.CONVERSATION_NOT_FOUND
-    if refusal := check_name(command.subject.id, unknown):
+    if refusal := check_name(command.subject.id, UNKNOWN[command.subject.kind]):
         return refusal
     if command.reason is ReportReason.OTHER and (
         refusal := rules.check_not_blank("comment", command.comment)

@@ -16,7 +16,7 @@ from moderation_service.domain.shared.reasons import ReportReason
 
 @dataclass(frozen=True, slots=True)
 class SubjectName:
-    """A message or a conversation, as a client names it."""
+    """A message, a conversation or a statement of a dispute, as a client names it."""
 
     kind: SubjectKind
     id: str
@@ -37,6 +37,15 @@ class ReportConversation(commands.PersonCommand[Case, ReportView]):
     """Report a conversation."""
 
     NAME: ClassVar[str] = "CreateReport"
+    subject: SubjectName
+    reason: ReportReason
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportDisputeStatement(commands.PersonCommand[Case, ReportView]):
+    """Report a statement of a dispute."""
+
     subject: SubjectName
     reason: ReportReason
     comment: str = ""
@@ -93,7 +102,7 @@ class LiftSanction(commands.ModeratorCommand[Case, Sanction]):
     reason: str
 
 
-Report = ReportMessage | ReportConversation
+Report = ReportMessage | ReportConversation | ReportDisputeStatement
 CaseCommand = (
     Report | CreateAppeal | ClaimCase | ReleaseCase | DecideCase | DecideAppeal | LiftSanction
 )
@@ -102,7 +111,7 @@ AnyCaseCommand = CaseCommand | commands.EraseUser | commands.ExpireEvidence
 
 @dataclass(frozen=True, slots=True)
 class SeenSubject:
-    """A reported subject as messaging shows it, with the snapshots that were taken.
+    """A reported subject as its reporter is shown it, with the snapshots that were taken.
 
     A conversation has no author. Nobody takes part in what nobody has looked at.
     """

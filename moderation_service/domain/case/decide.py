@@ -25,6 +25,7 @@ from moderation_service.domain.case.commands import (
     ReleaseCase,
     Report,
     ReportConversation,
+    ReportDisputeStatement,
     ReportMessage,
 )
 from moderation_service.domain.case.entities import (
@@ -48,8 +49,8 @@ from moderation_service.domain.case.transitions import (
     rows_of,
     settle_case,
 )
-from moderation_service.domain.sanctions.entities import Sanction, SanctionKind
-from moderation_service.domain.sanctions.measures import Activity
+from moderation_service.domain.sanctions.entities import Sanction, SanctionKind, Scope
+from moderation_service.domain.sanctions.measures import MEASURES, Activity
 from moderation_service.domain.sanctions.standing import Standing, check_activity
 from moderation_service.domain.sanctions.statement_of_reasons import state_reasons
 from moderation_service.domain.shared.capacities import Capacity
@@ -87,6 +88,8 @@ def decide(
             return report_message(case, command, facts, now, limits)
         case ReportConversation():
             return report_conversation(case, command, facts, now, limits)
+        case ReportDisputeStatement():
+            return report_dispute_statement(case, command, facts, now, limits)
     unknown = _UNKNOWN.get(type(command), Reason.CASE_NOT_FOUND)
     if case is None:
         return not_found(unknown)
@@ -117,7 +120,7 @@ def decide(
 def check_standing(command: AnyCaseCommand, standing: Standing | None) -> Refusal | None:
     """Refuse what a sanction forbids."""
     match command:
-        case ReportMessage() | ReportConversation():
+        case ReportMessage() | ReportConversation() | ReportDisputeStatement():
             return check_activity(standing, Activity.REPORT)
         case CreateAppeal():
             return check_activity(standing, Activity.APPEAL)
@@ -180,6 +183,13 @@ def report_conversation(
     """Report a conversation: the other participants are accused."""
     others = tuple(one for one in facts.seen.participants if one != command.actor)
     return _report(case, command, facts, others, now, limits)
+
+
+def report_dispute_statement(
+    case: Case | None, command: ReportDisputeStatement, facts: CaseFacts, now: int, limits: Limits
+) -> Effect[Case, CaseEvent] | Refusal:
+    """Report a statement of a dispute: whoever made it is accused."""
+    return _report(case, command, facts, (facts.seen.author,), now, limits)
 
 
 def _report(
@@ -298,7 +308,7 @@ def _sanctions(
 
 
 def _is_personal(kind: SanctionKind) -> bool:
-    return kind not in {SanctionKind.CONVERSATION_LOCKED, SanctionKind.MESSAGE_REMOVED}
+    return MEASURES[kind].scope is Scope.ACCOUNT
 
 
 def _change(

@@ -18,11 +18,12 @@ class SubjectKind(StrEnum):
 
     MESSAGE = "message"
     CONVERSATION = "conversation"
+    STATEMENT = "statement"
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A reported thing; `id` is that of the message or of the conversation."""
+    """A reported thing; `id` is that of the message, of the conversation or of the statement."""
 
     kind: SubjectKind
     id: str

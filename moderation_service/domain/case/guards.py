@@ -5,7 +5,7 @@ is one of the limits.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from moderation_service.domain.case.commands import (
@@ -27,6 +27,18 @@ from service_kit.rules import Refusal, invalid
 
 _SETTINGS = {SanctionKind.MUTED: "max_mute_days", SanctionKind.SUSPENDED: "max_suspension_days"}
 
+# What is told of a subject in which the reporter has no part.
+UNKNOWN: Mapping[SubjectKind, Reason] = {
+    SubjectKind.MESSAGE: Reason.MESSAGE_NOT_FOUND,
+    SubjectKind.CONVERSATION: Reason.CONVERSATION_NOT_FOUND,
+    SubjectKind.STATEMENT: Reason.DISPUTE_NOT_FOUND,
+}
+# The removal of what a case is about.
+_REMOVALS = {
+    SubjectKind.MESSAGE: SanctionKind.MESSAGE_REMOVED,
+    SubjectKind.STATEMENT: SanctionKind.STATEMENT_REMOVED,
+}
+
 # A guard takes the kind of command that its step comes from, which no type can say of a table.
 Guard = Callable[[Any, Any, Any, int, Limits], Refusal | None]
 
@@ -37,20 +49,19 @@ Guard = Callable[[Any, Any, Any, int, Limits], Refusal | None]
 def is_participant(
     _: Case | None, command: Report, facts: CaseFacts, __: int, ___: Limits
 ) -> Refusal | None:
-    """participant of the conversation"""
+    """participant of the conversation, or party of the dispute"""
     if command.actor in facts.seen.participants:
         return None
-    is_message = command.subject.kind is SubjectKind.MESSAGE
-    return not_found(Reason.MESSAGE_NOT_FOUND if is_message else Reason.CONVERSATION_NOT_FOUND)
+    return not_found(UNKNOWN[command.subject.kind])
 
 
 def not_own(
     _: Case | None, command: Report, facts: CaseFacts, __: int, ___: Limits
 ) -> Refusal | None:
-    """not one's own message"""
+    """not one's own message or statement"""
     if facts.seen.author != command.actor:
         return None
-    return Refusal(Reason.OWN_MESSAGE, "nobody reports their own message")
+    return Refusal(Reason.OWN_MESSAGE, "nobody reports what they wrote themselves")
 
 
 def not_reported(
@@ -97,8 +108,14 @@ def names_version(
 def concerns_participants(
     case: Case, command: DecideCase, facts: CaseFacts, _: int, __: Limits
 ) -> Refusal | None:
-    """each measure concerns a participant, or a message or the conversation of the case"""
+    """each measure concerns a participant, or a thing of the case"""
     for index, one in enumerate(resolve(command, case, facts)):
+        if one.kind is SanctionKind.STATEMENT_REMOVED:
+            if case.subject.kind is not SubjectKind.STATEMENT:
+                return invalid(f"measures[{index}].kind", "goes with a statement of a dispute")
+            if one.message != case.subject.id:
+                return invalid(f"measures[{index}].message_id", "does not go with a statement")
+            continue
         if one.kind is SanctionKind.MESSAGE_REMOVED:
             if not one.message:
                 return invalid(f"measures[{index}].message_id", "is missing")
@@ -163,8 +180,7 @@ def resolve(command: DecideCase, case: Case, facts: CaseFacts) -> tuple[Measure,
 
 
 def _resolve(measure: Measure | MessageMeasure, case: Case, facts: CaseFacts) -> Measure:
-    is_removal = measure.kind is SanctionKind.MESSAGE_REMOVED
-    if is_removal and case.subject.kind is SubjectKind.MESSAGE:
+    if measure.kind is _REMOVALS.get(case.subject.kind):
         user, message = case.accused[0], measure.message or case.subject.id
     elif isinstance(measure, MessageMeasure):
         found = facts.written.get(measure.message)

@@ -53,11 +53,23 @@ class SettlementOffer:
 
 @dataclass(frozen=True, slots=True)
 class DisputeStatement:
-    """A statement of a party."""
+    """A statement of a party; its number within the dispute is its place: 1, 2, 3 ..."""
 
     by: str
     text: str
     at: int
+    removed: bool = False
+
+
+def statement_id(dispute: str, number: int) -> str:
+    """Name a statement among those of all disputes."""
+    return f"{dispute}.{number}"
+
+
+def parse_statement_id(name: str) -> tuple[str, int]:
+    """Give the dispute and the number that a statement's name was made of."""
+    dispute, _, number = name.rpartition(".")
+    return dispute, int(number)
 
 
 class ResolutionCause(StrEnum):
@@ -134,6 +146,10 @@ class Dispute:
     def offer(self) -> SettlementOffer | None:
         """The offer that can be accepted: the newest."""
         return self.offers[-1] if self.offers else None
+
+    def statement(self, number: int) -> DisputeStatement | None:
+        """Give a statement by its number."""
+        return self.statements[number - 1] if 0 < number <= len(self.statements) else None
 
     def statements_of(self, party: str) -> int:
         """Count what a party has said."""

@@ -28,6 +28,8 @@ class DisputeCause(StrEnum):
     MODERATORS_SILENT = "moderators_silent"
     HOLD_RESOLVED = "hold_resolved"
     HOLD_UNRESOLVABLE = "hold_unresolvable"
+    STATEMENT_REMOVED = "statement_removed"
+    STATEMENT_RESTORED = "statement_restored"
     EVIDENCE_EXPIRED = "evidence_expired"
     ERASED = "erased"
 
@@ -61,7 +63,23 @@ class Declined:
     reason: str
 
 
-DisputeDetails = Opening | Held | Declined | entities.SettlementOffer | entities.Resolution | None
+@dataclass(frozen=True, slots=True)
+class StatementRemoval:
+    """A case removes the statement of this number, or no case does any more."""
+
+    removed_statement: int
+    removed: bool
+
+
+DisputeDetails = (
+    Opening
+    | Held
+    | Declined
+    | StatementRemoval
+    | entities.SettlementOffer
+    | entities.Resolution
+    | None
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +114,6 @@ def evolve_dispute(dispute: entities.Dispute | None, event: DisputeEvent) -> ent
     """Apply one event: a fact, so nothing is checked here."""
     if dispute is None:
         dispute = _open(event)
-    said = (event.statement,) if event.statement else ()
     ended_at = (dispute.ended_at or event.at) if event.state in entities.ENDED else None
     return replace(
         dispute,
@@ -104,9 +121,21 @@ def evolve_dispute(dispute: entities.Dispute | None, event: DisputeEvent) -> ent
         state=event.state,
         due_at=event.due_at,
         ended_at=ended_at,
-        statements=(*dispute.statements, *said),
+        statements=_statements(dispute, event),
         **_changes(dispute, event),
     )
+
+
+def _statements(
+    dispute: entities.Dispute, event: DisputeEvent
+) -> tuple[entities.DisputeStatement, ...]:
+    match event.details:
+        case StatementRemoval(removed_statement=number, removed=removed):
+            return tuple(
+                replace(one, removed=removed) if place == number else one
+                for place, one in enumerate(dispute.statements, 1)
+            )
+    return (*dispute.statements, *((event.statement,) if event.statement else ()))
 
 
 def _open(event: DisputeEvent) -> entities.Dispute:

@@ -29,7 +29,11 @@ def show_part_of_dispute(
     moderates = moderates and reader not in dispute.parties
     actions = allowed_actions(settled, reader, now, limits, moderates=moderates)
     if not moderates:
-        settled = replace(settled, evidence=(), resolution=_unsigned(settled.resolution))
+        statements = tuple(
+            replace(one, text="") if one.removed else one for one in settled.statements
+        )
+        resolution = _unsigned(settled.resolution)
+        settled = replace(settled, evidence=(), resolution=resolution, statements=statements)
     if reader == INTERNAL and not moderates:
         settled = replace(settled, statements=())
     return DisputeView(settled, actions)

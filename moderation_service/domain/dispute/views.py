@@ -12,7 +12,8 @@ INTERNAL = ""
 class DisputeView:
     """A dispute as it stands now, without what the reader may not know.
 
-    A party sees neither who decided nor the evidence, and an INTERNAL reader no words.
+    A party sees neither who decided nor the evidence, nor the text of a statement that is removed,
+    and an INTERNAL reader no words.
     """
 
     dispute: Dispute

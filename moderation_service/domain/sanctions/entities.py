@@ -9,6 +9,7 @@ class SanctionKind(StrEnum):
 
     WARNING = "warning"
     MESSAGE_REMOVED = "message_removed"
+    STATEMENT_REMOVED = "statement_removed"
     CONVERSATION_LOCKED = "conversation_locked"
     MUTED = "muted"
     SUSPENDED = "suspended"
@@ -20,6 +21,7 @@ class Scope(StrEnum):
 
     ACCOUNT = "account"
     MESSAGE = "message"
+    STATEMENT = "statement"
     CONVERSATION = "conversation"
 
 
@@ -100,7 +102,8 @@ class Lift:
 class Sanction:
     """A restriction that was imposed. `users` are those whom it concerns, whom it is told.
 
-    A removed message may be about the event `number` of a `service`.
+    `message` is what is removed: a message, which may be about the event `number` of a `service`,
+    or a statement.
     """
 
     id: str

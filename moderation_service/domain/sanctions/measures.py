@@ -35,6 +35,7 @@ class Inverse(StrEnum):
 
     WITHDRAW_WARNING = "withdraw_warning"
     RESTORE_MESSAGE = "restore_message"
+    RESTORE_STATEMENT = "restore_statement"
     UNLOCK_CONVERSATION = "unlock_conversation"
     UNMUTE = "unmute"
     END_SUSPENSION = "end_suspension"
@@ -65,9 +66,12 @@ MEASURES: Mapping[SanctionKind, MeasureRule] = {
     SanctionKind.WARNING: MeasureRule(
         Scope.ACCOUNT, Lasting.ONCE, _NOTHING, Inverse.WITHDRAW_WARNING
     ),
-    # These two are about a thing: messaging and negotiation refuse what would be done to it.
+    # These three are about a thing: messaging and negotiation refuse what would be done to it.
     SanctionKind.MESSAGE_REMOVED: MeasureRule(
         Scope.MESSAGE, Lasting.UNTIL_LIFTED, _NOTHING, Inverse.RESTORE_MESSAGE
+    ),
+    SanctionKind.STATEMENT_REMOVED: MeasureRule(
+        Scope.STATEMENT, Lasting.UNTIL_LIFTED, _NOTHING, Inverse.RESTORE_STATEMENT
     ),
     SanctionKind.CONVERSATION_LOCKED: MeasureRule(
         Scope.CONVERSATION, Lasting.UNTIL_LIFTED, _NOTHING, Inverse.UNLOCK_CONVERSATION

@@ -58,11 +58,11 @@ def is_locked(conversation: str, sanctions: Iterable[Sanction], now: int) -> boo
     )
 
 
-def is_removed(message: str, sanctions: Iterable[Sanction], now: int) -> bool:
-    """Tell whether anything keeps a message removed."""
+def is_removed(thing: str, sanctions: Iterable[Sanction], now: int) -> bool:
+    """Tell whether anything keeps a message or a statement removed."""
+    removals = (SanctionKind.MESSAGE_REMOVED, SanctionKind.STATEMENT_REMOVED)
     return any(
-        one.kind is SanctionKind.MESSAGE_REMOVED and one.message == message and one.is_in_force(now)
-        for one in sanctions
+        one.kind in removals and one.message == thing and one.is_in_force(now) for one in sanctions
     )
 
 

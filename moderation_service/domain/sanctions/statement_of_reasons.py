@@ -14,7 +14,7 @@ def state_reasons(measure: Measure, conversation: str, now: int, limits: Limits)
             scope_id = measure.user
         case Scope.CONVERSATION:
             scope_id = conversation
-        case Scope.MESSAGE:
+        case Scope.MESSAGE | Scope.STATEMENT:
             scope_id = measure.message
     return Statement(
         kind=measure.kind,

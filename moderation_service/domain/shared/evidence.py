@@ -15,6 +15,7 @@ class EvidenceKind(StrEnum):
 
     MESSAGES = "messages"
     DEAL = "deal"
+    DISPUTE = "dispute"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ MODERATORS = frozenset({Role.MODERATOR})
 PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "ReportMessage": ANYBODY,
     "ReportConversation": ANYBODY,
+    "ReportDisputeStatement": ANYBODY,
     "ListReports": ANYBODY,
     "GetStanding": ANYBODY,
     "CreateAppeal": ANYBODY,

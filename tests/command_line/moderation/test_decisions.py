@@ -30,6 +30,7 @@ REASONS: dict[str, Any] = {"facts": "He insulted her.", "rule": "Terms 4.2"}
                 }
             ],
         ),
+        ({"removes_statement": True}, [{"kind": "statement_removed"}]),
         (
             {"bans": ["bob"], "removes": True, "removed": ["m2"], "locks": True},
             [

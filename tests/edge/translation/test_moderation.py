@@ -126,12 +126,30 @@ def test_a_report_says_where_it_stands() -> None:
     whole.CopyFrom(REPORT)
     whole.subject.kind = pb.SUBJECT_KIND_CONVERSATION
     assert moderation.report_payload(whole).subject == payloads.Subject("c")
+    whole.subject.kind = pb.SUBJECT_KIND_STATEMENT
+    whole.subject.number = 2
+    shown = moderation.report_payload(whole)
+    assert shown.subject == payloads.Subject("c", dispute="m", number=2)
 
 
 def test_a_sanction_is_lifted_when_it_says_so() -> None:
     """What has an end is not lifted by it."""
     assert not moderation.sanction_payload(sanction("muted", until=1)).lifted
     assert moderation.sanction_payload(sanction("muted", lifted=True)).lifted
+
+
+def test_a_removed_statement_is_named_by_its_dispute_and_number() -> None:
+    """To whom it concerns, and in the dispute."""
+    told = sanction("statement_removed")
+    told.ClearField("message_id")
+    told.dispute_id, told.number = "d", 2
+    shown = msgspec.to_builtins(moderation.sanction_payload(told))
+    assert (shown["kind"], shown["dispute"], shown["number"]) == ("statement_removed", "d", 2)
+    assert "message" not in shown
+    dispute = whole_dispute()
+    dispute.statements[0].number, dispute.statements[0].removed = 1, True
+    (statement,) = msgspec.to_builtins(moderation.dispute_payload(dispute))["statements"]
+    assert (statement["number"], statement["removed"]) == (1, True)
 
 
 def test_a_dispute_is_shown_to_the_party_as_the_service_shows_it() -> None:

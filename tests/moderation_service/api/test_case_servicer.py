@@ -179,6 +179,51 @@ async def test_report_conversation_leads_to_a_lock_and_a_removal(client: Client)
     assert [(one.id, one.lifted_by) for one in shown] == [(removal.id, ""), (lock.id, "mia")]
 
 
+async def test_report_dispute_statement_leads_to_its_removal(
+    client: Client, refused: Refused
+) -> None:
+    """With the dispute as evidence, as the reporter was shown it; nobody else reports it."""
+    service = await client.peers.agree()
+    opened = await client.call(
+        "CreateDispute",
+        actor="bob",
+        service_id=service.id,
+        reason=pb.DISPUTE_REASON_QUALITY,
+        statement="You filthy liar.",
+    )
+    dispute = opened.dispute.id
+    about = {"dispute_id": dispute, "number": 1, "reason": pb.REPORT_REASON_HARASSMENT}
+    for actor, change, code, reason in (
+        ("bob", {}, grpc.StatusCode.PERMISSION_DENIED, "OWN_MESSAGE"),
+        ("eve", {}, grpc.StatusCode.NOT_FOUND, "DISPUTE_NOT_FOUND"),
+        ("ann", {"number": 2}, grpc.StatusCode.NOT_FOUND, "DISPUTE_NOT_FOUND"),
+        ("ann", {"number": -1}, grpc.StatusCode.NOT_FOUND, "DISPUTE_NOT_FOUND"),
+        ("ann", {"dispute_id": ""}, grpc.StatusCode.NOT_FOUND, "DISPUTE_NOT_FOUND"),
+    ):
+        given = {**about, **change, "actor": actor}
+        await refused(client.call("ReportDisputeStatement", **given), code, reason)
+    key = {"actor": "ann", "idempotency_key": "k"}
+    report = (await client.call("ReportDisputeStatement", **about, **key)).report
+    assert (report.subject.kind, report.subject.id, report.subject.number) == (
+        pb.SUBJECT_KIND_STATEMENT,
+        dispute,
+        1,
+    )
+    assert (await client.call("ReportDisputeStatement", **about, **key)).duplicate
+    (case,) = await client.cases()
+    whole = (await client.moderate("GetCase", case_id=case.id)).case
+    (evidence,) = whole.evidence
+    assert (evidence.kind, evidence.intact) == ("dispute", True)
+    assert "You filthy liar." in evidence.content
+    decided = await client.decide(case.id, measure("STATEMENT_REMOVED", ""))
+    (sanction,) = decided.decisions[0].sanctions
+    assert (sanction.dispute_id, sanction.number, sanction.message_id) == (dispute, 1, "")
+    assert list(sanction.users) == ["bob"]
+    shown = await client.call("GetDispute", actor="ann", dispute_id=dispute)
+    (statement,) = shown.dispute.statements
+    assert (statement.number, statement.text, statement.removed) == (1, "", True)
+
+
 async def test_decide_case_needs_evidence_to_remove(client: Client, refused: Refused) -> None:
     """The author of such a message is unknown."""
     said = await client.peers.say("bob", "ann")

@@ -68,6 +68,13 @@ async def prepare(client: Client) -> dict[str, Message]:
             "reason": 1,
             "comment": "c",
         },
+        "ReportDisputeStatement": {
+            "actor": "ann",
+            "dispute_id": dispute,
+            "number": 1,
+            "reason": 1,
+            "comment": "c",
+        },
         "ListReports": {"actor": "ann"},
         "GetStanding": {"actor": "bob"},
         "CreateAppeal": {"actor": "ann", "decision_id": decision.id, "text": "words"},

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from moderation_service.domain.case import commands
-from moderation_service.domain.case.entities import AppealStatus
+from moderation_service.domain.case.entities import AppealStatus, Subject, SubjectKind
 from moderation_service.domain.dispute.commands import (
     FireTimers,
     HoldPlaced,
@@ -18,17 +18,22 @@ from moderation_service.domain.sanctions.entities import SanctionKind
 from moderation_service.domain.shared.erasure import ERASED, Kept, KeptBecause
 from moderation_service.domain.shared.limits import DAY
 from moderation_service.domain.shared.refusals import Reason
+from moderation_service.operations.changes import list_changes
 from moderation_service.operations.notifications import (
     ConversationLockChanged,
+    DisputeChanged,
     MessageRemovalChanged,
     ReportStatusChanged,
     Sanctioned,
     StandingChanged,
 )
+from moderation_service.operations.paging import Page
+from moderation_service.operations.queries import get_dispute, list_own_disputes
 from moderation_service.operations.tasks import Answer, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.storage import audit, targets
 from moderation_service.storage.tables import events, idempotency_keys, metadata, notifications
+from service_kit.rules import Position
 from service_kit.storage.clock import read_position
 from tests.moderation_service.operations.test_runner import (
     books,
@@ -252,6 +257,70 @@ def test_locks_and_removals_are_told_to_services(database: Database) -> None:
     assert [what for _, what in told(database, MessageRemovalChanged)] == [
         MessageRemovalChanged("talk", MESSAGE.id, removed=True)
     ]
+
+
+def statement_of(dispute: str, number: int) -> Subject:
+    return Subject(SubjectKind.STATEMENT, f"{dispute}.{number}", "talk")
+
+
+def texts(database: Database, dispute: str, reader: str = "ann") -> list[str]:
+    """What a party is shown of a dispute, in each of the ways that there are."""
+    now, limits = database.now, LIMITS
+    page = Page(10, "", 10)
+    whole = database.read(get_dispute, reader, dispute, now, limits, moderates=False)
+    listed = database.read(list_own_disputes, reader, "", page, now, limits, open_only=False)
+    shown = [one.text for one in whole.view.dispute.statements]
+    (same,) = [one for one in listed.disputes if one.dispute.id == dispute]
+    assert [one.text for one in same.dispute.statements] == shown
+    return shown
+
+
+def replayed(database: Database, dispute: str) -> str:
+    """All that a resume from the beginning tells a party of a dispute, with its words."""
+    position = database.read(read_position)
+    start = Position(position.epoch, 0)
+    found = database.read(
+        list_changes, "ann", start, position, Page(100, "", 100), database.now, LIMITS,
+        everything=False,
+    )  # fmt: skip
+    contents = [what for one in found.changes for _, what in one.events]
+    told = [one for one in contents if isinstance(one, DisputeChanged)]
+    assert told
+    return str([one.view("ann") for one in told if one.dispute.id == dispute])
+
+
+def test_a_removed_statement_is_gone_for_both_until_nothing_removes_it(database: Database) -> None:
+    """In pages, answers, repeats, pushes and after a resume, under a new version; two cases remove
+    it, and the end of one changes nothing.
+    """
+    dispute = disputed("bob", statement="You filthy liar.", idempotency_key="k")
+    made = dispute.ids.made
+    run(database, with_evidence(dispute), HoldPlaced(made, 10_000))
+    run(database, SubmitDisputeStatement("ann", made, "It was fine."))
+    removal = measure(SanctionKind.STATEMENT_REMOVED)
+    cases = [decided(database, removal, subject=statement_of(made, 1)) for _ in range(2)]
+    version = books(database).disputes[made].seq
+    assert texts(database, made) == texts(database, made, "bob") == ["", "It was fine."]
+    assert "filthy" not in replayed(database, made)
+    (repeat,) = run(database, dispute)
+    assert (repeat.duplicate, repeat.view.dispute.statements[0].text) == (True, "")
+    (answer,) = run(database, SubmitDisputeStatement("ann", made, "I mean it."))
+    assert answer.view.dispute.statements[0].text == ""
+    pushed = told(database, DisputeChanged)
+    (removed,) = [one for one in pushed if one[1].cause == "statement_removed"]
+    assert removed[0] == ("ann", "bob")
+    assert "filthy" not in str([removed[1].view(one) for one in removed[0]])
+    whole = database.read(get_dispute, "mia", made, database.now, LIMITS, moderates=True)
+    first = whole.view.dispute.statements[0]
+    assert (first.text, first.removed) == ("You filthy liar.", True)
+    for case in cases:
+        assert texts(database, made)[0] == ""
+        sanction = books(database).cases[case].sanctions[0].id
+        run(database, commands.LiftSanction("max", MODERATOR, sanction, "Enough."))
+    assert texts(database, made)[0] == "You filthy liar."
+    assert "filthy" in replayed(database, made)
+    assert books(database).disputes[made].seq == version + 2
+    assert told(database, MessageRemovalChanged) == []
 
 
 def test_who_was_reported_is_told_no_word_of_reports(database: Database) -> None:

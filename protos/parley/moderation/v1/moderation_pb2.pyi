@@ -92,12 +92,16 @@ class _SubjectKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SubjectKi
     SUBJECT_KIND_UNSPECIFIED: _SubjectKind.ValueType  # 0
     SUBJECT_KIND_MESSAGE: _SubjectKind.ValueType  # 1
     SUBJECT_KIND_CONVERSATION: _SubjectKind.ValueType  # 2
+    SUBJECT_KIND_STATEMENT: _SubjectKind.ValueType  # 3
+    """Of a dispute."""
 
 class SubjectKind(_SubjectKind, metaclass=_SubjectKindEnumTypeWrapper): ...
 
 SUBJECT_KIND_UNSPECIFIED: SubjectKind.ValueType  # 0
 SUBJECT_KIND_MESSAGE: SubjectKind.ValueType  # 1
 SUBJECT_KIND_CONVERSATION: SubjectKind.ValueType  # 2
+SUBJECT_KIND_STATEMENT: SubjectKind.ValueType  # 3
+"""Of a dispute."""
 Global___SubjectKind: _TypeAlias = SubjectKind  # noqa: Y015
 
 class _SanctionKind:
@@ -118,6 +122,8 @@ class _SanctionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Sanction
     """Does not come in until a time."""
     SANCTION_KIND_BANNED: _SanctionKind.ValueType  # 6
     """Does not come in."""
+    SANCTION_KIND_STATEMENT_REMOVED: _SanctionKind.ValueType  # 7
+    """Of a dispute."""
 
 class SanctionKind(_SanctionKind, metaclass=_SanctionKindEnumTypeWrapper):
     """--- Sanctions ---"""
@@ -134,6 +140,8 @@ SANCTION_KIND_SUSPENDED: SanctionKind.ValueType  # 5
 """Does not come in until a time."""
 SANCTION_KIND_BANNED: SanctionKind.ValueType  # 6
 """Does not come in."""
+SANCTION_KIND_STATEMENT_REMOVED: SanctionKind.ValueType  # 7
+"""Of a dispute."""
 Global___SanctionKind: _TypeAlias = SanctionKind  # noqa: Y015
 
 class _Ground:
@@ -405,20 +413,24 @@ class Subject(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     ID_FIELD_NUMBER: _builtins.int
     CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
     kind: Global___SubjectKind.ValueType
     id: _builtins.str
-    """The id of the message or of the conversation."""
+    """The id of the message, of the conversation, or of the statement's dispute."""
     conversation_id: _builtins.str
+    number: _builtins.int
+    """Of the statement within its dispute."""
     def __init__(
         self,
         *,
         kind: Global___SubjectKind.ValueType = ...,
         id: _builtins.str = ...,
         conversation_id: _builtins.str = ...,
+        number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "id", b"id", "kind", b"kind"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "id", b"id", "kind", b"kind", "number", b"number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -605,6 +617,64 @@ class ReportConversationResponse(_message.Message):
 Global___ReportConversationResponse: _TypeAlias = ReportConversationResponse  # noqa: Y015
 
 @_typing.final
+class ReportDisputeStatementRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTOR_FIELD_NUMBER: _builtins.int
+    DISPUTE_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    dispute_id: _builtins.str
+    number: _builtins.int
+    """Of the statement."""
+    reason: Global___ReportReason.ValueType
+    comment: _builtins.str
+    idempotency_key: _builtins.str
+    def __init__(
+        self,
+        *,
+        actor: _builtins.str = ...,
+        dispute_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        reason: Global___ReportReason.ValueType = ...,
+        comment: _builtins.str = ...,
+        idempotency_key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "comment", b"comment", "dispute_id", b"dispute_id", "idempotency_key", b"idempotency_key", "number", b"number", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportDisputeStatementRequest: _TypeAlias = ReportDisputeStatementRequest  # noqa: Y015
+
+@_typing.final
+class ReportDisputeStatementResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPORT_FIELD_NUMBER: _builtins.int
+    DUPLICATE_FIELD_NUMBER: _builtins.int
+    duplicate: _builtins.bool
+    @_builtins.property
+    def report(self) -> Global___Report: ...
+    def __init__(
+        self,
+        *,
+        report: Global___Report | None = ...,
+        duplicate: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["report", b"report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duplicate", b"duplicate", "report", b"report"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportDisputeStatementResponse: _TypeAlias = ReportDisputeStatementResponse  # noqa: Y015
+
+@_typing.final
 class ListReportsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -676,7 +746,9 @@ class Statement(_message.Message):
     APPEAL_UNTIL_TIME_FIELD_NUMBER: _builtins.int
     kind: Global___SanctionKind.ValueType
     scope: _builtins.str
-    """What it reaches: "account", "conversation" or "message", and the id of that."""
+    """What it reaches: "account", "conversation", "message" or "statement", and the id of that; of a
+    statement that of the dispute and its number, as in "d1.2".
+    """
     scope_id: _builtins.str
     facts: _builtins.str
     ground: Global___Ground.ValueType
@@ -740,6 +812,8 @@ class Sanction(_message.Message):
     LIFTED_BY_FIELD_NUMBER: _builtins.int
     LIFT_REASON_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    DISPUTE_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     kind: Global___SanctionKind.ValueType
     conversation_id: _builtins.str
@@ -754,6 +828,9 @@ class Sanction(_message.Message):
     lifted_by: _builtins.str
     lift_reason: _builtins.str
     version: _builtins.int
+    dispute_id: _builtins.str
+    """Of the statement that is removed, with its number."""
+    number: _builtins.int
     @_builtins.property
     def until_time(self) -> _timestamp_pb2.Timestamp:
         """Absent: until it is lifted."""
@@ -791,10 +868,12 @@ class Sanction(_message.Message):
         lifted_by: _builtins.str = ...,
         lift_reason: _builtins.str = ...,
         version: _builtins.int = ...,
+        dispute_id: _builtins.str = ...,
+        number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appeal", b"appeal", "lift_time", b"lift_time", "statement", b"statement", "until_time", b"until_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appeal", b"appeal", "appealable", b"appealable", "case_id", b"case_id", "conversation_id", b"conversation_id", "decision_id", b"decision_id", "id", b"id", "imposed_by", b"imposed_by", "kind", b"kind", "lift_reason", b"lift_reason", "lift_time", b"lift_time", "lifted_by", b"lifted_by", "message_id", b"message_id", "statement", b"statement", "until_time", b"until_time", "users", b"users", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appeal", b"appeal", "appealable", b"appealable", "case_id", b"case_id", "conversation_id", b"conversation_id", "decision_id", b"decision_id", "dispute_id", b"dispute_id", "id", b"id", "imposed_by", b"imposed_by", "kind", b"kind", "lift_reason", b"lift_reason", "lift_time", b"lift_time", "lifted_by", b"lifted_by", "message_id", b"message_id", "number", b"number", "statement", b"statement", "until_time", b"until_time", "users", b"users", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1303,7 +1382,7 @@ class Evidence(_message.Message):
     ERASE_TIME_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     kind: _builtins.str
-    """"messages" or "deal"."""
+    """"messages", "deal" or "dispute"."""
     sha256: _builtins.str
     """Of the content, in hexadecimal digits."""
     size: _builtins.int
@@ -1352,7 +1431,9 @@ class Measure(_message.Message):
     user: _builtins.str
     """Whom a warning, a mute, a suspension or a ban concerns: a participant of the conversation."""
     message_id: _builtins.str
-    """Of the message that is removed. In a case about a message it may be left empty."""
+    """Of the message that is removed. In a case about a message it may be left empty. A case about a
+    statement removes that one alone, and nothing names it.
+    """
     facts: _builtins.str
     """What is told to those concerned; nothing in it may lead to a reporter."""
     ground: Global___Ground.ValueType
@@ -2040,8 +2121,15 @@ class DisputeStatement(_message.Message):
     BY_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    REMOVED_FIELD_NUMBER: _builtins.int
     by: _builtins.str
     text: _builtins.str
+    """Empty for the parties while it is removed."""
+    number: _builtins.int
+    """Its place: 1, 2, 3 ... within the dispute."""
+    removed: _builtins.bool
+    """By a decision of a case."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -2050,10 +2138,12 @@ class DisputeStatement(_message.Message):
         by: _builtins.str = ...,
         text: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        number: _builtins.int = ...,
+        removed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "create_time", b"create_time", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "create_time", b"create_time", "number", b"number", "removed", b"removed", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -59,6 +59,11 @@ class ModerationServiceStub:
                 request_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ReportConversationRequest.SerializeToString,
                 response_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ReportConversationResponse.FromString,
                 _registered_method=True)
+        self.ReportDisputeStatement = channel.unary_unary(
+                '/parley.moderation.v1.ModerationService/ReportDisputeStatement',
+                request_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ReportDisputeStatementRequest.SerializeToString,
+                response_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ReportDisputeStatementResponse.FromString,
+                _registered_method=True)
         self.ListReports = channel.unary_unary(
                 '/parley.moderation.v1.ModerationService/ListReports',
                 request_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ListReportsRequest.SerializeToString,
@@ -228,6 +233,13 @@ class ModerationServiceServicer:
 
     def ReportConversation(self, request, context):
         """Reports a conversation in which the actor takes part.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportDisputeStatement(self, request, context):
+        """Reports a statement of a dispute of the actor's.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -446,6 +458,11 @@ def add_ModerationServiceServicer_to_server(servicer, server):
                     request_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ReportConversationRequest.FromString,
                     response_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ReportConversationResponse.SerializeToString,
             ),
+            'ReportDisputeStatement': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportDisputeStatement,
+                    request_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ReportDisputeStatementRequest.FromString,
+                    response_serializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ReportDisputeStatementResponse.SerializeToString,
+            ),
             'ListReports': grpc.unary_unary_rpc_method_handler(
                     servicer.ListReports,
                     request_deserializer=parley_dot_moderation_dot_v1_dot_moderation__pb2.ListReportsRequest.FromString,
@@ -656,6 +673,33 @@ class ModerationService:
             '/parley.moderation.v1.ModerationService/ReportConversation',
             parley_dot_moderation_dot_v1_dot_moderation__pb2.ReportConversationRequest.SerializeToString,
             parley_dot_moderation_dot_v1_dot_moderation__pb2.ReportConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportDisputeStatement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.moderation.v1.ModerationService/ReportDisputeStatement',
+            parley_dot_moderation_dot_v1_dot_moderation__pb2.ReportDisputeStatementRequest.SerializeToString,
+            parley_dot_moderation_dot_v1_dot_moderation__pb2.ReportDisputeStatementResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -52,6 +52,8 @@ class ModerationServiceStub:
     """Reports one message of a conversation in which the actor takes part."""
     ReportConversation: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.ReportConversationRequest, _moderation_pb2.ReportConversationResponse]
     """Reports a conversation in which the actor takes part."""
+    ReportDisputeStatement: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.ReportDisputeStatementRequest, _moderation_pb2.ReportDisputeStatementResponse]
+    """Reports a statement of a dispute of the actor's."""
     ListReports: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.ListReportsRequest, _moderation_pb2.ListReportsResponse]
     """The actor's own reports, newest first."""
     GetStanding: _grpc.UnaryUnaryMultiCallable[_moderation_pb2.GetStandingRequest, _moderation_pb2.GetStandingResponse]
@@ -139,6 +141,8 @@ class ModerationServiceAsyncStub(ModerationServiceStub):
     """Reports one message of a conversation in which the actor takes part."""
     ReportConversation: _aio.UnaryUnaryMultiCallable[_moderation_pb2.ReportConversationRequest, _moderation_pb2.ReportConversationResponse]  # type: ignore[assignment]
     """Reports a conversation in which the actor takes part."""
+    ReportDisputeStatement: _aio.UnaryUnaryMultiCallable[_moderation_pb2.ReportDisputeStatementRequest, _moderation_pb2.ReportDisputeStatementResponse]  # type: ignore[assignment]
+    """Reports a statement of a dispute of the actor's."""
     ListReports: _aio.UnaryUnaryMultiCallable[_moderation_pb2.ListReportsRequest, _moderation_pb2.ListReportsResponse]  # type: ignore[assignment]
     """The actor's own reports, newest first."""
     GetStanding: _aio.UnaryUnaryMultiCallable[_moderation_pb2.GetStandingRequest, _moderation_pb2.GetStandingResponse]  # type: ignore[assignment]
@@ -235,6 +239,14 @@ class ModerationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_moderation_pb2.ReportConversationResponse, _abc.Awaitable[_moderation_pb2.ReportConversationResponse]]:
         """Reports a conversation in which the actor takes part."""
+
+    @_abc_1.abstractmethod
+    def ReportDisputeStatement(
+        self,
+        request: _moderation_pb2.ReportDisputeStatementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_moderation_pb2.ReportDisputeStatementResponse, _abc.Awaitable[_moderation_pb2.ReportDisputeStatementResponse]]:
+        """Reports a statement of a dispute of the actor's."""
 
     @_abc_1.abstractmethod
     def ListReports(

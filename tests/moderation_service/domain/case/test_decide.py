@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from moderation_service.domain.case.entities import AppealStatus, CaseState, ReportStatus
+from moderation_service.domain.case.entities import AppealStatus, CaseState, ReportStatus, Subject
 from moderation_service.domain.case.events import Cause, Undoing, replay
 from moderation_service.domain.case.transitions import (
     APPEAL_TRANSITIONS,
@@ -26,15 +26,17 @@ from tests.moderation_service.story import (
     LIMITS,
     MESSAGE,
     START,
+    STATEMENT_OF_BOB,
     CaseStory,
     banned,
     decided_case,
+    decided_for,
     measure,
     muted,
     refused,
 )
 
-WARNING, REMOVED, LOCKED, MUTED, SUSPENDED, BANNED = SanctionKind
+WARNING, REMOVED, STATEMENT, LOCKED, MUTED, SUSPENDED, BANNED = SanctionKind
 
 
 # --- Each row -----------------------------------------------------------------------------------
@@ -124,7 +126,8 @@ def test_overturning_for_the_sanctioned_undoes_each_measure_by_its_inverse() -> 
     story.appeal()
     events = story.review(AppealStatus.OVERTURNED)
     undoings = [one.details for one in events if isinstance(one.details, Undoing)]
-    assert {one.inverse for one in undoings} == set(Inverse)
+    # A case about a message removes no statement.
+    assert {one.inverse for one in undoings} == set(Inverse) - {Inverse.RESTORE_STATEMENT}
     for one in undoings:
         sanction = story.case.sanction(one.sanction)
         assert sanction is not None
@@ -268,16 +271,39 @@ def test_nobody_moderates_what_they_have_a_part_in(who: str) -> None:
     assert story.case == case
 
 
+@pytest.mark.parametrize("subject", [MESSAGE, CONVERSATION])
+def test_a_statement_is_removed_by_a_case_about_it(subject: Subject) -> None:
+    """By no other; and such a case removes no message."""
+    story = CaseStory()
+    story.report(subject=subject)
+    story.claim()
+    refused(INVALID_ARGUMENT, story.decide, measure(STATEMENT), at="measures[0].kind")
+    other = CaseStory()
+    other.report(subject=STATEMENT_OF_BOB)
+    other.claim()
+    field = "measures[0].message_id"
+    refused(INVALID_ARGUMENT, other.decide, measure(REMOVED), at=field)
+    named = measure(STATEMENT, message="dispute-1.1")
+    refused(INVALID_ARGUMENT, other.decide, named, at=field)
+    other.decide(measure(STATEMENT))
+    assert other.case.sanctions[0].users == ("bob",)
+
+
 @pytest.mark.parametrize("kind", SanctionKind)
 def test_each_sanction_explains_itself(kind: SanctionKind) -> None:
     """M1: what, what it reaches, how long, facts, rule, whether a machine did it, how to appeal."""
     lasts = MEASURES[kind].lasting is Lasting.UNTIL_TIME
-    story = decided_case(measure(kind, until=START + DAY if lasts else None))
+    story = decided_for(measure(kind, until=START + DAY if lasts else None))
     (sanction,) = story.case.sanctions
     statement = sanction.statement
     assert missing(statement) == ()
     assert statement.kind is sanction.kind is kind
-    reached = {Scope.ACCOUNT: "bob", Scope.MESSAGE: MESSAGE.id, Scope.CONVERSATION: "talk"}
+    reached = {
+        Scope.ACCOUNT: "bob",
+        Scope.MESSAGE: MESSAGE.id,
+        Scope.STATEMENT: STATEMENT_OF_BOB.id,
+        Scope.CONVERSATION: "talk",
+    }
     assert statement.scope_id == reached[statement.scope]
     assert statement.until == sanction.until
     assert not statement.automated_detection

@@ -1,6 +1,7 @@
 """Views and notifications of a case; M4 above all: nobody learns who reported."""
 
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.moderation_service.story import (
     appealed,
     banned,
     decided_case,
+    decided_for,
     measure,
     muted,
     snapshot,
@@ -180,11 +182,13 @@ def test_what_others_refuse_by_is_told_when_it_may_have_changed() -> None:
     story.lift(story.case.sanctions[0].id)
     found = [touched([(story.case, event)]) for event in story.events]
     assert [tuple([*part] for part in one) for one in found if any(one)] == [
-        (["bob"], ["talk"], []),
-        (["bob"], [], []),
+        (["bob"], ["talk"], [], []),
+        (["bob"], [], [], []),
     ]
     removed = decided_case(measure(SanctionKind.MESSAGE_REMOVED))
     assert [*touched([(removed.case, removed.events[-1])]).messages] == [("talk", "message-1")]
+    said = decided_for(measure(SanctionKind.STATEMENT_REMOVED))
+    assert [*touched([(said.case, said.events[-1])])] == [{}, {}, {}, {"dispute-1.2": ANY}]
 
 
 def test_both_parties_learn_what_happens_to_a_dispute() -> None:

@@ -313,6 +313,7 @@ def test_negotiation_has_no_other_final_refusal() -> None:
     """Each of its reasons is final for a hold, is never given to one, or passes."""
     never = {"CONVERSATION_NOT_FOUND", "STALE_OFFER", "OPEN_SERVICE_EXISTS"}
     never |= {"CANCELLATION_REQUESTED", "TOO_MANY_ROUNDS", "TOO_MANY_REOPENINGS"}
+    never |= {"SERVICES_LIMIT_REACHED"}
     never |= {"TOO_MANY_SUBMISSIONS", "OWN_OFFER", "OFFER_OF_THE_OTHER", "PROVIDER_ONLY"}
     never |= {"CLIENT_ONLY", "IDEMPOTENCY_KEY_CONFLICT", "SANCTIONED", "BLOCKED"}
     never |= {"SERVICES_LIMIT_REACHED"}

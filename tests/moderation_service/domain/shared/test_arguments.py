@@ -173,7 +173,8 @@ def test_a_subject_that_cannot_exist(subject_kind: SubjectKind) -> None:
     subject = commands.SubjectName(subject_kind, "a\0b")
     refusal = check_arguments(replace(REPORT, subject=subject), story.LIMITS)
     assert refusal is not None
-    assert refusal.reason == f"{subject_kind.upper()}_NOT_FOUND"
+    thing = "dispute" if subject_kind is SubjectKind.STATEMENT else subject_kind
+    assert refusal.reason == f"{thing.upper()}_NOT_FOUND"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from tests.moderation_service.story import (
     DisputeStory,
     decide,
     decided_case,
+    decided_for,
     disputed,
     measure,
     muted,
@@ -108,6 +109,7 @@ RIGHTS = {Activity.READ_REASONS, Activity.APPEAL, Activity.PERFORM, Activity.DIS
 FORBIDDEN = {
     SanctionKind.WARNING: set(),
     SanctionKind.MESSAGE_REMOVED: set(),
+    SanctionKind.STATEMENT_REMOVED: set(),
     SanctionKind.CONVERSATION_LOCKED: set(),
     SanctionKind.MUTED: {Activity.WRITE},
     SanctionKind.SUSPENDED: {*Activity} - RIGHTS,
@@ -117,7 +119,7 @@ FORBIDDEN = {
 
 def imposed(kind: SanctionKind) -> tuple[Sanction, ...]:
     ends = kind in {SanctionKind.MUTED, SanctionKind.SUSPENDED}
-    return decided_case(measure(kind, until=START + DAY if ends else None)).case.sanctions
+    return decided_for(measure(kind, until=START + DAY if ends else None)).case.sanctions
 
 
 @pytest.mark.parametrize("kind", SanctionKind)
