@@ -16,7 +16,6 @@ from moderation_service.domain.dispute import arguments as dispute_arguments
 from moderation_service.domain.dispute.commands import DisputeCommand
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.show import show_part_of_dispute
-from moderation_service.domain.events import Event, target_of
 from moderation_service.domain.sanctions.standing import Standing
 from moderation_service.domain.shared.commands import EraseUser, ExpireEvidence, PersonCommand
 from moderation_service.domain.shared.effect import Effect
@@ -90,7 +89,7 @@ class _Runner(IdempotentRunner[AnyTask, UsedKey, AnyAnswer]):
         command, unit = task.command, self.unit_of_work
         if isinstance(command, EraseUser):
             unit.erase(aggregate, task.target, command.user, task.ids.alias)
-            self.forget_answers(task.target, command.user)
+            self.forget_keys(task.target)
         if isinstance(command, EraseUser | ExpireEvidence):
             unit.forgotten[task.target] = None
         target = aggregate.keep(effect.state)
@@ -136,25 +135,15 @@ class _Runner(IdempotentRunner[AnyTask, UsedKey, AnyAnswer]):
         command: CommandType,
         used: UsedKey,
     ) -> AnyAnswer:
-        state, at = aggregate.past(self.history(used.target), used.seq)
+        state, at = aggregate.past([one.event for one in self.histories[used.target]], used.seq)
         view = aggregate.view(state, command, used.about, at)
         return Answer(state, view, (), duplicate=True, next_due=None)
 
-    def history(self, target: str) -> list[Event]:
-        """Give what has happened to a case or dispute, to what this transaction has done to it."""
-        if target not in self.histories:
-            self.histories |= targets.find_histories(self.transaction.connection, (target,))
-        unit = self.unit_of_work
-        stored = [unit.without_erased(target, one.event) for one in self.histories[target]]
-        return stored + [one for one in unit.events if target_of(one) == target]
-
-    def forget_answers(self, target: str, user: str) -> None:
-        """Have answers about a case or dispute made anew, and forget the keys of a person."""
+    def forget_keys(self, target: str) -> None:
+        """Forget the keys of a case or dispute: their digests are of words that are erased."""
         for key, used in [*self.used_keys.items()]:
             if used.target == target:
-                self.first_answers.pop(key, None)
-                if key[0] == user:
-                    self.forget_key(key)
+                self.forget_key(key)
 
 
 def check_arguments(task: AnyTask, limits: Limits) -> Refusal | None:

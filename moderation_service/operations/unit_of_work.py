@@ -168,9 +168,11 @@ class UnitOfWork:
         return [(aggregate.before.get(one), aggregate.states[one]) for one in changed]
 
     def _store_erasures(self) -> None:
-        """Rewrite what was stored of those who are erased, and delete the evidence."""
+        """Rewrite what was stored of those who are erased, and delete evidence and digests."""
         connection = self.transaction.connection
-        histories = targets.find_histories(connection, {one for one, *_ in self.erasures})
+        erased = sorted({one for one, *_ in self.erasures})
+        targets.forget_keys(connection, erased)
+        histories = targets.find_histories(connection, erased)
         for target, history in histories.items():
             targets.rewrite_events(connection, target, self._rewritten(target, history))
         targets.forget_contents(connection, sorted(self.forgotten))

@@ -268,11 +268,9 @@ RENAME = (
     update(notifications)
     .where(notifications.c.target_id == _TARGET, notifications.c.second_id == _USER)
     .values(second_id=_ALIAS),
-    delete(idempotency_keys).where(
-        idempotency_keys.c.target_id == _TARGET, idempotency_keys.c.actor_id == _USER
-    ),
 )
-"""Renames a person beside the documents of a target; the last of them is forgotten whole."""
+"""Renames a person beside the documents of a target."""
+FORGET_KEYS = delete(idempotency_keys).where(among_given(idempotency_keys.c.target_id, "ids"))
 
 HOT_STATEMENTS = {
     "cases by id": CASES,
@@ -283,6 +281,7 @@ HOT_STATEMENTS = {
     "histories": HISTORIES,
     "contents": CONTENTS,
     "contents forgotten": FORGET_CONTENTS,
+    "keys forgotten": FORGET_KEYS,
     "head of the audit log": HEAD,
     "keys": KEYS,
     "sanctioning cases": SANCTIONING,

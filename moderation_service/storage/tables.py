@@ -312,7 +312,9 @@ declare(
             "changes_days",
         ),
         "revocations": kept("what is revoked, until the tokens would have expired"),
-        "idempotency_keys": forgotten("used keys, with their digests", "idempotency_days"),
+        "idempotency_keys": forgotten(
+            "used keys; those of a case or dispute go with an erasure", "idempotency_days"
+        ),
     },
 )
 

@@ -223,6 +223,12 @@ def insert_keys(
     bulk_insert(connection, idempotency_keys, tuple(idempotency_keys.c.keys()), rows)
 
 
+def forget_keys(connection: Connection, targets: Sequence[str]) -> None:
+    """Delete the used keys of cases and disputes, whose digests would tell short words."""
+    if targets:
+        connection.execute(statements.FORGET_KEYS, give_values(connection, "ids", targets))
+
+
 # --- What is due --------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """The unit of work: what is written and told, and no word of who is erased."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from moderation_service.domain.dispute.commands import (
     SubmitDisputeStatement,
 )
 from moderation_service.domain.sanctions.entities import SanctionKind
+from moderation_service.domain.shared.commands import ExpireEvidence
 from moderation_service.domain.shared.erasure import ERASED, Kept, KeptBecause
 from moderation_service.domain.shared.limits import DAY
 from moderation_service.domain.shared.refusals import Reason
@@ -33,6 +35,7 @@ from moderation_service.operations.tasks import Answer, Task
 from moderation_service.settings import ModerationSettings
 from moderation_service.storage import audit, targets
 from moderation_service.storage.tables import events, idempotency_keys, metadata, notifications
+from service_kit.idempotency import IdempotentCommand, fingerprint
 from service_kit.rules import Position
 from service_kit.storage.clock import read_position
 from tests.moderation_service.operations.test_runner import (
@@ -177,8 +180,69 @@ def test_an_erasure_follows_what_the_same_transaction_did(database: Database) ->
     assert keys == []
 
 
+def fingerprints(database: Database) -> set[str]:
+    with database.engine.connect() as connection:
+        return set(connection.execute(select(idempotency_keys.c.fingerprint)).scalars())
+
+
+def test_with_erased_words_their_digests_are_gone(database: Database) -> None:
+    """Of the person's own, and of what moderators said of them: whoever has the database finds no
+    short text by trying. Those of other cases stay.
+    """
+    report = reported(comment="1234", idempotency_key="k")
+    case = report.ids.case
+    warning = replace(measure(SanctionKind.WARNING), facts="5678")
+    ruling = decision(case, warning, version=2, note="90", idempotency_key="k")
+    elsewhere = reported("cid", CONVERSATION, idempotency_key="k")
+    claim = commands.ClaimCase("mia", MODERATOR, case)
+    run(database, with_evidence(report), claim, ruling, with_evidence(elsewhere))
+    appeal = appealed("bob", ruling.ids.made, "21", idempotency_key="k")
+    run(database, appeal)
+    review = commands.DecideAppeal(
+        "max", MODERATOR, appeal.ids.made, 4, AppealStatus.UPHELD, "43", idempotency_key="k"
+    )
+    run(database, review)
+    asked = (report.command, ruling.command, appeal.command, review)
+    digests = {fingerprint(one) for one in asked if isinstance(one, IdempotentCommand)}
+    assert len(digests) == 4
+    assert digests < fingerprints(database)
+    database.now += LIMITS.appeal_window
+    assert reasons(run(database, erasure("bob", case))) == [""]
+    other = elsewhere.command
+    assert isinstance(other, IdempotentCommand)
+    assert fingerprints(database) == {fingerprint(other)}
+
+
+def test_with_erased_statements_their_digests_are_gone(database: Database) -> None:
+    """Of a dispute that has ended: of both parties, and of who decided."""
+    dispute = disputed(statement="1234", idempotency_key="k")
+    said = SubmitDisputeStatement("ann", dispute.ids.made, "5678", idempotency_key="k")
+    run(database, with_evidence(dispute), HoldPlaced(dispute.ids.made, 10_000), said)
+    run(database, SubmitDisputeStatement("bob", dispute.ids.made, withdraw=True))
+    run(database, HoldResolved(dispute.ids.made))
+    assert len(fingerprints(database)) == 2
+    database.now += LIMITS.dispute_evidence
+    assert reasons(run(database, erasure("bob", dispute.ids.made))) == [""]
+    assert fingerprints(database) == set()
+
+
+def test_when_evidence_expires_no_words_of_commands_go(database: Database) -> None:
+    """So that a digest beside them tells nothing: they stand in the same database."""
+    report = reported(comment="my own words", idempotency_key="k")
+    case = report.ids.case
+    claim = commands.ClaimCase("mia", MODERATOR, case)
+    ruling = decision(case, version=2, note="a note")
+    made = run(database, with_evidence(report), claim, ruling)
+    assert reasons(made) == ["", "", ""]
+    database.now += LIMITS.appeal_window + DAY
+    assert reasons(run(database, Task(ExpireEvidence(), case))) == [""]
+    assert "my own words" in everything_written(database.engine)
+    assert "a note" in everything_written(database.engine)
+    assert run(database, report)[0].duplicate
+
+
 def test_a_resend_after_an_erasure_shows_nobody(database: Database) -> None:
-    """In the same transaction and later; the keys of whoever was erased are forgotten."""
+    """In the same transaction and later: the keys of the case are forgotten."""
     report = reported(idempotency_key="k")
     claim = commands.ClaimCase("mia", MODERATOR, report.ids.case, idempotency_key="k")
     ruling = decision(report.ids.case, version=2, idempotency_key="d")
@@ -189,10 +253,12 @@ def test_a_resend_after_an_erasure_shows_nobody(database: Database) -> None:
     database.now += LIMITS.appeal_window
     lone = Task(report.command)
     outcomes = run(database, claim, erasure("ann", report.ids.case), claim, ruling, lone)
-    assert reasons(outcomes) == ["", "", "", "", Reason.MESSAGE_NOT_FOUND]
-    assert [one.view.case.reports[0].reporter for one in outcomes[2:4]] == ["erased-1"] * 2
-    again = run(database, claim, ruling)
-    assert [one.view for one in again] == [one.view for one in outcomes[2:4]]
+    assert outcomes[0].duplicate
+    decided_already = [Reason.INVALID_STATE] * 2
+    assert reasons(outcomes) == ["", "", *decided_already, Reason.MESSAGE_NOT_FOUND]
+    seen = [one.current for one in outcomes[2:4]]
+    assert [one.case.reports[0].reporter for one in seen] == ["erased-1"] * 2
+    assert reasons(run(database, claim, ruling)) == decided_already
 
 
 def test_a_failure_leaves_nothing_behind(

@@ -4,10 +4,13 @@ from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from negotiation_service.operations import queries
 from negotiation_service.operations.removals import follow_moderation
+from negotiation_service.storage.tables import idempotency_keys, service_events
 from service_kit.follow.sanctions import CaughtUp, Removal, RestrictionChanges
+from service_kit.idempotency import fingerprint
 from service_kit.rules import Position
 from service_kit.storage.clock import read_position
 from tests.negotiation_service import deals
@@ -104,6 +107,25 @@ def test_a_repeat_shows_nothing_that_is_removed(database: Database) -> None:
     (again,) = database.run(deals.carry_out, proposal)
     assert again.duplicate
     assert (again.service.title, again.service.description) == ("", "")
+
+
+def test_a_digest_stands_beside_its_text(database: Database) -> None:
+    """What is removed can be restored, so no text goes; then a digest tells nothing more, and the
+    key of its command is recognised.
+    """
+    proposal = deals.proposed(service="service-digests")
+    edit = deals.edited("ann", proposal.service, 9_000, 1, note="1234", idempotency_key="k")
+    database.run(FOLLOW, told(0))
+    database.run(deals.carry_out, proposal)
+    database.run(deals.carry_out, edit)
+    database.run(FOLLOW, told(1, removal(proposal.service, 2, "ann")))
+    with database.engine.connect() as connection:
+        digests = connection.execute(select(idempotency_keys.c.fingerprint)).scalars().all()
+        written = connection.execute(select(service_events.c.event)).scalars().all()
+    assert fingerprint(edit) in digests
+    assert any("1234" in one for one in written)
+    (again,) = database.run(deals.carry_out, edit)
+    assert (again.duplicate, again.service.offer.note) == (True, "")
 
 
 def test_what_another_moderation_removed_is_restored(database: Database, service: str) -> None:
