@@ -95,6 +95,7 @@ class NegotiationSettings(ServiceSettings):
         """Give the limits that the rules know."""
         return Limits(
             currencies=load_currencies(),
+            moderation=self.moderation_target is not None,
             min_price=self.min_price_minor,
             max_price=self.max_price_minor,
             rounds=self.rounds_limit,

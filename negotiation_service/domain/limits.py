@@ -17,10 +17,11 @@ class Limits:
 
     `currencies` are the known ones with the number of decimals of their minor unit. A reminder
     comes its time before the deadline, and not at all if there is less time than that. With a
-    `min_price` of 0 a service may be free.
+    `min_price` of 0 a service may be free. Without `moderation` nobody can open a dispute.
     """
 
     currencies: Mapping[str, int]
+    moderation: bool = True
     min_price: int = 1
     max_price: int = 10**12
     rounds: int = 50

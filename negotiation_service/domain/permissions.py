@@ -91,6 +91,8 @@ def allowed_actions(
     found = [
         find_transition(step, Attempt(deal, (), command, facts, now, limits))
         for step, command in _possible_commands(deal, actor)
+        # A hold is placed for a dispute, which moderation takes.
+        if limits.moderation or step is not Step.PLACE_HOLD
     ]
     return tuple(one.action for one in found if isinstance(one, Transition))
 

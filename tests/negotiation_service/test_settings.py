@@ -19,7 +19,7 @@ PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 
 def test_defaults_are_those_of_the_rules(settings: NegotiationSettings) -> None:
     """The rules are tested and documented with their own defaults, which nobody changes here."""
-    assert settings.limits() == Limits(load_currencies())
+    assert settings.limits() == Limits(load_currencies(), moderation=False)
 
 
 async def test_the_credential_for_messaging_has_to_be_there(serve: Any, tmp_path: Path) -> None:
