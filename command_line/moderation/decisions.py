@@ -37,6 +37,7 @@ class TypedDecision:
     bans: Sequence[str] = ()
     removes: bool = False
     removed: Sequence[str] = ()
+    removed_of: Sequence[str] = ()
     removes_statement: bool = False
     locks: bool = False
     facts: str = ""
@@ -54,6 +55,7 @@ def read(typed: TypedDecision, now: datetime) -> tuple[str, list[Measure]]:
         *({"kind": "banned", "user": user} for user in typed.bans),
         *([{"kind": "message_removed"}] if typed.removes else []),
         *({"kind": "message_removed", "message_id": message} for message in typed.removed),
+        *({"kind": "message_removed", "user": user} for user in typed.removed_of),
         *([{"kind": "statement_removed"}] if typed.removes_statement else []),
         *([{"kind": "conversation_locked"}] if typed.locks else []),
     ]
@@ -89,6 +91,8 @@ def describe(verdict: str, measures: Sequence[Document], now: datetime) -> list[
         until = one.get("until_time")
         end = f" until {full_time(until.isoformat(), now)}" if until is not None else ""
         match one["kind"]:
+            case "message_removed" if one.get("user"):
+                what = f"remove what {one['user']} wrote in the message that was reported"
             case "message_removed":
                 what = f"remove the message {one.get('message_id') or 'that was reported'}"
             case "statement_removed":
@@ -138,6 +142,13 @@ def decide(
         list[str] | None,
         typer.Option(metavar="MESSAGE", help="Remove this message of the conversation."),
     ] = None,
+    remove_of: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="USER",
+            help="Remove what this user wrote in the message, where it shows words of both.",
+        ),
+    ] = None,
     remove_statement: Annotated[
         bool,
         typer.Option("--remove-statement", help="Remove the statement that was reported."),
@@ -174,6 +185,7 @@ def decide(
         bans=ban or (),
         removes=remove,
         removed=remove_message or (),
+        removed_of=remove_of or (),
         removes_statement=remove_statement,
         locks=lock,
         facts=facts,

@@ -65,7 +65,8 @@ def _translate(recipients: tuple[str, ...], told: object, *, words: bool) -> pb.
                 removed=told.removed,
                 service_id=told.service,
                 number=told.number,
-                author=told.author,
+                removed_authors=told.removed_authors,
+                restored_authors=told.restored_authors,
             )
             return pb.Event(message_removal_changed=removal)
     raise TypeError(f"not an event of this service: {type(told).__name__}")

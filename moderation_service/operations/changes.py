@@ -154,4 +154,4 @@ class _Present:
             case NotificationKind.CONVERSATION_LOCK_CHANGED:
                 return ConversationLockChanged(one.about, one.about in self._locked)
         case = self._cases.get(one.target)
-        return removal_changed(case, one.about, removed=one.about in self._removed)
+        return removal_changed(case, one.about, self._removed[one.about])

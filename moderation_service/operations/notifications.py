@@ -88,17 +88,30 @@ class MessageRemovalChanged:
     removed: bool
     service: str = ""
     number: int = 0
-    author: str = ""
+    removed_authors: tuple[str, ...] = ()
+    restored_authors: tuple[str, ...] = ()
 
 
-def removal_changed(case: Case | None, message: str, *, removed: bool) -> MessageRemovalChanged:
-    """Tell whether a message is removed that a case has removed, or did."""
+def removal_changed(
+    case: Case | None, message: str, removed: frozenset[str]
+) -> MessageRemovalChanged:
+    """Tell whose words in a message are removed that a case has removed, or did."""
     if case is None:
-        return MessageRemovalChanged("", message, removed)
-    sanction = next(one for one in case.sanctions if one.message == message)
-    (author,) = sanction.users
-    about = (sanction.service, sanction.number, author) if sanction.service else ()
-    return MessageRemovalChanged(case.subject.conversation, message, removed, *about)
+        return MessageRemovalChanged("", message, bool(removed))
+    sanctions = [one for one in case.sanctions if one.message == message]
+    conversation, about = case.subject.conversation, sanctions[0]
+    if not about.service:
+        return MessageRemovalChanged(conversation, message, bool(removed))
+    restored = {user for one in sanctions for user in one.users} - removed
+    return MessageRemovalChanged(
+        conversation,
+        message,
+        bool(removed),
+        about.service,
+        about.number,
+        tuple(sorted(removed)),
+        tuple(sorted(restored)),
+    )
 
 
 Content = (

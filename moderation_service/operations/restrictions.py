@@ -9,7 +9,7 @@ from moderation_service.domain.case.entities import Case
 from moderation_service.domain.case.show import show_standing
 from moderation_service.domain.case.views import StandingView
 from moderation_service.domain.sanctions.entities import SanctionKind
-from moderation_service.domain.sanctions.standing import is_locked, is_removed
+from moderation_service.domain.sanctions.standing import is_locked, removed_authors
 from moderation_service.domain.sessions import NOTHING_REVOKED, Revocations
 from moderation_service.domain.shared.limits import Limits
 from moderation_service.storage import indexes, targets
@@ -66,9 +66,11 @@ def read_locked(connection: Connection, conversations: Collection[str], now: int
     return {one for one in conversations if is_locked(one, sanctions, now)}
 
 
-def read_removed(connection: Connection, things: Collection[str], now: int) -> set[str]:
-    """Tell which of these messages and statements are removed."""
+def read_removed(
+    connection: Connection, things: Collection[str], now: int
+) -> dict[str, frozenset[str]]:
+    """Name those whose words in each of these messages and statements are removed."""
     found = indexes.find_removing(connection, things, now)
     cases = targets.find_cases(connection, found)
     sanctions = [one for case in cases.values() for one in case.sanctions]
-    return {one for one in things if is_removed(one, sanctions, now)}
+    return {one: removed_authors(one, sanctions, now) for one in things}

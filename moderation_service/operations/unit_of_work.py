@@ -135,7 +135,7 @@ class UnitOfWork:
         for name in statements:
             dispute, number = parse_statement_id(name)
             if (found := self.disputes.load(connection, dispute)) is not None:
-                is_removed = name in removed
+                is_removed = bool(removed[name])
                 effect = remove_statement(found, number, now, self.limits, removed=is_removed)
                 self.record(self.disputes.keep(effect.state), effect.events)
 
@@ -255,7 +255,7 @@ class UnitOfWork:
         for (_, message), place in found.messages.items():
             one = Notification((), NotificationKind.MESSAGE_REMOVAL_CHANGED, *place, message)
             case = self.cases.states[one.target]
-            told.append((one, removal_changed(case, message, removed=message in removed)))
+            told.append((one, removal_changed(case, message, removed[message])))
         return told
 
     def _touched(self) -> Touched:

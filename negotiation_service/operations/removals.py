@@ -36,7 +36,10 @@ def _removals(transaction: Transaction, command: Command) -> tuple[str, Sequence
     """Give an epoch of moderation and its removals; in the end also that it holds no others."""
     if isinstance(command, CaughtUp):
         held = removed_texts.find_removed_by_others(transaction.connection, command.epoch)
-        return command.epoch, [Removal("", "", False, *place) for place in held]  # noqa: FBT003
+        return command.epoch, [
+            Removal("", "", False, service, number, restored_authors=(author,))  # noqa: FBT003
+            for service, number, author in held
+        ]
     return command.position.epoch, command.removals
 
 
@@ -59,13 +62,15 @@ def _apply(
     held: dict[Place, bool] = {}
     unknown: list[Removal] = []
     for one in removals:
-        deal, event = work.deals.get(one.service), events.get((one.service, one.number))
-        if deal is None or event is None:
+        event = events.get((one.service, one.number))
+        if event is None:
             unknown.append(one)
             continue
-        names = texts_by(event, one.author)
-        work.record(remove_texts(deal, names, now, limits, removed=one.removed))
-        held[Place(one.service, one.number, one.author)] = one.removed
+        for author in (*one.removed_authors, *one.restored_authors):
+            removed = author in one.removed_authors
+            names, deal = texts_by(event, author), work.deals[one.service]
+            work.record(remove_texts(deal, names, now, limits, removed=removed))
+            held[Place(one.service, one.number, author)] = removed
     parties = {party for deal in work.deals.values() for party in deal.parties}
     places = {deal.conversation for deal in work.deals.values()}
     work.store({}, limits, find_forbidden(connection, parties, places, now))

@@ -48,8 +48,8 @@ class Restriction(NamedTuple):
 class Removal(NamedTuple):
     """A message that is removed, or shown again.
 
-    One of kind "event" is about the event `number` of a `service`: then so is what `author` said
-    with it.
+    One of kind "event" is about the event `number` of a `service`: then what some authors said
+    with it is removed, and what others said is shown again.
     """
 
     conversation: str
@@ -57,7 +57,8 @@ class Removal(NamedTuple):
     removed: bool
     service: str = ""
     number: int = 0
-    author: str = ""
+    removed_authors: tuple[str, ...] = ()
+    restored_authors: tuple[str, ...] = ()
 
 
 class RestrictionChanges(NamedTuple):

@@ -93,7 +93,8 @@ def _removal(event: pb.Event) -> sanctions.Removal | None:
         changed.removed,
         changed.service_id,
         changed.number,
-        changed.author,
+        tuple(changed.removed_authors),
+        tuple(changed.restored_authors),
     )
 
 

@@ -7,7 +7,7 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.protocol.packets import Op
 from tests.support.client import Client
-from tests.support.moderator import Moderator
+from tests.support.moderator import Moderator, measure
 from tests.support.system import System
 from tests.system.conftest import Connect
 from tests.system.deals import Deal, Party, euros
@@ -130,6 +130,48 @@ async def test_what_is_said_at_the_end_is_removed(
         left = await shown(party.client, deal.conversation)
         assert SLUR not in left
         assert text != "note" or "Fine" in left
+
+
+async def test_of_revealed_notes_each_is_removed_alone(
+    scene: Scene, moderator: Moderator, alice: str, bob: str
+) -> None:
+    """Both report what was revealed, so both are accused; a decision removes the note of either,
+    and the end of one sanction shows that note alone.
+    """
+    deal = Deal(Party(scene.alice), Party(scene.bob), scene.conversation)
+    await deal.agree()
+    await deal.complete()
+    notes = {alice: "A lazy fool", bob: SLUR}
+    await deal.bob.do(Op.NOTE_SUBMITTED, service=deal.service, score=1, comment=notes[bob])
+    await deal.alice.do(Op.NOTE_SUBMITTED, service=deal.service, score=1, comment=notes[alice])
+    for party in (deal.alice, deal.bob):
+        await report(party.client, (await party.event("notes_revealed"))["message"])
+    case = await moderator.claim(bob)
+    assert {*case.accused} == {alice, bob}
+    measures = []
+    for user in (alice, bob):
+        made = measure("message_removed", user)
+        made.user = user
+        measures.append(made)
+    await moderator.call(
+        "DecideCase",
+        pb.DecideCaseRequest(
+            case_id=case.id,
+            version=case.version,
+            verdict=pb.VERDICT_VIOLATION,
+            measures=measures,
+        ),
+    )
+    for party in (deal.alice, deal.bob):
+        for _ in (alice, bob):
+            await party.told("text_removed")
+        left = await shown(party.client, deal.conversation)
+        assert not [one for one in notes.values() if one in left]
+    await moderator.lift(alice)
+    for party in (deal.alice, deal.bob):
+        await party.told("text_restored")
+        left = await shown(party.client, deal.conversation)
+        assert [one for one in notes.values() if one in left] == [notes[alice]]
 
 
 async def test_a_statement_in_a_dispute_is_reported_and_removed(

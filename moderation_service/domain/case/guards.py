@@ -181,7 +181,10 @@ def resolve(command: DecideCase, case: Case, facts: CaseFacts) -> tuple[Measure,
 
 def _resolve(measure: Measure | MessageMeasure, case: Case, facts: CaseFacts) -> Measure:
     if measure.kind is _REMOVALS.get(case.subject.kind):
-        user, message = case.accused[0], measure.message or case.subject.id
+        # Both are accused where a message reveals what both wrote: then the measure says who.
+        named = measure.user if isinstance(measure, Measure) else ""
+        user = named if named in case.accused else case.accused[0]
+        message = measure.message or case.subject.id
     elif isinstance(measure, MessageMeasure):
         found = facts.written.get(measure.message)
         user, message = found.author if found else "", measure.message

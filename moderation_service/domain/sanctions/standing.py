@@ -58,11 +58,17 @@ def is_locked(conversation: str, sanctions: Iterable[Sanction], now: int) -> boo
     )
 
 
-def is_removed(thing: str, sanctions: Iterable[Sanction], now: int) -> bool:
-    """Tell whether anything keeps a message or a statement removed."""
+def removed_authors(thing: str, sanctions: Iterable[Sanction], now: int) -> frozenset[str]:
+    """Name those whose words in a message or a statement anything keeps removed.
+
+    Of one author, but for a message of kind "event" that reveals what both wrote.
+    """
     removals = (SanctionKind.MESSAGE_REMOVED, SanctionKind.STATEMENT_REMOVED)
-    return any(
-        one.kind in removals and one.message == thing and one.is_in_force(now) for one in sanctions
+    return frozenset(
+        user
+        for one in sanctions
+        if one.kind in removals and one.message == thing and one.is_in_force(now)
+        for user in one.users
     )
 
 

@@ -30,6 +30,10 @@ REASONS: dict[str, Any] = {"facts": "He insulted her.", "rule": "Terms 4.2"}
                 }
             ],
         ),
+        (
+            {"removed_of": ["ann", "bob"]},
+            [{"kind": "message_removed", "user": user} for user in ("ann", "bob")],
+        ),
         ({"removes_statement": True}, [{"kind": "statement_removed"}]),
         (
             {"bans": ["bob"], "removes": True, "removed": ["m2"], "locks": True},

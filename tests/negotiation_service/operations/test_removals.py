@@ -20,7 +20,8 @@ FOLLOW = partial(follow_moderation, deals.LIMITS)
 
 
 def removal(service: str, number: int, author: str, *, removed: bool = True) -> Removal:
-    return Removal("c", "message", removed, service, number, author)
+    authors = ((author,), ()) if removed else ((), (author,))
+    return Removal("c", "message", removed, service, number, *authors)
 
 
 def told(revision: int, *removals: Removal, epoch: str = "one") -> RestrictionChanges:
@@ -96,6 +97,14 @@ def test_of_revealed_notes_that_of_the_author_is_removed(database: Database, ser
     }
     assert (shown["ann"].mine.comment, shown["ann"].theirs.comment) == ("", "fine")
     assert (shown["bob"].mine.comment, shown["bob"].theirs.comment) == ("fine", "")
+    both = Removal("c", "message", True, service, revealed, ("ann", "bob"))
+    database.run(FOLLOW, told(2, both))
+    notes = database.read(queries.get_service, "ann", service, 0, deals.LIMITS).notes
+    assert (notes.mine.comment, notes.theirs.comment) == ("", "")
+    one = Removal("c", "message", True, service, revealed, ("bob",), ("ann",))
+    database.run(FOLLOW, told(3, one))
+    notes = database.read(queries.get_service, "ann", service, 0, deals.LIMITS).notes
+    assert (notes.mine.comment, notes.theirs.comment) == ("slur", "")
 
 
 def test_a_repeat_shows_nothing_that_is_removed(database: Database) -> None:

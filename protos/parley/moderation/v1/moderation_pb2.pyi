@@ -1429,7 +1429,9 @@ class Measure(_message.Message):
     RULE_FIELD_NUMBER: _builtins.int
     kind: Global___SanctionKind.ValueType
     user: _builtins.str
-    """Whom a warning, a mute, a suspension or a ban concerns: a participant of the conversation."""
+    """Whom a warning, a mute, a suspension or a ban concerns: a participant of the conversation. Of a
+    reported message that shows words of both, whose are removed; without it, those first reported.
+    """
     message_id: _builtins.str
     """Of the message that is removed. In a case about a message it may be left empty. A case about a
     statement removes that one alone, and nothing names it.
@@ -3092,16 +3094,20 @@ class MessageRemovalChanged(_message.Message):
     REMOVED_FIELD_NUMBER: _builtins.int
     SERVICE_ID_FIELD_NUMBER: _builtins.int
     NUMBER_FIELD_NUMBER: _builtins.int
-    AUTHOR_FIELD_NUMBER: _builtins.int
+    REMOVED_AUTHORS_FIELD_NUMBER: _builtins.int
+    RESTORED_AUTHORS_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     message_id: _builtins.str
     removed: _builtins.bool
     service_id: _builtins.str
-    """Of a message of kind EVENT: the service, the number of the event in its history, and who said
-    what is removed with it.
+    """Of a message of kind EVENT: the service, the number of the event in its history, and those whose
+    words there are removed now or no more. Both wrote what one event reveals.
     """
     number: _builtins.int
-    author: _builtins.str
+    @_builtins.property
+    def removed_authors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def restored_authors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -3110,11 +3116,12 @@ class MessageRemovalChanged(_message.Message):
         removed: _builtins.bool = ...,
         service_id: _builtins.str = ...,
         number: _builtins.int = ...,
-        author: _builtins.str = ...,
+        removed_authors: _abc.Iterable[_builtins.str] | None = ...,
+        restored_authors: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "conversation_id", b"conversation_id", "message_id", b"message_id", "number", b"number", "removed", b"removed", "service_id", b"service_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "message_id", b"message_id", "number", b"number", "removed", b"removed", "removed_authors", b"removed_authors", "restored_authors", b"restored_authors", "service_id", b"service_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

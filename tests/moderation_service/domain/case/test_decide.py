@@ -15,7 +15,7 @@ from moderation_service.domain.case.transitions import (
 )
 from moderation_service.domain.sanctions.entities import LiftCause, Measure, SanctionKind, Scope
 from moderation_service.domain.sanctions.measures import MEASURES, Activity, Inverse, Lasting
-from moderation_service.domain.sanctions.standing import standing
+from moderation_service.domain.sanctions.standing import removed_authors, standing
 from moderation_service.domain.sanctions.statement_of_reasons import missing
 from moderation_service.domain.shared.limits import DAY, HOUR, MINUTE, Limits
 from moderation_service.domain.shared.reasons import Severity
@@ -287,6 +287,20 @@ def test_a_statement_is_removed_by_a_case_about_it(subject: Subject) -> None:
     refused(INVALID_ARGUMENT, other.decide, named, at=field)
     other.decide(measure(STATEMENT))
     assert other.case.sanctions[0].users == ("bob",)
+
+
+def test_of_a_message_with_words_of_both_each_is_removed() -> None:
+    """As the measures say; without a name, those of who was accused first."""
+    story = CaseStory()
+    story.report("ann", author="bob")
+    story.report("bob", author="ann")
+    story.claim()
+    story.decide(measure(REMOVED, "bob"), measure(REMOVED, "ann"))
+    assert [one.users for one in story.case.sanctions] == [("bob",), ("ann",)]
+    removed = removed_authors(MESSAGE.id, story.case.sanctions, story.now)
+    assert removed == {"ann", "bob"}
+    story.lift(story.case.sanctions[0].id)
+    assert removed_authors(MESSAGE.id, story.case.sanctions, story.now) == {"ann"}
 
 
 @pytest.mark.parametrize("kind", SanctionKind)

@@ -22,7 +22,7 @@ from moderation_service.domain.case.commands import (
 from moderation_service.domain.case.events import Cause, replay
 from moderation_service.domain.case.transitions import settle_case
 from moderation_service.domain.case.views import CaseView
-from moderation_service.domain.sanctions.standing import is_locked, is_removed
+from moderation_service.domain.sanctions.standing import is_locked, removed_authors
 from moderation_service.domain.sanctions.statement_of_reasons import missing
 from moderation_service.domain.shared.effect import Effect
 from service_kit.rules import Refusal
@@ -101,7 +101,7 @@ class Moderation(Steps):
                 for one in world.case.sanctions
                 if one.message == message and one.lift is None
             ]
-            assert is_removed(message, self.sanctions(), self.now) is bool(removed)
+            assert bool(removed_authors(message, self.sanctions(), self.now)) is bool(removed)
 
     @stateful.invariant()
     def every_sanction_explains_itself(self) -> None:

@@ -11,7 +11,12 @@ from moderation_service.domain.dispute.commands import DecideDispute, SubmitDisp
 from moderation_service.domain.dispute.entities import Dispute, Outcome
 from moderation_service.domain.sanctions.entities import Sanction, SanctionKind
 from moderation_service.domain.sanctions.measures import MEASURES, Activity
-from moderation_service.domain.sanctions.standing import Standing, is_locked, is_removed, standing
+from moderation_service.domain.sanctions.standing import (
+    Standing,
+    is_locked,
+    removed_authors,
+    standing,
+)
 from moderation_service.domain.shared.commands import EraseUser
 from moderation_service.domain.shared.limits import DAY
 from moderation_service.domain.shared.refusals import Reason
@@ -166,11 +171,11 @@ def test_locks_and_removals_are_about_things() -> None:
     for story in (one, other):
         sanctions = (*one.case.sanctions, *other.case.sanctions)
         assert is_locked("talk", sanctions, START)
-        assert is_removed("message-1", sanctions, START)
+        assert removed_authors("message-1", sanctions, START)
         assert not is_locked("another", sanctions, START)
-        assert not is_removed("message-2", sanctions, START)
+        assert not removed_authors("message-2", sanctions, START)
         for sanction in story.case.sanctions:
             story.lift(sanction.id)
     sanctions = (*one.case.sanctions, *other.case.sanctions)
     assert not is_locked("talk", sanctions, START)
-    assert not is_removed("message-1", sanctions, START)
+    assert not removed_authors("message-1", sanctions, START)
