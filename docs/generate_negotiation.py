@@ -120,7 +120,11 @@ def limit(name: str) -> str:
     raise ValueError(f"no words for {name}, {value} ms")
 
 
-DEFAULTS = {field.name: limit(field.name) for field in fields(Limits) if field.name != "currencies"}
+# What a deployment has, and no limit.
+_FACILITIES = {"currencies", "moderation"}
+DEFAULTS = {
+    field.name: limit(field.name) for field in fields(Limits) if field.name not in _FACILITIES
+}
 
 
 def sources(row: Transition) -> Sequence[str]:
