@@ -60,6 +60,21 @@ def page_of_cases(
     connection: Connection, reader: str, wanted: CaseFilter, after: PageKey, count: int, now: int
 ) -> list[tuple[PageKey, Case]]:
     """The first `count` cases after a key in which the reader has no part."""
+    query = _cases(reader, wanted, after, count, now)
+    queries = [query]
+    if wanted.min_severity is not None and wanted.order is CaseOrder.SEVERITY:
+        queries = [query.where(cases.c.severity_rank <= -int(wanted.min_severity))]
+    elif wanted.min_severity is not None:
+        # A page of each severity by itself: so nobody's reports lie in the way of graver ones.
+        grave = (one for one in Severity if one >= wanted.min_severity)
+        queries = [query.where(cases.c.severity_rank == -int(one)) for one in grave]
+    found = [(tuple(row[:-1]), row[-1]) for one in queries for row in connection.execute(one)]
+    found.sort(key=lambda row: row[0])
+    return [(key, documents.load_case(document)) for key, document in found[:count]]
+
+
+def _cases(reader: str, wanted: CaseFilter, after: PageKey, count: int, now: int) -> Select[Any]:
+    """Look for the first `count` cases after a key, of any severity."""
     order = _ORDERS[wanted.order]
     is_claimed = cases.c.claim_until > now
     query = select(*order, cases.c.document).where(_no_part(reader)).order_by(*order).limit(count)
@@ -70,8 +85,6 @@ def page_of_cases(
         query = query.where(cases.c.is_decided == (wanted.state is CaseState.DECIDED))
     if wanted.state is CaseState.OPEN:
         query = query.where(~is_claimed)
-    if wanted.min_severity is not None:
-        query = query.where(cases.c.severity_rank <= -int(wanted.min_severity))
     if wanted.reason is not None:
         given = select(reports.c.id).where(
             reports.c.case_id == cases.c.id, reports.c.reason == wanted.reason
@@ -85,8 +98,7 @@ def page_of_cases(
         query = query.where(cases.c.id.in_(against))
     if wanted.claimed_by:
         query = query.where(cases.c.claimed_by == wanted.claimed_by, is_claimed)
-    rows = connection.execute(_after(query, order, after)).all()
-    return [(tuple(row[:-1]), documents.load_case(row[-1])) for row in rows]
+    return _after(query, order, after)
 
 
 def page_of_reports(

@@ -48,6 +48,16 @@ Index(
 Index("cases_due", cases.c.is_decided, cases.c.due_at, cases.c.id)
 for _name in ("severity_rank", "reports_rank", "priority_rank"):
     Index(f"cases_{_name}", cases.c.is_decided, cases.c[_name], cases.c.due_at, cases.c.id)
+# Of one severity, for lists of the graver ones.
+for _name in ("reports_rank", "priority_rank"):
+    Index(
+        f"cases_severity_{_name}",
+        cases.c.is_decided,
+        cases.c.severity_rank,
+        cases.c[_name],
+        cases.c.due_at,
+        cases.c.id,
+    )
 Index("cases_claim", cases.c.claim_until)
 Index("cases_expires", cases.c.expires_at, cases.c.id)
 

@@ -40,7 +40,7 @@ from tests.moderation_service.story import (
     new,
     reported,
 )
-from tests.support.plans import explain
+from tests.support.plans import explain, indexes_of
 from tests.support.serving import Database
 
 REASONS = list(ReportReason)
@@ -143,6 +143,49 @@ def test_list_cases_looks_up_claimed_ones(database: Database, wanted: dict[str, 
     event.remove(database.engine, "before_cursor_execute", note)
     searches, _ = explain(database.engine, asked[-1])
     assert any("claim_until>" in one.replace(" ", "") for one in searches)
+
+
+INDEXES = {
+    CaseOrder.DUE: "cases_severity_rank",
+    CaseOrder.REPORTS: "cases_severity_reports_rank",
+    CaseOrder.SEVERITY: "cases_severity_rank",
+    CaseOrder.PRIORITY: "cases_severity_priority_rank",
+}
+
+
+@pytest.mark.parametrize("order", CaseOrder)
+def test_less_grave_cases_do_not_lie_in_the_way(database: Database, order: CaseOrder) -> None:
+    """Whoever fills the list with reports of spam delays nobody who looks for the grave ones: pages
+    of these have all of them, in their order, and are read from an index of each severity.
+    """
+    reasons = (ReportReason.VIOLENCE, ReportReason.SPAM, ReportReason.SCAM, ReportReason.OTHER)
+    for number in range(16):
+        subject = replace(MESSAGE, id=new("message"))
+        report = reported(f"u{number}", subject, reason=reasons[number % 4], **people(number))
+        (outcome,) = database.run(carry_out, report)
+        assert not isinstance(outcome, Refusal)
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        asked.append(statement)
+
+    def read(page: Page, least: Severity | None = Severity.HIGH) -> Any:
+        wanted = CaseFilter(order=order, min_severity=least)
+        return database.read(
+            moderator_queries.list_cases, "mia", wanted, page, database.now, LIMITS
+        )
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    found = [one.case for one in walk(read, lambda: None)]
+    event.remove(database.engine, "before_cursor_execute", note)
+    whole = [one.case for one in read(WHOLE, None).cases]
+    assert [one.id for one in found] == [one.id for one in whole if one.severity >= Severity.HIGH]
+    assert len(found) == 8
+    for statement in dict.fromkeys(one for one in asked if "FROM cases" in one):
+        searches, bad = explain(database.engine, statement)
+        assert any("severity_rank" in one.replace("cases_severity_rank", "") for one in searches)
+        assert INDEXES[order] in indexes_of(database.engine, statement)
+        assert not any("Sort" in one or "B-TREE" in one for one in bad)
 
 
 def test_get_standing_is_bounded(database: Database) -> None:
