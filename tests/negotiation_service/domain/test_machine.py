@@ -116,7 +116,8 @@ class Negotiation(Steps):
             else:
                 assert succeeding == {*shown.allowed_actions}
             assert len({*shown.allowed_actions}) == len(shown.allowed_actions)
-            alone = snapshot(self.deal, actor, self.now, replace(LIMITS, moderation=False))
+            limits = replace(LIMITS, moderation=False)
+            alone = snapshot(self.deal, actor, self.now, limits, self.restricted)
             assert isinstance(alone, Snapshot)
             without = [one for one in shown.allowed_actions if one != "open_dispute"]
             assert [*alone.allowed_actions] == without, "nobody takes a dispute there"
