@@ -41,6 +41,12 @@ FINGERPRINTS: list[tuple[Any, str]] = [
         "f519ddb6cd83f43de0f636f7f9cf273f3e528925da65b47d59e592d3fed15489",
     ),
     (
+        pb.ReportDisputeStatementRequest(
+            dispute_id="x1", number=2, reason=pb.REPORT_REASON_SPAM, **BOB
+        ),
+        "",
+    ),
+    (
         pb.CreateAppealRequest(decision_id="d1", text="not me", **BOB),
         "be657d8552faeb7974f29a845f68c6e144b1aef69032fa1dcab8f40821437276",
     ),
