@@ -210,9 +210,10 @@ class NegotiationServicer(WatchMixin, negotiation_pb2_grpc.NegotiationServiceSer
 
         Nothing is asked for a repeated command, which is answered as it was.
         """
+        if not command.words:
+            return NO_FACTS
         key = command.key
-        is_repeated = key is not None and await self._readers.run(queries.is_key_used, *key)
-        if is_repeated or not command.words:
+        if key is not None and await self._readers.run(queries.is_key_used, *key):
             return NO_FACTS
         if isinstance(command, commands.CreateService):
             found = await self._messaging.get_conversation(

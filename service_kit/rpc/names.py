@@ -20,7 +20,6 @@ NAMES = frozenset(
         "opened_by",
         "participants",
         "remove_users",
-        "roles",
         "subject",
         "title",
         "to",
