@@ -44,7 +44,7 @@ FINGERPRINTS: list[tuple[Any, str]] = [
         pb.ReportDisputeStatementRequest(
             dispute_id="x1", number=2, reason=pb.REPORT_REASON_SPAM, **BOB
         ),
-        "",
+        "6561c7759b12fa2f84f7d2621f5ff1af8bc4bb1e3b8a2d030861ee7f8b880aec",
     ),
     (
         pb.CreateAppealRequest(decision_id="d1", text="not me", **BOB),
