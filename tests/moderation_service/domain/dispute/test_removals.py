@@ -3,11 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moderation_service.domain.dispute.commands import HoldResolved
 from moderation_service.domain.dispute.entities import DisputeState
 from moderation_service.domain.dispute.events import DisputeCause, replay_dispute
 from moderation_service.domain.dispute.removals import remove_statement, with_removals_of
 from moderation_service.domain.dispute.show import show_part_of_dispute
-from tests.moderation_service.story import LIMITS, DisputeStory
+from moderation_service.domain.shared.erasure import ERASED
+from tests.moderation_service.story import LIMITS, DisputeStory, erasure
 
 Change = tuple[int, bool]
 CHANGES = st.lists(st.tuples(st.integers(0, 4), st.booleans()), max_size=8)
@@ -96,3 +98,15 @@ def test_a_dispute_that_is_over_can_lose_a_statement() -> None:
     change(story, 2, removed=True)
     assert (story.dispute.state, story.dispute.ended_at) == (ended.state, ended.ended_at)
     assert story.dispute.resolution == ended.resolution
+
+
+def test_erasure_reaches_a_statement_that_is_removed() -> None:
+    """Restored afterwards, it has no words of theirs any more."""
+    story = stated()
+    change(story, 2, removed=True)
+    story.withdraw()
+    story.send(HoldResolved(story.dispute.id))
+    story.now += LIMITS.dispute_evidence
+    story.send(erasure("ann"))
+    change(story, 2, removed=False)
+    assert texts(story, "mia", moderates=True)[1] == ERASED
