@@ -44,7 +44,7 @@ def check_set_block(command: SetBlock) -> Refusal | None:
     """Check the arguments of a block."""
     if refusal := check_user("actor", command.actor) or check_user("user", command.user):
         return refusal
-    return invalid("user", "is the actor") if command.user == command.actor else None
+    return invalid("user", "is the user's own name") if command.user == command.actor else None
 
 
 def decide_block(blocks: int, rows: int, limits: Limits) -> Refusal | None:

@@ -115,7 +115,7 @@ def check_create_message(command: CreateMessage, limits: Limits) -> Refusal | No
         if refusal := check_user("to", to) or check_subject(subject, limits.subject):
             return refusal
         if to == actor:
-            return invalid("to", "is the actor")
+            return invalid("to", "is the user's own name")
     elif subject:
         return invalid("subject", "goes with `to` only")
     elif not is_identifier(conversation_id):

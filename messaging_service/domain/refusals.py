@@ -41,4 +41,4 @@ def sanctioned(why: str) -> Refusal:
 
 def blocked() -> Refusal:
     """Refuse what would reach somebody whom the actor blocks."""
-    return Refusal(Reason.BLOCKED, "this user is blocked by the actor, who can not write there")
+    return Refusal(Reason.BLOCKED, "whoever blocks the other can not write there")

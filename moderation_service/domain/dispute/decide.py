@@ -199,7 +199,7 @@ def _choose(
         if refusal := guard(dispute, command, facts, now, limits):
             return refusal
     if row.who is Capacity.OTHER and dispute.offer and dispute.offer.by == command.actor:
-        return Refusal(Reason.OWN_SETTLEMENT, "the newest offer is the actor's own")
+        return Refusal(Reason.OWN_SETTLEMENT, "the newest offer is the user's own")
     if row.who is Capacity.OPENER and dispute.opened_by != command.actor:
         return Refusal(Reason.OPENER_ONLY, "only who opened the dispute withdraws it")
     return row
