@@ -42,6 +42,8 @@ def _content(content: str) -> Iterator[str]:
     if not isinstance(shown, dict) or not isinstance(shown.get("messages"), list):
         yield from _tree(shown, "    ")
         return
+    if shown.get("subject"):
+        yield f"    subject: {shown['subject']}"
     for entry in shown["messages"]:
         if isinstance(entry, dict) and isinstance(entry.get("message"), dict):
             yield from _message(entry, str(shown.get("reported")))

@@ -226,7 +226,9 @@ class MessagingServicer(WatchMixin, messaging_pb2_grpc.MessagingServiceServicer)
             request.actor,
         )
         return pb.ListEvidenceResponse(
-            evidence=map(translation.evidence, page.evidence), participants=page.participants
+            evidence=map(translation.evidence, page.evidence),
+            participants=page.participants,
+            subject=page.subject,
         )
 
     async def MarkRead(self, request: pb.MarkReadRequest, context: Context) -> pb.MarkReadResponse:

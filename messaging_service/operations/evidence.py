@@ -32,10 +32,11 @@ class Evidence(NamedTuple):
 
 
 class EvidencePage(NamedTuple):
-    """Evidence of one conversation in ascending seq, and its participants."""
+    """Evidence of one conversation in ascending seq, its participants, and its subject."""
 
     evidence: list[Evidence]
     participants: tuple[str, str]
+    subject: str
 
 
 def list_evidence(
@@ -83,4 +84,5 @@ def list_evidence(
     evidence = [
         Evidence(one, versions[one.id], one.suppressed, withheld_version(one)) for one in found
     ]
-    return EvidencePage(evidence, (conversation.first.user, conversation.second.user))
+    participants = (conversation.first.user, conversation.second.user)
+    return EvidencePage(evidence, participants, conversation.subject)

@@ -40,6 +40,7 @@ class Snapshots:
         content: Json = {
             "conversation": conversation,
             "participants": list(excerpt.page.participants),
+            "subject": excerpt.page.subject,
             "reported": "" if reported is None else evidence[reported].message.id,
             "looked_for": {"before": excerpt.before, "after": excerpt.after},
             "messages": kept,

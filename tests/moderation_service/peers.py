@@ -31,8 +31,10 @@ class Peers:
     messaging: Any
     negotiation: Any
 
-    async def say(self, sender: str, to: str, text: str = "hello") -> words.StoredMessage:
-        request = words.CreateMessageRequest(actor=sender, to=to, text=text)
+    async def say(
+        self, sender: str, to: str, text: str = "hello", subject: str = ""
+    ) -> words.StoredMessage:
+        request = words.CreateMessageRequest(actor=sender, to=to, text=text, subject=subject)
         stored: words.StoredMessage = (await self.messaging.call("CreateMessage", request)).stored
         return stored
 

@@ -92,6 +92,7 @@ def test_nothing_that_others_wrote_reaches_the_terminal_as_it_is(
 def test_a_case_shows_what_a_decision_needs() -> None:
     """Version, state, due time, reports with comments, the reported message among the others."""
     content = {
+        "subject": "Tap, you fool",
         "reported": "m2",
         "messages": [
             {"message": {"id": "m1", "seq": "1", "sender": "alice", "text": "Hello"}},
@@ -147,6 +148,7 @@ def test_a_case_shows_what_a_decision_needs() -> None:
         "(in 3 h)",
         "alice     harassment  in_review  new",
         "    | He does this\n    | all the time.",
+        "    subject: Tap, you fool\n",
         "     #1  alice m1\n       | Hello\n",
         " bob m2 (deleted)\n       | (before) You fool\n       | You\n",
         '     #3  * m3\n       "Tap" agreed by bob: 120.50 EUR (offer 2)\n',

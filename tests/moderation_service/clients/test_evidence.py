@@ -70,6 +70,17 @@ async def test_a_conversation_is_seen_with_its_recent_page(peers: Peers, make: M
     assert (texts(words), words["reported"]) == (["4", "5", "6", "7", "8"], "")
 
 
+async def test_the_subject_is_seen_with_what_was_said(peers: Peers, taker: EvidenceTaker) -> None:
+    """Whoever opened the conversation wrote it, and the other was shown it."""
+    said = await peers.say("ann", "bob", subject="Me\u0301nage, you fool")
+    for seen in (
+        await taker.take_message("bob", said.id, None),
+        await taker.take_conversation("bob", said.conversation_id, None),
+    ):
+        words = read(seen.snapshots)[EvidenceKind.MESSAGES]
+        assert words["subject"] == "M\u00e9nage, you fool"
+
+
 async def test_an_empty_conversation_can_be_reported(peers: Peers, taker: EvidenceTaker) -> None:
     proposed = await peers.propose()
     seen = await taker.take_conversation("bob", proposed.conversation_id, None)
