@@ -49,7 +49,7 @@ _LONG_TEXT = "x" * 4000
 
 
 class Target(NamedTuple):
-    """What is flooded, and the key with which anybody's token is made."""
+    """The target of a flood, and the key with which anybody's token is made."""
 
     url: str
     key: str

@@ -1,4 +1,4 @@
-"""What is text, blank, a line and a name: one definition for every part.
+"""Definitions of text, of a blank, a line and a name, the same for every part.
 
 It follows Unicode 18.0, whose properties stand here: the tables of the interpreter change from one
 Python to the next.

@@ -1,4 +1,4 @@
-"""What ends the rows of each table of the three databases."""
+"""The end of the rows of each table of the three databases."""
 
 from pathlib import Path
 

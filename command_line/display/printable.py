@@ -1,4 +1,4 @@
-"""What others wrote, made safe for one line of a terminal and otherwise shown as it is."""
+"""Texts that others wrote, made safe for one line of a terminal and otherwise shown as it is."""
 
 import re
 

@@ -69,7 +69,7 @@ Handle = Callable[[Request], Awaitable[tuple[HTTPStatus, msgspec.Struct]]]
 
 
 class HttpApi:
-    """What all requests of whoever has a token share; made once for an edge."""
+    """The parts that all HTTP requests of people with tokens share; made once for an edge."""
 
     def __init__(self, edge: Edge) -> None:
         self.edge = edge

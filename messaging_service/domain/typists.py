@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Typist(NamedTuple):
-    """Who is typing, where, and who was told."""
+    """The people who are typing, where, and who was told."""
 
     user: str
     conversation_id: str

@@ -1,4 +1,4 @@
-"""What of this database is deleted with time, each by an index."""
+"""Rows of this database that are deleted with time, each kind by an index."""
 
 from collections.abc import Sequence
 

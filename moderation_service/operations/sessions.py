@@ -29,7 +29,7 @@ _FIRST_ORDINAL = 2**31
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """What is refused now, and whether that was so before."""
+    """The tokens refused now, and whether that was so before."""
 
     revocations: Revocations
     duplicate: bool

@@ -40,7 +40,7 @@ class CreateService(IdempotentCommand):
 
     @property
     def words(self) -> str:
-        """What the actor says in it."""
+        """The words of the actor in it."""
         return self.title + self.description
 
 
@@ -55,7 +55,7 @@ class EditPrice(IdempotentCommand):
 
     @property
     def words(self) -> str:
-        """What the actor says in it."""
+        """The words of the actor in it."""
         return self.note
 
 
@@ -70,7 +70,7 @@ class EndNegotiation(IdempotentCommand):
 
     @property
     def words(self) -> str:
-        """What the actor says in it: nothing."""
+        """The words of the actor in it: none."""
         return ""
 
 
@@ -84,7 +84,7 @@ class TerminateService(IdempotentCommand):
 
     @property
     def words(self) -> str:
-        """What the actor says in it."""
+        """The words of the actor in it."""
         return self.reason
 
 
@@ -98,7 +98,7 @@ class SubmitNote(IdempotentCommand):
 
     @property
     def words(self) -> str:
-        """What the actor says in it."""
+        """The words of the actor in it."""
         return self.comment
 
 

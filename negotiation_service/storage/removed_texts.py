@@ -1,4 +1,4 @@
-"""What moderation holds removed of the texts of deals, by the event that it is about."""
+"""Texts of deals that moderation holds removed, by the event that they belong to."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -12,7 +12,7 @@ _COLUMNS = tuple(column.name for column in removed_texts.columns)
 
 
 class Place(NamedTuple):
-    """What an author said with the event `number` of a service."""
+    """The words that an author said with the event `number` of a service."""
 
     service: str
     number: int

@@ -122,7 +122,7 @@ def _lines(path: Path) -> Sequence[tuple[int, str]]:
 
 
 class WatchedFile(Generic[Value]):
-    """What `read` makes of a file, made anew when the file has changed.
+    """The value that `read` makes of a file, made anew when the file has changed.
 
     It is looked at when it is asked for, and at most every `refresh_seconds`. One that has become
     bad changes nothing and is told to the log: what was read before stays. Raises ValueError when

@@ -86,7 +86,7 @@ class KeyFiles(FixedKeys):
             logger.info("the keys of tokens were read again")
 
     def _look(self) -> list[tuple[int, int, int] | None]:
-        """What shows that a file was changed or replaced; None for one that is not there."""
+        """The marks by which a changed or replaced file is told; None for one that is not there."""
         return [_mark(path) for path in self._paths]
 
     def _read_all(self) -> tuple[VerificationKey, ...]:

@@ -36,7 +36,7 @@ def note_unknown(field: str, number: int = 0) -> None:
 
 
 class Words(dict[int, Word], Generic[Word]):
-    """What the numbers of an enumeration mean. One that is unknown means `unknown`."""
+    """The meanings of the numbers of an enumeration. One that is unknown means `unknown`."""
 
     def __init__(self, enumeration: str, meanings: Mapping[int, Word], unknown: Word) -> None:
         super().__init__(meanings)

@@ -1,4 +1,4 @@
-"""What ends the rows of each table, and the statements that delete what is kept no longer.
+"""Rules of what ends the rows of each table, and the statements that delete what is kept no longer.
 
 A service declares it beside its tables; a test holds that none is left out.
 """
@@ -26,7 +26,7 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What bounds the rows of a table; `days` are the settings after which a worker deletes them,
+    """The bound of the rows of a table; `days` are the settings after which a worker deletes them,
     the shortest of them if there are several.
     """
 

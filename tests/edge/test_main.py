@@ -1,4 +1,4 @@
-"""What the process of an edge does before it serves."""
+"""Steps of an edge's process before it serves."""
 
 import resource
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What live streams, resumes and pages tell of one history, in any order, is the same in the end.
+"""One history, told by live streams, resumes and pages in any order: the same in the end.
 
 Real operations on a real database, and what the edge makes packets of; a client keeps of each
 object the newest version.

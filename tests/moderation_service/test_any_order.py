@@ -1,4 +1,4 @@
-"""What people are told of reports, sanctions and appeals, live and by a resume, in any order."""
+"""Packets of reports, sanctions and appeals, live and by a resume, in any order."""
 
 import random
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is text, blank, a line and a name."""
+"""Texts, blanks, lines and names."""
 
 import sys
 import unicodedata

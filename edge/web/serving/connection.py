@@ -73,7 +73,7 @@ class Connections:
 
 
 class _ProtocolTransport(CoalescingTransport):
-    """What the protocol on top takes for its transport."""
+    """The transport as the protocol on top sees it."""
 
     def __init__(
         self, transport: Transport, loop: asyncio.AbstractEventLoop, connection: "Connection"

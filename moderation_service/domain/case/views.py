@@ -25,7 +25,7 @@ class AppealView:
 
     @property
     def version(self) -> int:
-        """What it is compared by: the time of its last change."""
+        """The number that it is compared by: the time of its last change."""
         return self.at if self.decided_at is None else self.decided_at
 
 
@@ -51,7 +51,7 @@ class ReportView:
 
     @property
     def version(self) -> int:
-        """What it is compared by: the time of the last change that its reporter is shown."""
+        """The number that it is compared by: the time of the last change that its reporter sees."""
         return max(self.status_at, self.appeal.version if self.appeal else 0)
 
 
@@ -72,7 +72,7 @@ class SanctionView:
 
     @property
     def version(self) -> int:
-        """What it is compared by: the time of the last change that its reader is shown."""
+        """The number that it is compared by: the time of the last change that its reader sees."""
         appealed = self.appeal.version if self.appeal else 0
         return max(self.statement.since, self.lifted_at or 0, appealed)
 

@@ -1,4 +1,4 @@
-"""What others wrote on a line of the terminal: harmless to it, and otherwise as it is."""
+"""Texts of others on a line of the terminal: harmless to it, and otherwise as it is."""
 
 import pytest
 from hypothesis import given

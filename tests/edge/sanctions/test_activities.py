@@ -1,4 +1,4 @@
-"""What a sanction forbids here is what the moderation service says."""
+"""Sanctions forbid here what the moderation service says."""
 
 from collections.abc import Collection
 

@@ -1,4 +1,4 @@
-"""What may be spent at once and over time, and when it is enough again."""
+"""Allowances: what may be spent at once and over time, and when it is enough again."""
 
 import pytest
 from hypothesis import given

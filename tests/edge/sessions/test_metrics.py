@@ -1,4 +1,4 @@
-"""What all sessions of an edge hold together."""
+"""Bytes that all sessions of an edge hold together."""
 
 from prometheus_client import CollectorRegistry
 

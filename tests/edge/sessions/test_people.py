@@ -1,4 +1,4 @@
-"""What one person costs over all sockets, and all people together: bytes, packets, handshakes."""
+"""Costs of one person over all sockets, and all people together: bytes, packets, handshakes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable

@@ -1,4 +1,4 @@
-"""Who is seen typing: whoever begins ends, once, however it comes."""
+"""People who are seen typing: whoever begins ends, once, however it comes."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""What all servicers share, asked without a connection."""
+"""Methods that all servicers share, called without a connection."""
 
 from collections.abc import Sequence
 from typing import Any

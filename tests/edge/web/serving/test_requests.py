@@ -1,4 +1,4 @@
-"""What reaches an edge over TCP and is no handshake, or no good one: each has an answer and an end.
+"""Bytes over TCP that are no handshake, or no good one: each has an answer and an end.
 
 Real connections to an edge in this process, which dials a scripted messaging service.
 """
