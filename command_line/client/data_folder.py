@@ -24,6 +24,7 @@ from typing import Any
 from command_line.display.console import CommandError
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import accepted_line, read_credential
+from service_kit.authentication.keys import secret_of
 
 PRIVATE = 0o600
 SECRET_BYTES = 32  # RFC 7518, 3.2: a key for HS256 has at least the size of the hash.
@@ -120,19 +121,19 @@ class DataFolder:
         else:
             return made
 
-    def read_token_secret(self) -> str:
+    def read_token_secret(self) -> bytes:
         """The secret that signs tokens; CommandError when there is none yet."""
         try:
-            secret = self.token_secret.read_text("utf-8").strip()
+            secret = secret_of(self.token_secret.read_bytes())
         except FileNotFoundError as error:
             raise CommandError(
                 f"{self.path} has no token secret yet; the first start makes it: "
                 f"parley up --data {self.path}"
             ) from error
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise CommandError(f"cannot read {self.token_secret}: {error}") from error
         if len(secret) < SECRET_BYTES:
-            raise CommandError(f"{self.token_secret} holds less than {SECRET_BYTES} characters")
+            raise CommandError(f"{self.token_secret} holds less than {SECRET_BYTES} bytes")
         return secret
 
     def write_address(self, address: dict[str, Any]) -> None:

@@ -110,6 +110,13 @@ def _mark(path: Path) -> tuple[int, int, int] | None:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
+def secret_of(content: bytes) -> bytes:
+    """Give the secret that a file holds: all of it but the newlines at its end, which editors and
+    `echo` add. Who signs and who verifies read it alike.
+    """
+    return content.rstrip(b"\r\n")
+
+
 def open_key_source(
     *,
     secret_files: Sequence[Path] = (),
@@ -120,9 +127,8 @@ def open_key_source(
 ) -> KeySource:
     """Make the one key source that the settings name.
 
-    A secret file holds the secret itself, as bytes; newlines at its end do not count, because
-    editors and `echo` add one. `registry` takes the metrics of a JWKS address, whose names begin
-    with `metrics_prefix`.
+    A secret file holds what `secret_of` takes from it. `registry` takes the metrics of a JWKS
+    address, whose names begin with `metrics_prefix`.
     Raises ValueError when not exactly one source is named, and when it cannot be used.
     """
     named = sum(map(bool, (secret_files, public_key_files, jwks_url)))
@@ -134,7 +140,7 @@ def open_key_source(
     if max(len(secret_files), len(public_key_files)) > MAXIMUM_TRIED_KEYS:
         raise ValueError(f"name at most {MAXIMUM_TRIED_KEYS} files of token keys")
     if secret_files:
-        return KeyFiles(secret_files, lambda content: read_secret(content.rstrip(b"\r\n")))
+        return KeyFiles(secret_files, lambda content: read_secret(secret_of(content)))
     if public_key_files:
         return KeyFiles(public_key_files, read_public_key)
     return JsonWebKeySet(str(jwks_url), registry=registry, metrics_prefix=metrics_prefix)

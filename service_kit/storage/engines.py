@@ -50,7 +50,8 @@ def address_of(settings: ServiceSettings) -> URL:
 
 def _read_password(path: Path) -> str:
     try:
-        lines = path.read_text("utf-8").splitlines()
+        # Without the mark of the order of bytes, which editors add.
+        lines = path.read_text("utf-8-sig").splitlines()
     except OSError as error:
         raise ValueError(f"the password file {path} can not be read: {error}") from error
     except UnicodeDecodeError:

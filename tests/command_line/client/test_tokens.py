@@ -16,6 +16,7 @@ from command_line.client.data_folder import DataFolder
 from command_line.display.console import CommandError
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import accepted_line, read_credential
+from service_kit.authentication.keys import open_key_source
 
 
 @pytest.fixture
@@ -128,6 +129,18 @@ def test_the_credential_of_an_older_folder_goes_on_as_that_of_the_edge(
     assert read_credential(folder.credential(Caller.EDGE)) == before
     assert not (secrets / "service.key").exists()
     assert accepted_line(Caller.EDGE, before) in folder.accepted_credentials.read_text()
+
+
+async def test_a_secret_is_read_as_the_edge_reads_it(folder: DataFolder) -> None:
+    """Whatever an editor has added to it, a token that is signed with it is good."""
+    secret = folder.read_token_secret()
+    for content in (secret + b" \r\n", b"\t" + secret + b"\n\n", secret + b"\xff\x00"):
+        folder.token_secret.write_bytes(content)
+        token = tokens.mint(folder, "alice", timedelta(hours=1))
+        source = open_key_source(secret_files=[folder.token_secret])
+        (key,) = await source.find(None, "HS256")
+        assert isinstance(key.material, bytes)
+        assert jwt.decode(token, key.material, algorithms=["HS256"])["sub"] == "alice"
 
 
 def test_a_secret_that_is_too_short_signs_nothing(folder: DataFolder) -> None:

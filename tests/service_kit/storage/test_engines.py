@@ -181,6 +181,14 @@ def test_a_password_file_that_can_not_be_used_is_named(
     assert "xff" not in str(caught.value)
 
 
+@pytest.mark.parametrize("content", [b"secret", b"secret\r\n", b"\xef\xbb\xbfsecret\n"])
+def test_what_an_editor_adds_is_no_part_of_the_password(content: bytes, tmp_path: Path) -> None:
+    """An end of the line, of whatever system, and a mark of the order of bytes."""
+    path = tmp_path / "password"
+    path.write_bytes(content)
+    assert engines.address_of(settings_of("postgresql://u@h/d", path)).password == "secret"
+
+
 @pytest.mark.parametrize("url", ["sqlite:////tmp/x", "postgresql://u:secret@h/d"])
 def test_a_password_file_goes_with_an_address_that_wants_one(url: str, tmp_path: Path) -> None:
     """Two passwords, or one where none is asked for, are a mistake that is told."""
