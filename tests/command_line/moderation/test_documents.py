@@ -21,7 +21,12 @@ def test_a_case_is_written_by_one_rule() -> None:
     )
     found = document(case)
     assert found["version"] == 7
-    assert found["subject"] == {"kind": "message", "id": "m1", "conversation_id": "k1"}
+    assert found["subject"] == {
+        "kind": "message",
+        "id": "m1",
+        "conversation_id": "k1",
+        "number": 0,
+    }
     assert found["state"] == "open"
     assert found["create_time"] == "2023-11-14T22:13:20.057Z"
     assert found["accused"] == ["bob"]
