@@ -90,7 +90,7 @@ class Commanded(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """A command was answered as carried out. `whole` is all of the answer."""
+    """A command was answered as carried out. `whole` is all of the answer that a repeat has too."""
 
     key: str
     cause: str
@@ -231,7 +231,9 @@ def _events_of(packet: Packet) -> list[Event]:
         case Op.UPDATE_CONVERSATION_DATAS if "dispute" in d:
             return [Granted(packet["re"], d["dispute"]["dispute"])] if "re" in packet else []
         case Op.UPDATE_CONVERSATION_DATAS if "re" in packet:
-            whole = json.dumps(d, sort_keys=True)
+            # What may be done next follows from the clock and from sanctions, also in a repeat.
+            kept = {name: one for name, one in d["service"].items() if name != "allowed_actions"}
+            whole = json.dumps({**d, "service": kept}, sort_keys=True)
             return [Answered(packet["re"], d["cause"], _shown(d["service"]), whole)]
         case Op.UPDATE_CONVERSATION_DATAS:
             return [Updated(d["cause"], _shown(d["service"]))]
