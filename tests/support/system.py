@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -29,12 +30,22 @@ SERVICES = ("moderation", "negotiation", "messaging")
 _START_SECONDS = 60
 
 
+# Each worker of pytest has a range of its own, or the port of a part that was killed and is started
+# again might meanwhile be given to another worker's part. They end where `parley up` begins.
+_PORTS_PER_WORKER = 1_250
+_WORKERS = 8
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+_FIRST_PORT = 10_000 + _WORKER * _PORTS_PER_WORKER
+# From a random one, for another run of the tests may be at work on this machine.
+_steps = itertools.count(secrets.randbelow(_PORTS_PER_WORKER))
+
+
 def free_port() -> int:
     """A port that nothing listens on, below the range from which outgoing connections take theirs:
-    while a part is started again, none of them can take its port.
+    while a part is started again, nothing else can take its port. None is given again soon.
     """
-    for _ in range(100):
-        port = 15_000 + secrets.randbelow(17_000)
+    for step in itertools.islice(_steps, _PORTS_PER_WORKER):
+        port = _FIRST_PORT + step % _PORTS_PER_WORKER
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
