@@ -10,7 +10,7 @@ BENCH ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
-PACKAGES := bench command_line edge messaging_service moderation_service negotiation_service service_kit
+PACKAGES := bench command_line edge messaging_service moderation_service negotiation_service sdk/python service_kit
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test nightly check protos bench crash

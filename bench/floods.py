@@ -29,8 +29,8 @@ from bench.figures import Figure, latencies, quantile
 from bench.load import WARM_UP_SECONDS
 from bench.processes import memory_kib
 from bench.systems import Database, System, parley
-from edge.protocol.packets import Op
 from edge.settings import Settings
+from parley_protocol.packets import Op
 
 # Long enough for the flood to be under way, and for what a burst permits to be used up.
 _FLOODED_AFTER_SECONDS = 3.0

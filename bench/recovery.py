@@ -24,14 +24,14 @@ from bench.figures import Figure
 from bench.processes import SERVER_CORE, on_core
 from bench.systems import Database
 from edge.backends.messaging import MessagingBackend
+from edge.cursors import MESSAGING, Cursors
 from edge.metrics import Metrics
-from edge.protocol.cursors import MESSAGING, Cursors
-from edge.protocol.packets import JSON, Encoding
 from edge.push.deliver import Deliverer
 from edge.push.feed import Feed
 from edge.push.hub import Hub, HubSession
 from edge.push.render import Alert
 from edge.settings import Settings
+from parley_protocol.packets import JSON, Encoding
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.claims import Principal
 from service_kit.authentication.credentials import present

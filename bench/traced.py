@@ -19,7 +19,7 @@ from typing import Any
 
 PLACES = {
     "edge": {
-        "decode": "edge.protocol.packets:Format.decode",
+        "decode": "parley_protocol.packets:Format.decode",
         "submit": "edge.backends.batcher:Batcher.submit",
         "call": "edge.backends.exchange:Exchange.ask",
         "deliver": "edge.push.deliver:Deliverer.deliver",

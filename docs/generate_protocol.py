@@ -3,8 +3,8 @@
     python docs/generate_protocol.py           writes the tables
     python docs/generate_protocol.py --check   fails when they are not what the code says
 
-Packets come from edge/protocol/packets.py, with the docstrings of their payloads as sentences;
-error codes and close codes from edge/protocol/errors.py.
+Packets come from parley_protocol/packets.py, with the docstrings of their payloads as sentences;
+error codes and close codes from parley_protocol/errors.py.
 """
 
 import sys
@@ -17,9 +17,9 @@ import msgspec
 from msgspec import inspect
 
 from docs import markers
-from edge.protocol.errors import CloseCode, ErrorCode
-from edge.protocol.objects import SHOWINGS, Kind
-from edge.protocol.packets import Direction, Op
+from parley_protocol.errors import CloseCode, ErrorCode
+from parley_protocol.objects import SHOWINGS, Kind
+from parley_protocol.packets import Direction, Op
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs" / "protocol.md"

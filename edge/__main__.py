@@ -17,9 +17,9 @@ from edge.backends.backend import Backend
 from edge.backends.messaging import MessagingBackend
 from edge.backends.moderation import ModerationBackend
 from edge.backends.negotiation import NegotiationBackend
+from edge.cursors import MESSAGING, MODERATION, NEGOTIATION, Cursors
 from edge.metrics import Metrics
 from edge.opcodes import routes
-from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION, Cursors
 from edge.push.deliver import Deliverer
 from edge.push.feed import Feed
 from edge.push.hub import Hub

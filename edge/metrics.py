@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from edge.protocol.errors import CloseCode
+from parley_protocol.errors import CloseCode
 from service_kit.process.limit_counters import ReachedLimits
 from service_kit.process.unknown_words import UnknownWords
 

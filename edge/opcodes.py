@@ -2,8 +2,8 @@
 
 from edge.handlers import connection, messaging, moderation, negotiation
 from edge.metrics import Metrics
-from edge.protocol.packets import FORMATS, Op
 from edge.sessions.requests import Handler, Route
+from parley_protocol.packets import FORMATS, Op
 
 
 def handler_of(op: Op) -> Handler:

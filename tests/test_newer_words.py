@@ -17,8 +17,7 @@ from parley.negotiation.v1 import negotiation_pb2 as negotiation
 
 from command_line.display import deals, disputes, rulings
 from command_line.moderation.documents import document
-from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION, Position
-from edge.protocol.packets import JSON, MESSAGE_PACK
+from edge.cursors import MESSAGING, MODERATION, NEGOTIATION, Position
 from edge.push.render import render
 from edge.sanctions.user import UserSanctions
 from edge.translation import messaging as to_messaging
@@ -27,6 +26,7 @@ from edge.translation import negotiation as to_negotiation
 from edge.translation.status import from_status
 from messaging_service.workers.negotiation import _service_event
 from moderation_service.clients.snapshots import Snapshots
+from parley_protocol.packets import JSON, MESSAGE_PACK
 from service_kit.follow.sanctions_follower import _removal, _restriction
 from tests.support.newer import fill, newer_events
 

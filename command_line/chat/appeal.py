@@ -22,7 +22,7 @@ from command_line.display import rulings as wording
 from command_line.display.console import CommandError, say
 from command_line.display.printable import printable
 from command_line.display.rulings import Ruling
-from edge.protocol.payloads.moderation import SendAppeal
+from parley_protocol.payloads.moderation import SendAppeal
 
 TOKEN_LIFETIME = timedelta(minutes=5)
 SECONDS_PER_REQUEST = 10.0

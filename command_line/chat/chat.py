@@ -19,8 +19,8 @@ from command_line.chat.lists import LISTS
 from command_line.chat.payloads import UsageError
 from command_line.client.client import DisconnectedError, Packet, RejectedError
 from command_line.display.screen import Screen
-from edge.protocol.packets import Op
-from edge.protocol.payloads import messaging
+from parley_protocol.packets import Op
+from parley_protocol.payloads import messaging
 from service_kit.text import is_blank
 
 # A service that starts again is back by then.

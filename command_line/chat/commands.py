@@ -10,7 +10,7 @@ from command_line.chat import payloads
 from command_line.chat.lists import LISTS
 from command_line.chat.payloads import Shown, UsageError, WrongArgumentsError
 from command_line.display.money import MoneyError
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 
 
 @dataclass(frozen=True)

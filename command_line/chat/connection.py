@@ -19,8 +19,8 @@ from command_line.client.client import (
 )
 from command_line.display.console import CommandError
 from command_line.display.screen import Screen
-from edge.protocol.packets import Op
-from edge.protocol.payloads.connection import Resume
+from parley_protocol.packets import Op
+from parley_protocol.payloads.connection import Resume
 
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 15.0

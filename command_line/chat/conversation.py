@@ -15,9 +15,9 @@ from command_line.client.client import Client, Packet
 from command_line.display import disputes
 from command_line.display.deals import summary
 from command_line.display.screen import Screen
-from edge.protocol.objects import Kind, Objects
-from edge.protocol.packets import Op
-from edge.protocol.payloads import messaging
+from parley_protocol.objects import Kind, Objects
+from parley_protocol.packets import Op
+from parley_protocol.payloads import messaging
 from service_kit.names import normalise
 
 HISTORY = 50

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from command_line.display import deals, disputes, rulings
-from edge.protocol.payloads import messaging, moderation, negotiation
+from parley_protocol.payloads import messaging, moderation, negotiation
 
 Lines = Callable[[Mapping[str, Any], str], list[str]]
 

@@ -12,8 +12,8 @@ from typing import Any, Literal, get_args
 from msgspec import UNSET, Struct, UnsetType, convert
 
 from command_line.display.money import MoneyError, decimals_of, parse_amount
-from edge.protocol.payloads import moderation, negotiation
-from edge.protocol.payloads.fields import Money, Settlement
+from parley_protocol.payloads import moderation, negotiation
+from parley_protocol.payloads.fields import Money, Settlement
 from service_kit.text import is_blank
 
 Shown = Mapping[str, Any]

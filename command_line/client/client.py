@@ -18,8 +18,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, W
 from websockets.typing import Subprotocol
 
 from command_line.display.console import CommandError
-from edge.protocol.packets import JSON, OP_OF, Op
-from edge.protocol.payloads.connection import Pong
+from parley_protocol.packets import JSON, OP_OF, Op
+from parley_protocol.payloads.connection import Pong
 
 FORMAT = JSON
 SECONDS_PER_REPLY = 10.0

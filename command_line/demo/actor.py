@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from command_line.client.client import Client, Direction, Packet, RejectedError
 from command_line.demo.transcript import line
 from command_line.display.console import CommandError
-from edge.protocol.packets import OP_OF, Op
-from edge.protocol.payloads.messaging import CreateMsg
+from parley_protocol.packets import OP_OF, Op
+from parley_protocol.payloads.messaging import CreateMsg
 
 SECONDS_PER_STEP = 10.0
 

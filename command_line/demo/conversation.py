@@ -10,9 +10,9 @@ from command_line.demo.dispute import dispute
 from command_line.demo.moderation import Moderate, moderate, verify
 from command_line.demo.transcript import heading
 from command_line.display.console import CommandError
-from edge.protocol.packets import Op
-from edge.protocol.payloads import messaging
-from edge.protocol.payloads.connection import Resume
+from parley_protocol.packets import Op
+from parley_protocol.payloads import messaging
+from parley_protocol.payloads.connection import Resume
 
 SUBJECT = "Kitchen tap"
 

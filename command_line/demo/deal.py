@@ -12,9 +12,9 @@ from msgspec import Struct, convert
 from command_line.demo.actor import Actor, Say, must, new_key, write
 from command_line.demo.transcript import heading
 from command_line.display import deals
-from edge.protocol.packets import OP_OF, Op
-from edge.protocol.payloads import messaging, negotiation
-from edge.protocol.payloads.fields import Money
+from parley_protocol.packets import OP_OF, Op
+from parley_protocol.payloads import messaging, negotiation
+from parley_protocol.payloads.fields import Money
 
 TITLE = "Repair the kitchen tap"
 ALICE_OFFERS = Money(10_000, "EUR")

@@ -14,10 +14,10 @@ from command_line.demo.deal import act, listed_service, pushed
 from command_line.demo.transcript import heading
 from command_line.display import disputes
 from command_line.display.disputes import Dispute
-from edge.protocol.packets import OP_OF, Op
-from edge.protocol.payloads.fields import Money, Settlement
-from edge.protocol.payloads.moderation import Acceptance, Claim, LitigeCreated, LitigeStatement
-from edge.protocol.payloads.negotiation import NegotiationEnd, ServiceCreated, ServiceTerminated
+from parley_protocol.packets import OP_OF, Op
+from parley_protocol.payloads.fields import Money, Settlement
+from parley_protocol.payloads.moderation import Acceptance, Claim, LitigeCreated, LitigeStatement
+from parley_protocol.payloads.negotiation import NegotiationEnd, ServiceCreated, ServiceTerminated
 
 TITLE = "Clean the sink"
 PRICE = Money(8_000, "EUR")

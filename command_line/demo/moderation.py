@@ -18,9 +18,9 @@ from command_line.display.timestamps import utc_now
 from command_line.moderation import audit
 from command_line.moderation.client import ModerationClient, RefusedCallError
 from command_line.moderation.session import audit_pages
-from edge.protocol.packets import Op
-from edge.protocol.payloads.messaging import CreateMsg, DeleteMsg
-from edge.protocol.payloads.moderation import ReportMsg, SendAppeal
+from parley_protocol.packets import Op
+from parley_protocol.payloads.messaging import CreateMsg, DeleteMsg
+from parley_protocol.payloads.moderation import ReportMsg, SendAppeal
 
 INSULT = "You are a fool. Pay me in cash, or the tap will drip again."
 SORRY = "I am sorry, Alice. Of course it stays as we said."

@@ -7,7 +7,7 @@ from typing import Any
 
 from command_line.client.client import Direction, Packet
 from command_line.display.money import written_alone, written_amount
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 
 LONGEST_STRING = 44
 LONGEST_LIST = 1

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from edge.protocol.payloads.fields import Money
+from parley_protocol.payloads.fields import Money
 
 AMOUNT = re.compile(r"([0-9]{1,15})(?:\.([0-9]+))?")
 

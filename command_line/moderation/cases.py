@@ -11,7 +11,7 @@ from command_line.moderation.documents import Document
 from command_line.moderation.options import Limit
 from command_line.moderation.pages import state_of
 from command_line.moderation.session import Session
-from edge.protocol.payloads.moderation import ReportReason
+from parley_protocol.payloads.moderation import ReportReason
 
 
 class State(StrEnum):

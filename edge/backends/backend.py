@@ -15,12 +15,12 @@ import structlog
 
 from edge.backends.batcher import Batcher
 from edge.backends.exchange import Exchange
+from edge.cursors import Position
 from edge.metrics import Metrics
-from edge.protocol.cursors import Position
-from edge.protocol.errors import Error
-from edge.protocol.packets import Op
 from edge.settings import Settings
 from edge.translation.status import CALLER_REFUSED, from_call
+from parley_protocol.errors import Error
+from parley_protocol.packets import Op
 from service_kit.authentication.credentials import Present
 
 _logger = structlog.get_logger(__name__)

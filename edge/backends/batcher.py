@@ -14,8 +14,8 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from edge.protocol.errors import Error, ErrorCode, refusal
 from edge.translation.status import TIMED_OUT
+from parley_protocol.errors import Error, ErrorCode, refusal
 
 _logger = structlog.get_logger(__name__)
 

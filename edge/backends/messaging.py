@@ -9,12 +9,12 @@ from parley.messaging.v1 import messaging_pb2_grpc
 
 from edge.backends.backend import Backend
 from edge.backends.batcher import Batcher
+from edge.cursors import MESSAGING
 from edge.metrics import Metrics
-from edge.protocol.cursors import MESSAGING
-from edge.protocol.errors import Error
-from edge.protocol.packets import Op
 from edge.settings import Settings
 from edge.translation.status import from_status
+from parley_protocol.errors import Error
+from parley_protocol.packets import Op
 from service_kit.authentication.credentials import Present
 
 

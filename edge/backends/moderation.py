@@ -9,10 +9,10 @@ from parley.moderation.v1 import moderation_pb2_grpc
 
 from edge.backends.backend import Backend
 from edge.backends.batcher import Batcher
+from edge.cursors import MODERATION
 from edge.metrics import Metrics
-from edge.protocol.cursors import MODERATION
-from edge.protocol.errors import Error
 from edge.settings import Settings
+from parley_protocol.errors import Error
 from service_kit.authentication.credentials import Present
 
 _DISPUTES_PAGE = 100

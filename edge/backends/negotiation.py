@@ -7,8 +7,8 @@ from parley.negotiation.v1 import negotiation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2_grpc
 
 from edge.backends.backend import Backend
-from edge.protocol.cursors import NEGOTIATION
-from edge.protocol.errors import Error
+from edge.cursors import NEGOTIATION
+from parley_protocol.errors import Error
 
 
 class NegotiationBackend(Backend):

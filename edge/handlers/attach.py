@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from edge.backends.backend import NotLiveError
+from edge.cursors import MESSAGING, MODERATION, Position
 from edge.handlers.replay import NOT_LIVE, positions_of, replay_missed, tell_resumed
-from edge.protocol.cursors import MESSAGING, MODERATION, Position
-from edge.protocol.errors import CloseCode, Error, invalid_argument
-from edge.protocol.packets import InvalidPayloadError, Op
-from edge.protocol.payloads.connection import Hello
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
+from parley_protocol.errors import CloseCode, Error, invalid_argument
+from parley_protocol.packets import InvalidPayloadError, Op
+from parley_protocol.payloads.connection import Hello
 
 
 async def attach(session: Session, cursor: str | None, moderation_deadline: float) -> None:

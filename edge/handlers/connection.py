@@ -6,17 +6,17 @@ from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.backends.backend import NotLiveError
+from edge.cursors import MESSAGING
 from edge.handlers.attach import follow_backends, greet
 from edge.handlers.replay import NOT_LIVE, positions_of, replay_missed
-from edge.protocol.cursors import MESSAGING
-from edge.protocol.errors import Error, ErrorCode, refusal
-from edge.protocol.packets import InvalidPayloadError
-from edge.protocol.payloads.connection import Pong, RenewToken, Resume
 from edge.sanctions.reader import StandingUnknownError
 from edge.sessions.delivery import Unconfirmed
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 from edge.sessions.state import State
+from parley_protocol.errors import Error, ErrorCode, refusal
+from parley_protocol.packets import InvalidPayloadError
+from parley_protocol.payloads.connection import Pong, RenewToken, Resume
 from service_kit.authentication.errors import AuthenticationError
 
 

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.negotiation.v1 import negotiation_pb2 as negotiation
 
-from edge.protocol.errors import Error, ErrorCode
-from edge.protocol.packets import Activity
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
+from parley_protocol.errors import Error, ErrorCode
+from parley_protocol.packets import Activity
 
 # Given the seconds that it may take, the id; empty when there is none.
 Find = Callable[[float], Awaitable[str | Error]]

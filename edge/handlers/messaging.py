@@ -8,13 +8,8 @@ from google.protobuf.message import Message
 from msgspec import UNSET
 from parley.messaging.v1 import messaging_pb2 as pb
 
+from edge.cursors import MESSAGING, MODERATION, NEGOTIATION
 from edge.handlers import conversation_lookup
-from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION
-from edge.protocol.errors import Error
-from edge.protocol.packets import InvalidPayloadError, Op
-from edge.protocol.payloads import messaging as payloads
-from edge.protocol.payloads.moderation import Dispute
-from edge.protocol.payloads.negotiation import Service
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 from edge.translation.common import request_of, timestamp
@@ -27,6 +22,11 @@ from edge.translation.messaging import (
 from edge.translation.moderation import dispute_payload
 from edge.translation.negotiation import service_payload
 from edge.translation.status import TIMED_OUT
+from parley_protocol.errors import Error
+from parley_protocol.packets import InvalidPayloadError, Op
+from parley_protocol.payloads import messaging as payloads
+from parley_protocol.payloads.moderation import Dispute
+from parley_protocol.payloads.negotiation import Service
 from service_kit.names import normalise
 
 Answer = TypeVar("Answer")

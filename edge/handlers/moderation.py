@@ -7,10 +7,6 @@ from google.protobuf.message import Message
 from msgspec import UNSET, UnsetType
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from edge.protocol.errors import Error, ErrorCode, refusal
-from edge.protocol.packets import InvalidPayloadError, Op
-from edge.protocol.payloads import moderation as payloads
-from edge.protocol.payloads.negotiation import Service, UpdateConversationDatas
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 from edge.translation.common import request_of
@@ -21,6 +17,10 @@ from edge.translation.moderation import (
     standing_payload,
 )
 from edge.translation.negotiation import service_payload
+from parley_protocol.errors import Error, ErrorCode, refusal
+from parley_protocol.packets import InvalidPayloadError, Op
+from parley_protocol.payloads import moderation as payloads
+from parley_protocol.payloads.negotiation import Service, UpdateConversationDatas
 
 NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no moderation here.", retryable=False)
 

@@ -8,13 +8,13 @@ from msgspec import UNSET
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
 from edge.handlers import conversation_lookup
-from edge.protocol.errors import Error, ErrorCode, refusal
-from edge.protocol.packets import InvalidPayloadError, Op
-from edge.protocol.payloads import negotiation as payloads
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
 from edge.translation.common import request_of
 from edge.translation.negotiation import event_payload, service_payload
+from parley_protocol.errors import Error, ErrorCode, refusal
+from parley_protocol.packets import InvalidPayloadError, Op
+from parley_protocol.payloads import negotiation as payloads
 
 NOT_DEPLOYED = refusal(ErrorCode.UNAVAILABLE, "There is no negotiation here.", retryable=False)
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from msgspec import UNSET
 
 from edge.backends.backend import Event, NotLiveError
-from edge.protocol.cursors import HISTORY, MODERATION, BadCursorError, Position
-from edge.protocol.errors import ErrorCode, refusal
-from edge.protocol.packets import InvalidPayloadError, Op
-from edge.protocol.payloads.connection import Resumed
+from edge.cursors import HISTORY, MODERATION, BadCursorError, Position
 from edge.push.render import note_untold, render
 from edge.sessions.requests import Request
 from edge.sessions.session import Session
+from parley_protocol.errors import ErrorCode, refusal
+from parley_protocol.packets import InvalidPayloadError, Op
+from parley_protocol.payloads.connection import Resumed
 
 NOT_LIVE = refusal(ErrorCode.UNAVAILABLE, "The service is not available now.")
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 from edge.backends.backend import Event
+from edge.cursors import Cursor, Position
 from edge.metrics import Metrics
-from edge.protocol.cursors import Cursor, Position
-from edge.protocol.packets import Op
-from edge.protocol.payloads.connection import Resumed
 from edge.push.hub import Hub
 from edge.push.render import RENDERERS, note_untold, render
+from parley_protocol.packets import Op
+from parley_protocol.payloads.connection import Resumed
 
 
 class Deliverer:

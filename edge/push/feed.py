@@ -14,11 +14,11 @@ import grpc
 import structlog
 
 from edge.backends.backend import Backend, Event, NotLiveError
+from edge.cursors import Position
 from edge.metrics import Metrics
-from edge.protocol.cursors import Position
-from edge.protocol.errors import Error
 from edge.push.followed_users import EventSink, FollowedUsers, later
 from edge.push.hub import Hub
+from parley_protocol.errors import Error
 
 _logger = structlog.get_logger(__name__)
 

@@ -8,9 +8,9 @@ from typing import NamedTuple, Protocol
 import structlog
 
 from edge.backends.backend import Backend, Event, NotLiveError
-from edge.protocol.cursors import Position
-from edge.protocol.errors import Error
+from edge.cursors import Position
 from edge.push.hub import Hub
+from parley_protocol.errors import Error
 
 _logger = structlog.get_logger(__name__)
 

@@ -6,10 +6,10 @@ from typing import Protocol
 
 import msgspec
 
-from edge.protocol.cursors import Cursor, Cursors, Position
-from edge.protocol.errors import CloseCode
-from edge.protocol.packets import Encoding, Frame, Op
+from edge.cursors import Cursor, Cursors, Position
 from edge.push.render import Alert
+from parley_protocol.errors import CloseCode
+from parley_protocol.packets import Encoding, Frame, Op
 from service_kit.authentication.claims import Principal
 
 # A round of PINGs is spread over this many parts of the interval, so that 20,000 sockets do not

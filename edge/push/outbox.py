@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from edge.protocol.packets import Frame
+from parley_protocol.packets import Frame
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 

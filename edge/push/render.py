@@ -10,12 +10,8 @@ from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.moderation.v1 import moderation_pb2 as moderation
 from parley.negotiation.v1 import negotiation_pb2 as negotiation
 
+from edge.cursors import MESSAGING, MODERATION, NEGOTIATION, Cursor
 from edge.metrics import Metrics
-from edge.protocol.cursors import MESSAGING, MODERATION, NEGOTIATION, Cursor
-from edge.protocol.packets import Encoding, Frame, Op
-from edge.protocol.payloads.messaging import AlertNewMsg, BlockedUser, StatusMsg, Typing
-from edge.protocol.payloads.moderation import ReportStatus
-from edge.protocol.payloads.negotiation import UpdateConversationDatas
 from edge.translation.common import timestamp
 from edge.translation.messaging import (
     changed_payload,
@@ -30,6 +26,10 @@ from edge.translation.moderation import (
     sanction_payload,
 )
 from edge.translation.negotiation import service_payload
+from parley_protocol.packets import Encoding, Frame, Op
+from parley_protocol.payloads.messaging import AlertNewMsg, BlockedUser, StatusMsg, Typing
+from parley_protocol.payloads.moderation import ReportStatus
+from parley_protocol.payloads.negotiation import UpdateConversationDatas
 from service_kit.process.unknown_words import which
 
 _logger = structlog.get_logger(__name__)

@@ -6,9 +6,9 @@ reach: a test holds the two tables together.
 
 from collections.abc import Mapping
 
-from edge.protocol.packets import Activity
-from edge.protocol.payloads.fields import Unspecified
-from edge.protocol.payloads.moderation import Sanction, SanctionKind
+from parley_protocol.packets import Activity
+from parley_protocol.payloads.fields import Unspecified
+from parley_protocol.payloads.moderation import Sanction, SanctionKind
 
 # These two are left over HTTP (edge/web/deals.py).
 _ALL_BUT_WHAT_TIME_WAITS_FOR = frozenset(Activity) - {Activity.PERFORM, Activity.DISPUTE}

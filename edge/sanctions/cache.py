@@ -12,16 +12,16 @@ from msgspec import UNSET
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.backends.backend import Event
+from edge.cursors import Position
 from edge.metrics import Metrics
-from edge.protocol.cursors import Position
-from edge.protocol.errors import Error, ErrorCode, refusal
-from edge.protocol.packets import Activity
-from edge.protocol.payloads.moderation import Sanction, Standing
 from edge.push.hub import Hub
 from edge.sanctions.activities import forbids
 from edge.sanctions.revocations import is_revoked
 from edge.sanctions.user import UserSanctions, notifications
 from edge.settings import Settings
+from parley_protocol.errors import Error, ErrorCode, refusal
+from parley_protocol.packets import Activity
+from parley_protocol.payloads.moderation import Sanction, Standing
 from service_kit.authentication.claims import Principal
 
 

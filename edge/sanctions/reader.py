@@ -12,13 +12,13 @@ import structlog
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.backends.moderation import ModerationBackend
+from edge.cursors import MODERATION, Position
 from edge.metrics import Metrics
-from edge.protocol.cursors import MODERATION, Position
-from edge.protocol.errors import Error
-from edge.protocol.payloads.moderation import Sanction, Standing
 from edge.push.hub import Hub
 from edge.sanctions.cache import SanctionsCache, standing_of
 from edge.settings import Settings
+from parley_protocol.errors import Error
+from parley_protocol.payloads.moderation import Sanction, Standing
 from service_kit.authentication.claims import Principal
 from service_kit.authentication.errors import AuthenticationError
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import msgspec
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from edge.protocol.cursors import Position
-from edge.protocol.payloads.moderation import Appeal, Sanction
+from edge.cursors import Position
 from edge.sanctions.activities import restricts
 from edge.sanctions.revocations import NOTHING, Revocations, read_revocations
 from edge.translation.moderation import appeal_payload, sanction_payload
+from parley_protocol.payloads.moderation import Appeal, Sanction
 
 
 class _Held(NamedTuple):

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from edge.protocol.cursors import HISTORY, MESSAGING, Position
-from edge.protocol.errors import Error
-from edge.protocol.packets import Encoding, Format, Frame, Op
+from edge.cursors import HISTORY, MESSAGING, Position
 from edge.push.outbox import Outbox
 from edge.push.render import Alert
 from edge.sessions.context import Edge
 from edge.sessions.requests import Request, Writes
 from edge.sessions.state import State, follow
+from parley_protocol.errors import Error
+from parley_protocol.packets import Encoding, Format, Frame, Op
 from service_kit.authentication.claims import Principal
 
 

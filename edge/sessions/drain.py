@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import structlog
 
 from edge.backends.backend import Backend
-from edge.protocol.errors import CloseCode
-from edge.protocol.packets import Op
-from edge.protocol.payloads.connection import Reconnect
 from edge.push.hub import Hub
 from edge.settings import Settings
+from parley_protocol.errors import CloseCode
+from parley_protocol.packets import Op
+from parley_protocol.payloads.connection import Reconnect
 
 _logger = structlog.get_logger(__name__)
 

@@ -5,16 +5,16 @@ from collections.abc import Awaitable, Iterable, Sequence
 
 from edge.backends.backend import Event
 from edge.backends.messaging import MessagingBackend
+from edge.cursors import MODERATION, Position
 from edge.metrics import Metrics
-from edge.protocol.cursors import MODERATION, Position
-from edge.protocol.errors import CloseCode
-from edge.protocol.packets import Activity, Op
-from edge.protocol.payloads.moderation import Sanction
 from edge.push.deliver import Deliverer
 from edge.push.hub import Hub, HubSession
 from edge.push.render import note_untold
 from edge.sanctions.cache import SanctionsCache
 from edge.sanctions.reader import SanctionsReader
+from parley_protocol.errors import CloseCode
+from parley_protocol.packets import Activity, Op
+from parley_protocol.payloads.moderation import Sanction
 
 
 class Enforcement:

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from weakref import WeakValueDictionary
 
 from edge.metrics import Metrics
-from edge.protocol.errors import CloseCode, Error, ErrorCode, refusal
-from edge.protocol.packets import Op
 from edge.push.hub import Hub, HubSession
 from edge.sessions.allowance import Allowance
 from edge.sessions.rate_limit import Rate
 from edge.settings import Settings
+from parley_protocol.errors import CloseCode, Error, ErrorCode, refusal
+from parley_protocol.packets import Op
 
 _TOO_MUCH = refusal(ErrorCode.RESOURCE_EXHAUSTED, "Too much waits for this user already.")
 # Above the budget of the process the largest go until so much of it is used, so that the search for

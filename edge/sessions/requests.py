@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from edge.metrics import Outcomes
-from edge.protocol.packets import Activity, Format
 from edge.sessions.people import Person
+from parley_protocol.packets import Activity, Format
 
 
 class Writes:

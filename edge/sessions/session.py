@@ -12,15 +12,15 @@ import structlog
 import uuid_utils
 from msgspec import UNSET
 
-from edge.protocol import packets
-from edge.protocol.errors import CloseCode, Error, ErrorCode, invalid_argument, refusal
-from edge.protocol.payloads.moderation import Standing
 from edge.push.hub import BEAT_PARTS
 from edge.sessions.context import Edge
 from edge.sessions.delivery import Delivery
 from edge.sessions.rate_limit import BadPackets, Refusals
 from edge.sessions.requests import Request, Route
 from edge.sessions.state import State
+from parley_protocol import packets
+from parley_protocol.errors import CloseCode, Error, ErrorCode, invalid_argument, refusal
+from parley_protocol.payloads.moderation import Standing
 from service_kit.authentication.claims import Principal
 
 _logger = structlog.get_logger(__name__)

@@ -10,9 +10,9 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import UNSET, Struct, UnsetType
 
-from edge.protocol.broken_payloads import structure_of
-from edge.protocol.packets import InvalidPayloadError
-from edge.protocol.payloads.fields import Money, Settlement
+from parley_protocol.broken_payloads import structure_of
+from parley_protocol.packets import InvalidPayloadError
+from parley_protocol.payloads.fields import Money, Settlement
 from service_kit.process.unknown_words import Words
 
 Request = TypeVar("Request", bound=Message)

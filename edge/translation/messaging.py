@@ -3,11 +3,11 @@
 from msgspec import UNSET, UnsetType
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.protocol.payloads import messaging as payloads
-from edge.protocol.payloads.fields import Money
-from edge.protocol.payloads.moderation import Dispute
-from edge.protocol.payloads.negotiation import Service, ServiceEvent
 from edge.translation.common import optional, timestamp, words
+from parley_protocol.payloads import messaging as payloads
+from parley_protocol.payloads.fields import Money
+from parley_protocol.payloads.moderation import Dispute
+from parley_protocol.payloads.negotiation import Service, ServiceEvent
 
 _KINDS = words(pb.MessageKind.DESCRIPTOR)
 _TOMBSTONES = words(pb.Tombstone.DESCRIPTOR)

@@ -7,8 +7,8 @@ reported must not reach whom a sanction concerns.
 from msgspec import UNSET, UnsetType
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from edge.protocol.payloads import moderation as payloads
 from edge.translation.common import money, optional, settlement, timestamp, words
+from parley_protocol.payloads import moderation as payloads
 
 _REPORT_STATUSES = words(pb.ReportStatus.DESCRIPTOR)
 _REPORT_REASONS = words(pb.ReportReason.DESCRIPTOR)

@@ -3,8 +3,8 @@
 from msgspec import UNSET
 from parley.negotiation.v1 import negotiation_pb2 as pb
 
-from edge.protocol.payloads import negotiation as payloads
 from edge.translation.common import money, optional, settlement, timestamp, words
+from parley_protocol.payloads import negotiation as payloads
 
 _STATES = words(pb.State.DESCRIPTOR)
 

@@ -15,12 +15,12 @@ from msgspec import UNSET, UnsetType
 from parley.moderation.v1 import moderation_pb2
 from parley.negotiation.v1 import negotiation_pb2
 
-from edge.protocol.errors import Error, ErrorCode, FieldProblem, refusal
-from edge.protocol.payloads.moderation import Dispute, Standing
-from edge.protocol.payloads.negotiation import Service
 from edge.translation.common import payload_field
 from edge.translation.moderation import dispute_payload, standing_payload
 from edge.translation.negotiation import service_payload
+from parley_protocol.errors import Error, ErrorCode, FieldProblem, refusal
+from parley_protocol.payloads.moderation import Dispute, Standing
+from parley_protocol.payloads.negotiation import Service
 from service_kit.authentication.callers import CALLER_NOT_PERMITTED
 
 Detail = TypeVar("Detail", bound=Message)

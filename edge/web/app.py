@@ -15,10 +15,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
+from edge.cursors import MESSAGING
 from edge.handlers.attach import attach
-from edge.protocol.cursors import MESSAGING
-from edge.protocol.errors import CloseCode
-from edge.protocol.packets import FORMATS, JSON
 from edge.sanctions.reader import StandingUnknownError
 from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
@@ -39,6 +37,8 @@ from edge.web.problems import (
 from edge.web.serving.connection import Connection, Connections
 from edge.web.serving.transport import CONNECTION_EXTENSION
 from edge.web.token_lookup import find_token
+from parley_protocol.errors import CloseCode
+from parley_protocol.packets import FORMATS, JSON
 from service_kit.authentication.claims import Principal
 from service_kit.authentication.errors import AuthenticationError
 

@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from edge.handlers.moderation import NOT_DEPLOYED
-from edge.protocol.errors import Error
-from edge.protocol.packets import JSON, InvalidPayloadError, Op
-from edge.protocol.payloads.moderation import ReportStatus, SendAppeal
 from edge.sessions.context import Edge
 from edge.translation.common import request_of
 from edge.translation.moderation import appeal_payload, standing_payload
 from edge.web.http_api import HttpApi, invalid, refused_by
+from parley_protocol.errors import Error
+from parley_protocol.packets import JSON, InvalidPayloadError, Op
+from parley_protocol.payloads.moderation import ReportStatus, SendAppeal
 
 _DECODER = JSON.decoder(SendAppeal)
 

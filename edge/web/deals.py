@@ -16,15 +16,15 @@ from starlette.routing import Route
 
 from edge.handlers.moderation import NOT_DEPLOYED as NO_MODERATION
 from edge.handlers.negotiation import NOT_DEPLOYED as NO_NEGOTIATION
-from edge.protocol.errors import Error
-from edge.protocol.packets import JSON, Activity, InvalidPayloadError, Op, activity_of
-from edge.protocol.payloads.moderation import Dispute
-from edge.protocol.payloads.negotiation import Service
 from edge.sessions import requests
 from edge.sessions.context import Edge
 from edge.translation.moderation import dispute_payload
 from edge.translation.negotiation import service_payload
 from edge.web.http_api import Handle, HttpApi, invalid, refused_by
+from parley_protocol.errors import Error
+from parley_protocol.packets import JSON, Activity, InvalidPayloadError, Op, activity_of
+from parley_protocol.payloads.moderation import Dispute
+from parley_protocol.payloads.negotiation import Service
 
 OPEN_TO_ALL = frozenset({Activity.PERFORM, Activity.DISPUTE})
 """The activities that no sanction forbids, because time waits for them."""

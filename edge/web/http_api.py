@@ -13,9 +13,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from edge.protocol.errors import Error, ErrorCode
-from edge.protocol.packets import JSON, ClientEnvelope, InvalidPayloadError
-from edge.protocol.payloads.moderation import Standing
 from edge.sanctions.reader import StandingUnknownError
 from edge.sessions.context import Edge
 from edge.web.origins import read_origins, request_allowed
@@ -30,6 +27,9 @@ from edge.web.problems import (
     unauthenticated,
 )
 from edge.web.token_lookup import find_token
+from parley_protocol.errors import Error, ErrorCode
+from parley_protocol.packets import JSON, ClientEnvelope, InvalidPayloadError
+from parley_protocol.payloads.moderation import Standing
 from service_kit.authentication.errors import AuthenticationError
 
 _logger = structlog.get_logger(__name__)

@@ -16,7 +16,7 @@ from websockets.http11 import Request, Response
 from command_line.chat.chat import Chat
 from command_line.chat.connection import ChatOptions
 from command_line.display.screen import Screen
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.command_line.deals import CONVERSATION
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.crash.talker import Talker
 from tests.support.client import Packet
 

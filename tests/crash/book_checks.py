@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from edge.protocol.packets import Op
 from negotiation_service.domain.decision import running_timers
 from negotiation_service.domain.entities import CancellationRequest, Note, Offer
 from negotiation_service.domain.events import Cause, Event, Terms, offer_made, replay
+from parley_protocol.packets import Op
 from tests.crash.books import EventRow, ServiceRow
 from tests.crash.findings import Check, Findings, Violation, is_dense
 from tests.crash.recording import Commanded

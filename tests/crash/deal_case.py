@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from edge.protocol.packets import Op
 from negotiation_service.domain.decision import running_timers
 from negotiation_service.domain.entities import Deal
 from negotiation_service.domain.events import Event as ServiceEvent
 from negotiation_service.domain.events import offer_made, offer_of, recipients
 from negotiation_service.domain.limits import HOUR
 from negotiation_service.domain.views import Snapshot
+from parley_protocol.packets import Op
 from service_kit.rules import Position
 from tests.crash.books import Books, EventRow, KeyRow, ServiceRow
 from tests.crash.checker import check

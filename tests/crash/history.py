@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.crash.recording import Entry, History, read_entry
 from tests.support.device import Device
 from tests.support.system import System

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import COMMANDS, Packet
 from tests.support.facts import services_of
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from random import Random
 from typing import Any
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.crash.recording import DeviceRecord
 from tests.support.device import Device
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from random import Random
 from typing import Any
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.crash.bargaining import bargain
 from tests.crash.complaining import complain
 from tests.crash.recording import DeviceRecord, Recorder

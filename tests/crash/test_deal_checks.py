@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from service_kit.rules import Position
 from tests.crash.books import Books, EventRow, KeyRow
 from tests.crash.checker import check

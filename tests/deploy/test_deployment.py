@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from command_line.serve import parts
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from service_kit.authentication.callers import MESSAGING, MODERATION, NEGOTIATION, Caller
 from service_kit.authentication.credentials import accepted_line
 from tests.support.client import Client

@@ -24,9 +24,12 @@ def test_every_image_is_run() -> None:
 
 @every_part
 def test_an_image_copies_its_own_folders(part: str) -> None:
-    """All that is copied exists, is let through by .dockerignore, and is no other part's."""
+    """All that is copied exists, is let through by .dockerignore, and is no other part's. The edge
+    has the protocol as well.
+    """
     copied = Dockerfile(part).copied
-    assert set(copied) == {f"requirements/{part}.txt", "service_kit", "protos/parley", part}
+    own = {part, "sdk/python/parley_protocol"} if part == "edge" else {part}
+    assert set(copied) == {f"requirements/{part}.txt", "service_kit", "protos/parley", *own}
     lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert [line for line in lines if not line.startswith("#")][0] == "*"  # noqa: RUF015
     let_through = {line[1:] for line in lines if line.startswith("!")}

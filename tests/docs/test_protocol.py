@@ -6,10 +6,10 @@ import pytest
 
 from docs import generate_protocol
 from docs.generate_protocol import ROOT
-from edge.protocol.errors import CloseCode, ErrorCode
-from edge.protocol.packets import FORMATS, MAXIMUM_ID_LENGTH, Op
 from edge.settings import Settings
 from messaging_service.settings import MessagingSettings
+from parley_protocol.errors import CloseCode, ErrorCode
+from parley_protocol.packets import FORMATS, MAXIMUM_ID_LENGTH, Op
 from service_kit.authentication.errors import MAXIMUM_TOKEN_LENGTH
 
 

@@ -12,11 +12,10 @@ from parley.messaging.v1 import messaging_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from edge.backends.messaging import MessagingBackend
+from edge.cursors import MESSAGING
 from edge.handlers.attach import attach
 from edge.metrics import Metrics
 from edge.opcodes import routes
-from edge.protocol.cursors import MESSAGING
-from edge.protocol.packets import Op
 from edge.push.deliver import Deliverer
 from edge.push.feed import Feed
 from edge.push.hub import Hub
@@ -27,6 +26,7 @@ from edge.sessions.enforcement import Enforcement
 from edge.sessions.people import People
 from edge.sessions.session import Session
 from edge.settings import Settings
+from parley_protocol.packets import Op
 from service_kit.authentication.authenticator import Authenticator
 from service_kit.authentication.keys import open_key_source
 from tests.edge.moderated import Moderated, moderated

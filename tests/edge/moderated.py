@@ -12,15 +12,15 @@ from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1 import moderation_pb2_grpc
 
 from edge.backends.moderation import ModerationBackend
-from edge.protocol.cursors import MODERATION, Position
-from edge.protocol.packets import Activity
-from edge.protocol.payloads.moderation import Standing
+from edge.cursors import MODERATION, Position
 from edge.push.feed import Feed
 from edge.sanctions.cache import SanctionsCache
 from edge.sanctions.reader import SanctionsReader
 from edge.sessions.context import Edge
 from edge.sessions.enforcement import Enforcement, ModerationDeliverer
 from edge.sessions.session import Session
+from parley_protocol.packets import Activity
+from parley_protocol.payloads.moderation import Standing
 from tests.edge.scripted import Wire, new_session
 from tests.support.waiting import until
 

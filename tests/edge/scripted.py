@@ -14,11 +14,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.messaging.v1 import messaging_pb2 as pb
 from parley.messaging.v1 import messaging_pb2_grpc
 
-from edge.protocol.cursors import Cursors, Position
-from edge.protocol.packets import JSON, Format
+from edge.cursors import Cursors, Position
 from edge.sessions.context import Edge
 from edge.sessions.people import People
 from edge.sessions.session import Session
+from parley_protocol.packets import JSON, Format
 from service_kit.authentication.claims import Principal
 
 EPOCH = "epoch-1"

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from edge.metrics import Metrics
 from edge.opcodes import handler_of, routes
-from edge.protocol.packets import FORMATS, Op
+from parley_protocol.packets import FORMATS, Op
 
 # Number, direction and name, as the protocol lists them.
 PROTOCOL = [

@@ -15,10 +15,7 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from sqlalchemy import Engine
 from uuid_utils import uuid7
 
-from edge.protocol.cursors import MESSAGING
-from edge.protocol.objects import Kind, Objects
-from edge.protocol.packets import Op
-from edge.protocol.payloads import messaging as payloads
+from edge.cursors import MESSAGING
 from edge.push.render import render
 from edge.translation.messaging import conversation_payload, message_payload
 from messaging_service.api import translation
@@ -33,6 +30,9 @@ from messaging_service.operations.messages import create_message, list_messages
 from messaging_service.operations.presence import Attend, SetInvisible, attend, set_invisible
 from messaging_service.operations.removals import follow_moderation
 from messaging_service.operations.watermarks import mark_delivered, mark_read
+from parley_protocol.objects import Kind, Objects
+from parley_protocol.packets import Op
+from parley_protocol.payloads import messaging as payloads
 from service_kit.follow.sanctions import Removal, RestrictionChanges
 from service_kit.rules import Position
 from service_kit.storage.clock import read_position

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import to_builtins
 
-from edge.protocol.cursors import MODERATION
-from edge.protocol.objects import Objects
+from edge.cursors import MODERATION
 from edge.push.render import render
 from moderation_service.api import event_translation
 from moderation_service.domain.case.commands import ClaimCase, DecideAppeal, LiftSanction
@@ -21,6 +20,7 @@ from moderation_service.operations import changes
 from moderation_service.operations.paging import Page
 from moderation_service.operations.tasks import Task
 from moderation_service.storage import targets
+from parley_protocol.objects import Objects
 from service_kit.rules import Position
 from service_kit.storage.clock import read_position
 from tests.moderation_service.operations.test_runner import carry_out

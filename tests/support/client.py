@@ -10,7 +10,7 @@ import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 
 Packet = dict[str, Any]
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Client, Packet
 from tests.support.facts import dispute_of, fact_of, place_of, services_of
 

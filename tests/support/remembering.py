@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from edge.protocol.objects import Kind, Objects, Shown
-from edge.protocol.packets import Op
+from parley_protocol.objects import Kind, Objects, Shown
+from parley_protocol.packets import Op
 from tests.support.client import Client, Packet
 
 # What is judged anew at each look; and the version, of which a change tells beside its content.

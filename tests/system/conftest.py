@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import pytest
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.device import Device
 from tests.support.killer import Killer

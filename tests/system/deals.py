@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.system import System
 

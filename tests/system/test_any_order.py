@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from edge.protocol.objects import Kind
-from edge.protocol.packets import Op
+from parley_protocol.objects import Kind
+from parley_protocol.packets import Op
 from tests.support.client import Client, Packet
 from tests.support.remembering import Remembering
 from tests.support.system import System

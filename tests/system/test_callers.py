@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import accepted_line, make_credential
 from tests.support.client import Client

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Client, Packet
 from tests.support.system import System
 from tests.system.conftest import Connect, Rounds

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect, Rounds

@@ -7,7 +7,7 @@ import grpc
 from parley.negotiation.v1 import negotiation_pb2 as pb
 from parley.negotiation.v1 import negotiation_pb2_grpc
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import present
 from tests.support.system import System

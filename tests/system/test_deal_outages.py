@@ -3,7 +3,7 @@
 import asyncio
 import signal
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.system import System
 from tests.system.conftest import Connect
 from tests.system.deals import Party, begin, euros, history

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import pytest
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Packet
 from tests.support.moderator import Moderator
 from tests.support.system import System

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.metrics import read_metric
 from tests.support.postgresql import Postgresql

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.conftest import PROFILE
 from tests.support.client import Client
 from tests.support.system import System

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect

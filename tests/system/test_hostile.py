@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.system import System
 from tests.system.conftest import Connect, SystemOn

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.metrics import read_metric
 from tests.support.system import System
 from tests.system.conftest import Connect

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from edge.protocol.objects import Kind
-from edge.protocol.packets import Op
+from parley_protocol.objects import Kind
+from parley_protocol.packets import Op
 from tests.support.client import Client, Packet
 from tests.support.moderator import Moderator
 from tests.support.remembering import Remembering

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Client, Packet
 from tests.support.metrics import read_metric
 from tests.support.moderator import Moderator, moderating

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Client, Packet
 from tests.support.moderator import Moderator
 from tests.support.system import System

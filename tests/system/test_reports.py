@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Packet
 from tests.support.moderator import FACTS, Moderator
 from tests.support.system import System

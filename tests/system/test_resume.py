@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from edge.protocol.cursors import Cursors, Position
-from edge.protocol.packets import Op
+from edge.cursors import Cursors, Position
+from parley_protocol.packets import Op
 from service_kit.authentication.callers import Caller
 from tests.support.client import Client
 from tests.support.system import System

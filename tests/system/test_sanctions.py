@@ -8,7 +8,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Client, Packet
 from tests.support.moderator import FACTS, Moderator, moderating
 from tests.support.system import SERVICES, System, free_port

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.moderator import Moderator, moderating
 from tests.support.system import SERVICES, System

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.memory import Memory
 from tests.support.system import System

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.system import System
 from tests.system.conftest import Connect
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.moderator import Moderator, measure
 from tests.support.system import System

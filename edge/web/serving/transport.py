@@ -15,10 +15,10 @@ from websockets.http11 import Request, Response
 from websockets.protocol import Protocol
 from websockets.server import ServerProtocol
 
-from edge.protocol.errors import CloseCode
 from edge.sessions.allowance import Allowance
 from edge.web.problems import PROBLEM_TYPE, TOO_EARLY, RefusedError, problem
 from edge.web.serving.connection import Connection
+from parley_protocol.errors import CloseCode
 
 CONNECTION_EXTENSION = "parley.connection"
 # RFC 6455, 5.2: the opcodes from here on are those of control frames.

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.command_line.deals import CONVERSATION, NOW, SERVICE, euros, offer, service
 from tests.command_line.scripted import Connection, Stage
 

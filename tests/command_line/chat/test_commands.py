@@ -7,11 +7,11 @@ from msgspec import Struct, to_builtins
 
 from command_line.chat.commands import BY_NAME, COMMANDS, HELP, WITHDRAW, choices, dispute_choices
 from command_line.chat.payloads import UsageError
-from edge.protocol.packets import OP_OF, Op
-from edge.protocol.payloads import moderation
-from edge.protocol.payloads.fields import Money, Settlement
 from moderation_service.domain.shared import reasons
 from negotiation_service.domain.transitions import TRANSITIONS
+from parley_protocol.packets import OP_OF, Op
+from parley_protocol.payloads import moderation
+from parley_protocol.payloads.fields import Money, Settlement
 from tests.command_line.deals import CONVERSATION, SERVICE, euros, offer, service
 from tests.command_line.rulings import DISPUTE, dispute, settlement_of_bob
 

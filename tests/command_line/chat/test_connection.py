@@ -3,7 +3,7 @@
 import pytest
 
 from command_line.display.console import CommandError
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.command_line.scripted import Connection, Stage, Step, resuming
 
 

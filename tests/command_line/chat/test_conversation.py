@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from command_line.display.console import CommandError
-from edge.protocol.packets import Op
+from parley_protocol.packets import Op
 from tests.command_line.deals import CONVERSATION, NOW, SERVICE, euros, offer, service
 from tests.command_line.rulings import (
     DISPUTE,

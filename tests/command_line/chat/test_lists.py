@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from command_line.chat.lists import LISTS, shown
-from edge.protocol.packets import OP_OF, Op
+from parley_protocol.packets import OP_OF, Op
 from tests.command_line.deals import offer, service
 from tests.command_line.rulings import appeal, dispute, report
 from tests.command_line.scripted import Connection, Stage

@@ -14,8 +14,8 @@ from command_line.client.client import (
     Return,
     how_to_return,
 )
-from edge.protocol.packets import Op
-from edge.protocol.payloads.messaging import AskConversations, AskMessages
+from parley_protocol.packets import Op
+from parley_protocol.payloads.messaging import AskConversations, AskMessages
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 

@@ -11,7 +11,7 @@ from command_line.display.money import (
     written,
     written_amount,
 )
-from edge.protocol.payloads.fields import Money
+from parley_protocol.payloads.fields import Money
 
 
 @pytest.mark.parametrize(

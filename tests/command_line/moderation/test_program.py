@@ -22,10 +22,10 @@ from command_line.demo.actor import Actor, write
 from command_line.demo.deal import act
 from command_line.demo.dispute import ask
 from command_line.display.console import CommandError
-from edge.protocol.packets import Op
-from edge.protocol.payloads.fields import Money
-from edge.protocol.payloads.moderation import LitigeCreated, ReportMsg, ReportReason, SendAppeal
-from edge.protocol.payloads.negotiation import NegotiationEnd, ServiceCreated
+from parley_protocol.packets import Op
+from parley_protocol.payloads.fields import Money
+from parley_protocol.payloads.moderation import LitigeCreated, ReportMsg, ReportReason, SendAppeal
+from parley_protocol.payloads.negotiation import NegotiationEnd, ServiceCreated
 from tests.command_line.conftest import Run
 
 REASONS = ("--facts", "He threatens people.\x1b[2J", "--rule", "Terms 4.2")

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from edge.backends.batcher import OVERLOADED, Batcher
-from edge.protocol.errors import Error, ErrorCode, refusal
 from edge.translation.status import TIMED_OUT
+from parley_protocol.errors import Error, ErrorCode, refusal
 
 Results = list[str | Error]
 REFUSED = refusal(ErrorCode.NOT_FOUND, "no")

@@ -1,8 +1,8 @@
 """A new session is greeted first, and resumed when it brought a cursor."""
 
-from edge.protocol.cursors import MESSAGING
-from edge.protocol.packets import JSON, Op
+from edge.cursors import MESSAGING
 from edge.sessions.context import Edge
+from parley_protocol.packets import JSON, Op
 from tests.edge.scripted import Service, Start, Stream, at, cursor, given, message_event, running
 
 

@@ -9,11 +9,11 @@ import jwt
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.protocol.cursors import MESSAGING, MODERATION, Position
-from edge.protocol.errors import ErrorCode, refusal
-from edge.protocol.packets import JSON, Op
+from edge.cursors import MESSAGING, MODERATION, Position
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
+from parley_protocol.errors import ErrorCode, refusal
+from parley_protocol.packets import JSON, Op
 from tests.edge import moderated as moderation
 from tests.edge.conftest import Clock
 from tests.edge.moderated import Moderated, moderated, sanctioned

@@ -6,11 +6,11 @@ from dataclasses import replace
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.backends.negotiation import NegotiationBackend
-from edge.protocol.errors import Error
-from edge.protocol.packets import Op
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
 from edge.translation.status import TIMED_OUT
+from parley_protocol.errors import Error
+from parley_protocol.packets import Op
 from tests.edge.scripted import Service, Start, Stream, Wire, given, with_settings
 from tests.support.waiting import until
 

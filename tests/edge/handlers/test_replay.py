@@ -3,11 +3,11 @@
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.protocol.cursors import MESSAGING, Position
-from edge.protocol.errors import CloseCode
-from edge.protocol.packets import JSON, Op
+from edge.cursors import MESSAGING, Position
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
+from parley_protocol.errors import CloseCode
+from parley_protocol.packets import JSON, Op
 from tests.edge.scripted import (
     CURSORS,
     EPOCH,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.protocol.cursors import MESSAGING, Position
+from edge.cursors import MESSAGING, Position
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
 from tests.edge.scripted import Service, Stream, Wire, at, new_session

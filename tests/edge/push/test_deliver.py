@@ -9,15 +9,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.messaging.v1 import messaging_pb2 as pb
 from prometheus_client import CollectorRegistry
 
+from edge.cursors import MESSAGING, Position
 from edge.metrics import Metrics
-from edge.protocol.cursors import MESSAGING, Position
-from edge.protocol.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame, Op
-from edge.protocol.payloads.connection import Ping
 from edge.push.deliver import Deliverer
 from edge.push.hub import Hub, HubSession
 from edge.push.render import Alert
 from edge.sessions.context import Edge
 from edge.sessions.delivery import Unconfirmed
+from parley_protocol.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame, Op
+from parley_protocol.payloads.connection import Ping
 from tests.edge.scripted import (
     CURSORS,
     EPOCH,

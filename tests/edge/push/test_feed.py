@@ -11,7 +11,7 @@ import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
 from edge.backends.backend import NotLiveError
-from edge.protocol.cursors import MESSAGING, Position
+from edge.cursors import MESSAGING, Position
 from edge.push.feed import Feed
 from edge.sessions.context import Edge
 from edge.settings import Settings

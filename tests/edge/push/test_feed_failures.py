@@ -12,11 +12,11 @@ from parley.messaging.v1 import messaging_pb2 as pb
 from prometheus_client import CollectorRegistry
 
 from edge.backends.backend import Backend, NotLiveError
+from edge.cursors import MESSAGING, Cursors, Position
 from edge.metrics import Metrics
-from edge.protocol.cursors import MESSAGING, Cursors, Position
-from edge.protocol.errors import Error, ErrorCode, refusal
 from edge.push.feed import Feed
 from edge.push.hub import Hub, HubSession
+from parley_protocol.errors import Error, ErrorCode, refusal
 from tests.support.virtual_time import run_in_virtual_time
 
 EPOCH = "epoch-1"

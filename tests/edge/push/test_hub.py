@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import pytest
 
-from edge.protocol.cursors import MESSAGING, NEGOTIATION, Cursor, Position
-from edge.protocol.errors import CloseCode
-from edge.protocol.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame
+from edge.cursors import MESSAGING, NEGOTIATION, Cursor, Position
 from edge.push.hub import BEAT_PARTS, Hub, HubSession
 from edge.settings import Settings
+from parley_protocol.errors import CloseCode
+from parley_protocol.packets import JSON, MESSAGE_PACK, Encoding, Format, Frame
 from tests.edge.scripted import CURSORS
 
 

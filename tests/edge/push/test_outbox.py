@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from edge.protocol.packets import Frame
 from edge.push.outbox import Outbox
+from parley_protocol.packets import Frame
 
 
 class Peer:

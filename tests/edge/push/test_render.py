@@ -2,9 +2,9 @@
 
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.protocol.cursors import MESSAGING
-from edge.protocol.packets import JSON, Op
+from edge.cursors import MESSAGING
 from edge.push.render import render
+from parley_protocol.packets import JSON, Op
 
 
 def test_an_event_of_a_newer_service_is_passed_over() -> None:

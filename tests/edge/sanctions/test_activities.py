@@ -6,12 +6,12 @@ import msgspec
 import pytest
 from msgspec import UNSET
 
-from edge.protocol.packets import Activity
-from edge.protocol.payloads.fields import Unspecified
-from edge.protocol.payloads.moderation import Sanction, SanctionKind, Statement
 from edge.sanctions.activities import FORBIDS, forbids, restricts
 from moderation_service.domain.sanctions.entities import SanctionKind as ServiceKind
 from moderation_service.domain.sanctions.measures import MEASURES
+from parley_protocol.packets import Activity
+from parley_protocol.payloads.fields import Unspecified
+from parley_protocol.payloads.moderation import Sanction, SanctionKind, Statement
 
 STATEMENT = Statement("muted", "account", "now", "facts", "terms", "3", False, False)
 

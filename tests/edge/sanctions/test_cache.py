@@ -6,9 +6,9 @@ The moderation service is a real gRPC server on loopback whose answers the test 
 from msgspec import UNSET
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from edge.protocol.cursors import Position
-from edge.protocol.packets import Op
+from edge.cursors import Position
 from edge.sessions.context import Edge
+from parley_protocol.packets import Op
 from tests.edge.conftest import Clock
 from tests.edge.moderated import (
     Moderated,

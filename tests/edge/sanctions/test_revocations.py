@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.handlers.connection import renew_token
-from edge.protocol.errors import CloseCode
-from edge.protocol.packets import Op
 from edge.sanctions.reader import StandingUnknownError
 from edge.sanctions.revocations import NOTHING, Revocations, is_revoked, read_revocations
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
+from parley_protocol.errors import CloseCode
+from parley_protocol.packets import Op
 from service_kit.authentication.errors import AuthenticationError
 from tests.edge.conftest import Clock
 from tests.edge.moderated import Moderated, log_in, moderated, sanction

@@ -5,12 +5,12 @@ import weakref
 
 import pytest
 
-from edge.protocol.errors import CloseCode
-from edge.protocol.packets import Op
-from edge.protocol.payloads.connection import Reconnect
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
 from edge.sessions.state import State
+from parley_protocol.errors import CloseCode
+from parley_protocol.packets import Op
+from parley_protocol.payloads.connection import Reconnect
 from tests.edge.scripted import (
     Start,
     Stream,

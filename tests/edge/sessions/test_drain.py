@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
+from edge.cursors import Position
 from edge.handlers.attach import attach
-from edge.protocol.cursors import Position
 from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
 from edge.sessions.session import Session

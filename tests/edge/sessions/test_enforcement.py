@@ -8,12 +8,12 @@ import pytest
 from parley.messaging.v1 import messaging_pb2 as messaging
 from parley.moderation.v1 import moderation_pb2 as pb
 
+from edge.cursors import MODERATION, Position
 from edge.handlers.attach import attach
-from edge.protocol.cursors import MODERATION, Position
-from edge.protocol.packets import Activity, Op
 from edge.sessions.requests import Request
 from edge.sessions.state import State
 from edge.translation.status import TIMED_OUT
+from parley_protocol.packets import Activity, Op
 from tests.edge.moderated import Moderated, lifted, sanction, sanctioned
 from tests.edge.scripted import Service, Start, Stream, Wire, new_session, principal_of
 from tests.support.waiting import until

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.protocol.cursors import MESSAGING, Position
-from edge.protocol.errors import CloseCode
-from edge.protocol.packets import Op
+from edge.cursors import MESSAGING, Position
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
 from edge.sessions.state import State
+from parley_protocol.errors import CloseCode
+from parley_protocol.packets import Op
 from tests.edge.scripted import (
     EPOCH,
     Held,

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import structlog
 
-from edge.protocol.packets import MESSAGE_PACK, Op
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
+from parley_protocol.packets import MESSAGE_PACK, Op
 from tests.edge.scripted import Service, Start, Stream, Wire, given, sample, with_settings
 from tests.support.waiting import until
 

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.protocol.cursors import MESSAGING
-from edge.protocol.packets import Op
+from edge.cursors import MESSAGING
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
+from parley_protocol.packets import Op
 from tests.edge.scripted import Held, Service, Start, Stream, Wire, cursor, sample, with_settings
 from tests.support.waiting import until
 

@@ -11,10 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
+from edge.cursors import MESSAGING, Position
 from edge.metrics import Metrics
-from edge.protocol.cursors import MESSAGING, Position
-from edge.protocol.packets import JSON, Frame, Op
-from edge.protocol.payloads.connection import Ping
 from edge.push.hub import Hub
 from edge.push.render import Alert
 from edge.sessions.context import Edge
@@ -22,6 +20,8 @@ from edge.sessions.delivery import Delivery
 from edge.sessions.people import People
 from edge.sessions.state import TRANSITIONS, ImpossibleTransitionError, State, follow
 from edge.settings import Settings
+from parley_protocol.packets import JSON, Frame, Op
+from parley_protocol.payloads.connection import Ping
 from service_kit.authentication.claims import Principal
 from tests.edge.scripted import CURSORS
 

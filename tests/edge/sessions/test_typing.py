@@ -4,10 +4,10 @@ from functools import partial
 
 import pytest
 
-from edge.protocol.errors import CloseCode
-from edge.protocol.packets import Op
 from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
+from parley_protocol.errors import CloseCode
+from parley_protocol.packets import Op
 from tests.edge.moderated import Moderated, sanctioned
 from tests.edge.scripted import Service, Start, Stream, Wire
 

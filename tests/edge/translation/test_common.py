@@ -13,10 +13,10 @@ from parley.messaging.v1 import messaging_pb2 as messaging_pb
 from parley.moderation.v1 import moderation_pb2 as moderation_pb
 from parley.negotiation.v1 import negotiation_pb2 as negotiation_pb
 
-from edge.protocol.packets import InvalidPayloadError
-from edge.protocol.payloads import messaging, moderation, negotiation
-from edge.protocol.payloads.fields import Money, Settlement
 from edge.translation.common import request_of, timestamp, words
+from parley_protocol.packets import InvalidPayloadError
+from parley_protocol.payloads import messaging, moderation, negotiation
+from parley_protocol.payloads.fields import Money, Settlement
 
 # Whole payloads and what they ask for. A field that is not said is left to the contract.
 REQUESTS: list[tuple[Struct, type[Message], str]] = [

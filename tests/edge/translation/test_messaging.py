@@ -6,8 +6,8 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 from parley.messaging.v1 import messaging_pb2 as pb
 
-from edge.protocol.payloads import messaging as payloads
 from edge.translation import messaging
+from parley_protocol.payloads import messaging as payloads
 
 TIME = Timestamp(seconds=1_700_000_000, nanos=123_000_000)
 TEXT = "2023-11-14T22:13:20.123Z"

@@ -7,12 +7,12 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from edge.protocol.cursors import MODERATION
-from edge.protocol.packets import Op
-from edge.protocol.payloads import moderation as payloads
+from edge.cursors import MODERATION
 from edge.push.render import RENDERERS, render
 from edge.translation import moderation
 from edge.translation.common import words
+from parley_protocol.packets import Op
+from parley_protocol.payloads import moderation as payloads
 from tests.edge.moderated import sanction, sanctioned
 
 TIME = Timestamp(seconds=1_700_000_000, nanos=123_000_000)

@@ -10,10 +10,10 @@ from msgspec import UNSET
 from parley.moderation.v1 import moderation_pb2
 from parley.negotiation.v1 import negotiation_pb2
 
-from edge.protocol.errors import Error, FieldProblem
-from edge.protocol.payloads.moderation import Dispute, Standing
-from edge.protocol.payloads.negotiation import Service
 from edge.translation.status import CALLER_REFUSED, from_call, from_status
+from parley_protocol.errors import Error, FieldProblem
+from parley_protocol.payloads.moderation import Dispute, Standing
+from parley_protocol.payloads.negotiation import Service
 from service_kit.rpc.rpc_errors import build_status
 from tests.edge.moderated import sanction
 

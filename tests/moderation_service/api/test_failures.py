@@ -6,8 +6,6 @@ import pytest
 from msgspec import UNSET
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from edge.protocol.objects import Kind, Objects
-from edge.protocol.packets import Op
 from edge.translation.moderation import dispute_payload, standing_payload
 from moderation_service.api import dispute_translation
 from moderation_service.api.failures import FAILURES
@@ -23,6 +21,8 @@ from moderation_service.domain.sanctions.entities import (
 from moderation_service.domain.shared.reasons import DisputeReason
 from moderation_service.domain.shared.refusals import Reason
 from moderation_service.operations.restrictions import PlacedStanding
+from parley_protocol.objects import Kind, Objects
+from parley_protocol.packets import Op
 from service_kit.rpc.failures import MOST_CURRENT_BYTES
 from service_kit.rules import Position, Refusal
 

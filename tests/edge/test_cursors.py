@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.protocol.cursors import BadCursorError, Cursors, Position
+from edge.cursors import BadCursorError, Cursors, Position
 
 _cursors = Cursors("one credential")
 encode, decode = _cursors.encode, _cursors.decode

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from edge.protocol.payloads import fields
-from edge.protocol.payloads.moderation import Dispute
+from parley_protocol.payloads import fields
+from parley_protocol.payloads.moderation import Dispute
 
 # From the client.
 

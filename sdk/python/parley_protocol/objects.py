@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 from msgspec import Struct
 from msgspec.structs import fields
 
-from edge.protocol.packets import Op
-from edge.protocol.payloads import messaging, moderation, negotiation
+from parley_protocol.packets import Op
+from parley_protocol.payloads import messaging, moderation, negotiation
 
 Data = Mapping[str, Any]
 

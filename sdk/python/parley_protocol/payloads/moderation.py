@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from edge.protocol.payloads.fields import (
+from parley_protocol.payloads.fields import (
     IdempotencyKey,
     Identifier,
     Integer,

@@ -4,15 +4,15 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from edge.protocol.payloads.fields import (
+from parley_protocol.payloads.fields import (
     IdempotencyKey,
     Identifier,
     PageToken,
     Seq,
     Unspecified,
 )
-from edge.protocol.payloads.moderation import Dispute
-from edge.protocol.payloads.negotiation import Service, ServiceEvent
+from parley_protocol.payloads.moderation import Dispute
+from parley_protocol.payloads.negotiation import Service, ServiceEvent
 
 # From the client.
 

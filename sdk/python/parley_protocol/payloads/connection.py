@@ -2,7 +2,7 @@
 
 from msgspec import UNSET, Struct, UnsetType
 
-from edge.protocol.payloads.fields import Cursor
+from parley_protocol.payloads.fields import Cursor
 
 # From the client.
 

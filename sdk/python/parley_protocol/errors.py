@@ -5,8 +5,8 @@ from typing import Self
 
 from msgspec import UNSET, Struct, UnsetType
 
-from edge.protocol.payloads.moderation import Dispute, Standing
-from edge.protocol.payloads.negotiation import Service
+from parley_protocol.payloads.moderation import Dispute, Standing
+from parley_protocol.payloads.negotiation import Service
 
 
 class ErrorCode(enum.StrEnum):

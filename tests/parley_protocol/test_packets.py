@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.protocol.packets import (
+from parley_protocol.packets import (
     FORMATS,
     JSON,
     MESSAGE_PACK,
@@ -20,8 +20,8 @@ from edge.protocol.packets import (
     Op,
     ServerEnvelope,
 )
-from edge.protocol.payloads import messaging, moderation
-from edge.protocol.payloads.connection import Ping, Pong, Resume
+from parley_protocol.payloads import messaging, moderation
+from parley_protocol.payloads.connection import Ping, Pong, Resume
 
 BOTH = pytest.mark.parametrize("format_", [JSON, MESSAGE_PACK], ids=lambda f: str(f.subprotocol))
 REQUESTS = [op.from_client for op in Op if op.from_client is not None]

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Self
 
 import msgspec
 
-from edge.protocol.broken_payloads import field_of_bad_text, without_nulls
-from edge.protocol.errors import Error
-from edge.protocol.payloads import connection, messaging, moderation, negotiation
+from parley_protocol.broken_payloads import field_of_bad_text, without_nulls
+from parley_protocol.errors import Error
+from parley_protocol.payloads import connection, messaging, moderation, negotiation
 
 MAXIMUM_ID_LENGTH = 64
 

@@ -7,8 +7,6 @@ from typing import Any, get_args
 
 import msgspec
 
-from service_kit.text import is_text
-
 
 def without_nulls(codec: Any, data: Any, payload_type: type[msgspec.Struct]) -> Any:
     """Leave out of an encoded payload the optional fields that are null, also of its structures.
@@ -83,13 +81,21 @@ def field_of_bad_text(codec: Any, data: Any) -> str | None:
     return None
 
 
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeError:
+        return False
+    return True
+
+
 def _bad_texts(value: Any, path: str = "") -> Iterator[str]:
     match value:
-        case str() if not is_text(value):
+        case str() if not _is_unicode(value):
             yield path
         case dict():
             for name, inner in value.items():
-                if is_text(name):
+                if _is_unicode(name):
                     yield from _bad_texts(inner, f"{path}.{name}" if path else name)
                 else:
                     yield path

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from edge.protocol.errors import (
+from parley_protocol.errors import (
     CloseCode,
     Error,
     ErrorCode,
@@ -11,7 +11,7 @@ from edge.protocol.errors import (
     invalid_argument,
     refusal,
 )
-from edge.protocol.packets import FORMATS, JSON, MESSAGE_PACK, Format, Op
+from parley_protocol.packets import FORMATS, JSON, MESSAGE_PACK, Format, Op
 
 
 @pytest.mark.parametrize("format_", FORMATS.values(), ids=FORMATS)
