@@ -28,7 +28,6 @@ export default defineConfig({
   test: {
     include: ["tests/**/*.test.{ts,tsx}"],
     // Files of this folder need a server, whose address the environment holds.
-    // biome-ignore lint/complexity/useLiteralKeys: TypeScript wants the brackets.
     exclude: process.env["PARLEY_URL"] ? [] : ["tests/edge/**"],
     // pytest runs many files at the same time.
     maxWorkers: 1,
