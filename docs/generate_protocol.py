@@ -10,13 +10,11 @@ error codes and close codes from parley_protocol/errors.py.
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
 
-import msgspec
 from msgspec import inspect
 
 from docs import markers
+from docs.structures import is_told, nested, sentences, structure
 from parley_protocol.errors import CloseCode, ErrorCode
 from parley_protocol.objects import SHOWINGS, Kind
 from parley_protocol.packets import Direction, Op
@@ -57,6 +55,8 @@ def type_name(kind: inspect.Type) -> str:
             return "null"
         case inspect.LiteralType():
             return " or ".join(f'`"{value}"`' for value in sorted(map(str, kind.values)))
+        case inspect.EnumType():
+            return "string, one of [these](#errors)"
         case inspect.ListType():
             return f"list of {type_name(kind.item_type)}"
         case inspect.DictType():
@@ -68,48 +68,6 @@ def type_name(kind: inspect.Type) -> str:
     raise TypeError(f"no words for {kind}")
 
 
-def structure(payload: type[msgspec.Struct]) -> inspect.StructType:
-    """A payload's fields. Each member of a union is read by itself, for msgspec reads no union of
-    several structures, and `current` of ERROR is one: it is only ever written.
-    """
-    hints = get_type_hints(payload, include_extras=True)
-    fields = []
-    for field in msgspec.structs.fields(payload):
-        members = union_members(hints[field.name])
-        types = tuple(inspect.type_info(one) for one in members)
-        fields.append(
-            inspect.Field(
-                name=field.name,
-                encode_name=field.encode_name,
-                type=types[0] if len(types) == 1 else inspect.UnionType(types),
-                required=field.required,
-                default=field.default,
-            )
-        )
-    return inspect.StructType(payload, tuple(fields))
-
-
-def union_members(hint: Any) -> list[Any]:
-    """The types of which a field has one, when it is there at all."""
-    if get_origin(hint) not in {Union, UnionType}:
-        return [hint]
-    return [one for one in get_args(hint) if one is not msgspec.UnsetType]
-
-
-def nested(kind: inspect.Type) -> Iterator[inspect.StructType]:
-    """The structures inside a type, the outer before the inner."""
-    match kind:
-        case inspect.StructType():
-            yield kind
-            for field in kind.fields:
-                yield from nested(field.type)
-        case inspect.ListType():
-            yield from nested(kind.item_type)
-        case inspect.UnionType():
-            for inner in kind.types:
-                yield from nested(inner)
-
-
 def field_table(kind: inspect.StructType) -> Iterator[str]:
     """A row for each field: name, type with bounds, whether it must be there, else its default."""
     if not kind.fields:
@@ -118,17 +76,9 @@ def field_table(kind: inspect.StructType) -> Iterator[str]:
     yield "| field | type | required |"
     yield "|---|---|---|"
     for field in kind.fields:
-        # A field that is left out when absent has no default to tell.
-        absent = field.default in {msgspec.NODEFAULT, msgspec.UNSET}
-        required = "yes" if field.required else "no" if absent else f"no, {field.default}"
+        default = f"no, {field.default}" if is_told(field) else "no"
+        required = "yes" if field.required else default
         yield f"| `{field.encode_name}` | {type_name(field.type)} | {required} |"
-
-
-def sentences(payload: type) -> str:
-    """The docstring of a structure, as one paragraph. Raises ValueError where there is none."""
-    if not payload.__doc__:
-        raise ValueError(f"{payload.__name__} has no docstring")
-    return " ".join(payload.__doc__.split())
 
 
 def packet(op: Op) -> Iterator[str]:
@@ -146,13 +96,19 @@ def packet(op: Op) -> Iterator[str]:
             opening = ""
 
 
+def link(op: Op) -> str:
+    """The name of a packet, as a link to its section."""
+    return f"[{op.title}](#0x{op.value:02x}-{op.title.lower().replace(' ', '-')})"
+
+
 def packets() -> Iterator[str]:
     """An overview, then each packet, then the structures that several of them share."""
-    yield "| op | direction | name |"
-    yield "|---|---|---|"
+    yield "| op | direction | name | answer |"
+    yield "|---|---|---|---|"
     for op in Op:
-        anchor = f"0x{op.value:02x}-{op.title.lower().replace(' ', '-')}"
-        yield f"| 0x{op.value:02X} | `{op.direction}` | [{op.title}](#{anchor}) |"
+        answer = "none" if op.answer is None else link(op.answer)
+        told = f"{answer} |" if op.from_client is not None else "|"
+        yield f"| 0x{op.value:02X} | `{op.direction}` | {link(op)} | {told}"
     yield ""
     shared: dict[str, inspect.StructType] = {}
     for op in Op:

@@ -28,7 +28,7 @@ def test_codes_travel_as_their_names(format_: Format) -> None:
 
 def test_the_edges_own_errors() -> None:
     """A wrong field is told in `fields`, and in words."""
-    assert refusal(ErrorCode.NOT_FOUND, "x") == Error("NOT_FOUND", "x", retryable=False)
+    assert refusal(ErrorCode.NOT_FOUND, "x") == Error(ErrorCode.NOT_FOUND, "x", retryable=False)
     error = invalid_argument("seq", "too low")
     assert (error.code, error.message) == ("INVALID_ARGUMENT", "seq: too low")
     assert error.fields == [FieldProblem("seq", "too low")]

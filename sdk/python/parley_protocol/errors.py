@@ -121,7 +121,7 @@ class Error(Struct, frozen=True):
     with SANCTIONED, what restricts this user.
     """
 
-    code: str
+    code: ErrorCode
     message: str
     retryable: bool
     retry_after_ms: int | UnsetType = UNSET

@@ -7,6 +7,7 @@ The envelope is `{"op", "id"?, "d"?}` from a client and `{"op", "re"?, "d", "cur
 import enum
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import msgspec
@@ -43,12 +44,13 @@ _REPORT, _DISPUTE = Activity.REPORT, Activity.DISPUTE
 
 
 class Op(enum.IntEnum):
-    """Every packet: its number, the payloads to and from the client, the RPC of a service that it
-    becomes, and what it is where a sanction may forbid it.
+    """Every packet: its number, the payloads to and from the client, the number of the packet that
+    answers it, the RPC of a service that it becomes, and what it is where a sanction may forbid it.
     """
 
     to_client: type[msgspec.Struct] | None
     from_client: type[msgspec.Struct] | None
+    _answer: int | None
     # Empty: none.
     rpc: str
     activity: Activity | None
@@ -58,73 +60,115 @@ class Op(enum.IntEnum):
         number: int,
         to_client: type[msgspec.Struct] | None,
         from_client: type[msgspec.Struct] | None = None,
+        answer: int | None = None,
         rpc: str = "",
         activity: Activity | None = None,
     ) -> Self:
         member = int.__new__(cls, number)
         member._value_ = number
         member.to_client, member.from_client = to_client, from_client
+        member._answer = answer  # noqa: SLF001 - its own; no member exists yet to be named here
         member.rpc, member.activity = rpc, activity
         return member
 
     PING = 0x01, connection.Ping
-    PONG = 0x02, None, connection.Pong, "MarkDelivered"
+    PONG = 0x02, None, connection.Pong, None, "MarkDelivered"
     HELLO = 0x03, connection.Hello
     ERROR = 0x04, Error
-    ASK_CONVERSATIONS = 0x05, None, messaging.AskConversations, "ListConversations"
+    ASK_CONVERSATIONS = 0x05, None, messaging.AskConversations, 0x06, "ListConversations"
     RETURN_CONVERSATIONS = 0x06, messaging.ReturnConversations
-    CREATE_MSG = 0x07, None, messaging.CreateMsg, "StreamCreateMessages", _WRITE
+    CREATE_MSG = 0x07, None, messaging.CreateMsg, 0x08, "StreamCreateMessages", _WRITE
     STATUS_MSG = 0x08, messaging.StatusMsg
-    OPENED_CONVERSATION = 0x09, None, messaging.OpenedConversation, "MarkRead"
-    ASK_MESSAGES = 0x0A, None, messaging.AskMessages, "ListMessages"
+    OPENED_CONVERSATION = 0x09, None, messaging.OpenedConversation, 0x11, "MarkRead"
+    ASK_MESSAGES = 0x0A, None, messaging.AskMessages, 0x0B, "ListMessages"
     RETURN_MESSAGES = 0x0B, messaging.ReturnMessages
-    RESUME = 0x0C, None, connection.Resume, "ListChanges"
+    RESUME = 0x0C, None, connection.Resume, 0x0D, "ListChanges"
     RESUMED = 0x0D, connection.Resumed
-    RENEW_TOKEN = 0x0E, None, connection.RenewToken
+    RENEW_TOKEN = 0x0E, None, connection.RenewToken, 0x03
     RECONNECT = 0x0F, connection.Reconnect
     ALERT_NEW_MSG = 0x10, messaging.AlertNewMsg
     MSG_SEEN = 0x11, messaging.MsgSeen
-    TYPING = 0x12, messaging.Typing, messaging.SendTyping, "SendTyping", _WRITE
+    TYPING = 0x12, messaging.Typing, messaging.SendTyping, None, "SendTyping", _WRITE
     PRESENCE = 0x13, messaging.Presence
-    EDIT_MSG = 0x14, None, messaging.EditMsg, "EditMessage", _WRITE
-    DELETE_MSG = 0x15, None, messaging.DeleteMsg, "DeleteMessage", _WRITE
+    EDIT_MSG = 0x14, None, messaging.EditMsg, 0x16, "EditMessage", _WRITE
+    DELETE_MSG = 0x15, None, messaging.DeleteMsg, 0x16, "DeleteMessage", _WRITE
     MSG_CHANGED = 0x16, messaging.MsgChanged
-    ASK_BLOCKS = 0x17, None, messaging.AskBlocks, "ListBlocks"
+    ASK_BLOCKS = 0x17, None, messaging.AskBlocks, 0x18, "ListBlocks"
     RETURN_BLOCKS = 0x18, messaging.ReturnBlocks
     UPDATE_CONVERSATION_DATAS = 0xE0, negotiation.UpdateConversationDatas
-    SERVICE_CREATED = 0xE1, None, negotiation.ServiceCreated, "CreateService", _WRITE
-    NOTE_SUBMITTED = 0xE2, None, negotiation.NoteSubmitted, "SubmitNote", _PERFORM
-    LITIGE_CREATED = 0xE3, None, moderation.LitigeCreated, "CreateDispute", _DISPUTE
-    SERVICE_TERMINATED = 0xE4, None, negotiation.ServiceTerminated, "TerminateService", _PERFORM
-    PRICE_EDITED = 0xE5, None, negotiation.PriceEdited, "EditPrice", _WRITE
-    NEGOTIATION_END = 0xE6, None, negotiation.NegotiationEnd, "EndNegotiation", _PERFORM
-    ASK_SERVICES = 0xE7, None, negotiation.AskServices, "ListServices"
+    SERVICE_CREATED = 0xE1, None, negotiation.ServiceCreated, 0xE0, "CreateService", _WRITE
+    NOTE_SUBMITTED = 0xE2, None, negotiation.NoteSubmitted, 0xE0, "SubmitNote", _PERFORM
+    LITIGE_CREATED = 0xE3, None, moderation.LitigeCreated, 0xE0, "CreateDispute", _DISPUTE
+    SERVICE_TERMINATED = (
+        0xE4,
+        None,
+        negotiation.ServiceTerminated,
+        0xE0,
+        "TerminateService",
+        _PERFORM,
+    )
+    PRICE_EDITED = 0xE5, None, negotiation.PriceEdited, 0xE0, "EditPrice", _WRITE
+    NEGOTIATION_END = 0xE6, None, negotiation.NegotiationEnd, 0xE0, "EndNegotiation", _PERFORM
+    ASK_SERVICES = 0xE7, None, negotiation.AskServices, 0xE8, "ListServices"
     RETURN_SERVICES = 0xE8, negotiation.ReturnServices
-    ASK_SERVICE = 0xE9, None, negotiation.AskService, "GetService"
-    ASK_SERVICE_EVENTS = 0xEA, None, negotiation.AskServiceEvents, "ListServiceEvents"
+    ASK_SERVICE = 0xE9, None, negotiation.AskService, 0xE0, "GetService"
+    ASK_SERVICE_EVENTS = 0xEA, None, negotiation.AskServiceEvents, 0xEB, "ListServiceEvents"
     RETURN_SERVICE_EVENTS = 0xEB, negotiation.ReturnServiceEvents
-    REPORT_STATEMENT = 0xEF, None, moderation.ReportStatement, "ReportDisputeStatement", _REPORT
-    ASK_REPORTS = 0xF0, None, moderation.AskReports, "ListReports"
+    REPORT_STATEMENT = (
+        0xEF,
+        None,
+        moderation.ReportStatement,
+        0xFD,
+        "ReportDisputeStatement",
+        _REPORT,
+    )
+    ASK_REPORTS = 0xF0, None, moderation.AskReports, 0xF1, "ListReports"
     RETURN_REPORTS = 0xF1, moderation.ReturnReports
-    ASK_APPEALS = 0xF2, None, moderation.AskAppeals, "ListOwnAppeals"
+    ASK_APPEALS = 0xF2, None, moderation.AskAppeals, 0xF3, "ListOwnAppeals"
     RETURN_APPEALS = 0xF3, moderation.ReturnAppeals
-    ASK_DISPUTES = 0xF4, None, moderation.AskDisputes, "ListOwnDisputes"
+    ASK_DISPUTES = 0xF4, None, moderation.AskDisputes, 0xF5, "ListOwnDisputes"
     RETURN_DISPUTES = 0xF5, moderation.ReturnDisputes
-    ASK_DISPUTE = 0xF6, None, moderation.AskDispute, "GetDispute"
-    ASK_STANDING = 0xF7, None, moderation.AskStanding, "GetStanding"
+    ASK_DISPUTE = 0xF6, None, moderation.AskDispute, 0xE0, "GetDispute"
+    ASK_STANDING = 0xF7, None, moderation.AskStanding, 0xF8, "GetStanding"
     RETURN_STANDING = 0xF8, moderation.ReturnStanding
-    BLOCK_USER = 0xF9, messaging.BlockedUser, messaging.BlockUser, "SetBlock"
+    BLOCK_USER = 0xF9, messaging.BlockedUser, messaging.BlockUser, 0xF9, "SetBlock"
     SANCTION = 0xFA, moderation.Sanction
-    APPEAL = 0xFB, None, moderation.SendAppeal, "CreateAppeal"
-    LITIGE_STATEMENT = 0xFC, None, moderation.LitigeStatement, "SubmitDisputeStatement", _DISPUTE
+    APPEAL = 0xFB, None, moderation.SendAppeal, 0xFD, "CreateAppeal"
+    LITIGE_STATEMENT = (
+        0xFC,
+        None,
+        moderation.LitigeStatement,
+        0xE0,
+        "SubmitDisputeStatement",
+        _DISPUTE,
+    )
     REPORT_STATUS = 0xFD, moderation.ReportStatus
-    REPORT_CONVERSATIONS = 0xFE, None, moderation.ReportConversations, "ReportConversation", _REPORT
-    REPORT_MSG = 0xFF, None, moderation.ReportMsg, "ReportMessage", _REPORT
+    REPORT_CONVERSATIONS = (
+        0xFE,
+        None,
+        moderation.ReportConversations,
+        0xFD,
+        "ReportConversation",
+        _REPORT,
+    )
+    REPORT_MSG = 0xFF, None, moderation.ReportMsg, 0xFD, "ReportMessage", _REPORT
 
     @property
     def title(self) -> str:
         """The name as documented."""
         return self.name.replace("_", " ")
+
+    @cached_property
+    def answer(self) -> "Op | None":
+        """The packet that answers this one, unless ERROR does. None: nothing does, so that only
+        an ERROR may come back.
+        """
+        return next((op for op in Op if op == self._answer), None)
+
+    @property
+    def pushed(self) -> bool:
+        """Whether it comes unasked, be it that it is an answer as well: all but pages and views."""
+        return self.to_client is not None and not self.name.startswith("RETURN_")
 
     @property
     def direction(self) -> Direction:

@@ -11,7 +11,7 @@ from parley.moderation.v1 import moderation_pb2
 from parley.negotiation.v1 import negotiation_pb2
 
 from edge.translation.status import CALLER_REFUSED, from_call, from_status
-from parley_protocol.errors import Error, FieldProblem
+from parley_protocol.errors import Error, ErrorCode, FieldProblem
 from parley_protocol.payloads.moderation import Dispute, Standing
 from parley_protocol.payloads.negotiation import Service
 from service_kit.rpc.rpc_errors import build_status
@@ -106,7 +106,7 @@ def test_the_words_of_unexpected_statuses_are_not_shown(status: str) -> None:
 def test_a_refusals_own_words_are_shown() -> None:
     """The service knows best what to tell a person."""
     error = from_status(_status(grpc.StatusCode.NOT_FOUND, "There is no such conversation."))
-    assert error == Error("NOT_FOUND", "There is no such conversation.", retryable=False)
+    assert error == Error(ErrorCode.NOT_FOUND, "There is no such conversation.", retryable=False)
 
 
 def test_a_refused_argument_names_its_fields_as_packets_do() -> None:
@@ -237,7 +237,7 @@ def test_retry_info_of_another_refusal_keeps_its_code() -> None:
 def test_details_that_cannot_be_read_fall_back_to_the_status() -> None:
     """A proxy may have spoiled them."""
     error = from_call(_call_error(grpc.StatusCode.NOT_FOUND, "gone", b"\xff\xff"))
-    assert error == Error("NOT_FOUND", "gone", retryable=False)
+    assert error == Error(ErrorCode.NOT_FOUND, "gone", retryable=False)
 
 
 def test_a_call_without_words_still_says_something() -> None:
