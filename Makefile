@@ -85,6 +85,7 @@ check: $(READY) $(NODE_READY) ## Lint, format, types, import rules, contracts, d
 	$(BIN)/python docs/generate_negotiation.py --check
 	$(BIN)/python docs/generate_moderation.py --check
 	$(BIN)/python docs/generate_operations.py --check
+	$(BIN)/python docs/generate_asyncapi.py --check
 	$(NPM) run --silent check
 
 protos: $(READY) ## Generate the contracts' code

@@ -19,7 +19,7 @@ def fill(document: str, name: str, lines: Iterable[str]) -> str:
 
 def run(document: Path, generate: Callable[[str], str], arguments: list[str]) -> int:
     """Write the document, or compare it; returns the exit status: 1 when --check finds drift."""
-    present = document.read_text("utf-8")
+    present = document.read_text("utf-8") if document.exists() else ""
     fresh = generate(present)
     if fresh == present:
         return 0
