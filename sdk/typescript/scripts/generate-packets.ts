@@ -131,21 +131,24 @@ function nestings(): Record<string, Record<string, string[]>> {
   return found;
 }
 
-/** For each structure the objects that it shows; `fields`: all of which the version speaks. */
-function showings(): Record<string, object[]> {
-  const found: Record<string, object[]> = {};
-  for (const [name, schema] of Object.entries(schemas)) {
+/** For each structure the objects that it shows. */
+function showings(): [string, Showing[]][] {
+  return Object.entries(schemas).flatMap(([name, { "x-shows": shown }]): [string, Showing[]][] =>
+    shown === undefined ? [] : [[name, shown]],
+  );
+}
+
+/** For each structure that shows an object as a whole the fields of which its version speaks. */
+function wholes(): [string, string[]][] {
+  const whole = showings().filter(([, shown]) => shown.some(({ all }) => all));
+  return whole.map(([name]) => {
     // What shows another object is that one's.
-    const fields = Object.entries(propertiesOf(name))
-      .filter(([, held]) => !heldBy(held).some(showsItself))
-      .map(([field]) => field)
-      .filter((field) => field !== "version" && field !== "duplicate");
-    const rows = schema["x-shows"]?.map(({ all, ...row }) => (all ? { ...row, fields } : row));
-    if (rows !== undefined) {
-      found[name] = rows;
-    }
-  }
-  return found;
+    const own = Object.entries(propertiesOf(name)).filter(
+      ([, one]) => !heldBy(one).some(showsItself),
+    );
+    const fields = own.map(([field]) => field);
+    return [name, fields.filter((field) => field !== "version" && field !== "duplicate")];
+  });
 }
 
 /** What tells apart structures of which a field holds one: the fields that each must have. */
@@ -177,12 +180,16 @@ function table(name: string, comment: string, rows: [string | number, unknown][]
 
 function tables(): string {
   const nested = nestings();
+  // Single constants, of which a bundler keeps what is used.
+  const numbers = [...new Map(messages.map(([message, { name }]) => [name, numberOf(message)]))];
   const meanings = (name: string) => Object.entries(schemaOf(name)["x-meanings"] ?? {});
   return [
-    table("Op", "The number of each packet.", [
-      ...new Map(messages.map(([message, { name }]) => [name, numberOf(message)])),
-    ]),
-    typeOf("Op"),
+    numbers.map(([name, number]) => `export const ${name} = ${number};\n`).join(""),
+    table(
+      "NAMES",
+      "The name of each packet, by its number.",
+      numbers.map(([name, number]) => [number, name.replaceAll("_", " ")]),
+    ),
     table(
       "ANSWERS",
       "The packet that answers each packet of a client, unless ERROR does; null: nothing does.",
@@ -207,7 +214,12 @@ function tables(): string {
     table(
       "SHOWINGS",
       "The objects that each structure shows: the fields that name one, and that of its version.",
-      Object.entries(showings()),
+      showings(),
+    ),
+    table(
+      "WHOLES",
+      "The fields of which the version speaks, where a structure shows `all` of an object.",
+      wholes(),
     ),
     table(
       "NESTED",

@@ -1387,64 +1387,116 @@ export interface ReportStatusPacket {
   d: ReportStatus;
 }
 
-/** The number of each packet. */
-export const Op = {
-  PING: 1,
-  PONG: 2,
-  HELLO: 3,
-  ERROR: 4,
-  ASK_CONVERSATIONS: 5,
-  RETURN_CONVERSATIONS: 6,
-  CREATE_MSG: 7,
-  STATUS_MSG: 8,
-  OPENED_CONVERSATION: 9,
-  ASK_MESSAGES: 10,
-  RETURN_MESSAGES: 11,
-  RESUME: 12,
-  RESUMED: 13,
-  RENEW_TOKEN: 14,
-  RECONNECT: 15,
-  ALERT_NEW_MSG: 16,
-  MSG_SEEN: 17,
-  TYPING: 18,
-  PRESENCE: 19,
-  EDIT_MSG: 20,
-  DELETE_MSG: 21,
-  MSG_CHANGED: 22,
-  ASK_BLOCKS: 23,
-  RETURN_BLOCKS: 24,
-  UPDATE_CONVERSATION_DATAS: 224,
-  SERVICE_CREATED: 225,
-  NOTE_SUBMITTED: 226,
-  LITIGE_CREATED: 227,
-  SERVICE_TERMINATED: 228,
-  PRICE_EDITED: 229,
-  NEGOTIATION_END: 230,
-  ASK_SERVICES: 231,
-  RETURN_SERVICES: 232,
-  ASK_SERVICE: 233,
-  ASK_SERVICE_EVENTS: 234,
-  RETURN_SERVICE_EVENTS: 235,
-  REPORT_STATEMENT: 239,
-  ASK_REPORTS: 240,
-  RETURN_REPORTS: 241,
-  ASK_APPEALS: 242,
-  RETURN_APPEALS: 243,
-  ASK_DISPUTES: 244,
-  RETURN_DISPUTES: 245,
-  ASK_DISPUTE: 246,
-  ASK_STANDING: 247,
-  RETURN_STANDING: 248,
-  BLOCK_USER: 249,
-  SANCTION: 250,
-  APPEAL: 251,
-  LITIGE_STATEMENT: 252,
-  REPORT_STATUS: 253,
-  REPORT_CONVERSATIONS: 254,
-  REPORT_MSG: 255,
-} as const;
+export const PING = 1;
+export const PONG = 2;
+export const HELLO = 3;
+export const ERROR = 4;
+export const ASK_CONVERSATIONS = 5;
+export const RETURN_CONVERSATIONS = 6;
+export const CREATE_MSG = 7;
+export const STATUS_MSG = 8;
+export const OPENED_CONVERSATION = 9;
+export const ASK_MESSAGES = 10;
+export const RETURN_MESSAGES = 11;
+export const RESUME = 12;
+export const RESUMED = 13;
+export const RENEW_TOKEN = 14;
+export const RECONNECT = 15;
+export const ALERT_NEW_MSG = 16;
+export const MSG_SEEN = 17;
+export const TYPING = 18;
+export const PRESENCE = 19;
+export const EDIT_MSG = 20;
+export const DELETE_MSG = 21;
+export const MSG_CHANGED = 22;
+export const ASK_BLOCKS = 23;
+export const RETURN_BLOCKS = 24;
+export const UPDATE_CONVERSATION_DATAS = 224;
+export const SERVICE_CREATED = 225;
+export const NOTE_SUBMITTED = 226;
+export const LITIGE_CREATED = 227;
+export const SERVICE_TERMINATED = 228;
+export const PRICE_EDITED = 229;
+export const NEGOTIATION_END = 230;
+export const ASK_SERVICES = 231;
+export const RETURN_SERVICES = 232;
+export const ASK_SERVICE = 233;
+export const ASK_SERVICE_EVENTS = 234;
+export const RETURN_SERVICE_EVENTS = 235;
+export const REPORT_STATEMENT = 239;
+export const ASK_REPORTS = 240;
+export const RETURN_REPORTS = 241;
+export const ASK_APPEALS = 242;
+export const RETURN_APPEALS = 243;
+export const ASK_DISPUTES = 244;
+export const RETURN_DISPUTES = 245;
+export const ASK_DISPUTE = 246;
+export const ASK_STANDING = 247;
+export const RETURN_STANDING = 248;
+export const BLOCK_USER = 249;
+export const SANCTION = 250;
+export const APPEAL = 251;
+export const LITIGE_STATEMENT = 252;
+export const REPORT_STATUS = 253;
+export const REPORT_CONVERSATIONS = 254;
+export const REPORT_MSG = 255;
 
-export type Op = (typeof Op)[keyof typeof Op];
+/** The name of each packet, by its number. */
+export const NAMES = {
+  1: "PING",
+  2: "PONG",
+  3: "HELLO",
+  4: "ERROR",
+  5: "ASK CONVERSATIONS",
+  6: "RETURN CONVERSATIONS",
+  7: "CREATE MSG",
+  8: "STATUS MSG",
+  9: "OPENED CONVERSATION",
+  10: "ASK MESSAGES",
+  11: "RETURN MESSAGES",
+  12: "RESUME",
+  13: "RESUMED",
+  14: "RENEW TOKEN",
+  15: "RECONNECT",
+  16: "ALERT NEW MSG",
+  17: "MSG SEEN",
+  18: "TYPING",
+  19: "PRESENCE",
+  20: "EDIT MSG",
+  21: "DELETE MSG",
+  22: "MSG CHANGED",
+  23: "ASK BLOCKS",
+  24: "RETURN BLOCKS",
+  224: "UPDATE CONVERSATION DATAS",
+  225: "SERVICE CREATED",
+  226: "NOTE SUBMITTED",
+  227: "LITIGE CREATED",
+  228: "SERVICE TERMINATED",
+  229: "PRICE EDITED",
+  230: "NEGOTIATION END",
+  231: "ASK SERVICES",
+  232: "RETURN SERVICES",
+  233: "ASK SERVICE",
+  234: "ASK SERVICE EVENTS",
+  235: "RETURN SERVICE EVENTS",
+  239: "REPORT STATEMENT",
+  240: "ASK REPORTS",
+  241: "RETURN REPORTS",
+  242: "ASK APPEALS",
+  243: "RETURN APPEALS",
+  244: "ASK DISPUTES",
+  245: "RETURN DISPUTES",
+  246: "ASK DISPUTE",
+  247: "ASK STANDING",
+  248: "RETURN STANDING",
+  249: "BLOCK USER",
+  250: "SANCTION",
+  251: "APPEAL",
+  252: "LITIGE STATEMENT",
+  253: "REPORT STATUS",
+  254: "REPORT CONVERSATIONS",
+  255: "REPORT MSG",
+} as const;
 
 /** The packet that answers each packet of a client, unless ERROR does; null: nothing does. */
 export const ANSWERS = {
@@ -1545,19 +1597,31 @@ export const STRUCTURES = {
 
 /** The objects that each structure shows: the fields that name one, and that of its version. */
 export const SHOWINGS = {
-  AlertNewMsg: [{"kind":"conversation","key":["conversation"],"version":"conversation_version"}],
-  Appeal: [{"kind":"appeal","key":["appeal"],"version":"version","fields":["appeal","decision","status","text","created_at","answer","decided_at"]}],
-  BlockedUser: [{"kind":"block","key":["user"],"version":"version","fields":["user","blocked"]}],
-  Conversation: [{"kind":"conversation","key":["conversation"],"version":"version"}],
-  Dispute: [{"kind":"dispute","key":["dispute"],"version":"version","fields":["dispute","service","conversation","provider","client","opened_by","reason","state","allowed_actions","created_at","statements","offers","price","claim","due_at","resolution","refusal","truncated"]}],
-  Message: [{"kind":"message","key":["message"],"version":"version","fields":["message","conversation","seq","sender","kind","created_at","text","event","edited_at","tombstone"]}],
-  MsgChanged: [{"kind":"message","key":["message"],"version":"version"},{"kind":"conversation","key":["conversation"],"version":"conversation_version"}],
-  MsgSeen: [{"kind":"read watermark","key":["conversation","reader"],"version":"seq"},{"kind":"conversation","key":["conversation"],"version":"conversation_version"}],
-  Presence: [{"kind":"presence","key":["user"],"version":"version","fields":["user","online","last_seen"]}],
-  ReportStatus: [{"kind":"report","key":["report"],"version":"version","fields":["report","status","subject","reason","created_at","updated_at","decision","appealable","appeal_until"]}],
-  Sanction: [{"kind":"sanction","key":["sanction"],"version":"version","fields":["sanction","kind","statement","decision","appealable","lifted","until","conversation","message","dispute","number"]}],
-  Service: [{"kind":"service","key":["service"],"version":"version","fields":["service","conversation","provider","client","title","state","currency","exponent","deadlines","allowed_actions","created_at","notes","description","offer","agreed","amendment","reopenings","cancellation","hold","ending","settlement","truncated"]}],
-  StatusMsg: [{"kind":"delivered watermark","key":["conversation"],"version":"seq"}],
+  AlertNewMsg: [{"kind":"conversation","key":["conversation"],"version":"conversation_version","all":false}],
+  Appeal: [{"kind":"appeal","key":["appeal"],"version":"version","all":true}],
+  BlockedUser: [{"kind":"block","key":["user"],"version":"version","all":true}],
+  Conversation: [{"kind":"conversation","key":["conversation"],"version":"version","all":false}],
+  Dispute: [{"kind":"dispute","key":["dispute"],"version":"version","all":true}],
+  Message: [{"kind":"message","key":["message"],"version":"version","all":true}],
+  MsgChanged: [{"kind":"message","key":["message"],"version":"version","all":false},{"kind":"conversation","key":["conversation"],"version":"conversation_version","all":false}],
+  MsgSeen: [{"kind":"read watermark","key":["conversation","reader"],"version":"seq","all":false},{"kind":"conversation","key":["conversation"],"version":"conversation_version","all":false}],
+  Presence: [{"kind":"presence","key":["user"],"version":"version","all":true}],
+  ReportStatus: [{"kind":"report","key":["report"],"version":"version","all":true}],
+  Sanction: [{"kind":"sanction","key":["sanction"],"version":"version","all":true}],
+  Service: [{"kind":"service","key":["service"],"version":"version","all":true}],
+  StatusMsg: [{"kind":"delivered watermark","key":["conversation"],"version":"seq","all":false}],
+} as const;
+
+/** The fields of which the version speaks, where a structure shows `all` of an object. */
+export const WHOLES = {
+  Appeal: ["appeal","decision","status","text","created_at","answer","decided_at"],
+  BlockedUser: ["user","blocked"],
+  Dispute: ["dispute","service","conversation","provider","client","opened_by","reason","state","allowed_actions","created_at","statements","offers","price","claim","due_at","resolution","refusal","truncated"],
+  Message: ["message","conversation","seq","sender","kind","created_at","text","event","edited_at","tombstone"],
+  Presence: ["user","online","last_seen"],
+  ReportStatus: ["report","status","subject","reason","created_at","updated_at","decision","appealable","appeal_until"],
+  Sanction: ["sanction","kind","statement","decision","appealable","lifted","until","conversation","message","dispute","number"],
+  Service: ["service","conversation","provider","client","title","state","currency","exponent","deadlines","allowed_actions","created_at","notes","description","offer","agreed","amendment","reopenings","cancellation","hold","ending","settlement","truncated"],
 } as const;
 
 /** The fields of each structure that lead to objects, with the structures that they hold. */
