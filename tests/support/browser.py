@@ -1,18 +1,18 @@
 """A real browser for tests: Chromium as npm's packages bring it, driven by Playwright."""
 
-import asyncio
 import fcntl
 import json
-import mimetypes
 import os
 import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
-from pathlib import Path, PurePosixPath
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 from playwright.async_api import BrowserContext, Playwright, async_playwright
@@ -135,24 +135,34 @@ async def browsing(profile: Path) -> AsyncIterator[BrowserContext]:
         yield context
 
 
-@asynccontextmanager
-async def serving(*folders: Path) -> AsyncIterator[str]:
-    """Serve the files of folders over HTTP on the loopback; gives the address."""
+class _Files(SimpleHTTPRequestHandler):
+    """Answers with a file of the first folder that has it; nothing is kept in caches."""
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        request = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1].decode()
-        name = PurePosixPath(request.partition("?")[0]).relative_to("/")
-        found = next((path for folder in folders if (path := folder / name).is_file()), None)
-        body = b"" if found is None else found.read_bytes()
-        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        writer.write(
-            f"HTTP/1.1 {404 if found is None else 200} -\r\nContent-Type: {kind}\r\n"
-            f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
-            + body
-        )
-        await writer.drain()
-        writer.close()
+    folders: tuple[Path, ...] = ()
 
-    server = await asyncio.start_server(answer, "127.0.0.1", free_port())
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    def translate_path(self, path: str) -> str:
+        found = super().translate_path(path)
+        name = Path(found).relative_to(self.directory)
+        paths = [folder / name for folder in self.folders]
+        return str(next((path for path in paths if path.exists()), found))
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-store")
+        super().end_headers()
+
+    def log_message(self, *_said: object) -> None:
+        """Nothing: the test's output is its own."""
+
+
+@contextmanager
+def serving(*folders: Path) -> Iterator[str]:
+    """Serve the files of folders over HTTP on the loopback; gives the address, an origin."""
+    handler = type("_FilesOf", (_Files,), {"folders": folders})
+    with ThreadingHTTPServer(("127.0.0.1", free_port()), handler) as server:
+        thread = Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()

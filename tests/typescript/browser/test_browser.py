@@ -17,7 +17,7 @@ async def test_a_page_of_the_loopback_runs_its_script(
     """What browsers have for pages of a trusted origin is there: storage, locks, channels."""
     (tmp_path / "index.html").write_text(_PAGE)
     (tmp_path / "script.js").write_text(_SCRIPT)
-    async with serving(tmp_path) as address:
+    with serving(tmp_path) as address:
         page = await browser.new_page()
         await page.goto(f"{address}/index.html")
         assert await page.inner_text("h1") == "Hello from 127.0.0.1"
