@@ -130,6 +130,8 @@ class Chat:
         try:
             if command.opcode == Op.REPORT_MSG:
                 shown, arguments = self._conversation.reported_by(arguments)
+            elif command.opcode == Op.REPORT_STATEMENT:
+                shown, arguments = self._conversation.disputes.reported_by(arguments)
             else:
                 command = self._conversation.meant_by(command)
                 shown = self._conversation.shown_for(command)

@@ -154,6 +154,14 @@ _ABOUT_RULES = (
         payloads.report,
     ),
     Command(
+        "/report-statement",
+        "[#N] REASON [COMMENT]",
+        "report the other's last statement, or N",
+        Op.REPORT_STATEMENT,
+        (),
+        payloads.report,
+    ),
+    Command(
         "/appeal",
         "TEXT",
         "have the decision shown last looked at again",

@@ -1,5 +1,8 @@
 """The disputes of a conversation as they were last shown, which commands are about."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from command_line.chat.commands import dispute_choices
 from command_line.chat.payloads import UsageError
 from command_line.display import disputes as wording
@@ -37,6 +40,23 @@ class Disputes:
         if not self._shown:
             raise UsageError("no dispute is shown here; /dispute REASON STATEMENT opens one")
         return next(reversed(self._shown.values()))
+
+    def reported_by(self, arguments: str) -> tuple[Mapping[str, Any], str]:
+        """The statement that a report is about, and the rest of what was typed.
+
+        It is that of a number, or the other's last one; UsageError when there is none.
+        """
+        dispute = self.about()
+        theirs = {int(one["number"]): one for one in dispute["statements"] if one["by"] != self._me}
+        typed, _, rest = arguments.partition(" ")
+        if typed.startswith("#"):
+            number = int(typed[1:]) if typed[1:].isdecimal() else 0
+            if number not in theirs:
+                raise UsageError(f"no statement {typed} of the other is shown here")
+            return {"dispute": dispute["dispute"], "number": number}, rest.strip()
+        if not theirs:
+            raise UsageError("no statement of the other is shown here")
+        return {"dispute": dispute["dispute"], "number": max(theirs)}, arguments
 
     def allows(self, action: str) -> bool:
         """Whether that dispute allows something now."""

@@ -107,13 +107,17 @@ def rate(shown: Shown, arguments: str) -> Struct:
 
 
 def report(shown: Shown, arguments: str) -> Struct:
-    """A report of a message, or of the conversation."""
+    """A report of a message, of a statement in a dispute, or of the conversation."""
     typed, _, comment = arguments.partition(" ")
     reason: moderation.ReportReason = _reason(typed, moderation.ReportReason)
     if reason == "other" and is_blank(comment):
         raise UsageError("the reason other needs a comment")
     if "message" in shown:
         return moderation.ReportMsg(shown["message"], reason, _optional(comment))
+    if "number" in shown:
+        return moderation.ReportStatement(
+            shown["dispute"], shown["number"], reason, _optional(comment)
+        )
     return moderation.ReportConversations(shown["conversation"], reason, _optional(comment))
 
 

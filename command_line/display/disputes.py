@@ -70,8 +70,9 @@ def _present(dispute: Dispute, me: str, cause: str | None) -> list[str]:
         found.append(f"{refund} wanted back for {name_of(dispute['client'], me)}")
     if cause in {None, "created", "stated"} and dispute.get("statements"):
         said = dispute["statements"][-1]
+        who = f"#{said['number']} {name_of(said['by'], me)}"
         removed = ["(removed)"] if said.get("removed") else []
-        found += [f"{name_of(said['by'], me)}: {words}" for words in removed or quote(said["text"])]
+        found += [f"{who}: {words}" for words in removed or quote(said["text"])]
     if (
         dispute.get("offers")
         and cause in {None, "settlement_proposed"}

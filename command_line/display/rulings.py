@@ -63,7 +63,10 @@ def sanction(told: Ruling) -> list[str]:
 def report(told: Ruling) -> list[str]:
     """Lines of the state of the user's own report."""
     status = STATUSES.get(told["status"], _words(told["status"]))
-    what = "message" if "message" in told["subject"] else "conversation"
+    subject = told["subject"]
+    what = "message" if "message" in subject else "conversation"
+    if "dispute" in subject:
+        what = f"statement (#{subject['number']})"
     lines = [f"your report of a {what} ({_words(told['reason'])}): {status}"]
     if "appeal" in told:
         lines += appeal(told["appeal"])

@@ -58,7 +58,7 @@ def dispute(state: str = "open", version: int = 2, **more: Any) -> dict[str, Any
         "reason": "not_delivered",
         "price": euros(12050),
         "state": state,
-        "statements": [{"by": "alice", "text": "Nobody came.", "at": NOW}],
+        "statements": [{"by": "alice", "text": "Nobody came.", "at": NOW, "number": 1}],
         "offers": [],
         "allowed_actions": [],
         "created_at": NOW,

@@ -160,6 +160,11 @@ def test_help_lists_every_command() -> None:
             moderation.ReportConversations("k1", "other", "It is odd"),
         ),
         (
+            "/report-statement harassment",
+            {"dispute": DISPUTE, "number": 2},
+            moderation.ReportStatement(DISPUTE, 2, "harassment"),
+        ),
+        (
             "/appeal I was quoting.",
             {"decision": "d1"},
             moderation.SendAppeal("d1", "I was quoting."),

@@ -87,7 +87,8 @@ def test_what_moderators_wrote_cannot_control_the_terminal(
     evil = "\x1b[2J\u202e"
     told = sanction()
     rulings.sanctioned({**told, "statement": {**told["statement"], "facts": evil, "rule": evil}})
-    disputes.happened(dispute(statements=[{"by": "bob", "text": evil, "at": ""}]), "stated")
+    said = {"by": "bob", "text": evil, "at": "", "number": 1}
+    disputes.happened(dispute(statements=[said]), "stated")
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert "\u202e" not in shown

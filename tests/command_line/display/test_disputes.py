@@ -25,8 +25,8 @@ HEAD = r"dispute \(not delivered, opened by you\): "
         ),
         (
             "stated",
-            dispute(statements=[{"by": "bob", "text": "I rang twice.", "at": NOW}]),
-            'statement; bob: "I rang twice."',
+            dispute(statements=[{"by": "bob", "text": "I rang twice.", "at": NOW, "number": 2}]),
+            'statement; #2 bob: "I rang twice."',
         ),
         (
             "settlement_proposed",
@@ -62,7 +62,7 @@ HEAD = r"dispute \(not delivered, opened by you\): "
             'decided by a moderator; the deal is cancelled; "Nobody came."; "Terms 7"',
         ),
         ("hold_refused", dispute("refused", refusal="TOO_LATE"), "not possible; too late"),
-        (None, dispute("under_review"), 'moderators decide; you: "Nobody came."'),
+        (None, dispute("under_review"), 'moderators decide; #1 you: "Nobody came."'),
     ],
 )
 def test_what_happened_to_a_dispute_is_one_line(

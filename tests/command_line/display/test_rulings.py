@@ -74,6 +74,17 @@ def test_a_reporter_hears_each_step(told: dict[str, Any], words: str) -> None:
     assert report(told) == [f"your report of a message (off platform payment): {words}"]
 
 
+def test_a_report_says_what_it_is_about() -> None:
+    """A message, a statement in a dispute by its number, or else the conversation."""
+    for subject, words in (
+        ({"message": "m1"}, "message"),
+        ({"dispute": "d1", "number": 3}, "statement (#3)"),
+        ({}, "conversation"),
+    ):
+        told = rulings.report(subject={"conversation": "k1", **subject})
+        assert f"your report of a {words} (" in report(told)[0]
+
+
 def test_a_reporter_may_appeal() -> None:
     """While the time for it lasts."""
     told = rulings.report("no_violation", decision="d", appealable=True, appeal_until=LATER)
