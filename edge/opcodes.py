@@ -22,6 +22,7 @@ def routes(metrics: Metrics) -> dict[int, Route]:
             handler_of(op),
             {format_: format_.decoder(op.from_client) for format_ in FORMATS.values()},
             metrics.outcomes(op.title),
+            op.answer or Op.ERROR,
             op.activity,
         )
         for op in Op

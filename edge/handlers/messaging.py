@@ -79,7 +79,7 @@ async def ask_conversations(
     returned = payloads.ReturnConversations(
         conversations, answer.next_page_token or UNSET, missing or UNSET
     )
-    await session.answer_page(re, Op.RETURN_CONVERSATIONS, returned)
+    await session.answer_page(re, returned)
 
 
 async def _services(
@@ -140,7 +140,7 @@ def create_msg(session: Session, re: Request, payload: payloads.CreateMsg) -> No
                 duplicate=result.duplicate,
                 idempotency_key=result.idempotency_key or UNSET,
             )
-            session.answer(re, Op.STATUS_MSG, status)
+            session.answer(re, status)
 
     if session.in_turn or session.edge.sanctions.locked(session.user):
         # All of them, so that what comes after one that is looked at keeps its place behind it,
@@ -177,7 +177,7 @@ def opened_conversation(
         if isinstance(result, Error):
             session.fail(re, result)
         else:
-            session.answer(re, Op.MSG_SEEN, read_payload(result))
+            session.answer(re, read_payload(result))
 
     session.edge.messaging.mark_read.submit(mark, done)
 
@@ -203,7 +203,7 @@ async def ask_messages(session: Session, re: Request, payload: payloads.AskMessa
     returned = payloads.ReturnMessages(payload.conversation, messages, answer.more)
     others = [one.seq for one in answer.messages if one.sender != session.user]
     confirms = (payload.conversation, max(others)) if others else None
-    await session.answer_page(re, Op.RETURN_MESSAGES, returned, confirms)
+    await session.answer_page(re, returned, confirms)
 
 
 async def ask_blocks(session: Session, re: Request, payload: payloads.AskBlocks) -> None:
@@ -218,7 +218,7 @@ async def ask_blocks(session: Session, re: Request, payload: payloads.AskBlocks)
         payloads.BlockedUser(one.user, blocked=True, version=one.version) for one in answer.blocks
     ]
     returned = payloads.ReturnBlocks(blocks, answer.next_page_token or UNSET)
-    await session.answer_page(re, Op.RETURN_BLOCKS, returned)
+    await session.answer_page(re, returned)
 
 
 async def edit_msg(session: Session, re: Request, payload: payloads.EditMsg) -> None:
@@ -226,7 +226,7 @@ async def edit_msg(session: Session, re: Request, payload: payloads.EditMsg) -> 
     request = request_of(pb.EditMessageRequest, payload, session.user, session.id)
     answer = await _change(session, re, Op.EDIT_MSG, request, request.message_id)
     if answer is not None:
-        session.answer(re, Op.MSG_CHANGED, changed_payload(answer.changed))
+        session.answer(re, changed_payload(answer.changed))
 
 
 async def delete_msg(session: Session, re: Request, payload: payloads.DeleteMsg) -> None:
@@ -234,7 +234,7 @@ async def delete_msg(session: Session, re: Request, payload: payloads.DeleteMsg)
     request = request_of(pb.DeleteMessageRequest, payload, session.user, session.id)
     answer = await _change(session, re, Op.DELETE_MSG, request, request.message_id)
     if answer is not None:
-        session.answer(re, Op.MSG_CHANGED, changed_payload(answer.changed))
+        session.answer(re, changed_payload(answer.changed))
 
 
 async def block_user(session: Session, re: Request, payload: payloads.BlockUser) -> None:
@@ -243,7 +243,7 @@ async def block_user(session: Session, re: Request, payload: payloads.BlockUser)
     answer = await _change(session, re, Op.BLOCK_USER, request)
     if answer is not None:
         block = payloads.BlockedUser(answer.user, answer.blocked, answer.version)
-        session.answer(re, Op.BLOCK_USER, block)
+        session.answer(re, block)
 
 
 async def _change(

@@ -51,7 +51,7 @@ async def _report(session: Session, re: Request, op: Op, request: Message) -> No
     answer = await _call(session, re, op, request)
     if answer is not None:
         status = report_payload(answer.report, duplicate=answer.duplicate)
-        session.answer(re, Op.REPORT_STATUS, status)
+        session.answer(re, status)
 
 
 async def appeal(session: Session, re: Request, payload: payloads.SendAppeal) -> None:
@@ -60,9 +60,7 @@ async def appeal(session: Session, re: Request, payload: payloads.SendAppeal) ->
     answer = await _call(session, re, Op.APPEAL, request)
     if answer is not None:
         made = appeal_payload(answer.appeal)
-        session.answer(
-            re, Op.REPORT_STATUS, payloads.ReportStatus(appeal=made, duplicate=answer.duplicate)
-        )
+        session.answer(re, payloads.ReportStatus(appeal=made, duplicate=answer.duplicate))
 
 
 async def litige_created(session: Session, re: Request, payload: payloads.LitigeCreated) -> None:
@@ -96,7 +94,7 @@ async def ask_reports(session: Session, re: Request, payload: payloads.AskReport
     if answer is not None:
         reports = [report_payload(one) for one in answer.reports]
         returned = payloads.ReturnReports(reports, answer.next_page_token or UNSET)
-        await session.answer_page(re, Op.RETURN_REPORTS, returned)
+        await session.answer_page(re, returned)
 
 
 async def ask_appeals(session: Session, re: Request, payload: payloads.AskAppeals) -> None:
@@ -106,7 +104,7 @@ async def ask_appeals(session: Session, re: Request, payload: payloads.AskAppeal
     if answer is not None:
         appeals = [appeal_payload(one) for one in answer.appeals]
         returned = payloads.ReturnAppeals(appeals, answer.next_page_token or UNSET)
-        await session.answer_page(re, Op.RETURN_APPEALS, returned)
+        await session.answer_page(re, returned)
 
 
 async def ask_disputes(session: Session, re: Request, payload: payloads.AskDisputes) -> None:
@@ -116,7 +114,7 @@ async def ask_disputes(session: Session, re: Request, payload: payloads.AskDispu
     if answer is not None:
         disputes = [dispute_payload(one) for one in answer.disputes]
         returned = payloads.ReturnDisputes(disputes, answer.next_page_token or UNSET)
-        await session.answer_page(re, Op.RETURN_DISPUTES, returned)
+        await session.answer_page(re, returned)
 
 
 async def ask_dispute(session: Session, re: Request, payload: payloads.AskDispute) -> None:
@@ -126,7 +124,7 @@ async def ask_dispute(session: Session, re: Request, payload: payloads.AskDisput
     if answer is not None:
         dispute = dispute_payload(answer.dispute)
         update = UpdateConversationDatas(dispute.conversation, "asked", dispute=dispute)
-        await session.answer_page(re, Op.UPDATE_CONVERSATION_DATAS, update)
+        await session.answer_page(re, update)
 
 
 async def ask_standing(session: Session, re: Request, payload: payloads.AskStanding) -> None:
@@ -135,7 +133,7 @@ async def ask_standing(session: Session, re: Request, payload: payloads.AskStand
     answer = await _page(session, re, Op.ASK_STANDING, request)
     if answer is not None:
         returned = payloads.ReturnStanding(standing_payload(answer.standing))
-        await session.answer_page(re, Op.RETURN_STANDING, returned)
+        await session.answer_page(re, returned)
 
 
 async def _page(session: Session, re: Request, op: Op, request: Message) -> Any:
@@ -152,7 +150,7 @@ async def _dispute(session: Session, re: Request, op: Op, request: Message, caus
         dispute = dispute_payload(answer.dispute)
         service = await _service(session, answer.dispute, deadline - loop.time())
         update = UpdateConversationDatas(dispute.conversation, cause, service, dispute)
-        session.answer(re, Op.UPDATE_CONVERSATION_DATAS, update)
+        session.answer(re, update)
 
 
 async def _service(session: Session, dispute: pb.Dispute, seconds: float) -> Service | UnsetType:

@@ -61,7 +61,7 @@ async def ask_services(session: Session, re: Request, payload: payloads.AskServi
     if answer is not None:
         services = [service_payload(one) for one in answer.services]
         returned = payloads.ReturnServices(services, answer.next_page_token or UNSET)
-        await session.answer_page(re, Op.RETURN_SERVICES, returned)
+        await session.answer_page(re, returned)
 
 
 async def ask_service(session: Session, re: Request, payload: payloads.AskService) -> None:
@@ -71,7 +71,7 @@ async def ask_service(session: Session, re: Request, payload: payloads.AskServic
     if answer is not None:
         deal = service_payload(answer.service)
         update = payloads.UpdateConversationDatas(deal.conversation, "asked", deal)
-        await session.answer_page(re, Op.UPDATE_CONVERSATION_DATAS, update)
+        await session.answer_page(re, update)
 
 
 async def ask_service_events(
@@ -85,7 +85,7 @@ async def ask_service_events(
         returned = payloads.ReturnServiceEvents(
             payload.service, events, answer.next_page_token or UNSET
         )
-        await session.answer_page(re, Op.RETURN_SERVICE_EVENTS, returned)
+        await session.answer_page(re, returned)
 
 
 async def _page(session: Session, re: Request, op: Op, request: Message) -> Any:
@@ -122,4 +122,4 @@ async def _answer(
         return
     deal = service_payload(answer.service)
     update = payloads.UpdateConversationDatas(deal.conversation, answer.cause, deal)
-    session.answer(re, Op.UPDATE_CONVERSATION_DATAS, update)
+    session.answer(re, update)

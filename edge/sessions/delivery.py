@@ -179,11 +179,11 @@ class Delivery(ABC):
         if self.state is not State.CLOSING:
             self._outbox.put(self.format.encode(op, payload, re=re, cur=cur))
 
-    def answer(self, re: Request, op: Op, payload: msgspec.Struct) -> None:
+    def answer(self, re: Request, payload: msgspec.Struct) -> None:
         """Queue the answer to a packet; it is not wanted by whoever gave no id."""
         re.done()
         if re.id is not None:
-            self.send(op, payload, re=re.id)
+            self.send(re.answer, payload, re=re.id)
 
     def fail(self, re: Request, error: Error) -> None:
         """Queue an ERROR."""
@@ -262,14 +262,13 @@ class Delivery(ABC):
     async def answer_page(
         self,
         re: Request,
-        op: Op,
         payload: msgspec.Struct,
         confirms: tuple[str, int] | None = None,
     ) -> None:
         """Answer with a page, behind pages of other kinds that were asked for meanwhile. One that
         `confirms` a message, (conversation, seq), is delivered when a PONG says so.
         """
-        frame = self.format.encode(op, payload, re=re.id)
+        frame = self.format.encode(re.answer, payload, re=re.id)
         with self.person.holding(frame.size):
             await self._outbox.room()
         re.done()
@@ -280,7 +279,8 @@ class Delivery(ABC):
             self._shown_pages += 1
             self._await(Unconfirmed(position.revision, self._shown_pages, *confirms))
             if self.state is State.LIVE:
-                frame = self.format.encode(op, payload, re=re.id, cur=self._cursor_after_page())
+                cursor = self._cursor_after_page()
+                frame = self.format.encode(re.answer, payload, re=re.id, cur=cursor)
         self._outbox.put(frame)
 
     def _cursor_after_page(self) -> str:

@@ -8,7 +8,7 @@ import msgspec
 
 from edge.metrics import Outcomes
 from edge.sessions.people import Person
-from parley_protocol.packets import Activity, Format
+from parley_protocol.packets import Activity, Format, Op
 
 
 class Writes:
@@ -43,6 +43,8 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     # As the client gave it; None: only an error comes back.
     id: int | str | None
     outcomes: Outcomes
+    # The packet that answers it, unless it is refused: ERROR for one that nothing else answers.
+    answer: Op = Op.ERROR
     # What a sanction could forbid of it, and the conversation if the packet names one.
     activity: Activity | None = None
     conversation: str = ""
@@ -80,4 +82,5 @@ class Route(NamedTuple):
     handler: Handler
     decoders: Mapping[Format, Any]
     outcomes: Outcomes
+    answer: Op
     activity: Activity | None

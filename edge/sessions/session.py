@@ -160,7 +160,7 @@ class Session(Delivery):
                 ),
             )
             return
-        re = Request(envelope.id, route.outcomes)
+        re = Request(envelope.id, route.outcomes, route.answer)
         try:
             payload = self.format.payload(envelope, route.decoders[self.format])
             size = len(event.get("text") or event.get("bytes") or "")
@@ -191,7 +191,14 @@ class Session(Delivery):
             writes.begin()
         self.person.hold(size)
         return Request(
-            envelope.id, route.outcomes, activity, conversation, writes, self.person, size
+            envelope.id,
+            route.outcomes,
+            route.answer,
+            activity,
+            conversation,
+            writes,
+            self.person,
+            size,
         )
 
     def start(self, re: Request, waiting: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

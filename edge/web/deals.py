@@ -58,7 +58,7 @@ class OneRequest:
         """Nothing: only what no sanction forbids comes here."""
         return None
 
-    def answer(self, re: requests.Request, _op: Op, payload: Struct) -> None:
+    def answer(self, re: requests.Request, payload: Struct) -> None:
         """Keep an answer."""
         re.done()
         self.answered = payload

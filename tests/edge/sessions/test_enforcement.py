@@ -101,7 +101,7 @@ async def test_a_call_that_was_about_to_be_made_is_not(enter: Start, at: Moderat
         called.set()
 
     outcomes = session.edge.metrics.outcomes("PRICE EDITED")
-    session.start(Request(1, outcomes, Activity.WRITE), call())
+    session.start(Request(1, outcomes, activity=Activity.WRITE), call())
     at.tell(11, sanctioned("bob", kind="muted"))
     assert await hear(wire) == (SANCTION, "muted")
     assert await hear(wire) == (ERROR, "SANCTIONED")
