@@ -16,10 +16,10 @@ NODE_READY := node_modules/.ready
 PACKAGES := bench command_line edge messaging_service moderation_service negotiation_service sdk/python service_kit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup node demo up test nightly check protos bench crash
+.PHONY: help setup node demo up test nightly check documents protos bench crash
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: node ## Make .venv and node_modules with everything that is pinned
 
@@ -87,6 +87,11 @@ check: $(READY) $(NODE_READY) ## Lint, format, types, import rules, contracts, d
 	$(BIN)/python docs/generate_operations.py --check
 	$(BIN)/python docs/generate_asyncapi.py --check
 	$(NPM) run --silent check
+
+documents: $(READY) $(NODE_READY) ## Generate what the code says into the documents, and into the TypeScript client
+	@for one in protocol negotiation moderation operations asyncapi; do \
+	  $(BIN)/python docs/generate_$$one.py || exit; done
+	@$(NPM) run --silent generate --workspace sdk/typescript
 
 protos: $(READY) ## Generate the contracts' code
 	$(BIN)/python protos/generate.py
