@@ -1,0 +1,1 @@
+"""The client of Parley: conversations, messages and deals over one WebSocket."""
