@@ -275,10 +275,15 @@ def describe() -> dict[str, Any]:
     }
 
 
-def generate(_present: str = "") -> str:
+def generate() -> str:
     """The text of the file."""
     return json.dumps(describe(), indent=2, ensure_ascii=False) + "\n"
 
 
+def main(arguments: list[str], document: Path = DOCUMENT) -> int:
+    """Write the file, or check it; returns the exit status."""
+    return markers.run(document, lambda _: generate(), arguments)
+
+
 if __name__ == "__main__":
-    sys.exit(markers.run(DOCUMENT, generate, sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))
