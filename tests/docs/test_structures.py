@@ -9,9 +9,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
+from msgspec import inspect
 
+from docs.structures import structure
 from parley_protocol.packets import (
     FORMATS,
     JSON,
@@ -98,6 +100,35 @@ def test_the_edge_reads_what_is_valid_and_refuses_what_is_not(
     else:
         container[key] = data.draw(st.sampled_from(_STRANGE))
     assert validator(op.from_client).is_valid(changed) is is_read(changed)
+
+
+def edges(kind: inspect.Type) -> list[tuple[Any, bool]]:
+    """The outermost values of a bounded type, each with whether it is allowed."""
+    found: list[tuple[Any, bool]] = []
+    match kind:
+        case inspect.IntType(ge=int(low), le=int(high)):
+            found = [(low - 1, False), (low, True), (high, True), (high + 1, False)]
+        case inspect.StrType():
+            found += [("x" * one, True) for one in (kind.min_length, kind.max_length) if one]
+            found += [("", False)] if kind.min_length else []
+            found += [("x" * (kind.max_length + 1), False)] if kind.max_length else []
+        case inspect.LiteralType():
+            found = [*((one, True) for one in kind.values), ("unheard of", False)]
+    return found
+
+
+@pytest.mark.parametrize("op", FROM_CLIENT, ids=lambda op: op.title)
+@settings(max_examples=1, phases=[Phase.generate])
+@given(st.data())
+def test_bounds_are_those_of_the_edge(op: Op, data: st.DataObject) -> None:
+    """The outermost values of each field are good, and those beyond them are not, to both."""
+    assert op.from_client is not None
+    check = validator(op.from_client)
+    packet = plain(JSON.encode_from_client(data.draw(payloads(op.from_client)), 1))
+    for field in structure(op.from_client).fields:
+        for value, good in edges(field.type):
+            changed = {**packet, "d": {**packet["d"], field.encode_name: value}}
+            assert (check.is_valid(changed), is_read(changed)) == (good, good), (field, value)
 
 
 @pytest.mark.parametrize("op", FROM_CLIENT, ids=lambda op: op.title)

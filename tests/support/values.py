@@ -32,7 +32,7 @@ def _values(kind: inspect.Type) -> st.SearchStrategy[Any]:
         case inspect.NoneType():
             return st.none()
         case inspect.LiteralType():
-            return st.sampled_from(sorted(kind.values))
+            return st.sampled_from(sorted(kind.values, key=str))
         case inspect.EnumType():
             return st.sampled_from([*kind.cls])
         case inspect.ListType():
