@@ -1,0 +1,399 @@
+import { type Codec, json } from "../codec/json.ts";
+import {
+  ClientClosed,
+  type ParleyError,
+  ProtocolError,
+  Rejected,
+  rejection,
+  WrongUser,
+} from "../errors.ts";
+import { type Event, eventsOf } from "../events/events.ts";
+import { Feed } from "../events/feed.ts";
+import { TypingPeople } from "../events/typing.ts";
+import type { AnswerTo, PayloadOf } from "../generated/packets.ts";
+import * as ops from "../generated/packets.ts";
+import { Objects, type Shown } from "../objects.ts";
+import type { ClientOp, Data, Packet } from "../protocol.ts";
+import { Keeper } from "../storage/keeper.ts";
+import { MemoryStore, type Store } from "../storage/store.ts";
+import { Greetings } from "./greeting.ts";
+import { Link } from "./link.ts";
+import { type Model, type State, TIMING, type Timing } from "./machine.ts";
+import { Questions, Requests } from "./requests.ts";
+import { Resumption } from "./resumption.ts";
+import type { GetToken } from "./token.ts";
+
+/** The limits of what a client holds. */
+export interface Limits {
+  /** Events that wait to be handled; beyond it the socket is dropped until they are. */
+  readonly maxQueuedEvents: number;
+  /** Questions that wait to be answered. */
+  readonly maxQuestions: number;
+  /** Objects that are remembered. */
+  readonly maxObjects: number;
+}
+
+/** The options of a connection. Times are in milliseconds; all but `url` and the token have defaults. */
+export interface ConnectionOptions extends Partial<Timing>, Partial<Limits> {
+  /** The address of the socket, such as `wss://chat.example/ws`. */
+  readonly url: string;
+  /** A token that is never replaced but by `setToken`, or the function that gives one. */
+  readonly token: string | GetToken;
+  readonly store?: Store;
+  /** The user whose outbox and cursor these are. Without it they are of the first that HELLO names. */
+  readonly user?: string;
+  readonly codec?: Codec;
+  /** Sees every packet of both directions, before anybody else. */
+  readonly observe?: (direction: "<=" | "=>", packet: Packet) => void;
+  /** For how long a released client stays open, for whoever retains it again. */
+  readonly closeDelay?: number;
+  readonly WebSocket?: typeof globalThis.WebSocket;
+  readonly fetch?: typeof globalThis.fetch;
+}
+
+const LIMITS: Limits = { maxQueuedEvents: 10_000, maxQuestions: 1_000, maxObjects: 50_000 };
+
+/** Calls that see each packet that was taken in, and what it changed of what is known. */
+export type Watch = (packet: Packet, changed: readonly Shown[]) => void;
+
+/** A connection that comes back by itself: token, resume, events in order, and questions. */
+export class Connection {
+  /** What the packets of all sockets have shown. */
+  readonly objects: Objects;
+  protected readonly options: ConnectionOptions;
+  protected readonly keeper: Keeper;
+  protected readonly requests: Requests;
+  readonly #link: Link;
+  readonly #feed: Feed<Event>;
+  readonly #questions: Questions;
+  readonly #resumption: Resumption;
+  readonly #greetings = new Greetings();
+  readonly #typing = new TypingPeople((event) => this.push(event));
+  readonly #limits: Limits;
+  readonly #listeners = new Set<() => void>();
+  readonly #watchers = new Set<Watch>();
+  #user: string | undefined;
+  #confirmed: string | undefined;
+  #retained = 0;
+  #closing: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.options = options;
+    const timing = { ...TIMING, ...options };
+    this.#limits = { ...LIMITS, ...options };
+    this.#user = options.user;
+    const { origin, pathname } = new URL(options.url);
+    this.keeper = new Keeper(
+      options.store ?? new MemoryStore(),
+      JSON.stringify([origin + pathname, options.user ?? ""]),
+      (error) => this.tellError(error),
+    );
+    this.objects = new Objects(this.#limits.maxObjects);
+    this.objects.user = options.user ?? "";
+    this.#feed = new Feed(
+      this.#limits.maxQueuedEvents,
+      (cursor) => {
+        this.#confirmed = cursor;
+        void this.keeper.saveCursor(cursor);
+      },
+      () => this.#link.input({ type: "caughtUp" }),
+    );
+    this.requests = new Requests((packet, limit) => this.#send(packet, limit));
+    const backoff = (error: Rejected | undefined, attempts: number) => this.pause(error, attempts);
+    this.#questions = new Questions(this.requests, this.#limits.maxQuestions, backoff);
+    this.#link = new Link(
+      {
+        url: options.url,
+        token: options.token,
+        codec: options.codec ?? json,
+        timing,
+        WebSocket: options.WebSocket ?? globalThis.WebSocket,
+        fetch: options.fetch ?? ((...request) => globalThis.fetch(...request)),
+      },
+      {
+        ready: async () => {
+          const stored = await this.keeper.load();
+          this.#user ??= stored.user;
+          this.#confirmed ??= stored.cursor;
+          this.#resumption.seen ??= stored.cursor;
+        },
+        resumeFrom: () => this.#resumption.from(),
+        received: (packet) => this.#receive(packet),
+        lost: () => this.lost(),
+        failed: (error) => this.tellError(error),
+        changed: (model) => this.#changed(model),
+        renew: (token) => this.#renew(token),
+      },
+    );
+    this.#resumption = new Resumption(this.#limits.maxQueuedEvents, {
+      request: (cur, answered) => this.requests.send(ops.RESUME, { cur }, answered),
+      pause: backoff,
+      input: (type) => this.#link.input({ type }),
+      reset: () => {
+        this.objects.clear();
+        this.push({ type: "reset" });
+      },
+      tell: (packet) => this.#tell(packet),
+      cover: (cursor) => this.#feed.cover(cursor),
+    });
+  }
+
+  /** The state of the connection. */
+  get state(): State {
+    return this.#link.model.state;
+  }
+
+  /** Why the connection is in a state in which it is not live. */
+  get reason(): ParleyError | undefined {
+    return this.#link.model.reason;
+  }
+
+  /** When a connection that waits tries again, in milliseconds since 1970. */
+  get retryAt(): number | undefined {
+    const { state, deadline } = this.#link.model;
+    if ((state !== "waiting" && state !== "refused") || deadline === Infinity) return undefined;
+    return Math.round(Date.now() + deadline - this.#link.now());
+  }
+
+  /** How HELLO calls the user, or the option or the store did before. */
+  get user(): string | undefined {
+    return this.#user;
+  }
+
+  /** Connects, now also when it waits or was refused. It goes on by itself until `close()`. */
+  connect(): void {
+    this.#link.input({ type: "connect" });
+  }
+
+  /** Resolves when the connection is live. Rejects with the reason that keeps it from that for good. */
+  whenLive(signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error?: unknown) => {
+        stop();
+        signal?.removeEventListener("abort", look);
+        if (error) reject(error);
+        else resolve();
+      };
+      const look = () => {
+        if (signal?.aborted) settle(signal.reason);
+        else if (this.state === "live") settle();
+        else if (this.state === "closed") settle(new ClientClosed());
+        else if (this.state === "unauthorized" || this.state === "refused") settle(this.reason);
+      };
+      const stop = this.subscribe(look);
+      signal?.addEventListener("abort", look);
+      look();
+    });
+  }
+
+  /** Gives another token, or has the token function called anew. */
+  setToken(token?: string): void {
+    this.#link.input({ type: "setToken", token });
+  }
+
+  /** Ends everything, for good: nothing is told after it. Resolves when all that was to be stored is. */
+  async close(): Promise<void> {
+    clearTimeout(this.#closing);
+    this.#feed.close();
+    this.#link.input({ type: "close" });
+    this.#typing.end(() => true);
+    this.#questions.fail(new ClientClosed());
+    // Whoever waits for a state learns that there will be none.
+    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.clear();
+    await this.keeper.settle();
+  }
+
+  /** Connects for whoever needs it, until as many have released it. */
+  retain(): void {
+    clearTimeout(this.#closing);
+    if (!this.#retained++ && this.state === "idle") this.connect();
+  }
+
+  /** Ends what `retain` began; the last one closes the client after `closeDelay`. */
+  release(): void {
+    if (--this.#retained === 0)
+      this.#closing = setTimeout(() => void this.close(), this.options.closeDelay ?? 1_000);
+  }
+
+  /** Calls `listener` with each event in order; the next waits until its promise is done. */
+  on(listener: (event: Event) => unknown): () => void {
+    return this.#feed.on(listener);
+  }
+
+  /** The events from now on, over any number of sockets, until `close()`. One is confirmed when the next is asked for. */
+  events(options: { readonly signal?: AbortSignal } = {}): AsyncIterableIterator<Event> {
+    return this.#feed.iterate(options.signal);
+  }
+
+  /** Calls `listener` whenever the state has changed. */
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  /** Calls `watch` with each packet that is taken in, and the objects that it changed, before events tell of it. */
+  watch(watch: Watch): () => void {
+    this.#watchers.add(watch);
+    return () => this.#watchers.delete(watch);
+  }
+
+  /** Asks a question until it is answered, over any number of sockets. Rejects with a typed error. */
+  async ask<Op extends ClientOp>(
+    op: Op,
+    d: PayloadOf<Op>,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<AnswerTo<Op>> {
+    const { state, reason } = this.#link.model;
+    if (state === "closed") throw new ClientClosed();
+    if (reason && (state === "unauthorized" || state === "refused")) throw reason;
+    return (await this.#questions.ask(op, d as Data, options.signal)) as AnswerTo<Op>;
+  }
+
+  /** Sends a packet that has no answer, such as TYPING; it is lost where there is no connection. */
+  tell<Op extends ClientOp>(op: Op, d: PayloadOf<Op>): void {
+    if (this.requests.open) this.#send({ op, d: d as Data });
+  }
+
+  /** Called when packets may be sent: after each HELLO. */
+  protected opened(): void {
+    this.#questions.flush();
+  }
+
+  /** Called when a socket is gone. */
+  protected lost(): void {
+    this.requests.lost();
+    this.#questions.lost();
+    this.#resumption.lost();
+  }
+
+  protected push(event: Event, cursor?: string): void {
+    this.#feed.push(event, cursor);
+    if (this.#feed.full) this.#link.input({ type: "overflow" });
+  }
+
+  protected tellError(error: ParleyError): void {
+    this.push({ type: "error", error });
+  }
+
+  /** Tells that the server did not answer; with no frame meanwhile the socket is given up. */
+  protected suspect(since: number): void {
+    if (this.#link.model.lastFrame < since) this.#link.input({ type: "suspect" });
+  }
+
+  /** The clock of the connection. */
+  protected now(): number {
+    return this.#link.now();
+  }
+
+  /** Gives the time to wait before something is sent again, in milliseconds. */
+  protected pause(error: Rejected | undefined, attempts: number): number {
+    const { backoffBase, backoffLimit, serverDelayLimit } = { ...TIMING, ...this.options };
+    const jitter =
+      Math.random() * Math.min(backoffBase * 2 ** Math.min(attempts, 30), backoffLimit);
+    return Math.min(error?.retryAfterMs ?? 0, serverDelayLimit) + jitter;
+  }
+
+  protected notify(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  #send(packet: Packet, limit = Infinity): boolean {
+    this.options.observe?.("=>", packet);
+    return this.#link.send(packet, limit);
+  }
+
+  #changed({ state, reason }: Model): void {
+    const { retryAt } = this;
+    this.push({
+      type: "state",
+      state,
+      ...(reason && { reason }),
+      ...(retryAt !== undefined && { retryAt }),
+    });
+    if (reason && (state === "unauthorized" || state === "refused")) this.#questions.fail(reason);
+    if (state !== "closed") this.notify();
+  }
+
+  #receive(packet: Packet): void {
+    this.options.observe?.("<=", packet);
+    const { op, d, re, cur } = packet;
+    if (this.#link.model.phase === "hello") {
+      this.#greet(packet);
+      return;
+    }
+    this.#link.input({ type: "frame", progress: op !== ops.PING });
+    const changed = this.objects.take(op, d);
+    for (const watch of this.#watchers) watch(packet, changed);
+    if (op === ops.PING) {
+      if (cur) this.#resumption.cover(cur);
+      const confirmed = this.state === "live" ? this.#confirmed : undefined;
+      this.#send({ op: ops.PONG, d: confirmed === undefined ? {} : { cur: confirmed } });
+    } else if (op === ops.RECONNECT)
+      this.#link.input({ type: "reconnect", delay: Number(d["delay_ms"]) });
+    else if (re !== undefined) {
+      // The cursor of a page says that it was shown, which is so when it is answered.
+      if (cur && op !== ops.RESUMED) this.#resumption.cover(cur);
+      this.requests.take(packet);
+    } else if (op === ops.RESUMED) this.#resumption.resumed(d, false);
+    else this.#resumption.take(packet);
+  }
+
+  #greet({ op, d }: Packet): void {
+    if (op !== ops.HELLO) throw new ProtocolError(`packet ${op} came before HELLO`);
+    const greeting = this.#greetings.read(d, this.#link.now());
+    const found = greeting.user.normalize();
+    if (this.#user !== undefined && this.#user.normalize() !== found) {
+      this.#link.input({ type: "wrongUser", error: new WrongUser(this.#user, found) });
+      return;
+    }
+    this.#user = this.objects.user = found;
+    void this.keeper.save({ user: found });
+    this.#typing.end(() => true);
+    const live = this.#resumption.greeted(greeting);
+    this.#link.input({ type: "hello", greeting: { ...greeting, live } });
+    this.requests.open = true;
+    this.requests.limit = greeting.maxPacketBytes;
+    this.#resumption.opened();
+    this.opened();
+  }
+
+  #renew(token: string): void {
+    this.requests.send(ops.RENEW_TOKEN, { token }, (answer) => {
+      if (answer instanceof Error)
+        this.#link.input({
+          type: "renewFailed",
+          error: answer instanceof Rejected ? answer : undefined,
+        });
+      else {
+        const { life } = this.#greetings.read(answer, this.#link.now());
+        this.#link.input({ type: "renewed", life });
+      }
+    });
+  }
+
+  /** Tells of a packet that was pushed, in its place. */
+  #tell(packet: Packet): void {
+    const { op, d, cur } = packet;
+    if (op === ops.ERROR) {
+      if (this.state === "live") this.tellError(rejection(d));
+      return;
+    }
+    if (op === ops.TYPING) {
+      const { conversation, user, typing, lifetime_ms } = d;
+      this.#typing.heard(String(conversation), String(user), !!typing, Number(lifetime_ms) || 0);
+      return;
+    }
+    const events = eventsOf(packet).filter(([, fact]) => this.#resumption.isNew(fact));
+    for (const [event] of events) {
+      if (event.type === "message")
+        this.#typing.end(
+          ({ conversation, user }) =>
+            conversation === event.conversation && user === event.message.sender,
+        );
+      else if (event.type === "block") this.#typing.end(({ user }) => user === event.user);
+      this.push(event);
+    }
+    if (cur) this.#feed.cover(cur);
+  }
+}

@@ -1,0 +1,168 @@
+import { Rejected } from "../errors.ts";
+import * as ops from "../generated/packets.ts";
+import type { Data, Packet } from "../protocol.ts";
+import type { Hello } from "./greeting.ts";
+import type { Answered } from "./requests.ts";
+
+/** What a resumption does to its connection. */
+export interface ResumptionOwner {
+  request(cursor: string, answered: Answered): number;
+  pause(error: Rejected, attempts: number): number;
+  input(type: "missed" | "resumed" | "suspect"): void;
+  reset(): void;
+  tell(packet: Packet): void;
+  /** Confirms a cursor once all that was told is handled. */
+  cover(cursor: string): void;
+}
+
+/**
+ * The place up to which this client was told everything, and what fills a gap.
+ *
+ * `seen` moves when a packet is taken in; the next socket resumes from it. It stands still while
+ * something is missing before what comes.
+ */
+export class Resumption {
+  seen: string | undefined;
+  readonly #limit: number;
+  readonly #owner: ResumptionOwner;
+  // What was told, to know it again when it comes twice: the newest, and those before.
+  #facts = new Set<string>();
+  #oldFacts = new Set<string>();
+  // Pushes behind a gap: "replayed" until RESUME is on its way, for it brings them again.
+  #gap: "none" | "replayed" | Packet[] = "none";
+  // Where to begin when what was missed can not be had.
+  #fallback = "";
+  #attempts = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(limit: number, owner: ResumptionOwner) {
+    this.#limit = limit;
+    this.#owner = owner;
+  }
+
+  /** Gives the cursor for a new socket. */
+  from(): string | undefined {
+    return this.seen;
+  }
+
+  /** Takes in HELLO; whether nothing is missing. */
+  greeted({ cur, resumed }: Hello): boolean {
+    this.#fallback = cur;
+    if (this.seen === undefined && cur) {
+      this.seen = cur;
+      this.#owner.cover(cur);
+      return true;
+    }
+    this.#gap = resumed ? "none" : "replayed";
+    return false;
+  }
+
+  /** Packets may be sent: asks for what the address of the socket did not bring. */
+  opened(): void {
+    if (this.#gap === "replayed" && this.seen !== undefined) this.#resume();
+  }
+
+  /** Takes in RESUMED, the answer to RESUME if `asked`. */
+  resumed({ complete, cur }: Data, asked: boolean): void {
+    if (!complete && !asked && this.seen !== undefined) {
+      // The server has lost its place; this client knows its own.
+      this.#fallback = cur as string;
+      this.#owner.input("missed");
+      this.#resume();
+      return;
+    }
+    clearTimeout(this.#timer);
+    const held = Array.isArray(this.#gap) ? this.#gap : [];
+    this.#gap = "none";
+    this.#attempts = 0;
+    this.seen = cur as string;
+    if (!complete) {
+      this.#facts.clear();
+      this.#oldFacts.clear();
+      this.#owner.reset();
+    }
+    for (const packet of inPlace(held)) this.#owner.tell({ ...packet, cur: "" });
+    this.#owner.cover(this.seen);
+    this.#owner.input("resumed");
+  }
+
+  /** Takes in a push: it is told now, after what is missing before it, or when it is replayed. */
+  take(packet: Packet): void {
+    const { cur } = packet;
+    if (cur && this.#gap === "replayed") return;
+    if (cur && Array.isArray(this.#gap)) {
+      if (this.#gap.push(packet) > this.#limit) this.#owner.input("suspect");
+      return;
+    }
+    if (cur) this.seen = cur;
+    this.#owner.tell(packet);
+  }
+
+  /** Moves to a cursor that tells of nothing. */
+  cover(cursor: string): void {
+    if (this.#gap !== "none") return;
+    this.seen = cursor;
+    this.#owner.cover(cursor);
+  }
+
+  /** Whether something is told for the first time, as far as is remembered. */
+  isNew(fact: string): boolean {
+    if (this.#facts.has(fact) || this.#oldFacts.has(fact)) return false;
+    this.#facts.add(fact);
+    if (this.#facts.size > this.#limit) {
+      this.#oldFacts = this.#facts;
+      this.#facts = new Set();
+    }
+    return true;
+  }
+
+  /** The socket is gone: what is behind a gap comes again. */
+  lost(): void {
+    clearTimeout(this.#timer);
+    this.#gap = "none";
+    this.#attempts = 0;
+  }
+
+  #resume(): void {
+    clearTimeout(this.#timer);
+    this.#gap = [];
+    this.#owner.request(this.seen ?? "", (answer) => {
+      if (!(answer instanceof Error)) {
+        this.resumed(answer, true);
+      } else if (answer instanceof Rejected && answer.retryable) {
+        this.#gap = "replayed";
+        const pause = this.#owner.pause(answer, this.#attempts++);
+        this.#timer = setTimeout(() => this.#resume(), pause);
+      } else if (this.#fallback) {
+        // A cursor of another server, or none at all.
+        this.resumed({ complete: false, cur: this.#fallback }, true);
+      } else {
+        this.seen = undefined;
+        this.#gap = "replayed";
+      }
+    });
+  }
+}
+
+/** Sorts what came beside a replay: messages and deals by their place, and all else after them. */
+function inPlace(packets: readonly Packet[]): Packet[] {
+  const placed = packets.map((packet) => {
+    // biome-ignore lint/suspicious/noExplicitAny: docs/protocol.md is the type of each.
+    const d = packet.d as any;
+    const [rank, thread, place] =
+      packet.op === ops.ALERT_NEW_MSG
+        ? [0, d.conversation, d.message.seq]
+        : packet.op === ops.UPDATE_CONVERSATION_DATAS && d.service
+          ? [1, d.service.service, d.service.version]
+          : [2, "", 0];
+    return { packet, rank, thread, place };
+  });
+  return placed
+    .sort(
+      (one, other) =>
+        one.rank - other.rank ||
+        (one.thread < other.thread ? -1 : one.thread > other.thread ? 1 : 0) ||
+        one.place - other.place,
+    )
+    .map(({ packet }) => packet);
+}

@@ -1,0 +1,33 @@
+import * as ops from "../generated/packets.ts";
+import type { Objects } from "../objects.ts";
+import type { Data } from "../protocol.ts";
+
+/** Gives the lane of a conversation. */
+export const conversationLane = (conversation: unknown): string => `conversation ${conversation}`;
+
+/**
+ * Gives the lane in which a command keeps its place: of a conversation for messages and their changes, of a
+ * person and a subject until the conversation is known, of a service, or of a dispute; else a lane of its own.
+ */
+export function laneOf(op: number, d: Data, key: string, objects: Objects): string {
+  if (d["to"] !== undefined) return `person ${JSON.stringify([d["to"], d["subject"] ?? null])}`;
+  if (op === ops.CREATE_MSG) return conversationLane(d["conversation"]);
+  if (op === ops.EDIT_MSG || op === ops.DELETE_MSG) {
+    const message = String(d["message"]);
+    const known = objects.of("message", message)?.content["conversation"];
+    return known === undefined ? `message ${message}` : conversationLane(known);
+  }
+  if (op === ops.SERVICE_CREATED) return `deals ${d["conversation"]}`;
+  if (op === ops.LITIGE_STATEMENT) return `dispute ${d["dispute"]}`;
+  return d["service"] === undefined ? `command ${key}` : `service ${d["service"]}`;
+}
+
+/** Fields in which people write. */
+const WORDS = ["text", "comment", "reason", "note", "title", "description"];
+
+/** Whether a command holds words of a person, which must not be thrown away. */
+export function holdsWords(op: number, d: Data): boolean {
+  // Why something is reported is chosen from a list.
+  const chosen = op >= ops.REPORT_CONVERSATIONS || op === ops.REPORT_STATEMENT;
+  return WORDS.some((field) => !!d[field] && !(chosen && field === "reason"));
+}

@@ -1,0 +1,414 @@
+import type { Requests } from "../connection/requests.ts";
+import {
+  Cancelled,
+  ClientClosed,
+  Conflict,
+  Expired,
+  OutboxFull,
+  ParleyError,
+  Rejected,
+  rejection,
+} from "../errors.ts";
+import type { OutboxEvent } from "../events/events.ts";
+import type { Objects } from "../objects.ts";
+import type { Data } from "../protocol.ts";
+import type { Keeper } from "../storage/keeper.ts";
+import type { Change, Entry } from "../storage/store.ts";
+import { conversationLane, holdsWords, laneOf } from "./lanes.ts";
+
+/** The limits of an outbox. Times are in milliseconds. */
+export interface OutboxLimits {
+  /** Commands that may be under way at the same time. */
+  readonly maxInFlight: number;
+  /** Commands that the outbox may hold. */
+  readonly maxEntries: number;
+  /** The age from which on a command is not sent: the server may have forgotten its key. */
+  readonly maxAge: number;
+  /** For how long an answer is waited for, before the command is sent again with its key. */
+  readonly answerTimeout: number;
+}
+
+export const OUTBOX_LIMITS: OutboxLimits = {
+  maxInFlight: 16,
+  maxEntries: 1_000,
+  maxAge: 86_400_000,
+  answerTimeout: 10_000,
+};
+
+/** A command of the outbox; `durable` is false while it is in memory alone. */
+export interface OutboxEntry extends Entry {
+  readonly durable: boolean;
+}
+
+/** What an outbox needs of its client. */
+export interface OutboxOwner {
+  readonly requests: Requests;
+  readonly keeper: Keeper;
+  readonly objects: Objects;
+  now(): number;
+  pause(error: Rejected | undefined, attempts: number): number;
+  suspect(since: number): void;
+  changed(event: OutboxEvent): void;
+}
+
+export interface CommandOptions {
+  /** The idempotency key; one is made without it. The same command with the same key is one command. */
+  readonly key?: string;
+  readonly lane?: string;
+  /** Ends the wait for the answer. What is in the outbox stays there: see `Outbox.cancel`. */
+  readonly signal?: AbortSignal;
+}
+
+interface Item {
+  entry: Entry;
+  durable: boolean;
+  /** Whether its present state was stored, as far as that is possible. */
+  settled: boolean;
+  /** Of the packet that is under way. */
+  id: number | undefined;
+  notBefore: number;
+  timer: ReturnType<typeof setTimeout> | undefined;
+  readonly waiters: Set<(answer: Data | ParleyError) => void>;
+}
+
+/** How many conversations with a person are remembered by person and subject. */
+const MAXIMUM_ALIASES = 1_000;
+
+/**
+ * Commands of one user, each stored before it is sent and sent with the same key until it is answered.
+ *
+ * The commands of one lane are sent one after the other; lanes go on side by side.
+ */
+export class Outbox {
+  readonly #owner: OutboxOwner;
+  readonly #limits: OutboxLimits;
+  // In the order in which they were made.
+  readonly #items = new Map<string, Item>();
+  readonly #aliases = new Map<string, string>();
+  readonly #end = new AbortController();
+  #started: Promise<void> | undefined;
+  #loaded = false;
+  #leading = false;
+  #lastCreated = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(owner: OutboxOwner, limits: OutboxLimits) {
+    this.#owner = owner;
+    this.#limits = limits;
+  }
+
+  /** Resolves when what was stored before is here. */
+  start(): Promise<void> {
+    this.#started ??= this.#start();
+    return this.#started;
+  }
+
+  /** All commands that are not answered, in the order in which they were made. */
+  entries(): OutboxEntry[] {
+    return [...this.#items.values()].map(({ entry, durable }) => ({ ...entry, durable }));
+  }
+
+  /**
+   * Puts a command into the outbox, and gives its answer. Rejects with OutboxFull when it was not taken, and
+   * with the typed error of the server when it was refused for good.
+   */
+  add(op: number, d: Data, options: CommandOptions = {}): Promise<Data> {
+    const { key = newKey(), signal } = options;
+    if (this.#end.signal.aborted) return Promise.reject(new ClientClosed());
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const payload = { ...d, idempotency_key: key };
+    let item = this.#items.get(key);
+    if (item) {
+      if (item.entry.op !== op || JSON.stringify(item.entry.payload) !== JSON.stringify(payload)) {
+        const message = "the key is in the outbox, for something else";
+        return Promise.reject(new Conflict({ code: "CONFLICT", message }));
+      }
+    } else {
+      if (this.#items.size >= this.#limits.maxEntries)
+        return Promise.reject(new OutboxFull(this.#limits.maxEntries));
+      const lane = options.lane ?? laneOf(op, d, key, this.#owner.objects);
+      item = this.#take({
+        key,
+        op,
+        payload,
+        lane: this.#aliases.get(lane) ?? lane,
+        createdAt: this.#stamp(Date.now()),
+        state: "queued",
+        attempts: 0,
+      });
+      // One that goes out at once is stored as sent in the same write.
+      if (this.#ready() && this.#sendable(Infinity).includes(item)) this.#mark(item, "sent");
+      void this.start();
+      this.#store(item);
+      this.#tell(item, item.entry.state);
+    }
+    return this.#wait(item, signal);
+  }
+
+  /** Takes a command back that was never sent. False where it was, or is not here. */
+  cancel(key: string): boolean {
+    return this.#drop(key, "queued");
+  }
+
+  /** Throws away a command that failed. False where there is none. */
+  discard(key: string): boolean {
+    return this.#drop(key, "failed");
+  }
+
+  /** Makes a new command, with a new key, of one that failed. Rejects with OutboxFull, Cancelled or as `add`. */
+  retry(key: string): Promise<Data> {
+    const item = this.#items.get(key);
+    if (item?.entry.state !== "failed" || !this.#drop(key, "failed"))
+      return Promise.reject(new Cancelled());
+    const { op, payload, lane } = item.entry;
+    const { idempotency_key: _, ...d } = payload;
+    return this.add(op, d, { lane });
+  }
+
+  /** Sends what may be sent now. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    if (!this.#ready()) return;
+    const now = this.#owner.now();
+    let next = Infinity;
+    for (const item of this.#sendable(now)) {
+      if (item.notBefore > now) next = Math.min(next, item.notBefore);
+      else if (Date.now() - item.entry.createdAt > this.#limits.maxAge)
+        this.#fail(item, new Expired());
+      else if (item.entry.state === "queued") {
+        this.#mark(item, "sent");
+        this.#store(item);
+        this.#tell(item, "sent");
+      } else this.#send(item, now);
+    }
+    if (next < Infinity) this.#timer = setTimeout(() => this.flush(), next - now);
+  }
+
+  /** The socket is gone: what was not answered is sent again over the next one. */
+  lost(): void {
+    clearTimeout(this.#timer);
+    for (const item of this.#items.values()) this.#stop(item);
+  }
+
+  /** Ends; what is here stays stored. */
+  close(): void {
+    this.#end.abort(new ClientClosed());
+    this.lost();
+    for (const item of this.#items.values()) settle(item, new ClientClosed());
+  }
+
+  async #start(): Promise<void> {
+    const { keeper } = this.#owner;
+    const { store, namespace } = keeper;
+    const stored = await keeper.load();
+    const made = [...this.#items];
+    this.#items.clear();
+    for (const entry of stored.entries) this.#take(entry, true);
+    for (const [key, item] of made) this.#items.set(key, item);
+    this.#loaded = true;
+    const end = store.follow?.(namespace, (change) => this.#follow(change));
+    if (end) this.#end.signal.addEventListener("abort", end);
+    try {
+      await store.lead?.(namespace, this.#end.signal);
+    } catch {
+      // The client was closed meanwhile.
+      if (this.#end.signal.aborted) return;
+    }
+    this.#leading = true;
+    this.flush();
+  }
+
+  #ready(): boolean {
+    return this.#leading && this.#loaded && this.#owner.requests.open;
+  }
+
+  #take(entry: Entry, durable = false): Item {
+    this.#stamp(entry.createdAt);
+    const item: Item = {
+      entry,
+      durable,
+      settled: durable,
+      id: undefined,
+      notBefore: 0,
+      timer: undefined,
+      waiters: new Set(),
+    };
+    this.#items.set(entry.key, item);
+    return item;
+  }
+
+  /** Gives a time of creation that is greater than all before. */
+  #stamp(time: number): number {
+    this.#lastCreated = Math.max(time, this.#lastCreated + 1);
+    return this.#lastCreated;
+  }
+
+  /** Gives the first of each lane, as far as there is room; those that wait for a time after `now` take none. */
+  #sendable(now: number): Item[] {
+    const lanes = new Set<string>();
+    const found: Item[] = [];
+    let room = this.#limits.maxInFlight;
+    for (const item of this.#items.values()) if (item.id !== undefined) room--;
+    for (const item of this.#items.values()) {
+      const { state, lane } = item.entry;
+      if (state === "failed" || lanes.has(lane)) continue;
+      lanes.add(lane);
+      if (item.id !== undefined || (!item.settled && now < Infinity)) continue;
+      if (item.notBefore <= now && room-- <= 0) continue;
+      found.push(item);
+    }
+    return found;
+  }
+
+  #send(item: Item, now: number): void {
+    const { requests } = this.#owner;
+    const { op, payload, attempts } = item.entry;
+    item.entry = { ...item.entry, attempts: attempts + 1 };
+    item.id = requests.send(op, payload, (answer) => this.#answered(item, answer));
+    item.timer = setTimeout(() => {
+      requests.forget(item.id);
+      this.#stop(item);
+      item.notBefore = this.#owner.now() + this.#owner.pause(undefined, attempts);
+      this.#owner.suspect(now);
+      this.flush();
+    }, this.#limits.answerTimeout);
+  }
+
+  #answered(item: Item, answer: Data | ParleyError): void {
+    this.#stop(item);
+    if (answer instanceof Rejected && answer.retryable) {
+      item.notBefore = this.#owner.now() + this.#owner.pause(answer, item.entry.attempts - 1);
+    } else if (answer instanceof ParleyError) {
+      this.#fail(item, answer);
+    } else {
+      this.#items.delete(item.entry.key);
+      this.#join(item.entry.lane, answer);
+      void this.#owner.keeper.save({ remove: [{ key: item.entry.key, answer }] });
+      this.#tell(item, "done", answer);
+      settle(item, answer);
+    }
+    this.flush();
+  }
+
+  /** Moves the lane of a person to that of the conversation, now that it is known. */
+  #join(lane: string, d: Data): void {
+    const conversation = d["conversation"];
+    if (!lane.startsWith("person ") || conversation === undefined) return;
+    const joined = conversationLane(conversation);
+    this.#aliases.set(lane, joined);
+    for (const one of this.#aliases.keys())
+      if (this.#aliases.size > MAXIMUM_ALIASES) this.#aliases.delete(one);
+    for (const item of this.#items.values())
+      if (item.entry.lane === lane) {
+        item.entry = { ...item.entry, lane: joined };
+        this.#store(item);
+      }
+  }
+
+  #fail(item: Item, error: ParleyError): void {
+    const { op, payload, key } = item.entry;
+    const { name, code, message } = error;
+    const told =
+      error instanceof Rejected ? { name, code, message, d: error.d } : { name, code, message };
+    item.entry = { ...item.entry, state: "failed", error: told };
+    if (holdsWords(op, payload)) this.#store(item);
+    else {
+      this.#items.delete(key);
+      void this.#owner.keeper.save({ put: [item.entry], remove: [{ key }] });
+    }
+    this.#tell(item, "failed");
+    settle(item, error);
+    this.flush();
+  }
+
+  #drop(key: string, state: Entry["state"]): boolean {
+    const item = this.#items.get(key);
+    if (item?.entry.state !== state) return false;
+    this.#items.delete(key);
+    void this.#owner.keeper.save({ remove: [{ key }] });
+    this.#tell(item, "cancelled");
+    settle(item, new Cancelled());
+    this.flush();
+    return true;
+  }
+
+  /** Takes over what another client of the same user did. */
+  #follow({ put = [], remove = [] }: Change): void {
+    for (const entry of put) {
+      const item = this.#items.get(entry.key) ?? this.#take(entry, true);
+      item.entry = entry;
+      item.settled = item.durable = true;
+      this.#tell(item, entry.state);
+      if (entry.error) {
+        const { name, code, message, d } = entry.error;
+        const error = d ? rejection(d) : new ParleyError(code, message);
+        error.name = name;
+        settle(item, error);
+      }
+    }
+    for (const { key, answer } of remove) {
+      const item = this.#items.get(key);
+      if (!item) continue;
+      this.#stop(item);
+      this.#items.delete(key);
+      this.#tell(item, answer ? "done" : "cancelled", answer);
+      settle(item, answer ?? new Cancelled());
+    }
+    this.flush();
+  }
+
+  #mark(item: Item, state: Entry["state"]): void {
+    item.entry = { ...item.entry, state };
+  }
+
+  /** Stores an item as it is; it is not sent before that is done, or has failed. */
+  #store(item: Item): void {
+    item.settled = false;
+    const { entry } = item;
+    void this.#owner.keeper.save({ put: [entry] }).then((durable) => {
+      item.durable = durable;
+      // A later state is being stored.
+      if (item.entry.state !== entry.state || item.entry.lane !== entry.lane) return;
+      item.settled = true;
+      this.flush();
+    });
+  }
+
+  #stop(item: Item): void {
+    clearTimeout(item.timer);
+    item.id = undefined;
+  }
+
+  #tell({ entry }: Item, state: OutboxEvent["state"], answer?: Data): void {
+    const { key } = entry;
+    this.#owner.changed({ type: "outbox", key, state, entry, ...(answer && { answer }) });
+  }
+
+  #wait(item: Item, signal: AbortSignal | undefined): Promise<Data> {
+    return new Promise((resolve, reject) => {
+      const waiter = (answer: Data | ParleyError) => {
+        signal?.removeEventListener("abort", abort);
+        if (answer instanceof ParleyError) reject(answer);
+        else resolve(answer);
+      };
+      const abort = () => {
+        item.waiters.delete(waiter);
+        reject(signal?.reason);
+      };
+      signal?.addEventListener("abort", abort, { once: true });
+      item.waiters.add(waiter);
+    });
+  }
+}
+
+function settle(item: Item, answer: Data | ParleyError): void {
+  for (const waiter of [...item.waiters]) waiter(answer);
+  item.waiters.clear();
+}
+
+/** Makes an idempotency key; `randomUUID` is missing in pages that came without TLS. */
+function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, "0"),
+  ).join("");
+}

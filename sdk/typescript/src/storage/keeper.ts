@@ -1,0 +1,80 @@
+import { type ParleyError, StorageError } from "../errors.ts";
+import type { Change, Store, Stored } from "./store.ts";
+
+/** For how long a store may take, in milliseconds. */
+const STORAGE_TIMEOUT = 5_000;
+
+/** What a client keeps in one namespace of a store. Where the store fails, it says so and goes on. */
+export class Keeper {
+  readonly store: Store;
+  readonly namespace: string;
+  readonly #failed: (error: ParleyError) => void;
+  #loaded: Promise<Stored> | undefined;
+  #saving: Promise<unknown> = Promise.resolve();
+  #cursor: string | undefined;
+  #savingCursor = false;
+
+  constructor(store: Store, namespace: string, failed: (error: ParleyError) => void) {
+    this.store = store;
+    this.namespace = namespace;
+    this.#failed = failed;
+  }
+
+  /** What was stored before this client; nothing where that cannot be read. */
+  load(): Promise<Stored> {
+    this.#loaded ??= this.#within("read", () => this.store.load(this.namespace)).then(
+      (stored) => stored ?? { entries: [] },
+    );
+    return this.#loaded;
+  }
+
+  /** Saves a change after those before; false where it could not. */
+  save(change: Change): Promise<boolean> {
+    const saved = this.load().then(() =>
+      this.#within("written", async () => {
+        await this.store.save(this.namespace, change);
+        return true;
+      }),
+    );
+    this.#saving = saved;
+    return saved.then((done) => done ?? false);
+  }
+
+  /** Saves a cursor; of those that come while one is being saved only the last. */
+  async saveCursor(cursor: string): Promise<void> {
+    this.#cursor = cursor;
+    if (this.#savingCursor) return;
+    this.#savingCursor = true;
+    while (this.#cursor !== undefined) {
+      const next = this.#cursor;
+      this.#cursor = undefined;
+      await this.save({ cursor: next });
+    }
+    this.#savingCursor = false;
+  }
+
+  /** Resolves when all that is to be saved is. */
+  async settle(): Promise<void> {
+    await this.#saving;
+    while (this.#savingCursor) await this.#saving;
+  }
+
+  async #within<Result>(done: string, work: () => Promise<Result>): Promise<Result | undefined> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    try {
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error("no answer in time")), STORAGE_TIMEOUT);
+      });
+      return await Promise.race([work(), late]);
+    } catch (cause) {
+      this.#failed(
+        cause instanceof StorageError
+          ? cause
+          : new StorageError(`the storage cannot be ${done}`, cause),
+      );
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
