@@ -1,0 +1,1 @@
+"""The kit by which a client library of any language shows that it loses and doubles nothing."""

@@ -1,0 +1,1 @@
+"""Adapters: programs that put a client library at the disposal of the kit."""
