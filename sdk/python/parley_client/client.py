@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 from unicodedata import normalize
@@ -26,8 +27,10 @@ from parley_client.event_log import EventLog, EventStream
 from parley_client.events import Failed, StateChanged
 from parley_client.intake import Intake
 from parley_client.options import Options
-from parley_client.outbox.outbox import Command, Outbox
+from parley_client.outbox.commands import Command
+from parley_client.outbox.outbox import Outbox
 from parley_client.packets import Observe, Packet
+from parley_client.positions import Confirmed
 from parley_client.questions import Questions
 from parley_client.states import CONNECTED, Connect, Input, Lost, Refused, Situation, State
 from parley_client.stores.keeper import Keeper
@@ -74,10 +77,12 @@ class Client:
         self._server = server or urls[0]
         self._user = None if user is None else normalize("NFC", user)
         self._hello: Hello | None = None
-        self._confirmed: str | None = None
         self._keeper = Keeper(store or MemoryStore(), self._fail)
         self._events = EventLog(
             self._options.max_queued_events, self._confirm, self._fall_behind, self._catch_up
+        )
+        self._confirmed = Confirmed(
+            self._keeper, self._options.confirm_interval_seconds, self._tell_confirmed
         )
         self._intake = Intake(self._events, self._options.max_remembered)
         self.outbox = Outbox(
@@ -88,7 +93,7 @@ class Client:
             push=self._push,
             reply=self._reply,
             fail=self._fail,
-            confirmed=lambda: self._confirmed,
+            confirmed=lambda: self._confirmed.cursor,
             observe=observe,
         )
         uses = Uses(
@@ -97,14 +102,13 @@ class Client:
             changed=self._changed,
             reset=self._reset,
             move=self._events.move,
-            is_behind=lambda: self._events.is_behind,
+            is_behind=self._events.is_behind,
             standing=self._standing,
         )
         self._connection = Connection(urls, self._tokens, self._options, uses)
         self._questions = Questions(self._connection, self._options)
         self._opening = asyncio.Lock()
         self._opened = False
-        self._saving = False
 
     # The connection.
 
@@ -163,16 +167,21 @@ class Client:
         stored = await self._keeper.open(self._server, self._user)
         self._user = stored.user or self._user
         self.objects.user = self._user or ""
-        self._confirmed = self._connection.seen = stored.cursor
+        self._confirmed.restore(stored.cursor)
+        self._connection.seen = stored.cursor
         self.outbox.restore(stored.entries)
 
     async def close(self) -> None:
         """End for good. What the outbox holds stays in the store; nothing is told any more."""
         self._events.close()
+        await self._confirmed.close()
+        if (session := self._connection.session) is not None:
+            with suppress(TimeoutError):
+                # A server that does not read need not know what was handled.
+                async with asyncio.timeout(self._options.close_timeout_seconds):
+                    await session.flush()
         await self._connection.close()
         await self.outbox.close()
-        if self._confirmed is not None:
-            await self._keeper.save_cursor(self._confirmed)
         await self._keeper.close()
 
     def drop(self) -> None:
@@ -275,7 +284,7 @@ class Client:
 
     def _reset(self, reason: str, cursor: str | None) -> None:
         # The position is of a database that is gone, until the reset is handled.
-        self._confirmed = None
+        self._confirmed.forget()
         self._intake.reset(reason, cursor)
 
     def _changed(self, before: Situation, now: Situation) -> None:
@@ -308,19 +317,11 @@ class Client:
     # Positions.
 
     def _confirm(self, cursor: str) -> None:
-        self._confirmed = cursor
-        if not self._saving:
-            self._saving = True
-            self._keeper.later(self._save())
+        self._confirmed.move(cursor)
 
-    async def _save(self) -> None:
-        """Store what was handled, and tell the server, once for all that is handled meanwhile."""
-        await asyncio.sleep(self._options.confirm_interval_seconds)
-        self._saving = False
-        if self._confirmed is not None and self.state is not State.CLOSED:
-            await self._keeper.save_cursor(self._confirmed)
-            if self._connection.session is not None:
-                self._connection.session.pong()
+    def _tell_confirmed(self) -> None:
+        if self._connection.session is not None:
+            self._connection.session.pong()
 
     def _fall_behind(self) -> None:
         self._connection.post(Lost(ConsumerBehindError("too many events wait to be handled")))

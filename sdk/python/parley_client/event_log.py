@@ -83,7 +83,7 @@ class EventLog:
         # Where a stream begins when there is no other.
         self._start = 0
         self._closed = False
-        self.is_behind = False
+        self._behind = False
 
     def __len__(self) -> int:
         return len(self._items)
@@ -107,7 +107,7 @@ class EventLog:
         for place in self._places:
             if place.wake is not None and not place.wake.done():
                 place.wake.set_result(None)
-        if len(self._items) > self._limit and not self.is_behind:
+        if len(self._items) > self._limit and not self._behind:
             self._overflow()
 
     def move(self, cursor: str) -> None:
@@ -126,7 +126,7 @@ class EventLog:
         if len(self._items) <= self._limit:
             return
         if self._places:
-            self.is_behind = True
+            self._behind = True
             self._tell_behind()
             return
         cursors = [item.cursor for item in self._items if item.cursor is not None]
@@ -161,6 +161,7 @@ class EventLog:
             if not self._places:
                 self._start = place.following
         if not self._places:
+            self._catch_up()
             return
         handled = min(place.handled for place in self._places)
         cursor = None
@@ -169,9 +170,18 @@ class EventLog:
             self._first += 1
         if cursor is not None:
             self._confirm(cursor)
-        if self.is_behind and len(self._items) <= self._limit // 2:
-            self.is_behind = False
+        if len(self._items) <= self._limit // 2:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        if self._behind:
+            self._behind = False
             self._tell_caught_up()
+
+    def is_behind(self) -> bool:
+        """Whether more wait than may, since that was told."""
+        self.settle()
+        return self._behind
 
     def close(self) -> None:
         """End all streams; what was not handed out is not told."""

@@ -1,6 +1,7 @@
 """The connection: carries out what the states ask for, one socket after the other."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ from parley_client.connection.session import Hooks, Session
 from parley_client.connection.sockets import after_close, after_refusal, open_socket
 from parley_client.connection.tokens import Tokens
 from parley_client.errors import (
+    AskedToLeaveError,
     ConsumerBehindError,
     DisconnectedError,
     ParleyError,
     SignedOutError,
     TokenError,
+    UnreachableError,
     rejected,
 )
 from parley_client.options import Options
@@ -44,6 +47,8 @@ from parley_client.states import (
 )
 from parley_protocol.packets import Op
 from parley_protocol.payloads.connection import Resume
+
+_log = logging.getLogger(__name__)
 
 # Between two RESUMEs of a socket, when the first was refused for the moment.
 _RESUME_PAUSE_SECONDS = (0.1, 1.0)
@@ -82,7 +87,8 @@ class Connection:
         self._uses = uses
         self._socket: ClientConnection | None = None
         self._attempt: asyncio.Task[None] | None = None
-        self._ending: set[asyncio.Task[None]] = set()
+        # Of all that have not ended yet.
+        self._attempts: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._changes: set[asyncio.Future[None]] = set()
 
@@ -109,8 +115,8 @@ class Connection:
         """End for good, with a closing handshake where there is a socket."""
         self.post(Close())
         self._tokens.give_up()
-        if self._ending:
-            await asyncio.wait(set(self._ending))
+        if self._attempts:
+            await asyncio.wait(set(self._attempts))
 
     # Inputs.
 
@@ -128,6 +134,8 @@ class Connection:
             self._end_attempt()
         elif before.state not in ATTEMPTING and now.state in ATTEMPTING:
             self._attempt = asyncio.create_task(self._connect())
+            self._attempts.add(self._attempt)
+            self._attempt.add_done_callback(self._attempts.discard)
         if (before.state, before.reason) != (now.state, now.reason):
             self._uses.changed(before, now)
         for change in list(self._changes):
@@ -159,63 +167,67 @@ class Connection:
         attempt, self._attempt = self._attempt, None
         self.session = None
         if attempt is not None and not attempt.done():
-            self._ending.add(attempt)
-            attempt.add_done_callback(self._ending.discard)
-            if attempt is not asyncio.current_task():
-                attempt.cancel()
+            # Also when it is what runs now: it ends where it next waits.
+            attempt.cancel()
 
     # One socket.
 
     async def _connect(self) -> None:
         """Go through one attempt to its end, and tell how it ended."""
-        attempt = self._attempt
-        outcome: Input
+        attempt = asyncio.current_task()
         try:
             outcome = await self._attempt_once()
-        finally:
-            socket = self._socket if self._attempt in {attempt, None} else None
-            if socket is not None:
-                self._socket = None
-                await self._leave(socket)
+        except Exception as error:  # noqa: BLE001 - a defect, here or in what observes
+            _log.exception("the connection failed")
+            failed = UnreachableError(f"the client failed: {type(error).__name__}")
+            self._uses.hooks.fail(failed)
+            outcome = Lost(failed)
         if self._attempt is attempt:
             self.post(outcome)
 
-    async def _leave(self, socket: ClientConnection) -> None:
-        """Close a socket: with a handshake if the client is done, else at once."""
-        if self.state is State.CLOSED:
-            await socket.close()
-        else:
-            socket.transport.abort()
-
     async def _attempt_once(self) -> Input:
-        hooks = self._uses.hooks
         try:
             token = await self._tokens.get()
         except SignedOutError as error:
             return SignedOut(error)
         except TokenError as error:
             self._tokens.forget("connect")
-            hooks.fail(error)
+            self._uses.hooks.fail(error)
             return Lost(error)
         self.post(TokenReady())
         url = self._urls[self._turn % len(self._urls)]
         try:
-            socket = self._socket = await open_socket(url, token, self.seen, self._options)
+            socket = await open_socket(url, token, self.seen, self._options)
         except ParleyError as error:
             return self._failed(after_refusal(error, renewable=self._tokens.renewable))
-        self.post(Opened())
+        self._socket = socket
+        ended: Input | None = None
+        try:
+            self.post(Opened())
+            ended = await self._follow(socket)
+            return self._failed(ended)
+        finally:
+            if self._socket is socket:
+                self._socket = None
+            await self._leave(socket, ended)
+
+    async def _follow(self, socket: ClientConnection) -> Input:
         resumption = Resumption(self.seen, self._options.max_resumed_packets, self._steps())
-        session = Session(socket, self._options, resumption, self._greet, hooks)
+        session = Session(socket, self._options, resumption, self._greet, self._uses.hooks)
         ended = await session.run()
         if isinstance(ended, Lost) and isinstance(ended.reason, DisconnectedError):
-            reason = ended.reason
-            ended = after_close(
-                reason.code,
-                reason.reason,
-                self._uses.standing(),
-                renewable=self._tokens.renewable,
-            )
-        return self._failed(ended)
+            code, reason = ended.reason.code, ended.reason.reason
+            renewable = self._tokens.renewable
+            return after_close(code, reason, self._uses.standing(), renewable=renewable)
+        return ended
+
+    async def _leave(self, socket: ClientConnection, ended: Input | None) -> None:
+        """Close a socket: with a handshake if that was agreed, else at once."""
+        agreed = isinstance(ended, Lost) and isinstance(ended.reason, AskedToLeaveError)
+        if agreed or self.state is State.CLOSED:
+            await socket.close()
+        else:
+            socket.transport.abort()
 
     def _failed(self, ended: Input) -> Input:
         """Prepare the next attempt: at another edge, and with another token if it was that."""

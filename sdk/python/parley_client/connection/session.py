@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from msgspec import UNSET, Struct, ValidationError, convert, to_builtins
@@ -78,6 +78,7 @@ class Session:
         self._outgoing: deque[tuple[Struct, Identifier | None, str | bytes]] = deque()
         self._pong_due = False
         self._something_due = asyncio.Event()
+        self._nothing_due = asyncio.Event()
         # The end that was agreed with RECONNECT.
         self._leaving: Lost | None = None
         # When a resume last brought something.
@@ -113,10 +114,16 @@ class Session:
         self._send(payload, None)
         return True
 
+    async def flush(self) -> None:
+        """Return when all that was to be sent is with the operating system, or cannot be."""
+        if not self._ended:
+            await self._nothing_due.wait()
+
     def pong(self) -> None:
         """Tell the server that this client lives, and what was handled."""
         self._pong_due = True
         self._something_due.set()
+        self._nothing_due.clear()
 
     def _send(self, payload: Struct, identifier: Identifier | None) -> None:
         frame = encode(self._format, payload, identifier)
@@ -125,9 +132,11 @@ class Session:
             raise invalid("", f"has {size} bytes; {self.hello.max_packet_bytes} may be sent")
         self._outgoing.append((payload, identifier, frame))
         self._something_due.set()
+        self._nothing_due.clear()
 
     async def _write(self) -> None:
         while True:
+            self._nothing_due.set()
             await self._something_due.wait()
             self._something_due.clear()
             while self._pong_due or self._outgoing:
@@ -156,7 +165,8 @@ class Session:
         writer = asyncio.create_task(self._write())
         try:
             while True:
-                data = await self._socket.recv()
+                # Undecoded, for whoever reads packets decodes them as well.
+                data = await self._socket.recv(decode=False)
                 if (ended := self._take(data)) is not None:
                     return ended
         except ConnectionClosed:
@@ -166,6 +176,7 @@ class Session:
             return Lost(error)
         finally:
             self._ended = True
+            self._nothing_due.set()
             for task in (writer, *self._tasks):
                 task.cancel()
             for reply in list(self._waiting.values()):
@@ -177,7 +188,7 @@ class Session:
     def _disconnected(self) -> DisconnectedError:
         return DisconnectedError(self._socket.close_code or 1006, self._socket.close_reason or "")
 
-    def _take(self, data: str | bytes) -> Input | None:
+    def _take(self, data: bytes) -> Input | None:
         try:
             envelope = self._format.decode_from_server(data)
         except BadPacketError as error:
@@ -210,10 +221,10 @@ class Session:
             case Op.ERROR | Op.HELLO:
                 # Why a resume in the address was not followed: it is asked for again by a packet.
                 pass
-            case Op.SANCTION:
+            case Op.SANCTION if not self.resumption.caught_up:
                 # It restricts from now on, whatever else was missed.
-                self._hooks.push(packet)
-                self.resumption.move(packet)
+                self._hooks.push(replace(packet, cursor=None))
+                self.resumption.push(packet)
             case _:
                 self.resumption.push(packet)
         return self._leaving if self._leaving is not None and not self._waiting else None

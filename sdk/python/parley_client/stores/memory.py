@@ -25,6 +25,8 @@ class MemoryStore:
         """Open what is kept of a user at a server; None: of the last one there."""
         known = self._servers.setdefault(server, [])
         fitting = [one for one in known if user is None or one.user in {user, None}]
+        # What is nobody's yet comes last.
+        fitting.sort(key=lambda one: one.user is not None)
         kept = self._kept = fitting[-1] if fitting else _Kept(user)
         kept.user = user or kept.user
         known[:] = [*(one for one in known if one is not kept), kept]
