@@ -16,12 +16,12 @@ import msgspec
 import typer
 
 from command_line.client import tokens
-from command_line.client.client import problem_of
 from command_line.client.data_folder import DataFolder
 from command_line.display import rulings as wording
 from command_line.display.console import CommandError, say
 from command_line.display.printable import printable
 from command_line.display.rulings import Ruling
+from parley_client.connection.sockets import problem_of
 from parley_protocol.payloads.moderation import SendAppeal
 
 TOKEN_LIFETIME = timedelta(minutes=5)

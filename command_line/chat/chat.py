@@ -3,12 +3,10 @@
 import asyncio
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
-from uuid import uuid4
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from command_line.chat import lists
 from command_line.chat.commands import BY_NAME, HELP, Command
@@ -17,14 +15,16 @@ from command_line.chat.conversation import Conversation
 from command_line.chat.lines import read_lines
 from command_line.chat.lists import LISTS
 from command_line.chat.payloads import UsageError
-from command_line.client.client import DisconnectedError, Packet, RejectedError
 from command_line.display.screen import Screen
+from parley_client.errors import CancelledCommandError, ParleyError, RejectedError
+from parley_client.packets import Packet
+from parley_client.states import State
 from parley_protocol.packets import Op
 from parley_protocol.payloads import messaging
 from service_kit.text import is_blank
 
 # A service that starts again is back by then.
-PATIENCE_FOR_A_COMMAND = 15.0
+PATIENCE = 15.0
 COMMAND = re.compile(r"/[a-z]+(-[a-z]+)*")
 # Refusals in words, by their reason or else their code; others are shown as they come.
 REFUSALS = {
@@ -52,6 +52,10 @@ class Chat:
         self._me = options.me
         self._conversation = Conversation(options.me, options.peer, options.subject, screen)
         self._connection = Connection(options, self._conversation, screen)
+        self._connection.deferred = self._put_off
+        self._client = self._connection.client
+        # Until when the command under way is tried again.
+        self._deadline = math.inf
 
     async def run(self, descriptor: int) -> None:
         """Runs until /quit or the end of the input; CommandError when it may not reconnect."""
@@ -66,7 +70,7 @@ class Chat:
             await asyncio.gather(staying, typing, return_exceptions=True)
 
     async def _take_input(self, descriptor: int) -> None:
-        await self._connection.connected.wait()
+        await self._connection.begun.wait()
         async for line in read_lines(descriptor):
             name, _, arguments = line.rstrip().partition(" ")
             match name:
@@ -77,7 +81,7 @@ class Chat:
                 case "/help":
                     self._screen.notice(f"help\n{HELP}")
                 case "/typing":
-                    await self._say_typing()
+                    self._say_typing()
                 case "/deal":
                     await self._show_deal()
                 case "/edit":
@@ -97,28 +101,25 @@ class Chat:
 
     async def _write(self, text: str) -> None:
         """Sends one message until it is stored or refused."""
-        key = _new_key()
-        reply = await self._insist(
-            lambda: messaging.CreateMsg(text, **self._conversation.where(), idempotency_key=key),
-        )
+        reply = await self._insist(messaging.CreateMsg(text, **self._conversation.where()))
         if reply is not None:
             self._conversation.stored(reply, text)
 
     async def _change(self, build: Callable[..., Struct]) -> None:
         """Edits or deletes the user's last message, or says why not."""
         try:
-            payload = build(message=self._conversation.last_of_mine(), idempotency_key=_new_key())
+            payload = build(message=self._conversation.last_of_mine())
         except UsageError as error:
             self._screen.notice(str(error))
             return
-        reply = await self._insist(lambda: payload, PATIENCE_FOR_A_COMMAND)
+        reply = await self._insist(payload, PATIENCE)
         if reply is not None:
             self._conversation.changed(reply.data)
 
     async def _block(self, *, blocked: bool) -> None:
         """Blocks the other user, or unblocks them."""
         payload = messaging.BlockUser(self._conversation.peer, blocked)
-        reply = await self._insist(lambda: payload, PATIENCE_FOR_A_COMMAND)
+        reply = await self._insist(payload, PATIENCE)
         if reply is not None:
             self._conversation.show_block(blocked=reply.data["blocked"])
 
@@ -135,66 +136,66 @@ class Chat:
             else:
                 command = self._conversation.meant_by(command)
                 shown = self._conversation.shown_for(command)
-            payload = replace(command.payload(shown, arguments), idempotency_key=_new_key())
+            payload = command.payload(shown, arguments)
         except UsageError as error:
             self._screen.notice(str(error))
             return
-        reply = await self._insist(lambda: payload, PATIENCE_FOR_A_COMMAND)
+        reply = await self._insist(payload, PATIENCE)
         if reply is not None:
             self._conversation.answered(reply)
 
-    async def _insist(
-        self, payload: Callable[[], Struct], patience: float = math.inf
-    ) -> Packet | None:
-        """Sends a packet until it is answered, refused for good, or `patience` seconds are over.
+    async def _insist(self, payload: Struct, patience: float = math.inf) -> Packet | None:
+        """Sends a command until it is answered, refused for good, or `patience` seconds are over.
 
         The reply; None, when the screen has said why there is none.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + patience
-        while True:
-            try:
-                return await self._connection.ask(payload)
-            except RejectedError as error:
-                if not error.retryable:
-                    self._refused(error)
-                    return None
-                if loop.time() + error.retry_after > deadline:
-                    self._screen.notice(f"not done: {error}; try again later")
-                    return None
-                self._screen.notice(f"not done yet: {error}; trying again")
-                await asyncio.sleep(error.retry_after)
+        self._deadline = asyncio.get_running_loop().time() + patience
+        try:
+            return await self._client.command(payload)
+        except RejectedError as error:
+            self._refused(error)
+        except CancelledCommandError:
+            # Given up below, and said so.
+            pass
+        return None
+
+    async def _put_off(self, key: str, error: RejectedError) -> None:
+        """Says that a command is not done yet, or gives it up when that would take too long."""
+        if asyncio.get_running_loop().time() + (error.retry_after or 0) > self._deadline:
+            self._screen.notice(f"not done: {error}; try again later")
+            await self._client.outbox.discard(key)
+        else:
+            self._screen.notice(f"not done yet: {error}; trying again")
 
     def _refused(self, error: RejectedError) -> None:
-        data = error.packet.data
-        words = REFUSALS.get(data.get("reason", ""), REFUSALS.get(data["code"]))
+        words = REFUSALS.get(error.reason, REFUSALS.get(error.code))
         self._screen.notice(f"refused: {words} ({error})" if words else f"refused: {error}")
-        if "current" in error.packet.data:
-            self._conversation.refused(error.packet.data["current"])
+        if error.current is not None:
+            self._conversation.refused(error.current)
+
+    async def _look(self, look: Callable[[], Awaitable[None]], what: str) -> None:
+        """Calls what asks for something and shows it, or says that it cannot be shown."""
+        if self._client.state is not State.LIVE:
+            self._screen.notice("not connected just now")
+            return
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await look()
+        except (ParleyError, TimeoutError) as error:
+            self._screen.notice(f"{what} cannot be shown: {error or 'no answer'}")
 
     async def _show_deal(self) -> None:
-        try:
-            await self._conversation.show_deal(self._connection.client)
-        except DisconnectedError:
-            self._screen.notice("not connected just now")
-        except (RejectedError, TimeoutError) as error:
-            self._screen.notice(f"the deal cannot be shown: {error}")
+        await self._look(lambda: self._conversation.show_deal(self._client), "the deal")
 
     async def _show_list(self, name: str) -> None:
-        reply = await self._insist(lambda: LISTS[name].asks, PATIENCE_FOR_A_COMMAND)
-        if reply is not None:
+        async def show() -> None:
+            reply = await self._client.ask(LISTS[name].asks)
             self._screen.deal(*lists.shown(name, reply.data, self._me))
 
-    async def _say_typing(self) -> None:
+        await self._look(show, "the list")
+
+    def _say_typing(self) -> None:
         if self._conversation.id is None:
             self._screen.notice("there is no conversation yet; write something first")
-            return
-        typing = messaging.SendTyping(self._conversation.id, typing=True)
-        try:
-            await self._connection.client.send(typing)
-        except DisconnectedError:
+        elif not self._client.tell(messaging.SendTyping(self._conversation.id, typing=True)):
             self._screen.notice("not connected just now")
-
-
-def _new_key() -> str:
-    return uuid4().hex

@@ -11,10 +11,11 @@ from command_line.chat.deals import Deals
 from command_line.chat.disputes import Disputes
 from command_line.chat.payloads import UsageError
 from command_line.chat.rulings import Rulings
-from command_line.client.client import Client, Packet
 from command_line.display import disputes
 from command_line.display.deals import summary
 from command_line.display.screen import Screen
+from parley_client.client import Client
+from parley_client.packets import Packet
 from parley_protocol.objects import Kind, Objects
 from parley_protocol.packets import Op
 from parley_protocol.payloads import messaging
@@ -37,7 +38,8 @@ class Conversation:
         self.deals = Deals(me, screen)
         self.disputes = Disputes(me, screen)
         self.rulings = Rulings(screen)
-        # The newest of each object, for packets come in any order.
+        # The newest of each object that was shown. The client, which reads on meanwhile, may know
+        # newer ones, of which it will tell.
         self._objects = Objects(me)
         # The texts by number, and not the highest number: the reply to one's own message may
         # overtake the other one's message that was stored before it.
@@ -164,11 +166,6 @@ class Conversation:
                 self.rulings.sanctioned(data, self.id)
             case Op.REPORT_STATUS:
                 self.rulings.reported(data)
-            case Op.RESUMED if not data["complete"]:
-                # What was missed is not known, as when a service was down for a while.
-                await self.show_history(client, anew=True)
-            case Op.ERROR:
-                self._screen.notice(f"error: {data.get('code')}: {data.get('message')}")
 
     async def show_history(self, client: Client, *, anew: bool = False) -> None:
         """Looks up the conversation, and shows its last messages that are not shown yet.
@@ -190,7 +187,7 @@ class Conversation:
         for message in messages:
             self._show(message)
         if messages:
-            await self._mark_opened(client, self.id, messages[-1]["seq"])
+            self._mark_opened(client, self.id, messages[-1]["seq"])
         if entry["peer_delivered_up_to"] > entry["peer_read_up_to"]:
             self._screen.mark(entry["peer_delivered_up_to"], "delivered")
         if entry["peer_read_up_to"]:
@@ -251,13 +248,16 @@ class Conversation:
 
     async def _take_message(self, client: Client, alert: Mapping[str, Any]) -> None:
         message = alert["message"]
+        if message["sender"] == self._me and message.get("version") == 0:
+            # This chat has sent it, and `stored` shows what became of it.
+            return
         if self.id is None and message["sender"] in {self.peer, self._me}:
             # It may be the first one of this conversation; only the list knows subjects.
             await self.show_history(client)
         if alert["conversation"] != self.id:
             self._screen.message(message, place="(another conversation) ")
         elif self._show(message):
-            await self._mark_opened(client, alert["conversation"], message["seq"])
+            self._mark_opened(client, alert["conversation"], message["seq"])
 
     async def _take_deal(self, client: Client, update: Mapping[str, Any]) -> None:
         service, cause = update["service"], update["cause"]
@@ -299,5 +299,7 @@ class Conversation:
         self._screen.message(message)
         return True
 
-    async def _mark_opened(self, client: Client, conversation: str, seq: int) -> None:
-        await client.send(messaging.OpenedConversation(conversation, seq))
+    @staticmethod
+    def _mark_opened(client: Client, conversation: str, seq: int) -> None:
+        # One that does not come through is made good by the next, and by the history.
+        client.tell(messaging.OpenedConversation(conversation, seq))

@@ -35,6 +35,12 @@ class Rulings:
                 self._shown[name] = {**shown, "appeal": appeal}
         self._show(appeal["appeal"], news, wording.appeal(appeal))
 
+    def explain(self, standing: Ruling) -> None:
+        """Shows the sanctions of a user that were not shown before."""
+        for sanction in standing["sanctions"]:
+            if sanction["sanction"] not in self._shown:
+                self.sanctioned(sanction)
+
     def restrict(self, standing: Ruling, here: str | None = None) -> None:
         """Shows all sanctions of a user in any case, for something was refused because of them."""
         for sanction in standing["sanctions"]:

@@ -1,16 +1,21 @@
-"""A user of the demo: a socket, and checks of what comes through it."""
+"""A user of the demo: a client, and checks of what comes through it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from command_line.client.client import Client, Direction, Packet, RejectedError
 from command_line.demo.transcript import line
 from command_line.display.console import CommandError
+from parley_client.client import Client
+from parley_client.errors import RejectedError
+from parley_client.events import Event, Failed, Pushed, Reset
+from parley_client.packets import Direction, Packet
+from parley_client.states import State
+from parley_client.stores.memory import MemoryStore
 from parley_protocol.packets import OP_OF, Op
 from parley_protocol.payloads.messaging import CreateMsg
 
@@ -21,54 +26,68 @@ Say = Callable[[str], None]
 
 @dataclass
 class Actor:
-    """A user of the demo, with a socket while connected."""
+    """A user of the demo, with a client while there."""
 
     name: str
     url: str
     mint: Callable[[str], str]
     say: Say
-    cursor: str | None = field(default=None, init=False)
+    # Outlives the client, as the memory of an app does.
+    _store: MemoryStore = field(default_factory=MemoryStore, init=False)
+    _was_here: bool = field(default=False, init=False)
     _client: Client | None = field(default=None, init=False)
+    _following: asyncio.Task[None] | None = field(default=None, init=False)
     _kept: list[Packet] = field(default_factory=list, init=False)
+    _failure: str | None = field(default=None, init=False)
+    _news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     async def connect(self) -> None:
-        """Opens a socket with a new token; HELLO must name this user."""
-        self.say(f"{self.name:<5} => GET /ws  Authorization: Bearer [redacted]")
-        self._client = await Client.open(self.url, self.mint(self.name), self.cursor, self._show)
-        hello = await self.receive(Op.HELLO)
-        must(hello.data["user"] == self.name, f"HELLO greets {self.name}")
+        """Connects with a new token, and resumes where there is a cursor; until all is told."""
+        place = "/ws?resume=[the last cursor]" if self._was_here else "/ws"
+        self.say(f"{self.name:<5} => GET {place}  Authorization: Bearer [redacted]")
+        self._client = Client(
+            self.url,
+            token=self.mint(self.name),
+            user=self.name,
+            store=self._store,
+            observe=self._show,
+        )
+        self._following = asyncio.create_task(self._follow(self._client))
+        await self._client.connect()
+        try:
+            async with asyncio.timeout(SECONDS_PER_STEP):
+                await self._client.wait_for(State.LIVE)
+        except TimeoutError as error:
+            raise self._missing("connection") from error
+        self._was_here = True
 
     async def ask(self, payload: Struct, answer: Op) -> Packet:
         """Sends a packet, whose reply must have the opcode `answer`."""
+        ask = self._connected.command if _has_key(payload) else self._connected.ask
         try:
-            reply = await self._connected.ask(payload, SECONDS_PER_STEP)
+            async with asyncio.timeout(SECONDS_PER_STEP):
+                reply = await ask(payload)
         except TimeoutError as error:
             raise self._missing(f"answer to {OP_OF[type(payload)].title}") from error
         must(reply.opcode == answer, f"{answer.title} answers {OP_OF[type(payload)].title}")
         return reply
 
     async def command(self, payload: Struct) -> Packet:
-        """Sends a packet about a deal or a dispute with a key of its own; gives the answer."""
-        return await self.ask(
-            replace(payload, idempotency_key=new_key()), Op.UPDATE_CONVERSATION_DATAS
-        )
+        """Sends a packet about a deal or a dispute; gives the answer."""
+        return await self.ask(payload, Op.UPDATE_CONVERSATION_DATAS)
 
-    async def ask_in_vain(self, payload: Struct, code: str) -> Packet:
-        """Sends a packet, whose reply must be ERROR with this code."""
+    async def ask_in_vain(self, payload: Struct, code: str) -> Mapping[str, Any]:
+        """Sends a packet, whose reply must be ERROR with this code; gives what stands instead."""
         try:
             await self.ask(payload, Op.ERROR)
         except RejectedError as error:
-            must(error.packet.data["code"] == code, f"{code} answers {OP_OF[type(payload)].title}")
-            return error.packet
+            must(error.code == code, f"{code} answers {OP_OF[type(payload)].title}")
+            return error.current or {}
         raise self._missing(f"{code} for {OP_OF[type(payload)].title}")
 
-    async def send(self, payload: Struct) -> None:
+    def send(self, payload: Struct) -> None:
         """Sends a packet that has no reply."""
-        await self._connected.send(payload)
-
-    async def acknowledge(self) -> None:
-        """Sends PONG with the cursor."""
-        await self._connected.acknowledge()
+        must(self._connected.tell(payload), f"{OP_OF[type(payload)].title} is sent")
 
     async def receive(self, opcode: Op, having: str = "") -> Packet:
         """The next pushed packet of this opcode, with the field `having` if given.
@@ -80,34 +99,31 @@ class Actor:
         def is_it(packet: Packet) -> bool:
             return packet.opcode == opcode and (not having or having in packet.data)
 
-        for packet in self._kept:
-            if is_it(packet):
-                self._kept.remove(packet)
-                return packet
         try:
             async with asyncio.timeout(SECONDS_PER_STEP):
                 while True:
-                    packet = await self._connected.next_push()
-                    if is_it(packet):
-                        return packet
-                    if packet.opcode == Op.ERROR:
-                        raise RejectedError(packet)
-                    self._kept.append(packet)
+                    for packet in self._kept:
+                        if is_it(packet):
+                            self._kept.remove(packet)
+                            return packet
+                    must(self._failure is None, f"all goes well, and not: {self._failure}")
+                    self._news.clear()
+                    await self._news.wait()
         except TimeoutError as error:
             raise self._missing(opcode.title) from error
 
     async def drop(self) -> None:
-        """Drops the connection as a lost network does; the cursor is kept, as an app keeps it."""
-        self.cursor = self._connected.cursor
-        await self._connected.drop()
-        self._client = None
+        """Drops the connection as a lost network does; the store is kept, as an app keeps it."""
+        self._connected.drop()
+        await self.leave()
         self._kept.clear()
         self.say(f"{self.name:<5} .. is gone")
 
     async def leave(self) -> None:
-        """Closes the socket, if there is one."""
-        if self._client is not None:
+        """Closes the client, if there is one."""
+        if self._client is not None and self._following is not None:
             await self._client.close()
+            await self._following
             self._client = None
 
     @property
@@ -116,6 +132,20 @@ class Actor:
             raise RuntimeError(f"{self.name} is not connected")
         return self._client
 
+    async def _follow(self, client: Client) -> None:
+        async for event in client.events():
+            self._take(event)
+            self._news.set()
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Pushed(packet) if not _is_own(packet):
+                self._kept.append(packet)
+            case Reset(reason):
+                self._failure = f"something was missed ({reason})"
+            case Failed(error):
+                self._failure = f"{type(error).__name__}: {error}"
+
     def _show(self, direction: Direction, packet: Packet) -> None:
         self.say(line(self.name, direction, packet))
 
@@ -123,6 +153,15 @@ class Actor:
         return CommandError(
             f"the demo failed: {self.name} got no {what} within {SECONDS_PER_STEP:.0f} s"
         )
+
+
+def _has_key(payload: Struct) -> bool:
+    return "idempotency_key" in payload.__struct_fields__
+
+
+def _is_own(packet: Packet) -> bool:
+    """Whether the client tells of what it has sent itself, which its reply has told already."""
+    return packet.opcode == Op.ALERT_NEW_MSG and packet.data["message"].get("version") == 0
 
 
 def new_key() -> str:
@@ -138,7 +177,6 @@ def must(holds: bool, what: str) -> None:
 
 async def write(author: Actor, text: str, **where: str) -> Packet:
     """Sends a message, which must be stored."""
-    message = CreateMsg(text, **where, idempotency_key=new_key())
-    stored = await author.ask(message, Op.STATUS_MSG)
+    stored = await author.ask(CreateMsg(text, **where), Op.STATUS_MSG)
     must(stored.data["status"] == "stored", "the message is stored")
     return stored

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct, convert
 
-from command_line.demo.actor import Actor, Say, must, new_key, write
+from command_line.demo.actor import Actor, Say, must, write
 from command_line.demo.transcript import heading
 from command_line.display import deals
 from parley_protocol.packets import OP_OF, Op
@@ -93,9 +93,9 @@ async def offer_and_counter(alice: Actor, bob: Actor, conversation: str, say: Sa
 async def accept(alice: Actor, bob: Actor, conversation: str, service: str, say: Say) -> None:
     """Alice is refused when she accepts an old offer, and then accepts the live one."""
     say(heading("alice's app still shows 100.00 EUR and agrees to that: refused, as it is stale"))
-    stale = negotiation.NegotiationEnd(service, "agreed", 1, ALICE_OFFERS, new_key())
+    stale = negotiation.NegotiationEnd(service, "agreed", 1, ALICE_OFFERS)
     refused = await alice.ask_in_vain(stale, "STALE_OFFER")
-    live = refused.data["current"]["offer"]
+    live = refused["offer"]
     must((live["number"], money(live)) == (2, BOB_COUNTERS), "the refusal shows the live offer")
 
     say(heading("alice accepts the live offer by its number and price: agreed, for both"))

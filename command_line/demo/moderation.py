@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from command_line.client.client import RejectedError
-from command_line.demo.actor import SECONDS_PER_STEP, Actor, Say, must, new_key, write
+from command_line.demo.actor import SECONDS_PER_STEP, Actor, Say, must, write
 from command_line.demo.transcript import heading, shortened
 from command_line.display import rulings
 from command_line.display.console import CommandError
@@ -18,6 +17,7 @@ from command_line.display.timestamps import utc_now
 from command_line.moderation import audit
 from command_line.moderation.client import ModerationClient, RefusedCallError
 from command_line.moderation.session import audit_pages
+from parley_client.errors import RejectedError
 from parley_protocol.packets import Op
 from parley_protocol.payloads.messaging import CreateMsg, DeleteMsg
 from parley_protocol.payloads.moderation import ReportMsg, SendAppeal
@@ -65,14 +65,14 @@ async def report(alice: Actor, bob: Actor, conversation: str, say: Say) -> str:
     while (await alice.receive(Op.ALERT_NEW_MSG)).data["message"]["message"] != message:
         pass
     reported = await alice.ask(
-        ReportMsg(message, "harassment", "He threatens me.", new_key()),
+        ReportMsg(message, "harassment", "He threatens me."),
         Op.REPORT_STATUS,
     )
     must(reported.data["status"] == "received", "the report is received")
     await pushed_status(alice, "received")
 
     say(heading("bob deletes it; the evidence stays"))
-    await bob.ask(DeleteMsg(message, new_key()), Op.MSG_CHANGED)
+    await bob.ask(DeleteMsg(message), Op.MSG_CHANGED)
     return message
 
 
@@ -134,10 +134,10 @@ async def refuse(bob: Actor, conversation: str, decision: str, say: Say) -> None
     """A message of bob is refused, with the reasons of the mute."""
     say(heading("bob writes: refused, with the reasons"))
     refused = await bob.ask_in_vain(
-        CreateMsg("Why?", conversation, idempotency_key=new_key()),
+        CreateMsg("Why?", conversation),
         "SANCTIONED",
     )
-    (sanction,) = refused.data["current"]["sanctions"]
+    (sanction,) = refused["sanctions"]
     must(sanction["decision"] == decision, "the refusal shows the decision")
     for line in rulings.sanction(sanction):
         say(f"      {line}")
@@ -155,7 +155,7 @@ async def appeal(
     """Bob appeals; mia may not decide the appeal, so otto does."""
     say(heading("bob appeals; another moderator than mia has to look at it"))
     asked = await bob.ask(
-        SendAppeal(decision, "I was angry. I have deleted it and will apologise.", new_key()),
+        SendAppeal(decision, "I was angry. I have deleted it and will apologise."),
         Op.REPORT_STATUS,
     )
     made = asked.data["appeal"]
@@ -219,6 +219,6 @@ async def _write_when_allowed(bob: Actor, conversation: str) -> int:
         try:
             return int((await write(bob, SORRY, conversation=conversation)).data["seq"])
         except RejectedError as error:
-            if error.packet.data["code"] != "SANCTIONED" or loop.time() > deadline:
+            if error.code != "SANCTIONED" or loop.time() > deadline:
                 raise
         await asyncio.sleep(PAUSE)

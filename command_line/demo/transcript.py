@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from command_line.client.client import Direction, Packet
 from command_line.display.money import written_alone, written_amount
+from parley_client.packets import Direction, Packet
 from parley_protocol.packets import Op
 
 LONGEST_STRING = 44

@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -25,30 +26,57 @@ class Connection:
 
     def __init__(self, socket: ServerConnection) -> None:
         self.socket = socket
+        self._settled = 0
 
     async def send(self, opcode: Op, data: dict[str, Any], **fields: Any) -> None:
         await self.socket.send(json.dumps({"op": int(opcode), "d": data, **fields}))
 
     async def expect(self, opcode: Op) -> dict[str, Any]:
-        """The next packet, which must be of this kind."""
-        packet: dict[str, Any] = json.loads(await self.socket.recv())
-        assert packet["op"] == opcode, packet
-        return packet
+        """The next packet, which must be of this kind; PONG comes whenever something was shown."""
+        while True:
+            packet: dict[str, Any] = json.loads(await self.socket.recv())
+            if packet["op"] != Op.PONG or opcode == Op.PONG:
+                assert packet["op"] == opcode, packet
+                return packet
+
+    async def hello(self, cursor: str = "first", **more: Any) -> None:
+        """HELLO, which follows a cursor in the address."""
+        data = {
+            "user": "alice",
+            "session": "s1",
+            "ping_interval_ms": 5_000,
+            "pong_timeout_ms": 30_000,
+            "max_packet_bytes": 65_536,
+            "token_expires_at": "2099-01-01T00:00:00.000Z",
+            "resumed": self.resumes_from is not None,
+            "cur": cursor,
+        }
+        await self.send(Op.HELLO, {**data, **more})
+
+    @property
+    def resumes_from(self) -> str | None:
+        """The cursor in the address, if there is one."""
+        assert self.socket.request is not None
+        query = parse_qs(urlsplit(self.socket.request.path).query)
+        return query["resume"][0] if "resume" in query else None
 
     async def greet(self) -> None:
         """HELLO, and an empty list of conversations."""
-        await self.send(Op.HELLO, {"user": "alice", "cur": "first"})
+        await self.hello()
         await self.list_conversations()
 
     async def greet_with(self, *messages: dict[str, Any], **more: Any) -> None:
         """HELLO, and the one conversation, with these messages and whatever else."""
-        await self.send(Op.HELLO, {"user": "alice", "cur": "first"})
+        await self.hello()
         await self.show_conversation(*messages, **more)
 
     async def settle(self) -> None:
-        """Returns when the chat has taken all that was sent before."""
-        await self.send(Op.PING, {})
-        await self.expect(Op.PONG)
+        """Returns when the chat has shown all that was sent before."""
+        self._settled += 1
+        cursor = f"settled {self._settled}"
+        await self.send(Op.PING, {}, cur=cursor)
+        while (await self.expect(Op.PONG))["d"].get("cur") != cursor:
+            pass
 
     async def list_conversations(self, *entries: dict[str, Any], **more: Any) -> None:
         """Answers ASK CONVERSATIONS."""
@@ -63,18 +91,7 @@ class Connection:
         **more: Any,
     ) -> None:
         """Answers what a chat asks for that starts anew."""
-        entry = {
-            "conversation": CONVERSATION,
-            "participants": ["alice", "bob"],
-            "last_message": None,
-            "unread": 0,
-            "version": 1,
-            "read_up_to": 0,
-            "peer_read_up_to": 0,
-            "peer_delivered_up_to": 0,
-            **more,
-        }
-        await self.list_conversations(entry, **({"missing": missing} if missing else {}))
+        await self.list_conversations(entry(**more), **({"missing": missing} if missing else {}))
         asked = await self.expect(Op.ASK_MESSAGES)
         page = {"conversation": CONVERSATION, "messages": list(messages), "more": False}
         await self.send(Op.RETURN_MESSAGES, page, re=asked["id"])
@@ -89,13 +106,21 @@ class Connection:
         error = {"code": code, "message": "the words of the server", "retryable": False, **more}
         await self.send(Op.ERROR, error, re=asked["id"])
 
-    async def resume(self, complete: bool = True) -> dict[str, Any]:
-        """HELLO, and the answer to RESUME."""
-        await self.send(Op.HELLO, {"user": "alice", "cur": "second"})
+    async def resume(self) -> None:
+        """HELLO, and the end of a resume that had nothing to bring."""
+        await self.hello("")
+        await self.resumed("second")
+
+    async def resumed(self, cursor: str, **more: Any) -> None:
+        """RESUMED, to say that nothing is missing."""
+        await self.send(Op.RESUMED, {"replayed": 0, "complete": True, "cur": cursor, **more})
+
+    async def lose_place(self, cursor: str) -> None:
+        """RESUMED, unasked and not complete; nor can it be from where the chat says that it is."""
+        data = {"replayed": 0, "complete": False, "cur": cursor}
+        await self.send(Op.RESUMED, data, cur=cursor)
         asked = await self.expect(Op.RESUME)
-        data = {"replayed": 0, "complete": complete, "cur": "second"}
-        await self.send(Op.RESUMED, data, re=asked["id"])
-        return asked
+        await self.send(Op.RESUMED, data, re=asked["id"], cur=cursor)
 
     async def store(self) -> dict[str, Any]:
         """Takes a message and answers that it is stored."""
@@ -107,8 +132,23 @@ class Connection:
 
 async def resuming(connection: Connection) -> None:
     """A connection that must begin by resuming from the last cursor."""
-    asked = await connection.resume()
-    assert asked["d"] == {"cur": "first"}
+    assert connection.resumes_from == "first"
+    await connection.resume()
+
+
+def entry(**more: Any) -> dict[str, Any]:
+    """The conversation as a list has it, with what the test says."""
+    return {
+        "conversation": CONVERSATION,
+        "participants": ["alice", "bob"],
+        "last_message": None,
+        "unread": 0,
+        "version": 1,
+        "read_up_to": 0,
+        "peer_read_up_to": 0,
+        "peer_delivered_up_to": 0,
+        **more,
+    }
 
 
 Step = Callable[[Connection], Awaitable[None]]

@@ -40,6 +40,8 @@ from parley_protocol.objects import Kind, Objects
 from parley_protocol.payloads.connection import Hello
 
 _log = logging.getLogger(__name__)
+# Whoever wants to read what is logged says so: else it would stand on standard error.
+logging.getLogger("parley_client").addHandler(logging.NullHandler())
 
 _EXCLUDING = frozenset({"banned", "suspended"})
 
@@ -304,7 +306,7 @@ class Client:
     def _standing(self) -> dict[str, object] | None:
         """Build the standing of who is kept out, from what was told."""
         told = [
-            {**one.content, "sanction": one.key[0]}
+            {name: value for name, value in one.content.items() if value is not None}
             for one in self.objects.values()
             if one.kind is Kind.SANCTION and one.content.get("kind") in _EXCLUDING
         ]

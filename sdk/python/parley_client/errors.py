@@ -160,11 +160,14 @@ class TokenError(ParleyError):
 
 
 class TokenRefusedError(ParleyError):
-    """The server refuses the token, or ended the sessions that it opened. `reason`: its word."""
+    """The server refuses the token, or ended the sessions that it opened. `reason`: its word.
 
-    def __init__(self, reason: str) -> None:
+    `detail` is what it said of that to a person.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
         self.reason = reason
-        super().__init__(f"the token is refused: {reason}")
+        super().__init__(f"the token is refused: {detail or reason}")
 
 
 class HandshakeRefusedError(ParleyError):
@@ -183,12 +186,16 @@ class HandshakeRefusedError(ParleyError):
 
 
 class BannedError(ParleyError):
-    """This user is banned or suspended. `standing` has the reasons; None if it was not told."""
+    """This user is banned or suspended. `standing` has the reasons; None if it was not told.
 
-    def __init__(self, standing: Data | None) -> None:
+    `detail` is how the server said so.
+    """
+
+    def __init__(self, standing: Data | None, detail: str = "") -> None:
         self.standing = standing
         banned = standing is None or standing.get("banned") is True
-        super().__init__("this user is banned" if banned else "this user is suspended")
+        told = "this user is banned" if banned else "this user is suspended"
+        super().__init__(f"{told}: {detail}" if detail else told)
 
 
 class WrongUserError(ParleyError):

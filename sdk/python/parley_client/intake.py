@@ -115,5 +115,8 @@ class Intake:
         if packet.opcode == Op.ALERT_NEW_MSG:
             # A resume shows it as it stands then, maybe edited: it is the same message.
             return packet.opcode, *(one.key for one in shown if one.kind is Kind.MESSAGE)
+        if not any(one.version for one in shown):
+            # An older server gives none: what comes later is news then.
+            return None
         versions = tuple((one.kind, one.key, one.version) for one in shown)
         return packet.opcode, packet.data.get("cause"), versions

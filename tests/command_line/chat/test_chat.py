@@ -174,11 +174,9 @@ async def test_a_command_cut_off_is_sent_again_with_its_key(stage: Stage) -> Non
         await connection.socket.close(4101)
 
     async def take(connection: Connection) -> None:
-        await connection.send(Op.HELLO, {"user": "alice", "cur": "second"})
-        asked = await connection.expect(Op.RESUME)
+        await connection.hello("")
         await connection.happen("countered", COUNTERED, cur="second")
-        resumed = {"replayed": 1, "complete": True, "cur": "second"}
-        await connection.send(Op.RESUMED, resumed, re=asked["id"])
+        await connection.resumed("second", replayed=1)
         again = await connection.expect(Op.NEGOTIATION_END)
         sent.append(again["d"])
         await connection.refuse(again, "STALE_OFFER", current=COUNTERED)

@@ -15,7 +15,7 @@ from tests.command_line.rulings import (
     sanction,
     settlement_of_bob,
 )
-from tests.command_line.scripted import Connection, Stage, resuming
+from tests.command_line.scripted import Connection, Stage, entry
 
 OFFERED = service(version=1, offer=offer(1, 10000, "bob"), allowed_actions=["accept", "counter"])
 COUNTERED = service(version=2, offer=offer(2, 12050, "bob"), allowed_actions=["accept"])
@@ -37,7 +37,7 @@ async def test_the_other_ones_presence_is_shown(stage: Stage) -> None:
         # A chat shows what came in order, so this is behind all of it.
         await connection.send(Op.RECONNECT, {"delay_ms": 1, "reason": "draining"})
 
-    await stage.play(step, resuming)
+    await stage.play(step, Connection.resume)
     shown = stage.shown()
     assert "-- bob was last seen 2023-11-14 " in shown
     assert shown.index("-- bob is online") < shown.index("-- bob is offline")
@@ -63,10 +63,9 @@ async def test_what_nobody_can_replay_is_asked_for_anew(stage: Stage) -> None:
 
     async def step(connection: Connection) -> None:
         await connection.greet_with(missing=("negotiation",))
-        resumed = {"replayed": 0, "complete": False, "cur": "second"}
-        await connection.send(Op.RESUMED, resumed, cur="second")
+        await connection.lose_place("second")
         await connection.show_conversation(service=AGREED)
-        await connection.send(Op.RESUMED, resumed, cur="third")
+        await connection.lose_place("third")
         await connection.show_conversation(service={**AGREED, "version": 1, "title": "Older"})
         await connection.settle()
 
@@ -94,7 +93,7 @@ async def test_the_history_shows_what_happened_between_the_words(stage: Stage) -
     pushed = {**record, "message": "m3", "seq": 3, "event": {**event, "cause": "expired\x1b"}}
 
     async def step(connection: Connection) -> None:
-        await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
+        await connection.hello()
         event_of_alice = {**event, "by": "alice", "price": euros(12050)}
         await connection.show_conversation(text, {**record, "event": event_of_alice})
         await connection.expect(Op.OPENED_CONVERSATION)
@@ -120,10 +119,7 @@ async def test_deal_asks_how_it_stands_now(stage: Stage) -> None:
         elsewhere = {"conversation": "another", "service": AGREED, "cause": "agreed"}
         await connection.send(Op.UPDATE_CONVERSATION_DATAS, elsewhere)
         stage.type("/deal\n/quit\n")
-        entry = {"conversation": CONVERSATION, "participants": ["alice", "bob"]}
-        await connection.list_conversations(
-            {**entry, "service": {**AGREED, "description": "It drips."}}
-        )
+        await connection.list_conversations(entry(service={**AGREED, "description": "It drips."}))
         await connection.socket.wait_closed()
 
     await stage.play(step)
@@ -141,7 +137,7 @@ def message(seq: int, sender: str) -> dict[str, Any]:
 
 async def greet(connection: Connection, **more: Any) -> None:
     """HELLO, and a conversation in which bob has said the second and the third thing."""
-    await connection.send(Op.HELLO, {"user": "alice", "cur": "first"})
+    await connection.hello()
     messages = message(1, "alice"), message(2, "bob"), message(3, "bob"), message(4, "alice")
     await connection.show_conversation(*messages, **more)
     await connection.expect(Op.OPENED_CONVERSATION)

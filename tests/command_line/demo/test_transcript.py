@@ -2,8 +2,8 @@
 
 import pytest
 
-from command_line.client.client import Packet
 from command_line.demo.transcript import line, packet_name
+from parley_client.packets import Packet
 from parley_protocol.packets import Op
 from tests.command_line.deals import LATER
 from tests.command_line.rulings import dispute, sanction, settlement_of_bob

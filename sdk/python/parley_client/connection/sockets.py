@@ -67,7 +67,7 @@ async def open_socket(
         )
     except InvalidStatus as error:
         response = error.response
-        problem = _problem_of(response.body)
+        problem = problem_of(response.body)
         raise HandshakeRefusedError(
             response.status_code, problem, seconds_of(response.headers.get("Retry-After"))
         ) from None
@@ -89,7 +89,7 @@ def _is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-def _problem_of(body: bytes | bytearray | None) -> Mapping[str, Any]:
+def problem_of(body: bytes | bytearray | None) -> Mapping[str, Any]:
     """Read a problem+json body (RFC 9457); nothing of a body that is something else."""
     try:
         problem = json.loads(body or b"")
@@ -117,11 +117,12 @@ def after_refusal(error: ParleyError, *, renewable: bool) -> Input:
     if not isinstance(error, HandshakeRefusedError):
         return Lost(error)
     if error.status == 401:
-        return TokenRefused(TokenRefusedError(error.reason or "unauthorized"), renewable)
+        refused = TokenRefusedError(error.reason or "unauthorized", str(error))
+        return TokenRefused(refused, renewable)
     standing = error.problem.get("standing")
     if error.status == 403 and (error.reason in _EXCLUDED or isinstance(standing, dict)):
         shown = standing if isinstance(standing, dict) else None
-        return Refused(BannedError(shown), seconds_excluded(shown))
+        return Refused(BannedError(shown, str(error)), seconds_excluded(shown))
     if error.status in _FINAL:
         return Refused(error)
     return Lost(error, delay=error.retry_after)
@@ -131,16 +132,17 @@ def after_close(
     code: int, reason: str, excluding: Mapping[str, Any] | None, *, renewable: bool
 ) -> Input:
     """Tell what the end of a socket means; `excluding` is the standing that was told before it."""
+    end = DisconnectedError(code, reason)
     match code // 100:
         case 41:
-            return Lost(DisconnectedError(code, reason), at_once=True)
+            return Lost(end, at_once=True)
         case 43:
-            return TokenRefused(TokenRefusedError(reason or f"closed with {code}"), renewable)
+            return TokenRefused(TokenRefusedError(reason or str(end), str(end)), renewable)
         case 44 if code == 4403:
-            return Refused(BannedError(excluding), seconds_excluded(excluding))
+            return Refused(BannedError(excluding, str(end)), seconds_excluded(excluding))
         case 44:
-            return Refused(DisconnectedError(code, reason))
-    return Lost(DisconnectedError(code, reason))
+            return Refused(end)
+    return Lost(end)
 
 
 def seconds_excluded(standing: Mapping[str, Any] | None) -> float | None:

@@ -14,6 +14,7 @@ from parley_client.errors import (
     ExpiredError,
     InvalidArgumentError,
     ParleyError,
+    RejectedError,
     rejected,
 )
 from parley_client.options import Options
@@ -32,6 +33,8 @@ class Book(Protocol):
     def entry(self, key: str) -> Entry | None: ...
 
     async def note_sent(self, entry: Entry) -> None: ...
+
+    def defer(self, entry: Entry, refusal: RejectedError) -> None: ...
 
     def finish(self, entry: Entry, reply: Packet) -> None: ...
 
@@ -61,6 +64,11 @@ class Delivery:
     def carries(self, key: str) -> bool:
         """Whether an entry is being sent, or about to be."""
         return key in self._carriers
+
+    def leave(self, key: str) -> None:
+        """Send an entry no more. An answer that comes all the same is not told."""
+        if key in self._carriers:
+            self._carriers[key].cancel()
 
     async def close(self) -> None:
         """End for good."""
@@ -130,6 +138,7 @@ class Delivery:
                 await self._book.fail(self._now(entry), refusal)
                 return
             asked.clear()
+            self._book.defer(self._now(entry), refusal)
             await asyncio.sleep(max(self._pause(failures), refusal.retry_after or 0))
             failures += 1
 

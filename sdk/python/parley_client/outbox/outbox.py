@@ -124,10 +124,14 @@ class Outbox:
         return True
 
     async def discard(self, key: str) -> bool:
-        """Remove a command that failed. False when it did not, or is not here."""
+        """Give a command up, whatever has become of it. False when it is not here.
+
+        One that was sent is not sent again; the server may have done what it says.
+        """
         entry = self._entries.get(key)
-        if entry is None or entry.state is not EntryState.FAILED:
+        if entry is None:
             return False
+        self._delivery.leave(key)
         await self._drop(entry, "discarded")
         return True
 
@@ -179,6 +183,12 @@ class Outbox:
         if entry.state is EntryState.QUEUED:
             await self._keep(sent)
             self._tell(OutboxChanged("sent", self._entries[entry.key]))
+
+    def defer(self, entry: Entry, refusal: RejectedError) -> None:
+        """Take note that an entry is refused for the moment, and sent again."""
+        deferred = replace(entry, error=dict(refusal.data))
+        self._entries[entry.key] = deferred
+        self._tell(OutboxChanged("deferred", deferred))
 
     def finish(self, entry: Entry, reply: Packet) -> None:
         """Take note of an answer, with which an entry is done."""
