@@ -87,9 +87,7 @@ class Client:
             self._keeper, self._options.confirm_interval_seconds, self._tell_confirmed
         )
         self._intake = Intake(self._events, self._options.max_remembered)
-        self.outbox = Outbox(
-            self._options, self._keeper, self.objects, self._events.tell, self._intake.stored
-        )
+        self.outbox = Outbox(self._options, self._keeper, self.objects, self._events.tell)
         self._tokens = Tokens(token)
         hooks = Hooks(
             push=self._push,
@@ -277,17 +275,18 @@ class Client:
     def _push(self, packet: Packet) -> None:
         self.outbox.learn(self._intake.push(packet))
 
-    def _reply(self, packet: Packet) -> None:
+    def _reply(self, asked: Struct, packet: Packet) -> Packet | None:
         self.outbox.learn(self._intake.answer(packet))
+        return self._intake.alert_of(asked, packet)
 
     def _fail(self, error: ParleyError) -> None:
         _log.warning("%s: %s", type(error).__name__, error)
         self._events.tell(Failed(error))
 
-    def _reset(self, reason: str, cursor: str | None) -> None:
+    def _reset(self, reason: str) -> None:
         # The position is of a database that is gone, until the reset is handled.
         self._confirmed.forget()
-        self._intake.reset(reason, cursor)
+        self._intake.reset(reason)
 
     def _changed(self, before: Situation, now: Situation) -> None:
         if now.state in {State.UNAUTHORIZED, State.REFUSED}:

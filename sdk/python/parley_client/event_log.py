@@ -15,7 +15,7 @@ from parley_client.events import Event, Reset
 
 class _Item(NamedTuple):
     event: Event
-    # As it is with this event and what came after it without one; None where it did not move.
+    # That is reached with this event; None where it does not move.
     cursor: str | None
 
 
@@ -99,11 +99,11 @@ class EventLog:
         self._places.append(place)
         return EventStream(self, place)
 
-    def tell(self, event: Event, cursor: str | None = None) -> None:
-        """Add an event, and the cursor that is reached with it."""
+    def tell(self, event: Event) -> None:
+        """Add an event."""
         if self._closed:
             return
-        self._items.append(_Item(event, cursor))
+        self._items.append(_Item(event, None))
         for place in self._places:
             if place.wake is not None and not place.wake.done():
                 place.wake.set_result(None)
@@ -111,7 +111,7 @@ class EventLog:
             self._overflow()
 
     def move(self, cursor: str) -> None:
-        """Take note of a cursor that no event comes with: it is reached when all are handled."""
+        """Take note of a cursor: it is reached when all that was told so far is handled."""
         if self._items:
             self._items[-1] = self._items[-1]._replace(cursor=cursor)
         else:
@@ -132,7 +132,9 @@ class EventLog:
         cursors = [item.cursor for item in self._items if item.cursor is not None]
         self._first += len(self._items)
         self._items.clear()
-        self.tell(Reset("overflow"), cursors[-1] if cursors else None)
+        self.tell(Reset("overflow"))
+        if cursors:
+            self.move(cursors[-1])
 
     async def next_of(self, place: _Place) -> Event:
         """Give the next event of a stream, which has handled those before."""

@@ -45,11 +45,17 @@ class Reset(Event):
 class Pushed(Event):
     """A packet that nobody asked for. `changed` are the objects that it made known or newer.
 
-    A message that this client has sent itself comes as ALERT NEW MSG as well, without `unread`.
+    A message that this client has sent itself comes as ALERT NEW MSG as well, made here: it is
+    `own`, and has no `unread`.
     """
 
     packet: Packet
     changed: tuple[Shown, ...] = ()
+
+    @property
+    def own(self) -> bool:
+        """Whether it tells what was done here; then it was made of an answer."""
+        return self.packet.re is not None
 
     @property
     def op(self) -> int:

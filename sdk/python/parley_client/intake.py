@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 
-from msgspec import Struct
+from msgspec import Struct, ValidationError, convert
 
 from parley_client.errors import ProtocolError
 from parley_client.event_log import EventLog
@@ -10,7 +10,7 @@ from parley_client.events import Pushed, Reset
 from parley_client.packets import Packet
 from parley_protocol.objects import Kind, Objects, Shown, shown_by
 from parley_protocol.packets import Op
-from parley_protocol.payloads.messaging import CreateMsg
+from parley_protocol.payloads.messaging import CreateMsg, StatusMsg
 
 # Of what is remembered, so much goes at once when it is too much.
 _SHARE_FORGOTTEN = 10
@@ -38,45 +38,45 @@ class Intake:
         fact = self._fact_of(packet)
         changed = self._take(packet)
         if fact is None or self._is_news(fact):
-            self._log.tell(Pushed(packet, changed), packet.cursor)
-        elif packet.cursor is not None:
-            self._log.move(packet.cursor)
+            self._log.tell(Pushed(packet, changed))
         return changed
 
     def answer(self, packet: Packet) -> tuple[Shown, ...]:
-        """Take in a reply. Raises ProtocolError for a payload of another form."""
-        changed = self._take(packet)
-        if packet.cursor is not None:
-            self._log.move(packet.cursor)
-        return changed
+        """Take in the reply to a packet. Raises ProtocolError for a payload of another form."""
+        return self._take(packet)
 
-    def stored(self, sent: Struct, packet: Packet) -> None:
-        """Tell of an own message that is stored, unless it was pushed before.
+    def alert_of(self, asked: Struct, packet: Packet) -> Packet | None:
+        """Make the alert of an own message from its answer, for its own socket is not sent any.
+
+        It bears the `re` of the answer, which no push does. None for what stores no message.
 
         Its version is 0, for the answer has none: whatever shows it otherwise is newer.
         """
-        if packet.opcode != Op.STATUS_MSG or not isinstance(sent, CreateMsg):
-            return
-        status = packet.data
+        if not isinstance(asked, CreateMsg) or packet.opcode != Op.STATUS_MSG:
+            return None
+        try:
+            status = convert(packet.data, StatusMsg, strict=True)
+        except ValidationError as error:
+            raise ProtocolError(f"STATUS MSG has another form: {error}") from None
         message = {
-            "message": status.get("message"),
-            "conversation": status.get("conversation"),
-            "seq": status.get("seq"),
+            "message": status.message,
+            "conversation": status.conversation,
+            "seq": status.seq,
             "sender": self.objects.user,
             "kind": "text",
-            "created_at": status.get("created_at"),
+            "created_at": status.created_at,
             "version": 0,
-            "text": sent.text,
+            "text": asked.text,
         }
-        data = {"conversation": status.get("conversation"), "message": message}
-        self.push(Packet(Op.ALERT_NEW_MSG, data))
+        data = {"conversation": status.conversation, "message": message}
+        return Packet(Op.ALERT_NEW_MSG, data, re=packet.re)
 
-    def reset(self, reason: str, cursor: str | None) -> None:
+    def reset(self, reason: str) -> None:
         """Forget all versions, and tell that what is shown has to be loaded anew."""
         self.objects.clear()
         self._told.clear()
         self._log.forget_cursors()
-        self._log.tell(Reset(reason), cursor)
+        self._log.tell(Reset(reason))
 
     def _take(self, packet: Packet) -> tuple[Shown, ...]:
         try:

@@ -1,6 +1,7 @@
 """The connection: carries out what the states ask for, one socket after the other."""
 
 import asyncio
+import itertools
 import logging
 import random
 from collections.abc import Callable, Sequence
@@ -66,7 +67,7 @@ class Uses:
     hooks: Hooks
     greet: Callable[[Session], Input | None]
     changed: Callable[[Situation, Situation], None]
-    reset: Callable[[str, str | None], None]
+    reset: Callable[[str], None]
     move: Callable[[str], None]
     is_behind: Callable[[], bool]
     standing: Callable[[], dict[str, object] | None]
@@ -90,6 +91,8 @@ class Connection:
         # Of all that have not ended yet.
         self._attempts: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        # Of packets, none of which comes again on another socket.
+        self._ids = itertools.count(1)
         self._changes: set[asyncio.Future[None]] = set()
 
     @property
@@ -213,7 +216,9 @@ class Connection:
 
     async def _follow(self, socket: ClientConnection) -> Input:
         resumption = Resumption(self.seen, self._options.max_resumed_packets, self._steps())
-        session = Session(socket, self._options, resumption, self._greet, self._uses.hooks)
+        session = Session(
+            socket, self._options, resumption, self._greet, self._uses.hooks, self._ids
+        )
         ended = await session.run()
         if isinstance(ended, Lost) and isinstance(ended.reason, DisconnectedError):
             code, reason = ended.reason.code, ended.reason.reason
@@ -263,7 +268,7 @@ class Connection:
 
     def _reset(self, reason: str, cursor: str | None) -> None:
         self.seen = cursor
-        self._uses.reset(reason, cursor)
+        self._uses.reset(reason)
 
     def _move(self, cursor: str) -> None:
         self.seen = cursor

@@ -1,9 +1,8 @@
 """A socket from HELLO to its end: packets out, replies matched, the resume, the token renewed."""
 
 import asyncio
-import itertools
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,12 +38,13 @@ _QUEUE_FOR_FORGETTABLE = 64
 class Hooks:
     """What a session tells those who use it, each called before the next packet is read.
 
-    `push` takes what nobody asked for, `reply` the answer to a packet; both raise ProtocolError.
-    `fail` is told errors that nobody awaits. `confirmed` gives the cursor of what was handled.
+    `push` takes what nobody asked for. `reply` takes what was asked and its answer, and may give
+    what is to be told as if it had been pushed. Both raise ProtocolError. `fail` is told errors
+    that nobody awaits. `confirmed` gives the cursor of what was handled.
     """
 
     push: Callable[[Packet], None]
-    reply: Callable[[Packet], None]
+    reply: Callable[[Struct, Packet], Packet | None]
     fail: Callable[[ParleyError], None]
     confirmed: Callable[[], str | None]
     observe: Observe | None
@@ -53,7 +53,8 @@ class Hooks:
 class Session:
     """One socket. `run` reads it until it ends, and says what that means.
 
-    `greet` takes the first HELLO; it may give an input that ends the socket.
+    `greet` takes the first HELLO; it may give an input that ends the socket. `ids` are those of
+    the packets.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Session:
         resumption: Resumption,
         greet: Callable[["Session"], Input | None],
         hooks: Hooks,
+        ids: Iterator[int],
     ) -> None:
         self.hello: Hello | None = None
         self.resumption = resumption
@@ -72,8 +74,9 @@ class Session:
         self._greet = greet
         self._hooks = hooks
         self._format = FORMATS[options.subprotocol]
-        self._ids = itertools.count(1)
-        self._waiting: dict[Identifier, asyncio.Future[Packet]] = {}
+        self._ids = ids
+        # What was asked, and the reply that is awaited.
+        self._waiting: dict[Identifier, tuple[Struct, asyncio.Future[Packet]]] = {}
         # With the id and the frame of each.
         self._outgoing: deque[tuple[Struct, Identifier | None, str | bytes]] = deque()
         self._pong_due = False
@@ -104,7 +107,7 @@ class Session:
         self._send(payload, identifier)
         reply: asyncio.Future[Packet] = asyncio.get_running_loop().create_future()
         reply.add_done_callback(lambda _reply: self._waiting.pop(identifier, None))
-        self._waiting[identifier] = reply
+        self._waiting[identifier] = payload, reply
         return reply
 
     def tell(self, payload: Struct) -> bool:
@@ -179,7 +182,7 @@ class Session:
             self._nothing_due.set()
             for task in (writer, *self._tasks):
                 task.cancel()
-            for reply in list(self._waiting.values()):
+            for _, reply in list(self._waiting.values()):
                 if not reply.done():
                     reply.set_exception(self._disconnected())
                     # Taken note of: maybe nobody awaits it any more.
@@ -236,14 +239,16 @@ class Session:
                 raise ProtocolError("HELLO names another user than before")
             self.hello = renewed
         if packet.re in self._waiting:
-            self._hooks.reply(packet)
+            told = self._hooks.reply(self._waiting[packet.re][0], packet)
+            if told is not None:
+                self.resumption.push(told)
             self.resumption.move(packet)
             self._settle(packet)
 
     def _settle(self, packet: Packet) -> None:
-        reply = None if packet.re is None else self._waiting.pop(packet.re, None)
-        if reply is not None and not reply.done():
-            reply.set_result(packet)
+        asked = None if packet.re is None else self._waiting.pop(packet.re, None)
+        if asked is not None and not asked[1].done():
+            asked[1].set_result(packet)
 
     def _ask_to_leave(self, packet: Packet) -> Input | None:
         """Leave when what was asked is answered, which the server does first."""

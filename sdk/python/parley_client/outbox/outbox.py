@@ -34,7 +34,7 @@ EXPIRED = "EXPIRED"
 class Outbox:
     """Commands in order, each kept until it is answered; those of one lane one after the other.
 
-    `tell` is given events; `stored` a payload and its answer, before whoever awaits it.
+    `tell` is given events.
     """
 
     def __init__(
@@ -43,14 +43,12 @@ class Outbox:
         keeper: Keeper,
         objects: Objects,
         tell: Callable[[OutboxChanged], None],
-        stored: Callable[[Struct, Packet], None],
     ) -> None:
         self._lanes = Lanes()
         self._options = options
         self._keeper = keeper
         self._objects = objects
         self._tell = tell
-        self._stored = stored
         self._delivery = Delivery(self, self._lanes, options)
         self._entries: dict[str, Entry] = {}
         self._results: dict[str, asyncio.Future[Packet]] = {}
@@ -195,7 +193,6 @@ class Outbox:
         del self._entries[entry.key]
         if reply.opcode == Op.STATUS_MSG:
             self._lanes.opened(entry.payload, reply.data.get("conversation"))
-        self._stored(entry.payload, reply)
         self._tell(OutboxChanged("done", entry, reply))
         self._settle(entry.key, reply)
         self._keeper.later(self._keeper.remove(entry.key))
