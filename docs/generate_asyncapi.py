@@ -1,7 +1,8 @@
-"""Writes docs/asyncapi.json, the protocol as AsyncAPI 3.0 describes it, or checks it.
+"""Writes docs/asyncapi.json, the protocol as AsyncAPI 3.0 describes it, and docs/asyncapi.html, the
+same as a page; or checks them.
 
-    python docs/generate_asyncapi.py           writes the file
-    python docs/generate_asyncapi.py --check   fails when it is not what the code says
+    python docs/generate_asyncapi.py           writes both files
+    python docs/generate_asyncapi.py --check   fails when they are not what the code says
 
 It describes the edge: what a client sends is received, with the answer and ERROR as its reply, and
 what is pushed is sent. Each packet is a message, whose payload is the envelope with its `op`.
@@ -19,6 +20,7 @@ from typing import Any
 from msgspec import Struct
 
 from docs import markers
+from docs.asyncapi_page import Page
 from docs.structures import (
     Schema,
     nested,
@@ -47,6 +49,10 @@ _CONTENT_TYPES = {True: "application/json", False: "application/msgpack"}
 _DESCRIPTION = """\
 The packets between a client and the edge of Parley. docs/protocol.md says in prose what they mean \
 together: cursor and resume, delivery, versions of objects.
+
+From a client a packet is `{"op", "id", "d"}`, of which `id` is optional, to a client \
+`{"op", "re", "d", "cur"}`, of which `re` and `cur` are. `d` is the payload, `cur` a cursor to \
+resume from.
 
 A packet with an `id` gets exactly one reply that bears it as `re`: the answer named here, or \
 ERROR. Unknown packets and fields are passed over. In a packet from a client a field that is null \
@@ -225,7 +231,11 @@ def channel() -> dict[str, Any]:
                             "maxLength": 1024,
                             "description": "The last cursor of the connection before.",
                         },
-                        "token": {"type": "string", "maxLength": MAXIMUM_TOKEN_LENGTH},
+                        "token": {
+                            "type": "string",
+                            "maxLength": MAXIMUM_TOKEN_LENGTH,
+                            "description": "The token, where no header can be set.",
+                        },
                     },
                 },
                 "headers": {
@@ -276,13 +286,22 @@ def describe() -> dict[str, Any]:
 
 
 def generate() -> str:
-    """The text of the file."""
+    """The text of docs/asyncapi.json."""
     return json.dumps(describe(), indent=2, ensure_ascii=False) + "\n"
 
 
+def generate_page() -> str:
+    """The text of docs/asyncapi.html."""
+    return Page(describe()).render()
+
+
 def main(arguments: list[str], document: Path = DOCUMENT) -> int:
-    """Write the file, or check it; returns the exit status."""
-    return markers.run(document, lambda _: generate(), arguments)
+    """Write both files, or check them; returns the exit status."""
+    page = document.with_suffix(".html")
+    return max(
+        markers.run(document, lambda _: generate(), arguments),
+        markers.run(page, lambda _: generate_page(), arguments),
+    )
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ class Metrics:
         )
         self.http_requests = counter(
             "parley_edge_http_requests_total",
-            "Requests for the reasons, and appeals, by HTTP status.",
+            "Requests for what is served beside the socket, by HTTP status.",
             ["request", "status"],
         )
 

@@ -22,7 +22,7 @@ from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
 from edge.sessions.session import Session
 from edge.sessions.state import State
-from edge.web import appeals, deals
+from edge.web import appeals, deals, description
 from edge.web.http_api import HttpApi
 from edge.web.origins import read_origins, request_allowed
 from edge.web.problems import (
@@ -257,6 +257,7 @@ def build_app(edge: Edge, drain: Drain, connections: Connections) -> Starlette:
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             Route("/metrics", metrics),
+            *description.routes(edge.metrics),
             *appeals.routes(api),
             *deals.routes(api),
         ],

@@ -80,8 +80,15 @@ class Image:
                     target.symlink_to(Path(str(file.locate())))
         for source, target_name in self.dockerfile.copied.items():
             if not source.startswith("requirements/"):
-                ignored = shutil.ignore_patterns("__pycache__", "Dockerfile")
-                shutil.copytree(ROOT / source, self.inside(target_name), ignore=ignored)
+                self._copy(ROOT / source, self.inside(target_name))
+
+    def _copy(self, source: Path, target: Path) -> None:
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "Dockerfile")
+            shutil.copytree(source, target, ignore=ignored)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
 
     def inside(self, path: str) -> Path:
         return self.root / path.lstrip("/")
