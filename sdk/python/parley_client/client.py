@@ -11,6 +11,7 @@ from unicodedata import normalize
 
 from msgspec import Struct
 
+from parley_client.actions.actions import Actions
 from parley_client.connection.connection import Connection, Uses
 from parley_client.connection.renewal import renew
 from parley_client.connection.session import Hooks, Session
@@ -26,6 +27,7 @@ from parley_client.errors import (
 from parley_client.event_log import EventLog, EventStream
 from parley_client.events import Failed, StateChanged
 from parley_client.intake import Intake
+from parley_client.memory import Memory
 from parley_client.options import Options
 from parley_client.outbox.commands import Command
 from parley_client.outbox.outbox import Outbox
@@ -36,7 +38,7 @@ from parley_client.states import CONNECTED, Connect, Input, Lost, Refused, Situa
 from parley_client.stores.keeper import Keeper
 from parley_client.stores.memory import MemoryStore
 from parley_client.stores.store import Store
-from parley_protocol.objects import Kind, Objects
+from parley_protocol.objects import Kind
 from parley_protocol.payloads.connection import Hello
 
 _log = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ logging.getLogger("parley_client").addHandler(logging.NullHandler())
 _EXCLUDING = frozenset({"banned", "suspended"})
 
 
-class Client:
+class Client(Actions):
     """A client over any number of sockets: `async with Client(url, token=...) as client`.
 
     `url` is one address or those of several edges of one server. `token` is a text, or an
@@ -70,6 +72,7 @@ class Client:
         user: str | None = None,
         server: str | None = None,
     ) -> None:
+        super().__init__()
         urls = [check_url(one) for one in ([url] if isinstance(url, str) else url)]
         if not urls:
             raise InvalidOptionsError("a client needs an address")
@@ -134,7 +137,7 @@ class Client:
         return session.hello if session is not None else self._hello
 
     @property
-    def objects(self) -> Objects:
+    def objects(self) -> Memory:
         """The newest of each object that was shown, by kind and key; to be read only."""
         return self._intake.objects
 
@@ -174,6 +177,7 @@ class Client:
     async def close(self) -> None:
         """End for good. What the outbox holds stays in the store; nothing is told any more."""
         self._events.close()
+        self._intake.typists.forget()
         await self._confirmed.close()
         if (session := self._connection.session) is not None:
             with suppress(TimeoutError):
@@ -269,6 +273,7 @@ class Client:
             self._user = hello.user
             self._keeper.later(self._keeper.claim(hello.user))
         self.objects.user = hello.user
+        self._intake.typists.end_all()
         self._hello = hello
         return None
 

@@ -3,9 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from parley_client.views.deals import Deal
+from parley_client.views.disputes import Dispute
+from parley_client.views.moderation import Standing
+from parley_client.views.view import UnreadableError
 from parley_protocol.errors import ErrorCode
 
 Data = Mapping[str, Any]
+Current = Deal | Dispute | Standing
 
 
 class ParleyError(Exception):
@@ -23,8 +28,8 @@ class RejectedError(ParleyError):
     """ERROR: the server refuses a packet or failed at it (docs/protocol.md, "Errors").
 
     `code` and `reason` are the protocol's words, `reason` empty where it has none; `fields` are
-    pairs of a path and its problem; `current` is how the object stands: a service, a dispute or a
-    standing, as plain values, or None. `retry_after` is in seconds.
+    pairs of a path and its problem; `current` is how the deal or the dispute stands, or what
+    restricts the user, if the server says so. `retry_after` is in seconds, `data` the payload.
     """
 
     def __init__(self, data: Data) -> None:
@@ -33,12 +38,22 @@ class RejectedError(ParleyError):
         self.reason = str(data.get("reason") or "")
         self.retryable = data.get("retryable") is True
         self.fields = _pairs(data.get("fields"))
-        current = data.get("current")
-        self.current: Data | None = current if isinstance(current, dict) else None
+        self.current = _current(data.get("current"))
         wait = data.get("retry_after_ms")
         self.retry_after = wait / 1000 if isinstance(wait, int | float) and wait > 0 else None
         self.data = data
         super().__init__(f"{self.code}: {self.message}")
+
+
+def _current(data: Any) -> Current | None:
+    """Read how an object stands; None for what is no object that this release knows."""
+    if not isinstance(data, dict):
+        return None
+    view = Dispute if "dispute" in data else Standing if "sanctions" in data else Deal
+    try:
+        return view.read(data)
+    except UnreadableError:
+        return None
 
 
 def _pairs(fields: Any) -> Sequence[tuple[str, str]]:
@@ -59,6 +74,13 @@ class InvalidStateError(RejectedError):
 class StaleOfferError(RejectedError):
     """The offer is not the live one. `current` is the deal as it stands, to be decided anew."""
 
+    current: Deal
+
+    def __init__(self, data: Data) -> None:
+        super().__init__(data)
+        if not isinstance(self.current, Deal):
+            raise UnreadableError("STALE_OFFER without the deal as it stands")
+
 
 class PermissionDeniedError(RejectedError):
     """This user may not do this; `reason` may say why."""
@@ -68,9 +90,9 @@ class SanctionedError(RejectedError):
     """A sanction does not allow this."""
 
     @property
-    def standing(self) -> Data | None:
-        """All that restricts the user, with the reasons (Standing)."""
-        return self.current
+    def standing(self) -> Standing | None:
+        """All that restricts the user, with the reasons."""
+        return self.current if isinstance(self.current, Standing) else None
 
 
 class NotFoundError(RejectedError):
@@ -99,7 +121,10 @@ _BY_CODE: Mapping[str, type[RejectedError]] = {
 
 def rejected(data: Data) -> RejectedError:
     """Make the error of an ERROR packet's payload, of the class of its code."""
-    return _BY_CODE.get(str(data.get("code")), RejectedError)(data)
+    try:
+        return _BY_CODE.get(str(data.get("code")), RejectedError)(data)
+    except UnreadableError:
+        return RejectedError(data)
 
 
 def invalid(field: str, problem: str) -> InvalidArgumentError:
@@ -120,6 +145,24 @@ class ActionNotAllowedError(ParleyError):
         self.action = action
         self.allowed = tuple(allowed)
         super().__init__(f"{action} is not allowed now, but {', '.join(allowed) or 'nothing'}")
+
+
+class NoConversationError(ParleyError):
+    """There is no conversation with this person about this yet; the first message opens it."""
+
+    def __init__(self, person: str, subject: str | None) -> None:
+        self.person = person
+        self.subject = subject
+        about = f" about {subject!r}" if subject else ""
+        super().__init__(f"there is no conversation with {person!r}{about} yet")
+
+
+class NoDealError(ParleyError):
+    """There is no deal in this conversation; `propose` makes one."""
+
+    def __init__(self, conversation: str) -> None:
+        self.conversation = conversation
+        super().__init__("there is no deal in this conversation")
 
 
 # What becomes of commands.

@@ -1,7 +1,7 @@
 """Events of a client that are no packets, and the packets that the server pushes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from parley_client.entries import Entry
@@ -45,12 +45,13 @@ class Reset(Event):
 class Pushed(Event):
     """A packet that nobody asked for. `changed` are the objects that it made known or newer.
 
-    A message that this client has sent itself comes as ALERT NEW MSG as well, made here: it is
-    `own`, and has no `unread`.
+    Those that this release knows have classes of their own (parley_client/pushes.py). A message
+    that this client has sent itself comes as ALERT NEW MSG as well, made here: it is `own`, and
+    has no `unread`.
     """
 
-    packet: Packet
-    changed: tuple[Shown, ...] = ()
+    packet: Packet = field(repr=False)
+    changed: tuple[Shown, ...] = field(default=(), repr=False)
 
     @property
     def own(self) -> bool:

@@ -7,24 +7,30 @@ from msgspec import Struct, ValidationError, convert
 from parley_client.errors import ProtocolError
 from parley_client.event_log import EventLog
 from parley_client.events import Pushed, Reset
+from parley_client.memory import Memory
 from parley_client.packets import Packet
-from parley_protocol.objects import Kind, Objects, Shown, shown_by
+from parley_client.pushes import event_of
+from parley_client.typists import Typists
+from parley_protocol.objects import Kind, Shown, shown_by
 from parley_protocol.packets import Op
 from parley_protocol.payloads.messaging import CreateMsg, StatusMsg
 
 # Of what is remembered, so much goes at once when it is too much.
 _SHARE_FORGOTTEN = 10
+# What is raised by reading a payload that is not as docs/protocol.md says.
+_FORM_ERRORS = (KeyError, TypeError, ValueError, AttributeError)
 
 
 class Intake:
     """The memory of what was shown and told, which finds what is told again.
 
-    `limit` is for how many messages, and for how many pushes. `objects` holds the newest of each
+    `limit` is for how many objects, and for how many pushes. `objects` holds the newest of each
     object.
     """
 
     def __init__(self, log: EventLog, limit: int) -> None:
-        self.objects = Objects("")
+        self.objects = Memory("", limit)
+        self.typists = Typists(lambda packet: log.tell(event_of(packet, (), self.objects)), limit)
         self._log = log
         self._limit = limit
         # In the order in which they were told.
@@ -35,15 +41,21 @@ class Intake:
 
         Gives the objects that it has changed. Raises ProtocolError for a payload of another form.
         """
+        if packet.opcode == Op.TYPING:
+            self._sign_of_typing(packet)
+            return ()
         fact = self._fact_of(packet)
         changed = self._take(packet)
+        self._end_typing(packet)
         if fact is None or self._is_news(fact):
-            self._log.tell(Pushed(packet, changed))
+            self._log.tell(self._event_of(packet, changed))
         return changed
 
     def answer(self, packet: Packet) -> tuple[Shown, ...]:
         """Take in the reply to a packet. Raises ProtocolError for a payload of another form."""
-        return self._take(packet)
+        changed = self._take(packet)
+        self._end_typing(packet)
+        return changed
 
     def alert_of(self, asked: Struct, packet: Packet) -> Packet | None:
         """Make the alert of an own message from its answer, for its own socket is not sent any.
@@ -75,24 +87,35 @@ class Intake:
         """Forget all versions, and tell that what is shown has to be loaded anew."""
         self.objects.clear()
         self._told.clear()
+        self.typists.end_all()
         self._log.forget_cursors()
         self._log.tell(Reset(reason))
 
     def _take(self, packet: Packet) -> tuple[Shown, ...]:
         try:
-            changed = tuple(self.objects.take(packet.opcode, packet.data))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ProtocolError(
-                f"packet {packet.opcode:#04x} has another form: {error!r}"
-            ) from None
-        if len(self.objects) > self._limit:
-            self._forget_messages()
-        return changed
+            return tuple(self.objects.take(packet.opcode, packet.data))
+        except _FORM_ERRORS as error:
+            raise _another_form(packet, error) from None
 
-    def _forget_messages(self) -> None:
-        messages = [place for place in self.objects if place[0] is Kind.MESSAGE]
-        for place in messages[: max(1, len(self.objects) // _SHARE_FORGOTTEN)]:
-            del self.objects[place]
+    def _event_of(self, packet: Packet, changed: tuple[Shown, ...]) -> Pushed:
+        try:
+            return event_of(packet, changed, self.objects)
+        except _FORM_ERRORS as error:
+            raise _another_form(packet, error) from None
+
+    def _sign_of_typing(self, packet: Packet) -> None:
+        try:
+            self.typists.sign(packet)
+        except _FORM_ERRORS as error:
+            raise _another_form(packet, error) from None
+
+    def _end_typing(self, packet: Packet) -> None:
+        """Take note of what ends typing without a word: a message of that person, or a block."""
+        message = packet.data.get("message")
+        if packet.opcode == Op.ALERT_NEW_MSG and isinstance(message, dict):
+            self.typists.wrote(str(message.get("conversation")), str(message.get("sender")))
+        elif packet.opcode == Op.BLOCK_USER:
+            self.typists.blocked(str(packet.data.get("user")))
 
     def _is_news(self, fact: Hashable) -> bool:
         if fact in self._told:
@@ -107,7 +130,7 @@ class Intake:
         """Name what a push tells, so that it is known again; None for what may be told again."""
         try:
             shown = list(shown_by(packet.opcode, packet.data, self.objects.user))
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except _FORM_ERRORS:
             # `_take` says so.
             return None
         if not shown:
@@ -120,3 +143,7 @@ class Intake:
             return None
         versions = tuple((one.kind, one.key, one.version) for one in shown)
         return packet.opcode, packet.data.get("cause"), versions
+
+
+def _another_form(packet: Packet, error: Exception) -> ProtocolError:
+    return ProtocolError(f"packet {packet.opcode:#04x} has another form: {error!r}")

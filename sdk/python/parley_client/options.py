@@ -52,7 +52,7 @@ class Options:
     max_resumed_packets: int = 50_000
     """Packets that one resume may bring."""
     max_remembered: int = 100_000
-    """Messages whose versions are remembered, and pushes, that none be told twice."""
+    """Objects whose newest showing is remembered, and pushes, that none be told twice."""
     max_frame_bytes: int = 16 * 1024 * 1024
     """The largest frame that is read."""
     confirm_interval_seconds: float = 0.2

@@ -28,6 +28,8 @@ DealAction = Literal[
 ]
 """What `allowed_actions` of a deal may hold; docs/negotiation.md says which packet each is."""
 
+_ENDED = frozenset({DealState.COMPLETED, DealState.CANCELLED, DealState.CLOSED})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer(View):
@@ -146,6 +148,11 @@ class Deal(View):
     def can(self, action: DealAction) -> bool:
         """Tell whether this user could take a step when this was shown."""
         return action in self.allowed_actions
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended; a conversation has at most one open deal."""
+        return self.state not in _ENDED
 
     @property
     def live_offer(self) -> Offer | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from parley_client.views.deals import Deal, DealEvent
 from parley_client.views.disputes import Dispute
 from parley_client.views.view import Data, View, mapping
-from parley_client.views.words import MessageKind, Tombstone
+from parley_client.views.words import Change, MessageKind, Tombstone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,33 @@ class Stored(View):
     created_at: datetime
     duplicate: bool
     idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision(View):
+    """What was done to a message (`change`), whose id is `message`, and its `text` or `event` from
+    now on; a `tombstone` has neither. `unread` is the user's own count, where it changed with it.
+    """
+
+    conversation: str
+    message: str
+    seq: int
+    change: Change
+    changed_at: datetime
+    version: int
+    text: str | None = None
+    event: DealEvent | None = None
+    edited_at: datetime | None = None
+    tombstone: Tombstone | None = None
+    unread: int | None = None
+
+    @classmethod
+    def _prepared(cls, data: Data) -> Data:
+        """Name the tombstone, which the packet leaves to its `change`."""
+        told = {name: value for name, value in data.items() if value is not None}
+        if "tombstone" not in data and told.get("change") in {"deleted", "removed"}:
+            told["tombstone"] = told["change"]
+        return told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
