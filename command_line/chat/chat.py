@@ -170,8 +170,8 @@ class Chat:
     def _refused(self, error: RejectedError) -> None:
         words = REFUSALS.get(error.reason, REFUSALS.get(error.code))
         self._screen.notice(f"refused: {words} ({error})" if words else f"refused: {error}")
-        if error.current is not None:
-            self._conversation.refused(error.current)
+        if (current := error.data.get("current")) is not None:
+            self._conversation.refused(current)
 
     async def _look(self, look: Callable[[], Awaitable[None]], what: str) -> None:
         """Calls what asks for something and shows it, or says that it cannot be shown."""

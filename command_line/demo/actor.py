@@ -82,7 +82,8 @@ class Actor:
             await self.ask(payload, Op.ERROR)
         except RejectedError as error:
             must(error.code == code, f"{code} answers {OP_OF[type(payload)].title}")
-            return error.current or {}
+            current: Mapping[str, Any] = error.data.get("current") or {}
+            return current
         raise self._missing(f"{code} for {OP_OF[type(payload)].title}")
 
     def send(self, payload: Struct) -> None:
