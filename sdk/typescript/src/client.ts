@@ -20,6 +20,7 @@ export class Client extends Connection {
         objects: this.objects,
         now: () => this.now(),
         pause: (error, attempts) => this.pause(error, attempts),
+        failed: (error) => this.tellError(error),
         suspect: (since) => this.suspect(since),
         changed: (event) => {
           this.push(event);

@@ -384,7 +384,10 @@ export class Connection {
       this.#typing.heard(String(conversation), String(user), !!typing, Number(lifetime_ms) || 0);
       return;
     }
-    const events = eventsOf(packet).filter(([, fact]) => this.#resumption.isNew(fact));
+    // A packet that cannot be read raises an error here, and comes again with the next socket.
+    const told = eventsOf(packet);
+    if (cur) this.#resumption.seen = cur;
+    const events = told.filter(([, fact]) => this.#resumption.isNew(fact));
     for (const [event] of events) {
       if (event.type === "message")
         this.#typing.end(

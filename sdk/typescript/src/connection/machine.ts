@@ -313,7 +313,7 @@ export function step(
     const error = m.reason ?? new Disconnected("UNREACHABLE", "the server cannot be reached");
     if (status === 401) refuseToken(reason || "the token is not accepted");
     else if (standing) {
-      const until = suspendedFor === undefined ? undefined : now + Math.max(suspendedFor, 0);
+      const until = suspendedFor === undefined ? undefined : now + (Math.max(suspendedFor, 0) || 0);
       const banned = new Banned(standing, standing["suspended_until"] as string | undefined);
       stop("refused", banned, until === undefined ? until : until + jitter(LATER));
     } else if (status >= 400 && status < 500 && status !== 408 && status !== 429)

@@ -10,6 +10,7 @@ export interface ResumptionOwner {
   pause(error: Rejected, attempts: number): number;
   input(type: "missed" | "resumed" | "suspect"): void;
   reset(): void;
+  /** Tells of a packet, and moves `seen` to its cursor before anybody handles it. */
   tell(packet: Packet): void;
   /** Confirms a cursor once all that was told is handled. */
   cover(cursor: string): void;
@@ -94,7 +95,6 @@ export class Resumption {
       if (this.#gap.push(packet) > this.#limit) this.#owner.input("suspect");
       return;
     }
-    if (cur) this.seen = cur;
     this.#owner.tell(packet);
   }
 

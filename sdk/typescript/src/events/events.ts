@@ -32,7 +32,10 @@ export interface ErrorEvent {
   readonly error: ParleyError;
 }
 
-/** A command of the outbox changed; `done` with its `answer`, `cancelled` when it was taken back. */
+/**
+ * A command of the outbox changed: `done` with its `answer`, which only the client knows that heard it, or
+ * `cancelled` when it was taken back.
+ */
 export interface OutboxEvent {
   readonly type: "outbox";
   readonly key: string;

@@ -8,6 +8,7 @@ import {
   ParleyError,
   Rejected,
   rejection,
+  StorageError,
 } from "../errors.ts";
 import type { OutboxEvent } from "../events/events.ts";
 import type { Objects } from "../objects.ts";
@@ -49,6 +50,7 @@ export interface OutboxOwner {
   pause(error: Rejected | undefined, attempts: number): number;
   suspect(since: number): void;
   changed(event: OutboxEvent): void;
+  failed(error: ParleyError): void;
 }
 
 export interface CommandOptions {
@@ -145,21 +147,32 @@ export class Outbox {
     return this.#wait(item, signal);
   }
 
-  /** Takes a command back that was never sent. False where it was, or is not here. */
-  cancel(key: string): boolean {
-    return this.#drop(key, "queued");
+  /** Takes a command back that was never sent. Resolves with false where it was, or is not here. */
+  async cancel(key: string): Promise<boolean> {
+    const item = this.#items.get(key);
+    if (item?.entry.state !== "queued") return false;
+    // Another client may be about to send it: the store decides, where it has it.
+    item.settled = false;
+    const change = { remove: [{ key }], ...(item.durable && { onlyIfQueued: key }) };
+    const cancelled = (await this.#owner.keeper.save(change)) !== false;
+    if (cancelled) this.#remove(item);
+    else item.settled = true;
+    return cancelled;
   }
 
   /** Throws away a command that failed. False where there is none. */
   discard(key: string): boolean {
-    return this.#drop(key, "failed");
+    const item = this.#items.get(key);
+    if (item?.entry.state !== "failed") return false;
+    void this.#owner.keeper.save({ remove: [{ key }] });
+    this.#remove(item);
+    return true;
   }
 
   /** Makes a new command, with a new key, of one that failed. Rejects with OutboxFull, Cancelled or as `add`. */
   retry(key: string): Promise<Data> {
     const item = this.#items.get(key);
-    if (item?.entry.state !== "failed" || !this.#drop(key, "failed"))
-      return Promise.reject(new Cancelled());
+    if (!item || !this.discard(key)) return Promise.reject(new Cancelled());
     const { op, payload, lane } = item.entry;
     const { idempotency_key: _, ...d } = payload;
     return this.add(op, d, { lane });
@@ -177,7 +190,7 @@ export class Outbox {
         this.#fail(item, new Expired());
       else if (item.entry.state === "queued") {
         this.#mark(item, "sent");
-        this.#store(item);
+        this.#store(item, true);
         this.#tell(item, "sent");
       } else this.#send(item, now);
     }
@@ -200,22 +213,54 @@ export class Outbox {
   async #start(): Promise<void> {
     const { keeper } = this.#owner;
     const { store, namespace } = keeper;
-    const stored = await keeper.load();
-    const made = [...this.#items];
-    this.#items.clear();
-    for (const entry of stored.entries) this.#take(entry, true);
-    for (const [key, item] of made) this.#items.set(key, item);
+    this.#load((await keeper.load()).entries);
     this.#loaded = true;
     const end = store.follow?.(namespace, (change) => this.#follow(change));
     if (end) this.#end.signal.addEventListener("abort", end);
-    try {
-      await store.lead?.(namespace, this.#end.signal);
-    } catch {
-      // The client was closed meanwhile.
-      if (this.#end.signal.aborted) return;
-    }
-    this.#leading = true;
+    if (store.lead) void this.#lead(store.lead.bind(store, namespace));
+    else this.#leading = true;
     this.flush();
+  }
+
+  /** Sends whenever it is this client's turn, until it is closed. */
+  async #lead(lead: (signal: AbortSignal, lost: () => void) => Promise<void>): Promise<void> {
+    const { signal } = this.#end;
+    while (!signal.aborted) {
+      let lose = () => {};
+      const lost = new Promise<void>((resolve) => {
+        lose = resolve;
+      });
+      try {
+        await lead(signal, lose);
+      } catch (cause) {
+        if (signal.aborted) return;
+        this.#owner.failed(new StorageError("the storage cannot say who sends", cause));
+      }
+      // Who led before may have gone without a word. What is not stored any more was carried out: whoever
+      // still waits for it asks again with the same key.
+      const { entries } = await this.#owner.keeper.reload();
+      const stored = new Set(entries.map(({ key }) => key));
+      for (const item of [...this.#items.values()])
+        if (item.durable && !stored.has(item.entry.key) && !item.waiters.size)
+          this.#remove(item, undefined, "done");
+      this.#load(entries);
+      this.#leading = true;
+      this.flush();
+      await lost;
+      this.#leading = false;
+      this.lost();
+    }
+  }
+
+  /** Takes stored commands before those that were made here meanwhile. */
+  #load(entries: readonly Entry[]): void {
+    const made = [...this.#items];
+    this.#items.clear();
+    for (const entry of entries) this.#take(entry, true);
+    for (const [key, item] of made) {
+      item.entry = this.#items.get(key)?.entry ?? item.entry;
+      this.#items.set(key, item);
+    }
   }
 
   #ready(): boolean {
@@ -281,11 +326,9 @@ export class Outbox {
     } else if (answer instanceof ParleyError) {
       this.#fail(item, answer);
     } else {
-      this.#items.delete(item.entry.key);
       this.#join(item.entry.lane, answer);
       void this.#owner.keeper.save({ remove: [{ key: item.entry.key, answer }] });
-      this.#tell(item, "done", answer);
-      settle(item, answer);
+      this.#remove(item, answer);
     }
     this.flush();
   }
@@ -321,15 +364,17 @@ export class Outbox {
     this.flush();
   }
 
-  #drop(key: string, state: Entry["state"]): boolean {
-    const item = this.#items.get(key);
-    if (item?.entry.state !== state) return false;
-    this.#items.delete(key);
-    void this.#owner.keeper.save({ remove: [{ key }] });
-    this.#tell(item, "cancelled");
-    settle(item, new Cancelled());
+  #remove(
+    item: Item,
+    answer?: Data,
+    state: OutboxEvent["state"] = answer ? "done" : "cancelled",
+  ): void {
+    const { key } = item.entry;
+    this.#stop(item);
+    if (!this.#items.delete(key)) return;
+    this.#tell(item, state, answer);
+    settle(item, answer ?? new Cancelled());
     this.flush();
-    return true;
   }
 
   /** Takes over what another client of the same user did. */
@@ -348,11 +393,7 @@ export class Outbox {
     }
     for (const { key, answer } of remove) {
       const item = this.#items.get(key);
-      if (!item) continue;
-      this.#stop(item);
-      this.#items.delete(key);
-      this.#tell(item, answer ? "done" : "cancelled", answer);
-      settle(item, answer ?? new Cancelled());
+      if (item) this.#remove(item, answer);
     }
     this.flush();
   }
@@ -362,11 +403,20 @@ export class Outbox {
   }
 
   /** Stores an item as it is; it is not sent before that is done, or has failed. */
-  #store(item: Item): void {
+  #store(item: Item, onlyIfQueued = false): void {
     item.settled = false;
     const { entry } = item;
-    void this.#owner.keeper.save({ put: [entry] }).then((durable) => {
-      item.durable = durable;
+    const change = {
+      put: [entry],
+      ...(onlyIfQueued && item.durable && { onlyIfQueued: entry.key }),
+    };
+    void this.#owner.keeper.save(change).then((stored) => {
+      if (stored === false) {
+        // Another client has cancelled it.
+        this.#remove(item);
+        return;
+      }
+      item.durable = !!stored;
       // A later state is being stored.
       if (item.entry.state !== entry.state || item.entry.lane !== entry.lane) return;
       item.settled = true;

@@ -28,16 +28,19 @@ export class Keeper {
     return this.#loaded;
   }
 
-  /** Saves a change after those before; false where it could not. */
-  save(change: Change): Promise<boolean> {
+  /** What is stored now. */
+  reload(): Promise<Stored> {
+    this.#loaded = undefined;
+    return this.load();
+  }
+
+  /** Saves a change: false where its condition did not hold, undefined where it could not be stored. */
+  save(change: Change): Promise<boolean | undefined> {
     const saved = this.load().then(() =>
-      this.#within("written", async () => {
-        await this.store.save(this.namespace, change);
-        return true;
-      }),
+      this.#within("written", () => this.store.save(this.namespace, change)),
     );
     this.#saving = saved;
-    return saved.then((done) => done ?? false);
+    return saved;
   }
 
   /** Saves a cursor; of those that come while one is being saved only the last. */

@@ -41,6 +41,8 @@ export interface Change {
   readonly put?: readonly Entry[];
   /** Keys of entries that are gone, with the payload of the answer of each that was carried out. */
   readonly remove?: readonly { readonly key: string; readonly answer?: Data }[];
+  /** The key of an entry that must be stored as `queued`, or else nothing is changed. */
+  readonly onlyIfQueued?: string;
 }
 
 /**
@@ -49,12 +51,13 @@ export interface Change {
  */
 export interface Store {
   load(namespace: string): Promise<Stored>;
-  save(namespace: string, change: Change): Promise<void>;
+  /** Resolves when the change is stored, with false where `onlyIfQueued` did not allow it. */
+  save(namespace: string, change: Change): Promise<boolean>;
   /**
    * Resolves when this client is the one that sends what is in the outbox; without this method it
-   * is at once. Rejects when `signal` is aborted.
+   * is at once. Rejects when `signal` is aborted. `lost` is called when it no longer is.
    */
-  lead?(namespace: string, signal: AbortSignal): Promise<void>;
+  lead?(namespace: string, signal: AbortSignal, lost: () => void): Promise<void>;
   /** Calls back with changes that other clients make in the namespace; gives the function that ends it. */
   follow?(namespace: string, changed: (change: Change) => void): () => void;
 }
@@ -67,12 +70,14 @@ export class MemoryStore implements Store {
     return this.#namespaces.get(namespace) ?? { entries: [] };
   }
 
-  async save(namespace: string, change: Change): Promise<void> {
-    const { put = [], remove = [], ...changed } = change;
-    const stored = await this.load(namespace);
-    const entries = new Map(stored.entries.map((entry) => [entry.key, entry]));
+  async save(namespace: string, change: Change): Promise<boolean> {
+    const { put = [], remove = [], onlyIfQueued, ...changed } = change;
+    const stored = this.#namespaces.get(namespace);
+    const entries = new Map(stored?.entries.map((entry) => [entry.key, entry]));
+    if (onlyIfQueued !== undefined && entries.get(onlyIfQueued)?.state !== "queued") return false;
     for (const entry of put) entries.set(entry.key, entry);
     for (const { key } of remove) entries.delete(key);
     this.#namespaces.set(namespace, { ...stored, ...changed, entries: [...entries.values()] });
+    return true;
   }
 }
