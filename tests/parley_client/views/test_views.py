@@ -21,61 +21,7 @@ from parley_client.views.view import UnreadableError, View
 from parley_protocol.payloads import messaging as messaging_payloads
 from parley_protocol.payloads import moderation as moderation_payloads
 from parley_protocol.payloads import negotiation as negotiation_payloads
-
-NOW = "2026-03-01T10:00:00.250Z"
-DEAL: dict[str, Any] = {
-    "service": "s1",
-    "conversation": "c1",
-    "provider": "pat",
-    "client": "cleo",
-    "title": "Roof",
-    "state": "offered",
-    "currency": "EUR",
-    "exponent": 2,
-    "deadlines": {"offer": NOW},
-    "allowed_actions": ["counter", "accept"],
-    "created_at": NOW,
-    "version": 3,
-    "offer": {
-        "number": 1,
-        "price": {"amount_minor": 12050, "currency": "EUR"},
-        "by": "pat",
-        "created_at": NOW,
-    },
-}
-MESSAGE: dict[str, Any] = {
-    "message": "m1",
-    "conversation": "c1",
-    "seq": 1,
-    "sender": "pat",
-    "kind": "text",
-    "created_at": NOW,
-    "version": 1,
-    "text": "Hello",
-}
-DISPUTE: dict[str, Any] = {
-    "dispute": "d1",
-    "service": "s1",
-    "conversation": "c1",
-    "provider": "pat",
-    "client": "cleo",
-    "opened_by": "cleo",
-    "reason": "quality",
-    "state": "open",
-    "allowed_actions": ["state", "accept"],
-    "created_at": NOW,
-    "version": 2,
-    "price": {"amount_minor": 12050, "currency": "EUR"},
-    "claim": {"refund": {"amount_minor": 50, "currency": "EUR"}},
-    "offers": [
-        {
-            "number": 1,
-            "by": "pat",
-            "settlement": {"provider_minor": 12000, "client_minor": 50},
-            "created_at": NOW,
-        }
-    ],
-}
+from tests.parley_client.payloads import CONVERSATION, DEAL, DISPUTE, MESSAGE
 
 
 def test_a_deal_is_read_with_times_and_prices() -> None:
@@ -105,22 +51,7 @@ def test_a_dispute_is_read_with_the_exponent_of_its_deal() -> None:
 
 def test_a_conversation_is_read_with_all_that_it_shows() -> None:
     """Its deal, its dispute, its last message and the other person are views of their own."""
-    conversation = Conversation.read(
-        {
-            "conversation": "c1",
-            "participants": ["cleo", "pat"],
-            "last_message": MESSAGE,
-            "unread": 1,
-            "read_up_to": 0,
-            "peer_read_up_to": 0,
-            "peer_delivered_up_to": 0,
-            "version": 1,
-            "service": DEAL,
-            "dispute": DISPUTE,
-            "blocked": True,
-            "block": {"user": "pat", "blocked": True, "version": 4},
-        }
-    )
+    conversation = Conversation.read(CONVERSATION)
     assert conversation.deal == Deal.read(DEAL)
     assert conversation.dispute is not None
     assert str(conversation.dispute.price) == "120.50 EUR"

@@ -74,18 +74,14 @@ class DealHandle:
         return await self._name_price("revise", offer.service, offer, price, note, key)
 
     async def propose_amendment(
-        self,
-        price: Price,
-        note: str | None = None,
-        *,
-        instead_of: Offer | None = None,
-        key: str | None = None,
+        self, price: Price, note: str | None = None, *, key: str | None = None
     ) -> Deal:
-        """Propose another price after the agreement, `instead_of` the amendment that is on the
-        table (PRICE EDITED).
+        """Propose another price after the agreement (PRICE EDITED). One that is on the table is
+        answered by `counter` and `revise`, as any offer is.
         """
-        service = await self._find() if instead_of is None else instead_of.service
-        return await self._name_price("propose_amendment", service, instead_of, price, note, key)
+        return await self._name_price(
+            "propose_amendment", await self._find(), None, price, note, key
+        )
 
     async def _name_price(
         self,

@@ -74,8 +74,8 @@ class Dispute(View):
     allowed_actions: tuple[str, ...]
     created_at: datetime
     version: int
-    statements: tuple[DisputeStatement, ...] | None = None
-    offers: tuple[SettlementOffer, ...] | None = None
+    statements: tuple[DisputeStatement, ...] = ()
+    offers: tuple[SettlementOffer, ...] = ()
     price: Price | None = None
     claim: Claim | None = None
     due_at: datetime | None = None
