@@ -131,31 +131,28 @@ function nestings(): Record<string, Record<string, string[]>> {
   return found;
 }
 
-/** For each structure the objects that it shows. */
-function showings(): [string, Showing[]][] {
-  return Object.entries(schemas).flatMap(([name, { "x-shows": shown }]): [string, Showing[]][] =>
-    shown === undefined ? [] : [[name, shown]],
+/** For each structure the objects that it shows; `all` is there where it is true. */
+function showings(): [string, Partial<Showing>[]][] {
+  return Object.entries(schemas).flatMap(
+    ([name, { "x-shows": shown }]): [string, Partial<Showing>[]][] =>
+      shown === undefined
+        ? []
+        : [[name, shown.map(({ all, ...row }) => (all ? { ...row, all } : row))]],
   );
 }
 
-/** For each structure that shows an object as a whole the fields of which its version speaks. */
-function wholes(): [string, string[]][] {
-  const whole = showings().filter(([, shown]) => shown.some(({ all }) => all));
-  return whole.map(([name]) => {
-    // What shows another object is that one's.
-    const own = Object.entries(propertiesOf(name)).filter(
-      ([, one]) => !heldBy(one).some(showsItself),
-    );
-    const fields = own.map(([field]) => field);
-    return [name, fields.filter((field) => field !== "version" && field !== "duplicate")];
-  });
-}
-
-/** What tells apart structures of which a field holds one: the fields that each must have. */
-function distinctions(nested: Record<string, Record<string, string[]>>): Record<string, string[]> {
+/** What tells apart structures of which a field holds one: a field that the later ones lack. */
+function marks(nested: Record<string, Record<string, string[]>>): [string, string][] {
   const fields = Object.values(nested).flatMap((one) => Object.values(one));
-  const several = fields.filter((held) => held.length > 1).flat();
-  return Object.fromEntries(several.map((name) => [name, schemaOf(name).required ?? []]));
+  const several = fields.find((held) => held.length > 1) ?? [];
+  return several.slice(0, -1).map((name, index) => {
+    const later = several.slice(index + 1).flatMap((one) => Object.keys(propertiesOf(one)));
+    const mark = schemaOf(name).required?.find((field) => !later.includes(field));
+    if (mark === undefined) {
+      throw new Error(`nothing tells ${name} from the structures beside it`);
+    }
+    return [name, mark];
+  });
 }
 
 /** The answer to each packet of a client, both by number. */
@@ -208,8 +205,10 @@ function tables(): string {
     ),
     table(
       "STRUCTURES",
-      "The structure of each packet to a client.",
-      server.map((name) => [numberOf(name), payloadOf(name)]),
+      "The structure of each packet to a client that shows objects.",
+      server
+        .filter((name) => shows(payloadOf(name)))
+        .map((name) => [numberOf(name), payloadOf(name)]),
     ),
     table(
       "SHOWINGS",
@@ -217,19 +216,14 @@ function tables(): string {
       showings(),
     ),
     table(
-      "WHOLES",
-      "The fields of which the version speaks, where a structure shows `all` of an object.",
-      wholes(),
-    ),
-    table(
       "NESTED",
       "The fields of each structure that lead to objects, with the structures that they hold.",
       Object.entries(nested),
     ),
     table(
-      "REQUIRED",
-      "The fields that tell apart the structures of which a field holds one.",
-      Object.entries(distinctions(nested)),
+      "MARKS",
+      "The field that tells a structure from those after it, where a field holds one of several.",
+      marks(nested),
     ),
     `/** The payload that a client sends with an opcode. */
 export type PayloadOf<Code extends ClientPacket["op"]> = NonNullable<

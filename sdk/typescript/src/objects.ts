@@ -33,142 +33,38 @@ export interface Shown {
   readonly whole: boolean;
 }
 
-/** The structures that show objects, or hold such; "page" is any payload that holds them by name. */
-type Name =
-  | Exclude<Kind, "read watermark" | "delivered watermark">
-  | "alert"
-  | "seen"
-  | "status"
-  | "changed"
-  | "standing"
-  | "page";
-
-/** A structure: the object that it shows, and the structures in its fields. */
-interface Structure {
-  readonly shows?: readonly Showing[];
-  readonly inside?: Readonly<Record<string, Name>>;
+/** A structure's showing: of `all` that the structure holds of its object, or of a part. */
+interface Showing {
+  readonly kind: Kind;
+  readonly key: readonly string[];
+  readonly version: string;
+  readonly all?: boolean;
 }
 
-/** An object that a structure shows, its naming fields, and the field of its version. */
-type Showing = readonly [
-  kind: Kind,
-  key: readonly string[],
-  version: string,
-  part?: (data: Data) => Data | undefined,
-];
-
-const unread = (data: Data) =>
-  data["unread"] === undefined ? undefined : { unread: data["unread"] };
-const watermark = (data: Data) => ({ seq: data["seq"] });
-const CONVERSATION = ["conversation"];
-
-const STRUCTURES: Readonly<Record<Name, Structure>> = {
-  conversation: {
-    shows: [
-      [
-        "conversation",
-        CONVERSATION,
-        "version",
-        (data) => ({
-          participants: data["participants"],
-          subject: data["subject"] ?? null,
-          unread: data["unread"],
-        }),
-      ],
-    ],
-    inside: {
-      last_message: "message",
-      service: "service",
-      dispute: "dispute",
-      presence: "presence",
-      block: "block",
-    },
-  },
-  alert: {
-    shows: [["conversation", CONVERSATION, "conversation_version", unread]],
-    inside: { message: "message" },
-  },
-  seen: {
-    shows: [
-      ["read watermark", ["conversation", "reader"], "seq", watermark],
-      ["conversation", CONVERSATION, "conversation_version", unread],
-    ],
-  },
-  status: {
-    shows: [
-      [
-        "delivered watermark",
-        CONVERSATION,
-        "seq",
-        (data) => (data["status"] === "delivered" ? watermark(data) : undefined),
-      ],
-    ],
-  },
-  message: { shows: [["message", ["message"], "version"]] },
-  changed: {
-    shows: [
-      [
-        "message",
-        ["message"],
-        "version",
-        (data) => ({
-          conversation: data["conversation"],
-          seq: data["seq"],
-          tombstone: /^(deleted|removed)$/.test(String(data["change"])) ? data["change"] : null,
-          text: data["text"] ?? null,
-          event: data["event"] ?? null,
-          edited_at: data["edited_at"] ?? null,
-        }),
-      ],
-      ["conversation", CONVERSATION, "conversation_version", unread],
-    ],
-  },
-  presence: { shows: [["presence", ["user"], "version"]] },
-  block: { shows: [["block", ["user"], "version"]] },
-  service: { shows: [["service", ["service"], "version"]] },
-  dispute: { shows: [["dispute", ["dispute"], "version"]] },
-  sanction: { shows: [["sanction", ["sanction"], "version"]], inside: { appeal: "appeal" } },
-  report: { shows: [["report", ["report"], "version"]], inside: { appeal: "appeal" } },
-  appeal: { shows: [["appeal", ["appeal"], "version"]] },
-  standing: { inside: { sanctions: "sanction" } },
-  page: {
-    inside: {
-      conversations: "conversation",
-      messages: "message",
-      blocks: "block",
-      services: "service",
-      disputes: "dispute",
-      reports: "report",
-      appeals: "appeal",
-      standing: "standing",
-      service: "service",
-      dispute: "dispute",
-    },
-  },
-};
-
-/** The structure of each packet's payload; `page` holds any of them by name of field. */
-const PAYLOADS: Readonly<Record<number, Name>> = {
-  [ops.ALERT_NEW_MSG]: "alert",
-  [ops.MSG_SEEN]: "seen",
-  [ops.STATUS_MSG]: "status",
-  [ops.MSG_CHANGED]: "changed",
-  [ops.PRESENCE]: "presence",
-  [ops.BLOCK_USER]: "block",
-  [ops.SANCTION]: "sanction",
-  [ops.REPORT_STATUS]: "report",
-  [ops.RETURN_CONVERSATIONS]: "page",
-  [ops.RETURN_MESSAGES]: "page",
-  [ops.RETURN_BLOCKS]: "page",
-  [ops.UPDATE_CONVERSATION_DATAS]: "page",
-  [ops.RETURN_SERVICES]: "page",
-  [ops.RETURN_REPORTS]: "page",
-  [ops.RETURN_APPEALS]: "page",
-  [ops.RETURN_DISPUTES]: "page",
-  [ops.RETURN_STANDING]: "page",
-};
-
+const SHOWN: Readonly<Record<string, readonly Showing[]>> = ops.SHOWINGS;
+const INSIDE: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = ops.NESTED;
+const MARK: Readonly<Record<string, string>> = ops.MARKS;
+const PAYLOADS: Readonly<Record<number, string>> = ops.STRUCTURES;
 const NOT_CONTENT = new Set(["version", "duplicate"]);
+
+/** Tells which of the structures that a field may hold a value is. */
+function structureOf(held: readonly string[], data: Data): string {
+  const found = held.findIndex((name) => (MARK[name] ?? "") in data);
+  return held.at(found) as string;
+}
+
+/** Gives the part that a structure shows of an object; undefined for a payload that shows none. */
+function partOf(structure: string, kind: Kind, data: Data): Data | undefined {
+  const { participants, subject = null, unread, seq } = data;
+  if (structure === "Conversation") return { participants, subject, unread };
+  if (kind === "conversation") return unread === undefined ? undefined : { unread };
+  if (kind === "message") {
+    const { conversation, change, text = null, event = null, edited_at = null } = data;
+    const tombstone = change === "deleted" || change === "removed" ? change : null;
+    return { conversation, seq, tombstone, text, event, edited_at };
+  }
+  return kind === "read watermark" || data["status"] === "delivered" ? { seq } : undefined;
+}
 
 /** Gives an object as it is known after one more packet has shown it, in whatever order. */
 export function newer(known: Shown | undefined, arrived: Shown): Shown {
@@ -184,8 +80,8 @@ export function newer(known: Shown | undefined, arrived: Shown): Shown {
 /** Gives the objects that a packet shows to a user; none of one that is newer than this table. */
 export function shownBy(op: number, data: Data, user: string): Shown[] {
   const found: Shown[] = [];
-  const find = (name: Name, one: Data): void => {
-    const { shows = [], inside = {} } = STRUCTURES[name];
+  const find = (structure: string, one: Data): void => {
+    const inside = INSIDE[structure] ?? {};
     const add = (kind: Kind, key: unknown[], version: unknown, content: Data, part: boolean) => {
       if (key.every((each) => each !== undefined && each !== null))
         found.push({
@@ -198,44 +94,38 @@ export function shownBy(op: number, data: Data, user: string): Shown[] {
           whole: !one["truncated"],
         });
     };
-    for (const [kind, key, version, part] of shows) {
-      const content = part
-        ? part(one)
-        : Object.fromEntries(
+    for (const { kind, key, version, all } of SHOWN[structure] ?? []) {
+      const content = all
+        ? Object.fromEntries(
             Object.entries(one).filter(([field]) => !(field in inside) && !NOT_CONTENT.has(field)),
-          );
+          )
+        : partOf(structure, kind, one);
       if (content) {
         const names = key.map((field) => one[field]);
-        add(kind, names, one[version], content, !!part && name !== "conversation");
+        add(kind, names, one[version], content, !all && structure !== "Conversation");
       }
     }
     const { conversation } = one;
-    if (name === "conversation") {
+    if (structure === "Conversation") {
       for (const reader of one["participants"] as string[]) {
         const seq = one[reader === user ? "read_up_to" : "peer_read_up_to"];
         add("read watermark", [conversation, reader], seq, { seq }, false);
       }
       const seq = one["peer_delivered_up_to"];
       add("delivered watermark", [conversation], seq, { seq }, false);
-    } else if (name === "seen" && one["reader"] !== user)
+    } else if (structure === "MsgSeen" && one["reader"] !== user) {
       // What is read is delivered.
-      add("delivered watermark", [conversation], one["seq"], watermark(one), false);
-    for (const [field, structure] of Object.entries(inside)) {
+      const { seq } = one;
+      add("delivered watermark", [conversation], seq, { seq }, false);
+    }
+    for (const [field, held] of Object.entries(inside)) {
       const value = one[field];
-      for (const each of Array.isArray(value) ? value : [value]) if (each) find(structure, each);
+      for (const each of Array.isArray(value) ? value : [value])
+        if (each) find(structureOf(held, each), each);
     }
   };
-  if (op === ops.ERROR) {
-    const current = data["current"] as Data | undefined;
-    if (current)
-      find(
-        current["exponent"] !== undefined ? "service" : current["dispute"] ? "dispute" : "standing",
-        current,
-      );
-  } else {
-    const name = PAYLOADS[op];
-    if (name) find(name, data);
-  }
+  const payload = PAYLOADS[op];
+  if (payload) find(payload, data);
   return found;
 }
 

@@ -1567,25 +1567,19 @@ export const RETRYABLE = {
   INTERNAL: true,
 } as const;
 
-/** The structure of each packet to a client. */
+/** The structure of each packet to a client that shows objects. */
 export const STRUCTURES = {
-  1: "Ping",
-  3: "Hello",
   4: "Error",
   6: "ReturnConversations",
   8: "StatusMsg",
   11: "ReturnMessages",
-  13: "Resumed",
-  15: "Reconnect",
   16: "AlertNewMsg",
   17: "MsgSeen",
-  18: "Typing",
   19: "Presence",
   22: "MsgChanged",
   24: "ReturnBlocks",
   224: "UpdateConversationDatas",
   232: "ReturnServices",
-  235: "ReturnServiceEvents",
   241: "ReturnReports",
   243: "ReturnAppeals",
   245: "ReturnDisputes",
@@ -1597,31 +1591,19 @@ export const STRUCTURES = {
 
 /** The objects that each structure shows: the fields that name one, and that of its version. */
 export const SHOWINGS = {
-  AlertNewMsg: [{"kind":"conversation","key":["conversation"],"version":"conversation_version","all":false}],
+  AlertNewMsg: [{"kind":"conversation","key":["conversation"],"version":"conversation_version"}],
   Appeal: [{"kind":"appeal","key":["appeal"],"version":"version","all":true}],
   BlockedUser: [{"kind":"block","key":["user"],"version":"version","all":true}],
-  Conversation: [{"kind":"conversation","key":["conversation"],"version":"version","all":false}],
+  Conversation: [{"kind":"conversation","key":["conversation"],"version":"version"}],
   Dispute: [{"kind":"dispute","key":["dispute"],"version":"version","all":true}],
   Message: [{"kind":"message","key":["message"],"version":"version","all":true}],
-  MsgChanged: [{"kind":"message","key":["message"],"version":"version","all":false},{"kind":"conversation","key":["conversation"],"version":"conversation_version","all":false}],
-  MsgSeen: [{"kind":"read watermark","key":["conversation","reader"],"version":"seq","all":false},{"kind":"conversation","key":["conversation"],"version":"conversation_version","all":false}],
+  MsgChanged: [{"kind":"message","key":["message"],"version":"version"},{"kind":"conversation","key":["conversation"],"version":"conversation_version"}],
+  MsgSeen: [{"kind":"read watermark","key":["conversation","reader"],"version":"seq"},{"kind":"conversation","key":["conversation"],"version":"conversation_version"}],
   Presence: [{"kind":"presence","key":["user"],"version":"version","all":true}],
   ReportStatus: [{"kind":"report","key":["report"],"version":"version","all":true}],
   Sanction: [{"kind":"sanction","key":["sanction"],"version":"version","all":true}],
   Service: [{"kind":"service","key":["service"],"version":"version","all":true}],
-  StatusMsg: [{"kind":"delivered watermark","key":["conversation"],"version":"seq","all":false}],
-} as const;
-
-/** The fields of which the version speaks, where a structure shows `all` of an object. */
-export const WHOLES = {
-  Appeal: ["appeal","decision","status","text","created_at","answer","decided_at"],
-  BlockedUser: ["user","blocked"],
-  Dispute: ["dispute","service","conversation","provider","client","opened_by","reason","state","allowed_actions","created_at","statements","offers","price","claim","due_at","resolution","refusal","truncated"],
-  Message: ["message","conversation","seq","sender","kind","created_at","text","event","edited_at","tombstone"],
-  Presence: ["user","online","last_seen"],
-  ReportStatus: ["report","status","subject","reason","created_at","updated_at","decision","appealable","appeal_until"],
-  Sanction: ["sanction","kind","statement","decision","appealable","lifted","until","conversation","message","dispute","number"],
-  Service: ["service","conversation","provider","client","title","state","currency","exponent","deadlines","allowed_actions","created_at","notes","description","offer","agreed","amendment","reopenings","cancellation","hold","ending","settlement","truncated"],
+  StatusMsg: [{"kind":"delivered watermark","key":["conversation"],"version":"seq"}],
 } as const;
 
 /** The fields of each structure that lead to objects, with the structures that they hold. */
@@ -1643,11 +1625,10 @@ export const NESTED = {
   UpdateConversationDatas: {"service":["Service"],"dispute":["Dispute"]},
 } as const;
 
-/** The fields that tell apart the structures of which a field holds one. */
-export const REQUIRED = {
-  Service: ["service","conversation","provider","client","title","state","currency","exponent","deadlines","allowed_actions","created_at","version"],
-  Dispute: ["dispute","service","conversation","provider","client","opened_by","reason","state","allowed_actions","created_at","version"],
-  Standing: ["user","banned","sanctions"],
+/** The field that tells a structure from those after it, where a field holds one of several. */
+export const MARKS = {
+  Service: "title",
+  Dispute: "dispute",
 } as const;
 
 /** The payload that a client sends with an opcode. */
