@@ -147,6 +147,15 @@ export class PacketTooLarge extends ParleyError {
   }
 }
 
+/** The packet holds what cannot be written, such as a BigInt or itself; it was not sent. */
+export class InvalidPacket extends ParleyError {
+  override name = "InvalidPacket";
+
+  constructor(cause: unknown) {
+    super("INVALID_PACKET", "the packet cannot be encoded", cause);
+  }
+}
+
 /** `close()` was called. */
 export class ClientClosed extends ParleyError {
   override name = "ClientClosed";

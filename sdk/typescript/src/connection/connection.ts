@@ -298,7 +298,7 @@ export class Connection {
     for (const listener of [...this.#listeners]) listener();
   }
 
-  #send(packet: Packet, limit = Infinity): boolean {
+  #send(packet: Packet, limit = Infinity): ParleyError | undefined {
     this.options.observe?.("=>", packet);
     return this.#link.send(packet, limit);
   }

@@ -1,6 +1,12 @@
 /** The shell around the state machine: sockets, timers, the token function, and what is asked over HTTP. */
 import type { Codec } from "../codec/json.ts";
-import { type ParleyError, ProtocolError, type TokenError } from "../errors.ts";
+import {
+  InvalidPacket,
+  PacketTooLarge,
+  type ParleyError,
+  ProtocolError,
+  type TokenError,
+} from "../errors.ts";
 import type { Packet } from "../protocol.ts";
 import { startClock } from "./clock.ts";
 import {
@@ -77,17 +83,22 @@ export class Link {
     }
   }
 
-  /** Sends a packet, if there is a socket that takes it; false when it is larger than `limit` bytes. */
-  send(packet: Packet, limit: number): boolean {
-    const frame = this.#options.codec.encode(packet);
+  /** Sends a packet, if there is a socket that takes it; gives the error of one that no socket takes. */
+  send(packet: Packet, limit: number): ParleyError | undefined {
+    let frame: string | Uint8Array<ArrayBuffer>;
+    try {
+      frame = this.#options.codec.encode(packet);
+    } catch (cause) {
+      return new InvalidPacket(cause);
+    }
     // A character of a string takes three bytes at most.
     const bytes =
       typeof frame === "string" && frame.length * 3 > limit
         ? new TextEncoder().encode(frame).length
         : frame.length;
-    if (bytes > limit) return false;
+    if (bytes > limit) return new PacketTooLarge(limit);
     if (this.#socket?.readyState === 1) this.#socket.send(frame);
-    return true;
+    return undefined;
   }
 
   #step(input: Input): void {

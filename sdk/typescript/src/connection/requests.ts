@@ -1,4 +1,4 @@
-import { OutboxFull, PacketTooLarge, type ParleyError, Rejected, rejection } from "../errors.ts";
+import { OutboxFull, type ParleyError, Rejected, rejection } from "../errors.ts";
 import { ERROR } from "../generated/packets.ts";
 import type { Data, Packet } from "../protocol.ts";
 
@@ -11,22 +11,20 @@ export class Requests {
   open = false;
   /** The largest packet that the server takes, in bytes. */
   limit = Infinity;
-  readonly #send: (packet: Packet, limit: number) => boolean;
+  readonly #send: (packet: Packet, limit: number) => ParleyError | undefined;
   readonly #pending = new Map<number, Answered>();
   // One sequence for all sockets: an answer that comes late is not taken for another one.
   #last = 0;
 
-  constructor(send: (packet: Packet, limit: number) => boolean) {
+  constructor(send: (packet: Packet, limit: number) => ParleyError | undefined) {
     this.#send = send;
   }
 
   send(op: number, d: Data, answered: Answered): number {
     const id = ++this.#last;
     this.#pending.set(id, answered);
-    if (!this.#send({ op, id, d }, this.limit)) {
-      const error = new PacketTooLarge(this.limit);
-      queueMicrotask(() => this.#answer(id, error));
-    }
+    const error = this.#send({ op, id, d }, this.limit);
+    if (error) queueMicrotask(() => this.#answer(id, error));
     return id;
   }
 

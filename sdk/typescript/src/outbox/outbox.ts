@@ -238,9 +238,10 @@ export class Outbox {
       }
       // Who led before may have gone without a word. What is not stored any more was carried out: whoever
       // still waits for it asks again with the same key.
+      const before = [...this.#items.values()];
       const { entries } = await this.#owner.keeper.reload();
       const stored = new Set(entries.map(({ key }) => key));
-      for (const item of [...this.#items.values()])
+      for (const item of before)
         if (item.durable && !stored.has(item.entry.key) && !item.waiters.size)
           this.#remove(item, undefined, "done");
       this.#load(entries);
