@@ -47,7 +47,13 @@ structlog.configure(
 
 
 # Whoever uses one of these runs on one worker, so that it is started once.
-_STARTED_ONCE = ("shared_system", "shared_deals", "moderated_system", "client_system")
+_STARTED_ONCE = (
+    "shared_system",
+    "shared_deals",
+    "moderated_system",
+    "client_system",
+    "browser_site",
+)
 # The longest first, so that nobody waits for one of them in the end.
 _LONGEST = ("tests/crash/", "tests/deploy/", "tests/command_line/", "tests/bench/")
 

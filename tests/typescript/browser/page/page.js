@@ -1,0 +1,64 @@
+// A page with a client, for tests: what it is told goes to the functions that the test has put there.
+import { Client } from "./index.js";
+import { IndexedDbStore } from "./storage/indexeddb.js";
+
+const [PING, CREATE_MSG] = [1, 7];
+
+/** What can be cloned of a value that the library gives; errors are told by name and code. */
+function plain(value) {
+  return JSON.parse(
+    JSON.stringify(value, (_, inner) =>
+      inner instanceof Error
+        ? { name: inner.name, code: inner.code, message: inner.message }
+        : inner,
+    ),
+  );
+}
+
+/** A store that tells of each entry when it has it. */
+class TellingStore extends IndexedDbStore {
+  async save(namespace, change) {
+    const made = await super.save(namespace, change);
+    if (made)
+      for (const { key, state } of change.put ?? [])
+        globalThis.tellEvent({ type: "stored", key, state });
+    return made;
+  }
+}
+
+let client;
+
+/** Makes a client of `user` that tells all its events, and connects it. */
+function start(url, user, { storage = {}, ...options } = {}) {
+  client = new Client({
+    url,
+    user,
+    token: (reason) => globalThis.giveToken(user, reason),
+    store: new TellingStore(storage),
+    observe: (_, { op }) => op === PING && globalThis.tellEvent({ type: "ping" }),
+    ...options,
+  });
+  client.on((event) => globalThis.tellEvent(plain(event)));
+  client.connect();
+}
+
+/** Has the client send a text; what becomes of it is told as an event of its own. */
+function send(to, text) {
+  const key = crypto.randomUUID();
+  client.command(CREATE_MSG, { to, text }, { key }).then(
+    (answer) => globalThis.tellEvent({ type: "resolved", key, answer: plain(answer) }),
+    (error) => globalThis.tellEvent({ type: "rejected", key, error: plain(error) }),
+  );
+  return key;
+}
+
+globalThis.page = {
+  start,
+  send,
+  state: () => client.state,
+  entries: async () => plain(await client.outbox.entries()),
+  cancel: (key) => client.outbox.cancel(key),
+  connect: () => client.connect(),
+  close: () => client.close(),
+};
+globalThis.tellEvent({ type: "loaded" });
