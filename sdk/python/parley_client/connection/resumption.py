@@ -44,6 +44,9 @@ class Resumption:
         self._too_many = False
         # That of the server, from which to go on where one's own place cannot be found.
         self._offered: str | None = None
+        # Whether a RESUME is under way, and whether the place was lost since it was sent.
+        self._asking = False
+        self._lost_meanwhile = False
 
     def greeted(self, hello: Hello) -> None:
         """Begin with a HELLO: what was missed comes, or is asked for, or there is nothing."""
@@ -51,7 +54,7 @@ class Resumption:
             return
         self._offered = hello.cur or None
         if self.seen is not None:
-            self._steps.ask(self.seen)
+            self._ask(self.seen)
         elif self._offered is not None:
             self._reach(self._offered)
         # Without a cursor the service cannot be reached: RESUMED comes when it is back.
@@ -59,7 +62,12 @@ class Resumption:
     def resumed(self, re: Identifier | None, told: Resumed) -> None:
         """Take RESUMED: the end of a resume, or that the server lost its own place."""
         cursor = told.cur or None
-        if told.complete and not self._too_many:
+        if re is not None:
+            self._asking = False
+        if self._lost_meanwhile and re is not None and self.seen is not None:
+            # What it brought ends where the place was lost.
+            self._ask(self.seen)
+        elif told.complete and not self._too_many:
             self._reach(cursor)
         elif re is None and self.seen is not None and not self._too_many:
             # The server does not know the place, but the client does.
@@ -67,12 +75,13 @@ class Resumption:
             if self.caught_up:
                 self.caught_up = False
                 self._steps.place_lost()
-            self._steps.ask(self.seen)
+            self._ask(self.seen)
         else:
             self._start_over("incomplete", cursor)
 
     def refused(self) -> None:
         """Take the refusal of the own cursor: it is none of this server."""
+        self._asking = False
         if not self.caught_up:
             self._start_over("cursor", self._offered)
 
@@ -85,6 +94,13 @@ class Resumption:
             self._early.append(packet)
         else:
             self._too_many = True
+
+    def _ask(self, cursor: str) -> None:
+        """Ask to resume, one time after the other: of two at once each would bring all of it."""
+        self._lost_meanwhile = self._asking
+        if not self._asking:
+            self._asking = True
+            self._steps.ask(cursor)
 
     def move(self, packet: Packet) -> None:
         """Take note of the cursor of a packet, if it counts."""
