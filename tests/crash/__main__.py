@@ -80,9 +80,11 @@ def main() -> int:
         if failed:
             for name, record in outcome.recording.items():
                 (folder / f"{name}.txt").write_text("\n".join(map(str, record.events)))
+                if record.told is not None:
+                    (folder / f"{name}.told.txt").write_text("\n".join(map(str, record.told)))
     finally:
         if failed:
-            print(f"the logs, and what each device sent and heard, are in {folder}")
+            print(f"the logs, and what each device sent, heard and was told, are in {folder}")
         else:
             shutil.rmtree(folder)
     return int(failed)

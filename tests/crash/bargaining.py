@@ -5,7 +5,7 @@ from typing import Any
 
 from parley_protocol.packets import Op
 from tests.crash.talker import Talker
-from tests.support.client import Packet
+from tests.support.inbox import Packet
 
 # On average between two commands of a device.
 _PAUSE_SECONDS = 0.5
@@ -71,7 +71,7 @@ def _latest(talker: Talker, conversation: str) -> Packet | None:
     """The newest service of a conversation, as this device was last shown it."""
     found = [
         (one["created_at"], one["service"], one)
-        for one in talker.device.services.values()
+        for one in talker.device.services
         if one["conversation"] == conversation
     ]
     return max(found)[2] if found else None

@@ -8,6 +8,7 @@ from tests.crash.book_checks import BOOK_CHECKS
 from tests.crash.books import Books
 from tests.crash.deal_checks import DEAL_CHECKS
 from tests.crash.findings import Check, Findings, Order, Violation
+from tests.crash.library_checks import LIBRARY_CHECKS
 from tests.crash.moderating import MUTE_HAS_ENDED
 from tests.crash.moderation_checks import MODERATION_CHECKS
 from tests.crash.recording import (
@@ -259,4 +260,5 @@ CHECKS: tuple[Check, ...] = (
     *BOOK_CHECKS,
     *DEAL_CHECKS,
     *MODERATION_CHECKS,
+    *LIBRARY_CHECKS,
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 from parley_protocol.packets import Op
 from tests.crash.talker import Talker
-from tests.support.client import Packet
+from tests.support.inbox import Packet
 
 # On average between two complaints of a device.
 _PAUSE_SECONDS = 1.0
@@ -26,9 +26,9 @@ async def complain(talker: Talker, enough: asyncio.Event) -> None:
 
 def _choose(talker: Talker, conversation: str) -> list[Filing]:
     filings = [_report(talker, conversation)]
-    for service in talker.device.services.values():
+    for service in talker.device.services:
         if service["conversation"] == conversation:
-            dispute = talker.device.disputes.get(service["service"])
+            dispute = talker.device.dispute_of(service["service"])
             if "open_dispute" in service["allowed_actions"]:
                 filings.append(_open(talker, service))
             elif dispute is not None and dispute["allowed_actions"]:

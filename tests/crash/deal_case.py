@@ -154,12 +154,12 @@ class Case:
         happened = Happened(S, event.cause, event.by, event.state, price, event.reason)
         return Entry(seq, f"m{seq}", event.by, "", happened)
 
-    def names(self) -> list[str]:
-        """The names of the violations."""
+    def names(self, bob: DeviceRecord | None = None) -> list[str]:
+        """The names of the violations, by `bob` in place of what his device was told here."""
         recording = {
             "ann.0": DeviceRecord("ann", self.ann),
             "ann.1": DeviceRecord("ann", self.laptop),
-            "bob.0": DeviceRecord("bob", self.bob),
+            "bob.0": bob or DeviceRecord("bob", self.bob),
         }
         books = Books(
             self.clock,

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from parley_protocol.packets import Op
-from tests.support.client import COMMANDS, Packet
 from tests.support.facts import services_of
+from tests.support.inbox import COMMANDS, Packet
 
 
 class Happened(NamedTuple):
@@ -156,6 +156,26 @@ class Refused(NamedTuple):
     shown: Shown | None = None
 
 
+class Told(NamedTuple):
+    """The library told its application of a message; `own`: of one that was sent there."""
+
+    conversation: str
+    seq: int
+    own: bool
+
+
+class ToldChange(NamedTuple):
+    """The library told its application that something happened to a service."""
+
+    service: str
+    cause: str
+    version: int
+
+
+class Forgot(NamedTuple):
+    """The library told its application that something was missed which nobody can tell."""
+
+
 Event = (
     Sent
     | Stored
@@ -179,10 +199,11 @@ History = Mapping[str, Mapping[str, list[Entry]]]
 
 @dataclass
 class DeviceRecord:
-    """The events at one device of a user."""
+    """The events at one device of a user; and, of one that has a library, what that told it."""
 
     user: str
     events: list[Event] = field(default_factory=list)
+    told: list[Told | ToldChange | Forgot] | None = None
 
 
 # What is filed by packets.
@@ -195,10 +216,14 @@ Recording = Mapping[str, DeviceRecord]
 
 
 class Recorder:
-    """Writes down what passes at one device. Packets that bear a key have it as their id."""
+    """Writes down what passes at one device, on its sockets and from the library to it. Packets
+    that bear a key have it as their id.
+    """
 
     def __init__(self, record: DeviceRecord) -> None:
         self._events = record.events
+        self._told: list[Told | ToldChange | Forgot] = []
+        record.told = self._told
 
     def sent(self, packet: Packet) -> None:
         op = packet["op"]
@@ -211,6 +236,17 @@ class Recorder:
 
     def heard(self, packet: Packet) -> None:
         self._events += _events_of(packet)
+
+    def told(self, packet: Packet, *, own: bool) -> None:
+        d = packet["d"]
+        if packet["op"] == Op.ALERT_NEW_MSG:
+            self._told.append(Told(d["conversation"], d["message"]["seq"], own))
+        elif packet["op"] == Op.UPDATE_CONVERSATION_DATAS and "service" in d:
+            service = d["service"]
+            self._told.append(ToldChange(service["service"], d["cause"], service["version"]))
+
+    def reset(self) -> None:
+        self._told.append(Forgot())
 
 
 def _events_of(packet: Packet) -> list[Event]:

@@ -54,7 +54,7 @@ TALKS: tuple[Talk, ...] = (write, bargain, complain)
 
 
 async def listen(talker: Talker) -> None:
-    """Take what is told, confirm some of it, and open a conversation now and then, for ever."""
+    """Take what is told, and open a conversation now and then, for ever."""
     random, device = talker.random, talker.device
     while True:
         told = await device.take(lambda packet: "re" not in packet, _SILENCE_SECONDS)
@@ -63,8 +63,6 @@ async def listen(talker: Talker) -> None:
         message = told["d"]["message"]
         if message["kind"] == "text" and message["sender"] != talker.record.user:
             talker.read.append(message["message"])
-        if random.random() < 0.1:
-            await device.send(Op.PONG, {"cur": device.cursor})
         if random.random() < 0.1:
             opened = {"conversation": message["conversation"], "seq": message["seq"]}
             await device.ask(Op.OPENED_CONVERSATION, opened)

@@ -1,71 +1,88 @@
-"""A client that reconnects and resumes by itself, as docs/protocol.md asks for."""
+"""A device of a person that comes back by itself: an app that stands on the client library."""
 
 import asyncio
-import random
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol, Self
 from uuid import uuid4
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from msgspec import UNSET, Struct, convert
 
+from parley_client.client import Client
+from parley_client.errors import ClientClosedError, RejectedError
+from parley_client.events import Event, Failed, Pushed, Reset, StateChanged
+from parley_client.options import Options
+from parley_client.outbox.commands import Command
+from parley_client.packets import Direction
+from parley_client.packets import Packet as ClientPacket
+from parley_client.states import State
+from parley_client.stores.memory import MemoryStore
+from parley_protocol.objects import Kind
 from parley_protocol.packets import Op
-from tests.support.client import Client, Packet
-from tests.support.facts import dispute_of, fact_of, place_of, services_of
+from parley_protocol.payloads.messaging import AskConversations, AskMessages
+from tests.support.facts import fact_of
+from tests.support.inbox import Inbox, Packet
 
-_RESUME_ID = "resume"
-# Between two attempts to connect, and before a packet is sent again.
-_PAUSE_SECONDS = (0.05, 0.2)
+_PAYLOADS = {op.value: op.from_client for op in Op if op.from_client is not None}
+_OVER = frozenset({State.UNAUTHORIZED, State.REFUSED, State.CLOSED})
 
 
 class Observer(Protocol):
-    """Sees every packet of a device in order, what it sends also if the connection has ended."""
+    """Sees the packets of a device in order: those of its sockets, and apart from them what the
+    library tells of them. They bear the id that the test gave, also as `re`.
+    """
 
     def sent(self, packet: Packet) -> None: ...
 
     def heard(self, packet: Packet) -> None: ...
 
+    def told(self, packet: Packet, *, own: bool) -> None:
+        """An event; `own`: of a message of this device, made of its answer by the library."""
 
-class Device(Client):
-    """One socket after the other, to any of the edges.
+    def reset(self) -> None:
+        """The library says that something was missed which nobody can tell."""
 
-    It keeps the cursor and resumes with it; what no resume can bring it asks for anew. What was not
-    answered, or refused for the moment, it sends again, messages and changes of them with an
-    idempotency key. What it is told twice it drops. Whoever uses it notices nothing but time: each
-    packet with an id has one answer, alerts come in order. `services` are the newest snapshots, by
-    service, and `disputes` those of the dispute about it.
+
+class Device(Inbox):
+    """One client at any of the edges, with the interface of a socket of the tests.
+
+    Packets with an idempotency key go through the client's outbox, others with an id are asked
+    again until they are answered. So whoever uses it notices nothing but time: each packet with an
+    id has one answer, alerts come once and in order. What no resume can bring it asks for anew.
     """
 
     patience = 60.0
 
     def __init__(
         self,
-        connection: ClientConnection,
         urls: Sequence[str],
-        options: dict[str, Any],
-        cursor: str | None,
+        token: str,
+        store: MemoryStore,
+        subprotocol: str,
         observer: Observer | None,
         traffic: asyncio.Event | None,
     ) -> None:
-        super().__init__(connection)
-        self.cursor = cursor
-        self.services: dict[str, Packet] = {}
-        self.disputes: dict[str, Packet] = {}
-        self._urls = urls
-        self._options = options
+        super().__init__()
+        # Those who wait are many and impatient, and the servers their own.
+        options = Options(
+            subprotocol=subprotocol,
+            backoff_base_seconds=0.2,
+            backoff_cap_seconds=0.5,
+            steady_after_seconds=0.5,
+        )
+        self.client = Client(urls, token=token, store=store, options=options, observe=self._observe)
         self._observer = observer
         self._traffic = traffic
-        # Whether the cursors of this connection cover all that was said before it.
-        self._caught_up = False
-        # Alerts that came before it was known what had been missed before them.
-        self._early: list[Packet] = []
+        # The ids that the test gave: by key, and by the number on the present socket.
+        self._ids: dict[str, int | str] = {}
+        self._numbers: dict[int | str, int | str] = {}
+        self._unanswered: set[int | str] = set()
+        # Told by an answer, an event or a page.
         self._known: set[tuple[Any, ...]] = set()
-        # By id, in the order of the first sending.
-        self._unanswered: dict[int | str, tuple[int, Any]] = {}
-        # One at a time, or old and new packets would mix when it comes back.
-        self._sending = asyncio.Lock()
+        self._resumed: Packet | None = None
+        self._failure = ""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._start(self._follow())
 
     @classmethod
     async def join(
@@ -80,235 +97,235 @@ class Device(Client):
     ) -> Self:
         """Connect to any of `urls`, and return when what is said from now on is sure to come.
 
-        `traffic` is set whenever a packet was sent.
+        `traffic` is set whenever a packet was sent. Raises the error for which the server does not
+        take it.
         """
-        options = {
-            "additional_headers": {"Authorization": f"Bearer {token}"},
-            "subprotocols": [subprotocol],
-        }
-        connection = await _connect(urls, options, resume, cls.patience)
-        device = cls(connection, urls, options, resume, observer, traffic)
-        async with asyncio.timeout(cls.patience), device._arrived:
-            await device._arrived.wait_for(lambda: device._caught_up or device._reader.done())
+        store = MemoryStore()
+        if resume is not None:
+            await store.open(urls[0], None)
+            await store.save_cursor(resume)
+        device = cls(urls, token, store, subprotocol, observer, traffic)
+        await device.client.connect()
+        async with asyncio.timeout(cls.patience):
+            await device.client.wait_for(State.LIVE)
         return device
+
+    @property
+    def over(self) -> str:
+        state = self.client.state
+        return self._failure or (f"{state}: {self.client.reason}" if state in _OVER else "")
 
     @property
     def under_way(self) -> int:
         """Number of packets that were sent and not answered yet."""
         return len(self._unanswered)
 
+    @property
+    def services(self) -> list[Packet]:
+        """The services that this device knows, each as it was shown in its newest version."""
+        return self._shown(Kind.SERVICE)
+
+    def dispute_of(self, service: str) -> Packet | None:
+        """The newest dispute about a service that this device knows."""
+        about = [one for one in self._shown(Kind.DISPUTE) if one["service"] == service]
+        return max(about, key=lambda one: str(one["created_at"]), default=None)
+
+    def _shown(self, kind: Kind) -> list[Packet]:
+        return [
+            {name: value for name, value in one.content.items() if value is not None}
+            for one in self.client.objects.values()
+            if one.kind is kind
+        ]
+
     async def learn(
         self, places: Iterable[tuple[str, int]], changes: Iterable[tuple[str, str, int]]
     ) -> None:
-        """Return when it was alerted of these messages, each a conversation and a seq, or answered
-        that they are stored, and told of these changes of services: service, cause and version.
+        """Return when it was told of these messages, each a conversation and a seq, and of these
+        changes of services: service, cause and version.
         """
         facts: set[tuple[Any, ...]] = {("message", *place) for place in places}
         facts.update(("service", *change) for change in changes)
         async with self._arrived:
             await self._arrived.wait_for(lambda: facts <= self._known)
 
-    # Connections.
-
-    async def _read(self) -> None:
-        try:
-            while True:
-                await super()._read()
-                code = self.connection.close_code or 0
-                if 4300 <= code < 4500:
-                    raise AssertionError(f"closed with {code}: not to come back as it is")
-                self._caught_up = False
-                self.connection = await _connect(
-                    self._urls, self._options, self.cursor, self.patience
-                )
-        finally:
-            async with self._arrived:
-                self._arrived.notify_all()
-
     async def close(self) -> None:
-        await self._leave()
-        await self.connection.close()
+        await self.client.close()
+        await self._end()
 
     async def drop(self) -> None:
         """Vanish without a closing handshake, and do not come back."""
-        await self._leave()
-        self.connection.transport.abort()
-        await self.connection.wait_closed()
+        self.client.drop()
+        await self.close()
 
-    async def _leave(self) -> None:
-        tasks = [self._reader, *self._tasks]
-        for task in tasks:
+    async def _end(self) -> None:
+        for task in self._tasks:
             task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
+        for result in await asyncio.gather(*self._tasks, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or task.exception() is None:
+            self._tasks.discard(task)
+        else:
+            # Kept, so that `close` raises it; whoever waits until then is told.
+            self._failure = self._failure or repr(task.exception())
 
     # Sending.
 
-    async def send(self, op: int, d: Any = None, id: int | str | None = None) -> None:  # noqa: A002
+    async def send(self, op: int, d: Any = None, id: int | str | None = None) -> None:  # noqa: A002 - the protocol's own word
         """Send as soon as there is a connection; with an id, until there is an answer."""
-        if op in {Op.CREATE_MSG, Op.EDIT_MSG, Op.DELETE_MSG}:
-            d = {"idempotency_key": str(uuid4()), **d}
+        structure = _PAYLOADS[op]
+        fields = {} if d is None else dict(d)
+        if "idempotency_key" in structure.__struct_fields__:
+            fields.setdefault("idempotency_key", str(uuid4()))
+        payload = convert(fields, structure)
         if id is None:
-            await self._send_now(op, d)
+            self.client.tell(payload)
             return
-        self._unanswered[id] = (op, d)
-        await self._send_all([id])
+        self._unanswered.add(id)
+        if "idempotency_key" in fields:
+            self._ids[fields["idempotency_key"]] = id
+            self._start(self._command(id, self.client.submit(payload)))
+        else:
+            self._start(self._question(id, payload))
 
-    async def _send_all(self, ids: Iterable[int | str], pause: float = 0) -> None:
-        """Send those that are still unanswered. If the connection ends, the next sends them."""
-        await asyncio.sleep(pause)
-        async with self._sending:
-            for id_ in ids:
-                if id_ in self._unanswered:
-                    op, d = self._unanswered[id_]
-                    await self._send_now(op, d, id_)
+    async def _command(self, id_: int | str, command: Command) -> None:
+        try:
+            reply = await command
+            await self._answer(id_, reply.opcode, reply.data)
+        except RejectedError as error:
+            # As an app that has shown it to its user.
+            await self.client.outbox.discard(command.key)
+            await self._answer(id_, Op.ERROR, error.data)
+        except ClientClosedError:
+            # Whoever has left waits for no answer.
+            pass
 
-    async def _send_now(self, op: int, d: Any, id_: int | str | None = None) -> None:
-        if self._observer is not None:
-            # First, for the answer may be there before the sending returns.
-            self._observer.sent({"op": op, "d": d, "id": id_})
-        with suppress(ConnectionClosed):
-            await super().send(op, d, id_)
-        if self._traffic is not None:
-            self._traffic.set()
+    async def _question(self, id_: int | str, payload: Struct) -> None:
+        try:
+            reply = await self.client.ask(payload)
+            await self._answer(id_, reply.opcode, reply.data)
+        except RejectedError as error:
+            await self._answer(id_, Op.ERROR, error.data)
+        except ClientClosedError:
+            # As above.
+            pass
+
+    async def _answer(self, id_: int | str, op: int, data: Mapping[str, Any]) -> None:
+        packet: Packet = {"op": op, "d": data, "re": id_}
+        async with self._arrived:
+            self._unanswered.discard(id_)
+            fact = fact_of(packet)
+            if fact is not None:
+                # It may have been told before it was answered.
+                self._known.add(fact)
+                self.packets = [one for one in self.packets if fact_of(one) != fact]
+            self.packets.append(packet)
+            self._arrived.notify_all()
 
     # Hearing.
 
-    def _keep(self, packet: Packet) -> None:
-        if self._observer is not None:
-            self._observer.heard(packet)
-        op = packet["op"]
-        for service in services_of(packet):
-            if service["version"] >= self.services.get(service["service"], service)["version"]:
-                self.services[service["service"]] = service
-        if (dispute := dispute_of(packet)) is not None:
-            known = self.disputes.get(dispute["service"], dispute)
-            if known["dispute"] != dispute["dispute"] or dispute["version"] >= known["version"]:
-                self.disputes[dispute["service"]] = dispute
-        if op == Op.HELLO and "re" not in packet:
-            self._greeted(packet)
-        elif op == Op.RESUMED:
-            self._resumed(packet)
-        elif "re" in packet:
-            self._answered(packet)
-        elif op == Op.PING:
-            self.pings.append(packet)
-        elif not self._caught_up:
-            self._early.append(packet)
-        else:
-            self._told(packet)
-        if self._caught_up:
-            self.cursor = packet.get("cur", self.cursor)
-        if op == Op.PING:
-            # Without a cursor it proves that the device lives, and nothing else.
-            self._start(self._send_now(Op.PONG, {"cur": self.cursor} if self._caught_up else {}))
-
-    def _greeted(self, packet: Packet) -> None:
-        self.hello = packet
-        if self.cursor is None and packet["d"]["cur"]:
-            self.cursor = packet["d"]["cur"]
-            self._caught_up = True
-        self._start(self._send_all(list(self._unanswered)))
-
-    def _resumed(self, packet: Packet) -> None:
-        complete = packet["d"]["complete"]
-        if not complete and "re" not in packet and self.cursor is not None:
-            # The server has lost its place; the device knows its own.
-            self._caught_up = False
-            self._start(self._ask_to_resume(0))
+    def _observe(self, direction: Direction, packet: ClientPacket) -> None:
+        """Take note of what passes on the socket, with the ids of the test."""
+        told: Packet = {"op": packet.opcode, "d": packet.data}
+        if packet.cursor is not None:
+            told["cur"] = packet.cursor
+        if direction == "=>":
+            if packet.id is not None:
+                id_ = self._ids.get(packet.data.get("idempotency_key", ""), "")
+                told["id"] = self._numbers[packet.id] = id_ or f"question {packet.id}"
+                self.times_sent[told["id"]] += 1
+            if self._observer is not None:
+                self._observer.sent(told)
+            if self._traffic is not None:
+                self._traffic.set()
             return
-        self._caught_up = True
-        self.cursor = packet["d"]["cur"]
-        early, self._early = self._early, []
-        for told in sorted(early, key=place_of):
-            self._told(told)
-        self.packets.append(packet)
-        if not complete:
-            self._start(self._ask_anew())
+        if packet.re is not None:
+            told["re"] = self._numbers.get(packet.re, packet.re)
+        elif packet.opcode == Op.HELLO:
+            self.hello = told
+            self._numbers.clear()
+        if packet.opcode == Op.RESUMED:
+            self._resumed = told
+        if self._observer is not None:
+            self._observer.heard(told)
 
-    async def _ask_to_resume(self, pause: float) -> None:
-        connection = self.connection
-        await asyncio.sleep(pause)
-        # A later connection resumes by its URL.
-        if connection is self.connection:
-            await self._send_now(Op.RESUME, {"cur": self.cursor}, _RESUME_ID)
+    async def _follow(self) -> None:
+        async for event in self.client.events():
+            async with self._arrived:
+                self._take(event)
+                self._arrived.notify_all()
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case StateChanged(State.LIVE):
+                self._caught_up()
+            case Pushed(packet, own=own):
+                told: Packet = {"op": packet.opcode, "d": packet.data}
+                if packet.cursor is not None:
+                    told["cur"] = self.cursor = packet.cursor
+                if self._observer is not None:
+                    self._observer.told(told, own=own)
+                # What was done here has an answer.
+                self._told(told, keep=not own)
+            case Reset():
+                if self._observer is not None:
+                    self._observer.reset()
+                self._start(self._ask_anew())
+            case Failed(error) if not isinstance(error, RejectedError):
+                self._failure = f"{type(error).__name__}: {error}"
+
+    def _caught_up(self) -> None:
+        resumed, self._resumed = self._resumed, None
+        if resumed is not None:
+            self.packets.append(resumed)
+        self.cursor = (self.hello if resumed is None else resumed)["d"]["cur"] or self.cursor
+
+    def _told(self, packet: Packet, *, keep: bool = True) -> None:
+        fact = fact_of(packet)
+        if fact is not None:
+            if fact in self._known:
+                # By an answer, or by a page that was asked for after a reset.
+                return
+            self._known.add(fact)
+        if keep:
+            self.packets.append(packet)
 
     async def _ask_anew(self) -> None:
         """Ask for all conversations with their services, and for the messages not known yet."""
-        page: dict[str, str] = {}
+        # Whoever leaves meanwhile need not know.
+        with suppress(ClientClosedError):
+            await self._ask_all()
+
+    async def _ask_all(self) -> None:
+        page: Any = UNSET
         while True:
-            reply = await self.ask(Op.ASK_CONVERSATIONS, {"limit": 100, **page})
-            assert reply["op"] == Op.RETURN_CONVERSATIONS, reply
-            listed = reply["d"]
+            listed = (await self.client.ask(AskConversations(100, page))).data
             if "missing" in listed:
-                await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))
+                await asyncio.sleep(0.1)
                 continue
             for conversation in listed["conversations"]:
                 await self._ask_messages(conversation)
             if "next" not in listed:
                 return
-            page = {"page": listed["next"]}
+            page = listed["next"]
 
-    async def _ask_messages(self, conversation: Packet) -> None:
+    async def _ask_messages(self, conversation: Mapping[str, Any]) -> None:
         name, seq = conversation["conversation"], 0
         last = conversation["last_message"]["seq"]
         while ("message", name, seq + 1) in self._known:
             seq += 1
         while seq < last:
-            question = {"conversation": name, "after": seq, "limit": 200}
-            reply = await self.ask(Op.ASK_MESSAGES, question)
-            assert reply["op"] == Op.RETURN_MESSAGES, reply
-            assert reply["d"]["messages"], reply
+            page = (await self.client.ask(AskMessages(name, after=seq, limit=200))).data
+            assert page["messages"], page
             async with self._arrived:
-                for message in reply["d"]["messages"]:
-                    told = {"conversation": name, "message": message}
-                    self._told({"op": Op.ALERT_NEW_MSG, "d": told})
+                for message in page["messages"]:
+                    self._told({"op": Op.ALERT_NEW_MSG, "d": {**page, "message": message}})
                     seq = message["seq"]
                 self._arrived.notify_all()
-
-    def _answered(self, packet: Packet) -> None:
-        re = packet["re"]
-        if packet["op"] == Op.ERROR and packet["d"]["retryable"]:
-            pause = random.uniform(*_PAUSE_SECONDS)
-            pause = max(pause, packet["d"].get("retry_after_ms", 0) / 1000)
-            resuming = re == _RESUME_ID
-            self._start(self._ask_to_resume(pause) if resuming else self._send_all([re], pause))
-        elif self._unanswered.pop(re, None) is not None:
-            if (fact := fact_of(packet)) is not None:
-                # It may have been told before it was answered.
-                self._known.add(fact)
-                self.packets = [one for one in self.packets if fact_of(one) != fact]
-                self._early = [one for one in self._early if fact_of(one) != fact]
-            self.packets.append(packet)
-
-    def _told(self, packet: Packet) -> None:
-        fact = fact_of(packet)
-        if fact in self._known:
-            return
-        if fact is not None:
-            self._known.add(fact)
-        self.packets.append(packet)
-
-
-async def _connect(
-    urls: Sequence[str], options: dict[str, Any], resume: str | None, seconds: float
-) -> ClientConnection:
-    """A connection to any of `urls`. Raises TimeoutError, and InvalidStatus for a refusal that
-    another try would not change.
-    """
-    query = "" if resume is None else f"?resume={resume}"
-    async with asyncio.timeout(seconds):
-        while True:
-            url = random.choice(urls) + query
-            try:
-                return await connect(url, compression=None, ping_interval=None, **options)
-            except (OSError, WebSocketException) as error:
-                if isinstance(error, InvalidStatus) and error.response.status_code < 500:
-                    raise
-                await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from parley_protocol.packets import Op
-from tests.support.client import Packet
+from tests.support.inbox import Packet
 
 
 def fact_of(packet: Packet) -> tuple[Any, ...] | None:

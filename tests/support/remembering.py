@@ -6,7 +6,8 @@ from typing import Any
 
 from parley_protocol.objects import Kind, Objects, Shown
 from parley_protocol.packets import Op
-from tests.support.client import Client, Packet
+from tests.support.client import Client
+from tests.support.inbox import Packet
 
 # What is judged anew at each look; and the version, of which a change tells beside its content.
 _ANEW = {"allowed_actions", "appealable", "version"}

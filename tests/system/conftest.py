@@ -22,6 +22,7 @@ import pytest
 from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.device import Device
+from tests.support.inbox import Inbox
 from tests.support.killer import Killer
 from tests.support.moderator import Moderator, moderating
 from tests.support.postgresql import Postgresql
@@ -197,10 +198,13 @@ async def moderator(
         yield found
 
 
+Join = Callable[..., Awaitable[Inbox]]
+
+
 class Round(NamedTuple):
     """Two new people, and how they connect: `await connect(user, ...)`."""
 
-    connect: Connect
+    connect: Join
     alice: str
     bob: str
     # Whether nothing is killed.

@@ -3,7 +3,8 @@
 from typing import Any
 
 from parley_protocol.packets import Op
-from tests.support.client import Client, Packet
+from tests.support.client import Client
+from tests.support.inbox import Packet
 
 
 class Scene:

@@ -3,7 +3,8 @@
 from typing import Any, Self
 
 from parley_protocol.packets import Op
-from tests.support.client import Client, Packet
+from tests.support.client import Client
+from tests.support.inbox import Packet
 from tests.support.moderator import Moderator
 from tests.support.schema import OPS, problems_of
 from tests.support.system import System

@@ -6,7 +6,8 @@ import pytest
 
 from parley_protocol.objects import Kind
 from parley_protocol.packets import Op
-from tests.support.client import Client, Packet
+from tests.support.client import Client
+from tests.support.inbox import Packet
 from tests.support.remembering import Remembering
 from tests.support.system import System
 

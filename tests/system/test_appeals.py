@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.client import Packet
+from tests.support.inbox import Packet
 from tests.support.system import System
 from tests.system.conftest import ORIGIN
 

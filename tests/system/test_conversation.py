@@ -10,6 +10,7 @@ import pytest
 
 from parley_protocol.packets import Op
 from tests.support.client import Client
+from tests.support.inbox import Inbox
 from tests.support.system import System
 from tests.system.conftest import Connect, Rounds
 
@@ -136,7 +137,7 @@ async def test_two_devices_of_one_user_stay_in_step(rounds: Rounds) -> None:
     async for connect, alice, bob, _quiet in rounds:
         phone = await connect(alice)
         laptop = await connect(alice, subprotocol="parley.v1.msgpack")
-        bobs: list[Client] = [await connect(bob) for _ in range(2)]
+        bobs: list[Inbox] = [await connect(bob) for _ in range(2)]
         stored = await phone.write(bob, "from the phone")
         assert (await laptop.expect(Op.ALERT_NEW_MSG))["d"]["unread"] == 0
         for client in bobs:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 import pytest
 
 from parley_protocol.packets import Op
-from tests.support.client import Packet
+from tests.support.inbox import Packet
 from tests.support.moderator import Moderator
 from tests.support.system import System
 from tests.system.conftest import Connect

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from parley_protocol.packets import Op
-from tests.support.client import Client, Packet
+from tests.support.client import Client
+from tests.support.inbox import Packet
 from tests.support.system import System
 from tests.system.conftest import Connect
 from tests.system.deals import Deal, begin, euros

@@ -8,7 +8,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from parley_protocol.packets import Op
-from tests.support.client import Client, Packet
+from tests.support.client import Client
+from tests.support.inbox import Packet
 from tests.support.moderator import Moderator
 from tests.support.system import System
 from tests.system.conftest import Connect, SystemOn

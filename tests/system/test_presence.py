@@ -15,7 +15,8 @@ from parley.messaging.v1 import messaging_pb2_grpc
 from parley_protocol.packets import Op
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import present
-from tests.support.client import Client, Packet
+from tests.support.client import Client
+from tests.support.inbox import Packet
 from tests.support.system import System
 from tests.system.conftest import Connect
 

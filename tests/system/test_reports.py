@@ -5,7 +5,7 @@ import json
 import pytest
 
 from parley_protocol.packets import Op
-from tests.support.client import Packet
+from tests.support.inbox import Packet
 from tests.support.moderator import FACTS, Moderator
 from tests.support.system import System
 from tests.system.conftest import Connect

@@ -9,7 +9,8 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
 from parley_protocol.packets import Op
-from tests.support.client import Client, Packet
+from tests.support.client import Client
+from tests.support.inbox import Packet
 from tests.support.moderator import FACTS, Moderator, moderating
 from tests.support.system import SERVICES, System, free_port
 from tests.system.conftest import Connect
