@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 from parley_protocol.packets import Op
-from tests.support.client import Client, Packet
+from tests.support.client import Client
+from tests.support.inbox import Packet
 
 _PAGE = 100
 _AGAIN_SECONDS = 0.2
