@@ -4,18 +4,21 @@ import asyncio
 import itertools
 import json
 import os
+import shlex
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple, TypeVar
 
 PROTOCOL = 1
 """The version of the protocol of adapters, docs/conformance.md."""
 
 _LINE_BYTES = 32 * 1024 * 1024
 _END_SECONDS = 10.0
+_HELLO_SECONDS = 60.0
 
 Message = Mapping[str, Any]
 
@@ -40,6 +43,15 @@ class Refused(Exception):  # noqa: N818 - the name says what is the case
     def __init__(self, error: Message) -> None:
         super().__init__(f"{error.get('type')}: {error.get('message')}")
         self.error = error
+
+
+class Library(NamedTuple):
+    """A library under test: the command of its adapter, and what it says of itself."""
+
+    command: str
+    name: str
+    version: str
+    capabilities: frozenset[str]
 
 
 class Adapter:
@@ -158,3 +170,30 @@ class Adapter:
             waiting.set_result(message["ok"])
         else:
             waiting.set_exception(Refused(message["error"]))
+
+
+async def introduce(command: str) -> Library:
+    """Start an adapter, ask who it is, and end it. Raises AdapterError when it does not say."""
+    with TemporaryDirectory() as folder:
+        log = Path(folder) / "adapter.log"
+        try:
+            adapter = await Adapter.start(
+                shlex.split(command), log, lambda _at, _event: None, lambda: None
+            )
+        except OSError as error:
+            raise AdapterError(f"cannot start {command}: {error}") from error
+        try:
+            told = await adapter.ask("hello", _HELLO_SECONDS, protocol=PROTOCOL)
+            return _library(command, told)
+        except (Refused, TimeoutError, AdapterError, KeyError, TypeError) as error:
+            said = log.read_text("utf-8", errors="replace")[-2000:]
+            raise AdapterError(f"{command} does not introduce itself: {error!r}\n{said}") from error
+        finally:
+            await adapter.end()
+
+
+def _library(command: str, told: Message) -> Library:
+    if told["protocol"] != PROTOCOL:
+        raise AdapterError(f"it speaks version {told['protocol']} of the protocol")
+    capabilities = frozenset(map(str, told["capabilities"]))
+    return Library(command, str(told["name"]), str(told["version"]), capabilities)

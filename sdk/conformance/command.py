@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import secrets
+import shlex
 import shutil
 import sys
 import tempfile
@@ -11,17 +12,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from conformance.adapter import AdapterError
+from conformance.adapter import AdapterError, Library, introduce
 from conformance.run import Result, Run
 from conformance.scenario import Scenario, ScenarioError, read_scenarios
 from conformance.table import write_table
 from conformance.walk import walks
 from conformance.world import World, running
 
-ROOT = Path(__file__).resolve().parents[2]
+_ADAPTERS = Path(__file__).resolve().parent / "adapters"
 ADAPTERS = {
-    "python": f"{sys.executable} -m conformance.adapters.python",
-    "typescript": f"node {ROOT / 'sdk/conformance/adapters/typescript.mjs'}",
+    "python": shlex.join([sys.executable, "-m", "conformance.adapters.python"]),
+    "typescript": shlex.join(
+        [str(Path(sys.prefix) / "bin" / "node"), str(_ADAPTERS / "typescript.ts")]
+    ),
 }
 """The adapters that come with the kit, by their names."""
 
@@ -82,8 +85,9 @@ def main(given: Sequence[str] | None = None) -> int:
     try:
         for adapter in arguments.adapter or ADAPTERS:
             command = ADAPTERS.get(adapter, adapter)
-            print(f"{adapter}:", flush=True)
-            results[adapter] = _run_all(arguments, command, scenarios, seed)
+            library = asyncio.run(introduce(command))
+            print(f"{library.name} {library.version}:", flush=True)
+            results[library.name] = _run_all(arguments, library, scenarios, seed)
     except AdapterError as error:
         print(f"conformance: {error}", file=sys.stderr)
         return UNUSABLE
@@ -106,7 +110,7 @@ def _chosen(arguments: argparse.Namespace) -> list[Scenario]:
 
 
 def _run_all(
-    arguments: argparse.Namespace, command: str, scenarios: Sequence[Scenario], seed: int
+    arguments: argparse.Namespace, library: Library, scenarios: Sequence[Scenario], seed: int
 ) -> list[Result]:
     results = []
     with ExitStack() as stack:
@@ -114,14 +118,14 @@ def _run_all(
         for one in scenarios:
             if one.own_system:
                 with started(arguments.database) as own:
-                    results.append(_run(one, command, own))
+                    results.append(_run(one, library, own))
             else:
-                results.append(_run(one, command, world))
+                results.append(_run(one, library, world))
         deadline = time.monotonic() + arguments.seconds
         for one in walks(seed):
             if time.monotonic() > deadline:
                 break
-            results.append(_run(one, command, world))
+            results.append(_run(one, library, world))
     return results
 
 
@@ -136,8 +140,8 @@ def started(database: str) -> Iterator[World]:
         shutil.rmtree(folder)
 
 
-def _run(scenario: Scenario, command: str, world: World) -> Result:
-    result = run_scenario(scenario, command, world)
+def _run(scenario: Scenario, library: Library, world: World) -> Result:
+    result = run_scenario(scenario, library, world)
     print(f"  {result.status:<13} {scenario.name} ({result.seconds:.1f} s)", flush=True)
     for finding in result.findings[:_SHOWN]:
         print(f"      {finding}", flush=True)
@@ -146,11 +150,11 @@ def _run(scenario: Scenario, command: str, world: World) -> Result:
     return result
 
 
-def run_scenario(scenario: Scenario, command: str, world: World) -> Result:
+def run_scenario(scenario: Scenario, library: Library, world: World) -> Result:
     """Run one scenario. Its transcripts stay below `.data` of the working folder if it fails."""
     label = time.strftime("%Y%m%d-%H%M%S")
     folder = _TRANSCRIPTS / f"{label}-{scenario.name}-{secrets.token_hex(2)}"
-    result = asyncio.run(Run(scenario, command, world, folder.absolute())())
+    result = asyncio.run(Run(scenario, library, world, folder.absolute())())
     if result.status != "failed":
         shutil.rmtree(folder, ignore_errors=True)
     return result

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
-from conformance.adapter import PROTOCOL, Adapter, AdapterError, Message
+from conformance.adapter import Adapter, AdapterError, Library, Message
 from conformance.proxy import Proxy, proxy
 from conformance.scenario import TokenMode
 from conformance.wire import Wire
 from conformance.world import World
 
-_HELLO_SECONDS = 30.0
 _Found = TypeVar("_Found")
 _RUBBISH = '{"token": "<html>\n'
 
@@ -59,7 +58,7 @@ class Device:
     """One device of a run. Made by `device`."""
 
     def __init__(
-        self, name: str, user: str, command: str, folder: Path, world: World, line: Proxy
+        self, name: str, user: str, library: Library, folder: Path, world: World, line: Proxy
     ) -> None:
         self.name, self.user = name, user
         self.folder = folder
@@ -70,11 +69,10 @@ class Device:
         self.state = "idle"
         self.reason: str | None = None
         self.adapter: Adapter | None = None
-        self.hello: Message = {}
         self.reigns: list[Reign] = []
         self.closed_at: float | None = None
         self.scanned = 0
-        self._command = command
+        self._library = library
         self._world = world
         self._mode: tuple[TokenMode, int] = ("good", 0)
         # Set, and replaced by another, whenever something was told.
@@ -93,22 +91,20 @@ class Device:
 
     # Its process.
 
-    async def start(self) -> Message:
-        """Start the adapter unless it runs; what it says of itself."""
+    async def start(self) -> None:
+        """Start the adapter unless it runs."""
         if self.adapter is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             if not self.store.exists():
                 self.store.mkdir()
             resumes = self.store.is_dir() and any(self.store.iterdir())
             self.reigns.append(Reign(self.process + 1, time.time(), None, resumes))
-            self.wire.note("started", detail=self._command)
+            self.wire.note("started", detail=self._library.command)
             self.state, self.reason, self.closed_at = "idle", None, None
-            command = shlex.split(self._command)
+            command = shlex.split(self._library.command)
             self.adapter = await Adapter.start(
                 command, self.folder / "adapter.log", self._hear, self._wake
             )
-            self.hello = await self.adapter.ask("hello", _HELLO_SECONDS, protocol=PROTOCOL)
-        return self.hello
 
     def _running(self) -> Adapter:
         if self.adapter is None:
@@ -128,7 +124,7 @@ class Device:
         self._tasks.add(task)
         task.add_done_callback(self._done)
         if do == "send":
-            durable = bool(self.hello.get("capabilities") and "store" in self.hello["capabilities"])
+            durable = "store" in self._library.capabilities
             self.intents.append(Intent(arguments["text"], self.process, time.time(), durable, task))
         return task
 
@@ -172,7 +168,9 @@ class Device:
         if self.adapter is not None:
             raise AdapterError(f"{self.name} is open")
         if how == "denied":
-            shutil.rmtree(self.store)
+            if self.store.exists():
+                shutil.rmtree(self.store)
+            self.folder.mkdir(parents=True, exist_ok=True)
             self.store.write_bytes(b"no folder")
             return
         for path in self.store.rglob("*"):
@@ -277,12 +275,12 @@ def has(value: Any, wanted: Any) -> bool:
 
 
 async def make_device(
-    stack: AsyncExitStack, name: str, user: str, command: str, folder: Path, world: World
+    stack: AsyncExitStack, name: str, user: str, library: Library, folder: Path, world: World
 ) -> Device:
     """A device with its line, both of which end with the stack."""
     wire = Wire()
     line = await stack.enter_async_context(proxy(lambda: world.edge_port, wire))
-    made = Device(name, user, command, folder, world, line)
+    made = Device(name, user, library, folder, world, line)
     made.wire = wire
     stack.push_async_callback(made.end)
     return made

@@ -199,6 +199,8 @@ class Proxy:
         self._numbers = itertools.count(1)
         self._traps: list[Trap] = []
         self._refusals: list[Refusal] = []
+        # Of the last handshake, if that was refused: it holds for all that is asked by HTTP.
+        self._refused: Refusal | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -247,8 +249,9 @@ class Proxy:
         number = next(self._numbers)
         path = head.split(b" ", 2)[1].decode("latin-1").split("token=")[0]
         self._wire.note("opened", number, detail=path)
-        if self._refusals:
-            await self._refuse(number, device, self._refusals.pop(0))
+        self._refused = self._refusals.pop(0) if self._refusals else None
+        if self._refused is not None:
+            await self._refuse(number, device, self._refused)
             return
         edge = _End(
             *await asyncio.open_connection("127.0.0.1", self._edge_port(), limit=_HEAD_BYTES)
@@ -282,19 +285,13 @@ class Proxy:
                 device.reset()
             return
         self._wire.note("answered", number, status=refusal.status, detail=str(refusal.headers))
-        body = json.dumps(refusal.body).encode()
-        headers = {
-            "Content-Type": "application/problem+json",
-            "Content-Length": str(len(body)),
-            "Connection": "close",
-            **refusal.headers,
-        }
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        start = f"HTTP/1.1 {refusal.status} Refused\r\n{lines}\r\n"
-        await _send(device, start.encode() + body)
+        await _answer(device, refusal)
 
     async def _ask(self, device: _End, head: bytes) -> None:
-        """Pass a request that is no handshake on, with its answer."""
+        """Pass a request that is no handshake on, with its answer: by it a browser learns why."""
+        if self._refused is not None and self._refused.status:
+            await _answer(device, self._refused)
+            return
         edge = _End(*await asyncio.open_connection("127.0.0.1", self._edge_port()))
         try:
             await _send(edge, head)
@@ -319,6 +316,19 @@ class Proxy:
         for result in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(result, Exception):
                 raise result
+
+
+async def _answer(device: _End, refusal: Refusal) -> None:
+    body = json.dumps(refusal.body).encode()
+    headers = {
+        "Content-Type": "application/problem+json",
+        "Content-Length": str(len(body)),
+        "Connection": "close",
+        **refusal.headers,
+    }
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    start = f"HTTP/1.1 {refusal.status} Refused\r\n{lines}\r\n"
+    await _send(device, start.encode() + body)
 
 
 async def _copy(source: _End, target: _End) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from conformance import scenario as steps
-from conformance.adapter import AdapterError, Message, Refused
+from conformance.adapter import AdapterError, Library, Message, Refused
 from conformance.checks import check_device, check_fresh, check_view
 from conformance.device import Device, has, make_device
 from conformance.person import Books, Person
@@ -43,10 +43,10 @@ class Result(NamedTuple):
 class Run:
     """A scenario under way, with people whom no other run has."""
 
-    def __init__(self, scenario: Scenario, command: str, world: World, folder: Path) -> None:
+    def __init__(self, scenario: Scenario, library: Library, world: World, folder: Path) -> None:
         self.scenario = scenario
+        self._library = library
         self.devices: dict[str, Device] = {}
-        self._command = command
         self._world = world
         self._folder = folder
         self._suffix = secrets.token_hex(4)
@@ -57,13 +57,13 @@ class Run:
         """Take all steps and check; an error of the kit itself is raised."""
         began = time.monotonic()
         findings: list[str] = []
+        lacking = sorted(set(self.scenario.needs) - self._library.capabilities)
+        if lacking:
+            return self._result("not supported", [f"lacks {', '.join(lacking)}"], began)
         async with self._stack:
             try:
                 for name in devices_of(self.scenario):
                     self.devices[name] = await self._make(name)
-                if lacking := await self._lacking():
-                    text = f"lacks {', '.join(lacking)}"
-                    return self._result("not supported", [text], began)
                 findings += await self._take_all()
             finally:
                 await asyncio.to_thread(self._world.mend)
@@ -84,15 +84,7 @@ class Run:
     async def _make(self, name: str) -> Device:
         folder = self._folder / name.replace("/", "-")
         user = self.user(user_of(name))
-        return await make_device(self._stack, name, user, self._command, folder, self._world)
-
-    async def _lacking(self) -> list[str]:
-        """The capabilities that the scenario needs and the adapter does not have."""
-        if not self.scenario.needs:
-            return []
-        first = next(iter(self.devices.values()))
-        hello = await first.start()
-        return sorted(set(self.scenario.needs) - set(hello["capabilities"]))
+        return await make_device(self._stack, name, user, self._library, folder, self._world)
 
     async def _take_all(self) -> list[str]:
         for number, step in enumerate(self.scenario.steps, start=1):
@@ -328,7 +320,7 @@ class Run:
                 await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _entries(self, device: Device) -> list[Message]:
-        if "outbox" not in device.hello["capabilities"]:
+        if "outbox" not in self._library.capabilities:
             # Then what is under way are the commands without an answer.
             busy = any(not one.outcome.done() for one in device.intents)
             return [{"state": "sent"}] if busy else []

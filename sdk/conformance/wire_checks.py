@@ -80,12 +80,13 @@ def check_greeting(passed: Sequence[Passed]) -> Iterator[str]:
 
 
 def check_cursors(passed: Sequence[Passed]) -> Iterator[str]:
-    """A cursor is one that was given, and none that came before RESUMED on a connection that was
-    resuming: those do not cover what was yet to come.
+    """A cursor is one that was given, and none that came before RESUMED on a connection that had
+    yet to resume: those do not cover what was missed. Those of a replay cover it so far.
     """
     given: set[str] = set()
     early: set[str] = set()
     resuming: set[int] = set()
+    replayed: set[int] = set()
     first = True
     for one in passed:
         if one.kind == "opened":
@@ -98,7 +99,7 @@ def check_cursors(passed: Sequence[Passed]) -> Iterator[str]:
                 resuming.add(one.connection)
             first = False
         elif one.kind == "<=":
-            _learn(one, given, early, resuming)
+            _learn(one, given, early, resuming, replayed)
         elif one.kind == "=>" and one.packet["op"] in {Op.PONG, Op.RESUME}:
             cursor = _payload(one).get("cur")
             verb = "confirmed" if one.packet["op"] == Op.PONG else "resumed from"
@@ -123,8 +124,15 @@ def _check_cursor(cursor: str, verb: str, given: set[str], early: set[str]) -> I
         yield f"wire: a cursor was {verb} that nobody has given ({cursor[:12]}...)"
 
 
-def _learn(one: Passed, given: set[str], early: set[str], resuming: set[int]) -> None:
+def _learn(
+    one: Passed, given: set[str], early: set[str], resuming: set[int], replayed: set[int]
+) -> None:
     payload, op = _payload(one), one.packet["op"]
+    if op == Op.HELLO and payload.get("resumed") is True:
+        replayed.add(one.connection)
+    elif one.connection in replayed and "re" not in one.packet:
+        # What comes until RESUMED is what was missed, in order.
+        resuming.discard(one.connection)
     told = [one.packet.get("cur"), payload.get("cur")]
     # A cursor that could not be followed: the client begins anew.
     given_up = op == Op.ERROR and "re" not in one.packet and not payload.get("retryable")

@@ -267,6 +267,8 @@ class Client(Actions):
             raise RuntimeError("greeted without HELLO")
         if self._user is not None and hello.user != self._user:
             error = WrongUserError(self._user, hello.user)
+            # Whoever connects again may have signed in as the right one.
+            self._tokens.forget("refused")
             self._fail(error)
             return Refused(error)
         if self._user is None:
