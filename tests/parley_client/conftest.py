@@ -1,4 +1,4 @@
-"""A real system for the tests of the client library, and clients of people in it."""
+"""A real system for the tests of the client library with clients in it, and a scripted server."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from parley_client import Client
+from tests.parley_client.scripted import Server
 from tests.support.system import System
 
 Join = Callable[..., Awaitable[Client]]
@@ -41,3 +42,10 @@ async def join(client_system: System) -> AsyncIterator[Join]:
             return client
 
         yield connect
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    """A server that does what the test says."""
+    async with Server().run() as server:
+        yield server

@@ -137,6 +137,21 @@ class Client(Actions):
         return session.hello if session is not None else self._hello
 
     @property
+    def url(self) -> str:
+        """The address of the present or the next attempt to connect."""
+        return self._connection.url
+
+    @property
+    def seen(self) -> str | None:
+        """The cursor from which the next socket of this client resumes; opaque."""
+        return self._connection.seen
+
+    @property
+    def confirmed(self) -> str | None:
+        """The cursor up to which events were handled, from which a new process resumes; opaque."""
+        return self._confirmed.cursor
+
+    @property
     def objects(self) -> Memory:
         """The newest of each object that was shown, by kind and key; to be read only."""
         return self._intake.objects

@@ -1,8 +1,9 @@
 """What the server tells, made events: each once, with the objects that it shows."""
 
 from collections.abc import Hashable
+from itertools import islice
 
-from msgspec import Struct, ValidationError, convert
+from msgspec import Struct
 
 from parley_client.errors import ProtocolError
 from parley_client.event_log import EventLog
@@ -13,12 +14,12 @@ from parley_client.pushes import event_of
 from parley_client.typists import Typists
 from parley_protocol.objects import Kind, Shown, shown_by
 from parley_protocol.packets import Op
-from parley_protocol.payloads.messaging import CreateMsg, StatusMsg
+from parley_protocol.payloads.messaging import CreateMsg
 
 # Of what is remembered, so much goes at once when it is too much.
 _SHARE_FORGOTTEN = 10
 # What is raised by reading a payload that is not as docs/protocol.md says.
-_FORM_ERRORS = (KeyError, TypeError, ValueError, AttributeError)
+_FORM_ERRORS = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 
 
 class Intake:
@@ -47,8 +48,9 @@ class Intake:
         fact = self._fact_of(packet)
         changed = self._take(packet)
         self._end_typing(packet)
+        event = self._event_of(packet, changed)
         if fact is None or self._is_news(fact):
-            self._log.tell(self._event_of(packet, changed))
+            self._log.tell(event)
         return changed
 
     def answer(self, packet: Packet) -> tuple[Shown, ...]:
@@ -66,21 +68,19 @@ class Intake:
         """
         if not isinstance(asked, CreateMsg) or packet.opcode != Op.STATUS_MSG:
             return None
-        try:
-            status = convert(packet.data, StatusMsg, strict=True)
-        except ValidationError as error:
-            raise ProtocolError(f"STATUS MSG has another form: {error}") from None
+        status = packet.data
+        place = {name: status.get(name) for name in ("message", "conversation", "seq")}
+        if not (isinstance(place["seq"], int) and place["message"] and place["conversation"]):
+            raise ProtocolError("STATUS MSG does not say what is stored, and where")
         message = {
-            "message": status.message,
-            "conversation": status.conversation,
-            "seq": status.seq,
+            **place,
             "sender": self.objects.user,
             "kind": "text",
-            "created_at": status.created_at,
+            "created_at": status.get("created_at"),
             "version": 0,
             "text": asked.text,
         }
-        data = {"conversation": status.conversation, "message": message}
+        data = {"conversation": place["conversation"], "message": message}
         return Packet(Op.ALERT_NEW_MSG, data, re=packet.re)
 
     def reset(self, reason: str) -> None:
@@ -122,7 +122,7 @@ class Intake:
             return False
         self._told[fact] = None
         if len(self._told) > self._limit:
-            for old in list(self._told)[: max(1, self._limit // _SHARE_FORGOTTEN)]:
+            for old in list(islice(self._told, self._limit // _SHARE_FORGOTTEN + 1)):
                 del self._told[old]
         return True
 
@@ -142,7 +142,7 @@ class Intake:
             # An older server gives none: what comes later is news then.
             return None
         versions = tuple((one.kind, one.key, one.version) for one in shown)
-        return packet.opcode, packet.data.get("cause"), versions
+        return packet.opcode, str(packet.data.get("cause")), versions
 
 
 def _another_form(packet: Packet, error: Exception) -> ProtocolError:

@@ -1,19 +1,16 @@
 """Questions: packets that are asked again, over any number of sockets, until they are answered."""
 
 import asyncio
-import random
 
 from msgspec import Struct
 
 from parley_client.connection.connection import Connection
-from parley_client.connection.session import Session
+from parley_client.connection.session import Session, pause_after
 from parley_client.errors import ClientClosedError, DisconnectedError, rejected
 from parley_client.options import Options
 from parley_client.packets import Packet
 from parley_client.states import State
 from parley_protocol.packets import Op
-
-_GREATEST_POWER = 16
 
 
 class Questions:
@@ -44,11 +41,8 @@ class Questions:
                 refusal = rejected(reply.data)
                 if not refusal.retryable:
                     raise refusal
-                longest = self._options.backoff_base_seconds * 2 ** min(failures, _GREATEST_POWER)
+                await asyncio.sleep(pause_after(refusal, failures, self._options))
                 failures += 1
-                chance = random.random()  # noqa: S311 - no secret
-                pause = chance * min(longest, self._options.backoff_cap_seconds)
-                await asyncio.sleep(max(pause, refusal.retry_after or 0))
 
     async def _session(self) -> Session:
         connection = self._connection

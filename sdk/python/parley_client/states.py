@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from parley_client.backoff import asked_seconds, pause_seconds
 from parley_client.errors import (
     ConsumerBehindError,
     ParleyError,
@@ -21,12 +22,8 @@ from parley_client.options import Options
 
 # Of a server that says "come back now": the first pause is random and below this.
 AT_ONCE_SECONDS = 0.1
-# Of the delay that a server has asked for; those whom it told the same shall not come as one.
-DELAY_JITTER = 0.1
 # Fresh tokens that are refused in a row before nobody is taken to be signed in.
 REFUSED_TOKENS = 3
-# 2 to this power is beyond any sensible ratio of the longest pause and the first.
-_GREATEST_POWER = 32
 
 
 class State(enum.StrEnum):
@@ -283,12 +280,10 @@ def _wait(situation: Situation, happened: Lost, at: _Moment) -> Situation:
     before = _steady(situation, at)
     options = at.options
     if happened.delay is not None:
-        pause = min(happened.delay, options.longest_delay_seconds)
-        pause *= 1 + DELAY_JITTER * at.chance
+        pause = asked_seconds(happened.delay, at.chance, options)
     else:
-        base = AT_ONCE_SECONDS if happened.at_once else options.backoff_base_seconds
-        longest = base * 2 ** min(before.attempts, _GREATEST_POWER)
-        pause = at.chance * min(options.backoff_cap_seconds, longest)
+        base = AT_ONCE_SECONDS if happened.at_once else None
+        pause = pause_seconds(before.attempts, at.chance, options, base_seconds=base)
     waiting = _ended(before, State.WAITING, happened.reason)
     return replace(waiting, deadline=at.now + pause, attempts=before.attempts + 1)
 
@@ -311,8 +306,9 @@ def _refuse(situation: Situation, happened: Refused, at: _Moment) -> Situation:
     if happened.seconds is None:
         return refused
     # A longer time than the longest delay is looked at again in between.
-    pause = min(max(happened.seconds, 0.0), at.options.longest_delay_seconds)
-    return replace(refused, deadline=at.now + pause * (1 + DELAY_JITTER * at.chance) + at.chance)
+    pause = asked_seconds(max(happened.seconds, 0.0), at.chance, at.options)
+    # The two clocks may differ a little.
+    return replace(refused, deadline=at.now + pause + at.chance)
 
 
 def _give_up(situation: Situation, _happened: TimedOut, at: _Moment) -> Situation:

@@ -11,7 +11,7 @@ from websockets.asyncio.client import ClientConnection
 
 from parley_client.connection.renewal import renew_in_time
 from parley_client.connection.resumption import Resumption, Steps
-from parley_client.connection.session import Hooks, Session
+from parley_client.connection.session import Hooks, Session, pause_after
 from parley_client.connection.sockets import after_close, after_refusal, open_socket
 from parley_client.connection.tokens import Tokens
 from parley_client.errors import (
@@ -50,9 +50,6 @@ from parley_protocol.packets import Op
 from parley_protocol.payloads.connection import Resume
 
 _log = logging.getLogger(__name__)
-
-# Between two RESUMEs of a socket, when the first was refused for the moment.
-_RESUME_PAUSE_SECONDS = (0.1, 1.0)
 
 
 @dataclass(frozen=True)
@@ -99,6 +96,11 @@ class Connection:
     def state(self) -> State:
         """Where the connection stands."""
         return self.situation.state
+
+    @property
+    def url(self) -> str:
+        """The address that is connected to, or next."""
+        return self._urls[self._turn % len(self._urls)]
 
     async def changed(self) -> None:
         """Return when the situation has changed."""
@@ -198,9 +200,8 @@ class Connection:
             self._uses.hooks.fail(error)
             return Lost(error)
         self.post(TokenReady())
-        url = self._urls[self._turn % len(self._urls)]
         try:
-            socket = await open_socket(url, token, self.seen, self._options)
+            socket = await open_socket(self.url, token, self.seen, self._options)
         except ParleyError as error:
             return self._failed(after_refusal(error, renewable=self._tokens.renewable))
         self._socket = socket
@@ -278,8 +279,8 @@ class Connection:
         if self.session is not None:
             self.session.start(self._resume(self.session, cursor))
 
-    @staticmethod
-    async def _resume(session: Session, cursor: str) -> None:
+    async def _resume(self, session: Session, cursor: str) -> None:
+        failures = 0
         while True:
             reply = await session.request(Resume(cursor))
             if reply.opcode != Op.ERROR:
@@ -289,5 +290,5 @@ class Connection:
             if not refusal.retryable:
                 session.resumption.refused()
                 return
-            pause = random.uniform(*_RESUME_PAUSE_SECONDS)  # noqa: S311 - no secret
-            await asyncio.sleep(max(pause, refusal.retry_after or 0))
+            await asyncio.sleep(pause_after(refusal, failures, self._options))
+            failures += 1

@@ -1,6 +1,7 @@
 """A socket from HELLO to its end: packets out, replies matched, the resume, the token renewed."""
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from msgspec import UNSET, Struct, ValidationError, convert, to_builtins
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from parley_client.backoff import asked_seconds, pause_seconds
 from parley_client.connection.resumption import Resumption
 from parley_client.connection.sockets import seconds_until
 from parley_client.errors import (
@@ -17,6 +19,7 @@ from parley_client.errors import (
     DisconnectedError,
     ParleyError,
     ProtocolError,
+    RejectedError,
     invalid,
     rejected,
 )
@@ -32,6 +35,7 @@ _PING_INTERVALS = 2
 _SILENCE_GRACE_SECONDS = 5.0
 # Packets that nobody waits for, such as TYPING, are left out when so many wait to be sent.
 _QUEUE_FOR_FORGETTABLE = 64
+_ANSWERS = {structure: op.answer for structure, op in OP_OF.items()}
 
 
 @dataclass(frozen=True)
@@ -239,7 +243,10 @@ class Session:
                 raise ProtocolError("HELLO names another user than before")
             self.hello = renewed
         if packet.re in self._waiting:
-            told = self._hooks.reply(self._waiting[packet.re][0], packet)
+            asked = self._waiting[packet.re][0]
+            if packet.opcode not in {_ANSWERS[type(asked)], Op.ERROR}:
+                raise ProtocolError(f"packet {packet.opcode:#04x} answers {type(asked).__name__}")
+            told = self._hooks.reply(asked, packet)
             if told is not None:
                 self.resumption.push(told)
             self.resumption.move(packet)
@@ -269,6 +276,8 @@ class Session:
         task = asyncio.create_task(self._guard(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # It may be cancelled before it has begun.
+        task.add_done_callback(lambda _task: work.close())
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -295,6 +304,14 @@ class Session:
             return chosen or self._options.hello_timeout_seconds
         interval = self.hello.ping_interval_ms / 1000
         return _PING_INTERVALS * interval + _SILENCE_GRACE_SECONDS
+
+
+def pause_after(refusal: RejectedError, failures: int, options: Options) -> float:
+    """Give the pause before a packet is sent again that was refused for the moment, in seconds."""
+    chance = random.random()  # noqa: S311 - no secret
+    if refusal.retry_after is not None:
+        return asked_seconds(refusal.retry_after, chance, options)
+    return pause_seconds(failures, chance, options)
 
 
 def encode(format_: Format, payload: Struct, identifier: Identifier | None = None) -> str | bytes:

@@ -1,13 +1,12 @@
 """The sending of an outbox: who is next, how often, and until when."""
 
 import asyncio
-import random
 import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
-from parley_client.connection.session import Session
+from parley_client.connection.session import Session, pause_after
 from parley_client.entries import Entry, EntryState
 from parley_client.errors import (
     DisconnectedError,
@@ -21,8 +20,6 @@ from parley_client.options import Options
 from parley_client.outbox.lanes import Lanes
 from parley_client.packets import Packet
 from parley_protocol.packets import Op
-
-_GREATEST_POWER = 16
 
 
 class Book(Protocol):
@@ -139,7 +136,7 @@ class Delivery:
                 return
             asked.clear()
             self._book.defer(self._now(entry), refusal)
-            await asyncio.sleep(max(self._pause(failures), refusal.retry_after or 0))
+            await asyncio.sleep(pause_after(refusal, failures, self._options))
             failures += 1
 
     def _now(self, entry: Entry) -> Entry:
@@ -150,8 +147,3 @@ class Delivery:
         seconds = self._options.answer_timeout_seconds
         done, _ = await asyncio.wait(replies, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         return next(iter(done)).result() if done else None
-
-    def _pause(self, failures: int) -> float:
-        longest = self._options.backoff_base_seconds * 2.0 ** min(failures, _GREATEST_POWER)
-        chance = random.random()  # noqa: S311 - no secret
-        return chance * min(longest, self._options.backoff_cap_seconds)
