@@ -1,10 +1,9 @@
-export { Client, type ClientOptions } from "./client.ts";
+export { Client, type ClientOptions, type Watch } from "./client.ts";
 export { type Codec, json } from "./codec/json.ts";
 export {
   Connection,
   type ConnectionOptions,
   type Limits,
-  type Watch,
 } from "./connection/connection.ts";
 export type { State, Timing, TokenReason } from "./connection/machine.ts";
 export type { GetToken } from "./connection/token.ts";

@@ -145,7 +145,7 @@ describe("a command", () => {
 
   test("without words that is refused for good is gone", async () => {
     const client = await here.now.live();
-    const deal = { code: "STALE_OFFER", current: { service: "s", version: 7, exponent: 2 } };
+    const deal = { code: "STALE_OFFER", current: { service: "s", title: "Roof", version: 7 } };
     const answer = client.command(230, { service: "s", outcome: "agreed", offer: 1 });
     aside(answer);
     await here.now.settle();
@@ -424,12 +424,17 @@ describe("limits and failures of storage", () => {
     here.now.socket.greet();
     expect(client.state).toBe("live");
     const answer = client.command(7, MESSAGE);
-    await here.now.pass(10_000);
+    await here.now.pass(10);
     expect(texts(here.now.socket)).toEqual(["Hello"]);
     here.now.socket.answer(7, 8, stored(1));
     await answer;
+    // It is not waited for again: neither by the next message nor by close().
+    aside(client.command(7, { ...MESSAGE, text: "Again" }));
+    await here.now.pass(10);
+    expect(texts(here.now.socket)).toEqual(["Hello", "Again"]);
+    expect(here.now.of("error")).toHaveLength(1);
     const closed = client.close();
-    await here.now.pass(60_000);
+    await here.now.pass(10);
     await closed;
   });
 });
@@ -548,6 +553,27 @@ describe("several clients of one store", () => {
     await expect(refused).rejects.toMatchObject({ name: "Sanctioned" });
     expect(leader.outbox.entries()).toMatchObject([{ key: "k2", state: "failed" }]);
     expect(other.outbox.entries()).toMatchObject([{ key: "k2", state: "failed" }]);
+  });
+
+  test("messages of both to one person keep one order, also once the conversation is known", async () => {
+    const store = new SharedStore();
+    const leader = await here.now.live({ store: store.part() });
+    const leading = here.now.socket;
+    const other = await here.now.live({ store: store.part() });
+    store.next();
+    await here.now.settle();
+    aside(leader.command(7, { to: "bob", text: "1" }));
+    await here.now.settle();
+    leading.answer(7, 8, stored(1));
+    await here.now.settle();
+    aside(leader.command(7, { conversation: "c", text: "2" }));
+    await here.now.settle();
+    aside(other.command(7, { to: "bob", text: "3" }));
+    await here.now.settle();
+    expect(texts(leading)).toEqual(["1", "2"]);
+    leading.answer(7, 8, stored(2));
+    await here.now.settle();
+    expect(texts(leading)).toEqual(["1", "2", "3"]);
   });
 
   test("what one cancels the other does not send", async () => {

@@ -12,10 +12,7 @@ import { Feed } from "../events/feed.ts";
 import { TypingPeople } from "../events/typing.ts";
 import type { AnswerTo, PayloadOf } from "../generated/packets.ts";
 import * as ops from "../generated/packets.ts";
-import { Objects, type Shown } from "../objects.ts";
 import type { ClientOp, Data, Packet } from "../protocol.ts";
-import { Keeper } from "../storage/keeper.ts";
-import { MemoryStore, type Store } from "../storage/store.ts";
 import { Greetings } from "./greeting.ts";
 import { Link } from "./link.ts";
 import { type Model, type State, TIMING, type Timing } from "./machine.ts";
@@ -29,8 +26,6 @@ export interface Limits {
   readonly maxQueuedEvents: number;
   /** Questions that wait to be answered. */
   readonly maxQuestions: number;
-  /** Objects that are remembered. */
-  readonly maxObjects: number;
 }
 
 /** The options of a connection. Times are in milliseconds; all but `url` and the token have defaults. */
@@ -39,8 +34,7 @@ export interface ConnectionOptions extends Partial<Timing>, Partial<Limits> {
   readonly url: string;
   /** A token that is never replaced but by `setToken`, or the function that gives one. */
   readonly token: string | GetToken;
-  readonly store?: Store;
-  /** The user whose outbox and cursor these are. Without it they are of the first that HELLO names. */
+  /** The user who must be connected. Without it that is the first whom HELLO names. */
   readonly user?: string;
   readonly codec?: Codec;
   /** Sees every packet of both directions, before anybody else. */
@@ -51,17 +45,11 @@ export interface ConnectionOptions extends Partial<Timing>, Partial<Limits> {
   readonly fetch?: typeof globalThis.fetch;
 }
 
-const LIMITS: Limits = { maxQueuedEvents: 10_000, maxQuestions: 1_000, maxObjects: 50_000 };
-
-/** Calls that see each packet that was taken in, and what it changed of what is known. */
-export type Watch = (packet: Packet, changed: readonly Shown[]) => void;
+const LIMITS: Limits = { maxQueuedEvents: 10_000, maxQuestions: 1_000 };
 
 /** A connection that comes back by itself: token, resume, events in order, and questions. */
 export class Connection {
-  /** What the packets of all sockets have shown. */
-  readonly objects: Objects;
   protected readonly options: ConnectionOptions;
-  protected readonly keeper: Keeper;
   protected readonly requests: Requests;
   readonly #link: Link;
   readonly #feed: Feed<Event>;
@@ -71,7 +59,6 @@ export class Connection {
   readonly #typing = new TypingPeople((event) => this.push(event));
   readonly #limits: Limits;
   readonly #listeners = new Set<() => void>();
-  readonly #watchers = new Set<Watch>();
   #user: string | undefined;
   #confirmed: string | undefined;
   #retained = 0;
@@ -82,19 +69,11 @@ export class Connection {
     const timing = { ...TIMING, ...options };
     this.#limits = { ...LIMITS, ...options };
     this.#user = options.user;
-    const { origin, pathname } = new URL(options.url);
-    this.keeper = new Keeper(
-      options.store ?? new MemoryStore(),
-      JSON.stringify([origin + pathname, options.user ?? ""]),
-      (error) => this.tellError(error),
-    );
-    this.objects = new Objects(this.#limits.maxObjects);
-    this.objects.user = options.user ?? "";
     this.#feed = new Feed(
       this.#limits.maxQueuedEvents,
       (cursor) => {
         this.#confirmed = cursor;
-        void this.keeper.saveCursor(cursor);
+        this.confirmed(cursor);
       },
       () => this.#link.input({ type: "caughtUp" }),
     );
@@ -112,7 +91,7 @@ export class Connection {
       },
       {
         ready: async () => {
-          const stored = await this.keeper.load();
+          const stored = await this.restore();
           this.#user ??= stored.user;
           this.#confirmed ??= stored.cursor;
           this.#resumption.seen ??= stored.cursor;
@@ -130,7 +109,7 @@ export class Connection {
       pause: backoff,
       input: (type) => this.#link.input({ type }),
       reset: () => {
-        this.objects.clear();
+        this.forget();
         this.push({ type: "reset" });
       },
       tell: (packet) => this.#tell(packet),
@@ -191,7 +170,7 @@ export class Connection {
     this.#link.input({ type: "setToken", token });
   }
 
-  /** Ends everything, for good: nothing is told after it. Resolves when all that was to be stored is. */
+  /** Ends everything, for good: nothing is told after it. */
   async close(): Promise<void> {
     clearTimeout(this.#closing);
     this.#feed.close();
@@ -201,7 +180,6 @@ export class Connection {
     // Whoever waits for a state learns that there will be none.
     for (const listener of [...this.#listeners]) listener();
     this.#listeners.clear();
-    await this.keeper.settle();
   }
 
   /** Connects for whoever needs it, until as many have released it. */
@@ -232,12 +210,6 @@ export class Connection {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Calls `watch` with each packet that is taken in, and the objects that it changed, before events tell of it. */
-  watch(watch: Watch): () => void {
-    this.#watchers.add(watch);
-    return () => this.#watchers.delete(watch);
-  }
-
   /** Asks a question until it is answered, over any number of sockets. Rejects with a typed error. */
   async ask<Op extends ClientOp>(
     op: Op,
@@ -254,6 +226,23 @@ export class Connection {
   tell<Op extends ClientOp>(op: Op, d: PayloadOf<Op>): void {
     if (this.requests.open) this.#send({ op, d: d as Data });
   }
+
+  /** Gives the user and the cursor of before; called before the first socket is opened. */
+  protected async restore(): Promise<{ readonly user?: string; readonly cursor?: string }> {
+    return {};
+  }
+
+  /** Called with each cursor up to which everything is handled. */
+  protected confirmed(_cursor: string): void {}
+
+  /** Called with each packet, before events tell of it. */
+  protected take(_packet: Packet): void {}
+
+  /** Called when nothing of before is true any more. */
+  protected forget(): void {}
+
+  /** Called when HELLO has named the user. */
+  protected greeted(_user: string): void {}
 
   /** Called when packets may be sent: after each HELLO. */
   protected opened(): void {
@@ -323,8 +312,7 @@ export class Connection {
       return;
     }
     this.#link.input({ type: "frame", progress: op !== ops.PING });
-    const changed = this.objects.take(op, d);
-    for (const watch of this.#watchers) watch(packet, changed);
+    this.take(packet);
     if (op === ops.PING) {
       if (cur) this.#resumption.cover(cur);
       const confirmed = this.state === "live" ? this.#confirmed : undefined;
@@ -347,8 +335,8 @@ export class Connection {
       this.#link.input({ type: "wrongUser", error: new WrongUser(this.#user, found) });
       return;
     }
-    this.#user = this.objects.user = found;
-    void this.keeper.save({ user: found });
+    this.#user = found;
+    this.greeted(found);
     this.#typing.end(() => true);
     const live = this.#resumption.greeted(greeting);
     this.#link.input({ type: "hello", greeting: { ...greeting, live } });

@@ -133,7 +133,7 @@ export class Outbox {
         key,
         op,
         payload,
-        lane: this.#aliases.get(lane) ?? lane,
+        lane,
         createdAt: this.#stamp(Date.now()),
         state: "queued",
         attempts: 0,
@@ -259,7 +259,7 @@ export class Outbox {
     this.#items.clear();
     for (const entry of entries) this.#take(entry, true);
     for (const [key, item] of made) {
-      item.entry = this.#items.get(key)?.entry ?? item.entry;
+      item.entry = this.#placed(this.#items.get(key)?.entry ?? item.entry);
       this.#items.set(key, item);
     }
   }
@@ -271,7 +271,7 @@ export class Outbox {
   #take(entry: Entry, durable = false): Item {
     this.#stamp(entry.createdAt);
     const item: Item = {
-      entry,
+      entry: this.#placed(entry),
       durable,
       settled: durable,
       id: undefined,
@@ -281,6 +281,12 @@ export class Outbox {
     };
     this.#items.set(entry.key, item);
     return item;
+  }
+
+  /** Gives an entry in the lane of its conversation, where that has become known. */
+  #placed(entry: Entry): Entry {
+    const lane = this.#aliases.get(entry.lane);
+    return lane === undefined ? entry : { ...entry, lane };
   }
 
   /** Gives a time of creation that is greater than all before. */
@@ -382,7 +388,7 @@ export class Outbox {
   #follow({ put = [], remove = [] }: Change): void {
     for (const entry of put) {
       const item = this.#items.get(entry.key) ?? this.#take(entry, true);
-      item.entry = entry;
+      item.entry = this.#placed(entry);
       item.settled = item.durable = true;
       this.#tell(item, entry.state);
       if (entry.error) {
@@ -394,7 +400,9 @@ export class Outbox {
     }
     for (const { key, answer } of remove) {
       const item = this.#items.get(key);
-      if (item) this.#remove(item, answer);
+      if (!item) continue;
+      if (answer) this.#join(item.entry.lane, answer);
+      this.#remove(item, answer);
     }
     this.flush();
   }

@@ -4,6 +4,8 @@ import type { Change, Store, Stored } from "./store.ts";
 /** For how long a store may take, in milliseconds. */
 const STORAGE_TIMEOUT = 5_000;
 
+const LATE = new Error("no answer in time");
+
 /** What a client keeps in one namespace of a store. Where the store fails, it says so and goes on. */
 export class Keeper {
   readonly store: Store;
@@ -13,6 +15,8 @@ export class Keeper {
   #saving: Promise<unknown> = Promise.resolve();
   #cursor: string | undefined;
   #savingCursor = false;
+  // Whether the last call got no answer in time.
+  #hung = false;
 
   constructor(store: Store, namespace: string, failed: (error: ParleyError) => void) {
     this.store = store;
@@ -64,17 +68,23 @@ export class Keeper {
 
   async #within<Result>(done: string, work: () => Promise<Result>): Promise<Result | undefined> {
     let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      // A store that hung once is not waited for again, until it answers.
+      timer = setTimeout(reject, this.#hung ? 0 : STORAGE_TIMEOUT, LATE);
+    });
+    const answered = async () => {
+      const result = await work();
+      this.#hung = false;
+      return result;
+    };
     try {
-      const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error("no answer in time")), STORAGE_TIMEOUT);
-      });
-      return await Promise.race([work(), late]);
+      return await Promise.race([answered(), late]);
     } catch (cause) {
-      this.#failed(
-        cause instanceof StorageError
-          ? cause
-          : new StorageError(`the storage cannot be ${done}`, cause),
-      );
+      const known = this.#hung;
+      this.#hung = cause === LATE;
+      if (known && this.#hung) return undefined;
+      const message = `the storage cannot be ${done}`;
+      this.#failed(cause instanceof StorageError ? cause : new StorageError(message, cause));
       return undefined;
     } finally {
       clearTimeout(timer);
