@@ -125,7 +125,7 @@ class Connection:
         match reason:
             case WrongUserError(found=found, expected=expected):
                 raise CommandError(f"the token is {found}'s, not {expected}'s", 2) from reason
-            case BannedError(standing=standing) if standing is not None:
+            case BannedError(data=standing) if standing is not None:
                 self._conversation.rulings.explain(standing)
         if self.client.state is State.UNAUTHORIZED and self._options.mint is None:
             raise CommandError(f"{reason}; give a new token with --token") from reason

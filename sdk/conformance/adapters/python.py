@@ -339,7 +339,7 @@ def describe(error: Exception) -> Mapping[str, Any]:
     """An error as the protocol tells it."""
     told: dict[str, Any] = {"type": _name(error)}
     if isinstance(error, RejectedError):
-        told |= {"code": error.code, "reason": error.reason, "current": error.current}
+        told |= {"code": error.code, "reason": error.reason, "current": error.data.get("current")}
     return told
 
 

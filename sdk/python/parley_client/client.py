@@ -328,6 +328,7 @@ class Client(Actions):
         """Build the standing of who is kept out, from what was told."""
         told = [
             {name: value for name, value in one.content.items() if value is not None}
+            | {"version": one.version}
             for one in self.objects.values()
             if one.kind is Kind.SANCTION and one.content.get("kind") in _EXCLUDING
         ]

@@ -229,14 +229,15 @@ class HandshakeRefusedError(ParleyError):
 
 
 class BannedError(ParleyError):
-    """This user is banned or suspended. `standing` has the reasons; None if it was not told.
-
-    `detail` is how the server said so.
+    """This user is banned or suspended. `standing` has the reasons, as the server told them by
+    `data`; both are None if it did not. `detail` is how it said so.
     """
 
-    def __init__(self, standing: Data | None, detail: str = "") -> None:
-        self.standing = standing
-        banned = standing is None or standing.get("banned") is True
+    def __init__(self, data: Data | None, detail: str = "") -> None:
+        self.data = data
+        standing = _current(data)
+        self.standing = standing if isinstance(standing, Standing) else None
+        banned = data is None or data.get("banned") is True
         told = "this user is banned" if banned else "this user is suspended"
         super().__init__(f"{told}: {detail}" if detail else told)
 

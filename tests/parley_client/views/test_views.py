@@ -114,7 +114,7 @@ STRUCTURES: dict[str, type[Struct]] = {
     "Deal": negotiation_payloads.Service,
     "DealEvent": negotiation_payloads.ServiceEvent,
     "Block": messaging_payloads.BlockedUser,
-    "Stored": messaging_payloads.StatusMsg,
+    "Receipt": messaging_payloads.StatusMsg,
     "ReadMark": messaging_payloads.MsgSeen,
     "Revision": messaging_payloads.MsgChanged,
     "Report": moderation_payloads.ReportStatus,
@@ -125,7 +125,7 @@ OTHERWISE = {
     "Offer": {"service"},
     "SettlementOffer": {"dispute"},
     "Conversation": {"deal", "service"},
-    "Stored": {"status"},
+    "Receipt": {"status"},
     "ReadMark": {"conversation_version"},
     "Revision": {"tombstone", "conversation_version"},
 }

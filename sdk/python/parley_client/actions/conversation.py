@@ -9,7 +9,7 @@ from parley_client.actions.deal import DealHandle
 from parley_client.actions.marks import ReadMarks
 from parley_client.errors import NoConversationError, NoDealError
 from parley_client.views.deals import Deal, Role
-from parley_client.views.messaging import Conversation, Message, ReadMark, Revision, Stored
+from parley_client.views.messaging import Conversation, Message, ReadMark, Receipt, Revision
 from parley_client.views.moderation import Report
 from parley_client.views.price import Price
 from parley_protocol.payloads import messaging
@@ -68,7 +68,7 @@ class ConversationHandle:
 
     # Messages.
 
-    async def send(self, text: str, *, key: str | None = None) -> Stored:
+    async def send(self, text: str, *, key: str | None = None) -> Receipt:
         """Say something (CREATE MSG). It returns once the message is stored, also when that takes
         any number of sockets; to cancel the wait does not cancel the message.
         """
@@ -77,7 +77,7 @@ class ConversationHandle:
             payload = messaging.CreateMsg(text, conversation)
         else:
             payload = messaging.CreateMsg(text, to=self._to, subject=optional(self._subject))
-        stored = read(Stored.read, (await self._client.command(payload, key=key)).data)
+        stored = read(Receipt.read, (await self._client.command(payload, key=key)).data)
         self._conversation = stored.conversation
         return stored
 

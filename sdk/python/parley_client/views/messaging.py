@@ -31,7 +31,7 @@ class Message(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored(View):
+class Receipt(View):
     """The receipt of a message: it is stored. `duplicate` tells that an earlier sending of the
     same packet had stored it.
     """
@@ -136,6 +136,6 @@ class Conversation(View):
             told["dispute"] = Dispute.read({**mapping(dispute), "exponent": exponent})
         return told
 
-    def other_than(self, user: str) -> str:
-        """Give the name of the other person."""
-        return next((one for one in self.participants if one != user), user)
+    def other_than(self, user: str | None) -> str:
+        """Give the name of the other person, where `user` is this one."""
+        return next((one for one in self.participants if one != user), self.participants[0])
