@@ -235,7 +235,7 @@ async def test_who_is_banned_is_told_why_and_stays_away(server: Server) -> None:
         events = ann.events()
         refused = await take_state(events, "refused")
         assert isinstance(refused.reason, BannedError)
-        assert refused.reason.standing == standing
+        assert refused.reason.data == standing
         assert refused.retry_at is None
 
 
@@ -259,7 +259,7 @@ async def test_who_is_suspended_comes_back_when_it_is_over(server: Server) -> No
         refused = await take_state(events, "refused")
         assert isinstance(refused.reason, BannedError)
         assert refused.reason.standing is not None
-        assert refused.reason.standing["sanctions"][0]["sanction"] == "s1"
+        assert refused.reason.standing.sanctions[0].sanction == "s1"
         assert refused.retry_at is not None
         await server.greeted()
         await ann.wait_for("live")
