@@ -6,19 +6,16 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from parley_protocol.packets import Op
+from parley_protocol.packets import Activity, Op
 
 Packet = dict[str, Any]
 
-# About a service, each answered by UPDATE CONVERSATION DATAS.
+# Steps of a service, each answered by the service as it stands then.
 COMMANDS = frozenset(
-    {
-        Op.SERVICE_CREATED,
-        Op.NOTE_SUBMITTED,
-        Op.SERVICE_TERMINATED,
-        Op.PRICE_EDITED,
-        Op.NEGOTIATION_END,
-    }
+    op
+    for op in Op
+    if op.answer is Op.UPDATE_CONVERSATION_DATAS
+    and op.activity in {Activity.WRITE, Activity.PERFORM}
 )
 
 

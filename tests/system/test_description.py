@@ -5,15 +5,12 @@ import base64
 import gzip
 import hashlib
 import re
-from html.parser import HTMLParser
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from docs import generate_asyncapi
-from parley_protocol.packets import Op
 from tests.support.browser import browsing
 from tests.support.system import System
 
@@ -115,51 +112,6 @@ async def test_the_page_may_do_nothing_but_look_as_it_does(shared_system: System
         "frame-ancestors": "'none'",
     }
     assert not re.search(rb"<script|<link|<img|<iframe|\son\w+=|\sstyle=|//", body)
-
-
-class Outline(HTMLParser):
-    """What a reader without eyes goes by: headings, places, links, tables."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.levels: list[int] = []
-        self.places: list[str] = []
-        self.links: list[str] = []
-        self.cells: list[tuple[str, str | None]] = []
-        self.tables = self.captions = 0
-        self.language: str | None = None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        if re.fullmatch("h[1-6]", tag):
-            self.levels.append(int(tag[1]))
-        if "id" in found:
-            self.places.append(found["id"] or "")
-        if tag == "html":
-            self.language = found.get("lang")
-        self.links += [found["href"] or ""] if tag == "a" else []
-        self.cells += [(tag, found.get("scope"))] if tag == "th" else []
-        self.tables += tag == "table"
-        self.captions += tag == "caption"
-
-
-def test_the_page_can_be_found_through() -> None:
-    """Each packet has a heading and a place of its name; each link leads somewhere; headings leave
-    no level out; tables have captions and headings of rows and columns.
-    """
-    page = Outline()
-    page.feed(FILES["/asyncapi"][0].read_text("utf-8"))
-    assert page.language == "en"
-    assert len(set(page.places)) == len(page.places)
-    assert {op.name.lower().replace("_", "-") for op in Op} <= set(page.places)
-    inside = [link[1:] for link in page.links if link.startswith("#")]
-    assert set(inside) <= set(page.places)
-    assert [link for link in page.links if not link.startswith("#")] == ["asyncapi.json"]
-    assert page.levels[0] == 1
-    assert page.levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in pairwise(page.levels))
-    assert page.tables == page.captions > len(Op)
-    assert {scope for _, scope in page.cells} == {"col", "row"}
 
 
 async def test_the_page_on_a_phone_and_at_night(shared_system: System, tmp_path: Path) -> None:
