@@ -9,7 +9,7 @@ from msgspec import Struct
 from command_line.chat import payloads
 from command_line.chat.lists import LISTS
 from command_line.chat.payloads import Shown, UsageError, WrongArgumentsError
-from command_line.display.money import MoneyError
+from parley_client.views.price import PriceError
 from parley_protocol.packets import Op
 
 
@@ -32,7 +32,7 @@ class Command:
         """The payload of what was typed; UsageError when it is wrong."""
         try:
             return self.build(shown, arguments)
-        except MoneyError as error:
+        except PriceError as error:
             raise UsageError(str(error)) from error
         except WrongArgumentsError as error:
             raise UsageError(f"write: {self.usage}") from error

@@ -11,7 +11,8 @@ from typing import Any, Literal, get_args
 
 from msgspec import UNSET, Struct, UnsetType, convert
 
-from command_line.display.money import MoneyError, decimals_of, parse_amount
+from command_line.display.money import decimals_of, parse_amount
+from parley_client.views.price import PriceError
 from parley_protocol.payloads import moderation, negotiation
 from parley_protocol.payloads.fields import Money, Settlement
 from service_kit.text import is_blank
@@ -67,7 +68,7 @@ def _without_currency(note: str, currency: str) -> str:
     if re.fullmatch(r"[A-Z]{3}", word):
         try:
             decimals_of(word)
-        except MoneyError:
+        except PriceError:
             return note
         raise UsageError(f"this deal is in {currency}, not in {word}")
     return note

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from command_line.display.console import CommandError
-from command_line.display.money import MoneyError, decimals_of, parse_amount, written_alone
+from command_line.display.money import decimals_of, parse_amount, written_alone
 from command_line.display.timestamps import relative_time
 from command_line.moderation.documents import Document
 from command_line.moderation.options import Limit, Version
 from command_line.moderation.pages import dispute_page
 from command_line.moderation.session import Session
+from parley_client.views.price import PriceError
 
 
 class State(StrEnum):
@@ -148,7 +149,7 @@ def read_split(dispute: Document, to_provider: str, to_client: str) -> dict[str,
             parse_amount(text, price["currency"], decimals).amount_minor
             for text in (to_provider, to_client)
         )
-    except MoneyError as error:
+    except PriceError as error:
         raise CommandError(str(error), 2) from error
     if provider + client != price["amount_minor"]:
         raise CommandError(f"the parts do not add up to {written_alone(price)}", 2)

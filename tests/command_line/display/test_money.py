@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from command_line.display.money import (
-    MoneyError,
     decimals_of,
     parse_amount,
     written,
     written_amount,
 )
+from parley_client.views.price import PriceError
 from parley_protocol.payloads.fields import Money
 
 
@@ -41,7 +41,7 @@ def test_decimals_are_those_of_the_currency(typed: str, currency: str, minor: in
 )
 def test_more_decimals_than_the_currency_has_are_refused(typed: str, currency: str) -> None:
     """Nobody knows whether the point was meant to part thousands, so nothing is rounded."""
-    with pytest.raises(MoneyError, match=f"more decimals than {currency}"):
+    with pytest.raises(PriceError, match=f"more decimals than {currency}"):
         parse_amount(typed, currency, decimals_of(currency))
 
 
@@ -51,14 +51,14 @@ def test_more_decimals_than_the_currency_has_are_refused(typed: str, currency: s
 )
 def test_what_is_no_price_is_refused(typed: str) -> None:
     """Digits with at most one point between them; other digits than ASCII's are none."""
-    with pytest.raises(MoneyError, match="not a price"):
+    with pytest.raises(PriceError, match="not a price"):
         parse_amount(typed, "EUR", 2)
 
 
 @pytest.mark.parametrize("code", ["", "EURO", "eur", "XAU", "XXX"])
 def test_what_is_no_currency_is_refused(code: str) -> None:
     """Neither are gold and the code for no currency, which the standard lists without decimals."""
-    with pytest.raises(MoneyError, match="not a currency"):
+    with pytest.raises(PriceError, match="not a currency"):
         decimals_of(code)
 
 
