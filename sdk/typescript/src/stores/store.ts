@@ -1,102 +1,129 @@
 /** What can be watched: `subscribe` and `getSnapshot`, as React, Svelte, Solid and signals want it. */
 
-import type { ParleyError } from "../errors.ts";
+import type { Book } from "./book.ts";
 
-/** How far a store has come. `failed` says why in `error`, and tries again once the client is live. */
+/** How far a store has come. `failed` says why in `error`, and tries again when the client is live. */
 export type Loading = "idle" | "loading" | "ready" | "failed";
 
 /**
- * A value over time. Both methods may be passed on without their object.
+ * A value over time. `subscribe` and `getSnapshot` may be passed on without their object.
  *
  * A snapshot is never changed, and stays the same object for as long as nothing has changed.
  */
-export abstract class Store<Snapshot> {
+export abstract class WatchedStore<Snapshot> {
+  protected readonly book: Book;
   readonly #listeners = new Set<() => void>();
   #snapshot: Snapshot | undefined;
+  // The revision of the book from which the snapshot was made, while nobody tells of changes.
+  #revision = -1;
+
+  constructor(book: Book) {
+    this.book = book;
+  }
 
   /** Call `listener` after each change, until the function that this gives is called. */
   readonly subscribe = (listener: () => void): (() => void) => {
-    // One listener that subscribes twice is called twice, and ends twice.
+    // Whoever subscribes twice with one listener is called twice, and leaves twice.
     const called = (): void => listener();
+    this.#outdate();
     this.#listeners.add(called);
-    this.watched();
-    return () => void this.#listeners.delete(called);
+    this.book.watch(this);
+    this.wanted();
+    return () => {
+      this.#listeners.delete(called);
+      if (!this.#listeners.size) this.book.unwatch(this);
+    };
   };
 
   readonly getSnapshot = (): Snapshot => {
+    this.#outdate();
     this.#snapshot ??= this.build();
     return this.#snapshot;
   };
 
-  /** Whether anybody looks. */
-  get isWatched(): boolean {
-    return this.#listeners.size > 0;
-  }
-
   /** Make the snapshot anew when it is asked for next, and tell all who look. */
-  protected changed(): void {
+  changed(): void {
     this.#snapshot = undefined;
     for (const listener of [...this.#listeners]) listener();
   }
 
+  /** Whether it shows any of these: ids of conversations, deals and disputes, `outbox`, `state`. */
+  abstract shows(changed: ReadonlySet<string>): boolean;
+
+  /** Do what is due when somebody begins to look, when the client is live again, and after a reset. */
+  wanted(): void {}
+
+  /** Do what is due when a sanction came or went. */
+  restricted(): void {}
+
   protected abstract build(): Snapshot;
 
-  /** Do what has to be done once somebody looks. */
-  protected watched(): void {}
+  #outdate(): void {
+    const { revision } = this.book;
+    if (!this.#listeners.size && this.#revision !== revision) this.#snapshot = undefined;
+    this.#revision = revision;
+  }
 }
 
-/** A store that loads itself when somebody looks, and loads anew after a reset. */
-export abstract class LoadingStore<Snapshot> extends Store<Snapshot> {
-  protected loading: Loading = "idle";
-  protected error: ParleyError | undefined;
+/** A store that loads itself when somebody looks, and anew after a reset. */
+export abstract class LoadingStore<Snapshot> extends WatchedStore<Snapshot> {
+  protected progress: { loading: Loading; error: Error | undefined } = {
+    loading: "idle",
+    error: undefined,
+  };
   #load: Promise<void> | undefined;
-  #again = false;
 
   /** Load what is not loaded yet. Rejects with a ParleyError, which the snapshot shows as well. */
   load(): Promise<void> {
-    if (this.loading === "ready") return Promise.resolve();
-    this.#load ??= this.#loadAll();
-    return this.#load;
+    if (!this.isLoaded()) this.#load ??= this.#loadAll();
+    return this.#load ?? Promise.resolve();
   }
 
-  /** Load anew: at once if somebody looks, or else when somebody does. */
+  /** Load anew what is shown. */
   reload(): void {
-    this.#again = true;
-    this.loading = this.#load ? "loading" : "idle";
-    if (this.isWatched) this.watched();
+    this.book.loaded.delete(this);
+    this.wanted();
   }
 
-  /** Try again what has failed, if somebody looks. */
-  retry(): void {
-    if (this.loading === "failed" && this.isWatched) this.watched();
-  }
-
-  protected override watched(): void {
+  override wanted(): void {
     // The snapshot says how it went.
-    if (this.loading !== "ready") this.load().catch(() => {});
+    this.load().catch(() => {});
+  }
+
+  override changed(): void {
+    super.changed();
+    // What was loaded does not do any more.
+    if (this.progress.loading === "ready" && !this.isLoaded()) this.wanted();
+  }
+
+  /** Whether nothing has to be asked for. */
+  protected isLoaded(): boolean {
+    return this.book.loaded.has(this);
   }
 
   /** Ask for everything that is shown. */
   protected abstract read(): Promise<void>;
 
   async #loadAll(): Promise<void> {
+    const tell = (loading: Loading, error?: Error) => {
+      this.progress = { loading, error };
+      this.book.tell(new Set(), this);
+    };
+    tell("loading");
     try {
-      this.loading = "loading";
-      this.changed();
+      let loaded: WeakSet<object>;
       do {
-        this.#again = false;
+        ({ loaded } = this.book);
         await this.read();
+        loaded.add(this);
         // What was read before a reset may be of another database.
-      } while (this.#again);
-      this.loading = "ready";
-      this.error = undefined;
-    } catch (error) {
-      this.loading = "failed";
-      this.error = error as ParleyError;
-      throw error;
-    } finally {
+      } while (loaded !== this.book.loaded);
       this.#load = undefined;
-      this.changed();
+      tell("ready");
+    } catch (error) {
+      this.#load = undefined;
+      tell("failed", error as Error);
+      throw error;
     }
   }
 }
