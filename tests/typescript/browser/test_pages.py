@@ -22,6 +22,24 @@ async def test_two_people_talk(world: World) -> None:
         assert await ann.entries() == []
 
 
+async def test_a_client_lives_in_a_worker(world: World) -> None:
+    """It has no document, and talks all the same."""
+    async with world.browse("ann") as anns, world.client("bob") as bob:
+        ann = await anns.open()
+        told = {
+            "url": anns.url,
+            "token": world.site.system.token(anns.user),
+            "to": world.user("bob"),
+            "text": "from a worker",
+        }
+        await ann.page.evaluate("told => page.startWorker(told)", told)
+        (sent,) = await ann.heard("sent")
+        assert sent["status"] == "stored"
+        await bob.expect(Op.ALERT_NEW_MSG)
+        await bob.write(anns.user, "to a worker")
+        await ann.heard("heard", text="to a worker")
+
+
 async def test_a_page_killed_with_a_full_outbox_sends_each_once(world: World, line: Gate) -> None:
     """What was written while there was no network is there after the renderer has crashed."""
     texts = [f"{number}" for number in range(20)]

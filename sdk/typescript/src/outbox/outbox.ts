@@ -351,7 +351,8 @@ export class Outbox {
     for (const item of this.#items.values())
       if (item.entry.lane === lane) {
         item.entry = { ...item.entry, lane: joined };
-        this.#store(item);
+        // Those that only follow leave that to the one who sends; what another has cancelled stays away.
+        if (this.#leading) this.#store(item, item.entry.state === "queued");
       }
   }
 

@@ -52,7 +52,15 @@ function send(to, text) {
   return key;
 }
 
+/** Has a client in a worker do what a message says; what it answers is told as events. */
+function startWorker(told) {
+  const worker = new Worker("worker.js", { type: "module" });
+  worker.onmessage = ({ data }) => globalThis.tellEvent(data);
+  worker.postMessage(told);
+}
+
 globalThis.page = {
+  startWorker,
   start,
   send,
   state: () => client.state,
