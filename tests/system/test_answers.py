@@ -1,12 +1,13 @@
 """A life in which every packet is sent and answered, against the table and docs/asyncapi.json."""
 
+from contextlib import AsyncExitStack
 from typing import Any, Self
 
 from parley_protocol.packets import Op
 from tests.support.client import Client
 from tests.support.inbox import Packet
 from tests.support.moderator import Moderator
-from tests.support.schema import OPS, problems_of
+from tests.support.schema import problems_of
 from tests.support.system import System
 from tests.system.deals import euros
 
@@ -38,8 +39,8 @@ class Recorded(Client):
         return payload
 
     @classmethod
-    async def join(cls, system: System, user: str, subprotocol: str) -> Self:
-        return await cls.open(system.url, system.token(user), subprotocol=subprotocol)
+    async def join(cls, system: System, user: str, **options: Any) -> Self:
+        return await cls.open(system.url, system.token(user), **options)
 
 
 class Life:
@@ -132,12 +133,17 @@ class Life:
         )
         await self.alice.answer(Op.ASK_REPORTS, open_only=True)
 
-    async def part(self) -> None:
-        """A message that is taken back, and a block."""
+    async def part(self, tablet: Recorded) -> None:
+        """A message that is taken back, and a block, of which Alice's other device is told."""
         await self.bob.answer(Op.DELETE_MSG, message=self.message)
+        await tablet.expect(Op.RESUMED)
         await self.alice.answer(Op.BLOCK_USER, user=self.names[1], blocked=True)
+        await tablet.expect(Op.BLOCK_USER)
         await self.alice.answer(Op.ASK_BLOCKS)
-        await self.alice.take_ping()
+        # Without an id an answer has nothing to bear, but for a refusal.
+        await tablet.send(Op.ASK_MESSAGES, {"conversation": "nowhere"})
+        await tablet.expect(Op.ERROR)
+        await tablet.take_ping()
 
 
 async def test_every_packet_has_the_answer_of_the_table_and_the_form_of_the_schema(
@@ -146,23 +152,29 @@ async def test_every_packet_has_the_answer_of_the_table_and_the_form_of_the_sche
     """Whatever a client can send is answered by the packet of the column, in both encodings; no
     packet of either side has a field or a value that the schema does not allow.
     """
-    first = await Recorded.join(moderated_system, alice, "parley.v1.json")
-    second = await Recorded.join(moderated_system, bob, "parley.v1.msgpack")
-    try:
+    async with AsyncExitStack() as stack:
+
+        async def join(user: str, **options: Any) -> Recorded:
+            client = await Recorded.join(moderated_system, user, **options)
+            stack.push_async_callback(client.close)
+            return client
+
+        first, second = await join(alice), await join(bob, subprotocol="parley.v1.msgpack")
         life = Life(moderated_system, first, second)
         await life.talk()
         await life.complain(moderator)
         await life.bargain()
         await life.dispute()
-        await life.part()
-    finally:
-        await first.close()
-        await second.close()
-    sent, heard = [*first.sent, *second.sent], [*first.heard, *second.heard]
+        third = await join(alice, resume=first.cursor)
+        await life.part(third)
+    clients = (first, second, third)
+    sent = [packet for one in clients for packet in one.sent]
+    heard = [packet for one in clients for packet in one.heard]
     assert {one["op"] for one in sent} == {op for op in Op if op.from_client}
     # An edge says RECONNECT when it ends.
     assert {one["op"] for one in heard} == {op for op in Op if op.to_client} - {Op.RECONNECT}
-    assert all(OPS[one["op"]].pushed for one in heard if "re" not in one)
+    unasked = {one["op"] for one in heard if "re" not in one}
+    assert unasked == {op for op in Op if op.pushed} - {Op.RECONNECT}
     problems = [line for one in sent for line in problems_of(one, from_client=True)]
     problems += [line for one in heard for line in problems_of(one, from_client=False)]
     assert problems == []
