@@ -1,5 +1,6 @@
 """A life in which every packet is sent and answered, against the table and docs/asyncapi.json."""
 
+import signal
 from contextlib import AsyncExitStack
 from typing import Any, Self
 
@@ -171,10 +172,21 @@ async def test_every_packet_has_the_answer_of_the_table_and_the_form_of_the_sche
     sent = [packet for one in clients for packet in one.sent]
     heard = [packet for one in clients for packet in one.heard]
     assert {one["op"] for one in sent} == {op for op in Op if op.from_client}
-    # An edge says RECONNECT when it ends.
+    # An edge says RECONNECT when it ends, which is the next test.
     assert {one["op"] for one in heard} == {op for op in Op if op.to_client} - {Op.RECONNECT}
     unasked = {one["op"] for one in heard if "re" not in one}
     assert unasked == {op for op in Op if op.pushed} - {Op.RECONNECT}
     problems = [line for one in sent for line in problems_of(one, from_client=True)]
     problems += [line for one in heard for line in problems_of(one, from_client=False)]
     assert problems == []
+
+
+async def test_the_farewell_of_an_edge_has_the_form_of_the_schema(own_system: System) -> None:
+    """RECONNECT is the last packet, and the only one that this edge alone could say."""
+    edge = own_system.start("messaging")
+    client = await Recorded.join(own_system, "alice")
+    edge.process.send_signal(signal.SIGTERM)
+    await client.expect(Op.RECONNECT)
+    await client.closed()
+    assert client.heard[-1]["op"] == Op.RECONNECT
+    assert [line for one in client.heard for line in problems_of(one, from_client=False)] == []
