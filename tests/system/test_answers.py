@@ -182,7 +182,7 @@ async def test_every_packet_has_the_answer_of_the_table_and_the_form_of_the_sche
 
 
 async def test_the_farewell_of_an_edge_has_the_form_of_the_schema(own_system: System) -> None:
-    """RECONNECT is the last packet, and the only one that this edge alone could say."""
+    """RECONNECT is the last packet before the close, and nothing in it is undescribed."""
     edge = own_system.start("messaging")
     client = await Recorded.join(own_system, "alice")
     edge.process.send_signal(signal.SIGTERM)
