@@ -104,7 +104,7 @@ class Client(Actions):
             greet=self._greet,
             changed=self._changed,
             reset=self._reset,
-            move=self._events.move,
+            move=self._move,
             is_behind=self._events.is_behind,
             standing=self._standing,
         )
@@ -339,6 +339,10 @@ class Client(Actions):
         return {"user": self._user, "banned": banned, "sanctions": kept_out}
 
     # Positions.
+
+    def _move(self, cursor: str) -> None:
+        self._confirmed.begin(cursor)
+        self._events.move(cursor)
 
     def _confirm(self, cursor: str) -> None:
         self._confirmed.move(cursor)

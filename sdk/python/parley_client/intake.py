@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from parley_client.errors import ProtocolError
 from parley_client.event_log import EventLog
-from parley_client.events import Pushed, Reset
+from parley_client.events import Failed, Pushed, Reset
 from parley_client.memory import Memory
 from parley_client.packets import Packet
 from parley_client.pushes import event_of
@@ -48,10 +48,18 @@ class Intake:
         fact = self._fact_of(packet)
         changed = self._take(packet)
         self._end_typing(packet)
-        event = self._event_of(packet, changed)
         if fact is None or self._is_news(fact):
-            self._log.tell(event)
+            self._tell(packet, changed)
         return changed
+
+    def _tell(self, packet: Packet, changed: tuple[Shown, ...]) -> None:
+        """Tell of a push; of one that lacks what its event shows, as it came, and that it does."""
+        try:
+            event = event_of(packet, changed, self.objects)
+        except _FORM_ERRORS as error:
+            event = Pushed(packet, changed)
+            self._log.tell(Failed(_another_form(packet, error)))
+        self._log.tell(event)
 
     def answer(self, packet: Packet) -> tuple[Shown, ...]:
         """Take in the reply to a packet. Raises ProtocolError for a payload of another form."""
@@ -94,12 +102,6 @@ class Intake:
     def _take(self, packet: Packet) -> tuple[Shown, ...]:
         try:
             return tuple(self.objects.take(packet.opcode, packet.data))
-        except _FORM_ERRORS as error:
-            raise _another_form(packet, error) from None
-
-    def _event_of(self, packet: Packet, changed: tuple[Shown, ...]) -> Pushed:
-        try:
-            return event_of(packet, changed, self.objects)
         except _FORM_ERRORS as error:
             raise _another_form(packet, error) from None
 

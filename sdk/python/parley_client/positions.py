@@ -19,10 +19,19 @@ class Confirmed:
         self._told = told
         self._stored: str | None = None
         self._saving: asyncio.Task[None] | None = None
+        self._is_new = True
 
     def restore(self, cursor: str | None) -> None:
         """Begin with what is stored."""
         self.cursor = self._stored = cursor
+        self._is_new = cursor is None
+
+    def begin(self, cursor: str) -> None:
+        """Store the first cursor there ever was at once: before it there was nothing to handle."""
+        if self._is_new:
+            self._is_new = False
+            self.cursor = cursor
+            self._keeper.later(self.save())
 
     def forget(self) -> None:
         """Forget a cursor of a database that is gone. The stored one stays until there is another,
