@@ -18,7 +18,7 @@ class Log(EventLog):
         self.told: list[str] = []
         super().__init__(
             limit,
-            lambda cursor: self.told.append(cursor),
+            self.told.append,
             lambda: self.told.append("behind"),
             lambda: self.told.append("caught up"),
         )

@@ -245,9 +245,14 @@ def _greet(situation: Situation, happened: Greeted, at: _Moment) -> Situation:
         state=State.LIVE if happened.caught_up else State.RESUMING,
         step=None,
         silence=happened.silence,
-        deadline=at.now + happened.silence,
+        deadline=at.now + _patience(happened.silence, at, resuming=not happened.caught_up),
         live_since=at.now if happened.caught_up else None,
     )
+
+
+def _patience(silence: float, at: _Moment, *, resuming: bool) -> float:
+    """Tell after how long to look whether a socket still brings what it should."""
+    return min(silence, at.options.resume_timeout_seconds) if resuming else silence
 
 
 def _catch_up(situation: Situation, _happened: CaughtUp, at: _Moment) -> Situation:
@@ -256,7 +261,7 @@ def _catch_up(situation: Situation, _happened: CaughtUp, at: _Moment) -> Situati
 
 
 def _lose_place(situation: Situation, _happened: PlaceLost, at: _Moment) -> Situation:
-    deadline = at.now + situation.silence
+    deadline = at.now + _patience(situation.silence, at, resuming=True)
     return replace(_steady(situation, at), state=State.RESUMING, deadline=deadline, live_since=None)
 
 
@@ -317,6 +322,8 @@ def _give_up(situation: Situation, _happened: TimedOut, at: _Moment) -> Situatio
         reason = TokenError("timed out", "took too long")
     elif situation.step is not None:
         reason = UnreachableError(situation.step.value)
+    elif situation.state is State.RESUMING:
+        reason = SilentError("the resume brought nothing for too long")
     else:
         reason = SilentError(f"nothing came for {situation.silence:.1f} s")
     return _wait(situation, Lost(reason), at)

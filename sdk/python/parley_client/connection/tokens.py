@@ -67,7 +67,7 @@ class Tokens:
         """Ask the function; with whoever asks meanwhile. Raises SignedOutError, TokenError."""
         if self._function is None:
             raise SignedOutError("there is no function to ask for another token")
-        if self._fetch is None or self._fetch.done():
+        if self._fetch is None or _has_failed(self._fetch):
             self._fetch = asyncio.create_task(self._ask(self._function, reason))
             # Whoever asked may have given up meanwhile.
             self._fetch.add_done_callback(lambda fetch: fetch.cancelled() or fetch.exception())
@@ -75,7 +75,8 @@ class Tokens:
         try:
             answer = await asyncio.shield(fetch)
         except asyncio.CancelledError:
-            if not fetch.cancelled():
+            waiting = asyncio.current_task()
+            if not fetch.cancelled() or (waiting is not None and waiting.cancelling()):
                 raise
             raise TokenError("raised", "was cancelled") from None
         finally:
@@ -95,9 +96,15 @@ class Tokens:
             raise TokenError("raised", f"raised {type(error).__name__}") from error
 
     def give_up(self) -> None:
-        """End a fetch that takes too long. One that does not heed that is waited for again."""
+        """End a fetch that takes too long. One that does not heed that is waited for again, and
+        what it answers in the end is used.
+        """
         if self._fetch is not None:
             self._fetch.cancel()
+
+
+def _has_failed(fetch: asyncio.Task[object]) -> bool:
+    return fetch.done() and (fetch.cancelled() or fetch.exception() is not None)
 
 
 def checked(token: object) -> str:
