@@ -13,7 +13,7 @@ READY := .venv/.ready
 # Node comes with the pinned packages; npm's are in node_modules.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 NODE_READY := node_modules/.ready
-PACKAGES := bench command_line edge messaging_service moderation_service negotiation_service sdk/conformance sdk/python service_kit
+PACKAGES := bench command_line edge examples messaging_service moderation_service negotiation_service sdk/conformance sdk/python service_kit
 
 .DEFAULT_GOAL := help
 .PHONY: help setup node demo up test nightly check documents protos bench crash
