@@ -16,13 +16,13 @@ import typer
 from command_line.chat import appeal
 from command_line.chat.chat import Chat
 from command_line.chat.connection import ChatOptions
-from command_line.client import tokens
-from command_line.client.data_folder import DataFolder
 from command_line.demo import conversation
 from command_line.demo.transcript import heading
 from command_line.display.console import CommandError, complain, say
 from command_line.display.screen import Screen
 from command_line.display.timestamps import parse_duration, parse_moment, utc_now
+from command_line.folder import tokens
+from command_line.folder.data_folder import DataFolder
 from command_line.moderation.client import ModerationClient, Moderator
 from command_line.moderation.program import application as moderation
 from command_line.moderation.sessions import application as sessions

@@ -15,12 +15,12 @@ from uuid import uuid4
 import msgspec
 import typer
 
-from command_line.client import tokens
-from command_line.client.data_folder import DataFolder
 from command_line.display import rulings as wording
 from command_line.display.console import CommandError, say
 from command_line.display.printable import printable
 from command_line.display.rulings import Ruling
+from command_line.folder import tokens
+from command_line.folder.data_folder import DataFolder
 from parley_client.connection.sockets import problem_of
 from parley_protocol.payloads.moderation import SendAppeal
 

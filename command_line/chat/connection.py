@@ -78,7 +78,8 @@ class Connection:
                         await self._stands(event)
                     case Reset() if self.begun.is_set():
                         await self._conversation.show_history(self.client, anew=True)
-                    case Pushed(packet):
+                    # What is sent here is shown by its answer.
+                    case Pushed(packet, own=False):
                         await self._conversation.take(self.client, packet)
                     case OutboxChanged("deferred", entry) if self.deferred and entry.error:
                         await self.deferred(entry.key, rejected(entry.error))

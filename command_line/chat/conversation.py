@@ -248,9 +248,6 @@ class Conversation:
 
     async def _take_message(self, client: Client, alert: Mapping[str, Any]) -> None:
         message = alert["message"]
-        if message["sender"] == self._me and message.get("version") == 0:
-            # This chat has sent it, and `stored` shows what became of it.
-            return
         if self.id is None and message["sender"] in {self.peer, self._me}:
             # It may be the first one of this conversation; only the list knows subjects.
             await self.show_history(client)

@@ -140,7 +140,8 @@ class Actor:
 
     def _take(self, event: Event) -> None:
         match event:
-            case Pushed(packet) if not _is_own(packet):
+            # What is sent here was told by its reply.
+            case Pushed(packet, own=False):
                 self._kept.append(packet)
             case Reset(reason):
                 self._failure = f"something was missed ({reason})"
@@ -158,11 +159,6 @@ class Actor:
 
 def _has_key(payload: Struct) -> bool:
     return "idempotency_key" in payload.__struct_fields__
-
-
-def _is_own(packet: Packet) -> bool:
-    """Whether the client tells of what it has sent itself, which its reply has told already."""
-    return packet.opcode == Op.ALERT_NEW_MSG and packet.data["message"].get("version") == 0
 
 
 def new_key() -> str:

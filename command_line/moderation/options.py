@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import jwt
 import typer
 
-from command_line.client import tokens
-from command_line.client.data_folder import DataFolder
 from command_line.display.console import CommandError
+from command_line.folder import tokens
+from command_line.folder.data_folder import DataFolder
 from command_line.moderation.client import ModerationClient, Moderator, RefusedCallError
 from command_line.moderation.session import Session
 from service_kit.authentication.callers import Caller

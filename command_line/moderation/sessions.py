@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from command_line.client import tokens
-from command_line.client.data_folder import DataFolder
 from command_line.display.console import CommandError
 from command_line.display.timestamps import full_time, parse_moment, utc_now
+from command_line.folder import tokens
+from command_line.folder.data_folder import DataFolder
 from command_line.moderation.client import OPERATOR, ModerationClient
 from command_line.moderation.options import AsJson, CredentialFile, Data, Target, find_service
 from command_line.moderation.session import Session

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from command_line.client.data_folder import DataFolder
+from command_line.folder.data_folder import DataFolder
 from command_line.serve.probes import grpc_is_healthy, http_is_ready
 from command_line.serve.process import Part
 from service_kit.authentication.callers import Caller

@@ -5,8 +5,8 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
-from command_line.client.data_folder import DataFolder
 from command_line.display.console import CommandError, say, tail
+from command_line.folder.data_folder import DataFolder
 from command_line.serve import parts
 from command_line.serve.interruption import Interruption, interruption
 from command_line.serve.parts import Address

@@ -14,6 +14,7 @@ def sanction(kind: str = "muted", **more: Any) -> dict[str, Any]:
         "kind": kind,
         "decision": f"d-{kind}",
         "appealable": True,
+        "version": 2 if more.get("lifted") else 1,
         "statement": {
             "kind": kind,
             "scope": "account",
@@ -37,12 +38,15 @@ def report(status: str = "received", **more: Any) -> dict[str, Any]:
         "reason": "off_platform_payment",
         "created_at": NOW,
         "appealable": False,
+        "version": 1 + (status != "received"),
         **more,
     }
 
 
 def appeal(status: str = "open", **more: Any) -> dict[str, Any]:
-    made = {"appeal": "a1", "decision": "d-muted", "status": status, "text": "No", **more}
+    version = 1 + (status != "open")
+    made: dict[str, Any] = {"appeal": "a1", "decision": "d-muted", "status": status, "text": "No"}
+    made |= {"version": version, **more}
     return {"appeal": {"created_at": NOW, **made}}
 
 

@@ -18,7 +18,7 @@ from command_line.chat.chat import Chat
 from command_line.chat.connection import ChatOptions
 from command_line.display.screen import Screen
 from parley_protocol.packets import Op
-from tests.command_line.deals import CONVERSATION
+from tests.command_line.deals import CONVERSATION, NOW
 
 
 class Connection:
@@ -125,7 +125,8 @@ class Connection:
     async def store(self) -> dict[str, Any]:
         """Takes a message and answers that it is stored."""
         asked = await self.expect(Op.CREATE_MSG)
-        status = {"conversation": CONVERSATION, "message": "m1", "seq": 1, "status": "stored"}
+        place = {"conversation": CONVERSATION, "message": "m1", "seq": 1}
+        status = {**place, "status": "stored", "created_at": NOW, "duplicate": False}
         await self.send(Op.STATUS_MSG, status, re=asked["id"])
         return asked
 

@@ -238,7 +238,8 @@ class Device(Inbox):
             told["cur"] = packet.cursor
         if direction == "=>":
             if packet.id is not None:
-                id_ = self._ids.get(packet.data.get("idempotency_key", ""), "")
+                key = packet.data.get("idempotency_key", "")
+                id_ = self._ids.get(key, key)
                 told["id"] = self._numbers[packet.id] = id_ or f"question {packet.id}"
                 self.times_sent[told["id"]] += 1
             if self._observer is not None:

@@ -10,7 +10,7 @@ from tests.command_line.scripted import Connection, Stage
 OFFERED = service(version=1, offer=offer(1, 10000, "bob"), allowed_actions=["accept", "counter"])
 COUNTERED = service(version=2, offer=offer(2, 12050, "bob"), allowed_actions=["accept"])
 AGREED = service(
-    "agreed", version=3, agreed={"price": euros(12050), "version": 1, "offer": 2, "at": "now"}
+    "agreed", version=3, agreed={"price": euros(12050), "version": 1, "offer": 2, "at": NOW}
 )
 
 
@@ -56,12 +56,12 @@ async def test_the_last_message_is_edited_and_deleted(stage: Stage) -> None:
     """It is found by what was sent and shown; what others change is shown as well."""
 
     def message(seq: int, sender: str, **fields: Any) -> dict[str, Any]:
-        common = {"conversation": CONVERSATION, "kind": "text", "created_at": NOW}
+        common = {"conversation": CONVERSATION, "kind": "text", "created_at": NOW, "version": 1}
         return {"message": f"m{seq}", "seq": seq, "sender": sender, **common, **fields}
 
-    def change(seq: int, what: str, **fields: Any) -> dict[str, Any]:
+    def change(seq: int, what: str, version: int = 2, **fields: Any) -> dict[str, Any]:
         place = {"conversation": CONVERSATION, "message": f"m{seq}", "seq": seq}
-        return {**place, "change": what, **fields}
+        return {**place, "change": what, "changed_at": NOW, "version": version, **fields}
 
     async def step(connection: Connection) -> None:
         await connection.greet_with(
@@ -80,7 +80,7 @@ async def test_the_last_message_is_edited_and_deleted(stage: Stage) -> None:
         stage.type("/delete\n")
         asked = await connection.expect(Op.DELETE_MSG)
         assert asked["d"]["message"] == "m2"
-        await connection.send(Op.MSG_CHANGED, change(2, "deleted"), re=asked["id"])
+        await connection.send(Op.MSG_CHANGED, change(2, "deleted", 3), re=asked["id"])
         stage.type("/edit too much\n/edit\nanother\n/edit a third\n/quit\n")
         await connection.store()
         asked = await connection.expect(Op.EDIT_MSG)
@@ -109,13 +109,15 @@ async def test_the_other_one_is_blocked_and_no_longer(stage: Stage) -> None:
     async def step(connection: Connection) -> None:
         await connection.greet_with(blocked=True)
         stage.type("/unblock\n/block\nhello?\n/quit\n")
-        for blocked in (False, True):
+        for version, blocked in enumerate((False, True), start=1):
             asked = await connection.expect(Op.BLOCK_USER)
             assert asked["d"] == {"user": "bob", "blocked": blocked}
-            await connection.send(Op.BLOCK_USER, asked["d"], re=asked["id"])
+            told = {**asked["d"], "version": version}
+            await connection.send(Op.BLOCK_USER, told, re=asked["id"])
         asked = await connection.expect(Op.CREATE_MSG)
-        await connection.send(Op.BLOCK_USER, {"user": "carol", "blocked": False})
-        await connection.send(Op.BLOCK_USER, {"user": "bob", "blocked": False})
+        for user in ("carol", "bob"):
+            told = {"user": user, "blocked": False, "version": 3}
+            await connection.send(Op.BLOCK_USER, told)
         await connection.refuse(asked, "INVALID_STATE", reason="BLOCKED")
         await connection.socket.wait_closed()
 

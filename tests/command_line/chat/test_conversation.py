@@ -20,7 +20,7 @@ from tests.command_line.scripted import Connection, Stage, entry
 OFFERED = service(version=1, offer=offer(1, 10000, "bob"), allowed_actions=["accept", "counter"])
 COUNTERED = service(version=2, offer=offer(2, 12050, "bob"), allowed_actions=["accept"])
 AGREED = service(
-    "agreed", version=3, agreed={"price": euros(12050), "version": 1, "offer": 2, "at": "now"}
+    "agreed", version=3, agreed={"price": euros(12050), "version": 1, "offer": 2, "at": NOW}
 )
 
 
@@ -30,9 +30,9 @@ async def test_the_other_ones_presence_is_shown(stage: Stage) -> None:
 
     async def step(connection: Connection) -> None:
         await connection.greet_with(presence={"online": False, "last_seen": last_seen})
-        await connection.send(Op.PRESENCE, {"user": "carol", "online": True})
-        await connection.send(Op.PRESENCE, {"user": "bob", "online": True})
-        await connection.send(Op.PRESENCE, {"user": "bob", "online": False})
+        for version, user, online in ((1, "carol", True), (1, "bob", True), (2, "bob", False)):
+            presence = {"user": user, "online": online, "version": version}
+            await connection.send(Op.PRESENCE, presence)
         await connection.settle()
         # A chat shows what came in order, so this is behind all of it.
         await connection.send(Op.RECONNECT, {"delay_ms": 1, "reason": "draining"})
@@ -88,8 +88,24 @@ async def test_the_history_shows_what_happened_between_the_words(stage: Stage) -
         "created_at": NOW,
         "text": "Hello",
     }
-    event = {"service": SERVICE, "title": "Tap", "cause": "agreed", "offer": 2}
-    record = {"message": "m2", "seq": 2, "sender": "", "kind": "event", "created_at": NOW}
+    event = {
+        "service": SERVICE,
+        "number": 3,
+        "title": "Tap",
+        "cause": "agreed",
+        "state": "agreed",
+        "offer": 2,
+        "at": NOW,
+    }
+    record = {
+        "message": "m2",
+        "conversation": CONVERSATION,
+        "seq": 2,
+        "sender": "",
+        "kind": "event",
+        "created_at": NOW,
+        "version": 1,
+    }
     pushed = {**record, "message": "m3", "seq": 3, "event": {**event, "cause": "expired\x1b"}}
 
     async def step(connection: Connection) -> None:
@@ -97,7 +113,8 @@ async def test_the_history_shows_what_happened_between_the_words(stage: Stage) -
         event_of_alice = {**event, "by": "alice", "price": euros(12050)}
         await connection.show_conversation(text, {**record, "event": event_of_alice})
         await connection.expect(Op.OPENED_CONVERSATION)
-        alert = {"conversation": CONVERSATION, "message": pushed, "unread": 1}
+        alert: dict[str, Any] = {"conversation": CONVERSATION, "message": pushed}
+        alert |= {"unread": 1, "conversation_version": 2}
         await connection.send(Op.ALERT_NEW_MSG, alert)
         opened = await connection.expect(Op.OPENED_CONVERSATION)
         assert opened["d"]["seq"] == 3
@@ -131,7 +148,7 @@ async def test_deal_asks_how_it_stands_now(stage: Stage) -> None:
 
 
 def message(seq: int, sender: str) -> dict[str, Any]:
-    common = {"conversation": CONVERSATION, "kind": "text", "created_at": NOW}
+    common = {"conversation": CONVERSATION, "kind": "text", "created_at": NOW, "version": 1}
     return {"message": f"m{seq}", "seq": seq, "sender": sender, "text": "words", **common}
 
 
@@ -190,6 +207,7 @@ async def test_who_is_muted_sees_why_and_appeals(stage: Stage) -> None:
         assert asked["d"]["decision"] == "d-muted"
         assert asked["d"]["text"] == "I was quoting him."
         await connection.send(Op.REPORT_STATUS, appeal(), re=asked["id"])
+        await connection.settle()
         await connection.send(Op.REPORT_STATUS, appeal("overturned", answer="You were."))
         await connection.send(Op.SANCTION, sanction(lifted=True))
         await connection.socket.wait_closed()
@@ -207,8 +225,8 @@ async def test_what_moderators_remove_and_restore_is_shown(stage: Stage) -> None
     async def step(connection: Connection) -> None:
         await greet(connection)
         change = {"conversation": CONVERSATION, "message": "m2", "seq": 2, "changed_at": NOW}
-        await connection.send(Op.MSG_CHANGED, {**change, "change": "removed"})
-        restored = {**change, "change": "restored", "text": "words"}
+        await connection.send(Op.MSG_CHANGED, {**change, "change": "removed", "version": 2})
+        restored = {**change, "change": "restored", "text": "words", "version": 3}
         await connection.send(Op.MSG_CHANGED, restored)
         await connection.settle()
 

@@ -16,12 +16,12 @@ import pytest
 from typer.testing import CliRunner
 
 from command_line.__main__ import application
-from command_line.client import tokens
-from command_line.client.data_folder import DataFolder
 from command_line.demo.actor import Actor, write
 from command_line.demo.deal import act
 from command_line.demo.dispute import ask
 from command_line.display.console import CommandError
+from command_line.folder import tokens
+from command_line.folder.data_folder import DataFolder
 from parley_protocol.packets import Op
 from parley_protocol.payloads.fields import Money
 from parley_protocol.payloads.moderation import LitigeCreated, ReportMsg, ReportReason, SendAppeal

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from command_line.client import tokens
-from command_line.client.data_folder import DataFolder
+from command_line.folder import tokens
+from command_line.folder.data_folder import DataFolder
 from tests.command_line.conftest import Run
 from tests.support.client import Client
 

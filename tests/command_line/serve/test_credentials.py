@@ -12,7 +12,7 @@ from service_kit.authentication.credentials import (
     present,
     read_credential,
 )
-from tests.command_line.client.test_tokens import parley
+from tests.command_line.folder.test_tokens import parley
 
 
 @pytest.mark.parametrize("caller", Caller)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line.client.data_folder import DataFolder
+from command_line.folder.data_folder import DataFolder
 from command_line.serve.parts import SERVICES, Address, edge, service
 from edge.settings import Settings as EdgeSettings
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import jwt
 import pytest
 
-from command_line.client import tokens
-from command_line.client.data_folder import DataFolder
 from command_line.display.console import CommandError
+from command_line.folder import tokens
+from command_line.folder.data_folder import DataFolder
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import accepted_line, read_credential
 from service_kit.authentication.keys import open_key_source

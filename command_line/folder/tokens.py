@@ -7,8 +7,8 @@ from typing import Any
 
 import jwt
 
-from command_line.client.data_folder import DataFolder
 from command_line.display.console import CommandError
+from command_line.folder.data_folder import DataFolder
 from service_kit.names import normalise
 from service_kit.text import is_line, is_name
 
