@@ -15,7 +15,12 @@ _FILES = sorted((LIBRARY / "tests" / "edge").rglob("*.test.ts*"))
 def parley(tmp_path: Path) -> Iterator[System]:
     """All services, and an edge."""
     with System(tmp_path) as system:
-        system.start("moderation", "negotiation", "messaging", ping_interval_seconds=0.5)
+        system.start(
+            *("moderation", "negotiation", "messaging"),
+            ping_interval_seconds=0.5,
+            # That of pages in a DOM without a browser.
+            allowed_origins="http://localhost:3000",
+        )
         yield system
 
 

@@ -97,6 +97,11 @@ export const PARTS: readonly Part[] = [
     beside: CLIENT,
     limit: 2 * 1024,
   },
+  {
+    name: "the hooks for React, without the client",
+    code: `import * as all from "/src/react.ts"; globalThis.used = all;`,
+    limit: 2 * 1024,
+  },
 ];
 
 /** How many bytes a page loads for a part, minified and gzipped. */

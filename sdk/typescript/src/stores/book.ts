@@ -139,7 +139,7 @@ export class Book {
   /** Give an object as it is known. */
   known<Value>(kind: Kind, key: string | undefined): Value | undefined {
     const shown = key === undefined ? undefined : this.client.objects.of(kind, key);
-    return shown && !shown.part ? valueOf<Value>(shown) : undefined;
+    return shown && !shown.part ? contentOf<Value>(shown) : undefined;
   }
 
   /** Give the one store of a name, which is made when it is asked for first. */
@@ -263,7 +263,7 @@ export class Book {
         changed,
       );
     } else if (kind === "message") {
-      if (conversation && this.facts(conversation).take(valueOf(shown))) changed.add(conversation);
+      if (conversation && this.facts(conversation).take(contentOf(shown))) changed.add(conversation);
     } else if (kind === "read watermark") {
       this.#update(id, reader === user ? { readUpTo: seq } : { peerReadUpTo: seq }, changed);
     } else if (kind === "delivered watermark") {
@@ -272,13 +272,13 @@ export class Book {
       changed.add(id);
       // Only the newest deal may be open.
       const { deal } = this.facts(conversation).summary;
-      const next = dealView(valueOf<Service>(shown));
+      const next = dealView(contentOf<Service>(shown));
       if (!deal || deal.created_at <= next.created_at)
         this.#update(conversation, { deal: next }, changed);
     } else if (kind === "dispute") {
       changed.add(id);
       const { dispute } = this.facts(conversation).summary;
-      const next = disputeView(valueOf<Dispute>(shown));
+      const next = disputeView(contentOf<Dispute>(shown));
       if (!dispute || dispute.created_at <= next.created_at)
         this.#update(conversation, { dispute: next }, changed);
     } else if (kind === "presence" || kind === "block") {
@@ -310,6 +310,6 @@ export function isBefore(one: Facts, other: Facts): boolean {
   return first === second ? (one.id ?? "") < (other.id ?? "") : first < second;
 }
 
-function valueOf<Value>({ content, version }: Shown): Value {
+function contentOf<Value>({ content, version }: Shown): Value {
   return { ...content, version } as Value;
 }
