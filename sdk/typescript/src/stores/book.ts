@@ -263,7 +263,8 @@ export class Book {
         changed,
       );
     } else if (kind === "message") {
-      if (conversation && this.facts(conversation).take(contentOf(shown))) changed.add(conversation);
+      if (conversation && this.facts(conversation).take(contentOf(shown)))
+        changed.add(conversation);
     } else if (kind === "read watermark") {
       this.#update(id, reader === user ? { readUpTo: seq } : { peerReadUpTo: seq }, changed);
     } else if (kind === "delivered watermark") {
