@@ -17,7 +17,14 @@ from negotiation_service.settings import NegotiationSettings
 from service_kit.process.settings import KIT_LIMITS
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *ROOT.glob("sdk/*/README.md"),
+        *ROOT.glob("examples/*/README.md"),
+    ]
+)
 SOURCES = (
     "edge",
     "messaging_service",
