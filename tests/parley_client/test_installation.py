@@ -113,6 +113,17 @@ def test_it_requires_two_packages_with_lower_bounds() -> None:
     assert all(re.fullmatch(r"\w+>=[\d.]+", one) for one in PROJECT["dependencies"])
 
 
+def test_the_server_brings_the_library_by_its_own_wheel_and_once() -> None:
+    """Both of its packages, for the command line stands on them; and not as a second distribution,
+    which would install the same files.
+    """
+    root = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    packed = root["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    assert {"sdk/python/parley_client", "sdk/python/parley_protocol"} <= set(packed)
+    with pytest.raises(importlib.metadata.PackageNotFoundError):
+        importlib.metadata.distribution("parley-client")
+
+
 def test_a_first_conversation_is_had_from_a_clean_environment(
     python: Path, client_system: System, person: Callable[[str], str], tmp_path: Path
 ) -> None:

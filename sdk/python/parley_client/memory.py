@@ -4,15 +4,17 @@
 limit, and finds the deals and the last message of a conversation.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from parley_client.views.deals import Deal
 from parley_client.views.disputes import Dispute
-from parley_client.views.messaging import Conversation, Message
-from parley_client.views.view import Data
+from parley_client.views.messaging import Block, Conversation, Message, Presence
+from parley_client.views.view import Data, UnreadableError
 from parley_protocol.objects import Kind, Objects, Shown
+
+Read = TypeVar("Read")
 
 _Place = tuple[Kind, tuple[Any, ...]]
 
@@ -77,12 +79,11 @@ class Memory(Objects):
         people = shown.content.get("participants") or ()
         return [(person, subject) for person in people if person != self.user]
 
-    # Views. Each is None for what was never shown, or of which parts alone were.
+    # Views. Each is None for what was never shown, or of which not enough was to read it.
 
     def deal(self, service: str) -> Deal | None:
         """Give a deal by its id."""
-        shown = self.of(Kind.SERVICE, service)
-        return None if shown is None else Deal.read(_whole(shown))
+        return _view(Deal.read, self.of(Kind.SERVICE, service))
 
     def deals(self, conversation: str) -> Iterator[Deal]:
         """Give all deals of a conversation that were shown."""
@@ -100,8 +101,7 @@ class Memory(Objects):
 
     def dispute(self, dispute: str) -> Dispute | None:
         """Give a dispute by its id."""
-        shown = self.of(Kind.DISPUTE, dispute)
-        return None if shown is None else self.read_dispute(_whole(shown))
+        return _view(self.read_dispute, self.of(Kind.DISPUTE, dispute))
 
     def read_dispute(self, data: Data) -> Dispute:
         """Read a dispute, whose prices have the decimals of its deal where that is known."""
@@ -111,30 +111,27 @@ class Memory(Objects):
 
     def message(self, message: str) -> Message | None:
         """Give a message by its id; None also where a change of it alone was told."""
-        shown = self.of(Kind.MESSAGE, message)
-        if shown is None or shown.content.get("kind") is None:
-            return None
-        return Message.read(_whole(shown))
+        return _view(Message.read, self.of(Kind.MESSAGE, message))
 
     def conversation(self, conversation: str) -> Conversation | None:
         """Give a conversation by its id; None also where not all of it was shown."""
-        shown = self.of(Kind.CONVERSATION, conversation)
-        if shown is None or not shown.content.get("participants"):
-            return None
-        participants = shown.content["participants"]
+        return _view(self._read_conversation, self.of(Kind.CONVERSATION, conversation))
+
+    def _read_conversation(self, data: Data) -> Conversation:
+        conversation, participants = data["conversation"], data.get("participants") or ()
         peer = next((one for one in participants if one != self.user), self.user)
         deal = self.deal_of(conversation)
-        presence, block = self._content(Kind.PRESENCE, peer), self._content(Kind.BLOCK, peer)
-        blocked = block is not None and block["blocked"] is True
+        block = _view(Block.read, self.of(Kind.BLOCK, peer))
+        blocked = block is not None and block.blocked
+        presence = None if blocked else self.of(Kind.PRESENCE, peer)
         last = self._last.get(conversation)
         told = {
-            **_whole(shown),
-            "conversation": conversation,
+            **data,
             "last_message": None if last is None else self.message(last[1]),
             "read_up_to": self._seq(Kind.READ, conversation, self.user),
             "peer_read_up_to": self._seq(Kind.READ, conversation, peer),
             "peer_delivered_up_to": self._seq(Kind.DELIVERED, conversation),
-            "presence": None if blocked else presence,
+            "presence": _view(Presence.read, presence),
             "blocked": blocked,
             "block": block,
         }
@@ -154,14 +151,18 @@ class Memory(Objects):
     def _holding(self, deal: Deal | None) -> Dispute | None:
         return None if deal is None or deal.hold is None else self.dispute(deal.hold.dispute)
 
-    def _content(self, kind: Kind, *key: str) -> Mapping[str, Any] | None:
-        shown = self.of(kind, *key)
-        return None if shown is None else _whole(shown)
-
     def _seq(self, kind: Kind, *key: str) -> int:
         shown = self.of(kind, *key)
         return 0 if shown is None else shown.content["seq"]
 
 
 def _whole(shown: Shown) -> dict[str, Any]:
-    return {**shown.content, "version": shown.version}
+    named = {} if shown.kind is not Kind.CONVERSATION else {"conversation": shown.key[0]}
+    return {**named, **shown.content, "version": shown.version}
+
+
+def _view(reader: Callable[[Data], Read], shown: Shown | None) -> Read | None:
+    try:
+        return None if shown is None else reader(_whole(shown))
+    except UnreadableError:
+        return None

@@ -12,7 +12,7 @@ from parley_client.memory import Memory
 from parley_client.packets import Packet
 from parley_client.views.deals import Deal
 from parley_client.views.disputes import Dispute
-from parley_client.views.messaging import Block, Message, Presence, ReadMark, Revision
+from parley_client.views.messaging import Block, Message, Presence, ReadMark, Revision, Typing
 from parley_client.views.moderation import Appeal, Report, Sanction
 from parley_client.views.view import mapping
 from parley_protocol.objects import Kind, Shown
@@ -159,14 +159,9 @@ def _delivered(packet: Packet, changed: tuple[Shown, ...], _memory: Memory) -> P
 
 
 def _typing(packet: Packet, changed: tuple[Shown, ...], _memory: Memory) -> TypingChanged:
-    told = packet.data
-    return TypingChanged(
-        packet,
-        changed,
-        conversation=told["conversation"],
-        user=told["user"],
-        typing=told["typing"],
-    )
+    told = Typing.read(packet.data)
+    names = {"conversation": told.conversation, "user": told.user}
+    return TypingChanged(packet, changed, **names, typing=told.typing)
 
 
 def _presence(packet: Packet, changed: tuple[Shown, ...], memory: Memory) -> PresenceChanged:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from parley_client.packets import Packet
-from parley_client.views.view import Data
+from parley_client.views.messaging import Typing
 from parley_protocol.packets import Op
 
 # Where the server says none; docs/protocol.md, "Typing".
@@ -28,9 +28,10 @@ class Typists:
         self._typing: dict[_Typist, asyncio.TimerHandle] = {}
 
     def sign(self, packet: Packet) -> None:
-        """Take in a TYPING of the server."""
-        typist = (str(packet.data["conversation"]), str(packet.data["user"]))
-        if packet.data["typing"] is not True:
+        """Take in a TYPING of the server. Raises UnreadableError."""
+        told = Typing.read(packet.data)
+        typist = (told.conversation, told.user)
+        if not told.typing:
             self._end(typist)
             return
         known = self._typing.pop(typist, None)
@@ -38,7 +39,8 @@ class Typists:
             known.cancel()
         elif len(self._typing) >= self._limit:
             self._end(next(iter(self._typing)))
-        seconds = _lifetime_ms(packet.data) / 1000
+        lifetime_ms = min(told.lifetime_ms or _USUAL_LIFETIME_MS, _LONGEST_LIFETIME_MS)
+        seconds = max(lifetime_ms, 0) / 1000
         loop = asyncio.get_running_loop()
         self._typing[typist] = loop.call_later(seconds, self._end, typist)
         if known is None:
@@ -71,10 +73,3 @@ class Typists:
             conversation, user = typist
             data = {"conversation": conversation, "user": user, "typing": False}
             self._tell(Packet(Op.TYPING, data))
-
-
-def _lifetime_ms(data: Data) -> int:
-    told = data.get("lifetime_ms")
-    if not isinstance(told, int) or told <= 0:
-        return _USUAL_LIFETIME_MS
-    return min(told, _LONGEST_LIFETIME_MS)

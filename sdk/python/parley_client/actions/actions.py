@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from msgspec import Struct, UnsetType
 
-from parley_client.actions.asking import Asking, optional, read
+from parley_client.actions.asking import Asking, optional, read, read_all
 from parley_client.actions.conversation import ConversationHandle
 from parley_client.actions.deal import DealHandle
 from parley_client.actions.dispute import DisputeHandle
@@ -142,11 +142,10 @@ class Actions(Asking):
     ) -> Pages[Item]:
         """Make the pages of a list, whose items stand in a field of the answer."""
 
-        def read_page(data: Data) -> Page[Item]:
-            items = tuple(read_one(one) for one in data[field])
-            return Page(items, data.get("next"), tuple(data.get("missing") or ()))
-
         async def page(name: str | None) -> Page[Item]:
-            return read(read_page, (await self.ask(question(optional(name)))).data)
+            data = (await self.ask(question(optional(name)))).data
+            missing = data.get("missing")
+            missing = tuple(missing) if isinstance(missing, list) else ()
+            return Page(read_all(read_one, data, field), data.get("next"), missing)
 
         return Pages(page)

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from parley_client.errors import ProtocolError
 from parley_client.memory import Memory
 from parley_client.packets import Packet
-from parley_client.views.view import UnreadableError
+from parley_client.views.view import Data, UnreadableError
 
 Result = TypeVar("Result")
 Given = TypeVar("Given")
@@ -49,6 +49,14 @@ def read(reader: Callable[[Any], Result], data: object) -> Result:
         return reader(data)
     except UnreadableError as error:
         raise ProtocolError(str(error)) from None
+
+
+def read_all(reader: Callable[[Any], Result], data: Data, field: str) -> tuple[Result, ...]:
+    """Read the list in a field of a reply. Raises ProtocolError where it is something else."""
+    items = data.get(field)
+    if not isinstance(items, list):
+        raise ProtocolError(f"a list is expected in {field}")
+    return tuple(read(reader, one) for one in items)
 
 
 def optional(value: Given | None) -> Given | UnsetType:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from unicodedata import normalize
 
-from parley_client.actions.asking import Asking, optional, read
+from parley_client.actions.asking import Asking, optional, read, read_all
 from parley_client.actions.deal import DealHandle
 from parley_client.actions.marks import ReadMarks
 from parley_client.errors import NoConversationError, NoDealError
@@ -100,8 +100,7 @@ class ConversationHandle:
         conversation = await self._find()
         question = messaging.AskMessages(conversation, optional(before), optional(after), limit)
         data = (await self._client.ask(question)).data
-        messages = tuple(read(Message.read, one) for one in data["messages"])
-        return History(messages, data["more"])
+        return History(read_all(Message.read, data, "messages"), data.get("more") is True)
 
     async def messages(self, *, after: int = 0) -> AsyncIterator[Message]:
         """Read all messages with a seq above `after`, in order."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct
 
-from parley_client.actions.asking import Asking, optional, read
+from parley_client.actions.asking import Asking, optional, read, read_all
 from parley_client.actions.pages import Page, Pages
 from parley_client.errors import ActionNotAllowedError, invalid
 from parley_client.packets import Packet
@@ -54,8 +54,7 @@ class DealHandle:
         async def page(name: str | None) -> Page[DealEvent]:
             question = negotiation.AskServiceEvents(await self._find(), limit, optional(name))
             data = (await self._client.ask(question)).data
-            events = tuple(read(DealEvent.read, one) for one in data["events"])
-            return Page(events, data.get("next"))
+            return Page(read_all(DealEvent.read, data, "events"), data.get("next"))
 
         return Pages(page)
 
@@ -213,5 +212,4 @@ class DealHandle:
     def _deal(self, reply: Packet) -> Deal:
         """Give the deal that a reply shows, or what was shown since."""
         answered = read(Deal.read, reply.data.get("service"))
-        newest = read(self._client.objects.deal, answered.service)
-        return answered if newest is None else newest
+        return self._client.objects.deal(answered.service) or answered

@@ -86,5 +86,4 @@ class DisputeHandle:
 
     def _dispute(self, reply: Packet) -> Dispute:
         answered = read(self._client.objects.read_dispute, reply.data.get("dispute"))
-        newest = read(self._client.objects.dispute, answered.dispute)
-        return answered if newest is None else newest
+        return self._client.objects.dispute(answered.dispute) or answered

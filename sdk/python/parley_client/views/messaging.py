@@ -84,6 +84,16 @@ class ReadMark(View):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Typing(View):
+    """A sign that somebody types, for `lifetime_ms` from now on, or no longer."""
+
+    conversation: str
+    user: str
+    typing: bool
+    lifetime_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Presence(View):
     """Whether somebody is online, and if not, until when they were."""
 
