@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -17,7 +18,6 @@ from command_line.chat.lists import LISTS
 from command_line.chat.payloads import UsageError
 from command_line.display.screen import Screen
 from parley_client.errors import CancelledCommandError, ParleyError, RejectedError
-from parley_client.packets import Packet
 from parley_client.states import State
 from parley_protocol.packets import Op
 from parley_protocol.payloads import messaging
@@ -25,6 +25,8 @@ from service_kit.text import is_blank
 
 # A service that starts again is back by then.
 PATIENCE = 15.0
+
+Answer = TypeVar("Answer")
 COMMAND = re.compile(r"/[a-z]+(-[a-z]+)*")
 # Refusals in words, by their reason or else their code; others are shown as they come.
 REFUSALS = {
@@ -54,6 +56,7 @@ class Chat:
         self._connection = Connection(options, self._conversation, screen)
         self._connection.deferred = self._put_off
         self._client = self._connection.client
+        self._talk = self._client.conversation_with(options.peer, options.subject)
         # Until when the command under way is tried again.
         self._deadline = math.inf
 
@@ -101,9 +104,9 @@ class Chat:
 
     async def _write(self, text: str) -> None:
         """Sends one message until it is stored or refused."""
-        reply = await self._insist(messaging.CreateMsg(text, **self._conversation.where()))
-        if reply is not None:
-            self._conversation.stored(reply, text)
+        receipt = await self._insist(self._talk.send(text))
+        if receipt is not None:
+            self._conversation.stored(receipt, text)
 
     async def _change(self, build: Callable[..., Struct]) -> None:
         """Edits or deletes the user's last message, or says why not."""
@@ -112,16 +115,16 @@ class Chat:
         except UsageError as error:
             self._screen.notice(str(error))
             return
-        reply = await self._insist(payload, PATIENCE)
+        reply = await self._insist(self._client.command(payload), PATIENCE)
         if reply is not None:
             self._conversation.changed(reply.data)
 
     async def _block(self, *, blocked: bool) -> None:
         """Blocks the other user, or unblocks them."""
-        payload = messaging.BlockUser(self._conversation.peer, blocked)
-        reply = await self._insist(payload, PATIENCE)
-        if reply is not None:
-            self._conversation.show_block(blocked=reply.data["blocked"])
+        block = self._client.block if blocked else self._client.unblock
+        done = await self._insist(block(self._conversation.peer), PATIENCE)
+        if done is not None:
+            self._conversation.show_block(blocked=done.blocked)
 
     async def _carry_out(self, command: Command, arguments: str) -> None:
         """Sends a command until it is done or refused.
@@ -140,18 +143,22 @@ class Chat:
         except UsageError as error:
             self._screen.notice(str(error))
             return
-        reply = await self._insist(payload, PATIENCE)
+        # As a packet, for it is shown in the server's words: the cause, or the refusal.
+        reply = await self._insist(self._client.command(payload), PATIENCE)
         if reply is not None:
             self._conversation.answered(reply)
 
-    async def _insist(self, payload: Struct, patience: float = math.inf) -> Packet | None:
-        """Sends a command until it is answered, refused for good, or `patience` seconds are over.
+    async def _insist(
+        self, command: Awaitable[Answer], patience: float = math.inf
+    ) -> Answer | None:
+        """Awaits a command, which is sent until it is answered, refused for good, or given up.
 
-        The reply; None, when the screen has said why there is none.
+        Given up is what is still refused for the moment after `patience` seconds. The answer; None,
+        when the screen has said why there is none.
         """
         self._deadline = asyncio.get_running_loop().time() + patience
         try:
-            return await self._client.command(payload)
+            return await command
         except RejectedError as error:
             self._refused(error)
         except CancelledCommandError:
@@ -197,5 +204,5 @@ class Chat:
     def _say_typing(self) -> None:
         if self._conversation.id is None:
             self._screen.notice("there is no conversation yet; write something first")
-        elif not self._client.tell(messaging.SendTyping(self._conversation.id, typing=True)):
+        elif not self._client.conversation(self._conversation.id).typing():
             self._screen.notice("not connected just now")

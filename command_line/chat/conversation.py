@@ -1,5 +1,6 @@
 """One conversation on the screen: its history, and what is pushed about it."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,9 @@ from command_line.display import disputes
 from command_line.display.deals import summary
 from command_line.display.screen import Screen
 from parley_client.client import Client
+from parley_client.errors import ParleyError, RejectedError
 from parley_client.packets import Packet
+from parley_client.views.messaging import Receipt
 from parley_protocol.objects import Kind, Objects
 from parley_protocol.packets import Op
 from parley_protocol.payloads import messaging
@@ -47,13 +50,7 @@ class Conversation:
         # The ids of messages by number: one's own, and the other's.
         self._mine: dict[int, str] = {}
         self._theirs: dict[int, str] = {}
-
-    def where(self) -> dict[str, str]:
-        """The fields of CREATE MSG that address this conversation."""
-        if self.id is not None:
-            return {"conversation": self.id}
-        subject = {} if self._subject is None else {"subject": self._subject}
-        return {"to": self.peer, **subject}
+        self._marking: set[asyncio.Task[None]] = set()
 
     def meant_by(self, command: Command) -> Command:
         """The command of that name that is possible now: /withdraw also withdraws a dispute."""
@@ -101,13 +98,12 @@ class Conversation:
             raise UsageError("there is no message of yours")
         return self._mine[max(there)]
 
-    def stored(self, status: Packet, text: str) -> None:
+    def stored(self, receipt: Receipt, text: str) -> None:
         """Shows that the user's message is stored."""
-        self.id = str(status.data["conversation"])
-        seq = int(status.data["seq"])
-        self._shown[seq] = text
-        self._mine[seq] = str(status.data["message"])
-        self._screen.mark(seq, "stored")
+        self.id = receipt.conversation
+        self._shown[receipt.seq] = text
+        self._mine[receipt.seq] = receipt.message
+        self._screen.mark(receipt.seq, "stored")
 
     def changed(self, change: Mapping[str, Any]) -> None:
         """Shows the answer to a change of a message, unless a later one was shown."""
@@ -296,7 +292,17 @@ class Conversation:
         self._screen.message(message)
         return True
 
-    @staticmethod
-    def _mark_opened(client: Client, conversation: str, seq: int) -> None:
-        # One that does not come through is made good by the next, and by the history.
-        client.tell(messaging.OpenedConversation(conversation, seq))
+    def _mark_opened(self, client: Client, conversation: str, seq: int) -> None:
+        """Marks what is shown as read, as soon as there is a connection; nobody waits for it."""
+        marking = asyncio.create_task(self._mark(client, conversation, seq))
+        self._marking.add(marking)
+        marking.add_done_callback(self._marking.discard)
+
+    async def _mark(self, client: Client, conversation: str, seq: int) -> None:
+        try:
+            await client.conversation(conversation).mark_read(seq)
+        except RejectedError as error:
+            self._screen.notice(f"error: {error}")
+        except ParleyError:
+            # The chat is over, and says why.
+            pass

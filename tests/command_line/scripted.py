@@ -122,6 +122,14 @@ class Connection:
         asked = await self.expect(Op.RESUME)
         await self.send(Op.RESUMED, data, re=asked["id"], cur=cursor)
 
+    async def see(self) -> int:
+        """Takes a mark of what was read, and answers it; up to which message."""
+        asked = await self.expect(Op.OPENED_CONVERSATION)
+        seq = int(asked["d"]["seq"])
+        seen = {"conversation": CONVERSATION, "message": f"m{seq}", "seq": seq, "seen_at": NOW}
+        await self.send(Op.MSG_SEEN, {**seen, "reader": "alice"}, re=asked["id"])
+        return seq
+
     async def store(self) -> dict[str, Any]:
         """Takes a message and answers that it is stored."""
         asked = await self.expect(Op.CREATE_MSG)

@@ -70,7 +70,7 @@ async def test_the_last_message_is_edited_and_deleted(stage: Stage) -> None:
             message(4, "bob", text="the other's"),
             message(5, "", kind="event", tombstone="removed"),
         )
-        await connection.expect(Op.OPENED_CONVERSATION)
+        await connection.see()
         stage.type("/edit my very last\n")
         asked = await connection.expect(Op.EDIT_MSG)
         assert (asked["d"]["message"], asked["d"]["text"]) == ("m2", "my very last")

@@ -112,12 +112,11 @@ async def test_the_history_shows_what_happened_between_the_words(stage: Stage) -
         await connection.hello()
         event_of_alice = {**event, "by": "alice", "price": euros(12050)}
         await connection.show_conversation(text, {**record, "event": event_of_alice})
-        await connection.expect(Op.OPENED_CONVERSATION)
+        assert await connection.see() == 2
         alert: dict[str, Any] = {"conversation": CONVERSATION, "message": pushed}
         alert |= {"unread": 1, "conversation_version": 2}
         await connection.send(Op.ALERT_NEW_MSG, alert)
-        opened = await connection.expect(Op.OPENED_CONVERSATION)
-        assert opened["d"]["seq"] == 3
+        assert await connection.see() == 3
 
     await stage.play(step)
     lines = [line[:3] + line[9:] for line in stage.shown().splitlines() if "#" in line]
@@ -157,7 +156,7 @@ async def greet(connection: Connection, **more: Any) -> None:
     await connection.hello()
     messages = message(1, "alice"), message(2, "bob"), message(3, "bob"), message(4, "alice")
     await connection.show_conversation(*messages, **more)
-    await connection.expect(Op.OPENED_CONVERSATION)
+    await connection.see()
 
 
 async def test_a_report_is_about_what_was_said_last_or_what_is_named(stage: Stage) -> None:
