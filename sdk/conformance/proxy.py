@@ -72,6 +72,9 @@ class Line:
             elif pumps[1].done() and pumps[1].exception() is None:
                 # A reset would take the edge's last words from a device that has not read them.
                 await asyncio.wait(pumps[:1], timeout=_FAREWELL_SECONDS)
+        except _Ended:
+            # What it waited for is what has cut it.
+            pass
         finally:
             for pump in pumps:
                 pump.cancel()
@@ -88,7 +91,11 @@ class Line:
 
     async def perform(self, act: Act) -> None:
         """Do something to the line now, which may end it."""
-        with suppress(_Ended):
+        if self.silent:
+            # The server has said its last word here.
+            return
+        # It may have ended already, or end by this.
+        with suppress(_Ended, OSError):
             await self._perform(act, None, self._device)
 
     async def _pump(self, source: _End, target: _End, direction: str) -> None:

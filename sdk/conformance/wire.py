@@ -11,6 +11,7 @@ from conformance.faults import CLIENT
 from conformance.frames import name_of
 
 _LONGEST_SHOWN = 2_000
+_SHOWN_OF_CURSOR = 24
 
 Kind = Literal["=>", "<=", "opened", "answered", "ended", "fault", "started", "killed", "told"]
 
@@ -62,6 +63,8 @@ def _line(one: Passed, began: float) -> str:
         return f"{start} {one.status or ''} {one.detail}".rstrip()
     # A fault may bear what is no packet.
     rest = {name: value for name, value in one.packet.items() if name != "op"}
+    if isinstance(rest.get("cur"), str):
+        rest["cur"] = f"{rest['cur'][:_SHOWN_OF_CURSOR]}..."
     if one.kind == CLIENT and isinstance(rest.get("d"), dict) and "token" in rest["d"]:
         rest["d"] = {**rest["d"], "token": "..."}
     text = json.dumps(rest, ensure_ascii=False)

@@ -20,6 +20,7 @@ import {
 import { msgpack } from "../../typescript/src/msgpack.ts";
 
 const PROTOCOL = 1;
+const LOOK_MS = 10;
 const CAPABILITIES = [
   "messages",
   "changes",
@@ -279,7 +280,8 @@ function tell(event: Event): void {
       emit({ event: "error", ...described(event.error) });
       break;
     case "outbox":
-      emit({ event: "outbox", ...entryOf(event.entry), state: event.state });
+      if (event.state === "queued") void tellWhenKept(event.key);
+      else emit({ event: "outbox", ...entryOf(event.entry), state: event.state });
       break;
     case "message": {
       const { conversation, message } = event.message;
@@ -307,6 +309,21 @@ function tell(event: Event): void {
       emit({ event: "sanction", kind, lifted });
       break;
     }
+  }
+}
+
+/** Tells that a command is queued once it outlasts the process. Nothing tells of that, so it is looked for. */
+async function tellWhenKept(key: string): Promise<void> {
+  for (;;) {
+    const entry = client()
+      .outbox.entries()
+      .find((one) => one.key === key);
+    if (!entry) return;
+    if (entry.durable) {
+      emit({ event: "outbox", ...entryOf(entry), state: "queued" });
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }
 
