@@ -89,6 +89,8 @@ class Adapter:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=output,
                 limit=_LINE_BYTES,
+                # With all that it starts it is killed and stopped as one.
+                start_new_session=True,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
         return cls(process, told, ended)
@@ -120,9 +122,8 @@ class Adapter:
             raise AdapterError("the adapter has ended") from error
 
     async def kill(self) -> None:
-        """Kill it, without a farewell."""
-        with suppress(ProcessLookupError):
-            self.process.kill()
+        """Kill it and all that it has started, without a farewell."""
+        self._signal(signal.SIGKILL)
         await self._reading
         await self.process.wait()
 
@@ -136,7 +137,12 @@ class Adapter:
 
     def pause(self, *, on: bool) -> None:
         """Stop the process where it is, or let it go on, as a machine that sleeps."""
-        self.process.send_signal(signal.SIGSTOP if on else signal.SIGCONT)
+        self._signal(signal.SIGSTOP if on else signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        # It may have ended a moment ago.
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
 
     async def _read(self) -> None:
         stdout = _pipe(self.process.stdout)

@@ -64,7 +64,12 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--write-table", action="store_true", help="write the table of docs/conformance.md"
     )
-    return parser.parse_args(given)
+    parsed = parser.parse_args(given)
+    if parsed.write_table and (parsed.only or parsed.scenarios):
+        parser.error("--write-table is for a run of all scenarios of the kit")
+    if parsed.seconds < 0:
+        parser.error("--seconds is 0 or more")
+    return parsed
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -92,7 +97,7 @@ def main(given: Sequence[str] | None = None) -> int:
         print(f"conformance: {error}", file=sys.stderr)
         return UNUSABLE
     failed = [one for each in results.values() for one in each if one.status == "failed"]
-    if arguments.write_table and not arguments.only and not arguments.scenarios:
+    if arguments.write_table:
         write_table(scenarios, results)
     print(f"{len(failed)} failed (seed {seed})")
     return FAILED if failed else PASSED

@@ -113,6 +113,14 @@ def close_frame(code: int, reason: str) -> bytes:
     return make_frame(CLOSE, code.to_bytes(2, "big") + reason.encode())
 
 
+def cursor_of(packet: Mapping[str, Any]) -> str | None:
+    """The cursor that a packet of the server bears: HELLO has it in its payload."""
+    payload = packet.get("d")
+    inside = payload.get("cur") if isinstance(payload, dict) else None
+    cursor = packet.get("cur") or inside
+    return cursor if isinstance(cursor, str) else None
+
+
 def name_of(op: int) -> str:
     """The name of an opcode as in `Op`; its number for one that is unknown."""
     return _NAMES.get(op, f"0x{op:02X}")

@@ -15,6 +15,7 @@ from conformance.frames import (
     Frame,
     Frames,
     close_frame,
+    cursor_of,
     make_frame,
     packet_frame,
 )
@@ -115,8 +116,8 @@ class Line:
             await _send(target, frame.raw)
             return
         act = self._sprung(packet, direction)
-        if direction == SERVER and isinstance(packet.get("cur"), str):
-            self._told = packet["cur"]
+        if direction == SERVER:
+            self._told = cursor_of(packet) or self._told
         if act is None:
             self._record(packet, direction)
             await _send(target, frame.raw)
