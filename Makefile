@@ -7,6 +7,9 @@ KILLS ?= 20
 DATABASE ?= sqlite
 TALKERS ?= 20
 BENCH ?=
+SECONDS ?= 60
+SEED ?=
+ADAPTER ?=
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -16,10 +19,10 @@ NODE_READY := node_modules/.ready
 PACKAGES := bench command_line edge examples messaging_service moderation_service negotiation_service sdk/conformance sdk/python service_kit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup node demo up test nightly check documents protos bench crash
+.PHONY: help setup node demo up test conformance nightly check documents protos bench crash
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: node ## Make .venv and node_modules with everything that is pinned
 
@@ -70,10 +73,16 @@ crash: $(READY) ## Kill parts while people talk, bargain and complain (KILLS=20 
 	@$(BIN)/python -m tests.crash --kills $(KILLS) --database $(DATABASE) --talkers $(TALKERS)
 	@$(BIN)/python -m tests.crash.sagas --database $(DATABASE)
 
-nightly: $(READY) ## Try the rules out for 100,000 steps each, the benchmarks, updates and backups (some minutes)
+conformance: $(READY) $(NODE_READY) ## Try client libraries over bad lines (SECONDS=60 SEED=7 ADAPTER=python DATABASE=sqlite)
+	@$(BIN)/python -m conformance --seconds $(SECONDS) --database $(DATABASE) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(ADAPTER),--adapter '$(ADAPTER)')
+
+nightly: $(READY) $(NODE_READY) ## Try the rules out for 100,000 steps each, libraries over bad lines, benchmarks, updates, backups (half an hour)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/negotiation_service/domain/test_machine.py \
 	  tests/moderation_service/domain/case/test_machine.py \
 	  tests/moderation_service/domain/dispute/test_machine.py tests/bench tests/deploy tests/system/test_fuzz.py
+	$(BIN)/python -m conformance --seconds 600
+	$(BIN)/python -m conformance --seconds 120 --database postgresql
 
 check: $(READY) $(NODE_READY) ## Lint, format, types, import rules, contracts, documents
 	$(BIN)/ruff check

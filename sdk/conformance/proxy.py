@@ -105,6 +105,9 @@ class Line:
             for frame in frames.feed(data):
                 await self._pass(frame, target, direction)
         self._ends.append(f"{direction} end of stream")
+        if direction == SERVER and not self.silent:
+            # So that the device ends its side.
+            target.writer.write_eof()
 
     async def _pass(self, frame: Frame, target: _End, direction: str) -> None:
         if self.silent:
