@@ -170,17 +170,20 @@ export class SignedOut extends ParleyError {
   override name = "SignedOut";
 
   constructor() {
-    super("SIGNED_OUT", "there is no token: nobody is signed in");
+    super("SIGNED_OUT", "nobody is signed in");
   }
 }
 
-/** No usable token: the function `threw`, hung (`timeout`), or gave rubbish (`invalid`); or the server `refused` it. */
+/**
+ * No usable token: the function `threw`, did not answer (`timeout`), or gave rubbish (`invalid`); or the
+ * server `refused` it. `cause` is what was thrown, or the server's reason.
+ */
 export class TokenError extends ParleyError {
   override name = "TokenError";
   readonly kind: "threw" | "timeout" | "invalid" | "refused";
 
-  constructor(kind: TokenError["kind"], message: string, cause?: unknown) {
-    super(`TOKEN_${kind.toUpperCase()}`, message, cause);
+  constructor(kind: TokenError["kind"], cause?: unknown) {
+    super(`TOKEN_${kind.toUpperCase()}`, `no token: ${kind}`, cause);
     this.kind = kind;
   }
 }
@@ -205,10 +208,7 @@ export class Banned extends ParleyError {
   readonly until: string | undefined;
 
   constructor(standing?: Data, until?: string) {
-    super(
-      until ? "SUSPENDED" : "BANNED",
-      until ? `suspended until ${until}` : "banned or suspended",
-    );
+    super(until ? "SUSPENDED" : "BANNED", until ? `suspended until ${until}` : "banned");
     this.standing = standing;
     this.until = until;
   }
@@ -239,18 +239,23 @@ export class ProtocolError extends ParleyError {
   }
 }
 
-/** The connection ended or could not be made: `code` says how, `closeCode` is the server's where it gave one. */
+/**
+ * The connection ended or could not be made: the server CLOSED it, was UNREACHABLE or SILENT or asked to
+ * RECONNECT, or events wait for a SLOW_CONSUMER. `closeCode` is the server's, and `reason` its word.
+ */
 export class Disconnected extends ParleyError {
   override name = "Disconnected";
   readonly closeCode: number | undefined;
+  readonly reason: string | undefined;
 
   constructor(
     code: "CLOSED" | "UNREACHABLE" | "SILENT" | "RECONNECT" | "SLOW_CONSUMER",
-    message: string,
     closeCode?: number,
+    reason?: string,
   ) {
-    super(code, message);
+    super(code, `disconnected: ${code}${closeCode ? ` ${closeCode} ${reason}` : ""}`);
     this.closeCode = closeCode;
+    this.reason = reason;
   }
 }
 

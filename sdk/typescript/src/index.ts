@@ -1,8 +1,3 @@
-export {
-  Client as OutboxClient,
-  type ClientOptions as OutboxClientOptions,
-  type Watch,
-} from "./client.ts";
 export { type Codec, json } from "./codec/json.ts";
 export {
   Connection,
@@ -16,6 +11,7 @@ export type * from "./events/events.ts";
 export type * from "./generated/packets.ts";
 export { amountText, exponentOf, formatPrice, parsePrice } from "./money.ts";
 export { type Kind, newer, Objects, type Shown, shownBy } from "./objects.ts";
+export { OutboxClient, type OutboxClientOptions } from "./outbox/client.ts";
 export type { CommandOptions, Outbox, OutboxEntry, OutboxLimits } from "./outbox/outbox.ts";
 export { type Page, Pages } from "./pages.ts";
 export type { ClientOp, Data, Packet } from "./protocol.ts";
@@ -37,5 +33,6 @@ export type {
   ReasonOptions,
 } from "./stores/deal.ts";
 export type { DisputeAction, DisputeStore, StatementOptions } from "./stores/dispute.ts";
+export type { MemoryClient, Watch } from "./stores/memory.ts";
 export type { Loading, WatchedStore } from "./stores/store.ts";
 export type * from "./stores/views.ts";

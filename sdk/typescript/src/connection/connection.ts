@@ -9,12 +9,11 @@ import {
 } from "../errors.ts";
 import { type Event, eventsOf } from "../events/events.ts";
 import { Feed } from "../events/feed.ts";
-import { TypingPeople } from "../events/typing.ts";
 import type { AnswerTo, PayloadOf } from "../generated/packets.ts";
 import * as ops from "../generated/packets.ts";
 import type { ClientOp, Data, Packet } from "../protocol.ts";
 import { Greetings } from "./greeting.ts";
-import { Link } from "./link.ts";
+import { Link, type LinkOptions } from "./link.ts";
 import { type Model, type State, TIMING, type Timing } from "./machine.ts";
 import { Questions, Requests } from "./requests.ts";
 import { Resumption } from "./resumption.ts";
@@ -39,38 +38,38 @@ export interface ConnectionOptions extends Partial<Timing>, Partial<Limits> {
   readonly codec?: Codec;
   /** Sees every packet of both directions, before anybody else. */
   readonly observe?: (direction: "<=" | "=>", packet: Packet) => void;
-  /** For how long a released client stays open, for whoever retains it again. */
-  readonly closeDelay?: number;
   readonly WebSocket?: typeof globalThis.WebSocket;
   readonly fetch?: typeof globalThis.fetch;
 }
 
-const LIMITS: Limits = { maxQueuedEvents: 10_000, maxQuestions: 1_000 };
+const DEFAULTS = {
+  ...TIMING,
+  maxQueuedEvents: 10_000,
+  maxQuestions: 1_000,
+  codec: json,
+  // A browser's must be called without another object.
+  fetch: (...request: Parameters<typeof fetch>) => globalThis.fetch(...request),
+};
 
 /** A connection that comes back by itself: token, resume, events in order, and questions. */
 export class Connection {
-  protected readonly options: ConnectionOptions;
   protected readonly requests: Requests;
   readonly #link: Link;
   readonly #feed: Feed<Event>;
   readonly #questions: Questions;
   readonly #resumption: Resumption;
   readonly #greetings = new Greetings();
-  readonly #typing = new TypingPeople((event) => this.push(event));
-  readonly #limits: Limits;
+  readonly #settings: LinkOptions & Limits & ConnectionOptions;
   readonly #listeners = new Set<() => void>();
   #user: string | undefined;
   #confirmed: string | undefined;
-  #retained = 0;
-  #closing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ConnectionOptions) {
-    this.options = options;
-    const timing = { ...TIMING, ...options };
-    this.#limits = { ...LIMITS, ...options };
+    const settings = { ...DEFAULTS, WebSocket: globalThis.WebSocket, ...options };
+    this.#settings = settings;
     this.#user = options.user;
     this.#feed = new Feed(
-      this.#limits.maxQueuedEvents,
+      settings.maxQueuedEvents,
       (cursor) => {
         this.#confirmed = cursor;
         this.confirmed(cursor);
@@ -79,32 +78,22 @@ export class Connection {
     );
     this.requests = new Requests((packet, limit) => this.#send(packet, limit));
     const backoff = (error: Rejected | undefined, attempts: number) => this.pause(error, attempts);
-    this.#questions = new Questions(this.requests, this.#limits.maxQuestions, backoff);
-    this.#link = new Link(
-      {
-        url: options.url,
-        token: options.token,
-        codec: options.codec ?? json,
-        timing,
-        WebSocket: options.WebSocket ?? globalThis.WebSocket,
-        fetch: options.fetch ?? ((...request) => globalThis.fetch(...request)),
+    this.#questions = new Questions(this.requests, settings.maxQuestions, backoff);
+    this.#link = new Link(settings, {
+      ready: async () => {
+        const stored = await this.restore();
+        this.#user ??= stored.user;
+        this.#confirmed ??= stored.cursor;
+        this.#resumption.seen ??= stored.cursor;
+        return this.#resumption.seen;
       },
-      {
-        ready: async () => {
-          const stored = await this.restore();
-          this.#user ??= stored.user;
-          this.#confirmed ??= stored.cursor;
-          this.#resumption.seen ??= stored.cursor;
-        },
-        resumeFrom: () => this.#resumption.from(),
-        received: (packet) => this.#receive(packet),
-        lost: () => this.lost(),
-        failed: (error) => this.tellError(error),
-        changed: (model) => this.#changed(model),
-        renew: (token) => this.#renew(token),
-      },
-    );
-    this.#resumption = new Resumption(this.#limits.maxQueuedEvents, {
+      received: (packet) => this.#receive(packet),
+      lost: () => this.lost(),
+      failed: (error) => this.tellError(error),
+      changed: (model) => this.#changed(model),
+      renew: (token) => this.#renew(token),
+    });
+    this.#resumption = new Resumption(settings.maxQueuedEvents, {
       request: (cur, answered) => this.requests.send(ops.RESUME, { cur }, answered),
       pause: backoff,
       input: (type) => this.#link.input({ type }),
@@ -144,27 +133,6 @@ export class Connection {
     this.#link.input({ type: "connect" });
   }
 
-  /** Resolves when the connection is live. Rejects with the reason that keeps it from that for good. */
-  whenLive(signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (error?: unknown) => {
-        stop();
-        signal?.removeEventListener("abort", look);
-        if (error) reject(error);
-        else resolve();
-      };
-      const look = () => {
-        if (signal?.aborted) settle(signal.reason);
-        else if (this.state === "live") settle();
-        else if (this.state === "closed") settle(new ClientClosed());
-        else if (this.state === "unauthorized" || this.state === "refused") settle(this.reason);
-      };
-      const stop = this.subscribe(look);
-      signal?.addEventListener("abort", look);
-      look();
-    });
-  }
-
   /** Gives another token, or has the token function called anew. */
   setToken(token?: string): void {
     this.#link.input({ type: "setToken", token });
@@ -172,26 +140,12 @@ export class Connection {
 
   /** Ends everything, for good: nothing is told after it. */
   async close(): Promise<void> {
-    clearTimeout(this.#closing);
     this.#feed.close();
     this.#link.input({ type: "close" });
-    this.#typing.end(() => true);
     this.#questions.fail(new ClientClosed());
     // Whoever waits for a state learns that there will be none.
-    for (const listener of [...this.#listeners]) listener();
+    this.notify();
     this.#listeners.clear();
-  }
-
-  /** Connects for whoever needs it, until as many have released it. */
-  retain(): void {
-    clearTimeout(this.#closing);
-    if (!this.#retained++ && this.state === "idle") this.connect();
-  }
-
-  /** Ends what `retain` began; the last one closes the client after `closeDelay`. */
-  release(): void {
-    if (--this.#retained === 0)
-      this.#closing = setTimeout(() => void this.close(), this.options.closeDelay ?? 1_000);
   }
 
   /** Calls `listener` with each event in order; the next waits until its promise is done. */
@@ -277,7 +231,7 @@ export class Connection {
 
   /** Gives the time to wait before something is sent again, in milliseconds. */
   protected pause(error: Rejected | undefined, attempts: number): number {
-    const { backoffBase, backoffLimit, serverDelayLimit } = { ...TIMING, ...this.options };
+    const { backoffBase, backoffLimit, serverDelayLimit } = this.#settings;
     const jitter =
       Math.random() * Math.min(backoffBase * 2 ** Math.min(attempts, 30), backoffLimit);
     return Math.min(error?.retryAfterMs ?? 0, serverDelayLimit) + jitter;
@@ -288,7 +242,7 @@ export class Connection {
   }
 
   #send(packet: Packet, limit = Infinity): ParleyError | undefined {
-    this.options.observe?.("=>", packet);
+    this.#settings.observe?.("=>", packet);
     return this.#link.send(packet, limit);
   }
 
@@ -305,7 +259,7 @@ export class Connection {
   }
 
   #receive(packet: Packet): void {
-    this.options.observe?.("<=", packet);
+    this.#settings.observe?.("<=", packet);
     const { op, d, re, cur } = packet;
     if (this.#link.model.phase === "hello") {
       this.#greet(packet);
@@ -337,11 +291,12 @@ export class Connection {
     }
     this.#user = found;
     this.greeted(found);
-    this.#typing.end(() => true);
     const live = this.#resumption.greeted(greeting);
-    this.#link.input({ type: "hello", greeting: { ...greeting, live } });
     this.requests.open = true;
     this.requests.limit = greeting.maxPacketBytes;
+    this.#link.input({ type: "hello", greeting: { ...greeting, live } });
+    // Whoever was told of it may have closed the client.
+    if (!this.requests.open) return;
     this.#resumption.opened();
     this.opened();
   }
@@ -367,24 +322,10 @@ export class Connection {
       if (this.state === "live") this.tellError(rejection(d));
       return;
     }
-    if (op === ops.TYPING) {
-      const { conversation, user, typing, lifetime_ms } = d;
-      this.#typing.heard(String(conversation), String(user), !!typing, Number(lifetime_ms) || 0);
-      return;
-    }
     // A packet that cannot be read raises an error here, and comes again with the next socket.
     const told = eventsOf(packet);
     if (cur) this.#resumption.seen = cur;
-    const events = told.filter(([, fact]) => this.#resumption.isNew(fact));
-    for (const [event] of events) {
-      if (event.type === "message")
-        this.#typing.end(
-          ({ conversation, user }) =>
-            conversation === event.conversation && user === event.message.sender,
-        );
-      else if (event.type === "block") this.#typing.end(({ user }) => user === event.user);
-      this.push(event);
-    }
+    for (const [event, fact] of told) if (this.#resumption.isNew(fact)) this.push(event);
     if (cur) this.#feed.cover(cur);
   }
 }

@@ -34,7 +34,7 @@ export class Greetings {
       typeof resumed !== "boolean" ||
       !user
     )
-      throw new ProtocolError("HELLO lacks what it must have");
+      throw new ProtocolError("HELLO cannot be read");
     if (session !== this.#session) {
       this.#session = session as string;
       this.#serverClock = (timeOf(this.#session) ?? Date.now()) - now;

@@ -23,21 +23,18 @@ import { fetchToken, type GetToken } from "./token.ts";
 import { watchWakeUps } from "./wake.ts";
 
 /** The options of a link that have no default. */
-export interface LinkOptions {
+export interface LinkOptions extends Timing {
   readonly url: string;
   readonly token: string | GetToken;
   readonly codec: Codec;
-  readonly timing: Timing;
   readonly WebSocket: typeof globalThis.WebSocket;
   readonly fetch: typeof globalThis.fetch;
 }
 
 /** What a link tells whoever owns it. */
 export interface LinkOwner {
-  /** Resolves when the cursor to resume from is known. */
-  ready(): Promise<unknown>;
-  /** Gives the cursor to resume from, of which is taken note. */
-  resumeFrom(): string | undefined;
+  /** Gives the cursor to resume from, once it is known. */
+  ready(): Promise<string | undefined>;
   received(packet: Packet): void;
   /** The socket is gone; what was not answered will not be. */
   lost(): void;
@@ -103,7 +100,7 @@ export class Link {
 
   #step(input: Input): void {
     const before = this.model;
-    const [model, effects] = step(this.#options.timing, before, input, this.now(), Math.random);
+    const [model, effects] = step(this.#options, before, input, this.now(), Math.random);
     this.model = model;
     for (const effect of effects) this.#do(effect);
     if (before.socket && !model.socket) this.#owner.lost();
@@ -183,15 +180,14 @@ export class Link {
     // Its place is taken at once, so that a later one is not mixed up with it.
     const place = {} as WebSocket;
     this.#socket = place;
-    this.#owner.ready().then(() => {
-      if (this.#socket === place) this.#connect(token);
+    this.#owner.ready().then((cursor) => {
+      if (this.#socket === place) this.#connect(token, cursor);
     });
   }
 
-  #connect(token: string): void {
+  #connect(token: string, cursor: string | undefined): void {
     const { url, codec, WebSocket } = this.#options;
     const address = new URL(url);
-    const cursor = this.#owner.resumeFrom();
     if (cursor) address.searchParams.set("resume", cursor);
     const socket = new WebSocket(address, [codec.subprotocol, `parley.bearer.${token}`]);
     this.#socket = socket;
@@ -214,7 +210,7 @@ export class Link {
     try {
       packet = this.#options.codec.decode(data);
     } catch (cause) {
-      const error = new ProtocolError("the server sent a frame that is no packet", cause);
+      const error = new ProtocolError("no packet", cause);
       this.input({ type: "nonsense", error });
       return;
     }
@@ -222,10 +218,7 @@ export class Link {
       this.#owner.received(packet);
     } catch (cause) {
       // A payload that has not what it must have.
-      const error = new ProtocolError(
-        `the server sent a packet ${packet.op} that cannot be read`,
-        cause,
-      );
+      const error = new ProtocolError(`packet ${packet.op} cannot be read`, cause);
       this.input({ type: "nonsense", error });
     }
   }

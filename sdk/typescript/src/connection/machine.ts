@@ -123,11 +123,11 @@ export type Input =
 /** What was found out over HTTP about a handshake that failed; status 0: nothing. */
 export interface Found {
   readonly status: number;
-  readonly reason: string;
-  readonly retryAfter: number | undefined;
-  readonly standing: Data | undefined;
+  readonly reason?: string;
+  readonly retryAfter?: number | undefined;
+  readonly standing?: Data | undefined;
   /** For how long the suspension lasts, in milliseconds. */
-  readonly suspendedFor: number | undefined;
+  readonly suspendedFor?: number | undefined;
 }
 
 export type Effect =
@@ -249,8 +249,8 @@ export function step(
   };
 
   /** Acts on a token that the server does not take. */
-  const refuseToken = (message: string) => {
-    const error = new TokenError("refused", message);
+  const refuseToken = (why: unknown) => {
+    const error = new TokenError("refused", why);
     m.tokenRefused = true;
     if (m.fixed || ++m.refusals >= timing.tokenRefusals) {
       stop("unauthorized", error);
@@ -300,18 +300,18 @@ export function step(
 
   const close = (code: number, reason: string) => {
     m.socket = false;
-    const error = new Disconnected("CLOSED", `closed with ${code}${reason && `: ${reason}`}`, code);
+    const error = new Disconnected("CLOSED", code, reason);
     const family = Math.floor(code / 100);
-    if (family === 43) refuseToken(error.message);
+    if (family === 43) refuseToken(error);
     else if (code === 4403) probe(new Banned());
     else if (family === 44) stop("refused", new HandshakeRefused(code, reason));
     else if (m.state === "connecting" && family < 40) probe(error);
     else wait(error, undefined, family > 41 ? LATER : 0);
   };
 
-  const judge = ({ status, reason, retryAfter, standing, suspendedFor }: Found) => {
-    const error = m.reason ?? new Disconnected("UNREACHABLE", "the server cannot be reached");
-    if (status === 401) refuseToken(reason || "the token is not accepted");
+  const judge = ({ status, reason = "", retryAfter, standing, suspendedFor }: Found) => {
+    const error = m.reason ?? new Disconnected("UNREACHABLE");
+    if (status === 401) refuseToken(reason);
     else if (standing) {
       const until = suspendedFor === undefined ? undefined : now + (Math.max(suspendedFor, 0) || 0);
       const banned = new Banned(standing, standing["suspended_until"] as string | undefined);
@@ -325,7 +325,7 @@ export function step(
   const tick = () => {
     if (now >= m.fetchUntil) {
       act({ do: "abortToken" });
-      failToken(new TokenError("timeout", "the token function did not answer in time"));
+      failToken(new TokenError("timeout"));
     }
     if (now >= m.renewAt) {
       m.renewAt = Infinity;
@@ -334,9 +334,8 @@ export function step(
     if (now >= m.deadline) {
       if (m.state === "waiting" || m.state === "refused") begin();
       else if (m.phase === "probe") wait(m.reason ?? new Banned());
-      else if (m.state === "connecting")
-        wait(new Disconnected("UNREACHABLE", "the server did not answer in time"));
-      else wait(new Disconnected("SILENT", "the server said nothing for too long"));
+      else if (m.state === "connecting") wait(new Disconnected("UNREACHABLE"));
+      else wait(new Disconnected("SILENT"));
     }
   };
 
@@ -422,7 +421,7 @@ export function step(
         stop("refused", new WrongUser());
       } else {
         if (input.error && !input.error.retryable) {
-          act({ do: "tell", error: new TokenError("refused", input.error.message) });
+          act({ do: "tell", error: new TokenError("refused", input.error) });
           m.token = undefined;
           m.tokenRefused = true;
         }
@@ -430,8 +429,7 @@ export function step(
       }
       break;
     case "reconnect":
-      if (connected())
-        wait(new Disconnected("RECONNECT", "the server asks to reconnect"), bounded(input.delay));
+      if (connected()) wait(new Disconnected("RECONNECT"), bounded(input.delay));
       break;
     case "probed":
       if (m.phase === "probe") {
@@ -453,12 +451,12 @@ export function step(
       }
       break;
     case "suspect":
-      if (connected()) wait(new Disconnected("SILENT", "the server does not answer"));
+      if (connected()) wait(new Disconnected("SILENT"));
       break;
     case "overflow":
       if (m.socket) {
         m.blocked = true;
-        wait(new Disconnected("SLOW_CONSUMER", "too many events wait to be handled"));
+        wait(new Disconnected("SLOW_CONSUMER"));
         m.deadline = now + timing.backoffLimit;
       }
       break;

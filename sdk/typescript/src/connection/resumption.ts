@@ -41,11 +41,6 @@ export class Resumption {
     this.#owner = owner;
   }
 
-  /** Gives the cursor for a new socket. */
-  from(): string | undefined {
-    return this.seen;
-  }
-
   /** Takes in HELLO; whether nothing is missing. */
   greeted({ cur, resumed }: Hello): boolean {
     this.#fallback = cur;
@@ -107,6 +102,7 @@ export class Resumption {
 
   /** Whether something is told for the first time, as far as is remembered. */
   isNew(fact: string): boolean {
+    if (!fact) return true;
     if (this.#facts.has(fact) || this.#oldFacts.has(fact)) return false;
     this.#facts.add(fact);
     if (this.#facts.size > this.#limit) {

@@ -20,11 +20,11 @@ export async function fetchToken(
   try {
     token = await getToken(reason, signal);
   } catch (error) {
-    throw new TokenError("threw", "the token function failed", error);
+    throw new TokenError("threw", error);
   }
   if (token === null || token === undefined) return null;
   // A JWT; it has to be good as a header and as a subprotocol. It is not shown: it may be half good.
   if (typeof token === "string" && token.length <= MAXIMUM_TOKEN && /^[\w.~+-]+$/.test(token))
     return token;
-  throw new TokenError("invalid", "the token function gave no token");
+  throw new TokenError("invalid");
 }

@@ -77,12 +77,13 @@ export interface DeliveredEvent {
   readonly seq: number;
 }
 
-/** Somebody types, or no longer: the end comes by itself. */
+/** Somebody types, or no longer: for `lifetimeMs` at most, after which a client tells the end by itself. */
 export interface TypingEvent {
   readonly type: "typing";
   readonly conversation: string;
   readonly user: string;
   readonly typing: boolean;
+  readonly lifetimeMs?: number;
 }
 
 /** Somebody came online or went. */
@@ -156,7 +157,10 @@ export type Event = StateEvent | ResetEvent | ErrorEvent | OutboxEvent | ServerE
 // biome-ignore lint/suspicious/noExplicitAny: docs/protocol.md is the type of each.
 type Payload = any;
 
-/** What a pushed packet tells, each with a key that a repetition has as well; nothing of an unknown one. */
+/**
+ * What a pushed packet tells, each with a key that a repetition has as well, empty for what does not last; nothing
+ * of an unknown packet.
+ */
 export function eventsOf(packet: Packet): readonly (readonly [ServerEvent, string])[] {
   const d: Payload = packet.d;
   const { conversation } = d;
@@ -184,6 +188,10 @@ export function eventsOf(packet: Packet): readonly (readonly [ServerEvent, strin
       return d.status === "delivered"
         ? one({ type: "delivered", conversation, seq: d.seq }, conversation, d.seq)
         : [];
+    case ops.TYPING: {
+      const { user, typing, lifetime_ms: lifetimeMs } = d;
+      return [[{ type: "typing", conversation, user, typing, lifetimeMs }, ""]];
+    }
     case ops.PRESENCE: {
       const { user, online, last_seen } = d;
       const event: PresenceEvent = { type: "presence", user, online };

@@ -1,22 +1,17 @@
 import * as ops from "../generated/packets.ts";
-import type { Objects } from "../objects.ts";
 import type { Data } from "../protocol.ts";
 
 /** Gives the lane of a conversation. */
 export const conversationLane = (conversation: unknown): string => `conversation ${conversation}`;
 
 /**
- * Gives the lane in which a command keeps its place: of a conversation for messages and their changes, of a
- * person and a subject until the conversation is known, of a service, or of a dispute; else a lane of its own.
+ * Gives the lane in which a command keeps its place: of a conversation for messages, of a person and a subject
+ * until the conversation is known, of a message for its changes, of a service, or of a dispute; else its own.
  */
-export function laneOf(op: number, d: Data, key: string, objects: Objects): string {
+export function laneOf(op: number, d: Data, key: string): string {
   if (d["to"] !== undefined) return `person ${JSON.stringify([d["to"], d["subject"] ?? null])}`;
   if (op === ops.CREATE_MSG) return conversationLane(d["conversation"]);
-  if (op === ops.EDIT_MSG || op === ops.DELETE_MSG) {
-    const message = String(d["message"]);
-    const known = objects.of("message", message)?.content["conversation"];
-    return known === undefined ? `message ${message}` : conversationLane(known);
-  }
+  if (op === ops.EDIT_MSG || op === ops.DELETE_MSG) return `message ${d["message"]}`;
   if (op === ops.SERVICE_CREATED) return `deals ${d["conversation"]}`;
   if (op === ops.LITIGE_STATEMENT) return `dispute ${d["dispute"]}`;
   return d["service"] === undefined ? `command ${key}` : `service ${d["service"]}`;

@@ -11,11 +11,10 @@ import {
   StorageError,
 } from "../errors.ts";
 import type { OutboxEvent } from "../events/events.ts";
-import type { Objects } from "../objects.ts";
 import type { Data } from "../protocol.ts";
 import type { Keeper } from "../storage/keeper.ts";
 import type { Change, Entry } from "../storage/store.ts";
-import { conversationLane, holdsWords, laneOf } from "./lanes.ts";
+import { conversationLane, holdsWords } from "./lanes.ts";
 
 /** The limits of an outbox. Times are in milliseconds. */
 export interface OutboxLimits {
@@ -45,7 +44,7 @@ export interface OutboxEntry extends Entry {
 export interface OutboxOwner {
   readonly requests: Requests;
   readonly keeper: Keeper;
-  readonly objects: Objects;
+  lane(op: number, d: Data, key: string): string;
   now(): number;
   pause(error: Rejected | undefined, attempts: number): number;
   suspect(since: number): void;
@@ -128,7 +127,7 @@ export class Outbox {
     } else {
       if (this.#items.size >= this.#limits.maxEntries)
         return Promise.reject(new OutboxFull(this.#limits.maxEntries));
-      const lane = options.lane ?? laneOf(op, d, key, this.#owner.objects);
+      const lane = options.lane ?? this.#owner.lane(op, d, key);
       item = this.#take({
         key,
         op,
@@ -215,9 +214,9 @@ export class Outbox {
     const { store, namespace } = keeper;
     this.#load((await keeper.load()).entries);
     this.#loaded = true;
-    const end = store.follow?.(namespace, (change) => this.#follow(change));
+    const end = store?.follow?.(namespace, (change) => this.#follow(change));
     if (end) this.#end.signal.addEventListener("abort", end);
-    if (store.lead) void this.#lead(store.lead.bind(store, namespace));
+    if (store?.lead) void this.#lead(store.lead.bind(store, namespace));
     else this.#leading = true;
     this.flush();
   }

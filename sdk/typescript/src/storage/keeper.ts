@@ -6,9 +6,12 @@ const STORAGE_TIMEOUT = 5_000;
 
 const LATE = new Error("no answer in time");
 
-/** What a client keeps in one namespace of a store. Where the store fails, it says so and goes on. */
+/**
+ * What a client keeps in one namespace of a store. Where there is none nothing is kept, and where it fails the
+ * client is told so and goes on.
+ */
 export class Keeper {
-  readonly store: Store;
+  readonly store: Store | undefined;
   readonly namespace: string;
   readonly #failed: (error: ParleyError) => void;
   #loaded: Promise<Stored> | undefined;
@@ -18,7 +21,7 @@ export class Keeper {
   // Whether the last call got no answer in time.
   #hung = false;
 
-  constructor(store: Store, namespace: string, failed: (error: ParleyError) => void) {
+  constructor(store: Store | undefined, namespace: string, failed: (error: ParleyError) => void) {
     this.store = store;
     this.namespace = namespace;
     this.#failed = failed;
@@ -26,7 +29,7 @@ export class Keeper {
 
   /** What was stored before this client; nothing where that cannot be read. */
   load(): Promise<Stored> {
-    this.#loaded ??= this.#within("read", () => this.store.load(this.namespace)).then(
+    this.#loaded ??= this.#within("read", async () => this.store?.load(this.namespace)).then(
       (stored) => stored ?? { entries: [] },
     );
     return this.#loaded;
@@ -41,7 +44,7 @@ export class Keeper {
   /** Saves a change: false where its condition did not hold, undefined where it could not be stored. */
   save(change: Change): Promise<boolean | undefined> {
     const saved = this.load().then(() =>
-      this.#within("written", () => this.store.save(this.namespace, change)),
+      this.#within("written", async () => this.store?.save(this.namespace, change)),
     );
     this.#saving = saved;
     return saved;

@@ -1,6 +1,5 @@
 /** What the client knows of conversations, and the stores that show it. */
 
-import type { Client } from "../client.ts";
 import type { Event, OutboxEvent } from "../events/events.ts";
 import {
   type AnswerTo,
@@ -19,6 +18,7 @@ import { type Kind, type Shown, shownBy } from "../objects.ts";
 import type { ClientOp, Data } from "../protocol.ts";
 import type { Entry } from "../storage/store.ts";
 import { Facts } from "./facts.ts";
+import type { MemoryClient } from "./memory.ts";
 import type { WatchedStore } from "./store.ts";
 import { type ConversationSummary, dealView, disputeView } from "./views.ts";
 
@@ -52,7 +52,7 @@ const CLOCKS_DIFFER_MS = 600_000;
 
 /** Facts by conversation, kept up to date by all that packets show, and the stores that are made of them. */
 export class Book {
-  readonly client: Client;
+  readonly client: MemoryClient;
   readonly limits: Limits;
   /** Grows with every change. */
   revision = 0;
@@ -67,7 +67,7 @@ export class Book {
   // By key of a message that was sent and is not answered, the newest seq of before.
   readonly #sentAfter = new Map<string, number>();
 
-  constructor(client: Client, limits: Limits) {
+  constructor(client: MemoryClient, limits: Limits) {
     this.client = client;
     this.limits = limits;
     client.watch(({ op, d }) => this.show(op, d));

@@ -1,6 +1,5 @@
 /** The client that applications use: connection, outbox, and stores of what it knows. */
 
-import { Client as OutboxClient, type ClientOptions as OutboxClientOptions } from "../client.ts";
 import type { Event } from "../events/events.ts";
 import {
   APPEAL,
@@ -30,10 +29,11 @@ import { ConversationStore } from "./conversation.ts";
 import { ConversationListStore } from "./conversation-list.ts";
 import { DealStore } from "./deal.ts";
 import { DisputeStore } from "./dispute.ts";
+import { MemoryClient, type MemoryClientOptions } from "./memory.ts";
 import { type DealView, type DisputeView, dealView, disputeView } from "./views.ts";
 
 /** The options of a client, all of which but `url` and `token` have defaults. */
-export interface ClientOptions extends OutboxClientOptions, Partial<Limits> {}
+export interface ClientOptions extends MemoryClientOptions, Partial<Limits> {}
 
 /** Options of lists, of which each page has up to `limit` items. */
 export interface ListOptions {
@@ -42,7 +42,7 @@ export interface ListOptions {
 }
 
 /** A client of Parley: it comes back by itself, loses nothing that was written, and shows what it knows. */
-export class Client extends OutboxClient {
+export class Client extends MemoryClient {
   /** How the connection stands, and what is on its way, as stores. */
   readonly connection: ConnectionStore;
   readonly pending: OutboxStore;
