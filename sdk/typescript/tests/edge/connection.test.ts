@@ -1,12 +1,13 @@
 /** The client and a real edge, over a line that is good or bad. */
 import { createHmac, randomUUID } from "node:crypto";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { Client, type ClientOptions, type Event, MemoryStore } from "../../src/index.ts";
 import { msgpack } from "../../src/msgpack.ts";
 import { Line } from "../support/line.ts";
 
 const { PARLEY_URL: url = "", PARLEY_TOKEN_KEY: key = "" } = process.env;
-const SECONDS = 1_000;
+// The machine may be busy with other tests.
+vi.setConfig({ testTimeout: 30_000 });
 
 /** Mints a token, as the marketplace does. */
 function mint(user: string, seconds = 3_600, signedWith = key): string {
@@ -109,8 +110,8 @@ describe.each([
 describe("over a bad line", () => {
   test("cut again and again: each message is stored once, in order, and told once", async () => {
     const [one, other] = [
-      new Device(ann, { url: line.url, backoffBase: 20 }),
-      new Device(bob, { url: line.url, backoffBase: 20 }),
+      new Device(ann, { url: line.url, backoffBase: 20, backoffLimit: 100 }),
+      new Device(bob, { url: line.url, backoffBase: 20, backoffLimit: 100 }),
     ];
     const texts = Array.from({ length: 120 }, (_, index) => `text ${index}`);
     const sent = texts.map((text) => one.client.command(7, { to: bob, text }));
@@ -220,9 +221,7 @@ describe("what a server refuses", () => {
   });
 });
 
-test("a token that expires is renewed over the same socket", {
-  timeout: 20 * SECONDS,
-}, async () => {
+test("a token that expires is renewed over the same socket", async () => {
   const reasons: string[] = [];
   let often: () => void = () => {};
   const renewed = new Promise<void>((resolve) => {
