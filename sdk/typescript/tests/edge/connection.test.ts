@@ -113,6 +113,8 @@ describe("over a bad line", () => {
       new Device(ann, { url: line.url, backoffBase: 20, backoffLimit: 100 }),
       new Device(bob, { url: line.url, backoffBase: 20, backoffLimit: 100 }),
     ];
+    // A new client is told what comes from its first HELLO on.
+    await other.client.whenLive();
     const texts = Array.from({ length: 120 }, (_, index) => `text ${index}`);
     const sent = texts.map((text) => one.client.command(7, { to: bob, text }));
     for (let count = 0; count < 25; count++) {
