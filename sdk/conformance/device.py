@@ -175,7 +175,7 @@ class Device:
             return
         for path in self.store.rglob("*"):
             if path.is_file():
-                path.write_bytes(b"rubbish " * 64)
+                path.write_bytes(b"rubbish\n" * 64)
 
     # What it tells.
 

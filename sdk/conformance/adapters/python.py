@@ -1,21 +1,25 @@
 """The adapter of `parley_client`, the library for Python."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from msgspec import UNSET, Struct, convert, to_builtins
+from msgspec import UNSET, Struct, to_builtins
 
 from conformance.adapter import PROTOCOL
 from conformance.adapters.lines import Arguments, Tokens, emit, serve
+from parley_client.actions.conversation import ConversationHandle
 from parley_client.client import Client
 from parley_client.errors import BannedError, ParleyError, RejectedError
 from parley_client.events import Event, Failed, OutboxChanged, Pushed, Reset, StateChanged
 from parley_client.options import Options
 from parley_client.stores.memory import MemoryStore
 from parley_client.stores.sqlite import SqliteStore
+from parley_client.views.deals import Deal, Offer
+from parley_client.views.disputes import Dispute
+from parley_client.views.price import Price
 from parley_protocol.objects import Kind
 from parley_protocol.packets import Op
 from parley_protocol.payloads import messaging, moderation, negotiation
@@ -33,19 +37,9 @@ _CAPABILITIES = (
     "storage_failure",
     "msgpack",
 )
-_COMMANDS: Mapping[str, type[Struct]] = {
-    "send": messaging.CreateMsg,
-    "edit": messaging.EditMsg,
-    "delete": messaging.DeleteMsg,
-    "propose": negotiation.ServiceCreated,
-    "end": negotiation.NegotiationEnd,
-    "terminate": negotiation.ServiceTerminated,
-    "note": negotiation.NoteSubmitted,
-    "dispute": moderation.LitigeCreated,
-    "statement": moderation.LitigeStatement,
-    "block": messaging.BlockUser,
-}
-"""The commands whose arguments are those of a packet."""
+# Handles of conversations do what names a message by itself, whichever they are of.
+_ANY = "any"
+_SHOWN_OF_DEAL = ("service", "conversation", "state", "version", "offer")
 _OPTIONS = {one.name for one in fields(Options)}
 # Nothing tells that the store has kept an entry.
 _LOOK_SECONDS = 0.01
@@ -74,8 +68,6 @@ class Adapter:
 
     async def handle(self, do: str, arguments: Arguments) -> Any:
         """Carry out a command of the protocol."""
-        if do in _COMMANDS:
-            return await self._command(_COMMANDS[do], arguments)
         method = getattr(self, f"do_{do}", None)
         if method is None:
             raise NotImplementedError(do)
@@ -124,37 +116,91 @@ class Adapter:
 
     # Commands.
 
-    async def _command(self, structure: type[Struct], arguments: Arguments) -> Any:
-        key = arguments.pop("key", None)
-        payload = convert(arguments, structure)
-        reply = await self._client.command(payload, key=key)
-        return _answer(reply.data)
+    def _conversation(
+        self, conversation: str | None = None, to: str | None = None, subject: str | None = None
+    ) -> ConversationHandle:
+        if conversation is not None:
+            return self._client.conversation(conversation)
+        return self._client.conversation_with(str(to), subject)
 
-    async def do_price(self, service: str, price: Any) -> Any:
-        """Name another price than that of the deal as it is known here."""
-        known = self._client.objects.of(Kind.SERVICE, service)
-        live = known and (known.content.get("amendment") or known.content.get("offer"))
-        if known is not None and known.content["state"] != "offered":
-            live = known.content.get("amendment")
-        base = live["number"] if live else 0
-        arguments = {"service": service, "price": price, "base_offer": base}
-        return await self._command(negotiation.PriceEdited, arguments)
-
-    async def do_accept(self, service: str, offer: Mapping[str, Any]) -> Any:
-        """Accept an offer as it was shown."""
-        payload = {
-            "service": service,
-            "outcome": "agreed",
-            "offer": offer["number"],
-            "price": offer["price"],
+    async def do_send(self, text: str, key: str | None = None, **place: Any) -> Any:
+        """Send a message."""
+        receipt = await self._conversation(**place).send(text, key=key)
+        return {
+            "conversation": receipt.conversation,
+            "seq": receipt.seq,
+            "message": receipt.message,
         }
-        return await self._command(negotiation.NegotiationEnd, payload)
 
-    async def do_report(self, reason: str, **subject: Any) -> Any:
+    async def do_edit(self, message: str, text: str) -> Any:
+        """Edit a message."""
+        return to_builtins(await self._conversation(_ANY).edit(message, text))
+
+    async def do_delete(self, message: str) -> Any:
+        """Delete a message."""
+        return to_builtins(await self._conversation(_ANY).delete(message))
+
+    async def do_report(self, reason: Any, conversation: str = _ANY, **more: Any) -> Any:
         """Report a message or a conversation."""
-        message = "message" in subject
-        structure = moderation.ReportMsg if message else moderation.ReportConversations
-        return await self._command(structure, {"reason": reason, **subject})
+        handle = self._conversation(conversation)
+        if "message" in more:
+            return to_builtins(await handle.report_message(more.pop("message"), reason, **more))
+        return to_builtins(await handle.report(reason, **more))
+
+    async def do_block(self, user: str, *, blocked: bool) -> Any:
+        """Block somebody, or no longer."""
+        return to_builtins(await (self._client.block if blocked else self._client.unblock)(user))
+
+    async def do_propose(self, conversation: str, price: Arguments, **more: Any) -> Any:
+        """Propose a deal."""
+        deal = await self._conversation(conversation).propose(price=Price(**price), **more)
+        return _deal(deal)
+
+    async def do_price(self, service: str, price: Arguments) -> Any:
+        """Name another price than that of the deal as it is known here."""
+        handle, named = self._client.deal(service), Price(**price)
+        known = handle.shown or await handle.load()
+        if known.live_offer is None:
+            return _deal(await handle.propose_amendment(named))
+        mine = known.live_offer.by == self._client.user
+        step = handle.revise if mine else handle.counter
+        return _deal(await step(known.live_offer, named))
+
+    async def do_accept(self, service: str, offer: Arguments) -> Any:
+        """Accept an offer as it was shown."""
+        shown = Offer.read({**offer, "service": service})
+        return _deal(await self._client.deal(service).accept(shown))
+
+    async def do_end(self, service: str, outcome: str, offer: Arguments) -> Any:
+        """Decline an offer, or take one's own back."""
+        handle, shown = self._client.deal(service), Offer.read({**offer, "service": service})
+        return _deal(await (handle.decline if outcome == "declined" else handle.withdraw)(shown))
+
+    async def do_terminate(self, service: str, outcome: str, **more: Any) -> Any:
+        """Say how a deal ends."""
+        handle = self._client.deal(service)
+        known = handle.shown or await handle.load()
+        asked = known.cancellation is not None
+        steps: dict[str, Callable[..., Awaitable[Deal]]] = {
+            "delivered": handle.deliver,
+            "completed": handle.complete,
+            "reopened": handle.reopen,
+            "cancelled": handle.confirm_cancellation if asked else handle.request_cancellation,
+        }
+        return _deal(await steps[outcome](**more))
+
+    async def do_note(self, service: str, score: int, comment: str | None = None) -> Any:
+        """Rate the other."""
+        return _deal(await self._client.deal(service).submit_note(score, comment))
+
+    async def do_dispute(self, service: str, reason: Any, statement: str) -> Any:
+        """Open a dispute."""
+        opened = await self._client.deal(service).open_dispute(reason, statement)
+        return _dispute(opened)
+
+    async def do_statement(self, dispute: str, text: str) -> Any:
+        """State one's case."""
+        return _dispute(await self._client.dispute(dispute).state(text))
 
     async def do_opened(self, conversation: str, seq: int | None = None) -> Any:
         """Mark messages as read."""
@@ -311,11 +357,12 @@ def _message(message: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _answer(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The answer of a command: of a service or a dispute, that itself."""
-    if "dispute" in data:
-        return dict(data["dispute"])
-    return dict(data["service"]) if "service" in data else dict(data)
+def _deal(deal: Deal) -> Mapping[str, Any]:
+    return {name: to_builtins(getattr(deal, name)) for name in _SHOWN_OF_DEAL}
+
+
+def _dispute(dispute: Dispute) -> Mapping[str, Any]:
+    return {name: getattr(dispute, name) for name in ("dispute", "state", "version")}
 
 
 def _entry(entry: Any) -> dict[str, Any]:
