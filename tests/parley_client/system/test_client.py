@@ -1,7 +1,7 @@
 """The client against a real edge: what is sent and told arrives once, over many sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from parley_client import Client
 from parley_client.event_log import EventStream
@@ -18,11 +18,14 @@ async def texts(events: EventStream) -> AsyncIterator[str]:
             yield event.data["message"]["text"]
 
 
-async def test_what_one_sends_the_other_is_told(system: System, ann: str, bob: str) -> None:
+async def test_what_one_sends_the_other_is_told(
+    client_system: System, person: Callable[[str], str]
+) -> None:
     """The command is answered, its message told to both, and a question about it answered."""
+    ann, bob = person("ann"), person("bob")
     async with (
-        Client(system.url, token=system.token(ann)) as of_ann,
-        Client(system.url, token=system.token(bob)) as of_bob,
+        Client(client_system.url, token=client_system.token(ann)) as of_ann,
+        Client(client_system.url, token=client_system.token(bob)) as of_bob,
     ):
         await of_bob.wait_for("live")
         stored = await of_ann.command(CreateMsg("Hello", to=bob))
@@ -34,13 +37,14 @@ async def test_what_one_sends_the_other_is_told(system: System, ann: str, bob: s
 
 
 async def test_what_is_said_while_the_network_is_lost_is_told_once_and_in_order(
-    system: System, ann: str, bob: str
+    client_system: System, person: Callable[[str], str]
 ) -> None:
     """Both lose their sockets again and again while one talks."""
+    ann, bob = person("ann"), person("bob")
     said = [f"message {number}" for number in range(60)]
     async with (
-        Client(system.url, token=system.token(ann)) as of_ann,
-        Client(system.url, token=system.token(bob)) as of_bob,
+        Client(client_system.url, token=client_system.token(ann)) as of_ann,
+        Client(client_system.url, token=client_system.token(bob)) as of_bob,
     ):
         await of_bob.wait_for("live")
         events = texts(of_bob.events())

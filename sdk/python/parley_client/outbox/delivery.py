@@ -81,14 +81,20 @@ class Delivery:
         if self._session is None or not self._session.accepting:
             return
         entries = self._book.entries()
-        busy = {self._lanes.of(one.lane) for one in entries if one.key in self._carriers}
+        held: set[str] = set()
+        for one in entries:
+            if one.key in self._carriers:
+                held.update(self._lanes.holds(self._lanes.of(one.lane)))
         for entry in entries:
             if len(self._carriers) >= self._options.max_in_flight:
                 return
-            lane = self._lanes.of(entry.lane)
-            if entry.state is EntryState.FAILED or entry.key in self._carriers or lane in busy:
+            if entry.state is EntryState.FAILED or entry.key in self._carriers:
                 continue
-            busy.add(lane)
+            lane = self._lanes.of(entry.lane)
+            waits = not held.isdisjoint(self._lanes.held_by(lane))
+            held.update(self._lanes.holds(lane))
+            if waits:
+                continue
             carrier = asyncio.create_task(self._carry(entry.key))
             self._carriers[entry.key] = carrier
             carrier.add_done_callback(partial(self._carried, entry.key))

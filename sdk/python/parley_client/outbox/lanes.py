@@ -37,14 +37,17 @@ def lane_of(payload: Struct, key: str, objects: Objects) -> str:
     return f"key {key}"
 
 
+_PERSON, _CONVERSATION = "person ", "conversation "
+
+
 def of_conversation(conversation: str) -> str:
     """Name the lane of a conversation."""
-    return f"conversation {conversation}"
+    return _CONVERSATION + conversation
 
 
 def of_person(person: str, subject: str | None) -> str:
     """Name the lane of what is written to a person, until the conversation is known."""
-    return normalize("NFC", f"person {person}\n{subject or ''}")
+    return normalize("NFC", f"{_PERSON}{person}\n{subject or ''}")
 
 
 class Lanes:
@@ -52,10 +55,35 @@ class Lanes:
 
     def __init__(self) -> None:
         self._same: dict[str, str] = {}
+        # Of conversations of which it is known with whom.
+        self._known: set[str] = set()
 
     def of(self, lane: str) -> str:
         """Give the one name of a lane."""
         return self._same.get(lane, lane)
+
+    def held_by(self, lane: str) -> tuple[str, ...]:
+        """Name what a command of a lane waits for, if one before it in the outbox `holds` that.
+
+        Somebody to whom one writes may be whom an unknown conversation is with, such as after a
+        restart: as long as that is open, either waits for the other.
+        """
+        if lane.startswith(_PERSON):
+            return lane, _CONVERSATION
+        return (lane, _PERSON) if self._is_open(lane) else (lane,)
+
+    def holds(self, lane: str) -> tuple[str, ...]:
+        """Name what a command of a lane holds for those behind it."""
+        if lane.startswith(_PERSON):
+            return lane, _PERSON
+        return (lane, _CONVERSATION) if self._is_open(lane) else (lane,)
+
+    def _is_open(self, lane: str) -> bool:
+        return lane.startswith(_CONVERSATION) and lane not in self._known
+
+    def _are_one(self, person: str, conversation: str) -> None:
+        self._same[person] = of_conversation(conversation)
+        self._known.add(of_conversation(conversation))
 
     def learn(self, user: str, shown: Iterable[Shown]) -> None:
         """Take note of the conversations among what was shown."""
@@ -63,12 +91,11 @@ class Lanes:
             if one.kind is Kind.CONVERSATION and one.content.get("participants"):
                 others = [name for name in one.content["participants"] if name != user]
                 if len(others) == 1:
-                    person = of_person(others[0], one.content.get("subject"))
-                    self._same[person] = of_conversation(one.key[0])
+                    self._are_one(of_person(others[0], one.content.get("subject")), one.key[0])
 
     def opened(self, sent: Struct, conversation: object) -> None:
         """Take note in which conversation a message to a person was stored."""
         if isinstance(sent, messaging.CreateMsg) and isinstance(sent.to, str):
             subject = None if sent.subject is UNSET else sent.subject
             if isinstance(conversation, str):
-                self._same[of_person(sent.to, subject)] = of_conversation(conversation)
+                self._are_one(of_person(sent.to, subject), conversation)

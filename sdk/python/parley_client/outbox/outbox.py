@@ -103,7 +103,7 @@ class Outbox:
         if waiting >= self._options.max_entries:
             raise OutboxFullError(f"{waiting} commands wait to be answered")
         self._number += 1
-        lane = self._lanes.of(lane or lane_of(payload, key, self._objects))
+        lane = lane or lane_of(payload, key, self._objects)
         entry = Entry(key, payload, lane, round(time.time() * 1000), self._number)
         self._entries[key] = entry
         self._tell(OutboxChanged("queued", entry))
