@@ -207,7 +207,8 @@ export class Banned extends ParleyError {
   readonly standing: Data | undefined;
   readonly until: string | undefined;
 
-  constructor(standing?: Data, until?: string) {
+  constructor(standing?: Data) {
+    const until = standing?.["banned"] ? undefined : (standing?.["suspended_until"] as string);
     super(until ? "SUSPENDED" : "BANNED", until ? `suspended until ${until}` : "banned");
     this.standing = standing;
     this.until = until;

@@ -40,8 +40,10 @@ const input: fc.Arbitrary<Input> = fc.oneof(
     type: fc.constant("setToken"),
     token: fc.option(fc.constant("set"), { nil: undefined }),
   }),
-  fc.record({ type: fc.constant("token"), token: fc.constantFrom("a", "b", null, "c") }),
-  fc.constant({ type: "tokenFailed", error: new TokenError("threw", "") }),
+  fc.record({
+    type: fc.constant("token"),
+    token: fc.constantFrom("a", "b", null, "c", new TokenError("threw")),
+  }),
   fc.record({ type: fc.constant("closed"), code, reason: fc.constant("") }),
   fc.record({ type: fc.constant("hello"), greeting }),
   fc.record({ type: fc.constant("hello"), greeting }),
@@ -89,7 +91,7 @@ class Run {
     else if (due < Infinity) this.now = Math.max(this.now, due);
     // What an input itself ends.
     if (input.type === "closed" && this.model.socket) this.sockets--;
-    if (input.type === "token" || input.type === "tokenFailed") this.fetches = 0;
+    if (input.type === "token") this.fetches = 0;
     if (input.type === "probed") this.probes = 0;
     [this.model, this.effects] = step(TIMING, this.model, input, this.now, () => chance);
     for (const effect of this.effects) {

@@ -14,7 +14,7 @@ import * as ops from "../generated/packets.ts";
 import type { ClientOp, Data, Packet } from "../protocol.ts";
 import { Greetings } from "./greeting.ts";
 import { Link, type LinkOptions } from "./link.ts";
-import { type Model, type State, TIMING, type Timing } from "./machine.ts";
+import { backoff, type Model, type State, TIMING, type Timing } from "./machine.ts";
 import { Questions, Requests } from "./requests.ts";
 import { Resumption } from "./resumption.ts";
 import type { GetToken } from "./token.ts";
@@ -77,8 +77,8 @@ export class Connection {
       () => this.#link.input({ type: "caughtUp" }),
     );
     this.requests = new Requests((packet, limit) => this.#send(packet, limit));
-    const backoff = (error: Rejected | undefined, attempts: number) => this.pause(error, attempts);
-    this.#questions = new Questions(this.requests, settings.maxQuestions, backoff);
+    const pause = (error: Rejected | undefined, attempts: number) => this.pause(error, attempts);
+    this.#questions = new Questions(this.requests, settings.maxQuestions, pause);
     this.#link = new Link(settings, {
       ready: async () => {
         const stored = await this.restore();
@@ -95,7 +95,7 @@ export class Connection {
     });
     this.#resumption = new Resumption(settings.maxQueuedEvents, {
       request: (cur, answered) => this.requests.send(ops.RESUME, { cur }, answered),
-      pause: backoff,
+      pause,
       input: (type) => this.#link.input({ type }),
       reset: () => {
         this.forget();
@@ -231,10 +231,8 @@ export class Connection {
 
   /** Gives the time to wait before something is sent again, in milliseconds. */
   protected pause(error: Rejected | undefined, attempts: number): number {
-    const { backoffBase, backoffLimit, serverDelayLimit } = this.#settings;
-    const jitter =
-      Math.random() * Math.min(backoffBase * 2 ** Math.min(attempts, 30), backoffLimit);
-    return Math.min(error?.retryAfterMs ?? 0, serverDelayLimit) + jitter;
+    const asked = Math.min(error?.retryAfterMs ?? 0, this.#settings.serverDelayLimit);
+    return asked + backoff(this.#settings, attempts, Math.random);
   }
 
   protected notify(): void {

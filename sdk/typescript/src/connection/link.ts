@@ -1,12 +1,6 @@
 /** The shell around the state machine: sockets, timers, the token function, and what is asked over HTTP. */
 import type { Codec } from "../codec/json.ts";
-import {
-  InvalidPacket,
-  PacketTooLarge,
-  type ParleyError,
-  ProtocolError,
-  type TokenError,
-} from "../errors.ts";
+import { InvalidPacket, PacketTooLarge, type ParleyError, ProtocolError } from "../errors.ts";
 import type { Packet } from "../protocol.ts";
 import { startClock } from "./clock.ts";
 import {
@@ -105,7 +99,11 @@ export class Link {
     for (const effect of effects) this.#do(effect);
     if (before.socket && !model.socket) this.#owner.lost();
     if (before.state === "idle" && model.state !== "idle")
-      this.#unwatch = watchWakeUps(() => this.input({ type: "wake" }));
+      this.#unwatch = watchWakeUps(() => {
+        // The timer may have stood still while the clock went on.
+        this.#timerAt = Infinity;
+        this.input({ type: "wake" });
+      });
     if (model.state === "closed") this.#unwatch();
     if (before.state !== model.state || before.reason !== model.reason) this.#owner.changed(model);
   }
@@ -131,14 +129,9 @@ export class Link {
         this.#fetching = fetching;
         const { token } = this.#options;
         const getToken = typeof token === "string" ? () => token : token;
-        fetchToken(getToken, effect.reason, fetching.signal).then(
-          (fetched) => {
-            if (this.#fetching === fetching) this.input({ type: "token", token: fetched });
-          },
-          (error: TokenError) => {
-            if (this.#fetching === fetching) this.input({ type: "tokenFailed", error });
-          },
-        );
+        fetchToken(getToken, effect.reason, fetching.signal).then((fetched) => {
+          if (this.#fetching === fetching) this.input({ type: "token", token: fetched });
+        });
         break;
       }
       case "abortToken":
@@ -148,17 +141,14 @@ export class Link {
       case "open":
         this.#open(effect.token);
         break;
-      case "drop": {
-        const socket = this.#socket;
+      case "drop":
+        this.#socket?.close(1000);
         this.#socket = undefined;
-        socket?.close(1000);
         break;
-      }
       case "probe": {
         const probing = new AbortController();
         this.#probing = probing;
-        const { fetch, url } = this.#options;
-        probe(fetch, url, effect.token, probing.signal).then((found) => {
+        probe(this.#options, effect.token, probing.signal).then((found) => {
           if (this.#probing === probing) this.input({ type: "probed", found });
         });
         break;
@@ -178,7 +168,7 @@ export class Link {
 
   #open(token: string): void {
     // Its place is taken at once, so that a later one is not mixed up with it.
-    const place = {} as WebSocket;
+    const place = { close() {} } as unknown as WebSocket;
     this.#socket = place;
     this.#owner.ready().then((cursor) => {
       if (this.#socket === place) this.#connect(token, cursor);

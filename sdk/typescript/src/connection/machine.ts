@@ -109,8 +109,7 @@ export type Input =
   | { readonly type: "suspect" | "overflow" | "caughtUp" | "wake" | "tick" }
   | { readonly type: "frame"; readonly progress: boolean }
   | { readonly type: "setToken"; readonly token: string | undefined }
-  | { readonly type: "token"; readonly token: string | null }
-  | { readonly type: "tokenFailed"; readonly error: TokenError }
+  | { readonly type: "token"; readonly token: string | null | TokenError }
   | { readonly type: "closed"; readonly code: number; readonly reason: string }
   | { readonly type: "hello"; readonly greeting: Greeting }
   | { readonly type: "renewed"; readonly life: number }
@@ -163,6 +162,11 @@ export function initial(fixed: string | undefined): Model {
   };
 }
 
+/** Gives a time to wait after so many failures in a row: any up to a limit that doubles. */
+export function backoff(timing: Timing, failures: number, random: () => number): number {
+  return random() * Math.min(timing.backoffLimit, timing.backoffBase * 2 ** Math.min(failures, 30));
+}
+
 /** When `step` wants a tick. */
 export function dueAt(model: Model): number {
   return Math.min(model.deadline, model.renewAt, model.fetchUntil);
@@ -191,8 +195,7 @@ export function step(
   const act = (effect: Effect) => void effects.push(effect);
   const connected = () => m.state === "live" || m.state === "resuming";
 
-  const jitter = (failures: number) =>
-    random() * Math.min(timing.backoffLimit, timing.backoffBase * 2 ** Math.min(failures, 30));
+  const jitter = (failures: number) => backoff(timing, failures, random);
   const bounded = (delay: number) => Math.min(Math.max(delay, 0) || 0, timing.serverDelayLimit);
 
   /** Leaves the present state: whatever it had under way ends, but a fetch of a token. */
@@ -314,7 +317,7 @@ export function step(
     if (status === 401) refuseToken(reason);
     else if (standing) {
       const until = suspendedFor === undefined ? undefined : now + (Math.max(suspendedFor, 0) || 0);
-      const banned = new Banned(standing, standing["suspended_until"] as string | undefined);
+      const banned = new Banned(standing);
       stop("refused", banned, until === undefined ? until : until + jitter(LATER));
     } else if (status >= 400 && status < 500 && status !== 408 && status !== 429)
       stop("refused", new HandshakeRefused(status, reason));
@@ -333,7 +336,7 @@ export function step(
     }
     if (now >= m.deadline) {
       if (m.state === "waiting" || m.state === "refused") begin();
-      else if (m.phase === "probe") wait(m.reason ?? new Banned());
+      else if (m.phase === "probe") wait(m.reason as ParleyError);
       else if (m.state === "connecting") wait(new Disconnected("UNREACHABLE"));
       else wait(new Disconnected("SILENT"));
     }
@@ -362,6 +365,10 @@ export function step(
       break;
     case "token":
       if (m.fetchUntil === Infinity) break;
+      if (input.token instanceof TokenError) {
+        failToken(input.token);
+        break;
+      }
       m.fetchUntil = Infinity;
       m.renewFailures = 0;
       if (input.token === null) {
@@ -374,9 +381,6 @@ export function step(
       m.tokenRefused = false;
       if (m.phase === "token") begin();
       else if (connected()) act({ do: "renew", token: input.token });
-      break;
-    case "tokenFailed":
-      if (m.fetchUntil < Infinity) failToken(input.error);
       break;
     case "opened":
       if (m.phase === "socket") {

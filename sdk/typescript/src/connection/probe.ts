@@ -14,8 +14,7 @@ interface Standing {
  * there is a server. Status 0: nothing could be found out.
  */
 export async function probe(
-  fetch: typeof globalThis.fetch,
-  url: string,
+  { fetch, url }: { readonly fetch: typeof globalThis.fetch; readonly url: string },
   token: string,
   signal: AbortSignal,
 ): Promise<Found> {

@@ -32,17 +32,15 @@ export class Requests {
     if (id !== undefined) this.#pending.delete(id);
   }
 
-  /** Takes in a packet; whether it is an answer that is still waited for. */
-  take(packet: Packet): boolean {
-    return this.#answer(packet.re as number, packet.op === ERROR ? rejection(packet.d) : packet.d);
+  /** Takes in an answer, which perhaps nobody waits for any more. */
+  take(packet: Packet): void {
+    this.#answer(packet.re as number, packet.op === ERROR ? rejection(packet.d) : packet.d);
   }
 
-  #answer(id: number, answer: Data | ParleyError): boolean {
+  #answer(id: number, answer: Data | ParleyError): void {
     const answered = this.#pending.get(id);
-    if (!answered) return false;
     this.#pending.delete(id);
-    answered(answer);
-    return true;
+    answered?.(answer);
   }
 
   /** Forgets all: the socket is gone. */

@@ -10,21 +10,21 @@ export type GetToken = (
 /** The longest token that a server takes. */
 const MAXIMUM_TOKEN = 7168;
 
-/** Calls a token function. Raises TokenError where it throws or gives no token. */
+/** Calls a token function. Gives a TokenError where it throws or gives no token. */
 export async function fetchToken(
   getToken: GetToken,
   reason: TokenReason,
   signal: AbortSignal,
-): Promise<string | null> {
+): Promise<string | null | TokenError> {
   let token: unknown;
   try {
     token = await getToken(reason, signal);
   } catch (error) {
-    throw new TokenError("threw", error);
+    return new TokenError("threw", error);
   }
   if (token === null || token === undefined) return null;
   // A JWT; it has to be good as a header and as a subprotocol. It is not shown: it may be half good.
   if (typeof token === "string" && token.length <= MAXIMUM_TOKEN && /^[\w.~+-]+$/.test(token))
     return token;
-  throw new TokenError("invalid");
+  return new TokenError("invalid");
 }

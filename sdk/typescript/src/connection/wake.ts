@@ -11,10 +11,9 @@ export function watchWakeUps(wake: () => void): () => void {
     [here, ["online", "pageshow", "focus"]],
     [here.document, ["visibilitychange", "resume"]],
   ];
-  for (const [target, names] of targets)
-    for (const name of names) target?.addEventListener?.(name, wake);
-  return () => {
-    for (const [target, names] of targets)
-      for (const name of names) target?.removeEventListener?.(name, wake);
+  const set = (does: "addEventListener" | "removeEventListener") => {
+    for (const [target, names] of targets) for (const name of names) target?.[does]?.(name, wake);
   };
+  set("addEventListener");
+  return () => set("removeEventListener");
 }
