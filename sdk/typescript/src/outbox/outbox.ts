@@ -138,7 +138,8 @@ export class Outbox {
         attempts: 0,
       });
       // One that goes out at once is stored as sent in the same write.
-      if (this.#ready() && this.#sendable(Infinity).includes(item)) this.#mark(item, "sent");
+      if (this.#leading && this.#ready() && this.#sendable(Infinity).includes(item))
+        this.#mark(item, "sent");
       void this.start();
       this.#store(item);
       this.#tell(item, item.entry.state);
@@ -264,7 +265,7 @@ export class Outbox {
   }
 
   #ready(): boolean {
-    return this.#leading && this.#loaded && this.#owner.requests.open;
+    return this.#loaded && this.#owner.requests.open;
   }
 
   #take(entry: Entry, durable = false): Item {
@@ -304,6 +305,8 @@ export class Outbox {
       const { state, lane } = item.entry;
       if (state === "failed" || lanes.has(lane)) continue;
       lanes.add(lane);
+      // Another client sends what is stored; nobody else has what could not be.
+      if (!this.#leading && item.durable) continue;
       if (item.id !== undefined || (!item.settled && now < Infinity)) continue;
       if (item.notBefore <= now && room-- <= 0) continue;
       found.push(item);

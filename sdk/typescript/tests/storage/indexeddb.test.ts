@@ -1,6 +1,7 @@
 import { forceCloseDatabase, IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { StorageError } from "../../src/errors.ts";
+import { Database } from "../../src/storage/database.ts";
 import { IndexedDbStore } from "../../src/storage/indexeddb.ts";
 import type { Entry } from "../../src/storage/store.ts";
 
@@ -136,4 +137,29 @@ test("a tab with a newer version of the page is not held up, and the older one s
     request.onblocked = reject;
   });
   await expect(store.load(HERE)).rejects.toThrow("a newer version of this page");
+});
+
+test("an update of the database waits for an older tab that holds it, and goes on when that is gone", async () => {
+  const older = await new Promise<IDBDatabase>((resolve) => {
+    const request = indexedDB.open("held", 1);
+    request.onsuccess = () => resolve(request.result);
+  });
+  const asked = new Promise<void>((resolve) => {
+    older.onversionchange = () => resolve();
+  });
+  const upgrade = (made: IDBDatabase) => void made.createObjectStore("things");
+  const database = new Database("held", { version: 2, upgrade });
+  let done = false;
+  const writing = database
+    .run("readwrite", (transaction) => {
+      transaction.objectStore("things").put("value", "key");
+      return () => "written";
+    })
+    .finally(() => {
+      done = true;
+    });
+  await asked;
+  expect(done).toBe(false);
+  older.close();
+  expect(await writing).toBe("written");
 });

@@ -19,6 +19,8 @@ class SharedStore implements Store {
   #lost: (() => void) | undefined;
   /** Whether the others hear what this one does. */
   heard = true;
+  /** Whether it stores nothing. */
+  full = false;
 
   constructor(shared: Shared) {
     this.#shared = shared;
@@ -30,6 +32,7 @@ class SharedStore implements Store {
   }
 
   async save(namespace: string, change: Change) {
+    if (this.full) throw new DOMException("full", "QuotaExceededError");
     const made = await this.#shared.save(namespace, change);
     if (made && this.heard)
       for (const other of this.#shared.followers)
@@ -225,4 +228,22 @@ test("one that slept and lost the lead sends nothing more, and goes on when it h
   aside(other.client.command(7, to("again")));
   await here.now.settle();
   expect([texts(one), texts(other)]).toEqual([["again"], ["Hello"]]);
+});
+
+test("what a tab cannot hand over, for its storage is full, it sends by itself", async () => {
+  const [one, other] = await two();
+  aside(other.client.command(7, to("a")));
+  await here.now.settle();
+  other.store.full = true;
+  const answer = other.client.command(7, to("b"));
+  await here.now.settle();
+  // It keeps its place behind what the one that leads is sending.
+  expect([texts(one), texts(other)]).toEqual([["a"], []]);
+  one.socket.answer(7, 8, stored(1));
+  await here.now.settle();
+  expect([texts(one), texts(other)]).toEqual([["a"], ["b"]]);
+  expect(other.client.outbox.entries()).toMatchObject([{ durable: false }]);
+  other.socket.answer(7, 8, stored(2));
+  expect(await answer).toMatchObject({ seq: 2 });
+  expect(other.client.outbox.entries()).toEqual([]);
 });
