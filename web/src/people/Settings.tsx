@@ -1,0 +1,65 @@
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { Button } from "../shared/components/Button.tsx";
+import { Field } from "../shared/components/Field.tsx";
+import { applyTheme, THEMES, type Theme, theme } from "../shared/theme.ts";
+import { LanguageChoice } from "./LanguageChoice.tsx";
+import { t } from "./messages.ts";
+import { allowNotifications, notifications, stopNotifications } from "./notifications.ts";
+import { signOut, useSession } from "./session.ts";
+
+/** Settings of this browser. */
+export function Settings(): JSX.Element {
+  const { user } = useSession();
+  return (
+    <section class="page">
+      <h1>{t("settings.title")}</h1>
+      <p>{t("settings.signed_in_as", { user })}</p>
+      <LanguageChoice />
+      <Field label={t("settings.theme")}>
+        <select
+          value={theme.value}
+          onChange={(event) => applyTheme(event.currentTarget.value as Theme)}
+        >
+          {THEMES.map((name) => (
+            <option key={name} value={name}>
+              {t(`settings.theme_${name}`)}
+            </option>
+          ))}
+        </select>
+      </Field>
+      <Notifications />
+      <h2>{t("signin.out")}</h2>
+      <p class="muted">{t("signin.out_hint")}</p>
+      <div class="actions">
+        <Button onClick={() => void signOut()}>{t("signin.out")}</Button>
+      </div>
+    </section>
+  );
+}
+
+/** Whether this browser tells of messages; it is asked for permission only when somebody wants that. */
+function Notifications(): JSX.Element {
+  const [busy, setBusy] = useState(false);
+  const state = notifications.value;
+  return (
+    <>
+      <h2 id="notifications">{t("notify.title")}</h2>
+      <p role="status">{t(`notify.${state}`)}</p>
+      <div class="actions">
+        {state === "off" && (
+          <Button
+            busy={busy}
+            onClick={() => {
+              setBusy(true);
+              void allowNotifications().finally(() => setBusy(false));
+            }}
+          >
+            {t("notify.turn_on")}
+          </Button>
+        )}
+        {state === "on" && <Button onClick={stopNotifications}>{t("notify.turn_off")}</Button>}
+      </div>
+    </>
+  );
+}

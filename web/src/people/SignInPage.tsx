@@ -1,0 +1,39 @@
+import type { JSX } from "preact";
+import { Button } from "../shared/components/Button.tsx";
+import { LanguageChoice } from "./LanguageChoice.tsx";
+import { t } from "./messages.ts";
+import { type SignInProblem, start } from "./session.ts";
+import type { Config } from "./sign-in.ts";
+import { useTitle } from "./title.ts";
+
+const WORDS = {
+  "no link": "signin.no_link",
+  "broken link": "signin.broken_link",
+  "signed out": "signin.signed_out",
+  unreachable: "signin.unreachable",
+} as const;
+
+interface Props {
+  readonly problem: SignInProblem;
+  readonly config: Config;
+}
+
+/** The page for whoever is not signed in: why, and what to do. */
+export function SignInPage({ problem, config }: Props): JSX.Element {
+  useTitle(t("app.title"));
+  return (
+    <main class="page">
+      <h1>Parley</h1>
+      <p role="status">{t(WORDS[problem])}</p>
+      <div class="actions">
+        {config.sign_in_url && (
+          <a class="button primary" href={config.sign_in_url}>
+            {t("signin.at_marketplace")}
+          </a>
+        )}
+        {config.token_url && <Button onClick={() => void start()}>{t("signin.again")}</Button>}
+      </div>
+      <LanguageChoice />
+    </main>
+  );
+}

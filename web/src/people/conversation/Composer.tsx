@@ -1,0 +1,126 @@
+import type { ConversationStore, ConversationView, StoredRow } from "@parley/client";
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Banner } from "../../shared/components/Banner.tsx";
+import { Button } from "../../shared/components/Button.tsx";
+import { Field } from "../../shared/components/Field.tsx";
+import { recall, remember } from "../../shared/settings.ts";
+import { oneLine } from "../../shared/words.ts";
+import { t } from "../messages.ts";
+import { useSession } from "../session.ts";
+import { failureWords } from "./failures.ts";
+
+/** The most characters that a server takes by its default settings. */
+const LONGEST_TEXT = 4_000;
+
+interface Props {
+  readonly store: ConversationStore;
+  readonly view: ConversationView;
+  /** The message that is given another text, if any. */
+  readonly editing: StoredRow | undefined;
+  readonly onEdited: () => void;
+}
+
+/** The place to write. What is typed is kept for this conversation until it is sent. */
+export function Composer({ store, view, editing, onEdited }: Props): JSX.Element {
+  const { client, user } = useSession();
+  const draft = `draft ${JSON.stringify([user, view.peer, view.subject])}`;
+  const [text, setText] = useState(recall(draft) ?? "");
+  const [edited, setEdited] = useState("");
+  const [error, setError] = useState<string>();
+  const field = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    if (!editing) setText(recall(draft) ?? "");
+  }, [draft, editing]);
+  useEffect(() => {
+    if (!editing) return;
+    setEdited(editing.message.text ?? "");
+    // The person has asked to write here.
+    field.current?.focus();
+  }, [editing]);
+  if (view.blocked && view.peer) {
+    const { peer } = view;
+    return (
+      <Banner
+        actions={
+          <Button
+            onClick={() => {
+              client.unblock(peer).catch((cause) => setError(failureWords(cause)));
+            }}
+          >
+            {t("composer.unblock")}
+          </Button>
+        }
+      >
+        {t("composer.blocked", { peer: oneLine(peer) })} {error}
+      </Banner>
+    );
+  }
+  const shown = editing ? edited : text;
+  const type = (typed: string) => {
+    setError(undefined);
+    if (editing) setEdited(typed);
+    else {
+      setText(typed);
+      remember(draft, typed || undefined);
+      store.typing(typed !== "");
+    }
+  };
+  const send = () => {
+    const words = shown.trim();
+    if (!words) return;
+    if ([...words].length > LONGEST_TEXT) {
+      setError(t("composer.too_long", { count: [...words].length, limit: LONGEST_TEXT }));
+      return;
+    }
+    const said = editing ? store.edit(editing.message.message, words) : store.send(words);
+    said.catch((cause: unknown) => {
+      // What was stored is shown as a row, which says why it failed; this was not taken at all.
+      const { name } = cause as Error;
+      if (name !== "OutboxFull" && name !== "PacketTooLarge" && name !== "InvalidPacket") return;
+      setError(failureWords(cause));
+      if (!editing) {
+        setText(words);
+        remember(draft, words);
+      }
+    });
+    if (editing) onEdited();
+    else type("");
+  };
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      {editing && (
+        <Banner actions={<Button onClick={onEdited}>{t("action.cancel")}</Button>}>
+          {t("composer.editing")}
+        </Banner>
+      )}
+      <Field label={t(editing ? "composer.edit_label" : "composer.label")} error={error}>
+        <textarea
+          ref={field}
+          rows={2}
+          dir="auto"
+          value={shown}
+          enterkeyhint="send"
+          onInput={(event) => type(event.currentTarget.value)}
+          onBlur={() => store.typing(false)}
+          onKeyDown={(event) => {
+            if (event.key === "Escape" && editing) onEdited();
+            // Enter while characters are being composed chooses one of them.
+            if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+            event.preventDefault();
+            send();
+          }}
+        />
+      </Field>
+      <Button type="submit" kind="primary">
+        {t(editing ? "composer.save" : "composer.send")}
+      </Button>
+    </form>
+  );
+}

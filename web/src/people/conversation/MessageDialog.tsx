@@ -1,0 +1,57 @@
+import type { ConversationStore, StoredRow } from "@parley/client";
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { Button } from "../../shared/components/Button.tsx";
+import { Dialog } from "../../shared/components/Dialog.tsx";
+import { Words } from "../../shared/components/Words.tsx";
+import { t } from "../messages.ts";
+import { useSession } from "../session.ts";
+
+interface Props {
+  readonly store: ConversationStore;
+  readonly row: StoredRow;
+  readonly onEdit: () => void;
+  readonly onClose: () => void;
+}
+
+/** What can be done with a message. */
+export function MessageDialog({ store, row, onEdit, onClose }: Props): JSX.Element {
+  const { user } = useSession();
+  const { message, text = "", sender } = row.message;
+  const isOwn = sender === user;
+  const [copied, setCopied] = useState<"copied" | "copy_failed">();
+  return (
+    <Dialog title={t("message.dialog")} onClose={onClose}>
+      <blockquote class="bubble quoted">
+        <Words text={text} />
+      </blockquote>
+      <div class="actions">
+        {isOwn && <Button onClick={onEdit}>{t("message.edit")}</Button>}
+        {isOwn && (
+          <Button
+            kind="danger"
+            onClick={() => {
+              // The message shows that it waits, or why it was refused.
+              store.delete(message).catch(() => {});
+              onClose();
+            }}
+          >
+            {t("message.delete")}
+          </Button>
+        )}
+        <Button
+          onClick={() => {
+            navigator.clipboard.writeText(text).then(
+              () => setCopied("copied"),
+              () => setCopied("copy_failed"),
+            );
+          }}
+        >
+          {t("message.copy")}
+        </Button>
+        <Button onClick={onClose}>{t("action.close")}</Button>
+      </div>
+      <p role="status">{copied && t(`message.${copied}`)}</p>
+    </Dialog>
+  );
+}

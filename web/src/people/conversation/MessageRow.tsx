@@ -1,0 +1,154 @@
+import type { ConversationView, PendingRow, Row, StoredRow } from "@parley/client";
+import type { JSX } from "preact";
+import { Button } from "../../shared/components/Button.tsx";
+import { Words } from "../../shared/components/Words.tsx";
+import { timeOfDay } from "../../shared/format.ts";
+import { oneLine } from "../../shared/words.ts";
+import { t } from "../messages.ts";
+import { useSession } from "../session.ts";
+import { PendingChanges } from "./changes.tsx";
+import { eventWords } from "./events.ts";
+import { failureWords } from "./failures.ts";
+
+interface Props {
+  readonly row: Row;
+  readonly view: ConversationView;
+  readonly onChoose: (row: StoredRow) => void;
+}
+
+/** A row of a conversation: somebody's words, what happened to the deal, or words on their way. */
+export function MessageRow({ row, view, onChoose }: Props): JSX.Element {
+  if (row.state !== "stored") return <Pending row={row} />;
+  if (row.message.event) return <Happening row={row} view={view} />;
+  return <Stored row={row} view={view} onChoose={onChoose} />;
+}
+
+function Stored({ row, view, onChoose }: Props & { readonly row: StoredRow }): JSX.Element {
+  const { user } = useSession();
+  const { message } = row;
+  const { sender, text, tombstone, created_at, edited_at, seq } = message;
+  const isOwn = sender === user;
+  return (
+    <li class={`row ${isOwn ? "own" : "other"}`}>
+      <span class="unseen">
+        {isOwn ? t("message.you") : t("message.from", { peer: oneLine(sender) })}
+      </span>
+      {tombstone ? (
+        <p class="tombstone">
+          {t(tombstone === "deleted" ? "message.deleted" : "message.removed")}
+        </p>
+      ) : (
+        <p class="bubble">
+          <Words text={text ?? ""} />
+        </p>
+      )}
+      <PendingChanges message={message.message} />
+      <p class="row-end" data-seq={seq}>
+        <time dateTime={created_at}>{timeOfDay(created_at)}</time>
+        {edited_at && !tombstone && <span>{t("message.edited")}</span>}
+        {isOwn && !tombstone && <Mark state={markOf(seq, view)} />}
+        {!tombstone && (
+          <Button
+            kind="quiet"
+            class="more"
+            aria-label={t("message.actions", { time: timeOfDay(created_at) })}
+            aria-haspopup="dialog"
+            onClick={() => onChoose(row)}
+          >
+            ⋯
+          </Button>
+        )}
+      </p>
+    </li>
+  );
+}
+
+function Happening({
+  row,
+  view,
+}: {
+  readonly row: StoredRow;
+  readonly view: ConversationView;
+}): JSX.Element {
+  const { user } = useSession();
+  const { event, created_at, seq } = row.message;
+  if (!event) return <></>;
+  return (
+    <li class="row happening">
+      <p>
+        <bdi>{eventWords(event, { user, peer: view.peer ?? "", deal: view.deal })}</bdi>
+      </p>
+      {event.reason && (
+        <p class="bubble">
+          <Words text={event.reason} />
+        </p>
+      )}
+      <p class="row-end" data-seq={seq}>
+        <time dateTime={created_at}>{timeOfDay(created_at)}</time>
+      </p>
+    </li>
+  );
+}
+
+/** Words that the server has not stored: nobody else has seen them. */
+function Pending({ row }: { readonly row: PendingRow }): JSX.Element {
+  const { client } = useSession();
+  const { key, state, text, createdAt, error } = row;
+  return (
+    <li class={`row own pending ${state}`}>
+      <span class="unseen">{t("message.you")}</span>
+      <p class="bubble">
+        <Words text={text} />
+      </p>
+      <p class="row-end">
+        <time dateTime={new Date(createdAt).toISOString()}>{timeOfDay(createdAt)}</time>
+        <Mark state={state === "failed" ? "failed" : "waiting"} />
+        {state === "queued" && (
+          <Button
+            kind="quiet"
+            // Where it was sent meanwhile it stays, and is shown as it stands.
+            onClick={() => void client.outbox.cancel(key)}
+          >
+            {t("message.cancel")}
+          </Button>
+        )}
+      </p>
+      {state === "failed" && (
+        <div class="failure">
+          <p>{failureWords(error)}</p>
+          <div class="actions">
+            <Button
+              onClick={() => {
+                // The new row says how it goes.
+                client.outbox.retry(key).catch(() => {});
+              }}
+            >
+              {t("action.retry")}
+            </Button>
+            <Button kind="quiet" onClick={() => client.outbox.discard(key)}>
+              {t("action.discard")}
+            </Button>
+          </div>
+        </div>
+      )}
+    </li>
+  );
+}
+
+const SIGNS = { waiting: "◷", stored: "✓", delivered: "✓✓", read: "✓✓", failed: "!" } as const;
+
+type MarkState = keyof typeof SIGNS;
+
+/** How far an own message has come, as a sign and in words. */
+function Mark({ state }: { readonly state: MarkState }): JSX.Element {
+  return (
+    <span class={`mark ${state}`}>
+      <span aria-hidden="true">{SIGNS[state]}</span> {t(`mark.${state}`)}
+    </span>
+  );
+}
+
+function markOf(seq: number, { peerReadUpTo, peerDeliveredUpTo }: ConversationView): MarkState {
+  if (seq <= peerReadUpTo) return "read";
+  return seq <= peerDeliveredUpTo ? "delivered" : "stored";
+}

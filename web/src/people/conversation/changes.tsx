@@ -1,0 +1,60 @@
+import type { DELETE_MSG, EDIT_MSG, OutboxEntry } from "@parley/client";
+import type { JSX } from "preact";
+import { Button } from "../../shared/components/Button.tsx";
+import { Words } from "../../shared/components/Words.tsx";
+import { useSnapshot } from "../../shared/stores.ts";
+import { t } from "../messages.ts";
+import { useSession } from "../session.ts";
+import { failureWords } from "./failures.ts";
+
+/** The opcodes of the commands that change a message. */
+const EDIT: typeof EDIT_MSG = 20;
+const DELETE: typeof DELETE_MSG = 21;
+
+/** The changes of a message that wait, or were refused: it is still seen as it was. */
+export function PendingChanges({ message }: { readonly message: string }): JSX.Element | null {
+  const { client } = useSession();
+  const waiting = useSnapshot(client.pending).filter(
+    ({ op, payload }) => (op === EDIT || op === DELETE) && payload["message"] === message,
+  );
+  return waiting.length ? (
+    <>
+      {waiting.map((entry) => (
+        <PendingChange key={entry.key} entry={entry} />
+      ))}
+    </>
+  ) : null;
+}
+
+function PendingChange({ entry }: { readonly entry: OutboxEntry }): JSX.Element {
+  const { client } = useSession();
+  const { key, op, payload, state, error } = entry;
+  return (
+    <div class="change">
+      <p>{t(op === EDIT ? "change.edit_waits" : "change.delete_waits")}</p>
+      {op === EDIT && (
+        <p class="bubble">
+          <Words text={String(payload["text"])} />
+        </p>
+      )}
+      {state === "failed" && (
+        <>
+          <p class="field-error">{failureWords(error)}</p>
+          <div class="actions">
+            <Button
+              onClick={() => {
+                // The entry that takes its place says how it goes.
+                client.outbox.retry(key).catch(() => {});
+              }}
+            >
+              {t("action.retry")}
+            </Button>
+            <Button kind="quiet" onClick={() => client.outbox.discard(key)}>
+              {t("action.discard")}
+            </Button>
+          </div>
+        </>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,42 @@
+import type { ConversationStore, ConversationView } from "@parley/client";
+import { useEffect, useRef } from "preact/hooks";
+
+/**
+ * Mark as read what has been in view, while the page is in front. Rows have their place in `data-seq`, at their end:
+ * a long message is read where it ends.
+ */
+export function useReading(
+  box: { readonly current: HTMLElement | null },
+  store: ConversationStore,
+  view: ConversationView,
+): void {
+  const seen = useRef(0);
+  useEffect(() => {
+    const root = box.current;
+    if (!root || view.loading !== "ready") return;
+    let observer: IntersectionObserver | undefined;
+    const look = () => {
+      observer?.disconnect();
+      observer = undefined;
+      if (document.hidden) return;
+      observer = new IntersectionObserver(
+        (entries) => {
+          for (const { isIntersecting, target } of entries) {
+            const seq = Number((target as HTMLElement).dataset["seq"]);
+            if (isIntersecting) seen.current = Math.max(seen.current, seq);
+          }
+          // A mark that does not arrive now is made with the next.
+          if (seen.current > view.readUpTo) store.markRead(seen.current).catch(() => {});
+        },
+        { root },
+      );
+      for (const end of root.querySelectorAll("[data-seq]")) observer.observe(end);
+    };
+    look();
+    document.addEventListener("visibilitychange", look);
+    return () => {
+      observer?.disconnect();
+      document.removeEventListener("visibilitychange", look);
+    };
+  }, [box, store, view.rows, view.loading, view.readUpTo]);
+}

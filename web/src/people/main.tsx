@@ -1,0 +1,9 @@
+import { render } from "preact";
+import "../shared/theme.css";
+import "./people.css";
+import { App } from "./App.tsx";
+import { followLinks, start } from "./session.ts";
+
+followLinks();
+render(<App />, document.getElementById("app") as HTMLElement);
+void start();

@@ -1,0 +1,130 @@
+/** The client of whoever is signed in, for all screens. */
+
+import { Client, type ParleyError } from "@parley/client";
+import { IndexedDbStore } from "@parley/client/storage/indexeddb";
+import { signal } from "@preact/signals";
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import { recall, remember } from "../shared/settings.ts";
+import {
+  type Config,
+  fetchToken,
+  keepToken,
+  keptToken,
+  readConfig,
+  takeToken,
+  userOf,
+} from "./sign-in.ts";
+
+/** Somebody who is signed in. */
+export interface Session {
+  readonly client: Client;
+  readonly user: string;
+  readonly config: Config;
+  /** Whether a link signed in; otherwise the marketplace did. */
+  readonly byLink: boolean;
+}
+
+/** Why nobody is signed in: the page says what to do. */
+export type SignInProblem = "no link" | "broken link" | "signed out" | "unreachable";
+
+/** How far signing in has come. */
+export type SignIn =
+  | { readonly state: "starting" }
+  | { readonly state: "problem"; readonly problem: SignInProblem; readonly config: Config }
+  | { readonly state: "signed in"; readonly session: Session };
+
+export const signIn = signal<SignIn>({ state: "starting" });
+
+/** Why the browser does not store what is written, if so. */
+export const storageProblem = signal<ParleyError | undefined>(undefined);
+
+const SessionContext = createContext<Session | undefined>(undefined);
+
+export const SessionProvider = SessionContext.Provider;
+
+/** Give the session: screens are shown only while there is one. */
+export function useSession(): Session {
+  const session = useContext(SessionContext);
+  if (!session) throw new Error("nobody is signed in");
+  return session;
+}
+
+/** Sign in, by the link that was opened or by the marketplace's session; `signIn` says how it went. */
+export async function start(): Promise<void> {
+  const fromLink = takeToken();
+  const config = await readConfig();
+  const token = fromLink ?? keptToken();
+  if (token !== undefined) {
+    const user = userOf(token);
+    if (user) open(user, token, config);
+    else fail("broken link", config);
+    return;
+  }
+  if (!config.token_url) {
+    fail("no link", config);
+    return;
+  }
+  const address = config.token_url;
+  // Without a network the person of before can read what is here, and write.
+  const before = recall("user");
+  try {
+    const first = await fetchToken(address);
+    const user = first === null ? undefined : userOf(first);
+    if (user) {
+      remember("user", user);
+      open(user, (_reason, signal) => fetchToken(address, signal), config);
+    } else {
+      remember("user", undefined);
+      fail("signed out", config);
+    }
+  } catch {
+    // The marketplace does not answer; the client goes on asking.
+    if (before) open(before, (_reason, signal) => fetchToken(address, signal), config);
+    else fail("unreachable", config);
+  }
+}
+
+/** Forget who is signed in in this tab. What waits in the outbox stays for when they come back. */
+export async function signOut(): Promise<void> {
+  const { value } = signIn;
+  keepToken(undefined);
+  remember("user", undefined);
+  if (value.state !== "signed in") return;
+  await value.session.client.close();
+  fail(value.session.byLink ? "no link" : "signed out", value.session.config);
+}
+
+/** Sign in anew when a link is opened in a tab that shows the app already. */
+export function followLinks(): void {
+  addEventListener("hashchange", () => {
+    if (location.hash.startsWith("#token=")) {
+      const { value } = signIn;
+      const closed = value.state === "signed in" ? value.session.client.close() : undefined;
+      signIn.value = { state: "starting" };
+      void Promise.resolve(closed).then(start);
+    }
+  });
+}
+
+function fail(problem: SignInProblem, config: Config): void {
+  signIn.value = { state: "problem", problem, config };
+}
+
+function open(
+  user: string,
+  token: ConstructorParameters<typeof Client>[0]["token"],
+  config: Config,
+): void {
+  const url = new URL(config.url ?? "/ws", location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  const client = new Client({ url: url.href, token, user, store: new IndexedDbStore() });
+  client.on((event) => {
+    if (event.type === "error" && event.error.name === "StorageError") {
+      storageProblem.value = event.error;
+    }
+  });
+  client.connect();
+  const session: Session = { client, user, config, byLink: typeof token === "string" };
+  signIn.value = { state: "signed in", session };
+}

@@ -1,0 +1,38 @@
+import type { ComponentChildren, JSX } from "preact";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
+
+interface Props {
+  readonly title: string;
+  readonly children: ComponentChildren;
+  /** Called when it is to go: by Escape, or when a form in it says so. */
+  readonly onClose: () => void;
+}
+
+/** A dialog over the page: focus stays in it, Escape closes it, and focus goes back to where it was. */
+export function Dialog({ title, children, onClose }: Props): JSX.Element {
+  const element = useRef<HTMLDialogElement>(null);
+  const name = useId();
+  useLayoutEffect(() => {
+    const before = document.activeElement;
+    const dialog = element.current;
+    dialog?.showModal();
+    return () => {
+      dialog?.close();
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      class="dialog"
+      aria-labelledby={name}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <h2 id={name}>{title}</h2>
+      {children}
+    </dialog>
+  );
+}

@@ -1,0 +1,57 @@
+/** The language of the page, and its messages. */
+
+import { effect, signal } from "@preact/signals";
+import IntlMessageFormat from "intl-messageformat";
+import { recall, remember } from "./settings.ts";
+
+/** The languages that there are, each by its own name. */
+export const LANGUAGES = { en: "English", fr: "Français" } as const;
+
+export type Language = keyof typeof LANGUAGES;
+
+/** Values of the arguments of a message. */
+export type Values = Readonly<Record<string, string | number | Date>>;
+
+/** Give the text of a message in the language of the page. */
+export type Translate<Key extends string> = (key: Key, values?: Values) => string;
+
+function isLanguage(name: string | undefined): name is Language {
+  return name !== undefined && Object.hasOwn(LANGUAGES, name);
+}
+
+function preferred(): Language {
+  const names = [recall("language"), ...navigator.languages.map((name) => name.split("-")[0])];
+  return names.find(isLanguage) ?? "en";
+}
+
+/** The language that is shown; components that read it render anew when it changes. */
+export const language = signal<Language>(preferred());
+
+effect(() => {
+  document.documentElement.lang = language.value;
+});
+
+/** Show another language from now on, also after the page was loaded anew. */
+export function chooseLanguage(chosen: Language): void {
+  remember("language", chosen);
+  language.value = chosen;
+}
+
+/** Make the translation of messages, which are in the format ICU MessageFormat. */
+export function translator<Key extends string>(
+  messages: Readonly<Record<Language, Readonly<Record<Key, string>>>>,
+): Translate<Key> {
+  const formats = new Map<string, IntlMessageFormat>();
+  return (key, values = {}) => {
+    const name = `${language.value} ${key}`;
+    let format = formats.get(name);
+    if (!format) {
+      format = new IntlMessageFormat(messages[language.value][key], language.value, undefined, {
+        // Messages are text, in which "<" is a character.
+        ignoreTag: true,
+      });
+      formats.set(name, format);
+    }
+    return String(format.format(values));
+  };
+}
