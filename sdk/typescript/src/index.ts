@@ -35,4 +35,5 @@ export type {
 export type { DisputeAction, DisputeStore, StatementOptions } from "./stores/dispute.ts";
 export type { MemoryClient, Watch } from "./stores/memory.ts";
 export type { Loading, WatchedStore } from "./stores/store.ts";
+export { until, type Watchable } from "./stores/until.ts";
 export type * from "./stores/views.ts";

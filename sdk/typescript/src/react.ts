@@ -23,13 +23,8 @@ import type {
   DealStore,
   DealStoreView,
   OutboxEntry,
+  Watchable,
 } from "./index.ts";
-
-/** What can be watched: any store of the client, or one of another make with the same two functions. */
-export interface Watchable<Snapshot> {
-  readonly subscribe: (listener: () => void) => () => void;
-  readonly getSnapshot: () => Snapshot;
-}
 
 const Context = createContext<Client | undefined>(undefined);
 

@@ -38,25 +38,4 @@ export async function closeAll(): Promise<void> {
   open.clear();
 }
 
-/** What can be watched. */
-interface Watched<Snapshot> {
-  subscribe(listener: () => void): () => void;
-  getSnapshot(): Snapshot;
-}
-
-/** Wait until a snapshot is as `wanted`, and give it. */
-export function until<Snapshot>(
-  store: Watched<Snapshot>,
-  wanted: (snapshot: Snapshot) => unknown,
-): Promise<Snapshot> {
-  return new Promise((resolve) => {
-    const look = () => {
-      const snapshot = store.getSnapshot();
-      if (!wanted(snapshot)) return;
-      queueMicrotask(() => stop());
-      resolve(snapshot);
-    };
-    const stop = store.subscribe(look);
-    look();
-  });
-}
+export { until } from "../../src/index.ts";
