@@ -144,6 +144,20 @@ async def test_a_closed_stream_ends() -> None:
     assert [name async for name in log.stream()] == []
 
 
+async def test_a_log_that_is_closed_while_an_event_is_handled_ends_its_streams() -> None:
+    """What waited is not told any more, and nothing of it is confirmed."""
+    log = Log()
+    stream, other = log.stream(), log.stream()
+    log.add("a", "b")
+    assert await take(stream, 1) == ["a"]
+    assert await take(other, 1) == ["a"]
+    log.close()
+    await other.aclose()
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+    assert log.told == []
+
+
 async def test_a_cancelled_wait_loses_no_event() -> None:
     """Not even when the event came in the same moment."""
     log = Log()

@@ -188,6 +188,7 @@ class EventLog:
     def close(self) -> None:
         """End all streams; what was not handed out is not told."""
         self._closed = True
+        self._first += len(self._items)
         self._items.clear()
         for place in self._places:
             if place.wake is not None and not place.wake.done():
