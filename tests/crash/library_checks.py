@@ -5,15 +5,17 @@ from collections.abc import Hashable, Iterator
 
 from tests.crash.deal_checks import changes_of
 from tests.crash.findings import Check, Findings, Violation
-from tests.crash.recording import DeviceRecord, Forgot, Looked, Told, ToldChange
+from tests.crash.recording import DeviceRecord, Forgot, Looked, Restarted, Told, ToldChange
 
 
 def nothing_is_told_twice(findings: Findings) -> Iterator[Violation]:
-    """Neither a message nor a change, over any number of sockets."""
+    """Neither a message nor a change, over any number of sockets; what an application had not
+    handled when it was closed may come again.
+    """
     for name, record in findings.recording.items():
         known: set[Told | ToldChange] = set()
         for told in record.told or ():
-            if isinstance(told, Forgot):
+            if isinstance(told, Forgot | Restarted):
                 known.clear()
                 continue
             # One's own message is told when it is answered, and not once more when it is pushed.
@@ -29,7 +31,7 @@ def all_is_told_in_order(findings: Findings) -> Iterator[Violation]:
         latest: dict[Hashable, int] = defaultdict(int)
         for told in record.told or ():
             match told:
-                case Forgot():
+                case Forgot() | Restarted():
                     latest.clear()
                 case Told(thing, number, own=False) | ToldChange(thing, _, number):
                     if number < latest[thing]:

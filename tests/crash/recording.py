@@ -176,6 +176,10 @@ class Forgot(NamedTuple):
     """The library told its application that something was missed which nobody can tell."""
 
 
+class Restarted(NamedTuple):
+    """The application was closed, and started again with what its store had kept."""
+
+
 Event = (
     Sent
     | Stored
@@ -193,6 +197,8 @@ Event = (
     | Refused
 )
 
+Telling = Told | ToldChange | Forgot | Restarted
+
 # By conversation and participant: all there is, in the order in which it was read.
 History = Mapping[str, Mapping[str, list[Entry]]]
 
@@ -203,7 +209,7 @@ class DeviceRecord:
 
     user: str
     events: list[Event] = field(default_factory=list)
-    told: list[Told | ToldChange | Forgot] | None = None
+    told: list[Telling] | None = None
 
 
 # What is filed by packets.
@@ -222,7 +228,7 @@ class Recorder:
 
     def __init__(self, record: DeviceRecord) -> None:
         self._events = record.events
-        self._told: list[Told | ToldChange | Forgot] = []
+        self._told: list[Telling] = []
         record.told = self._told
 
     def sent(self, packet: Packet) -> None:
@@ -247,6 +253,9 @@ class Recorder:
 
     def reset(self) -> None:
         self._told.append(Forgot())
+
+    def restarted(self) -> None:
+        self._told.append(Restarted())
 
 
 def _events_of(packet: Packet) -> list[Event]:

@@ -16,6 +16,8 @@ from tests.support.system import System
 _LONGEST_BURST = 5
 # On average between two bursts; a socket stays far below the edge's limit of packets.
 _PAUSE_SECONDS = 0.4
+# On average between two starts of an app.
+_RESTART_SECONDS = 20.0
 _SUBPROTOCOLS = ("parley.v1.json", "parley.v1.msgpack")
 # Longer than any trial is quiet.
 _SILENCE_SECONDS = 3600.0
@@ -50,7 +52,13 @@ async def _write_again(talker: Talker, message: dict[str, Any]) -> None:
     await talker.device.ask(Op.CREATE_MSG, message, id=message["idempotency_key"])
 
 
-TALKS: tuple[Talk, ...] = (write, bargain, complain)
+async def restart(talker: Talker, enough: asyncio.Event) -> None:
+    """Close the app now and then, whatever is under way, and start it again."""
+    while not await talker.pause(_RESTART_SECONDS, enough):
+        await talker.device.restart()
+
+
+TALKS: tuple[Talk, ...] = (write, bargain, complain, restart)
 
 
 async def listen(talker: Talker) -> None:
@@ -84,14 +92,16 @@ async def join_talkers(
         own: list[Talker] = []
         for subprotocol in _SUBPROTOCOLS[: 2 if number % 3 == 0 else 1]:
             record = DeviceRecord(user)
+            name = f"{user}.{len(own)}"
             device = await Device.join(
                 system.urls,
                 token,
                 subprotocol=subprotocol,
                 observer=Recorder(record),
                 traffic=traffic,
+                # Of two devices one keeps its outbox and its position in a file.
+                file=None if len(talkers) % 2 else system.folder / f"{name}.sqlite3",
             )
-            name = f"{user}.{len(own)}"
             own.append(Talker(name, partners, Random(random.random()), device, record))
         if len(own) == 2:
             own[0].twin, own[1].twin = own[1], own[0]

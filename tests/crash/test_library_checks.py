@@ -5,11 +5,21 @@ import pytest
 from tests.crash import deal_case
 from tests.crash.checker import check
 from tests.crash.deal_case import S
-from tests.crash.recording import DeviceRecord, Entry, Forgot, Looked, Told, ToldChange, Updated
+from tests.crash.recording import (
+    DeviceRecord,
+    Entry,
+    Forgot,
+    Looked,
+    Restarted,
+    Telling,
+    Told,
+    ToldChange,
+    Updated,
+)
 from tests.crash.test_checker import NO_BOOKS, C, Case, alerted, entry
 
 
-def names(case: Case, *told: Told | Forgot) -> list[str]:
+def names(case: Case, *told: Telling) -> list[str]:
     """The names of the violations, where the library of Bob has told him this."""
     recording = {
         "alice.0": DeviceRecord("alice", case.alice),
@@ -48,6 +58,12 @@ def test_messages_that_come_out_of_order_are_found() -> None:
 
 def test_an_answer_may_overtake_messages() -> None:
     assert names(Case(), told(1), told(3, own=True), told(2)) == []
+
+
+def test_what_was_not_handled_before_a_restart_may_be_told_again() -> None:
+    """But nothing of it may be missing afterwards, although it was not handled in order."""
+    assert names(Case(), told(1), told(2), Restarted(), told(2), told(3)) == []
+    assert names(Case(), told(1), Restarted(), told(3)) == ["KEPT BACK"]
 
 
 def test_what_was_missed_is_looked_up_where_the_library_says_so() -> None:

@@ -27,6 +27,7 @@ from tests.crash.recording import (
     Listed,
     Recording,
     Refused,
+    Restarted,
     Restricted,
     Resumed,
     Sent,
@@ -100,6 +101,11 @@ class Outcome:
         return sum(len(next(iter(views.values()))) for views in self.history.values())
 
     @property
+    def restarts(self) -> int:
+        """How often a device was closed and started again."""
+        return sum((record.told or []).count(Restarted()) for record in self.recording.values())
+
+    @property
     def causes(self) -> Counter[str]:
         """The counts of what happened to a service."""
         rows = chain.from_iterable(self.books.events.values())
@@ -117,7 +123,7 @@ class Outcome:
             f"{hit} with packets under way\n"
             f"{self.plan.talkers} people with {devices} devices in "
             f"{len(self.history)} conversations; {again} times connected again, "
-            f"{counts[Resumed]} times resumed\n"
+            f"{counts[Resumed]} times resumed, {self.restarts} times closed and started again\n"
             f"{counts[Sent]} messages sent with repeats, {counts[Stored]} answers, "
             f"{self.stored} stored, {counts[Alerted]} alerts\n"
             f"{counts[Commanded]} commands about {len(self.books.services)} services sent with "

@@ -1,8 +1,9 @@
 """A device of a person that comes back by itself: an app that stands on the client library."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol, Self
 from uuid import uuid4
 
@@ -12,11 +13,12 @@ from parley_client.client import Client
 from parley_client.errors import ClientClosedError, RejectedError
 from parley_client.events import Event, Failed, Pushed, Reset, StateChanged
 from parley_client.options import Options
-from parley_client.outbox.commands import Command
 from parley_client.packets import Direction
 from parley_client.packets import Packet as ClientPacket
 from parley_client.states import State
 from parley_client.stores.memory import MemoryStore
+from parley_client.stores.sqlite import SqliteStore
+from parley_client.stores.store import Store
 from parley_protocol.objects import Kind
 from parley_protocol.packets import Op
 from parley_protocol.payloads.messaging import AskConversations, AskMessages
@@ -24,7 +26,7 @@ from tests.support.facts import fact_of
 from tests.support.inbox import Inbox, Packet
 
 _PAYLOADS = {op.value: op.from_client for op in Op if op.from_client is not None}
-_OVER = frozenset({State.UNAUTHORIZED, State.REFUSED, State.CLOSED})
+_OVER = frozenset({State.UNAUTHORIZED, State.REFUSED})
 
 
 class Observer(Protocol):
@@ -42,6 +44,9 @@ class Observer(Protocol):
     def reset(self) -> None:
         """The library says that something was missed which nobody can tell."""
 
+    def restarted(self) -> None:
+        """The app was closed and is started again, with what its store has kept."""
+
 
 class Device(Inbox):
     """One client at any of the edges, with the interface of a socket of the tests.
@@ -57,7 +62,7 @@ class Device(Inbox):
         self,
         urls: Sequence[str],
         token: str,
-        store: MemoryStore,
+        new_store: Callable[[], Store],
         subprotocol: str,
         observer: Observer | None,
         traffic: asyncio.Event | None,
@@ -70,7 +75,10 @@ class Device(Inbox):
             backoff_cap_seconds=0.5,
             steady_after_seconds=0.5,
         )
-        self.client = Client(urls, token=token, store=store, options=options, observe=self._observe)
+        self._new_client: Callable[[], Client] = lambda: Client(
+            urls, token=token, store=new_store(), options=options, observe=self._observe
+        )
+        self.client = self._new_client()
         self._observer = observer
         self._traffic = traffic
         # The ids that the test gave: by key, and by the number on the present socket.
@@ -81,8 +89,9 @@ class Device(Inbox):
         self._known: set[tuple[Any, ...]] = set()
         self._resumed: Packet | None = None
         self._failure = ""
+        self._left = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._start(self._follow())
+        self._start(self._follow(self.client))
 
     @classmethod
     async def join(
@@ -94,17 +103,25 @@ class Device(Inbox):
         subprotocol: str = "parley.v1.json",
         observer: Observer | None = None,
         traffic: asyncio.Event | None = None,
+        file: Path | None = None,
     ) -> Self:
         """Connect to any of `urls`, and return when what is said from now on is sure to come.
 
-        `traffic` is set whenever a packet was sent. Raises the error for which the server does not
-        take it.
+        `traffic` is set whenever a packet was sent. What is to outlive the app is kept in `file`,
+        or else in memory. Raises the error for which the server does not take it.
         """
-        store = MemoryStore()
+        memory = MemoryStore()
         if resume is not None:
-            await store.open(urls[0], None)
-            await store.save_cursor(resume)
-        device = cls(urls, token, store, subprotocol, observer, traffic)
+            await memory.open(urls[0], None)
+            await memory.save_cursor(resume)
+        device = cls(
+            urls,
+            token,
+            (lambda: memory) if file is None else (lambda: SqliteStore(file)),
+            subprotocol,
+            observer,
+            traffic,
+        )
         await device.client.connect()
         async with asyncio.timeout(cls.patience):
             await device.client.wait_for(State.LIVE)
@@ -113,7 +130,9 @@ class Device(Inbox):
     @property
     def over(self) -> str:
         state = self.client.state
-        return self._failure or (f"{state}: {self.client.reason}" if state in _OVER else "")
+        if self._failure or not (self._left or state in _OVER):
+            return self._failure
+        return f"{state}: {self.client.reason}"
 
     @property
     def under_way(self) -> int:
@@ -148,7 +167,25 @@ class Device(Inbox):
         async with self._arrived:
             await self._arrived.wait_for(lambda: facts <= self._known)
 
+    async def restart(self) -> None:
+        """Close the app, and start it again with what its store has kept."""
+        closing = self.client
+        await closing.close()
+        if self._left:
+            return
+        async with self._arrived:
+            if self._observer is not None:
+                self._observer.restarted()
+            self.client = self._new_client()
+            self._arrived.notify_all()
+        self._start(self._follow(self.client))
+        await self.client.connect()
+        # What an app shows when it is started; what was missed comes as events.
+        await self._ask_anew()
+
     async def close(self) -> None:
+        self._left = True
+        await self._notify()
         await self.client.close()
         await self._end()
 
@@ -191,31 +228,49 @@ class Device(Inbox):
         self._unanswered.add(id)
         if "idempotency_key" in fields:
             self._ids[fields["idempotency_key"]] = id
-            self._start(self._command(id, self.client.submit(payload)))
+            self._start(self._command(id, payload))
         else:
             self._start(self._question(id, payload))
 
-    async def _command(self, id_: int | str, command: Command) -> None:
-        try:
-            reply = await command
-            await self._answer(id_, reply.opcode, reply.data)
-        except RejectedError as error:
-            # As an app that has shown it to its user.
-            await self.client.outbox.discard(command.key)
-            await self._answer(id_, Op.ERROR, error.data)
-        except ClientClosedError:
-            # Whoever has left waits for no answer.
-            pass
+    async def _command(self, id_: int | str, payload: Struct) -> None:
+        async def carry(client: Client) -> None:
+            command = client.submit(payload)
+            try:
+                reply = await command
+                await self._answer(id_, reply.opcode, reply.data)
+            except RejectedError as error:
+                # As an app that has shown it to its user.
+                await client.outbox.discard(command.key)
+                await self._answer(id_, Op.ERROR, error.data)
+
+        await self._with_client(carry)
 
     async def _question(self, id_: int | str, payload: Struct) -> None:
-        try:
-            reply = await self.client.ask(payload)
-            await self._answer(id_, reply.opcode, reply.data)
-        except RejectedError as error:
-            await self._answer(id_, Op.ERROR, error.data)
-        except ClientClosedError:
-            # As above.
-            pass
+        async def ask(client: Client) -> None:
+            try:
+                reply = await client.ask(payload)
+                await self._answer(id_, reply.opcode, reply.data)
+            except RejectedError as error:
+                await self._answer(id_, Op.ERROR, error.data)
+
+        await self._with_client(ask)
+
+    async def _with_client(self, work: Callable[[Client], Awaitable[None]]) -> None:
+        """Do something by the present client, and again by the next one if that is closed.
+
+        A command has the key of before, so that the next one finds it in its outbox, or, as it is
+        with the very last ones, is answered that it was done.
+        """
+        while not self._left:
+            client = self.client
+            with suppress(ClientClosedError):
+                await work(client)
+                break
+            await self._until_renewed(client)
+
+    async def _until_renewed(self, client: Client) -> None:
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: self.client is not client or self._left)
 
     async def _answer(self, id_: int | str, op: int, data: Mapping[str, Any]) -> None:
         packet: Packet = {"op": op, "d": data, "re": id_}
@@ -257,11 +312,14 @@ class Device(Inbox):
         if self._observer is not None:
             self._observer.heard(told)
 
-    async def _follow(self) -> None:
-        async for event in self.client.events():
+    async def _follow(self, client: Client) -> None:
+        async for event in client.events():
             async with self._arrived:
                 self._take(event)
                 self._arrived.notify_all()
+            if isinstance(event, Reset):
+                # Handled when all is known that was missed: only then it needs no telling again.
+                await self._ask_anew()
 
     def _take(self, event: Event) -> None:
         match event:
@@ -275,10 +333,8 @@ class Device(Inbox):
                     self._observer.told(told, own=own)
                 # What was done here has an answer.
                 self._told(told, keep=not own)
-            case Reset():
-                if self._observer is not None:
-                    self._observer.reset()
-                self._start(self._ask_anew())
+            case Reset() if self._observer is not None:
+                self._observer.reset()
             case Failed(error) if not isinstance(error, RejectedError):
                 self._failure = f"{type(error).__name__}: {error}"
 
@@ -300,30 +356,30 @@ class Device(Inbox):
 
     async def _ask_anew(self) -> None:
         """Ask for all conversations with their services, and for the messages not known yet."""
-        # Whoever leaves meanwhile need not know.
+        # Whoever leaves meanwhile need not know, and whoever restarts begins anew.
         with suppress(ClientClosedError):
-            await self._ask_all()
+            await self._ask_all(self.client)
 
-    async def _ask_all(self) -> None:
+    async def _ask_all(self, client: Client) -> None:
         page: Any = UNSET
         while True:
-            listed = (await self.client.ask(AskConversations(100, page))).data
+            listed = (await client.ask(AskConversations(100, page))).data
             if "missing" in listed:
                 await asyncio.sleep(0.1)
                 continue
             for conversation in listed["conversations"]:
-                await self._ask_messages(conversation)
+                await self._ask_messages(client, conversation)
             if "next" not in listed:
                 return
             page = listed["next"]
 
-    async def _ask_messages(self, conversation: Mapping[str, Any]) -> None:
+    async def _ask_messages(self, client: Client, conversation: Mapping[str, Any]) -> None:
         name, seq = conversation["conversation"], 0
         last = conversation["last_message"]["seq"]
         while ("message", name, seq + 1) in self._known:
             seq += 1
         while seq < last:
-            page = (await self.client.ask(AskMessages(name, after=seq, limit=200))).data
+            page = (await client.ask(AskMessages(name, after=seq, limit=200))).data
             assert page["messages"], page
             async with self._arrived:
                 for message in page["messages"]:
