@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 import pytest
@@ -22,7 +22,8 @@ from parley_client.errors import (
     UnavailableError,
 )
 from parley_client.events import OutboxChanged
-from parley_protocol.packets import Op
+from parley_client.outbox.commands import fields_of_words
+from parley_protocol.packets import OP_OF, Op
 from parley_protocol.payloads.fields import Money
 from parley_protocol.payloads.messaging import (
     AskBlocks,
@@ -32,7 +33,7 @@ from parley_protocol.payloads.messaging import (
     EditMsg,
     SendTyping,
 )
-from parley_protocol.payloads.negotiation import NegotiationEnd
+from parley_protocol.payloads.negotiation import NegotiationEnd, ServiceTerminated
 from tests.parley_client.scripted import (
     CONVERSATION,
     PATIENCE,
@@ -557,3 +558,52 @@ def test_an_entry_can_be_written_down() -> None:
     entry = Entry("k", message("Hello"), "lane", 1, 1)
     assert msgspec.json.decode(msgspec.json.encode(entry))["payload"]["text"] == "Hello"
     assert entry.op is Op.CREATE_MSG
+
+
+WORDS = {
+    "CREATE_MSG": {"text", "subject"},
+    "EDIT_MSG": {"text"},
+    "SERVICE_CREATED": {"title", "description"},
+    "PRICE_EDITED": {"note"},
+    "SERVICE_TERMINATED": {"reason"},
+    "NOTE_SUBMITTED": {"comment"},
+    "LITIGE_CREATED": {"statement"},
+    "LITIGE_STATEMENT": {"text"},
+    "REPORT_MSG": {"comment"},
+    "REPORT_CONVERSATIONS": {"comment"},
+    "REPORT_STATEMENT": {"comment"},
+    "APPEAL": {"text"},
+}
+NO_WORDS = {
+    *("conversation", "to", "message", "service", "dispute", "decision"),
+    *("role", "outcome", "reason"),
+}
+
+
+def test_no_field_in_which_a_person_says_something_is_overlooked() -> None:
+    """Each text of each command is a person's words, or is known to be none."""
+    found = {}
+    for structure, op in OP_OF.items():
+        texts = {
+            name: hint
+            for name, hint in get_type_hints(structure).items()
+            if str in {hint, *get_args(hint)} or "Literal" in str(hint)
+        }
+        if "idempotency_key" not in texts:
+            continue
+        words = set(fields_of_words(structure))
+        if words:
+            found[op.name] = words
+        assert set(texts) - words - {"idempotency_key"} <= NO_WORDS, op.name
+    assert found == WORDS
+
+
+async def test_the_reason_of_a_step_is_kept_when_it_is_refused(server: Server) -> None:
+    """A person has written it."""
+    async with client(server) as ann:
+        peer = await server.greeted()
+        command = ann.submit(ServiceTerminated("s1", "cancelled", reason="because of the rain"))
+        await peer.refuse(await peer.expect(Op.SERVICE_TERMINATED), "NOT_FOUND")
+        with pytest.raises(RejectedError):
+            await command
+        assert [entry.key for entry in ann.outbox.entries()] == [command.key]

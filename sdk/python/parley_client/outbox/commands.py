@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Generator
-from typing import Any
+from functools import cache
+from typing import Any, get_type_hints
 from uuid import uuid4
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 from msgspec.structs import fields, replace
 
 from parley_client.errors import ConflictError, invalid
@@ -15,8 +16,9 @@ from parley_protocol.errors import ErrorCode
 MAXIMUM_KEY_LENGTH = 64
 
 _KEY = "idempotency_key"
-# Fields in which a person says something in their own words.
-_WORDS = frozenset({"text", "title", "description", "note", "comment", "statement"})
+# The types of fields in which a person says something in their own words: names, words to choose
+# from and what has a length of its own are of other types.
+_WORDS = (str, str | UnsetType)
 
 
 class Command:
@@ -57,8 +59,15 @@ def with_key(payload: Struct, key: str) -> Struct:
 
 def has_words(payload: Struct) -> bool:
     """Whether a person says something in a command in their own words."""
-    found = (getattr(payload, one.name) for one in fields(payload) if one.name in _WORDS)
-    return any(isinstance(words, str) and words for words in found)
+    said = (getattr(payload, name) for name in fields_of_words(type(payload)))
+    return any(isinstance(words, str) and words for words in said)
+
+
+@cache
+def fields_of_words(structure: type[Struct]) -> tuple[str, ...]:
+    """Name the fields of a payload in which a person says something in their own words."""
+    hints = get_type_hints(structure, include_extras=True)
+    return tuple(name for name in structure.__struct_fields__ if hints[name] in _WORDS)
 
 
 def conflict() -> ConflictError:
