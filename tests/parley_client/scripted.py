@@ -214,8 +214,8 @@ class Server:
         return Response(refusal.status, phrase, headers, body)
 
     @asynccontextmanager
-    async def run(self) -> AsyncIterator["Server"]:
-        """Serve for as long as the context lasts."""
+    async def run(self, **options: Any) -> AsyncIterator["Server"]:
+        """Serve for as long as the context lasts, with options of the library's server."""
         async with serve(
             self._serve,
             "127.0.0.1",
@@ -225,6 +225,7 @@ class Server:
             compression=None,
             ping_interval=None,
             close_timeout=0.5,
+            **options,
         ) as server:
             port = next(iter(server.sockets)).getsockname()[1]
             self.url = f"ws://127.0.0.1:{port}/ws"

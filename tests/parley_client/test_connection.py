@@ -1,10 +1,18 @@
 """The connection against a server that ends it in every way: when it comes back, and when not."""
 
 import asyncio
+import ssl
 import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from parley_client import Client, State
 from parley_client.errors import (
@@ -602,11 +610,11 @@ async def test_connect_twice_opens_one_socket(server: Server) -> None:
 async def test_an_observer_sees_all_and_its_failure_costs_a_socket(server: Server) -> None:
     """Every packet in the order of the socket; an observer that raises is told as a failure."""
     seen = []
-    broken = False
+    broken = ""
 
     def observe(direction: str, packet: Any) -> None:
         seen.append((direction, packet.opcode))
-        if broken:
+        if direction == broken:
             raise RuntimeError("the observer is broken")
 
     async with client(server, observe=observe) as ann:
@@ -617,12 +625,17 @@ async def test_an_observer_sees_all_and_its_failure_costs_a_socket(server: Serve
         await peer.send(Op.RETURN_BLOCKS, {"blocks": []}, re=asked["id"])
         await asking
         assert seen == [("<=", Op.HELLO), ("=>", Op.ASK_BLOCKS), ("<=", Op.RETURN_BLOCKS)]
-        broken = True
-        await peer.send(Op.PING)
-        await take_failure(events, ParleyError)
-        broken = False
-        await server.greeted()
-        await ann.wait_for("live")
+        for way in ("<=", "=>"):
+            broken = way
+            if way == "<=":
+                await peer.send(Op.PING)
+            else:
+                ann.submit(CreateMsg("Hello", to="bob"))
+            await take_failure(events, ParleyError)
+            broken = ""
+            peer = await server.greeted()
+            await ann.wait_for("live")
+        await peer.store(1)
 
 
 async def test_a_packet_that_was_refused_and_nobody_awaits_is_told(server: Server) -> None:
@@ -644,3 +657,91 @@ def test_an_address_that_is_none_is_said_at_once(url: Any) -> None:
     """Before anything is tried."""
     with pytest.raises(InvalidOptionsError):
         Client(url, token="t")
+
+
+def _certify(folder: Path) -> tuple[Path, Path]:
+    """Make a certificate of the loopback, which nobody has signed but itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "key.pem").write_bytes(private)
+    return folder / "certificate.pem", folder / "key.pem"
+
+
+async def test_a_certificate_is_verified_by_the_context_that_is_given(tmp_path: Path) -> None:
+    """One that is not known is no server; the headers of the options travel as well."""
+    certificate, key = _certify(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    async with Server().run(ssl=context) as server:
+        url = server.url.replace("ws://127.0.0.1", "wss://localhost")
+        async with Client(url, token="t", options=fast()) as stranger:
+            waiting = await take_state(stranger.events(), "waiting")
+            assert isinstance(waiting.reason, UnreachableError)
+            assert "CERTIFICATE" in str(waiting.reason).upper()
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        options = fast(ssl=trusting, headers={"X-Device": "kitchen"})
+        async with Client(url, token="t", options=options) as ann:
+            await server.greeted()
+            await ann.wait_for("live")
+            assert server.handshakes[-1].headers["X-Device"] == "kitchen"
+
+
+async def test_a_proxy_is_gone_through(server: Server) -> None:
+    """By CONNECT, to the address of the server."""
+    asked = []
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = (await reader.readuntil(b"\r\n\r\n")).decode()
+        asked.append(request.split()[:2])
+        host, port = request.split()[1].split(":")
+        far_reader, far_writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+
+        async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            while data := await source.read(65_536):
+                target.write(data)
+            target.close()
+
+        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+
+    async with await asyncio.start_server(forward, "127.0.0.1", 0) as proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        options = fast(proxy=f"http://127.0.0.1:{port}")
+        async with Client(server.url, token="t", options=options) as ann:
+            await server.greeted()
+            await ann.wait_for("live")
+        assert asked == [["CONNECT", server.url.removeprefix("ws://").removesuffix("/ws")]]
+
+
+async def test_several_calls_of_wait_for_are_told_of_every_state(server: Server) -> None:
+    """Whoever waits for what comes, and whoever for what has been there already."""
+    async with client(server) as ann:
+        waiting = [asyncio.create_task(ann.wait_for("live", "waiting")) for _ in range(3)]
+        peer = await server.greeted()
+        assert await asyncio.gather(*waiting) == [State.LIVE] * 3
+        await peer.cut()
+        assert await ann.wait_for("waiting", "connecting", "resuming") != State.LIVE
+
+
+async def test_drop_is_a_lost_network(server: Server) -> None:
+    """No closing handshake; the client comes back and resumes."""
+    async with client(server) as ann:
+        peer = await server.greeted("place")
+        await ann.wait_for("live")
+        ann.drop()
+        assert await peer.closed() == 1006
+        assert (await server.accept()).resumes_from == "place"

@@ -315,6 +315,32 @@ async def test_the_same_command_with_the_same_key_is_one(server: Server) -> None
         await once_more
 
 
+async def test_the_life_of_a_command_is_told(server: Server) -> None:
+    """It is durable before it is sent, and an entry of before is told when it is found."""
+    store = MemoryStore()
+    async with client(server, store=store) as ann:
+        events = ann.events()
+        peer = await server.greeted()
+        await ann.wait_for("live")
+        command = ann.submit(message("one"))
+        await peer.store(1)
+        await command
+        later = ann.submit(message("two"))
+        await peer.expect(Op.CREATE_MSG)
+        changes = [one for one in drain(events) if isinstance(one, OutboxChanged)]
+        assert [one.change for one in changes if one.entry.key == command.key] == [
+            "queued",
+            "durable",
+            "sent",
+            "done",
+        ]
+        assert changes[3].reply is not None
+    async with client(server, store=store) as ann:
+        restored = [one for one in drain(ann.events()) if isinstance(one, OutboxChanged)]
+        assert [(one.change, one.entry.key) for one in restored] == [("restored", later.key)]
+        assert restored[0].entry.state is EntryState.SENT
+
+
 async def test_a_full_outbox_says_so_and_keeps_what_it_has(server: Server) -> None:
     """Nothing is stored of the one too many."""
     store = MemoryStore()

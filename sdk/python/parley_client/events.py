@@ -73,9 +73,9 @@ class Pushed(Event):
 class OutboxChanged(Event):
     """An entry of the outbox is new, sent, failed, done or gone.
 
-    `change`: "queued", "sent", "deferred" (refused for the moment, as its error says, and sent
-    again), "done" (with the `reply`), "failed" (the entry has the error), "cancelled", "discarded",
-    "restored" (it was stored by an earlier process).
+    `change`: "queued", "durable" (it outlives the process from now on), "sent", "deferred" (refused
+    for the moment, as its error says, and sent again), "done" (with the `reply`), "failed" (the
+    entry has the error), "cancelled", "discarded", "restored" (an earlier process has left it).
     """
 
     change: str

@@ -30,8 +30,8 @@ class Confirmed:
         """Store the first cursor there ever was at once: before it there was nothing to handle."""
         if self._is_new:
             self._is_new = False
-            self.cursor = cursor
-            self._keeper.later(self.save())
+            self.cursor = self._stored = cursor
+            self._keeper.later(self._keeper.save_cursor(cursor))
 
     def forget(self) -> None:
         """Forget a cursor of a database that is gone. The stored one stays until there is another,

@@ -92,6 +92,7 @@ class Session:
         self._progress = self.last_heard
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = False
+        self._defect: BaseException | None = None
 
     # Sending.
 
@@ -170,6 +171,7 @@ class Session:
     async def run(self) -> Input:
         """Read until the socket ends; tell what that means for the connection."""
         writer = asyncio.create_task(self._write())
+        writer.add_done_callback(self._written)
         try:
             while True:
                 # Undecoded, for whoever reads packets decodes them as well.
@@ -177,6 +179,8 @@ class Session:
                 if (ended := self._take(data)) is not None:
                     return ended
         except ConnectionClosed:
+            if self._defect is not None:
+                raise self._defect from None
             return self._leaving or Lost(self._disconnected())
         except ProtocolError as error:
             self._hooks.fail(error)
@@ -191,6 +195,10 @@ class Session:
                     reply.set_exception(self._disconnected())
                     # Taken note of: maybe nobody awaits it any more.
                     reply.exception()
+
+    def _written(self, writer: asyncio.Task[None]) -> None:
+        if not writer.cancelled() and (error := writer.exception()) is not None:
+            self._break(error)
 
     def _disconnected(self) -> DisconnectedError:
         return DisconnectedError(self._socket.close_code or 1006, self._socket.close_reason or "")
@@ -288,6 +296,13 @@ class Session:
         except ParleyError as error:
             self._hooks.fail(error)
             self._socket.transport.abort()
+        except Exception as error:  # noqa: BLE001 - `run` raises it
+            self._break(error)
+
+    def _break(self, error: BaseException) -> None:
+        """End the socket because of a defect, here or in what observes."""
+        self._defect = error
+        self._socket.transport.abort()
 
     def heard_until(self, silence: float) -> float:
         """Tell when this socket is to be given up, as far as is known now."""

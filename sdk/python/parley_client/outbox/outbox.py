@@ -233,7 +233,9 @@ class Outbox:
         durable = await self._keeper.put(entry)
         present = self._entries.get(entry.key)
         if present is not None:
-            self._entries[entry.key] = replace(present, durable=durable)
+            now = self._entries[entry.key] = replace(present, durable=durable)
+            if durable and not present.durable:
+                self._tell(OutboxChanged("durable", now))
         elif durable:
             # It was done meanwhile.
             await self._keeper.remove(entry.key)
