@@ -70,7 +70,7 @@ def read_services(path: Path) -> list[Offered]:
 
 
 class Bot:
-    """What is done about each event, one after the other."""
+    """The answers to events, one after the other."""
 
     def __init__(self, client: Client, services: list[Offered]) -> None:
         self._client = client

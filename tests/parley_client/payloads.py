@@ -1,4 +1,4 @@
-"""What a server tells of one deal, its conversation, a dispute and a report: plain payloads."""
+"""Plain payloads of a server: one deal, its conversation, a dispute, a report and others."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whatever the protocol allows to be pushed has its event, and nonsense has a typed error."""
+"""All that the protocol allows to be pushed has its event, and nonsense a typed error."""
 
 import asyncio
 import json

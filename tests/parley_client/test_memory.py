@@ -90,7 +90,7 @@ def test_a_conversation_is_found_by_the_person_and_the_subject() -> None:
 
 
 def test_no_more_is_remembered_than_the_limit_says() -> None:
-    """What was shown last stays, whatever its kind, and nothing points to what is forgotten."""
+    """The last that was shown stays, whatever its kind, and nothing points to what is forgotten."""
     memory = Memory("cleo", 6)
     for number in range(50):
         name = f"c{number}"

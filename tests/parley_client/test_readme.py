@@ -59,7 +59,7 @@ async def names(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, Any]:
-    """What the examples have: Alice's client, and her conversation with Bob."""
+    """The names that the examples use: Alice's client, and her conversation with Bob."""
     monkeypatch.chdir(tmp_path)
     alice, bob = person("alice"), person("bob")
     client = await join(alice)
@@ -157,7 +157,7 @@ def test_the_table_of_events_is_whole() -> None:
 
 
 def test_named_methods_exist() -> None:
-    """Whatever the README says can be called."""
+    """All that the README names can be called."""
     handles = (
         Client,
         parley_client.ConversationHandle,

@@ -1,4 +1,4 @@
-"""Who types is told once, and its end in any case."""
+"""Typing is told once, and its end in any case."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""What one client was shown, the newest of each object, as views.
+"""The memory of what a client was shown: the newest of each object, also as views.
 
 `parley_protocol.objects` has the rule by which of two showings the newer is found. This adds a
 limit, and finds the deals and the last message of a conversation.

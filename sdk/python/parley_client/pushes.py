@@ -1,4 +1,4 @@
-"""What the server pushes, as events: one class for each kind, with views of what it shows.
+"""Events of what the server pushes: one class for each kind, with views of what it shows.
 
 A push may be older than what a page or an answer has shown meanwhile. So an event has the object
 as it is known when it is told, and what happened as the push says it.

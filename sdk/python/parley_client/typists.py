@@ -1,4 +1,4 @@
-"""Who types: told when it begins and when it ends, and ended by itself."""
+"""Signs of typing: told when it begins and when it ends, and ended by themselves."""
 
 import asyncio
 from collections.abc import Callable

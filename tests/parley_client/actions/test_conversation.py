@@ -1,4 +1,4 @@
-"""What can be done in a conversation, against a real edge."""
+"""The methods of a conversation, against a real edge."""
 
 import asyncio
 from collections.abc import Callable
@@ -94,7 +94,7 @@ async def test_read_marks_given_at_once_are_one_packet(two: Two) -> None:
 
 
 async def test_a_read_mark_that_is_refused_is_raised(two: Two) -> None:
-    """Whoever waits for it gets the error, and the next mark is not held up."""
+    """The one who waits for it gets the error, and the next mark is not held up."""
     _, bob = two
     unknown = bob.client.conversation("no-such-conversation")
     with pytest.raises((NotFoundError, InvalidArgumentError)):
@@ -179,7 +179,7 @@ async def test_a_conversation_that_does_not_exist_yet_is_a_typed_error(two: Two)
 async def test_presence_is_told_of_people_who_talk(
     two: Two, join: Join, person: Callable[[str], str]
 ) -> None:
-    """Who answers is no stranger, and the other is told that they are there."""
+    """With an answer nobody is a stranger, and the other is told that they are there."""
     _, bob = two
     await bob.talk.send("Hello Ann")
     cleo = await enter(join, person("cleo"))

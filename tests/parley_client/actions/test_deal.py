@@ -129,6 +129,8 @@ async def test_an_offer_is_accepted_in_its_own_deal_alone(two: Two, deal: Deal) 
     await ann.client.deal(second.service).load()
     with pytest.raises((ActionNotAllowedError, InvalidStateError)):
         await ann.talk.deal.accept(shown)
+    with pytest.raises(InvalidArgumentError):
+        await ann.client.deal(second.service).accept(shown)
     assert (await ann.client.deal(second.service).load()).state == "offered"
 
 
@@ -150,7 +152,7 @@ async def test_a_step_that_is_not_allowed_is_not_sent(two: Two, deal: Deal) -> N
 
 
 async def test_what_is_known_of_allowed_actions_may_be_old(two: Two, deal: Deal) -> None:
-    """What time has changed without a word is found by asking, and the step is taken."""
+    """A change by time alone, without a word, is found by asking, and the step is taken."""
     ann, _ = two
     place = next(place for place in ann.client.objects if place[1] == (deal.service,))
     known = ann.client.objects[place]

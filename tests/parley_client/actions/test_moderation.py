@@ -162,7 +162,7 @@ async def test_a_dispute_is_settled(two: Two, dispute: Dispute) -> None:
 async def test_a_settlement_that_is_not_the_newest_is_refused_with_the_dispute(
     two: Two, dispute: Dispute
 ) -> None:
-    """Whoever accepts what has changed meanwhile accepts nothing."""
+    """To accept what has changed meanwhile is to accept nothing."""
     ann, bob = two
     handle = bob.client.dispute(dispute.dispute)
     first = (await handle.propose(Settlement(12050, 0))).newest_offer

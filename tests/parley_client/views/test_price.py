@@ -26,7 +26,7 @@ AMOUNTS = st.integers(-(2**63), 2**63 - 1)
 def test_an_amount_is_read_with_the_decimals_of_its_currency(
     text: str, currency: str, exponent: int, minor: int
 ) -> None:
-    """What is typed becomes minor units, by the exponent and not by the typing."""
+    """Typed amounts become minor units, by the exponent and not by the typing."""
     assert Price.parse(text, currency, exponent) == Price(minor, currency)
 
 

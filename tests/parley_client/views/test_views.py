@@ -90,13 +90,13 @@ def test_fields_that_are_not_known_are_passed_over_and_null_is_absent() -> None:
     ],
 )
 def test_nonsense_is_one_typed_error(view: type[View], data: dict[str, Any]) -> None:
-    """Whatever is wrong with a payload, nothing else is raised."""
+    """Nothing else is raised, whatever is wrong with a payload."""
     with pytest.raises(UnreadableError):
         view.read(data)
 
 
 def test_views_cannot_be_changed() -> None:
-    """What was shown stays as it was shown."""
+    """Each stays as it was shown."""
     deal = Deal.read(DEAL)
     with pytest.raises(dataclasses.FrozenInstanceError):
         deal.title = "Wall"  # type: ignore[misc]  # what is shown to fail
@@ -181,7 +181,7 @@ def test_the_words_are_those_of_the_protocol() -> None:
 
 
 def test_the_actions_of_a_deal_are_those_of_negotiation() -> None:
-    """What the service may allow can be asked for by name."""
+    """Each that the service may allow can be asked for by name."""
     assert set(get_args(DealAction)) == {row.action for row in TRANSITIONS if row.action}
 
 
@@ -192,7 +192,7 @@ def test_the_actions_of_a_dispute_are_those_of_moderation() -> None:
 
 
 def test_views_hold_nothing_of_msgspec() -> None:
-    """What is absent is None: no user of the library meets UNSET."""
+    """Absent fields are None: no user of the library meets UNSET."""
     for view in VIEWS.values():
         for hint in get_type_hints(view).values():
             assert UnsetType not in get_args(hint)

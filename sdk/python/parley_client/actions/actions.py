@@ -1,4 +1,4 @@
-"""What a client can do, by the name of what it is about: conversations, deals, disputes, people."""
+"""The methods of a client: about conversations, deals, disputes, moderation and people."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -63,7 +63,7 @@ class Actions(Asking):
         async def find() -> str:
             return service
 
-        return DealHandle(self, find, lambda: self.objects.deal(service))
+        return DealHandle(self, find, lambda: self.objects.deal(service), service)
 
     def deals(
         self, *, conversation: str | None = None, open_only: bool = False, limit: int = 20

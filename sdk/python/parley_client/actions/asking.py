@@ -1,4 +1,4 @@
-"""What the methods of a client, its conversations, deals and disputes need of the client."""
+"""The part of a client that its methods, conversations, deals and disputes need."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

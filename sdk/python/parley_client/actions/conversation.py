@@ -1,4 +1,4 @@
-"""What can be done in a conversation."""
+"""The methods of a conversation: words, marks, reports, and proposals of deals."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What can be done with a deal."""
+"""The steps of a deal."""
 
 from collections.abc import Awaitable, Callable
 from typing import Literal
@@ -30,8 +30,14 @@ class DealHandle:
     """
 
     def __init__(
-        self, client: Asking, find: Callable[[], Awaitable[str]], known: Callable[[], Deal | None]
+        self,
+        client: Asking,
+        find: Callable[[], Awaitable[str]],
+        known: Callable[[], Deal | None],
+        service: str | None = None,
     ) -> None:
+        # None for that of a conversation, which is another one when that has ended.
+        self._service = service
         self._client = client
         self._find = find
         self._known = known
@@ -49,7 +55,7 @@ class DealHandle:
         return self._deal(await self._client.ask(negotiation.AskService(service)))
 
     def history(self, *, limit: int = 50) -> Pages[DealEvent]:
-        """What happened to it, oldest first (ASK SERVICE EVENTS); `limit` is for each page."""
+        """The events of it, oldest first (ASK SERVICE EVENTS); `limit` is for each page."""
 
         async def page(name: str | None) -> Page[DealEvent]:
             question = negotiation.AskServiceEvents(await self._find(), limit, optional(name))
@@ -193,9 +199,8 @@ class DealHandle:
         key: str | None,
         offer: Offer | None = None,
     ) -> Deal:
-        known = self._known()
-        if known is not None and known.service != service and offer is None:
-            raise invalid("service", "is of another deal")
+        if self._service is not None and service != self._service:
+            raise invalid("offer", "is of another deal")
         await self._check(action, service, offer)
         return self._deal(await self._client.command(payload, key=key))
 

@@ -1,4 +1,4 @@
-"""What can be done with a dispute."""
+"""The steps of a dispute."""
 
 from msgspec import UNSET, Struct
 

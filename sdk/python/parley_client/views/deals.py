@@ -26,7 +26,7 @@ DealAction = Literal[
     "open_dispute",
     "submit_note",
 ]
-"""What `allowed_actions` of a deal may hold; docs/negotiation.md says which packet each is."""
+"""The words that `allowed_actions` of a deal may hold (docs/negotiation.md, "Allowed actions")."""
 
 _ENDED = frozenset({DealState.COMPLETED, DealState.CANCELLED, DealState.CLOSED})
 

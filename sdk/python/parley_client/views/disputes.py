@@ -11,7 +11,7 @@ from parley_client.views.words import DisputeReason, DisputeState, Outcome
 from parley_protocol.payloads.fields import Settlement
 
 DisputeAction = Literal["state", "propose", "accept", "withdraw"]
-"""What `allowed_actions` of a dispute may hold."""
+"""The words that `allowed_actions` of a dispute may hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

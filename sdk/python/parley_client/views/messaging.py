@@ -46,8 +46,8 @@ class Receipt(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision(View):
-    """What was done to a message (`change`), whose id is `message`, and its `text` or `event` from
-    now on; a `tombstone` has neither. `unread` is the user's own count, where it changed with it.
+    """A change of the message with the id `message`, and its `text` or `event` from now on; a
+    `tombstone` has neither. `unread` is the user's own count, where it changed with it.
     """
 
     conversation: str

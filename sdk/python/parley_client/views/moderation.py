@@ -55,7 +55,7 @@ class Report(View):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementOfReasons(View):
-    """Why somebody is restricted: the facts, the rule, and whether a machine found or decided it.
+    """The reasons of a restriction: the facts, the rule, and whether a machine found or decided it.
     Without `until` it lasts until it is lifted.
     """
 

@@ -1,4 +1,4 @@
-"""What all views have in common: they are read from plain payloads of the server."""
+"""The base of all views, which are read from plain payloads of the server."""
 
 from collections.abc import Mapping
 from typing import Any, Self

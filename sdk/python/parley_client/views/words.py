@@ -24,7 +24,7 @@ class MessageKind(Word):
 
 
 class Tombstone(Word):
-    """How the text of a message went: its author deleted it, or moderation removed it."""
+    """The way in which the text of a message went: its author deleted it, moderation removed it."""
 
     DELETED = "deleted"
     REMOVED = "removed"
@@ -32,7 +32,7 @@ class Tombstone(Word):
 
 
 class Change(Word):
-    """What was done to a message that stands already."""
+    """The kind of a change of a message that stands already."""
 
     EDITED = "edited"
     DELETED = "deleted"
@@ -66,7 +66,7 @@ class DisputeState(Word):
 
 
 class DisputeReason(Word):
-    """Why somebody disputes a deal."""
+    """The reason for a dispute about a deal."""
 
     NOT_DELIVERED = "not_delivered"
     NOT_AS_AGREED = "not_as_agreed"
@@ -78,7 +78,7 @@ class DisputeReason(Word):
 
 
 class Outcome(Word):
-    """What became of a deal by a dispute about it."""
+    """The outcome of a dispute for its deal."""
 
     RESUME = "resume"
     COMPLETED = "completed"
@@ -88,7 +88,7 @@ class Outcome(Word):
 
 
 class ReportReason(Word):
-    """Why somebody reports a message, a conversation or a statement."""
+    """The reason for a report of a message, a conversation or a statement."""
 
     SPAM = "spam"
     SCAM = "scam"
@@ -106,7 +106,7 @@ class ReportReason(Word):
 
 
 class ReportState(Word):
-    """What has become of a report."""
+    """The state of a report."""
 
     RECEIVED = "received"
     IN_REVIEW = "in_review"
@@ -116,7 +116,7 @@ class ReportState(Word):
 
 
 class AppealState(Word):
-    """What has become of an appeal."""
+    """The state of an appeal."""
 
     OPEN = "open"
     UPHELD = "upheld"
@@ -138,7 +138,7 @@ class SanctionKind(Word):
 
 
 class Ground(Word):
-    """What a restriction rests on."""
+    """The ground of a restriction."""
 
     TERMS = "terms"
     LAW = "law"
