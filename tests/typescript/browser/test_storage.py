@@ -21,15 +21,16 @@ _FULL = """globalThis.full = false; const { put } = IDBObjectStore.prototype;
 async def test_denied_storage_is_told_and_messages_are_sent_from_memory(
     how: str, world: World
 ) -> None:
-    """The client goes on as well as it can."""
+    """Every tab goes on as well as it can, also one that does not lead."""
     async with world.browse("ann") as anns:
         await anns.context.add_init_script(_DENIED[how])
-        ann = await anns.open()
-        (*_, error) = await ann.heard("error")
-        assert error["error"]["name"] == "StorageError"
-        await ann.send(world.user("bob"), "Hello")
-        await ann.heard("resolved")
-    assert await world.stored("bob", "ann") == ["Hello"]
+        one, two = await anns.open(), await anns.open()
+        for tab, text in ((one, "one"), (two, "two")):
+            errors = await tab.heard("error")
+            assert {error["error"]["name"] for error in errors} == {"StorageError"}
+            await tab.send(world.user("bob"), text)
+            await tab.heard("resolved")
+    assert await world.stored("bob", "ann") == ["one", "two"]
 
 
 async def test_full_storage_is_told_and_messages_are_sent_from_memory(world: World) -> None:
