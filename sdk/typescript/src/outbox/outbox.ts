@@ -213,8 +213,14 @@ export class Outbox {
   async #start(): Promise<void> {
     const { keeper } = this.#owner;
     const { store, namespace } = keeper;
-    this.#load((await keeper.load()).entries);
+    const { entries } = await keeper.load();
+    this.#load(entries);
     this.#loaded = true;
+    // What a client of before has written is news to whoever shows it.
+    for (const { key } of entries) {
+      const item = this.#items.get(key);
+      if (item) this.#tell(item, item.entry.state);
+    }
     const end = store?.follow?.(namespace, (change) => this.#follow(change));
     if (end) this.#end.signal.addEventListener("abort", end);
     if (store?.lead) void this.#lead(store.lead.bind(store, namespace));

@@ -57,8 +57,10 @@ export class Facts {
     const isKnown = known?.seq === shown.seq;
     if (isKnown && known.version > shown.version) return false;
     const message = withoutNulls(isKnown ? { ...known, ...shown } : shown);
-    // Before the rows is for the next page; and the change of a message that was never shown is none.
-    if ((!isKnown && !place && this.rows.length && !this.#older) || !message.kind) return false;
+    // The change of a message that was never shown is none; and what lies before the rows is for the
+    // next page, or there would be a hole.
+    const isBefore = !isKnown && !place && this.rows.length > 0;
+    if (!message.kind || (isBefore && this.hasOlder && !this.#older)) return false;
     if (isKnown && JSON.stringify(known) === JSON.stringify(message)) return false;
     const key = this.#keys.get(message.message) ?? message.message;
     const rows = [...this.rows];
