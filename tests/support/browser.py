@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
-from playwright.async_api import BrowserContext, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, Playwright, async_playwright
 
 from tests.support.node import MODULES, check_installed, run
 from tests.support.system import free_port
@@ -126,6 +126,23 @@ async def launched(playwright: Playwright, profile: Path) -> AsyncIterator[Brows
         yield context
     finally:
         await context.close()
+
+
+@asynccontextmanager
+async def browser_of_many() -> AsyncIterator[Browser]:
+    """A browser in which each context is a person of its own, and forgets all when it is closed."""
+    found = chromium()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=found.program,
+            env=dict(found.environment),
+            args=_ARGUMENTS,
+            headless=True,
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()
 
 
 @asynccontextmanager

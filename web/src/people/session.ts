@@ -6,6 +6,7 @@ import { signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { recall, remember } from "../shared/settings.ts";
+import { notify } from "./notifications.ts";
 import {
   type Config,
   fetchToken,
@@ -124,6 +125,7 @@ function open(
       storageProblem.value = event.error;
     }
   });
+  notify(client);
   client.connect();
   const session: Session = { client, user, config, byLink: typeof token === "string" };
   signIn.value = { state: "signed in", session };

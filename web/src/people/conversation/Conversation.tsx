@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Banner } from "../../shared/components/Banner.tsx";
 import { Button } from "../../shared/components/Button.tsx";
+import { Icon } from "../../shared/components/Icon.tsx";
 import { moment } from "../../shared/format.ts";
 import { addressOf, go } from "../../shared/router.ts";
 import { useSnapshot } from "../../shared/stores.ts";
@@ -100,11 +101,14 @@ function useShown(view: ConversationView): ConversationView {
 }
 
 function Head({ view }: { readonly view: ConversationView }): JSX.Element {
-  const { peer = "", subject, presence } = view;
+  const { client } = useSession();
+  const { peer = "", subject } = view;
+  // Nobody tells of it while there is no connection.
+  const presence = useSnapshot(client.connection).state === "live" ? view.presence : undefined;
   return (
     <header class="conversation-head">
       <a class="back" href={addressOf()}>
-        <span aria-hidden="true">←</span> {t("conversation.back")}
+        <Icon name="back" /> {t("conversation.back")}
       </a>
       <div class="conversation-names">
         <h1>

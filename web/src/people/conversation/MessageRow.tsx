@@ -1,6 +1,7 @@
 import type { ConversationView, PendingRow, Row, StoredRow } from "@parley/client";
 import type { JSX } from "preact";
 import { Button } from "../../shared/components/Button.tsx";
+import { Icon } from "../../shared/components/Icon.tsx";
 import { Words } from "../../shared/components/Words.tsx";
 import { timeOfDay } from "../../shared/format.ts";
 import { oneLine } from "../../shared/words.ts";
@@ -55,7 +56,7 @@ function Stored({ row, view, onChoose }: Props & { readonly row: StoredRow }): J
             aria-haspopup="dialog"
             onClick={() => onChoose(row)}
           >
-            ⋯
+            <Icon name="more" />
           </Button>
         )}
       </p>
@@ -135,7 +136,13 @@ function Pending({ row }: { readonly row: PendingRow }): JSX.Element {
   );
 }
 
-const SIGNS = { waiting: "◷", stored: "✓", delivered: "✓✓", read: "✓✓", failed: "!" } as const;
+const SIGNS = {
+  waiting: "clock",
+  stored: "tick",
+  delivered: "ticks",
+  read: "ticks",
+  failed: "alert",
+} as const;
 
 type MarkState = keyof typeof SIGNS;
 
@@ -143,7 +150,7 @@ type MarkState = keyof typeof SIGNS;
 function Mark({ state }: { readonly state: MarkState }): JSX.Element {
   return (
     <span class={`mark ${state}`}>
-      <span aria-hidden="true">{SIGNS[state]}</span> {t(`mark.${state}`)}
+      <Icon name={SIGNS[state]} /> {t(`mark.${state}`)}
     </span>
   );
 }
