@@ -18,7 +18,7 @@ export function laneOf(op: number, d: Data, key: string): string {
 }
 
 /** Fields in which people write. */
-const WORDS = ["text", "comment", "reason", "note", "title", "description"];
+const WORDS = ["text", "comment", "reason", "note", "title", "description", "statement"];
 
 /** Whether a command holds words of a person, which must not be thrown away. */
 export function holdsWords(op: number, d: Data): boolean {
