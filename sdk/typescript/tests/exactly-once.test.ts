@@ -53,6 +53,7 @@ class Server {
     }
     if (!this.#keys.has(key)) texts.push(text);
     this.#keys.add(key);
+    this.refused.delete(text);
     return fate === "lose the answer" ? null : [8, stored(texts.length, { conversation })];
   }
 }

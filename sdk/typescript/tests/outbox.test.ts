@@ -118,6 +118,19 @@ describe("a command", () => {
     expect(client.state).toBe("live");
   });
 
+  test("whose answer always comes too late is answered all the same", async () => {
+    const client = await here.now.live();
+    const answer = client.command(7, MESSAGE);
+    await here.now.pass(9_000);
+    here.now.socket.say(1);
+    await here.now.pass(3_000);
+    const [first, second] = here.now.socket.of(7);
+    here.now.socket.say(8, stored(1), { re: first?.id });
+    expect(await answer).toMatchObject({ seq: 1 });
+    here.now.socket.say(8, stored(1, { duplicate: true }), { re: second?.id });
+    expect(here.now.of("outbox").map(({ state }) => state)).toEqual(["sent", "done"]);
+  });
+
   test("whose answer does not come, while the server says nothing at all, makes it look for another socket", async () => {
     const client = await here.now.live();
     await here.now.settle();

@@ -1,5 +1,5 @@
 /** Resuming: no event is lost, told twice or out of order, whatever the server says of its place. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { MemoryStore } from "../src/index.ts";
 import { alert, newWorlds } from "./support/world.ts";
 
@@ -109,6 +109,20 @@ describe("confirmed", () => {
     here.now.client({ store }).connect();
     await here.now.settle();
     expect(here.now.socket.cursor).toBe("c0");
+  });
+
+  test("an idle server makes nobody write", async () => {
+    const store = new MemoryStore();
+    const save = vi.spyOn(store, "save");
+    await here.now.live({ store });
+    for (let count = 0; count < 5; count++) {
+      here.now.socket.say(1, {}, { cur: "c1" });
+      await here.now.settle();
+    }
+    expect(save.mock.calls.map(([, change]) => change.cursor).filter(Boolean)).toEqual([
+      "c0",
+      "c1",
+    ]);
   });
 
   test("the cursor of a page moves it as well", async () => {

@@ -68,6 +68,8 @@ interface Item {
   /** Of the packet that is under way. */
   id: number | undefined;
   notBefore: number;
+  /** How often it was refused for the moment, or not answered, over this socket. */
+  failures: number;
   timer: ReturnType<typeof setTimeout> | undefined;
   readonly waiters: Set<(answer: Data | ParleyError) => void>;
 }
@@ -200,7 +202,10 @@ export class Outbox {
   /** The socket is gone: what was not answered is sent again over the next one. */
   lost(): void {
     clearTimeout(this.#timer);
-    for (const item of this.#items.values()) this.#stop(item);
+    for (const item of this.#items.values()) {
+      this.#stop(item);
+      item.failures = 0;
+    }
   }
 
   /** Ends; what is here stays stored. */
@@ -282,6 +287,7 @@ export class Outbox {
       settled: durable,
       id: undefined,
       notBefore: 0,
+      failures: 0,
       timer: undefined,
       waiters: new Set(),
     };
@@ -324,21 +330,25 @@ export class Outbox {
     const { requests } = this.#owner;
     const { op, payload, attempts } = item.entry;
     item.entry = { ...item.entry, attempts: attempts + 1 };
-    item.id = requests.send(op, payload, (answer) => this.#answered(item, answer));
+    const id = requests.send(op, payload, (answer) => this.#answered(item, id, answer));
+    item.id = id;
+    // An answer that comes later is as good.
     item.timer = setTimeout(() => {
-      requests.forget(item.id);
       this.#stop(item);
-      item.notBefore = this.#owner.now() + this.#owner.pause(undefined, attempts);
+      item.notBefore = this.#owner.now() + this.#owner.pause(undefined, item.failures++);
       this.#owner.suspect(now);
       this.flush();
     }, this.#limits.answerTimeout);
   }
 
-  #answered(item: Item, answer: Data | ParleyError): void {
+  #answered(item: Item, id: number, answer: Data | ParleyError): void {
+    // A refusal is the last word only of the last packet: another may have been carried out after it.
+    const refused = answer instanceof ParleyError;
+    if (this.#items.get(item.entry.key) !== item || (refused && id !== item.id)) return;
     this.#stop(item);
     if (answer instanceof Rejected && answer.retryable) {
-      item.notBefore = this.#owner.now() + this.#owner.pause(answer, item.entry.attempts - 1);
-    } else if (answer instanceof ParleyError) {
+      item.notBefore = this.#owner.now() + this.#owner.pause(answer, item.failures++);
+    } else if (refused) {
       this.#fail(item, answer);
     } else {
       this.#join(item.entry.lane, answer);

@@ -17,6 +17,7 @@ export class Keeper {
   #loaded: Promise<Stored> | undefined;
   #saving: Promise<unknown> = Promise.resolve();
   #cursor: string | undefined;
+  #lastCursor: string | undefined;
   #savingCursor = false;
   // Whether the last call got no answer in time.
   #hung = false;
@@ -52,7 +53,9 @@ export class Keeper {
 
   /** Saves a cursor; of those that come while one is being saved only the last. */
   async saveCursor(cursor: string): Promise<void> {
-    this.#cursor = cursor;
+    // A PING of an idle server bears the one before.
+    if (cursor === this.#lastCursor) return;
+    this.#cursor = this.#lastCursor = cursor;
     if (this.#savingCursor) return;
     this.#savingCursor = true;
     while (this.#cursor !== undefined) {
