@@ -247,6 +247,26 @@ async def test_who_is_banned_is_told_why_and_stays_away(server: Server) -> None:
         assert refused.retry_at is None
 
 
+@pytest.mark.parametrize(
+    "standing",
+    [
+        {},
+        {"banned": "perhaps", "sanctions": 7},
+        {"sanctions": [{"kind": ["suspended"], "until": {}}, 1, None]},
+        {"sanctions": [{"kind": "suspended", "until": "soon"}], "suspended_until": 5},
+    ],
+)
+async def test_a_standing_without_sense_keeps_away_all_the_same(
+    server: Server, standing: dict[str, Any]
+) -> None:
+    """Until the application tries again: nobody knows when it would end."""
+    server.refusals.append(Refusal(403, {"reason": "suspended", "standing": standing}))
+    async with client(server) as ann:
+        refused = await take_state(ann.events(), "refused")
+        assert isinstance(refused.reason, BannedError)
+        assert refused.retry_at is None
+
+
 async def test_who_is_suspended_comes_back_when_it_is_over(server: Server) -> None:
     """By the end of the suspension that was told before the socket was closed."""
     async with client(server) as ann:

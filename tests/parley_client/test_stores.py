@@ -16,8 +16,9 @@ from msgspec.structs import replace
 
 from parley_client import Client, MemoryStore, SqliteStore
 from parley_client.entries import Entry, EntryState
-from parley_client.errors import StorageError
+from parley_client.errors import StorageError, WrongUserError
 from parley_client.stores.store import Store
+from parley_protocol.packets import Op
 from parley_protocol.payloads.fields import Money
 from parley_protocol.payloads.messaging import CreateMsg
 from parley_protocol.payloads.negotiation import ServiceCreated
@@ -248,6 +249,35 @@ class Broken(MemoryStore):
 
     async def close(self) -> None:
         raise ZeroDivisionError("a defect")
+
+
+async def test_what_one_user_wrote_is_not_sent_for_another(server: Server, tmp_path: Path) -> None:
+    """By the same store, with another token: refused, until the other one is asked for by name."""
+    path = tmp_path / "client.db"
+    async with client(server, SqliteStore(path)) as ann:
+        ann.submit(CreateMsg("of ann", to="carol"))
+        peer = await server.greeted()
+        await peer.expect(Op.CREATE_MSG)
+        await ann.wait_for("live")
+    async with client(server, SqliteStore(path)) as stranger:
+        peer = await server.accept()
+        await peer.hello(user="bob")
+        error = await take_failure(stranger.events(), WrongUserError)
+        assert (error.expected, error.found) == ("ann", "bob")
+        await stranger.wait_for("refused")
+        assert await peer.closed() is not None
+    async with client(server, SqliteStore(path), user="bob") as bob:
+        peer = await server.accept()
+        assert peer.resumes_from is None
+        await peer.hello(user="bob")
+        await bob.wait_for("live")
+        assert bob.outbox.entries() == []
+        own = bob.submit(CreateMsg("of bob", to="carol"))
+        assert (await peer.store(1))["d"]["text"] == "of bob"
+        await own
+    async with client(server, SqliteStore(path), user="ann"):
+        peer = await server.greeted()
+        assert (await peer.store(1))["d"]["text"] == "of ann"
 
 
 async def test_whatever_a_store_raises_is_told_as_its_failure(server: Server) -> None:

@@ -59,8 +59,8 @@ async def test_rubbish_is_told_and_asked_for_again(server: Server, rubbish: Any)
         await command
 
 
-@pytest.mark.parametrize("rubbish", [one for one in RUBBISH if isinstance(one, str)])
-def test_a_text_that_is_no_token_is_said_at_once(rubbish: str) -> None:
+@pytest.mark.parametrize("rubbish", [*RUBBISH, None])
+def test_what_is_neither_a_token_nor_a_function_is_said_at_once(rubbish: Any) -> None:
     """There is nothing to ask again."""
     with pytest.raises(TokenError):
         Client("ws://127.0.0.1:1/ws", token=rubbish)

@@ -45,7 +45,8 @@ _log = logging.getLogger(__name__)
 # Whoever wants to read what is logged says so: else it would stand on standard error.
 logging.getLogger("parley_client").addHandler(logging.NullHandler())
 
-_EXCLUDING = frozenset({"banned", "suspended"})
+# Compared one by one, for what a server says may be of any type.
+_EXCLUDING = ("banned", "suspended")
 
 
 class Client(Actions):
@@ -76,7 +77,7 @@ class Client(Actions):
         urls = [check_url(one) for one in ([url] if isinstance(url, str) else url)]
         if not urls:
             raise InvalidOptionsError("a client needs an address")
-        if isinstance(token, str):
+        if not callable(token):
             checked(token)
         self._options = options or Options()
         self._server = server or urls[0]

@@ -54,8 +54,9 @@ class Confirmed:
         """Store it now, if it has moved."""
         cursor = self.cursor
         if cursor is not None and cursor != self._stored:
-            self._stored = cursor
-            await self._keeper.save_cursor(cursor)
+            if await self._keeper.save_cursor(cursor):
+                self._stored = cursor
+            # Handled it is all the same.
             self._told()
 
     async def close(self) -> None:

@@ -27,7 +27,8 @@ from parley_client.states import Input, Lost, Refused, TokenRefused
 
 # Refusals that the same handshake would meet again.
 _FINAL = frozenset({400, 403, 404, 405, 413, 414, 426, 431})
-_EXCLUDED = frozenset({"banned", "suspended"})
+# Compared one by one, for what a server says may be of any type.
+_EXCLUDED = ("banned", "suspended")
 
 
 def check_url(url: str) -> str:
@@ -149,9 +150,10 @@ def seconds_excluded(standing: Mapping[str, Any] | None) -> float | None:
     """Tell for how long somebody may not be here; None: not for a known time."""
     if standing is None or standing.get("banned") is True:
         return None
+    sanctions = standing.get("sanctions")
     ends = [
         one.get("until")
-        for one in standing.get("sanctions") or ()
+        for one in (sanctions if isinstance(sanctions, list) else ())
         if isinstance(one, dict) and one.get("kind") in _EXCLUDED
     ]
     try:
