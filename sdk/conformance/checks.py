@@ -33,10 +33,7 @@ def check_device(device: Device, books: Books, kept: Set[str] = frozenset()) -> 
 
     `books` are what its user is shown, `kept` the texts that its outbox holds as failed.
     """
-    for reign in device.reigns:
-        told = [one for one in device.told if one.process == reign.process]
-        yield from check_order(told, device.user)
-        yield from check_states(told)
+    yield from check_events(device)
     yield from check_told(device.told, device.reigns, books, device.user)
     yield from check_texts(device.told, books)
     queued = {
@@ -46,6 +43,14 @@ def check_device(device: Device, books: Books, kept: Set[str] = frozenset()) -> 
     }
     yield from check_intents(device.intents, books, device.user, queued, kept)
     yield from check_silence(device)
+
+
+def check_events(device: Device) -> Iterator[str]:
+    """The checks of what each process told, by itself."""
+    for reign in device.reigns:
+        told = [one for one in device.told if one.process == reign.process]
+        yield from check_order(told, device.user)
+        yield from check_states(told)
 
 
 def check_view(view: Message, books: Books) -> Iterator[str]:

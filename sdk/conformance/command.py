@@ -16,7 +16,7 @@ from conformance.adapter import AdapterError, Library, introduce
 from conformance.run import Result, Run
 from conformance.scenario import Scenario, ScenarioError, read_scenarios
 from conformance.table import write_table
-from conformance.walk import walks
+from conformance.walk import find_walk, walks
 from conformance.world import World, running
 
 _ADAPTERS = Path(__file__).resolve().parent / "adapters"
@@ -51,7 +51,11 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
         help=f"a command, or one of {', '.join(ADAPTERS)}; may be given several times "
         "(default: all of these)",
     )
-    parser.add_argument("--only", action="append", help="a scenario; may be given several times")
+    parser.add_argument(
+        "--only",
+        action="append",
+        help="a scenario, or a walk by its name; may be given several times",
+    )
     parser.add_argument(
         "--scenarios", action="append", type=Path, help="a file of scenarios instead of the kit's"
     )
@@ -108,10 +112,12 @@ def _chosen(arguments: argparse.Namespace) -> list[Scenario]:
     if not arguments.only:
         return scenarios
     known = {one.name: one for one in scenarios}
-    unknown = [name for name in arguments.only if name not in known]
+    chosen = [known.get(name) or find_walk(name) for name in arguments.only]
+    found = [one for one in chosen if one is not None]
+    unknown = [name for name, one in zip(arguments.only, chosen, strict=True) if one is None]
     if unknown:
         raise ScenarioError(f"there is no scenario {', '.join(unknown)}; --list names them")
-    return [known[name] for name in arguments.only]
+    return found
 
 
 def _run_all(

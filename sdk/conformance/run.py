@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 
 from conformance import scenario as steps
 from conformance.adapter import AdapterError, Library, Message, Refused
-from conformance.checks import check_device, check_fresh, check_view
+from conformance.checks import check_device, check_events, check_fresh, check_view
 from conformance.device import Device, has, make_device
 from conformance.person import Books, Person
 from conformance.scenario import AnyStep, Scenario, devices_of, user_of
@@ -92,7 +92,8 @@ class Run:
                 await self._take(step)
             except (StepError, Refused, TimeoutError, AdapterError, RuntimeError) as error:
                 what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-                return [f"step {number} ({_described(step)}): {what}", *self._states()]
+                said = f"step {number} ({_described(step)}): {what}"
+                return [said, *self._states(), *self._seen()]
         return await self._check()
 
     def _states(self) -> list[str]:
@@ -100,6 +101,15 @@ class Run:
             f"{name} is {one.state} ({one.reason})"
             for name, one in self.devices.items()
             if one.state not in {"live", "idle"}
+        ]
+
+    def _seen(self) -> list[str]:
+        """The findings that need no end: they may say why a step did not come out."""
+        closes = self._closes()
+        return [
+            f"{name}: {one}"
+            for name, device in self.devices.items()
+            for one in (*check_wire(device.wire.passed, closes), *check_events(device))
         ]
 
     # Names.

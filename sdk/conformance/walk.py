@@ -1,5 +1,6 @@
 """Walks: scenarios made of random steps. A seed always makes the same ones."""
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import count
 from random import Random
@@ -25,6 +26,7 @@ from conformance.scenario import (
     TokenMode,
 )
 
+_NAME = re.compile(r"walk-(\d+)-(\d+)")
 _STEPS = 25
 _DEVICES = ("ann/phone", "ann/desk", "bob")
 _MANNERS: tuple[Manner, ...] = ("reset", "reset", "finish", "half", "silence")
@@ -38,20 +40,32 @@ _WITHIN = 120.0
 
 
 def walks(seed: int) -> Iterator[Scenario]:
-    """Walks without end, of which every other one kills processes that have a store."""
+    """The walks of a seed, without end."""
     for number in count(1):
-        yield make_walk(f"{seed}-{number}", store=number % 2 == 1)
+        yield make_walk(seed, number)
 
 
-def make_walk(seed: str, *, store: bool) -> Scenario:
-    """The walk of a seed. With `store` processes are killed, whose store outlives them."""
-    walk = _Walk(Random(seed), store=store)
+def find_walk(name: str) -> Scenario | None:
+    """The walk that has this name; None for a name that no walk has."""
+    found = _NAME.fullmatch(name)
+    return None if found is None else make_walk(int(found[1]), int(found[2]))
+
+
+def make_walk(seed: int, number: int) -> Scenario:
+    """One walk of a seed. In those of odd numbers processes are killed, whose store outlives them,
+    so that a library without a store has the others.
+    """
+    store = number % 2 == 1
+    # The same in every process, which the hash of a tuple is not.
+    walk = _Walk(Random(f"{seed}-{number}"), store=store)
     walk.take()
     needs: list[Capability] = ["messages", "changes", "deals"]
     if store:
         needs.append("store")
     title = "A walk at random over faults, people and what they do"
-    return Scenario(name=f"walk-{seed}", title=title, steps=walk.steps, needs=needs, closes=[4102])
+    return Scenario(
+        name=f"walk-{seed}-{number}", title=title, steps=walk.steps, needs=needs, closes=[4102]
+    )
 
 
 class _Walk:

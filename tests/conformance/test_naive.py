@@ -1,5 +1,6 @@
 """The kit finds what is wrong with a client that was written in an afternoon."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -19,7 +20,7 @@ SCENARIOS = {one.name: one for one in read_scenarios()}
     [
         ("answer-lost", "'Stored once' is stored 2 times"),
         ("told-twice", "was told twice"),
-        ("line-finished", "a cursor was confirmed that does not cover what was missed"),
+        ("inside-a-revision", "TimeoutError|was not told"),
         ("edge-drained", "handshakes within"),
     ],
 )
@@ -29,7 +30,7 @@ def test_mistakes_are_found(
     """Each by the scenario that is about it."""
     result = run_scenario(SCENARIOS[name], find_library(NAIVE), world)
     assert result.status == "failed"
-    assert any(finding in one for one in result.findings), result.findings
+    assert any(re.search(finding, one) for one in result.findings), result.findings
     assert result.folder is not None
     assert "CREATE_MSG" in (result.folder / "ann" / "wire.txt").read_text() or name != "answer-lost"
 

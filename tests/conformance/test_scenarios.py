@@ -7,7 +7,7 @@ import pytest
 from conformance.run import Result
 from conformance.scenario import Open, ScenarioError, devices_of, read_scenarios
 from conformance.table import DOCUMENT, fill_table, names_in
-from conformance.walk import make_walk
+from conformance.walk import find_walk, make_walk
 
 SCENARIOS = read_scenarios()
 ONE = """
@@ -76,6 +76,8 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_seed_always_makes_the_same_walk() -> None:
-    assert make_walk("7", store=True) == make_walk("7", store=True)
-    assert make_walk("7", store=True).steps != make_walk("8", store=True).steps
-    assert "store" not in make_walk("7", store=False).needs
+    assert make_walk(7, 1) == make_walk(7, 1) == find_walk("walk-7-1")
+    assert make_walk(7, 1).steps != make_walk(8, 1).steps != make_walk(8, 3).steps
+    assert "store" in make_walk(7, 1).needs
+    assert "store" not in make_walk(7, 2).needs
+    assert find_walk("walk-7") is None

@@ -21,6 +21,8 @@ import { msgpack } from "../../typescript/src/msgpack.ts";
 
 const PROTOCOL = 1;
 const LOOK_MS = 10;
+/** The methods that name a message by itself are those of any conversation. */
+const ANY = "any";
 const CAPABILITIES = [
   "messages",
   "changes",
@@ -34,20 +36,6 @@ const CAPABILITIES = [
   "storage_failure",
   "msgpack",
 ];
-
-/** The commands whose arguments are the payload of a packet. */
-const COMMANDS: Readonly<Record<string, ClientOp>> = {
-  send: ops.CREATE_MSG,
-  edit: ops.EDIT_MSG,
-  delete: ops.DELETE_MSG,
-  propose: ops.SERVICE_CREATED,
-  end: ops.NEGOTIATION_END,
-  terminate: ops.SERVICE_TERMINATED,
-  note: ops.NOTE_SUBMITTED,
-  dispute: ops.LITIGE_CREATED,
-  statement: ops.LITIGE_STATEMENT,
-  block: ops.BLOCK_USER,
-};
 
 /** Values that came from the run or from the server, read as far as they are known. */
 // biome-ignore lint/suspicious/noExplicitAny: docs/conformance.md and docs/protocol.md are the types.
@@ -133,14 +121,7 @@ function optionsOf(given: Readonly<Record<string, number>>): Record<string, numb
   );
 }
 
-/** The answer of a command: of a dispute or a service, that itself. */
-function answerOf(d: Loose): Data {
-  return d.dispute ?? d.service ?? d;
-}
-
-async function command(op: ClientOp, { key, ...payload }: Loose): Promise<Data> {
-  return answerOf(await client().command(op, payload, key === undefined ? {} : { key }));
-}
+const keyed = (key: string | undefined): { key?: string } => (key === undefined ? {} : { key });
 
 const HANDLERS: Readonly<Record<string, (given: Loose) => Loose>> = {
   hello({ protocol }) {
@@ -176,16 +157,61 @@ const HANDLERS: Readonly<Record<string, (given: Loose) => Loose>> = {
   state() {
     return { state: client().state };
   },
+  async send({ conversation, to, subject, text, key }) {
+    const place =
+      conversation === undefined
+        ? client().conversationWith(to, subject === undefined ? {} : { subject })
+        : client().conversation(conversation);
+    return { ...(await place.send(text, keyed(key))) };
+  },
+  edit({ message, text }) {
+    return client().conversation(ANY).edit(message, text);
+  },
+  delete({ message }) {
+    return client().conversation(ANY).delete(message);
+  },
+  report({ conversation = ANY, message, ...options }) {
+    const place = client().conversation(conversation);
+    return message === undefined ? place.report(options) : place.reportMessage(message, options);
+  },
+  block({ user, blocked }) {
+    return blocked ? client().block(user) : client().unblock(user);
+  },
+  propose({ conversation, ...proposal }) {
+    return client().conversation(conversation).propose(proposal);
+  },
   price({ service, price }) {
-    const known: Loose = client().objects.of("service", service)?.content;
-    const live = known?.state === "offered" ? known.offer : known?.amendment;
-    return command(ops.PRICE_EDITED, { service, price, base_offer: live?.number ?? 0 });
+    const deal = client().deal(service);
+    const live: Loose = deal.current?.offer ?? deal.current?.amendment;
+    if (!live) return deal.proposeAmendment(price);
+    return live.by === client().user ? deal.revise(live, price) : deal.counter(live, price);
   },
-  accept({ service, offer: { number, price } }) {
-    return command(ops.NEGOTIATION_END, { service, outcome: "agreed", offer: number, price });
+  accept({ service, offer }) {
+    return client()
+      .deal(service)
+      .accept({ ...offer, service });
   },
-  report(given) {
-    return command("message" in given ? ops.REPORT_MSG : ops.REPORT_CONVERSATIONS, given);
+  end({ service, outcome, offer }) {
+    const deal = client().deal(service);
+    const shown = { ...offer, service };
+    return outcome === "declined" ? deal.decline(shown) : deal.withdraw(shown);
+  },
+  terminate({ service, outcome, ...options }) {
+    const deal = client().deal(service);
+    if (outcome === "delivered") return deal.deliver(options);
+    if (outcome === "completed") return deal.complete(options);
+    if (outcome === "reopened") return deal.reopen(options);
+    const asked = deal.current?.cancellation !== undefined;
+    return asked ? deal.confirmCancellation(options) : deal.requestCancellation(options);
+  },
+  note({ service, score, ...options }) {
+    return client().deal(service).submitNote(score, options);
+  },
+  dispute({ service, ...options }) {
+    return client().deal(service).openDispute(options);
+  },
+  statement({ dispute, text }) {
+    return client().dispute(dispute).state(text);
   },
   opened(given) {
     return client().ask(ops.OPENED_CONVERSATION, given);
@@ -343,10 +369,9 @@ async function take(line: string): Promise<void> {
     return;
   }
   try {
-    const op = COMMANDS[name];
     const handler = HANDLERS[name];
-    if (op === undefined && !handler) throw new Error(`${name} is no command`);
-    emit({ re: id, ok: await (op === undefined ? handler?.(given) : command(op, given)) });
+    if (!handler) throw new Error(`${name} is no command`);
+    emit({ re: id, ok: await handler(given) });
   } catch (error) {
     emit({ re: id, error: described(error) });
   }
