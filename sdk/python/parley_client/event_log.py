@@ -112,6 +112,9 @@ class EventLog:
 
     def move(self, cursor: str) -> None:
         """Take note of a cursor: it is reached when all that was told so far is handled."""
+        if self._closed:
+            # Before it are events that were not handed out.
+            return
         if self._items:
             self._items[-1] = self._items[-1]._replace(cursor=cursor)
         else:
