@@ -21,6 +21,7 @@ from parley_client import (
     Conversation,
     Deal,
     DealChanged,
+    ExpiredError,
     Failed,
     Message,
     NewMessage,
@@ -149,14 +150,14 @@ class Bot:
             await self._try(handle.submit_note(5, key=key), key)
 
     async def _try(self, step: Awaitable[object], key: str | None = None) -> None:
-        """Take a step. One that is refused is dropped: the other person was faster, or is told
-        what is wrong by the event that comes with it.
+        """Take a step. One that is refused, or that could not be sent for a day, is dropped: the
+        other person was faster, and the event that tells of that brings the next step.
         """
         try:
             await step
         except StaleOfferError as error:
             await self._bargain(error.current)
-        except (ActionNotAllowedError, RejectedError) as error:
+        except (ActionNotAllowedError, ExpiredError, RejectedError) as error:
             print("refused:", error)
         else:
             return
