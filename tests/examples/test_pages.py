@@ -1,6 +1,7 @@
 """The pages of the examples, in a real browser, with the token server and a real edge."""
 
 import asyncio
+import fcntl
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
@@ -18,10 +19,10 @@ _PATIENCE_MS = 60_000
 
 
 class Opened(NamedTuple):
-    """Ann's page, what its console said of problems, and the client of Bob, with whom she talks."""
+    """Ann's page, the sockets that it opened, and the client of Bob, with whom she talks."""
 
     page: Page
-    problems: list[str]
+    sockets: list[str]
     bob: Client
     parley: System
 
@@ -39,6 +40,19 @@ class Opened(NamedTuple):
         return await self.page.locator("ol li").all_inner_texts()
 
 
+def _build_react_page() -> None:
+    """Build the page with Vite, once for all workers: the others wait for the one who builds."""
+    page = ROOT / "examples" / "react-page"
+    library = built_library()
+    made = page / "dist" / "index.html"
+    with (page / "package.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        sources = [*library.rglob("*.js"), *page.glob("src/*"), *page.glob("*.*")]
+        newest = max(path.stat().st_mtime for path in sources)
+        if not made.is_file() or made.stat().st_mtime < newest:
+            run("npm", "run", "build", folder=page)
+
+
 @pytest.fixture(params=["/", "/react/"], ids=["plain", "react"])
 async def opened(
     request: pytest.FixtureRequest,
@@ -48,10 +62,7 @@ async def opened(
 ) -> AsyncIterator[Opened]:
     """Ann has signed in and begun to talk with Bob."""
     path = str(request.param)
-    await asyncio.to_thread(built_library)
-    if path == "/react/":
-        folder = ROOT / "examples" / "react-page"
-        await asyncio.to_thread(run, "npm", "run", "build", folder=folder)
+    await asyncio.to_thread(built_library if path == "/" else _build_react_page)
     port = free_port()
     services = ("moderation", "negotiation", "messaging")
     await asyncio.to_thread(
@@ -60,6 +71,8 @@ async def opened(
     server = await serve_tokens(port)
     page = await browser.new_page()
     problems: list[str] = []
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
 
     def heard(message: ConsoleMessage) -> None:
         # Who is signed in is asked without a session first, and sockets come and go.
@@ -74,7 +87,7 @@ async def opened(
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.locator("header output")).to_have_text("live", timeout=_PATIENCE_MS)
     async with Client(parley.url, token=parley.token("bob")) as bob:
-        ann = Opened(page, problems, bob, parley)
+        ann = Opened(page, sockets, bob, parley)
         await page.get_by_label("With", exact=True).fill("bob")
         await ann.clicks("Talk")
         await ann.says("Hello Bob")
@@ -103,6 +116,7 @@ async def test_two_people_talk_and_make_a_deal(opened: Opened) -> None:
     await opened.clicks("complete")
     await opened.sees("completed")
     assert (await opened.bob.deal(deal.service).load()).state == "completed"
+    assert len(opened.sockets) == 1
 
     await opened.clicks("Sign out")
     await expect(opened.page.get_by_label("Password")).to_be_visible(timeout=_PATIENCE_MS)
