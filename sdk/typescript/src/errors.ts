@@ -116,7 +116,7 @@ export class OutboxFull extends ParleyError {
   override name = "OutboxFull";
 
   constructor(limit: number) {
-    super("OUTBOX_FULL", `${limit} wait already`);
+    super("OUTBOX_FULL", `${limit} wait`);
   }
 }
 
@@ -143,7 +143,7 @@ export class PacketTooLarge extends ParleyError {
   override name = "PacketTooLarge";
 
   constructor(limit: number) {
-    super("PACKET_TOO_LARGE", `a packet has at most ${limit} bytes`);
+    super("PACKET_TOO_LARGE", `over ${limit} bytes`);
   }
 }
 
@@ -152,7 +152,7 @@ export class InvalidPacket extends ParleyError {
   override name = "InvalidPacket";
 
   constructor(cause: unknown) {
-    super("INVALID_PACKET", "the packet cannot be encoded", cause);
+    super("INVALID_PACKET", "cannot be encoded", cause);
   }
 }
 
@@ -161,7 +161,7 @@ export class ClientClosed extends ParleyError {
   override name = "ClientClosed";
 
   constructor() {
-    super("CLIENT_CLOSED", "the client is closed");
+    super("CLIENT_CLOSED", "closed");
   }
 }
 
@@ -188,7 +188,7 @@ export class TokenError extends ParleyError {
   }
 }
 
-/** The server does not let this client in; `status` is of HTTP or, above 1000, a close code. */
+/** The server does not let this client in; `status` is of HTTP or, above 1000, a close code; 0 where the browser refused. */
 export class HandshakeRefused extends ParleyError {
   override name = "HandshakeRefused";
   readonly status: number;

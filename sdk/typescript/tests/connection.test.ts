@@ -40,6 +40,23 @@ describe("connecting", () => {
     expect(client.state).toBe("waiting");
   });
 
+  test("a socket that the browser does not let the page open: a typed error, and it is tried again", async () => {
+    let count = 0;
+    const client = await here.now.connect({
+      WebSocket: class {
+        constructor() {
+          count++;
+          throw new DOMException("An insecure WebSocket", "SecurityError");
+        }
+      } as unknown as typeof WebSocket,
+    });
+    expect(client.state).toBe("waiting");
+    expect(client.reason).toMatchObject({ name: "HandshakeRefused", status: 0 });
+    expect(here.now.of("error")).toHaveLength(1);
+    await here.now.pass(500);
+    expect(count).toBe(2);
+  });
+
   test("whenLive resolves, and rejects with what keeps the client from it", async () => {
     const client = here.now.client();
     const live = client.whenLive();

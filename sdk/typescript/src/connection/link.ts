@@ -1,6 +1,12 @@
 /** The shell around the state machine: sockets, timers, the token function, and what is asked over HTTP. */
 import type { Codec } from "../codec/json.ts";
-import { InvalidPacket, PacketTooLarge, type ParleyError, ProtocolError } from "../errors.ts";
+import {
+  HandshakeRefused,
+  InvalidPacket,
+  PacketTooLarge,
+  type ParleyError,
+  ProtocolError,
+} from "../errors.ts";
 import type { Packet } from "../protocol.ts";
 import { startClock } from "./clock.ts";
 import {
@@ -170,9 +176,15 @@ export class Link {
     // Its place is taken at once, so that a later one is not mixed up with it.
     const place = { close() {} } as unknown as WebSocket;
     this.#socket = place;
-    this.#owner.ready().then((cursor) => {
-      if (this.#socket === place) this.#connect(token, cursor);
-    });
+    this.#owner
+      .ready()
+      .then((cursor) => {
+        if (this.#socket === place) this.#connect(token, cursor);
+      })
+      .catch((cause) => {
+        // A page that came by TLS may open no socket without it, for instance.
+        this.input({ type: "nonsense", error: new HandshakeRefused(0, String(cause)) });
+      });
   }
 
   #connect(token: string, cursor: string | undefined): void {

@@ -7,7 +7,6 @@ import {
   Disconnected,
   HandshakeRefused,
   type ParleyError,
-  type ProtocolError,
   type Rejected,
   SignedOut,
   TokenError,
@@ -116,7 +115,7 @@ export type Input =
   | { readonly type: "renewFailed"; readonly error: Rejected | undefined }
   | { readonly type: "reconnect"; readonly delay: number }
   | { readonly type: "probed"; readonly found: Found }
-  | { readonly type: "nonsense"; readonly error: ProtocolError }
+  | { readonly type: "nonsense"; readonly error: ParleyError }
   | { readonly type: "wrongUser"; readonly error: WrongUser };
 
 /** What was found out over HTTP about a handshake that failed; status 0: nothing. */
