@@ -86,7 +86,7 @@ async def answer(peer: Peer) -> None:
                 await peer.resumed("c9", re=asked["id"])
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", [*range(8), 1097, 2076, 2138])
 async def test_after_any_nonsense_a_good_server_is_gone_on_with(
     server: Server, seed: int, caplog: pytest.LogCaptureFixture
 ) -> None:

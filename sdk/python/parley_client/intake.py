@@ -129,22 +129,28 @@ class Intake:
         return True
 
     def _fact_of(self, packet: Packet) -> Hashable | None:
-        """Name what a push tells, so that it is known again; None for what may be told again."""
+        """Name what a push tells, so that it is known again; None for what may be told again.
+
+        Raises ProtocolError for a payload of another form.
+        """
         try:
             shown = list(shown_by(packet.opcode, packet.data, self.objects.user))
-        except _FORM_ERRORS:
-            # `_take` says so.
-            return None
-        if not shown:
-            return None
-        if packet.opcode == Op.ALERT_NEW_MSG:
-            # A resume shows it as it stands then, maybe edited: it is the same message.
-            return packet.opcode, *(one.key for one in shown if one.kind is Kind.MESSAGE)
-        if not any(one.version for one in shown):
-            # An older server gives none: what comes later is news then.
-            return None
-        versions = tuple((one.kind, one.key, one.version) for one in shown)
-        return packet.opcode, str(packet.data.get("cause")), versions
+            fact: Hashable | None
+            if packet.opcode == Op.ALERT_NEW_MSG:
+                # A resume shows it as it stands then, maybe edited: it is the same message.
+                messages = tuple(one.key for one in shown if one.kind is Kind.MESSAGE)
+                fact = (packet.opcode, messages) if messages else None
+            elif any(one.version for one in shown):
+                versions = tuple((one.kind, one.key, one.version) for one in shown)
+                fact = packet.opcode, str(packet.data.get("cause")), versions
+            else:
+                # Nothing that lasts; or an older server gives no version, and what comes is news.
+                return None
+            # Of the types that names and versions have.
+            hash(fact)
+        except _FORM_ERRORS as error:
+            raise _another_form(packet, error) from None
+        return fact
 
 
 def _another_form(packet: Packet, error: Exception) -> ProtocolError:
