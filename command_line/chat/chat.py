@@ -164,6 +164,8 @@ class Chat:
         except CancelledCommandError:
             # Given up below, and said so.
             pass
+        except ParleyError as error:
+            self._screen.notice(f"not done: {error}")
         return None
 
     async def _put_off(self, key: str, error: RejectedError) -> None:

@@ -90,6 +90,9 @@ class Connection:
         match event.state:
             case State.CONNECTING:
                 self._is_new = True
+            case State.RESUMING if not self.begun.is_set():
+                # There is nothing to resume yet: HELLO has no place to begin from.
+                self._screen.notice("not ready: the messages cannot be shown yet")
             case State.LIVE:
                 await self._connected()
             case State.WAITING if event.reason is not None:

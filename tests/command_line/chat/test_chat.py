@@ -210,6 +210,20 @@ async def test_a_command_gives_up_and_messages_go_on(stage: Stage) -> None:
     assert "#1 stored" in shown
 
 
+async def test_a_line_that_cannot_be_sent_is_said_to_be(stage: Stage) -> None:
+    """One that is larger than the server takes is not sent, and the chat goes on."""
+
+    async def step(connection: Connection) -> None:
+        await connection.hello(max_packet_bytes=1_000)
+        await connection.list_conversations()
+        stage.type(f"{'long ' * 300}\nshort\n/quit\n")
+        assert (await connection.store())["d"]["text"] == "short"
+        await connection.socket.wait_closed()
+
+    await stage.play(step)
+    assert "-- refused: INVALID_ARGUMENT" in stage.shown()
+
+
 async def test_what_is_no_command_is_not_sent(stage: Stage) -> None:
     """A mistyped command would be told to the other; with a space before it is meant as text."""
 

@@ -62,6 +62,21 @@ async def test_44xx_stays_away(stage: Stage, code: int) -> None:
         await stage.play(closing(code), resuming)
 
 
+async def test_a_server_that_is_not_ready_is_waited_for(stage: Stage) -> None:
+    """HELLO has no cursor while messages cannot be reached; RESUMED says when they can."""
+
+    async def step(connection: Connection) -> None:
+        await connection.hello("")
+        await connection.resumed("first", complete=False)
+        await connection.list_conversations()
+        await connection.settle()
+
+    await stage.play(step)
+    before, after = stage.shown().split("-- not ready: the messages cannot be shown yet\n")
+    assert before == ""
+    assert after.startswith("-- connected to ")
+
+
 async def test_reconnect_is_honoured_with_its_delay(stage: Stage) -> None:
     """The client leaves by itself, and comes back no sooner than asked."""
 
