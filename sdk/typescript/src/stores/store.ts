@@ -44,7 +44,16 @@ export abstract class WatchedStore<Snapshot> {
   /** Make the snapshot anew when it is asked for next, and tell all who look. */
   changed(): void {
     this.#snapshot = undefined;
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener();
+      } catch (error) {
+        // Neither the connection nor who else listens has a part in it; it is reported as uncaught.
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
   }
 
   /** Whether it shows any of these: ids of conversations, deals and disputes, `outbox`, `state`. */

@@ -1,7 +1,7 @@
 /** Stores by what packets show, without a server. */
 
 import fc from "fast-check";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import * as ops from "../../src/generated/packets.ts";
 import {
   type AnswerTo,
@@ -246,6 +246,26 @@ test("listeners of one store are called once each, and no more when they have le
   for (const stop of stops) stop();
   client.show(ops.ALERT_NEW_MSG, alert(message(2)).d);
   expect(calls).toHaveLength(2);
+});
+
+test("a listener that throws disturbs nobody, and is heard of", async () => {
+  const client = scripted();
+  const store = client.conversation("c");
+  await store.load();
+  const reported: (() => void)[] = [];
+  vi.stubGlobal("queueMicrotask", (report: () => void) => void reported.push(report));
+  const heard: string[] = [];
+  const stops = [
+    store.subscribe(() => {
+      throw new Error("of the page");
+    }),
+    store.subscribe(() => void heard.push("heard")),
+  ];
+  client.show(ops.ALERT_NEW_MSG, alert(message(1)).d);
+  vi.unstubAllGlobals();
+  for (const stop of stops) stop();
+  expect(heard).toEqual(["heard"]);
+  expect(reported[0]).toThrow("of the page");
 });
 
 test("to wait for a snapshot can be given up", async () => {
