@@ -218,7 +218,8 @@ class Run:
     @_take.register
     async def _(self, step: steps.Event) -> None:
         wanted = self._filled(step.event)
-        await self._device(step.device).until_told(wanted, step.count, step.within)
+        found = await self._device(step.device).until_told(wanted, step.count, step.within)
+        self._keep(step.keep, [found])
 
     @_take.register
     async def _(self, step: steps.Never) -> None:

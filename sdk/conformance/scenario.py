@@ -37,6 +37,7 @@ Capability = Literal[
     "deals",
     "disputes",
     "reports",
+    "appeals",
     "blocks",
     "store",
     "outbox",
@@ -131,12 +132,13 @@ class State(Step, tag="state"):
 class Event(Step, tag="event"):
     """Wait for an event of a device that has these fields, after the one that was waited for last.
 
-    With `count` for so many.
+    With `count` for so many. The last one is kept under the name `keep`.
     """
 
     device: str
     event: dict[str, Any]
     count: int = 1
+    keep: str = ""
     within: float = 30
 
 

@@ -36,7 +36,7 @@ _EARLY_SECONDS = 0.1
 # The codes by which the edge says that the client has broken a rule.
 _AT_FAULT = {4102: "was silent", 4400: "sent what are no packets", 4413: "sent too long a packet"}
 # Between a socket's end as the client sees it and as the proxy does.
-_OVERLAP_SECONDS = 1.0
+_OVERLAP_SECONDS = 3.0
 
 
 def check_wire(passed: Sequence[Passed], injected_closes: Sequence[int]) -> Iterator[str]:

@@ -31,6 +31,7 @@ _CAPABILITIES = (
     "deals",
     "disputes",
     "reports",
+    "appeals",
     "blocks",
     "store",
     "outbox",
@@ -146,6 +147,10 @@ class Adapter:
         if "message" in more:
             return to_builtins(await handle.report_message(more.pop("message"), reason, **more))
         return to_builtins(await handle.report(reason, **more))
+
+    async def do_appeal(self, decision: str, text: str) -> Any:
+        """Ask another moderator to look at a decision again."""
+        return to_builtins(await self._client.appeal(decision, text))
 
     async def do_block(self, user: str, *, blocked: bool) -> Any:
         """Block somebody, or no longer."""
@@ -344,8 +349,8 @@ def _tell_packet(event: Pushed) -> None:
                     told = {part: shown[part] for part in (name, "version", "state")}
                     emit({"event": kind, **told, "cause": data["cause"]})
         case Op.SANCTION:
-            lifted = data.get("lifted", False)
-            emit({"event": "sanction", "kind": data["kind"], "lifted": lifted})
+            told = {name: data[name] for name in ("kind", "decision")}
+            emit({"event": "sanction", **told, "lifted": data.get("lifted", False)})
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ const CAPABILITIES = [
   "deals",
   "disputes",
   "reports",
+  "appeals",
   "blocks",
   "store",
   "outbox",
@@ -173,6 +174,9 @@ const HANDLERS: Readonly<Record<string, (given: Loose) => Loose>> = {
   report({ conversation = ANY, message, ...options }) {
     const place = client().conversation(conversation);
     return message === undefined ? place.report(options) : place.reportMessage(message, options);
+  },
+  appeal({ decision, text }) {
+    return client().appeal(decision, text);
   },
   block({ user, blocked }) {
     return blocked ? client().block(user) : client().unblock(user);
@@ -331,8 +335,8 @@ function tell(event: Event): void {
       break;
     }
     case "sanction": {
-      const { kind, lifted = false } = event.sanction;
-      emit({ event: "sanction", kind, lifted });
+      const { kind, decision, lifted = false } = event.sanction;
+      emit({ event: "sanction", kind, decision, lifted });
       break;
     }
   }
