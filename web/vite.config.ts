@@ -14,6 +14,8 @@ export default defineConfig(({ mode, command }) => {
     root: file("."),
     // Any host can serve it below any path.
     base: "./",
+    // The service worker is that of people; moderators do nothing without a network.
+    publicDir: mode === "people" ? "public" : false,
     resolve: {
       alias: [
         {

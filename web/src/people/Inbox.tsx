@@ -32,7 +32,8 @@ export function Inbox({ current }: { readonly current: string | undefined }): JS
   );
   const isOld = view.loading !== "ready" && remembered !== undefined;
   const conversations = isOld ? remembered : view.conversations;
-  const isLive = useSnapshot(client.connection).state === "live";
+  const { state } = useSnapshot(client.connection);
+  const isLive = state === "live";
   const [filter, setFilter] = useState<Filter>("all");
   const [search, setSearch] = useState("");
   const [writing, setWriting] = useState(false);
@@ -66,7 +67,8 @@ export function Inbox({ current }: { readonly current: string | undefined }): JS
         </Field>
       </search>
       {view.missing.length > 0 && <Banner kind="warning">{t("inbox.missing")}</Banner>}
-      {view.loading === "failed" && (
+      {/* What keeps everything away is said above. */}
+      {view.loading === "failed" && isLive && (
         <Banner
           kind="error"
           actions={

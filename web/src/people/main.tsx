@@ -7,3 +7,5 @@ import { followLinks, start } from "./session.ts";
 followLinks();
 render(<App />, document.getElementById("app") as HTMLElement);
 void start();
+// It exists over https: and on this machine alone; without it the app needs a network to open.
+navigator.serviceWorker?.register("./worker.js").catch(() => {});

@@ -1,6 +1,7 @@
 /** Who is signed in, and how: by a link that holds a token, or by the marketplace's own session. */
 
 import { path, pathOf } from "../shared/router.ts";
+import { recall, remember } from "../shared/settings.ts";
 
 /** What `config.json` beside the page says; each field may be missing. */
 export interface Config {
@@ -14,6 +15,7 @@ export interface Config {
 
 const LINK = /^#token=([^&]+)/;
 const KEPT = "parley.token";
+const CONFIG = "config";
 // Where the browser denies storage.
 let inMemory: string | undefined;
 
@@ -67,10 +69,12 @@ export async function readConfig(): Promise<Config> {
     const answer = await fetch("./config.json", { cache: "no-cache" });
     if (!answer.ok) return {};
     const said: unknown = await answer.json();
-    return typeof said === "object" && said ? (said as Config) : {};
+    if (typeof said !== "object" || !said) return {};
+    remember(CONFIG, JSON.stringify(said));
+    return said;
   } catch {
     // No network, or a host that answers every path with a page.
-    return {};
+    return JSON.parse(recall(CONFIG) ?? "{}") as Config;
   }
 }
 

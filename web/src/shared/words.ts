@@ -13,21 +13,18 @@ export type Piece =
 
 // Controls but for tabs and line ends; marks, overrides and isolates of direction; invisible characters.
 // Joiners (U+200C, U+200D) belong to scripts and emoji.
-const HIDDEN =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]/u;
-const LINK = /https?:\/\/[^\s<>"'`\\]+/iu;
+const HIDDEN = String.raw`\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}`;
+// What is hidden ends an address, which would be shown otherwise than it is.
+const SPECIAL = new RegExp(`([${HIDDEN}])|(https?://[^\\s<>"'\`\\\\${HIDDEN}]+)`, "giu");
 // What ends a sentence rather than an address.
 const ENDS = /[.,;:!?)\]}»”’]+$/u;
 
 /** Take a text apart; the pieces in their order are the whole of it. */
 export function piecesOf(text: string): Piece[] {
   const pieces: Piece[] = [];
-  const splitter = new RegExp(`${LINK.source}|${HIDDEN.source}`, "giu");
   let end = 0;
-  for (const { 0: found, index } of text.matchAll(splitter)) {
-    if (index < end) continue;
-    const piece = HIDDEN.test(found[0] ?? "") ? hidden(found) : link(found);
+  for (const { 0: found, 1: character, index } of text.matchAll(SPECIAL)) {
+    const piece = character === undefined ? link(found) : hidden(character);
     if (!piece) continue;
     if (index > end) pieces.push({ kind: "words", text: text.slice(end, index) });
     pieces.push(piece);
@@ -52,9 +49,7 @@ function hidden(character: string): Piece {
 }
 
 function link(found: string): Piece | undefined {
-  // What is hidden ends it: an address with an override would be shown otherwise than it is.
-  const [before = ""] = found.split(HIDDEN);
-  const text = before.replace(ENDS, "");
+  const text = found.replace(ENDS, "");
   const url = URL.canParse(text) ? new URL(text) : undefined;
   // An address with a name before its host is meant to look like another.
   if (!url?.hostname || url.username || url.password) return undefined;

@@ -141,7 +141,10 @@ interface TroubleProps {
 
 /** What does not work at the moment. */
 function Trouble({ store, view, isRemembered }: TroubleProps): JSX.Element | null {
-  if (view.loading === "failed") {
+  const { client } = useSession();
+  const { state } = useSnapshot(client.connection);
+  // What keeps everything away is said above.
+  if (view.loading === "failed" && state === "live") {
     return (
       <Banner
         kind="error"

@@ -70,10 +70,10 @@ function Happening({
 }: {
   readonly row: StoredRow;
   readonly view: ConversationView;
-}): JSX.Element {
+}): JSX.Element | null {
   const { user } = useSession();
   const { event, created_at, seq } = row.message;
-  if (!event) return <></>;
+  if (!event) return null;
   return (
     <li class="row happening">
       <p>

@@ -17,13 +17,14 @@ export function PendingChanges({ message }: { readonly message: string }): JSX.E
   const waiting = useSnapshot(client.pending).filter(
     ({ op, payload }) => (op === EDIT || op === DELETE) && payload["message"] === message,
   );
-  return waiting.length ? (
-    <>
+  if (!waiting.length) return null;
+  return (
+    <div class="changes">
       {waiting.map((entry) => (
         <PendingChange key={entry.key} entry={entry} />
       ))}
-    </>
-  ) : null;
+    </div>
+  );
 }
 
 function PendingChange({ entry }: { readonly entry: OutboxEntry }): JSX.Element {

@@ -1,0 +1,99 @@
+"""No network, a slow one, another tab, and a browser that stores nothing."""
+
+from playwright.async_api import expect
+
+from tests.web.conftest import Visit, conversing
+
+# A browser that denies storage to a page.
+_DENY = """
+for (const name of ["localStorage", "sessionStorage", "indexedDB"]) {
+  Object.defineProperty(globalThis, name, {
+    get() { throw new DOMException("denied", "SecurityError"); },
+  });
+}
+"""
+
+
+async def test_what_is_written_without_a_network_waits_and_is_sent_when_it_is_back(
+    visit: Visit,
+) -> None:
+    ann, bob = await visit("ann", width=320, height=640), await visit("bob")
+    await conversing(ann, bob)
+    ann.gate.shut()
+    await ann.in_state("waiting")
+    await ann.say("Written in a tunnel")
+    row = ann.page.locator(".row.own", has_text="Written in a tunnel")
+    await expect(row.locator(".mark")).to_have_text("Waiting")
+    await expect(row).to_have_class("row own pending queued")
+    await expect(ann.page.get_by_text("No connection to the server.")).to_be_visible()
+    await ann.check("offline-320")
+    # One that was never sent can be taken back.
+    await ann.say("Rather not")
+    unsaid = ann.page.locator(".row.own", has_text="Rather not")
+    await unsaid.get_by_role("button", name="Do not send").click()
+    await expect(unsaid).to_have_count(0)
+    ann.gate.open()
+    await ann.page.get_by_role("button", name="Try now").click()
+    await bob.sees("Written in a tunnel")
+    await expect(row.locator(".mark")).to_have_text("Read")
+    await expect(bob.page.get_by_text("Rather not")).to_have_count(0)
+
+
+async def test_the_app_opens_without_a_network_to_read_and_to_write(visit: Visit) -> None:
+    ann, bob = await visit("ann"), await visit("bob")
+    await conversing(ann, bob)
+    await bob.say("See you on Monday")
+    await ann.sees("See you on Monday")
+    await ann.page.evaluate("() => navigator.serviceWorker.ready")
+    ann.gate.shut()
+    await ann.context.set_offline(True)
+    await ann.page.reload()
+    await ann.sees("See you on Monday")
+    await expect(ann.page.get_by_text("Shown as it was")).to_be_visible()
+    await expect(ann.page.locator(".conversation-line", has_text=bob.user)).to_be_visible()
+    await ann.say("Monday is fine")
+    await ann.page.reload()
+    row = ann.page.locator(".row.own", has_text="Monday is fine")
+    await expect(row.locator(".mark")).to_have_text("Waiting")
+    await ann.picture("offline-reading")
+    ann.gate.open()
+    await ann.context.set_offline(False)
+    await bob.sees("Monday is fine")
+    await expect(row).to_have_count(1)
+    await expect(row.locator(".mark")).to_have_text("Read")
+
+
+async def test_in_a_slow_network_nothing_is_shown_as_sent_before_it_is(visit: Visit) -> None:
+    ann, bob = await visit("ann"), await visit("bob")
+    await conversing(ann, bob)
+    ann.gate.delay = 1.0
+    await ann.say("Slowly")
+    mark = ann.page.locator(".row.own", has_text="Slowly").locator(".mark")
+    await expect(mark).to_have_text("Waiting")
+    await bob.sees("Slowly")
+    await expect(mark).to_have_text("Read")
+
+
+async def test_two_tabs_show_the_same_and_send_once(visit: Visit) -> None:
+    ann, bob = await visit("ann"), await visit("bob")
+    await conversing(ann, bob)
+    second = await ann.context.new_page()
+    await second.goto(ann.link())
+    await second.locator(".conversation-line").click()
+    field = second.locator(".composer textarea")
+    await field.fill("From the second tab")
+    await field.press("Enter")
+    await ann.sees("From the second tab")
+    await ann.say("From the first tab")
+    for page in (ann.page, second, bob.page):
+        messages = page.locator(".messages")
+        await expect(messages.get_by_text("From the first tab")).to_have_count(1)
+        await expect(messages.get_by_text("From the second tab")).to_have_count(1)
+
+
+async def test_a_browser_that_denies_storage_says_so_and_sends(visit: Visit) -> None:
+    ann, bob = await visit("ann"), await visit("bob")
+    await ann.context.add_init_script(_DENY)
+    await conversing(ann, bob)
+    await expect(ann.page.get_by_text("The browser does not store what you write")).to_be_visible()
+    await ann.check("storage-denied")
