@@ -162,6 +162,23 @@ async def test_the_first_position_is_stored_before_anything_is_handled(server: S
         await until(lambda: store._kept.cursor == "c0")
 
 
+async def test_close_tells_and_stores_what_was_handled_last(server: Server) -> None:
+    """A program that takes one message and ends has got it delivered."""
+    store = MemoryStore()
+    async with client(server, store=store, options={"confirm_interval_seconds": 60}) as ann:
+        events = ann.events()
+        peer = await server.greeted("c0")
+        await peer.alert(1, "c1")
+        assert await take_message(events) == 1
+        asking = asyncio.ensure_future(anext(events))
+        await until(lambda: ann.confirmed == "c1")
+        asking.cancel()
+        closing = asyncio.create_task(ann.close())
+        await peer.pong("c1")
+        await closing
+    assert store._kept.cursor == "c1"
+
+
 async def test_a_database_that_is_another_one_is_a_reset(server: Server) -> None:
     """All versions are forgotten; a lower one of the new database is news, and so is its seq."""
     async with client(server) as ann:
