@@ -23,6 +23,7 @@ from parley_client.errors import (
 )
 from parley_client.events import OutboxChanged
 from parley_client.outbox.commands import fields_of_words
+from parley_client.outbox.lanes import Lanes, of_conversation, of_person
 from parley_protocol.packets import OP_OF, Op
 from parley_protocol.payloads.fields import Money
 from parley_protocol.payloads.messaging import (
@@ -633,3 +634,18 @@ async def test_the_reason_of_a_step_is_kept_when_it_is_refused(server: Server) -
         with pytest.raises(RejectedError):
             await command
         assert [entry.key for entry in ann.outbox.entries()] == [command.key]
+
+
+def test_lanes_are_remembered_up_to_a_limit() -> None:
+    """What was learned first is forgotten first; then its person and it wait for each other."""
+    lanes = Lanes(2)
+    for number in range(3):
+        lanes.opened(CreateMsg("x", to=f"p{number}"), f"c{number}")
+    assert [lanes.of(of_person(f"p{number}", None)) for number in range(3)] == [
+        of_person("p0", None),
+        of_conversation("c1"),
+        of_conversation("c2"),
+    ]
+    waits = set(lanes.holds(of_person("p0", None)))
+    assert not waits.isdisjoint(lanes.held_by(of_conversation("c0")))
+    assert waits.isdisjoint(lanes.held_by(of_conversation("c1")))

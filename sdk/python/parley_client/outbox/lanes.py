@@ -51,12 +51,16 @@ def of_person(person: str, subject: str | None) -> str:
 
 
 class Lanes:
-    """Lanes that turned out to be one: those of a person and of the conversation."""
+    """Lanes that turned out to be one: those of a person and of the conversation.
 
-    def __init__(self) -> None:
+    Of no more than `limit` conversations; the one that was learned first is forgotten first.
+    """
+
+    def __init__(self, limit: int) -> None:
+        # The lane of the conversation by that of the person, and the other way round.
         self._same: dict[str, str] = {}
-        # Of conversations of which it is known with whom.
-        self._known: set[str] = set()
+        self._known: dict[str, str] = {}
+        self._limit = limit
 
     def of(self, lane: str) -> str:
         """Give the one name of a lane."""
@@ -82,8 +86,11 @@ class Lanes:
         return lane.startswith(_CONVERSATION) and lane not in self._known
 
     def _are_one(self, person: str, conversation: str) -> None:
-        self._same[person] = of_conversation(conversation)
-        self._known.add(of_conversation(conversation))
+        lane = of_conversation(conversation)
+        self._same[person], self._known[lane] = lane, person
+        if len(self._known) > self._limit:
+            oldest = next(iter(self._known))
+            self._same.pop(self._known.pop(oldest), None)
 
     def learn(self, user: str, shown: Iterable[Shown]) -> None:
         """Take note of the conversations among what was shown."""

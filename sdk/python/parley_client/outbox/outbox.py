@@ -44,7 +44,7 @@ class Outbox:
         objects: Objects,
         tell: Callable[[OutboxChanged], None],
     ) -> None:
-        self._lanes = Lanes()
+        self._lanes = Lanes(options.max_remembered)
         self._options = options
         self._keeper = keeper
         self._objects = objects
