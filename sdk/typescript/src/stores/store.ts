@@ -81,6 +81,7 @@ export abstract class LoadingStore<Snapshot> extends WatchedStore<Snapshot> {
     error: undefined,
   };
   #load: Promise<void> | undefined;
+  #again = false;
 
   /** Load what is not loaded yet. Rejects with a ParleyError, which the snapshot shows as well. */
   load(): Promise<void> {
@@ -91,6 +92,7 @@ export abstract class LoadingStore<Snapshot> extends WatchedStore<Snapshot> {
   /** Load anew what is shown. */
   reload(): void {
     this.book.loaded.delete(this);
+    this.#again = true;
     this.wanted();
   }
 
@@ -123,10 +125,12 @@ export abstract class LoadingStore<Snapshot> extends WatchedStore<Snapshot> {
       let loaded: WeakSet<object>;
       do {
         ({ loaded } = this.book);
+        this.#again = false;
         await this.read();
         loaded.add(this);
-        // What was read before a reset may be of another database.
-      } while (loaded !== this.book.loaded);
+        // What was read before a reset may be of another database, and what was asked for before
+        // `reload` may be older than its reason.
+      } while (this.#again || loaded !== this.book.loaded);
       this.#load = undefined;
       tell("ready");
     } catch (error) {

@@ -166,6 +166,16 @@ test("after a reset what is looked at loads anew, and older versions count", asy
   expect(snapshots).toContain("restored");
 });
 
+test("what is reloaded while it is being loaded is asked for once more", async () => {
+  const client = scripted();
+  client.history = [message(1)];
+  const store = client.conversation("c");
+  const loaded = store.load();
+  store.reload();
+  await loaded;
+  expect(client.asked.filter((op) => op === ops.ASK_MESSAGES)).toHaveLength(2);
+});
+
 test("what could not be loaded says why, and is tried again once the client is live", async () => {
   const client = scripted();
   client.fails = new Unavailable({ code: "UNAVAILABLE", message: "not deployed" });
