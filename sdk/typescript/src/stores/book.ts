@@ -20,7 +20,13 @@ import type { Entry } from "../storage/store.ts";
 import { Facts } from "./facts.ts";
 import type { MemoryClient } from "./memory.ts";
 import type { WatchedStore } from "./store.ts";
-import { type ConversationSummary, dealView, disputeView } from "./views.ts";
+import {
+  type ConversationSummary,
+  type DealView,
+  type DisputeView,
+  dealView,
+  disputeView,
+} from "./views.ts";
 
 /** A command may be given its key. To abort `signal` ends the wait, and not the command. */
 export interface CommandOptions {
@@ -140,6 +146,19 @@ export class Book {
   known<Value>(kind: Kind, key: string | undefined): Value | undefined {
     const shown = key === undefined ? undefined : this.client.objects.of(kind, key);
     return shown && !shown.part ? contentOf<Value>(shown) : undefined;
+  }
+
+  /** Give the newest dispute about a deal, as far as is known. */
+  disputeAbout({ service, conversation }: DealView): DisputeView | undefined {
+    const newest = this.facts(conversation).summary.dispute;
+    if (newest?.service === service) return newest;
+    // Another deal has come after it, and was disputed.
+    const [dispute] = this.client.objects
+      .all("dispute")
+      .map((shown) => contentOf<Dispute>(shown))
+      .filter((one) => one.service === service)
+      .sort((one, other) => (one.created_at < other.created_at ? 1 : -1));
+    return dispute && disputeView(dispute);
   }
 
   /** Give the one store of a name, which is made when it is asked for first. */

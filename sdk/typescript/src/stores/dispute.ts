@@ -43,11 +43,7 @@ export class DisputeStore extends ActingStore<DisputeStoreView, DisputeAction, D
 
   get current(): DisputeView | undefined {
     const { book } = this;
-    if (!this.#dispute) {
-      const deal = this.#deal?.current;
-      const known = deal && book.facts(deal.conversation).summary.dispute;
-      return known?.service === deal?.service ? known : undefined;
-    }
+    if (!this.#dispute) return this.#deal?.current && book.disputeAbout(this.#deal.current);
     const dispute = book.known<Dispute>("dispute", this.#dispute);
     return dispute && disputeView(dispute);
   }

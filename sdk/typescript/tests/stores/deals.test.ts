@@ -37,10 +37,10 @@ class Scripted extends Client {
     return this.stateNow;
   }
 
-  show(shown: object): void {
+  show(shown: object, dispute?: object): void {
     this.take({
       op: ops.UPDATE_CONVERSATION_DATAS,
-      d: { conversation: "c", cause: "asked", service: shown },
+      d: { conversation: "c", cause: "asked", service: shown, dispute },
     });
   }
 
@@ -115,4 +115,21 @@ test("a deal that is looked at is asked for anew when a sanction comes", async (
   expect(client.sent).toContain(ops.ASK_SERVICE);
   expect(deal.can("counter")).toBe(false);
   expect(deal.can("decline")).toBe(true);
+});
+
+test("each deal of a conversation has its own dispute", () => {
+  const client = new Scripted([]);
+  const dispute = (name: string, about: string, created_at: string) => {
+    const parties = { conversation: "c", provider: "bob", client: "ann", opened_by: "ann" };
+    const how = { reason: "other", state: "resolved", allowed_actions: [], version: 1 };
+    return { ...parties, ...how, dispute: name, service: about, created_at };
+  };
+  const later = { ...service(1, []), service: "t", created_at: "2026-02-01T00:00:00.000Z" };
+  client.show(later, dispute("first", "s", at));
+  client.show(later, dispute("second", "s", "2026-01-02T00:00:00.000Z"));
+  client.show(later, dispute("third", "t", "2026-02-02T00:00:00.000Z"));
+  expect(client.conversation("c").deal.dispute.id).toBe("third");
+  expect(client.deal("t").dispute.id).toBe("third");
+  expect(client.deal("s").dispute.id).toBe("second");
+  expect(client.deal("s").getSnapshot().dispute?.dispute).toBe("second");
 });
