@@ -170,7 +170,7 @@ export class SignedOut extends ParleyError {
   override name = "SignedOut";
 
   constructor() {
-    super("SIGNED_OUT", "nobody is signed in");
+    super("SIGNED_OUT", "signed out");
   }
 }
 

@@ -90,13 +90,14 @@ describe("several consumers", () => {
 
 describe("the end", () => {
   test("iterators that wait end, and listeners are told nothing more", async () => {
-    const { feed } = make();
+    const { feed, confirmed } = make();
     const told: number[] = [];
     feed.on((event) => told.push(event));
     const waiting = feed.iterate().next();
     feed.close();
     feed.push(1);
     feed.cover("c");
+    expect(confirmed).toEqual([]);
     expect(await waiting).toEqual({ done: true, value: undefined });
     expect(await feed.iterate().next()).toEqual({ done: true, value: undefined });
     expect(told).toEqual([]);

@@ -218,6 +218,24 @@ describe("a gap", () => {
     expect(here.now.socket.of(12).map(({ d }) => d)).toEqual([{ cur: "c0" }, { cur: "c0" }]);
   });
 
+  test("a place that is lost twice is asked for once at a time, and told once", async () => {
+    const client = await here.now.live();
+    here.now.socket.say(13, resumed(false, "x1"));
+    here.now.socket.say(16, alert(2), { cur: "x2" });
+    here.now.socket.say(13, resumed(false, "x3"));
+    expect(here.now.socket.of(12)).toHaveLength(1);
+    here.now.socket.say(16, alert(1), { cur: "x1" });
+    here.now.socket.answer(12, 13, resumed(true, "x2"));
+    expect(client.state).toBe("resuming");
+    expect(here.now.socket.of(12).map(({ d }) => d)).toEqual([{ cur: "c0" }, { cur: "c0" }]);
+    expect(here.now.texts).toEqual([]);
+    for (const seq of [1, 2, 3]) here.now.socket.say(16, alert(seq), { cur: `x${seq}` });
+    here.now.socket.answer(12, 13, resumed(true, "x3"));
+    expect(here.now.texts).toEqual(["text 1", "text 2", "text 3"]);
+    expect(client.state).toBe("live");
+    expect(here.now.of("reset")).toEqual([]);
+  });
+
   test("a new client at a server without messages yet waits for its place", async () => {
     const client = await here.now.connect();
     here.now.socket.greet({ cur: "" });

@@ -280,7 +280,7 @@ export class Connection {
   }
 
   #greet({ op, d }: Packet): void {
-    if (op !== ops.HELLO) throw new ProtocolError(`packet ${op} came before HELLO`);
+    if (op !== ops.HELLO) throw new ProtocolError(`packet ${op} before HELLO`);
     const greeting = this.#greetings.read(d, this.#link.now());
     const found = greeting.user.normalize();
     if (this.#user !== undefined && this.#user.normalize() !== found) {

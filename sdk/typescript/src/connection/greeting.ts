@@ -34,7 +34,7 @@ export class Greetings {
       typeof resumed !== "boolean" ||
       !user
     )
-      throw new ProtocolError("HELLO cannot be read");
+      throw new ProtocolError("a bad HELLO");
     if (session !== this.#session) {
       this.#session = session as string;
       this.#serverClock = (timeOf(this.#session) ?? Date.now()) - now;

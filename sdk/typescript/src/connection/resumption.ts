@@ -34,6 +34,8 @@ export class Resumption {
   // Where to begin when what was missed can not be had.
   #fallback = "";
   #attempts = 0;
+  // RESUMEs that are due, of which one is on its way.
+  #asking = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(limit: number, owner: ResumptionOwner) {
@@ -117,13 +119,19 @@ export class Resumption {
     clearTimeout(this.#timer);
     this.#gap = "none";
     this.#attempts = 0;
+    this.#asking = 0;
   }
 
   #resume(): void {
     clearTimeout(this.#timer);
+    if (this.#asking++) return;
     this.#gap = [];
     this.#owner.request(this.seen ?? "", (answer) => {
-      if (!(answer instanceof Error)) {
+      // When the place was lost once more meanwhile, what this one brought comes again.
+      const again = this.#asking > 1;
+      this.#asking = 0;
+      if (again) this.#resume();
+      else if (!(answer instanceof Error)) {
         this.resumed(answer, true);
       } else if (answer instanceof Rejected && answer.retryable) {
         this.#gap = "replayed";

@@ -52,6 +52,7 @@ export class Feed<Event> {
 
   /** Confirms a cursor as soon as all that was told before is handled. */
   cover(cursor: string): void {
+    if (this.#closed) return;
     const last = this.#waiting.at(-1);
     if (last) last.cursor = cursor;
     else this.#confirm(cursor);
