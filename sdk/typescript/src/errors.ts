@@ -195,7 +195,7 @@ export class HandshakeRefused extends ParleyError {
   readonly reason: string;
 
   constructor(status: number, reason: string) {
-    super("HANDSHAKE_REFUSED", `refused with ${status}${reason && `: ${reason}`}`);
+    super("HANDSHAKE_REFUSED", `refused: ${status} ${reason}`);
     this.status = status;
     this.reason = reason;
   }
@@ -209,7 +209,7 @@ export class Banned extends ParleyError {
 
   constructor(standing?: Data) {
     const until = standing?.["banned"] ? undefined : (standing?.["suspended_until"] as string);
-    super(until ? "SUSPENDED" : "BANNED", until ? `suspended until ${until}` : "banned");
+    super(until ? "SUSPENDED" : "BANNED", until ? `until ${until}` : "banned");
     this.standing = standing;
     this.until = until;
   }
@@ -222,10 +222,7 @@ export class WrongUser extends ParleyError {
   readonly found: string | undefined;
 
   constructor(expected?: string, found?: string) {
-    super(
-      "WRONG_USER",
-      `the token is ${found ?? "another user"}'s, not ${expected ?? "this user"}'s`,
-    );
+    super("WRONG_USER", "the token is another user's");
     this.expected = expected;
     this.found = found;
   }

@@ -21,7 +21,7 @@ export const json: Codec = {
   subprotocol: "parley.v1.json",
   encode: (packet) => JSON.stringify(packet),
   decode(data) {
-    if (typeof data !== "string") throw new TypeError("a binary frame");
+    if (typeof data !== "string") throw new TypeError("no text");
     return packetOf(JSON.parse(data));
   },
 };

@@ -121,9 +121,8 @@ export class Questions {
     clearTimeout(this.#timer);
     if (!this.#requests.open) return;
     const now = Date.now();
-    let underWay = 0;
     let next = Infinity;
-    for (const question of this.#waiting) if (question.id !== undefined) underWay++;
+    let underWay = [...this.#waiting].filter(({ id }) => id !== undefined).length;
     for (const question of this.#waiting) {
       if (question.id !== undefined) continue;
       if (underWay >= UNDER_WAY) return;

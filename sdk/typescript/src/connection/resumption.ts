@@ -152,21 +152,16 @@ export class Resumption {
 function inPlace(packets: readonly Packet[]): Packet[] {
   const placed = packets.map((packet) => {
     // biome-ignore lint/suspicious/noExplicitAny: docs/protocol.md is the type of each.
-    const d = packet.d as any;
-    const [rank, thread, place] =
+    const { conversation, message, service } = packet.d as any;
+    const [thread, place] =
       packet.op === ops.ALERT_NEW_MSG
-        ? [0, d.conversation, d.message.seq]
-        : packet.op === ops.UPDATE_CONVERSATION_DATAS && d.service
-          ? [1, d.service.service, d.service.version]
-          : [2, "", 0];
-    return { packet, rank, thread, place };
+        ? [`1 ${conversation}`, message.seq]
+        : packet.op === ops.UPDATE_CONVERSATION_DATAS && service
+          ? [`2 ${service.service}`, service.version]
+          : ["3", 0];
+    return { packet, thread, place };
   });
   return placed
-    .sort(
-      (one, other) =>
-        one.rank - other.rank ||
-        (one.thread < other.thread ? -1 : one.thread > other.thread ? 1 : 0) ||
-        one.place - other.place,
-    )
+    .sort((one, other) => one.thread.localeCompare(other.thread) || one.place - other.place)
     .map(({ packet }) => packet);
 }
