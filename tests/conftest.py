@@ -56,7 +56,13 @@ _STARTED_ONCE = (
     "browser_site",
 )
 # The longest first, so that nobody waits for one of them in the end.
-_LONGEST = ("tests/crash/", "tests/deploy/", "tests/command_line/", "tests/bench/")
+_LONGEST = (
+    "tests/conformance/",
+    "tests/crash/",
+    "tests/deploy/",
+    "tests/command_line/",
+    "tests/bench/",
+)
 
 
 def pytest_xdist_auto_num_workers() -> int:

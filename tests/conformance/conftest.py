@@ -20,7 +20,8 @@ _SYSTEMS = 3
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give what uses the shared system to a few workers, so that it is started as seldom."""
-    for item in items:
+    own = (item for item in items if item.nodeid.startswith("tests/conformance/"))
+    for item in own:
         if "world" in getattr(item, "fixturenames", ()):
             number = crc32(item.name.encode()) % _SYSTEMS
             item.add_marker(pytest.mark.xdist_group(f"conformance-{number}"))
