@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterator
 
 from tests.crash.deal_checks import changes_of
 from tests.crash.findings import Check, Findings, Violation
-from tests.crash.recording import DeviceRecord, Forgot, Looked, Restarted, Told, ToldChange
+from tests.crash.recording import DeviceRecord, Forgot, Looked, Restarted, Settled, Told, ToldChange
 
 
 def nothing_is_told_twice(findings: Findings) -> Iterator[Violation]:
@@ -17,6 +17,7 @@ def nothing_is_told_twice(findings: Findings) -> Iterator[Violation]:
         for told in record.told or ():
             if isinstance(told, Forgot | Restarted):
                 known.clear()
+            if not isinstance(told, Told | ToldChange):
                 continue
             # One's own message is told when it is answered, and not once more when it is pushed.
             same = told._replace(own=False) if isinstance(told, Told) else told
@@ -40,11 +41,16 @@ def all_is_told_in_order(findings: Findings) -> Iterator[Violation]:
 
 
 def nothing_is_kept_back(findings: Findings) -> Iterator[Violation]:
-    """Each message and each change is told; or looked up, after it was said that this is needed."""
+    """Each message and each change is told; or looked up, after it was said that this is needed.
+
+    One's own message may be told by its answer alone, where the application was closed then.
+    """
     for name, record in findings.recording.items():
         if record.told is None:
             continue
-        messages = {(one.conversation, one.seq) for one in record.told if isinstance(one, Told)}
+        messages = {
+            (one.conversation, one.seq) for one in record.told if isinstance(one, Told | Settled)
+        }
         changes = {tuple(one) for one in record.told if isinstance(one, ToldChange)}
         messages |= _looked_up(record)
         for conversation, views in findings.history.items():

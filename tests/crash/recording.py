@@ -172,6 +172,13 @@ class ToldChange(NamedTuple):
     version: int
 
 
+class Settled(NamedTuple):
+    """The application awaited the answer that its message is stored, and was given it."""
+
+    conversation: str
+    seq: int
+
+
 class Forgot(NamedTuple):
     """The library told its application that something was missed which nobody can tell."""
 
@@ -197,7 +204,7 @@ Event = (
     | Refused
 )
 
-Telling = Told | ToldChange | Forgot | Restarted
+Telling = Told | ToldChange | Settled | Forgot | Restarted
 
 # By conversation and participant: all there is, in the order in which it was read.
 History = Mapping[str, Mapping[str, list[Entry]]]
@@ -250,6 +257,10 @@ class Recorder:
         elif packet["op"] == Op.UPDATE_CONVERSATION_DATAS and "service" in d:
             service = d["service"]
             self._told.append(ToldChange(service["service"], d["cause"], service["version"]))
+
+    def answered(self, packet: Packet) -> None:
+        if packet["op"] == Op.STATUS_MSG:
+            self._told.append(Settled(packet["d"]["conversation"], packet["d"]["seq"]))
 
     def reset(self) -> None:
         self._told.append(Forgot())

@@ -11,6 +11,7 @@ from tests.crash.recording import (
     Forgot,
     Looked,
     Restarted,
+    Settled,
     Telling,
     Told,
     ToldChange,
@@ -64,6 +65,11 @@ def test_what_was_not_handled_before_a_restart_may_be_told_again() -> None:
     """But nothing of it may be missing afterwards, although it was not handled in order."""
     assert names(Case(), told(1), told(2), Restarted(), told(2), told(3)) == []
     assert names(Case(), told(1), Restarted(), told(3)) == ["KEPT BACK"]
+
+
+def test_an_answer_may_tell_of_a_message_before_a_restart() -> None:
+    """The application that awaited it knows."""
+    assert names(Case(), told(1), Settled(C, 2), Restarted(), told(3)) == []
 
 
 def test_what_was_missed_is_looked_up_where_the_library_says_so() -> None:

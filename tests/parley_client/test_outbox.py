@@ -12,6 +12,7 @@ from parley_client import Client, MemoryStore
 from parley_client.entries import Entry, EntryState
 from parley_client.errors import (
     CancelledCommandError,
+    ClientClosedError,
     ConflictError,
     ExpiredError,
     InvalidArgumentError,
@@ -45,6 +46,7 @@ from tests.parley_client.scripted import (
     fast,
     take_failure,
 )
+from tests.support.waiting import until
 
 
 def client(server: Server, **more: Any) -> Client:
@@ -649,3 +651,49 @@ def test_lanes_are_remembered_up_to_a_limit() -> None:
     waits = set(lanes.holds(of_person("p0", None)))
     assert not waits.isdisjoint(lanes.held_by(of_conversation("c0")))
     assert waits.isdisjoint(lanes.held_by(of_conversation("c1")))
+
+
+class Slow(MemoryStore):
+    """A store that takes its time with a position, if it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saving = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+        self.may_go_on.set()
+
+    async def save_cursor(self, cursor: str) -> None:
+        self.saving.set()
+        await self.may_go_on.wait()
+        await super().save_cursor(cursor)
+
+
+async def handle_all(ann: Client) -> None:
+    async for _ in ann.events():
+        pass
+
+
+async def test_an_answer_that_comes_while_closing_is_for_the_next_process(server: Server) -> None:
+    """Nobody would be told of it any more; so the command is kept, and its repeat is answered."""
+    store = Slow()
+    ann = client(server, store=store, options=fast(confirm_interval_seconds=PATIENCE))
+    await ann.connect()
+    peer = await server.greeted()
+    await peer.alert(1, cur="first")
+    handling = asyncio.create_task(handle_all(ann))
+    command = asyncio.create_task(ann.command(message("Hello")))
+    asked = await peer.expect(Op.CREATE_MSG)
+    await until(lambda: ann.confirmed == "first")
+    store.saving.clear()
+    store.may_go_on.clear()
+    closing = asyncio.create_task(ann.close())
+    await store.saving.wait()
+    await peer.answer_stored(asked, 2)
+    await nothing_more(peer)
+    store.may_go_on.set()
+    await closing
+    await handling
+    with pytest.raises(ClientClosedError):
+        await command
+    (kept,) = (await store.open(server.url, "ann")).entries
+    assert (kept.state, kept.key) == (EntryState.SENT, asked["d"]["idempotency_key"])

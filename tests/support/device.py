@@ -41,6 +41,9 @@ class Observer(Protocol):
     def told(self, packet: Packet, *, own: bool) -> None:
         """An event; `own`: of a message of this device, made of its answer by the library."""
 
+    def answered(self, packet: Packet) -> None:
+        """The answer to what this device asked, as the library gives it."""
+
     def reset(self) -> None:
         """The library says that something was missed which nobody can tell."""
 
@@ -274,6 +277,8 @@ class Device(Inbox):
 
     async def _answer(self, id_: int | str, op: int, data: Mapping[str, Any]) -> None:
         packet: Packet = {"op": op, "d": data, "re": id_}
+        if self._observer is not None:
+            self._observer.answered(packet)
         async with self._arrived:
             self._unanswered.discard(id_)
             fact = fact_of(packet)

@@ -194,6 +194,8 @@ class Client(Actions):
         """End for good. What the outbox holds stays in the store; nothing is told any more."""
         self._events.close()
         self._intake.typists.forget()
+        # An answer that comes from now on could not be told: the next process asks for it again.
+        await self.outbox.close()
         await self._confirmed.close()
         if (session := self._connection.session) is not None:
             with suppress(TimeoutError):
@@ -201,7 +203,6 @@ class Client(Actions):
                 async with asyncio.timeout(self._options.close_timeout_seconds):
                     await session.flush()
         await self._connection.close()
-        await self.outbox.close()
         await self._keeper.close()
 
     def drop(self) -> None:
