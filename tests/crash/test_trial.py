@@ -27,6 +27,8 @@ async def test_kills_cost_nothing_but_time(system: System) -> None:
     their offers, events and keys agree with each other and with the conversations; both parties
     were told of every change. Reports, decisions and disputes are there once, a service is held
     exactly while its dispute is open, the audit log is whole, and who knew of a mute wrote nothing.
+    And the client library told each app all of it once and in order, also apps that were closed
+    and started again.
     """
     outcome = await run_trial(system, Plan(KILLS, talkers=TALKERS, seed=secrets.randbelow(2**32)))
     assert outcome.violations == [], outcome.summary()
@@ -40,6 +42,7 @@ async def test_kills_cost_nothing_but_time(system: System) -> None:
     }
     assert sum(one.under_way > 0 for one in outcome.progress) >= KILLS // 4
     assert outcome.stored > 10 * KILLS
+    assert outcome.restarts
     # And deals came to all kinds of ends meanwhile.
     happened = outcome.causes
     assert happened.total() > 5 * KILLS
