@@ -19,7 +19,7 @@ NODE_READY := node_modules/.ready
 PACKAGES := bench command_line edge examples messaging_service moderation_service negotiation_service sdk/conformance sdk/python service_kit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup node demo up test conformance nightly check documents protos bench crash
+.PHONY: help setup node demo web up test conformance nightly check documents protos bench crash
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ node: $(READY)
 
 demo: node ## Play a first conversation, show its packets, go on serving
 	@$(BIN)/parley demo
+
+web: $(NODE_READY) ## Build the web app for people, into web/dist/people
+	@$(NPM) run --silent build --workspace web
 
 up: $(READY) ## Serve until Ctrl-C (PORT=8080 DATA=.data/parley)
 	@$(BIN)/parley up --port $(PORT) --data $(DATA)

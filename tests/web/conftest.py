@@ -5,12 +5,15 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
+from parley_protocol.packets import Op
 from tests.support.browser import browser_of_many, serving
+from tests.support.client import Client
 from tests.support.gate import Gate, gate
 from tests.support.node import MODULES, ROOT, built_web
 from tests.support.system import System
@@ -77,7 +80,7 @@ class Person:
 
     async def begin(self, other: "Person", subject: str = "") -> None:
         """Open the conversation with somebody else, about a subject."""
-        await self.go(f"with/{other.user}" + (f"/{subject}" if subject else ""))
+        await self.go(f"with/{other.user}" + (f"/{quote(subject, safe='')}" if subject else ""))
         await expect(self.page.get_by_role("heading", name=other.user)).to_be_visible()
 
     async def say(self, text: str) -> None:
@@ -86,6 +89,15 @@ class Person:
         await field.fill(text)
         await field.press("Enter")
         await expect(field).to_have_value("")
+
+    async def ask(self, op: Op, d: dict[str, Any], answer: Op) -> dict[str, Any]:
+        """Ask something on another device of this person; returns the payload of the answer."""
+        system = self.site.system
+        client = await Client.open(system.url, system.token(self.user))
+        await client.send(op, d, id=1)
+        told: dict[str, Any] = (await client.expect(answer))["d"]
+        await client.close()
+        return told
 
     async def sees(self, text: str) -> None:
         """Return when some words are among the messages."""
