@@ -62,6 +62,8 @@ export class Book {
   readonly limits: Limits;
   /** Grows with every change. */
   revision = 0;
+  /** How often a sanction was told of. */
+  restrictions = 0;
   /** The stores that have loaded what they show; another set after each reset. */
   loaded = new WeakSet<object>();
   /** The stores at which somebody looks. */
@@ -183,7 +185,10 @@ export class Book {
       restricted ||= shown.kind === "sanction";
     }
     this.tell(changed);
-    if (restricted) for (const store of [...this.watched]) store.restricted();
+    if (restricted) {
+      this.restrictions += 1;
+      this.#want();
+    }
   }
 
   /** Take in what the client tells that no packet shows. */
@@ -198,9 +203,7 @@ export class Book {
       this.#facts.clear();
       this.loaded = new WeakSet();
     } else return;
-    if (event.type === "reset" || (event.type === "state" && event.state === "live")) {
-      for (const store of [...this.watched]) store.wanted();
-    }
+    if (event.type === "reset" || (event.type === "state" && event.state === "live")) this.#want();
   }
 
   /** Tell stores of a change, and `also` one that may show none of it. */
@@ -221,6 +224,11 @@ export class Book {
     // What a client of before has sent is told by the clocks.
     if (after === undefined) return Date.parse(created_at) > createdAt - CLOCKS_DIFFER_MS;
     return seq > after;
+  }
+
+  /** Let stores load what they show, where that may be old. */
+  #want(): void {
+    for (const store of [...this.watched]) store.wanted();
   }
 
   #takeEntry({ entry, state, answer }: OutboxEvent): void {

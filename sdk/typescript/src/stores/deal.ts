@@ -74,7 +74,7 @@ export class DealStore extends ActingStore<DealStoreView, DealAction, DealView> 
   readonly dispute: DisputeStore;
   readonly #service: string | undefined;
   readonly #conversation: ConversationStore | undefined;
-  #readOf: string | undefined;
+  #loaded = "";
 
   constructor(book: Book, service: string | undefined, conversation?: ConversationStore) {
     super(book, "service");
@@ -184,19 +184,19 @@ export class DealStore extends ActingStore<DealStoreView, DealAction, DealView> 
     return super.shows(changed) || changed.has(this.#conversation?.id ?? "");
   }
 
-  override restricted(): void {
-    // What is allowed changes with a sanction, and no packet about the deal says so.
-    this.reload();
+  protected override isLoaded(): boolean {
+    return super.isLoaded() && this.#loaded === this.#wanted;
   }
 
-  protected override isLoaded(): boolean {
-    return super.isLoaded() && this.#readOf === this.#conversation?.id;
+  /** What it is loaded for. What is allowed changes with a sanction, and no packet about the deal says so. */
+  get #wanted(): string {
+    return `${this.#conversation?.id} ${this.book.restrictions}`;
   }
 
   protected override async read(): Promise<void> {
     const { id, book } = this;
     const conversation = this.#conversation?.id;
-    this.#readOf = conversation;
+    this.#loaded = this.#wanted;
     try {
       if (id) await this.ask(id);
       else if (conversation) await book.ask(ASK_SERVICES, { conversation, limit: 1 });

@@ -59,11 +59,8 @@ export abstract class WatchedStore<Snapshot> {
   /** Whether it shows any of these: ids of conversations, deals and disputes, `outbox`, `state`. */
   abstract shows(changed: ReadonlySet<string>): boolean;
 
-  /** Do what is due when somebody begins to look, when the client is live again, and after a reset. */
+  /** Do what is due when somebody begins to look, and when what is known may be old. */
   wanted(): void {}
-
-  /** Do what is due when a sanction came or went. */
-  restricted(): void {}
 
   protected abstract build(): Snapshot;
 
