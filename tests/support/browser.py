@@ -156,6 +156,7 @@ class _Files(SimpleHTTPRequestHandler):
     """Answers with a file of the first folder that has it; nothing is kept in caches."""
 
     folders: tuple[Path, ...] = ()
+    policy = ""
 
     def translate_path(self, path: str) -> str:
         found = super().translate_path(path)
@@ -165,6 +166,8 @@ class _Files(SimpleHTTPRequestHandler):
 
     def end_headers(self) -> None:
         self.send_header("Cache-Control", "no-store")
+        if self.policy:
+            self.send_header("Content-Security-Policy", self.policy)
         super().end_headers()
 
     def log_message(self, *_said: object) -> None:
@@ -172,9 +175,12 @@ class _Files(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serving(*folders: Path) -> Iterator[str]:
-    """Serve the files of folders over HTTP on the loopback; gives the address, an origin."""
-    handler = type("_FilesOf", (_Files,), {"folders": folders})
+def serving(*folders: Path, policy: str = "") -> Iterator[str]:
+    """Serve the files of folders over HTTP on the loopback; gives the address, an origin.
+
+    `policy` says what the pages may do (Content-Security-Policy); without one they may do all.
+    """
+    handler = type("_FilesOf", (_Files,), {"folders": folders, "policy": policy})
     with ThreadingHTTPServer(("127.0.0.1", free_port()), handler) as server:
         thread = Thread(target=server.serve_forever, args=(0.02,))
         thread.start()

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, Route, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
 
 from parley_protocol.packets import Op
 from tests.support.browser import browser_of_many, serving
@@ -24,6 +24,12 @@ PATIENCE = 30_000
 expect.set_options(timeout=PATIENCE)
 _AXE = MODULES / "axe-core" / "axe.min.js"
 _SERIOUS = ("serious", "critical")
+# That of docs/web.md, for an edge on the loopback.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; worker-src 'self';"
+    " connect-src 'self' ws://127.0.0.1:* http://127.0.0.1:*; base-uri 'none';"
+    " form-action 'none'; frame-ancestors 'none'"
+)
 # Short, so that a silence is noticed within the time of a test.
 _HEARTBEAT = {"ping_interval_seconds": 1, "pong_timeout_seconds": 4}
 
@@ -39,7 +45,10 @@ class WebSite(NamedTuple):
 def web_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebSite]:
     """One system and one server of the app for all tests of this worker."""
     folder = tmp_path_factory.mktemp("web")
-    with serving(built_web()) as address, System(folder, openings_per_hour=10_000) as system:
+    with (
+        serving(built_web(), policy=_POLICY) as address,
+        System(folder, openings_per_hour=10_000) as system,
+    ):
         system.start(
             "moderation", "negotiation", "messaging", allowed_origins=address, **_HEARTBEAT
         )
@@ -159,8 +168,13 @@ async def web_browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def visit(web_site: WebSite, web_browser: Browser) -> AsyncIterator[Visit]:
-    """Give people browsers. What a page logs as an error, or throws, fails the test."""
+    """Give people browsers. What a page throws, or its policy refuses, fails the test."""
     wrong: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            wrong.append(message.text)
+
     async with AsyncExitStack() as stack:
 
         async def open_browser(
@@ -188,6 +202,7 @@ async def visit(web_site: WebSite, web_browser: Browser) -> AsyncIterator[Visit]
 
             await context.route("**/config.json", give_config)
             context.on("weberror", lambda error: wrong.append(str(error.error)))
+            context.on("console", note)
             page = await context.new_page()
             return Person(web_site, context, page, f"{name}-{uuid4().hex[:6]}", line)
 

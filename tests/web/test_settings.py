@@ -25,10 +25,14 @@ globalThis.hide = (hidden) => {
 };
 """
 
+_UNTIL = """async (count) => {
+  while (notified.length < count) await new Promise(requestAnimationFrame);
+  return notified;
+}"""
+
 
 async def _notified(page: Page, count: int) -> list[dict[str, str]]:
-    await page.wait_for_function("count => notified.length >= count", arg=count)
-    found: list[dict[str, str]] = await page.evaluate("() => notified")
+    found: list[dict[str, str]] = await page.evaluate(_UNTIL, count)
     return found
 
 
