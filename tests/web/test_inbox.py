@@ -7,7 +7,7 @@ from playwright.async_api import expect
 
 from parley_protocol.packets import Op
 from tests.support.client import Client
-from tests.web.conftest import Person, Visit
+from tests.web.conftest import Person, Visit, conversing
 
 _MANY = 120
 _LONG = 150
@@ -118,3 +118,26 @@ async def test_a_conversation_begins_by_keyboard_alone(visit: Visit) -> None:
     await bob.page.keyboard.press("Enter")
     await bob.sees("Bonjour")
     await bob.check("conversation-fr-dark")
+
+
+async def test_what_is_away_is_said_and_all_else_goes_on(visit: Visit) -> None:
+    ann, bob = await visit("ann"), await visit("bob")
+    await conversing(ann, bob)
+    system = ann.site.system
+    negotiation = system.services["negotiation"]
+    negotiation.stop()
+    try:
+        await ann.page.reload()
+        await ann.connected()
+        away = ann.page.get_by_text("A part of the service is away")
+        await expect(away).to_be_visible()
+        await ann.say("Deals are away")
+        await bob.sees("Deals are away")
+        await ann.check("service-away")
+    finally:
+        negotiation.start()
+        await system.all_ready()
+    await ann.page.reload()
+    await ann.connected()
+    await ann.sees("Deals are away")
+    await expect(away).to_have_count(0)

@@ -4,8 +4,18 @@ from typing import Any
 
 from playwright.async_api import Route, expect
 
-from tests.web.conftest import Person, Visit
+from tests.web.conftest import Person, Visit, conversing
 
+# How many things the browser keeps of what was shown.
+_COUNT_SHOWN = """() => new Promise((resolve, reject) => {
+  const opening = indexedDB.open("parley-shown");
+  opening.onerror = () => reject(opening.error);
+  opening.onsuccess = () => {
+    const counting = opening.result.transaction("shown").objectStore("shown").count();
+    counting.onsuccess = () => resolve(counting.result);
+    counting.onerror = () => reject(counting.error);
+  };
+})"""
 _EXPIRED = "Your link has expired, or is not valid here."
 
 
@@ -78,10 +88,16 @@ async def test_who_is_signed_out_at_the_marketplace_is_led_there(visit: Visit) -
 
 
 async def test_signing_out_forgets_the_token(visit: Visit) -> None:
-    ann = await visit("ann")
-    await ann.sign_in()
+    ann, bob = await visit("ann"), await visit("bob")
+    await conversing(ann, bob)
+    await ann.page.reload()
+    await ann.connected()
+    await ann.sees("Hello")
+    assert await ann.page.evaluate(_COUNT_SHOWN) > 0
     await ann.go("settings")
     await ann.page.get_by_role("button", name="Sign out").click()
     await expect(ann.page.get_by_text("You are not signed in")).to_be_visible()
     await ann.page.reload()
     await expect(ann.page.get_by_text("You are not signed in")).to_be_visible()
+    # Nor is anything kept that was shown.
+    assert await ann.page.evaluate(_COUNT_SHOWN) == 0

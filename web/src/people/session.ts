@@ -7,6 +7,7 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { recall, remember } from "../shared/settings.ts";
 import { notify } from "./notifications.ts";
+import { forget } from "./shown.ts";
 import {
   type Config,
   fetchToken,
@@ -86,13 +87,15 @@ export async function start(): Promise<void> {
   }
 }
 
-/** Forget who is signed in in this tab. What waits in the outbox stays for when they come back. */
+/** Forget who is signed in in this tab, and what they were shown. What waits in the outbox stays until they come back. */
 export async function signOut(): Promise<void> {
   const { value } = signIn;
   keepToken(undefined);
   remember("user", undefined);
   if (value.state !== "signed in") return;
   await value.session.client.close();
+  // Where storage is denied there is nothing to forget.
+  await forget(value.session.user).catch(() => {});
   fail(value.session.byLink ? "no link" : "signed out", value.session.config);
 }
 
