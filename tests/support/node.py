@@ -87,12 +87,12 @@ def built_library() -> Path:
     return built
 
 
-def built_web(app: str = "people") -> Path:
-    """The folder of a built app of `web`, which is built first when its sources are newer.
+def built_web() -> Path:
+    """The folder of the built web app of people, which is built first when its sources are newer.
 
     Several workers may ask at once: one builds, the others wait for it.
     """
-    built = WEB / "dist" / app
+    built = WEB / "dist" / "people"
     with (WEB / "package.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         pages = [path for path in built.glob("*.html") if path.is_file()]
@@ -104,5 +104,5 @@ def built_web(app: str = "people") -> Path:
         ]
         newest = max(path.stat().st_mtime for path in sources)
         if not pages or min(path.stat().st_mtime for path in pages) < newest:
-            run("npm", "exec", "vite", "build", "--", "--mode", app, folder=WEB)
+            run("npm", "run", "build", folder=WEB)
     return built
