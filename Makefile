@@ -9,6 +9,7 @@ TALKERS ?= 20
 BENCH ?=
 SECONDS ?= 60
 SEED ?=
+WEB ?=
 ADAPTER ?=
 
 BIN := .venv/bin
@@ -16,6 +17,11 @@ READY := .venv/.ready
 # Node comes with the pinned packages; npm's are in node_modules.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 NODE_READY := node_modules/.ready
+# Made anew when a source of the app, or of the client below it, changes.
+WEB_BUILT := web/dist/people/index.html
+WEB_SOURCES := $(shell find web sdk/typescript/src -type f -not -path 'web/dist/*' -not -path 'web/tests/*')
+BUILD_WEB_IF_POSSIBLE = test ! -f $(NODE_READY) || $(MAKE) --no-print-directory -s web || \
+  echo "setup: the web app cannot be built (above); all else works" >&2
 PACKAGES := bench command_line edge examples messaging_service moderation_service negotiation_service sdk/conformance sdk/python service_kit
 
 .DEFAULT_GOAL := help
@@ -60,14 +66,21 @@ node: $(READY)
 	  echo "setup: without them the TypeScript client is not built (sdk/typescript), its examples do not run," >&2; \
 	  echo "setup: and make check and make test refuse. All else works; make setup tries again." >&2; }
 
-demo: node ## Play a first conversation, show its packets, go on serving
+# Without npm's packages, which `node` has told of, everything but the web app is there.
+demo: node ## Play a first conversation, show its packets, go on serving (in a browser too)
+	@$(BUILD_WEB_IF_POSSIBLE)
 	@$(BIN)/parley demo
 
-web: $(NODE_READY) ## Build the web app for people, into web/dist/people
-	@$(NPM) run --silent build --workspace web
+web: $(WEB_BUILT) ## Build the web app for people, into web/dist/people
 
-up: $(READY) ## Serve until Ctrl-C (PORT=8080 DATA=.data/parley)
-	@$(BIN)/parley up --port $(PORT) --data $(DATA)
+$(WEB_BUILT): $(NODE_READY) $(WEB_SOURCES)
+	@echo "setup: the web app, into web/dist/people"
+	@$(NPM) run --silent build --workspace web -- --logLevel warn
+	@touch $@
+
+up: $(if $(WEB),node,$(READY)) ## Serve until Ctrl-C (PORT=8080 DATA=.data/parley; WEB=1: the web app too)
+	@$(if $(WEB),$(BUILD_WEB_IF_POSSIBLE))
+	@$(BIN)/parley up --port $(PORT) --data $(DATA) $(if $(WEB),--web)
 
 test: $(READY) $(NODE_READY) ## Run all tests, and name the slowest
 	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup --durations 15

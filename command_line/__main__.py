@@ -37,6 +37,9 @@ from service_kit.authentication.credentials import read_credential
 DEFAULT_PORT = 8080
 DEFAULT_DATA = Path(".data/parley")
 TOKEN_LIFETIME = timedelta(hours=1)
+# Of the tokens in links: an evening, and more.
+LINK_LIFETIME = timedelta(hours=12)
+WEB_APP = Path(__file__).resolve().parents[1] / "web" / "dist" / "people"
 
 
 class LogLevel(StrEnum):
@@ -62,8 +65,17 @@ Host = Annotated[str, typer.Option(help="The address to listen on.")]
 Level = Annotated[LogLevel, typer.Option(help="The log level of edge and services.")]
 
 
+def find_web_app() -> Path | None:
+    """The folder of the built web app; without one says what is missing, and gives None."""
+    if (WEB_APP / "index.html").is_file():
+        return WEB_APP
+    say(f"the web app is not built, so there is none: {WEB_APP} is missing.")
+    say("  `make web` builds it, which needs npm's packages (`make setup`). All else works.")
+    return None
+
+
 def announce(folder: DataFolder, address: Address, subject: str = "") -> None:
-    """Prints where the edge listens and how to connect."""
+    """Prints where the edge listens and how to connect, with links that sign in to the web app."""
     data = f"--data {shlex.quote(str(folder.path))}"
     about = f" --subject {shlex.quote(subject)}" if subject else ""
     program = sys.argv[0] if sys.argv[0].endswith("/parley") else "parley"
@@ -73,6 +85,10 @@ def announce(folder: DataFolder, address: Address, subject: str = "") -> None:
     say(f"  token    {program} token alice {data}")
     say(f"  chat     {program} chat --as alice --with bob{about} {data}")
     say(f"           {program} chat --as bob --with alice{about} {data}")
+    if address.web_app is not None:
+        for user in ("alice", "bob"):
+            token = tokens.mint(folder, user, LINK_LIFETIME)
+            say(f"  {user:<8} {address.web_app_url}#token={token}")
     say(f"  logs     {folder.log('edge')}")
     for name in SERVICES:
         say(f"           {folder.log(name)}")
@@ -86,6 +102,10 @@ def up(
     ] = DEFAULT_PORT,
     data: Data = DEFAULT_DATA,
     host: Host = "127.0.0.1",
+    web: Annotated[
+        bool,
+        typer.Option("--web", help="Serve the web app too, and print links that sign in."),
+    ] = False,
     log_level: Level = LogLevel.INFO,
 ) -> None:
     """Serve until Ctrl-C, with all data in one folder.
@@ -99,10 +119,11 @@ def up(
     \b
     Examples:
       parley up
+      parley up --web
       parley up --port 9000 --data /var/lib/parley
     """
     folder = DataFolder.at(data)
-    address = Address(host, port or free_port(host))
+    address = Address(host, port or free_port(host), find_web_app() if web else None)
 
     async def stay() -> None:
         announce(folder, address)
@@ -134,7 +155,8 @@ def demo(
     loses the connection and resumes. They negotiate about a service, which is delivered, completed
     and rated. A message is reported, decided by moderators and appealed; another service is
     disputed and settled. Each step is checked: exit code 1 when one fails. Afterwards it goes on
-    serving, so that you can join in.
+    serving, so that you can join in: in the terminal, or in a browser by the links that it prints
+    where the web app is built.
 
     \b
     Examples:
@@ -151,7 +173,7 @@ def demo(
         if not port_is_free(host, port):
             port = free_port(host)
             say(f"port {DEFAULT_PORT} is taken, so the demo listens on {port}")
-    address = Address(host, port or free_port(host))
+    address = Address(host, port or free_port(host), None if once else find_web_app())
 
     def mint(user: str) -> str:
         return tokens.mint(folder, user, TOKEN_LIFETIME)

@@ -1,5 +1,6 @@
 """The edge's settings, from environment variables that begin with PARLEY_EDGE_."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,10 @@ from service_kit.authentication.settings import TokenSettings, split_list
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(gt=0)]
 PerSecond = Annotated[float, Field(gt=0)]
+
+# An http(s) address, or a path of the same host. Its origin becomes part of a page's policy, where
+# spaces, commas and semicolons are marks.
+_ADDRESS = re.compile(r"(?:https?://[A-Za-z0-9.:\[\]-]+(?:[/?][!-~]*)?|/(?!/)[!-~]*)")
 
 
 class Settings(TokenSettings):
@@ -38,6 +43,12 @@ class Settings(TokenSettings):
 
     # Exact origins of the browsers' pages that may connect, separated by commas.
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    # The built web app, which is served below /app; None: there is none.
+    web_app_folder: Path | None = None
+    # What the app is told: where the marketplace gives a token to who is signed in there (POST),
+    # and its page on which one signs in. http(s) addresses, or paths of the edge's own host.
+    web_token_url: str | None = None
+    web_sign_in_url: str | None = None
 
     ping_interval_seconds: Seconds = 5
     pong_timeout_seconds: Seconds = 30
@@ -123,6 +134,13 @@ class Settings(TokenSettings):
     waiting_items: Count = 20_000
 
     _split_origins = field_validator("allowed_origins", mode="before")(split_list)
+
+    @field_validator("web_token_url", "web_sign_in_url")
+    @classmethod
+    def _check_address(cls, address: str | None) -> str | None:
+        if address is not None and not _ADDRESS.fullmatch(address):
+            raise ValueError("write an address of http or https, or a path that begins with /")
+        return address
 
     @classmethod
     def from_environment(cls) -> "Settings":

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from command_line.folder.data_folder import DataFolder
 from command_line.serve.probes import grpc_is_healthy, http_is_ready
@@ -21,15 +22,20 @@ another, for they call one another. The name of a service is that of its module,
 `<name>_service`, of its settings, `PARLEY_<NAME>_...`, of its database and log in the data folder,
 and of the settings of others that say where it is."""
 
+HTTP_PORT = 80
+LOOPBACKS = {"127.0.0.1", "::1"}
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  # Only compared.
 
 
 @dataclass(frozen=True)
 class Address:
-    """The address on which the edge listens, and how this machine reaches it."""
+    """The address on which the edge listens, and how this machine reaches it; `web_app` is the
+    folder of the built app that is served there.
+    """
 
     host: str
     port: int
+    web_app: Path | None = None
 
     @property
     def reachable_host(self) -> str:
@@ -43,6 +49,20 @@ class Address:
     @property
     def socket_url(self) -> str:
         return f"ws://{self.authority}/ws"
+
+    @property
+    def web_app_url(self) -> str:
+        return f"http://{self.authority}/app/"
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The origins of the web app for browsers on this machine."""
+        hosts = {self.authority.rpartition(":")[0]}
+        if self.reachable_host in LOOPBACKS:
+            hosts.add("localhost")
+        # The port of http is never written.
+        port = "" if self.port == HTTP_PORT else f":{self.port}"
+        return tuple(f"http://{host}{port}" for host in sorted(hosts))
 
 
 def python(*arguments: str) -> tuple[str, ...]:
@@ -99,6 +119,11 @@ def edge(folder: DataFolder, address: Address, targets: Mapping[str, str], log_l
         "PARLEY_EDGE_TOKEN_SECRET_FILE": str(folder.token_secret),
         "PARLEY_EDGE_LOG_LEVEL": log_level,
     }
+    if address.web_app is not None:
+        settings["PARLEY_EDGE_WEB_APP_FOLDER"] = str(address.web_app)
+        listed = os.environ.get("PARLEY_EDGE_ALLOWED_ORIGINS", "")
+        allowed = [*filter(None, [listed]), *address.origins]
+        settings["PARLEY_EDGE_ALLOWED_ORIGINS"] = ",".join(allowed)
     return Part(
         name="edge",
         command=python("edge"),

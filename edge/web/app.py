@@ -22,7 +22,7 @@ from edge.sessions.context import Edge
 from edge.sessions.drain import Drain
 from edge.sessions.session import Session
 from edge.sessions.state import State
-from edge.web import appeals, deals, description
+from edge.web import appeals, deals, description, people_app
 from edge.web.http_api import HttpApi
 from edge.web.origins import read_origins, request_allowed
 from edge.web.problems import (
@@ -198,7 +198,7 @@ async def _deny(send: _Send, refused: RefusedError) -> None:
 
 
 def build_app(edge: Edge, drain: Drain, connections: Connections) -> Starlette:
-    """The routes of one edge."""
+    """The routes of one edge. Raises ValueError or OSError for what cannot be served."""
 
     async def healthz(_request: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -258,6 +258,7 @@ def build_app(edge: Edge, drain: Drain, connections: Connections) -> Starlette:
             Route("/readyz", readyz),
             Route("/metrics", metrics),
             *description.routes(edge.metrics),
+            *people_app.routes(edge.settings, edge.metrics),
             *appeals.routes(api),
             *deals.routes(api),
         ],

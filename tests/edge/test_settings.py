@@ -66,6 +66,10 @@ def test_the_credential_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MODERATION_DOWN", "perhaps"),
         ("MODERATION_TIMEOUT_SECONDS", "0"),
         ("KNOWN_STANDINGS", "0"),
+        ("WEB_SIGN_IN_URL", "javascript:alert(1)"),
+        ("WEB_TOKEN_URL", "//elsewhere.example/token"),
+        ("WEB_TOKEN_URL", "https://elsewhere.example;script-src/token"),
+        ("WEB_TOKEN_URL", "token"),
     ],
 )
 def test_values_that_cannot_work_are_refused(

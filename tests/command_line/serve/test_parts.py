@@ -8,6 +8,7 @@ import pytest
 from command_line.folder.data_folder import DataFolder
 from command_line.serve.parts import SERVICES, Address, edge, service
 from edge.settings import Settings as EdgeSettings
+from edge.web.origins import read_origins
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -50,3 +51,28 @@ def test_the_edge_is_told_where_each_service_is(tmp_path: Path) -> None:
     for name, target in targets.items():
         assert f"{name}_target" in EdgeSettings.model_fields
         assert part.environment[f"PARLEY_EDGE_{name.upper()}_TARGET"] == target
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "expected"),
+    [
+        ("127.0.0.1", 8080, {"http://127.0.0.1:8080", "http://localhost:8080"}),
+        ("0.0.0.0", 80, {"http://127.0.0.1", "http://localhost"}),  # noqa: S104 - not listened on
+        ("::1", 8080, {"http://[::1]:8080", "http://localhost:8080"}),
+        ("192.0.2.1", 8080, {"http://192.0.2.1:8080"}),
+    ],
+)
+def test_the_page_of_the_web_app_is_let_in(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str, port: int, expected: set[str]
+) -> None:
+    """As browsers write its origin, beside those that the environment allows."""
+    monkeypatch.setenv("PARLEY_EDGE_ALLOWED_ORIGINS", "https://app.example")
+    targets = dict.fromkeys(SERVICES, "127.0.0.1:1")
+    part = edge(DataFolder.at(tmp_path), Address(host, port, tmp_path), targets, "info")
+    assert part.environment["PARLEY_EDGE_WEB_APP_FOLDER"] == str(tmp_path)
+    allowed = part.environment["PARLEY_EDGE_ALLOWED_ORIGINS"].split(",")
+    assert read_origins(allowed) == expected | {"https://app.example"}
+
+    without = edge(DataFolder.at(tmp_path), Address(host, port), targets, "info")
+    assert "PARLEY_EDGE_WEB_APP_FOLDER" not in without.environment
+    assert without.environment["PARLEY_EDGE_ALLOWED_ORIGINS"] == "https://app.example"
