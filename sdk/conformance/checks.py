@@ -1,4 +1,4 @@
-"""What is looked for after a run: whether anything was lost, doubled, out of order or untyped.
+"""Checks after a run: whether anything was lost, doubled, out of order or untyped.
 
 Each check gives sentences that say what was broken; none where all is well.
 """
@@ -71,9 +71,7 @@ def check_view(view: Message, books: Books) -> Iterator[str]:
 
 
 def check_fresh(view: Message, books: Books) -> Iterator[str]:
-    """What a client shows without having loaded anything is as the server shows it now: pushes
-    have kept it so.
-    """
+    """A view that nobody has loaded is as the server shows it now: pushes have kept it so."""
     for name, conversation in view["conversations"].items():
         held = {one["seq"]: _message(one) for one in books.messages.get(name, ())}
         for one in conversation["messages"]:

@@ -195,7 +195,7 @@ class Device:
         self._changed = asyncio.Event()
 
     async def _until(self, read: Callable[[], _Found | None], within: float) -> _Found:
-        """What is read as soon as there is something, looking again whenever something is told."""
+        """Wait until there is something to be read, looking again whenever something is told."""
         async with asyncio.timeout(within):
             while True:
                 changed = self._changed

@@ -1,4 +1,4 @@
-"""What goes wrong on a line: by which packet it is set off, and what happens then."""
+"""Faults of a line: by which packet it is set off, and what happens then."""
 
 from typing import Any, Final, Literal
 
@@ -16,7 +16,7 @@ and nothing passing any more; or by RST in the middle of the frame."""
 
 
 class Act(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What happens on a line. Several of these may be given; they happen in the order below."""
+    """Faults of a line. Several of these may be given; they happen in the order below."""
 
     delay: float = 0
     """Seconds for which this frame, and all behind it, wait."""

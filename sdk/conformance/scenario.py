@@ -80,11 +80,11 @@ class Call(Step, tag="call"):
     wait: bool = True
     """Whether to wait for the outcome; the step Outcome does so later, for those that are kept."""
     error: dict[str, Any] | None = None
-    """What the error is to have, where it is to be refused."""
+    """Fields of the error, where it is to be refused."""
     tolerate: bool = False
     """Whether a typed error will do as well as an answer, where chance decides."""
     ok: dict[str, Any] = {}
-    """What the answer is to have."""
+    """Fields of the answer."""
     within: float = 30
 
 
@@ -299,7 +299,7 @@ class Scenario(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One sentence: what happens."""
     steps: list[AnyStep]
     needs: list[Capability] = []
-    """What a library must be able to do; others pass it over as not supported."""
+    """Abilities that a library must have; others pass it over as not supported."""
     ends: dict[str, str] = {}
     """The state of each device that does not end as `live`."""
     own_system: bool = False

@@ -1,4 +1,4 @@
-"""What is looked for on the line: mistakes that a client got away with this time.
+"""Checks of the line: mistakes that a client got away with this time.
 
 Each check gives sentences that say what was broken; none where all is well.
 """
@@ -152,7 +152,7 @@ def _learn(
 
 
 def check_pauses(passed: Sequence[Passed]) -> Iterator[str]:
-    """Who is told when to come back does not come before."""
+    """Nobody who is told when to come back comes before."""
     earliest, reason = 0.0, ""
     for one in passed:
         if one.kind == "<=" and one.packet["op"] == Op.RECONNECT:

@@ -30,7 +30,7 @@ def check(result: Result) -> None:
 def test_scenario(
     scenario: Scenario, adapter: str, world: World, find_library: FindLibrary
 ) -> None:
-    """What a library survives."""
+    """Each library survives each scenario."""
     check(run_scenario(scenario, find_library(ADAPTERS[adapter]), world))
 
 

@@ -45,7 +45,7 @@ async def line(*faults: Fault, packets: list[dict[str, Any]] = PACKETS) -> Async
 
 
 async def read_all(url: str, count: int = len(PACKETS)) -> list[Any]:
-    """What a client hears until so many frames have come or the line ends, and how that ended."""
+    """Frames that a client hears, up to so many or the end of the line, and how that ended."""
     heard: list[Any] = []
     async with asyncio.timeout(10), connect(url, compression=None) as socket:
         try:

@@ -86,7 +86,7 @@ def deal() -> deal_case.Case:
 
 
 def changes(deal: deal_case.Case) -> list[ToldChange]:
-    """What Bob's socket was told of the deal, in order."""
+    """Packets by which Bob's socket was told of the deal, in order."""
     return [
         ToldChange(S, one.cause, one.shown.version) for one in deal.bob if isinstance(one, Updated)
     ]

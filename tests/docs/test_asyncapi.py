@@ -26,7 +26,7 @@ console.log(JSON.stringify({ problems, operations }));
 
 
 def validate(document: Path) -> Any:
-    """What npm's @asyncapi/parser finds wrong with a file, and the operations that it reads."""
+    """Faults that npm's @asyncapi/parser finds in a file, and the operations that it reads."""
     command = ("node", "--input-type=module", "--eval", _VALIDATOR, document)
     return json.loads(run(*command, seconds=60))
 

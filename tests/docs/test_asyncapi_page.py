@@ -15,7 +15,7 @@ from parley_protocol.packets import Op
 
 
 def section(page: str, place: str) -> str:
-    """What stands below the heading of a place, up to the next heading; without marks."""
+    """The text below the heading of a place, up to the next heading; without marks."""
     (found,) = re.findall(rf'<h[23] id="{place}">(.*?)<h[23] ', page, re.DOTALL)
     return html.unescape(re.sub("<[^>]*>", "", found))
 
@@ -26,7 +26,7 @@ def page() -> str:
 
 
 class Outline(HTMLParser):
-    """What a reader without eyes goes by: headings, places, links, tables."""
+    """The marks that a reader without eyes goes by: headings, places, links, tables."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -34,7 +34,7 @@ def validator(payload: type[Struct], *, closed: bool = False) -> Validator:
 
 
 def problems_of(packet: Any, *, from_client: bool) -> list[str]:
-    """What a closed validator finds wrong with a packet, by the opcode that it bears."""
+    """Faults that a closed validator finds in a packet, by the opcode that it bears."""
     op = OPS[packet["op"]]
     payload = op.from_client if from_client else op.to_client
     if payload is None:

@@ -14,7 +14,7 @@ from tests.support.system import free_port
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """What set-up reads, with the virtual environment as it is and without npm's packages."""
+    """A checkout with all that set-up reads, but without npm's packages."""
     for name in ("Makefile", "package.json", "package-lock.json", ".npmrc", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     shutil.copytree(ROOT / "requirements", tmp_path / "requirements")

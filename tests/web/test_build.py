@@ -1,4 +1,4 @@
-"""What is built: small, and without anything that a strict policy refuses in a page."""
+"""The build: small, and without anything that a strict policy refuses in a page."""
 
 import gzip
 import re

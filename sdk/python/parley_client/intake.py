@@ -1,4 +1,4 @@
-"""What the server tells, made events: each once, with the objects that it shows."""
+"""Events made of what the server tells: each once, with the objects that it shows."""
 
 from collections.abc import Hashable
 from itertools import islice

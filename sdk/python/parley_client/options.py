@@ -11,7 +11,7 @@ from parley_protocol.packets import FORMATS, JSON
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What may be chosen about a client. Raises InvalidOptionsError for what makes no sense."""
+    """Options of a client. Raises InvalidOptionsError for what makes no sense."""
 
     subprotocol: str = JSON.subprotocol
     """`parley.v1.json`, or `parley.v1.msgpack`."""

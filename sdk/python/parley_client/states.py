@@ -87,7 +87,7 @@ class Greeted:
 
 @dataclass(frozen=True)
 class CaughtUp:
-    """What was missed has come."""
+    """The end of a resume: all that was missed has come."""
 
 
 @dataclass(frozen=True)
@@ -377,4 +377,4 @@ TRANSITIONS: Mapping[type[Input], Mapping[State, _Follow]] = {
     },
     Close: _in(frozenset(State) - {State.CLOSED}, _close),
 }
-"""What each input leads to, by the state in which it comes; in others it changes nothing."""
+"""Transitions by input and state; in states that are not listed an input changes nothing."""

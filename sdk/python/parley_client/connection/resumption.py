@@ -15,7 +15,7 @@ from parley_protocol.payloads.connection import Hello, Resumed
 
 @dataclass(frozen=True)
 class Steps:
-    """What a resume has done by others. `push` and `reset` tell; the cursor of a reset may be None.
+    """Steps of a resume by others. `push` and `reset` tell; the cursor of a reset may be None.
 
     `ask` sends RESUME with a cursor, after some pause if it was refused before; its answer or
     refusal comes back by `resumed` or `refused`. `move` takes note of a cursor.
@@ -30,7 +30,7 @@ class Steps:
 
 
 class Resumption:
-    """What one socket has yet to bring of what was missed. `seen` is the last cursor that counts.
+    """The part of a resume that is yet to come. `seen` is the last cursor that counts.
 
     `limit` is how many packets one resume may bring; what is more is too much to be told.
     """

@@ -40,7 +40,7 @@ _ANSWERS = {structure: op.answer for structure, op in OP_OF.items()}
 
 @dataclass(frozen=True)
 class Hooks:
-    """What a session tells those who use it, each called before the next packet is read.
+    """Hooks by which a session tells its user, each called before the next packet is read.
 
     `push` takes what nobody asked for. `reply` takes what was asked and its answer, and may give
     what is to be told as if it had been pushed. Both raise ProtocolError. `fail` is told errors

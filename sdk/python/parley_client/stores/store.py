@@ -1,4 +1,4 @@
-"""What a client keeps between processes, and what it asks of a store."""
+"""The store of a client: what it keeps between processes, and how it is asked for it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from parley_client.entries import Entry
 
 @dataclass(frozen=True)
 class Stored:
-    """What a store holds of one server and one user.
+    """The contents of a store, of one server and one user.
 
     `user` is None as long as nobody was greeted there. `cursor` is the position up to which events
     were handled. `unreadable` counts entries that a newer release has left.
