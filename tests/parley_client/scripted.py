@@ -13,10 +13,12 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from parley_client import Client
 from parley_client.event_log import EventStream
 from parley_client.events import Event, Failed, Pushed, StateChanged
 from parley_client.options import Options
 from parley_protocol.packets import Op
+from parley_protocol.payloads.messaging import CreateMsg
 
 Packet = dict[str, Any]
 
@@ -271,3 +273,24 @@ def drain(events: EventStream) -> list[Event]:
         found.append(log._items[place.following - log._first].event)
         place.following += 1
     return found
+
+
+def client(server: Server, **more: Any) -> Client:
+    """A client of the scripted server that waits for nothing for long."""
+    return Client(server.url, **{"token": "t0ken", "options": fast(), **more})
+
+
+def message(text: str, conversation: str = CONVERSATION) -> CreateMsg:
+    """The command that says something in a conversation."""
+    return CreateMsg(text, conversation=conversation)
+
+
+async def nothing_more(peer: Peer) -> None:
+    """Assert that the client has sent nothing else: a question after it comes first."""
+    await peer.send(Op.PING, cur="probe")
+    assert (await peer.expect(Op.PONG))["op"] == Op.PONG
+
+
+def texts(ann: Client) -> list[str]:
+    """The texts in the outbox, in order."""
+    return [getattr(entry.payload, "text", "") for entry in ann.outbox.entries()]

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import Any, get_args, get_type_hints
+from typing import get_args, get_type_hints
 
 import msgspec
 import pytest
@@ -11,60 +11,30 @@ from websockets.exceptions import ConnectionClosed
 from parley_client import Client, MemoryStore
 from parley_client.entries import Entry, EntryState
 from parley_client.errors import (
-    CancelledCommandError,
     ClientClosedError,
-    ConflictError,
-    ExpiredError,
-    InvalidArgumentError,
-    OutboxFullError,
-    ProtocolError,
     RejectedError,
-    SanctionedError,
-    UnavailableError,
 )
 from parley_client.events import OutboxChanged
 from parley_client.outbox.commands import fields_of_words
 from parley_client.outbox.lanes import Lanes, of_conversation, of_person
 from parley_protocol.packets import OP_OF, Op
-from parley_protocol.payloads.fields import Money
 from parley_protocol.payloads.messaging import (
-    AskBlocks,
-    BlockUser,
     CreateMsg,
     DeleteMsg,
     EditMsg,
-    SendTyping,
 )
-from parley_protocol.payloads.negotiation import NegotiationEnd, ServiceTerminated
+from parley_protocol.payloads.negotiation import ServiceTerminated
 from tests.parley_client.scripted import (
     CONVERSATION,
     PATIENCE,
-    Packet,
-    Peer,
     Server,
+    client,
     drain,
     fast,
-    take_failure,
+    message,
+    nothing_more,
 )
 from tests.support.waiting import until
-
-
-def client(server: Server, **more: Any) -> Client:
-    return Client(server.url, **{"token": "t", "options": fast(), **more})
-
-
-def message(text: str, conversation: str = CONVERSATION) -> CreateMsg:
-    return CreateMsg(text, conversation=conversation)
-
-
-async def nothing_more(peer: Peer) -> None:
-    """Assert that the client has sent nothing else: a question after it comes first."""
-    await peer.send(Op.PING, cur="probe")
-    assert (await peer.expect(Op.PONG))["op"] == Op.PONG
-
-
-def texts(ann: Client) -> list[str]:
-    return [getattr(entry.payload, "text", "") for entry in ann.outbox.entries()]
 
 
 async def test_a_lost_answer_is_asked_for_again_with_the_same_key(server: Server) -> None:
@@ -201,354 +171,6 @@ async def test_a_refusal_for_the_moment_is_tried_again_with_the_same_key(server:
         assert changes.count("deferred") == 1
 
 
-@pytest.mark.parametrize(
-    ("code", "kind", "more"),
-    [
-        ("INVALID_ARGUMENT", InvalidArgumentError, {"fields": [{"field": "text", "problem": "x"}]}),
-        ("SANCTIONED", SanctionedError, {"current": {"user": "ann", "banned": False}}),
-        ("UNAVAILABLE", UnavailableError, {}),
-        ("SOMETHING_NEW", RejectedError, {}),
-    ],
-)
-async def test_a_refusal_is_raised_and_the_words_stay_until_a_person_decides(
-    server: Server, code: str, kind: type[RejectedError], more: dict[str, Any]
-) -> None:
-    """The entry has the error; discarded it is gone, tried again it has another key."""
-    async with client(server) as ann:
-        peer = await server.greeted()
-        command = ann.submit(message("precious"))
-        await peer.refuse(await peer.expect(Op.CREATE_MSG), code, **more)
-        with pytest.raises(kind) as raised:
-            await command
-        assert raised.value.code == code
-        (entry,) = ann.outbox.entries()
-        assert (entry.state, entry.key) == (EntryState.FAILED, command.key)
-        assert entry.error is not None
-        assert entry.error["code"] == code
-        # It holds up nobody.
-        other = ann.submit(message("next"))
-        await peer.store(1)
-        await other
-        retried = await ann.outbox.retry(command.key)
-        asked = await peer.store(2)
-        assert asked["d"]["text"] == "precious"
-        assert asked["d"]["idempotency_key"] == retried.key != command.key
-        await retried
-        assert ann.outbox.entries() == []
-        with pytest.raises(KeyError):
-            await ann.outbox.retry(command.key)
-
-
-async def test_a_refusal_of_what_has_no_words_leaves_nothing_behind(server: Server) -> None:
-    """Such as an acceptance of an offer that is not the live one: the error says how it stands."""
-    async with client(server) as ann:
-        peer = await server.greeted()
-        accept = NegotiationEnd("s1", "agreed", 1, Money(100, "EUR"))
-        command = ann.submit(accept)
-        asked = await peer.expect(Op.NEGOTIATION_END)
-        await peer.refuse(asked, "STALE_OFFER")
-        with pytest.raises(RejectedError) as raised:
-            await command
-        assert raised.value.code == "STALE_OFFER"
-        assert ann.outbox.entries() == []
-
-
-async def test_what_was_never_sent_can_be_cancelled_and_what_was_cannot(server: Server) -> None:
-    """`cancel` says which; who awaits it is told."""
-    async with client(server) as ann:
-        first, second = ann.submit(message("one")), ann.submit(message("two"))
-        peer = await server.greeted()
-        asked = await peer.expect(Op.CREATE_MSG)
-        assert not await ann.outbox.cancel(first.key)
-        assert await ann.outbox.cancel(second.key)
-        assert not await ann.outbox.cancel(second.key)
-        assert not await ann.outbox.cancel("nothing of the kind")
-        with pytest.raises(CancelledCommandError):
-            await second
-        await peer.answer_stored(asked, 1)
-        await first
-        await nothing_more(peer)
-
-
-async def test_what_was_discarded_is_not_sent_again(server: Server) -> None:
-    """Also one that was sent: its answer is passed over, and the next of its lane goes."""
-    async with client(server) as ann:
-        peer = await server.greeted()
-        first, second = ann.submit(message("one")), ann.submit(message("two"))
-        asked = await peer.expect(Op.CREATE_MSG)
-        assert await ann.outbox.discard(first.key)
-        with pytest.raises(CancelledCommandError):
-            await first
-        assert (await peer.store(2))["d"]["text"] == "two"
-        await peer.answer_stored(asked, 1)
-        await second
-        assert not await ann.outbox.discard(first.key)
-
-
-async def test_to_cancel_the_wait_does_not_cancel_the_command(server: Server) -> None:
-    """CancelledError is raised on; the message is stored all the same."""
-    async with client(server) as ann:
-        peer = await server.greeted()
-        waiting = asyncio.create_task(ann.command(message("one")))
-        asked = await peer.expect(Op.CREATE_MSG)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.01):
-                await ann.command(message("two"))
-        await peer.answer_stored(asked, 1)
-        assert (await peer.store(2))["d"]["text"] == "two"
-        await nothing_more(peer)
-        assert ann.outbox.entries() == []
-
-
-async def test_the_same_command_with_the_same_key_is_one(server: Server) -> None:
-    """Another one with that key is a conflict, before anything is sent; done, it may go again."""
-    async with client(server) as ann:
-        peer = await server.greeted()
-        both = [ann.submit(message("one"), key="k1") for _ in range(2)]
-        with pytest.raises(ConflictError):
-            ann.submit(message("another"), key="k1")
-        await peer.store(1)
-        assert [(await one).data["seq"] for one in both] == [1, 1]
-        once_more = ann.submit(CreateMsg("one", conversation=CONVERSATION, idempotency_key="k1"))
-        assert once_more.key == "k1"
-        await peer.store(1, duplicate=True)
-        await once_more
-
-
-async def test_the_life_of_a_command_is_told(server: Server) -> None:
-    """It is durable before it is sent, and an entry of before is told when it is found."""
-    store = MemoryStore()
-    async with client(server, store=store) as ann:
-        events = ann.events()
-        peer = await server.greeted()
-        await ann.wait_for("live")
-        command = ann.submit(message("one"))
-        await peer.store(1)
-        await command
-        later = ann.submit(message("two"))
-        await peer.expect(Op.CREATE_MSG)
-        changes = [one for one in drain(events) if isinstance(one, OutboxChanged)]
-        assert [one.change for one in changes if one.entry.key == command.key] == [
-            "queued",
-            "durable",
-            "sent",
-            "done",
-        ]
-        assert changes[3].reply is not None
-    async with client(server, store=store) as ann:
-        restored = [one for one in drain(ann.events()) if isinstance(one, OutboxChanged)]
-        assert [(one.change, one.entry.key) for one in restored] == [("restored", later.key)]
-        assert restored[0].entry.state is EntryState.SENT
-
-
-async def test_a_full_outbox_says_so_and_keeps_what_it_has(server: Server) -> None:
-    """Nothing is stored of the one too many."""
-    store = MemoryStore()
-    async with client(server, store=store, options=fast(max_entries=2)) as ann:
-        kept = [ann.submit(message(text)) for text in ("one", "two")]
-        with pytest.raises(OutboxFullError):
-            ann.submit(message("three"))
-        with pytest.raises(OutboxFullError):
-            await ann.command(message("three"))
-        assert texts(ann) == ["one", "two"]
-        peer = await server.greeted()
-        await peer.store(1)
-        await peer.store(2)
-        await asyncio.gather(*kept)
-        third = ann.submit(message("three"))
-        await peer.store(3)
-        await third
-
-
-async def test_failed_ones_give_way_when_they_are_too_many(server: Server) -> None:
-    """The oldest, and not without a word."""
-    async with client(server, options=fast(max_entries=2)) as ann:
-        events = ann.events()
-        peer = await server.greeted()
-        for text in ("one", "two", "three"):
-            command = ann.submit(message(text))
-            await peer.refuse(await peer.expect(Op.CREATE_MSG), "NOT_FOUND")
-            with pytest.raises(RejectedError):
-                await command
-        fourth = ann.submit(message("four"))
-        await peer.store(4)
-        await fourth
-        assert texts(ann) == ["two", "three"]
-        gone = [one for one in drain(events) if isinstance(one, OutboxChanged)]
-        assert [
-            getattr(one.entry.payload, "text", "") for one in gone if one.change == "discarded"
-        ] == ["one"]
-
-
-async def test_what_is_too_old_is_not_sent_and_the_person_decides(server: Server) -> None:
-    """The server would take its key for a new one."""
-    store = MemoryStore()
-    await store.open(server.url, "ann")
-    day = 86_400_000
-    old = Entry("k1", message("yesterday"), "lane", round(time.time() * 1000) - day - 1000, 1)
-    young = Entry("k2", message("just now"), "lane", round(time.time() * 1000) - day + 60_000, 2)
-    await store.put(old)
-    await store.put(young)
-    async with client(server, store=store) as ann:
-        events = ann.events()
-        peer = await server.greeted()
-        assert (await peer.store(1))["d"]["text"] == "just now"
-        await nothing_more(peer)
-        (entry,) = ann.outbox.entries()
-        assert (entry.key, entry.state) == ("k1", EntryState.FAILED)
-        assert entry.error is not None
-        assert entry.error["code"] == "EXPIRED"
-        assert any(
-            isinstance(one, OutboxChanged) and one.change == "failed" for one in drain(events)
-        )
-        retried = await ann.outbox.retry("k1")
-        await peer.store(2)
-        await retried
-
-
-async def test_who_awaits_what_grew_too_old_is_told(server: Server) -> None:
-    """The typed error, and not a wait for ever."""
-    async with client(server, options=fast(max_age_seconds=0.05)) as ann:
-        command = ann.submit(message("slow"))
-        await asyncio.sleep(0.1)
-        await server.greeted()
-        with pytest.raises(ExpiredError):
-            await command
-
-
-@pytest.mark.parametrize("text", ["half a pair \ud800", "\udfff"])
-async def test_what_cannot_be_sent_is_said_at_once(server: Server, text: str) -> None:
-    """Nothing is stored that would fail for ever."""
-    async with client(server) as ann:
-        with pytest.raises(InvalidArgumentError):
-            ann.submit(message(text))
-        with pytest.raises(InvalidArgumentError):
-            ann.submit(message("fine"), key="")
-        with pytest.raises(InvalidArgumentError):
-            ann.submit(message("fine"), key="k" * 65)
-        assert ann.outbox.entries() == []
-
-
-async def test_what_is_larger_than_the_server_takes_is_not_sent(server: Server) -> None:
-    """It would end the socket for good (4413); the words stay."""
-    async with client(server) as ann:
-        peer = await server.greeted()
-        command = ann.submit(message("long " * 20_000))
-        with pytest.raises(InvalidArgumentError, match="65536"):
-            await command
-        assert len(ann.outbox.entries()) == 1
-        with pytest.raises(InvalidArgumentError):
-            await ann.ask(AskBlocks(page="p" * 70_000))
-        other = ann.submit(message("short"))
-        await peer.store(1)
-        await other
-
-
-async def test_a_block_is_a_command_without_a_key(server: Server) -> None:
-    """Repeated it changes nothing, so that it is sent again like any other."""
-    async with client(server) as ann:
-        command = ann.submit(BlockUser("bob", blocked=True))
-        peer = await server.greeted()
-        asked = await peer.expect(Op.BLOCK_USER)
-        assert asked["d"] == {"user": "bob", "blocked": True}
-        await peer.cut()
-        peer = await server.greeted()
-        asked = await peer.expect(Op.BLOCK_USER)
-        await peer.send(
-            Op.BLOCK_USER, {"user": "bob", "blocked": True, "version": 1}, re=asked["id"]
-        )
-        assert (await command).data["version"] == 1
-
-
-async def test_an_answer_of_another_kind_is_nonsense_and_the_command_goes_again(
-    server: Server,
-) -> None:
-    """The caller is not given what it did not ask for."""
-    async with client(server) as ann:
-        events = ann.events()
-        command = ann.submit(message("Hello"))
-        for op, data in ((Op.RETURN_BLOCKS, {"blocks": []}), (Op.STATUS_MSG, {"seq": "first"})):
-            peer = await server.greeted()
-            asked = await peer.expect(Op.CREATE_MSG)
-            await peer.send(op, data, re=asked["id"])
-            await take_failure(events, ProtocolError)
-        peer = await server.greeted()
-        await peer.store(1)
-        await command
-
-
-async def test_answers_that_nobody_waits_for_are_passed_over(server: Server) -> None:
-    """Such as one that comes twice, or to a packet that never was."""
-    async with client(server) as ann:
-        peer = await server.greeted()
-        command = ann.submit(message("Hello"))
-        asked = await peer.store(1)
-        await peer.answer_stored(asked, 1)
-        await peer.answer_stored({"id": 99_999, "d": {}}, 7)
-        await peer.answer_stored({"id": "text", "d": {}}, 7)
-        await command
-        await nothing_more(peer)
-        assert ann.state == "live"
-
-
-async def test_questions_are_asked_over_any_number_of_sockets(server: Server) -> None:
-    """Until they are answered, refused for good, or cancelled."""
-    async with client(server, options=fast(answer_timeout_seconds=0.2)) as ann:
-        asking = asyncio.create_task(ann.ask(AskBlocks()))
-        for _ in range(2):
-            peer = await server.greeted()
-            await peer.expect(Op.ASK_BLOCKS)
-            await peer.cut()
-        peer = await server.greeted()
-        await peer.expect(Op.ASK_BLOCKS)
-        asked = await peer.expect(Op.ASK_BLOCKS)
-        await peer.refuse(asked, "UNAVAILABLE", retryable=True)
-        asked = await peer.expect(Op.ASK_BLOCKS)
-        await peer.send(Op.RETURN_BLOCKS, {"blocks": []}, re=asked["id"])
-        assert (await asking).data == {"blocks": []}
-        refused = asyncio.create_task(ann.ask(AskBlocks()))
-        await peer.refuse(await peer.expect(Op.ASK_BLOCKS), "PERMISSION_DENIED")
-        with pytest.raises(RejectedError):
-            await refused
-        cancelled = asyncio.create_task(ann.ask(AskBlocks()))
-        await peer.expect(Op.ASK_BLOCKS)
-        cancelled.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await cancelled
-        await nothing_more(peer)
-
-
-async def test_questions_are_not_more_at_once_than_the_options_say(server: Server) -> None:
-    """The rest waits for a turn."""
-    async with client(server, options=fast(max_in_flight=2)) as ann:
-        peer = await server.greeted()
-        asking = [asyncio.create_task(ann.ask(AskBlocks())) for _ in range(3)]
-        asked: list[Packet] = [await peer.expect(Op.ASK_BLOCKS) for _ in range(2)]
-        await nothing_more(peer)
-        await peer.send(Op.RETURN_BLOCKS, {"blocks": []}, re=asked[0]["id"])
-        asked.append(await peer.expect(Op.ASK_BLOCKS))
-        for one in asked[1:]:
-            await peer.send(Op.RETURN_BLOCKS, {"blocks": []}, re=one["id"])
-        await asyncio.gather(*asking)
-
-
-async def test_typing_is_sent_if_it_can_be_and_forgotten(server: Server) -> None:
-    """Nobody waits for it, and nothing of it is kept for later."""
-    async with client(server) as ann:
-        assert not ann.tell(SendTyping(CONVERSATION, typing=True))
-        peer = await server.greeted()
-        await ann.wait_for("live")
-        assert ann.tell(SendTyping(CONVERSATION, typing=True))
-        assert "id" not in await peer.expect(Op.TYPING)
-        told = sum(ann.tell(SendTyping(CONVERSATION, typing=True)) for _ in range(1000))
-        assert told < 100
-        for _ in range(told):
-            await peer.expect(Op.TYPING)
-
-
 async def test_a_thousand_commands_of_many_lanes_are_each_stored_once_and_in_order(
     server: Server,
 ) -> None:
@@ -603,6 +225,8 @@ WORDS = {
     "REPORT_STATEMENT": {"comment"},
     "APPEAL": {"text"},
 }
+
+
 NO_WORDS = {
     *("conversation", "to", "message", "service", "dispute", "decision"),
     *("role", "outcome", "reason"),

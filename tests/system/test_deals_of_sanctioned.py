@@ -9,6 +9,7 @@ from parley_protocol.packets import Op
 from tests.support.inbox import Packet
 from tests.support.moderator import Moderator
 from tests.support.system import System
+from tests.support.waiting import eventually
 from tests.system.conftest import Connect
 from tests.system.deals import Deal, Party, euros
 from tests.system.scenes import Scene
@@ -57,9 +58,15 @@ async def test_who_may_not_write_carries_out_what_was_agreed(
     await refused(scene.bob, Op.PRICE_EDITED, {**service, "price": euros(1), "base_offer": 2})
     said = {**service, "outcome": "delivered", "reason": "Take it, idiot."}
     await refused(scene.bob, Op.SERVICE_TERMINATED, said)
-    listed = await scene.bob.ask(Op.ASK_CONVERSATIONS)
-    (conversation,) = listed["d"]["conversations"]
-    assert conversation["service"]["allowed_actions"] == LEFT
+
+    async def listed() -> list[str]:
+        answer = await scene.bob.ask(Op.ASK_CONVERSATIONS)
+        (conversation,) = answer["d"]["conversations"]
+        actions: list[str] = conversation["service"]["allowed_actions"]
+        return actions
+
+    # Negotiation hears of the sanction by itself, in its own time.
+    await eventually(listed, LEFT.__eq__)
     declined = await deal.bob.do(Op.NEGOTIATION_END, **service, outcome="declined", offer=2)
     assert declined["allowed_actions"] == ["deliver", "request_cancellation", "open_dispute"]
     delivered = await deal.bob.do(Op.SERVICE_TERMINATED, **service, outcome="delivered")
