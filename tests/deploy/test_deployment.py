@@ -79,12 +79,20 @@ def follow(title: str, deployment: Deployment) -> None:
                 assert verb in {"build", "pull"}
 
 
-@pytest.fixture
-def secret_files(tmp_path: Path) -> Path:
-    """The folder of the secrets, made as documented."""
+@pytest.fixture(scope="session")
+def documented_secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with secrets, made as documented; once, for each is a start of Python."""
+    folder = tmp_path_factory.mktemp("deployment")
     for command in documented("What is secret stands in"):
         if not command.startswith("docker "):
-            run(command, tmp_path)
+            run(command, folder)
+    return folder
+
+
+@pytest.fixture
+def secret_files(documented_secrets: Path, tmp_path: Path) -> Path:
+    """The folder of the secrets, with owners and rights as they were made."""
+    subprocess.run(["cp", "-a", f"{documented_secrets}/.", tmp_path], check=True)
     return tmp_path / "secrets"
 
 
