@@ -9,6 +9,7 @@ import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
 import { PendingChanges } from "./changes.tsx";
 import { eventWords } from "./events.ts";
+import { FailedActions } from "./FailedActions.tsx";
 import { failureWords } from "./failures.ts";
 
 interface Props {
@@ -117,19 +118,7 @@ function Pending({ row }: { readonly row: PendingRow }): JSX.Element {
       {state === "failed" && (
         <div class="failure">
           <p>{failureWords(error)}</p>
-          <div class="actions">
-            <Button
-              onClick={() => {
-                // The new row says how it goes.
-                client.outbox.retry(key).catch(() => {});
-              }}
-            >
-              {t("action.retry")}
-            </Button>
-            <Button kind="quiet" onClick={() => client.outbox.discard(key)}>
-              {t("action.discard")}
-            </Button>
-          </div>
+          <FailedActions command={key} />
         </div>
       )}
     </li>

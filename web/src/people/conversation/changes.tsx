@@ -1,10 +1,10 @@
 import type { DELETE_MSG, EDIT_MSG, OutboxEntry } from "@parley/client";
 import type { JSX } from "preact";
-import { Button } from "../../shared/components/Button.tsx";
 import { Words } from "../../shared/components/Words.tsx";
 import { useSnapshot } from "../../shared/stores.ts";
 import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
+import { FailedActions } from "./FailedActions.tsx";
 import { failureWords } from "./failures.ts";
 
 /** The opcodes of the commands that change a message. */
@@ -28,7 +28,6 @@ export function PendingChanges({ message }: { readonly message: string }): JSX.E
 }
 
 function PendingChange({ entry }: { readonly entry: OutboxEntry }): JSX.Element {
-  const { client } = useSession();
   const { key, op, payload, state, error } = entry;
   return (
     <div class="change">
@@ -41,19 +40,7 @@ function PendingChange({ entry }: { readonly entry: OutboxEntry }): JSX.Element 
       {state === "failed" && (
         <>
           <p class="field-error">{failureWords(error)}</p>
-          <div class="actions">
-            <Button
-              onClick={() => {
-                // The entry that takes its place says how it goes.
-                client.outbox.retry(key).catch(() => {});
-              }}
-            >
-              {t("action.retry")}
-            </Button>
-            <Button kind="quiet" onClick={() => client.outbox.discard(key)}>
-              {t("action.discard")}
-            </Button>
-          </div>
+          <FailedActions command={key} />
         </>
       )}
     </div>
