@@ -1,7 +1,6 @@
 """The pages of the examples, in a real browser, with the token server and a real edge."""
 
 import asyncio
-import fcntl
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Page, expect
 from parley_client import Client, NewMessage
 from parley_client.views.price import Price
 from tests.examples.conftest import Serve
-from tests.support.node import ROOT, built_library, run
+from tests.support.node import ROOT, built, built_library
 from tests.support.system import System, free_port
 
 # A page takes its time on a machine that is busy with other tests.
@@ -41,16 +40,9 @@ class Opened(NamedTuple):
 
 
 def _build_react_page() -> None:
-    """Build the page with Vite, once for all workers: the others wait for the one who builds."""
     page = ROOT / "examples" / "react-page"
-    library = built_library()
-    made = page / "dist" / "index.html"
-    with (page / "package.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        sources = [*library.rglob("*.js"), *page.glob("src/*"), *page.glob("*.*")]
-        newest = max(path.stat().st_mtime for path in sources)
-        if not made.is_file() or made.stat().st_mtime < newest:
-            run("npm", "run", "build", folder=page)
+    sources = [*built_library().rglob("*.js"), *page.glob("src/*"), *page.glob("*.*")]
+    built(page, [page / "dist" / "index.html"], sources)
 
 
 @pytest.fixture(params=["/", "/react/"], ids=["plain", "react"])

@@ -4,7 +4,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -71,38 +71,36 @@ def run_vitest(file: Path, folder: Path = LIBRARY, **more: str) -> str:
     return run("node", MODULES / "vitest" / "vitest.mjs", "run", file, folder=folder, more=more)
 
 
-def built_library() -> Path:
-    """The folder of the built client, which is built first when its sources are newer.
+def built(folder: Path, made: Iterable[Path], sources: Iterable[Path]) -> Path:
+    """The folder `dist` of an npm package, which is built first when a source is newer than what is
+    to be made, or when nothing was made yet.
 
     Several workers may ask at once: one builds, the others wait for it.
     """
-    built = LIBRARY / "dist"
-    made = built / "index.d.ts"
-    with (LIBRARY / "package.json").open() as lock:
+    with (folder / "package.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        sources = [*LIBRARY.glob("src/**/*.ts*"), *LIBRARY.glob("*.ts"), *LIBRARY.glob("*.json")]
         newest = max(path.stat().st_mtime for path in sources)
-        if not made.is_file() or made.stat().st_mtime < newest:
-            run("npm", "run", "build", folder=LIBRARY)
-    return built
+        oldest = min((path.stat().st_mtime for path in made if path.is_file()), default=0)
+        if oldest < newest:
+            run("npm", "run", "build", folder=folder)
+    return folder / "dist"
+
+
+def built_library() -> Path:
+    """The folder of the built client."""
+    sources = [*LIBRARY.glob("src/**/*.ts*"), *LIBRARY.glob("*.ts"), *LIBRARY.glob("*.json")]
+    return built(LIBRARY, [LIBRARY / "dist" / "index.d.ts"], sources)
 
 
 def built_web() -> Path:
-    """The folder of the built web app of people, which is built first when its sources are newer.
-
-    Several workers may ask at once: one builds, the others wait for it.
-    """
-    built = WEB / "dist" / "people"
-    with (WEB / "package.json").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        pages = [path for path in built.glob("*.html") if path.is_file()]
-        sources = [
-            *(path for path in (WEB / "src").rglob("*") if path.is_file()),
-            *WEB.glob("public/*"),
-            *WEB.glob("*.*"),
-            *(LIBRARY / "src").rglob("*.ts"),
-        ]
-        newest = max(path.stat().st_mtime for path in sources)
-        if not pages or min(path.stat().st_mtime for path in pages) < newest:
-            run("npm", "run", "build", folder=WEB)
-    return built
+    """The folder of the built web app of people."""
+    people = WEB / "dist" / "people"
+    sources = [
+        *(path for path in (WEB / "src").rglob("*") if path.is_file()),
+        *WEB.glob("public/*"),
+        *WEB.glob("*.*"),
+        *(LIBRARY / "src").rglob("*.ts"),
+    ]
+    # Not listed before: another worker may be building them.
+    built(WEB, people.glob("*.html"), sources)
+    return people
