@@ -140,7 +140,7 @@ def _messages(*payloads: type[Struct] | None) -> list[dict[str, str]]:
 
 
 def operations() -> dict[str, Any]:
-    """What the edge receives, under the name of its handler, and what it pushes."""
+    """Operations: one for each packet that the edge receives, by its handler, or pushes."""
     found: dict[str, Any] = {}
     for op in Op:
         if op.from_client is not None:

@@ -174,14 +174,29 @@ class Run:
                 with suppress(Refused):
                     await one
         elif step.wait:
-            self._keep(step.keep, [await _outcome(one, step.ok, step.error, self) for one in given])
+            self._keep(step.keep, [await self._outcome(one, step.ok, step.error) for one in given])
 
     @_take.register
     async def _(self, step: steps.Outcome) -> None:
         given = self._kept[f"{step.of}?"]
         async with asyncio.timeout(step.within):
-            found = [await _outcome(one, step.ok, step.error, self) for one in given]
+            found = [await self._outcome(one, step.ok, step.error) for one in given]
         self._keep(step.of, found)
+
+    async def _outcome(self, task: "asyncio.Task[Any]", ok: Message, error: Message | None) -> Any:
+        """The answer to a command, or the error that was wanted. Raises StepError for any other."""
+        try:
+            found = await asyncio.shield(task)
+        except Refused as refused:
+            if error is None or not has(refused.error, self._filled(dict(error))):
+                raise
+            return refused.error
+        if error is not None:
+            raise StepError(f"answered {found}, where {error} was due")
+        wanted = self._filled(dict(ok))
+        if not has(found, wanted):
+            raise StepError(f"answered {found}, where {wanted} was due")
+        return found
 
     def _keep(self, name: str, found: Sequence[Any]) -> None:
         if name:
@@ -414,22 +429,6 @@ class Run:
             write_wire(device.folder / "wire.txt", device.wire.passed)
         text = "\n".join(findings) or "nothing was found"
         (self._folder / "findings.txt").write_text(f"{text}\n", "utf-8")
-
-
-async def _outcome(task: "asyncio.Task[Any]", ok: Message, error: Message | None, run: Run) -> Any:
-    """The answer to a command, or the error that was wanted. Raises StepError for any other."""
-    try:
-        found = await asyncio.shield(task)
-    except Refused as refused:
-        if error is None or not has(refused.error, run._filled(dict(error))):  # noqa: SLF001
-            raise
-        return refused.error
-    if error is not None:
-        raise StepError(f"answered {found}, where {error} was due")
-    wanted = run._filled(dict(ok))  # noqa: SLF001
-    if not has(found, wanted):
-        raise StepError(f"answered {found}, where {wanted} was due")
-    return found
 
 
 def _described(step: AnyStep) -> str:
