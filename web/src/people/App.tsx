@@ -2,6 +2,7 @@ import type { ComponentType, JSX } from "preact";
 import { Button } from "../shared/components/Button.tsx";
 import { addressOf, type Path, path } from "../shared/router.ts";
 import { useSnapshot } from "../shared/stores.ts";
+import { useTitle } from "../shared/title.ts";
 import { ConnectionStatus } from "./ConnectionStatus.tsx";
 import { Conversation } from "./conversation/Conversation.tsx";
 import { Inbox } from "./Inbox.tsx";
@@ -9,7 +10,6 @@ import { t } from "./messages.ts";
 import { SignInPage } from "./SignInPage.tsx";
 import { SCREENS } from "./screens.ts";
 import { type Session, SessionProvider, signIn, useSession } from "./session.ts";
-import { useTitle } from "./title.ts";
 
 /** The people's app. */
 export function App(): JSX.Element {

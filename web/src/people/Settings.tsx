@@ -1,9 +1,8 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Button } from "../shared/components/Button.tsx";
-import { Field } from "../shared/components/Field.tsx";
-import { applyTheme, THEMES, type Theme, theme } from "../shared/theme.ts";
-import { LanguageChoice } from "./LanguageChoice.tsx";
+import { LanguageChoice } from "../shared/components/LanguageChoice.tsx";
+import { ThemeChoice } from "../shared/components/ThemeChoice.tsx";
 import { t } from "./messages.ts";
 import { allowNotifications, notifications, stopNotifications } from "./notifications.ts";
 import { signOut, useSession } from "./session.ts";
@@ -15,19 +14,15 @@ export function Settings(): JSX.Element {
     <section class="page">
       <h1>{t("settings.title")}</h1>
       <p>{t("settings.signed_in_as", { user })}</p>
-      <LanguageChoice />
-      <Field label={t("settings.theme")}>
-        <select
-          value={theme.value}
-          onChange={(event) => applyTheme(event.currentTarget.value as Theme)}
-        >
-          {THEMES.map((name) => (
-            <option key={name} value={name}>
-              {t(`settings.theme_${name}`)}
-            </option>
-          ))}
-        </select>
-      </Field>
+      <LanguageChoice label={t("settings.language")} />
+      <ThemeChoice
+        label={t("settings.theme")}
+        names={{
+          system: t("settings.theme_system"),
+          light: t("settings.theme_light"),
+          dark: t("settings.theme_dark"),
+        }}
+      />
       <Notifications />
       <h2>{t("signin.out")}</h2>
       <p class="muted">{t("signin.out_hint")}</p>

@@ -1,10 +1,10 @@
 import type { JSX } from "preact";
 import { Button } from "../shared/components/Button.tsx";
-import { LanguageChoice } from "./LanguageChoice.tsx";
+import { LanguageChoice } from "../shared/components/LanguageChoice.tsx";
+import { useTitle } from "../shared/title.ts";
 import { t } from "./messages.ts";
 import { type SignInProblem, start } from "./session.ts";
 import type { Config } from "./sign-in.ts";
-import { useTitle } from "./title.ts";
 
 const WORDS = {
   "no link": "signin.no_link",
@@ -33,7 +33,7 @@ export function SignInPage({ problem, config }: Props): JSX.Element {
         )}
         {config.token_url && <Button onClick={() => void start()}>{t("signin.again")}</Button>}
       </div>
-      <LanguageChoice />
+      <LanguageChoice label={t("settings.language")} />
     </main>
   );
 }

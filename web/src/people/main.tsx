@@ -1,5 +1,6 @@
 import { render } from "preact";
 import "../shared/theme.css";
+import "../shared/frame.css";
 import "./people.css";
 import { App } from "./App.tsx";
 import { followLinks, start } from "./session.ts";

@@ -1,12 +1,11 @@
 import type { JSX } from "preact";
-import { Field } from "../shared/components/Field.tsx";
-import { chooseLanguage, LANGUAGES, type Language, language } from "../shared/language.ts";
-import { t } from "./messages.ts";
+import { chooseLanguage, LANGUAGES, type Language, language } from "../language.ts";
+import { Field } from "./Field.tsx";
 
 /** The choice of the page's language. */
-export function LanguageChoice(): JSX.Element {
+export function LanguageChoice({ label }: { readonly label: string }): JSX.Element {
   return (
-    <Field label={t("settings.language")}>
+    <Field label={label}>
       <select
         value={language.value}
         onChange={(event) => chooseLanguage(event.currentTarget.value as Language)}
