@@ -10,6 +10,10 @@ export default defineConfig({
   resolve: {
     alias: [
       {
+        find: "@parley/client/http",
+        replacement: file("../sdk/typescript/src/http.ts"),
+      },
+      {
         find: "@parley/client/storage/indexeddb",
         replacement: file("../sdk/typescript/src/storage/indexeddb.ts"),
       },

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
 /** Modules under `src/` that others import, as `exports` of package.json names them. */
-const entries = ["index", "msgpack", "react", "storage/indexeddb"];
+const entries = ["http", "index", "msgpack", "react", "storage/indexeddb"];
 
 /** The source of an entry; a module with JSX has its own ending. */
 function source(entry: string): string {

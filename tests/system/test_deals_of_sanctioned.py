@@ -88,6 +88,9 @@ async def test_who_has_no_socket_carries_out_what_was_agreed_over_http(
     assert await scene.bob.closed() == 4403
     shown = await shown_over_http(system, bob)
     assert shown["service"] == deal.service
+    stale = {"service": deal.service, "outcome": "declined", "offer": 7}
+    status, problem = await ask_over_http(system, "POST", "/packets/negotiation-end", bob, stale)
+    assert (status, problem["reason"]) == (409, "stale_offer")
     path, done = "/packets/service-terminated", {"service": deal.service, "outcome": "delivered"}
     status, problem = await ask_over_http(system, "POST", path, bob, {**done, "reason": "There."})
     assert (status, problem["reason"]) == (400, "invalid_argument")

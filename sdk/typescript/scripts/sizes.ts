@@ -86,6 +86,12 @@ export const PARTS: readonly Part[] = [
     limit: 1_536,
   },
   {
+    name: "HTTP for who is let into no socket",
+    code: `${CLIENT} import { HttpClient } from "/src/http.ts"; globalThis.used = HttpClient;`,
+    beside: CLIENT,
+    limit: 1_536,
+  },
+  {
     name: "MessagePack",
     code: `${CLIENT} import * as all from "/src/msgpack.ts"; globalThis.used = all;`,
     beside: CLIENT,

@@ -15,7 +15,7 @@ test("a page that uses one error loads nothing else", async () => {
 });
 
 test("importing for nothing loads nothing", async () => {
-  for (const entry of ["index", "msgpack", "react", "storage/indexeddb"]) {
+  for (const entry of ["http", "index", "msgpack", "react", "storage/indexeddb"]) {
     const { modules } = await bundle(`import "/src/${entry}.ts";`);
     expect(modules, entry).toEqual([]);
   }
