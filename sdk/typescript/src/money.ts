@@ -51,8 +51,13 @@ export function parsePrice(text: string, currency: string, exponent: number): Pr
   return { amount_minor: minor, currency };
 }
 
-/** Give the decimals of a currency's minor unit (ISO 4217, from Intl): 2 for EUR, 0 for JPY. */
+// Intl says with how many decimals people write these today, most often none; the minor unit has two.
+const WRITTEN_OTHERWISE = /^(AFN|ALL|COP|HUF|IDR|IRR|KPW|LAK|LBP|MGA|MMK|PKR|SOS|SYP|YER)$/;
+
+/** Give the decimals of a currency's minor unit by ISO 4217: 2 for EUR and HUF, 0 for JPY. */
 export function exponentOf(currency: string): number {
+  if (WRITTEN_OTHERWISE.test(currency)) return 2;
+  if (currency === "IQD") return 3;
   const { maximumFractionDigits } = new Intl.NumberFormat("en", {
     style: "currency",
     currency,

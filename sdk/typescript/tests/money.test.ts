@@ -45,6 +45,6 @@ test("a price is written for its reader, to the last digit", () => {
 });
 
 test("the decimals are those of ISO 4217", () => {
-  expect(["EUR", "JPY", "KWD"].map(exponentOf)).toEqual([2, 0, 3]);
+  expect(["EUR", "JPY", "KWD", "HUF", "IQD"].map(exponentOf)).toEqual([2, 0, 3, 2, 3]);
   expect(() => exponentOf("euros")).toThrow(RangeError);
 });
