@@ -59,12 +59,17 @@ async def test_a_credential_is_replaced_without_a_restart(own_system: System) ->
     old = accepted_line(Caller.EDGE, own_system.credentials[Caller.EDGE])
     assert old in old_lines
     new_line = accepted_line(Caller.EDGE, new)
-    rewrite(accepted, f"{old_lines}{new_line}\n")
-    rewrite(own_system.folder / "edge.key", new)
-    async with asyncio.timeout(30):
-        while "a file was read anew" not in edge.read_log():
-            await write(own_system, "alice")
-            await bob.expect(Op.ALERT_NEW_MSG)
+    # Shown before the service has read its digest, a new credential would be refused.
+    steps = {
+        own_system.services["messaging"]: (accepted, f"{old_lines}{new_line}\n"),
+        edge: (own_system.folder / "edge.key", new),
+    }
+    for part, (path, text) in steps.items():
+        rewrite(path, text)
+        async with asyncio.timeout(30):
+            while "a file was read anew" not in part.read_log():
+                await write(own_system, "alice")
+                await bob.expect(Op.ALERT_NEW_MSG)
     rewrite(accepted, old_lines.replace(old, new_line))
     for _ in range(20):
         await write(own_system, "alice")
