@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 
 from service_kit.process.settings import ServiceSettings
 from service_kit.service import migrate, running
+from tests.support import forks, system
 from tests.support import moderation as scripted
 from tests.support.browser import browsing
 from tests.support.postgresql import Postgresql
@@ -29,6 +30,8 @@ from tests.support.serving import Database, Described, Serve, check_refused, ope
 # Tests fork in order to start a program and for nothing else. Where the child becomes another user
 # first, as for PostgreSQL's sake, gRPC's handlers of forks would crash it during calls.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
+system.start_process = forks.ForkedProcess
 
 # How long an example takes says something of the machine, which runs other tests beside it.
 hypothesis.settings.register_profile("parley", deadline=None)

@@ -2,23 +2,28 @@
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import json
 import os
 import secrets
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import jwt
+from sqlalchemy import make_url
 
 from service_kit.authentication.callers import Caller
 from service_kit.authentication.credentials import make_credential
@@ -52,6 +57,29 @@ def free_port() -> int:
     raise OSError("no port is free")
 
 
+class Process(Protocol):
+    """As much of subprocess.Popen as is used."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+    def kill(self) -> None: ...
+
+
+def start_anew(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Process:
+    """Start `python -m <command>`, its output at the end of a file."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", *command], env=environment, stdout=output, stderr=output
+        )
+
+
+# pytest's own starts are forks of a process that has the modules loaded.
+start_process: Callable[[Sequence[str], Mapping[str, str], Path], Process] = start_anew
+
+
 class Part:
     """One process, its output in a file. `port` is where it listens, if it does."""
 
@@ -59,24 +87,21 @@ class Part:
         self,
         name: str,
         command: list[str],
-        environment: dict[str, str],
+        environment: Mapping[str, str],
         log: Path,
         port: int = 0,
     ) -> None:
         self.name = name
         self.log = log
         self.port = port
-        self._command = [sys.executable, "-m", *command]
+        self._command = command
         self._environment = {**os.environ, **environment}
-        self.process: subprocess.Popen[bytes]
+        self.process: Process
         self.start()
 
     def start(self) -> None:
         """Start it, or start it again as it was."""
-        with self.log.open("ab") as output:
-            self.process = subprocess.Popen(
-                self._command, env=self._environment, stdout=output, stderr=output
-            )
+        self.process = start_process(self._command, self._environment, self.log)
 
     def stop(self, number: int = signal.SIGTERM, seconds: float = 15) -> int:
         """Send a signal and wait; returns the exit status."""
@@ -97,6 +122,29 @@ class Part:
 
     def end_of_log(self) -> str:
         return "\n".join(self.read_log().splitlines()[-20:])
+
+
+def _run_migration(name: str, environment: Mapping[str, str], log: Path) -> None:
+    migrated = Part("migrate", [f"{name}_service", "migrate"], environment, log)
+    if migrated.process.wait(_START_SECONDS) != 0:
+        raise RuntimeError(f"the migration failed:\n{migrated.end_of_log()}")
+
+
+@functools.cache
+def _migrated_database(name: str) -> bytes:
+    """A new SQLite database of a service, as its migrations make it."""
+    with TemporaryDirectory() as made, System(Path(made)) as system:
+        system.settings[name] = {}
+        _run_migration(name, system.environment_of(name), Path(made, "migrate.log"))
+        return Path(made, f"{name}.sqlite3").read_bytes()
+
+
+def _copy_database(name: str, path: Path) -> None:
+    """Make a migrated database, with an epoch of its own as the migrations would give it."""
+    path.touch(mode=0o600)
+    path.write_bytes(_migrated_database(name))
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE clock SET epoch = ?", (uuid.uuid4().hex,))
 
 
 class System:
@@ -130,6 +178,9 @@ class System:
         for part in reversed(self.parts):
             part.end()
 
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
     def _credential_file(self, caller: str) -> Path:
         return self.folder / f"{caller}.key"
 
@@ -139,9 +190,9 @@ class System:
 
     def database(self, name: str) -> str:
         """The address of a service's database."""
-        return self._environment(name)[f"PARLEY_{name.upper()}_DATABASE_URL"]
+        return self.environment_of(name)[f"PARLEY_{name.upper()}_DATABASE_URL"]
 
-    def _environment(self, name: str) -> dict[str, str]:
+    def environment_of(self, name: str) -> dict[str, str]:
         """The environment of a service; its own settings come last."""
         told: dict[str, object] = {
             "listen": self.target(name),
@@ -168,15 +219,21 @@ class System:
         for name in names:
             self.settings.setdefault(name, {})
         for name in names:
-            environment = self._environment(name)
-            module, log = f"{name}_service", self.folder / f"{name}.log"
-            migrated = Part("migrate", [module, "migrate"], environment, log)
-            if migrated.process.wait(_START_SECONDS) != 0:
-                raise RuntimeError(f"the migration failed:\n{migrated.end_of_log()}")
-            command = [*self.launcher, module, "serve"]
-            part = Part(name, command, environment, log, self._ports[name])
+            environment = self.environment_of(name)
+            self._migrate(name, environment)
+            command = [*self.launcher, f"{name}_service", "serve"]
+            part = Part(name, command, environment, self._log(name), self._ports[name])
             self.services[name] = part
             self.parts.append(part)
+
+    def _migrate(self, name: str, environment: Mapping[str, str]) -> None:
+        """Migrate the database of a service; a new one of SQLite is a copy of one that was."""
+        address = make_url(self.database(name))
+        path = Path(address.database or "")
+        if address.drivername == "sqlite" and not path.exists():
+            _copy_database(name, path)
+            return
+        _run_migration(name, environment, self._log(name))
 
     def start(self, *names: str, **edge_settings: object) -> Part:
         """Start services, and then an edge."""
