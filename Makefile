@@ -22,7 +22,7 @@ WEB_BUILT := web/dist/people/index.html
 WEB_SOURCES := $(shell find web sdk/typescript/src -type f -not -path 'web/dist/*' -not -path 'web/tests/*')
 BUILD_WEB_IF_POSSIBLE = test ! -f $(NODE_READY) || $(MAKE) --no-print-directory -s web || \
   echo "setup: the web app cannot be built (above); all else works" >&2
-PACKAGES := bench command_line edge examples messaging_service moderation_service negotiation_service sdk/conformance sdk/python service_kit
+PACKAGES := bench command_line desk edge examples messaging_service moderation_service negotiation_service sdk/conformance sdk/python service_kit
 
 .DEFAULT_GOAL := help
 .PHONY: help setup node demo web up test conformance nightly check documents protos bench crash
@@ -111,10 +111,11 @@ check: $(READY) $(NODE_READY) ## Lint, format, types, import rules, contracts, d
 	$(BIN)/python docs/generate_moderation.py --check
 	$(BIN)/python docs/generate_operations.py --check
 	$(BIN)/python docs/generate_asyncapi.py --check
+	$(BIN)/python docs/generate_desk.py --check
 	$(NPM) run --silent check
 
 documents: $(READY) $(NODE_READY) ## Generate what the code says into the documents, and into the TypeScript client
-	@for one in protocol negotiation moderation operations asyncapi; do \
+	@for one in protocol negotiation moderation operations asyncapi desk; do \
 	  $(BIN)/python docs/generate_$$one.py || exit; done
 	@$(NPM) run --silent generate --workspace sdk/typescript
 

@@ -17,15 +17,20 @@ def fill(document: str, name: str, lines: Iterable[str]) -> str:
     return f"{before}{begin}\n{table}\n\n{end}{after}"
 
 
-def run(document: Path, generate: Callable[[str], str], arguments: list[str]) -> int:
-    """Write the document, or compare it; returns the exit status: 1 when --check finds drift."""
+def run(
+    document: Path, generate: Callable[[str], str], arguments: list[str], program: str = ""
+) -> int:
+    """Write the document, or compare it; returns the exit status: 1 when --check finds drift.
+
+    `program` is named as the document is, unless it is given.
+    """
     present = document.read_text("utf-8") if document.exists() else ""
     fresh = generate(present)
     if fresh == present:
         return 0
     if "--check" in arguments:
-        program = f"docs/generate_{document.stem}.py"
-        sys.stderr.write(f"drift: docs/{document.name}; run `python {program}`\n")
+        program = program or f"generate_{document.stem}.py"
+        sys.stderr.write(f"drift: docs/{document.name}; run `python docs/{program}`\n")
         return 1
     document.write_text(fresh, "utf-8")
     return 0

@@ -46,7 +46,7 @@ def nested(kind: inspect.Type) -> Iterator[inspect.StructType]:
             yield kind
             for field in kind.fields:
                 yield from nested(field.type)
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             yield from nested(kind.item_type)
         case inspect.UnionType():
             for inner in kind.types:
@@ -79,11 +79,12 @@ def schema_of(payload: type[msgspec.Struct]) -> Schema:
     if required := [field.encode_name for field in kind.fields if field.required]:
         schema["required"] = required
     if kind.fields:
-        schema["properties"] = {field.encode_name: _property(field) for field in kind.fields}
+        schema["properties"] = {field.encode_name: property_schema(field) for field in kind.fields}
     return schema
 
 
-def _property(field: inspect.Field) -> Schema:
+def property_schema(field: inspect.Field) -> Schema:
+    """The JSON Schema of a field, with its default."""
     default = {"default": field.default} if is_told(field) else {}
     return {**type_schema(field.type), **default}
 
@@ -96,13 +97,17 @@ def type_schema(kind: inspect.Type) -> Schema:
             return {"type": "string", **_given(bounds)}
         case inspect.IntType():
             return {"type": "integer", **_given({"minimum": kind.ge, "maximum": kind.le})}
+        case inspect.Metadata():
+            return {**type_schema(kind.type), **(kind.extra_json_schema or {})}
+        case inspect.DateTimeType():
+            return {"type": "string", "format": "date-time"}
         case inspect.BoolType():
             return {"type": "boolean"}
         case inspect.NoneType():
             return {"type": "null"}
         case inspect.LiteralType():
             return {"type": "string", "enum": sorted(map(str, kind.values))}
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             return {"type": "array", "items": type_schema(kind.item_type)}
         case inspect.DictType():
             return {"type": "object", "additionalProperties": type_schema(kind.value_type)}

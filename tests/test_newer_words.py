@@ -16,7 +16,6 @@ from parley.moderation.v1 import moderation_pb2 as moderation
 from parley.negotiation.v1 import negotiation_pb2 as negotiation
 
 from command_line.display import deals, disputes, rulings
-from command_line.moderation.documents import document
 from edge.cursors import MESSAGING, MODERATION, NEGOTIATION, Position
 from edge.push.render import render
 from edge.sanctions.user import UserSanctions
@@ -28,6 +27,7 @@ from messaging_service.workers.negotiation import _service_event
 from moderation_service.clients.snapshots import Snapshots
 from parley_protocol.packets import JSON, MESSAGE_PACK
 from service_kit.follow.sanctions_follower import _removal, _restriction
+from service_kit.rpc.documents import document
 from tests.support.newer import fill, newer_events
 
 CONTRACTS = {MESSAGING: messaging, NEGOTIATION: negotiation, MODERATION: moderation}

@@ -7,10 +7,10 @@ import typer
 
 from command_line.display.console import CommandError
 from command_line.display.timestamps import relative_time, short_time
-from command_line.moderation.documents import Document
 from command_line.moderation.options import Limit, Version
 from command_line.moderation.pages import appeal_lines, case_page
 from command_line.moderation.session import Session
+from service_kit.rpc.documents import Document
 
 
 class Status(StrEnum):

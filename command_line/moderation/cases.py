@@ -7,11 +7,11 @@ import typer
 
 from command_line.display.console import CommandError
 from command_line.display.timestamps import relative_time
-from command_line.moderation.documents import Document
 from command_line.moderation.options import Limit
 from command_line.moderation.pages import state_of
 from command_line.moderation.session import Session
 from parley_protocol.payloads.moderation import ReportReason
+from service_kit.rpc.documents import Document
 
 
 class State(StrEnum):

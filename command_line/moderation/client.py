@@ -12,13 +12,13 @@ from uuid import uuid4
 
 import grpc
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2, status_pb2
 from parley.moderation.v1 import moderation_pb2 as pb
 from parley.moderation.v1.moderation_pb2_grpc import ModerationServiceStub
 
 from command_line.display.console import CommandError
-from command_line.moderation.documents import Document, build, document
 from service_kit.authentication.credentials import present
+from service_kit.rpc.documents import Document, build, document
+from service_kit.rpc.refusals import read_refusal
 
 SECONDS_PER_CALL = 10.0
 PATIENCE = 15.0
@@ -29,7 +29,6 @@ OPTIONS = (
     ("grpc.max_metadata_size", 256 * 1024),
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
 )
-STATUS_DETAILS = "grpc-status-details-bin"
 # It is not known whether such a call was carried out.
 PASSING = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}
 CURRENT: dict[str, type[Message]] = {"case": pb.Case, "dispute": pb.Dispute}
@@ -133,21 +132,9 @@ class ModerationClient:
 
 def refusal_of(error: grpc.RpcError) -> RefusedCallError:
     """The refusal in a failed call, with the details of its status."""
-    metadata: Any = error.trailing_metadata() or ()
-    details = dict(metadata).get(STATUS_DETAILS)
-    status = status_pb2.Status.FromString(details) if isinstance(details, bytes) else None
-    found = {one.TypeName(): one for one in status.details} if status is not None else {}
-    info = error_details_pb2.ErrorInfo()
-    if "google.rpc.ErrorInfo" in found:
-        found["google.rpc.ErrorInfo"].Unpack(info)
-    refused = RefusedCallError(info.reason or error.code().name, error.details() or "")
-    if "google.rpc.BadRequest" in found:
-        bad = error_details_pb2.BadRequest()
-        found["google.rpc.BadRequest"].Unpack(bad)
-        refused.field = bad.field_violations[0].field if bad.field_violations else ""
-    for kind, message in CURRENT.items():
-        if message.DESCRIPTOR.full_name in found:
-            current = message()
-            found[message.DESCRIPTOR.full_name].Unpack(current)
-            refused.kind, refused.current = kind, document(current)
+    read = read_refusal(error, CURRENT)
+    refused = RefusedCallError(read.reason or error.code().name, read.message)
+    refused.field = read.field
+    if read.current is not None:
+        refused.kind, refused.current = read.kind, document(read.current)
     return refused

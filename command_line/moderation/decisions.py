@@ -11,10 +11,10 @@ import typer
 from command_line.display.console import CommandError
 from command_line.display.timestamps import full_time, parse_end
 from command_line.moderation.cases import CaseId
-from command_line.moderation.documents import Document
 from command_line.moderation.options import Version
 from command_line.moderation.pages import case_page
 from command_line.moderation.session import Session
+from service_kit.rpc.documents import Document
 from service_kit.text import is_blank
 
 Measure = dict[str, Any]

@@ -8,11 +8,11 @@ import typer
 from command_line.display.console import CommandError
 from command_line.display.money import decimals_of, parse_amount, written_alone
 from command_line.display.timestamps import relative_time
-from command_line.moderation.documents import Document
 from command_line.moderation.options import Limit, Version
 from command_line.moderation.pages import dispute_page
 from command_line.moderation.session import Session
 from parley_client.views.price import PriceError
+from service_kit.rpc.documents import Document
 
 
 class State(StrEnum):

@@ -7,8 +7,8 @@ import typer
 from command_line.display.console import CommandError
 from command_line.display.tables import table
 from command_line.display.timestamps import full_time
-from command_line.moderation.documents import Document
 from command_line.moderation.session import Session
+from service_kit.rpc.documents import Document
 
 
 def erase(

@@ -8,7 +8,7 @@ from typing import Any
 from command_line.display.deals import quote, recorded
 from command_line.display.tables import quoted
 from command_line.display.timestamps import full_time, short_time
-from command_line.moderation.documents import Document
+from service_kit.rpc.documents import Document
 
 LONGEST_LIST = 200
 

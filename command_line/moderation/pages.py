@@ -6,8 +6,8 @@ from datetime import datetime
 from command_line.display.money import written_alone
 from command_line.display.tables import pairs, quoted, table
 from command_line.display.timestamps import full_time, short_time
-from command_line.moderation.documents import Document
 from command_line.moderation.evidence import evidence_lines
+from service_kit.rpc.documents import Document
 
 
 def case_page(case: Document, now: datetime, width: int | None) -> list[str]:

@@ -13,8 +13,8 @@ from command_line.display.printable import printable
 from command_line.display.tables import table, terminal_width
 from command_line.display.timestamps import short_time, utc_now
 from command_line.moderation.client import ModerationClient, RefusedCallError
-from command_line.moderation.documents import Document
 from command_line.moderation.pages import case_page, dispute_page
+from service_kit.rpc.documents import Document
 
 AUDIT_PAGE = 500
 

@@ -16,13 +16,13 @@ from edge.cursors import Position
 from edge.metrics import Metrics
 from edge.push.hub import Hub
 from edge.sanctions.activities import forbids
-from edge.sanctions.revocations import is_revoked
 from edge.sanctions.user import UserSanctions, notifications
 from edge.settings import Settings
 from parley_protocol.errors import Error, ErrorCode, refusal
 from parley_protocol.packets import Activity
 from parley_protocol.payloads.moderation import Sanction, Standing
 from service_kit.authentication.claims import Principal
+from service_kit.authentication.revocations import is_revoked
 
 
 class SanctionsCache:

@@ -10,9 +10,9 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.cursors import Position
 from edge.sanctions.activities import restricts
-from edge.sanctions.revocations import NOTHING, Revocations, read_revocations
 from edge.translation.moderation import appeal_payload, sanction_payload
 from parley_protocol.payloads.moderation import Appeal, Sanction
+from service_kit.authentication.revocations import NOTHING, Revocations, read_revocations
 
 
 class _Held(NamedTuple):

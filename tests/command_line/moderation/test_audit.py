@@ -8,8 +8,8 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from command_line.display.console import CommandError
 from command_line.moderation import audit
-from command_line.moderation.documents import document
 from moderation_service.domain.audit import AuditEntry, Head, append, digest, head_of
+from service_kit.rpc.documents import document
 from service_kit.rpc.servicer import timestamp
 from tests.moderation_service.story import banned, decided_case
 

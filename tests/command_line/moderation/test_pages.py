@@ -9,9 +9,9 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from command_line.display.printable import printable
 from command_line.moderation.client import ModerationClient
-from command_line.moderation.documents import document
 from command_line.moderation.pages import case_page
 from command_line.moderation.session import Session
+from service_kit.rpc.documents import document
 from service_kit.rpc.servicer import timestamp
 
 NOW = datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)

@@ -13,12 +13,17 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from edge.handlers.connection import renew_token
 from edge.sanctions.reader import StandingUnknownError
-from edge.sanctions.revocations import NOTHING, Revocations, is_revoked, read_revocations
 from edge.sessions.context import Edge
 from edge.sessions.session import Session
 from parley_protocol.errors import CloseCode
 from parley_protocol.packets import Op
 from service_kit.authentication.errors import AuthenticationError
+from service_kit.authentication.revocations import (
+    NOTHING,
+    Revocations,
+    is_revoked,
+    read_revocations,
+)
 from tests.edge.conftest import Clock
 from tests.edge.moderated import Moderated, log_in, moderated, sanction
 from tests.edge.scripted import Wire, principal_of, running, sample

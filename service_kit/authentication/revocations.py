@@ -1,8 +1,6 @@
 """Which tokens of a user are refused though they have not expired, as moderation says it."""
 
-from typing import NamedTuple
-
-from parley.moderation.v1 import moderation_pb2 as pb
+from typing import Any, NamedTuple
 
 from service_kit.authentication.claims import Principal
 
@@ -18,8 +16,8 @@ class Revocations(NamedTuple):
 NOTHING = Revocations()
 
 
-def read_revocations(standing: pb.Standing) -> Revocations:
-    """Take the revocations out of what moderation says of a user."""
+def read_revocations(standing: Any) -> Revocations:
+    """Take the revocations out of a Standing of moderation's contract."""
     if not standing.HasField("revocations"):
         return NOTHING
     before = standing.revocations.issued_before_time

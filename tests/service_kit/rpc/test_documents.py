@@ -6,7 +6,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from command_line.moderation.documents import build, document
+from service_kit.rpc.documents import build, document
 
 
 def test_a_case_is_written_by_one_rule() -> None:

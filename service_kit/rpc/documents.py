@@ -1,4 +1,5 @@
-"""Protobuf messages as JSON documents, by one rule for all of them: what `--json` prints.
+"""Protobuf messages as JSON documents, by one rule for all of them: what `parley mod --json` prints
+and the desk answers.
 
 Fields have the names of the contract. A word of an enumeration is written without its prefix and in
 small letters (CASE_STATE_OPEN: "open"; UNSPECIFIED: ""), times are RFC 3339 in UTC with
@@ -19,17 +20,19 @@ Document = Mapping[str, Any]
 MessageType = TypeVar("MessageType", bound=Message)
 
 
-def document(message: Message) -> dict[str, Any]:
-    """The document of a message."""
+def document(message: Message, *, known_only: bool = False) -> dict[str, Any]:
+    """The document of a message. A word that is newer than this program is its number, or with
+    `known_only` unspecified.
+    """
     found: dict[str, Any] = {}
     for field in message.DESCRIPTOR.fields:
         value = getattr(message, field.name)
         if field.is_repeated:
-            found[field.name] = [_written(field, one) for one in value]
+            found[field.name] = [_written(field, one, known_only=known_only) for one in value]
         elif field.message_type is not None and not message.HasField(field.name):
             continue
         else:
-            found[field.name] = _written(field, value)
+            found[field.name] = _written(field, value, known_only=known_only)
     return found
 
 
@@ -50,20 +53,21 @@ def build(kind: type[MessageType], fields: Document) -> MessageType:
     return message
 
 
-def _written(field: Any, value: Any) -> Any:
+def _written(field: Any, value: Any, *, known_only: bool) -> Any:
     if isinstance(value, Timestamp):
         # An integer division, for a float would round the milliseconds.
         at = datetime.fromtimestamp(value.seconds, UTC)
         return f"{at:%Y-%m-%dT%H:%M:%S}.{value.nanos // 1_000_000:03d}Z"
     if isinstance(value, Message):
-        return document(value)
+        return document(value, known_only=known_only)
     if field.enum_type is None:
         return value
     if value == 0:
         return ""
     known = field.enum_type.values_by_number.get(value)
-    # One that is newer than this program is shown by its number.
-    name = str(value) if known is None else known.name
+    if known is None:
+        return "" if known_only else str(value)
+    name = known.name
     return name.removeprefix(_prefix(field.enum_type)).lower()
 
 

@@ -1,0 +1,1 @@
+"""The desk: the process between the browsers of moderators and the moderation service."""

@@ -1,0 +1,135 @@
+"""The process of the desk: wires its objects, serves, drains. Nothing is built at import."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+import uvloop
+from prometheus_client import CollectorRegistry
+from pydantic import ValidationError
+
+from desk.events.broadcast import Broadcast
+from desk.events.watch import Watch
+from desk.metrics import PREFIX, Metrics
+from desk.moderation import dial
+from desk.sessions import Rate, Sessions
+from desk.settings import Settings
+from desk.web.app import Health, build_app
+from desk.web.event_route import EventRoute
+from desk.web.origins import read_origins
+from desk.web.requests import Requests
+from desk.web.session_routes import SessionRoutes
+from service_kit.authentication.credentials import presented
+from service_kit.authentication.settings import open_authenticator
+from service_kit.process import garbage, logs
+from service_kit.process.metrics_server import serve_metrics
+
+_logger = structlog.get_logger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ValueError or OSError for what cannot be used."""
+    metrics = Metrics(CollectorRegistry())
+    metrics.limits.show(settings)
+    authenticator, keys = open_authenticator(settings, metrics.registry, metrics_prefix=PREFIX)
+    origins = read_origins(settings.origins, settings.port)
+    present = presented(settings.credential_file, settings.credentials_refresh_seconds)
+    sessions = Sessions(settings, metrics, time.monotonic, time.time)
+    broadcast = Broadcast(settings, metrics)
+    health = Health(broadcast)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with dial(settings, present, metrics) as moderation:
+        requests = Requests(settings, origins, sessions, moderation, metrics)
+        attempts = Rate(settings.sign_ins_per_second, settings.sign_ins_burst, time.monotonic())
+        app = build_app(
+            requests,
+            SessionRoutes(requests, authenticator, attempts),
+            EventRoute(requests, broadcast),
+            health,
+        )
+        watch = Watch(moderation, broadcast, sessions, settings.watch_timeout_seconds)
+        server = _Server(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                http="h11",
+                h11_max_incomplete_event_size=settings.max_head_bytes,
+                ws="none",
+                lifespan="off",
+                limit_concurrency=settings.connections,
+                timeout_graceful_shutdown=settings.drain_seconds,
+                access_log=False,
+                log_config=None,
+                proxy_headers=False,
+                server_header=False,
+            )
+        )
+        await keys.start()
+        if settings.metrics_port:
+            serve_metrics(settings.metrics_host, settings.metrics_port, metrics.registry)
+        garbage.settle()
+        watching = asyncio.create_task(watch.run())
+        stopping = asyncio.create_task(stop.wait())
+        serving = asyncio.create_task(server.serve())
+        try:
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            health.draining = True
+            # Streams would not end by themselves.
+            broadcast.close()
+            server.should_exit = True
+            await serving
+        finally:
+            for task in (watching, stopping):
+                task.cancel()
+            await asyncio.gather(watching, stopping, return_exceptions=True)
+            await keys.close()
+    _logger.info("stopped")
+
+
+def main() -> int:
+    """Run the desk; its exit status: 0 after a signal, 1 after a defect, 2 for bad settings."""
+    try:
+        settings = Settings.model_validate({})
+        logs.configure(settings.log_level, "desk")
+    except (ValidationError, ValueError) as error:
+        print(f"desk: {_one_line(error)}", file=sys.stderr)  # noqa: T201 - there is no log yet
+        return 2
+    try:
+        uvloop.run(serve(settings))
+    except (ValueError, OSError) as error:
+        _logger.error("the desk cannot start", cause=str(error))  # noqa: TRY400 - no trace needed
+        return 2
+    except Exception:
+        # A defect in what runs for the life of the process; whoever keeps it starts it again.
+        _logger.exception("the desk failed")
+        return 1
+    return 0
+
+
+def _one_line(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(
+        f"PARLEY_DESK_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']}"
+        for problem in error.errors(include_input=False)
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

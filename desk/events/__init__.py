@@ -1,0 +1,1 @@
+"""Events: what happens in moderation, told to all pages that are open."""

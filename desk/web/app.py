@@ -1,0 +1,78 @@
+"""The Starlette application: sessions, operations, events, health, the app's files."""
+
+import json
+from http import HTTPStatus
+from typing import cast
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from desk.events.broadcast import Broadcast
+from desk.problems import RefusedError
+from desk.resources.table import OPERATIONS
+from desk.web import app_files, description
+from desk.web.event_route import EventRoute
+from desk.web.requests import Answer, Requests
+from desk.web.session_routes import SessionRoutes
+
+
+class Health:
+    """Whether the desk takes requests, which it does until it is told to stop."""
+
+    def __init__(self, broadcast: Broadcast) -> None:
+        self._broadcast = broadcast
+        self.draining = False
+
+    def routes(self) -> list[Route]:
+        """GET /livez and GET /readyz."""
+        return [
+            Route("/livez", self._live, methods=["GET"]),
+            Route("/readyz", self._ready, methods=["GET"]),
+        ]
+
+    async def _live(self, _request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def _ready(self, _request: Request) -> Response:
+        """200 until it drains: without moderation it still says so."""
+        ready = not self.draining
+        state = {"ready": ready, "moderation": self._broadcast.live, "draining": self.draining}
+        status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return Response(json.dumps(state), status, media_type="application/json")
+
+
+def build_app(
+    requests: Requests, sessions: SessionRoutes, events: EventRoute, health: Health
+) -> Starlette:
+    """The routes of one desk. Raises ValueError or OSError for what cannot be served."""
+    paths: dict[str, dict[str, Answer]] = {}
+    for one in OPERATIONS:
+        paths.setdefault(one.path, {})[one.method] = requests.of_operation(one)
+
+    async def refuse(_request: Request, error: Exception) -> Response:
+        """Answer for a path or a method that there is not."""
+        refused = cast("HTTPException", error)
+        status = HTTPStatus(refused.status_code)
+        response = requests.refuse(
+            RefusedError(status, status.name.lower(), status.description or status.phrase)
+        )
+        response.headers.update(refused.headers or {})
+        return response
+
+    app = Starlette(
+        routes=[
+            *health.routes(),
+            *description.routes(),
+            *sessions.routes(),
+            *events.routes(),
+            *(requests.route(path, endpoints) for path, endpoints in paths.items()),
+            *app_files.routes(requests.settings.app_folder),
+        ],
+        exception_handlers={HTTPException: refuse},
+    )
+    # Another spelling of an address is another address.
+    app.router.redirect_slashes = False
+    return app
