@@ -2,6 +2,7 @@ import { render } from "preact";
 import "../shared/theme.css";
 import "../shared/frame.css";
 import "./people.css";
+import "./deal/deal.css";
 import { App } from "./App.tsx";
 import { followLinks, start } from "./session.ts";
 

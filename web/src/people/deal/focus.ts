@@ -1,0 +1,29 @@
+/** Where the focus goes when what had it is gone. */
+
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+
+/** Move the focus to `heading` when an element of `box` that had it was taken away, and nothing else has got it. */
+export function useKeptFocus(
+  box: { readonly current: HTMLElement | null },
+  heading: { readonly current: HTMLElement | null },
+): void {
+  const last = useRef<Element>(undefined);
+  useEffect(() => {
+    const note = ({ target }: Event) => {
+      const isInside = target instanceof Element && box.current?.contains(target);
+      last.current = isInside ? target : undefined;
+    };
+    document.addEventListener("focusin", note);
+    // A click beside everything leaves on purpose.
+    document.addEventListener("pointerdown", note);
+    return () => {
+      document.removeEventListener("focusin", note);
+      document.removeEventListener("pointerdown", note);
+    };
+  }, [box]);
+  useLayoutEffect(() => {
+    const { activeElement } = document;
+    const isLost = !activeElement || activeElement === document.body;
+    if (isLost && last.current && !last.current.isConnected) heading.current?.focus();
+  });
+}
