@@ -6,6 +6,7 @@ import { signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import { recall, remember } from "../shared/settings.ts";
+import { refusals } from "./deal/refusals.ts";
 import { notify } from "./notifications.ts";
 import { forget } from "./shown.ts";
 import {
@@ -129,6 +130,8 @@ function open(
     }
   });
   notify(client);
+  // Also of conversations that nobody looks at.
+  refusals(client);
   client.connect();
   const session: Session = { client, user, config, byLink: typeof token === "string" };
   signIn.value = { state: "signed in", session };

@@ -8,8 +8,7 @@ import { useSession } from "../session.ts";
 import { DealFacts } from "./DealFacts.tsx";
 import { Differences } from "./Differences.tsx";
 import { liveOffer, offerBefore, offerDifferences } from "./differences.ts";
-import { HistoryList } from "./HistoryList.tsx";
-import { useHistory } from "./history.ts";
+import { HistoryList, useHistory } from "./History.tsx";
 import { Notes } from "./Notes.tsx";
 import { offeredSteps, type Step } from "./steps.ts";
 

@@ -9,9 +9,9 @@ import { t } from "../messages.ts";
 import { useDealsAway } from "./availability.ts";
 import { DealCard } from "./DealCard.tsx";
 import { useKeptFocus } from "./focus.ts";
+import { ProposalDialog } from "./forms/ProposalDialog.tsx";
+import { StepDialog } from "./forms/StepDialog.tsx";
 import { PendingSteps, usePendingSteps } from "./PendingSteps.tsx";
-import { ProposalDialog } from "./ProposalDialog.tsx";
-import { StepDialog } from "./StepDialog.tsx";
 import { isOpen, type Step } from "./steps.ts";
 
 interface Props {

@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Button } from "../../shared/components/Button.tsx";
-import { t } from "../messages.ts";
+import { Button } from "../../../shared/components/Button.tsx";
+import { t } from "../../messages.ts";
 import { type Problems, stepFailure } from "./failures.ts";
 import type { Submission } from "./submission.ts";
 

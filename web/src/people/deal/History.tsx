@@ -1,7 +1,12 @@
-/** What happened to a deal, read anew whenever the deal has moved on. */
-
 import type { DealStore, DealView, ServiceEvent } from "@parley/client";
+import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { Words } from "../../shared/components/Words.tsx";
+import { dayAndTime } from "../../shared/format.ts";
+import { eventWords } from "../conversation/events.ts";
+import { t } from "../messages.ts";
+import { useSession } from "../session.ts";
+import { peerOf } from "./words.ts";
 
 /** Events that are read at most; a deal has fewer by a server's default settings. */
 const MAXIMUM = 500;
@@ -36,4 +41,39 @@ async function read(store: DealStore, signal: AbortSignal): Promise<ServiceEvent
     if (events.length >= MAXIMUM) break;
   }
   return events;
+}
+
+/** All that happened to a deal, its offers among it, the oldest first. */
+export function HistoryList({
+  deal,
+  history,
+}: {
+  readonly deal: DealView;
+  readonly history: History;
+}): JSX.Element {
+  const { user } = useSession();
+  const peer = peerOf(deal, user);
+  return (
+    <details class="deal-history">
+      <summary>{t("deal.history")}</summary>
+      {history.isFailed && <p>{t("deal.history_failed")}</p>}
+      <ol>
+        {history.events.map((event) => (
+          <li key={event.number}>
+            <time class="muted" dateTime={event.at}>
+              {dayAndTime(event.at)}
+            </time>
+            <p>
+              <bdi>{eventWords(event, { user, peer, deal })}</bdi>
+            </p>
+            {event.reason && (
+              <p class="bubble">
+                <Words text={event.reason} />
+              </p>
+            )}
+          </li>
+        ))}
+      </ol>
+    </details>
+  );
 }

@@ -1,9 +1,9 @@
 /** Sending of what a form holds: the form stays until it is known that nothing of it is lost. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useSnapshot } from "../../shared/stores.ts";
-import { useSession } from "../session.ts";
-import { dismissRefusal } from "./refusals.ts";
+import { useSnapshot } from "../../../shared/stores.ts";
+import { useSession } from "../../session.ts";
+import { dismissRefusal } from "../refusals.ts";
 
 export interface Submission {
   readonly isUnderWay: boolean;

@@ -1,8 +1,8 @@
 /** What is typed in the forms of deals, kept until it is sent. */
 
 import { useState } from "preact/hooks";
-import { recall, remember } from "../../shared/settings.ts";
-import { useSession } from "../session.ts";
+import { recall, remember } from "../../../shared/settings.ts";
+import { useSession } from "../../session.ts";
 
 export interface Draft<Fields> {
   readonly fields: Fields;

@@ -1,7 +1,7 @@
 /** Why a step of a deal was not taken, in words for the person who wanted it. */
 
-import { failureWords } from "../conversation/failures.ts";
-import { type MessageKey, t } from "../messages.ts";
+import { failureWords } from "../../conversation/failures.ts";
+import { type MessageKey, t } from "../../messages.ts";
 
 /** The reasons of docs/negotiation.md that there are words for; the client's own come after them. */
 const REASONS = [

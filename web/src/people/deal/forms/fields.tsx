@@ -2,11 +2,11 @@
 
 import type { JSX } from "preact";
 import { useId } from "preact/hooks";
-import { Field } from "../../shared/components/Field.tsx";
-import { money } from "../../shared/format.ts";
-import { language } from "../../shared/language.ts";
-import { t } from "../messages.ts";
-import { readAmount, typedAmount } from "./amounts.ts";
+import { Field } from "../../../shared/components/Field.tsx";
+import { money } from "../../../shared/format.ts";
+import { language } from "../../../shared/language.ts";
+import { t } from "../../messages.ts";
+import { readAmount, typedAmount } from "../amounts.ts";
 
 interface AmountProps {
   readonly value: string;

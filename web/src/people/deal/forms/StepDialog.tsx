@@ -1,24 +1,24 @@
 import type { DealStore, DealView } from "@parley/client";
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { Button } from "../../shared/components/Button.tsx";
-import { Dialog } from "../../shared/components/Dialog.tsx";
-import { Words } from "../../shared/components/Words.tsx";
-import { language } from "../../shared/language.ts";
-import { useSnapshot } from "../../shared/stores.ts";
-import { oneLine } from "../../shared/words.ts";
-import { t } from "../messages.ts";
-import { useSession } from "../session.ts";
-import { readAmount, typedAmount } from "./amounts.ts";
-import { Differences } from "./Differences.tsx";
-import { differencesOf, liveOffer } from "./differences.ts";
+import { Button } from "../../../shared/components/Button.tsx";
+import { Dialog } from "../../../shared/components/Dialog.tsx";
+import { Words } from "../../../shared/components/Words.tsx";
+import { language } from "../../../shared/language.ts";
+import { useSnapshot } from "../../../shared/stores.ts";
+import { oneLine } from "../../../shared/words.ts";
+import { t } from "../../messages.ts";
+import { useSession } from "../../session.ts";
+import { readAmount, typedAmount } from "../amounts.ts";
+import { Differences } from "../Differences.tsx";
+import { differencesOf, liveOffer } from "../differences.ts";
+import { DANGEROUS, FORMS, type Step } from "../steps.ts";
+import { dealMoney, peerOf, whoWords } from "../words.ts";
 import { useDraft } from "./drafts.ts";
 import { FormEnd, useFirstProblem } from "./FormEnd.tsx";
 import { fieldProblems, type Problems, textProblem } from "./failures.ts";
 import { AmountField, Choice, TextField } from "./fields.tsx";
-import { DANGEROUS, FORMS, type Step } from "./steps.ts";
 import { useSubmission } from "./submission.ts";
-import { dealMoney, peerOf, whoWords } from "./words.ts";
 
 type Fields = Readonly<Record<"amount" | "note" | "reason" | "score" | "comment", string>>;
 

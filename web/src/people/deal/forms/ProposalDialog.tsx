@@ -1,20 +1,20 @@
 import { type ConversationStore, type ConversationView, exponentOf } from "@parley/client";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { Dialog } from "../../shared/components/Dialog.tsx";
-import { Field } from "../../shared/components/Field.tsx";
-import { language } from "../../shared/language.ts";
-import { recall, remember } from "../../shared/settings.ts";
-import { oneLine } from "../../shared/words.ts";
-import { t } from "../messages.ts";
-import { readAmount } from "./amounts.ts";
+import { Dialog } from "../../../shared/components/Dialog.tsx";
+import { Field } from "../../../shared/components/Field.tsx";
+import { language } from "../../../shared/language.ts";
+import { recall, remember } from "../../../shared/settings.ts";
+import { oneLine } from "../../../shared/words.ts";
+import { t } from "../../messages.ts";
+import { readAmount } from "../amounts.ts";
+import { isOpen } from "../steps.ts";
+import { dealLine } from "../words.ts";
 import { useDraft } from "./drafts.ts";
 import { FormEnd, useFirstProblem } from "./FormEnd.tsx";
 import { fieldProblems, type Problems, textProblem } from "./failures.ts";
 import { AmountField, Choice, TextField } from "./fields.tsx";
-import { isOpen } from "./steps.ts";
 import { useSubmission } from "./submission.ts";
-import { dealLine } from "./words.ts";
 
 type Fields = Readonly<
   Record<"role" | "title" | "description" | "amount" | "currency" | "lasts", string>
