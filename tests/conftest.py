@@ -52,7 +52,6 @@ structlog.configure(
 # Whoever uses one of these runs on one worker, so that it is started once.
 _STARTED_ONCE = (
     "bot_system",
-    "documented_secrets",
     "shared_system",
     "shared_deals",
     "moderated_system",

@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from service_kit.authentication.callers import MESSAGING, MODERATION, NEGOTIATIO
 from service_kit.authentication.credentials import accepted_line
 from tests.support.client import Client
 from tests.support.compose import Deployment, read_compose, secrets_of
-from tests.support.images import ROOT
+from tests.support.images import ROOT, Image
 from tests.support.postgresql import Postgresql
 
 # A database, two environments and a dozen starts of Python, beside other tests.
@@ -97,8 +97,10 @@ def secret_files(documented_secrets: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def deployment(secret_files: Path, postgresql: Postgresql) -> Iterator[Deployment]:
-    deployed = Deployment(secret_files.parent, postgresql)
+def deployment(
+    secret_files: Path, postgresql: Postgresql, image: Callable[[str], Image]
+) -> Iterator[Deployment]:
+    deployed = Deployment(secret_files.parent, postgresql, image)
     try:
         yield deployed
     finally:

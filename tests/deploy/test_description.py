@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,10 +62,10 @@ def test_an_installed_edge_has_it(wheel: Path) -> None:
         assert (wheel / "docs" / name).read_bytes() == (ROOT / "docs" / name).read_bytes()
 
 
-def test_the_image_has_it(tmp_path: Path) -> None:
+def test_the_image_has_it(image: Callable[[str], Image]) -> None:
     """Nothing but what its Dockerfile copies."""
-    image = Image("edge", tmp_path)
-    python = image.root / "opt/venv/bin/python"
-    module, *paths = routes(python, image.environment, image.workdir)
-    assert Path(module).is_relative_to(tmp_path)
+    edge = image("edge")
+    python = edge.root / "opt/venv/bin/python"
+    module, *paths = routes(python, edge.environment, edge.workdir)
+    assert Path(module).is_relative_to(edge.root)
     assert paths == ["/asyncapi.json", "/asyncapi"]

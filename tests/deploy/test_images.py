@@ -1,7 +1,7 @@
 """The Dockerfiles: what an image holds, and that it is enough and no more."""
 
 import json
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -65,9 +65,11 @@ def test_a_package_has_one_version_everywhere() -> None:
 
 
 @every_part
-def test_a_part_needs_no_more_than_its_image_holds(part: str, tmp_path: Path) -> None:
+def test_a_part_needs_no_more_than_its_image_holds(
+    part: str, image: Callable[[str], Image]
+) -> None:
     """Everything that is loaded comes from the distributions of its own requirements."""
-    loaded = import_main(Image(part, tmp_path), f"{part}.__main__")
+    loaded = import_main(image(part), f"{part}.__main__")
     assert loaded.returncode == 0, loaded.stderr
     pinned = {name.lower().replace("_", "-") for name in pins(ROOT / f"requirements/{part}.txt")}
     used = {name.lower().replace("_", "-") for name in loaded.stdout.split()}
@@ -75,8 +77,7 @@ def test_a_part_needs_no_more_than_its_image_holds(part: str, tmp_path: Path) ->
     assert used <= pinned
 
 
-def test_an_image_lacks_what_it_does_not_list(tmp_path: Path) -> None:
+def test_an_image_lacks_what_it_does_not_list(image: Callable[[str], Image]) -> None:
     """The test before would notice: the edge's image has no SQLAlchemy and no other part."""
-    image = Image("edge", tmp_path)
     for module in ("sqlalchemy", "messaging_service", "pytest"):
-        assert f"No module named '{module}'" in import_main(image, module).stderr
+        assert f"No module named '{module}'" in import_main(image("edge"), module).stderr

@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,9 @@ class Deployment:
     Their secrets are in `secrets` of the folder, their logs beside it.
     """
 
-    def __init__(self, folder: Path, server: Postgresql) -> None:
+    def __init__(
+        self, folder: Path, server: Postgresql, find_image: Callable[[str], Image]
+    ) -> None:
         self.services: dict[str, Any] = read_compose()["services"]
         self.folder = folder
         self.ports = {name: (port_of(one), free_port()) for name, one in self.services.items()}
@@ -68,7 +71,7 @@ class Deployment:
                 port = self.ports[name][1]
                 self.databases[name] = DatabaseContainer(server, environment, port)
             elif (part := self._part(name)) not in self.images:
-                self.images[part] = Image(part, folder / "images" / part)
+                self.images[part] = find_image(part)
 
     def _part(self, name: str) -> str:
         return str(self.services[name]["build"]["dockerfile"]).removesuffix("/Dockerfile")

@@ -4,6 +4,7 @@ An image becomes a folder with a virtual environment that holds the pinned distr
 with the folders that its Dockerfile copies, so that what is missing there is missing here.
 """
 
+import compileall
 import re
 import shlex
 import shutil
@@ -81,6 +82,7 @@ class Image:
         for source, target_name in self.dockerfile.copied.items():
             if not source.startswith("requirements/"):
                 self._copy(ROOT / source, self.inside(target_name))
+        compileall.compile_dir(self.inside("/app"), quiet=2)
 
     def _copy(self, source: Path, target: Path) -> None:
         if source.is_dir():
