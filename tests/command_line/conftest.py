@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from command_line.folder.data_folder import DataFolder
 from tests.command_line.scripted import Stage
+from tests.command_line.served import served
 
 SECONDS = 60.0
 
@@ -92,6 +94,13 @@ async def up(parley: Run, data: Path) -> Program:
     program = await parley("up", "--port", "0", "--data", str(data))
     await program.until("Ctrl-C stops everything")
     return program
+
+
+@pytest.fixture
+async def folder(data: Path) -> AsyncIterator[DataFolder]:
+    """The data folder, served."""
+    async with served(data) as made:
+        yield made
 
 
 @pytest.fixture

@@ -139,8 +139,8 @@ def _migrated_database(name: str) -> bytes:
         return Path(made, f"{name}.sqlite3").read_bytes()
 
 
-def _copy_database(name: str, path: Path) -> None:
-    """Make a migrated database, with an epoch of its own as the migrations would give it."""
+def copy_database(name: str, path: Path) -> None:
+    """Make an SQLite database of a service as its migrations would, with an epoch of its own."""
     path.touch(mode=0o600)
     path.write_bytes(_migrated_database(name))
     with contextlib.closing(sqlite3.connect(path)) as database, database:
@@ -231,7 +231,7 @@ class System:
         address = make_url(self.database(name))
         path = Path(address.database or "")
         if address.drivername == "sqlite" and not path.exists():
-            _copy_database(name, path)
+            copy_database(name, path)
             return
         _run_migration(name, environment, self._log(name))
 

@@ -11,7 +11,7 @@ from tests.command_line.conftest import Run
 REASONS = ("--facts", "Threatened the other.", "--rule", "Terms 4.2")
 
 
-@pytest.mark.usefixtures("up")
+@pytest.mark.usefixtures("folder")
 async def test_two_people_are_moderated_and_settle_a_dispute(
     parley: Run, chat: Run, data: Path
 ) -> None:
@@ -69,7 +69,7 @@ async def test_two_people_are_moderated_and_settle_a_dispute(
     assert not any("report" in line for line in bob.lines)
 
 
-@pytest.mark.usefixtures("up")
+@pytest.mark.usefixtures("folder")
 async def test_who_is_banned_is_out_at_once_and_told_why(
     parley: Run, chat: Run, data: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""`parley mod` for real, against everything that `parley up` starts."""
+"""`parley mod` for real, against all services and an edge."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ from parley_protocol.packets import Op
 from parley_protocol.payloads.fields import Money
 from parley_protocol.payloads.moderation import LitigeCreated, ReportMsg, ReportReason, SendAppeal
 from parley_protocol.payloads.negotiation import NegotiationEnd, ServiceCreated
-from tests.command_line.conftest import Run
+from tests.command_line.served import served
 
 REASONS = ("--facts", "He threatens people.\x1b[2J", "--rule", "Terms 4.2")
 
@@ -97,23 +97,22 @@ class Place:
 
 
 @asynccontextmanager
-async def serving(run: Run, path: Path, **settings: str) -> AsyncIterator[Place]:
+async def serving(path: Path, **settings: str) -> AsyncIterator[Place]:
     """Everything started, and both connected."""
-    up = await run("up", "--port", "0", "--data", str(path), **settings)
-    await up.until("Ctrl-C stops everything")
-    place = Place(DataFolder.at(path))
-    await place.alice.connect()
-    await place.bob.connect()
-    try:
-        yield place
-    finally:
-        await asyncio.gather(place.alice.leave(), place.bob.leave())
+    async with served(path, **settings) as folder:
+        place = Place(folder)
+        await place.alice.connect()
+        await place.bob.connect()
+        try:
+            yield place
+        finally:
+            await asyncio.gather(place.alice.leave(), place.bob.leave())
 
 
 @pytest.fixture
-async def place(parley: Run, tmp_path: Path) -> AsyncIterator[Place]:
-    async with serving(parley, tmp_path / "data") as served:
-        yield served
+async def place(data: Path) -> AsyncIterator[Place]:
+    async with serving(data) as made:
+        yield made
 
 
 async def test_a_case_from_the_list_to_the_lifted_mute(place: Place) -> None:
@@ -268,12 +267,10 @@ async def test_a_list_goes_on_to_its_end(place: Place) -> None:
     assert len((await place.mod("cases", "--limit", "3")).out.splitlines()) == 4
 
 
-async def test_a_dispute_is_decided_when_the_parties_have_had_their_say(
-    parley: Run, tmp_path: Path
-) -> None:
+async def test_a_dispute_is_decided_when_the_parties_have_had_their_say(data: Path) -> None:
     """Listed once it is under review, shown with what both say, and split as decided."""
     soon = {"PARLEY_MODERATION_STATEMENTS_HOURS": "0.0005"}
-    async with serving(parley, tmp_path / "data", **soon) as place:
+    async with serving(data, **soon) as place:
         stored = await write(place.bob, "Shall I?", to="alice")
         conversation = stored.data["conversation"]
         price = Money(8_000, "EUR")
@@ -315,9 +312,7 @@ async def test_a_dispute_is_decided_when_the_parties_have_had_their_say(
         assert (await place.mod("disputes")).out == "no disputes"
 
 
-async def test_at_a_terminal_the_case_is_shown_and_asked_about(
-    place: Place, tmp_path: Path
-) -> None:
+async def test_at_a_terminal_the_case_is_shown_and_asked_about(place: Place) -> None:
     """Without --version: no by default, and what was shown is what is decided."""
     case, _ = await place.claim()
     command = ("decide", case, "--warn", "bob", "--facts", "Not nice.", "--rule", "Terms 1")

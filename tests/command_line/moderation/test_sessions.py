@@ -1,8 +1,7 @@
-"""`parley sessions` for real, against everything that `parley up` starts."""
+"""`parley sessions` for real, against all services and an edge."""
 
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -13,11 +12,8 @@ from tests.command_line.conftest import Run
 from tests.support.client import Client
 
 
-async def test_sessions_end_by_user_token_and_time(parley: Run, tmp_path: Path) -> None:
+async def test_sessions_end_by_user_token_and_time(parley: Run, folder: DataFolder) -> None:
     """The sockets are closed, the tokens are refused, and each answer says what is so now."""
-    up = await parley("up", "--port", "0", "--data", str(tmp_path / "data"))
-    await up.until("Ctrl-C stops everything")
-    folder = DataFolder.at(tmp_path / "data")
     url, hour = folder.read_url(), timedelta(hours=1)
 
     async def end(*arguments: str) -> tuple[int, str, str]:
