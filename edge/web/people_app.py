@@ -17,6 +17,7 @@ from edge.web.static_file import StaticFile
 
 _PAGE = "index.html"
 _ASSETS = "assets"
+_EMBED = "embed"
 _CONFIG = "config.json"
 # A build has some twenty files, of 1 MB. All are held in memory.
 _MOST_FILES = 500
@@ -90,7 +91,11 @@ def _read(folder: Path, settings: Settings) -> dict[str, StaticFile]:
         name: StaticFile(
             content,
             _MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream"),
-            {"Cache-Control": _caching(name), "Content-Security-Policy": policy},
+            {
+                "Cache-Control": _caching(name),
+                "Content-Security-Policy": policy,
+                **_sharing(name),
+            },
         )
         for name, content in contents.items()
     }
@@ -101,6 +106,13 @@ def _caching(name: str) -> str:
     if name.startswith(f"{_ASSETS}/"):
         return "public, max-age=31536000, immutable"
     return "no-cache"
+
+
+def _sharing(name: str) -> dict[str, str]:
+    """What lets pages of other origins load the elements that are made for them."""
+    if not name.startswith(f"{_EMBED}/"):
+        return {}
+    return {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 
 
 def _policy(settings: Settings) -> str:

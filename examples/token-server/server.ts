@@ -238,6 +238,8 @@ const server = build({
   secure: origins.every((origin) => origin.startsWith("https:")),
   folders: {
     "/client/": `${checkout}/sdk/typescript/dist`,
+    "/embed/": `${checkout}/examples/embed`,
+    "/parley/": `${checkout}/web/dist/embed`,
     "/react/": `${checkout}/examples/react-page/dist`,
     "/": `${checkout}/examples/plain-page`,
   },

@@ -20,6 +20,7 @@ FILES = {
     "index.html": PAGE,
     "worker.js": b"addEventListener('fetch', () => {});",
     "config.json": b'{"url": "wss://elsewhere.example/ws"}',
+    "embed/parley.js": b"export class ParleyInbox {}",
     "assets/index-C0ffee.js": SCRIPT,
     "assets/index-C0ffee.css": b"body { margin: 0 }",
     "assets/icon-C0ffee.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
@@ -82,6 +83,7 @@ def test_the_folder_is_entered_by_either_address(app_system: System) -> None:
         ("index.html", "text/html; charset=utf-8", "no-cache"),
         ("worker.js", JAVASCRIPT, "no-cache"),
         ("config.json", "application/json", "no-cache"),
+        ("embed/parley.js", JAVASCRIPT, "no-cache"),
         ("assets/index-C0ffee.js", JAVASCRIPT, "public, max-age=31536000, immutable"),
         (
             *("assets/index-C0ffee.css", "text/css; charset=utf-8"),
@@ -123,6 +125,16 @@ def test_each_file_says_what_it_is_and_how_long(
         assert of_head[1][one] == headers[one]
     status, again, body = ask(app_system, f"/app/{name}", if_none_match=headers["etag"])
     assert (status, again["etag"], body) == (304, headers["etag"], b"")
+
+
+def test_pages_of_other_origins_may_load_the_elements_and_nothing_else(app_system: System) -> None:
+    origin = "https://market.example"
+    _, headers, _ = ask(app_system, "/app/embed/parley.js", origin=origin)
+    assert headers["access-control-allow-origin"] == "*"
+    assert headers["cross-origin-resource-policy"] == "cross-origin"
+    for name in ("", "worker.js", "config.json", "assets/index-C0ffee.js", "embed/none.js"):
+        _, headers, _ = ask(app_system, f"/app/{name}", origin=origin)
+        assert "access-control-allow-origin" not in headers
 
 
 def test_the_edge_says_where_people_sign_in(app_system: System) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import quote
 from uuid import uuid4
@@ -19,6 +20,8 @@ from tests.support.node import MODULES, ROOT, built_web
 from tests.support.system import System
 
 SCREENSHOTS = ROOT / ".data" / "screenshots"
+# Of somebody else, with elements of the app in them.
+_PAGES = Path(__file__).parent / "pages"
 # For how long anything may take on a machine under load, in milliseconds.
 PATIENCE = 30_000
 expect.set_options(timeout=PATIENCE)
@@ -46,7 +49,7 @@ def web_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebSite]:
     """One system and one server of the app for all tests of this worker."""
     folder = tmp_path_factory.mktemp("web")
     with (
-        serving(built_web(), policy=_POLICY) as address,
+        serving(built_web(), _PAGES, policy=_POLICY) as address,
         System(folder, openings_per_hour=10_000) as system,
     ):
         system.start(

@@ -4,7 +4,7 @@ import { Banner } from "../shared/components/Banner.tsx";
 import { Button } from "../shared/components/Button.tsx";
 import { dayAndTime } from "../shared/format.ts";
 import { t } from "./messages.ts";
-import { signOut, storageProblem, useSession } from "./session.ts";
+import { storageProblem, useSession } from "./session.ts";
 
 interface Props {
   readonly state: State;
@@ -26,7 +26,7 @@ export function ConnectionStatus({ state, reason }: Props): JSX.Element {
 
 /** What to do about a state. */
 function Ways({ state, reason }: Props): JSX.Element | null {
-  const { client, config, byLink } = useSession();
+  const { client, config, byLink, leave } = useSession();
   if (state === "waiting") {
     return (
       <Banner
@@ -63,7 +63,7 @@ function Ways({ state, reason }: Props): JSX.Element | null {
         actions={
           <>
             <Button onClick={() => client.connect()}>{t("connection.now")}</Button>
-            <Button onClick={() => void signOut()}>{t("signin.out")}</Button>
+            <Button onClick={() => void leave()}>{t("signin.out")}</Button>
           </>
         }
       >

@@ -41,7 +41,7 @@ export function Inbox({ current }: { readonly current: string | undefined }): JS
   const shown = conversations.filter((one) => passes(one, filter) && isFound(one, search));
   return (
     <div class="inbox">
-      <div class="inbox-head">
+      <div class="inbox-head" part="inbox-head">
         <h1>{t("inbox.title")}</h1>
         <Button onClick={() => setWriting(true)}>{t("inbox.new")}</Button>
       </div>
@@ -127,6 +127,7 @@ function Line({ one, isCurrent, isLive }: LineProps): JSX.Element {
     <li>
       <a
         class={`conversation-line ${unread ? "has-unread" : ""}`}
+        part={`line ${unread ? "unread" : ""}`}
         href={addressOf("c", conversation)}
         aria-current={isCurrent ? "page" : undefined}
       >
@@ -143,7 +144,11 @@ function Line({ one, isCurrent, isLive }: LineProps): JSX.Element {
         </span>
         {(unread > 0 || deal || dispute || one.blocked) && (
           <span class="line-facts">
-            {unread > 0 && <span class="badge">{t("inbox.unread", { count: unread })}</span>}
+            {unread > 0 && (
+              <span class="badge" part="badge">
+                {t("inbox.unread", { count: unread })}
+              </span>
+            )}
             {deal && <span class="fact">{dealLine(deal)}</span>}
             {dispute && !SETTLED.has(dispute.state) && (
               <span class="fact">{t("inbox.has_dispute")}</span>

@@ -3,7 +3,7 @@ import { useState } from "preact/hooks";
 import { Button } from "../shared/components/Button.tsx";
 import { Dialog } from "../shared/components/Dialog.tsx";
 import { Field } from "../shared/components/Field.tsx";
-import { go } from "../shared/router.ts";
+import { useGo } from "../shared/router.ts";
 import { t } from "./messages.ts";
 import { useSession } from "./session.ts";
 
@@ -13,6 +13,7 @@ const LONGEST_SUBJECT = 200;
 /** The form with which a conversation begins: with whom, and about what. */
 export function NewConversation({ onClose }: { readonly onClose: () => void }): JSX.Element {
   const { user } = useSession();
+  const go = useGo();
   const [peer, setPeer] = useState("");
   const [subject, setSubject] = useState("");
   const [error, setError] = useState<string>();

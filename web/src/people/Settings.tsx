@@ -5,11 +5,11 @@ import { LanguageChoice } from "../shared/components/LanguageChoice.tsx";
 import { ThemeChoice } from "../shared/components/ThemeChoice.tsx";
 import { t } from "./messages.ts";
 import { allowNotifications, notifications, stopNotifications } from "./notifications.ts";
-import { signOut, useSession } from "./session.ts";
+import { useSession } from "./session.ts";
 
 /** Settings of this browser. */
 export function Settings(): JSX.Element {
-  const { user } = useSession();
+  const { user, leave } = useSession();
   return (
     <section class="page">
       <h1>{t("settings.title")}</h1>
@@ -27,7 +27,7 @@ export function Settings(): JSX.Element {
       <h2>{t("signin.out")}</h2>
       <p class="muted">{t("signin.out_hint")}</p>
       <div class="actions">
-        <Button onClick={() => void signOut()}>{t("signin.out")}</Button>
+        <Button onClick={() => void leave()}>{t("signin.out")}</Button>
       </div>
     </section>
   );

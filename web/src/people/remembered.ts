@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { useSession } from "./session.ts";
-import { read, write } from "./shown.ts";
+import { ownerOf, read, write } from "./shown.ts";
 
 /**
  * Keep `present` under a name whenever it is known, and give what was kept before. It is kept anew when
@@ -15,22 +15,23 @@ export function useRemembered<Value>(
   present: Value | undefined,
   version: unknown = present,
 ): Value | undefined {
-  const { user } = useSession();
+  const { user, server } = useSession();
+  const owner = ownerOf(server, user);
   const [kept, setKept] = useState<Value>();
   useEffect(() => {
     if (name === undefined) return;
     let isWanted = true;
-    read(user, name)
+    read(owner, name)
       .then((value) => isWanted && setKept(value as Value | undefined))
       .catch(() => {});
     return () => {
       isWanted = false;
     };
-  }, [user, name]);
+  }, [owner, name]);
   const isKnown = present !== undefined;
   // `version` stands for `present`.
   useEffect(() => {
-    if (name !== undefined && present !== undefined) write(user, name, present).catch(() => {});
-  }, [user, name, isKnown, version]);
+    if (name !== undefined && present !== undefined) write(owner, name, present).catch(() => {});
+  }, [owner, name, isKnown, version]);
   return kept;
 }

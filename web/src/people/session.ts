@@ -8,7 +8,7 @@ import { useContext } from "preact/hooks";
 import { recall, remember } from "../shared/settings.ts";
 import { refusals } from "./deal/refusals.ts";
 import { notify } from "./notifications.ts";
-import { forget } from "./shown.ts";
+import { forget, ownerOf } from "./shown.ts";
 import {
   type Config,
   fetchToken,
@@ -26,6 +26,10 @@ export interface Session {
   readonly config: Config;
   /** Whether a link signed in; otherwise the marketplace did. */
   readonly byLink: boolean;
+  /** The address of the socket: what the browser keeps belongs to a person of this server. */
+  readonly server: string;
+  /** Sign out here. What waits in the outbox stays until they come back. */
+  readonly leave: () => Promise<void>;
 }
 
 /** Why nobody is signed in: the page says what to do. */
@@ -88,15 +92,15 @@ export async function start(): Promise<void> {
   }
 }
 
-/** Forget who is signed in in this tab, and what they were shown. What waits in the outbox stays until they come back. */
-export async function signOut(): Promise<void> {
+/** Forget who is signed in in this tab, and what they were shown. */
+async function signOut(): Promise<void> {
   const { value } = signIn;
   keepToken(undefined);
   remember("user", undefined);
   if (value.state !== "signed in") return;
   await value.session.client.close();
   // Where storage is denied there is nothing to forget.
-  await forget(value.session.user).catch(() => {});
+  await forget(ownerOf(value.session.server, value.session.user)).catch(() => {});
   fail(value.session.byLink ? "no link" : "signed out", value.session.config);
 }
 
@@ -133,6 +137,13 @@ function open(
   // Also of conversations that nobody looks at.
   refusals(client);
   client.connect();
-  const session: Session = { client, user, config, byLink: typeof token === "string" };
+  const session: Session = {
+    client,
+    user,
+    config,
+    byLink: typeof token === "string",
+    server: url.href,
+    leave: signOut,
+  };
   signIn.value = { state: "signed in", session };
 }

@@ -2,26 +2,37 @@
 
 const DATABASE = "parley-shown";
 const SHOWN = "shown";
-/** Things that are kept for one person; those that were shown longest ago go. */
+/** Things that are kept for one owner; those that were shown longest ago go. */
 const MAXIMUM = 100;
 
 interface Kept {
-  readonly user: string;
+  readonly owner: string;
   readonly name: string;
   readonly at: number;
   readonly value: unknown;
+}
+
+/** Name a person of a server: the same name at another one is somebody else. */
+export function ownerOf(server: string, user: string): string {
+  return JSON.stringify([server, user]);
 }
 
 let opening: Promise<IDBDatabase> | undefined;
 
 function opened(): Promise<IDBDatabase> {
   opening ??= new Promise((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
+    const request = indexedDB.open(DATABASE, 2);
     request.onupgradeneeded = () => {
-      const store = request.result.createObjectStore(SHOWN, { keyPath: ["user", "name"] });
-      store.createIndex("at", ["user", "at"]);
+      // Of a build that did not tell servers apart. What was shown can be had again.
+      if (request.result.objectStoreNames.contains(SHOWN)) request.result.deleteObjectStore(SHOWN);
+      const store = request.result.createObjectStore(SHOWN, { keyPath: ["owner", "name"] });
+      store.createIndex("at", ["owner", "at"]);
     };
-    request.onsuccess = () => resolve(request.result);
+    request.onsuccess = () => {
+      // Another tab with a newer build makes it anew.
+      request.result.onversionchange = () => request.result.close();
+      resolve(request.result);
+    };
     request.onerror = () => reject(request.error);
   });
   return opening;
@@ -34,24 +45,24 @@ function result<Value>(request: IDBRequest<Value>): Promise<Value> {
   });
 }
 
-/** Give what is kept of a person under a name. */
-export async function read(user: string, name: string): Promise<unknown> {
+/** Give what is kept of an owner under a name. */
+export async function read(owner: string, name: string): Promise<unknown> {
   const store = (await opened()).transaction(SHOWN).objectStore(SHOWN);
-  const kept = (await result(store.get([user, name]))) as Kept | undefined;
+  const kept = (await result(store.get([owner, name]))) as Kept | undefined;
   return kept?.value;
 }
 
-/** Keep something of a person under a name; what was kept longest ago goes beyond the limit. */
-export async function write(user: string, name: string, value: unknown): Promise<void> {
+/** Keep something of an owner under a name; what was kept longest ago goes beyond the limit. */
+export async function write(owner: string, name: string, value: unknown): Promise<void> {
   const store = (await opened()).transaction(SHOWN, "readwrite").objectStore(SHOWN);
-  store.put({ user, name, at: Date.now(), value } satisfies Kept);
-  const range = IDBKeyRange.bound([user], [user, []]);
+  store.put({ owner, name, at: Date.now(), value } satisfies Kept);
+  const range = IDBKeyRange.bound([owner], [owner, []]);
   const keys = await result(store.index("at").getAllKeys(range));
   for (const key of keys.slice(0, Math.max(0, keys.length - MAXIMUM))) store.delete(key);
 }
 
-/** Forget all that is kept of a person. */
-export async function forget(user: string): Promise<void> {
+/** Forget all that is kept of an owner. */
+export async function forget(owner: string): Promise<void> {
   const store = (await opened()).transaction(SHOWN, "readwrite").objectStore(SHOWN);
-  await result(store.delete(IDBKeyRange.bound([user], [user, []])));
+  await result(store.delete(IDBKeyRange.bound([owner], [owner, []])));
 }

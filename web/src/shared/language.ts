@@ -1,6 +1,6 @@
 /** The language of the page, and its messages. */
 
-import { effect, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import IntlMessageFormat from "intl-messageformat";
 import { recall, remember } from "./settings.ts";
 
@@ -19,17 +19,14 @@ function isLanguage(name: string | undefined): name is Language {
   return name !== undefined && Object.hasOwn(LANGUAGES, name);
 }
 
-function preferred(): Language {
-  const names = [recall("language"), ...navigator.languages.map((name) => name.split("-")[0])];
+/** Give the first of some languages, "fr" or "fr-CA", that there are words in; without one the browser's. */
+export function firstLanguage(...wanted: readonly (string | undefined)[]): Language {
+  const names = [...wanted, ...navigator.languages].map((name) => name?.split("-")[0]);
   return names.find(isLanguage) ?? "en";
 }
 
 /** The language that is shown; components that read it render anew when it changes. */
-export const language = signal<Language>(preferred());
-
-effect(() => {
-  document.documentElement.lang = language.value;
-});
+export const language = signal<Language>(firstLanguage(recall("language")));
 
 /** Show another language from now on, also after the page was loaded anew. */
 export function chooseLanguage(chosen: Language): void {

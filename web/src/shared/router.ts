@@ -1,6 +1,8 @@
 /** The address within an app: the path and the query behind `#`, so that any static host can serve it. */
 
 import { batch, signal } from "@preact/signals";
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
 
 /** The parts of the path, decoded: `#/c/1%2F2` is ["c", "1/2"]. */
 export type Path = readonly string[];
@@ -62,3 +64,16 @@ function read(): void {
 
 addEventListener("hashchange", read);
 addEventListener("popstate", read);
+
+/** Goes somewhere, as `go` does. */
+export type Go = typeof go;
+
+const GoContext = createContext<Go>(go);
+
+/** Lets screens go elsewhere than by the address of the page, as in the page of somebody else. */
+export const GoProvider = GoContext.Provider;
+
+/** Give the function with which a screen goes somewhere. */
+export function useGo(): Go {
+  return useContext(GoContext);
+}

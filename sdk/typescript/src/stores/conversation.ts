@@ -53,6 +53,7 @@ export class ConversationStore extends LoadingStore<ConversationView> {
   readonly #to: string | undefined;
   readonly #subject: string | undefined;
   #facts: Facts;
+  readonly #asked = new WeakSet<Facts>();
   #older: Promise<void> | undefined;
   #typed = -TYPING_EVERY_MS;
   #marking: Promise<void> | undefined;
@@ -159,7 +160,8 @@ export class ConversationStore extends LoadingStore<ConversationView> {
   }
 
   override shows(changed: ReadonlySet<string>): boolean {
-    return changed.has("outbox") || changed.has(this.id ?? "");
+    const { id } = this;
+    return changed.has("outbox") || (id ? changed.has(id) : this.#begun().length > 0);
   }
 
   override wanted(): void {
@@ -169,10 +171,11 @@ export class ConversationStore extends LoadingStore<ConversationView> {
 
   protected override isLoaded(): boolean {
     const { id, limit } = this.facts;
-    return super.isLoaded() && (!id || limit > 1);
+    return super.isLoaded() && (id ? limit > 1 : !this.#begun().length);
   }
 
   protected override async read(): Promise<void> {
+    for (const facts of this.#begun()) this.#asked.add(facts);
     await this.#search();
     const { id: conversation } = this.facts;
     if (!conversation) return;
@@ -205,6 +208,18 @@ export class ConversationStore extends LoadingStore<ConversationView> {
       pending.push({ key, state, text, createdAt, error });
     }
     return pending;
+  }
+
+  /** Conversations that the person has begun, of which nobody knows yet what they are about. */
+  #begun(): Facts[] {
+    return this.book
+      .all()
+      .filter(
+        (facts) =>
+          !facts.listed &&
+          !this.#asked.has(facts) &&
+          facts.rows.some(({ message }) => message.sender === this.#to),
+      );
   }
 
   /** Find it in the list of conversations, which tells of the person or of the id. */

@@ -47,6 +47,19 @@ test("a conversation with a person finds what was said before", async () => {
   expect(view.rows.map(textOf)).toEqual(["one", "two"]);
 });
 
+test("a conversation with a person is there when that person begins it, about the same subject", async () => {
+  const { ann, bob, names } = await two();
+  const with_ = (subject: string) => bob.conversationWith(names[0], { subject });
+  const [roof, walls] = [with_("roof"), with_("walls")];
+  const ready = (view: { loading: string }) => view.loading === "ready";
+  await Promise.all([until(roof, ready), until(walls, ready)]);
+  const [seen, unseen] = [until(roof, ({ rows }) => rows.length === 1), walls.subscribe(() => {})];
+  await ann.conversationWith(names[1], { subject: "roof" }).send("Hello");
+  expect((await seen).rows.map(textOf)).toEqual(["Hello"]);
+  expect(walls.getSnapshot().rows).toEqual([]);
+  unseen();
+});
+
 test("a row of what was written is there at once, goes on under its key and is never doubled", async () => {
   const { ann, his, hers } = await talking("first");
   await until(hers, ({ loading }) => loading === "ready");

@@ -23,8 +23,8 @@ interface Props {
 
 /** The place to write. What is typed is kept for this conversation until it is sent. */
 export function Composer({ store, view, editing, onEdited }: Props): JSX.Element {
-  const { client, user } = useSession();
-  const draft = `draft ${JSON.stringify([user, view.peer, view.subject])}`;
+  const { client, user, server } = useSession();
+  const draft = `draft ${JSON.stringify([server, user, view.peer, view.subject])}`;
   const [text, setText] = useState(recall(draft) ?? "");
   const [edited, setEdited] = useState("");
   const [error, setError] = useState<string>();
@@ -90,6 +90,7 @@ export function Composer({ store, view, editing, onEdited }: Props): JSX.Element
   return (
     <form
       class="composer"
+      part="composer"
       onSubmit={(event) => {
         event.preventDefault();
         send();

@@ -5,7 +5,7 @@ import { Banner } from "../../shared/components/Banner.tsx";
 import { Button } from "../../shared/components/Button.tsx";
 import { Icon } from "../../shared/components/Icon.tsx";
 import { moment } from "../../shared/format.ts";
-import { addressOf, go } from "../../shared/router.ts";
+import { addressOf, useGo } from "../../shared/router.ts";
 import { useSnapshot } from "../../shared/stores.ts";
 import { oneLine } from "../../shared/words.ts";
 import { DealPanel } from "../deal/DealPanel.tsx";
@@ -27,6 +27,7 @@ const KEPT_ROWS = 200;
 /** A conversation: who it is with, its deal, its words, and the place to write. */
 export function Conversation({ id, peer, subject }: Props): JSX.Element {
   const { client } = useSession();
+  const go = useGo();
   const store =
     id !== undefined
       ? client.conversation(id)
@@ -40,7 +41,7 @@ export function Conversation({ id, peer, subject }: Props): JSX.Element {
     // Once it has begun it has an address of its own.
     if (id === undefined && found !== undefined && view.rows.some((row) => row.state === "stored"))
       go(["c", found], { replace: true });
-  }, [id, found, view.rows]);
+  }, [id, found, view.rows, go]);
   return (
     <section
       class="conversation"
@@ -106,7 +107,7 @@ function Head({ view }: { readonly view: ConversationView }): JSX.Element {
   // Nobody tells of it while there is no connection.
   const presence = useSnapshot(client.connection).state === "live" ? view.presence : undefined;
   return (
-    <header class="conversation-head">
+    <header class="conversation-head" part="head">
       <a class="back" href={addressOf()}>
         <Icon name="back" /> {t("conversation.back")}
       </a>

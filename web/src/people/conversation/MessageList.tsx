@@ -45,8 +45,14 @@ export function MessageList({ store, view, onChoose }: Props): JSX.Element {
     />
   );
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard.
-    <section class="messages" ref={box} tabIndex={0} aria-label={t("messages.label")}>
+    <section
+      class="messages"
+      part="messages"
+      ref={box}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by keyboard.
+      tabIndex={0}
+      aria-label={t("messages.label")}
+    >
       {view.hasOlder && rows.length > 0 && (
         <Button
           busy={loadingOlder}

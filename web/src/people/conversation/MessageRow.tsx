@@ -31,7 +31,7 @@ function Stored({ row, view, onChoose }: Props & { readonly row: StoredRow }): J
   const { sender, text, tombstone, created_at, edited_at, seq } = message;
   const isOwn = sender === user;
   return (
-    <li class={`row ${isOwn ? "own" : "other"}`}>
+    <li class={`row ${isOwn ? "own" : "other"}`} part={`row ${isOwn ? "own" : "other"}`}>
       <span class="unseen">
         {isOwn ? t("message.you") : t("message.from", { peer: oneLine(sender) })}
       </span>
@@ -40,7 +40,7 @@ function Stored({ row, view, onChoose }: Props & { readonly row: StoredRow }): J
           {t(tombstone === "deleted" ? "message.deleted" : "message.removed")}
         </p>
       ) : (
-        <p class="bubble">
+        <p class="bubble" part="bubble">
           <Words text={text ?? ""} />
         </p>
       )}
@@ -81,7 +81,7 @@ function Happening({
         <bdi>{eventWords(event, { user, peer: view.peer ?? "", deal: view.deal })}</bdi>
       </p>
       {event.reason && (
-        <p class="bubble">
+        <p class="bubble" part="bubble">
           <Words text={event.reason} />
         </p>
       )}
@@ -99,7 +99,7 @@ function Pending({ row }: { readonly row: PendingRow }): JSX.Element {
   return (
     <li class={`row own pending ${state}`}>
       <span class="unseen">{t("message.you")}</span>
-      <p class="bubble">
+      <p class="bubble" part="bubble">
         <Words text={text} />
       </p>
       <p class="row-end">

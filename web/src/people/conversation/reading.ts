@@ -19,17 +19,15 @@ export function useReading(
       observer?.disconnect();
       observer = undefined;
       if (document.hidden) return;
-      observer = new IntersectionObserver(
-        (entries) => {
-          for (const { isIntersecting, target } of entries) {
-            const seq = Number((target as HTMLElement).dataset["seq"]);
-            if (isIntersecting) seen.current = Math.max(seen.current, seq);
-          }
-          // A mark that does not arrive now is made with the next.
-          if (seen.current > view.readUpTo) store.markRead(seen.current).catch(() => {});
-        },
-        { root },
-      );
+      // In view of the window, for the list itself may be out of it in a page of somebody else.
+      observer = new IntersectionObserver((entries) => {
+        for (const { isIntersecting, target } of entries) {
+          const seq = Number((target as HTMLElement).dataset["seq"]);
+          if (isIntersecting) seen.current = Math.max(seen.current, seq);
+        }
+        // A mark that does not arrive now is made with the next.
+        if (seen.current > view.readUpTo) store.markRead(seen.current).catch(() => {});
+      });
       for (const end of root.querySelectorAll("[data-seq]")) observer.observe(end);
     };
     look();

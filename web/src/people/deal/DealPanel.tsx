@@ -36,7 +36,7 @@ export function DealPanel({ conversation, view }: Props): JSX.Element | null {
   const canPropose = !isOpen(deal) && !view.blocked && !isOld && !isAway;
   const open = (step: Step | "propose") => setForm({ step, ...(deal && { deal }) });
   return (
-    <section ref={box} class="deal-panel" aria-label={t("deal.panel")}>
+    <section ref={box} class="deal-panel" part="deal" aria-label={t("deal.panel")}>
       <h2 ref={heading} tabIndex={-1} class={deal ? "" : "unseen"}>
         {deal ? <bdi>{oneLine(deal.title)}</bdi> : t("deal.panel")}
       </h2>

@@ -9,7 +9,9 @@ export function useKeptFocus(
 ): void {
   const last = useRef<Element>(undefined);
   useEffect(() => {
-    const note = ({ target }: Event) => {
+    const note = (event: Event) => {
+      // Within a shadow root, if the app is a part of somebody's page.
+      const [target] = event.composedPath();
       const isInside = target instanceof Element && box.current?.contains(target);
       last.current = isInside ? target : undefined;
     };

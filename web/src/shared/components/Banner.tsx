@@ -11,7 +11,11 @@ interface Props {
 /** A line that says how something stands. */
 export function Banner({ kind = "info", children, actions }: Props): JSX.Element {
   return (
-    <div class={`banner ${kind}`} role={kind === "error" ? "alert" : "status"}>
+    <div
+      class={`banner ${kind}`}
+      part={`banner ${kind}`}
+      role={kind === "error" ? "alert" : "status"}
+    >
       <div class="banner-words">{children}</div>
       {actions && <div class="banner-actions">{actions}</div>}
     </div>

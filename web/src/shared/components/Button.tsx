@@ -23,6 +23,7 @@ export function Button({
       {...rest}
       type={type}
       class={`button ${kind} ${more}`}
+      part={`button ${kind}`}
       // A disabled button would lose the focus.
       aria-disabled={busy || undefined}
       aria-busy={busy || undefined}

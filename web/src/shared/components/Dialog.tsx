@@ -13,8 +13,9 @@ export function Dialog({ title, children, onClose }: Props): JSX.Element {
   const element = useRef<HTMLDialogElement>(null);
   const name = useId();
   useLayoutEffect(() => {
-    const before = document.activeElement;
     const dialog = element.current;
+    // The document, or the shadow root in which the app is a part of somebody's page.
+    const before = (dialog?.getRootNode() as Document | ShadowRoot | undefined)?.activeElement;
     dialog?.showModal();
     return () => {
       dialog?.close();
@@ -25,6 +26,7 @@ export function Dialog({ title, children, onClose }: Props): JSX.Element {
     <dialog
       ref={element}
       class="dialog"
+      part="dialog"
       aria-labelledby={name}
       onCancel={(event) => {
         event.preventDefault();
