@@ -17,8 +17,8 @@ READY := .venv/.ready
 # Node comes with the pinned packages; npm's are in node_modules.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm
 NODE_READY := node_modules/.ready
-# Made anew when a source of the app, or of the client below it, changes.
-WEB_BUILT := web/dist/people/index.html
+# Made anew when a source of the apps, or of the client below them, changes; the last one is built last.
+WEB_BUILT := web/dist/desk/index.html
 WEB_SOURCES := $(shell find web sdk/typescript/src -type f -not -path 'web/dist/*' -not -path 'web/tests/*')
 BUILD_WEB_IF_POSSIBLE = test ! -f $(NODE_READY) || $(MAKE) --no-print-directory -s web || \
   echo "setup: the web app cannot be built (above); all else works" >&2
@@ -71,10 +71,10 @@ demo: node ## Play a first conversation, show its packets, go on serving (in a b
 	@$(BUILD_WEB_IF_POSSIBLE)
 	@$(BIN)/parley demo
 
-web: $(WEB_BUILT) ## Build the web app for people, into web/dist/people
+web: $(WEB_BUILT) ## Build the web apps, into web/dist/people and web/dist/desk
 
 $(WEB_BUILT): $(NODE_READY) $(WEB_SOURCES)
-	@echo "setup: the web app, into web/dist/people"
+	@echo "setup: the web apps, into web/dist"
 	@$(NPM) run --silent build --workspace web -- --logLevel warn
 	@touch $@
 
@@ -114,10 +114,10 @@ check: $(READY) $(NODE_READY) ## Lint, format, types, import rules, contracts, d
 	$(BIN)/python docs/generate_desk.py --check
 	$(NPM) run --silent check
 
-documents: $(READY) $(NODE_READY) ## Generate what the code says into the documents, and into the TypeScript client
+documents: $(READY) $(NODE_READY) ## Generate what the code says into the documents, and into the TypeScript code
 	@for one in protocol negotiation moderation operations asyncapi desk; do \
 	  $(BIN)/python docs/generate_$$one.py || exit; done
-	@$(NPM) run --silent generate --workspace sdk/typescript
+	@$(NPM) run --silent generate --workspace sdk/typescript --workspace web
 
 protos: $(READY) ## Generate the contracts' code
 	$(BIN)/python protos/generate.py

@@ -73,14 +73,14 @@ def run_vitest(file: Path, folder: Path = LIBRARY, **more: str) -> str:
 
 def built(folder: Path, made: Iterable[Path], sources: Iterable[Path]) -> Path:
     """The folder `dist` of an npm package, which is built first when a source is newer than what is
-    to be made, or when nothing was made yet.
+    to be made, or when some of it was not made yet.
 
     Several workers may ask at once: one builds, the others wait for it.
     """
     with (folder / "package.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         newest = max(path.stat().st_mtime for path in sources)
-        oldest = min((path.stat().st_mtime for path in made if path.is_file()), default=0)
+        oldest = min((path.stat().st_mtime if path.is_file() else 0 for path in made), default=0)
         if oldest < newest:
             run("npm", "run", "build", folder=folder)
     return folder / "dist"
@@ -94,13 +94,22 @@ def built_library() -> Path:
 
 def built_web() -> Path:
     """The folder of the built web app of people."""
-    people = WEB / "dist" / "people"
+    return _built_apps() / "people"
+
+
+def built_desk() -> Path:
+    """The folder of the built app of moderators."""
+    return _built_apps() / "desk"
+
+
+def _built_apps() -> Path:
     sources = [
         *(path for path in (WEB / "src").rglob("*") if path.is_file()),
         *WEB.glob("public/*"),
+        *WEB.glob("desk/*"),
         *WEB.glob("*.*"),
         *(LIBRARY / "src").rglob("*.ts"),
     ]
-    # Not listed before: another worker may be building them.
-    built(WEB, people.glob("*.html"), sources)
-    return people
+    # Any other name was made by the build of another version of them.
+    pages = [WEB / "dist" / app / "index.html" for app in ("people", "desk")]
+    return built(WEB, pages, sources)

@@ -117,17 +117,27 @@ class Person:
 
     async def picture(self, name: str) -> None:
         """Keep a picture of the screen, below .data/screenshots."""
-        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        await self.page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+        await keep_picture(self.page, name)
 
     async def check(self, name: str) -> None:
         """Keep a picture of the screen, without serious findings of axe, and not too wide."""
-        await self.picture(name)
-        await check_accessible(self.page)
-        wider = await self.page.evaluate(
-            "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert wider <= 0, f"{name}: {wider} pixels wider than the window"
+        await check_screen(self.page, name)
+
+
+async def keep_picture(page: Page, name: str) -> None:
+    """Keep a picture of the screen, below .data/screenshots."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+
+
+async def check_screen(page: Page, name: str) -> None:
+    """Keep a picture of the screen, without serious findings of axe, and not too wide."""
+    await keep_picture(page, name)
+    await check_accessible(page)
+    wider = await page.evaluate(
+        "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    assert wider <= 0, f"{name}: {wider} pixels wider than the window"
 
 
 async def check_accessible(page: Page) -> None:

@@ -1,7 +1,7 @@
 /** Times and amounts in the language of the page. */
 
 import { formatPrice } from "@parley/client";
-import { language } from "./language.ts";
+import { type Language, language } from "./language.ts";
 
 type Time = string | number | Date;
 
@@ -17,9 +17,9 @@ export function day(time: Time): string {
   return format({ weekday: "long", day: "numeric", month: "long", ...year }, time);
 }
 
-/** Write a day with its time. */
-export function dayAndTime(time: Time): string {
-  return format({ dateStyle: "medium", timeStyle: "short" }, time);
+/** Write a day with its time, in the language of the page or in another one. */
+export function dayAndTime(time: Time, inLanguage: Language = language.value): string {
+  return format({ dateStyle: "medium", timeStyle: "short" }, time, inLanguage);
 }
 
 /** Write a moment as short as lists have room for: a time today, else a day. */
@@ -37,6 +37,24 @@ export function money(price: { amount_minor: number; currency: string }, exponen
   return formatPrice(price, exponent, language.value);
 }
 
-function format(options: Intl.DateTimeFormatOptions, time: Time): string {
-  return new Intl.DateTimeFormat(language.value, options).format(new Date(time));
+function format(
+  options: Intl.DateTimeFormatOptions,
+  time: Time,
+  inLanguage: Language = language.value,
+): string {
+  return new Intl.DateTimeFormat(inLanguage, options).format(new Date(time));
+}
+
+const STEPS = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+] as const;
+
+/** Write how far a time is from `now`, in milliseconds: "in 3 hours", "2 days ago". */
+export function fromNow(time: Time, now: number): string {
+  const distance = new Date(time).getTime() - now;
+  const words = new Intl.RelativeTimeFormat(language.value, { numeric: "auto" });
+  const [unit, length] = STEPS.find(([, one]) => Math.abs(distance) >= one) ?? STEPS[2];
+  return words.format(Math.trunc(distance / length), unit);
 }

@@ -12,8 +12,12 @@ export type Language = keyof typeof LANGUAGES;
 /** Values of the arguments of a message. */
 export type Values = Readonly<Record<string, string | number | Date>>;
 
-/** Give the text of a message in the language of the page. */
-export type Translate<Key extends string> = (key: Key, values?: Values) => string;
+/** Give the text of a message in the language of the page, or in another one. */
+export type Translate<Key extends string> = (
+  key: Key,
+  values?: Values,
+  inLanguage?: Language,
+) => string;
 
 function isLanguage(name: string | undefined): name is Language {
   return name !== undefined && Object.hasOwn(LANGUAGES, name);
@@ -39,11 +43,11 @@ export function translator<Key extends string>(
   messages: Readonly<Record<Language, Readonly<Record<Key, string>>>>,
 ): Translate<Key> {
   const formats = new Map<string, IntlMessageFormat>();
-  return (key, values = {}) => {
-    const name = `${language.value} ${key}`;
+  return (key, values = {}, inLanguage = language.value) => {
+    const name = `${inLanguage} ${key}`;
     let format = formats.get(name);
     if (!format) {
-      format = new IntlMessageFormat(messages[language.value][key], language.value, undefined, {
+      format = new IntlMessageFormat(messages[inLanguage][key], inLanguage, undefined, {
         // Messages are text, in which "<" is a character.
         ignoreTag: true,
       });
