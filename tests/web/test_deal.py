@@ -180,7 +180,12 @@ async def test_an_offer_that_changes_meanwhile_is_never_accepted_unseen(visit: V
 
 async def _wait_without_a_network(ann: Person, bob: Person) -> None:
     """Steps that are taken without a network wait, and are refused when the deal has moved on."""
+    await _panel(ann).get_by_role("button", name="Propose a deal").click()
+    await _dialog(ann).get_by_label("Title").fill("Fence")
     await _propose(bob, "Garden", "80", role="client")
+    await expect(_dialog(ann).locator(".changed")).to_contain_text("Garden")
+    await expect(_dialog(ann).get_by_label("Title")).to_have_value("Fence")
+    await ann.page.keyboard.press("Escape")
     await expect(_step(ann, "accept")).to_be_visible()
     ann.gate.shut()
     await ann.in_state("waiting")
@@ -256,4 +261,15 @@ async def test_deals_that_are_away_leave_messages_and_the_deal_is_cancelled_late
     await expect(_step(bob, "confirm_cancellation")).to_have_class(re.compile("primary"))
     await _take(bob, "confirm_cancellation")
     await expect(_panel(ann)).to_contain_text("Annul\u00e9")
-    await expect(_panel(ann).get_by_role("button", name="Proposer une affaire")).to_be_visible()
+    # A note may still be given when there is another deal.
+    await _propose(bob, "Garden", "80", role="client")
+    await expect(_panel(ann).locator("h2")).to_have_text("Garden")
+    await _panel(ann).get_by_text("Autres affaires").click()
+    await _panel(ann).get_by_role("button", name=re.compile("Toit")).click()
+    await expect(_panel(ann).locator("h2")).to_have_text("Toit")
+    await expect(_panel(ann).locator("h2")).to_be_focused()
+    await _step(ann, "submit_note").click()
+    await _dialog(ann).get_by_label("2 sur 5").check()
+    await _send(ann)
+    await expect(_step(ann, "submit_note")).to_have_text("Modifier mon avis")
+    await expect(_panel(ann).locator(".deal-note")).to_contain_text("2 sur 5")

@@ -38,7 +38,7 @@ export function DealCard({ deal, isBusy, onStep }: Props): JSX.Element {
       data-step={step}
       onClick={() => onStep(step)}
     >
-      {t(`deal.step_${step}`)}
+      {t(step === "submit_note" && deal.notes?.mine ? "deal.change_note" : `deal.step_${step}`)}
     </Button>
   );
   return (

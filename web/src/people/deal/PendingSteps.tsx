@@ -97,6 +97,9 @@ function PendingStep({
   );
 }
 
+/** Codes of refusals for how the deal stands: the same, sent again, might do what nobody has looked at. */
+const STATE_CODES = new Set(["STALE_OFFER", "INVALID_STATE", "PERMISSION_DENIED", "EXPIRED"]);
+
 /** What was refused for how the deal stands is looked at again before it is sent again. */
 function FailedStep({
   entry,
@@ -108,7 +111,7 @@ function FailedStep({
   readonly step: Step | "propose";
 }): JSX.Element {
   const { client, user } = useSession();
-  const { key, payload } = entry;
+  const { key, payload, error } = entry;
   const next = step === "propose" || !deal ? step : stepNow(step, deal);
   const open = () => {
     if (!next) return;
@@ -121,7 +124,7 @@ function FailedStep({
   return (
     <>
       {next && <Button onClick={open}>{t("deal.open_form")}</Button>}
-      <FailedActions command={key} />
+      <FailedActions command={key} canRetry={!STATE_CODES.has(error?.code ?? "")} />
     </>
   );
 }

@@ -53,6 +53,13 @@ export function typedAmount(minor: number, exponent: number, locale: string): st
   return amountText(minor, exponent).replace(".", marksOf(locale).decimal);
 }
 
+/** Write an amount as people write it in a language, with its groups of digits. */
+export function writtenAmount(minor: number, exponent: number, locale: string): string {
+  const digits = { minimumFractionDigits: exponent, maximumFractionDigits: exponent };
+  const text = amountText(minor, exponent) as Intl.StringNumericLiteral;
+  return new Intl.NumberFormat(locale, digits).format(text);
+}
+
 /** One kind of digits and of spaces, of all those that look alike. */
 function plain(typed: string): string {
   return typed.normalize("NFKC").replace(/\s+/gu, " ").trim();

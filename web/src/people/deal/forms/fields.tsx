@@ -6,7 +6,7 @@ import { Field } from "../../../shared/components/Field.tsx";
 import { money } from "../../../shared/format.ts";
 import { language } from "../../../shared/language.ts";
 import { t } from "../../messages.ts";
-import { readAmount, typedAmount } from "../amounts.ts";
+import { readAmount, writtenAmount } from "../amounts.ts";
 
 interface AmountProps {
   readonly value: string;
@@ -20,7 +20,7 @@ interface AmountProps {
 export function AmountField(props: AmountProps): JSX.Element {
   const { value, currency, exponent, error, onType } = props;
   const read = readAmount(value, currency, exponent, language.value);
-  const example = typedAmount(123_450, exponent, language.value);
+  const example = writtenAmount(123_450, exponent, language.value);
   return (
     <Field
       label={t("deal.amount", { currency })}
