@@ -68,6 +68,11 @@ async def test_a_deal_from_its_proposal_to_the_opened_notes(visit: Visit) -> Non
     await expect(form.get_by_label("Title")).to_have_value("Roof")
     await form.get_by_label(re.compile("I do the work")).check()
     await form.get_by_label("Description").fill("All of it, <b>with</b> the gutter")
+    # The server refuses it: that is said at the field as well.
+    await form.get_by_label(re.compile("Amount")).fill("0")
+    await form.get_by_role("button", name="Propose", exact=True).click()
+    await expect(form.get_by_text("This amount is not taken here")).to_be_visible()
+    await expect(form.get_by_label(re.compile("Amount"))).to_be_focused()
     await form.get_by_label(re.compile("Amount")).fill("1,234.50")
     await expect(form.get_by_text("That is \u20ac1,234.50")).to_be_visible()
     await _send(ann)

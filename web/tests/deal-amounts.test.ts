@@ -74,7 +74,7 @@ describe("an amount", () => {
     ["1234.567", "decimals"],
     ["0.123", "decimals"],
     ["1,234.567", "decimals"],
-    ["10000000000.01", "too_much"],
+    ["90071992547409.92", "too_much"],
     ["9".repeat(400), "too_much"],
   ])("%j is none: %s", (text, problem) => {
     expect(read(text)).toBe(problem);

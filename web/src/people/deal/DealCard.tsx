@@ -33,7 +33,7 @@ export function DealCard({ deal, isBusy, onStep }: Props): JSX.Element {
     <Button
       key={step}
       kind={kind}
-      busy={isBusy}
+      off={isBusy}
       aria-haspopup="dialog"
       data-step={step}
       onClick={() => onStep(step)}

@@ -60,12 +60,7 @@ export function DealPanel({ conversation, view }: Props): JSX.Element | null {
       )}
       {deal && <EarlierDeals key={`others of ${deal.service}`} deal={deal} onChoose={choose} />}
       {canPropose && (
-        <Button
-          kind="quiet"
-          busy={isWaiting}
-          aria-haspopup="dialog"
-          onClick={() => open("propose")}
-        >
+        <Button kind="quiet" off={isWaiting} aria-haspopup="dialog" onClick={() => open("propose")}>
           {t("deal.propose")}
         </Button>
       )}

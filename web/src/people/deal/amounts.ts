@@ -7,8 +7,8 @@ export type AmountProblem = "empty" | "no_amount" | "ambiguous" | "decimals" | "
 
 export type Amount = { readonly minor: number } | { readonly problem: AmountProblem };
 
-/** The most that a deal may cost by a server's default settings, in minor units. */
-const MOST = 1_000_000_000_000n;
+/** The most that packets tell to the last digit; what a deal may cost is for the server to say. */
+const MOST = BigInt(Number.MAX_SAFE_INTEGER);
 
 const SPACED = /^\d{1,3}(?: \d{3})+$/;
 const APOSTROPHED = /^\d{1,3}(?:['’]\d{3})+$/;

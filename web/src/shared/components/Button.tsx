@@ -7,6 +7,8 @@ interface Props extends Omit<JSX.IntrinsicElements["button"], "kind" | "type"> {
   readonly children: ComponentChildren;
   /** Something is under way: it is not pressed twice, and stays where the focus is. */
   readonly busy?: boolean;
+  /** It cannot be pressed now, and stays where the focus is. */
+  readonly off?: boolean;
 }
 
 /** A button. */
@@ -14,6 +16,7 @@ export function Button({
   kind = "plain",
   type = "button",
   busy,
+  off = busy,
   onClick,
   class: more = "",
   ...rest
@@ -25,10 +28,10 @@ export function Button({
       class={`button ${kind} ${more}`}
       part={`button ${kind}`}
       // A disabled button would lose the focus.
-      aria-disabled={busy || undefined}
+      aria-disabled={off || undefined}
       aria-busy={busy || undefined}
       onClick={(event) => {
-        if (busy) event.preventDefault();
+        if (off) event.preventDefault();
         else onClick?.(event);
       }}
     />

@@ -38,7 +38,7 @@ export function FormEnd({
         </p>
       )}
       <div class="actions">
-        <Button type="submit" kind={kind} busy={isUnderWay || isBlocked}>
+        <Button type="submit" kind={kind} busy={isUnderWay} off={isUnderWay || isBlocked}>
           {children}
         </Button>
         <Button onClick={onClose}>{t(isKept ? "action.close" : "action.cancel")}</Button>

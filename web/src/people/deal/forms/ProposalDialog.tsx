@@ -50,7 +50,7 @@ export function ProposalDialog({ conversation, view, onClose }: Props): JSX.Elem
   const submission = useSubmission(close);
   const { isUnderWay, isKept, error } = submission;
   const form = useFirstProblem(problems, error);
-  const { fields } = draft;
+  const fields = { ...draft.fields, currency: currencyOf(draft.fields) };
   // The other was faster.
   const isBlocked = !isUnderWay && isOpen(deal);
   const type = (typed: Partial<Fields>) => {
@@ -170,6 +170,11 @@ export function ProposalDialog({ conversation, view, onClose }: Props): JSX.Elem
       </form>
     </Dialog>
   );
+}
+
+/** The currency that was chosen; whatever else the browser has kept is none. */
+function currencyOf({ currency }: Fields): string {
+  return /^[A-Z]{3}$/.test(currency) ? currency : "EUR";
 }
 
 /** The currencies that the browser knows, by code; the server says which of them it takes. */
