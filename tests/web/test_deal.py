@@ -183,6 +183,13 @@ async def test_an_offer_that_changes_meanwhile_is_never_accepted_unseen(visit: V
     await _wait_without_a_network(ann, bob)
 
 
+async def _back(person: Person) -> None:
+    """Give somebody their network back, of which the browser tells the app."""
+    person.gate.open()
+    await person.page.evaluate("() => dispatchEvent(new Event('online'))")
+    await person.connected()
+
+
 async def _wait_without_a_network(ann: Person, bob: Person) -> None:
     """Steps that are taken without a network wait, and are refused when the deal has moved on."""
     await _panel(ann).get_by_role("button", name="Propose a deal").click()
@@ -209,8 +216,7 @@ async def _wait_without_a_network(ann: Person, bob: Person) -> None:
     await _dialog(ann).locator("textarea").fill("It is a big garden")
     await _send(ann)
     await _price(bob, "revise", "85")
-    ann.gate.open()
-    await ann.page.get_by_role("button", name="Try now").click()
+    await _back(ann)
     # Refused, and said so; the words are there to be sent after a look.
     await expect(pending).to_contain_text("Not done: Make a counter-offer: \u20ac90.00")
     await expect(pending).to_contain_text("the offer has changed")
@@ -226,8 +232,7 @@ async def _wait_without_a_network(ann: Person, bob: Person) -> None:
     await bob.in_state("waiting")
     await _take(bob, "accept")
     await _take(ann, "withdraw")
-    bob.gate.open()
-    await bob.page.get_by_role("button", name="Try now").click()
+    await _back(bob)
     refused = _panel(bob).locator(".pending-steps li")
     await expect(refused).to_contain_text("Not done: Accept: \u20ac90.00")
     await refused.get_by_role("button", name="Close").click()

@@ -3,6 +3,7 @@ import "../shared/page-language.ts";
 import "../shared/theme.css";
 import "../shared/frame.css";
 import "./people.css";
+import "./deal/deal.css";
 import { App } from "./App.tsx";
 import { followLinks, start } from "./session.ts";
 

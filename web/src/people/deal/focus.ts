@@ -25,11 +25,10 @@ export function useKeptFocus(
   }, [box]);
   useLayoutEffect(() => {
     const { activeElement, body } = document;
-    // Who has gone on in another place of the page is left there.
     const root = box.current?.getRootNode();
-    const isElsewhere = root instanceof ShadowRoot && activeElement !== root.host;
-    const isLost = root instanceof ShadowRoot ? !root.activeElement : activeElement === body;
-    const isGone = last.current && !last.current.isConnected;
-    if (isGone && isLost && (!isElsewhere || activeElement === body)) heading.current?.focus();
+    const isLost =
+      activeElement === body ||
+      (root instanceof ShadowRoot && activeElement === root.host && !root.activeElement);
+    if (isLost && last.current && !last.current.isConnected) heading.current?.focus();
   });
 }
