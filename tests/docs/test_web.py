@@ -76,8 +76,10 @@ def test_attributes_and_properties_of_the_elements_are_named() -> None:
     # It is there to say which events there are.
     for method in set(re.findall(r"^  (\w+)\(", body, re.MULTILINE)) - {"addEventListener"}:
         assert f".{method}(" in _TEXT
-    for event in re.findall(r'"(parley-\w+)":', declared):
-        assert [row for row in _table("event") if row[0] == f"`{event}`"]
+    [events] = re.findall(r"interface ParleyEventMap \{(.*?)\n}", declared, re.DOTALL)
+    assert [_names(row[0]) for row in _table("event")] == [
+        [name] for name in re.findall(r'"(parley-\w+)"', events)
+    ]
     for code in re.findall(r"`([A-Z_]{8,})`", declared):
         assert f"`{code}`" in _TEXT
 
