@@ -77,6 +77,7 @@ async def test_a_deal_from_its_proposal_to_the_opened_notes(visit: Visit) -> Non
     await expect(form.get_by_text("That is \u20ac1,234.50")).to_be_visible()
     await _send(ann)
     await expect(_panel(bob).locator(".deal-price")).to_have_text(re.compile(r"1.234,50.\u20ac"))
+    await expect(_panel(bob)).to_contain_text("All of it, <b>with</b> the gutter")
     await expect(_panel(bob).locator('[data-clock="offer"]')).to_contain_text("heures")
     await expect(_panel(ann).locator(".button.primary")).to_have_text("Change my offer")
     await expect(_panel(bob).locator(".button.primary")).to_have_text("Accepter")

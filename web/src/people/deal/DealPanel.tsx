@@ -4,7 +4,6 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Banner } from "../../shared/components/Banner.tsx";
 import { Button } from "../../shared/components/Button.tsx";
 import { useSnapshot } from "../../shared/stores.ts";
-import { oneLine } from "../../shared/words.ts";
 import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
 import { useDealsAway } from "./availability.ts";
@@ -15,6 +14,7 @@ import { ProposalDialog } from "./forms/ProposalDialog.tsx";
 import { StepDialog } from "./forms/StepDialog.tsx";
 import { PendingSteps, usePendingSteps } from "./PendingSteps.tsx";
 import { isOpen, type Step } from "./steps.ts";
+import { dealTitle } from "./words.ts";
 
 interface Props {
   readonly conversation: ConversationStore;
@@ -51,7 +51,7 @@ export function DealPanel({ conversation, view }: Props): JSX.Element | null {
   return (
     <section ref={box} class="deal-panel" part="deal" aria-label={t("deal.panel")}>
       <h2 ref={heading} tabIndex={-1} class={deal ? "" : "unseen"}>
-        {deal ? <bdi>{oneLine(deal.title)}</bdi> : t("deal.panel")}
+        {deal ? <bdi>{dealTitle(deal)}</bdi> : t("deal.panel")}
       </h2>
       {isAway && <Banner kind="warning">{t("deal.away")}</Banner>}
       <PendingSteps entries={entries} deal={deal} onOpen={open} />

@@ -2,11 +2,10 @@ import type { DealView } from "@parley/client";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
-import { oneLine } from "../../shared/words.ts";
 import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
 import { stepFailure } from "./forms/failures.ts";
-import { dealLine } from "./words.ts";
+import { dealLine, dealTitle } from "./words.ts";
 
 interface Props {
   /** The deal that is shown. */
@@ -47,7 +46,7 @@ export function EarlierDeals({ deal, onChoose }: Props): JSX.Element {
         {others.map((one) => (
           <li key={one.service}>
             <Button kind="quiet" onClick={() => onChoose(one)}>
-              <bdi>{oneLine(one.title)}</bdi>, {dealLine(one)}
+              <bdi>{dealTitle(one)}</bdi>, {dealLine(one)}
             </Button>
           </li>
         ))}

@@ -21,6 +21,11 @@ export function stateWords(state: DealView["state"]): string {
   return t(key);
 }
 
+/** The title of a deal, of which moderation may have removed the words. */
+export function dealTitle({ title }: DealView): string {
+  return oneLine(title) || t("deal.no_title");
+}
+
 /** An amount of a deal. */
 export function dealMoney(price: Money, { exponent }: DealView): string {
   return money(price, exponent);

@@ -9,7 +9,7 @@ import { oneLine } from "../../../shared/words.ts";
 import { t } from "../../messages.ts";
 import { readAmount } from "../amounts.ts";
 import { isOpen } from "../steps.ts";
-import { dealLine } from "../words.ts";
+import { dealLine, dealTitle } from "../words.ts";
 import { useDraft } from "./drafts.ts";
 import { FormEnd, useFirstProblem } from "./FormEnd.tsx";
 import { fieldProblems, type Problems, textProblem } from "./failures.ts";
@@ -98,7 +98,7 @@ export function ProposalDialog({ conversation, view, onClose }: Props): JSX.Elem
           <div class="changed" role="alert">
             <p>{t("deal.other_was_faster")}</p>
             <p>
-              <bdi>{oneLine(deal.title)}</bdi>. {dealLine(deal)}
+              <bdi>{dealTitle(deal)}</bdi>. {dealLine(deal)}
             </p>
           </div>
         )}

@@ -6,14 +6,13 @@ import { Dialog } from "../../../shared/components/Dialog.tsx";
 import { Words } from "../../../shared/components/Words.tsx";
 import { language } from "../../../shared/language.ts";
 import { useSnapshot } from "../../../shared/stores.ts";
-import { oneLine } from "../../../shared/words.ts";
 import { t } from "../../messages.ts";
 import { useSession } from "../../session.ts";
 import { readAmount, typedAmount } from "../amounts.ts";
 import { Differences } from "../Differences.tsx";
 import { differencesOf, liveOffer } from "../differences.ts";
 import { DANGEROUS, FORMS, type Step } from "../steps.ts";
-import { dealMoney, peerOf, whoWords } from "../words.ts";
+import { dealMoney, dealTitle, peerOf, whoWords } from "../words.ts";
 import { useDraft } from "./drafts.ts";
 import { FormEnd, useFirstProblem } from "./FormEnd.tsx";
 import { fieldProblems, type Problems, textProblem } from "./failures.ts";
@@ -108,7 +107,7 @@ export function StepDialog({ deal, step, onClose }: Props): JSX.Element {
           aria-label={t("deal.about")}
         >
           <p>
-            <bdi>{oneLine(seen.title)}</bdi>
+            <bdi>{dealTitle(seen)}</bdi>
           </p>
           <p>
             {t(seen.provider === user ? "deal.you_provide" : "deal.you_pay", {
