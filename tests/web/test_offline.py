@@ -1,8 +1,11 @@
 """No network, a slow one, another tab, and a browser that stores nothing."""
 
-from playwright.async_api import expect
+import asyncio
 
-from tests.web.conftest import Visit, conversing
+from playwright.async_api import Browser, expect
+
+from tests.support.processes import Processes, sleeping
+from tests.web.conftest import PATIENCE, Visit, conversing
 
 # A browser that denies storage to a page.
 _DENY = """
@@ -61,6 +64,35 @@ async def test_the_app_opens_without_a_network_to_read_and_to_write(visit: Visit
     await bob.sees("Monday is fine")
     await expect(row).to_have_count(1)
     await expect(row.locator(".mark")).to_have_text("Read")
+
+
+async def test_after_a_phone_s_sleep_all_is_there(visit: Visit, web_browser: Browser) -> None:
+    """The server has given the phone up, and its clock has jumped: nothing is lost or doubled."""
+    ann, bob = await visit("ann", width=390, height=800), await visit("bob")
+    await conversing(bob, ann)
+    await ann.page.locator(".composer textarea").fill("Half of a")
+    process = await (await Processes.of(web_browser)).of_page(ann.page)
+    # Longer than the server waits for a client that says nothing.
+    with sleeping(process):
+        async with asyncio.timeout(PATIENCE / 1000):
+            await ann.gate.emptied()
+        for text in ("Are you asleep?", "Good night", "See you on Monday"):
+            await bob.say(text)
+        await bob.sees("See you on Monday")
+        mark = bob.page.locator(".row.own", has_text="See you on Monday").locator(".mark")
+        await expect(mark).to_have_text("Sent")
+    await ann.sees("See you on Monday")
+    await ann.connected()
+    await expect(mark).to_have_text("Read")
+    field = ann.page.locator(".composer textarea")
+    await expect(field).to_have_value("Half of a")
+    await field.press("End")
+    await ann.page.keyboard.type(" dream")
+    await ann.page.keyboard.press("Enter")
+    await bob.sees("Half of a dream")
+    said = await ann.page.locator(".messages .words").all_inner_texts()
+    expected = ["Are you asleep?", "Good night", "See you on Monday", "Half of a dream"]
+    assert said == ["Hello", *expected]
 
 
 async def test_in_a_slow_network_nothing_is_shown_as_sent_before_it_is(visit: Visit) -> None:

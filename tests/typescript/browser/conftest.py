@@ -1,17 +1,15 @@
 """Pages with a client of `@parley/client`, in a real browser, before a real edge."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import BrowserContext, CDPSession, Page, Playwright, async_playwright
+from playwright.async_api import BrowserContext, Page, Playwright, async_playwright
 
 from parley_protocol.packets import Op
 from tests.support.browser import launched, serving
@@ -21,8 +19,6 @@ from tests.support.node import built_library
 from tests.support.system import System
 
 _PAGE = Path(__file__).parent / "page"
-# More than a renderer takes by chance while it is looked at.
-_TAKEN = 128 * 1024 * 1024
 # For how long anything may take on a machine under load.
 PATIENCE = 30.0
 # Short, so that a silence is noticed within the time of a test.
@@ -122,54 +118,6 @@ class Tab:
         """The texts that the page was told of, in the order in which it was."""
         messages = [event["message"] for event in self.told if event["type"] == "message"]
         return [message["text"] for message in messages]
-
-
-class Processes:
-    """The processes of a browser, as it tells of them itself."""
-
-    def __init__(self, session: CDPSession) -> None:
-        self._session = session
-
-    @classmethod
-    async def of(cls, context: BrowserContext) -> Self:
-        assert context.browser is not None
-        return cls(await context.browser.new_browser_cdp_session())
-
-    async def ids(self, kind: str) -> set[int]:
-        """The ids of the processes of a kind, "browser" or "renderer"."""
-        told = await self._session.send("SystemInfo.getProcessInfo")
-        return {process["id"] for process in told["processInfo"] if process["type"] == kind}
-
-    async def of_page(self, page: Page) -> int:
-        """The id of the process in which a page runs: the one that takes what the page takes."""
-        before = {number: _memory(number) for number in await self.ids("renderer")}
-        await page.evaluate("size => { globalThis.taken = new Uint8Array(size).fill(1) }", _TAKEN)
-        after = {number: _memory(number) - before.get(number, 0) for number in before}
-        await page.evaluate("() => { delete globalThis.taken }")
-        return max(after, key=lambda number: after[number])
-
-    async def kill(self) -> None:
-        """Kill the browser with all that belongs to it."""
-        (browser,) = await self.ids("browser")
-        os.kill(browser, signal.SIGKILL)
-
-
-def _memory(process: int) -> int:
-    """The bytes that a process holds in memory."""
-    pages = Path(f"/proc/{process}/statm").read_text().split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
-
-
-@contextmanager
-def sleeping(*processes: int) -> Iterator[None]:
-    """Stop processes, as a phone does that falls asleep, until the context ends."""
-    for process in processes:
-        os.kill(process, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in processes:
-            os.kill(process, signal.SIGCONT)
 
 
 class Browser:

@@ -6,7 +6,8 @@ import pytest
 from playwright.async_api import CDPSession
 
 from tests.support.gate import Gate
-from tests.typescript.browser.conftest import PATIENCE, Processes, Tab, World, sleeping
+from tests.support.processes import Processes, sleeping
+from tests.typescript.browser.conftest import PATIENCE, Tab, World
 
 # In seconds; much less than the silence by which the patient edge would be given up.
 _AT_ONCE = 15.0
@@ -120,7 +121,7 @@ async def test_a_page_that_sleeps_is_told_afterwards_what_it_missed(
         await bob.write(anns.user, "before")
         await ann.heard("message")
         before = len(ann.told)
-        process = await (await Processes.of(anns.context)).of_page(ann.page)
+        process = await (await Processes.of(anns.context.browser)).of_page(ann.page)
         with sleeping(process):
             async with asyncio.timeout(PATIENCE):
                 await line.emptied()

@@ -2,7 +2,8 @@
 
 from parley_protocol.packets import Op
 from tests.support.gate import Gate
-from tests.typescript.browser.conftest import Processes, World
+from tests.support.processes import Processes
+from tests.typescript.browser.conftest import World
 
 # More than the edge of these tests waits for a client that says nothing.
 _SLEEP_SECONDS = 6
@@ -76,7 +77,7 @@ async def test_a_browser_killed_while_answers_are_under_way_stores_each_once(
             await ann.heard("stored", 24)
             await bob.expect(Op.ALERT_NEW_MSG)
             await eve.expect(Op.ALERT_NEW_MSG)
-        await (await Processes.of(anns.context)).kill()
+        await (await Processes.of(anns.context.browser)).kill()
         line.cut()
         line.open()
     async with world.browse("ann") as anns:

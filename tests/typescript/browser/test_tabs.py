@@ -4,7 +4,8 @@ import pytest
 
 from parley_protocol.packets import Op
 from tests.support.gate import Gate
-from tests.typescript.browser.conftest import Processes, World, sleeping
+from tests.support.processes import Processes, sleeping
+from tests.typescript.browser.conftest import World
 
 _TEXTS = [f"{number}" for number in range(6)]
 
@@ -88,7 +89,7 @@ async def test_a_tab_that_sleeps_does_not_hold_the_others_up(world: World) -> No
         await one.live()
         await one.send(world.user("bob"), "first")
         await one.heard("resolved")
-        processes = await Processes.of(anns.context)
+        processes = await Processes.of(anns.context.browser)
         first = await processes.of_page(one.page)
         two = await anns.open(storage={"patience": 300})
         await two.live()

@@ -3,7 +3,8 @@
 import asyncio
 
 from tests.support.gate import Gate
-from tests.typescript.browser.conftest import PATIENCE, Processes, World, sleeping
+from tests.support.processes import Processes, sleeping
+from tests.typescript.browser.conftest import PATIENCE, World
 
 
 async def test_a_token_is_renewed_before_it_expires(world: World, line: Gate) -> None:
@@ -35,7 +36,7 @@ async def test_a_token_that_expires_while_the_page_sleeps_is_replaced(
         anns.token_life = 1
         ann = await anns.open()
         await ann.live()
-        process = await (await Processes.of(anns.context)).of_page(ann.page)
+        process = await (await Processes.of(anns.context.browser)).of_page(ann.page)
         before = len(ann.told)
         with sleeping(process):
             async with asyncio.timeout(PATIENCE):
