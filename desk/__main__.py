@@ -2,16 +2,18 @@
 
 import asyncio
 import signal
+import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 import uvicorn
 import uvloop
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
+from starlette.applications import Starlette
 
 from desk.events.broadcast import Broadcast
 from desk.events.watch import Watch
@@ -32,6 +34,9 @@ from service_kit.process.metrics_server import serve_metrics
 _logger = structlog.get_logger(__name__)
 
 
+_BACKLOG = 2048
+
+
 class _Server(uvicorn.Server):
     """A server that leaves signals to the process."""
 
@@ -40,66 +45,84 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ValueError or OSError for what cannot be used."""
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[int]:
+    """Serve while the context lasts, then drain; gives the port.
+
+    Raises ValueError or OSError for what cannot be used.
+    """
     metrics = Metrics(CollectorRegistry())
     metrics.limits.show(settings)
     authenticator, keys = open_authenticator(settings, metrics.registry, metrics_prefix=PREFIX)
-    origins = read_origins(settings.origins, settings.port)
     present = presented(settings.credential_file, settings.credentials_refresh_seconds)
     sessions = Sessions(settings, metrics, time.monotonic, time.time)
     broadcast = Broadcast(settings, metrics)
     health = Health(broadcast)
+    async with dial(settings, present, metrics) as moderation:
+        with _listening(settings.host, settings.port) as listener:
+            port: int = listener.getsockname()[1]
+            origins = read_origins(settings.origins, port)
+            requests = Requests(settings, origins, sessions, moderation, metrics)
+            attempts = Rate(settings.sign_ins_per_second, settings.sign_ins_burst, time.monotonic())
+            app = build_app(
+                requests,
+                SessionRoutes(requests, authenticator, attempts),
+                EventRoute(requests, broadcast),
+                health,
+            )
+            server = _Server(_configuration(app, settings))
+            if settings.metrics_port:
+                serve_metrics(settings.metrics_host, settings.metrics_port, metrics.registry)
+            watch = Watch(moderation, broadcast, sessions, settings.watch_timeout_seconds)
+            await keys.start()
+            watching = asyncio.create_task(watch.run())
+            serving = asyncio.create_task(server.serve([listener]))
+            try:
+                garbage.settle()
+                _logger.info("serving", port=port)
+                yield port
+                _logger.info("stopping")
+            finally:
+                health.draining = True
+                # Streams would not end by themselves.
+                broadcast.close()
+                server.should_exit = True
+                await serving
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+                await keys.close()
+    _logger.info("stopped")
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+def _configuration(app: Starlette, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="h11",
+        h11_max_incomplete_event_size=settings.max_head_bytes,
+        ws="none",
+        lifespan="off",
+        limit_concurrency=settings.connections,
+        timeout_graceful_shutdown=settings.drain_seconds,
+        access_log=False,
+        log_config=None,
+        # Who asks is known by the session alone.
+        proxy_headers=False,
+        server_header=False,
+    )
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ValueError or OSError for what cannot be used."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with dial(settings, present, metrics) as moderation:
-        requests = Requests(settings, origins, sessions, moderation, metrics)
-        attempts = Rate(settings.sign_ins_per_second, settings.sign_ins_burst, time.monotonic())
-        app = build_app(
-            requests,
-            SessionRoutes(requests, authenticator, attempts),
-            EventRoute(requests, broadcast),
-            health,
-        )
-        watch = Watch(moderation, broadcast, sessions, settings.watch_timeout_seconds)
-        server = _Server(
-            uvicorn.Config(
-                app,
-                host=settings.host,
-                port=settings.port,
-                http="h11",
-                h11_max_incomplete_event_size=settings.max_head_bytes,
-                ws="none",
-                lifespan="off",
-                limit_concurrency=settings.connections,
-                timeout_graceful_shutdown=settings.drain_seconds,
-                access_log=False,
-                log_config=None,
-                proxy_headers=False,
-                server_header=False,
-            )
-        )
-        await keys.start()
-        if settings.metrics_port:
-            serve_metrics(settings.metrics_host, settings.metrics_port, metrics.registry)
-        garbage.settle()
-        watching = asyncio.create_task(watch.run())
-        stopping = asyncio.create_task(stop.wait())
-        serving = asyncio.create_task(server.serve())
-        try:
-            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            health.draining = True
-            # Streams would not end by themselves.
-            broadcast.close()
-            server.should_exit = True
-            await serving
-        finally:
-            for task in (watching, stopping):
-                task.cancel()
-            await asyncio.gather(watching, stopping, return_exceptions=True)
-            await keys.close()
-    _logger.info("stopped")
+    async with running(settings):
+        await stop.wait()
 
 
 def main() -> int:

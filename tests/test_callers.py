@@ -38,10 +38,11 @@ GRAVE = {
     "moderation": {
         "edge": "ReportMessage ReportConversation ReportDisputeStatement CreateAppeal CreateDispute"
         " SubmitDisputeStatement ListReports GetStanding",
-        "operator": "ListCases GetCase ClaimCase ReleaseCase DecideCase ListAppeals DecideAppeal"
-        " ListSanctions LiftSanction ListDisputes DecideDispute ListAudit EraseUser",
-        "edge operator": "GetDispute",
-        "operator backend": "EndSessions RevokeToken",
+        "desk operator": "ListCases GetCase ClaimCase ReleaseCase DecideCase ListAppeals"
+        " DecideAppeal ListSanctions LiftSanction ListDisputes DecideDispute ListAudit EraseUser",
+        "edge desk operator": "GetDispute",
+        "desk operator backend": "EndSessions",
+        "operator backend": "RevokeToken",
     },
 }
 

@@ -104,13 +104,17 @@ class BaseServicer(moderation_pb2_grpc.ModerationServiceServicer):
         return accepted(await self._resources.readers.run(query, *arguments, **options))
 
     async def _execute(
-        self, command: Command[State, View], seen: SeenSubject | SeenService | None = None
+        self,
+        command: Command[State, View],
+        seen: SeenSubject | SeenService | None = None,
+        *,
+        validate_only: bool = False,
     ) -> tuple[View, bool]:
         """Carry out a command; a refusal ends the call.
 
         Gives what the actor is shown, and whether the command was a repeat.
         """
-        task = Task(command, seen=seen)
+        task = Task(command, seen=seen, validate_only=validate_only)
         answer: Answer[State, View] = await write_one(
             self._resources.writer,
             self._operation,

@@ -120,7 +120,11 @@ class CaseServicer(BaseServicer):
         self, request: pb.DecideCaseRequest, context: Context
     ) -> pb.DecideCaseResponse:
         moderator = await self._moderator(request, context)
-        case, duplicate = await self._execute(requests.decide_case(request, moderator))
+        if request.validate_only:
+            request.ClearField("idempotency_key")
+        case, duplicate = await self._execute(
+            requests.decide_case(request, moderator), validate_only=request.validate_only
+        )
         return pb.DecideCaseResponse(case=case_translation.case(case), duplicate=duplicate)
 
     # --- Appeals ----------------------------------------------------------------------------

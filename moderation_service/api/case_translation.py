@@ -14,6 +14,7 @@ from moderation_service.domain.case.show import show_appeal
 from moderation_service.domain.dispute.entities import parse_statement_id
 from moderation_service.domain.sanctions.entities import Sanction, SanctionKind, Statement
 from moderation_service.domain.sessions import NOTHING_REVOKED, Revocations
+from moderation_service.operations.notifications import CaseChanged
 from moderation_service.operations.restrictions import PlacedStanding
 from service_kit.rpc.servicer import optional_timestamp, timestamp
 
@@ -117,6 +118,21 @@ def case(given: views.CaseView, contents: Mapping[str, bytes] | None = None) -> 
         appeals=[reviewed_appeal(views.ReviewedAppeal(whole, one)) for one in whole.appeals],
         reopenings=whole.reopenings,
         allowed_actions=given.allowed_actions,
+    )
+
+
+def case_changed(given: CaseChanged) -> pb.CaseChanged:
+    """Translate what happened to a case, for those who watch over all of them."""
+    whole = given.case
+    return pb.CaseChanged(
+        case_id=whole.id,
+        version=given.version,
+        cause=given.cause,
+        by=given.by,
+        state=enumerations.CASE_STATES.encode(whole.state),
+        claimed_by=whole.lease.by if whole.lease else "",
+        claim_until_time=timestamp(whole.lease.until) if whole.lease else None,
+        hidden_from=sorted(whole.involved),
     )
 
 

@@ -81,7 +81,7 @@ class DisputeServicer(BaseServicer):
     async def GetDispute(
         self, request: pb.GetDisputeRequest, context: Context
     ) -> pb.GetDisputeResponse:
-        actor, moderates = request.actor, current_caller() is Caller.OPERATOR
+        actor, moderates = request.actor, current_caller() in {Caller.DESK, Caller.OPERATOR}
         if moderates:
             actor = (await self._moderator(request, context, MODERATORS)).user
         dispute = await self._query(

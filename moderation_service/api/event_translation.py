@@ -69,4 +69,6 @@ def _translate(recipients: tuple[str, ...], told: object, *, words: bool) -> pb.
                 restored_authors=told.restored_authors,
             )
             return pb.Event(message_removal_changed=removal)
+        case notifications.CaseChanged():
+            return pb.Event(case_changed=case_translation.case_changed(told))
     raise TypeError(f"not an event of this service: {type(told).__name__}")

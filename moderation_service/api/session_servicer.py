@@ -10,7 +10,10 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from moderation_service.api import requests
 from moderation_service.api.base_servicer import BaseServicer, Context
+from moderation_service.domain.shared.roles import MODERATORS
 from moderation_service.operations.sessions import revoke
+from service_kit.authentication.callers import Caller
+from service_kit.rpc.admission import current_caller
 from service_kit.rpc.servicer import timestamp, write_one
 
 
@@ -25,6 +28,9 @@ class SessionServicer(BaseServicer):
     async def EndSessions(
         self, request: pb.EndSessionsRequest, context: Context
     ) -> pb.EndSessionsResponse:
+        if current_caller() is Caller.DESK:
+            # It acts for moderators alone, and has to show who it is.
+            await self._moderator(request, context, MODERATORS)
         command = requests.end_sessions(request)
         ended = await write_one(self._resources.writer, self._revoke, command)
         before = timestamp(ended.revocations.issued_before)

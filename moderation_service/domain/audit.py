@@ -16,13 +16,9 @@ from hashlib import sha256
 
 from moderation_service.domain.case.events import CaseEvent
 from moderation_service.domain.dispute.events import DisputeEvent
-from moderation_service.domain.shared.capacities import Capacity
+from moderation_service.domain.shared.capacities import NAMED
 
 GENESIS = "0" * 64
-# Those who answer for what they do with other people's matters.
-_NAMED = frozenset(
-    {Capacity.MODERATOR, Capacity.HOLDER, Capacity.REVIEWER, Capacity.DATA_PROTECTION}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,7 @@ def append(head: Head, event: CaseEvent | DisputeEvent, event_digest: str) -> Au
     entry = AuditEntry(
         number=head.number + 1,
         at=event.at,
-        actor=event.by if event.who in _NAMED else "",
+        actor=event.by if event.who in NAMED else "",
         capacity=event.who,
         action=event.cause,
         target_kind="case" if is_case else "dispute",

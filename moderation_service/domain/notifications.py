@@ -5,11 +5,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from moderation_service.domain.case.entities import Appeal, Case
-from moderation_service.domain.case.events import CaseEvent, Review, Ruling, Undoing
+from moderation_service.domain.case.events import CaseEvent, Cause, Review, Ruling, Undoing
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.dispute.events import DisputeCause, DisputeEvent
 from moderation_service.domain.sanctions.entities import Sanction, Scope
 from moderation_service.domain.sanctions.measures import MEASURES
+from moderation_service.domain.shared.capacities import NAMED
 
 
 class NotificationKind(StrEnum):
@@ -24,6 +25,8 @@ class NotificationKind(StrEnum):
     STANDING_CHANGED = "standing_changed"
     CONVERSATION_LOCK_CHANGED = "conversation_lock_changed"
     MESSAGE_REMOVAL_CHANGED = "message_removal_changed"
+    # For the desk of moderators.
+    CASE_CHANGED = "case_changed"
 
 
 # What these say is always how things stand now.
@@ -40,7 +43,8 @@ class Notification(NamedTuple):
     """A notification of `recipients` about the event `seq` of a case or dispute, the `target`.
 
     `about` names what it is about within the target: a report, a sanction, an appeal; of a dispute
-    the cause of the event. Without recipients it is for services alone.
+    the cause of the event; of a case as a whole its cause and, if it was a moderator, by whom.
+    Without recipients it is for services alone.
     """
 
     recipients: tuple[str, ...]
@@ -74,6 +78,9 @@ def _of_case(
             yield NotificationKind.APPEAL_STATUS_CHANGED, made, (by,)
         case Review(appeal=reviewed, appellant=by):
             yield NotificationKind.APPEAL_STATUS_CHANGED, reviewed, (by,)
+    if event.cause not in {Cause.ERASED, Cause.EVIDENCE_EXPIRED}:
+        by = event.by if event.who in NAMED else ""
+        yield NotificationKind.CASE_CHANGED, f"{event.cause} {by}".rstrip(), ()
 
 
 def of_dispute(dispute: Dispute, event: DisputeEvent) -> list[Notification]:

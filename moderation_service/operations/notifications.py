@@ -92,6 +92,16 @@ class MessageRemovalChanged:
     restored_authors: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class CaseChanged:
+    """To the desk of moderators."""
+
+    case: Case
+    version: int
+    cause: str
+    by: str
+
+
 def removal_changed(
     case: Case | None, message: str, removed: frozenset[str]
 ) -> MessageRemovalChanged:
@@ -123,6 +133,7 @@ Content = (
     | StandingChanged
     | ConversationLockChanged
     | MessageRemovalChanged
+    | CaseChanged
 )
 """The content of a notification, ready to be translated."""
 
@@ -145,6 +156,9 @@ def describe_case(
         case NotificationKind.APPEAL_STATUS_CHANGED:
             appeal = case.appeal(about)
             return AppealStatusChanged(show_appeal(appeal)) if appeal else None
+        case NotificationKind.CASE_CHANGED:
+            cause, _, by = about.partition(" ")
+            return CaseChanged(case, notification.seq, cause, by)
     return None
 
 

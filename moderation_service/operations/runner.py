@@ -72,7 +72,8 @@ class _Runner(IdempotentRunner[AnyTask, UsedKey, AnyAnswer]):
             self.unit_of_work.revised[task.target] = None
         if isinstance(effect, Refusal):
             return self.show_current(effect, command)
-        self.keep(aggregate, task, effect)
+        if not task.validate_only:
+            self.keep(aggregate, task, effect)
         view = aggregate.view(effect.state, command, about(task), self.transaction.now)
         next_due = effect.state.due_at if isinstance(effect.state, Dispute) else None
         return Answer(effect.state, view, effect.events, duplicate=False, next_due=next_due)

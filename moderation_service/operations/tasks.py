@@ -25,10 +25,11 @@ class Task(Generic[State, View]):
     """A command, with what is known of it before the transaction.
 
     `target` is the case or dispute of EraseUser and ExpireEvidence. `seen` is what was looked at
-    for a report or a new dispute, whose arguments were checked before. `ids` are new ones.
+    for a report or a new dispute, whose arguments were checked before. `ids` are new ones. With
+    `validate_only` it is answered as if it were done, and nothing is.
     """
 
-    __slots__ = ("command", "ids", "seen", "target")
+    __slots__ = ("command", "ids", "seen", "target", "validate_only")
 
     def __init__(
         self,
@@ -36,11 +37,14 @@ class Task(Generic[State, View]):
         target: str = "",
         seen: commands.SeenSubject | SeenService | None = None,
         ids: Ids | None = None,
+        *,
+        validate_only: bool = False,
     ) -> None:
         self.command = command
         self.target = target
         self.seen = seen
         self.ids = ids or new_ids(command)
+        self.validate_only = validate_only
 
 
 @dataclass(frozen=True, slots=True)

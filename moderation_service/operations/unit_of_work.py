@@ -225,9 +225,9 @@ class UnitOfWork:
         case = self.cases.states[event.case]
         # What it says is one reader's, and no other's.
         notes = [
-            one._replace(recipients=(reader,))
+            one._replace(recipients=readers)
             for one in of_case(case, event)
-            for reader in one.recipients
+            for readers in _each(one.recipients)
         ]
         return [
             (one, content)
@@ -263,6 +263,11 @@ class UnitOfWork:
         return touched(
             (self.cases.states[one.case], one) for one in self.events if isinstance(one, CaseEvent)
         )
+
+
+def _each(recipients: Sequence[str]) -> Sequence[tuple[str, ...]]:
+    """Give each of the recipients alone; what is for nobody is for services."""
+    return [(one,) for one in recipients] or [()]
 
 
 def _without_user(event: Event, user: str, alias: str) -> Event:

@@ -10,14 +10,16 @@ from enum import StrEnum
 class Caller(StrEnum):
     """The names under which credentials are accepted.
 
-    The first four are parts of Parley. `operator` is whoever works with the command line: what they
-    do as moderators needs their token as well. `backend` is all other services of the marketplace.
+    The first five are parts of Parley. `operator` is whoever works with the command line: what
+    they do as moderators needs their token as well, and so does what the desk does. `backend` is
+    all other services of the marketplace.
     """
 
     EDGE = "edge"
     MESSAGING = "messaging"
     NEGOTIATION = "negotiation"
     MODERATION = "moderation"
+    DESK = "desk"
     OPERATOR = "operator"
     BACKEND = "backend"
 
@@ -31,6 +33,8 @@ Methods = Mapping[str, Set[Caller]]
 # Whoever may call one of these names the person in whose name it is: the edge alone, which has
 # verified that person's token.
 _PEOPLE = {Caller.EDGE}
+# Whoever may call one of these shows the token of a moderator, which says who acts.
+_MODERATORS = {Caller.DESK, Caller.OPERATOR}
 
 MESSAGING: Methods = {
     "CreateConversation": {Caller.BACKEND},
@@ -86,25 +90,25 @@ MODERATION: Methods = {
     "CreateDispute": _PEOPLE,
     "SubmitDisputeStatement": _PEOPLE,
     # A party's own through the edge, any with the token of a moderator.
-    "GetDispute": {Caller.EDGE, Caller.OPERATOR},
+    "GetDispute": {Caller.EDGE, Caller.DESK, Caller.OPERATOR},
     "ListOwnDisputes": _PEOPLE,
-    "ListCases": {Caller.OPERATOR},
-    "GetCase": {Caller.OPERATOR},
-    "ClaimCase": {Caller.OPERATOR},
-    "ReleaseCase": {Caller.OPERATOR},
-    "DecideCase": {Caller.OPERATOR},
-    "ListAppeals": {Caller.OPERATOR},
-    "DecideAppeal": {Caller.OPERATOR},
-    "ListSanctions": {Caller.OPERATOR},
-    "LiftSanction": {Caller.OPERATOR},
-    "ListDisputes": {Caller.OPERATOR},
-    "DecideDispute": {Caller.OPERATOR},
-    "ListAudit": {Caller.OPERATOR},
-    "EraseUser": {Caller.OPERATOR},
-    "EndSessions": {Caller.OPERATOR, Caller.BACKEND},
+    "ListCases": _MODERATORS,
+    "GetCase": _MODERATORS,
+    "ClaimCase": _MODERATORS,
+    "ReleaseCase": _MODERATORS,
+    "DecideCase": _MODERATORS,
+    "ListAppeals": _MODERATORS,
+    "DecideAppeal": _MODERATORS,
+    "ListSanctions": _MODERATORS,
+    "LiftSanction": _MODERATORS,
+    "ListDisputes": _MODERATORS,
+    "DecideDispute": _MODERATORS,
+    "ListAudit": _MODERATORS,
+    "EraseUser": _MODERATORS,
+    "EndSessions": {Caller.DESK, Caller.OPERATOR, Caller.BACKEND},
     "RevokeToken": {Caller.OPERATOR, Caller.BACKEND},
-    "BatchGetStandings": {Caller.EDGE, Caller.BACKEND},
-    "Watch": {Caller.EDGE, Caller.MESSAGING, Caller.NEGOTIATION},
+    "BatchGetStandings": {Caller.EDGE, Caller.DESK, Caller.BACKEND},
+    "Watch": {Caller.EDGE, Caller.MESSAGING, Caller.NEGOTIATION, Caller.DESK},
     "UpdateWatch": {Caller.EDGE},
     "ListChanges": {Caller.EDGE, Caller.MESSAGING, Caller.NEGOTIATION},
     "ListChangedUsers": {Caller.EDGE},

@@ -17,3 +17,9 @@ class Capacity(StrEnum):
     NEGOTIATION = "negotiation"
     DATA_PROTECTION = "data protection"
     TIME = "time"
+
+
+# Those who answer for what they do with other people's matters.
+NAMED = frozenset(
+    {Capacity.MODERATOR, Capacity.HOLDER, Capacity.REVIEWER, Capacity.DATA_PROTECTION}
+)

@@ -1797,11 +1797,14 @@ class DecideCaseRequest(_message.Message):
     MEASURES_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     case_id: _builtins.str
     version: _builtins.int
     verdict: Global___Verdict.ValueType
     note: _builtins.str
     idempotency_key: _builtins.str
+    validate_only: _builtins.bool
+    """True: all is checked and nothing is done, and the key is not used."""
     @_builtins.property
     def measures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Measure]:
         """At least one with a violation, and none without."""
@@ -1815,10 +1818,11 @@ class DecideCaseRequest(_message.Message):
         measures: _abc.Iterable[Global___Measure] | None = ...,
         note: _builtins.str = ...,
         idempotency_key: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "idempotency_key", b"idempotency_key", "measures", b"measures", "note", b"note", "verdict", b"verdict", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "idempotency_key", b"idempotency_key", "measures", b"measures", "note", b"note", "validate_only", b"validate_only", "verdict", b"verdict", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1832,7 +1836,9 @@ class DecideCaseResponse(_message.Message):
     DUPLICATE_FIELD_NUMBER: _builtins.int
     duplicate: _builtins.bool
     @_builtins.property
-    def case(self) -> Global___Case: ...
+    def case(self) -> Global___Case:
+        """Decided; after a mere check as it would be, with ids that nothing has."""
+
     def __init__(
         self,
         *,
@@ -2877,6 +2883,7 @@ class Event(_message.Message):
     STANDING_CHANGED_FIELD_NUMBER: _builtins.int
     CONVERSATION_LOCK_CHANGED_FIELD_NUMBER: _builtins.int
     MESSAGE_REMOVAL_CHANGED_FIELD_NUMBER: _builtins.int
+    CASE_CHANGED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def recipients(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -2895,6 +2902,8 @@ class Event(_message.Message):
     def conversation_lock_changed(self) -> Global___ConversationLockChanged: ...
     @_builtins.property
     def message_removal_changed(self) -> Global___MessageRemovalChanged: ...
+    @_builtins.property
+    def case_changed(self) -> Global___CaseChanged: ...
     def __init__(
         self,
         *,
@@ -2907,12 +2916,13 @@ class Event(_message.Message):
         standing_changed: Global___StandingChanged | None = ...,
         conversation_lock_changed: Global___ConversationLockChanged | None = ...,
         message_removal_changed: Global___MessageRemovalChanged | None = ...,
+        case_changed: Global___CaseChanged | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["appeal_status_changed", b"appeal_status_changed", "conversation_lock_changed", b"conversation_lock_changed", "dispute_changed", b"dispute_changed", "event", b"event", "message_removal_changed", b"message_removal_changed", "report_status_changed", b"report_status_changed", "sanction_lifted", b"sanction_lifted", "sanctioned", b"sanctioned", "standing_changed", b"standing_changed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appeal_status_changed", b"appeal_status_changed", "case_changed", b"case_changed", "conversation_lock_changed", b"conversation_lock_changed", "dispute_changed", b"dispute_changed", "event", b"event", "message_removal_changed", b"message_removal_changed", "report_status_changed", b"report_status_changed", "sanction_lifted", b"sanction_lifted", "sanctioned", b"sanctioned", "standing_changed", b"standing_changed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appeal_status_changed", b"appeal_status_changed", "conversation_lock_changed", b"conversation_lock_changed", "dispute_changed", b"dispute_changed", "event", b"event", "message_removal_changed", b"message_removal_changed", "recipients", b"recipients", "report_status_changed", b"report_status_changed", "sanction_lifted", b"sanction_lifted", "sanctioned", b"sanctioned", "standing_changed", b"standing_changed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appeal_status_changed", b"appeal_status_changed", "case_changed", b"case_changed", "conversation_lock_changed", b"conversation_lock_changed", "dispute_changed", b"dispute_changed", "event", b"event", "message_removal_changed", b"message_removal_changed", "recipients", b"recipients", "report_status_changed", b"report_status_changed", "sanction_lifted", b"sanction_lifted", "sanctioned", b"sanctioned", "standing_changed", b"standing_changed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["report_status_changed", "sanctioned", "sanction_lifted", "appeal_status_changed", "dispute_changed", "standing_changed", "conversation_lock_changed", "message_removal_changed"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["report_status_changed", "sanctioned", "sanction_lifted", "appeal_status_changed", "dispute_changed", "standing_changed", "conversation_lock_changed", "message_removal_changed", "case_changed"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
@@ -3126,6 +3136,56 @@ class MessageRemovalChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MessageRemovalChanged: _TypeAlias = MessageRemovalChanged  # noqa: Y015
+
+@_typing.final
+class CaseChanged(_message.Message):
+    """A case as moderators see it, without what is in it. To watchers of everything. When a claim lapses
+    by the clock nobody is told.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CASE_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CLAIMED_BY_FIELD_NUMBER: _builtins.int
+    CLAIM_UNTIL_TIME_FIELD_NUMBER: _builtins.int
+    HIDDEN_FROM_FIELD_NUMBER: _builtins.int
+    case_id: _builtins.str
+    version: _builtins.int
+    cause: _builtins.str
+    """What happened, as the audit log calls it."""
+    by: _builtins.str
+    """Empty for everybody but moderators."""
+    state: Global___CaseState.ValueType
+    claimed_by: _builtins.str
+    @_builtins.property
+    def claim_until_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def hidden_from(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those who are not to learn that there is a case, for they have a part in it."""
+
+    def __init__(
+        self,
+        *,
+        case_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        cause: _builtins.str = ...,
+        by: _builtins.str = ...,
+        state: Global___CaseState.ValueType = ...,
+        claimed_by: _builtins.str = ...,
+        claim_until_time: _timestamp_pb2.Timestamp | None = ...,
+        hidden_from: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim_until_time", b"claim_until_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "case_id", b"case_id", "cause", b"cause", "claim_until_time", b"claim_until_time", "claimed_by", b"claimed_by", "hidden_from", b"hidden_from", "state", b"state", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaseChanged: _TypeAlias = CaseChanged  # noqa: Y015
 
 @_typing.final
 class WatchRequest(_message.Message):
