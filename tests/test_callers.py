@@ -131,7 +131,7 @@ async def test_every_caller_may_do_what_the_table_says_and_nothing_else(
                     allowed = caller in described.service.callers[name]
                     assert (found == DENIED) is not allowed, (name, caller, found)
                     tried += 1
-    assert tried == 12 * len(described.service.callers)
+    assert tried == 14 * len(described.service.callers)
 
 
 async def test_nobody_else_may_do_anything(described: Described, settings: Any) -> None:

@@ -125,6 +125,7 @@ def imported(path: Path) -> set[str]:
 
 SHARED_RULES = {
     "service_kit",
+    "service_kit.audit",
     "service_kit.rules",
     "service_kit.idempotency",
     "service_kit.text",
@@ -139,7 +140,9 @@ def test_rules_need_the_standard_library_alone(package: str) -> None:
 
     What the rules of all services share stands in the kit, under the same condition.
     """
-    modules = [ROOT / "service_kit" / f"{name}.py" for name in ("rules", "idempotency", "text")]
+    modules = [
+        ROOT / "service_kit" / f"{name}.py" for name in ("audit", "rules", "idempotency", "text")
+    ]
     if package != "service_kit":
         modules = sorted((ROOT / package / "domain").rglob("*.py"))
     assert modules

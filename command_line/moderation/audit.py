@@ -12,7 +12,7 @@ from command_line.display.console import CommandError, complain
 from command_line.display.timestamps import parse, short_time
 from command_line.moderation.options import Limit
 from command_line.moderation.session import Session, audit_entries, audit_pages
-from moderation_service.domain.audit import AuditEntry, Break, Head, verify
+from service_kit.audit import AuditEntry, Break, Head, verify
 from service_kit.rpc.documents import Document
 
 REPORT_EVERY = 10_000

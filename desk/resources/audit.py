@@ -11,7 +11,7 @@ from desk.resources.cases import said
 from desk.resources.operation import Call
 from desk.structures.audit import AuditBreak, AuditHead, AuditPage, Verification
 from desk.structures.words import Said
-from moderation_service.domain.audit import AuditEntry, Break, Head, verify
+from service_kit.audit import AuditEntry, Break, Head, verify
 
 _PAGE = 500
 # So that a request takes some seconds at most, however long the log is.

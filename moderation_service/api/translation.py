@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from parley.moderation.v1 import moderation_pb2 as pb
 
-from moderation_service.domain.audit import AuditEntry
 from moderation_service.domain.shared.erasure import Kept, KeptBecause
 from moderation_service.domain.shared.evidence import Evidence, is_intact
+from service_kit.audit import AuditEntry
 from service_kit.rpc.servicer import optional_timestamp, timestamp
 from service_kit.rules import Position
 

@@ -1,57 +1,18 @@
-"""The audit log: an entry for each event, chained by hashes so that no entry can be changed.
+"""The audit log: an entry for each event, which commits to it (service_kit/audit.py has the chain).
 
-An entry commits to its event by a salted digest and names nobody but moderators and their like. So
-a person can be erased from the events without touching the log, which still proves how many events
+The entry bears a salted digest of its event and names nobody but moderators and their like. So a
+person can be erased from the events without touching the log, which still proves how many events
 there were, in which order, and of those that were not erased what they said.
-
-The chain shows each change, each removal and each insertion before its end. That it was cut short
-at the end shows only who has kept its head (number and hash) somewhere else.
 """
 
 import hmac
-import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from hashlib import sha256
 
 from moderation_service.domain.case.events import CaseEvent
 from moderation_service.domain.dispute.events import DisputeEvent
 from moderation_service.domain.shared.capacities import NAMED
-
-GENESIS = "0" * 64
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """One entry; `actor` is empty for all but moderators. Hashes are hexadecimal digits."""
-
-    number: int
-    at: int
-    actor: str
-    capacity: str
-    action: str
-    target_kind: str
-    target: str
-    version: int
-    digest: str
-    previous: str
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The end of a log: the number and the hash of its newest entry."""
-
-    number: int = 0
-    hash: str = GENESIS
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """A break of a log; `number` is that of the entry that should be there."""
-
-    number: int
-    problem: str
+from service_kit.audit import AuditEntry, Head, seal
 
 
 def digest(document: bytes, salt: bytes) -> str:
@@ -75,34 +36,7 @@ def append(head: Head, event: CaseEvent | DisputeEvent, event_digest: str) -> Au
         previous=head.hash,
         hash="",
     )
-    return AuditEntry(**{**asdict(entry), "hash": seal(entry)})
-
-
-def head_of(entry: AuditEntry) -> Head:
-    """Give the head of a log that ends with this entry."""
-    return Head(entry.number, entry.hash)
-
-
-def seal(entry: AuditEntry) -> str:
-    """Give the hash that an entry must have: of everything else in it, in one way of writing."""
-    body = asdict(entry)
-    del body["hash"]
-    words = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return sha256(words.encode()).hexdigest()
-
-
-def verify(head: Head, entries: Iterable[AuditEntry]) -> Head | Break:
-    """Go along the log from `head`, page by page; give its new head, or what is wrong."""
-    for entry in entries:
-        number = head.number + 1
-        if entry.number != number:
-            return Break(number, f"the entry is missing, {entry.number} stands in its place")
-        if entry.previous != head.hash:
-            return Break(number, "it does not follow on the entry before")
-        if seal(entry) != entry.hash:
-            return Break(number, "its hash is not that of what it says")
-        head = head_of(entry)
-    return head
+    return replace(entry, hash=seal(entry))
 
 
 def matches(entry: AuditEntry, document: bytes, salt: bytes) -> bool:

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from moderation_service.domain.audit import AuditEntry, Head
 from moderation_service.domain.case.entities import AppealStatus
 from moderation_service.domain.case.show import show_case, show_whole_case
 from moderation_service.domain.case.transitions import settle_case
@@ -19,6 +18,7 @@ from moderation_service.domain.shared.refusals import Reason, not_found
 from moderation_service.operations.paging import Page, begin, cut
 from moderation_service.storage import audit, indexes, lists, targets
 from moderation_service.storage.lists import CaseFilter, CaseOrder
+from service_kit.audit import AuditEntry, Head
 from service_kit.pages import bounded_size
 from service_kit.rules import Refusal, check_user, invalid, is_identifier
 

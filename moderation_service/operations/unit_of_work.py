@@ -40,6 +40,7 @@ from moderation_service.operations.working_set import CommandType, EventType, St
 from moderation_service.storage import audit as audit_storage
 from moderation_service.storage import documents, indexes, notifications, targets
 from moderation_service.storage.targets import StoredEvent, UsedKey
+from service_kit import audit as chain
 from service_kit.idempotency import Key
 from service_kit.storage.clock import read_position
 from service_kit.storage.writer import Transaction
@@ -189,13 +190,13 @@ class UnitOfWork:
             return
         head = audit_storage.find_head(connection)
         happened: list[tuple[Event, str, bytes]] = []
-        entries: list[audit.AuditEntry] = []
+        entries: list[chain.AuditEntry] = []
         for event in self.events:
             document, salt = documents.dump_event(event), secrets.token_bytes(_SALT_BYTES)
             happened.append((event, document, salt))
             entry = audit.append(head, event, audit.digest(document.encode(), salt))
             entries.append(entry)
-            head = audit.head_of(entry)
+            head = chain.head_of(entry)
         targets.insert_events(connection, happened, self.transaction.revision)
         audit_storage.insert_audit(connection, entries)
 

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from moderation_service.domain import audit
-from moderation_service.domain.audit import AuditEntry, Break, Head
 from moderation_service.domain.case.entities import Case
 from moderation_service.domain.case.events import CaseEvent, Cause, replay
 from moderation_service.domain.dispute.entities import Dispute
@@ -25,6 +24,8 @@ from moderation_service.storage import audit as audit_storage
 from moderation_service.storage import documents, statements
 from moderation_service.storage import targets as storage
 from moderation_service.storage.documents import UnreadableDocument
+from service_kit import audit as chain
+from service_kit.audit import AuditEntry, Break, Head
 from service_kit.storage import migrations
 from service_kit.storage.bulk_statements import fetch, give_values
 from service_kit.storage.engines import address_of, open_engine
@@ -61,10 +62,10 @@ def _chain(connection: Connection, page: int) -> Generator[Problem, None, Head]:
     """Go along the log; give its end. Behind a break it goes on, to show what else is broken."""
     head = Head()
     while entries := audit_storage.read_audit(connection, head.number, "", page):
-        found = audit.verify(head, entries)
+        found = chain.verify(head, entries)
         if isinstance(found, Break):
             yield Problem(f"entry {found.number}", found.problem)
-        head = audit.head_of(entries[-1])
+        head = chain.head_of(entries[-1])
     return head
 
 

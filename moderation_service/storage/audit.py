@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, select
 
-from moderation_service.domain.audit import AuditEntry, Head
 from moderation_service.storage import statements
 from moderation_service.storage.tables import audit
+from service_kit.audit import AuditEntry, Head
 from service_kit.storage.bulk_statements import bulk_insert, fetch
 
 

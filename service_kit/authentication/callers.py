@@ -10,18 +10,18 @@ from enum import StrEnum
 class Caller(StrEnum):
     """The names under which credentials are accepted.
 
-    The first five are parts of Parley. `operator` is whoever works with the command line: what
-    they do as moderators needs their token as well, and so does what the desk does. `backend` is
-    all other services of the marketplace.
+    `operator` is whoever works with the command line, and `backend` all other services of the
+    marketplace; the others are parts of Parley. What is done for moderators, by the desk or with
+    the command line, needs their token as well.
     """
 
     EDGE = "edge"
     MESSAGING = "messaging"
     NEGOTIATION = "negotiation"
     MODERATION = "moderation"
-    DESK = "desk"
     OPERATOR = "operator"
     BACKEND = "backend"
+    DESK = "desk"
 
 
 CALLER_NOT_PERMITTED = "CALLER_NOT_PERMITTED"

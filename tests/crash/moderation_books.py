@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from moderation_service.domain.audit import AuditEntry
 from moderation_service.domain.case.entities import Case
 from moderation_service.domain.dispute.entities import Dispute
 from moderation_service.domain.events import Event
@@ -18,6 +17,7 @@ from moderation_service.storage.documents import (
     load_dispute_event,
 )
 from moderation_service.storage.tables import audit, cases, disputes, events, idempotency_keys
+from service_kit.audit import AuditEntry
 
 
 class StoredEvent(NamedTuple):

@@ -5,12 +5,13 @@ and moderators were answered and told.
 from collections import Counter
 from collections.abc import Iterator
 
-from moderation_service.domain.audit import Break, Head, matches, verify
+from moderation_service.domain.audit import matches
 from moderation_service.domain.case.events import CaseEvent, Cause, replay
 from moderation_service.domain.dispute.entities import DisputeState
 from moderation_service.domain.dispute.events import DisputeCause, DisputeEvent, replay_dispute
 from moderation_service.domain.dispute.saga import due_call
 from moderation_service.domain.sanctions.entities import Sanction, SanctionKind
+from service_kit.audit import Break, Head, verify
 from tests.crash.findings import Check, Findings, Violation
 from tests.crash.recording import DeviceRecord, Granted, Restricted, Sent
 

@@ -15,6 +15,7 @@ from moderation_service.domain.dispute.entities import DisputeState, Outcome
 from moderation_service.domain.events import Event
 from moderation_service.storage.documents import dump_event
 from negotiation_service.domain.entities import Hold
+from service_kit import audit as chain
 from service_kit.rules import Position
 from tests.crash.books import Books, ServiceRow
 from tests.crash.findings import Findings
@@ -42,13 +43,13 @@ C = "talk"
 def books_of(cases: CaseStory, disputes: DisputeStory) -> ModerationBooks:
     """The books of such a service, each command under a key of its own."""
     events: list[Event] = [*cases.events, *disputes.events]
-    log: list[audit.AuditEntry] = []
-    head = audit.Head()
+    log: list[chain.AuditEntry] = []
+    head = chain.Head()
     stored: dict[str, list[StoredEvent]] = {}
     for event in events:
         document = dump_event(event).encode()
         log.append(audit.append(head, event, audit.digest(document, SALT)))
-        head = audit.head_of(log[-1])
+        head = chain.head_of(log[-1])
         stored.setdefault(log[-1].target, []).append(StoredEvent(event, document, SALT))
     keys = {
         (one.by, f"{one.by}-{one.seq}"): StoredKey(target_of(one), one.seq, "")

@@ -87,7 +87,7 @@ async def test_what_changes_something_needs_the_sessions_own_token_and_page(desk
         {"X-CSRF-Token": "\u00fc"},
     ]
     for one in headers:
-        given = {name: value.encode() for name, value in one.items()}
+        given = [(name.encode(), value.encode()) for name, value in one.items()]
         answer = await mia.http.post(path, json={}, headers=given)
         is_refused(answer, 403, "csrf")
     good = {"X-CSRF-Token": mia.csrf_token}

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine, select
 
 from moderation_service.domain import audit
-from moderation_service.domain.audit import Head
 from moderation_service.domain.case.entities import Case
 from moderation_service.domain.case.events import CaseEvent, replay
 from moderation_service.domain.dispute.entities import Dispute
@@ -25,6 +24,8 @@ from moderation_service.storage.tables import (
     sanctioned,
     sanctions,
 )
+from service_kit import audit as chain
+from service_kit.audit import Head
 
 EVERYTHING = 10**9
 
@@ -64,13 +65,13 @@ def read_books(connection: Any) -> Books:
             assert all(isinstance(one, DisputeEvent) for one in history)
             assert replay_dispute(history) == held[name]
     entries = read_audit(connection, 0, "", EVERYTHING)
-    return Books(found, held, audit.head_of(entries[-1]) if entries else Head())
+    return Books(found, held, chain.head_of(entries[-1]) if entries else Head())
 
 
 def check_audit(connection: Any) -> None:
     """Check that the log is a chain, and has an entry for each event and for nothing else (M8)."""
     entries = read_audit(connection, 0, "", EVERYTHING)
-    assert isinstance(audit.verify(Head(), entries), Head)
+    assert isinstance(chain.verify(Head(), entries), Head)
     stored = {(row.target_id, row.seq): row for row in connection.execute(select(events))}
     assert {(one.target, one.version) for one in entries} == stored.keys()
     assert len(entries) == len(stored)

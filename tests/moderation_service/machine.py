@@ -33,6 +33,7 @@ from moderation_service.domain.shared.limits import DAY, MINUTE, Limits
 from moderation_service.domain.shared.reasons import ReportReason
 from moderation_service.domain.shared.refusals import Reason
 from moderation_service.operations.tasks import Task
+from service_kit import audit as chain
 from service_kit.rules import Refusal
 from tests.moderation_service.model import Model
 from tests.moderation_service.story import (
@@ -78,8 +79,8 @@ class Steps(stateful.RuleBasedStateMachine):
         self.now = START
         self.names = 0
         self.worlds: list[World] = []
-        self.log: list[tuple[audit.AuditEntry, CaseEvent]] = []
-        self.head = audit.Head()
+        self.log: list[tuple[chain.AuditEntry, CaseEvent]] = []
+        self.head = chain.Head()
 
     def new(self, kind: str) -> str:
         self.names += 1
@@ -155,7 +156,7 @@ class Steps(stateful.RuleBasedStateMachine):
             state = evolve(state, event)
             world.events.append(event)
             entry = audit.append(self.head, event, audit.digest(repr(event).encode(), SALT))
-            self.head = audit.head_of(entry)
+            self.head = chain.head_of(entry)
             self.log.append((entry, event))
         assert state == change.state
         world.case = state
@@ -238,7 +239,7 @@ class Steps(stateful.RuleBasedStateMachine):
         assert isinstance(event, CaseEvent)
         model.apply(command)
         entry = audit.append(self.head, event, audit.digest(repr(event).encode(), SALT))
-        self.head = audit.head_of(entry)
+        self.head = chain.head_of(entry)
         self.log.append((entry, event))
         self.worlds.append(World(result.state, [event], model))
 

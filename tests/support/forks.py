@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.connection import wait
 from pathlib import Path
 
-_LOADED = ["edge", "messaging_service", "moderation_service", "negotiation_service"]
+_LOADED = ["desk", "edge", "messaging_service", "moderation_service", "negotiation_service"]
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload([f"{name}.__main__" for name in _LOADED])
 

@@ -262,6 +262,26 @@ class System:
         self.wait_ready(edge)
         return edge
 
+    def start_desk(self, *, ready: bool = True, **settings: object) -> Part:
+        """Start a desk, whose `port` is where it listens."""
+        port = free_port()
+        told = {
+            "port": port,
+            "moderation_target": self.target("moderation"),
+            "credential_file": self._credential_file(Caller.DESK),
+            "token_secret_file": self.folder / "token.key",
+            **settings,
+        }
+        environment = {f"PARLEY_DESK_{name.upper()}": str(one) for name, one in told.items()}
+        log = self.folder / f"desk-{port}.log"
+        desk = Part(
+            "desk", [*self.launcher, "desk"], {**environment, **self.environment}, log, port
+        )
+        self.parts.append(desk)
+        if ready:
+            self.wait_ready(desk)
+        return desk
+
     def wait_ready(self, edge: Part, status: int = 200) -> None:
         """Return when /readyz answers with `status`, for 200 also of each service there is."""
         deadline = time.monotonic() + _START_SECONDS

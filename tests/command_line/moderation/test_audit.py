@@ -8,7 +8,8 @@ from parley.moderation.v1 import moderation_pb2 as pb
 
 from command_line.display.console import CommandError
 from command_line.moderation import audit
-from moderation_service.domain.audit import AuditEntry, Head, append, digest, head_of
+from moderation_service.domain.audit import append, digest
+from service_kit.audit import AuditEntry, Head, head_of
 from service_kit.rpc.documents import document
 from service_kit.rpc.servicer import timestamp
 from tests.moderation_service.story import banned, decided_case

@@ -165,7 +165,7 @@ async def test_report_conversation_leads_to_a_lock_and_a_removal(client: Client)
     )
     lock, removal = decided.decisions[0].sanctions
     assert (list(lock.users), list(removal.users)) == (["ann", "bob"], ["bob"])
-    events = [event for _, event in await stream.events(8)]
+    events = [event for _, event in await stream.events(11)]
     by_kind = {event.WhichOneof("event"): event for event in events}
     assert by_kind["conversation_lock_changed"].conversation_lock_changed.locked
     changed = by_kind["message_removal_changed"].message_removal_changed
@@ -173,7 +173,7 @@ async def test_report_conversation_leads_to_a_lock_and_a_removal(client: Client)
     assert changed.conversation_id == reported.report.subject.conversation_id
     assert all(not event.report_status_changed.report.comment for event in events)
     await client.moderate("LiftSanction", sanction_id=lock.id, reason="enough")
-    lifted = [event for _, event in await stream.events(3)]
+    lifted = [event for _, event in await stream.events(4)]
     assert not lifted[-1].conversation_lock_changed.locked
     shown = (await client.moderate("ListSanctions", user="bob")).sanctions
     assert [(one.id, one.lifted_by) for one in shown] == [(removal.id, ""), (lock.id, "mia")]

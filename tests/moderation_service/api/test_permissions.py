@@ -65,10 +65,10 @@ def forged(request: Any) -> Any:
 
 
 def test_the_table_names_every_method() -> None:
-    """And none besides; what needs a role is called with a token, and so by operators alone."""
+    """And none besides; what needs a role is called with a token, and so for moderators alone."""
     assert set(PERMISSIONS) == set(METHODS)
     for name, needed in PERMISSIONS.items():
-        assert not needed or MODERATION[name] == {Caller.OPERATOR}, name
+        assert not needed or MODERATION[name] == {Caller.DESK, Caller.OPERATOR}, name
 
 
 async def test_methods_are_open_to_their_roles_alone(client: Client) -> None:
@@ -147,13 +147,25 @@ async def test_the_token_of_a_moderator_is_of_no_use_to_another_caller(client: C
     """An edge has the tokens of all who are connected, and moderates with none of them."""
     for name in MODERATED:
         token = as_moderator("mia", [*Role])[1:]
-        for caller in {*Caller} - {Caller.OPERATOR}:
+        for caller in {*Caller} - {Caller.DESK, Caller.OPERATOR}:
             request = forged(requests(name)[1])
             code, reason = await reason_of(client, name, request, (*metadata_of(caller), *token))
             if (name, caller) == ("GetDispute", Caller.EDGE):
                 assert reason == Reason.DISPUTE_NOT_FOUND
             else:
                 assert (code, reason) == (grpc.StatusCode.PERMISSION_DENIED, CALLER_NOT_PERMITTED)
+
+
+async def test_the_desk_ends_sessions_for_moderators_alone(client: Client) -> None:
+    """The operator and the marketplace do so in their own name, the desk never."""
+    request = pb.EndSessionsRequest(user="bob")
+    desk = metadata_of(Caller.DESK)
+    assert await reason_of(client, "EndSessions", request, desk) == REFUSED
+    for roles, allowed in ((["moderator"], True), (["auditor"], False)):
+        bearer = (*desk, ("x-parley-token", token_of("mia", roles)))
+        code, reason = await reason_of(client, "EndSessions", request, bearer)
+        assert (code is grpc.StatusCode.OK) is allowed
+        assert (reason == Reason.ROLE_REQUIRED) is not allowed
 
 
 async def test_a_moderator_whose_token_was_revoked_moderates_no_more(client: Client) -> None:

@@ -31,7 +31,7 @@ async def test_watch_of_everything_shows_no_words_of_people(client: Client) -> N
         reason=pb.DISPUTE_REASON_QUALITY,
         statement="a secret statement",
     )
-    events = [event for _, event in await stream.events(8)]
+    events = [event for _, event in await stream.events(12)]
     seen = {event.WhichOneof("event") for event in events}
     assert seen == {
         "report_status_changed",
@@ -39,6 +39,7 @@ async def test_watch_of_everything_shows_no_words_of_people(client: Client) -> N
         "standing_changed",
         "appeal_status_changed",
         "dispute_changed",
+        "case_changed",
     }
     assert "secret" not in str(events)
     (view,) = events[-1].dispute_changed.views

@@ -11,6 +11,7 @@ from moderation_service.domain import audit
 from moderation_service.domain.case.entities import AppealStatus
 from moderation_service.domain.events import Event
 from moderation_service.domain.shared.evidence import EvidenceKind, is_intact, take, write_down
+from service_kit import audit as chain
 from tests.moderation_service.story import DisputeStory, banned, decided_case
 
 SALT = b"16 random octets"
@@ -20,7 +21,7 @@ def document(event: object) -> bytes:
     return repr(event).encode()
 
 
-def logged() -> tuple[list[Event], list[audit.AuditEntry]]:
+def logged() -> tuple[list[Event], list[chain.AuditEntry]]:
     """All that happened to a case and to a dispute, and its log."""
     case = decided_case(banned())
     case.appeal("bob")
@@ -29,11 +30,11 @@ def logged() -> tuple[list[Event], list[audit.AuditEntry]]:
     dispute.open()
     dispute.withdraw()
     events: list[Event] = [*case.events, *dispute.events]
-    entries: list[audit.AuditEntry] = []
-    head = audit.Head()
+    entries: list[chain.AuditEntry] = []
+    head = chain.Head()
     for event in events:
         entries.append(audit.append(head, event, audit.digest(document(event), SALT)))
-        head = audit.head_of(entries[-1])
+        head = chain.head_of(entries[-1])
     return events, entries
 
 
@@ -42,13 +43,13 @@ EVENTS, ENTRIES = logged()
 
 def test_a_log_that_nobody_touched_is_good() -> None:
     """From its beginning, or on from any head, page by page."""
-    end = audit.Head(len(ENTRIES), ENTRIES[-1].hash)
-    assert audit.verify(audit.Head(), ENTRIES) == end
-    middle = audit.verify(audit.Head(), ENTRIES[:3])
-    assert middle == audit.Head(3, ENTRIES[2].hash)
-    assert isinstance(middle, audit.Head)
-    assert audit.verify(middle, ENTRIES[3:]) == end
-    assert audit.verify(end, []) == end
+    end = chain.Head(len(ENTRIES), ENTRIES[-1].hash)
+    assert chain.verify(chain.Head(), ENTRIES) == end
+    middle = chain.verify(chain.Head(), ENTRIES[:3])
+    assert middle == chain.Head(3, ENTRIES[2].hash)
+    assert isinstance(middle, chain.Head)
+    assert chain.verify(middle, ENTRIES[3:]) == end
+    assert chain.verify(end, []) == end
 
 
 def test_each_entry_says_who_did_what_to_what() -> None:
@@ -60,7 +61,7 @@ def test_each_entry_says_who_did_what_to_what() -> None:
     assert ("", "negotiation", "hold_placed", "dispute") in told
     assert {one.actor for one in ENTRIES} == {"", "mia", "max"}
     assert [one.number for one in ENTRIES] == list(range(1, len(ENTRIES) + 1))
-    assert ENTRIES[0].previous == audit.GENESIS
+    assert ENTRIES[0].previous == chain.GENESIS
 
 
 def test_entries_prove_what_the_events_said() -> None:
@@ -83,9 +84,9 @@ def test_each_change_of_an_entry_shows(data: st.DataObject) -> None:
         other = data.draw(st.text().filter(value.__ne__))
     changed = replace(entry, **{field: other})
     if data.draw(st.booleans()) and field != "hash":
-        changed = replace(changed, hash=audit.seal(changed))
-    found = audit.verify(audit.Head(), [*ENTRIES[:index], changed, *ENTRIES[index + 1 :]])
-    assert isinstance(found, audit.Break)
+        changed = replace(changed, hash=chain.seal(changed))
+    found = chain.verify(chain.Head(), [*ENTRIES[:index], changed, *ENTRIES[index + 1 :]])
+    assert isinstance(found, chain.Break)
     assert found.number in (entry.number, entry.number + 1)
 
 
@@ -98,21 +99,21 @@ def test_each_removal_insertion_and_swap_shows(index: int) -> None:
         [*ENTRIES[: index + 1], entry, *ENTRIES[index + 1 :]],
         [*ENTRIES[:index], ENTRIES[index + 1], entry, *ENTRIES[index + 2 :]],
     ):
-        assert isinstance(audit.verify(audit.Head(), spoiled), audit.Break)
-    cut = audit.verify(audit.Head(), ENTRIES[:index])
-    assert isinstance(cut, audit.Head)
-    assert cut != audit.Head(len(ENTRIES), ENTRIES[-1].hash)
+        assert isinstance(chain.verify(chain.Head(), spoiled), chain.Break)
+    cut = chain.verify(chain.Head(), ENTRIES[:index])
+    assert isinstance(cut, chain.Head)
+    assert cut != chain.Head(len(ENTRIES), ENTRIES[-1].hash)
 
 
 def test_a_log_rewritten_from_the_middle_has_another_head() -> None:
     """Making all hashes anew changes the head, and heads are kept elsewhere."""
-    forged, head = list(ENTRIES[:2]), audit.head_of(ENTRIES[1])
+    forged, head = list(ENTRIES[:2]), chain.head_of(ENTRIES[1])
     for one in ENTRIES[2:]:
         body = replace(one, actor="eve", previous=head.hash)
-        forged.append(replace(body, hash=audit.seal(body)))
-        head = audit.head_of(forged[-1])
-    assert audit.verify(audit.Head(), forged) == head
-    assert head != audit.head_of(ENTRIES[-1])
+        forged.append(replace(body, hash=chain.seal(body)))
+        head = chain.head_of(forged[-1])
+    assert chain.verify(chain.Head(), forged) == head
+    assert head != chain.head_of(ENTRIES[-1])
 
 
 @given(st.binary(), st.binary())

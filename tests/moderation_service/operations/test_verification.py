@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from moderation_service.domain.audit import Head
 from moderation_service.domain.shared.commands import ExpireEvidence
 from moderation_service.domain.shared.limits import DAY
 from moderation_service.operations.tasks import Task
 from moderation_service.operations.verification import Problem, run, verify
 from moderation_service.settings import ModerationSettings
+from service_kit.audit import Head
 from tests.moderation_service.books import check_books
 from tests.moderation_service.operations.test_runner import carry_out, decided, with_evidence
 from tests.moderation_service.story import LIMITS, MESSAGE, disputed, erasure, muted

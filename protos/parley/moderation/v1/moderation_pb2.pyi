@@ -2704,7 +2704,7 @@ class AuditEntry(_message.Message):
     previous_hash: _builtins.str
     """The hash of the entry before; of the first, zeros."""
     hash: _builtins.str
-    """SHA-256 of all the above (moderation_service/audit.py)."""
+    """SHA-256 of all the above (service_kit/audit.py)."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(

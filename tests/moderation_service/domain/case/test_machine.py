@@ -25,6 +25,7 @@ from moderation_service.domain.case.views import CaseView
 from moderation_service.domain.sanctions.standing import is_locked, removed_authors
 from moderation_service.domain.sanctions.statement_of_reasons import missing
 from moderation_service.domain.shared.effect import Effect
+from service_kit import audit as chain
 from service_kit.rules import Refusal
 from tests.moderation_service.machine import AUTHORS, LIMITS, MODERATORS, PEOPLE, SALT, Steps
 from tests.moderation_service.story import MODERATOR, decide
@@ -174,7 +175,7 @@ class Moderation(Steps):
     def teardown(self) -> None:
         """M8: the whole log is good, each entry proves its event; and every case can be ended."""
         entries = [entry for entry, _ in self.log]
-        assert audit.verify(audit.Head(), entries) == self.head
+        assert chain.verify(chain.Head(), entries) == self.head
         for entry, event in self.log:
             assert audit.matches(entry, repr(event).encode(), SALT)
         for world in self.worlds:
