@@ -262,6 +262,10 @@ async def test_deals_that_are_away_leave_messages_and_the_deal_is_cancelled_late
         await ann.say("Les messages passent")
         await bob.sees("Les messages passent")
         await ann.check("deal-away-fr")
+        # Who comes only now is told at once.
+        await bob.page.reload()
+        await expect(_panel(bob).get_by_text("Deals do not answer just now")).to_be_visible()
+        await expect(_panel(bob).get_by_role("button")).to_have_count(0)
     finally:
         negotiation.start()
         await system.all_ready()
@@ -269,6 +273,8 @@ async def test_deals_that_are_away_leave_messages_and_the_deal_is_cancelled_late
     await expect(_panel(bob).locator(".deal-cancellation")).to_contain_text("Il pleut")
     await expect(_panel(ann).locator(".pending-steps")).to_have_count(0)
     await expect(_panel(ann).get_by_text("Les affaires ne r\u00e9pondent pas")).to_have_count(0)
+    await expect(bob.page.get_by_text("A part of the service is away")).to_have_count(0)
+    await expect(_panel(bob).get_by_text("Deals do not answer just now")).to_have_count(0)
     await expect(_step(bob, "confirm_cancellation")).to_have_class(re.compile("primary"))
     await _take(bob, "confirm_cancellation")
     await expect(_panel(ann)).to_contain_text("Annul\u00e9")
@@ -284,3 +290,7 @@ async def test_deals_that_are_away_leave_messages_and_the_deal_is_cancelled_late
     await _send(ann)
     await expect(_step(ann, "submit_note")).to_have_text("Modifier mon avis")
     await expect(_panel(ann).locator(".deal-note")).to_contain_text("2 sur 5")
+    await _panel(ann).get_by_text("Autres affaires").click()
+    await _panel(ann).get_by_role("button", name=re.compile("Garden")).click()
+    await _take(ann, "decline")
+    await expect(_panel(bob)).to_contain_text("Ended without a deal")

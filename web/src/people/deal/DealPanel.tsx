@@ -32,7 +32,7 @@ export function DealPanel({ conversation, view }: Props): JSX.Element | null {
   const { loading, deal: known } = useSnapshot(store);
   const deal = isEarlier ? (known ?? chosen) : view.deal;
   const { entries, isWaiting } = usePendingSteps(view.conversation, deal);
-  const isAway = useDealsAway(view.conversation, loading === "loading" || isWaiting);
+  const isAway = useDealsAway(view.conversation, loading === "loading", isWaiting);
   const [form, setForm] = useState<{ readonly step: Step | "propose"; readonly deal?: DealView }>();
   const box = useRef<HTMLElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
