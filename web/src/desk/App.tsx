@@ -55,11 +55,13 @@ function Frame({
   const [first = allowed[0] ?? "settings", ...rest] = path.value;
   const name = allowed.find((one) => one === first);
   const main = useRef<HTMLElement>(null);
+  // Others see nothing that changes by itself.
+  const isModerator = view.roles.includes("moderator");
   useEffect(() => {
-    if (isEnded) return undefined;
+    if (isEnded || !isModerator) return undefined;
     follow();
     return stopFollowing;
-  }, [isEnded]);
+  }, [isEnded, isModerator]);
   useShortcuts(t("shortcuts.everywhere"), [
     { keys: "?", label: t("shortcuts.help"), run: () => setHelping(true) },
     ...allowed.flatMap((one) => {
@@ -96,7 +98,7 @@ function Frame({
           <bdi>{view.user}</bdi>
         </span>
       </header>
-      <Liveness />
+      {isModerator && <Liveness />}
       <p class="notice" role="status">
         {notice.value}
       </p>

@@ -32,6 +32,15 @@ export function Dialog({ title, children, onClose }: Props): JSX.Element {
         event.preventDefault();
         onClose();
       }}
+      // A second Escape closes it without asking.
+      onClose={({ currentTarget }) => {
+        if (!currentTarget.isConnected) return;
+        onClose();
+        requestAnimationFrame(() => {
+          // One that is not to go is shown again.
+          if (currentTarget.isConnected && !currentTarget.open) currentTarget.showModal();
+        });
+      }}
     >
       <h2 id={name}>{title}</h2>
       {children}
