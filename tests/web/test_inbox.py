@@ -91,7 +91,7 @@ async def test_a_conversation_begins_by_keyboard_alone(visit: Visit) -> None:
     # The first stop leads past the header; from there on by Tab.
     await page.keyboard.press("Tab")
     await expect(page.get_by_role("button", name="Aller au contenu")).to_be_focused()
-    for _ in range(4):
+    for _ in range(5):
         await page.keyboard.press("Tab")
     write = page.get_by_role("button", name=re.compile("quelqu"))
     await expect(write).to_be_focused()

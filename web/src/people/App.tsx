@@ -8,6 +8,9 @@ import { Conversation } from "./conversation/Conversation.tsx";
 import { Inbox } from "./Inbox.tsx";
 import { t } from "./messages.ts";
 import { SignInPage } from "./SignInPage.tsx";
+import { useRestriction } from "./sanction/restricted.ts";
+import { SanctionBanner } from "./sanction/SanctionBanner.tsx";
+import { Standing } from "./sanction/Standing.tsx";
 import { SCREENS } from "./screens.ts";
 import { type Session, SessionProvider, signIn, useSession } from "./session.ts";
 
@@ -42,6 +45,7 @@ function Frame(): JSX.Element {
   const { conversations } = useSnapshot(client.conversationList);
   const unread = conversations.filter((one) => one.unread).length;
   useTitle(unread ? t("app.title_unread", { count: unread }) : t("app.title"));
+  const isOut = useRestriction();
   const main = screen(place, rest);
   return (
     <div class="frame">
@@ -56,6 +60,9 @@ function Frame(): JSX.Element {
           <a href={addressOf()} aria-current={place === "" ? "page" : undefined}>
             {t("nav.inbox")}
           </a>
+          <a href={addressOf("reports")} aria-current={place === "reports" ? "page" : undefined}>
+            {t("nav.reports")}
+          </a>
           <a href={addressOf("settings")} aria-current={place === "settings" ? "page" : undefined}>
             {t("nav.settings")}
           </a>
@@ -65,12 +72,13 @@ function Frame(): JSX.Element {
         </span>
       </header>
       <ConnectionStatus state={state} reason={reason} />
+      <SanctionBanner />
       <div class={`panes ${main ? "with-main" : ""}`}>
         <aside class="side" aria-label={t("nav.inbox")}>
           <Inbox current={place === "c" ? rest[0] : undefined} />
         </aside>
         <main class="main" id="main" tabIndex={-1}>
-          {main ?? <p class="muted empty">{t("inbox.choose")}</p>}
+          {main ?? (isOut ? <Standing /> : <p class="muted empty">{t("inbox.choose")}</p>)}
         </main>
       </div>
     </div>

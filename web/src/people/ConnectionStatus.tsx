@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { Banner } from "../shared/components/Banner.tsx";
 import { Button } from "../shared/components/Button.tsx";
 import { dayAndTime } from "../shared/format.ts";
+import { addressOf } from "../shared/router.ts";
 import { t } from "./messages.ts";
 import { storageProblem, useSession } from "./session.ts";
 
@@ -62,6 +63,11 @@ function Ways({ state, reason }: Props): JSX.Element | null {
         kind="error"
         actions={
           <>
+            {reason instanceof Banned && (
+              <a class="button" href={addressOf("standing")}>
+                {t("sanction.reasons")}
+              </a>
+            )}
             <Button onClick={() => client.connect()}>{t("connection.now")}</Button>
             <Button onClick={() => void leave()}>{t("signin.out")}</Button>
           </>

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import { Button } from "../shared/components/Button.tsx";
 import { LanguageChoice } from "../shared/components/LanguageChoice.tsx";
 import { ThemeChoice } from "../shared/components/ThemeChoice.tsx";
+import { Blocks } from "./block/Blocks.tsx";
 import { t } from "./messages.ts";
 import { allowNotifications, notifications, stopNotifications } from "./notifications.ts";
 import { useSession } from "./session.ts";
@@ -24,6 +25,7 @@ export function Settings(): JSX.Element {
         }}
       />
       <Notifications />
+      <Blocks />
       <h2>{t("signin.out")}</h2>
       <p class="muted">{t("signin.out_hint")}</p>
       <div class="actions">

@@ -4,6 +4,7 @@ import "../shared/theme.css";
 import "../shared/frame.css";
 import "./people.css";
 import "./deal/deal.css";
+import "./moderation.css";
 import { App } from "./App.tsx";
 import { followLinks, start } from "./session.ts";
 

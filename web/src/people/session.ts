@@ -1,6 +1,7 @@
 /** The client of whoever is signed in, for all screens. */
 
 import { Client, type ParleyError } from "@parley/client";
+import { HttpClient } from "@parley/client/http";
 import { IndexedDbStore } from "@parley/client/storage/indexeddb";
 import { signal } from "@preact/signals";
 import { createContext } from "preact";
@@ -22,6 +23,8 @@ import {
 /** Somebody who is signed in. */
 export interface Session {
   readonly client: Client;
+  /** For as long as the server lets this user into no socket. */
+  readonly http: HttpClient;
   readonly user: string;
   readonly config: Config;
   /** Whether a link signed in; otherwise the marketplace did. */
@@ -139,6 +142,7 @@ function open(
   client.connect();
   const session: Session = {
     client,
+    http: new HttpClient({ url: url.href, token }),
     user,
     config,
     byLink: typeof token === "string",

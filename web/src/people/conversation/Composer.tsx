@@ -37,7 +37,8 @@ export function Composer({ store, view, editing, onEdited }: Props): JSX.Element
     setEdited(editing.message.text ?? "");
     // The person has asked to write here.
     field.current?.focus();
-  }, [editing]);
+    // What is typed stays when the message changes meanwhile.
+  }, [editing?.key]);
   if (view.blocked && view.peer) {
     const { peer } = view;
     return (
@@ -57,6 +58,7 @@ export function Composer({ store, view, editing, onEdited }: Props): JSX.Element
     );
   }
   const shown = editing ? edited : text;
+  const tombstone = editing?.message.tombstone;
   const type = (typed: string) => {
     setError(undefined);
     if (editing) setEdited(typed);
@@ -69,6 +71,10 @@ export function Composer({ store, view, editing, onEdited }: Props): JSX.Element
   const send = () => {
     const words = shown.trim();
     if (!words) return;
+    if (tombstone) {
+      setError(t("composer.not_saved"));
+      return;
+    }
     if ([...words].length > LONGEST_TEXT) {
       setError(t("composer.too_long", { count: [...words].length, limit: LONGEST_TEXT }));
       return;
@@ -97,8 +103,32 @@ export function Composer({ store, view, editing, onEdited }: Props): JSX.Element
       }}
     >
       {editing && (
-        <Banner actions={<Button onClick={onEdited}>{t("action.cancel")}</Button>}>
-          {t("composer.editing")}
+        <Banner
+          kind={tombstone ? "error" : "info"}
+          actions={
+            <>
+              {tombstone && edited.trim() && (
+                <Button
+                  onClick={() => {
+                    remember(draft, [recall(draft), edited.trim()].filter(Boolean).join("\n"));
+                    onEdited();
+                    field.current?.focus();
+                  }}
+                >
+                  {t("composer.as_new")}
+                </Button>
+              )}
+              <Button onClick={onEdited}>{t("action.cancel")}</Button>
+            </>
+          }
+        >
+          {t(
+            tombstone === "removed"
+              ? "composer.removed_meanwhile"
+              : tombstone
+                ? "composer.deleted_meanwhile"
+                : "composer.editing",
+          )}
         </Banner>
       )}
       <Field label={t(editing ? "composer.edit_label" : "composer.label")} error={error}>

@@ -11,8 +11,12 @@ import { oneLine } from "../../shared/words.ts";
 import { DealPanel } from "../deal/DealPanel.tsx";
 import { t } from "../messages.ts";
 import { useRemembered } from "../remembered.ts";
+import { ReportDialog } from "../report/ReportDialog.tsx";
+import { LockBanner } from "../sanction/SanctionBanner.tsx";
 import { useSession } from "../session.ts";
 import { Composer } from "./Composer.tsx";
+import { ConversationDialog } from "./ConversationDialog.tsx";
+import { wordsOf } from "./events.ts";
 import { MessageDialog } from "./MessageDialog.tsx";
 import { MessageList } from "./MessageList.tsx";
 
@@ -36,6 +40,10 @@ export function Conversation({ id, peer, subject }: Props): JSX.Element {
   const shown = useShown(view);
   const [editing, setEditing] = useState<StoredRow>();
   const [chosen, setChosen] = useState<StoredRow>();
+  const [menu, setMenu] = useState(false);
+  const [reported, setReported] = useState<StoredRow | "conversation">();
+  // As it is now: it may have been removed since.
+  const changing = editing && (view.rows.find((row) => row.key === editing.key) ?? editing);
   const found = view.conversation;
   useEffect(() => {
     // Once it has begun it has an address of its own.
@@ -47,7 +55,8 @@ export function Conversation({ id, peer, subject }: Props): JSX.Element {
       class="conversation"
       aria-label={t("conversation.label", { peer: oneLine(shown.peer ?? "") })}
     >
-      <Head view={shown} />
+      <Head view={shown} onMenu={() => setMenu(true)} />
+      <LockBanner conversation={found} />
       <Trouble store={store} view={view} isRemembered={shown !== view} />
       <DealPanel conversation={store} view={shown} />
       <MessageList store={store} view={shown} onChoose={setChosen} />
@@ -57,7 +66,7 @@ export function Conversation({ id, peer, subject }: Props): JSX.Element {
       <Composer
         store={store}
         view={shown}
-        editing={editing}
+        editing={changing?.state === "stored" ? changing : undefined}
         onEdited={() => setEditing(undefined)}
       />
       {chosen && (
@@ -68,7 +77,39 @@ export function Conversation({ id, peer, subject }: Props): JSX.Element {
             setChosen(undefined);
             setEditing(chosen);
           }}
+          onReport={() => {
+            setChosen(undefined);
+            setReported(chosen);
+          }}
           onClose={() => setChosen(undefined)}
+        />
+      )}
+      {menu && (
+        <ConversationDialog
+          store={store}
+          view={shown}
+          onReport={() => {
+            setMenu(false);
+            setReported("conversation");
+          }}
+          onClose={() => setMenu(false)}
+        />
+      )}
+      {reported === "conversation" && (
+        <ReportDialog
+          title={t("report.conversation_title")}
+          about={`conversation ${found}`}
+          report={(options) => store.report(options)}
+          onClose={() => setReported(undefined)}
+        />
+      )}
+      {reported && reported !== "conversation" && (
+        <ReportDialog
+          title={t("report.message_title")}
+          about={`message ${reported.message.message}`}
+          words={wordsOf(reported.message)}
+          report={(options) => store.reportMessage(reported.message.message, options)}
+          onClose={() => setReported(undefined)}
         />
       )}
     </section>
@@ -101,7 +142,12 @@ function useShown(view: ConversationView): ConversationView {
   };
 }
 
-function Head({ view }: { readonly view: ConversationView }): JSX.Element {
+interface HeadProps {
+  readonly view: ConversationView;
+  readonly onMenu: () => void;
+}
+
+function Head({ view, onMenu }: HeadProps): JSX.Element {
   const { client } = useSession();
   const { peer = "", subject } = view;
   // Nobody tells of it while there is no connection.
@@ -130,6 +176,15 @@ function Head({ view }: { readonly view: ConversationView }): JSX.Element {
               : t("presence.offline")}
         </p>
       )}
+      <Button
+        kind="quiet"
+        class="more"
+        aria-label={t("conversation.menu")}
+        aria-haspopup="dialog"
+        onClick={onMenu}
+      >
+        <Icon name="more" />
+      </Button>
     </header>
   );
 }

@@ -6,18 +6,21 @@ import { Dialog } from "../../shared/components/Dialog.tsx";
 import { Words } from "../../shared/components/Words.tsx";
 import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
+import { wordsOf } from "./events.ts";
 
 interface Props {
   readonly store: ConversationStore;
   readonly row: StoredRow;
   readonly onEdit: () => void;
+  readonly onReport: () => void;
   readonly onClose: () => void;
 }
 
 /** What can be done with a message. */
-export function MessageDialog({ store, row, onEdit, onClose }: Props): JSX.Element {
+export function MessageDialog({ store, row, onEdit, onReport, onClose }: Props): JSX.Element {
   const { user } = useSession();
-  const { message, text = "", sender } = row.message;
+  const { message, sender, event } = row.message;
+  const text = wordsOf(row.message);
   const isOwn = sender === user;
   const [copied, setCopied] = useState<"copied" | "copy_failed">();
   return (
@@ -26,8 +29,9 @@ export function MessageDialog({ store, row, onEdit, onClose }: Props): JSX.Eleme
         <Words text={text} />
       </blockquote>
       <div class="actions">
-        {isOwn && <Button onClick={onEdit}>{t("message.edit")}</Button>}
-        {isOwn && (
+        {isOwn && !event && <Button onClick={onEdit}>{t("message.edit")}</Button>}
+        {!isOwn && <Button onClick={onReport}>{t("report.message")}</Button>}
+        {isOwn && !event && (
           <Button
             kind="danger"
             onClick={() => {

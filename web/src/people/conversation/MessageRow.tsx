@@ -4,6 +4,7 @@ import { Button } from "../../shared/components/Button.tsx";
 import { Icon } from "../../shared/components/Icon.tsx";
 import { Words } from "../../shared/components/Words.tsx";
 import { timeOfDay } from "../../shared/format.ts";
+import { addressOf } from "../../shared/router.ts";
 import { oneLine } from "../../shared/words.ts";
 import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
@@ -21,7 +22,7 @@ interface Props {
 /** A row of a conversation: somebody's words, what happened to the deal, or words on their way. */
 export function MessageRow({ row, view, onChoose }: Props): JSX.Element {
   if (row.state !== "stored") return <Pending row={row} />;
-  if (row.message.event) return <Happening row={row} view={view} />;
+  if (row.message.event) return <Happening row={row} view={view} onChoose={onChoose} />;
   return <Stored row={row} view={view} onChoose={onChoose} />;
 }
 
@@ -49,16 +50,9 @@ function Stored({ row, view, onChoose }: Props & { readonly row: StoredRow }): J
         <time dateTime={created_at}>{timeOfDay(created_at)}</time>
         {edited_at && !tombstone && <span>{t("message.edited")}</span>}
         {isOwn && !tombstone && <Mark state={markOf(seq, view)} />}
-        {!tombstone && (
-          <Button
-            kind="quiet"
-            class="more"
-            aria-label={t("message.actions", { time: timeOfDay(created_at) })}
-            aria-haspopup="dialog"
-            onClick={() => onChoose(row)}
-          >
-            <Icon name="more" />
-          </Button>
+        {!tombstone && <More time={timeOfDay(created_at)} onClick={() => onChoose(row)} />}
+        {tombstone === "removed" && isOwn && (
+          <a href={addressOf("standing")}>{t("sanction.why")}</a>
         )}
       </p>
     </li>
@@ -68,13 +62,12 @@ function Stored({ row, view, onChoose }: Props & { readonly row: StoredRow }): J
 function Happening({
   row,
   view,
-}: {
-  readonly row: StoredRow;
-  readonly view: ConversationView;
-}): JSX.Element | null {
+  onChoose,
+}: Props & { readonly row: StoredRow }): JSX.Element | null {
   const { user } = useSession();
   const { event, created_at, seq } = row.message;
   if (!event) return null;
+  const isTheirs = event.by !== undefined && event.by !== "" && event.by !== user;
   return (
     <li class="row happening">
       <p>
@@ -87,8 +80,24 @@ function Happening({
       )}
       <p class="row-end" data-seq={seq}>
         <time dateTime={created_at}>{timeOfDay(created_at)}</time>
+        {isTheirs && <More time={timeOfDay(created_at)} onClick={() => onChoose(row)} />}
       </p>
     </li>
+  );
+}
+
+/** Opens the menu of a message. */
+function More({ time, onClick }: { time: string; onClick: () => void }): JSX.Element {
+  return (
+    <Button
+      kind="quiet"
+      class="more"
+      aria-label={t("message.actions", { time })}
+      aria-haspopup="dialog"
+      onClick={onClick}
+    >
+      <Icon name="more" />
+    </Button>
   );
 }
 

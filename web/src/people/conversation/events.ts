@@ -1,6 +1,6 @@
 /** What happened to a deal, in words between the words of people. */
 
-import { type DealView, exponentOf, type ServiceEvent } from "@parley/client";
+import { type DealView, exponentOf, type Message, type ServiceEvent } from "@parley/client";
 import { money } from "../../shared/format.ts";
 import { oneLine } from "../../shared/words.ts";
 import { t } from "../messages.ts";
@@ -41,6 +41,11 @@ interface Around {
   readonly user: string;
   readonly peer: string;
   readonly deal: DealView | undefined;
+}
+
+/** Give the words of a person in a message: of what happened to a deal its reason, or its title. */
+export function wordsOf({ text, event }: Message): string {
+  return text ?? event?.reason ?? event?.title ?? "";
 }
 
 /** Write what happened, by whom, and at which price. */

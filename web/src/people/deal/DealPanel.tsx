@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Banner } from "../../shared/components/Banner.tsx";
 import { Button } from "../../shared/components/Button.tsx";
 import { useSnapshot } from "../../shared/stores.ts";
+import { DisputePanel } from "../dispute/DisputePanel.tsx";
 import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
 import { useDealsAway } from "./availability.ts";
@@ -57,6 +58,14 @@ export function DealPanel({ conversation, view }: Props): JSX.Element | null {
       <PendingSteps entries={entries} deal={deal} onOpen={open} />
       {deal && (
         <DealCard key={deal.service} deal={deal} isBusy={isWaiting || isOld} onStep={open} />
+      )}
+      {deal && (
+        <DisputePanel
+          key={`dispute of ${deal.service}`}
+          deal={store}
+          shown={deal}
+          shownDispute={view.dispute}
+        />
       )}
       {deal && <EarlierDeals key={`others of ${deal.service}`} deal={deal} onChoose={choose} />}
       {canPropose && (

@@ -1,0 +1,32 @@
+import type { JSX } from "preact";
+import { t } from "../messages.ts";
+
+interface Props {
+  readonly title: string;
+  /** Undefined where there was none. */
+  readonly before: string | undefined;
+  readonly now: string;
+}
+
+/** Something that has changed while somebody looked at it: how it was beside how it is. */
+export function OldAndNew({ title, before, now }: Props): JSX.Element {
+  return (
+    <div class="old-and-new">
+      <p>
+        <strong>{title}</strong>
+      </p>
+      <dl>
+        {before !== undefined && (
+          <div class="old">
+            <dt>{t("dispute.old")}</dt>
+            <dd>{before}</dd>
+          </div>
+        )}
+        <div class="new">
+          <dt>{t("dispute.new")}</dt>
+          <dd>{now}</dd>
+        </div>
+      </dl>
+    </div>
+  );
+}

@@ -1,0 +1,144 @@
+import type { DisputeView, ShownSettlement } from "@parley/client";
+import { exponentOf } from "@parley/client";
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Banner } from "../../shared/components/Banner.tsx";
+import { Button } from "../../shared/components/Button.tsx";
+import { Field } from "../../shared/components/Field.tsx";
+import { language } from "../../shared/language.ts";
+import { oneLine } from "../../shared/words.ts";
+import { useCommand } from "../commands.ts";
+import { useDraft } from "../drafts.ts";
+import { t } from "../messages.ts";
+import { useSession } from "../session.ts";
+import { Waiting } from "../Waiting.tsx";
+import type { PartProps } from "./Dispute.tsx";
+import { OldAndNew } from "./OldAndNew.tsx";
+import { divide, newestOffer, readPart } from "./rules.ts";
+import { amountOf, LONGEST_STATEMENT, partProblem, splitWords } from "./words.ts";
+
+/** The form that proposes how the agreed price is divided. */
+export function ProposeSettlement(props: PartProps): JSX.Element | null {
+  const { dispute } = props;
+  const amount = useDraft(`settlement ${dispute.dispute}`);
+  const [isShown, setShown] = useState(amount.text !== "");
+  const button = useRef<HTMLDivElement>(null);
+  const wasShown = useRef(false);
+  useEffect(() => {
+    // The form has taken the place of the button, or given it back.
+    if (wasShown.current && !isShown) button.current?.querySelector("button")?.focus();
+    wasShown.current = isShown;
+  }, [isShown]);
+  if (!dispute.price || (!dispute.allowed_actions.includes("propose") && !isShown)) return null;
+  if (isShown)
+    return (
+      <Form {...props} price={dispute.price} amount={amount} onClose={() => setShown(false)} />
+    );
+  return (
+    <div class="actions" ref={button}>
+      <Button onClick={() => setShown(true)}>{t("dispute.propose_begin")}</Button>
+    </div>
+  );
+}
+
+interface FormProps extends PartProps {
+  readonly price: NonNullable<DisputeView["price"]>;
+  readonly amount: ReturnType<typeof useDraft>;
+  readonly onClose: () => void;
+}
+
+function Form({ dispute, exponent, acts, onDone, price, amount, onClose }: FormProps): JSX.Element {
+  const { user } = useSession();
+  const words = useDraft(`settlement words ${dispute.dispute}`);
+  const [before] = useState<ShownSettlement | undefined>(() => newestOffer(dispute));
+  const [problem, setProblem] = useState<string>();
+  const field = useRef<HTMLInputElement>(null);
+  const command = useCommand<DisputeView>({ rows: true });
+  const { progress, answer } = command;
+  const isTaken = progress === "kept" || progress === "done";
+  useEffect(() => field.current?.focus(), []);
+  useEffect(() => {
+    if (answer) onDone();
+    if (!isTaken) return;
+    amount.type("");
+    words.type("");
+    onClose();
+  }, [isTaken, answer]);
+  const decimals = exponent ?? exponentOf(price.currency);
+  const part = readPart(amount.text, price, decimals, language.value);
+  const most = amountOf(dispute, price.amount_minor, exponent);
+  const newest = newestOffer(dispute);
+  const isOther = newest && newest.number !== before?.number && newest.by !== user;
+  const mayPropose = dispute.allowed_actions.includes("propose");
+  const send = () => {
+    const text = words.text.trim();
+    const count = [...text].length;
+    if ("problem" in part) setProblem(partProblem(part.problem, { most }));
+    else if (count > LONGEST_STATEMENT)
+      setProblem(t("dispute.too_long", { count, limit: LONGEST_STATEMENT }));
+    else {
+      setProblem(undefined);
+      const settlement = divide(price, part.minor);
+      command.send((key) => acts.propose(settlement, { key, ...(text && { text }) }));
+    }
+  };
+  return (
+    <form
+      class="dispute-form"
+      noValidate
+      aria-label={t("dispute.propose_title")}
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <h2>{t("dispute.propose_title")}</h2>
+      {isOther && (
+        <Banner kind="warning">
+          <OldAndNew
+            title={t("dispute.proposed_meanwhile", { peer: oneLine(newest.by) })}
+            before={before && splitWords(before.settlement, dispute, user, exponent)}
+            now={splitWords(newest.settlement, dispute, user, exponent)}
+          />
+        </Banner>
+      )}
+      {!mayPropose && <Banner kind="warning">{t("dispute.kept_words")}</Banner>}
+      <Field
+        label={t("dispute.part", {
+          who: dispute.client === user ? "you" : "peer",
+          peer: oneLine(dispute.client),
+        })}
+        hint={t("dispute.part_hint", { most })}
+        error={problem}
+      >
+        <input
+          ref={field}
+          inputmode="decimal"
+          autocomplete="off"
+          value={amount.text}
+          onInput={(event) => amount.type(event.currentTarget.value)}
+        />
+      </Field>
+      <p role="status">
+        {"minor" in part && splitWords(divide(price, part.minor), dispute, user, exponent)}
+      </p>
+      <Field label={t("dispute.propose_words")}>
+        <textarea
+          dir="auto"
+          rows={2}
+          value={words.text}
+          onInput={(event) => words.type(event.currentTarget.value)}
+        />
+      </Field>
+      <Waiting command={command} />
+      <div class="actions">
+        {mayPropose && (
+          <Button type="submit" kind="primary" busy={progress === "sending"}>
+            {t("dispute.propose")}
+          </Button>
+        )}
+        <Button onClick={onClose}>{t("action.close")}</Button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,165 @@
+import type { Appeal } from "@parley/client";
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Button } from "../../shared/components/Button.tsx";
+import { Field } from "../../shared/components/Field.tsx";
+import { Words } from "../../shared/components/Words.tsx";
+import { dayAndTime } from "../../shared/format.ts";
+import { useCommand } from "../commands.ts";
+import { useDraft } from "../drafts.ts";
+import { t } from "../messages.ts";
+import { Waiting } from "../Waiting.tsx";
+
+/** The most characters of an appeal, by a server's default settings. */
+const LONGEST_APPEAL = 4_000;
+
+interface Props {
+  readonly decision: string | undefined;
+  /** The one that was made. */
+  readonly appeal: Appeal | undefined;
+  /** Whether one may be made. */
+  readonly isOpen: boolean;
+  readonly until: string | undefined;
+  readonly send: (decision: string, text: string, key: string) => Promise<Appeal>;
+}
+
+/** The appeal against a decision: the form, or what became of it. */
+export function AppealPart({ decision, appeal, isOpen, until, send }: Props): JSX.Element | null {
+  const [made, setMade] = useState<Appeal>();
+  const isSent = useRef(false);
+  const shown = newer(appeal, made);
+  if (shown) return <AppealStatus appeal={shown} isNew={isSent.current} />;
+  if (!decision || !isOpen) return null;
+  return (
+    <AppealForm
+      decision={decision}
+      until={until}
+      send={(...said) => {
+        isSent.current = true;
+        return send(...said);
+      }}
+      onMade={setMade}
+    />
+  );
+}
+
+function newer(one: Appeal | undefined, other: Appeal | undefined): Appeal | undefined {
+  if (!one || !other) return one ?? other;
+  // Of the two, which may be known without a version, one that is decided is the later.
+  return one.status === "open" ? other : one;
+}
+
+const STATUSES = ["open", "upheld", "overturned"] as const;
+
+interface StatusProps {
+  readonly appeal: Appeal;
+  /** Whether it takes the place of the form. */
+  readonly isNew: boolean;
+}
+
+/** An appeal, and what became of it. */
+export function AppealStatus({ appeal, isNew }: StatusProps): JSX.Element {
+  const { status, text, answer, created_at, decided_at } = appeal;
+  const known = STATUSES.find((one) => one === status) ?? "open";
+  const line = useRef<HTMLParagraphElement>(null);
+  useEffect(() => {
+    // The button that had the focus is gone.
+    if (isNew && document.activeElement === document.body) line.current?.focus();
+  }, [isNew]);
+  return (
+    <div class="appeal" data-status={known}>
+      <p ref={line} class="appeal-status" tabIndex={-1} role="status">
+        {t(`appeal.status_${known}`)}
+      </p>
+      <p class="muted">
+        {t("appeal.made_at", { when: dayAndTime(created_at) })}
+        {decided_at && <> {t("appeal.decided_at", { when: dayAndTime(decided_at) })}</>}
+      </p>
+      <blockquote class="bubble quoted">
+        <Words text={text} />
+      </blockquote>
+      {answer && (
+        <>
+          <p>{t("appeal.answer")}</p>
+          <blockquote class="bubble quoted">
+            <Words text={answer} />
+          </blockquote>
+        </>
+      )}
+    </div>
+  );
+}
+
+interface FormProps {
+  readonly decision: string;
+  readonly until: string | undefined;
+  readonly send: Props["send"];
+  readonly onMade: (appeal: Appeal) => void;
+}
+
+function AppealForm({ decision, until, send, onMade }: FormProps): JSX.Element {
+  const draft = useDraft(`appeal ${decision}`);
+  const [isShown, setShown] = useState(draft.text !== "");
+  const [problem, setProblem] = useState<string>();
+  const field = useRef<HTMLTextAreaElement>(null);
+  const command = useCommand<Appeal>();
+  const { progress, answer } = command;
+  useEffect(() => {
+    if (progress === "kept" || progress === "done") draft.forget();
+    if (progress === "refused") draft.restore();
+    if (answer) onMade(answer);
+  }, [progress, answer]);
+  if (!isShown) {
+    return (
+      <div class="actions">
+        <Button
+          onClick={() => {
+            setShown(true);
+            // It is asked for, and takes the place of this button.
+            requestAnimationFrame(() => field.current?.focus());
+          }}
+        >
+          {t("appeal.begin")}
+        </Button>
+      </div>
+    );
+  }
+  return (
+    <form
+      class="appeal"
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        const text = draft.text.trim();
+        const count = [...text].length;
+        if (!count) setProblem(t("appeal.empty"));
+        else if (count > LONGEST_APPEAL)
+          setProblem(t("dispute.too_long", { count, limit: LONGEST_APPEAL }));
+        else {
+          setProblem(undefined);
+          command.send((key) => send(decision, text, key));
+        }
+      }}
+    >
+      <Field
+        label={t("appeal.text")}
+        hint={until ? t("appeal.until", { until: dayAndTime(until) }) : t("appeal.once")}
+        error={problem}
+      >
+        <textarea
+          ref={field}
+          dir="auto"
+          rows={4}
+          value={draft.text}
+          onInput={(event) => draft.type(event.currentTarget.value)}
+        />
+      </Field>
+      <Waiting command={command} />
+      <div class="actions">
+        <Button type="submit" kind="primary" busy={progress === "sending" || progress === "kept"}>
+          {t("appeal.send")}
+        </Button>
+      </div>
+    </form>
+  );
+}

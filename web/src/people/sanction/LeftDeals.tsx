@@ -1,0 +1,150 @@
+import type { DealView } from "@parley/client";
+import type { HttpPackets } from "@parley/client/http";
+import type { JSX } from "preact";
+import { useRef, useState } from "preact/hooks";
+import { Button } from "../../shared/components/Button.tsx";
+import { addressOf } from "../../shared/router.ts";
+import { oneLine } from "../../shared/words.ts";
+import { dealLine } from "../deal/words.ts";
+import { disputeLine } from "../dispute/words.ts";
+import { t } from "../messages.ts";
+import { usePages } from "../pages.ts";
+import { refusalWords } from "../refusals.ts";
+import { useSession } from "../session.ts";
+
+type Packet = {
+  [Name in keyof HttpPackets]: readonly [Name, Omit<HttpPackets[Name], "idempotency_key">];
+}[keyof HttpPackets];
+
+/** The steps that need no word, in the order in which they are offered. */
+const STEPS = [
+  "deliver",
+  "complete",
+  "reopen",
+  "decline",
+  "withdraw",
+  "confirm_cancellation",
+  "request_cancellation",
+] as const;
+
+type Step = (typeof STEPS)[number];
+
+const OUTCOMES = {
+  deliver: "delivered",
+  complete: "completed",
+  reopen: "reopened",
+  confirm_cancellation: "cancelled",
+  request_cancellation: "cancelled",
+} as const;
+
+/** Give the packet of a step; undefined where there is no offer to end. */
+export function packetOf(step: Step, deal: DealView): Packet | undefined {
+  const { service } = deal;
+  if (step !== "decline" && step !== "withdraw")
+    return ["service-terminated", { service, outcome: OUTCOMES[step] }];
+  const offer = deal.offer ?? deal.amendment;
+  const outcome = step === "decline" ? "declined" : "withdrawn";
+  return offer && ["negotiation-end", { service, outcome, offer: offer.number }];
+}
+
+/** Give the steps that are left in a deal to who may say nothing. */
+export function stepsOf(deal: DealView): Step[] {
+  return STEPS.filter((one) => deal.allowed_actions.includes(one) && packetOf(one, deal));
+}
+
+/** The deals and disputes of a user who has no socket: time goes on in them, and what it waits for can be done. */
+export function LeftDeals(): JSX.Element | null {
+  const { http } = useSession();
+  const deals = usePages(() => http.deals());
+  const disputes = usePages(() => http.disputes());
+  const open = deals.items.filter((one) => stepsOf(one).length);
+  const going = disputes.items.filter((one) => one.allowed_actions.length);
+  return (
+    <section aria-labelledby="left-deals">
+      <h2 id="left-deals">{t("sanction.deals")}</h2>
+      <p class="muted">{t("sanction.deals_explanation")}</p>
+      {(deals.loading === "failed" || disputes.loading === "failed") && (
+        <p role="alert" class="field-error">
+          {refusalWords(deals.error ?? disputes.error)}
+        </p>
+      )}
+      {!open.length &&
+        !going.length &&
+        deals.loading === "ready" &&
+        disputes.loading === "ready" && <p class="muted">{t("sanction.no_deals")}</p>}
+      <ul class="cards">
+        {open.map((one) => (
+          <LeftDeal key={one.service} deal={one} onDone={deals.reload} />
+        ))}
+        {going.map((one) => (
+          <li key={one.dispute} class="card">
+            <p>{disputeLine(one)}</p>
+            <a href={addressOf("dispute", one.dispute)}>{t("dispute.open_page")}</a>
+          </li>
+        ))}
+      </ul>
+      {deals.more && <Button onClick={deals.more}>{t("report.more")}</Button>}
+    </section>
+  );
+}
+
+interface LeftDealProps {
+  readonly deal: DealView;
+  readonly onDone: () => void;
+}
+
+function LeftDeal({ deal, onDone }: LeftDealProps): JSX.Element {
+  const { http } = useSession();
+  const [asked, setAsked] = useState<Step>();
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>();
+  const heading = useRef<HTMLHeadingElement>(null);
+  const take = (step: Step) => {
+    const packet = packetOf(step, deal);
+    if (!packet) return;
+    setBusy(true);
+    setError(undefined);
+    const [name, payload] = packet;
+    http
+      .send(name, payload)
+      .then(onDone)
+      // It may have moved on: what it is now is shown with the reason.
+      .catch((cause: unknown) => {
+        setError(cause);
+        onDone();
+      })
+      .finally(() => {
+        setBusy(false);
+        setAsked(undefined);
+        heading.current?.focus();
+      });
+  };
+  return (
+    <li class="card">
+      <h3 ref={heading} tabIndex={-1}>
+        <bdi>{oneLine(deal.title)}</bdi>
+      </h3>
+      <p>{dealLine(deal)}</p>
+      {error !== undefined && (
+        <p role="alert" class="field-error">
+          {refusalWords(error)}
+        </p>
+      )}
+      <div class="actions">
+        {stepsOf(deal).map((step) => (
+          // Pressed twice, for none can be taken back.
+          <Button
+            key={step}
+            kind={asked === step ? "primary" : "plain"}
+            busy={busy}
+            onClick={() => (asked === step ? take(step) : setAsked(step))}
+          >
+            {asked === step
+              ? t("sanction.confirm_step", { step: t(`sanction.step_${step}`) })
+              : t(`sanction.step_${step}`)}
+          </Button>
+        ))}
+      </div>
+    </li>
+  );
+}

@@ -1,0 +1,103 @@
+import type { Sanction } from "@parley/client";
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { Banner } from "../../shared/components/Banner.tsx";
+import { Button } from "../../shared/components/Button.tsx";
+import { Words } from "../../shared/components/Words.tsx";
+import { dayAndTime } from "../../shared/format.ts";
+import { addressOf } from "../../shared/router.ts";
+import { recall, remember } from "../../shared/settings.ts";
+import { useNow } from "../clock.ts";
+import { t } from "../messages.ts";
+import { useSession } from "../session.ts";
+import { sanctionsOf, useTold } from "../told.ts";
+import { kindOf, lockOf, muteOf, nextEnd, notices } from "./rules.ts";
+
+/** Sanctions that somebody has put away, of which the newest are remembered. */
+const MAXIMUM_SEEN = 200;
+
+function useSeen(): [ReadonlySet<string>, (sanction: string) => void] {
+  const { user } = useSession();
+  const name = `seen sanctions ${user}`;
+  const [seen, setSeen] = useState(() => new Set((recall(name) ?? "").split(" ")));
+  const add = (sanction: string) => {
+    const all = [...seen, sanction].slice(-MAXIMUM_SEEN);
+    remember(name, all.join(" "));
+    setSeen(new Set(all));
+  };
+  return [seen, add];
+}
+
+/** A sanction that keeps this user from writing, and what they have not seen of others: why, and what is left. */
+export function SanctionBanner(): JSX.Element | null {
+  const sanctions = sanctionsOf(useTold());
+  const now = useNow(nextEnd(sanctions, Date.now()));
+  const [seen, see] = useSeen();
+  const mute = muteOf(sanctions, now);
+  const [notice] = notices(sanctions, seen, now);
+  return (
+    <>
+      {mute && (
+        <Banner kind="warning" actions={<Reasons />}>
+          <p>
+            <strong>{t("sanction.muted_until", { until: dayAndTime(mute.until ?? "") })}</strong>{" "}
+            {t("sanction.left_muted")}
+          </p>
+          <Facts sanction={mute} />
+        </Banner>
+      )}
+      {notice && (
+        <Banner
+          actions={
+            <>
+              <Reasons />
+              <Button onClick={() => see(notice.sanction)}>{t("sanction.seen")}</Button>
+            </>
+          }
+        >
+          <p>
+            <strong>{t(`sanction.told_${kindOf(notice) as "warning"}`)}</strong>
+          </p>
+          <Facts sanction={notice} />
+        </Banner>
+      )}
+    </>
+  );
+}
+
+/** The lock of a conversation, which concerns both. */
+export function LockBanner({
+  conversation,
+}: {
+  readonly conversation: string | undefined;
+}): JSX.Element | null {
+  const sanctions = sanctionsOf(useTold());
+  const now = useNow(nextEnd(sanctions, Date.now()));
+  const lock = lockOf(sanctions, conversation, now);
+  if (!lock) return null;
+  return (
+    <Banner kind="warning" actions={<Reasons />}>
+      <p>
+        <strong>{t("sanction.told_locked")}</strong> {t("sanction.left_locked")}
+      </p>
+      <Facts sanction={lock} />
+    </Banner>
+  );
+}
+
+function Facts({ sanction }: { readonly sanction: Sanction }): JSX.Element {
+  const { facts, rule } = sanction.statement;
+  return (
+    <p class="banner-facts">
+      <Words text={facts} /> (<Words text={rule} />)
+    </p>
+  );
+}
+
+function Reasons(): JSX.Element {
+  return (
+    <a class="button" href={addressOf("standing")}>
+      {t("sanction.reasons")}
+    </a>
+  );
+}
