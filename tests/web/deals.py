@@ -3,12 +3,19 @@
 from typing import Any
 
 from parley_protocol.packets import Op
+from tests.support.client import Client
 from tests.web.conftest import Person
 
 
 async def do(person: Person, op: Op, **d: Any) -> dict[str, Any]:
     """Have somebody send a packet about a deal or a dispute; the payload of the answer."""
-    return await person.ask(op, d, Op.UPDATE_CONVERSATION_DATAS)
+    system = person.site.system
+    client = await Client.open(system.url, system.token(person.user))
+    reply = await client.ask(op, d)
+    assert reply["op"] == Op.UPDATE_CONVERSATION_DATAS, reply
+    await client.close()
+    told: dict[str, Any] = reply["d"]
+    return told
 
 
 async def agreed(client: Person, provider: Person, amount_minor: int = 12_000) -> str:

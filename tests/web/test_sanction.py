@@ -9,6 +9,8 @@ from tests.support.moderator import FACTS, moderating
 from tests.web.conftest import Person, Visit, conversing
 from tests.web.deals import agreed
 
+_WORDS = "C\u2019\u00e9tait mon fr\u00e8re."
+
 
 async def _last_message(person: Person) -> str:
     """The id of the newest message of somebody's one conversation."""
@@ -42,15 +44,12 @@ async def test_who_is_warned_and_muted_reads_why_and_appeals(visit: Visit) -> No
         await expect(card).to_contain_text("Constat\u00e9 par une personne")
         # One appeal concerns the decision, and so all three.
         await card.get_by_role("button", name="Faire appel").click()
-        await card.get_by_label("Pourquoi la d\u00e9cision").fill(
-            "C\u2019\u00e9tait mon fr\u00e8re."
-        )
+        field = card.get_by_label("Pourquoi la d\u00e9cision")
+        await field.fill(_WORDS)
         await ann.check("standing-320-fr")
         await page.reload()
         await ann.connected()
-        await expect(card.get_by_label("Pourquoi la d\u00e9cision")).to_have_value(
-            "C\u2019\u00e9tait mon fr\u00e8re."
-        )
+        await expect(field).to_have_value(_WORDS)
         await card.get_by_role("button", name="Envoyer l\u2019appel").click()
         await expect(page.get_by_text("Votre appel est examin\u00e9")).to_have_count(3)
         await moderator.colleague("dan").overturn(decision)
@@ -65,13 +64,14 @@ async def test_who_is_warned_and_muted_reads_why_and_appeals(visit: Visit) -> No
 async def test_who_is_banned_appeals_over_http_and_comes_back(visit: Visit) -> None:
     ann, bob = await visit("ann", theme="dark"), await visit("bob")
     await conversing(ann, bob)
+    message = await _last_message(bob)
     await agreed(ann, bob)
     page, system = ann.page, ann.site.system
     await expect(page.locator(".deal-panel")).to_contain_text("Agreed")
     async with moderating(
         system.target("moderation"), system.credentials, system.token, "carol"
     ) as moderator:
-        await moderator.report(await _last_message(bob), bob.user)
+        await moderator.report(message, bob.user)
         case = await moderator.decide(ann.user, "banned")
         await ann.in_state("refused")
         # What was said is still to be read.

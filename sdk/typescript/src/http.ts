@@ -3,6 +3,7 @@
  * and disputes (docs/protocol.md, "Sanctions").
  */
 
+import type { TokenReason } from "./connection/machine.ts";
 import { fetchToken, type GetToken } from "./connection/token.ts";
 import { Disconnected, ParleyError, rejection, SignedOut, TokenError } from "./errors.ts";
 import type {
@@ -71,7 +72,8 @@ const OWN_CODES = new Set(["CONFLICT", "STALE_OFFER", "SANCTIONED", "RESOURCE_EX
 const MAXIMUM_KEYS = 100;
 
 /**
- * Asks one thing at a time, without a socket. Every call rejects with a ParleyError.
+ * Asks one thing at a time, without a socket. Every call rejects with a ParleyError; one that comes too soon
+ * after others waits for its turn.
  *
  * A command that is given again while its end is unknown has the same key, and so is done once.
  */
@@ -146,7 +148,8 @@ export class HttpClient {
     const { url, token, timeout = 20_000 } = this.#options;
     const signal = AbortSignal.timeout(timeout);
     const getToken = typeof token === "string" ? () => token : token;
-    for (const reason of ["connect", "refused"] as const) {
+    const started = Date.now();
+    for (let reason: TokenReason = "connect"; ; ) {
       const found = await fetchToken(getToken, reason, signal);
       if (found === null) throw new SignedOut();
       if (typeof found !== "string") throw found;
@@ -161,11 +164,17 @@ export class HttpClient {
         ...(payload && { body: JSON.stringify(payload) }),
       });
       if (status >= 200 && status < 300) return body as Answer;
+      const { retry_after_ms: pause = 1_000 } = body as Problem;
+      if (status === 429 && Date.now() + pause < started + timeout) {
+        // Nothing was done, and soon it will be.
+        await new Promise((resolve) => setTimeout(resolve, pause));
+        continue;
+      }
       if (status !== 401) throw problem(status, body as Problem);
-      // A fixed token does not get better.
-      if (typeof token === "string") break;
+      // A fixed token does not get better, and a fresh one is tried once.
+      if (typeof token === "string" || reason === "refused") throw new TokenError("refused");
+      reason = "refused";
     }
-    throw new TokenError("refused");
   }
 
   async #fetch(address: URL, request: RequestInit): Promise<[number, unknown]> {

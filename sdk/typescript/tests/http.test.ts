@@ -120,7 +120,6 @@ describe("a command", () => {
     [409, "conflict", "Conflict", undefined],
     [409, "stale_offer", "StaleOffer", undefined],
     [403, "sanctioned", "Sanctioned", undefined],
-    [429, "rate_limited", "Rejected", undefined],
   ])("that is refused with %i %s rejects with %s", async (status, reason, name, told) => {
     const { http } = answering([[status, { reason, detail: "no", current: { service: "s" } }]]);
     const error = await http
@@ -129,6 +128,15 @@ describe("a command", () => {
     expect(error).toMatchObject({ name, message: "no", current: { service: "s" } });
     if (told) expect(error.reason).toBe(told);
   });
+});
+
+test("too many at once: the next waits as long as it is told, within its time", async () => {
+  const slow: [number, unknown] = [429, { reason: "rate_limited", retry_after_ms: 5 }];
+  const { http, asked } = answering([slow, slow, [200, { user: "ann" }]]);
+  expect(await http.standing()).toEqual({ user: "ann" });
+  expect(asked).toHaveLength(3);
+  const { http: hasty } = answering([[429, { retry_after_ms: 60_000 }]]);
+  await expect(hasty.standing()).rejects.toMatchObject({ code: "RATE_LIMITED", retryable: true });
 });
 
 describe("a token", () => {

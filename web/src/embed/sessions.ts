@@ -1,6 +1,7 @@
 /** The clients of the page: one for each person and server, however many elements show it. */
 
 import { Client } from "@parley/client";
+import { HttpClient } from "@parley/client/http";
 import { IndexedDbStore } from "@parley/client/storage/indexeddb";
 import { type Session, storageProblem } from "../people/session.ts";
 import { forget, ownerOf } from "../people/shown.ts";
@@ -49,6 +50,11 @@ function begin(server: string, owner: string, { token, user }: First, holder: Ho
   const holders = new Set<Holder>();
   let known: string | undefined = token;
   let latest = holder.getToken;
+  const getToken: GetToken = (reason, signal) => {
+    // Of an element that is still there.
+    latest = [...holders].at(-1)?.getToken ?? latest;
+    return latest(reason, signal);
+  };
   const client = new Client({
     url: server,
     user,
@@ -57,10 +63,7 @@ function begin(server: string, owner: string, { token, user }: First, holder: Ho
       // The first one was just given.
       const first = known;
       known = undefined;
-      if (first !== undefined && reason === "connect") return first;
-      // Of an element that is still there.
-      latest = [...holders].at(-1)?.getToken ?? latest;
-      return latest(reason, signal);
+      return first !== undefined && reason === "connect" ? first : getToken(reason, signal);
     },
   });
   client.on((event) => {
@@ -73,6 +76,7 @@ function begin(server: string, owner: string, { token, user }: First, holder: Ho
   });
   const session: Session = {
     client,
+    http: new HttpClient({ url: server, token: getToken }),
     user,
     config: {},
     byLink: false,

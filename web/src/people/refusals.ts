@@ -15,7 +15,6 @@ const REASONS: Readonly<Record<string, MessageKey>> = {
   OPEN_DISPUTE_EXISTS: "refusal.dispute_exists",
   OWN_MESSAGE: "refusal.own_message",
   OWN_SETTLEMENT: "refusal.own_settlement",
-  RATE_LIMITED: "refusal.too_many_reports",
   STALE_SETTLEMENT: "refusal.stale_settlement",
   TOO_LATE_TO_APPEAL: "refusal.too_late_to_appeal",
   TOO_MANY_BLOCKS: "refusal.too_many_blocks",

@@ -1,17 +1,17 @@
 import type { DisputeStore, DisputeView, ReportOptions, ReportStatus } from "@parley/client";
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import { Words } from "../../shared/components/Words.tsx";
 import { dayAndTime } from "../../shared/format.ts";
 import { useSnapshot } from "../../shared/stores.ts";
 import { oneLine } from "../../shared/words.ts";
 import { fromNow, useNow } from "../clock.ts";
+import { useKeptFocus } from "../deal/focus.ts";
 import { t } from "../messages.ts";
 import { ReportDialog } from "../report/ReportDialog.tsx";
 import { useSession } from "../session.ts";
 import { AcceptSettlement } from "./AcceptSettlement.tsx";
 import { ProposeSettlement } from "./ProposeSettlement.tsx";
-import { isOver } from "./rules.ts";
 import { StatementForm } from "./StatementForm.tsx";
 import { Turns } from "./Turns.tsx";
 import { WithdrawDispute } from "./WithdrawDispute.tsx";
@@ -51,17 +51,14 @@ export function Dispute({ dispute, acts, report, onDone = () => {} }: Props): JS
   const { deal } = useSnapshot(client.deal(dispute.service));
   const [reported, setReported] = useState<{ number: number; text: string }>();
   const heading = useRef<HTMLHeadingElement>(null);
-  const isEnded = isOver(dispute);
-  useEffect(() => {
-    // Where the end has taken away what had the focus.
-    if (isEnded && document.activeElement === document.body) heading.current?.focus();
-  }, [isEnded]);
+  const box = useRef<HTMLDivElement>(null);
+  useKeptFocus(box, heading);
   const exponent = deal?.exponent;
   const { opened_by, claim, resolution, created_at } = dispute;
   const peer = oneLine(otherOf(dispute, user));
   const part: PartProps = { dispute, exponent, acts, onDone };
   return (
-    <>
+    <div ref={box}>
       <h1 ref={heading} tabIndex={-1}>
         {deal ? t("dispute.about", { title: oneLine(deal.title) }) : t("dispute.title")}
       </h1>
@@ -119,7 +116,7 @@ export function Dispute({ dispute, acts, report, onDone = () => {} }: Props): JS
           onClose={() => setReported(undefined)}
         />
       )}
-    </>
+    </div>
   );
 }
 

@@ -40,12 +40,13 @@ export function useRestriction(): boolean {
   const isOut = isRestricted(view);
   useEffect(() => {
     if (!isOut) return;
-    if (view.reason instanceof Banned)
-      standing.value = view.reason.standing as Standing | undefined;
+    const told = view.reason instanceof Banned ? view.reason.standing : undefined;
+    standing.value = told as Standing | undefined;
     const lookNow = () => {
       if (!document.hidden) void look(session);
     };
-    lookNow();
+    // Why it is not let in the client has found out just now.
+    if (!told) lookNow();
     const timer = setInterval(lookNow, LOOK_EVERY_MS);
     document.addEventListener("visibilitychange", lookNow);
     return () => {
