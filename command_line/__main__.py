@@ -27,7 +27,7 @@ from command_line.moderation.client import ModerationClient, Moderator
 from command_line.moderation.program import application as moderation
 from command_line.moderation.sessions import application as sessions
 from command_line.serve.credentials import application as credentials
-from command_line.serve.parts import SERVICES, Address
+from command_line.serve.parts import SERVICES, Address, DeskAddress
 from command_line.serve.probes import free_port, port_is_free
 from command_line.serve.serving import migrate as migrate_database
 from command_line.serve.serving import serve
@@ -39,7 +39,9 @@ DEFAULT_DATA = Path(".data/parley")
 TOKEN_LIFETIME = timedelta(hours=1)
 # Of the tokens in links: an evening, and more.
 LINK_LIFETIME = timedelta(hours=12)
-WEB_APP = Path(__file__).resolve().parents[1] / "web" / "dist" / "people"
+DESK_PORT = 8090
+_BUILT = Path(__file__).resolve().parents[1] / "web" / "dist"
+WEB_APP, DESK_APP = _BUILT / "people", _BUILT / "desk"
 
 
 class LogLevel(StrEnum):
@@ -74,8 +76,19 @@ def find_web_app() -> Path | None:
     return None
 
 
+def find_desk() -> DeskAddress | None:
+    """Where the desk is to be, on a free port; None where its app is not built."""
+    if not (DESK_APP / "index.html").is_file():
+        return None
+    host = DeskAddress.host
+    port = DESK_PORT if port_is_free(host, DESK_PORT) else free_port(host)
+    return DeskAddress(port, DESK_APP)
+
+
 def announce(folder: DataFolder, address: Address, subject: str = "") -> None:
-    """Prints where the edge listens and how to connect, with links that sign in to the web app."""
+    """Prints where the edge listens and how to connect, with links that sign in to the web app and,
+    as a moderator, to the desk.
+    """
     data = f"--data {shlex.quote(str(folder.path))}"
     about = f" --subject {shlex.quote(subject)}" if subject else ""
     program = sys.argv[0] if sys.argv[0].endswith("/parley") else "parley"
@@ -89,8 +102,11 @@ def announce(folder: DataFolder, address: Address, subject: str = "") -> None:
         for user in ("alice", "bob"):
             token = tokens.mint(folder, user, LINK_LIFETIME)
             say(f"  {user:<8} {address.web_app_url}#token={token}")
+    if address.desk is not None:
+        token = tokens.mint(folder, "mia", LINK_LIFETIME, ["moderator"])
+        say(f"  {'mia':<8} {address.desk.url}#token={token}")
     say(f"  logs     {folder.log('edge')}")
-    for name in SERVICES:
+    for name in (*SERVICES, *([] if address.desk is None else ["desk"])):
         say(f"           {folder.log(name)}")
     say("  Ctrl-C stops everything.")
 
@@ -104,7 +120,9 @@ def up(
     host: Host = "127.0.0.1",
     web: Annotated[
         bool,
-        typer.Option("--web", help="Serve the web app too, and print links that sign in."),
+        typer.Option(
+            "--web", help="Serve the web app and the desk too, and print links that sign in."
+        ),
     ] = False,
     log_level: Level = LogLevel.INFO,
 ) -> None:
@@ -113,8 +131,8 @@ def up(
     The first start makes the folder and its secrets. The databases are migrated, and the services
     and the edge run as processes that are restarted when they die. SIGINT and SIGTERM stop them
     in order, the edge first, with exit code 0; a second Ctrl-C kills them at once. Settings of the
-    parts (PARLEY_EDGE_..., PARLEY_MESSAGING_..., PARLEY_NEGOTIATION_..., PARLEY_MODERATION_...)
-    are taken from the environment.
+    parts (PARLEY_EDGE_..., PARLEY_MESSAGING_..., PARLEY_NEGOTIATION_..., PARLEY_MODERATION_...,
+    PARLEY_DESK_...) are taken from the environment.
 
     \b
     Examples:
@@ -123,7 +141,8 @@ def up(
       parley up --port 9000 --data /var/lib/parley
     """
     folder = DataFolder.at(data)
-    address = Address(host, port or free_port(host), find_web_app() if web else None)
+    app, desk = (find_web_app(), find_desk()) if web else (None, None)
+    address = Address(host, port or free_port(host), app, desk)
 
     async def stay() -> None:
         announce(folder, address)
@@ -173,7 +192,8 @@ def demo(
         if not port_is_free(host, port):
             port = free_port(host)
             say(f"port {DEFAULT_PORT} is taken, so the demo listens on {port}")
-    address = Address(host, port or free_port(host), None if once else find_web_app())
+    app, desk = (None, None) if once else (find_web_app(), find_desk())
+    address = Address(host, port or free_port(host), app, desk)
 
     def mint(user: str) -> str:
         return tokens.mint(folder, user, TOKEN_LIFETIME)

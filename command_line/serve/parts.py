@@ -28,14 +28,31 @@ WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104
 
 
 @dataclass(frozen=True)
+class DeskAddress:
+    """The port on which the desk of moderators listens, on this machine alone, for without TLS
+    nothing else is safe; `app` is the folder of its built app.
+    """
+
+    port: int
+    app: Path
+
+    host = "127.0.0.1"
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}/"
+
+
+@dataclass(frozen=True)
 class Address:
     """The address on which the edge listens, and how this machine reaches it; `web_app` is the
-    folder of the built app that is served there.
+    folder of the built app that is served there, and `desk` where moderators work, if they do.
     """
 
     host: str
     port: int
     web_app: Path | None = None
+    desk: DeskAddress | None = None
 
     @property
     def reachable_host(self) -> str:
@@ -130,4 +147,24 @@ def edge(folder: DataFolder, address: Address, targets: Mapping[str, str], log_l
         environment=environment(settings),
         log=folder.log("edge"),
         healthy=partial(http_is_ready, address.reachable_host, address.port),
+    )
+
+
+def desk(folder: DataFolder, address: DeskAddress, moderation: str, log_level: str) -> Part:
+    """The part of the desk, which calls the moderation service at this target."""
+    settings = {
+        "HOST": address.host,
+        "PORT": str(address.port),
+        "MODERATION_TARGET": moderation,
+        "CREDENTIAL_FILE": str(folder.credential(Caller.DESK)),
+        "TOKEN_SECRET_FILE": str(folder.token_secret),
+        "APP_FOLDER": str(address.app),
+        "LOG_LEVEL": log_level,
+    }
+    return Part(
+        name="desk",
+        command=python("desk"),
+        environment=environment({f"PARLEY_DESK_{name}": one for name, one in settings.items()}),
+        log=folder.log("desk"),
+        healthy=partial(http_is_ready, address.host, address.port),
     )

@@ -134,12 +134,15 @@ async def start(
     targets: Mapping[str, str],
     log_level: str,
 ) -> None:
-    """Migrates, then starts the services and last the edge, each healthy before the next."""
+    """Migrates, then starts the services, the edge and the desk, each healthy before the next."""
     say("migrating the databases")
     await migrate(folder, log_level)
     for name in parts.SERVICES:
         await supervisor.start(parts.service(name, folder, targets, log_level))
     await supervisor.start(parts.edge(folder, address, targets, log_level))
+    if address.desk is not None:
+        moderation = targets["moderation"]
+        await supervisor.start(parts.desk(folder, address.desk, moderation, log_level))
     await _reach_all(address)
 
 

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings
 from sqlalchemy.engine import make_url
 
 from command_line.serve import parts
+from desk.settings import Settings as DeskSettings
 from edge.settings import Settings as EdgeSettings
 from messaging_service.settings import MessagingSettings
 from moderation_service.settings import ModerationSettings
@@ -22,6 +23,7 @@ DATABASES = [name for name in SERVICES if name.endswith("-database")]
 OURS = [name for name in SERVICES if name not in DATABASES]
 SERVING = [name for name in SERVICES if not name.endswith("-migrate")]
 PARTS: dict[str, type[BaseSettings]] = {
+    "desk": DeskSettings,
     "edge": EdgeSettings,
     "messaging_service": MessagingSettings,
     "negotiation_service": NegotiationSettings,
@@ -110,11 +112,14 @@ def test_what_is_declared_is_used_and_the_reverse(kind: str) -> None:
     assert used == COMPOSE[kind].keys()
 
 
-def test_only_the_edge_is_published() -> None:
+def test_only_edge_and_desk_are_published() -> None:
     """gRPC and PostgreSQL stay in networks that lead nowhere."""
-    assert [name for name, service in SERVICES.items() if "ports" in service] == ["edge"]
+    published = {"edge", "desk"}
+    assert {name for name, service in SERVICES.items() if "ports" in service} == published
+    for name in published:
+        assert all(one.startswith("127.0.0.1:") for one in SERVICES[name]["ports"])
     for name, service in SERVICES.items():
-        if name != "edge":
+        if name not in published:
             assert all(COMPOSE["networks"][network]["internal"] for network in service["networks"])
 
 
@@ -133,16 +138,19 @@ def test_names_lead_to_services(name: str) -> None:
         assert name in {network, owner_of(network), f"{owner_of(network)}-migrate"}
 
 
-@pytest.mark.parametrize("name", ["edge", *parts.SERVICES])
+CALLED = {"edge": tuple(parts.SERVICES), "desk": ("moderation",), **parts.SERVICES}
+
+
+@pytest.mark.parametrize("name", CALLED)
 def test_who_calls_whom(name: str) -> None:
     """Every part that `parley up` has call another finds it here, and shows its own credential, by
     which it is known and can be shut out.
     """
     prefix, environment = f"PARLEY_{name.upper()}_", SERVICES[name]["environment"]
     targets = {v: value for v, value in environment.items() if v.endswith("_TARGET")}
-    called = parts.SERVICES[name] if name != "edge" else tuple(parts.SERVICES)
     assert targets == {
-        f"{prefix}{other.upper()}_TARGET": f"{other}:{port_of(SERVICES[other])}" for other in called
+        f"{prefix}{other.upper()}_TARGET": f"{other}:{port_of(SERVICES[other])}"
+        for other in CALLED[name]
     }
     shown = {value for v, value in environment.items() if v.endswith("_CREDENTIAL_FILE")}
     assert shown == {f"/run/secrets/{name}_credential"}
@@ -154,11 +162,12 @@ def test_a_container_has_its_own_secrets_alone(name: str) -> None:
     part = owner_of(name.removesuffix("-migrate"))
     mounted = set(secrets_of(SERVICES[name]).values())
     own = {f"{part}_credential", f"{part}_accepted", f"{part}_database_password"}
-    # Tokens are shown to edges, and those of moderators to moderation.
-    assert mounted - own <= ({"token_secret"} if part in {"edge", "moderation"} else set())
+    # Tokens are shown to edges, and those of moderators to the desk and to moderation.
+    verifies = part in {"desk", "edge", "moderation"}
+    assert mounted - own <= ({"token_secret"} if verifies else set())
     if name in DATABASES:
         assert mounted == {f"{part}_database_password"}
-    elif name != "edge":
+    elif name not in {"desk", "edge"}:
         assert mounted >= own
         accepted = SERVICES[name]["environment"][f"PARLEY_{part.upper()}_CREDENTIALS_FILE"]
         assert accepted == f"/run/secrets/{part}_accepted"

@@ -188,6 +188,19 @@ def test_documented_secrets_are_read_by_those_who_use_them(secret_files: Path) -
             assert status.st_uid == int(user) or status.st_gid in groups
 
 
+def test_the_desk_is_served_beside_the_edge(deployment: Deployment) -> None:
+    """Moderators sign in to it with their tokens, and moderation knows it by its own credential."""
+    deployment.start("desk")
+    deployment.wait_healthy("desk")
+    assert "edge" not in deployment.processes
+    claims = {"sub": "mia", "exp": int(time.time()) + 600, "roles": ["moderator"]}
+    token = jwt.encode(claims, deployment.secret("token_secret"), algorithm="HS256")
+    with httpx.Client(base_url=f"http://127.0.0.1:{deployment.ports['desk'][1]}") as desk:
+        assert desk.post("/session", json={"token": token}).status_code == 200
+        assert desk.get("/cases").json()["cases"] == []
+    assert deployment.stop("desk") == {"desk": 0}
+
+
 async def test_the_compose_file_runs(deployment: Deployment) -> None:
     """Its very commands serve a conversation, in its order, judged by its own health checks."""
     images = deployment.images.values()

@@ -8,8 +8,11 @@ import pytest
 from tests.support.compose import read_compose
 from tests.support.images import ROOT, Dockerfile, Image, import_main, pins
 
-# What the edge serves and speaks.
-SERVED = {"docs/asyncapi.html", "docs/asyncapi.json", "sdk/python/parley_protocol"}
+# What the edge serves and speaks, and what the desk serves.
+SERVED = {
+    "edge": {"docs/asyncapi.html", "docs/asyncapi.json", "sdk/python/parley_protocol"},
+    "desk": {"docs/desk-openapi.json"},
+}
 # Each part that has an image, with a service of compose that runs it.
 SERVICES = {
     str(service["build"]["dockerfile"]).removesuffix("/Dockerfile"): service
@@ -27,10 +30,10 @@ def test_every_image_is_run() -> None:
 @every_part
 def test_an_image_copies_its_own_folders(part: str) -> None:
     """All that is copied exists, is let through by .dockerignore, and is no other part's. The edge
-    has the protocol as well, and its description.
+    has the protocol as well; edge and desk have their descriptions.
     """
     copied = Dockerfile(part).copied
-    own = {part, *SERVED} if part == "edge" else {part}
+    own = {part, *SERVED.get(part, ())}
     assert set(copied) == {f"requirements/{part}.txt", "service_kit", "protos/parley", *own}
     lines = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert [line for line in lines if not line.startswith("#")][0] == "*"  # noqa: RUF015

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic_settings import BaseSettings
 
+from desk.settings import LIMITS as DESK_LIMITS
+from desk.settings import Settings as DeskSettings
 from edge.metrics import LIMITS as EDGE_LIMITS
 from edge.settings import Settings as EdgeSettings
 from messaging_service.__main__ import SERVICE as MESSAGING
@@ -26,6 +28,7 @@ DOCUMENTS = sorted(
     ]
 )
 SOURCES = (
+    "desk",
     "edge",
     "messaging_service",
     "moderation_service",
@@ -34,6 +37,7 @@ SOURCES = (
     "command_line",
 )
 PARTS: tuple[type[BaseSettings], ...] = (
+    DeskSettings,
     EdgeSettings,
     MessagingSettings,
     NegotiationSettings,
@@ -146,7 +150,8 @@ def test_named_metrics_exist() -> None:
         assert any(spelling in sources for spelling in spellings), name
 
 
-BURSTS = {one for one in EdgeSettings.model_fields if one.endswith("_burst")}
+def bursts(part: type[BaseSettings]) -> set[str]:
+    return {one for one in part.model_fields if one.endswith("_burst")}
 
 
 @pytest.mark.parametrize("part", PARTS, ids=prefix)
@@ -156,7 +161,8 @@ def test_every_limit_says_what_happens_when_it_is_reached(part: type[BaseSetting
     A burst is part of its rate, and counted with it.
     """
     limits = {
-        EdgeSettings: {*EDGE_LIMITS, *BURSTS},
+        DeskSettings: {*DESK_LIMITS, *bursts(DeskSettings)},
+        EdgeSettings: {*EDGE_LIMITS, *bursts(EdgeSettings)},
         MessagingSettings: {*KIT_LIMITS, *MESSAGING.limits},
         NegotiationSettings: {*KIT_LIMITS, *NEGOTIATION.limits},
         ModerationSettings: {*KIT_LIMITS, *MODERATION.limits},

@@ -9,7 +9,9 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import jwt
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -19,7 +21,7 @@ from tests.command_line.conftest import Program
 from tests.support.node import built_web
 from tests.web.conftest import PATIENCE
 
-_LINK = re.compile(r"^  (alice|bob) +(http://127\.0\.0\.1:\d+/app/#token=(\S+))$")
+_LINK = re.compile(r"^  (alice|bob|mia) +(http://127\.0\.0\.1:\d+/(?:app/)?#token=(\S+))$")
 _EVENING_SECONDS = 6 * 3600
 
 
@@ -69,6 +71,17 @@ async def open_link(browser: Browser, link: str, wrong: list[str]) -> Page:
     return page
 
 
+async def read_cases(link: str, **query: str) -> list[dict[str, Any]]:
+    """The cases that a moderator finds at the desk to which the link leads."""
+    address, _, token = link.partition("#token=")
+    async with httpx.AsyncClient(base_url=address) as desk:
+        page = await desk.get("/")
+        assert page.headers["content-type"].startswith("text/html")
+        assert (await desk.post("/session", json={"token": token})).status_code == 200
+        found: list[dict[str, Any]] = (await desk.get("/cases", params=query)).json()["cases"]
+        return found
+
+
 async def say(page: Page, text: str) -> None:
     field = page.locator(".composer textarea")
     await field.fill(text)
@@ -90,6 +103,8 @@ async def test_the_play_goes_on_in_the_browser(web_browser: Browser, tmp_path: P
         await expect(bob.locator(".messages").get_by_text("It drips no more.")).to_be_visible()
         await say(bob, "Glad to hear.")
         await expect(alice.locator(".messages").get_by_text("Glad to hear.")).to_be_visible()
+        (case,) = await read_cases(links["mia"], state="decided")
+        assert case["accused"] == ["bob"]
     assert wrong == []
 
 
@@ -102,6 +117,7 @@ async def test_up_serves_the_app_when_asked(web_browser: Browser, tmp_path: Path
         bob = await open_link(web_browser, links["bob"], wrong)
         await bob.locator(".conversation-line", has_text="alice").first.click()
         await expect(bob.locator(".messages").get_by_text("Hello Bob")).to_be_visible()
+        assert await read_cases(links["mia"]) == []
     assert wrong == []
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from command_line.folder.data_folder import DataFolder
-from command_line.serve.parts import SERVICES, Address, edge, service
+from command_line.serve.parts import SERVICES, Address, DeskAddress, desk, edge, service
+from desk.settings import Settings as DeskSettings
 from edge.settings import Settings as EdgeSettings
 from edge.web.origins import read_origins
 
@@ -51,6 +52,23 @@ def test_the_edge_is_told_where_each_service_is(tmp_path: Path) -> None:
     for name, target in targets.items():
         assert f"{name}_target" in EdgeSettings.model_fields
         assert part.environment[f"PARLEY_EDGE_{name.upper()}_TARGET"] == target
+
+
+def test_the_desk_is_told_where_moderation_is_and_listens_on_this_machine_alone(
+    tmp_path: Path,
+) -> None:
+    """With a credential of its own, not the operator's."""
+    folder, address = DataFolder.at(tmp_path), DeskAddress(8090, tmp_path)
+    told = {
+        variable.removeprefix("PARLEY_DESK_").lower(): value
+        for variable, value in desk(folder, address, "127.0.0.1:7", "info").environment.items()
+        if variable.startswith("PARLEY_DESK_")
+    }
+    settings = DeskSettings.model_validate(told)
+    assert (settings.host, settings.port) == ("127.0.0.1", 8090)
+    assert settings.moderation_target == "127.0.0.1:7"
+    assert settings.credential_file == tmp_path / "secrets" / "desk.key"
+    assert settings.app_folder == tmp_path
 
 
 @pytest.mark.parametrize(
