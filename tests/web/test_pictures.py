@@ -1,0 +1,154 @@
+"""Looks of the main screens, at three widths, in both languages, light and dark."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.support.moderator import moderating
+from tests.web.conftest import Person, Visit, check_accessible
+from tests.web.story import Story, tell
+
+_VISUAL = (Path(__file__).parent / "visual.js").read_text("utf-8")
+_SIZES = ((320, 640), (768, 1024), (1280, 800))
+# Where axe reads as well, which takes long: each width, theme and language twice.
+_READ = {"en": {(320, "light"), (1280, "dark")}, "fr": {(320, "dark"), (1280, "light")}}
+# The first paint of a first visit, with nothing kept, in milliseconds: on a machine that is busy
+# with tests, and over a line of a phone far from its mast.
+_FIRST_PAINT_MS = 4_000
+_FIRST_PAINT_SLOW_MS = 8_000
+_SLOW_LINE = {
+    "offline": False,
+    "latency": 150,
+    "downloadThroughput": 1_600_000 / 8,
+    "uploadThroughput": 750_000 / 8,
+}
+
+Open = Callable[[Page], Awaitable[None]]
+
+
+class Looks:
+    """All looks of one screen after the other. What is wrong with any is told at the end."""
+
+    def __init__(self, person: Person, language: str) -> None:
+        self.person = person
+        self.page = person.page
+        self.language = language
+        self.wrong: list[str] = []
+
+    async def at(self, path: str, name: str, ready: str) -> None:
+        """Go somewhere in the app, and look at it once `ready`, a selector, is there."""
+        await self.person.go(path)
+        await self.of(name, ready)
+
+    async def of(self, name: str, ready: str) -> None:
+        """Look at what is open."""
+        await expect(self.page.locator(ready).first).to_be_attached()
+        for width, height in _SIZES:
+            await self.page.set_viewport_size({"width": width, "height": height})
+            for theme in ("light", "dark"):
+                await self.page.emulate_media(color_scheme=theme)
+                look = f"look-{name}-{width}-{self.language}-{theme}"
+                await self.person.picture(look)
+                found = await self.page.evaluate(_VISUAL)
+                self.wrong += [f"{look}: {one}" for one in found]
+                if (width, theme) in _READ[self.language]:
+                    await self._accessible(look)
+
+    async def dialog(self, button: str, name: str) -> None:
+        """Open a dialog by a button, look at it, and close it."""
+        await self.page.locator(button).first.click()
+        await self.of(name, "dialog[open]")
+        await self.page.keyboard.press("Escape")
+        await expect(self.page.locator("dialog[open]")).to_have_count(0)
+
+    async def _accessible(self, name: str) -> None:
+        try:
+            await check_accessible(self.page)
+        except AssertionError as found:
+            self.wrong.append(f"{name}: {found}")
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+async def test_the_main_screens_at_three_widths(visit: Visit, language: str) -> None:
+    """Nothing is cut off, covered or beside the window, and every target can be hit."""
+    ann = await visit("ann", language=language)
+    looks = Looks(ann, language)
+    # Nobody is signed in, by no link and by an old one.
+    await ann.page.goto(f"{ann.site.address}/index.html")
+    await looks.of("signed-out", "main .page, main.page")
+    story = await tell(ann.site.system)
+    ann.user = story.user
+    await ann.sign_in()
+    await _talking(looks, story)
+    await _muted(looks, story)
+    expired = ann.link(expires_in=-60)
+    await ann.page.goto(expired)
+    await looks.of("expired", '.connection[data-state="unauthorized"]')
+    assert not looks.wrong, "\n".join(looks.wrong)
+
+
+async def _talking(looks: Looks, story: Story) -> None:
+    await looks.at("", "inbox", f'.conversation-line[href$="{story.plain}"]')
+    await looks.dialog(".inbox-head .button", "new-conversation")
+    await looks.at(f"c/{story.plain}", "conversation", ".messages .row")
+    await looks.dialog(".deal-panel .button", "deal-proposal")
+    await looks.at(f"c/{story.offered}", "offer", ".deal-panel [data-step=accept]")
+    await looks.dialog("[data-step=accept]", "deal-accept")
+    await looks.dialog("[data-step=counter]", "deal-counter")
+    await looks.dialog(".row.own .more", "message")
+    await looks.at(f"c/{story.disputed}", "disputed", ".deal-panel h2")
+    await looks.at(f"c/{story.ended}", "ended", ".deal-notes")
+    await looks.at("settings", "settings", "main select")
+
+
+async def _muted(looks: Looks, story: Story) -> None:
+    """Moderators do not let them write for a while."""
+    system = looks.person.site.system
+    async with moderating(
+        system.target("moderation"), system.credentials, system.token, "mia"
+    ) as moderator:
+        await moderator.report(story.message, story.accuser)
+        await moderator.decide(story.user, "muted")
+    await looks.at(f"c/{story.plain}", "muted", ".messages .row")
+
+
+async def _first_paint(page: Page, link: str) -> float:
+    """Milliseconds from the start of a visit to the first words of it."""
+    await page.goto(link)
+    await expect(page.locator(".conversation-line, .inbox .empty").first).to_be_visible()
+    painted: float = await page.evaluate(
+        "() => performance.getEntriesByName('first-contentful-paint')[0].startTime"
+    )
+    return painted
+
+
+async def test_the_first_visit_is_painted_soon(visit: Visit) -> None:
+    """With nothing in the browser's cache, and also over a slow line."""
+    ann, bob = await visit("ann"), await visit("bob")
+    assert await _first_paint(ann.page, ann.link()) < _FIRST_PAINT_MS
+    session = await bob.context.new_cdp_session(bob.page)
+    await session.send("Network.enable")
+    await session.send("Network.emulateNetworkConditions", _SLOW_LINE)
+    assert await _first_paint(bob.page, bob.link()) < _FIRST_PAINT_SLOW_MS
+
+
+async def test_what_looks_wrong_is_found(visit: Visit) -> None:
+    """Each mistake of pages/mistakes.html, and nothing else."""
+    ann = await visit("ann")
+    await ann.page.goto(f"{ann.site.address}/mistakes.html")
+    found = await ann.page.evaluate(_VISUAL)
+    expected = [
+        "beside the window: <p",
+        "cut off at its side: <div",
+        "cut off below: <div",
+        "words stand out of: <button",
+        "scrolls sideways: <div",
+        "words over words: <span",
+        "20 by 20 pixels: <button",
+        "over each other: <button",
+        "words over words: <button",
+        "covered: <button",
+    ]
+    assert {one.split(" class")[0] for one in found} == set(expected), "\n".join(found)
