@@ -18,11 +18,11 @@ export function refusals(client: Client): ReadonlySignal<readonly OutboxEntry[]>
     kept.set(client, noted);
     client.on((event) => {
       if (event.type !== "outbox" || event.state !== "failed" || !stepOf(event.entry)) return;
-      const isKept = client.outbox.entries().some(({ key }) => key === event.key);
-      if (!isKept) {
-        const entry = { ...event.entry, durable: false };
-        noted.value = [...noted.value, entry].slice(-MAXIMUM);
-      }
+      // Another tab that has sent it tells that it failed, and only then that it is gone.
+      queueMicrotask(() => {
+        if (client.outbox.entries().some(({ key }) => key === event.key)) return;
+        noted.value = [...noted.value, { ...event.entry, durable: false }].slice(-MAXIMUM);
+      });
     });
   }
   return refused;
