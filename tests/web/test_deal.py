@@ -168,6 +168,7 @@ async def test_an_offer_that_changes_meanwhile_is_never_accepted_unseen(visit: V
     await expect(_step(ann, "revise")).to_be_visible()
     await _dialog(bob).get_by_role("button", name="Cancel").click()
     await expect(_step(bob, "accept")).to_be_focused()
+    await expect(_panel(bob).locator(".pending-steps")).to_have_count(0)
     # What is typed is kept when the offer changes, and when it is gone.
     await _step(bob, "counter").click()
     amount = _dialog(bob).locator('[inputmode="decimal"]')
