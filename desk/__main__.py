@@ -13,7 +13,7 @@ import uvicorn
 import uvloop
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from desk.events.broadcast import Broadcast
 from desk.events.watch import Watch
@@ -35,6 +35,7 @@ _logger = structlog.get_logger(__name__)
 
 
 _BACKLOG = 2048
+_IDLE_CONNECTIONS = 1000
 
 
 class _Server(uvicorn.Server):
@@ -99,14 +100,15 @@ def _listening(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=family, backlog=_BACKLOG)
 
 
-def _configuration(app: Starlette, settings: Settings) -> uvicorn.Config:
+def _configuration(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http="h11",
         h11_max_incomplete_event_size=settings.max_head_bytes,
         ws="none",
         lifespan="off",
-        limit_concurrency=settings.connections,
+        # Those that ask nothing are connections as well.
+        limit_concurrency=settings.open_requests + _IDLE_CONNECTIONS,
         timeout_graceful_shutdown=settings.drain_seconds,
         access_log=False,
         log_config=None,

@@ -121,10 +121,15 @@ class Sessions:
             )
         return session
 
-    def use(self, session: Session) -> int:
-        """Count a request: 0; or after how many milliseconds to come again."""
-        session.used_at = self._monotonic()
-        return session.rate.take(session.used_at)
+    def use(self, session: Session, *, acts: bool) -> int:
+        """Count a request: 0; or after how many milliseconds to come again.
+
+        With one that `acts` the session is not idle.
+        """
+        now = self._monotonic()
+        if acts:
+            session.used_at = now
+        return session.rate.take(now)
 
     def is_over(self, session: Session) -> bool:
         """Whether a session has ended, which it does here when its time has come."""

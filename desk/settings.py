@@ -13,7 +13,7 @@ Count = Annotated[int, Field(gt=0)]
 PerSecond = Annotated[float, Field(gt=0)]
 
 LIMITS = (
-    "connections",
+    "open_requests",
     "max_body_bytes",
     "sessions",
     "sessions_per_user",
@@ -77,8 +77,8 @@ class Settings(TokenSettings):
     body_timeout_seconds: Seconds = 10
     # Line and headers of a request (400).
     max_head_bytes: Count = 32 * 1024
-    # Open connections; more are refused (503).
-    connections: Count = 1000
+    # Requests that are not answered yet, streams of events included; more are refused (503).
+    open_requests: Count = 1000
     # Streams of events of one session; the oldest is ended.
     streams_per_session: Count = 6
     # Events that are kept for who comes back, and that wait for one slow reader: more, and what is

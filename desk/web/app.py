@@ -9,9 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from desk.events.broadcast import Broadcast
-from desk.problems import RefusedError
+from desk.problems import RefusedError, unavailable
 from desk.resources.table import OPERATIONS
 from desk.web import app_files, description
 from desk.web.event_route import EventRoute
@@ -44,9 +45,30 @@ class Health:
         return Response(json.dumps(state), status, media_type="application/json")
 
 
+class Bounded:
+    """An application that has so many requests open at most; more are refused at once."""
+
+    def __init__(self, app: ASGIApp, requests: Requests) -> None:
+        self._app = app
+        self._requests = requests
+        self._open = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._open >= self._requests.settings.open_requests:
+            self._requests.metrics.limits.reached("open_requests")
+            refused = unavailable("overloaded", "The desk has too many open requests.")
+            await self._requests.refuse(refused)(scope, receive, send)
+            return
+        self._open += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._open -= 1
+
+
 def build_app(
     requests: Requests, sessions: SessionRoutes, events: EventRoute, health: Health
-) -> Starlette:
+) -> ASGIApp:
     """The routes of one desk. Raises ValueError or OSError for what cannot be served."""
     paths: dict[str, dict[str, Answer]] = {}
     for one in OPERATIONS:
@@ -75,4 +97,4 @@ def build_app(
     )
     # Another spelling of an address is another address.
     app.router.redirect_slashes = False
-    return app
+    return Bounded(app, requests)

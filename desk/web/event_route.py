@@ -27,7 +27,7 @@ class EventRoute:
         return [self._requests.route("/events", {"GET": endpoint})]
 
     async def _open(self, request: Request) -> Response:
-        session = self._requests.session(request, MODERATOR)
+        session = self._requests.session(request, MODERATOR, acts=False)
         last_id = request.headers.get("last-event-id", "")[:_MOST_ID]
         stream = self._broadcast.open(session, last_id)
         return StreamingResponse(

@@ -67,10 +67,13 @@ class Requests:
         self.moderation = moderation
         self.metrics = metrics
 
-    def session(self, request: Request, roles: frozenset[Role] = frozenset()) -> Session:
+    def session(
+        self, request: Request, roles: frozenset[Role] = frozenset(), *, acts: bool = True
+    ) -> Session:
         """Give the session of a request that may be carried out. Raises RefusedError.
 
-        Whether its token still holds the moderation service says at each call.
+        Whether its token still holds the moderation service says at each call. A browser that asks
+        by itself does not act: nobody may be there.
         """
         self.check_origin(request)
         session = self.sessions.find(self.cookie.read(request.headers.raw))
@@ -78,7 +81,7 @@ class Requests:
             raise RefusedError(
                 HTTPStatus.FORBIDDEN, "csrf", "The header X-CSRF-Token is missing or wrong."
             )
-        if retry_after_ms := self.sessions.use(session):
+        if retry_after_ms := self.sessions.use(session, acts=acts):
             self.metrics.limits.reached("requests_per_second")
             raise rate_limited("Too many requests.", retry_after_ms)
         if roles and not roles.intersection(session.principal.roles):

@@ -10,6 +10,7 @@ import pytest
 
 from tests.desk.conftest import Desk, ServeDesk, is_refused
 from tests.support.callers import token_of
+from tests.support.waiting import eventually
 
 DAY = 86_400
 # None of this is about data.
@@ -195,6 +196,13 @@ async def test_sessions_attempts_and_requests_have_limits(serve_desk: ServeDesk)
         much = await second.get("/session")
         is_refused(much, 429, "rate_limited")
         assert int(much.headers["retry-after"]) >= 1
+    async with serve_desk(open_requests=1) as desk:
+        mia = await desk.signed_in()
+        async with mia.events() as events:
+            await events.until("ready")
+            over = await mia.get("/cases")
+            assert int(is_refused(over, 503, "overloaded")["retry_after_ms"]) > 0
+        await eventually(lambda: mia.get("/session"), lambda answer: answer.status_code == 200)
     async with serve_desk(sign_ins_burst=1, sign_ins_per_second=0.01) as desk:
         await desk.page().post("/session", token="x")
         is_refused(await desk.page().post("/session", token="x"), 429, "rate_limited")
