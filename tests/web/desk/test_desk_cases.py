@@ -45,6 +45,7 @@ async def test_two_moderators_see_each_other_and_decide_one_case_once(
     await expect(otto.page.get_by_role("button", name="Prendre en charge")).to_have_count(0)
 
     # She writes a decision, lets go of the case, and he takes it and decides it.
+    written = f"Mute {talk.bob} 7 days\n\nThreatened the other in a message.\n\nTerms 4.2"
     form = mia.page.locator(".decision")
     await form.get_by_label("Violation", exact=True).check()
     await form.get_by_label("Kind of measure").select_option(label="Mute")
@@ -53,9 +54,7 @@ async def test_two_moderators_see_each_other_and_decide_one_case_once(
     await form.get_by_label("Rule").fill("Terms 4.2")
     await mia.check("case")
     await mia.page.get_by_role("button", name="Release").click()
-    await expect(mia.page.locator(".own-words textarea")).to_have_value(
-        "Threatened the other in a message.\n\nTerms 4.2"
-    )
+    await expect(mia.page.locator(".own-words textarea")).to_have_value(written)
     await otto.page.get_by_role("button", name="Prendre en charge").click()
     await expect(otto.page.locator(".case-state")).to_contain_text("Pris en charge par vous")
     await otto.page.get_by_label("Aucune infraction").check()
@@ -69,9 +68,7 @@ async def test_two_moderators_see_each_other_and_decide_one_case_once(
     news = mia.page.locator(".banner", has=mia.page.locator(".news"))
     await expect(news).to_contain_text(f"{otto.user}: decided: no violation")
     await expect(mia.page.locator(".case-state")).to_have_text("Decided")
-    await expect(mia.page.locator(".own-words textarea")).to_have_value(
-        "Threatened the other in a message.\n\nTerms 4.2"
-    )
+    await expect(mia.page.locator(".own-words textarea")).to_have_value(written)
     await mia.check("decided-by-another")
 
 
@@ -80,7 +77,9 @@ async def test_what_happens_while_one_writes_has_to_be_looked_at_first(
 ) -> None:
     talk, mia = await asyncio.gather(quarrel(), moderator("mia", width=320, height=700))
     await mia.sign_in(f"case/{talk.case}")
-    await mia.page.get_by_role("button", name="Claim", exact=True).click()
+    await mia.page.get_by_role("button", name="Claim", exact=True).press("Enter")
+    # The button is gone, and the focus is where one goes on.
+    await expect(mia.page.get_by_role("heading", name="Decision")).to_be_focused()
     form = mia.page.locator(".decision")
     await form.get_by_label("Violation", exact=True).check()
     await form.get_by_role("button", name="Preview").click()

@@ -71,7 +71,7 @@ async def test_without_moderation_what_is_shown_says_how_old_it_is(
         await expect(refused).to_contain_text("Rien de ce que vous avez écrit n\u2019est perdu")
         await mia.check("away-fr-320")
         await page.get_by_role("link", name="Retour à la file").click()
-        await expect(page.locator(".banner")).to_contain_text("La modération ne répond pas")
+        await expect(page.locator(".banner.warning")).to_contain_text("La modération ne répond pas")
     finally:
         moderation.start()
     # It comes back without anybody doing anything, and so does what was written.
@@ -121,6 +121,18 @@ async def test_auditors_and_data_protection_have_their_own_screens(
     await page.get_by_role("button", name="End the sessions").click()
     await page.get_by_role("dialog").get_by_role("button", name="End the sessions").click()
     await expect(page.locator(".notice")).to_contain_text(f"The sessions of {talk.bob} are ended.")
+    # Somebody else signs in, in another tab of the same browser: nothing of hers is theirs.
+    await mia.go(f"case/{talk.case}")
+    await page.get_by_role("button", name="Claim", exact=True).click()
+    await page.get_by_label("Note").fill("Between us.")
+    other = await mia.context.new_page()
+    token = mia.desk.system.token("otto", roles=["moderator"])
+    await other.goto(f"{mia.desk.address}/#token={token}")
+    await expect(other.locator(".me")).to_have_text("otto")
+    await page.get_by_role("button", name="Release").click()
+    await expect(page.locator(".me")).to_have_text("otto")
+    await expect(page.locator(".case-state")).to_contain_text(f"Claimed by {mia.user}")
+    await expect(page.get_by_text("Between us.")).to_have_count(0)
     await mia.go("settings")
     await page.get_by_role("button", name="Sign out").click()
     await expect(page.get_by_label("Token")).to_be_visible()

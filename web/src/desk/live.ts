@@ -2,8 +2,8 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { call, failureOf } from "./api.ts";
 import type { CaseEvent, DisputeEvent } from "./generated/api.ts";
+import { renew } from "./session.ts";
 
 /** Something has happened; `reset`: anything may have, and what is shown is loaded anew. */
 export type Happening =
@@ -22,19 +22,48 @@ export const now = signal(Date.now());
 const TICK_MS = 5_000;
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
+const NAP_MS = 10_000;
 
 const listeners = new Set<(happening: Happening) => void>();
 let source: EventSource | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
+let nap: ReturnType<typeof setTimeout> | undefined;
 let clock: ReturnType<typeof setInterval> | undefined;
 let pause = FIRST_PAUSE_MS;
 let hasFollowed = false;
 
-/** Follow the desk until `stopFollowing`. */
+/** Follow the desk until `stopFollowing`, while the page can be seen. */
 export function follow(): void {
+  document.addEventListener("visibilitychange", sleepOrWake);
+  now.value = Date.now();
   clock ??= setInterval(() => {
     now.value = Date.now();
   }, TICK_MS);
+  open();
+}
+
+/** Follow the desk no more. */
+export function stopFollowing(): void {
+  document.removeEventListener("visibilitychange", sleepOrWake);
+  clearTimeout(nap);
+  clearInterval(clock);
+  clock = undefined;
+  close();
+}
+
+/** A browser has few connections to one host, which pages that nobody sees must not keep from the others. */
+function sleepOrWake(): void {
+  clearTimeout(nap);
+  if (document.hidden) {
+    nap = setTimeout(close, NAP_MS);
+    return;
+  }
+  // Another may have signed in meanwhile, in another tab.
+  void renew();
+  open();
+}
+
+function open(): void {
   if (source || timer !== undefined) return;
   const stream = new EventSource("./events");
   source = stream;
@@ -56,36 +85,29 @@ export function follow(): void {
   stream.addEventListener("error", () => {
     liveness.value = "lost";
     // Of a refusal the browser tells no reason and does not try again.
-    if (stream.readyState === EventSource.CLOSED) void comeBack();
+    if (stream.readyState === EventSource.CLOSED) comeBack();
   });
 }
 
-/** Follow the desk no more. */
-export function stopFollowing(): void {
+function close(): void {
   source?.close();
   source = undefined;
   clearTimeout(timer);
   timer = undefined;
-  clearInterval(clock);
-  clock = undefined;
   liveness.value = "connecting";
 }
 
 /** Ask whether there still is a session, which ends the page if not, and follow again after a pause. */
-async function comeBack(): Promise<void> {
+function comeBack(): void {
   source?.close();
   source = undefined;
   const wait = pause * (0.5 + Math.random());
   pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
   timer = setTimeout(() => {
     timer = undefined;
-    follow();
+    open();
   }, wait);
-  try {
-    await call("GET /session");
-  } catch (error) {
-    failureOf(error);
-  }
+  void renew();
 }
 
 function tell(happening: Happening): void {

@@ -32,7 +32,10 @@ const LINK = /^#token=([^&]+)/;
 onRefusal((refusal) => {
   const { value } = session;
   if (value.state !== "signed in") return;
-  if (refusal.problem.status === 401) session.value = { state: "ended", session: value.session };
+  // The session of another tab has taken the place of this one's.
+  if (refusal.reason === "csrf") void renew();
+  else if (refusal.problem.status === 401)
+    session.value = { state: "ended", session: value.session };
   else if (isRoleGone(refusal)) session.value = { state: "not allowed" };
 });
 
@@ -100,14 +103,27 @@ export function followLinks(): void {
   });
 }
 
+/** Ask how it stands with the session; `session` says so from then on. */
+export async function renew(): Promise<void> {
+  try {
+    enter(await call("GET /session"));
+  } catch (error) {
+    // A session that is over was told of; whether somebody answers is for others to say.
+    failureOf(error);
+  }
+}
+
 function enter(view: SessionView): void {
   const { value } = session;
   sendCsrfToken(view.csrf_token);
-  if (value.state === "ended" && value.session.user !== view.user) {
+  const before = "session" in value ? value.session : undefined;
+  if (before && before.user !== view.user) {
     // Another person is not shown what the first has seen and written.
     location.reload();
     return;
   }
+  // Each request makes it last longer, which changes nothing of the page.
+  if (value.state === "signed in" && before?.csrf_token === view.csrf_token) return;
   session.value = { state: "signed in", session: view };
 }
 

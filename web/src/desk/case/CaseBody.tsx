@@ -16,7 +16,7 @@ import { caseState, dueWords, names, reasonsOf } from "../words.ts";
 import { DecisionForm, nextMeasure } from "./DecisionForm.tsx";
 import { draftOf, keepDraft } from "./drafts.ts";
 import { readEvidence } from "./evidence.ts";
-import { isEmpty } from "./measures.ts";
+import { type DraftMeasure, hasEnd, isEmpty } from "./measures.ts";
 import { News, OwnWords } from "./News.tsx";
 import { newsFor, rebased } from "./news.ts";
 import { PreviewDialog } from "./PreviewDialog.tsx";
@@ -43,15 +43,21 @@ export function CaseBody({ file, now, onChanged }: Props): JSX.Element {
   const claiming = useAction();
   const deciding = useAction();
   const [previewed, setPreviewed] = useState<Previewed>();
+  const acted = useRef(false);
   const draft = rebased(draftOf(one.id), one, steps, user);
   const news = isEmpty(draft) ? [] : newsFor(steps, draft.version, user);
   const mayDecide = one.allowed_actions.includes("decide");
   const openNext = async () => {
     const next = await nextCase(one.id, user);
-    if (next) go(["case", next.id], { query: queueQuery() });
-    else go(["queue"], { query: queueQuery() });
+    if (next) {
+      go(["case", next.id], { query: queueQuery() });
+      return;
+    }
+    say(t("case.no_next"));
+    go(["queue"], { query: queueQuery() });
   };
   const claim = async (step: "claim" | "release") => {
+    acted.current = true;
     await claiming.run(`POST /cases/{case_id}/${step}`, { path: { case_id: one.id } });
     onChanged();
   };
@@ -65,6 +71,7 @@ export function CaseBody({ file, now, onChanged }: Props): JSX.Element {
       keepDraft(one.id, undefined);
       setPreviewed(undefined);
       say(t("decision.done", { accused: names(one.accused) }));
+      acted.current = true;
       if (isNextWanted) await openNext().catch(() => go(["queue"], { query: queueQuery() }));
       else onChanged();
       return;
@@ -73,6 +80,13 @@ export function CaseBody({ file, now, onChanged }: Props): JSX.Element {
     if (problem?.name === "Refusal" && !problem.isPassing) setPreviewed(undefined);
     onChanged();
   };
+  useEffect(() => {
+    // One's own step has taken away what was pressed.
+    if (acted.current && document.activeElement === document.body) {
+      document.getElementById("decision")?.focus();
+    }
+    acted.current = false;
+  }, [one.version]);
   useCaseShortcuts(one, claim, openNext);
   return (
     <>
@@ -122,7 +136,15 @@ export function CaseBody({ file, now, onChanged }: Props): JSX.Element {
             <NotYours case={one} now={now} />
           )}
           {!mayDecide && (
-            <OwnWords key={one.version} texts={[draft.facts, draft.rule, draft.note]} />
+            <OwnWords
+              key={one.version}
+              texts={[
+                draft.measures.map(measureWords).join("\n"),
+                draft.facts,
+                draft.rule,
+                draft.note,
+              ]}
+            />
           )}
           {!previewed && <Trouble problem={deciding.problem} />}
         </aside>
@@ -139,6 +161,12 @@ export function CaseBody({ file, now, onChanged }: Props): JSX.Element {
   );
 }
 
+function measureWords({ kind, user, length, unit }: DraftMeasure): string {
+  const words = [wordFor("measure", kind), user];
+  if (hasEnd(kind)) words.push(length, t(`decision.${unit}`));
+  return words.filter(Boolean).join(" ");
+}
+
 /** Why there is nothing to decide here. */
 function NotYours({ case: one, now }: { readonly case: Case; readonly now: number }): JSX.Element {
   const user = useUser();
@@ -150,7 +178,9 @@ function NotYours({ case: one, now }: { readonly case: Case; readonly now: numbe
         : caseState(one, now, user);
   return (
     <>
-      <h2>{t("decision.title")}</h2>
+      <h2 id="decision" tabIndex={-1}>
+        {t("decision.title")}
+      </h2>
       <p role="status">{words}</p>
     </>
   );

@@ -11,8 +11,6 @@ export interface CaseFile {
 }
 
 const PAGE = 100;
-// A case of which more has happened is shown without its oldest steps.
-const MOST_STEPS = 1_000;
 
 /** Read a case and what is beside it. */
 export async function readCase(id: string, signal: AbortSignal): Promise<CaseFile> {
@@ -28,7 +26,7 @@ export async function readCase(id: string, signal: AbortSignal): Promise<CaseFil
 export async function readSteps(target: string, signal: AbortSignal): Promise<AuditEntry[]> {
   const steps: AuditEntry[] = [];
   let more = true;
-  while (more && steps.length < MOST_STEPS) {
+  while (more) {
     const after = steps.at(-1)?.number ?? 0;
     const page = await call("GET /audit", {
       query: { target_id: target, after, page_size: PAGE },

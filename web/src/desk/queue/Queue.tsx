@@ -1,7 +1,11 @@
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
+import { Banner } from "../../shared/components/Banner.tsx";
+import { Button } from "../../shared/components/Button.tsx";
+import { query } from "../../shared/router.ts";
 import { useTitle } from "../../shared/title.ts";
-import { FilterChoice, FilterSwitch } from "../filters.tsx";
+import { oneLine } from "../../shared/words.ts";
+import { FilterChoice, FilterSwitch, setFilter } from "../filters.tsx";
 import type { Case, CaseEvent } from "../generated/api.ts";
 import { now, useHappenings } from "../live.ts";
 import { usePages, useSoon } from "../loading.ts";
@@ -43,6 +47,13 @@ export function Queue(): JSX.Element {
     <section class="list-page">
       <h1>{t("nav.queue")}</h1>
       <Filters />
+      {query.value["accused"] && (
+        <Banner
+          actions={<Button onClick={() => setFilter("accused", "")}>{t("filter.all")}</Button>}
+        >
+          {t("filter.accused", { accused: oneLine(query.value["accused"]) })}
+        </Banner>
+      )}
       <Rows
         label={t("queue.label")}
         of={{ ...pages, value: shown }}
