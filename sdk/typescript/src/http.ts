@@ -21,6 +21,7 @@ import type {
 } from "./generated/packets.ts";
 import { type Page, Pages } from "./pages.ts";
 import type { Data } from "./protocol.ts";
+import type { DisputeOptions } from "./stores/deal.ts";
 import {
   type DealView,
   type DisputeView,
@@ -112,6 +113,16 @@ export class HttpClient {
     payload: Omit<HttpPackets[Name], "idempotency_key">,
   ): Promise<UpdateConversationDatas> {
     return this.#command(`packets/${name}`, payload);
+  }
+
+  /** Open a dispute, which holds the deal. */
+  async openDispute(
+    service: string,
+    { reason, statement, refund }: Omit<DisputeOptions, "key" | "signal">,
+  ): Promise<DisputeView> {
+    const said = { service, reason, statement, ...(refund && { claim: { refund } }) };
+    const { dispute } = await this.send("litige-created", said);
+    return disputeView(dispute as Dispute);
   }
 
   /** Give what can be done in a dispute, as its store does it over the socket. */

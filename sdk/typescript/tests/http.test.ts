@@ -74,7 +74,9 @@ test("lists page by page, with offers that know their deal and their dispute", a
 
 test("speaks in a dispute as the store of one does", async () => {
   const answer: [number, unknown] = [200, { dispute: { dispute: "d1", state: "open" } }];
-  const { http, asked } = answering([answer, answer, answer, answer]);
+  const { http, asked } = answering([answer, answer, answer, answer, answer]);
+  const refund = { amount_minor: 2, currency: "EUR" };
+  await http.openDispute("s1", { reason: "quality", statement: "It leaks.", refund });
   const dispute = http.dispute("d1");
   const settlement = { provider_minor: 3, client_minor: 2 };
   const shown = { dispute: "d1", number: 4, by: "bob", created_at: "", settlement };
@@ -83,12 +85,16 @@ test("speaks in a dispute as the store of one does", async () => {
   await dispute.accept(shown);
   await dispute.withdraw();
   expect(asked.map(({ body: { idempotency_key: _, ...said } }) => said)).toEqual([
+    { service: "s1", reason: "quality", statement: "It leaks.", claim: { refund } },
     { dispute: "d1", text: "It leaks." },
     { dispute: "d1", settlement, text: "Half" },
     { dispute: "d1", accept: { offer: 4, settlement } },
     { dispute: "d1", withdraw: true },
   ]);
-  expect(asked[0]?.address).toBe("https://chat.example/parley/packets/litige-statement");
+  expect(asked.map(({ address }) => address.split("/").at(-1))).toEqual([
+    "litige-created",
+    ...Array(4).fill("litige-statement"),
+  ]);
 });
 
 describe("a command", () => {
