@@ -227,3 +227,27 @@ async def test_two_people_in_one_page_and_those_who_are_not_let_in(visit: Visit)
     await host.give("ann", _token(ann, other))
     await first.get_by_role("button").click()
     await host.is_told("state", state="live", user=other)
+
+
+async def test_reports_are_followed_within_the_element(visit: Visit) -> None:
+    """A screen of its own takes the place of the conversation; the page around it stays."""
+    ann, bob = await visit("ann"), await visit("bob")
+    host = await _host(ann)
+    await bob.sign_in()
+    await bob.begin(ann, "roof")
+    await bob.say("Buy my lamps")
+    await host.give("ann", _token(ann))
+    about = {"with": bob.user, "subject": "roof"}
+    await host.make(".two", "parley-chat", "ann", language="en", **about)
+    chat = host.page.locator("parley-chat")
+    await chat.get_by_role("button", name="Report or block").click()
+    dialog = chat.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Report this conversation").click()
+    await dialog.get_by_label("Why").select_option("spam")
+    await dialog.get_by_role("button", name="Report").click()
+    await dialog.get_by_role("link", name="See your reports").click()
+    await expect(chat.locator(".report-status")).to_have_text("Received.")
+    assert host.page.url.endswith("/host.html")
+    await check_accessible(host.page)
+    await chat.get_by_role("button", name="Back").click()
+    await expect(chat.locator(".bubble", has_text="Buy my lamps")).to_be_visible()

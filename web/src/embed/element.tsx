@@ -8,7 +8,7 @@ import type { GetToken, ParleyEventMap, Place } from "./declared.d.ts";
 import { enter, leave } from "./sessions.ts";
 import { dress } from "./styles.ts";
 import { type First, firstToken, tokensFrom } from "./tokens.ts";
-import { Frame, type Problem, type Standing } from "./views.tsx";
+import { Frame, isAside, type Problem, type Standing } from "./views.tsx";
 
 /** For how long a page may take to set `getToken` after the element is there, in milliseconds. */
 const FUNCTION_PATIENCE = 1_000;
@@ -23,6 +23,8 @@ export abstract class ParleyElement extends HTMLElement {
   static observedAttributes: readonly string[] = [...SOURCES, "language"];
 
   readonly #standing = signal<Standing>({ state: "starting" });
+  /** A screen that takes the place of the element's own until somebody goes on: a dispute, reports, decisions. */
+  readonly #aside = signal<Path | undefined>(undefined);
   #getToken: GetToken | undefined;
   #isShown = false;
   /** Ends what belongs to the present session, or to the present try to have one. */
@@ -87,7 +89,12 @@ export abstract class ParleyElement extends HTMLElement {
     const root = this.shadowRoot ?? this.#open();
     this.#chooseLanguage();
     render(
-      <Frame standing={this.#standing} go={(to) => this.go(to)} onRetry={() => this.restart()}>
+      <Frame
+        standing={this.#standing}
+        aside={this.#aside}
+        go={(to) => this.go(to)}
+        onRetry={() => this.restart()}
+      >
         {this.screen()}
       </Frame>,
       root,
@@ -145,7 +152,9 @@ export abstract class ParleyElement extends HTMLElement {
     return this.dispatchEvent(new CustomEvent(type, options));
   }
 
-  protected go([place, first, second]: Path): void {
+  protected go(to: Path): void {
+    const [place, first, second] = to;
+    this.#aside.value = isAside(place) ? to : undefined;
     if (place === undefined) this.tell("parley-back", undefined);
     else if (place === "c" && first) this.opened({ conversation: first });
     else if (place === "with" && first)
@@ -180,6 +189,7 @@ export abstract class ParleyElement extends HTMLElement {
   /** Ask for a token, and show its user. `failed` is how often that has failed. */
   #begin(failed = 0): void {
     this.#leave();
+    this.#aside.value = undefined;
     // What went wrong is shown for as long as it does.
     if (!failed) this.#standing.value = { state: "starting" };
     const server = socketAddress(this.url);

@@ -1,15 +1,20 @@
 import type { Client, ParleyError, State } from "@parley/client";
-import type { ReadonlySignal } from "@preact/signals";
+import type { ReadonlySignal, Signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { ConnectionStatus } from "../people/ConnectionStatus.tsx";
 import { Conversation } from "../people/conversation/Conversation.tsx";
 import { Inbox } from "../people/Inbox.tsx";
 import { t } from "../people/messages.ts";
+import { useRestriction } from "../people/sanction/restricted.ts";
+import { SanctionBanner } from "../people/sanction/SanctionBanner.tsx";
+import { SCREENS } from "../people/screens.ts";
 import { type Session, SessionProvider, useSession } from "../people/session.ts";
 import { Banner } from "../shared/components/Banner.tsx";
 import { Button } from "../shared/components/Button.tsx";
+import { Icon } from "../shared/components/Icon.tsx";
 import { language } from "../shared/language.ts";
-import { type Go, GoProvider } from "../shared/router.ts";
+import { type Go, GoProvider, type Path } from "../shared/router.ts";
 import { useSnapshot } from "../shared/stores.ts";
 import type { Place } from "./declared.d.ts";
 
@@ -29,24 +34,60 @@ const WORDS = {
   "signed out": "signin.signed_out",
 } as const;
 
+/** Screens of the app that are shown in the place of an element's own, by the first part of their address. */
+const ASIDES: ReadonlySet<string> = new Set(["dispute", "reports", "standing"]);
+
+/** Tell whether an address is of a screen that takes the place of an element's own. */
+export function isAside(place: string | undefined): boolean {
+  return place !== undefined && ASIDES.has(place);
+}
+
 interface FrameProps {
   readonly standing: ReadonlySignal<Standing>;
+  readonly aside: Signal<Path | undefined>;
   readonly go: Go;
   readonly onRetry: () => void;
   readonly children: ComponentChildren;
 }
 
 /** An element's inside: its screen, or why there is none. */
-export function Frame({ standing, go, onRetry, children }: FrameProps): JSX.Element {
+export function Frame({ standing, aside, go, onRetry, children }: FrameProps): JSX.Element {
   return (
     <div class="base" lang={language.value}>
       <div class="parley" part="frame">
         <GoProvider value={go}>
           <Inside standing={standing.value} onRetry={onRetry}>
-            {children}
+            {aside.value ? <Aside path={aside.value} onBack={() => back(aside)} /> : children}
           </Inside>
         </GoProvider>
       </div>
+    </div>
+  );
+}
+
+function back(aside: Signal<Path | undefined>): void {
+  aside.value = undefined;
+}
+
+interface AsideProps {
+  readonly path: Path;
+  readonly onBack: () => void;
+}
+
+/** A screen of the app in the place of the element's own, with the way back. */
+function Aside({ path: [place = "", ...rest], onBack }: AsideProps): JSX.Element | null {
+  const Screen = SCREENS[place];
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // Somebody has followed a link to it, which is gone.
+    box.current?.focus();
+  }, [place]);
+  return (
+    <div ref={box} class="aside" tabIndex={-1}>
+      <Button kind="quiet" onClick={onBack}>
+        <Icon name="back" /> {t("embed.back")}
+      </Button>
+      {Screen && <Screen path={rest} />}
     </div>
   );
 }
@@ -92,9 +133,11 @@ function Connected({
   const { state, reason }: { state: State; reason?: ParleyError | undefined } = useSnapshot(
     client.connection,
   );
+  useRestriction();
   return (
     <>
       <ConnectionStatus state={state} reason={reason} />
+      <SanctionBanner />
       {children}
     </>
   );
