@@ -60,13 +60,19 @@ export function useCommand<Answer>({ rows = false }: { rows?: boolean } = {}): C
     error: made?.error,
     answer: made?.answer,
     send: (make) => {
-      if (isWaiting) return;
+      // A row shows what is kept: the form is free for more.
+      if (isWaiting && !(rows && isKept)) return;
       const key = newKey();
       present.current = key;
       setMade({ key });
       make(key).then(
         (answer) => settle(key, { end: "done", answer }),
         (error: unknown) => {
+          // This person has taken it back, beside the form.
+          if (error instanceof Error && error.name === "Cancelled") {
+            if (present.current === key) setMade(undefined);
+            return;
+          }
           // Nobody sees the form any more: the outbox keeps the words.
           if (!rows && present.current === key) client.outbox.discard(key);
           settle(key, { end: "refused", error });

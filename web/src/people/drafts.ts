@@ -15,8 +15,8 @@ export interface Draft {
 
 /** Give what was typed under a name, and remember what is. */
 export function useDraft(name: string): Draft {
-  const { user } = useSession();
-  const key = `draft ${JSON.stringify([user, name])}`;
+  const { server, user } = useSession();
+  const key = `draft ${JSON.stringify([server, user, name])}`;
   const [text, setText] = useState(() => recall(key) ?? "");
   return {
     text,

@@ -51,10 +51,10 @@ const STEPS = [
   ["minute", 60_000],
 ] as const;
 
-/** Write how far a time is from `now`, in milliseconds: "in 3 hours", "2 days ago". */
+/** Write how far a time is from `now`, in milliseconds: "in 3 hours", "2 days ago"; never "the day after tomorrow". */
 export function fromNow(time: Time, now: number): string {
   const distance = new Date(time).getTime() - now;
-  const words = new Intl.RelativeTimeFormat(language.value, { numeric: "auto" });
+  const words = new Intl.RelativeTimeFormat(language.value);
   const [unit, length] = STEPS.find(([, one]) => Math.abs(distance) >= one) ?? STEPS[2];
   return words.format(Math.trunc(distance / length), unit);
 }

@@ -95,7 +95,7 @@ export function AcceptSettlement({
               title.current?.focus();
             }}
           >
-            {t("action.cancel")}
+            {t(isWaiting ? "action.close" : "action.cancel")}
           </Button>
         )}
       </div>

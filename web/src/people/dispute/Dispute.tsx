@@ -2,10 +2,10 @@ import type { DisputeStore, DisputeView, ReportOptions, ReportStatus } from "@pa
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { Words } from "../../shared/components/Words.tsx";
-import { dayAndTime } from "../../shared/format.ts";
+import { dayAndTime, fromNow } from "../../shared/format.ts";
 import { useSnapshot } from "../../shared/stores.ts";
 import { oneLine } from "../../shared/words.ts";
-import { fromNow, useNow } from "../clock.ts";
+import { useNow } from "../clock.ts";
 import { useKeptFocus } from "../deal/focus.ts";
 import { t } from "../messages.ts";
 import { ReportDialog } from "../report/ReportDialog.tsx";
@@ -64,7 +64,7 @@ export function Dispute({ dispute, acts, report, onDone = () => {} }: Props): JS
       </h1>
       <div role="status">
         <p>
-          <strong>{disputeLine(dispute)}</strong>
+          <strong>{t("dispute.line", { state: disputeLine(dispute) })}</strong>
         </p>
         {dispute.state === "refused" && <p>{refusalOf(dispute)}</p>}
         {resolution && <p class="outcome">{outcomeWords(dispute, user, exponent)}</p>}

@@ -7,7 +7,7 @@ import { Dialog } from "../../shared/components/Dialog.tsx";
 import { Field } from "../../shared/components/Field.tsx";
 import { money } from "../../shared/format.ts";
 import { language } from "../../shared/language.ts";
-import { go } from "../../shared/router.ts";
+import { useGo } from "../../shared/router.ts";
 import { useCommand } from "../commands.ts";
 import { dealLine } from "../deal/words.ts";
 import { useDraft } from "../drafts.ts";
@@ -31,6 +31,7 @@ interface Problems {
 
 /** The form that opens a dispute about a deal. */
 export function OpenDispute({ deal, open, onClose }: Props): JSX.Element {
+  const go = useGo();
   const [shown] = useState(deal);
   const [reason, setReason] = useState("");
   const statement = useDraft(`dispute ${deal.service}`);

@@ -116,7 +116,10 @@ function Form({ dispute, exponent, acts, onDone, price, amount, onClose }: FormP
           inputmode="decimal"
           autocomplete="off"
           value={amount.text}
-          onInput={(event) => amount.type(event.currentTarget.value)}
+          onInput={(event) => {
+            setProblem(undefined);
+            amount.type(event.currentTarget.value);
+          }}
         />
       </Field>
       <p role="status">

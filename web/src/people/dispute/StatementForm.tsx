@@ -49,7 +49,10 @@ export function StatementForm({ dispute, acts, onDone }: PartProps): JSX.Element
           dir="auto"
           rows={3}
           value={draft.text}
-          onInput={(event) => draft.type(event.currentTarget.value)}
+          onInput={(event) => {
+            setProblem(undefined);
+            draft.type(event.currentTarget.value);
+          }}
         />
       </Field>
       <Waiting command={command} />

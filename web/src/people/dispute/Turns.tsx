@@ -4,6 +4,7 @@ import { Button } from "../../shared/components/Button.tsx";
 import { Icon } from "../../shared/components/Icon.tsx";
 import { Words } from "../../shared/components/Words.tsx";
 import { dayAndTime } from "../../shared/format.ts";
+import { addressOf } from "../../shared/router.ts";
 import { useSnapshot } from "../../shared/stores.ts";
 import { oneLine } from "../../shared/words.ts";
 import { FailedActions } from "../conversation/FailedActions.tsx";
@@ -84,6 +85,9 @@ function TurnRow({ turn, dispute, exponent, onReport }: TurnProps): JSX.Element 
       )}
       <p class="row-end">
         <time dateTime={turn.at}>{dayAndTime(turn.at)}</time>
+        {turn.kind === "statement" && isOwn && turn.statement.removed && (
+          <a href={addressOf("standing")}>{t("sanction.why")}</a>
+        )}
         {turn.kind === "statement" && !isOwn && !turn.statement.removed && onReport && (
           <Button
             kind="quiet"

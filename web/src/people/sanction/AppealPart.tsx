@@ -151,7 +151,10 @@ function AppealForm({ decision, until, send, onMade }: FormProps): JSX.Element {
           dir="auto"
           rows={4}
           value={draft.text}
-          onInput={(event) => draft.type(event.currentTarget.value)}
+          onInput={(event) => {
+            setProblem(undefined);
+            draft.type(event.currentTarget.value);
+          }}
         />
       </Field>
       <Waiting command={command} />

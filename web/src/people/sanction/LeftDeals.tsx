@@ -1,63 +1,26 @@
 import type { DealView } from "@parley/client";
-import type { HttpPackets } from "@parley/client/http";
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
 import { addressOf } from "../../shared/router.ts";
 import { oneLine } from "../../shared/words.ts";
 import { dealLine } from "../deal/words.ts";
+import { OpenDispute } from "../dispute/OpenDispute.tsx";
 import { disputeLine } from "../dispute/words.ts";
 import { t } from "../messages.ts";
 import { usePages } from "../pages.ts";
 import { refusalWords } from "../refusals.ts";
 import { useSession } from "../session.ts";
-
-type Packet = {
-  [Name in keyof HttpPackets]: readonly [Name, Omit<HttpPackets[Name], "idempotency_key">];
-}[keyof HttpPackets];
-
-/** The steps that need no word, in the order in which they are offered. */
-const STEPS = [
-  "deliver",
-  "complete",
-  "reopen",
-  "decline",
-  "withdraw",
-  "confirm_cancellation",
-  "request_cancellation",
-] as const;
-
-type Step = (typeof STEPS)[number];
-
-const OUTCOMES = {
-  deliver: "delivered",
-  complete: "completed",
-  reopen: "reopened",
-  confirm_cancellation: "cancelled",
-  request_cancellation: "cancelled",
-} as const;
-
-/** Give the packet of a step; undefined where there is no offer to end. */
-export function packetOf(step: Step, deal: DealView): Packet | undefined {
-  const { service } = deal;
-  if (step !== "decline" && step !== "withdraw")
-    return ["service-terminated", { service, outcome: OUTCOMES[step] }];
-  const offer = deal.offer ?? deal.amendment;
-  const outcome = step === "decline" ? "declined" : "withdrawn";
-  return offer && ["negotiation-end", { service, outcome, offer: offer.number }];
-}
-
-/** Give the steps that are left in a deal to who may say nothing. */
-export function stepsOf(deal: DealView): Step[] {
-  return STEPS.filter((one) => deal.allowed_actions.includes(one) && packetOf(one, deal));
-}
+import { packetOf, type Step, stepsOf } from "./left.ts";
 
 /** The deals and disputes of a user who has no socket: time goes on in them, and what it waits for can be done. */
 export function LeftDeals(): JSX.Element | null {
   const { http } = useSession();
   const deals = usePages(() => http.deals());
   const disputes = usePages(() => http.disputes());
-  const open = deals.items.filter((one) => stepsOf(one).length);
+  const open = deals.items.filter(
+    (one) => stepsOf(one).length || one.allowed_actions.includes("open_dispute"),
+  );
   const going = disputes.items.filter((one) => one.allowed_actions.length);
   return (
     <section aria-labelledby="left-deals">
@@ -78,7 +41,7 @@ export function LeftDeals(): JSX.Element | null {
         ))}
         {going.map((one) => (
           <li key={one.dispute} class="card">
-            <p>{disputeLine(one)}</p>
+            <p>{t("dispute.line", { state: disputeLine(one) })}</p>
             <a href={addressOf("dispute", one.dispute)}>{t("dispute.open_page")}</a>
           </li>
         ))}
@@ -98,6 +61,7 @@ function LeftDeal({ deal, onDone }: LeftDealProps): JSX.Element {
   const [asked, setAsked] = useState<Step>();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>();
+  const [isOpening, setOpening] = useState(false);
   const heading = useRef<HTMLHeadingElement>(null);
   const take = (step: Step) => {
     const packet = packetOf(step, deal);
@@ -144,7 +108,21 @@ function LeftDeal({ deal, onDone }: LeftDealProps): JSX.Element {
               : t(`sanction.step_${step}`)}
           </Button>
         ))}
+        {deal.allowed_actions.includes("open_dispute") && (
+          <Button aria-haspopup="dialog" onClick={() => setOpening(true)}>
+            {t("dispute.open_begin")}
+          </Button>
+        )}
       </div>
+      {isOpening && (
+        <OpenDispute
+          deal={deal}
+          open={({ reason, statement, refund }) =>
+            http.openDispute(deal.service, { reason, statement, ...(refund && { refund }) })
+          }
+          onClose={() => setOpening(false)}
+        />
+      )}
     </li>
   );
 }

@@ -17,8 +17,8 @@ import { kindOf, lockOf, muteOf, nextEnd, notices } from "./rules.ts";
 const MAXIMUM_SEEN = 200;
 
 function useSeen(): [ReadonlySet<string>, (sanction: string) => void] {
-  const { user } = useSession();
-  const name = `seen sanctions ${user}`;
+  const { server, user } = useSession();
+  const name = `seen sanctions ${JSON.stringify([server, user])}`;
   const [seen, setSeen] = useState(() => new Set((recall(name) ?? "").split(" ")));
   const add = (sanction: string) => {
     const all = [...seen, sanction].slice(-MAXIMUM_SEEN);
@@ -35,8 +35,9 @@ export function SanctionBanner(): JSX.Element | null {
   const [seen, see] = useSeen();
   const mute = muteOf(sanctions, now);
   const [notice] = notices(sanctions, seen, now);
+  if (!mute && !notice) return null;
   return (
-    <>
+    <div class="sanctions">
       {mute && (
         <Banner kind="warning" actions={<Reasons />}>
           <p>
@@ -51,7 +52,18 @@ export function SanctionBanner(): JSX.Element | null {
           actions={
             <>
               <Reasons />
-              <Button onClick={() => see(notice.sanction)}>{t("sanction.seen")}</Button>
+              <Button
+                onClick={() => {
+                  see(notice.sanction);
+                  requestAnimationFrame(() => {
+                    // Unless another notice has taken its place.
+                    if (document.activeElement === document.body)
+                      document.getElementById("main")?.focus();
+                  });
+                }}
+              >
+                {t("sanction.seen")}
+              </Button>
             </>
           }
         >
@@ -61,7 +73,7 @@ export function SanctionBanner(): JSX.Element | null {
           <Facts sanction={notice} />
         </Banner>
       )}
-    </>
+    </div>
   );
 }
 

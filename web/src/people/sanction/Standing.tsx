@@ -11,7 +11,7 @@ import { refusalWords } from "../refusals.ts";
 import { useSession } from "../session.ts";
 import { appealAgainst, sanctionsOf, useTold } from "../told.ts";
 import { LeftDeals } from "./LeftDeals.tsx";
-import { isRestricted, look, lookError, standing } from "./restricted.ts";
+import { isRestricted, look, restrictionOf } from "./restricted.ts";
 import { inOrder, nextEnd } from "./rules.ts";
 import { SanctionCard } from "./SanctionCard.tsx";
 
@@ -74,8 +74,8 @@ function Inside(): JSX.Element {
 /** For who is not let in: the same over HTTP, and the deals that time goes on in. */
 function Outside(): JSX.Element {
   const session = useSession();
-  const { value } = standing;
-  const sanctions = value?.sanctions ?? [];
+  const { standing, error } = restrictionOf(session.client).value;
+  const sanctions = standing?.sanctions ?? [];
   const now = useNow(nextEnd(sanctions, Date.now()));
   const [isLooking, setLooking] = useState(false);
   return (
@@ -92,7 +92,7 @@ function Outside(): JSX.Element {
           {t("action.again")}
         </Button>
       </div>
-      <p role="status">{lookError.value !== undefined && refusalWords(lookError.value)}</p>
+      <p role="status">{error !== undefined && refusalWords(error)}</p>
       <ul class="cards">
         {inOrder(sanctions, now).map((one) => (
           <SanctionCard

@@ -1,7 +1,7 @@
 /** The standing of a user who is let into no socket, asked for over HTTP. */
 
-import { Banned, type ConnectionView, type Standing } from "@parley/client";
-import { signal } from "@preact/signals";
+import { Banned, type Client, type ConnectionView, type Standing } from "@parley/client";
+import { type Signal, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { useSnapshot } from "../../shared/stores.ts";
 import { type Session, useSession } from "../session.ts";
@@ -10,11 +10,20 @@ import { isLetIn } from "./rules.ts";
 /** How often it is looked whether an appeal was granted: nothing is pushed to who has no socket. */
 const LOOK_EVERY_MS = 30_000;
 
-/** The newest standing, for as long as the user is not let in. */
-export const standing = signal<Standing | undefined>(undefined);
+/** The newest standing of a user who is not let in, or why it could not be asked for. */
+export interface Restriction {
+  readonly standing?: Standing | undefined;
+  readonly error?: unknown;
+}
 
-/** The error of the last look, if it failed. */
-export const lookError = signal<unknown>(undefined);
+const known = new WeakMap<Client, Signal<Restriction>>();
+
+/** Give the restriction of a client; components that read it render anew when it changes. */
+export function restrictionOf(client: Client): Signal<Restriction> {
+  const restriction = known.get(client) ?? signal({});
+  known.set(client, restriction);
+  return restriction;
+}
 
 /** Tell whether the server lets this user in no more, as far as is known. */
 export function isRestricted({ state, reason }: ConnectionView): boolean {
@@ -23,13 +32,13 @@ export function isRestricted({ state, reason }: ConnectionView): boolean {
 
 /** Ask for the standing, and connect when it lets this user in. */
 export async function look({ client, http }: Session): Promise<void> {
+  const restriction = restrictionOf(client);
   try {
-    const told = await http.standing();
-    lookError.value = undefined;
-    if (isLetIn(told, Date.now())) client.connect();
-    else standing.value = told;
+    const standing = await http.standing();
+    restriction.value = { standing };
+    if (isLetIn(standing, Date.now())) client.connect();
   } catch (error) {
-    lookError.value = error;
+    restriction.value = { ...restriction.value, error };
   }
 }
 
@@ -40,20 +49,19 @@ export function useRestriction(): boolean {
   const isOut = isRestricted(view);
   useEffect(() => {
     if (!isOut) return;
-    const told = view.reason instanceof Banned ? view.reason.standing : undefined;
-    standing.value = told as Standing | undefined;
+    const standing = view.reason instanceof Banned ? view.reason.standing : undefined;
+    const restriction = restrictionOf(session.client);
+    restriction.value = { standing: standing as Standing | undefined };
     const lookNow = () => {
       if (!document.hidden) void look(session);
     };
     // Why it is not let in the client has found out just now.
-    if (!told) lookNow();
+    if (!standing) lookNow();
     const timer = setInterval(lookNow, LOOK_EVERY_MS);
     document.addEventListener("visibilitychange", lookNow);
     return () => {
       clearInterval(timer);
       document.removeEventListener("visibilitychange", lookNow);
-      standing.value = undefined;
-      lookError.value = undefined;
     };
   }, [isOut, session]);
   return isOut;

@@ -39,7 +39,8 @@ export function inOrder(sanctions: readonly Sanction[], now: number): Sanction[]
     (stands(one, now) ? 0 : KINDS.length) + KINDS.indexOf(kindOf(one));
   return sanctions.toSorted(
     (one, other) =>
-      rank(one) - rank(other) || (one.statement.start < other.statement.start ? 1 : -1),
+      rank(one) - rank(other) ||
+      Date.parse(other.statement.start) - Date.parse(one.statement.start),
   );
 }
 

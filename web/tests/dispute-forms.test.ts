@@ -1,0 +1,222 @@
+// @vitest-environment happy-dom
+import {
+  type Client,
+  type DisputeView,
+  InvalidState,
+  type OutboxEntry,
+  type ShownSettlement,
+} from "@parley/client";
+import { h, render } from "preact";
+import { act } from "preact/test-utils";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { AcceptSettlement } from "../src/people/dispute/AcceptSettlement.tsx";
+import type { Acts, PartProps } from "../src/people/dispute/Dispute.tsx";
+import { divide } from "../src/people/dispute/rules.ts";
+import { StatementForm } from "../src/people/dispute/StatementForm.tsx";
+import { type Session, SessionProvider } from "../src/people/session.ts";
+import { chooseLanguage } from "../src/shared/language.ts";
+
+const PRICE = { amount_minor: 12_000, currency: "EUR" };
+
+/** An outbox and a connection whose content a test sets. */
+function parts() {
+  let entries: OutboxEntry[] = [];
+  const listeners = new Set<() => void>();
+  const discard = vi.fn();
+  const watched = <Value>(get: () => Value) => ({
+    subscribe: (listener: () => void) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    getSnapshot: get,
+  });
+  const state = { state: "live" };
+  const client = {
+    pending: watched(() => entries),
+    connection: watched(() => state),
+    outbox: { discard },
+  } as unknown as Client;
+  const session = { client, user: "ann", server: "ws://here/ws" } as unknown as Session;
+  const keep = (key: string) => {
+    entries = [{ key, state: "queued" } as OutboxEntry];
+    for (const listener of listeners) listener();
+  };
+  return { session, keep, discard };
+}
+
+function offer(number: number, client_minor: number, by = "bob"): ShownSettlement {
+  const settlement = divide(PRICE, client_minor);
+  return { dispute: "d", number, by, settlement, created_at: "2026-01-01T00:00:00Z" };
+}
+
+function disputeWith(more: Partial<DisputeView>): DisputeView {
+  return {
+    dispute: "d",
+    service: "s",
+    conversation: "c",
+    provider: "bob",
+    client: "ann",
+    opened_by: "ann",
+    reason: "quality",
+    state: "open",
+    allowed_actions: ["state", "accept"],
+    created_at: "2026-01-01T00:00:00Z",
+    version: 1,
+    price: PRICE,
+    ...more,
+  };
+}
+
+const accept = vi.fn<Acts["accept"]>();
+const state = vi.fn<Acts["state"]>();
+const acts = { accept, state } as unknown as Acts;
+
+/** Show a part of a dispute to ann. */
+function shower(part: (props: PartProps) => ReturnType<typeof AcceptSettlement>) {
+  const box = document.createElement("div");
+  document.body.replaceChildren(box);
+  const { session, keep, discard } = parts();
+  const show = (more: Partial<DisputeView>) =>
+    act(() =>
+      render(
+        h(
+          SessionProvider,
+          { value: session },
+          h(part, { dispute: disputeWith(more), exponent: 2, acts, onDone: () => {} }),
+        ),
+        box,
+      ),
+    );
+  const buttons = () => [...box.querySelectorAll("button")].map((one) => one.textContent);
+  const press = (name: string) =>
+    act(async () => {
+      const found = [...box.querySelectorAll("button")].find((one) =>
+        one.textContent?.startsWith(name),
+      );
+      if (!found) throw new Error(`no ${name} among ${buttons()}`);
+      found.click();
+    });
+  return { box, show, press, buttons, keep, discard };
+}
+
+beforeEach(() => {
+  accept.mockReset();
+  state.mockReset();
+  localStorage.clear();
+  chooseLanguage("en");
+});
+
+describe("a settlement", () => {
+  it("is accepted with the number and the amounts that were looked at", async () => {
+    const { show, press } = shower(AcceptSettlement);
+    accept.mockReturnValue(new Promise(() => {}));
+    await show({ offers: [offer(1, 2_000)] });
+    await press("Accept…");
+    await press("Accept: €20.00 for you");
+    expect(accept).toHaveBeenCalledExactlyOnceWith(offer(1, 2_000), { key: expect.any(String) });
+    // Pressed again while it is under way, nothing happens.
+    await press("Accept: €20.00 for you");
+    expect(accept).toHaveBeenCalledTimes(1);
+  });
+
+  it("that changes while it is looked at is shown old and new, and has to be looked at again", async () => {
+    const { box, show, press, buttons } = shower(AcceptSettlement);
+    await show({ offers: [offer(1, 2_000)] });
+    await press("Accept…");
+    await show({ offers: [offer(1, 2_000), offer(2, 1_000)] });
+    expect(box.querySelector(".old")?.textContent).toContain("€20.00 for you");
+    expect(box.querySelector(".new")?.textContent).toContain("€10.00 for you");
+    expect(buttons()).toEqual(["Look at the new proposal", "Cancel"]);
+    await press("Look at the new proposal");
+    // Once more, before it is accepted.
+    await show({ offers: [offer(1, 2_000), offer(2, 1_000), offer(3, 500)] });
+    expect(box.querySelector(".old")?.textContent).toContain("€10.00 for you");
+    expect(box.querySelector(".new")?.textContent).toContain("€5.00 for you");
+    expect(accept).not.toHaveBeenCalled();
+  });
+
+  it("that the server refuses as old says so, and is not accepted in its new form", async () => {
+    const { box, show, press, buttons } = shower(AcceptSettlement);
+    const stale = { code: "INVALID_STATE", reason: "STALE_SETTLEMENT", message: "" };
+    accept.mockRejectedValue(new InvalidState(stale));
+    await show({ offers: [offer(1, 2_000)] });
+    await press("Accept…");
+    await press("Accept: €20.00 for you");
+    expect(box.textContent).toContain("Nothing was accepted: the proposal has changed.");
+    await show({ offers: [offer(1, 2_000), offer(2, 1_000)] });
+    expect(buttons()).toEqual(["Look at the new proposal", "Cancel"]);
+    expect(accept).toHaveBeenCalledTimes(1);
+  });
+
+  it("of this person is not theirs to accept, nor one that is over", async () => {
+    const { box, show, press, buttons } = shower(AcceptSettlement);
+    await show({ offers: [offer(1, 2_000, "ann")] });
+    expect(buttons()).toEqual([]);
+    await show({ offers: [offer(1, 2_000)] });
+    await press("Accept…");
+    await show({ offers: [offer(1, 2_000)], state: "resolved", allowed_actions: [] });
+    expect(box.textContent).toContain(
+      "The dispute has ended meanwhile. You have accepted nothing.",
+    );
+    expect(buttons()).toEqual(["Cancel"]);
+  });
+});
+
+describe("a statement", () => {
+  const write = (box: HTMLElement, text: string) =>
+    act(() => {
+      const field = box.querySelector("textarea") as HTMLTextAreaElement;
+      field.value = text;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+  const send = (box: HTMLElement) =>
+    act(async () => {
+      box.querySelector("form")?.dispatchEvent(new Event("submit", { cancelable: true }));
+    });
+  const text = (box: HTMLElement) => box.querySelector("textarea")?.value;
+
+  it("is kept by the form until the outbox has it, and then the form is free for the next", async () => {
+    const { box, show, keep } = shower(StatementForm);
+    state.mockReturnValue(new Promise(() => {}));
+    await show({});
+    await write(box, "It leaks.");
+    await send(box);
+    expect(text(box)).toBe("It leaks.");
+    const key = state.mock.calls[0]?.[1]?.key ?? "";
+    await act(() => keep(key));
+    expect(text(box)).toBe("");
+    await write(box, "Still.");
+    await send(box);
+    expect(state.mock.calls.map(([said]) => said)).toEqual(["It leaks.", "Still."]);
+  });
+
+  it("that is not taken at all stays where it was typed, with the reason", async () => {
+    const { box, show } = shower(StatementForm);
+    state.mockRejectedValue(Object.assign(new Error("full"), { code: "OUTBOX_FULL" }));
+    await show({});
+    await write(box, "It leaks.");
+    await send(box);
+    expect(text(box)).toBe("It leaks.");
+    expect(box.textContent).toContain("Too much waits to be sent already.");
+    expect(localStorage.length).toBeGreaterThan(0);
+  });
+
+  it("that can be said no more is still there", async () => {
+    const { box, show, buttons } = shower(StatementForm);
+    await show({});
+    await write(box, "It leaks.");
+    await show({ state: "resolved", allowed_actions: [] });
+    expect(text(box)).toBe("It leaks.");
+    expect(box.textContent).toContain("This can be sent no more.");
+    expect(buttons()).toEqual([]);
+  });
+
+  it("has a length, in characters", async () => {
+    const { box, show } = shower(StatementForm);
+    await show({});
+    await write(box, "🦜".repeat(4_001));
+    await send(box);
+    expect(box.textContent).toContain("4,001 characters; at most 4,000");
+    expect(state).not.toHaveBeenCalled();
+  });
+});
