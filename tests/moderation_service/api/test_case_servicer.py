@@ -277,3 +277,86 @@ async def test_report_message_stops_a_flood(serve: Callable[..., Any], refused: 
             grpc.StatusCode.UNAVAILABLE,
             "MESSAGING_UNAVAILABLE",
         )
+
+
+async def test_a_decision_can_be_tried_without_being_made(client: Client, refused: Refused) -> None:
+    """It answers with what would be told, is refused for the same, and leaves nothing behind."""
+    await client.report()
+    (case,) = await client.cases()
+    given: dict[str, Any] = {
+        "case_id": case.id,
+        "verdict": pb.VERDICT_VIOLATION,
+        "idempotency_key": "k",
+    }
+    warning: dict[str, Any] = {"measures": [measure("WARNING")], "validate_only": True}
+    await refused(
+        client.moderate("DecideCase", version=case.version, **given, **warning),
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "NOT_CLAIMED",
+    )
+    claimed = (await client.moderate("ClaimCase", case_id=case.id)).case
+    stream = await client.watch(everything=True)
+    tried = await client.moderate("DecideCase", version=claimed.version, **given, **warning)
+    assert not tried.duplicate
+    assert tried.case.state == pb.CASE_STATE_DECIDED
+    (sanction,) = tried.case.decisions[0].sanctions
+    await refused(
+        client.moderate("DecideCase", version=claimed.version - 1, **given, **warning),
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "STALE_CASE",
+    )
+    bad: dict[str, Any] = {
+        "measures": [measure("WARNING", "ann", facts=" ")],
+        "validate_only": True,
+    }
+    await refused(
+        client.moderate("DecideCase", version=claimed.version, **given, **bad),
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "INVALID_ARGUMENT",
+    )
+    (unchanged,) = await client.cases()
+    assert (unchanged.version, unchanged.state) == (claimed.version, pb.CASE_STATE_CLAIMED)
+    assert not unchanged.decisions
+    assert not (await client.standing("bob")).sanctions
+    # The key is good for the decision itself, with whatever measures it has by then.
+    final = [measure("WARNING", facts="Something else.")]
+    decided = await client.moderate("DecideCase", version=claimed.version, **given, measures=final)
+    assert not decided.duplicate
+    assert decided.case.decisions[0].sanctions[0].id != sanction.id
+    # Nobody was told before.
+    (_, first), *_ = await stream.events(1)
+    assert first.report_status_changed.report.status == pb.REPORT_STATUS_ACTIONED
+
+
+async def test_watchers_of_everything_hear_of_each_step_of_a_case(client: Client) -> None:
+    """Who claimed it until when and who gave it back, and who is not to know that there is a case;
+    the same when it is read later.
+    """
+    stream = await client.watch(everything=True)
+    start = stream.first.position
+    await client.report()
+    (case,) = await client.cases()
+    claimed = (await client.moderate("ClaimCase", case_id=case.id)).case
+    await client.moderate("ReleaseCase", case_id=case.id)
+    live: list[pb.CaseChanged] = []
+    while len(live) < 3:
+        (_, event), *_ = await stream.events(1)
+        if event.HasField("case_changed"):
+            assert not event.recipients
+            live.append(event.case_changed)
+    assert [(one.cause, one.by, one.claimed_by) for one in live] == [
+        ("opened", "", ""),
+        ("claimed", "mia", "mia"),
+        ("released", "mia", ""),
+    ]
+    assert [one.version for one in live] == [1, 2, 3]
+    assert live[1].claim_until_time == claimed.claim_until_time
+    assert all(set(one.hidden_from) == {"ann", "bob"} for one in live)
+    until = (await client.standing("bob")).position
+    page = await client.call("ListChanges", after=start, until=until, everything=True)
+    read = [one.case_changed for change in page.changes for one in change.events]
+    assert [one for one in read if one.case_id] == live
+    for person in ("ann", "bob"):
+        own = await client.changes(person, start, until.revision)
+        told = [one for change in own.changes for one in change.events]
+        assert not [one for one in told if one.HasField("case_changed")]
