@@ -6,6 +6,7 @@ from playwright.async_api import Locator, expect
 
 from tests.support.moderator import moderating
 from tests.web.conftest import Person, Visit, conversing
+from tests.web.deals import agreed
 
 
 async def _menu(person: Person, text: str) -> Locator:
@@ -77,6 +78,16 @@ async def test_a_report_is_followed_until_it_is_decided_and_appealed(visit: Visi
     await expect(page.get_by_role("heading", name="Your appeals")).to_be_visible()
     await expect(page.get_by_text("Your appeal was granted")).to_be_visible()
     await expect(bob.page.locator(".banner")).to_have_count(0)
+    # Words that were written in a deal are reported where they stand.
+    await agreed(bob, ann)
+    await ann.page.locator(".conversation-line").click()
+    dialog = await _menu(ann, "offered \u201cKitchen tap\u201d")
+    await expect(dialog.get_by_role("button", name="Delete")).to_have_count(0)
+    await dialog.get_by_role("button", name="Report").click()
+    await expect(dialog.get_by_text("Kitchen tap")).to_be_visible()
+    await dialog.get_by_label("Why").select_option("illegal_goods")
+    await dialog.get_by_role("button", name="Report").click()
+    await expect(dialog.get_by_text("Reported. Moderators will look at it")).to_be_visible()
 
 
 async def test_a_conversation_is_reported_while_moderation_is_away(visit: Visit) -> None:

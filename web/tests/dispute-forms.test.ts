@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import {
   type Client,
+  type DealView,
   type DisputeView,
   InvalidState,
   type OutboxEntry,
@@ -11,6 +12,7 @@ import { act } from "preact/test-utils";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { AcceptSettlement } from "../src/people/dispute/AcceptSettlement.tsx";
 import type { Acts, PartProps } from "../src/people/dispute/Dispute.tsx";
+import { OpenDispute } from "../src/people/dispute/OpenDispute.tsx";
 import { divide } from "../src/people/dispute/rules.ts";
 import { StatementForm } from "../src/people/dispute/StatementForm.tsx";
 import { type Session, SessionProvider } from "../src/people/session.ts";
@@ -97,6 +99,30 @@ function shower(part: (props: PartProps) => ReturnType<typeof AcceptSettlement>)
       found.click();
     });
   return { box, show, press, buttons, keep, discard };
+}
+
+function dealAt(amount_minor: number, more: Partial<DealView> = {}): DealView {
+  return {
+    service: "s",
+    conversation: "c",
+    provider: "bob",
+    client: "ann",
+    title: "Roof",
+    state: "agreed",
+    currency: "EUR",
+    exponent: 2,
+    deadlines: {},
+    allowed_actions: ["open_dispute"],
+    created_at: "2026-01-01T00:00:00Z",
+    version: 1,
+    agreed: {
+      price: { amount_minor, currency: "EUR" },
+      version: 1,
+      offer: 1,
+      at: "2026-01-01T00:00:00Z",
+    },
+    ...more,
+  };
 }
 
 beforeEach(() => {
@@ -218,5 +244,53 @@ describe("a statement", () => {
     await send(box);
     expect(box.textContent).toContain("4,001 characters; at most 4,000");
     expect(state).not.toHaveBeenCalled();
+  });
+});
+
+describe("the form that opens a dispute", () => {
+  it("shows old and new when the deal changes, keeps what is typed, and says when it is too late", async () => {
+    const box = document.createElement("div");
+    document.body.replaceChildren(box);
+    const { session } = parts();
+    const open = vi.fn(() => new Promise<DisputeView>(() => {}));
+    const show = (deal: DealView) =>
+      act(() =>
+        render(
+          h(SessionProvider, { value: session }, h(OpenDispute, { deal, open, onClose: () => {} })),
+          box,
+        ),
+      );
+    const fill = (selector: string, value: string) =>
+      act(() => {
+        const field = box.querySelector(selector) as HTMLInputElement;
+        field.value = value;
+        field.dispatchEvent(new Event(selector === "select" ? "change" : "input"));
+      });
+    const send = () =>
+      act(() => {
+        box.querySelector("form")?.dispatchEvent(new Event("submit", { cancelable: true }));
+      });
+    await show(dealAt(12_000));
+    await fill("select", "quality");
+    await fill("textarea", "It leaks.");
+    await fill("input", "110.00");
+    await show(dealAt(10_000));
+    expect(box.textContent).toContain("Before: Agreed: €120.00");
+    expect(box.textContent).toContain("Now: Agreed: €100.00");
+    await send();
+    // More than the price as it is now.
+    expect(box.textContent).toContain("more than the agreed price, €100.00");
+    expect(open).not.toHaveBeenCalled();
+    await fill("input", "90.00");
+    await send();
+    expect(open).toHaveBeenCalledWith(
+      expect.objectContaining({
+        reason: "quality",
+        statement: "It leaks.",
+        refund: { amount_minor: 9_000, currency: "EUR" },
+      }),
+    );
+    await show(dealAt(10_000, { state: "cancelled", allowed_actions: [] }));
+    expect(box.querySelector("textarea")?.value).toBe("It leaks.");
   });
 });

@@ -1,6 +1,6 @@
 import type { Sanction, Standing } from "@parley/client";
 import { beforeEach, describe, expect, it } from "vitest";
-import { refusalWords } from "../src/people/refusals.ts";
+import { refusalWords } from "../src/people/forms/refusals.ts";
 import { REASONS, reasonWords, reportProblems } from "../src/people/report/reasons.ts";
 import { packetOf, stepsOf } from "../src/people/sanction/left.ts";
 import {

@@ -2,10 +2,10 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
 import { oneLine } from "../../shared/words.ts";
-import { useCommand } from "../commands.ts";
+import { useCommand } from "../forms/commands.ts";
+import { Waiting } from "../forms/Waiting.tsx";
 import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
-import { Waiting } from "../Waiting.tsx";
 
 interface Props {
   readonly peer: string;

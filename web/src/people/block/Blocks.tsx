@@ -2,10 +2,10 @@ import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
 import { oneLine } from "../../shared/words.ts";
+import { refusalWords } from "../forms/refusals.ts";
+import { usePages } from "../lists/pages.ts";
+import { blockedOf, useTold } from "../lists/told.ts";
 import { t } from "../messages.ts";
-import { usePages } from "../pages.ts";
-import { refusalWords } from "../refusals.ts";
-import { blockedOf, useTold } from "../told.ts";
 
 /** The people whom this user blocks, to unblock them. */
 export function Blocks(): JSX.Element {

@@ -1,11 +1,11 @@
 import type { DisputeStore, DisputeView, ReportOptions, ReportStatus } from "@parley/client";
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
+import { useNow } from "../../shared/clock.ts";
 import { Words } from "../../shared/components/Words.tsx";
 import { dayAndTime, fromNow } from "../../shared/format.ts";
 import { useSnapshot } from "../../shared/stores.ts";
 import { oneLine } from "../../shared/words.ts";
-import { useNow } from "../clock.ts";
 import { useKeptFocus } from "../deal/focus.ts";
 import { t } from "../messages.ts";
 import { ReportDialog } from "../report/ReportDialog.tsx";

@@ -1,16 +1,16 @@
 import type { DealStore, DealView, DisputeView, LITIGE_CREATED } from "@parley/client";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { useNow } from "../../shared/clock.ts";
 import { Button } from "../../shared/components/Button.tsx";
 import { Words } from "../../shared/components/Words.tsx";
 import { dayAndTime, fromNow } from "../../shared/format.ts";
 import { addressOf } from "../../shared/router.ts";
 import { useSnapshot } from "../../shared/stores.ts";
 import { oneLine } from "../../shared/words.ts";
-import { useNow } from "../clock.ts";
 import { FailedActions } from "../conversation/FailedActions.tsx";
+import { refusalWords } from "../forms/refusals.ts";
 import { t } from "../messages.ts";
-import { refusalWords } from "../refusals.ts";
 import { useSession } from "../session.ts";
 import { OpenDispute } from "./OpenDispute.tsx";
 import { newestOffer } from "./rules.ts";

@@ -8,11 +8,11 @@ import { Field } from "../../shared/components/Field.tsx";
 import { money } from "../../shared/format.ts";
 import { language } from "../../shared/language.ts";
 import { useGo } from "../../shared/router.ts";
-import { useCommand } from "../commands.ts";
 import { dealLine } from "../deal/words.ts";
-import { useDraft } from "../drafts.ts";
+import { useCommand } from "../forms/commands.ts";
+import { useDraft } from "../forms/drafts.ts";
+import { Waiting } from "../forms/Waiting.tsx";
 import { t } from "../messages.ts";
-import { Waiting } from "../Waiting.tsx";
 import { readPart } from "./rules.ts";
 import { DISPUTE_REASONS, LONGEST_STATEMENT, partProblem } from "./words.ts";
 

@@ -3,10 +3,10 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
 import { Field } from "../../shared/components/Field.tsx";
-import { useCommand } from "../commands.ts";
-import { useDraft } from "../drafts.ts";
+import { useCommand } from "../forms/commands.ts";
+import { useDraft } from "../forms/drafts.ts";
+import { Waiting } from "../forms/Waiting.tsx";
 import { t } from "../messages.ts";
-import { Waiting } from "../Waiting.tsx";
 import type { PartProps } from "./Dispute.tsx";
 import { LONGEST_STATEMENT } from "./words.ts";
 

@@ -2,9 +2,9 @@ import type { DisputeView } from "@parley/client";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
-import { useCommand } from "../commands.ts";
+import { useCommand } from "../forms/commands.ts";
+import { Waiting } from "../forms/Waiting.tsx";
 import { t } from "../messages.ts";
-import { Waiting } from "../Waiting.tsx";
 import type { PartProps } from "./Dispute.tsx";
 
 /** The end of a dispute by who opened it, in two steps. */

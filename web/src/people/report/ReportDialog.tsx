@@ -6,10 +6,10 @@ import { Dialog } from "../../shared/components/Dialog.tsx";
 import { Field } from "../../shared/components/Field.tsx";
 import { Words } from "../../shared/components/Words.tsx";
 import { addressOf } from "../../shared/router.ts";
-import { useCommand } from "../commands.ts";
-import { useDraft } from "../drafts.ts";
+import { useCommand } from "../forms/commands.ts";
+import { useDraft } from "../forms/drafts.ts";
+import { Waiting } from "../forms/Waiting.tsx";
 import { t } from "../messages.ts";
-import { Waiting } from "../Waiting.tsx";
 import {
   LONGEST_COMMENT,
   REASONS,

@@ -13,13 +13,13 @@ import { dayAndTime } from "../../shared/format.ts";
 import { addressOf } from "../../shared/router.ts";
 import { useSnapshot } from "../../shared/stores.ts";
 import { FailedActions } from "../conversation/FailedActions.tsx";
+import { refusalWords } from "../forms/refusals.ts";
+import { usePages } from "../lists/pages.ts";
+import { appealAgainst, reportsOf, useTold } from "../lists/told.ts";
 import { t } from "../messages.ts";
-import { usePages } from "../pages.ts";
-import { refusalWords } from "../refusals.ts";
 import { AppealPart } from "../sanction/AppealPart.tsx";
 import { Appeals } from "../sanction/Appeals.tsx";
 import { useSession } from "../session.ts";
-import { appealAgainst, reportsOf, useTold } from "../told.ts";
 import { reasonWords } from "./reasons.ts";
 
 /** The opcodes of reports. */

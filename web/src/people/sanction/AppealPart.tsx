@@ -5,10 +5,10 @@ import { Button } from "../../shared/components/Button.tsx";
 import { Field } from "../../shared/components/Field.tsx";
 import { Words } from "../../shared/components/Words.tsx";
 import { dayAndTime } from "../../shared/format.ts";
-import { useCommand } from "../commands.ts";
-import { useDraft } from "../drafts.ts";
+import { useCommand } from "../forms/commands.ts";
+import { useDraft } from "../forms/drafts.ts";
+import { Waiting } from "../forms/Waiting.tsx";
 import { t } from "../messages.ts";
-import { Waiting } from "../Waiting.tsx";
 
 /** The most characters of an appeal, by a server's default settings. */
 const LONGEST_APPEAL = 4_000;

@@ -1,8 +1,8 @@
 import type { JSX } from "preact";
 import { Button } from "../../shared/components/Button.tsx";
+import { usePages } from "../lists/pages.ts";
+import { appealsOf, useTold } from "../lists/told.ts";
 import { t } from "../messages.ts";
-import { usePages } from "../pages.ts";
-import { appealsOf, useTold } from "../told.ts";
 import { AppealStatus } from "./AppealPart.tsx";
 
 /** The appeals of this user, but for those that are `shown` beside the decision that they are against. */

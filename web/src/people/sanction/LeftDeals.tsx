@@ -2,16 +2,21 @@ import type { DealView } from "@parley/client";
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
+import { Field } from "../../shared/components/Field.tsx";
 import { addressOf } from "../../shared/router.ts";
 import { oneLine } from "../../shared/words.ts";
 import { dealLine } from "../deal/words.ts";
 import { OpenDispute } from "../dispute/OpenDispute.tsx";
 import { disputeLine } from "../dispute/words.ts";
+import { refusalWords } from "../forms/refusals.ts";
+import { usePages } from "../lists/pages.ts";
 import { t } from "../messages.ts";
-import { usePages } from "../pages.ts";
-import { refusalWords } from "../refusals.ts";
 import { useSession } from "../session.ts";
-import { packetOf, type Step, stepsOf } from "./left.ts";
+import { type Packet, packetOf, type Step, stepsOf } from "./left.ts";
+
+/** Steps that have a form. */
+const MORE = ["open_dispute", "submit_note"];
+const SCORES = [1, 2, 3, 4, 5];
 
 /** The deals and disputes of a user who has no socket: time goes on in them, and what it waits for can be done. */
 export function LeftDeals(): JSX.Element | null {
@@ -19,7 +24,7 @@ export function LeftDeals(): JSX.Element | null {
   const deals = usePages(() => http.deals());
   const disputes = usePages(() => http.disputes());
   const open = deals.items.filter(
-    (one) => stepsOf(one).length || one.allowed_actions.includes("open_dispute"),
+    (one) => stepsOf(one).length || MORE.some((step) => one.allowed_actions.includes(step)),
   );
   const going = disputes.items.filter((one) => one.allowed_actions.length);
   return (
@@ -63,8 +68,8 @@ function LeftDeal({ deal, onDone }: LeftDealProps): JSX.Element {
   const [error, setError] = useState<unknown>();
   const [isOpening, setOpening] = useState(false);
   const heading = useRef<HTMLHeadingElement>(null);
-  const take = (step: Step) => {
-    const packet = packetOf(step, deal);
+  const [score, setScore] = useState("");
+  const take = (packet: Packet | undefined) => {
     if (!packet) return;
     setBusy(true);
     setError(undefined);
@@ -101,7 +106,7 @@ function LeftDeal({ deal, onDone }: LeftDealProps): JSX.Element {
             key={step}
             kind={asked === step ? "primary" : "plain"}
             busy={busy}
-            onClick={() => (asked === step ? take(step) : setAsked(step))}
+            onClick={() => (asked === step ? take(packetOf(step, deal)) : setAsked(step))}
           >
             {asked === step
               ? t("sanction.confirm_step", { step: t(`sanction.step_${step}`) })
@@ -114,6 +119,29 @@ function LeftDeal({ deal, onDone }: LeftDealProps): JSX.Element {
           </Button>
         )}
       </div>
+      {deal.allowed_actions.includes("submit_note") && (
+        <form
+          class="dispute-form"
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (score) take(["note-submitted", { service: deal.service, score: Number(score) }]);
+          }}
+        >
+          <Field label={t("sanction.rating")}>
+            <select value={score} onChange={(event) => setScore(event.currentTarget.value)}>
+              <option value="">{t("report.choose")}</option>
+              {SCORES.map((one) => (
+                <option key={one} value={one}>
+                  {t("deal.note_score", { score: one })}
+                </option>
+              ))}
+            </select>
+          </Field>
+          <Button type="submit" busy={busy}>
+            {t("sanction.rate")}
+          </Button>
+        </form>
+      )}
       {isOpening && (
         <OpenDispute
           deal={deal}

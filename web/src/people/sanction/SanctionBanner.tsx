@@ -1,16 +1,16 @@
 import type { Sanction } from "@parley/client";
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import { useNow } from "../../shared/clock.ts";
 import { Banner } from "../../shared/components/Banner.tsx";
 import { Button } from "../../shared/components/Button.tsx";
 import { Words } from "../../shared/components/Words.tsx";
 import { dayAndTime } from "../../shared/format.ts";
 import { addressOf } from "../../shared/router.ts";
 import { recall, remember } from "../../shared/settings.ts";
-import { useNow } from "../clock.ts";
+import { sanctionsOf, useTold } from "../lists/told.ts";
 import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
-import { sanctionsOf, useTold } from "../told.ts";
 import { kindOf, lockOf, muteOf, nextEnd, notices } from "./rules.ts";
 
 /** Sanctions that somebody has put away, of which the newest are remembered. */

@@ -3,7 +3,7 @@
 import type { DealView } from "@parley/client";
 import type { HttpPackets } from "@parley/client/http";
 
-type Packet = {
+export type Packet = {
   [Name in keyof HttpPackets]: readonly [Name, Omit<HttpPackets[Name], "idempotency_key">];
 }[keyof HttpPackets];
 

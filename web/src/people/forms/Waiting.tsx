@@ -1,9 +1,9 @@
 import type { JSX } from "preact";
-import { useSnapshot } from "../shared/stores.ts";
+import { useSnapshot } from "../../shared/stores.ts";
+import { t } from "../messages.ts";
+import { useSession } from "../session.ts";
 import type { Command } from "./commands.ts";
-import { t } from "./messages.ts";
 import { refusalWords } from "./refusals.ts";
-import { useSession } from "./session.ts";
 
 interface Props {
   readonly command: Pick<Command<unknown>, "progress" | "isLate" | "error">;

@@ -1,8 +1,8 @@
 /** Words that are typed and not sent: they outlast the page. */
 
 import { useState } from "preact/hooks";
-import { recall, remember } from "../shared/settings.ts";
-import { useSession } from "./session.ts";
+import { recall, remember } from "../../shared/settings.ts";
+import { useSession } from "../session.ts";
 
 export interface Draft {
   readonly text: string;

@@ -1,7 +1,7 @@
 /** Why moderation has refused something, in words. */
 
-import { failureWords } from "./conversation/failures.ts";
-import { type MessageKey, t } from "./messages.ts";
+import { failureWords } from "../conversation/failures.ts";
+import { type MessageKey, t } from "../messages.ts";
 
 /** The reasons, and codes of the client, that there are words for. */
 const REASONS: Readonly<Record<string, MessageKey>> = {
@@ -16,6 +16,10 @@ const REASONS: Readonly<Record<string, MessageKey>> = {
   OWN_MESSAGE: "refusal.own_message",
   OWN_SETTLEMENT: "refusal.own_settlement",
   STALE_SETTLEMENT: "refusal.stale_settlement",
+  TOKEN_INVALID: "failure.signed_out",
+  TOKEN_REFUSED: "failure.signed_out",
+  TOKEN_THREW: "refusal.unreachable",
+  TOKEN_TIMEOUT: "refusal.unreachable",
   TOO_LATE_TO_APPEAL: "refusal.too_late_to_appeal",
   TOO_MANY_BLOCKS: "refusal.too_many_blocks",
   TOO_MANY_DISPUTES: "refusal.too_many_disputes",

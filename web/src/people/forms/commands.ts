@@ -1,8 +1,8 @@
 /** Commands of forms: how far one has come, so that its words are never lost and never there twice. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useSnapshot } from "../shared/stores.ts";
-import { useSession } from "./session.ts";
+import { useSnapshot } from "../../shared/stores.ts";
+import { useSession } from "../session.ts";
 
 /**
  * `sending`: it is on its way; `kept`: it is in the outbox and outlasts the page; `done`; `refused`: with

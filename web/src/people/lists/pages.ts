@@ -1,8 +1,8 @@
 import type { Pages } from "@parley/client";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useSnapshot } from "../shared/stores.ts";
-import { useLate } from "./commands.ts";
-import { useSession } from "./session.ts";
+import { useSnapshot } from "../../shared/stores.ts";
+import { useLate } from "../forms/commands.ts";
+import { useSession } from "../session.ts";
 
 /** A list that is read page by page, as far as it was read. */
 export interface Listed<Item> {

@@ -10,7 +10,7 @@ import type {
   Sanction,
 } from "@parley/client";
 import { useEffect, useReducer } from "preact/hooks";
-import { useSession } from "./session.ts";
+import { useSession } from "../session.ts";
 
 const EVENTS: ReadonlySet<Event["type"]> = new Set([
   "appeal",
