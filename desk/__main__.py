@@ -63,11 +63,11 @@ async def running(settings: Settings) -> AsyncIterator[int]:
         with _listening(settings.host, settings.port) as listener:
             port: int = listener.getsockname()[1]
             origins = read_origins(settings.origins, port)
-            requests = Requests(settings, origins, sessions, moderation, metrics)
+            requests = Requests(settings, origins, sessions, moderation, authenticator, metrics)
             attempts = Rate(settings.sign_ins_per_second, settings.sign_ins_burst, time.monotonic())
             app = build_app(
                 requests,
-                SessionRoutes(requests, authenticator, attempts),
+                SessionRoutes(requests, attempts),
                 EventRoute(requests, broadcast),
                 health,
             )

@@ -9,6 +9,7 @@ from http import HTTPStatus
 import msgspec
 
 from desk.structures.problems import Problem
+from service_kit.authentication.errors import AuthenticationError
 
 PROBLEM_TYPE = "application/problem+json"
 _DEFAULT_RETRY_MS = 1000
@@ -41,6 +42,11 @@ def unavailable(reason: str, detail: str) -> RefusedError:
     return RefusedError(
         HTTPStatus.SERVICE_UNAVAILABLE, reason, detail, retry_after_ms=_DEFAULT_RETRY_MS
     )
+
+
+def unauthenticated(error: AuthenticationError) -> RefusedError:
+    """Refuse whoever has no good token."""
+    return RefusedError(HTTPStatus.UNAUTHORIZED, error.reason, str(error))
 
 
 def headers_of(refused: RefusedError) -> Mapping[str, str]:

@@ -1,13 +1,16 @@
 """GET /events: what happens in moderation, as server-sent events (HTML, 9.2)."""
 
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from desk.events.broadcast import Broadcast, Stream
+from desk.problems import RefusedError
 from desk.resources.operation import MODERATOR
+from desk.sessions import Session
 from desk.web.requests import HEADERS, Requests
 
 _RETRY_MS = 2000
@@ -27,7 +30,10 @@ class EventRoute:
         return [self._requests.route("/events", {"GET": endpoint})]
 
     async def _open(self, request: Request) -> Response:
-        session = self._requests.session(request, MODERATOR, acts=False)
+        if request.method != "GET":
+            # The answer to a HEAD would never end.
+            raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "Ask with GET.")
+        session = await self._requests.session(request, MODERATOR, acts=False)
         last_id = request.headers.get("last-event-id", "")[:_MOST_ID]
         stream = self._broadcast.open(session, last_id)
         return StreamingResponse(
@@ -36,6 +42,14 @@ class EventRoute:
             headers={**HEADERS, "X-Accel-Buffering": "no"},
             media_type="text/event-stream",
         )
+
+    async def _holds(self, session: Session) -> bool:
+        """Whether the token is still a good one, as far as the desk can say."""
+        try:
+            await self._requests.check_token(session)
+        except RefusedError:
+            return not session.over
+        return True
 
     async def _written(self, stream: Stream) -> AsyncIterator[bytes]:
         sessions, heartbeat = self._requests.sessions, self._requests.settings.heartbeat_seconds
@@ -46,6 +60,8 @@ class EventRoute:
                 event = await stream.take(max(seconds, 0.0))
                 # What has come since is for nobody whose session is over.
                 if sessions.is_over(stream.session) or stream.closed:
+                    return
+                if event is None and not await self._holds(stream.session):
                     return
                 yield b": alive\n\n" if event is None else self._broadcast.written(event)
         finally:

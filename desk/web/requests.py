@@ -22,12 +22,17 @@ from desk.problems import (
     headers_of,
     invalid_argument,
     rate_limited,
+    unauthenticated,
+    unavailable,
 )
 from desk.resources.operation import Call, Operation
 from desk.sessions import Session, Sessions
 from desk.settings import Settings
 from desk.structures.words import Role
 from desk.web.cookies import Cookie
+from service_kit.authentication.authenticator import Authenticator
+from service_kit.authentication.claims import Principal
+from service_kit.authentication.errors import AuthenticationError
 
 _logger = structlog.get_logger(__name__)
 
@@ -57,6 +62,7 @@ class Requests:
         origins: frozenset[str],
         sessions: Sessions,
         moderation: Moderation,
+        authenticator: Authenticator,
         metrics: Metrics,
     ) -> None:
         self.settings = settings
@@ -65,14 +71,15 @@ class Requests:
         self.cookie = Cookie(secure=any(one.startswith("https:") for one in origins))
         self.sessions = sessions
         self.moderation = moderation
+        self.authenticator = authenticator
         self.metrics = metrics
 
-    def session(
+    async def session(
         self, request: Request, roles: frozenset[Role] = frozenset(), *, acts: bool = True
     ) -> Session:
         """Give the session of a request that may be carried out. Raises RefusedError.
 
-        Whether its token still holds the moderation service says at each call. A browser that asks
+        Whether its token was revoked the moderation service says at each call. A browser that asks
         by itself does not act: nobody may be there.
         """
         self.check_origin(request)
@@ -84,12 +91,25 @@ class Requests:
         if retry_after_ms := self.sessions.use(session, acts=acts):
             self.metrics.limits.reached("requests_per_second")
             raise rate_limited("Too many requests.", retry_after_ms)
-        if roles and not roles.intersection(session.principal.roles):
+        principal = await self.check_token(session)
+        if roles and not roles.intersection(principal.roles):
             needed = " or ".join(sorted(roles))
             raise RefusedError(
                 HTTPStatus.FORBIDDEN, "role_required", f"This needs the role {needed}."
             )
         return session
+
+    async def check_token(self, session: Session) -> Principal:
+        """Verify the token of a session once more, for keys are replaced and tokens expire; without
+        a good one it is over. Raises RefusedError.
+        """
+        try:
+            return await self.authenticator.authenticate(session.token)
+        except AuthenticationError as error:
+            if error.reason == "keys_unavailable":
+                raise unavailable(error.reason, str(error)) from None
+            self.sessions.end(session)
+            raise unauthenticated(error) from None
 
     def check_origin(self, request: Request) -> None:
         """Raise RefusedError for a request of a foreign page; what is no browser names none."""
@@ -105,7 +125,7 @@ class Requests:
         hints = get_type_hints(operation.handle, include_extras=True)
 
         async def answer(request: Request) -> Response:
-            session = self.session(request, operation.roles)
+            session = await self.session(request, operation.roles)
             given: dict[str, Any] = {
                 name: _named(name, request.path_params[name], hints[name])
                 for name in operation.path_names

@@ -1,5 +1,6 @@
 """POST, GET and DELETE /session, and GET /config.json, which a page asks before it signs in."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -7,11 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from desk.problems import RefusedError, rate_limited, unavailable
+from desk.problems import RefusedError, rate_limited, unauthenticated, unavailable
 from desk.sessions import ROLES, Rate, Session
 from desk.structures.sessions import Configuration, SessionView, SignIn
 from desk.web.requests import Requests, answered
-from service_kit.authentication.authenticator import Authenticator
 from service_kit.authentication.claims import Principal
 from service_kit.authentication.errors import AuthenticationError
 from service_kit.authentication.revocations import is_revoked, read_revocations
@@ -20,9 +20,8 @@ from service_kit.authentication.revocations import is_revoked, read_revocations
 class SessionRoutes:
     """Signs moderators in and out."""
 
-    def __init__(self, requests: Requests, authenticator: Authenticator, attempts: Rate) -> None:
+    def __init__(self, requests: Requests, attempts: Rate) -> None:
         self._requests = requests
-        self._authenticator = authenticator
         self._attempts = attempts
         self._configuration = Configuration(sign_in_url=requests.settings.sign_in_url)
 
@@ -49,18 +48,21 @@ class SessionRoutes:
             raise rate_limited("Too many attempts to sign in.", retry_after_ms)
         given = await requests.read(request, SignIn)
         try:
-            principal = await self._authenticator.authenticate(given.token.strip())
+            principal = await requests.authenticator.authenticate(given.token.strip())
             await self._check_revocations(principal)
         except AuthenticationError as error:
             if error.reason == "keys_unavailable":
                 raise unavailable(error.reason, str(error)) from None
-            raise RefusedError(HTTPStatus.UNAUTHORIZED, error.reason, str(error)) from None
+            raise unauthenticated(error) from None
         if not principal.roles & ROLES:
             raise RefusedError(
                 HTTPStatus.FORBIDDEN,
                 "role_required",
                 f"The token has none of the roles {', '.join(sorted(ROLES))}.",
             )
+        with suppress(RefusedError):
+            # Of the same browser, which forgets its name.
+            requests.sessions.end(requests.sessions.find(requests.cookie.read(request.headers.raw)))
         name, session = requests.sessions.open(principal, given.token.strip())
         response = answered(self._view(session))
         response.headers["Set-Cookie"] = requests.cookie.written(name)
@@ -73,10 +75,10 @@ class SessionRoutes:
             raise AuthenticationError("token_revoked")
 
     async def _show(self, request: Request) -> Response:
-        return answered(self._view(self._requests.session(request)))
+        return answered(self._view(await self._requests.session(request)))
 
     async def _sign_out(self, request: Request) -> Response:
-        self._requests.sessions.end(self._requests.session(request))
+        self._requests.sessions.end(await self._requests.session(request))
         response = Response(status_code=HTTPStatus.NO_CONTENT)
         response.headers["Set-Cookie"] = self._requests.cookie.expired()
         return response

@@ -3,11 +3,13 @@
 import asyncio
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from desk.settings import Settings
 from tests.desk.conftest import Desk, ServeDesk, is_refused
 from tests.support.callers import token_of
 from tests.support.waiting import eventually
@@ -164,6 +166,33 @@ async def test_a_role_that_is_taken_away_ends_the_session_and_its_events(desk: D
     )
     is_refused(again, 401, "token_revoked")
     assert (await otto.get("/cases")).status_code == 200
+
+
+async def test_a_key_that_is_replaced_ends_what_it_has_signed(
+    serve_desk: ServeDesk, desk_settings: Settings, tmp_path: Path
+) -> None:
+    """Also where nothing is asked of the moderation service."""
+    key = tmp_path / "own.key"
+    key.write_bytes(desk_settings.token_secret_file[0].read_bytes())
+    async with serve_desk(token_secret_file=(key,)) as desk:
+        mia = await desk.signed_in()
+        async with mia.events() as events:
+            await events.until("ready")
+            key.write_text("another-secret-of-more-than-32-bytes!")
+            await events.ended()
+        is_refused(await mia.get("/session"), 401, "session_over")
+
+
+async def test_who_signs_in_again_has_one_session(desk: Desk) -> None:
+    """The one before is over, as is its name; a HEAD of the stream does not stay."""
+    mia = await desk.signed_in("mia")
+    before = {"Cookie": f"parley_desk={mia.http.cookies['parley_desk']}"}
+    await mia.sign_in("otto")
+    stranger = desk.page().http
+    is_refused(await stranger.get("/session", headers=before), 401, "session_over")
+    assert (await mia.seen("/session"))["user"] == "otto"
+    assert (await mia.http.head("/events")).status_code == 405
+    assert (await mia.http.head("/cases")).status_code == 200
 
 
 async def test_a_session_ends_with_its_token_and_when_idle(
