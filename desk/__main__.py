@@ -112,7 +112,7 @@ def _configuration(app: ASGIApp, settings: Settings) -> uvicorn.Config:
         timeout_graceful_shutdown=settings.drain_seconds,
         access_log=False,
         log_config=None,
-        # Who asks is known by the session alone.
+        # The session alone says who asks.
         proxy_headers=False,
         server_header=False,
     )

@@ -34,7 +34,7 @@ _OPTIONS = (
     ("grpc.max_metadata_size", 256 * 1024),
     ("grpc.max_receive_message_length", 64 * 1024 * 1024),
 )
-# What a code of a refusal is over HTTP; what is not here is a defect, of the desk or of its set-up.
+# The status of each code of a refusal; one that is not here is a defect of the desk or its set-up.
 _STATUSES: Mapping[grpc.StatusCode, HTTPStatus] = {
     grpc.StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
     grpc.StatusCode.UNAUTHENTICATED: HTTPStatus.UNAUTHORIZED,
@@ -129,7 +129,7 @@ class Moderation:
             timer.labels(method=rpc, code=code.name).observe(time.monotonic() - started)
 
     async def _since(self, current: Current, version: int, token: str | None) -> list[AuditEntry]:
-        """What happened to the present case or dispute after a version of it."""
+        """The entries of the audit log about the present case or dispute after a version of it."""
         (target,) = (one.id for one in (current.case, current.dispute) if one is not None)
         after, found = 0, list[AuditEntry]()
         while True:

@@ -169,5 +169,5 @@ class Sessions:
 
 
 def _digest(name: str) -> bytes:
-    """What is kept of a name: it is found without comparing the name itself."""
+    """The digest of a name, by which it is found without being compared itself."""
     return sha256(name.encode()).digest()

@@ -149,7 +149,7 @@ class Broadcast:
             self._metrics.limits.reached("stream_events")
 
     def _missed(self, last_id: str) -> list[Event]:
-        """What followed a number, or that it cannot be told."""
+        """The events that followed a number, or that nobody can say."""
         if not last_id:
             return []
         process, _, text = last_id.partition("-")

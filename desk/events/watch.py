@@ -24,7 +24,7 @@ _logger = structlog.get_logger(__name__)
 
 _FIRST_RETRY_SECONDS = 0.1
 _LAST_RETRY_SECONDS = 2.0
-# Whose standing is asked at once.
+# Users whose standing is asked at once.
 _BATCH = 500
 
 

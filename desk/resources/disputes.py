@@ -42,7 +42,7 @@ class Split(Said, frozen=True):
 
 
 class DisputeDecision(Said, frozen=True):
-    """What becomes of the deal, as the dispute was seen at `version`. Both parties are told `facts`
+    """The end of a dispute as it was seen at `version`. Both parties are told `facts`
     and `rule`. A split names both parts, and nothing else does.
     """
 

@@ -24,7 +24,7 @@ DATA_PROTECTION: frozenset[Role] = frozenset({"data_protection"})
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who asks, and the moderation service as it answers them. `key` makes a repeat harmless."""
+    """A request of a session, and the service that answers it. `key` makes a repeat harmless."""
 
     session: Session
     moderation: Moderation

@@ -18,7 +18,7 @@ _MOST_FOUND = 20
 
 
 class Search(Said, frozen=True):
-    """What to look for: the id of a case or dispute, or a user."""
+    """The words of a search: the id of a case or dispute, or a user."""
 
     q: Annotated[str, Meta(min_length=1, max_length=128)]
 
@@ -35,7 +35,7 @@ class Found(Told, frozen=True):
 
 
 class Kept(Told, frozen=True):
-    """What had to be kept of somebody, why, and until when if that is known."""
+    """A case or dispute in which somebody is kept, why, and until when if that is known."""
 
     target_kind: str
     target_id: str
@@ -78,7 +78,7 @@ async def search(call: Call, query: Search) -> Found:
 
 
 async def _one(call: Call, rpc: str, name: str, **named: str) -> dict[str, Any]:
-    """What has this id, under its name and without the content of evidence, if anything has it."""
+    """The case or dispute of this id under its name, without contents of evidence; or nothing."""
     try:
         found = (await call.ask(rpc, **named))[name]
     except RefusedError as refused:

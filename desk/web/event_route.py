@@ -58,7 +58,7 @@ class EventRoute:
             while not stream.closed:
                 seconds = min(heartbeat, sessions.seconds_left(stream.session))
                 event = await stream.take(max(seconds, 0.0))
-                # What has come since is for nobody whose session is over.
+                # Nothing that has come since is for somebody whose session is over.
                 if sessions.is_over(stream.session) or stream.closed:
                     return
                 if event is None and not await self._holds(stream.session):

@@ -247,7 +247,7 @@ def _named(name: str, value: str, kind: Any) -> Any:
 
 
 def _invalid(error: Exception) -> RefusedError:
-    """What msgspec says, and the field of which it says it: `... - at `$.measures[0].rule``."""
+    """A problem of the words of msgspec, and of the place that they name: `... - at `$.a[0].b``."""
     words, mark, place = str(error).partition(" - at `$")
     return invalid_argument(words or "is no JSON", place.strip("`.") if mark else "")
 

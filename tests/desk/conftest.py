@@ -88,14 +88,14 @@ class Page:
         return await self.http.post(path, json=body, headers=given)
 
     async def done(self, path: str, **body: Any) -> dict[str, Any]:
-        """What is answered to something that is not refused."""
+        """The answer to something that is not refused."""
         answer = await self.post(path, **body)
         assert answer.status_code == 200, answer.text
         told: dict[str, Any] = answer.json()
         return told
 
     async def seen(self, path: str, **query: Any) -> dict[str, Any]:
-        """What is shown there."""
+        """The document that is shown there."""
         answer = await self.get(path, **query)
         assert answer.status_code == 200, answer.text
         told: dict[str, Any] = answer.json()

@@ -14,7 +14,7 @@ def until(**time: float) -> str:
 
 
 async def test_a_case_is_found_claimed_previewed_and_decided(desk: Desk) -> None:
-    """What the preview says is what the restricted are told, and only the decision decides."""
+    """The preview says to the letter what the restricted are told; only the decision decides."""
     reported = await desk.case()
     mia = await desk.signed_in("mia")
     (listed,) = (await mia.seen("/cases", reason="scam", accused="bob"))["cases"]

@@ -1,4 +1,4 @@
-"""What a session is by the clock, without a desk: idle, over, and asking too often."""
+"""Sessions by the clock, without a desk: idle, over, and asking too often."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +86,7 @@ def test_the_session_that_was_used_least_recently_makes_room(
 
 
 def test_a_session_shows_neither_its_token_nor_its_names(sessions: Sessions) -> None:
-    """Whatever a log or a traceback shows of it."""
+    """In no log and in no traceback."""
     name, session = sessions.open(mia(), "the.secret.token")
     shown = repr(session) + repr(vars(sessions))
     assert "the.secret.token" not in shown

@@ -124,7 +124,7 @@ async def test_the_audit_log_is_listed_and_verified_in_stretches(desk: Desk) -> 
 
 
 async def test_a_person_is_erased_by_who_protects_data_alone(desk: Desk) -> None:
-    """What has to be kept is named with why."""
+    """The answer names each thing that has to be kept, and why."""
     case = await desk.case()
     dora = await desk.signed_in("dora", "data_protection")
     erased = await dora.done("/users/bob/erasure")

@@ -136,7 +136,7 @@ async def test_a_forged_or_doubled_cookie_is_no_session(desk: Desk) -> None:
 
 
 async def test_the_role_is_checked_at_each_call(desk: Desk) -> None:
-    """Who audits sees the log and no case; who erases erases and sees neither."""
+    """An auditor sees the log and no case; data protection erases and sees neither."""
     case = await desk.case()
     ada, dora = (
         await desk.signed_in("ada", "auditor"),
@@ -153,7 +153,7 @@ async def test_the_role_is_checked_at_each_call(desk: Desk) -> None:
 
 
 async def test_a_role_that_is_taken_away_ends_the_session_and_its_events(desk: Desk) -> None:
-    """Whoever takes it away ends the sessions of the user: at once, also where nothing is asked."""
+    """To take it away is to end the sessions of the user: at once, also where nothing is asked."""
     before = time.time() - 60
     mia, otto = await desk.signed_in("mia", iat=before), await desk.signed_in("otto")
     async with mia.events() as events:

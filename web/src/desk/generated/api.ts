@@ -434,7 +434,7 @@ export interface DisputeAnswer {
   duplicate?: boolean;
 }
 /**
- * What becomes of the deal, as the dispute was seen at `version`. Both parties are told `facts` and `rule`. A split names both parts, and nothing else does.
+ * The end of a dispute as it was seen at `version`. Both parties are told `facts` and `rule`. A split names both parts, and nothing else does.
  */
 export interface DisputeDecision {
   version: number;
@@ -482,7 +482,7 @@ export interface Erasure {
   kept: Kept[];
 }
 /**
- * What had to be kept of somebody, why, and until when if that is known.
+ * A case or dispute in which somebody is kept, why, and until when if that is known.
  */
 export interface Kept {
   target_kind: string;
