@@ -25,7 +25,7 @@ BUILD_WEB_IF_POSSIBLE = test ! -f $(NODE_READY) || $(MAKE) --no-print-directory 
 PACKAGES := bench command_line desk edge examples messaging_service moderation_service negotiation_service sdk/conformance sdk/python service_kit
 
 .DEFAULT_GOAL := help
-.PHONY: help setup node demo web up test conformance nightly check documents protos bench crash
+.PHONY: help setup node demo web up test conformance nightly check documents pictures protos bench crash
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -111,8 +111,13 @@ check: $(READY) $(NODE_READY) ## Lint, format, types, import rules, contracts, d
 	$(BIN)/python docs/generate_moderation.py --check
 	$(BIN)/python docs/generate_operations.py --check
 	$(BIN)/python docs/generate_asyncapi.py --check
+	$(BIN)/python docs/plot_performance.py --check
 	$(BIN)/python docs/generate_desk.py --check
 	$(NPM) run --silent check
+
+pictures: $(READY) $(NODE_READY) ## Take the pictures of the README anew, and draw its plot
+	PARLEY_PICTURES=docs/pictures $(BIN)/python -m pytest -q tests/web/test_pictures.py -k readme
+	$(BIN)/python docs/plot_performance.py
 
 documents: $(READY) $(NODE_READY) ## Generate what the code says into the documents, and into the TypeScript code
 	@for one in protocol negotiation moderation operations asyncapi desk; do \

@@ -2,7 +2,6 @@
 
 from contextlib import AsyncExitStack
 from typing import NamedTuple
-from uuid import uuid4
 
 from parley_client import Client
 from parley_client.views.price import Price
@@ -23,11 +22,13 @@ class Story(NamedTuple):
     accuser: str
 
 
-async def tell(system: System) -> Story:
-    """Let people talk, bargain and quarrel with one person, whose app is looked at."""
-    mark = uuid4().hex[:4]
-    names = [f"{name}-{mark}" for name in ("ann", "bob", "carol", "dan")]
-    names.append(f"Maximiliane-von-und-zu-Hohenfels-Wittgenstein-{mark}")
+async def tell(system: System, mark: str) -> Story:
+    """Let people talk, bargain and quarrel with one person, whose app is looked at.
+
+    `mark` ends the names of all of them.
+    """
+    first = ("ann", "bob", "carol", "dan", "Maximiliane-von-und-zu-Hohenfels-Wittgenstein")
+    names = [f"{name}{mark}" for name in first]
     clients = [Client(system.url, token=system.token(name)) for name in names]
     ann, bob, carol, dan, other = clients
     user = names[0]
@@ -51,6 +52,9 @@ async def tell(system: System) -> Story:
         deal = await hers.counter(deal.offer, Price(110_000, "EUR"), "Without the gutter")
         assert deal.offer is not None
         await bob.deal(deal.service).counter(deal.offer, Price(118_000, "EUR"), "With half of it")
+        await his.send("Half of the gutter is still good; I would leave it.")
+        await roof.send("And the scaffolding, is it in the price?")
+        await his.send("It is. I can begin on Monday.")
 
         tap = ann.conversation_with(names[2], subject="Kitchen tap")
         dripping = await tap.send("The tap drips again.")

@@ -1,13 +1,16 @@
 """Looks of the main screens, at three widths, in both languages, light and dark."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import os
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from playwright.async_api import Page, expect
 
 from tests.support.moderator import moderating
-from tests.web.conftest import Person, Visit, check_accessible
+from tests.support.pictures import small_picture
+from tests.web.conftest import SCREENSHOTS, Person, Visit, WebSite, check_accessible
 from tests.web.story import Story, tell
 
 _VISUAL = (Path(__file__).parent / "visual.js").read_text("utf-8")
@@ -25,7 +28,15 @@ _SLOW_LINE = {
     "uploadThroughput": 750_000 / 8,
 }
 
-Open = Callable[[Page], Awaitable[None]]
+# Where pictures of the README are kept, each of at most so many bytes.
+_PICTURES = Path(os.environ.get("PARLEY_PICTURES", SCREENSHOTS / "readme"))
+_LARGEST_PICTURE = 80 * 1024
+
+
+@pytest.fixture(scope="module")
+def readme_story(web_site: WebSite) -> Story:
+    """A story of people with plain names."""
+    return asyncio.run(tell(web_site.system, ""))
 
 
 class Looks:
@@ -78,7 +89,7 @@ async def test_the_main_screens_at_three_widths(visit: Visit, language: str) -> 
     # Nobody is signed in, by no link and by an old one.
     await ann.page.goto(f"{ann.site.address}/index.html")
     await looks.of("signed-out", "main .page, main.page")
-    story = await tell(ann.site.system)
+    story = await tell(ann.site.system, f"-{uuid4().hex[:4]}")
     ann.user = story.user
     await ann.sign_in()
     await _talking(looks, story)
@@ -132,6 +143,34 @@ async def test_the_first_visit_is_painted_soon(visit: Visit) -> None:
     await session.send("Network.enable")
     await session.send("Network.emulateNetworkConditions", _SLOW_LINE)
     assert await _first_paint(bob.page, bob.link()) < _FIRST_PAINT_SLOW_MS
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "height", "theme", "place"),
+    [
+        ("deal", 1100, 820, "light", "offered"),
+        ("phone", 360, 740, "light", "disputed"),
+        ("dark", 1100, 820, "dark", "ended"),
+    ],
+)
+async def test_pictures_of_the_readme_are_small(
+    visit: Visit, readme_story: Story, name: str, width: int, height: int, theme: str, place: str
+) -> None:
+    """`make pictures` keeps them in docs/pictures."""
+    ann = await visit("ann", width=width, height=height, theme=theme)
+    ann.user = readme_story.user
+    await ann.sign_in()
+    await ann.go(f"c/{getattr(readme_story, place)}")
+    await expect(ann.page.locator(".deal-panel h2")).to_be_visible()
+    await expect(ann.page.locator(".conversation-line")).to_have_count(4)
+    picture = await small_picture(ann.page)
+    await asyncio.to_thread(_keep, name, picture)
+    assert len(picture) < _LARGEST_PICTURE
+
+
+def _keep(name: str, picture: bytes) -> None:
+    _PICTURES.mkdir(parents=True, exist_ok=True)
+    (_PICTURES / f"{name}.png").write_bytes(picture)
 
 
 async def test_what_looks_wrong_is_found(visit: Visit) -> None:
