@@ -39,7 +39,7 @@ def _png(width: int, height: int, pixels: bytes) -> bytes:
         places[colour] = min(
             range(len(palette)), key=lambda place: _distance(palette[place], colour)
         )
-    indices = bytes(places[colour] for colour in colours)
+    indices = bytes(map(places.__getitem__, colours))
     lines = (b"\0" + indices[start : start + width] for start in range(0, len(indices), width))
     return b"".join(
         [

@@ -228,5 +228,8 @@ async def conversing(first: Person, second: Person, subject: str = "roof") -> No
     await asyncio.gather(first.sign_in(), second.sign_in())
     await first.begin(second, subject)
     await first.say("Hello")
+    # The conversation has got its address, and who writes can go on.
+    await first.page.wait_for_url("**/*#/c/*")
+    await expect(first.page.locator(".composer textarea")).to_be_focused()
     await second.page.locator(".conversation-line", has_text=first.user).first.click()
     await second.sees("Hello")

@@ -151,6 +151,7 @@ async def test_an_inbox_and_a_chat_share_a_socket_and_live_with_the_page(visit: 
     assert await host.computed("parley-chat .button.primary", "backgroundColor") == "rgb(4, 5, 6)"
     assert await host.computed("h1", "color") == "rgb(255, 0, 0)"
     assert await page.evaluate("() => document.documentElement.lang") == "fr"
+    assert await page.evaluate("() => document.documentElement.dataset.theme") == "own"
     assert page.url.endswith("/host.html")
     await check_accessible(page)
     await ann.picture("embed-host")

@@ -67,9 +67,10 @@ class Looks:
                 if (width, theme) in _READ[self.language]:
                     await self._accessible(look)
 
-    async def dialog(self, button: str, name: str) -> None:
-        """Open a dialog by a button, look at it, and close it."""
-        await self.page.locator(button).first.click()
+    async def dialog(self, name: str, *buttons: str) -> None:
+        """Open a dialog by buttons, one after the other, look at it, and close it."""
+        for button in buttons:
+            await self.page.locator(button).first.click()
         await self.of(name, "dialog[open]")
         await self.page.keyboard.press("Escape")
         await expect(self.page.locator("dialog[open]")).to_have_count(0)
@@ -102,14 +103,17 @@ async def test_the_main_screens_at_three_widths(visit: Visit, language: str) -> 
 
 async def _talking(looks: Looks, story: Story) -> None:
     await looks.at("", "inbox", f'.conversation-line[href$="{story.plain}"]')
-    await looks.dialog(".inbox-head .button", "new-conversation")
+    await looks.dialog("new-conversation", ".inbox-head .button")
     await looks.at(f"c/{story.plain}", "conversation", ".messages .row")
-    await looks.dialog(".deal-panel .button", "deal-proposal")
+    await looks.dialog("deal-proposal", ".deal-panel .button")
     await looks.at(f"c/{story.offered}", "offer", ".deal-panel [data-step=accept]")
-    await looks.dialog("[data-step=accept]", "deal-accept")
-    await looks.dialog("[data-step=counter]", "deal-counter")
-    await looks.dialog(".row.own .more", "message")
+    await looks.dialog("deal-accept", "[data-step=accept]")
+    await looks.dialog("deal-counter", "[data-step=counter]")
+    await looks.dialog("message", ".row.own .more")
+    await looks.dialog("report", ".row.other .more", "dialog .button")
     await looks.at(f"c/{story.disputed}", "disputed", ".deal-panel h2")
+    await looks.at(f"dispute/{story.dispute}", "dispute", ".dispute .due")
+    await looks.at("reports", "reports", "main h1")
     await looks.at(f"c/{story.ended}", "ended", ".deal-notes")
     await looks.at("settings", "settings", "main select")
 
@@ -122,7 +126,10 @@ async def _muted(looks: Looks, story: Story) -> None:
     ) as moderator:
         await moderator.report(story.message, story.accuser)
         await moderator.decide(story.user, "muted")
-    await looks.at(f"c/{story.plain}", "muted", ".messages .row")
+    await looks.at(f"c/{story.plain}", "muted", ".banner a[href='#/standing']")
+    await looks.at("standing", "standing", ".card")
+    await looks.person.page.locator(".card .button").first.click()
+    await looks.of("appeal", ".card textarea")
 
 
 async def _first_paint(page: Page, link: str) -> float:

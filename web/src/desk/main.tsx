@@ -1,5 +1,5 @@
 import { render } from "preact";
-import "../shared/page-language.ts";
+import "../shared/page.ts";
 import "../shared/theme.css";
 import "../shared/frame.css";
 import "./desk.css";

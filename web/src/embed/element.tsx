@@ -92,7 +92,7 @@ export abstract class ParleyElement extends HTMLElement {
       <Frame
         standing={this.#standing}
         aside={this.#aside}
-        go={(to) => this.go(to)}
+        go={(to, options) => this.go(to, options?.replace)}
         onRetry={() => this.restart()}
       >
         {this.screen()}
@@ -127,8 +127,8 @@ export abstract class ParleyElement extends HTMLElement {
   /** The part of the app. It has a session. */
   protected abstract screen(): JSX.Element;
 
-  /** Somebody wants to see something. */
-  protected abstract opened(place: Place): void;
+  /** Somebody wants to see something, or what is shown has got another name (`isSame`). */
+  protected abstract opened(place: Place, isSame: boolean): void;
 
   /** Watch a session for as long as it is shown; gives the function that ends it. */
   protected abstract watch(session: Session): () => void;
@@ -152,13 +152,13 @@ export abstract class ParleyElement extends HTMLElement {
     return this.dispatchEvent(new CustomEvent(type, options));
   }
 
-  protected go(to: Path): void {
+  protected go(to: Path, isSame = false): void {
     const [place, first, second] = to;
     this.#aside.value = isAside(place) ? to : undefined;
     if (place === undefined) this.tell("parley-back", undefined);
-    else if (place === "c" && first) this.opened({ conversation: first });
+    else if (place === "c" && first) this.opened({ conversation: first }, isSame);
     else if (place === "with" && first)
-      this.opened({ with: first, ...(second && { subject: second }) });
+      this.opened({ with: first, ...(second && { subject: second }) }, isSame);
   }
 
   #open(): ShadowRoot {

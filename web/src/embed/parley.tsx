@@ -107,8 +107,10 @@ export class ParleyChat extends ParleyElement implements Chat {
     return <ChatScreen place={this.#place} />;
   }
 
-  protected override opened(place: Place): void {
-    this.tell("parley-open", place);
+  protected override opened(place: Place, isSame: boolean): void {
+    const isWanted = this.tell("parley-open", place);
+    if (isWanted && !isSame && JSON.stringify(place) !== JSON.stringify(this.#place.value))
+      this.open(place);
   }
 
   protected override watch({ client, user }: Session): () => void {

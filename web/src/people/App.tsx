@@ -1,6 +1,6 @@
 import type { ComponentType, JSX } from "preact";
 import { Button } from "../shared/components/Button.tsx";
-import { addressOf, type Path, path } from "../shared/router.ts";
+import { addressOf, type Path, path, step } from "../shared/router.ts";
 import { useSnapshot } from "../shared/stores.ts";
 import { useTitle } from "../shared/title.ts";
 import { ConnectionStatus } from "./ConnectionStatus.tsx";
@@ -87,9 +87,9 @@ function Frame(): JSX.Element {
 
 function screen(place: string, rest: Path): JSX.Element | undefined {
   const [first, second] = rest;
-  if (place === "c" && first) return <Conversation key={first} id={first} />;
+  if (place === "c" && first) return <Conversation key={step.value} id={first} />;
   if (place === "with" && first) {
-    return <Conversation key={JSON.stringify(rest)} peer={first} subject={second} />;
+    return <Conversation key={step.value} peer={first} subject={second} />;
   }
   const Screen: ComponentType<{ path: Path }> | undefined = Object.hasOwn(SCREENS, place)
     ? SCREENS[place]

@@ -47,23 +47,31 @@ export const path = signal<Path>(pathOf(location.hash));
 /** The query beside it. */
 export const query = signal<Query>(queryOf(location.hash));
 
+/** Grows with each step to another place, and not when a place gets another address. */
+export const step = signal(0);
+
 /** Go somewhere; `replace` leaves no step back to the present place. */
 export function go(to: Path, options: { replace?: boolean; query?: Query } = {}): void {
   const address = addressWith(to, options.query ?? {});
   if (options.replace) history.replaceState(null, "", address);
   else history.pushState(null, "", address);
-  read();
+  read(options.replace);
 }
 
-function read(): void {
+let before = location.hash;
+
+function read(isSame = false): void {
   batch(() => {
+    // One step may be told of twice.
+    if (!isSame && location.hash !== before) step.value += 1;
+    before = location.hash;
     path.value = pathOf(location.hash);
     query.value = queryOf(location.hash);
   });
 }
 
-addEventListener("hashchange", read);
-addEventListener("popstate", read);
+addEventListener("hashchange", () => read());
+addEventListener("popstate", () => read());
 
 /** Goes somewhere, as `go` does. */
 export type Go = typeof go;

@@ -1,6 +1,6 @@
 /** Light or dark. */
 
-import { effect, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { recall, remember } from "./settings.ts";
 
 /** `system` follows the settings of the machine. */
@@ -10,12 +10,6 @@ export type Theme = (typeof THEMES)[number];
 
 /** The theme that was chosen. */
 export const theme = signal<Theme>(THEMES.find((one) => one === recall("theme")) ?? "system");
-
-effect(() => {
-  const { value } = theme;
-  if (value === "system") delete document.documentElement.dataset["theme"];
-  else document.documentElement.dataset["theme"] = value;
-});
 
 /** Show another theme from now on, also after the page was loaded anew. */
 export function applyTheme(chosen: Theme): void {
