@@ -36,7 +36,7 @@ function parts() {
   const client = {
     pending: watched(() => entries),
     connection: watched(() => state),
-    outbox: { discard },
+    outbox: { discard, entries: () => entries },
   } as unknown as Client;
   const session = { client, user: "ann", server: "ws://here/ws" } as unknown as Session;
   const keep = (key: string) => {
@@ -225,6 +225,25 @@ describe("a statement", () => {
     expect(text(box)).toBe("It leaks.");
     expect(box.textContent).toContain("Too much waits to be sent already.");
     expect(localStorage.length).toBeGreaterThan(0);
+  });
+
+  it("that is refused after the outbox had it has a row that says why, and the form says nothing", async () => {
+    const { box, show, keep, discard } = shower(StatementForm);
+    let refuse = (_: Error) => {};
+    state.mockReturnValue(
+      new Promise((_, reject) => {
+        refuse = reject;
+      }),
+    );
+    await show({});
+    await write(box, "It leaks.");
+    await send(box);
+    await act(() => keep(state.mock.calls[0]?.[1]?.key ?? ""));
+    await write(box, "More words");
+    await act(async () => refuse(new InvalidState({ code: "INVALID_STATE", message: "" })));
+    expect(text(box)).toBe("More words");
+    expect(box.querySelector("[role=alert]")).toBeNull();
+    expect(discard).not.toHaveBeenCalled();
   });
 
   it("that can be said no more is still there", async () => {

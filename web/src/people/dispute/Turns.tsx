@@ -8,6 +8,7 @@ import { addressOf } from "../../shared/router.ts";
 import { useSnapshot } from "../../shared/stores.ts";
 import { oneLine } from "../../shared/words.ts";
 import { FailedActions } from "../conversation/FailedActions.tsx";
+import { dismissRefusal, refusals } from "../deal/refusals.ts";
 import { refusalWords } from "../forms/refusals.ts";
 import { t } from "../messages.ts";
 import { useSession } from "../session.ts";
@@ -26,7 +27,8 @@ interface Props {
 /** Statements and offers of both, and those that are on their way. */
 export function Turns({ dispute, exponent, onReport }: Props): JSX.Element {
   const { client } = useSession();
-  const pending = useSnapshot(client.pending).filter(
+  const refused = refusals(client).value;
+  const pending = [...refused, ...useSnapshot(client.pending)].filter(
     ({ op, payload }) => op === SAY && payload["dispute"] === dispute.dispute,
   );
   return (
@@ -121,6 +123,7 @@ function PendingTurn({ entry, dispute, exponent }: PendingProps): JSX.Element {
     withdraw?: boolean;
   };
   const isFailed = state === "failed";
+  const isKept = client.outbox.entries().some((one) => one.key === key);
   const split = settlement ?? accept?.settlement;
   return (
     <li class={`row own pending ${state}`}>
@@ -151,7 +154,11 @@ function PendingTurn({ entry, dispute, exponent }: PendingProps): JSX.Element {
       {isFailed && (
         <div class="failure">
           <p>{refusalWords(error)}</p>
-          <FailedActions command={key} />
+          {isKept ? (
+            <FailedActions command={key} />
+          ) : (
+            <Button onClick={() => dismissRefusal(client, key)}>{t("action.close")}</Button>
+          )}
         </div>
       )}
     </li>

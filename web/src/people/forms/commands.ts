@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useSnapshot } from "../../shared/stores.ts";
+import { dismissRefusal } from "../deal/refusals.ts";
 import { useSession } from "../session.ts";
 
 /**
@@ -74,7 +75,14 @@ export function useCommand<Answer>({ rows = false }: { rows?: boolean } = {}): C
             return;
           }
           // Nobody sees the form any more: the outbox keeps the words.
-          if (!rows && present.current === key) client.outbox.discard(key);
+          if (present.current !== key) return;
+          if (rows && client.outbox.entries().some((one) => one.key === key)) {
+            // Its row says why.
+            setMade(undefined);
+            return;
+          }
+          client.outbox.discard(key);
+          dismissRefusal(client, key);
           settle(key, { end: "refused", error });
         },
       );

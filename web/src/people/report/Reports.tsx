@@ -13,6 +13,7 @@ import { dayAndTime } from "../../shared/format.ts";
 import { addressOf } from "../../shared/router.ts";
 import { useSnapshot } from "../../shared/stores.ts";
 import { FailedActions } from "../conversation/FailedActions.tsx";
+import { dismissRefusal, refusals } from "../deal/refusals.ts";
 import { refusalWords } from "../forms/refusals.ts";
 import { usePages } from "../lists/pages.ts";
 import { appealAgainst, reportsOf, useTold } from "../lists/told.ts";
@@ -32,7 +33,9 @@ export function Reports(): JSX.Element {
   const client = useTold();
   const listed = usePages(() => client.reports());
   const reports = reportsOf(client, listed.items);
-  const pending = useSnapshot(client.pending).filter(({ op }) => OPCODES.has(op));
+  const refused = refusals(client).value;
+  const waiting = useSnapshot(client.pending);
+  const pending = [...refused, ...waiting].filter(({ op }) => OPCODES.has(op));
   return (
     <section class="page">
       <h1>{t("report.title")}</h1>
@@ -113,6 +116,7 @@ function ReportCard({ report }: { readonly report: ReportStatus }): JSX.Element 
 function PendingReport({ entry }: { readonly entry: OutboxEntry }): JSX.Element {
   const { client } = useSession();
   const { key, state, payload, error } = entry;
+  const isKept = client.outbox.entries().some((one) => one.key === key);
   const { reason, comment } = payload as { reason?: string; comment?: string };
   return (
     <div class="card">
@@ -132,7 +136,11 @@ function PendingReport({ entry }: { readonly entry: OutboxEntry }): JSX.Element 
       {state === "failed" && (
         <>
           <p class="field-error">{refusalWords(error)}</p>
-          <FailedActions command={key} />
+          {isKept ? (
+            <FailedActions command={key} />
+          ) : (
+            <Button onClick={() => dismissRefusal(client, key)}>{t("action.close")}</Button>
+          )}
         </>
       )}
     </div>

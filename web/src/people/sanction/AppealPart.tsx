@@ -1,14 +1,21 @@
-import type { Appeal } from "@parley/client";
+import type { APPEAL, Appeal, OutboxEntry } from "@parley/client";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Button } from "../../shared/components/Button.tsx";
 import { Field } from "../../shared/components/Field.tsx";
 import { Words } from "../../shared/components/Words.tsx";
 import { dayAndTime } from "../../shared/format.ts";
+import { useSnapshot } from "../../shared/stores.ts";
+import { FailedActions } from "../conversation/FailedActions.tsx";
 import { useCommand } from "../forms/commands.ts";
 import { useDraft } from "../forms/drafts.ts";
+import { refusalWords } from "../forms/refusals.ts";
 import { Waiting } from "../forms/Waiting.tsx";
 import { t } from "../messages.ts";
+import { useSession } from "../session.ts";
+
+/** The opcode of an appeal. */
+const APPEAL_OP: typeof APPEAL = 251;
 
 /** The most characters of an appeal, by a server's default settings. */
 const LONGEST_APPEAL = 4_000;
@@ -27,8 +34,14 @@ interface Props {
 export function AppealPart({ decision, appeal, isOpen, until, send }: Props): JSX.Element | null {
   const [made, setMade] = useState<Appeal>();
   const isSent = useRef(false);
+  const { client } = useSession();
+  const waiting = useSnapshot(client.pending).find(
+    ({ op, payload }) => op === APPEAL_OP && payload["decision"] === decision,
+  );
   const shown = newer(appeal, made);
   if (shown) return <AppealStatus appeal={shown} isNew={isSent.current} />;
+  // Of a visit of before; a form that is here says so itself.
+  if (waiting && !isSent.current) return <PendingAppeal entry={waiting} />;
   if (!decision || !isOpen) return null;
   return (
     <AppealForm
@@ -40,6 +53,25 @@ export function AppealPart({ decision, appeal, isOpen, until, send }: Props): JS
       }}
       onMade={setMade}
     />
+  );
+}
+
+/** An appeal that the server has not taken, or has refused while nobody looked. */
+function PendingAppeal({ entry }: { readonly entry: OutboxEntry }): JSX.Element {
+  const { key, state, payload, error } = entry;
+  return (
+    <div class="appeal">
+      <p>{t(state === "failed" ? "mark.failed" : "waiting.offline")}</p>
+      <blockquote class="bubble quoted">
+        <Words text={String(payload["text"])} />
+      </blockquote>
+      {state === "failed" && (
+        <>
+          <p class="field-error">{refusalWords(error)}</p>
+          <FailedActions command={key} />
+        </>
+      )}
+    </div>
   );
 }
 
