@@ -51,6 +51,9 @@ def unauthenticated(error: AuthenticationError) -> RefusedError:
 
 def headers_of(refused: RefusedError) -> Mapping[str, str]:
     """The headers that a refusal has beside its type."""
+    if refused.status is HTTPStatus.UNAUTHORIZED:
+        # A 401 names a scheme (RFC 9110, 15.5.2): a session is begun with a token.
+        return {"WWW-Authenticate": "Bearer"}
     milliseconds = refused.more.get("retry_after_ms")
     if not isinstance(milliseconds, int):
         return {}

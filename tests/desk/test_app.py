@@ -1,5 +1,6 @@
 """The app's files, the description, and the addresses beside the API."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any, get_args
@@ -59,6 +60,20 @@ async def test_the_description_is_served_as_it_is_written(desk: Desk) -> None:
     assert answer.json() == json.loads(DOCUMENT.read_text())
     assert (await desk.page().get("/livez")).status_code == 200
     is_refused(await desk.page().get("/"), 404, "not_found")
+
+
+@on_sqlite
+async def test_a_head_that_does_not_end_is_cut_off(serve_desk: ServeDesk) -> None:
+    """And nobody else is kept waiting."""
+    async with serve_desk(max_head_bytes=4096) as desk:
+        reader, writer = await asyncio.open_connection("127.0.0.1", desk.port)
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * 100_000)
+        await writer.drain()
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        writer.close()
+        assert (await desk.page().get("/livez")).status_code == 200
 
 
 def test_the_description_is_valid_openapi() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +74,14 @@ async def test_a_token_that_is_revoked_while_the_desk_hears_nothing_ends_its_ses
     assert answer.status_code == 401
     assert answer.json()["reason"] in {"token_refused", "session_over"}
     is_refused(await page.get("/session"), 401, "session_over")
+
+
+async def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    system = System(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        part = system.start_desk(ready=False, port=taken.getsockname()[1])
+        assert await asyncio.to_thread(part.process.wait, 30) == 2
+    assert "in use" in part.read_log()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What others do, as it is told to the pages that are open."""
+"""The acts of others, as they are told to the pages that are open."""
 
 import asyncio
 

@@ -22,7 +22,9 @@ pytestmark = pytest.mark.parametrize("kind", ["sqlite"])
 async def test_a_session_is_a_cookie_that_no_script_reads(desk: Desk) -> None:
     """The token is gone from the browser; the session knows who has it, and ends on sign-out."""
     page = desk.page()
-    is_refused(await page.get("/session"), 401, "session_missing")
+    nobody = await page.get("/session")
+    is_refused(nobody, 401, "session_missing")
+    assert nobody.headers["www-authenticate"] == "Bearer"
     token = token_of("mia", ["moderator", "dancer"])
     answer = await page.post("/session", token=token)
     assert answer.status_code == 200
